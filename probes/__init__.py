@@ -1,0 +1,1 @@
+"""Probes: pure functions from evidence to results."""

@@ -1,0 +1,109 @@
+"""Every error that transfer-audit raises on purpose.
+
+AuditError                    one clear line, no traceback; exit code 2
+├── InputError                what the user gave cannot be used
+│   ├── ConfigError           audit.toml, a threshold, an option
+│   ├── RecipeError           the recipe: unknown key, model, layer, weights
+│   ├── DataError             a data set that is missing, malformed or unusable
+│   │   └── FingerprintError  the data is not the data the checkpoint was made with
+│   ├── CheckpointError       missing, truncated, not a checkpoint, unsafe
+│   ├── NonFiniteError        NaN or infinite logits, losses or weights
+│   └── EvidenceError         an array a probe was handed has the wrong shape or content
+├── OverwriteError            the output exists and would be lost
+├── StoreError                the replica store cannot be read or written (disk full, rights)
+├── PluginError               an entry point does not import or is not what it says
+├── DependencyError           an installed package is missing or does not fit another
+├── PrivacyError              a DP run that would not have the ε it claims
+└── Interrupted               Ctrl-C; what was done is kept (exit code 130)
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class AuditError(Exception):
+    """Base of all expected errors: says *what* is wrong, *where*, and what to *do*."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str = "", do: str = "") -> None:
+        super().__init__(what)
+        self.what, self.where, self.do = what, where, do
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        advice = f" {self.do}" if self.do else ""
+        return " ".join(f"{place}{self.what}{advice}".split())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Worker processes hand errors back by pickle; keyword-only fields need to be said.
+        return (_rebuild, (type(self), self.what, self.where, self.do))
+
+
+def _rebuild(kind: type[AuditError], what: str, where: str, do: str) -> AuditError:
+    return kind(what, where=where, do=do)
+
+
+class InputError(AuditError):
+    pass
+
+
+class ConfigError(InputError):
+    pass
+
+
+class RecipeError(InputError):
+    pass
+
+
+class DataError(InputError):
+    pass
+
+
+class FingerprintError(DataError):
+    pass
+
+
+class CheckpointError(InputError):
+    pass
+
+
+class NonFiniteError(InputError):
+    pass
+
+
+class EvidenceError(InputError, ValueError):
+    pass
+
+
+class OverwriteError(AuditError):
+    pass
+
+
+class StoreError(AuditError):
+    pass
+
+
+class PluginError(AuditError):
+    pass
+
+
+class DependencyError(AuditError):
+    pass
+
+
+class PrivacyError(AuditError):
+    pass
+
+
+class Interrupted(AuditError):
+    exit_code = 130
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A sentence that names the nearest known name, or else all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"Known: {', '.join(names)}." if names else ""

@@ -1,0 +1,211 @@
+"""What a probe is handed: one population of models and what each of them answers, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int, Shaped
+
+from probes.errors import EvidenceError, NonFiniteError
+from probes.observable import Observable, Observation
+from probes.plan import Pool, Row
+
+Modality = Literal["image", "table", "text", "audio"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answers:
+    """What models answer about every sample, label included; nats where logarithms stand."""
+
+    log_prob: Float[np.ndarray, "models samples"]
+    """log p of the label."""
+    margin: Float[np.ndarray, "models samples"]
+    """φ = log p_y − log(1 − p_y) = logit_y − logsumexp(other logits)."""
+    entropy: Float[np.ndarray, "models samples"]
+    modified_entropy: Float[np.ndarray, "models samples"]
+    """Song & Mittal 2021, eq. 7: −(1 − p_y) log p_y − Σ_{i≠y} p_i log(1 − p_i)."""
+    confidence: Float[np.ndarray, "models samples"]
+    """The largest softmax probability."""
+    predicted: Int[np.ndarray, "models samples"]
+    query_margin: Float[np.ndarray, "models queries samples"] | None = None
+    """φ under further queries (flips, shifts), where they were asked."""
+
+    def __len__(self) -> int:
+        return int(self.log_prob.shape[0])
+
+    def __getitem__(self, models: Int[np.ndarray, " chosen"] | Bool[np.ndarray, " models"]) -> Answers:
+        return Answers(
+            log_prob=self.log_prob[models],
+            margin=self.margin[models],
+            entropy=self.entropy[models],
+            modified_entropy=self.modified_entropy[models],
+            confidence=self.confidence[models],
+            predicted=self.predicted[models],
+            query_margin=None if self.query_margin is None else self.query_margin[models],
+        )
+
+    def correct(self, labels: Int[np.ndarray, " samples"]) -> Bool[np.ndarray, "models samples"]:
+        return np.asarray(self.predicted == labels)
+
+
+def log_softmax(logits: Float[np.ndarray, "*axes classes"]) -> Float64[np.ndarray, "*axes classes"]:
+    """In float64 whatever comes in: float32 rounds the confident tail, where members are."""
+    wide = logits.astype(np.float64)
+    wide = wide - wide.max(axis=-1, keepdims=True)
+    return np.asarray(wide - np.log(np.exp(wide).sum(axis=-1, keepdims=True)))
+
+
+def logit_margin(
+    logits: Float[np.ndarray, "*axes samples classes"], labels: Int[np.ndarray, " samples"]
+) -> Float64[np.ndarray, "*axes samples"]:
+    """φ = log p_y − log(1 − p_y), stably as logit_y − logsumexp(other logits) (Carlini 2022, eq. 4).
+
+    Raises EvidenceError where labels do not fit the logits, NonFiniteError where logits are NaN or infinite.
+    """
+    if logits.shape[-2] != labels.shape[0]:
+        raise EvidenceError(f"labels has {labels.shape[0]} samples, logits has {logits.shape[-2]}.")
+    classes = logits.shape[-1]
+    if classes < 2:
+        raise EvidenceError(f"logits needs at least 2 classes, got {classes}.")
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise EvidenceError(f"labels must lie in 0..{classes - 1}, got {labels.min()}..{labels.max()}.")
+    wide = logits.astype(np.float64)
+    if not np.isfinite(wide).all():
+        raise NonFiniteError("logits holds NaN or infinite values.", do="Train with a lower learning rate.")
+    index = np.broadcast_to(labels[:, None], (*wide.shape[:-1], 1))
+    own = np.take_along_axis(wide, index, axis=-1)[..., 0]
+    others = wide.copy()
+    np.put_along_axis(others, index, -np.inf, axis=-1)
+    top = others.max(axis=-1, keepdims=True)
+    return np.asarray(own - top[..., 0] - np.log(np.exp(others - top).sum(axis=-1)))
+
+
+def answers(logits: Float[np.ndarray, "models samples classes"], labels: Int[np.ndarray, " samples"]) -> Answers:
+    """All that probes need of the logits, computed in float64 and kept in float32."""
+    margin = logit_margin(logits, labels)
+    log_p = log_softmax(logits)
+    p = np.exp(log_p)
+    own = np.broadcast_to(labels[:, None], (*p.shape[:-1], 1))
+    log_own = np.take_along_axis(log_p, own, axis=-1)[..., 0]
+    log_rest = np.log1p(-np.minimum(p, 1 - 1e-15))
+    others = p * log_rest
+    np.put_along_axis(others, own, 0.0, axis=-1)
+    # 1 − p_y from the margin: exact where p_y rounds to one.
+    rest_own = 1 / (1 + np.exp(np.clip(margin, -700, 700)))
+    narrow = np.float32
+    return Answers(
+        log_prob=log_own.astype(narrow),
+        margin=margin.astype(narrow),
+        entropy=(-(p * log_p).sum(axis=-1)).astype(narrow),
+        modified_entropy=(-rest_own * log_own - others.sum(axis=-1)).astype(narrow),
+        confidence=p.max(axis=-1).astype(narrow),
+        predicted=logits.argmax(axis=-1).astype(np.int32),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Population:
+    """R replicas and what they answer about all N samples; row r of `answers` belongs to `rows[r]`."""
+
+    rows: tuple[Row, ...]
+    answers: Answers
+
+    def __post_init__(self) -> None:
+        if len(self.rows) != len(self.answers):
+            raise EvidenceError(f"population has {len(self.rows)} rows but answers of {len(self.answers)} models.")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def keep(self) -> Bool[np.ndarray, "replicas samples"]:
+        """Which replica trained on which sample."""
+        return np.array([row.keep for row in self.rows], dtype=bool).reshape(len(self.rows), -1)
+
+    @cached_property
+    def order(self) -> Int[np.ndarray, " replicas"]:
+        """Equal numbers share minibatch order and initial head."""
+        return np.unique([row.order for row in self.rows], return_inverse=True)[1].astype(np.int64)
+
+    def design(self, name: str) -> Population:
+        """The rows of one design; empty where the plan had none."""
+        chosen = np.array([row.design == name for row in self.rows], dtype=bool)
+        return Population(rows=tuple(row for row in self.rows if row.design == name), answers=self.answers[chosen])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trace:
+    """The audited model's training, an entry an epoch; losses in nats a sample. NaN where there was no validation."""
+
+    train_loss: Float[np.ndarray, " epochs"]
+    train_accuracy: Float[np.ndarray, " epochs"]
+    validation_loss: Float[np.ndarray, " epochs"]
+    validation_accuracy: Float[np.ndarray, " epochs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivacyClaim:
+    """What the checkpoint claims: (ε, δ)-DP by this accountant."""
+
+    epsilon: float
+    delta: float
+    accountant: str = "prv"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Canaries:
+    """Randomly included canaries (each with probability one half) for one-run auditing, with the audited model's
+    score of each, higher = more likely included."""
+
+    included: Bool[np.ndarray, " canaries"]
+    score: Float[np.ndarray, " canaries"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """One audited model, its pool, the population of its replicas, and what was observed inside models.
+
+    `audited` holds one model; its mask is `pool.member`. The N axis ('samples') is the whole target data set: pool
+    samples and validation samples. `inputs` are the raw samples as the data set stores them, e.g. uint8
+    [samples height width channels] images or float tables.
+    """
+
+    pool: Pool
+    classes: tuple[str, ...]
+    audited: Answers
+    population: Population
+    inputs: Shaped[np.ndarray, "samples ..."]
+    modality: Modality = "image"
+    feature_names: tuple[str, ...] = ()
+    group_names: tuple[str, ...] = ()
+    source_inputs: Shaped[np.ndarray, "source_samples ..."] | None = None
+    source_labels: Int[np.ndarray, " source_samples"] | None = None
+    trace: Trace | None = None
+    privacy: PrivacyClaim | None = None
+    canaries: Canaries | None = None
+    observations: Mapping[Observable, Mapping[str, Observation]] = field(default_factory=dict)
+    """By observable, then by model name: audited, source, reference, randomised/0, seeds/0/0 (a row's name), ..."""
+    limits: tuple[str, ...] = ()
+    """What could not be had and why ('no recipe: no replicas'); probes do what they can and repeat it."""
+
+    def __post_init__(self) -> None:
+        n = len(self.pool.labels)
+        if len(self.audited) != 1:
+            raise EvidenceError(f"audited must hold one model, got {len(self.audited)}.")
+        for name, size in (("audited", self.audited.margin.shape[1]), ("inputs", len(self.inputs))):
+            if size != n:
+                raise EvidenceError(f"{name} has {size} samples, labels has {n}.")
+        if len(self.population) and self.population.keep.shape[1] != n:
+            raise EvidenceError(f"population.keep has {self.population.keep.shape[1]} samples, labels has {n}.")
+
+    @property
+    def labels(self) -> Int[np.ndarray, " samples"]:
+        return self.pool.labels
+
+    def observed(self, observable: Observable) -> Mapping[str, Observation]:
+        """What was observed, by model name; empty where it could not be (see `limits`)."""
+        return self.observations.get(observable, {})

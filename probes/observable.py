@@ -1,0 +1,85 @@
+"""Looking into models: a pure measurement of one model on chosen samples, declared by a probe, made by the shell.
+
+The shell decides device, batches and cache; the observable is a frozen dataclass, so its fields are its cache key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from probes.plan import Pool
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Role = Literal["audited", "source", "reference", "randomised", "seeds", "splits", "shuffled", "scratch"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Observation:
+    """What one model gave: named arrays whose first axis is `samples` where they are per sample."""
+
+    samples: Int[np.ndarray, " chosen"]
+    arrays: Mapping[str, Shaped[np.ndarray, "..."]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """One model, ready to be looked into: eval mode, activations out of place and unshared, on its device.
+
+    `network` maps inputs to logits, `embed` the same inputs to the embedding under the head. `same_labels` says
+    whether its classes are the audited model's (a source model's usually are not).
+    """
+
+    name: str
+    role: Role
+    network: nn.Module
+    embed: Callable[[Tensor], Tensor]
+    same_labels: bool
+    modality: str = "image"
+
+
+@runtime_checkable
+class Observable(Protocol):
+    """A frozen dataclass that measures one model."""
+
+    @property
+    def models(self) -> Mapping[Role, int]:
+        """How many models of each role are asked, at most: {'audited': 1, 'source': 1, 'seeds': 3}."""
+        ...
+
+    def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
+        """Which samples to measure on; the same for every model."""
+        ...
+
+    def __call__(
+        self,
+        subject: Subject,
+        inputs: Float[Tensor, "chosen ..."],
+        labels: Int[Tensor, " chosen"],
+        rng: np.random.Generator,
+    ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
+        """Measure; `inputs` are preprocessed (normalised) as the model takes them and lie on the model's device.
+
+        Batches and memory are the observable's own care: `inputs` may be thousands of samples.
+        """
+        ...
+
+
+def choose_stratified(
+    candidates: Int[np.ndarray, " candidates"], labels: Int[np.ndarray, " samples"], size: int, rng: np.random.Generator
+) -> Int[np.ndarray, " chosen"]:
+    """At most `size` of the candidates, as evenly over their classes as they allow, in ascending order."""
+    if len(candidates) <= size:
+        return np.sort(candidates)
+    shuffled = rng.permutation(candidates)
+    turn = np.empty(len(shuffled), dtype=np.int64)
+    for label in np.unique(labels[shuffled]):
+        mine = np.flatnonzero(labels[shuffled] == label)
+        turn[mine] = np.arange(len(mine))
+    return np.sort(shuffled[np.argsort(turn, kind="stable")[:size]])

@@ -1,0 +1,273 @@
+"""Which replicas a probe needs: designs are boolean masks over one pool, and a plan is a union of designs.
+
+A replica is the audited model's recipe, run again from the same source weights on another subset of the pool.
+The union of two plans is their maximum, not their sum: nobody trains twice what one row can answer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from probes.errors import EvidenceError
+
+Start = Literal["source", "scratch"]
+Labels = Literal["true", "shuffled"]
+Transfer = Literal["recipe", "features"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pool:
+    """The audited model's members and held-out samples; validation samples train no model, ever.
+
+    `groups` (ids of e.g. patients) and `times` (ranks in time) constrain the folds where given.
+    """
+
+    labels: Int[np.ndarray, " samples"]
+    member: Bool[np.ndarray, " samples"]
+    held_out: Bool[np.ndarray, " samples"]
+    validation: Bool[np.ndarray, " samples"]
+    groups: Int[np.ndarray, " samples"] | None = None
+    times: Int[np.ndarray, " samples"] | None = None
+
+    def __post_init__(self) -> None:
+        roles = self.member.astype(int) + self.held_out + self.validation
+        if (roles > 1).any():
+            raise EvidenceError(
+                f"sample {int(np.argmax(roles > 1))} is in more than one of member, held_out, validation."
+            )
+        if not self.member.any() or not self.held_out.any():
+            raise EvidenceError(
+                f"an audit needs members and held-out samples, got {int(self.member.sum())} "
+                f"and {int(self.held_out.sum())}."
+            )
+
+    @cached_property
+    def indices(self) -> Int[np.ndarray, " pooled"]:
+        return np.flatnonzero(self.member | self.held_out)
+
+    @property
+    def member_share(self) -> float:
+        """p = members / pool."""
+        return float(self.member.sum() / len(self.indices))
+
+    @property
+    def matched_folds(self) -> int:
+        """K = round(1 / (1 − p)), at least 2: replicas train on as many samples as the audited model did."""
+        return max(2, round(1 / (1 - self.member_share)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Row:
+    """One replica to train.
+
+    Rows with an equal `order` share minibatch order and initial head: they resemble each other more than they
+    resemble the audited model, so a stand-in is attacked only with rows of other orders.
+    """
+
+    design: str
+    repeat: int
+    fold: int
+    order: str
+    keep: Bool[np.ndarray, " samples"]
+    start: Start = "source"
+    labels: Labels = "true"
+    transfer: Transfer = "recipe"
+
+    @property
+    def name(self) -> str:
+        return f"{self.design}/{self.repeat}/{self.fold}"
+
+
+@runtime_checkable
+class Design(Protocol):
+    """A frozen dataclass whose integer and tuple fields merge by maximum and union."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def stream(self) -> str:
+        """The random stream its masks come from; designs that share one share masks, so they can be paired."""
+        ...
+
+    def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
+        """The rows in balanced rounds: stopping after any round leaves a valid design."""
+        ...
+
+
+def _folds(pool: Pool, k: int, rng: np.random.Generator) -> Int[np.ndarray, " pooled"]:
+    """Fold of each pooled sample: stratified by label; whole groups together; in time order where there is one."""
+    labels = pool.labels[pool.indices]
+    fold = np.empty(len(labels), dtype=np.int64)
+    if pool.groups is not None:
+        groups = pool.groups[pool.indices]
+        names = rng.permutation(np.unique(groups))
+        sizes = np.array([(groups == name).sum() for name in names])
+        load = np.zeros(k, dtype=np.int64)
+        # Largest group first into the lightest fold keeps the sizes even (greedy scheduling, Graham 1969).
+        for position in np.argsort(-sizes, kind="stable"):
+            lightest = int(np.argmin(load))
+            fold[groups == names[position]] = lightest
+            load[lightest] += sizes[position]
+        return fold
+    # One deal through all classes, each class shuffled, so both classes and fold sizes are even to within one.
+    position = 0
+    for label in rng.permutation(np.unique(labels)):
+        mine = rng.permutation(np.flatnonzero(labels == label))
+        fold[mine] = (position + np.arange(len(mine))) % k
+        position += len(mine)
+    return rng.permutation(k)[fold]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Splits:
+    """Repeated K-fold over the pool; `folds = 0` matches the audited model's training size."""
+
+    repeats: int = 8
+    folds: int = 0
+    name: ClassVar[str] = "splits"
+    stream: ClassVar[str] = "splits"
+
+    def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
+        k = self.folds or pool.matched_folds
+        if k > len(pool.indices):
+            raise EvidenceError(f"{k} folds need at least {k} pooled samples, got {len(pool.indices)}.")
+        for repeat in range(self.repeats):
+            fold_of = _folds(pool, k, rng)
+            for fold in range(k):
+                keep = np.zeros(len(pool.labels), dtype=bool)
+                keep[pool.indices[fold_of != fold]] = True
+                yield Row(design=self.name, repeat=repeat, fold=fold, order=f"{self.name}/{repeat}", keep=keep)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seeds:
+    """The audited model's own mask with other seeds: the noise floor of everything that is compared."""
+
+    replicas: int = 4
+    name: ClassVar[str] = "seeds"
+    stream: ClassVar[str] = "seeds"
+
+    def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
+        for repeat in range(self.replicas):
+            yield Row(design=self.name, repeat=repeat, fold=0, order=f"{self.name}/{repeat}", keep=pool.member.copy())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """Other training sizes, as shares of the audited model's: the learning curve. Stratified subsets of the pool."""
+
+    shares: tuple[float, ...] = (0.25, 0.5)
+    repeats: int = 4
+    name: ClassVar[str] = "sizes"
+    stream: ClassVar[str] = "sizes"
+
+    def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
+        members = int(pool.member.sum())
+        for repeat in range(self.repeats):
+            # Nested subsets of one deal: sizes of a repeat differ by the added samples alone.
+            deal = _folds(pool, len(pool.indices), rng)
+            for position, share in enumerate(self.shares):
+                size = min(max(1, round(share * members)), len(pool.indices) - 1)
+                keep = np.zeros(len(pool.labels), dtype=bool)
+                keep[pool.indices[_balanced(pool.labels[pool.indices], size, deal)]] = True
+                yield Row(design=self.name, repeat=repeat, fold=position, order=f"{self.name}/{repeat}", keep=keep)
+
+
+def _balanced(
+    labels: Int[np.ndarray, " pooled"], size: int, deal: Int[np.ndarray, " pooled"]
+) -> Int[np.ndarray, " chosen"]:
+    """`size` samples with the pool's class shares: the lowest within-class rank, as a share of the class."""
+    rank = np.empty(len(labels))
+    for label in np.unique(labels):
+        mine = np.flatnonzero(labels == label)
+        rank[mine[np.argsort(deal[mine], kind="stable")]] = (np.arange(len(mine)) + 0.5) / len(mine)
+    return np.argsort(rank + 1e-9 * deal, kind="stable")[:size]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shuffled:
+    """The audited model's mask with shuffled labels: the recipe's capacity to memorise."""
+
+    replicas: int = 2
+    name: ClassVar[str] = "shuffled"
+    stream: ClassVar[str] = "shuffled"
+
+    def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
+        for repeat in range(self.replicas):
+            yield Row(
+                design=self.name,
+                repeat=repeat,
+                fold=0,
+                order=f"{self.name}/{repeat}",
+                keep=pool.member.copy(),
+                labels="shuffled",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rivals:
+    """The first folds of `Splits`, trained another way: from scratch, or as a linear probe on frozen features.
+
+    Takes the same stream as `Splits`, so that repeat and fold name the same mask and differences are paired.
+    """
+
+    kind: Literal["scratch", "linear-probe"]
+    repeats: int = 1
+    folds: int = 0
+    stream: ClassVar[str] = "splits"
+
+    @property
+    def name(self) -> str:
+        return self.kind
+
+    def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
+        for row in Splits(repeats=self.repeats, folds=self.folds).rows(pool, rng):
+            yield dataclasses.replace(
+                row,
+                design=self.name,
+                order=f"{self.name}/{row.repeat}",
+                start="scratch" if self.kind == "scratch" else "source",
+                transfer="features" if self.kind == "linear-probe" else "recipe",
+            )
+
+
+def _merge(one: Design, other: Design) -> Design:
+    changes: dict[str, object] = {}
+    for field in dataclasses.fields(one):  # type: ignore[arg-type]  # a Design is a dataclass by contract
+        mine, theirs = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(mine, int):
+            changes[field.name] = max(mine, theirs)
+        elif isinstance(mine, tuple):
+            changes[field.name] = tuple(sorted({*mine, *theirs}))
+    merged: Design = dataclasses.replace(one, **changes)  # type: ignore[type-var]
+    return merged
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A set of designs, one of each name."""
+
+    designs: tuple[Design, ...] = ()
+
+    @classmethod
+    def of(cls, *designs: Design) -> Self:
+        return cls(tuple(designs))
+
+    def __or__(self, other: Plan) -> Plan:
+        """The least plan that answers both: designs of one name merge by their maximum."""
+        merged: dict[str, Design] = {}
+        for design in (*self.designs, *other.designs):
+            merged[design.name] = _merge(merged[design.name], design) if design.name in merged else design
+        return Plan(tuple(merged[name] for name in sorted(merged)))
+
+    @classmethod
+    def union(cls, plans: Iterator[Plan] | list[Plan] | tuple[Plan, ...]) -> Plan:
+        return reduce(lambda one, other: one | other, plans, Plan())

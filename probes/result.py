@@ -1,0 +1,179 @@
+"""What a probe says: estimates with intervals, findings, and figures as data (never pixels)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int8, Shaped, UInt8
+
+Better = Literal["lower", "higher", "neither"]
+Severity = Literal["info", "low", "medium", "high", "critical"]
+Scalar = str | int | float | bool | None
+ColumnData = Sequence[str] | Sequence[float] | Sequence[int] | Sequence[float | None] | Sequence[Scalar]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number with its interval, its n and its unit.
+
+    `name` is `scope.metric`, unique in its result, with the scope `checkpoint` (this model)
+    or `recipe` (every replica in turn as the audited one) where the difference exists:
+    `checkpoint.auc`, `recipe.accuracy_gap`.
+
+    `level` is the two-sided coverage of [low, high]. The gate needs intervals at other levels too
+    (it pays for the number of its checks): `counts` (successes, trials) makes them exact for
+    proportions, `dof` makes them Student's t; with neither the two sides are scaled as a normal's.
+
+    `caveat` is set when the number cannot carry a verdict ('not resolvable: needs 1000 non-members');
+    a check on such an estimate is undecided.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+    n: int
+    unit: str
+    better: Better = "neither"
+    counts: tuple[int, int] | None = None
+    dof: float | None = None
+    caveat: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise ValueError(f"Expected 0 < level={self.level} < 1.")
+        if not (self.low <= self.value <= self.high):
+            raise ValueError(f"Expected low={self.low} <= value={self.value} <= high={self.high} in {self.name}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A claim, because of which estimates, about which samples.
+
+    `code` names the kind of finding for good (`membership.leaks`): reports look up the translated claim,
+    the method, the limits and the remedies by it, and fill `{placeholders}` from `values`.
+    `claim` is the same in plain English, for machines and for probes that reports do not know.
+    """
+
+    code: str
+    severity: Severity
+    claim: str
+    because: tuple[str, ...] = ()
+    samples: tuple[int, ...] = ()
+    values: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    column: str
+    title: str
+    scale: Literal["linear", "log", "category"] = "linear"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """Columns of equal length and how to read them.
+
+    line       y against x, a band from `low` to `high` where given
+    interval   a point with its interval from `low` to `high` at each x (or y) category
+    points     a scatter
+    bars       a height at each x; with numeric x, `x_end` names the column of the bins' right edges
+    `series` names the column that separates lines / colours. `diagonal` draws y = x, `rules` horizontal lines.
+    """
+
+    name: str
+    mark: Literal["line", "interval", "points", "bars"]
+    title: str
+    caption: str
+    columns: Mapping[str, ColumnData]
+    x: Axis
+    y: Axis
+    series: str | None = None
+    low: str | None = None
+    high: str | None = None
+    x_end: str | None = None
+    diagonal: bool = False
+    rules: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(column) for name, column in self.columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"Expected columns of equal length in chart {self.name}, got {lengths}.")
+        used = {self.x.column, self.y.column, self.series, self.low, self.high, self.x_end} - {None}
+        if missing := used - set(lengths):
+            raise ValueError(f"Expected columns {sorted(map(str, missing))} in chart {self.name}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows for reading, at most a few hundred; `columns` maps each heading to its cells."""
+
+    name: str
+    title: str
+    caption: str
+    columns: Mapping[str, ColumnData]
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(column) for name, column in self.columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"Expected columns of equal length in table {self.name}, got {lengths}.")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GalleryRow:
+    """One sample's pictures: uint8 is an image as it is; int8 is a signed map, −127..127, zero is nothing."""
+
+    sample: int
+    title: str
+    pictures: tuple[UInt8[np.ndarray, "height width channels"] | Int8[np.ndarray, "height width"], ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gallery:
+    """Pictures in rows; `headings` names the columns. Reports leave it out where thumbnails are off."""
+
+    name: str
+    title: str
+    caption: str
+    headings: tuple[str, ...]
+    rows: tuple[GalleryRow, ...]
+
+
+Figure = Chart | Table | Gallery
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """All that one probe says. `per_sample` columns have one entry a sample of the evidence."""
+
+    probe: str
+    params: Mapping[str, Scalar | Sequence[Scalar]]
+    estimates: tuple[Estimate, ...]
+    findings: tuple[Finding, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    per_sample: Mapping[str, Shaped[np.ndarray, " samples"]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [estimate.name for estimate in self.estimates]
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"Expected unique estimate names in {self.probe}, got twice: {sorted(repeated)}.")
+
+    def __getitem__(self, name: str) -> Estimate:
+        for estimate in self.estimates:
+            if estimate.name == name:
+                return estimate
+        raise KeyError(f"{self.probe} has no estimate {name!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A probe that crashed: the audit goes on, and no gate passes on it."""
+
+    probe: str
+    error: str
+    message: str

@@ -1,0 +1,1 @@
+"""Estimates with intervals, and what they cost."""

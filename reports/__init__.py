@@ -1,0 +1,1 @@
+"""Pure functions of results: the gate, the archive and every report format."""

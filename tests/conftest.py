@@ -1,0 +1,14 @@
+"""Axes are checked in tests: every jaxtyping annotation of our packages, by beartype, at every call."""
+
+from jaxtyping import install_import_hook
+
+install_import_hook(["probes", "audit", "reports"], "beartype.beartype")
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """The same bits on every machine, and test workers that do not fight for cores."""
+    torch.set_num_threads(1)
