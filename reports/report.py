@@ -1,0 +1,74 @@
+"""One audit as a value: what was audited, what the probes said, and the gate's verdict. All formats start from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from probes.result import Failure, Result
+
+Status = Literal["pass", "fail", "undecided", "error"]
+CheckStatus = Literal["pass", "fail", "undecided", "waived", "error"]
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+EXIT_CODES: Mapping[Status, int] = {"pass": 0, "fail": 1, "undecided": 3, "error": 4}
+"""2 is wrong use or bad input: then there is no report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One threshold against one estimate. `low` and `high` are the interval at the level that pays for all checks."""
+
+    probe: str
+    estimate: str
+    direction: Literal["max", "min"]
+    threshold: float
+    status: CheckStatus
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float
+    unit: str
+    because: str
+    """One sentence: why this status, and for 'undecided' what would decide it."""
+    p_fail: float | None = None
+    """One-sided p-value of 'beyond the threshold' being noise."""
+    p_pass: float | None = None
+    """One-sided p-value of 'within the threshold' being noise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    status: Status
+    checks: tuple[Check, ...]
+    multiplicity: str = "holm"
+    level: float = 0.95
+    profile: str = "default"
+    on_undecided: Literal["stop", "warn", "fail"] = "stop"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 fail, 3 undecided, 4 a probe failed; `on_undecided` maps undecided to 3, 0 or 1."""
+        if self.status == "undecided":
+            return {"stop": 3, "warn": 0, "fail": 1}[self.on_undecided]
+        return EXIT_CODES[self.status]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Report:
+    """`model`, `data` and `audit` are plain JSON: names, recipe, fingerprints, versions, seed, plan, fidelity, limits.
+
+    Nothing in it depends on the clock, so equal audits are equal bytes.
+    """
+
+    version: str
+    model: Mapping[str, Json]
+    data: Mapping[str, Json]
+    audit: Mapping[str, Json]
+    results: tuple[Result | Failure, ...]
+    verdict: Verdict
+    tool: str = "transfer-audit"
+    cost: Mapping[str, Json] = field(default_factory=dict)
+    """Seconds, machine, times: stands in run.json, never in results.json."""
