@@ -18,7 +18,6 @@ from jaxtyping import Bool, Int
 from probes.errors import EvidenceError
 
 Start = Literal["source", "scratch"]
-Labels = Literal["true", "shuffled"]
 Transfer = Literal["recipe", "features"]
 
 
@@ -77,7 +76,8 @@ class Row:
     order: str
     keep: Bool[np.ndarray, " samples"]
     start: Start = "source"
-    labels: Labels = "true"
+    targets: Int[np.ndarray, " samples"] | None = None
+    """The labels it trains on, and its answers are about, where they are not the true ones."""
     transfer: Transfer = "recipe"
 
     @property
@@ -202,13 +202,15 @@ class Shuffled:
 
     def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
         for repeat in range(self.replicas):
+            targets = pool.labels.copy()
+            targets[pool.member] = rng.permutation(targets[pool.member])
             yield Row(
                 design=self.name,
                 repeat=repeat,
                 fold=0,
                 order=f"{self.name}/{repeat}",
                 keep=pool.member.copy(),
-                labels="shuffled",
+                targets=targets,
             )
 
 

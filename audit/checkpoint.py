@@ -1,0 +1,128 @@
+"""One file that says everything an auditor needs, and loads without running any code."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audit.data.dataset import Dataset
+from audit.experiment import Experiment
+from audit.recipe import Recipe, parse
+from audit.runtime import versions
+from audit.source import Source, read_untrusted
+from audit.train import Trained
+from probes.errors import CheckpointError, FingerprintError, OverwriteError
+from probes.evidence import PrivacyClaim, Trace
+from probes.plan import Pool
+
+FORMAT = "transfer-audit/1"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """A fine-tuned model and its history. `folder` is what relative paths in the recipe are relative to."""
+
+    state: Mapping[str, Tensor]
+    recipe: Recipe
+    folder: Path
+    seed: int
+    classes: tuple[str, ...]
+    fingerprint: str
+    split: Mapping[str, np.ndarray]
+    source_state: Mapping[str, Tensor] | None
+    source_classes: int
+    trace: Trace | None
+    privacy: PrivacyClaim | None
+    environment: Mapping[str, str]
+
+    def pool(self, dataset: Dataset) -> Pool:
+        masks = {name: np.zeros(len(dataset), dtype=bool) for name in ("member", "held_out", "validation")}
+        for name, mask in masks.items():
+            mask[self.split[name]] = True
+        return Pool(labels=dataset.labels, groups=dataset.groups, times=dataset.times, **masks)
+
+    def experiment(self, dataset: Dataset, *, trust_code: bool = False) -> Experiment:
+        """The experiment this checkpoint is the audited model of. Raises FingerprintError on other data."""
+        if dataset.fingerprint != self.fingerprint:
+            raise FingerprintError(
+                f"is not the data this checkpoint was made with (fingerprint {dataset.fingerprint[:12]}, "
+                f"expected {self.fingerprint[:12]}).",
+                where=dataset.name,
+                do="Give the original data: same samples, same order.",
+            )
+        source = Source(
+            section=self.recipe.source, classes=self.source_classes, state=self.source_state, trust_code=trust_code
+        )
+        return Experiment(recipe=self.recipe, source=source, dataset=dataset, pool=self.pool(dataset), seed=self.seed)
+
+
+def save(path: Path, experiment: Experiment, trained: Trained, folder: Path, privacy: PrivacyClaim | None) -> None:
+    """Written whole under a temporary name, then renamed. Raises OverwriteError where the file exists."""
+    if path.exists():
+        raise OverwriteError("exists already.", where=str(path), do="Choose another --out or remove it.")
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "state_dict": {name: value.detach().cpu() for name, value in trained.network.state_dict().items()},
+        "recipe": experiment.recipe.model_dump(mode="json"),
+        "folder": str(folder.resolve()),
+        "seed": experiment.seed,
+        "data": {"classes": list(experiment.dataset.classes), "fingerprint": experiment.dataset.fingerprint},
+        "split": {
+            name: torch.from_numpy(np.flatnonzero(getattr(experiment.pool, name)))
+            for name in ("member", "held_out", "validation")
+        },
+        "source": {
+            "classes": experiment.source.classes,
+            "state_dict": None if experiment.source.state is None else dict(experiment.source.state),
+            "digest": experiment.source.digest,
+        },
+        "trace": {
+            field.name: torch.from_numpy(getattr(trained.trace, field.name)) for field in dataclasses.fields(Trace)
+        },
+        "privacy": None if privacy is None else dataclasses.asdict(privacy),
+        "environment": versions(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        torch.save(content, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: Path) -> Checkpoint:
+    """Raises CheckpointError with what is wrong with the file."""
+    content = read_untrusted(path)
+    if content.get("format") != FORMAT:
+        raise CheckpointError(
+            "is a bare model file without recipe, data and split.",
+            where=str(path),
+            do="Give --recipe RECIPE.toml, or make it with `audit finetune`.",
+        )
+    try:
+        trace = content["trace"]
+        return Checkpoint(
+            state=content["state_dict"],
+            recipe=parse(content["recipe"], str(path)),
+            folder=Path(content["folder"]),
+            seed=content["seed"],
+            classes=tuple(content["data"]["classes"]),
+            fingerprint=content["data"]["fingerprint"],
+            split={name: index.numpy() for name, index in content["split"].items()},
+            source_state=content["source"]["state_dict"],
+            source_classes=content["source"]["classes"],
+            trace=Trace(**{name: column.numpy() for name, column in trace.items()}) if trace else None,
+            privacy=PrivacyClaim(**content["privacy"]) if content["privacy"] else None,
+            environment=content["environment"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"lacks a part or holds a wrong one: {error}", where=str(path)) from None

@@ -1,0 +1,1 @@
+"""Data sources: each gives the same Dataset."""

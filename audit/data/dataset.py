@@ -1,0 +1,83 @@
+"""What every data source gives: indexed samples, labels, class names, and a fingerprint over content and order."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Int64, Shaped
+
+from probes.errors import DataError
+from probes.evidence import Modality
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Samples as they are stored: uint8 [samples height width channels] images, float32 [samples features] tables,
+    int64 [samples length] token ids. `groups` are e.g. patients, no group may stand on both sides of a split;
+    `times` are ranks in time."""
+
+    name: str
+    inputs: Shaped[np.ndarray, "samples ..."]
+    labels: Int64[np.ndarray, " samples"]
+    classes: tuple[str, ...]
+    modality: Modality = "image"
+    feature_names: tuple[str, ...] = ()
+    groups: Int64[np.ndarray, " samples"] | None = None
+    group_names: tuple[str, ...] = ()
+    times: Int64[np.ndarray, " samples"] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) != len(self.labels):
+            raise DataError(f"{len(self.inputs)} samples but {len(self.labels)} labels", where=self.name)
+        if not len(self.labels):
+            raise DataError("no samples", where=self.name)
+        if self.labels.min() < 0 or self.labels.max() >= len(self.classes):
+            raise DataError(
+                f"labels run from {self.labels.min()} to {self.labels.max()} but there are {len(self.classes)} classes",
+                where=self.name,
+            )
+        if self.inputs.dtype.kind == "f" and not np.isfinite(self.inputs).all():
+            row = int(np.argmax(~np.isfinite(self.inputs.reshape(len(self.inputs), -1)).all(axis=1)))
+            raise DataError(f"sample {row} holds NaN or infinite values", where=self.name, do="Clean or impute it.")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 over dtype, shape, content and order of samples, labels and class names."""
+        digest = hashlib.sha256()
+        for array in (self.inputs, self.labels):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            for start in range(0, len(array), 4096):
+                digest.update(np.ascontiguousarray(array[start : start + 4096]).tobytes())
+        digest.update("\x1f".join(self.classes).encode())
+        return digest.hexdigest()
+
+
+def only_classes(dataset: Dataset, chosen: tuple[str, ...]) -> Dataset:
+    """The samples of the chosen classes, labels renumbered in the order of `chosen`.
+
+    Raises DataError on an unknown one.
+    """
+    unknown = [name for name in chosen if name not in dataset.classes]
+    if unknown:
+        raise DataError(
+            f"has no class {unknown[0]!r}", where=dataset.name, do=f"Known: {', '.join(dataset.classes[:20])}."
+        )
+    number = {dataset.classes.index(name): position for position, name in enumerate(chosen)}
+    mine = np.flatnonzero(np.isin(dataset.labels, list(number)))
+    return Dataset(
+        name=dataset.name,
+        inputs=dataset.inputs[mine],
+        labels=np.array([number[int(label)] for label in dataset.labels[mine]], dtype=np.int64),
+        classes=chosen,
+        modality=dataset.modality,
+        feature_names=dataset.feature_names,
+        groups=None if dataset.groups is None else dataset.groups[mine],
+        group_names=dataset.group_names,
+        times=None if dataset.times is None else dataset.times[mine],
+    )

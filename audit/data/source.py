@@ -1,0 +1,28 @@
+"""What all data sections of a recipe share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from audit.data.dataset import Dataset, only_classes
+
+
+class DataSection(BaseModel):
+    """One kind of data source; its fields are its keys in the recipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    classes: tuple[str, ...] | None = None
+    """Keep these classes only, in this order."""
+
+    @abstractmethod
+    def read(self, root: Path) -> Dataset:
+        """All samples; relative paths are relative to `root`. Raises DataError."""
+
+    def load(self, root: Path) -> Dataset:
+        """The samples the recipe asks for."""
+        everything = self.read(root)
+        return only_classes(everything, self.classes) if self.classes else everything

@@ -1,0 +1,78 @@
+"""Members, held-out and validation samples: stratified, disjoint, recorded as indices."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Int64
+
+from audit.data.dataset import Dataset
+from audit.recipe import SplitSection
+from probes.errors import RecipeError
+from probes.plan import Pool
+
+
+def split(dataset: Dataset, section: SplitSection, rng: np.random.Generator) -> Pool:
+    """Deal whole groups (or single samples) class by class to the three parts; what is left over is in none.
+
+    Raises RecipeError where the data set has too few samples.
+    """
+    n = len(dataset)
+    parts = (section.members, section.held_out, section.validation)
+    sizes = [round(part * n) if isinstance(part, float) else part for part in parts]
+    if sum(sizes) > n:
+        raise RecipeError(
+            f"members + held_out + validation = {sum(sizes)}, but {dataset.name} has {n} samples.", where="[split]"
+        )
+    if min(sizes[:2]) < len(dataset.classes):
+        raise RecipeError(
+            f"members and held_out need at least one sample a class ({len(dataset.classes)}), got {sizes[:2]}.",
+            where="[split]",
+        )
+    order = _deal(dataset, rng)
+    cuts = np.cumsum([0, *sizes])
+    masks = []
+    for start, stop in pairwise(cuts):
+        mask = np.zeros(n, dtype=bool)
+        mask[order[start:stop]] = True
+        masks.append(mask)
+    member, held_out, validation = masks
+    if dataset.groups is not None:
+        # A group cut by a border stays with the part it began in; its other samples are in no part.
+        member, held_out, validation = _whole_groups(dataset.groups, [member, held_out, validation])
+    return Pool(
+        labels=dataset.labels,
+        member=member,
+        held_out=held_out,
+        validation=validation,
+        groups=dataset.groups,
+        times=dataset.times,
+    )
+
+
+def _deal(dataset: Dataset, rng: np.random.Generator) -> Int64[np.ndarray, " samples"]:
+    """An order in which every stretch has the class shares of the whole (or whole groups, or time, in order)."""
+    if dataset.times is not None:
+        return np.argsort(dataset.times, kind="stable").astype(np.int64)
+    if dataset.groups is not None:
+        names = rng.permutation(np.unique(dataset.groups))
+        place = {int(name): position for position, name in enumerate(names)}
+        return np.argsort([place[int(group)] for group in dataset.groups], kind="stable").astype(np.int64)
+    share = np.empty(len(dataset))
+    for label in np.unique(dataset.labels):
+        mine = rng.permutation(np.flatnonzero(dataset.labels == label))
+        share[mine] = (np.arange(len(mine)) + rng.random()) / len(mine)
+    return np.argsort(share, kind="stable").astype(np.int64)
+
+
+def _whole_groups(
+    groups: Int64[np.ndarray, " samples"], masks: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    taken: set[int] = set()
+    whole = []
+    for mask in masks:
+        allowed = mask & ~np.isin(groups, list(taken))
+        taken |= set(groups[mask].tolist())
+        whole.append(allowed)
+    return whole[0], whole[1], whole[2]

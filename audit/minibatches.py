@@ -1,0 +1,28 @@
+"""One definition of minibatches for every engine, so that a replica is the same through each.
+
+An epoch permutes the whole pool and cuts it into ceil(kept / batch_size) pieces; a replica's minibatch is what it keeps
+of a piece. Replicas of one order and one size therefore share the pieces, and one GEMM can serve them all with their
+masks as loss weights; a replica's batches have `batch_size` samples on average.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Int
+
+from audit.randomness import stream
+
+
+def steps_per_epoch(kept: int, batch_size: int) -> int:
+    return max(1, math.ceil(kept / batch_size))
+
+
+def pieces(
+    pooled: Int[np.ndarray, " pooled"], steps: int, seed: int, order: str, epoch: int
+) -> Iterator[Int[np.ndarray, " piece"]]:
+    """The pool's pieces in this epoch of this order, as sample indices."""
+    permuted = stream(seed, "minibatches", order, epoch).permutation(pooled)
+    yield from np.array_split(permuted, steps)

@@ -1,0 +1,49 @@
+"""Stored samples to the tensors that models take: deterministic, the same for every model of an audit."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+from torch.nn import functional
+
+from audit.recipe import InputSection
+from probes.errors import RecipeError
+from probes.evidence import Modality
+
+
+def preprocess(inputs: Shaped[np.ndarray, "samples ..."], section: InputSection, modality: Modality) -> Tensor:
+    """Images: uint8 [samples height width channels] to float32 [samples channels height width], scaled to 0..1,
+    resized, normalised. Tables: float32 [samples features], normalised. Token ids, int64 [samples length], stay.
+
+    Raises RecipeError where mean and std do not fit the channels.
+    """
+    tensor = torch.from_numpy(np.ascontiguousarray(inputs))
+    if modality == "text":
+        return tensor.long()
+    if modality != "image":
+        return _normalise(tensor.float(), section, axis=-1)
+    if tensor.dtype == torch.uint8:
+        tensor = tensor.float() / 255
+    images = tensor.float().permute(0, 3, 1, 2)
+    if section.channels and images.shape[1] == 1:
+        images = images.expand(-1, section.channels, -1, -1)
+    if section.size and images.shape[-2:] != (section.size, section.size):
+        images = functional.interpolate(images, size=(section.size, section.size), mode="bilinear", antialias=True)
+    return _normalise(images, section, axis=1).contiguous()
+
+
+def _normalise(tensor: Float[Tensor, "samples ..."], section: InputSection, axis: int) -> Float[Tensor, "samples ..."]:
+    channels = tensor.shape[axis]
+    shape = [1] * tensor.ndim
+    shape[axis] = -1
+    for name, values in (("mean", section.mean), ("std", section.std)):
+        if len(values) not in (1, channels):
+            raise RecipeError(
+                f"{name} has {len(values)} values, the input has {channels} channels.",
+                where="[input]",
+                do="Give 1 or all.",
+            )
+    mean, std = torch.tensor(section.mean).view(shape), torch.tensor(section.std).view(shape)
+    return (tensor - mean) / std

@@ -1,0 +1,31 @@
+"""Penalties on the trained parameters: L1, L2 (R(θ) = λ Σ‖θ_i‖²) and L2-SP (Li, Grandvalet & Davoine 2018, eq. 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from audit.recipe import RegulariseSection
+
+Penalty = Callable[[Mapping[str, nn.Parameter]], Tensor]
+
+
+def penalty(section: RegulariseSection, anchor: Mapping[str, Tensor]) -> Penalty | None:
+    """The sum of all penalties as a function of the trained parameters; None where nothing is penalised."""
+    if not (section.l1 or section.l2 or section.l2_sp):
+        return None
+
+    def total(parameters: Mapping[str, nn.Parameter]) -> Tensor:
+        terms = []
+        for name, theta in parameters.items():
+            if section.l1:
+                terms.append(section.l1 * theta.abs().sum())
+            if section.l2:
+                terms.append(section.l2 * theta.square().sum())
+            if section.l2_sp and name in anchor:
+                terms.append(section.l2_sp * (theta - anchor[name].to(theta.device)).square().sum())
+        return torch.stack(terms).sum() if terms else torch.zeros(())
+
+    return total

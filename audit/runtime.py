@@ -1,0 +1,36 @@
+"""Versions, threads and devices of the process that runs."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from probes.errors import DependencyError
+
+PACKAGES = ("transfer-audit", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "captum", "opacus")
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def check_torch() -> None:
+    """Raises DependencyError where torch and torchvision are no pair, which torchvision says in riddles."""
+    try:
+        import torch
+        import torchvision  # noqa: F401
+    except (ImportError, RuntimeError) as error:
+        if "torchvision::nms" in str(error) or "torchvision" in str(error):
+            raise DependencyError(
+                f"torch {version('torch')} and torchvision {version('torchvision')} do not fit each other: {error}",
+                do="Install a matching pair: pip install --force-reinstall torch torchvision",
+            ) from None
+        raise DependencyError(f"torch cannot be imported: {error}", do="pip install torch torchvision") from None
+    torch.set_num_threads(1)
