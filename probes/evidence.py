@@ -48,6 +48,18 @@ class Answers:
             query_margin=None if self.query_margin is None else self.query_margin[models],
         )
 
+    def on(self, samples: Int[np.ndarray, " chosen"]) -> Answers:
+        """The same models' answers about some of the samples."""
+        return Answers(
+            log_prob=self.log_prob[:, samples],
+            margin=self.margin[:, samples],
+            entropy=self.entropy[:, samples],
+            modified_entropy=self.modified_entropy[:, samples],
+            confidence=self.confidence[:, samples],
+            predicted=self.predicted[:, samples],
+            query_margin=None if self.query_margin is None else self.query_margin[:, :, samples],
+        )
+
     def correct(self, labels: Int[np.ndarray, " samples"]) -> Bool[np.ndarray, "models samples"]:
         return np.asarray(self.predicted == labels)
 

@@ -1,0 +1,16 @@
+"""Leakage: does the model give away which records trained it?"""
+
+from probes.evidence import logit_margin
+from probes.membership.epsilon import epsilon_clopper_pearson, epsilon_one_run
+from probes.membership.lira import lira_scores
+from probes.membership.probe import Membership
+from probes.membership.rmia import rmia_scores
+
+__all__ = [
+    "Membership",
+    "epsilon_clopper_pearson",
+    "epsilon_one_run",
+    "lira_scores",
+    "logit_margin",
+    "rmia_scores",
+]

@@ -1,0 +1,65 @@
+"""Lower bounds on ε: what a model provably leaks, from what an attacker got right."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import optimize, stats
+
+from probes.errors import EvidenceError
+from probes.statistics.proportions import clopper_pearson
+
+LARGEST_EPSILON = 50.0
+
+
+def epsilon_one_run(canaries: int, guesses: int, correct: int, *, delta: float, level: float = 0.95) -> float:
+    """The largest ε rejected at `level` after `correct` of `guesses` right on `canaries` randomly included ones
+    (Steinke, Nasr & Jagielski 2023, theorem 5.2): with q = 1/(1 + e^−ε), the p-value is
+    P[Bin(r, q) ≥ v] + 2 m δ max_i P[v > Bin(r, q) ≥ v − i] / i. Raises EvidenceError.
+    """
+    if not 0 <= correct <= guesses <= canaries or canaries < 1:
+        raise EvidenceError(f"Expected 0 <= correct={correct} <= guesses={guesses} <= canaries={canaries}.")
+    if not 0 <= delta < 1:
+        raise EvidenceError(f"Expected 0 <= delta={delta} < 1.")
+    alpha = 1 - level
+
+    def excess(epsilon: float) -> float:
+        return _p_value(canaries, guesses, correct, epsilon, delta) - alpha
+
+    if guesses == 0 or excess(0.0) > 0:
+        return 0.0
+    if excess(LARGEST_EPSILON) <= 0:
+        return LARGEST_EPSILON
+    return float(optimize.brentq(excess, 0.0, LARGEST_EPSILON, xtol=1e-10))
+
+
+def _p_value(m: int, r: int, v: int, epsilon: float, delta: float) -> float:
+    q = 1 / (1 + math.exp(-epsilon))
+    tail = float(stats.binom.sf(v - 1, r, q))
+    if delta == 0 or v == 0:
+        return tail
+    i = np.arange(1, v + 1)
+    between = stats.binom.sf(v - i - 1, r, q) - tail
+    return min(1.0, tail + 2 * m * delta * float(np.max(between / i)))
+
+
+def epsilon_clopper_pearson(
+    true_positives: int,
+    false_positives: int,
+    members: int,
+    non_members: int,
+    *,
+    delta: float,
+    level: float = 0.95,
+) -> float:
+    """max over both directions of log((TPR_low − δ) / FPR_high) (Jagielski, Ullman & Oprea 2020), Clopper–Pearson, each
+    rate at half the error. Valid for a threshold that was not chosen on the same data. Raises EvidenceError.
+    """
+    tpr_low, _ = clopper_pearson(true_positives, members, level)
+    _, fpr_high = clopper_pearson(false_positives, non_members, level)
+    bounds = [0.0]
+    for sure, wrong in ((tpr_low, fpr_high), (1 - fpr_high, 1 - tpr_low)):
+        if sure - delta > 0 and wrong > 0:
+            bounds.append(math.log((sure - delta) / wrong))
+    return max(bounds)

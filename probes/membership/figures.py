@@ -1,0 +1,146 @@
+"""What the leakage probe draws: data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int
+
+from probes.membership.exposure import Exposure
+from probes.membership.verdict import Scores
+from probes.result import Axis, Chart, Estimate, Table
+from probes.statistics.proportions import clopper_pearson
+from probes.statistics.roc import roc_curve
+
+POINTS = 80
+MOST_EXPOSED = 25
+BINS = 24
+
+
+def roc_chart(scores: Scores, member: Bool[np.ndarray, " samples"], best: str) -> Chart:
+    """ROC of the strongest attack (with a pointwise Clopper–Pearson band on TPR) and of the plain loss attack."""
+    columns: dict[str, list[float] | list[str]] = {name: [] for name in ("fpr", "tpr", "low", "high", "attack")}
+    members, others = int(member.sum()), int((~member).sum())
+    for attack in dict.fromkeys((best, "loss")):
+        false, true = roc_curve(scores[attack], member)
+        for index in _spread(false):
+            low, high = clopper_pearson(int(true[index]), members)
+            row = (max(false[index] / others, 0.5 / others), max(true[index] / members, 0.5 / members), low, high)
+            for name, value in zip(("fpr", "tpr", "low", "high"), row, strict=True):
+                columns[name].append(float(value))  # type: ignore[arg-type]
+            columns["attack"].append(attack)  # type: ignore[arg-type]
+    return Chart(
+        name="roc",
+        mark="line",
+        title="How many members are found, at what price in false alarms",
+        caption=f"ROC on logarithmic axes, {members} members, {others} non-members, at most {POINTS} points a curve; "
+        "the band is the 95 % Clopper–Pearson interval of the true-positive rate. The dotted line is guessing.",
+        columns=columns,
+        x=Axis(column="fpr", title="false-positive rate", scale="log"),
+        y=Axis(column="tpr", title="true-positive rate", scale="log"),
+        series="attack",
+        low="low",
+        high="high",
+        diagonal=True,
+    )
+
+
+def _spread(false: Int[np.ndarray, " thresholds"]) -> Int[np.ndarray, " points"]:
+    """The last point of each false-positive count, thinned evenly in logarithm."""
+    last = np.flatnonzero(np.diff(false, append=false[-1] + 1))
+    if len(last) <= POINTS:
+        return last
+    wanted = np.unique(np.geomspace(1, len(last), POINTS).astype(np.int64)) - 1
+    return last[wanted]
+
+
+def attack_chart(found: Mapping[str, Estimate]) -> Chart:
+    """Every attack's AUC with its own 95 % interval."""
+    names = sorted(found, key=lambda name: found[name].value)
+    return Chart(
+        name="attacks",
+        mark="interval",
+        title="Every attack that was tried",
+        caption="AUC with DeLong's 95 % interval, one attack at a time; 0.5 is guessing.",
+        columns={
+            "attack": names,
+            "auc": [found[name].value for name in names],
+            "low": [found[name].low for name in names],
+            "high": [found[name].high for name in names],
+        },
+        x=Axis(column="attack", title="attack", scale="category"),
+        y=Axis(column="auc", title="AUC"),
+        low="low",
+        high="high",
+        rules={"guessing": 0.5},
+    )
+
+
+def exposure_chart(exposed: Float64[np.ndarray, " samples"]) -> Chart:
+    finite = exposed[np.isfinite(exposed)]
+    counts, edges = np.histogram(finite, bins=BINS)
+    return Chart(
+        name="exposure",
+        mark="bars",
+        title="How much training on a sample moves its margin",
+        caption=f"Mean margin φ of replicas that trained on the sample less that of those that did not, {len(finite)} "
+        f"samples in {BINS} bins.",
+        columns={"from": edges[:-1].tolist(), "to": edges[1:].tolist(), "samples": counts.tolist()},
+        x=Axis(column="from", title="exposure (nats)"),
+        y=Axis(column="samples", title="samples"),
+        x_end="to",
+    )
+
+
+def exposed_table(
+    exposed: Exposure,
+    labels: Int[np.ndarray, " samples"],
+    classes: tuple[str, ...],
+    member: Bool[np.ndarray, " samples"],
+) -> Table:
+    """The members that gave themselves away most."""
+    value = np.where(member & np.isfinite(exposed.value), exposed.value, -np.inf)
+    top = [int(i) for i in np.argsort(-value, kind="stable")[:MOST_EXPOSED] if np.isfinite(value[i])]
+    return Table(
+        name="exposed",
+        title="The most exposed members",
+        caption="Index in the data set; exposure in nats with a 95 % Welch interval over replicas.",
+        columns={
+            "sample": top,
+            "class": [classes[int(labels[i])] for i in top],
+            "exposure": [round(float(exposed.value[i]), 3) for i in top],
+            "low": [round(float(exposed.low[i]), 3) for i in top],
+            "high": [round(float(exposed.high[i]), 3) for i in top],
+        },
+    )
+
+
+def class_chart(
+    score: Float64[np.ndarray, " samples"],
+    member: Bool[np.ndarray, " samples"],
+    labels: Int[np.ndarray, " samples"],
+    classes: tuple[str, ...],
+) -> Chart:
+    """The strongest attack's AUC inside each class."""
+    from probes.statistics.roc import auc
+
+    rows = []
+    for number, name in enumerate(classes):
+        mine = labels == number
+        if member[mine].any() and (~member[mine]).any():
+            estimate = auc(score[mine], member[mine])
+            rows.append((name, estimate.value, estimate.low, estimate.high))
+    names, values, lows, highs = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return Chart(
+        name="classes",
+        mark="interval",
+        title="Leakage by class",
+        caption="AUC of the strongest attack among the samples of each class, with DeLong's 95 % interval.",
+        columns={"class": list(names), "auc": list(values), "low": list(lows), "high": list(highs)},
+        x=Axis(column="class", title="class", scale="category"),
+        y=Axis(column="auc", title="AUC"),
+        low="low",
+        high="high",
+        rules={"guessing": 0.5},
+    )

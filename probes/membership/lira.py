@@ -1,0 +1,79 @@
+"""The likelihood-ratio attack (Carlini et al. 2022)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+
+from probes.errors import EvidenceError, NonFiniteError
+
+Mode = Literal["online", "offline"]
+Variance = Literal["per-sample", "global"]
+SMALLEST_DEVIATION = 1e-30
+
+
+def lira_scores(
+    phi: Float[np.ndarray, " samples"],
+    phi_replicas: Float[np.ndarray, "replicas samples"],
+    keep: Bool[np.ndarray, "replicas samples"],
+    *,
+    mode: Mode = "online",
+    variance: Variance = "per-sample",
+) -> Float64[np.ndarray, " samples"]:
+    """Scores of φ, higher = more likely a member.
+
+    Online (algorithm 1): log N(φ; m_in, s_in) − log N(φ; m_out, s_out). Offline (section IV-D): the one-sided
+    z = (φ − m_out) / s_out. Centres are medians over replicas, deviations have ddof 0; `variance="global"` pools in and
+    out deviations over all samples, which is better below about 64 replicas.
+
+    Raises EvidenceError where shapes differ or a sample is never out (online: never in), NonFiniteError on NaN.
+    """
+    check(phi, phi_replicas, keep, mode)
+    wide = phi_replicas.astype(np.float64)
+    middle_out, spread_out = _moments(wide, ~keep, variance)
+    own = phi.astype(np.float64)
+    if mode == "offline":
+        return np.asarray((own - middle_out) / spread_out)
+    middle_in, spread_in = _moments(wide, keep, variance)
+    return np.asarray(log_density(own, middle_in, spread_in) - log_density(own, middle_out, spread_out))
+
+
+def log_density(
+    x: Float64[np.ndarray, " samples"],
+    centre: Float64[np.ndarray, " samples"],
+    deviation: Float64[np.ndarray, " #samples"],
+) -> Float64[np.ndarray, " samples"]:
+    """log N(x; centre, deviation) up to the constant both hypotheses share."""
+    return np.asarray(-np.log(deviation) - 0.5 * ((x - centre) / deviation) ** 2)
+
+
+def _moments(
+    phi: Float64[np.ndarray, "replicas samples"], chosen: Bool[np.ndarray, "replicas samples"], variance: Variance
+) -> tuple[Float64[np.ndarray, " samples"], Float64[np.ndarray, " #samples"]]:
+    masked = np.where(chosen, phi, np.nan)
+    centre = np.nanmedian(masked, axis=0)
+    deviation = np.nanstd(phi[chosen], keepdims=True) if variance == "global" else np.nanstd(masked, axis=0)
+    return centre, np.maximum(deviation, SMALLEST_DEVIATION)
+
+
+def check(
+    phi: Float[np.ndarray, " samples"],
+    phi_replicas: Float[np.ndarray, "replicas samples"],
+    keep: Bool[np.ndarray, "replicas samples"],
+    mode: Mode,
+) -> None:
+    """Shared with every attack that compares a target with replicas."""
+    if phi_replicas.shape != keep.shape:
+        raise EvidenceError(f"keep has shape {keep.shape}, the replicas' scores {phi_replicas.shape}.")
+    if phi_replicas.shape[1:] != phi.shape:
+        raise EvidenceError(f"the target has {phi.shape} samples, the replicas {phi_replicas.shape[1:]}.")
+    for name, array in (("the target's scores", phi), ("the replicas' scores", phi_replicas)):
+        if not np.isfinite(array).all():
+            raise NonFiniteError(f"{name} hold NaN or infinite values.")
+    needed = [("out", ~keep)] + ([("in", keep)] if mode == "online" else [])
+    for name, chosen in needed:
+        if not chosen.any(axis=0).all():
+            sample = int(np.argmin(chosen.any(axis=0)))
+            raise EvidenceError(f"keep never has sample {sample} {name}.", do="Train more replicas.")

@@ -1,0 +1,59 @@
+"""The relative membership-inference attack (Zarifzadeh, Liu & Shokri 2024)."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+
+from probes.errors import EvidenceError, NonFiniteError
+from probes.membership.lira import Mode, check
+
+SMALLEST_PROBABILITY = 1e-30
+
+
+def rmia_scores(
+    p: Float[np.ndarray, " samples"],
+    p_replicas: Float[np.ndarray, "replicas samples"],
+    keep: Bool[np.ndarray, "replicas samples"],
+    p_z: Float[np.ndarray, " population"],
+    p_z_replicas: Float[np.ndarray, "replicas population"],
+    *,
+    mode: Mode = "online",
+    gamma: float = 1.0,
+    a: float = 0.3,
+) -> Float64[np.ndarray, " samples"]:
+    """The share of z that x dominates: mean over z of [(p(x)/P(x)) / (p(z)/P(z)) > γ], strict, in 0..1.
+
+    p is the softmax probability of the label; z is drawn from data no model trained on. Online: P is the mean over all
+    replicas. Offline: P = ((1 + a) · mean_out + 1 − a) / 2 (eq. 10), the same map on z.
+
+    Raises EvidenceError where shapes differ, z is empty or a sample is never out.
+    """
+    check(p, p_replicas, keep, mode if mode == "offline" else "online")
+    if not len(p_z):
+        raise EvidenceError("p_z is empty: RMIA compares with samples that no model trained on.")
+    if p_z_replicas.shape != (len(p_replicas), len(p_z)):
+        raise EvidenceError(f"p_z_replicas has shape {p_z_replicas.shape}, expected {(len(p_replicas), len(p_z))}.")
+    if not (np.isfinite(p_z).all() and np.isfinite(p_z_replicas).all()):
+        raise NonFiniteError("p_z or p_z_replicas holds NaN or infinite values.")
+    wide, wide_z = p_replicas.astype(np.float64), p_z_replicas.astype(np.float64)
+    mean_z = wide_z.mean(axis=0)
+    if mode == "online":
+        mean = wide.mean(axis=0)
+    else:
+        mean = _offline(np.where(keep, 0.0, wide).sum(axis=0) / (~keep).sum(axis=0), a)
+        mean_z = _offline(mean_z, a)
+    ratio = p.astype(np.float64) / np.maximum(mean, SMALLEST_PROBABILITY)
+    ratio_z = p_z.astype(np.float64) / np.maximum(mean_z, SMALLEST_PROBABILITY)
+    return dominated(ratio, ratio_z, gamma)
+
+
+def dominated(
+    ratio: Float64[np.ndarray, " samples"], ratio_z: Float64[np.ndarray, " population"], gamma: float
+) -> Float64[np.ndarray, " samples"]:
+    """The share of z with ratio / ratio_z > γ, by sorting: O((N + Z) log Z)."""
+    return np.searchsorted(np.sort(ratio_z * gamma), ratio, side="left") / len(ratio_z)
+
+
+def _offline(mean_out: Float64[np.ndarray, " samples"], a: float) -> Float64[np.ndarray, " samples"]:
+    return np.asarray(((1 + a) * mean_out + 1 - a) / 2)

@@ -1,0 +1,46 @@
+"""An estimate's interval at another level, and the p-value of a threshold: two sides of one coin."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from scipy import stats
+
+from probes.result import Estimate
+from probes.statistics.proportions import clopper_pearson
+
+
+def at_level(estimate: Estimate, level: float) -> tuple[float, float]:
+    """[low, high] at two-sided `level`: exact for counts, Student's t where `dof` is known, else each side scaled as a
+    normal's. At the estimate's own level this is its own interval."""
+    if estimate.counts is not None:
+        return clopper_pearson(*estimate.counts, level)
+    ratio = _quantile(level, estimate.dof) / _quantile(estimate.level, estimate.dof)
+    return (
+        estimate.value - (estimate.value - estimate.low) * ratio,
+        estimate.value + (estimate.high - estimate.value) * ratio,
+    )
+
+
+def p_beyond(estimate: Estimate, threshold: float, side: Literal["above", "below"]) -> float:
+    """One-sided p-value against 'the truth is not `side` the threshold': below α exactly where the interval at level
+    1 − 2α lies wholly on that side."""
+    if estimate.counts is not None:
+        k, n = estimate.counts
+        share = min(max(threshold, 0.0), 1.0)
+        if side == "above":
+            return float(stats.binom.sf(k - 1, n, share))
+        return float(stats.binom.cdf(k, n, share))
+    distance = estimate.value - threshold if side == "above" else threshold - estimate.value
+    reach = estimate.value - estimate.low if side == "above" else estimate.high - estimate.value
+    if reach <= 0:
+        return 0.0 if distance > 0 else 1.0
+    score = distance / reach * _quantile(estimate.level, estimate.dof)
+    return float(stats.norm.sf(score) if estimate.dof is None else stats.t.sf(score, estimate.dof))
+
+
+def _quantile(level: float, dof: float | None) -> float:
+    tail = 0.5 + level / 2
+    value = float(stats.norm.ppf(tail) if dof is None else stats.t.ppf(tail, dof))
+    return value if math.isfinite(value) else math.inf

@@ -1,0 +1,35 @@
+"""What looking many times costs."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+
+
+def holm(p_values: Float[np.ndarray, " tests"]) -> Float64[np.ndarray, " tests"]:
+    """Adjusted p-values that hold the family-wise error under any dependence (Holm 1979)."""
+    m = len(p_values)
+    order = np.argsort(p_values, kind="stable")
+    stepped = np.maximum.accumulate(p_values[order].astype(np.float64) * (m - np.arange(m)))
+    adjusted = np.empty(m)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def holm_levels(p_values: Float[np.ndarray, " tests"], alpha: float) -> Float64[np.ndarray, " tests"]:
+    """The error share each test may spend in Holm's procedure: α / (m − rank), until the first that is not rejected."""
+    m = len(p_values)
+    order = np.argsort(p_values, kind="stable")
+    allowed = np.empty(m)
+    going = True
+    share = alpha / m if m else alpha
+    for rank, test in enumerate(order):
+        if going:
+            share = alpha / (m - rank)
+        allowed[test] = share
+        going = going and bool(p_values[test] <= share)
+    return allowed
+
+
+def rejected(p_values: Float[np.ndarray, " tests"], alpha: float) -> Bool[np.ndarray, " tests"]:
+    return np.asarray(holm(p_values) <= alpha)

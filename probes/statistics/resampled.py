@@ -1,0 +1,47 @@
+"""Means over cross-validation folds, whose training sets overlap."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from probes.errors import EvidenceError
+from probes.result import Better, Estimate
+
+
+def nadeau_bengio(
+    name: str,
+    folds: Float[np.ndarray, " folds"],
+    *,
+    n_train: float,
+    n_test: float,
+    level: float = 0.95,
+    better: Better = "neither",
+    unit: str = "fraction",
+) -> Estimate:
+    """The mean over J folds with the corrected resampled t interval (Nadeau & Bengio 2003): variance s² (1/J +
+    n_test/n_train), J − 1 degrees of freedom. Folds share training samples, and the plain s²/J would be too small.
+
+    Raises EvidenceError where there are fewer than two folds.
+    """
+    j = len(folds)
+    if j < 2:
+        raise EvidenceError(f"Expected at least 2 folds, got {j}.")
+    values = folds.astype(np.float64)
+    mean = float(values.mean())
+    spread = math.sqrt(float(values.var(ddof=1)) * (1 / j + n_test / n_train))
+    half = float(stats.t.ppf(0.5 + level / 2, j - 1)) * spread
+    return Estimate(
+        name=name,
+        value=mean,
+        low=mean - half,
+        high=mean + half,
+        level=level,
+        n=j,
+        unit=unit,
+        better=better,
+        dof=float(j - 1),
+    )

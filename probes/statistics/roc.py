@@ -1,0 +1,109 @@
+"""Receiver operating characteristics of scores that are higher for members."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int64
+from scipy import stats
+
+from probes.errors import EvidenceError, NonFiniteError
+from probes.result import Estimate
+from probes.statistics.proportions import clopper_pearson
+
+
+def auc(
+    score: Float[np.ndarray, " samples"],
+    member: Bool[np.ndarray, " samples"],
+    *,
+    name: str = "auc",
+    level: float = 0.95,
+) -> Estimate:
+    """Area under the ROC curve, ties counted half, with DeLong's interval (DeLong 1988; midranks, Sun & Xu 2014).
+
+    At the edge (all members above all others) DeLong's variance is 0; then the interval's end is the share that
+    Clopper–Pearson gives for the smaller class, which is wider. Raises EvidenceError.
+    """
+    members, others = _check(score, member)
+    m, n = len(members), len(others)
+    rank = stats.rankdata(np.concatenate([members, others]))
+    value = float((rank[:m].sum() - m * (m + 1) / 2) / (m * n))
+    placement_members = (rank[:m] - stats.rankdata(members)) / n
+    placement_others = 1 - (rank[m:] - stats.rankdata(others)) / m
+    variance = _variance(placement_members) / m + _variance(placement_others) / n
+    half = float(stats.norm.ppf(0.5 + level / 2)) * math.sqrt(variance)
+    low, high = max(0.0, value - half), min(1.0, value + half)
+    if value in (0.0, 1.0):
+        smaller = min(m, n)
+        low, high = clopper_pearson(round(value * smaller), smaller, level)
+    return Estimate(name=name, value=value, low=low, high=high, level=level, n=m + n, unit="AUC", better="lower")
+
+
+def _variance(placements: Float64[np.ndarray, " placements"]) -> float:
+    return float(placements.var(ddof=1)) if len(placements) > 1 else 0.25
+
+
+def tpr_at_fpr(
+    score: Float[np.ndarray, " samples"],
+    member: Bool[np.ndarray, " samples"],
+    fpr: float,
+    *,
+    name: str = "tpr",
+    level: float = 0.95,
+) -> Estimate:
+    """The largest share of members above a threshold with at most a share `fpr` of the others: no interpolation, ties
+    stay together. The interval is Clopper–Pearson's at that threshold.
+
+    Where there are fewer than 1/fpr non-members the rate cannot be told from 0: the estimate has a caveat.
+    Raises EvidenceError.
+    """
+    members, others = _check(score, member)
+    if not 0 < fpr < 1:
+        raise EvidenceError(f"Expected 0 < fpr={fpr} < 1.")
+    allowed = math.floor(fpr * len(others) + 1e-9)
+    # The highest threshold that the (allowed + 1)-th other does not pass; members must beat it strictly.
+    threshold = np.sort(others)[::-1][allowed] if allowed < len(others) else -np.inf
+    hits = int((members > threshold).sum())
+    low, high = clopper_pearson(hits, len(members), level)
+    needed = math.ceil(1 / fpr)
+    caveat = (
+        f"not resolvable: {len(others)} non-members, {needed} needed to see a false-positive rate of {fpr:.1%}"
+        if len(others) < needed
+        else None
+    )
+    return Estimate(
+        name=name,
+        value=hits / len(members),
+        low=low,
+        high=high,
+        level=level,
+        n=len(members),
+        unit="TPR",
+        better="lower",
+        counts=(hits, len(members)),
+        caveat=caveat,
+    )
+
+
+def roc_curve(
+    score: Float[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"]
+) -> tuple[Int64[np.ndarray, " thresholds"], Int64[np.ndarray, " thresholds"]]:
+    """Counts of false and true positives at every distinct threshold, from none to all."""
+    _check(score, member)
+    order = np.argsort(-score, kind="stable")
+    true, false = np.cumsum(member[order]), np.cumsum(~member[order])
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    zero = np.zeros(1, dtype=np.int64)
+    return np.concatenate([zero, false[last]]).astype(np.int64), np.concatenate([zero, true[last]]).astype(np.int64)
+
+
+def _check(
+    score: Float[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"]
+) -> tuple[Float64[np.ndarray, " members"], Float64[np.ndarray, " others"]]:
+    if not np.isfinite(score).all():
+        raise NonFiniteError("score holds NaN or infinite values.")
+    members, others = score[member].astype(np.float64), score[~member].astype(np.float64)
+    if not len(members) or not len(others):
+        raise EvidenceError(f"score needs members and non-members, got {len(members)} and {len(others)}.")
+    return members, others
