@@ -19,7 +19,7 @@ def preprocess(inputs: Shaped[np.ndarray, "samples ..."], section: InputSection,
 
     Raises RecipeError where mean and std do not fit the channels.
     """
-    tensor = torch.from_numpy(np.ascontiguousarray(inputs))
+    tensor = torch.from_numpy(np.require(inputs, requirements=["C", "W"]))
     if modality == "text":
         return tensor.long()
     if modality != "image":
