@@ -1,0 +1,172 @@
+"""audit.toml, or [tool.audit] in a pyproject.toml: thresholds, waivers, and the probes' parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+
+from probes.errors import ConfigError, did_you_mean
+from probes.probe import Probe, discover
+from reports.gate import Gate, Threshold, Waiver
+
+Profile = Literal["strict", "default", "research"]
+PROFILES = Path(__file__).parent / "templates" / "profiles.toml"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Bound(Section):
+    """Exactly one of max and min."""
+
+    max: float | None = None
+    min: float | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Bound:
+        if (self.max is None) == (self.min is None):
+            raise ValueError("give exactly one of max and min")
+        return self
+
+    def threshold(self, probe: str, estimate: str, *, optional: bool) -> Threshold:
+        direction: Literal["max", "min"] = "max" if self.max is not None else "min"
+        bound = self.max if self.max is not None else self.min
+        assert bound is not None
+        return Threshold(probe=probe, estimate=estimate, direction=direction, bound=bound, optional=optional)
+
+
+class GateSection(Section):
+    profile: Profile = "default"
+    on_undecided: Literal["stop", "warn", "fail"] = "stop"
+    level: float = 0.95
+
+
+class WaiverSection(Section):
+    probe: str
+    estimate: str
+    reason: str
+    expires: datetime.date
+
+
+class Config(Section):
+    gate_section: GateSection = GateSection()
+    thresholds: dict[str, dict[str, Bound]] = {}
+    waivers: tuple[WaiverSection, ...] = ()
+    parameters: dict[str, dict[str, Any]] = {}
+    """By probe; an entry `enabled = false` leaves the probe out."""
+    where: str = "the defaults"
+
+    def gate(self) -> Gate:
+        """The profile's thresholds, replaced by the user's where both name one estimate."""
+        chosen = {
+            (probe, estimate): bound.threshold(probe, estimate, optional=True)
+            for probe, bounds in _profile(self.gate_section.profile).items()
+            for estimate, bound in bounds.items()
+        }
+        chosen |= {
+            (probe, estimate): bound.threshold(probe, estimate, optional=False)
+            for probe, bounds in self.thresholds.items()
+            for estimate, bound in bounds.items()
+        }
+        return Gate(
+            thresholds=tuple(chosen[name] for name in sorted(chosen)),
+            waivers=tuple(Waiver(**dict(waiver)) for waiver in self.waivers),
+            on_undecided=self.gate_section.on_undecided,
+            level=self.gate_section.level,
+            profile=self.gate_section.profile,
+        )
+
+    def probes(self) -> list[Probe]:
+        """All enabled probes with their parameters. Raises ConfigError on an unknown probe, parameter or value."""
+        known = discover()
+        for name in self.parameters:
+            if name not in known:
+                raise ConfigError(
+                    f"unknown probe {name!r}. {did_you_mean(name, known)}", where=f"{self.where}, [probes]"
+                )
+        chosen = {name: dict(self.parameters.get(name, {})) for name in known}
+        return [
+            _make(known[name], parameters, f"{self.where}, [probes.{name}]")
+            for name, parameters in chosen.items()
+            if parameters.pop("enabled", True)
+        ]
+
+
+def _make(kind: type[Probe], parameters: dict[str, Any], where: str) -> Probe:
+    fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # probes are dataclasses
+    for name in parameters:
+        if name not in fields:
+            raise ConfigError(f"unknown parameter {name!r}. {did_you_mean(name, fields)}", where=where)
+    try:
+        probe: Probe = TypeAdapter(kind).validate_python(parameters)
+    except ValidationError as error:
+        raise ConfigError(_first(error), where=where) from None
+    return probe
+
+
+@cache
+def _profile(name: str) -> dict[str, dict[str, Bound]]:
+    content = tomllib.loads(PROFILES.read_text(encoding="utf-8"))
+    return TypeAdapter(dict[str, dict[str, Bound]]).validate_python(content[name])
+
+
+def load(path: Path | None, start: Path) -> Config:
+    """The file given, else audit.toml or pyproject.toml's [tool.audit] in `start`, else the defaults.
+
+    Raises ConfigError with file, key and the nearest known name.
+    """
+    if path is not None and not path.is_file():
+        raise ConfigError("no such file", where=str(path))
+    for candidate in [path] if path else [start / "audit.toml", start / "pyproject.toml"]:
+        if candidate.is_file():
+            content = _read(candidate)
+            if candidate.name == "pyproject.toml":
+                content = content.get("tool", {}).get("audit")
+            if content is not None:
+                return parse(content, str(candidate))
+    return Config()
+
+
+def parse(content: dict[str, Any], where: str) -> Config:
+    """Raises ConfigError."""
+    names = {"gate": "gate_section", "probes": "parameters", "thresholds": "thresholds", "waivers": "waivers"}
+    for key in content:
+        if key not in names:
+            raise ConfigError(f"unknown key {key!r}. {did_you_mean(key, names)}", where=where)
+    try:
+        config = Config.model_validate({names[key]: value for key, value in content.items()} | {"where": where})
+    except ValidationError as error:
+        raise ConfigError(_first(error), where=where) from None
+    config.probes()
+    return config
+
+
+def _first(error: ValidationError) -> str:
+    mistake = error.errors()[0]
+    place = [str(part) for part in mistake["loc"]]
+    key = ".".join(place).removeprefix("gate_section.").removeprefix("parameters.")
+    if mistake["type"] == "extra_forbidden":
+        sections: dict[str, type[Section]] = {
+            "gate_section": GateSection,
+            "thresholds": Bound,
+            "waivers": WaiverSection,
+        }
+        known = sections.get(place[0], Config)
+        return f"unknown key {key!r}. {did_you_mean(place[-1], known.model_fields)}"
+    return f"{key}: {mistake['msg'].removeprefix('Value error, ')}."
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(path)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"is not TOML: {error}", where=str(path)) from None

@@ -1,0 +1,211 @@
+"""Report ⇄ results.json, without loss: what is read back is what was written, bit for bit.
+
+Numbers that are not finite stand as the strings "NaN", "Infinity", "-Infinity"; pictures as base64 of their bytes.
+Nothing depends on the clock or on the order of dictionaries, so equal audits are equal bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import dataclasses
+import io
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from probes.errors import InputError
+from probes.result import (
+    Axis,
+    Chart,
+    Estimate,
+    Failure,
+    Figure,
+    Finding,
+    Gallery,
+    GalleryRow,
+    Result,
+    Table,
+)
+from reports.report import Check, Report, Verdict
+
+SCHEMA_VERSION = 1
+
+
+class ArchiveError(InputError):
+    """A results.json that cannot be read."""
+
+
+def dump(report: Report) -> str:
+    """The text of results.json."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": report.tool, "version": report.version},
+        "model": report.model,
+        "data": report.data,
+        "audit": report.audit,
+        "verdict": {**_plain(report.verdict), "checks": [_plain(check) for check in report.verdict.checks]},
+        "results": [_result(result) for result in report.results],
+    }
+    return json.dumps(_finite(content), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def load(text: str, where: str = "results.json") -> Report:
+    """Raises ArchiveError with what is wrong with the file."""
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ArchiveError(f"is not JSON, or is cut off: {error}.", where=where, do="Run the audit again.") from None
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        found = f"has schema_version {version}" if version is not None else "is no results.json of transfer-audit"
+        raise ArchiveError(f"{found}; this version reads {SCHEMA_VERSION}.", where=where)
+    try:
+        content = _infinite(content)
+        verdict = content["verdict"]
+        return Report(
+            tool=content["tool"]["name"],
+            version=content["tool"]["version"],
+            model=content["model"],
+            data=content["data"],
+            audit=content["audit"],
+            results=tuple(_read_result(result) for result in content["results"]),
+            verdict=Verdict(
+                **{
+                    **verdict,
+                    "checks": tuple(Check(**check) for check in verdict["checks"]),
+                    "notes": tuple(verdict["notes"]),
+                }
+            ),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArchiveError(f"lacks a part or holds a wrong one: {error}.", where=where) from None
+
+
+def samples_csv(report: Report) -> str:
+    """One line a sample of the data set, one column a probe's per-sample number; empty where there is none."""
+    columns: dict[str, np.ndarray] = {}
+    for result in report.results:
+        if isinstance(result, Result):
+            columns |= {f"{result.probe}.{name}": column for name, column in result.per_sample.items()}
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) > 1:
+        raise ArchiveError(f"per-sample columns have different lengths: {sorted(lengths)}.")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["sample", *columns])
+    for sample in range(max(lengths, default=0)):
+        writer.writerow([sample, *(_cell(column[sample]) for column in columns.values())])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float | np.floating):
+        return "" if not math.isfinite(value) else f"{value:.6g}"
+    return str(value)
+
+
+def _result(result: Result | Failure) -> dict[str, Any]:
+    if isinstance(result, Failure):
+        return {"probe": result.probe, "failure": {"error": result.error, "message": result.message}}
+    return {
+        "probe": result.probe,
+        "params": dict(result.params),
+        "estimates": [_plain(estimate) for estimate in result.estimates],
+        "findings": [_plain(finding) for finding in result.findings],
+        "figures": [_figure(figure) for figure in result.figures],
+        "notes": list(result.notes),
+    }
+
+
+def _read_result(content: dict[str, Any]) -> Result | Failure:
+    if "failure" in content:
+        return Failure(probe=content["probe"], **content["failure"])
+    return Result(
+        probe=content["probe"],
+        params=content["params"],
+        estimates=tuple(_read_estimate(estimate) for estimate in content["estimates"]),
+        findings=tuple(_read_finding(finding) for finding in content["findings"]),
+        figures=tuple(_read_figure(figure) for figure in content["figures"]),
+        notes=tuple(content["notes"]),
+    )
+
+
+def _read_estimate(content: dict[str, Any]) -> Estimate:
+    counts = content.get("counts")
+    return Estimate(**{**content, "counts": None if counts is None else (counts[0], counts[1])})
+
+
+def _read_finding(content: dict[str, Any]) -> Finding:
+    return Finding(**{**content, "because": tuple(content["because"]), "samples": tuple(content["samples"])})
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    if isinstance(figure, Gallery):
+        rows = [
+            {"sample": row.sample, "title": row.title, "pictures": [_picture(picture) for picture in row.pictures]}
+            for row in figure.rows
+        ]
+        return {"kind": "gallery", **_plain(figure), "rows": rows}
+    kind = "chart" if isinstance(figure, Chart) else "table"
+    return {"kind": kind, **_plain(figure)}
+
+
+def _read_figure(content: dict[str, Any]) -> Figure:
+    kind, fields = content["kind"], {name: value for name, value in content.items() if name != "kind"}
+    if kind == "table":
+        return Table(**fields)
+    if kind == "chart":
+        return Chart(**{**fields, "x": Axis(**fields["x"]), "y": Axis(**fields["y"])})
+    rows = tuple(
+        GalleryRow(sample=row["sample"], title=row["title"], pictures=tuple(_array(p) for p in row["pictures"]))
+        for row in fields["rows"]
+    )
+    return Gallery(**{**fields, "headings": tuple(fields["headings"]), "rows": rows})
+
+
+def _picture(picture: np.ndarray) -> dict[str, Any]:
+    data = base64.b64encode(np.ascontiguousarray(picture).tobytes()).decode("ascii")
+    return {"dtype": picture.dtype.name, "shape": list(picture.shape), "base64": data}
+
+
+def _array(content: dict[str, Any]) -> np.ndarray:
+    if content["dtype"] not in ("uint8", "int8"):
+        raise ValueError(f"a picture of type {content['dtype']}")
+    flat = np.frombuffer(base64.b64decode(content["base64"], validate=True), dtype=content["dtype"])
+    return flat.reshape(content["shape"])
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass, one level deep but for axes; pictures are left to `_figure`."""
+    fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return {
+        name: dataclasses.asdict(item) if isinstance(item, Axis) else item
+        for name, item in fields.items()
+        if name != "rows"
+    }
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {str(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _infinite(value: Any) -> Any:
+    if isinstance(value, str) and value in ("NaN", "Infinity", "-Infinity"):
+        return float(value)
+    if isinstance(value, dict):
+        return {name: _infinite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_infinite(item) for item in value]
+    return value

@@ -1,0 +1,222 @@
+"""The gate: results × thresholds → verdict. It compares intervals, not points, and pays for every check."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from probes.errors import ConfigError, did_you_mean
+from probes.result import Estimate, Failure, Result
+from probes.statistics.level import at_level, p_beyond
+from probes.statistics.multiplicity import holm_levels
+from reports.report import Check, CheckStatus, Status, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """`estimate` of `probe` must be at most (max) or at least (min) `bound`.
+
+    A built-in one is `optional`: it is judged where the probe produced that estimate. One the user wrote must exist.
+    """
+
+    probe: str
+    estimate: str
+    direction: Literal["max", "min"]
+    bound: float
+    optional: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiver:
+    """This check may fail until the day `expires`, for this reason."""
+
+    probe: str
+    estimate: str
+    reason: str
+    expires: datetime.date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    thresholds: tuple[Threshold, ...]
+    waivers: tuple[Waiver, ...] = ()
+    on_undecided: Literal["stop", "warn", "fail"] = "stop"
+    level: float = 0.95
+    profile: str = "default"
+
+
+def judge(results: Sequence[Result | Failure], gate: Gate, *, today: datetime.date) -> Verdict:
+    """Wholly inside the threshold is pass, wholly beyond is fail, else undecided.
+
+    A model fails where any check does, so failing is paid for with Holm's procedure over all checks: one that is sound
+    in every respect fails with at most 1 − level. It passes only where every check does, which needs no correction
+    (an intersection–union test, Berger 1982): one that is unsound in any respect passes with at most 1 − level.
+    Raises ConfigError for a threshold on an estimate that no probe produced.
+    """
+    failures = {result.probe: result for result in results if isinstance(result, Failure)}
+    found = {result.probe: result for result in results if isinstance(result, Result)}
+    judged: list[tuple[Threshold, Estimate]] = []
+    errors: list[Check] = []
+    for threshold in gate.thresholds:
+        if threshold.probe in failures:
+            errors.append(_failed(threshold, failures[threshold.probe]))
+            continue
+        estimate = _find(threshold, found)
+        if estimate is not None:
+            judged.append((threshold, estimate))
+    alpha = 1 - gate.level
+    p_fail = np.array([_p(threshold, estimate, beyond=True) for threshold, estimate in judged])
+    p_pass = np.array([_p(threshold, estimate, beyond=False) for threshold, estimate in judged])
+    spend_fail = holm_levels(p_fail, alpha)
+    unfaithful = {
+        name for name, result in found.items() if any(f.code.endswith(".infidelity") for f in result.findings)
+    }
+    checks = []
+    for i, (threshold, estimate) in enumerate(judged):
+        doubtful = bool(unfaithful) and estimate.name.startswith("recipe.")
+        spend = Spend(p_fail=float(p_fail[i]), fail=float(spend_fail[i]), p_pass=float(p_pass[i]), passing=alpha)
+        checks.append(_check(threshold, estimate, spend, doubtful))
+    notes = tuple(f"{name} failed: {failure.error}: {failure.message}" for name, failure in failures.items())
+    checks, expired = _waive([*checks, *errors], gate.waivers, today)
+    return Verdict(
+        status=_status(checks, bool(failures)),
+        checks=tuple(checks),
+        level=gate.level,
+        profile=gate.profile,
+        on_undecided=gate.on_undecided,
+        notes=notes + expired,
+    )
+
+
+def _find(threshold: Threshold, found: dict[str, Result]) -> Estimate | None:
+    if threshold.probe not in found:
+        if threshold.optional:
+            return None
+        raise ConfigError(
+            f"a threshold on probe {threshold.probe!r}, which did not run. {did_you_mean(threshold.probe, found)}",
+            where=f"thresholds.{threshold.probe}",
+        )
+    result = found[threshold.probe]
+    names = {estimate.name: estimate for estimate in result.estimates}
+    if threshold.estimate in names:
+        return names[threshold.estimate]
+    if threshold.optional:
+        return None
+    raise ConfigError(
+        f"a threshold on {threshold.estimate!r}, which {threshold.probe} did not produce. "
+        f"{did_you_mean(threshold.estimate, names)}",
+        where=f"thresholds.{threshold.probe}",
+    )
+
+
+def _p(threshold: Threshold, estimate: Estimate, *, beyond: bool) -> float:
+    above = (threshold.direction == "max") == beyond
+    return p_beyond(estimate, threshold.bound, "above" if above else "below")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spend:
+    """One-sided p-values of both decisions, and the error each may spend."""
+
+    p_fail: float
+    fail: float
+    p_pass: float
+    passing: float
+
+
+def _check(threshold: Threshold, estimate: Estimate, spend: Spend, doubtful: bool) -> Check:
+    decided = not doubtful and estimate.caveat is None
+    fails, passes = decided and spend.p_fail <= spend.fail, decided and spend.p_pass <= spend.passing
+    level = 1 - 2 * (spend.passing if passes else spend.fail)
+    low, high = at_level(estimate, level)
+    words = f"{threshold.direction} {threshold.bound:g}"
+    shown = f"{estimate.value:.3g} ({low:.3g} to {high:.3g} at {level:.1%})"
+    status: CheckStatus
+    if fails:
+        status, because = "fail", f"{shown} lies wholly beyond {words}."
+    elif passes:
+        status, because = "pass", f"{shown} lies wholly within {words}."
+    elif doubtful:
+        status, because = "undecided", f"{shown}, but the recipe does not reproduce this checkpoint."
+    elif estimate.caveat is not None:
+        status, because = "undecided", f"{shown}: {estimate.caveat}."
+    else:
+        status, because = "undecided", f"{shown} contains {words}. {_what_would_decide(estimate, threshold)}"
+    return Check(
+        probe=threshold.probe,
+        estimate=threshold.estimate,
+        direction=threshold.direction,
+        threshold=threshold.bound,
+        status=status,
+        value=estimate.value,
+        low=low,
+        high=high,
+        level=level,
+        unit=estimate.unit,
+        because=because,
+        p_fail=spend.p_fail,
+        p_pass=spend.p_pass,
+    )
+
+
+def _what_would_decide(estimate: Estimate, threshold: Threshold) -> str:
+    """Intervals shrink with √n: how many times the n would bring the bound outside, if the value stays."""
+    distance = abs(estimate.value - threshold.bound)
+    reach = max(estimate.high - estimate.value, estimate.value - estimate.low)
+    if distance <= 1e-12 or reach <= 0:
+        return "The value is on the threshold: no number of samples decides that."
+    times = (reach / distance) ** 2 * 1.5
+    return f"About {times:.1f} times the present n = {estimate.n} would decide it, if the value stays."
+
+
+def _failed(threshold: Threshold, failure: Failure) -> Check:
+    return Check(
+        probe=threshold.probe,
+        estimate=threshold.estimate,
+        direction=threshold.direction,
+        threshold=threshold.bound,
+        status="error",
+        value=None,
+        low=None,
+        high=None,
+        level=0.95,
+        unit="",
+        because=f"The probe failed: {failure.error}: {failure.message}",
+    )
+
+
+def _waive(
+    checks: list[Check], waivers: tuple[Waiver, ...], today: datetime.date
+) -> tuple[list[Check], tuple[str, ...]]:
+    notes, waived = [], []
+    for check in checks:
+        for waiver in waivers:
+            if (waiver.probe, waiver.estimate) != (check.probe, check.estimate) or check.status not in (
+                "fail",
+                "undecided",
+            ):
+                continue
+            if waiver.expires < today:
+                notes.append(f"The waiver for {check.probe} {check.estimate} expired on {waiver.expires}.")
+            else:
+                reason = f"{check.because} Waived until {waiver.expires}: {waiver.reason}"
+                check = dataclasses.replace(check, status="waived", because=reason)
+        waived.append(check)
+    return waived, tuple(notes)
+
+
+def _status(checks: Sequence[Check], failures: bool) -> Status:
+    found = {check.status for check in checks}
+    if "fail" in found:
+        return "fail"
+    if failures or "error" in found:
+        return "error"
+    # With nothing to compare nothing is known.
+    if "undecided" in found or not checks:
+        return "undecided"
+    return "pass"
