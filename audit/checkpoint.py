@@ -59,7 +59,11 @@ class Checkpoint:
                 do="Give the original data: same samples, same order.",
             )
         source = Source(
-            section=self.recipe.source, classes=self.source_classes, state=self.source_state, trust_code=trust_code
+            section=self.recipe.source,
+            classes=self.source_classes,
+            state=self.source_state,
+            trust_code=trust_code,
+            folder=self.folder,
         )
         return Experiment(recipe=self.recipe, source=source, dataset=dataset, pool=self.pool(dataset), seed=self.seed)
 

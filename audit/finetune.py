@@ -34,16 +34,16 @@ def source_of(recipe: Recipe, folder: Path, *, trust_code: bool, progress: Progr
         return _train_source(recipe, section, folder, trust_code, progress)
     if section.weights is None:
         with torch.random.fork_rng(devices=[]):
-            network = build(section, trust_code=trust_code)
+            network = build(section, folder, trust_code=trust_code)
         classes = section.classes or classes_of(network.get_submodule(find_head(network)))
-        return Source(section=section, classes=classes, state=None, trust_code=trust_code)
+        return Source(section=section, classes=classes, state=None, trust_code=trust_code, folder=folder)
     state = _weights(section, folder)
     with torch.random.fork_rng(devices=[]):
-        network = build(section, trust_code=trust_code)
+        network = build(section, folder, trust_code=trust_code)
     head = find_head(network)
     weight = state.get(f"{head}.weight")
     classes = section.classes or (len(weight) if weight is not None else classes_of(network.get_submodule(head)))
-    return Source(section=section, classes=classes, state=state, trust_code=trust_code)
+    return Source(section=section, classes=classes, state=state, trust_code=trust_code, folder=folder)
 
 
 def _weights(section: SourceSection, folder: Path) -> Mapping[str, Tensor]:
@@ -66,7 +66,7 @@ def _train_source(
     training = section.training
     assert training is not None
     dataset = training.data.load(folder)
-    blank = Source(section=section, classes=len(dataset.classes), state=None, trust_code=trust_code)
+    blank = Source(section=section, classes=len(dataset.classes), state=None, trust_code=trust_code, folder=folder)
     stage = Experiment(
         recipe=recipe.model_copy(
             update={
@@ -82,7 +82,7 @@ def _train_source(
     )
     trained = run(stage, "source", progress)
     state = {name: value.detach().clone() for name, value in trained.network.state_dict().items()}
-    return Source(section=section, classes=len(dataset.classes), state=state, trust_code=trust_code)
+    return Source(section=section, classes=len(dataset.classes), state=state, trust_code=trust_code, folder=folder)
 
 
 def run(experiment: Experiment, stage: str, progress: Progress | None) -> Trained:

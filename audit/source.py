@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from audit.factory import load_factory
 from audit.head import classes_of, find_head, new_head, replace
 from audit.recipe import SourceSection
 from probes.errors import CheckpointError, RecipeError, did_you_mean
@@ -21,18 +21,22 @@ from probes.errors import CheckpointError, RecipeError, did_you_mean
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """An architecture and θ_s. `state` is None where there are no source weights: then 'source' means random."""
+    """An architecture and θ_s. `state` is None where there are no source weights: then 'source' means random.
+
+    `folder` is where a factory's file is looked for: the recipe's own.
+    """
 
     section: SourceSection
     classes: int
     state: Mapping[str, Tensor] | None
     trust_code: bool = False
+    folder: Path = Path()
 
     def network(self, seed: int, *, weights: bool = True) -> nn.Module:
         """A fresh network with the source's head; θ_s loaded unless `weights` is off (from scratch)."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = build(self.section, trust_code=self.trust_code)
+            network = build(self.section, self.folder, trust_code=self.trust_code)
             head = find_head(network)
             if classes_of(network.get_submodule(head)) != self.classes:
                 replace(network, head, new_head(network.get_submodule(head), self.classes))
@@ -45,7 +49,7 @@ class Source:
         return digest_state(self.state) if self.state is not None else "none"
 
 
-def build(section: SourceSection, *, trust_code: bool) -> nn.Module:
+def build(section: SourceSection, folder: Path, *, trust_code: bool) -> nn.Module:
     """The architecture with random weights from torch's current generator. Raises RecipeError."""
     if section.model.startswith("torchvision:"):
         from torchvision import models
@@ -57,7 +61,7 @@ def build(section: SourceSection, *, trust_code: bool) -> nn.Module:
         make: Any = models.get_model_builder(name)
         options = {"weights": None, **section.options}
     else:
-        make = _factory(section.model, trust_code)
+        make = load_factory(section.model, folder, trust_code=trust_code, where="source.model")
         options = dict(section.options)
     try:
         network = make(**options)
@@ -68,24 +72,6 @@ def build(section: SourceSection, *, trust_code: bool) -> nn.Module:
             f"{section.model} gave a {type(network).__name__}, not a torch.nn.Module", where="source.model"
         )
     return network
-
-
-def _factory(name: str, trust_code: bool) -> Any:
-    module, _, function = name.partition(":")
-    if not function:
-        raise RecipeError(
-            f"{name!r} names no model.", where="source.model", do="Write torchvision:NAME or package.module:function."
-        )
-    if not trust_code:
-        raise CheckpointError(
-            f"names code of its own ({name}), which would run on this machine.",
-            where="source.model",
-            do="Read that code, then repeat with --trust-code.",
-        )
-    try:
-        return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise RecipeError(f"cannot import {name}: {error}", where="source.model") from error
 
 
 def digest_state(state: Mapping[str, Tensor]) -> str:

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -260,8 +260,8 @@ class Plan:
     designs: tuple[Design, ...] = ()
 
     @classmethod
-    def of(cls, *designs: Design) -> Self:
-        return cls(tuple(designs))
+    def of(cls, *designs: Design) -> Plan:
+        return Plan(tuple(designs))
 
     def __or__(self, other: Plan) -> Plan:
         """The least plan that answers both: designs of one name merge by their maximum."""

@@ -1,0 +1,71 @@
+"""Python factories that a recipe names: `package.module:function`, or `file:function` beside the recipe.
+
+A recipe given by the user is trusted as a script would be. A checkpoint is not: it may come from anywhere, so the code
+it names runs only where the user says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from probes.errors import CheckpointError, RecipeError, did_you_mean
+
+
+def load_factory(name: str, folder: Path, *, trust_code: bool, where: str) -> Callable[..., Any]:
+    """The function; a file in `folder` goes before an installed package of that name.
+
+    Raises RecipeError where there is none, CheckpointError where code may not run.
+    """
+    module_name, _, function = name.partition(":")
+    if not function or not all(part.isidentifier() for part in (*module_name.split("."), function)):
+        raise RecipeError(f"{name!r} names no function.", where=where, do="Write package.module:function.")
+    if not trust_code:
+        raise CheckpointError(
+            f"names code of its own ({name}), which would run on this machine.",
+            where=where,
+            do="Read that code, then repeat with --trust-code.",
+        )
+    path = folder / f"{module_name.replace('.', '/')}.py"
+    try:
+        module = _from_file(path, folder) if path.is_file() else importlib.import_module(module_name)
+    except ImportError as error:
+        raise RecipeError(
+            f"cannot import {module_name!r}: {error}.", where=where, do=f"Install it, or put {path.name} in {folder}."
+        ) from error
+    try:
+        found: Callable[..., Any] = getattr(module, function)
+    except AttributeError:
+        raise RecipeError(
+            f"{module_name!r} has no {function!r}. {did_you_mean(function, vars(module))}", where=where
+        ) from None
+    return found
+
+
+def _from_file(path: Path, folder: Path) -> ModuleType:
+    """Imported once a process for its path and content, under a name no other recipe's file of that name can take."""
+    digest = hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()
+    name = f"_recipe_{path.stem}_{digest[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    # Neighbours may import each other while they are loaded; installed packages go first.
+    sys.path.append(str(folder))
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    finally:
+        sys.path.remove(str(folder))
+    return module
