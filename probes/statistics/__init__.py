@@ -1,7 +1,7 @@
 """Estimates with their intervals, and what looking at many of them costs."""
 
-from probes.statistics.bootstrap import bootstrap_mean
-from probes.statistics.differences import newcombe_difference
+from probes.statistics.bootstrap import bootstrap_difference, bootstrap_mean
+from probes.statistics.differences import mcnemar, mover, newcombe_difference, newcombe_paired
 from probes.statistics.level import at_level, p_beyond
 from probes.statistics.multiplicity import holm
 from probes.statistics.proportions import clopper_pearson, proportion
@@ -11,11 +11,15 @@ from probes.statistics.roc import auc, roc_curve, tpr_at_fpr
 __all__ = [
     "at_level",
     "auc",
+    "bootstrap_difference",
     "bootstrap_mean",
     "clopper_pearson",
     "holm",
+    "mcnemar",
+    "mover",
     "nadeau_bengio",
     "newcombe_difference",
+    "newcombe_paired",
     "p_beyond",
     "proportion",
     "roc_curve",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float64, Int64
 
 from probes.errors import EvidenceError
 from probes.result import Better, Estimate
 
 DRAWS = 2000
+BLOCK = 2**22
+"""Indices drawn at once: 2,000 draws of 50,000 samples would otherwise take 800 MB."""
 
 
 def bootstrap_mean(
@@ -24,10 +28,8 @@ def bootstrap_mean(
 
     Raises EvidenceError where fewer than two samples are left.
     """
-    finite = values[np.isfinite(values)].astype(np.float64)
-    if len(finite) < 2:
-        raise EvidenceError(f"{name} needs at least 2 finite samples, got {len(finite)}.")
-    draws = finite[rng.integers(len(finite), size=(DRAWS, len(finite)))].mean(axis=1)
+    finite = _finite(name, values)
+    draws = np.concatenate([finite[index].mean(axis=1) for index in _indices(len(finite), rng)])
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     mean = float(finite.mean())
     return Estimate(
@@ -40,3 +42,67 @@ def bootstrap_mean(
         unit=unit,
         better=better,
     )
+
+
+def bootstrap_difference(
+    name: str,
+    one: Float[np.ndarray, " one"],
+    other: Float[np.ndarray, " other"],
+    rng: np.random.Generator,
+    *,
+    level: float = 0.95,
+    better: Better = "neither",
+    unit: str,
+) -> Estimate:
+    """mean(one) − mean(other) of two independent samples with a bootstrap-t interval (Efron & Tibshirani 1993, 12.5).
+
+    Studentised because losses are skewed: at 200 and 100 samples the percentile interval covers 92–93 % for 95 %, this
+    one 95 %. NaN samples are left out. Raises EvidenceError where a side has fewer than two.
+    """
+    a, b = _finite(name, one), _finite(name, other)
+    difference, spread = float(a.mean() - b.mean()), float(np.sqrt(_mean_variance(a) + _mean_variance(b)))
+    low = high = difference
+    if spread > 0:
+        (mean_a, variance_a), (mean_b, variance_b) = _moments(a, rng), _moments(b, rng)
+        shift, variance = mean_a - mean_b - difference, variance_a + variance_b
+        # A resample of equal values has no spread: it says nothing about t.
+        t = shift[variance > 0] / np.sqrt(variance[variance > 0])
+        upper, lower = np.quantile(t, [(1 - level) / 2, (1 + level) / 2])
+        low, high = difference - spread * float(lower), difference - spread * float(upper)
+    return Estimate(
+        name=name,
+        value=difference,
+        low=min(low, difference),
+        high=max(high, difference),
+        level=level,
+        n=len(a) + len(b),
+        unit=unit,
+        better=better,
+    )
+
+
+def _finite(name: str, values: Float[np.ndarray, " samples"]) -> Float64[np.ndarray, " finite"]:
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if len(finite) < 2:
+        raise EvidenceError(f"{name} needs at least 2 finite samples, got {len(finite)}.")
+    return finite
+
+
+def _indices(n: int, rng: np.random.Generator) -> Iterator[Int64[np.ndarray, "draws samples"]]:
+    rows = max(1, BLOCK // n)
+    for start in range(0, DRAWS, rows):
+        yield rng.integers(n, size=(min(rows, DRAWS - start), n))
+
+
+def _mean_variance(values: Float64[np.ndarray, " samples"]) -> float:
+    return float(values.var(ddof=1)) / len(values)
+
+
+def _moments(
+    values: Float64[np.ndarray, " samples"], rng: np.random.Generator
+) -> tuple[Float64[np.ndarray, " draws"], Float64[np.ndarray, " draws"]]:
+    """Mean of each resample and the variance of that mean."""
+    drawn = (values[index] for index in _indices(len(values), rng))
+    moments = [(sample.mean(axis=1), sample.var(axis=1, ddof=1) / len(values)) for sample in drawn]
+    means, variances = zip(*moments, strict=True)
+    return np.concatenate(means), np.concatenate(variances)

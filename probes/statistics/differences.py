@@ -1,9 +1,12 @@
-"""Differences between two shares."""
+"""Differences between two numbers that have intervals of their own."""
 
 from __future__ import annotations
 
 import math
 
+from scipy import stats
+
+from probes.errors import EvidenceError
 from probes.result import Better, Estimate
 from probes.statistics.proportions import wilson
 
@@ -18,11 +21,57 @@ def newcombe_difference(
     unit: str = "fraction",
 ) -> Estimate:
     """p1 − p2 of two independent samples, given as (successes, trials), by Newcombe's hybrid score interval
-    (Newcombe 1998, method 10)."""
+    (Newcombe 1998, Statistics in Medicine 17:873, method 10). Raises EvidenceError."""
     (k1, n1), (k2, n2) = one, other
+    for k, n in (one, other):
+        if not 0 <= k <= n or n < 1:
+            raise EvidenceError(f"Expected 0 <= successes={k} <= trials={n} and trials >= 1 in {name}.")
     p1, p2 = k1 / n1, k2 / n2
-    (low1, high1), (low2, high2) = wilson(k1, n1, level), wilson(k2, n2, level)
-    difference = p1 - p2
-    low = difference - math.hypot(p1 - low1, high2 - p2)
-    high = difference + math.hypot(high1 - p1, p2 - low2)
-    return Estimate(name=name, value=difference, low=low, high=high, level=level, n=n1 + n2, unit=unit, better=better)
+    low, high = mover((p1, *wilson(k1, n1, level)), (p2, *wilson(k2, n2, level)))
+    return Estimate(name=name, value=p1 - p2, low=low, high=high, level=level, n=n1 + n2, unit=unit, better=better)
+
+
+def newcombe_paired(
+    name: str,
+    both: int,
+    only_one: int,
+    only_other: int,
+    neither: int,
+    *,
+    level: float = 0.95,
+    better: Better = "neither",
+    unit: str = "fraction",
+) -> Estimate:
+    """p1 − p2 on the same trials, from the 2 × 2 counts of successes, by the score interval corrected for correlation
+    (Newcombe 1998, Statistics in Medicine 17:2635, method 10). Raises EvidenceError."""
+    n = both + only_one + only_other + neither
+    if min(both, only_one, only_other, neither) < 0 or n < 1:
+        raise EvidenceError(f"Expected counts >= 0 and at least one trial in {name}.")
+    k1, k2 = both + only_one, both + only_other
+    p1, p2 = k1 / n, k2 / n
+    (l1, u1), (l2, u2) = wilson(k1, n, level), wilson(k2, n, level)
+    margins = k1 * (n - k1) * k2 * (n - k2)
+    cross = both * neither - only_one * only_other
+    # The continuity correction applies to a positive association only.
+    corrected = max(cross - n / 2, 0) if cross > 0 else cross
+    phi = corrected / math.sqrt(margins) if margins else 0.0
+    low = p1 - p2 - _correlated(p1 - l1, u2 - p2, phi)
+    high = p1 - p2 + _correlated(u1 - p1, p2 - l2, phi)
+    return Estimate(name=name, value=p1 - p2, low=low, high=high, level=level, n=n, unit=unit, better=better)
+
+
+def mcnemar(only_one: int, only_other: int) -> float:
+    """Two-sided exact p-value that both are right equally often on the same trials (McNemar 1947, binomial form)."""
+    n = only_one + only_other
+    return float(stats.binomtest(only_one, n).pvalue) if n else 1.0
+
+
+def mover(one: tuple[float, float, float], other: tuple[float, float, float]) -> tuple[float, float]:
+    """The interval of a difference from (value, low, high) of two independent estimates: 'method of variance estimates
+    recovery' (Zou & Donner 2008), whose case for Wilson intervals is Newcombe's."""
+    (v1, l1, u1), (v2, l2, u2) = one, other
+    return v1 - v2 - math.hypot(v1 - l1, u2 - v2), v1 - v2 + math.hypot(u1 - v1, v2 - l2)
+
+
+def _correlated(a: float, b: float, phi: float) -> float:
+    return math.sqrt(max(0.0, a * a - 2 * phi * a * b + b * b))

@@ -1,0 +1,150 @@
+"""The command `audit`. Nothing heavy is imported before a command is known to be well formed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from probes.errors import AuditError, Interrupted
+
+EXIT_CRASH = 70
+EPILOG = "Exit codes: 0 pass · 1 fail · 2 wrong use or bad input · 3 undecided · 4 a probe failed."
+
+app = typer.Typer(
+    help="Is this fine-tuned model safe to ship?\n\nFine-tunes models, probes them for overfitting, leakage and "
+    "interpretability drift, writes reports, and gates CI on thresholds.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Model = Annotated[Path, typer.Option("--model", "-m", help="The checkpoint to audit.", show_default=False)]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Thresholds and probe parameters (audit.toml, pyproject.toml).")
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Where the report goes.")]
+Seed = Annotated[int | None, typer.Option(help="Root seed of the audit (default: the checkpoint's).", min=0)]
+Workers = Annotated[int, typer.Option(help="Processes; 0 takes every core. Never changes a number.", min=0)]
+StoreFolder = Annotated[Path | None, typer.Option("--store", help="Where replicas are kept between runs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors, and the exit code.")]
+TrustCode = Annotated[bool, typer.Option("--trust-code", help="Run the Python factory that the checkpoint names.")]
+Language = Annotated[Literal["en", "zh"], typer.Option("--lang", help="Language of the report.")]
+
+
+def default_store() -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "transfer-audit"
+
+
+@app.command(epilog=EPILOG)
+def demo(
+    out: Out = Path("audit-demo"),
+    workers: Workers = 0,
+    store: StoreFolder = None,
+    quiet: Quiet = False,
+) -> None:
+    """Fine-tune a small model on embedded data, audit it, and write the report: a minute's tour."""
+    from audit.commands import run_demo
+
+    raise typer.Exit(run_demo(out, store or default_store(), workers, quiet))
+
+
+@app.command()
+def finetune(
+    recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file.", metavar="RECIPE.toml")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint to write.")] = Path("ckpt.pt"),
+    quiet: Quiet = False,
+) -> None:
+    """Fine-tune a model from a recipe, recording all that an auditor needs."""
+    from audit.commands import run_finetune
+
+    run_finetune(recipe, out, quiet)
+
+
+@app.command(epilog=EPILOG)
+def run(
+    model: Model,
+    out: Out = Path("audit-report"),
+    config: ConfigFile = None,
+    seed: Seed = None,
+    workers: Workers = 0,
+    store: StoreFolder = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="A checkpoint to compare reasons with (the last release).")
+    ] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Where the data lies now, if it has moved.")] = None,
+    lang: Language = "en",
+    thumbnails: Annotated[bool, typer.Option(help="Show samples as pictures in the report.")] = True,
+    trust_code: TrustCode = False,
+    quiet: Quiet = False,
+) -> None:
+    """Audit a checkpoint: replicas, probes, report.html, report.md, results.json, exit code."""
+    from audit.commands import run_audit
+    from audit.pipeline import Settings
+
+    settings = Settings(
+        store=store or default_store(),
+        seed=seed,
+        workers=workers,
+        reference=reference,
+        data_root=data_root,
+        trust_code=trust_code,
+    )
+    raise typer.Exit(run_audit(model, out, config, settings, lang=lang, thumbnails=thumbnails, quiet=quiet))
+
+
+@app.command(epilog=EPILOG)
+def gate(
+    results: Annotated[Path, typer.Argument(help="A results.json.", show_default=False)],
+    config: ConfigFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """Judge existing results by thresholds; the exit code is the verdict."""
+    from audit.commands import run_gate
+
+    raise typer.Exit(run_gate(results, config, quiet))
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="A results.json.", show_default=False)],
+    format: Annotated[Literal["html", "markdown", "summary"], typer.Option("--format", "-f")] = "html",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: beside the results.")] = None,
+    lang: Language = "en",
+    thumbnails: Annotated[bool, typer.Option(help="Show samples as pictures.")] = True,
+) -> None:
+    """Write a report of existing results again, in another format or language."""
+    from audit.commands import run_report
+
+    run_report(results, format, out, lang, thumbnails)
+
+
+@app.command()
+def probes() -> None:
+    """List the installed probes: what they ask, what they need, and their parameters."""
+    from audit.commands import list_probes
+
+    list_probes()
+
+
+def main() -> None:
+    """Expected errors are one line and their exit code; a crash is a traceback and exit code 70, never a verdict."""
+    try:
+        app()
+    except AuditError as error:
+        print(f"audit: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("audit: interrupted; what was done is kept.", file=sys.stderr)
+        sys.exit(Interrupted.exit_code)
+    except Exception:
+        traceback.print_exc()
+        print("audit: this is a defect of transfer-audit, not of your input.", file=sys.stderr)
+        sys.exit(EXIT_CRASH)

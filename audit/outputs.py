@@ -1,0 +1,43 @@
+"""What an audit leaves on the disk: each file whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import reports.html as html
+import reports.markdown as markdown
+from probes.errors import StoreError
+from reports import archive
+from reports.report import Json, Report
+
+
+def write_report(out: Path, report: Report, cost: Mapping[str, Json], *, lang: str, thumbnails: bool) -> None:
+    """report.html, report.md with its figures, results.json, samples.csv, and run.json with times and cost."""
+    text, figures = markdown.render(report, lang=lang)
+    files: dict[str, str | bytes] = {
+        "results.json": archive.dump(report),
+        "samples.csv": archive.samples_csv(report),
+        "report.html": html.render(report, lang=lang, thumbnails=thumbnails),
+        "report.md": text,
+        "run.json": json.dumps(cost, indent=1, sort_keys=True) + "\n",
+        **figures,
+    }
+    for name, content in files.items():
+        write(out / name, content)
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Under a temporary name, then renamed. Raises StoreError."""
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        raise StoreError(f"cannot be written: {error.strerror}.", where=str(path), do="Choose another --out.") from None
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,246 @@
+"""One audit: checkpoint → population → observations → probes → gate → report. Here, and only here, all parts meet."""
+
+from __future__ import annotations
+
+import datetime
+import traceback
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from torch import nn
+
+from audit import checkpoint as checkpoints
+from audit.checkpoint import Checkpoint
+from audit.config import Config
+from audit.data.dataset import Dataset
+from audit.experiment import Experiment
+from audit.listener import Listener
+from audit.observe import Observations, Sitter, observe
+from audit.population import Replicas, populate, rows_of
+from audit.randomness import stream
+from audit.runtime import versions
+from audit.source import digest_state
+from audit.store import Store
+from audit.train import predict
+from probes.drift.randomise import randomised
+from probes.errors import CheckpointError
+from probes.evidence import Evidence, answers
+from probes.observable import Role
+from probes.plan import Plan, Row
+from probes.probe import Probe
+from probes.result import Failure, Result
+from reports.gate import judge
+from reports.report import Json, Report
+
+RANDOMISED_COPIES = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to audit, as against what: nothing here but `seed` may change a number."""
+
+    store: Path
+    seed: int | None = None
+    workers: int = 0
+    executor: str = "processes"
+    reference: Path | None = None
+    data_root: Path | None = None
+    trust_code: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Audited:
+    """The model under audit in its experiment."""
+
+    checkpoint: Checkpoint
+    experiment: Experiment
+
+    @cached_property
+    def row(self) -> Row:
+        return self.experiment.audited_row()
+
+    def network(self) -> nn.Module:
+        """Raises CheckpointError where the weights do not fit the recipe's network."""
+        return load_network(self.experiment, self.checkpoint, self.row)
+
+    @cached_property
+    def head(self) -> str:
+        return self.experiment.begin(self.row).head
+
+
+def load_network(experiment: Experiment, checkpoint: Checkpoint, row: Row) -> nn.Module:
+    network = experiment.begin(row).network
+    try:
+        network.load_state_dict(dict(checkpoint.state), strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"its weights do not fit its recipe: {str(error).splitlines()[-1].strip()}") from None
+    return network.eval()
+
+
+def open_checkpoint(path: Path, settings: Settings) -> Audited:
+    """Load checkpoint and data, and check that they belong together."""
+    checkpoint = checkpoints.load(path)
+    dataset = checkpoint.recipe.data.load(settings.data_root or checkpoint.folder)
+    experiment = checkpoint.experiment(dataset, trust_code=settings.trust_code)
+    return Audited(checkpoint=checkpoint, experiment=experiment)
+
+
+def audit(audited: Audited, config: Config, settings: Settings, listener: Listener) -> Report:
+    """Run every configured probe on the model and judge. A crashing probe becomes a Failure; the others still run."""
+    experiment, probes = audited.experiment, config.probes()
+    seed = experiment.seed if settings.seed is None else settings.seed
+    listener.stage("replicas")
+    rows = rows_of(Plan.union([probe.needs for probe in probes]), experiment.pool, seed)
+    designs = Counter(row.design for row in rows)
+    replicas = populate(
+        experiment,
+        rows,
+        store=Store(settings.store),
+        workers=settings.workers,
+        executor=settings.executor,
+        on_progress=listener.replicas,
+    )
+    listener.stage("observe")
+    wanted = tuple(dict.fromkeys(observable for probe in probes for observable in probe.observes))
+    observations = observe(wanted, experiment, sitters(audited, replicas, rows, settings, seed), listener.observing)
+    evidence = gather(audited, replicas, observations)
+    listener.stage("probes")
+    results = []
+    for probe in probes:
+        listener.probing(probe.name)
+        results.append(run_probe(probe, evidence, observations, seed))
+        listener.result(results[-1])
+    verdict = judge(results, config.gate(), today=datetime.date.today())
+    report = Report(
+        version=versions()["transfer-audit"],
+        model=describe_model(audited),
+        data=describe_data(experiment),
+        audit={
+            "seed": seed,
+            "replicas": dict(sorted(designs.items())),
+            "versions": dict(versions()),
+            "limits": list(evidence.limits),
+        },
+        results=tuple(results),
+        verdict=verdict,
+    )
+    listener.report(report)
+    return report
+
+
+def run_probe(probe: Probe, evidence: Evidence, observations: Observations, seed: int) -> Result | Failure:
+    """The probe's result, or its crash as a value: no gate passes on that."""
+    for observable in probe.observes:
+        if observable in observations.errors:
+            return _failure(probe, observations.errors[observable])
+    try:
+        return probe(evidence, stream(seed, "probe", probe.name))
+    except Exception as error:
+        return _failure(probe, error)
+
+
+def _failure(probe: Probe, error: Exception) -> Failure:
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return Failure(probe=probe.name, error=type(error).__name__, message=f"{error}{place}")
+
+
+def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings: Settings, seed: int) -> list[Sitter]:
+    """Every model that could be looked into, in a fixed order."""
+    experiment, head = audited.experiment, audited.head
+    found = [Sitter(name="audited", role="audited", head=head, same_labels=True, build=audited.network)]
+    if experiment.source.state is not None:
+        training = experiment.recipe.source.training
+        same = training is not None and training.data.classes == experiment.dataset.classes
+
+        def source() -> nn.Module:
+            return experiment.source.network(seed).eval()
+
+        found.append(Sitter(name="source", role="source", head=head, same_labels=same, build=source))
+    if settings.reference is not None:
+        other = checkpoints.load(settings.reference)
+
+        def reference() -> nn.Module:
+            return load_network(experiment, other, audited.row)
+
+        same = other.classes == experiment.dataset.classes
+        found.append(Sitter(name="reference", role="reference", head=head, same_labels=same, build=reference))
+    for copy in range(RANDOMISED_COPIES):
+
+        def random_copy(copy: int = copy) -> nn.Module:
+            return randomised(audited.network(), stream(seed, "randomised", copy))
+
+        found.append(
+            Sitter(name=f"randomised/{copy}", role="randomised", head=head, same_labels=True, build=random_copy)
+        )
+    for row in rows:
+        if replicas.has_network(row):
+
+            def replica(row: Row = row) -> nn.Module:
+                return replicas.network(row)
+
+            role = cast("Role", row.design)
+            found.append(Sitter(name=row.name, role=role, head=head, same_labels=True, build=replica))
+    return found
+
+
+def gather(audited: Audited, replicas: Replicas, observations: Observations) -> Evidence:
+    """All evidence of one audit, as arrays."""
+    experiment = audited.experiment
+    dataset = experiment.dataset
+    logits = predict(audited.network(), experiment.inputs)
+    source = source_data(audited)
+    return Evidence(
+        pool=experiment.pool,
+        classes=dataset.classes,
+        audited=answers(logits[None], dataset.labels),
+        population=replicas.population,
+        inputs=dataset.inputs,
+        modality=dataset.modality,
+        feature_names=dataset.feature_names,
+        group_names=dataset.group_names,
+        source_inputs=None if source is None else source.inputs,
+        source_labels=None if source is None else source.labels,
+        trace=audited.checkpoint.trace,
+        privacy=audited.checkpoint.privacy,
+        observations=observations.seen,
+    )
+
+
+def source_data(audited: Audited) -> Dataset | None:
+    training = audited.experiment.recipe.source.training
+    return None if training is None else training.data.load(audited.checkpoint.folder)
+
+
+def describe_model(audited: Audited) -> Mapping[str, Json]:
+    recipe = audited.experiment.recipe
+    parameters = {name: tuple(value.shape) for name, value in audited.checkpoint.state.items()}
+    return {
+        "name": recipe.name,
+        "architecture": recipe.source.model,
+        "digest": digest_state(audited.checkpoint.state),
+        "source_digest": audited.experiment.source.digest,
+        "parameters": int(sum(int(np.prod(shape)) for shape in parameters.values())),
+        "transfer": recipe.transfer.mode,
+        "recipe": recipe.model_dump(mode="json"),
+        "trained_with": dict(audited.checkpoint.environment),
+    }
+
+
+def describe_data(experiment: Experiment) -> Mapping[str, Json]:
+    pool, dataset = experiment.pool, experiment.dataset
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "modality": dataset.modality,
+        "samples": len(dataset),
+        "members": int(pool.member.sum()),
+        "held_out": int(pool.held_out.sum()),
+        "validation": int(pool.validation.sum()),
+        "classes": list(dataset.classes),
+    }

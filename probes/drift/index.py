@@ -1,0 +1,78 @@
+"""A drift number alone means nothing: it is placed between a floor (other seeds) and a ceiling (random weights)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from probes.drift.similarity import SIMILARITIES
+from probes.result import Estimate
+
+DRAWS = 2000
+NARROW = 0.05
+"""Least distance between floor and ceiling, in similarity, for an index to mean anything."""
+
+Maps = Float[np.ndarray, "samples ..."]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Placed:
+    """Similarities a sample: audited to reference, to the floor's models (mean), to the ceiling's models (mean)."""
+
+    reference: Float64[np.ndarray, " samples"]
+    floor: Float64[np.ndarray, " samples"]
+    ceiling: Float64[np.ndarray, " samples"]
+
+
+def place(audited: Maps, reference: Maps, floor: Sequence[Maps], ceiling: Sequence[Maps], similarity: str) -> Placed:
+    alike = SIMILARITIES[similarity]
+    return Placed(
+        reference=alike(audited, reference),
+        floor=np.mean([alike(audited, one) for one in floor], axis=0),
+        ceiling=np.mean([alike(audited, one) for one in ceiling], axis=0),
+    )
+
+
+def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: float) -> Estimate:
+    """(d − floor) / (ceiling − floor) with d = 1 − similarity: 0 is another seed, 1 is a network without a memory of
+    the reference. Ratio of means, percentile bootstrap over samples; the seeds and random copies stay fixed."""
+    n = len(placed.reference)
+    floor, ceiling = 1 - placed.floor, 1 - placed.ceiling
+    drift = 1 - placed.reference
+    value = _index(drift.mean(), floor.mean(), ceiling.mean())
+    draws = rng.integers(n, size=(DRAWS, n))
+    resampled = _index(drift[draws].mean(axis=1), floor[draws].mean(axis=1), ceiling[draws].mean(axis=1))
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    span = float(ceiling.mean() - floor.mean())
+    caveat = None
+    if span < NARROW:
+        caveat = f"random weights are as near as another seed ({span:+.2f} in similarity): the index says nothing"
+    return Estimate(
+        name=name,
+        value=float(value),
+        low=min(float(low), float(value)),
+        high=max(float(high), float(value)),
+        level=level,
+        n=n,
+        unit="index",
+        better="lower",
+        caveat=caveat,
+    )
+
+
+def p_above_floor(placed: Placed, rng: np.random.Generator) -> float:
+    """One-sided p-value of 'no further from the reference than from another seed': sign-flip test over samples."""
+    difference = placed.floor - placed.reference
+    signs = rng.choice([-1.0, 1.0], size=(DRAWS, len(difference)))
+    flipped = (signs * difference).mean(axis=1)
+    return float((1 + (flipped >= difference.mean()).sum()) / (1 + DRAWS))
+
+
+def _index(
+    drift: Float64[np.ndarray, "*draws"], floor: Float64[np.ndarray, "*draws"], ceiling: Float64[np.ndarray, "*draws"]
+) -> Float64[np.ndarray, "*draws"]:
+    span = np.maximum(np.asarray(ceiling) - np.asarray(floor), 1e-3)
+    return np.asarray(np.clip((np.asarray(drift) - floor) / span, -1.0, 2.0))

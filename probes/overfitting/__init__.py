@@ -1,0 +1,5 @@
+"""Overfitting: is it good on its training data only?"""
+
+from probes.overfitting.probe import Overfitting
+
+__all__ = ["Overfitting"]

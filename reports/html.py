@@ -1,0 +1,88 @@
+"""The outline as one self-contained HTML file: works offline, asks the network for nothing, runs no strange script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from probes.result import Chart, Gallery, Table
+from reports.charts import png_uri, svg
+from reports.document import outline
+from reports.numbers import harmless, number
+from reports.report import Report
+
+TABLE_ROWS = 300
+
+
+def render(report: Report, *, lang: str = "en", thumbnails: bool = True) -> str:
+    """The page. `thumbnails` off leaves out every picture of a sample."""
+    document = outline(report, lang)
+    style, script = asset("report.css"), asset("report.js")
+    return _environment().get_template("report.html").render(
+        document=document,
+        say=document.words,
+        lang=lang,
+        style=Markup(style),
+        script=Markup(script),
+        policy=policy(style, script),
+        thumbnails=thumbnails,
+    )  # fmt: skip
+
+
+def policy(style: str, script: str) -> str:
+    """Scripts and styles by their hashes alone; pictures from the page itself; nothing from anywhere else.
+
+    Style attributes stand in the charts' SVG, so they are allowed; they can load nothing.
+    """
+    return (
+        "default-src 'none'; img-src data:; "
+        f"style-src-elem '{_hash(style)}'; style-src-attr 'unsafe-inline'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(content: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode("ascii")
+
+
+@cache
+def asset(name: str) -> str:
+    return (files("reports") / "templates" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["chart"] = lambda figure: isinstance(figure, Chart)
+    environment.tests["table"] = lambda figure: isinstance(figure, Table)
+    environment.tests["gallery"] = lambda figure: isinstance(figure, Gallery)
+    environment.filters["svg"] = lambda chart: Markup(svg(chart))
+    environment.filters["rows"] = _rows
+    environment.filters["png"] = png_uri
+    environment.filters["harmless"] = harmless
+    return environment
+
+
+def _rows(table: Table) -> list[list[tuple[str, bool]]]:
+    """Cells as (text, is a number), at most TABLE_ROWS rows."""
+    rows = list(zip(*table.columns.values(), strict=True))[:TABLE_ROWS]
+    return [[_cell(cell) for cell in row] for row in rows]
+
+
+def _cell(value: object) -> tuple[str, bool]:
+    if isinstance(value, bool) or value is None:
+        return ("–" if value is None else str(value)), False
+    if isinstance(value, int):
+        return str(value), True
+    return (number(value), True) if isinstance(value, float) else (harmless(value), False)

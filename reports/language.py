@@ -1,0 +1,64 @@
+"""The words of a report: one file a language; English stands in for what a language lacks."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from probes.errors import InputError
+from probes.result import Finding
+
+LANGUAGES = ("en", "zh")
+
+
+class Words:
+    """Looks words up by path: words("ui", "title", name=...)."""
+
+    def __init__(self, content: Mapping[str, Any], fallback: Mapping[str, Any], lang: str) -> None:
+        self.content, self.fallback, self.lang = content, fallback, lang
+
+    def find(self, *path: str) -> Any:
+        """The entry, in this language or in English, or None."""
+        for source in (self.content, self.fallback):
+            value: Any = source
+            for part in path:
+                value = value.get(part) if isinstance(value, Mapping) else None
+            if value is not None:
+                return value
+        return None
+
+    def __call__(self, *path: str, **values: object) -> str:
+        text = self.find(*path)
+        return str(text).format(**values) if text is not None else path[-1]
+
+    def claim(self, finding: Finding) -> str:
+        """The claim in this language where there is a template for it, else as the probe said it."""
+        template = self.content.get("findings", {}).get(finding.code, {}).get("claim")
+        return str(template).format(**finding.values) if template else finding.claim
+
+    def estimate(self, name: str) -> str:
+        if name.startswith("attack.") and name.endswith(".auc"):
+            return f"AUC, {name.removeprefix('attack.').removesuffix('.auc')}"
+        found = self.find("estimates", name)
+        return str(found) if found is not None else name
+
+    def probe(self, name: str, key: str) -> str:
+        found = self.find("probes", name, key)
+        return str(found) if found is not None else (name if key == "title" else "")
+
+
+@cache
+def words(lang: str) -> Words:
+    """Raises InputError for a language that there is none of."""
+    if lang not in LANGUAGES:
+        raise InputError(f"no language {lang!r}. Known: {', '.join(LANGUAGES)}.", where="--lang")
+    return Words(_read(lang), _read("en"), lang)
+
+
+@cache
+def _read(lang: str) -> Mapping[str, Any]:
+    path = files("reports") / "text" / f"{lang}.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -1,0 +1,170 @@
+"""The outline as GitHub-flavoured Markdown, figures as SVG files beside it, and a short summary for CI."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from probes.result import Chart, Gallery, Table
+from reports.charts import svg
+from reports.document import Document, EstimateText, FindingText, Section, outline
+from reports.numbers import harmless
+from reports.report import Report
+
+MARKS = {"pass": "✅", "fail": "❌", "undecided": "❔", "error": "⚠️", "waived": "➖", "info": "·"}
+ROWS = 15
+
+
+def render(report: Report, *, lang: str = "en") -> tuple[str, dict[str, bytes]]:
+    """The text, and the figure files by the name relative to it that the text links to."""
+    document = outline(report, lang)
+    files: dict[str, bytes] = {}
+    parts = [*_head(document)]
+    for section in document.sections:
+        parts += _section(section, document, files)
+    parts += _appendix(document)
+    return "\n\n".join(part for part in parts if part) + "\n", files
+
+
+def summary(report: Report, *, lang: str = "en", limit: int = 65_535) -> str:
+    """Verdict, risks and checks, without figures, at most `limit` characters: for a job summary or a check run."""
+    document = outline(report, lang)
+    text = "\n\n".join(_head(document)) + "\n"
+    return text if len(text) <= limit else text[: limit - 2] + "…\n"
+
+
+def escape(text: object) -> str:
+    """Nothing in it is markup: neither Markdown's, nor HTML's, nor a mention or a link."""
+    safe = harmless_text(text)
+    safe = safe.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    safe = re.sub(r"([\\`*_\[\]|~#])", r"\\\1", safe)
+    return safe.replace("@", "@&#8203;").replace("://", ":&#8203;//")
+
+
+def harmless_text(text: object) -> str:
+    return " ".join(harmless(piece) for piece in str(text).split())
+
+
+def _head(document: Document) -> list[str]:
+    say = document.words
+    rows = [
+        (
+            f"{MARKS[risk.status]} **{escape(risk.title)}**",
+            escape(risk.what),
+            escape(risk.so_what),
+            escape(risk.to_do),
+        )
+        for risk in document.risks
+    ]
+    checks = [
+        (
+            f"{MARKS[check.status]} {say('status', check.status)}",
+            escape(f"{check.probe}: {check.title}"),
+            escape(check.value),
+            escape(check.interval),
+            escape(check.threshold),
+        )
+        for check in document.checks
+    ]
+    undecided = [f"- {escape(c.title)}: {escape(c.because)}" for c in document.checks if c.status == "undecided"]
+    return [
+        f"# {MARKS[document.status]} {escape(document.title)}",
+        f"**{escape(document.sentence)}**",
+        *(f"> {escape(note)}" for note in document.notes),
+        f"## {say('ui', 'risks')}",
+        _table(("", "", "", say("ui", "helps")), rows),
+        f"## {say('ui', 'checks')}",
+        _table(
+            tuple(say("ui", key) for key in ("status", "estimate", "value", "interval", "threshold")),
+            checks,
+        )
+        if checks
+        else "",
+        "\n".join(undecided),
+    ]
+
+
+def _section(section: Section, document: Document, files: dict[str, bytes]) -> list[str]:
+    say = document.words
+    parts = [f"## {escape(section.title)}", f"*{escape(section.question)}*"]
+    if section.failure:
+        return [*parts, f"⚠️ {escape(section.failure)}"]
+    parts += [_finding(finding, document) for finding in section.findings]
+    for figure in section.figures:
+        if isinstance(figure, Chart):
+            name = f"figures/{section.probe}-{_slug(figure.name)}.svg"
+            files[name] = svg(figure).encode()
+            parts.append(f"![{escape(figure.title)}]({name})\n*{escape(figure.title)}.* {escape(figure.caption)}")
+        elif isinstance(figure, Table):
+            parts.append(_figure_table(figure, document))
+        elif isinstance(figure, Gallery):
+            continue
+    parts.append(f"<details><summary>{say('ui', 'estimates')}</summary>")
+    parts.append(_estimates(section.estimates, document))
+    parts.append("</details>")
+    parts += [f"- {escape(note)}" for note in section.notes]
+    return parts
+
+
+def _finding(finding: FindingText, document: Document) -> str:
+    say = document.words
+    lines = [f"**{say('severity', finding.severity)}** — {escape(finding.claim)}"]
+    if finding.because:
+        lines.append(f"- {say('ui', 'because')}: {escape('; '.join(finding.because))}")
+    lines += [
+        f"- {say('ui', key)}: {escape(text)}"
+        for key, text in (
+            ("samples", finding.samples),
+            ("how", finding.how),
+            ("limits", finding.limits),
+            ("helps", finding.helps),
+        )
+        if text
+    ]
+    if finding.command:
+        lines.append(f"- {say('ui', 'try')}: `{finding.command}`")
+    return "\n".join(lines)
+
+
+def _figure_table(figure: Table, document: Document) -> str:
+    names = tuple(figure.columns)
+    rows = [tuple(escape(cell) for cell in row) for row in zip(*figure.columns.values(), strict=True)]
+    more = ""
+    if len(rows) > ROWS:
+        more = "\n\n" + document.words("ui", "more", count=len(rows) - ROWS)
+    body = _table(tuple(escape(name) for name in names), rows[:ROWS])
+    return f"**{escape(figure.title)}.** {escape(figure.caption)}\n\n{body}{more}"
+
+
+def _estimates(estimates: Sequence[EstimateText], document: Document) -> str:
+    say = document.words
+    rows = [
+        (escape(one.title), one.value, f"{one.interval} ({one.level})", str(one.n), escape(one.unit))
+        for one in estimates
+    ]
+    return _table(tuple(say("ui", key) for key in ("estimate", "value", "interval", "n", "unit")), rows)
+
+
+def _appendix(document: Document) -> list[str]:
+    say = document.words
+    parts = [f"## {say('ui', 'methods')}"]
+    for section in document.sections:
+        if section.method:
+            cited = "".join(f"\n  - {escape(one)}" for one in section.citations)
+            parts.append(f"- **{escape(section.title)}.** {escape(section.method)}{cited}")
+    provenance = "\n".join(f"- {escape(key)}: {escape(value)}" for key, value in document.provenance)
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", document.recipe)), default=2) + 1)
+    fence = fence if len(fence) >= 3 else "```"
+    recipe = (
+        f"<details><summary>{say('ui', 'recipe')}</summary>\n\n{fence}json\n{document.recipe}\n{fence}\n\n</details>"
+    )
+    return [*parts, provenance, recipe]
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -1,0 +1,43 @@
+"""Numbers as people read them, and text from strangers made harmless."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+from probes.result import Estimate
+
+LONGEST = 160
+
+
+def number(value: float | None) -> str:
+    """Three significant digits; small and large ones in powers of ten."""
+    if value is None:
+        return "–"
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    text = f"{value:.3g}"
+    if "e" in text:
+        mantissa, _, exponent = text.partition("e")
+        text = f"{mantissa}·10^{int(exponent)}"
+    return text.replace("-", "−")
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """Fractions as percentages, everything else with its unit."""
+    if unit == "fraction" and value is not None and math.isfinite(value):
+        return f"{number(100 * value)} %"
+    return number(value)
+
+
+def interval(estimate: Estimate) -> str:
+    return f"{quantity(estimate.low, estimate.unit)} to {quantity(estimate.high, estimate.unit)}"
+
+
+def harmless(text: object) -> str:
+    """One line, no control or direction-changing characters, at most LONGEST characters. Escaping is the format's."""
+    clean = "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else " " for c in str(text))
+    clean = " ".join(clean.split())
+    return clean if len(clean) <= LONGEST else f"{clean[: LONGEST - 1]}…"
