@@ -198,7 +198,7 @@ class Membership:
                 name="epsilon.lower_bound",
                 value=bound,
                 low=bound,
-                high=top,
+                high=bound,
                 level=self.level,
                 n=n,
                 unit="ε",
