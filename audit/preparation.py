@@ -156,7 +156,7 @@ def has_batchnorm(network: nn.Module) -> bool:
     return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
 
 
-class _Tracer(fx.Tracer):
+class Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         # Stochastic depth asks self.training, which must not be frozen into the graph.
         return type(m).__name__ == "StochasticDepth" or super().is_leaf_module(m, module_qualified_name)
@@ -166,7 +166,7 @@ def _trace(network: nn.Module) -> fx.GraphModule:
     """Raises RecipeError where the network's Python depends on its input."""
     network = copy.deepcopy(network).eval()
     try:
-        graph = _Tracer().trace(network)
+        graph = Tracer().trace(network)
         traced = fx.GraphModule(network, graph, class_name=type(network).__name__)
     except Exception as error:  # tracing runs the network's own code on stand-ins, which may raise anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
