@@ -47,7 +47,6 @@ class Settings:
     store: Path
     seed: int | None = None
     workers: int = 0
-    executor: str = "processes"
     reference: Path | None = None
     data_root: Path | None = None
     trust_code: bool = False
@@ -102,7 +101,6 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
         rows,
         store=Store(settings.store),
         workers=settings.workers,
-        executor=settings.executor,
         on_progress=listener.replicas,
     )
     listener.stage("observe")

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from audit.engines import tail
 from audit.experiment import Experiment
 from audit.randomness import stream
 from audit.store import ANSWERS, Replica, Store, key_of
@@ -70,7 +71,6 @@ def populate(
     *,
     store: Store,
     workers: int = 0,
-    executor: str = "processes",
     on_progress: OnProgress = lambda progress: None,
 ) -> Replicas:
     """Train what the store does not have, each replica on one thread, so that the number of workers changes no bit.
@@ -80,13 +80,15 @@ def populate(
     keys = [key_of(experiment, row, with_state=row.design in LOOKED_INTO) for row in rows]
     found = {key: replica for key in dict.fromkeys(keys) if (replica := store.get(key)) is not None}
     missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in found}
-    cached, began = len(rows) - len(missing), time.monotonic()
-    on_progress(Progress(done=cached, total=len(rows), cached=cached, seconds_left=None, engine="full"))
-    if missing:
-        for done, (key, replica) in enumerate(_train_all(experiment, missing, store, workers), start=1):
+    done = cached = len(rows) - len(missing)
+    on_progress(Progress(done=done, total=len(rows), cached=cached, seconds_left=None, engine=""))
+    began = time.monotonic()
+    for engine, stage, tasks in _stages(experiment, missing):
+        for key, replica in _train_all(stage, experiment, tasks, store, workers):
             found[key] = replica
-            left = (time.monotonic() - began) / done * (len(missing) - done)
-            on_progress(Progress(done=cached + done, total=len(rows), cached=cached, seconds_left=left, engine="full"))
+            done += 1
+            left = (time.monotonic() - began) / (done - cached) * (len(rows) - done)
+            on_progress(Progress(done=done, total=len(rows), cached=cached, seconds_left=left, engine=engine))
     replicas = [found[key] for key in keys]
     return Replicas(
         population=Population(rows=tuple(rows), answers=_stack([replica.answers for replica in replicas], experiment)),
@@ -95,51 +97,66 @@ def populate(
     )
 
 
+Tasks = Mapping[str, Row]
+
+
+def _stages(experiment: Experiment, missing: Tasks) -> Iterator[tuple[str, Experiment, Tasks]]:
+    """(engine, the experiment it trains in, its rows): rows that share a cut share its activations."""
+    kinds: dict[tuple[str, str], dict[str, Row]] = {}
+    for key, row in missing.items():
+        kinds.setdefault((row.start, row.transfer), {})[key] = row
+    for tasks in kinds.values():
+        first = next(iter(tasks.values()))
+        if tail.refusal(experiment, first) is None:
+            yield "tail", tail.behind_cut(experiment, first), tasks
+        else:
+            yield "full", experiment, tasks
+
+
 def _train_all(
-    experiment: Experiment, missing: Mapping[str, Row], store: Store, workers: int
+    stage: Experiment, whole: Experiment, tasks: Tasks, store: Store, workers: int
 ) -> Iterator[tuple[str, Replica]]:
     """(key, replica) as they are done. The experiment travels once, as a file that every process maps."""
-    count = min(workers or os.cpu_count() or 1, len(missing))
+    count = min(workers or os.cpu_count() or 1, len(tasks))
     if count == 1:
-        for key, row in missing.items():
-            yield train_one(experiment, key, row, store)
+        for key, row in tasks.items():
+            yield train_one(stage, whole, key, row, store)
         return
     with tempfile.TemporaryDirectory(prefix="transfer-audit-") as folder:
         path = Path(folder) / "experiment"
-        joblib.dump(experiment, path)
-        tasks = (joblib.delayed(_train_mapped)(path, key, row, store) for key, row in missing.items())
-        yield from joblib.Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1)(tasks)
+        joblib.dump((stage, whole), path)
+        calls = (joblib.delayed(_train_mapped)(path, key, row, store) for key, row in tasks.items())
+        yield from joblib.Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1)(calls)
 
 
-_mapped: dict[Path, Experiment] = {}
+_mapped: dict[Path, tuple[Experiment, Experiment]] = {}
 
 
 def _train_mapped(path: Path, key: str, row: Row, store: Store) -> tuple[str, Replica]:
     """In a worker: the experiment is read once a process."""
     if path not in _mapped:
         _mapped.clear()
-        _mapped[path] = joblib.load(path, mmap_mode="r")
-    return train_one(_mapped[path], key, row, store)
+        _mapped[path] = joblib.load(path)
+    return train_one(*_mapped[path], key, row, store)
 
 
-def train_one(experiment: Experiment, key: str, row: Row, store: Store) -> tuple[str, Replica]:
-    """One row by the visible loop, stored at once."""
+def train_one(stage: Experiment, whole: Experiment, key: str, row: Row, store: Store) -> tuple[str, Replica]:
+    """One row by the visible loop, on one thread, stored at once."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        trained = fine_tune(experiment, row)
-        logits = predict(trained.network, experiment.inputs)
+        trained = fine_tune(stage, row)
+        logits = predict(trained.network, stage.inputs)
     except AuditError as error:
         raise type(error)(error.what, where=error.where or f"replica {row.name}", do=error.do) from None
     finally:
         torch.set_num_threads(threads)
-    targets = experiment.targets(row).numpy()
     state = {}
     if row.design in LOOKED_INTO:
-        before = experiment.begin(row).network.state_dict()
+        before = whole.begin(row).network.state_dict()
         after = trained.network.state_dict()
         state = {name: value for name, value in after.items() if not torch.equal(value, before[name])}
-    replica = Replica(answers=answers(logits[None], targets), state=state)
+    replica = Replica(answers=answers(logits[None], stage.targets(row).numpy()), state=state)
     store.put(key, replica)
     return key, replica
 
