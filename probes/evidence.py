@@ -136,7 +136,7 @@ class Population:
     @cached_property
     def keep(self) -> Bool[np.ndarray, "replicas samples"]:
         """Which replica trained on which sample."""
-        return np.array([row.keep for row in self.rows], dtype=bool).reshape(len(self.rows), -1)
+        return np.array([row.keep for row in self.rows], dtype=bool).reshape(self.answers.margin.shape)
 
     @cached_property
     def order(self) -> Int[np.ndarray, " replicas"]:

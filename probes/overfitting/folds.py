@@ -10,7 +10,8 @@ from jaxtyping import Float64, Int
 from probes.evidence import Population
 from probes.overfitting.metrics import METRICS
 from probes.plan import Pool
-from probes.result import Estimate
+from probes.result import Axis, Chart, Estimate
+from probes.statistics.proportions import clopper_pearson
 from probes.statistics.resampled import nadeau_bengio
 
 
@@ -22,6 +23,7 @@ class FoldScores:
     train: Float64[np.ndarray, "metrics folds"]
     held_out: Float64[np.ndarray, "metrics folds"]
     repeat: Int[np.ndarray, " folds"]
+    fold: Int[np.ndarray, " folds"]
     n_train: float
     n_test: float
 
@@ -52,6 +54,10 @@ class FoldScores:
             unit=METRICS[metric][1],
         )
 
+    def accuracy_gaps(self) -> Float64[np.ndarray, " folds"]:
+        row = self.metrics.index("accuracy")
+        return np.asarray(self.train[row] - self.held_out[row])
+
 
 def fold_scores(population: Population, pool: Pool) -> FoldScores:
     """All metrics of all folds."""
@@ -69,6 +75,49 @@ def fold_scores(population: Population, pool: Pool) -> FoldScores:
         train=sides[0],
         held_out=sides[1],
         repeat=np.array([row.repeat for row in population.rows]),
+        fold=np.array([row.fold for row in population.rows]),
         n_train=float(sizes.mean()),
         n_test=float(in_pool.sum() - sizes.mean()),
+    )
+
+
+def gap_rank(own: float, scores: FoldScores, level: float) -> Estimate:
+    """The share of replicas whose gap is smaller than this checkpoint's (ties half): near one half, it is like them.
+
+    The interval is Clopper–Pearson's, as if replicas were independent: folds of a repeat are not quite.
+    """
+    gaps = scores.accuracy_gaps()
+    smaller = float((gaps < own).sum() + (gaps == own).sum() / 2)
+    low, high = (
+        clopper_pearson(int(np.floor(smaller)), len(gaps), level)[0],
+        clopper_pearson(int(np.ceil(smaller)), len(gaps), level)[1],
+    )
+    return Estimate(
+        name="checkpoint.gap_rank",
+        value=smaller / len(gaps),
+        low=low,
+        high=high,
+        level=level,
+        n=len(gaps),
+        unit="share of replicas",
+    )
+
+
+def fold_chart(scores: FoldScores) -> Chart:
+    """Accuracy of every fold on what it trained on and on what it did not."""
+    row = scores.metrics.index("accuracy")
+    names = [f"{repeat + 1}.{fold + 1}" for repeat, fold in zip(scores.repeat, scores.fold, strict=True)]
+    return Chart(
+        name="folds",
+        mark="points",
+        title="Every fold, on its training samples and on the others",
+        caption=f"{len(names)} replicas of the recipe (repeat.fold), {scores.n_train:.0f} training samples each.",
+        columns={
+            "fold": names + names,
+            "accuracy": [*scores.train[row].tolist(), *scores.held_out[row].tolist()],
+            "side": ["training"] * len(names) + ["held out"] * len(names),
+        },
+        x=Axis(column="fold", title="replica", scale="category"),
+        y=Axis(column="accuracy", title="accuracy"),
+        series="side",
     )

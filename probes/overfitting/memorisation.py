@@ -5,6 +5,15 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from probes.evidence import Evidence, Population
+from probes.overfitting.part import Part
+from probes.result import Axis, Chart, Estimate, Finding, Table
+from probes.statistics.proportions import proportion
+
+MEMORISED_AT = 0.5
+BINS = 20
+WORST = 25
+
 
 def memorisation(
     correct: Bool[np.ndarray, "replicas samples"], keep: Bool[np.ndarray, "replicas samples"]
@@ -14,3 +23,69 @@ def memorisation(
     share_in = (correct & keep).sum(axis=0) / np.maximum(n_in, 1)
     share_out = (correct & ~keep).sum(axis=0) / np.maximum(n_out, 1)
     return np.where((n_in > 0) & (n_out > 0), share_in - share_out, np.nan)
+
+
+def memorised(evidence: Evidence, splits: Population, level: float) -> Part:
+    """The share of members that are right only because they were trained on, and which."""
+    value = memorisation(splits.answers.correct(evidence.labels), splits.keep)
+    # Validation samples are outside every mask: nothing was in.
+    known = np.isfinite(value) & evidence.pool.member
+    if not known.any():
+        return Part()
+    over = known & (value >= MEMORISED_AT)
+    share = proportion("recipe.memorised_share", int(over.sum()), int(known.sum()), level=level, better="lower")
+    findings: tuple[Finding, ...] = ()
+    figures: tuple[Chart | Table, ...] = (memorisation_chart(value),)
+    if over.any():
+        worst = np.flatnonzero(over)[np.argsort(-value[over], kind="stable")]
+        findings = (_finding(share, int(over.sum()), worst),)
+        figures = (*figures, _worst_table(evidence, splits, value, worst[:WORST]))
+    return Part(estimates=(share,), findings=findings, figures=figures, per_sample={"memorisation": value})
+
+
+def _finding(share: Estimate, count: int, worst: np.ndarray) -> Finding:
+    return Finding(
+        code="overfitting.memorised",
+        severity="high" if share.low > 0.15 else "medium" if share.low > 0.05 else "low",
+        claim=f"{count} of {share.n} members ({share.value:.1%}) are right mostly because they were trained on: rare, "
+        "hard or mislabelled samples.",
+        because=(share.name,),
+        samples=tuple(int(i) for i in worst[:100]),
+        values={"count": count, "share": round(share.value, 3)},
+    )
+
+
+def memorisation_chart(value: Float64[np.ndarray, " samples"]) -> Chart:
+    finite = value[np.isfinite(value)]
+    counts, edges = np.histogram(finite, bins=BINS, range=(-1, 1))
+    return Chart(
+        name="memorisation",
+        mark="bars",
+        title="How many samples are right only because they were trained on",
+        caption=f"Share correct among replicas that trained on the sample less the share among the others; "
+        f"{len(finite)} samples. From {MEMORISED_AT:g} a sample counts as memorised.",
+        columns={"from": edges[:-1].tolist(), "to": edges[1:].tolist(), "samples": counts.tolist()},
+        x=Axis(column="from", title="memorisation"),
+        y=Axis(column="samples", title="samples", scale="linear"),
+        x_end="to",
+    )
+
+
+def _worst_table(
+    evidence: Evidence, splits: Population, value: Float64[np.ndarray, " samples"], worst: np.ndarray
+) -> Table:
+    correct, keep = splits.answers.correct(evidence.labels), splits.keep
+    right_in, right_out = (correct & keep).sum(axis=0), (correct & ~keep).sum(axis=0)
+    n_in, n_out = keep.sum(axis=0), (~keep).sum(axis=0)
+    return Table(
+        name="memorised",
+        title="The samples memorised most",
+        caption="Index in the data set; how many replicas are right, of those that trained on it and of the others.",
+        columns={
+            "sample": [int(i) for i in worst],
+            "class": [evidence.classes[int(evidence.labels[i])] for i in worst],
+            "memorisation": [round(float(value[i]), 3) for i in worst],
+            "right when trained on": [f"{right_in[i]} of {n_in[i]}" for i in worst],
+            "right when not": [f"{right_out[i]} of {n_out[i]}" for i in worst],
+        },
+    )

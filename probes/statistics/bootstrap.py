@@ -85,7 +85,7 @@ def _finite(name: str, values: Float[np.ndarray, " samples"]) -> Float64[np.ndar
     finite = values[np.isfinite(values)].astype(np.float64)
     if len(finite) < 2:
         raise EvidenceError(f"{name} needs at least 2 finite samples, got {len(finite)}.")
-    return finite
+    return np.asarray(finite)
 
 
 def _indices(n: int, rng: np.random.Generator) -> Iterator[Int64[np.ndarray, "draws samples"]]:

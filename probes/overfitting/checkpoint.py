@@ -1,0 +1,43 @@
+"""This checkpoint on its own members and held-out samples."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool
+
+from probes.evidence import Evidence
+from probes.result import Estimate
+from probes.statistics.bootstrap import bootstrap_difference
+from probes.statistics.differences import newcombe_difference
+from probes.statistics.proportions import proportion
+
+Mask = Bool[np.ndarray, " samples"]
+
+
+def checkpoint_estimates(evidence: Evidence, rng: np.random.Generator, level: float) -> list[Estimate]:
+    """Accuracy on both sides, and the gaps: a wide interval, for it is one model."""
+    correct = evidence.audited.correct(evidence.labels)[0]
+    member, held_out = evidence.pool.member, evidence.pool.held_out
+    train, out = _counts(correct, member), _counts(correct, held_out)
+    loss = -evidence.audited.log_prob[0].astype(np.float64)
+    return [
+        proportion("checkpoint.train_accuracy", *train, level=level, better="higher"),
+        proportion("checkpoint.held_out_accuracy", *out, level=level, better="higher"),
+        newcombe_difference("checkpoint.accuracy_gap", train, out, level=level, better="lower"),
+        bootstrap_difference(
+            "checkpoint.log_loss_gap", loss[held_out], loss[member], rng, level=level, unit="nats", better="lower"
+        ),
+    ]
+
+
+def validation_estimate(evidence: Evidence, level: float) -> Estimate | None:
+    """Accuracy on the validation split, where there is one: it chose the model, so it flatters it."""
+    if not evidence.pool.validation.any():
+        return None
+    correct = evidence.audited.correct(evidence.labels)[0]
+    counts = _counts(correct, evidence.pool.validation)
+    return proportion("checkpoint.validation_accuracy", *counts, level=level, better="higher")
+
+
+def _counts(correct: Mask, chosen: Mask) -> tuple[int, int]:
+    return int(correct[chosen].sum()), int(chosen.sum())

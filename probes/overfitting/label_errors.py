@@ -1,0 +1,104 @@
+"""Suspected label errors, by what models say that never saw the sample (confident learning, Northcutt et al. 2021)."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from probes.evidence import Evidence, Population
+from probes.overfitting.memorisation import MEMORISED_AT, memorisation
+from probes.overfitting.part import Part
+from probes.result import Finding, Table
+from probes.statistics.proportions import proportion
+
+SHOWN = 50
+
+
+def label_errors(evidence: Evidence, splits: Population, level: float) -> Part:
+    """Samples whose label the replicas that did not train on them confidently contradict, and how many of those the
+    recipe memorises: a model that fits wrong labels is overfitted to them."""
+    own, rival, rival_probability = out_of_fold(evidence, splits)
+    known = np.isfinite(own)
+    suspect = suspected(evidence.labels, own, rival, rival_probability)
+    count = int(suspect.sum())
+    share = proportion("recipe.suspected_label_errors", count, int(known.sum()), level=level, better="lower")
+    per_sample = {"label_doubt": np.where(known, rival_probability - own, np.nan)}
+    if not count:
+        return Part(estimates=(share,), per_sample=per_sample)
+    worst = np.flatnonzero(suspect)
+    worst = worst[np.argsort(own[worst] - rival_probability[worst], kind="stable")]
+    learned = memorisation(splits.answers.correct(evidence.labels), splits.keep) >= MEMORISED_AT
+    both = int((suspect & learned).sum())
+    finding = Finding(
+        code="overfitting.label-errors",
+        severity="medium" if share.low > 0.03 and both > count / 2 else "low",
+        claim=f"{count} labels ({share.value:.1%}) are contradicted by replicas that did not train on them; {both} of "
+        "them are learned by heart all the same.",
+        because=(share.name,),
+        samples=tuple(int(i) for i in worst[:100]),
+        values={"count": count, "share": round(share.value, 3), "memorised": both},
+    )
+    return Part(
+        estimates=(share,),
+        findings=(finding,),
+        figures=(_table(evidence, worst[:SHOWN], own, rival, rival_probability, learned),),
+        per_sample=per_sample,
+    )
+
+
+def out_of_fold(
+    evidence: Evidence, splits: Population
+) -> tuple[Float64[np.ndarray, " samples"], Int64[np.ndarray, " samples"], Float64[np.ndarray, " samples"]]:
+    """Mean probability of the given label over the replicas that did not train on the sample; the other class they
+    predict most, and a lower bound of its mean probability (only predictions' own confidence is kept). NaN outside the
+    pool."""
+    out = ~splits.keep & (evidence.pool.member | evidence.pool.held_out)
+    n_out = out.sum(axis=0)
+    total = np.maximum(n_out, 1)
+    own = (np.exp(splits.answers.log_prob.astype(np.float64)) * out).sum(axis=0) / total
+    predicted, confidence = splits.answers.predicted, splits.answers.confidence.astype(np.float64)
+    best, mass = np.full(len(n_out), -1, dtype=np.int64), np.zeros(len(n_out))
+    for label in range(len(evidence.classes)):
+        here = (confidence * ((predicted == label) & out)).sum(axis=0) / total
+        better = (here > mass) & (evidence.labels != label)
+        best[better], mass[better] = label, here[better]
+    nothing = n_out == 0
+    return np.where(nothing, np.nan, own), best, np.where(nothing, np.nan, mass)
+
+
+def suspected(
+    labels: Int64[np.ndarray, " samples"],
+    own: Float64[np.ndarray, " samples"],
+    rival: Int64[np.ndarray, " samples"],
+    rival_probability: Float64[np.ndarray, " samples"],
+) -> Bool[np.ndarray, " samples"]:
+    """The off-diagonal of the confident joint (eq. 1): another class whose probability reaches that class's average
+    self-confidence, and exceeds the given label's."""
+    threshold = np.full(int(max(labels.max(), rival.max())) + 1, np.inf)
+    for label in np.unique(labels[np.isfinite(own)]):
+        threshold[label] = own[np.isfinite(own) & (labels == label)].mean()
+    confident = (rival >= 0) & (np.nan_to_num(rival_probability) >= threshold[np.maximum(rival, 0)])
+    return np.asarray(confident & (np.nan_to_num(rival_probability) > np.nan_to_num(own)))
+
+
+def _table(
+    evidence: Evidence,
+    worst: np.ndarray,
+    own: np.ndarray,
+    rival: np.ndarray,
+    rival_probability: np.ndarray,
+    learned: np.ndarray,
+) -> Table:
+    return Table(
+        name="label-errors",
+        title="Labels to look at again",
+        caption="Mean probabilities of replicas that did not train on the sample; the most doubtful first.",
+        columns={
+            "sample": [int(i) for i in worst],
+            "label": [evidence.classes[int(evidence.labels[i])] for i in worst],
+            "its probability": [round(float(own[i]), 3) for i in worst],
+            "models say": [evidence.classes[int(rival[i])] for i in worst],
+            "its probability, at least": [round(float(rival_probability[i]), 3) for i in worst],
+            "memorised": ["yes" if learned[i] else "no" for i in worst],
+        },
+    )

@@ -1,0 +1,189 @@
+"""The learning curve: what would twice the data bring?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+from scipy import stats
+
+from probes.evidence import Evidence
+from probes.overfitting.part import Part
+from probes.result import Axis, Chart, Estimate, Finding
+
+EXPONENTS = (0.25, 0.5, 1.0, 2.0)
+"""Of c + a·n^−b, beside the pure power law (c = 0, b free): the families of published curves (Viering & Loog 2023)."""
+DRAWS = 2000
+WORTH = 0.01
+"""A gain in accuracy below which more data is not worth collecting."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curve:
+    """Held-out error at each training size, with the standard error of its mean and that error's degrees of freedom."""
+
+    size: Float64[np.ndarray, " sizes"]
+    error: Float64[np.ndarray, " sizes"]
+    spread: Float64[np.ndarray, " sizes"]
+    dof: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Extrapolation:
+    """Error at sizes that were not trained, over draws of the measured errors and of the family of curves."""
+
+    size: Float64[np.ndarray, " sizes"]
+    draws: Float64[np.ndarray, "draws sizes"]
+
+
+def learning_curve(evidence: Evidence, rng: np.random.Generator, level: float) -> Part:
+    """Empty where the population has fewer than two sizes."""
+    curve = measured(evidence)
+    if curve is None:
+        return Part()
+    n = curve.size[-1]
+    beyond = extrapolate(curve, np.array([n, 1.5 * n, 2 * n]), rng)
+    gain = beyond.draws[:, 0] - beyond.draws[:, 2]
+    low, value, high = np.quantile(gain, [(1 - level) / 2, 0.5, (1 + level) / 2])
+    estimate = Estimate(
+        name="recipe.gain_from_doubling_data",
+        value=float(value),
+        low=float(low),
+        high=float(high),
+        level=level,
+        n=len(curve.size),
+        unit="fraction",
+    )
+    return Part(estimates=(estimate,), findings=_findings(estimate, n), figures=(_chart(curve, beyond, level),))
+
+
+def measured(evidence: Evidence) -> Curve | None:
+    """Sizes from the designs `sizes` and `splits`; the audited model's size is the last but never the only one."""
+    pool = evidence.pool.member | evidence.pool.held_out
+    grouped: dict[int, list[tuple[float, float]]] = {}
+    for design in ("sizes", "splits"):
+        population = evidence.population.design(design)
+        wrong = ~population.answers.correct(evidence.labels)
+        at = round(float(population.keep.sum(axis=1).mean())) if design == "splits" and len(population) else 0
+        for row, keep in enumerate(population.keep):
+            out = ~keep & pool
+            grouped.setdefault(at or int(keep.sum()), []).append((float(wrong[row, out].mean()), float(out.sum())))
+    if len(grouped) < 2:
+        return None
+    sizes = sorted(grouped)
+    errors = [np.array([error for error, _ in grouped[size]]) for size in sizes]
+    tested = np.array([np.mean([n for _, n in grouped[size]]) for size in sizes])
+    mean = np.array([each.mean() for each in errors])
+    # Half an error more on the whole pool: a size without errors still has a variance.
+    share = np.clip(mean, 0.5 / pool.sum(), 1 - 0.5 / pool.sum())
+    binomial = share * (1 - share) / tested
+    count = np.array([len(each) for each in errors])
+    dof = float((count - 1).sum())
+    # Fold variance in units of the binomial's, one number for all sizes: few replicas a size cannot tell their own.
+    excess = [float(((each - each.mean()) ** 2).sum()) / one for each, one in zip(errors, binomial, strict=True)]
+    factor = max(1.0, sum(excess) / dof) if dof else 1.0
+    # Replicas of a size share the pool they are tested on: its sampling error does not shrink with their number.
+    spread = np.sqrt(factor * binomial / count + share * (1 - share) / pool.sum())
+    return Curve(size=np.array(sizes, dtype=np.float64), error=share, spread=spread, dof=max(dof, 1.0))
+
+
+def extrapolate(
+    curve: Curve, size: Float64[np.ndarray, " sizes"], rng: np.random.Generator, draws: int = DRAWS
+) -> Extrapolation:
+    """Fits every family to draws of the measured errors, and draws a family each time by its likelihood: an interval
+    that pays for not knowing which curve it is."""
+    noise = rng.standard_t(max(curve.dof, 3.0), size=(draws, len(curve.size))) * curve.spread
+    drawn = np.clip(curve.error + noise, 1e-6, 1.0)
+    weight = 1 / curve.spread**2
+    fits = [_power_law(curve.size, drawn, curve, size)]
+    fits += [_with_floor(curve.size, drawn, weight, exponent, size) for exponent in EXPONENTS]
+    predicted = np.stack([np.clip(prediction, 0.0, 1.0) for prediction, _ in fits])
+    misfit = np.stack([chi_square for _, chi_square in fits])
+    likelihood = np.exp(-(misfit - misfit.min(axis=0)) / 2)
+    cumulative = np.cumsum(likelihood / likelihood.sum(axis=0), axis=0)
+    family = (rng.random(draws) > cumulative).sum(axis=0).clip(max=len(fits) - 1)
+    return Extrapolation(size=size, draws=predicted[family, np.arange(draws)])
+
+
+def _power_law(
+    at: Float64[np.ndarray, " measured"],
+    drawn: Float64[np.ndarray, "draws measured"],
+    curve: Curve,
+    size: Float64[np.ndarray, " sizes"],
+) -> tuple[Float64[np.ndarray, "draws sizes"], Float64[np.ndarray, " draws"]]:
+    """a·n^−b, least squares of the logarithms with the weights of the delta method; more data never hurts (b >= 0)."""
+    weight = (curve.error / curve.spread) ** 2
+    x, y = np.log(at), np.log(drawn)
+    centre = (weight * x).sum() / weight.sum()
+    level = (y * weight).sum(axis=1) / weight.sum()
+    slope = np.minimum(0.0, (y * (weight * (x - centre))).sum(axis=1) / (weight * (x - centre) ** 2).sum())
+    fitted = np.exp(level[:, None] + slope[:, None] * (x - centre))
+    predicted = np.exp(level[:, None] + slope[:, None] * (np.log(size) - centre))
+    return predicted, (((drawn - fitted) / curve.spread) ** 2).sum(axis=1)
+
+
+def _with_floor(
+    at: Float64[np.ndarray, " measured"],
+    drawn: Float64[np.ndarray, "draws measured"],
+    weight: Float64[np.ndarray, " measured"],
+    exponent: float,
+    size: Float64[np.ndarray, " sizes"],
+) -> tuple[Float64[np.ndarray, "draws sizes"], Float64[np.ndarray, " draws"]]:
+    """c + a·n^−b for one b, with a >= 0 and c >= 0."""
+    x = at**-exponent
+    centre = (weight * x).sum() / weight.sum()
+    mean = (drawn * weight).sum(axis=1) / weight.sum()
+    slope = np.maximum(0.0, (drawn * (weight * (x - centre))).sum(axis=1) / (weight * (x - centre) ** 2).sum())
+    floor = mean - slope * centre
+    # A negative floor means: none. Then the line goes through the origin.
+    slope = np.where(floor < 0, (drawn * (weight * x)).sum(axis=1) / (weight * x * x).sum(), slope)
+    floor = np.maximum(0.0, floor)
+    predicted = floor[:, None] + slope[:, None] * size**-exponent
+    fitted = floor[:, None] + slope[:, None] * x
+    return predicted, (weight * (drawn - fitted) ** 2).sum(axis=1)
+
+
+def _findings(gain: Estimate, size: float) -> tuple[Finding, ...]:
+    values = {
+        "gain": round(gain.value, 3),
+        "low": round(gain.low, 3),
+        "high": round(gain.high, 3),
+        "size": round(size),
+    }
+    interval = f"{gain.value:.1%} ({gain.low:.1%} to {gain.high:.1%})"
+    if gain.low > WORTH:
+        code, claim = "overfitting.limited-by-data", f"Twice the data would bring {interval} in accuracy."
+    elif gain.high < WORTH:
+        code = "overfitting.limited-by-recipe"
+        claim = f"Twice the data would bring only {interval}: change the recipe or the labels instead."
+    else:
+        code = "overfitting.curve-unclear"
+        claim = f"Twice the data would bring {interval}: too few sizes or replicas to tell whether it is worth it."
+    return (Finding(code=code, severity="info", claim=claim, because=(gain.name,), values=values),)
+
+
+def _chart(curve: Curve, beyond: Extrapolation, level: float) -> Chart:
+    reach = float(stats.t.ppf(0.5 + level / 2, curve.dof)) * curve.spread
+    low, middle, high = np.quantile(beyond.draws, [(1 - level) / 2, 0.5, (1 + level) / 2], axis=0)
+    lows = [*(1 - curve.error - reach).tolist(), *(1 - high).tolist()]
+    highs = [*(1 - curve.error + reach).tolist(), *(1 - low).tolist()]
+    return Chart(
+        name="learning-curve",
+        mark="line",
+        title="Accuracy on new samples, by the number of training samples",
+        caption=f"Means over replicas with {level:.0%} intervals; beyond the largest size the curve is extrapolated, "
+        "and the band also pays for not knowing its shape.",
+        columns={
+            "samples": [*curve.size.tolist(), *beyond.size.tolist()],
+            "accuracy": [*(1 - curve.error).tolist(), *(1 - middle).tolist()],
+            "low": [max(0.0, one) for one in lows],
+            "high": [min(1.0, one) for one in highs],
+            "part": ["measured"] * len(curve.size) + ["extrapolated"] * len(beyond.size),
+        },
+        x=Axis(column="samples", title="training samples", scale="log"),
+        y=Axis(column="accuracy", title="held-out accuracy"),
+        series="part",
+        low="low",
+        high="high",
+    )

@@ -1,0 +1,32 @@
+"""What one section of the probe has to say; sections know nothing of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Shaped
+
+from probes.result import Estimate, Figure, Finding
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    estimates: tuple[Estimate, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    per_sample: Mapping[str, Shaped[np.ndarray, " samples"]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def joined(parts: Iterable[Part]) -> Part:
+    """All of them as one, in order."""
+    listed = list(parts)
+    return Part(
+        estimates=tuple(one for part in listed for one in part.estimates),
+        findings=tuple(one for part in listed for one in part.findings),
+        figures=tuple(one for part in listed for one in part.figures),
+        per_sample={name: column for part in listed for name, column in part.per_sample.items()},
+        notes=tuple(one for part in listed for one in part.notes),
+    )
