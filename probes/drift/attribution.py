@@ -98,8 +98,8 @@ class Attribution:
 
     method: str = "integrated-gradients"
     target: Target = "embedding"
-    samples: int = 48
-    steps: int = 16
+    samples: int = 40
+    steps: int = 8
     seeds: int = 3
 
     def __post_init__(self) -> None:

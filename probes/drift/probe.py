@@ -36,8 +36,8 @@ class Drift:
     """
 
     method: str = "integrated-gradients"
-    samples: int = 48
-    steps: int = 16
+    samples: int = 40
+    steps: int = 8
     seeds: int = 3
     level: float = 0.95
 
