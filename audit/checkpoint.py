@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audit.canaries import Planted
 from audit.data.dataset import Dataset
 from audit.experiment import Experiment
+from audit.private import Accounting
 from audit.recipe import Recipe, parse
 from audit.runtime import versions
 from audit.source import Source, read_untrusted
@@ -28,7 +30,8 @@ FORMAT = "transfer-audit/1"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:
-    """A fine-tuned model and its history. `folder` is what relative paths in the recipe are relative to."""
+    """A fine-tuned model and its history. `folder` is what relative paths in the recipe are relative to; `chosen`
+    says why `transfer = "auto"` took what the recipe now holds (empty where it was not asked)."""
 
     state: Mapping[str, Tensor]
     recipe: Recipe
@@ -41,6 +44,10 @@ class Checkpoint:
     source_classes: int
     trace: Trace | None
     privacy: PrivacyClaim | None
+    accounting: Accounting | None
+    planted: Planted | None
+    epoch: int | None
+    chosen: Mapping[str, Any]
     environment: Mapping[str, str]
 
     def pool(self, dataset: Dataset) -> Pool:
@@ -65,11 +72,25 @@ class Checkpoint:
             trust_code=trust_code,
             folder=self.folder,
         )
-        return Experiment(recipe=self.recipe, source=source, dataset=dataset, pool=self.pool(dataset), seed=self.seed)
+        return Experiment(
+            recipe=self.recipe,
+            source=source,
+            dataset=dataset,
+            pool=self.pool(dataset),
+            seed=self.seed,
+            other_domain=self.recipe.align.data.load(self.folder) if self.recipe.align else None,
+            planted=self.planted,
+        )
 
 
-def save(path: Path, experiment: Experiment, trained: Trained, folder: Path, privacy: PrivacyClaim | None) -> None:
-    """Written whole under a temporary name, then renamed. Raises OverwriteError where the file exists."""
+def save(
+    path: Path, experiment: Experiment, trained: Trained, folder: Path, privacy: PrivacyClaim | None = None
+) -> None:
+    """Written whole under a temporary name, then renamed; `privacy` overrides the claim of the run's own accountant.
+
+    Raises OverwriteError where the file exists.
+    """
+    claim = privacy or (trained.accounting.claim if trained.accounting else None)
     if path.exists():
         raise OverwriteError("exists already.", where=str(path), do="Choose another --out or remove it.")
     content: dict[str, Any] = {
@@ -88,10 +109,12 @@ def save(path: Path, experiment: Experiment, trained: Trained, folder: Path, pri
             "state_dict": None if experiment.source.state is None else dict(experiment.source.state),
             "digest": experiment.source.digest,
         },
-        "trace": {
-            field.name: torch.from_numpy(getattr(trained.trace, field.name)) for field in dataclasses.fields(Trace)
-        },
-        "privacy": None if privacy is None else dataclasses.asdict(privacy),
+        "trace": _tensors(trained.trace),
+        "epoch": trained.epoch,
+        "chosen": dict(experiment.chosen),
+        "privacy": None if claim is None else dataclasses.asdict(claim),
+        "accounting": None if trained.accounting is None else dataclasses.asdict(trained.accounting),
+        "canaries": None if experiment.planted is None else _tensors(experiment.planted),
         "environment": versions(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,6 +124,15 @@ def save(path: Path, experiment: Experiment, trained: Trained, folder: Path, pri
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _tensors(arrays: Any) -> dict[str, Tensor]:
+    """The array fields of a dataclass as tensors."""
+    return {field.name: torch.from_numpy(getattr(arrays, field.name)) for field in dataclasses.fields(arrays)}
+
+
+def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
 def load(path: Path) -> Checkpoint:
@@ -113,7 +145,6 @@ def load(path: Path) -> Checkpoint:
             do="Give --recipe RECIPE.toml, or make it with `audit finetune`.",
         )
     try:
-        trace = content["trace"]
         return Checkpoint(
             state=content["state_dict"],
             recipe=parse(content["recipe"], str(path)),
@@ -124,8 +155,12 @@ def load(path: Path) -> Checkpoint:
             split={name: index.numpy() for name, index in content["split"].items()},
             source_state=content["source"]["state_dict"],
             source_classes=content["source"]["classes"],
-            trace=Trace(**{name: column.numpy() for name, column in trace.items()}) if trace else None,
+            trace=Trace(**_arrays(content["trace"])) if content["trace"] else None,
             privacy=PrivacyClaim(**content["privacy"]) if content["privacy"] else None,
+            accounting=Accounting(**content["accounting"]) if content["accounting"] else None,
+            planted=Planted(**_arrays(content["canaries"])) if content["canaries"] else None,
+            epoch=content["epoch"],
+            chosen=content["chosen"],
             environment=content["environment"],
         )
     except (KeyError, TypeError, AttributeError) as error:

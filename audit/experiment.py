@@ -3,33 +3,53 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from audit.augment import Augment, augmentation
+from audit.canaries import Planted
 from audit.data.dataset import Dataset
 from audit.preprocess import preprocess
 from audit.randomness import torch_seed
 from audit.recipe import Recipe, TransferSection
 from audit.source import Source
 from audit.transfer import Trainee, begin
+from probes.errors import RecipeError
 from probes.plan import Pool, Row
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Experiment:
+    """`other_domain` is what `[align]` names; `planted` are the canaries, which belong to no part of the pool.
+    `device` is where training runs: it is no part of the recipe. `chosen` says why `transfer = "auto"` took
+    its mode."""
+
     recipe: Recipe
     source: Source
     dataset: Dataset
     pool: Pool
     seed: int
+    other_domain: Dataset | None = None
+    planted: Planted | None = None
+    device: str = "cpu"
+    chosen: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def inputs(self) -> Tensor:
         """Preprocessed samples of the whole target data set, sample axis first."""
         return preprocess(self.dataset.inputs, self.recipe.input, self.dataset.modality)
+
+    @cached_property
+    def elsewhere(self) -> Tensor:
+        """Preprocessed samples of the other domain."""
+        if self.other_domain is None:
+            raise RecipeError("the other domain's data was not loaded", where="[align]")
+        return preprocess(self.other_domain.inputs, self.recipe.input, self.other_domain.modality)
 
     @cached_property
     def labels(self) -> Tensor:
@@ -39,16 +59,28 @@ class Experiment:
         """The labels this row trains on."""
         return self.labels if row.targets is None else torch.from_numpy(row.targets)
 
+    def augmentation(self) -> Augment | None:
+        if self.recipe.augment and self.dataset.modality != "image":
+            raise RecipeError(f"augments images, the data is {self.dataset.modality}.", where="augment")
+        return augmentation(self.recipe.augment, self.recipe.input)
+
     def begin(self, row: Row) -> Trainee:
         """θ_s under the new head of the row's order."""
         section = TransferSection(mode="features") if row.transfer == "features" else self.recipe.transfer
-        seed = torch_seed(self.seed, "initial", row.order)
-        classes = len(self.dataset.classes)
-        return begin(self.source, section, classes, seed=seed, scratch=row.start == "scratch")
+        return begin(
+            self.source,
+            section,
+            len(self.dataset.classes),
+            seed=torch_seed(self.seed, "initial", row.order),
+            scratch=row.start == "scratch",
+            head=self.recipe.head,
+            privacy=self.recipe.privacy,
+        )
 
     def audited_row(self) -> Row:
-        """The audited model is a replica whose mask is the truth."""
-        return Row(design="audited", repeat=0, fold=0, order="audited", keep=self.pool.member)
+        """The audited model is a replica whose mask is the truth (and which alone trains on canaries)."""
+        row = Row(design="audited", repeat=0, fold=0, order="audited", keep=self.pool.member)
+        return row if self.planted is None else self.planted.into(row, self.dataset.labels)
 
     def with_recipe(self, recipe: Recipe) -> Experiment:
         return dataclasses.replace(self, recipe=recipe)

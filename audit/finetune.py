@@ -2,90 +2,134 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from audit import checkpoint
+from audit.canaries import plant
 from audit.data.split import split
 from audit.experiment import Experiment
 from audit.head import classes_of, find_head
+from audit.preprocess import resolve
 from audit.randomness import stream
-from audit.recipe import Recipe, RegulariseSection, SourceSection, TransferSection
-from audit.source import Source, build, read_state
+from audit.recipe import HeadSection, Recipe, RegulariseSection, SourceSection, TransferSection
+from audit.resume import Keeper
+from audit.runtime import device, versions
+from audit.source import Source, build, pretrained
 from audit.train import Trained, fine_tune
+from probes.errors import OverwriteError
 
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
 """(stage, epoch, epochs, record) after each epoch."""
 
 
-def prepare(recipe: Recipe, folder: Path, *, trust_code: bool = False, progress: Progress | None = None) -> Experiment:
-    """Everything but the fine-tuning itself: data, split and θ_s (trained here where the recipe says so)."""
+def to_file(
+    recipe: Recipe, folder: Path, out: Path, *, trust_code: bool = False, progress: Progress | None = None
+) -> tuple[Experiment, Trained]:
+    """Fine-tune and write the checkpoint; goes on where a killed run of the same recipe and output stopped.
+
+    Raises OverwriteError before any work where `out` exists.
+    """
+    if out.exists():
+        raise OverwriteError("exists already.", where=str(out), do="Choose another --out or remove it.")
+    experiment = prepare(recipe, folder, trust_code=trust_code, progress=progress, out=out)
+    if experiment.recipe.transfer.mode == "auto":
+        from audit.adaptive import resolve_transfer
+
+        experiment = resolve_transfer(experiment)
+    keeper = keeper_of(experiment, out, "target")
+    trained = run(experiment, "target", progress, keeper)
+    checkpoint.save(out, experiment, trained, folder)
+    for stage in ("source", "target"):
+        Keeper(_kept(out, stage), "").discard()
+    return experiment, trained
+
+
+def prepare(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    trust_code: bool = False,
+    progress: Progress | None = None,
+    out: Path | None = None,
+) -> Experiment:
+    """Everything but the fine-tuning itself: data, split and θ_s (trained here where the recipe says so; with `out`,
+    that stage's state is kept beside it too)."""
     dataset = recipe.data.load(folder)
     pool = split(dataset, recipe.split, stream(recipe.seed, "split"))
-    source = source_of(recipe, folder, trust_code=trust_code, progress=progress)
-    return Experiment(recipe=recipe, source=source, dataset=dataset, pool=pool, seed=recipe.seed)
+    planted = None
+    if recipe.canaries:
+        pool, planted = plant(pool, len(dataset.classes), recipe.canaries, stream(recipe.seed, "canaries"))
+    recipe = recipe.model_copy(update={"input": resolve(recipe, dataset, pool)})
+    return Experiment(
+        recipe=recipe,
+        source=source_of(recipe, folder, trust_code=trust_code, progress=progress, out=out),
+        dataset=dataset,
+        pool=pool,
+        seed=recipe.seed,
+        other_domain=recipe.align.data.load(folder) if recipe.align else None,
+        planted=planted,
+        device=device(),
+    )
 
 
-def source_of(recipe: Recipe, folder: Path, *, trust_code: bool, progress: Progress | None) -> Source:
+def source_of(
+    recipe: Recipe, folder: Path, *, trust_code: bool, progress: Progress | None, out: Path | None = None
+) -> Source:
     section = recipe.source
     if section.training is not None:
-        return _train_source(recipe, section, folder, trust_code, progress)
-    if section.weights is None:
-        with torch.random.fork_rng(devices=[]):
-            network = build(section, folder, trust_code=trust_code)
-        classes = section.classes or classes_of(network.get_submodule(find_head(network)))
-        return Source(section=section, classes=classes, state=None, trust_code=trust_code, folder=folder)
-    state = _weights(section, folder)
+        return _train_source(recipe, section, folder, trust_code, progress, out)
     with torch.random.fork_rng(devices=[]):
         network = build(section, folder, trust_code=trust_code)
-    head = find_head(network)
-    weight = state.get(f"{head}.weight")
+    state = pretrained(section, folder)
+    head = find_head(network, recipe.head.name)
+    weight = state.get(f"{head}.weight") if state else None
     classes = section.classes or (len(weight) if weight is not None else classes_of(network.get_submodule(head)))
     return Source(section=section, classes=classes, state=state, trust_code=trust_code, folder=folder)
 
 
-def _weights(section: SourceSection, folder: Path) -> Mapping[str, Tensor]:
-    assert section.weights is not None
-    path = folder / section.weights
-    if path.suffix or path.exists():
-        return read_state(path)
-    from torchvision import models
-
-    name = section.model.removeprefix("torchvision:")
-    weights = models.get_weight(f"{models.get_model_weights(name).__name__}.{section.weights}")
-    state: Mapping[str, Tensor] = weights.get_state_dict(progress=False)
-    return state
-
-
 def _train_source(
-    recipe: Recipe, section: SourceSection, folder: Path, trust_code: bool, progress: Progress | None
+    recipe: Recipe,
+    section: SourceSection,
+    folder: Path,
+    trust_code: bool,
+    progress: Progress | None,
+    out: Path | None,
 ) -> Source:
     """Stage one: the same loop on the source task, from random weights."""
     training = section.training
     assert training is not None
     dataset = training.data.load(folder)
     blank = Source(section=section, classes=len(dataset.classes), state=None, trust_code=trust_code, folder=folder)
+    plain = {
+        "train": training.train,
+        "transfer": TransferSection(mode="parameters"),
+        "regularise": RegulariseSection(),
+        "head": HeadSection(name=recipe.head.name),
+        "align": None,
+        "privacy": None,
+        "canaries": 0,
+    }
     stage = Experiment(
-        recipe=recipe.model_copy(
-            update={
-                "train": training.train,
-                "transfer": TransferSection(mode="parameters"),
-                "regularise": RegulariseSection(),
-            }
-        ),
+        recipe=recipe.model_copy(update=plain),
         source=blank,
         dataset=dataset,
         pool=split(dataset, training.split, stream(recipe.seed, "source", "split")),
         seed=recipe.seed,
+        device=device(),
     )
-    trained = run(stage, "source", progress)
-    state = {name: value.detach().clone() for name, value in trained.network.state_dict().items()}
-    return Source(section=section, classes=len(dataset.classes), state=state, trust_code=trust_code, folder=folder)
+    trained = run(stage, "source", progress, None if out is None else keeper_of(stage, out, "source"))
+    state: dict[str, Tensor] = {name: value.detach().clone() for name, value in trained.network.state_dict().items()}
+    return dataclasses.replace(blank, state=state)
 
 
-def run(experiment: Experiment, stage: str, progress: Progress | None) -> Trained:
+def run(experiment: Experiment, stage: str, progress: Progress | None, keeper: Keeper | None = None) -> Trained:
     """Train the audited row of an experiment, telling `progress` each epoch."""
     epochs = experiment.recipe.train.epochs
 
@@ -93,4 +137,22 @@ def run(experiment: Experiment, stage: str, progress: Progress | None) -> Traine
         if progress:
             progress(stage, epoch + 1, epochs, record)
 
-    return fine_tune(experiment, experiment.audited_row(), on_epoch)
+    return fine_tune(experiment, experiment.audited_row(), on_epoch, keeper)
+
+
+def keeper_of(experiment: Experiment, out: Path, stage: str) -> Keeper:
+    """Where this stage's state is kept, and what run it must be of: bits depend on versions and threads too."""
+    described = {
+        "recipe": experiment.recipe.model_dump(mode="json", exclude={"name"}),
+        "data": experiment.dataset.fingerprint,
+        "source": experiment.source.digest,
+        "versions": versions(),
+        "threads": torch.get_num_threads(),
+        "device": experiment.device,
+    }
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    return Keeper(_kept(out, stage), digest.hexdigest())
+
+
+def _kept(out: Path, stage: str) -> Path:
+    return out.with_name(f".{out.name}.{stage}.state")

@@ -2,36 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import nn
 
-from probes.errors import RecipeError
+from audit.recipe import HeadSection
+from probes.errors import RecipeError, did_you_mean
+
+HeadFactory = Callable[[int, int], nn.Module]
+"""(in_features, classes) → head."""
 
 
-def find_head(network: nn.Module) -> str:
-    """The dotted name of the last layer that could be the classifier: a Linear, or SqueezeNet's last 1 × 1 Conv2d."""
-    name = ""
+def find_head(network: nn.Module, name: str | None = None) -> str:
+    """The dotted name of the classifier: `name` where given, else the last Linear (or SqueezeNet's 1 × 1 Conv2d).
+
+    Raises RecipeError where there is none.
+    """
+    if name is not None:
+        modules = dict(network.named_modules())
+        if name not in modules:
+            raise RecipeError(
+                f"{type(network).__name__} has no module {name!r}. {did_you_mean(name, modules)}", where="head.name"
+            )
+        return name
+    found = ""
     for candidate, module in network.named_modules():
         pointwise = isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and "classifier" in candidate
-        if isinstance(module, nn.Linear) or pointwise:
-            name = candidate
-    if not name:
+        # The projection inside an attention layer is no classifier, and is not called as a module.
+        projection = isinstance(module, nn.modules.linear.NonDynamicallyQuantizableLinear)
+        if pointwise or (isinstance(module, nn.Linear) and not projection):
+            found = candidate
+    if not found:
         raise RecipeError(
-            f"found no classifier in {type(network).__name__}", do="Use a network that ends in nn.Linear."
+            f"found no classifier in {type(network).__name__}.", do="End it in nn.Linear, or say head.name."
         )
-    return name
+    return found
 
 
 def classes_of(head: nn.Module) -> int:
     return int(head.out_channels if isinstance(head, nn.Conv2d) else head.out_features)  # type: ignore[arg-type]
 
 
+def features_of(head: nn.Module) -> int:
+    """How many numbers the head takes for a sample."""
+    if isinstance(head, nn.Conv2d):
+        return head.in_channels
+    if isinstance(head, nn.Linear):
+        return head.in_features
+    raise RecipeError(f"cannot replace a head of type {type(head).__name__}.", do="Name a linear layer as head.name.")
+
+
 def new_head(old: nn.Module, classes: int) -> nn.Module:
     """The same kind of layer for another number of classes, freshly initialised from torch's current generator."""
-    if isinstance(old, nn.Conv2d):
-        return nn.Conv2d(old.in_channels, classes, kernel_size=1)
-    if isinstance(old, nn.Linear):
-        return nn.Linear(old.in_features, classes)
-    raise RecipeError(f"cannot replace a head of type {type(old).__name__}")
+    features = features_of(old)
+    return nn.Conv2d(features, classes, kernel_size=1) if isinstance(old, nn.Conv2d) else nn.Linear(features, classes)
+
+
+def attach(network: nn.Module, name: str, section: HeadSection, classes: int, factory: HeadFactory | None) -> str:
+    """Put the recipe's head where the old one was; returns the name of what takes the embedding."""
+    old = network.get_submodule(name)
+    head = factory(features_of(old), classes) if factory else new_head(old, classes)
+    if section.dropout:
+        replace(network, name, nn.Sequential(nn.Dropout(section.dropout), head))
+        return f"{name}.1"
+    replace(network, name, head)
+    return name
 
 
 def replace(network: nn.Module, name: str, module: nn.Module) -> None:

@@ -26,3 +26,12 @@ def pieces(
     """The pool's pieces in this epoch of this order, as sample indices."""
     permuted = stream(seed, "minibatches", order, epoch).permutation(pooled)
     yield from np.array_split(permuted, steps)
+
+
+def poisson(
+    pooled: Int[np.ndarray, " pooled"], rate: float, steps: int, seed: int, order: str, epoch: int
+) -> Iterator[Int[np.ndarray, " piece"]]:
+    """Poisson samples of the pool: each sample is in each piece with probability `rate`, on its own (for DP-SGD)."""
+    rng = stream(seed, "poisson", order, epoch)
+    for _ in range(steps):
+        yield pooled[rng.random(len(pooled)) < rate]

@@ -8,9 +8,33 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
-from audit.recipe import InputSection
+from audit.data.dataset import Dataset
+from audit.recipe import InputSection, Recipe
+from audit.source import input_of_weights
 from probes.errors import RecipeError
 from probes.evidence import Modality
+from probes.plan import Pool
+
+
+def resolve(recipe: Recipe, dataset: Dataset, pool: Pool) -> InputSection:
+    """The input section with numbers in place of `weights` or `members`: what a replica or a user needs to repeat it.
+
+    Raises RecipeError where the weights say nothing about their input.
+    """
+    section = recipe.input
+    if section.normalise == "weights":
+        return section.model_copy(update={**input_of_weights(recipe.source), "normalise": "given"})
+    if section.normalise == "given":
+        return section
+    plain = section.model_copy(update={"mean": (0.0,), "std": (1.0,)})
+    members = preprocess(dataset.inputs[pool.member], plain, dataset.modality).double()
+    axis = 1 if dataset.modality == "image" else members.ndim - 1
+    others = tuple(dim for dim in range(members.ndim) if dim != axis)
+    mean, std = members.mean(others), members.std(others, correction=0)
+    spread = torch.where(std > 0, std, torch.ones_like(std))  # a constant feature stays, centred
+    return section.model_copy(
+        update={"mean": tuple(mean.tolist()), "std": tuple(spread.tolist()), "normalise": "given"}
+    )
 
 
 def preprocess(inputs: Shaped[np.ndarray, "samples ..."], section: InputSection, modality: Modality) -> Tensor:
@@ -31,6 +55,11 @@ def preprocess(inputs: Shaped[np.ndarray, "samples ..."], section: InputSection,
         images = images.expand(-1, section.channels, -1, -1)
     if section.size and images.shape[-2:] != (section.size, section.size):
         images = functional.interpolate(images, size=(section.size, section.size), mode="bilinear", antialias=True)
+    if section.crop and images.shape[-2:] != (section.crop, section.crop):
+        top, left = ((length - section.crop) // 2 for length in images.shape[-2:])
+        if min(top, left) < 0:
+            raise RecipeError(f"crop = {section.crop} of images of {tuple(images.shape[-2:])}.", where="[input]")
+        images = images[..., top : top + section.crop, left : left + section.crop]
     return _normalise(images, section, axis=1).contiguous()
 
 

@@ -7,6 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from probes.errors import DependencyError
 
+MAIN_THREADS = 2
+"""Fixed, because the number of threads changes the last bits of sums: not the number of cores of this machine."""
+
 PACKAGES = ("transfer-audit", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "captum", "opacus")
 
 
@@ -21,6 +24,13 @@ def versions() -> dict[str, str]:
     return found
 
 
+def device() -> str:
+    """Where training runs: the first CUDA device where there is one, else the processor."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def check_torch() -> None:
     """Raises DependencyError where torch and torchvision are no pair, which torchvision says in riddles."""
     try:
@@ -33,4 +43,4 @@ def check_torch() -> None:
                 do="Install a matching pair: pip install --force-reinstall torch torchvision",
             ) from None
         raise DependencyError(f"torch cannot be imported: {error}", do="pip install torch torchvision") from None
-    torch.set_num_threads(1)
+    torch.set_num_threads(MAIN_THREADS)

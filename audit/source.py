@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from audit.factory import load_factory
 from audit.head import classes_of, find_head, new_head, replace
 from audit.recipe import SourceSection
-from probes.errors import CheckpointError, RecipeError, did_you_mean
+from probes.errors import CheckpointError, DataError, DependencyError, RecipeError, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,7 +42,15 @@ class Source:
             if classes_of(network.get_submodule(head)) != self.classes:
                 replace(network, head, new_head(network.get_submodule(head), self.classes))
         if weights and self.state is not None:
-            network.load_state_dict(dict(self.state), strict=True)
+            try:
+                network.load_state_dict(dict(self.state), strict=True)
+            except RuntimeError as error:
+                reason = " ".join(str(error).split())[:200]
+                raise CheckpointError(
+                    f"the weights do not fit {self.section.model}: {reason}",
+                    where="source.weights",
+                    do="Check source.model and source.options.",
+                ) from None
         return network
 
     @cached_property
@@ -50,28 +59,123 @@ class Source:
 
 
 def build(section: SourceSection, folder: Path, *, trust_code: bool) -> nn.Module:
-    """The architecture with random weights from torch's current generator. Raises RecipeError."""
-    if section.model.startswith("torchvision:"):
-        from torchvision import models
-
-        name = section.model.removeprefix("torchvision:")
-        known = models.list_models(module=models)
-        if name not in known:
-            raise RecipeError(f"torchvision has no model {name!r}. {did_you_mean(name, known)}", where="source.model")
-        make: Any = models.get_model_builder(name)
-        options = {"weights": None, **section.options}
+    """The architecture with random weights from torch's current generator. Raises RecipeError, DependencyError."""
+    family, _, name = section.model.partition(":")
+    make: Callable[..., Any]
+    if family == "torchvision":
+        make, options = _torchvision(name, section)
+    elif family == "timm":
+        make, options = _timm(), {"model_name": name, "pretrained": False, **section.options}
     else:
         make = load_factory(section.model, folder, trust_code=trust_code, where="source.model")
         options = dict(section.options)
     try:
         network = make(**options)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise RecipeError(f"{section.model} refuses its options: {error}", where="source.options") from error
     if not isinstance(network, nn.Module):
         raise RecipeError(
             f"{section.model} gave a {type(network).__name__}, not a torch.nn.Module", where="source.model"
         )
     return network
+
+
+# Their auxiliary classifiers serve training from scratch on large images alone, and change what forward returns.
+AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
+
+
+def _torchvision(name: str, section: SourceSection) -> tuple[Callable[..., Any], dict[str, Any]]:
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if name not in known:
+        raise RecipeError(f"torchvision has no model {name!r}. {did_you_mean(name, known)}", where="source.model")
+    options: dict[str, Any] = {"weights": None}
+    if name in AUXILIARY:
+        options |= {"aux_logits": False, "init_weights": True}
+        options["transform_input"] = section.weights is not None and not Path(section.weights).suffix
+    return models.get_model_builder(name), options | section.options
+
+
+def _timm() -> Callable[..., Any]:
+    try:
+        import timm
+    except ImportError:
+        raise DependencyError("timm is not installed.", where="source.model", do="pip install timm") from None
+    make: Callable[..., Any] = timm.create_model
+    return make
+
+
+def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None:
+    """θ_s from a file, torchvision's or timm's weights; None where the section names none.
+
+    Raises CheckpointError on a file that is missing, unsafe or not the one its sha256 says, RecipeError on an unknown
+    name, DataError where weights would have to be downloaded and cannot be.
+    """
+    if section.weights is None:
+        return None
+    path = folder / section.weights
+    if path.suffix or path.exists():
+        if section.sha256 and (found := digest_file(path)) != section.sha256.lower():
+            raise CheckpointError(
+                f"has sha256 {found[:12]}…, the recipe expects {section.sha256[:12]}….",
+                where=str(path),
+                do="Get the file the recipe was written for.",
+            )
+        return read_state(path)
+    family, _, name = section.model.partition(":")
+    try:
+        if family == "timm":
+            return dict(_timm()(model_name=name, pretrained=True, **section.options).state_dict())
+        state = _weights(section).get_state_dict(progress=False)
+    except OSError as error:
+        raise DataError(
+            f"{section.weights} of {section.model} is not here and cannot be downloaded: {error}",
+            where="source.weights",
+            do="Download it elsewhere and give its file.",
+        ) from error
+    return {key: value for key, value in state.items() if not key.startswith(AUXILIARY.get(name, ("\0",)))}
+
+
+def _weights(section: SourceSection) -> Any:
+    """torchvision's weights enum member."""
+    from torchvision import models
+
+    family, _, name = section.model.partition(":")
+    if family != "torchvision" or name not in models.list_models(module=models):
+        raise RecipeError(
+            f"{section.weights!r} is no file, and only torchvision's models have named weights.", where="source.weights"
+        )
+    known = models.get_model_weights(name)
+    try:
+        return known[str(section.weights)]
+    except KeyError:
+        members = [str(member) for member in known.__members__]
+        raise RecipeError(
+            f"{section.model} has no weights {section.weights!r}. {did_you_mean(str(section.weights), members)}",
+            where="source.weights",
+        ) from None
+
+
+def input_of_weights(section: SourceSection) -> dict[str, Any]:
+    """size, crop, mean and std of the transforms that torchvision's weights were evaluated with."""
+    if section.weights is None:
+        raise RecipeError('normalise = "weights" needs source.weights', where="[input]")
+    transforms = _weights(section).transforms()
+    return {
+        "size": transforms.resize_size[0],
+        "crop": transforms.crop_size[0],
+        "mean": tuple(transforms.mean),
+        "std": tuple(transforms.std),
+    }
+
+
+def digest_file(path: Path) -> str:
+    """sha256 of a file. Raises CheckpointError where there is none."""
+    if not path.is_file():
+        raise CheckpointError("no such file", where=str(path))
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_state(state: Mapping[str, Tensor]) -> str:
@@ -110,7 +214,9 @@ def read_untrusted(path: Path) -> dict[str, Any]:
             from safetensors.torch import load_file
 
             return dict(load_file(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch muses about strange pickles, the error says clearly
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen unrelated types on damaged or hostile files
         raise CheckpointError(_diagnosis(path, error), where=str(path)) from None
     if not isinstance(content, dict):

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Shaped
+from jaxtyping import Float, Float32, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
 from audit.experiment import Experiment
-from audit.minibatches import pieces, steps_per_epoch
+from audit.minibatches import pieces, poisson, steps_per_epoch
+from audit.objective import Objective
+from audit.optimise import groups, make_optimizer, rate, set_rates
+from audit.private import (
+    Accounting,
+    account,
+    check_buffers,
+    check_sampling,
+    expected_warnings,
+    noise_for,
+    per_sample,
+    private_optimizer,
+)
 from audit.randomness import torch_seed
-from audit.recipe import TrainSection
-from audit.regularise import penalty
-from probes.errors import NonFiniteError
+from audit.resume import Keeper
+from probes.errors import NonFiniteError, RecipeError
 from probes.evidence import Trace
 from probes.plan import Row
 
@@ -25,73 +37,216 @@ OnEpoch = Callable[[int, dict[str, float]], None]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trained:
+    """`epoch` is the one whose weights these are, from 1; `accounting` is what a DP run spent."""
+
     network: nn.Module
     head: str
     trained: tuple[str, ...]
     trace: Trace
+    epoch: int
+    accounting: Accounting | None = None
 
 
-def fine_tune(experiment: Experiment, row: Row, on_epoch: OnEpoch | None = None) -> Trained:
-    """Train the row's replica on the samples it keeps. Raises NonFiniteError where the loss diverges."""
-    recipe, pool = experiment.recipe, experiment.pool
-    trainee = experiment.begin(row)
-    network, parameters = trainee.network, trainee.parameters()
-    optimizer = make_optimizer(list(parameters.values()), recipe.train)
-    steps = steps_per_epoch(int(row.keep.sum()), recipe.train.batch_size)
-    schedule = make_schedule(optimizer, recipe.train, steps)
-    regulariser = penalty(recipe.regularise, trainee.anchor)
-    inputs, targets = experiment.inputs, experiment.targets(row)
-    history: list[dict[str, float]] = []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(experiment.seed, "dropout", row.order))
-        for epoch in range(recipe.train.epochs):
-            trainee.train_mode()
+def fine_tune(
+    experiment: Experiment, row: Row, on_epoch: OnEpoch | None = None, keeper: Keeper | None = None
+) -> Trained:
+    """Train the row's replica on the samples it keeps; with a `keeper`, go on after the last epoch it has.
+
+    Raises NonFiniteError where the loss diverges, RecipeError where training changed what is frozen, PrivacyError
+    where a DP run would not have the ε it claims.
+    """
+    train = experiment.recipe.train
+    run = Run(experiment, row)
+    if keeper and (state := keeper.load()) is not None:
+        run.restore(state)
+    with torch.random.fork_rng(devices=[]), expected_warnings(), run.objective:
+        while not run.over:
+            epoch = run.epoch
+            run.enter(epoch)
             loss_sum, hits, seen = 0.0, 0, 0
-            for piece in pieces(pool.indices, steps, experiment.seed, row.order, epoch):
-                batch = torch.from_numpy(piece[row.keep[piece]])
-                if len(batch):
-                    logits = network(inputs[batch])
-                    loss = functional.cross_entropy(
-                        logits, targets[batch], label_smoothing=recipe.train.label_smoothing
-                    )
-                    objective = loss if regulariser is None else loss + regulariser(parameters)
-                    optimizer.zero_grad(set_to_none=True)
-                    objective.backward()  # type: ignore[no-untyped-call]
-                    if recipe.train.clip_norm:
-                        nn.utils.clip_grad_norm_(list(parameters.values()), recipe.train.clip_norm)
-                    optimizer.step()
-                    loss_sum += float(loss.detach()) * len(batch)
-                    hits += int((logits.argmax(1) == targets[batch]).sum())
+            for step, batch in enumerate(run.minibatches(epoch)):
+                phase_lr = run.trainee.phase(epoch).lr or train.lr
+                lr = phase_lr * rate(train, epoch * run.steps + step, run.steps)
+                set_rates(run.optimizer, lr, experiment.recipe.transfer.lr_decay)
+                if len(batch) >= run.least:
+                    inputs, targets = run.look_up(batch)
+                    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=train.precision == "bfloat16"):
+                        logits = run.forward(inputs)
+                        loss = functional.cross_entropy(logits, targets, label_smoothing=train.label_smoothing)
+                        progress = (epoch * run.steps + step) / (train.epochs * run.steps)
+                        total = loss + run.objective(inputs, run.trainee.parameters(), progress, epoch)
+                    run.optimizer.zero_grad(set_to_none=True)
+                    total.backward()
+                    if train.clip_norm:
+                        nn.utils.clip_grad_norm_(list(run.trainee.parameters().values()), train.clip_norm)
+                    run.optimizer.step()
+                    if len(batch):
+                        loss_sum += float(loss.detach()) * len(batch)
+                    hits += int((logits.argmax(1) == targets).sum())
                     seen += len(batch)
-                schedule.step()
             if not np.isfinite(loss_sum):
                 raise NonFiniteError(
                     f"the training loss became NaN or infinite in epoch {epoch + 1}",
                     where=f"replica {row.name}",
                     do="Lower train.lr or set train.clip_norm.",
                 )
-            history.append(_epoch_record(experiment, network, loss_sum / seen, hits / seen))
+            run.close_epoch(loss_sum / max(1, seen), hits / max(1, seen))
+            if keeper:
+                keeper.save(run.state())
             if on_epoch:
-                on_epoch(epoch, history[-1])
-    network.eval()
-    return Trained(network=network, head=trainee.head, trained=trainee.trained, trace=_trace(history))
+                on_epoch(epoch, run.history[-1])
+    return run.finish()
 
 
-def make_optimizer(parameters: list[nn.Parameter], section: TrainSection) -> torch.optim.Optimizer:
-    if section.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=section.lr, momentum=section.momentum)
-    kind = torch.optim.Adam if section.optimizer == "adam" else torch.optim.AdamW
-    return kind(parameters, lr=section.lr)
+class Run:
+    """The mutable state of one training run; what the loop does with it is all in `fine_tune`."""
 
+    def __init__(self, experiment: Experiment, row: Row) -> None:
+        recipe, self.experiment, self.row = experiment.recipe, experiment, row
+        self.trainee = experiment.begin(row)
+        self.network = self.trainee.network.to(experiment.device)
+        # The pool, and where canaries were planted those that this row trains on.
+        self.pooled = np.flatnonzero(experiment.pool.member | experiment.pool.held_out | row.keep)
+        self.kept = int(row.keep.sum())
+        self.steps = steps_per_epoch(self.kept, recipe.train.batch_size)
+        self.targets = experiment.targets(row)
+        self.augment = experiment.augmentation()
+        self.objective = Objective(experiment, row, self.trainee)
+        self.epoch, self.stale = 0, 0
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Any] | None = None
+        self.known: set[str] = set()
+        self.sizes: list[int] = []
+        self.optimizer: Any = None
+        self.forward: Callable[..., Tensor] = self.network
+        if recipe.train.compile:
+            self.forward = torch.compile(self.network)
+        self.sigma, self.noise = 0.0, torch.Generator(device=experiment.device)
+        if recipe.privacy:
+            self.sigma = noise_for(recipe.privacy, self.rate, recipe.train.epochs * self.steps)
+            self.forward, self.release = per_sample(self.network)
+        # Phases only grow: what the last one leaves in eval mode is never trained.
+        self.trainee.enter(self.trainee.phases[-1])
+        self.trainee.train_mode()
+        self.frozen = self.trainee.frozen_state()
+        self.buffers = {name: value.clone() for name, value in self.network.named_buffers()}
 
-def make_schedule(
-    optimizer: torch.optim.Optimizer, section: TrainSection, steps: int
-) -> torch.optim.lr_scheduler.LRScheduler:
-    """Stepped once a minibatch piece, empty or not, so that every engine has the same rate at the same step."""
-    total = steps * section.epochs
-    if section.schedule == "cosine":
-        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=total)
-    return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
+    @property
+    def rate(self) -> float:
+        """The share of the kept samples that is in a minibatch on average."""
+        return 1 / self.steps
+
+    @property
+    def over(self) -> bool:
+        train = self.experiment.recipe.train
+        return self.epoch >= train.epochs or (train.patience is not None and self.stale >= train.patience)
+
+    def enter(self, epoch: int) -> None:
+        """Seeds, trained parameters and modes of this epoch."""
+        seed, order = self.experiment.seed, self.row.order
+        torch.manual_seed(torch_seed(seed, "dropout", order, epoch))
+        self.noise.manual_seed(torch_seed(seed, "noise", order, epoch))
+        self.grow(epoch)
+        self.trainee.train_mode()
+        normalises = any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in self.network.modules())
+        # BatchNorm has no variance of a single sample; a DP step adds its noise even to an empty minibatch.
+        self.least = 0 if self.experiment.recipe.privacy else 2 if normalises else 1
+
+    def grow(self, epoch: int) -> None:
+        """Hand the optimizer what this epoch's phase trains and it does not know yet."""
+        recipe, phase = self.experiment.recipe, self.trainee.phase(epoch)
+        self.trainee.enter(phase)
+        new = groups(self.trainee, phase, recipe.transfer.lr_decay, self.known)
+        self.known |= set(phase.trained)
+        if self.optimizer is not None:
+            for group in new:
+                self.optimizer.add_param_group(group)
+            return
+        if own := list(self.objective.parameters()):
+            new.append({"params": own, "depth": 0})
+        self.optimizer = make_optimizer(recipe.train, new)
+        if recipe.privacy:
+            expected = self.kept * self.rate
+            self.optimizer = private_optimizer(self.optimizer, recipe.privacy, self.sigma, expected, self.noise)
+
+    def minibatches(self, epoch: int) -> Iterator[Tensor]:
+        """Indices of the kept samples of each piece."""
+        seed, order = self.experiment.seed, self.row.order
+        drawn: Iterator[Int[np.ndarray, " piece"]]
+        if self.experiment.recipe.privacy:
+            drawn = poisson(self.pooled, self.rate, self.steps, seed, order, epoch)
+        else:
+            drawn = pieces(self.pooled, self.steps, seed, order, epoch)
+        for piece in drawn:
+            kept = piece[self.row.keep[piece]]
+            self.sizes.append(len(kept))
+            yield torch.from_numpy(kept)
+
+    def look_up(self, batch: Int[Tensor, " batch"]) -> tuple[Tensor, Tensor]:
+        inputs = self.experiment.inputs[batch].to(self.experiment.device)
+        if self.augment and len(batch):
+            inputs = self.augment(inputs)
+        return inputs, self.targets[batch].to(self.experiment.device)
+
+    def close_epoch(self, train_loss: float, train_accuracy: float) -> None:
+        """Validation, and what it decides."""
+        self.history.append(_epoch_record(self.experiment, self.network, train_loss, train_accuracy))
+        self.epoch += 1
+        losses = [record["validation_loss"] for record in self.history]
+        improved = len(losses) == 1 or losses[-1] < min(losses[:-1])
+        self.stale = 0 if improved else self.stale + 1
+        if improved and self.experiment.recipe.train.select == "best":
+            weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+            self.best = {"epoch": self.epoch, "network": weights}
+
+    def state(self) -> dict[str, Any]:
+        """Everything the next epoch depends on; seeds depend on the epoch's number alone."""
+        return {
+            "epoch": self.epoch,
+            "stale": self.stale,
+            "history": self.history,
+            "sizes": self.sizes,
+            "best": self.best,
+            "network": self.network.state_dict(),
+            "objective": self.objective.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for epoch in range(state["epoch"]):
+            self.grow(epoch)
+        self.network.load_state_dict(state["network"])
+        self.objective.load_state_dict(state["objective"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.stale, self.best = state["epoch"], state["stale"], state["best"]
+        self.history, self.sizes = list(state["history"]), list(state["sizes"])
+
+    def finish(self) -> Trained:
+        """Checks what must not have changed, and takes the chosen epoch's weights."""
+        privacy, after = self.experiment.recipe.privacy, self.network.state_dict()
+        changed = [name for name, value in self.frozen.items() if name in after and not torch.equal(value, after[name])]
+        accounting = None
+        if privacy:
+            check_buffers(self.buffers, self.network)
+            check_sampling(np.array(self.sizes), self.kept, self.rate)
+            accounting = account(privacy, self.sigma, self.rate, len(self.sizes))
+            self.release()
+        if changed:
+            raise RecipeError(
+                f"{changed[0]} is frozen but was changed by training.",
+                where=type(self.network).__name__,
+                do="Its module rewrites it even in eval mode; train that module or repair it.",
+            )
+        if self.best is not None:
+            self.network.load_state_dict(self.best["network"])
+        return Trained(
+            network=self.network.cpu().eval(),
+            head=self.trainee.head,
+            trained=self.trainee.trained,
+            trace=_trace(self.history),
+            epoch=self.epoch if self.best is None else self.best["epoch"],
+            accounting=accounting,
+        )
 
 
 @torch.no_grad()
@@ -100,8 +255,9 @@ def predict(
 ) -> Float32[np.ndarray, "samples classes"]:
     """Logits of a network in eval mode. Raises NonFiniteError naming the first sample."""
     network.eval()
-    parts = [network(inputs[start : start + batch_size]) for start in range(0, len(inputs), batch_size)]
-    logits: np.ndarray = torch.cat(parts).float().cpu().numpy()
+    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    chunks = (inputs[start : start + batch_size].to(device) for start in range(0, len(inputs), batch_size))
+    logits: np.ndarray = torch.cat([network(chunk).float().cpu() for chunk in chunks]).numpy()
     if not np.isfinite(logits).all():
         sample = int(np.argmax(~np.isfinite(logits).all(axis=1)))
         raise NonFiniteError(f"the model's logits for sample {sample} are NaN or infinite.", do="Check the weights.")

@@ -27,6 +27,11 @@ def mlp(features: int, hidden: int = 64, num_classes: int = 2) -> nn.Module:
     )
 
 
+def mlp_head(features: int, classes: int) -> nn.Module:
+    """A head of two layers: `[head] factory = "small_networks:mlp_head"`."""
+    return nn.Sequential(nn.Linear(features, 32), nn.ReLU(), nn.Linear(32, classes))
+
+
 class BagOfWords(nn.Module):
     """Mean of word vectors, then two layers; token 0 is padding."""
 
