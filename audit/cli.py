@@ -87,7 +87,7 @@ def run(
 ) -> None:
     """Audit a checkpoint: replicas, probes, report.html, report.md, results.json, exit code."""
     from audit.commands import run_audit
-    from audit.pipeline import Settings
+    from audit.settings import Settings
 
     settings = Settings(
         store=store or default_store(),
@@ -107,7 +107,7 @@ def gate(
     quiet: Quiet = False,
 ) -> None:
     """Judge existing results by thresholds; the exit code is the verdict."""
-    from audit.commands import run_gate
+    from audit.review import run_gate
 
     raise typer.Exit(run_gate(results, config, quiet))
 
@@ -121,7 +121,7 @@ def report(
     thumbnails: Annotated[bool, typer.Option(help="Show samples as pictures.")] = True,
 ) -> None:
     """Write a report of existing results again, in another format or language."""
-    from audit.commands import run_report
+    from audit.review import run_report
 
     run_report(results, format, out, lang, thumbnails)
 
@@ -129,7 +129,7 @@ def report(
 @app.command()
 def probes() -> None:
     """List the installed probes: what they ask, what they need, and their parameters."""
-    from audit.commands import list_probes
+    from audit.review import list_probes
 
     list_probes()
 

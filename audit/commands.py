@@ -1,4 +1,4 @@
-"""What the commands do, once they are known to be well formed: here torch may be imported."""
+"""Commands that train or look into models: here torch is imported."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ import platform
 import time
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
 from audit import config as configs
 from audit.live import Live
-from audit.outputs import write, write_report
-from audit.pipeline import Settings, audit, open_checkpoint
+from audit.outputs import write_report
+from audit.pipeline import audit, open_checkpoint
+from audit.review import show
 from audit.runtime import check_torch
-from probes.errors import ConfigError, InputError, OverwriteError
-from probes.probe import discover
-from reports import archive, console, html, markdown
-from reports.gate import judge
-from reports.report import Json, Report
-
-Format = Literal["html", "markdown", "summary"]
+from audit.settings import Settings
+from probes.errors import InputError, OverwriteError
+from reports.report import Json
 
 
 def run_finetune(recipe_path: Path, out: Path, quiet: bool) -> None:
@@ -82,65 +78,6 @@ def run_audit(
     }
     write_report(out, report, cost, lang=lang, thumbnails=thumbnails)
     if not quiet:
-        _show(report, lang)
+        show(report, lang)
         Console().print(f"Report: {out / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
     return report.verdict.exit_code
-
-
-def run_gate(results: Path, config_path: Path | None, quiet: bool) -> int:
-    config = configs.load(config_path, Path.cwd())
-    report = read_results(results)
-    verdict = judge(report.results, config.gate(), today=datetime.date.today())
-    judged = Report(
-        tool=report.tool,
-        version=report.version,
-        model=report.model,
-        data=report.data,
-        audit=report.audit,
-        results=report.results,
-        verdict=verdict,
-    )
-    if not quiet:
-        _show(judged, "en")
-    return verdict.exit_code
-
-
-def run_report(results: Path, form: Format, out: Path | None, lang: str, thumbnails: bool) -> None:
-    report = read_results(results)
-    if form == "html":
-        target = out or results.with_name("report.html")
-        write(target, html.render(report, lang=lang, thumbnails=thumbnails))
-    elif form == "summary":
-        target = out or results.with_name("summary.md")
-        write(target, markdown.summary(report, lang=lang))
-    else:
-        target = out or results.with_name("report.md")
-        text, figures = markdown.render(report, lang=lang)
-        for name, content in {target.name: text.encode(), **figures}.items():
-            write(target.parent / name, content)
-    Console().print(str(target), highlight=False, markup=False, soft_wrap=True)
-
-
-def read_results(path: Path) -> Report:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError("no such file", where=str(path), do="Give the results.json of an audit.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", where=str(path)) from None
-    return archive.load(text, str(path))
-
-
-def list_probes() -> None:
-    Console().print(console.probes_table(list(discover().values())))
-
-
-def init_config(path: Path) -> None:
-    """A commented audit.toml; an existing one is never replaced."""
-    if path.exists():
-        raise ConfigError("exists already.", where=str(path), do="Remove it, or give another --out.")
-    write(path, (files("audit") / "templates" / "audit.toml").read_bytes())
-
-
-def _show(report: Report, lang: str) -> None:
-    Console(width=min(80, Console().width)).print(console.table(report, lang=lang))

@@ -15,7 +15,7 @@ from probes.errors import ConfigError, did_you_mean
 from probes.probe import Probe, discover
 from reports.gate import Gate, Threshold, Waiver
 
-Profile = Literal["strict", "default", "research"]
+Profile = Literal["strict", "default", "research", "none"]
 PROFILES = Path(__file__).parent / "templates" / "profiles.toml"
 
 

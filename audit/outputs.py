@@ -7,8 +7,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import reports.html as html
-import reports.markdown as markdown
 from probes.errors import StoreError
 from reports import archive
 from reports.report import Json, Report
@@ -16,6 +14,8 @@ from reports.report import Json, Report
 
 def write_report(out: Path, report: Report, cost: Mapping[str, Json], *, lang: str, thumbnails: bool) -> None:
     """report.html, report.md with its figures, results.json, samples.csv, and run.json with times and cost."""
+    from reports import html, markdown  # they draw, which takes a second to import
+
     text, figures = markdown.render(report, lang=lang)
     files: dict[str, str | bytes] = {
         "results.json": archive.dump(report),

@@ -24,12 +24,13 @@ from audit.observe import Observations, Sitter, observe
 from audit.population import Replicas, populate, rows_of
 from audit.randomness import stream
 from audit.runtime import versions
+from audit.settings import Settings
 from audit.source import digest_state
 from audit.store import Store
 from audit.train import predict
 from probes.drift.randomise import randomised
 from probes.errors import CheckpointError
-from probes.evidence import Evidence, answers
+from probes.evidence import Answers, Evidence, answers
 from probes.observable import Role
 from probes.plan import Plan, Row
 from probes.probe import Probe
@@ -38,18 +39,6 @@ from reports.gate import judge
 from reports.report import Json, Report
 
 RANDOMISED_COPIES = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How to audit, as against what: nothing here but `seed` may change a number."""
-
-    store: Path
-    seed: int | None = None
-    workers: int = 0
-    reference: Path | None = None
-    data_root: Path | None = None
-    trust_code: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,6 +82,8 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     """Run every configured probe on the model and judge. A crashing probe becomes a Failure; the others still run."""
     experiment, probes = audited.experiment, config.probes()
     seed = experiment.seed if settings.seed is None else settings.seed
+    # First, because a model whose answers are not finite is refused before anything is trained.
+    own = answers(predict(audited.network(), experiment.inputs)[None], experiment.dataset.labels)
     listener.stage("replicas")
     rows = rows_of(Plan.union([probe.needs for probe in probes]), experiment.pool, seed)
     designs = Counter(row.design for row in rows)
@@ -106,7 +97,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     listener.stage("observe")
     wanted = tuple(dict.fromkeys(observable for probe in probes for observable in probe.observes))
     observations = observe(wanted, experiment, sitters(audited, replicas, rows, settings, seed), listener.observing)
-    evidence = gather(audited, replicas, observations)
+    evidence = gather(audited, own, replicas, observations)
     listener.stage("probes")
     results = []
     for probe in probes:
@@ -187,16 +178,15 @@ def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings:
     return found
 
 
-def gather(audited: Audited, replicas: Replicas, observations: Observations) -> Evidence:
+def gather(audited: Audited, own: Answers, replicas: Replicas, observations: Observations) -> Evidence:
     """All evidence of one audit, as arrays."""
     experiment = audited.experiment
     dataset = experiment.dataset
-    logits = predict(audited.network(), experiment.inputs)
     source = source_data(audited)
     return Evidence(
         pool=experiment.pool,
         classes=dataset.classes,
-        audited=answers(logits[None], dataset.labels),
+        audited=own,
         population=replicas.population,
         inputs=dataset.inputs,
         modality=dataset.modality,
