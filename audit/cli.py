@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from probes.errors import AuditError, Interrupted
+from probes.errors import AuditError, InputError, Interrupted
 
 EXIT_CRASH = 70
 EPILOG = "Exit codes: 0 pass · 1 fail · 2 wrong use or bad input · 3 undecided · 4 a probe failed."
@@ -43,6 +43,12 @@ def default_store() -> Path:
     return Path(cache) / "transfer-audit"
 
 
+def _must_exist(path: Path | None, what: str) -> None:
+    """Said before anything heavy is imported: a wrong path is answered at once."""
+    if path is not None and not path.exists():
+        raise InputError(f"no such {what}.", where=str(path), do="Check the path.")
+
+
 @app.command(epilog=EPILOG)
 def demo(
     out: Out = Path("audit-demo"),
@@ -63,6 +69,7 @@ def finetune(
     quiet: Quiet = False,
 ) -> None:
     """Fine-tune a model from a recipe, recording all that an auditor needs."""
+    _must_exist(recipe, "recipe file")
     from audit.commands import run_finetune
 
     run_finetune(recipe, out, quiet)
@@ -86,6 +93,8 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Audit a checkpoint: replicas, probes, report.html, report.md, results.json, exit code."""
+    for path, what in ((model, "checkpoint file"), (config, "configuration file"), (reference, "checkpoint file")):
+        _must_exist(path, what)
     from audit.commands import run_audit
     from audit.settings import Settings
 
@@ -107,6 +116,8 @@ def gate(
     quiet: Quiet = False,
 ) -> None:
     """Judge existing results by thresholds; the exit code is the verdict."""
+    _must_exist(results, "file")
+    _must_exist(config, "configuration file")
     from audit.review import run_gate
 
     raise typer.Exit(run_gate(results, config, quiet))
@@ -121,6 +132,7 @@ def report(
     thumbnails: Annotated[bool, typer.Option(help="Show samples as pictures.")] = True,
 ) -> None:
     """Write a report of existing results again, in another format or language."""
+    _must_exist(results, "file")
     from audit.review import run_report
 
     run_report(results, format, out, lang, thumbnails)

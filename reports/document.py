@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from probes.result import Estimate, Failure, Figure, Finding, Result
 from reports.language import Words, words
-from reports.numbers import harmless, interval, quantity
+from reports.numbers import harmless, interval, quantity, visible
 from reports.report import Check, Report
 
 RANK = {"critical": 4, "high": 3, "medium": 2, "low": 1, "info": 0}
@@ -103,7 +103,7 @@ def outline(report: Report, lang: str = "en") -> Document:
         checks=tuple(_check(check, say) for check in report.verdict.checks),
         sections=tuple(_section(result, say) for result in report.results),
         provenance=tuple(_provenance(report)),
-        recipe=json.dumps(report.model.get("recipe", {}), indent=2, ensure_ascii=False, sort_keys=True),
+        recipe=visible(json.dumps(report.model.get("recipe", {}), indent=2, ensure_ascii=False, sort_keys=True)),
         notes=tuple(harmless(note) for note in report.verdict.notes),
         words=say,
     )

@@ -8,6 +8,8 @@ import unicodedata
 from probes.result import Estimate
 
 LONGEST = 160
+UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode categories of characters that are not seen, or that move others."""
 
 
 def number(value: float | None) -> str:
@@ -36,8 +38,13 @@ def interval(estimate: Estimate) -> str:
     return f"{quantity(estimate.low, estimate.unit)} to {quantity(estimate.high, estimate.unit)}"
 
 
+def visible(text: str) -> str:
+    """Text in lines, with control and direction-changing characters written as their codes."""
+    return "".join(c if c == "\n" or unicodedata.category(c) not in UNSEEN else f"\\u{ord(c):04x}" for c in text)
+
+
 def harmless(text: object) -> str:
     """One line, no control or direction-changing characters, at most LONGEST characters. Escaping is the format's."""
-    clean = "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else " " for c in str(text))
+    clean = "".join(c if unicodedata.category(c) not in UNSEEN else " " for c in str(text))
     clean = " ".join(clean.split())
     return clean if len(clean) <= LONGEST else f"{clean[: LONGEST - 1]}…"

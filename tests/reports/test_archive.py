@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import jsonschema
+import numpy as np
+import pytest
+
+from probes.result import Gallery, Result
+from reports import archive
+from reports.archive import ArchiveError
+from tests.reports.sample import HOSTILE, sample
+
+SCHEMA = json.loads((files("reports") / "schema" / "results.schema.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("report", [sample(), sample(0.02), sample(label=HOSTILE), sample(failed=True)])
+def test_follows_its_schema_and_comes_back_whole(report) -> None:  # type: ignore[no-untyped-def]
+    text = archive.dump(report)
+    jsonschema.validate(json.loads(text), SCHEMA)
+    assert archive.dump(archive.load(text)) == text
+    assert archive.load(text).verdict == report.verdict
+
+
+def test_pictures_come_back_bit_for_bit() -> None:
+    report = sample()
+    back = archive.load(archive.dump(report))
+    for one, other in zip(report.results, back.results, strict=True):
+        assert isinstance(one, Result)
+        assert isinstance(other, Result)
+        assert one.estimates == other.estimates
+        for before, after in zip(one.figures, other.figures, strict=True):
+            if isinstance(before, Gallery):
+                assert isinstance(after, Gallery)
+                for a, b in zip(before.rows[0].pictures, after.rows[0].pictures, strict=True):
+                    assert a.dtype == b.dtype
+                    np.testing.assert_array_equal(a, b)
+
+
+def test_schema_refuses_what_is_not_of_it() -> None:
+    content = json.loads(archive.dump(sample()))
+    content["results"][0]["estimates"][0]["unit"] = 3
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "cut off"),
+        (archive.dump(sample())[:300], "cut off"),
+        ("[]", "no results.json"),
+        ('{"schema_version": 2}', "2"),
+        ('{"schema_version": 1}', "lacks"),
+    ],
+)
+def test_damaged_files_are_one_line(text: str, says: str) -> None:
+    with pytest.raises(ArchiveError, match=says) as caught:
+        archive.load(text, "some.json")
+    assert str(caught.value).startswith("some.json: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_samples_table() -> None:
+    lines = archive.samples_csv(sample()).splitlines()
+    assert lines == ["sample,overfitting.memorisation,drift.drift", "0,0.5,0.1", "1,,0.2", "2,1,"]

@@ -1,0 +1,137 @@
+"""The page in a real browser; where there is no Chromium the tests skip and say so."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reports import html
+from tests.reports.sample import HOSTILE, sample
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the page was not opened")
+
+
+class Page:
+    """A rendered report, opened, with what the browser complained of."""
+
+    def __init__(self, page, complaints: list[str], requests: list[str]) -> None:  # type: ignore[no-untyped-def]
+        self.page, self.complaints, self.requests = page, complaints, requests
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    from playwright.sync_api import sync_playwright
+
+    os.environ.setdefault("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        found.close()
+
+
+def opened(browser, tmp_path: Path, text: str, **options: object) -> Page:  # type: ignore[no-untyped-def]
+    path = tmp_path / "report.html"
+    path.write_text(text, encoding="utf-8")
+    page = browser.new_page(**options)
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: complaints.append(f"dialog {dialog.message}"))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(path.as_uri())
+    return Page(page, complaints, requests)
+
+
+def fetched(page: Page) -> list[str]:
+    """What was asked for beyond the file itself and the pictures inside it."""
+    return [url for url in page.requests if not url.startswith(("file:", "data:"))]
+
+
+@needs_browser
+def test_opens_without_complaint_or_request(browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    page = opened(browser, tmp_path, html.render(sample()))
+    assert page.complaints == []
+    assert fetched(page) == []
+    assert page.page.locator(".chart svg").count() == 3
+    assert page.page.locator(".gallery img").count() == 3
+    assert "Fail" in page.page.locator(".sentence").inner_text()
+
+
+@needs_browser
+def test_tables_sort_by_number_and_search(browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    page = opened(browser, tmp_path, html.render(sample())).page
+    table = page.locator("figure.wide table.sortable").first
+    first_column = lambda: table.locator("tbody tr td:first-child").all_inner_texts()  # noqa: E731
+    table.locator("th button").first.click()
+    assert first_column() == ["9", "10", "100"]
+    table.locator("th button").first.click()
+    assert first_column() == ["100", "10", "9"]
+    page.locator(".search input").first.fill("three")
+    assert table.locator("tbody tr:visible").count() == 1
+
+
+@needs_browser
+def test_charts_say_their_values_and_enlarge(browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    opened_page = opened(browser, tmp_path, html.render(sample()))
+    page = opened_page.page
+    page.locator(".chart svg .mark-rect path").first.hover()
+    assert "samples" in page.locator("#tip").inner_text()
+    page.locator(".chart svg").first.click()
+    assert page.locator("dialog[open] svg").count() == 1
+    assert opened_page.complaints == []
+
+
+@needs_browser
+def test_hostile_strings_do_no_harm(browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    page = opened(browser, tmp_path, html.render(sample(label=HOSTILE)))
+    assert page.complaints == []
+    assert fetched(page) == []
+    assert page.page.locator("script").count() == 1
+    assert page.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_runs_off_the_page(browser, tmp_path: Path, width: int) -> None:  # type: ignore[no-untyped-def]
+    page = opened(browser, tmp_path, html.render(sample()), viewport={"width": width, "height": 800}).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@needs_browser
+def test_the_policy_stops_a_planted_script(browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    planted = html.render(sample()).replace("</body>", "<script>document.title = 'ran'</script></body>")
+    page = opened(browser, tmp_path, planted)
+    assert page.page.title() != "ran"
+    assert any("Content Security Policy" in line for line in page.complaints)
+
+
+def test_policy_allows_no_unsafe_script() -> None:
+    policy = html.policy("style", "script")
+    scripts = next(part for part in policy.split(";") if part.strip().startswith("script-src"))
+    assert "unsafe" not in scripts
+    assert "default-src 'none'" in policy
+
+
+def test_no_pictures_where_thumbnails_are_off() -> None:
+    assert "data:image/png" in html.render(sample())
+    assert "data:image/png" not in html.render(sample(), thumbnails=False)
+
+
+def test_hostile_strings_are_escaped() -> None:
+    text = html.render(sample(label=HOSTILE))
+    assert "<script>alert" not in text
+    assert "\u202e" not in text
+
+
+def test_a_failed_probe_and_every_verdict_render() -> None:
+    assert "broken by three" in html.render(sample(failed=True))
+    for gap, word in ((0.3, "Fail"), (0.1, "Undecided"), (0.02, "Pass")):
+        assert f"{word}: " in html.render(sample(gap))

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reports import markdown
+from tests.reports.sample import HOSTILE, sample
+
+
+def test_opens_with_the_verdict_and_links_every_figure_it_gives() -> None:
+    text, files = markdown.render(sample())
+    assert text.splitlines()[0].startswith("# ❌")
+    assert "Fail: 1 of 1 checks" in text
+    linked = set(re.findall(r"\]\((figures/[^)]+)\)", text))
+    assert linked == set(files)
+    assert linked
+    assert all(content.startswith(b"<svg") for content in files.values())
+
+
+@pytest.mark.parametrize(("gap", "word"), [(0.3, "Fail"), (0.1, "Undecided"), (0.02, "Pass")])
+def test_every_verdict_is_a_sentence(gap: float, word: str) -> None:
+    assert f"**{word}: " in markdown.summary(sample(gap))
+
+
+def test_hostile_strings_are_text() -> None:
+    text, _ = markdown.render(sample(label=HOSTILE))
+    outside = re.sub(r"```.*?```", "", text, flags=re.S)
+    assert "<script" not in outside
+    assert "\u202e" not in outside
+    assert not re.search(r"(?<!\\)\]\(http", outside)
+    assert "@you" not in outside
+    assert len(text) < 65_535
+
+
+def test_recipe_cannot_break_out_of_its_fence() -> None:
+    text, _ = markdown.render(sample(label="``` \n# out"))
+    fences = re.findall(r"^`{3,}", text, flags=re.M)
+    assert len(fences) == 2
+    assert fences[0] == fences[1]
+    assert len(fences[0]) > 3
+
+
+def test_summary_fits_a_check_run() -> None:
+    assert len(markdown.summary(sample(label=HOSTILE))) <= 65_535
+    assert len(markdown.summary(sample(), limit=200)) <= 200
+
+
+def test_a_failed_probe_is_said() -> None:
+    assert "broken by three" in markdown.render(sample(failed=True))[0]
