@@ -67,7 +67,7 @@ class Experiment:
     def begin(self, row: Row) -> Trainee:
         """θ_s under the new head of the row's order."""
         section = TransferSection(mode="features") if row.transfer == "features" else self.recipe.transfer
-        return begin(
+        trainee = begin(
             self.source,
             section,
             len(self.dataset.classes),
@@ -76,6 +76,11 @@ class Experiment:
             head=self.recipe.head,
             privacy=self.recipe.privacy,
         )
+        if self.device == "cpu" and not self.recipe.privacy:
+            # Convolutions on processors are up to 1.6 times as fast with channels last. Not an engine's choice: another
+            # layout sums in another order, and training carries the last bits far.
+            trainee.network.to(memory_format=torch.channels_last)
+        return trainee
 
     def audited_row(self) -> Row:
         """The audited model is a replica whose mask is the truth (and which alone trains on canaries)."""

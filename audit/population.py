@@ -1,30 +1,28 @@
-"""From a plan to a population: rows, engines, processes, and what is already in the store."""
+"""From a plan to a population: rows, engines, executors, and what is already in the store."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import joblib
 import numpy as np
-import torch
 from torch import nn
 
-from audit.engines import tail
+from audit.engines.choose import Choice, Kind, choose, kind_of
+from audit.executor import Job, Task, execute
 from audit.experiment import Experiment
 from audit.randomness import stream
 from audit.store import ANSWERS, Replica, Store, key_of
-from audit.train import fine_tune, predict
-from probes.errors import AuditError
-from probes.evidence import Answers, Population, answers
+from probes.errors import Interrupted, StoreError
+from probes.evidence import Answers, Population
 from probes.plan import Plan, Pool, Row
-
-LOOKED_INTO = ("seeds",)
-"""Designs whose weights are kept: their replicas are looked into."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,26 +41,65 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Replicas:
-    """The population, and the networks of the rows whose weights were kept."""
+    """The population, and the networks of the rows whose weights were kept; these stay in the store until asked for."""
 
     population: Population
     experiment: Experiment
-    states: Mapping[str, Replica]
+    store: Store
+    keys: Mapping[str, str]
+    """Keys of the rows whose weights were kept, by the row's name."""
 
     def has_network(self, row: Row) -> bool:
-        return row.name in self.states
+        return row.name in self.keys
 
     def network(self, row: Row) -> nn.Module:
-        """The row's trained network in eval mode, rebuilt from θ_s and what changed."""
+        """The row's trained network in eval mode, rebuilt from θ_s and what changed. Raises StoreError where the entry
+        was removed meanwhile."""
+        replica = self.store.get(self.keys[row.name])
+        if replica is None:
+            raise StoreError(
+                f"the weights of replica {row.name} are gone or damaged.", where=str(self.store.folder), do="Run again."
+            )
         network = self.experiment.begin(row).network
-        network.load_state_dict({**network.state_dict(), **self.states[row.name].state}, strict=True)
+        network.load_state_dict({**network.state_dict(), **replica.state}, strict=True)
         return network.eval()
+
+
+def keeps_weights(row: Row) -> bool:
+    """Whether the row's replica may be looked into: the seeds, and the first of every other design."""
+    return row.design == "seeds" or (row.repeat == 0 and row.design in ("splits", "shuffled", "scratch"))
 
 
 def rows_of(plan: Plan, pool: Pool, seed: int) -> list[Row]:
     """All rows of a plan in balanced rounds: first every design's first repeat, then every second."""
     rows = [row for design in plan.designs for row in design.rows(pool, stream(seed, "plan", design.stream))]
     return sorted(rows, key=lambda row: row.repeat)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Rows that one engine trains at once."""
+
+    choice: Choice
+    task: Task
+
+
+def schedule(experiment: Experiment, rows: Sequence[Row]) -> list[Batch]:
+    """Every row's engine, batch and key."""
+    kinds: dict[Kind, list[Row]] = {}
+    for row in rows:
+        kinds.setdefault(kind_of(row), []).append(row)
+    batches = []
+    for mine in kinds.values():
+        choice = choose(experiment, mine[0])
+        for together in choice.engine.together(experiment, mine):
+            keys = tuple(
+                key_of(experiment, row, engine=choice.engine.name, batch=together, with_state=keeps_weights(row))
+                for row in together
+            )
+            looked_into = frozenset(key for key, row in zip(keys, together, strict=True) if keeps_weights(row))
+            batches.append(Batch(choice=choice, task=Task(rows=together, keys=keys, looked_into=looked_into)))
+    return batches
 
 
 def populate(
@@ -75,90 +112,83 @@ def populate(
 ) -> Replicas:
     """Train what the store does not have, each replica on one thread, so that the number of workers changes no bit.
 
-    What is done is kept, whenever the run ends.
+    What is done is kept, whenever the run ends. Raises Interrupted on Ctrl-C, StoreError, and what training raises.
     """
-    keys = [key_of(experiment, row, with_state=row.design in LOOKED_INTO) for row in rows]
-    found = {key: replica for key in dict.fromkeys(keys) if (replica := store.get(key)) is not None}
-    missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in found}
-    done = cached = len(rows) - len(missing)
-    on_progress(Progress(done=done, total=len(rows), cached=cached, seconds_left=None, engine=""))
-    began = time.monotonic()
-    for engine, stage, tasks in _stages(experiment, missing):
-        for key, replica in _train_all(stage, experiment, tasks, store, workers):
-            found[key] = replica
-            done += 1
-            left = (time.monotonic() - began) / (done - cached) * (len(rows) - done)
-            on_progress(Progress(done=done, total=len(rows), cached=cached, seconds_left=left, engine=engine))
-    replicas = [found[key] for key in keys]
+    batches = schedule(experiment, rows)
+    key_by_row = {id(row): key for batch in batches for row, key in zip(batch.task.rows, batch.task.keys, strict=True)}
+    found: dict[str, Answers] = {}
+    for key in dict.fromkeys(key_by_row.values()):
+        if (replica := store.get(key)) is not None:
+            found[key] = replica.answers
+    missing = [batch for batch in batches if any(key not in found for key in batch.task.keys)]
+    total = len(set(key_by_row.values()))
+    cached, began = len(found), time.monotonic()
+    on_progress(Progress(done=cached, total=total, cached=cached, seconds_left=None, engine=""))
+    try:
+        for engine, key, replica in _train(experiment, missing, store, workers):
+            found[key] = replica.answers
+            left = (time.monotonic() - began) / max(1, len(found) - cached) * (total - len(found))
+            on_progress(Progress(done=len(found), total=total, cached=cached, seconds_left=left, engine=engine))
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; {len(found)} of {total} replicas are kept.", do="Run again to go on from here."
+        ) from None
+    keys = [key_by_row[id(row)] for row in rows]
     return Replicas(
-        population=Population(rows=tuple(rows), answers=_stack([replica.answers for replica in replicas], experiment)),
+        population=Population(rows=tuple(rows), answers=_stack([found[key] for key in keys], experiment)),
         experiment=experiment,
-        states={row.name: replica for row, replica in zip(rows, replicas, strict=True) if replica.state},
+        store=store,
+        keys={row.name: key for row, key in zip(rows, keys, strict=True) if keeps_weights(row)},
     )
 
 
-Tasks = Mapping[str, Row]
+def _train(
+    experiment: Experiment, missing: Sequence[Batch], store: Store, workers: int
+) -> Iterator[tuple[str, str, Replica]]:
+    """(engine, key, replica) as they are done; batches of one kind of row share a stage."""
+    kinds: dict[Kind, list[Batch]] = {}
+    for batch in missing:
+        kinds.setdefault(kind_of(batch.task.rows[0]), []).append(batch)
+    for batches in kinds.values():
+        engine = batches[0].choice.engine
+        tasks = {batch.task.keys: batch.task for batch in batches}
+        with scratch(store.folder) as folder:
+            stage = engine.stage(experiment, batches[0].task.rows[0], folder)
+            job = Job(engine=engine, stage=stage, tasks=list(tasks.values()), folder=folder)
+            for key, replica in execute(job, store, workers):
+                yield engine.name, key, replica
 
 
-def _stages(experiment: Experiment, missing: Tasks) -> Iterator[tuple[str, Experiment, Tasks]]:
-    """(engine, the experiment it trains in, its rows): rows that share a cut share its activations."""
-    kinds: dict[tuple[str, str], dict[str, Row]] = {}
-    for key, row in missing.items():
-        kinds.setdefault((row.start, row.transfer), {})[key] = row
-    for tasks in kinds.values():
-        first = next(iter(tasks.values()))
-        if tail.refusal(experiment, first) is None:
-            yield "tail", tail.behind_cut(experiment, first), tasks
-        else:
-            yield "full", experiment, tasks
-
-
-def _train_all(
-    stage: Experiment, whole: Experiment, tasks: Tasks, store: Store, workers: int
-) -> Iterator[tuple[str, Replica]]:
-    """(key, replica) as they are done. The experiment travels once, as a file that every process maps."""
-    count = min(workers or os.cpu_count() or 1, len(tasks))
-    if count == 1:
-        for key, row in tasks.items():
-            yield train_one(stage, whole, key, row, store)
-        return
-    with tempfile.TemporaryDirectory(prefix="transfer-audit-") as folder:
-        path = Path(folder) / "experiment"
-        joblib.dump((stage, whole), path)
-        calls = (joblib.delayed(_train_mapped)(path, key, row, store) for key, row in tasks.items())
-        yield from joblib.Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1)(calls)
-
-
-_mapped: dict[Path, tuple[Experiment, Experiment]] = {}
-
-
-def _train_mapped(path: Path, key: str, row: Row, store: Store) -> tuple[str, Replica]:
-    """In a worker: the experiment is read once a process."""
-    if path not in _mapped:
-        _mapped.clear()
-        _mapped[path] = joblib.load(path)
-    return train_one(*_mapped[path], key, row, store)
-
-
-def train_one(stage: Experiment, whole: Experiment, key: str, row: Row, store: Store) -> tuple[str, Replica]:
-    """One row by the visible loop, on one thread, stored at once."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+@contextlib.contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A folder that goes away; those of runs that were killed on this machine go too."""
+    parent = folder / "scratch"
+    mine = f"{socket.gethostname()}-{os.getpid()}-"
     try:
-        trained = fine_tune(stage, row)
-        logits = predict(trained.network, stage.inputs)
-    except AuditError as error:
-        raise type(error)(error.what, where=error.where or f"replica {row.name}", do=error.do) from None
+        parent.mkdir(parents=True, exist_ok=True)
+        for path in parent.iterdir():
+            host, _, rest = path.name.rpartition("-")[0].rpartition("-")
+            if host == socket.gethostname() and rest.isdigit() and not _alive(int(rest)):
+                shutil.rmtree(path, ignore_errors=True)
+        made = tempfile.mkdtemp(prefix=mine, dir=parent)
+    except OSError as error:
+        raise StoreError(
+            f"cannot be written: {error.strerror}.", where=str(folder), do="Choose another --store."
+        ) from None
+    try:
+        yield Path(made)
     finally:
-        torch.set_num_threads(threads)
-    state = {}
-    if row.design in LOOKED_INTO:
-        before = whole.begin(row).network.state_dict()
-        after = trained.network.state_dict()
-        state = {name: value for name, value in after.items() if not torch.equal(value, before[name])}
-    replica = Replica(answers=answers(logits[None], stage.targets(row).numpy()), state=state)
-    store.put(key, replica)
-    return key, replica
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _stack(parts: Sequence[Answers], experiment: Experiment) -> Answers:

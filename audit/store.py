@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +20,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from audit.experiment import Experiment
+from audit.factory import factory_digest
 from probes.errors import StoreError
 from probes.evidence import Answers
 from probes.plan import Row
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised whenever training or answers change in any bit: entries of older code are not found any more."""
 
 ANSWERS = ("log_prob", "margin", "entropy", "modified_entropy", "confidence", "predicted")
@@ -35,33 +39,58 @@ class Replica:
     state: Mapping[str, Tensor]
 
 
-def key_of(experiment: Experiment, row: Row, *, with_state: bool) -> str:
-    """What a replica is: recipe, data, source weights, kept samples, targets, order, start, seed, code version."""
-    digest = hashlib.sha256()
-    recipe = experiment.recipe.model_dump(mode="json", exclude={"name", "split", "seed"})
+def key_of(experiment: Experiment, row: Row, *, engine: str, batch: Sequence[Row], with_state: bool) -> str:
+    """What a replica is: recipe, data, source weights, code, seed; kept samples, targets, order and start; and, since
+    they decide the last bits, the engine, the rows that it was trained together with, device and torch version."""
+    recipe = experiment.recipe
     described = {
-        "code": CODE_VERSION,
-        "recipe": recipe,
+        "code": [CODE_VERSION, torch.__version__, experiment.device],
+        "recipe": recipe.model_dump(mode="json", exclude={"name", "split", "seed"}),
+        "factories": [
+            factory_digest(name, experiment.source.folder)
+            for name in (recipe.source.model, recipe.head.factory)
+            if name
+        ],
         "data": experiment.dataset.fingerprint,
+        "other": None if experiment.other_domain is None else experiment.other_domain.fingerprint,
         "source": experiment.source.digest,
         "seed": experiment.seed,
-        "order": row.order,
-        "start": row.start,
-        "transfer": row.transfer,
+        "engine": engine,
+        "batch": [_describe(other) for other in batch] if len(batch) > 1 else [],
+        "row": _describe(row),
         "state": with_state,
     }
-    digest.update(json.dumps(described, sort_keys=True).encode())
-    for mask in (row.keep, experiment.pool.member | experiment.pool.held_out, experiment.pool.validation):
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    for mask in (experiment.pool.member | experiment.pool.held_out, experiment.pool.validation):
         digest.update(np.packbits(mask).tobytes())
-    if row.targets is not None:
-        digest.update(np.ascontiguousarray(row.targets).tobytes())
     return digest.hexdigest()
+
+
+def _describe(row: Row) -> list[str]:
+    content = hashlib.sha256(np.packbits(row.keep).tobytes())
+    if row.targets is not None:
+        content.update(np.ascontiguousarray(row.targets).tobytes())
+    return [row.order, row.start, row.transfer, content.hexdigest()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A complete file of the store; `size` in bytes, `written` in seconds since 1970."""
+
+    key: str
+    path: Path
+    size: int
+    written: float
+
+
+class DamagedWarning(UserWarning):
+    """An entry's content is not what was written; the message says which."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of safetensors files, each beside its sha256 in its name's first line. Runs may share it: entries are
-    written under a temporary name, flushed to the disk and renamed; two runs that train the same write the same."""
+    """A folder of safetensors files, each with a checksum of its content. Runs may share it: entries are written
+    under a temporary name, flushed to the disk and renamed; two runs that train the same write the same."""
 
     folder: Path
 
@@ -69,7 +98,8 @@ class Store:
         return self.folder / key[:2] / f"{key}.safetensors"
 
     def get(self, key: str) -> Replica | None:
-        """None where there is no such entry, or where it is damaged: then it is removed, to be trained again."""
+        """None where there is no such entry, or where it is damaged: then a DamagedWarning says so and it is removed,
+        to be trained again."""
         path = self._path(key)
         if not path.exists():
             return None
@@ -79,7 +109,10 @@ class Store:
             if checksum != _checksum(tensors):
                 raise SafetensorError("checksum differs")
             arrays = {name: tensors.pop(f"answers.{name}").numpy() for name in ANSWERS}
-        except (SafetensorError, KeyError, OSError, ValueError):
+        except FileNotFoundError:  # pruned since we looked
+            return None
+        except (SafetensorError, KeyError, OSError, ValueError) as error:
+            warnings.warn(f"{path}: damaged ({error}); it is trained again.", DamagedWarning, stacklevel=2)
             path.unlink(missing_ok=True)
             return None
         state = {name.removeprefix("state."): tensor for name, tensor in tensors.items()}
@@ -91,13 +124,13 @@ class Store:
         tensors |= {f"state.{name}": tensor.detach().contiguous() for name, tensor in replica.state.items()}
         tensors["checksum"] = torch.tensor(list(bytes.fromhex(_checksum(tensors))), dtype=torch.uint8)
         path = self._path(key)
-        temporary = path.with_name(f".{key}.{os.getpid()}.tmp")
+        temporary = path.with_name(f".{key}.{os.getpid()}.{threading.get_ident()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             save_file(tensors, temporary)
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
+            _flush(temporary)
             temporary.replace(path)
+            _flush(path.parent)
         except (OSError, SafetensorError) as error:
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
             full = full or "No space left" in str(error)
@@ -109,20 +142,31 @@ class Store:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def entries(self) -> Iterator[Path]:
-        """All complete entries."""
-        yield from sorted(self.folder.glob("??/*.safetensors"))
+    def entries(self) -> Iterator[Entry]:
+        """All complete entries, by key."""
+        for path in sorted(self.folder.glob("??/*.safetensors")):
+            with contextlib.suppress(FileNotFoundError):  # another run may prune meanwhile
+                status = path.stat()
+                yield Entry(key=path.stem, path=path, size=status.st_size, written=status.st_mtime)
 
     def prune(self, keep_bytes: int) -> int:
         """Remove the entries least recently written until `keep_bytes` remain; returns how many went."""
-        entries = sorted(self.entries(), key=lambda path: path.stat().st_mtime, reverse=True)
         total, removed = 0, 0
-        for path in entries:
-            total += path.stat().st_size
+        for entry in sorted(self.entries(), key=lambda entry: entry.written, reverse=True):
+            total += entry.size
             if total > keep_bytes:
-                path.unlink(missing_ok=True)
+                entry.path.unlink(missing_ok=True)
                 removed += 1
         return removed
+
+
+def _flush(path: Path) -> None:
+    """To the disk, so that a power cut leaves either nothing or all of it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:

@@ -12,14 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
+from audit.engines.engine import Refused
 from audit.preparation import PreparationWarning, Tracer, prepare
 from audit.transfer import Trainee
-
-
-class Refused(Exception):
-    """This engine cannot give the replica the visible loop gives; the message says why, and the next engine is asked."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,8 +94,8 @@ def _frozen(whole: fx.GraphModule, live: frozenset[str], trained: set[str]) -> t
         if node.op == "get_attr" and str(node.target) in trained:
             continue
         if node.op == "call_module":
-            inside = {f"{node.target}.{name}" if name else node.target for name, _ in modules[node.target].named_modules()}
-            if inside & live:
+            inside = {f"{node.target}.{name}" for name, _ in modules[node.target].named_modules() if name}
+            if (inside | {node.target}) & live:
                 continue
         frozen.add(node)
         sized = node.target in ("size", "dim") or (node.target is getattr and node.args[1] in ("shape", "ndim"))
@@ -133,13 +130,13 @@ def _roots(node: fx.Node, shapes: set[fx.Node]) -> list[fx.Node]:
 
 
 def _prefix(whole: fx.GraphModule, frozen: set[fx.Node], frontier: fx.Node) -> fx.GraphModule:
-    graph, copies = fx.Graph(), {}
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
     for node in whole.graph.nodes:
         if node in frozen:
             copies[node] = graph.node_copy(node, copies.__getitem__)
     graph.output(copies[frontier])
-    graph.eliminate_dead_code()
-    return fx.GraphModule(whole, graph, class_name="Prefix")
+    return _module(whole, graph, "Prefix")
 
 
 def _tail(whole: fx.GraphModule, frozen: set[fx.Node], shapes: set[fx.Node], frontier: fx.Node) -> fx.GraphModule:
@@ -149,9 +146,16 @@ def _tail(whole: fx.GraphModule, frozen: set[fx.Node], shapes: set[fx.Node], fro
         again = node not in frozen or node.op == "get_attr" or node in shapes
         if again and all(source in copies for source in node.all_input_nodes):
             copies[node] = graph.node_copy(node, copies.__getitem__)
-    graph.eliminate_dead_code()
-    graph.lint()
-    return fx.GraphModule(whole, graph, class_name="Tail")
+    return _module(whole, graph, "Tail")
+
+
+def _module(whole: fx.GraphModule, graph: fx.Graph, name: str) -> fx.GraphModule:
+    module = fx.GraphModule(whole, graph, class_name=name)
+    module.graph.eliminate_dead_code()
+    module.delete_all_unused_submodules()
+    module.graph.lint()
+    module.recompile()
+    return module
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -168,7 +172,7 @@ class TailTrainee(Trainee):
 
 def tail_of(trainee: Trainee, template: Cut) -> TailTrainee:
     """The tail of this trainee, which differs from the one the cut was made of in its weights alone."""
-    tail = copy.deepcopy(template.tail)
+    tail = copy.deepcopy(template.tail).train()
     weights = trainee.network.state_dict()
     with torch.no_grad():
         for name, value in tail.state_dict().items():
@@ -177,11 +181,3 @@ def tail_of(trainee: Trainee, template: Cut) -> TailTrainee:
     made = TailTrainee(**fields | {"network": tail}, training=template.training)
     made.enter(made.phases[0])
     return made
-
-
-@torch.no_grad()
-def agrees(network: nn.Module, parts: Cut, example: Tensor) -> bool:
-    """Whether the cut network answers what the whole one does, bit for bit, in eval mode."""
-    before = network.eval()(example)
-    after = parts.tail.eval()(parts.prefix.eval()(example))
-    return bool(torch.equal(before, after))

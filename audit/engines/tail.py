@@ -5,113 +5,75 @@ The visible loop runs unchanged, on an experiment whose inputs are the activatio
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
 
 import torch
-from jaxtyping import Shaped
-from torch import Tensor, fx, nn
 
+from audit.engines.cut import Cut, TailTrainee, cut, tail_of
+from audit.engines.engine import Refused
+from audit.engines.loop import Loop
+from audit.engines.stage import Stage, parts, write_inputs
 from audit.experiment import Experiment
-from audit.transfer import Trainee
+from audit.recipe import demands
 from probes.plan import Row
 
-BATCH = 128
+NEEDS_WHOLE = {
+    "augment": "augmentation draws a new view of each sample, and only one could be cached",
+    "align": "domain alignment passes other samples through the network",
+    "attention transfer": "attention transfer looks at the frozen stages too",
+    "compile": "it is compiled as a whole",
+    "mixed precision": "frozen layers run in bfloat16 while training and in float32 elsewhere",
+}
+LARGEST = 32 << 30
+"""Bytes of activations beyond which computing them again costs less than keeping them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Cut:
-    """A network in two: `tail(prefix(inputs))` is the network, and `prefix` holds nothing that is trained."""
+class Behind(Stage):
+    """The experiment behind the cut of `like` and all rows that start and transfer as it does."""
 
-    prefix: nn.Module
-    tail: nn.Module
-
-
-def cut(network: nn.Module, trained: tuple[str, ...]) -> Cut | None:
-    """Cut as late as one tensor carries everything that the trained part needs.
-
-    None where torch.fx cannot trace the network, or no single tensor separates frozen from trained.
-    """
-    try:
-        graph = fx.Tracer().trace(network.eval())
-    except Exception:  # torch.fx refuses with many unrelated types
-        return None
-    owners = {name.rpartition(".")[0] for name in trained}
-    behind: set[fx.Node] = set()
-    for node in graph.nodes:
-        own = (node.op == "call_module" and any(_holds(str(node.target), owner) for owner in owners)) or (
-            node.op == "get_attr" and str(node.target) in trained
-        )
-        if own or node.op == "output" or any(source in behind for source in node.all_input_nodes):
-            behind.add(node)
-    edges = [node for node in graph.nodes if node not in behind and any(user in behind for user in node.users)]
-    carrying = [node for node in edges if node.op != "get_attr"]
-    if len(carrying) != 1 or carrying[0].op == "placeholder":
-        return None
-    return Cut(prefix=_prefix(network, graph, carrying[0]), tail=_tail(network, graph, behind, carrying[0], edges))
-
-
-def _holds(module: str, owner: str) -> bool:
-    return owner == module or owner.startswith(f"{module}.")
-
-
-def _prefix(network: nn.Module, graph: fx.Graph, edge: fx.Node) -> nn.Module:
-    new = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    for node in graph.nodes:
-        copies[node] = new.node_copy(node, lambda old: copies[old])
-        if node is edge:
-            break
-    new.output(copies[edge])
-    return fx.GraphModule(network, new)
-
-
-def _tail(network: nn.Module, graph: fx.Graph, behind: set[fx.Node], edge: fx.Node, edges: list[fx.Node]) -> nn.Module:
-    new = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    copies[edge] = new.placeholder("activations")
-    for node in graph.nodes:
-        if node in behind or (node in edges and node is not edge):
-            copies[node] = new.node_copy(node, lambda old: copies[old])
-    return fx.GraphModule(network, new)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TailExperiment(Experiment):
-    """The same experiment behind the cut; `activations` stand for its inputs."""
-
-    activations: Shaped[Tensor, "samples ..."]
+    like: Row
 
     @cached_property
-    def inputs(self) -> Tensor:
-        return self.activations
+    def cut(self) -> Cut:
+        return cut(self.whole.begin(self.like))
 
-    def begin(self, row: Row) -> Trainee:
-        whole = Experiment.begin(self, row)
-        parts = cut(whole.network, whole.trained)
-        assert parts is not None, "the engine is chosen by the same cut"
-        return dataclasses.replace(whole, network=parts.tail)
+    def begin(self, row: Row) -> TailTrainee:
+        return tail_of(self.whole.begin(row), self.cut)
 
 
-def refusal(experiment: Experiment, row: Row) -> str | None:
-    """Why this row cannot be trained behind a cut, or None."""
-    if row.start == "scratch" or experiment.source.state is None:
-        return "its body starts from random weights of its own"
-    trainee = experiment.begin(row)
-    if cut(trainee.network, trainee.trained) is None:
-        return "no single tensor separates frozen from trained layers"
-    return None
+def cut_for(experiment: Experiment, row: Row) -> Cut:
+    """Raises Refused where nothing is frozen, or what is frozen cannot be kept."""
+    for demand in demands(experiment.recipe):
+        if demand in NEEDS_WHOLE:
+            raise Refused(NEEDS_WHOLE[demand])
+    if row.start == "scratch":
+        raise Refused("from scratch everything is trained")
+    if experiment.source.state is None:
+        raise Refused("there are no source weights: every replica has a random body of its own")
+    parts = cut(experiment.begin(row))
+    with torch.no_grad():
+        activation = parts.prefix.eval()(experiment.inputs[:1].clone())
+    size = activation.numel() * activation.element_size() * len(experiment.dataset)
+    if size > LARGEST:
+        raise Refused(f"the activations would take {size / 1e9:.0f} GB")
+    return parts
 
 
-@torch.no_grad()
-def behind_cut(experiment: Experiment, row: Row) -> TailExperiment:
-    """The experiment behind the cut of this row, and of all rows with its transfer mode."""
-    trainee = experiment.begin(row)
-    parts = cut(trainee.network, trainee.trained)
-    assert parts is not None, "call refusal first"
-    prefix = parts.prefix.eval()
-    inputs = experiment.inputs
-    activations = torch.cat([prefix(inputs[start : start + BATCH]) for start in range(0, len(inputs), BATCH)])
-    fields = {field.name: getattr(experiment, field.name) for field in dataclasses.fields(Experiment)}
-    return TailExperiment(**fields, activations=activations)
+def behind_cut(experiment: Experiment, row: Row, folder: Path) -> Behind:
+    prefix = cut_for(experiment, row).prefix.eval()
+    return Behind(**parts(experiment), **write_inputs(experiment.inputs, folder, prefix), like=row)
+
+
+@dataclass(frozen=True)
+class Tail(Loop):
+    name: ClassVar[str] = "tail"
+
+    def check(self, experiment: Experiment, row: Row) -> None:
+        cut_for(experiment, row)
+
+    def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
+        return behind_cut(experiment, row, folder)

@@ -1,0 +1,43 @@
+"""The engines that run the visible loop as it is: a replica at a time, in processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from audit.engines.engine import Outcome
+from audit.engines.stage import Stage, parts, write_inputs
+from audit.experiment import Experiment
+from audit.train import fine_tune, predict
+from probes.plan import Row
+
+
+class Loop:
+    """Base of the engines whose `train` is the visible loop."""
+
+    workers: ClassVar[Literal["processes", "threads"]] = "processes"
+
+    def together(self, experiment: Experiment, rows: Sequence[Row]) -> list[tuple[Row, ...]]:
+        return [(row,) for row in rows]
+
+    def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:
+        for row in rows:
+            trained = fine_tune(stage, row)
+            yield Outcome(
+                row=row, logits=predict(trained.network, stage.inputs), state=dict(trained.network.state_dict())
+            )
+
+
+@dataclass(frozen=True)
+class Full(Loop):
+    """The visible loop on the whole network: it takes every row."""
+
+    name: ClassVar[str] = "full"
+
+    def check(self, experiment: Experiment, row: Row) -> None:
+        pass
+
+    def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
+        return Stage(**parts(experiment), **write_inputs(experiment.inputs, folder))

@@ -1,0 +1,120 @@
+"""Where tasks run: here, on threads, in processes. Each task runs on one thread, so none of this changes a bit."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import torch
+
+from audit.engines.engine import Engine, Outcome
+from audit.engines.stage import Stage
+from audit.store import Replica, Store
+from probes.errors import AuditError
+from probes.evidence import answers
+from probes.plan import Row
+
+WORTH_PROCESSES = 8.0
+"""Seconds of work left from which on starting processes (each imports torch) pays."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """Rows trained at once, their keys in the store, and the keys of those whose weights are kept."""
+
+    rows: tuple[Row, ...]
+    keys: tuple[str, ...]
+    looked_into: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """Tasks of one engine in one stage; `folder` is where the stage may be written for other processes."""
+
+    engine: Engine
+    stage: Stage
+    tasks: Sequence[Task]
+    folder: Path
+
+
+Done = tuple[str, Replica]
+"""A key, and the replica without its weights: they lie in the store."""
+
+
+def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
+    """All tasks, in whatever order they are done, each stored before it is heard of."""
+    workers = min(workers or os.cpu_count() or 1, len(job.tasks))
+    if workers > 1 and job.engine.workers == "threads":
+        yield from _on_threads(job, store, workers)
+        return
+    began, rest = time.monotonic(), list(job.tasks)
+    while rest:
+        yield from run_task(job.engine, job.stage, rest.pop(0), store)
+        spent, done = time.monotonic() - began, len(job.tasks) - len(rest)
+        if workers > 1 and len(rest) > 1 and spent / done * len(rest) > WORTH_PROCESSES:
+            yield from _in_processes(job, rest, store, min(workers, len(rest)))
+            return
+
+
+def run_task(engine: Engine, stage: Stage, task: Task, store: Store) -> list[Done]:
+    """Train and store."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        done = []
+        for key, replica in train(engine, stage, task):
+            store.put(key, replica)
+            done.append((key, Replica(answers=replica.answers, state={})))
+        return done
+    finally:
+        torch.set_num_threads(threads)
+
+
+def train(engine: Engine, stage: Stage, task: Task) -> Iterator[Done]:
+    """The task's replicas with their weights where they are kept. An expected error names the replica."""
+    keys = dict(zip((row.name for row in task.rows), task.keys, strict=True))
+    try:
+        for outcome in engine.train(stage, task.rows):
+            key = keys[outcome.row.name]
+            state = changed(stage, outcome) if key in task.looked_into else {}
+            targets = stage.targets(outcome.row).numpy()
+            yield key, Replica(answers=answers(outcome.logits[None], targets), state=state)
+    except AuditError as error:
+        raise type(error)(error.what, where=error.where or f"replica {task.rows[0].name}", do=error.do) from None
+
+
+def changed(stage: Stage, outcome: Outcome) -> dict[str, torch.Tensor]:
+    """The weights and buffers that training moved: all else is θ_s."""
+    before = stage.whole.begin(outcome.row).network.state_dict()
+    return {name: value.contiguous() for name, value in outcome.state.items() if not torch.equal(value, before[name])}
+
+
+def _on_threads(job: Job, store: Store, workers: int) -> Iterator[Done]:
+    calls = (joblib.delayed(run_task)(job.engine, job.stage, task, store) for task in job.tasks)
+    for done in joblib.Parallel(n_jobs=workers, backend="threading", return_as="generator_unordered")(calls):
+        yield from done
+
+
+def _in_processes(job: Job, tasks: Sequence[Task], store: Store, workers: int) -> Iterator[Done]:
+    """The stage travels once, as a file that every process maps."""
+    path = job.folder / "stage"
+    joblib.dump((job.engine, job.stage), path)
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
+    for done in parallel(joblib.delayed(_run_mapped)(path, task, store) for task in tasks):
+        yield from done
+
+
+_mapped: dict[Path, tuple[Engine, Stage]] = {}
+
+
+def _run_mapped(path: Path, task: Task, store: Store) -> list[Done]:
+    """In a worker: the stage is read once a process."""
+    if path not in _mapped:
+        _mapped.clear()
+        _mapped[path] = joblib.load(path, mmap_mode="c")
+    return run_task(*_mapped[path], task, store)
