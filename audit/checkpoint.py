@@ -78,7 +78,7 @@ class Checkpoint:
             dataset=dataset,
             pool=self.pool(dataset),
             seed=self.seed,
-            other_domain=self.recipe.align.data.load(self.folder) if self.recipe.align else None,
+            other_domain=self.recipe.align.data.load(self.folder, trust_code=trust_code) if self.recipe.align else None,
             planted=self.planted,
         )
 

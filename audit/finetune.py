@@ -23,7 +23,7 @@ from audit.resume import Keeper
 from audit.runtime import device, versions
 from audit.source import Source, build, pretrained
 from audit.train import Trained, fine_tune
-from probes.errors import OverwriteError
+from probes.errors import OverwriteError, RecipeError
 
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
 """(stage, epoch, epochs, record) after each epoch."""
@@ -61,22 +61,47 @@ def prepare(
 ) -> Experiment:
     """Everything but the fine-tuning itself: data, split and θ_s (trained here where the recipe says so; with `out`,
     that stage's state is kept beside it too)."""
-    dataset = recipe.data.load(folder)
+    dataset = recipe.data.load(folder, trust_code=trust_code)
     pool = split(dataset, recipe.split, stream(recipe.seed, "split"))
     planted = None
     if recipe.canaries:
         pool, planted = plant(pool, len(dataset.classes), recipe.canaries, stream(recipe.seed, "canaries"))
     recipe = recipe.model_copy(update={"input": resolve(recipe, dataset, pool)})
-    return Experiment(
+    experiment = Experiment(
         recipe=recipe,
         source=source_of(recipe, folder, trust_code=trust_code, progress=progress, out=out),
         dataset=dataset,
         pool=pool,
         seed=recipe.seed,
-        other_domain=recipe.align.data.load(folder) if recipe.align else None,
+        other_domain=recipe.align.data.load(folder, trust_code=trust_code) if recipe.align else None,
         planted=planted,
         device=device(),
     )
+    check_fit(experiment)
+    return experiment
+
+
+def check_fit(experiment: Experiment) -> None:
+    """Raises RecipeError where the network does not take the data's inputs or does not give its classes' logits."""
+    section, samples = experiment.recipe.source, experiment.inputs[:2]
+    row = dataclasses.replace(experiment.audited_row(), transfer="features")
+    try:
+        with torch.no_grad():
+            logits = experiment.begin(row).network.eval()(samples)
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise RecipeError(
+            f"{section.model} does not take inputs of {tuple(samples.shape[1:])}: {str(error).splitlines()[0]}",
+            where="source.model",
+            do="Fit [input] or source.options to the data.",
+        ) from error
+    expected = (len(samples), len(experiment.dataset.classes))
+    if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
+        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise RecipeError(
+            f"{section.model} with the new head gives {got}, not {expected}.",
+            where="source.model",
+            do="Its forward pass must return [samples, classes].",
+        )
 
 
 def source_of(
@@ -105,7 +130,7 @@ def _train_source(
     """Stage one: the same loop on the source task, from random weights."""
     training = section.training
     assert training is not None
-    dataset = training.data.load(folder)
+    dataset = training.data.load(folder, trust_code=trust_code)
     blank = Source(section=section, classes=len(dataset.classes), state=None, trust_code=trust_code, folder=folder)
     plain = {
         "train": training.train,
@@ -124,6 +149,7 @@ def _train_source(
         seed=recipe.seed,
         device=device(),
     )
+    check_fit(stage)
     trained = run(stage, "source", progress, None if out is None else keeper_of(stage, out, "source"))
     state: dict[str, Tensor] = {name: value.detach().clone() for name, value in trained.network.state_dict().items()}
     return dataclasses.replace(blank, state=state)

@@ -14,7 +14,7 @@ from audit.data.source import DataSection
 class Digits(DataSection):
     kind: Literal["digits"] = "digits"
 
-    def read(self, root: Path) -> Dataset:
+    def read(self, root: Path, *, trust_code: bool) -> Dataset:
         from sklearn.datasets import load_digits
 
         bunch = load_digits()

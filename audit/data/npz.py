@@ -25,7 +25,7 @@ class Npz(DataSection):
     groups: str | None = None
     modality: Modality = "image"
 
-    def read(self, root: Path) -> Dataset:
+    def read(self, root: Path, *, trust_code: bool) -> Dataset:
         path = root / self.path
         if not path.is_file():
             raise DataError("no such file", where=str(path), do="Check data.path in the recipe.")

@@ -19,10 +19,10 @@ class DataSection(BaseModel):
     """Keep these classes only, in this order."""
 
     @abstractmethod
-    def read(self, root: Path) -> Dataset:
+    def read(self, root: Path, *, trust_code: bool) -> Dataset:
         """All samples; relative paths are relative to `root`. Raises DataError."""
 
-    def load(self, root: Path) -> Dataset:
-        """The samples the recipe asks for."""
-        everything = self.read(root)
+    def load(self, root: Path, *, trust_code: bool = False) -> Dataset:
+        """The samples the recipe asks for; `trust_code` lets a factory run."""
+        everything = self.read(root, trust_code=trust_code)
         return only_classes(everything, self.classes) if self.classes else everything

@@ -1,0 +1,209 @@
+"""Every kind of data source gives the same thing, and says in one line what is wrong with a file."""
+
+import gzip
+import struct
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from pydantic import TypeAdapter
+
+from audit.data.dataset import Dataset
+from audit.recipe import Data
+from probes.errors import CheckpointError, DataError, DependencyError
+
+
+def load(here: Path, trust_code: bool = False, **content) -> Dataset:
+    return TypeAdapter(Data).validate_python(content).load(here, trust_code=trust_code)
+
+
+def table(root: Path, text: str, **options) -> Dataset:
+    (root / "t.csv").write_text(text)
+    return load(root, kind="table", path="t.csv", target="y", **options)
+
+
+def test_npz_joins_parts_and_names_classes(tmp_path):
+    images = np.arange(2 * 12, dtype=np.uint8).reshape(2, 2, 2, 3)
+    np.savez(tmp_path / "d.npz", a=images, b=images[:1], la=[0, 1], lb=[1], classes=["cat", "dog"])
+    data = load(tmp_path, kind="npz", path="d.npz", inputs=["a", "b"], labels=["la", "lb"])
+    assert data.inputs.shape == (3, 2, 2, 3)
+    assert data.labels.tolist() == [0, 1, 1]
+    assert data.classes == ("cat", "dog")
+    only = load(tmp_path, kind="npz", path="d.npz", inputs=["a", "b"], labels=["la", "lb"], classes=["dog"])
+    assert only.labels.tolist() == [0, 0]
+    assert only.fingerprint != data.fingerprint
+
+
+def test_npz_with_a_pickle_is_refused(tmp_path):
+    np.savez(tmp_path / "d.npz", images=np.array([{}, {}], dtype=object), labels=[0, 1])
+    with pytest.raises(DataError, match="plain arrays"):
+        load(tmp_path, kind="npz", path="d.npz")
+    (tmp_path / "text.npz").write_text("no")
+    with pytest.raises(DataError, match=r"text\.npz: cannot be read"):
+        load(tmp_path, kind="npz", path="text.npz")
+    with pytest.raises(DataError, match="no such file"):
+        load(tmp_path, kind="npz", path="none.npz")
+    np.savez(tmp_path / "e.npz", images=np.zeros((2, 1)), lables=[0, 1])
+    with pytest.raises(DataError, match=r"no array 'labels'\. Did you mean 'lables'"):
+        load(tmp_path, kind="npz", path="e.npz")
+
+
+def test_fingerprint_is_of_content_and_order():
+    one = Dataset(name="a", inputs=np.eye(3), labels=np.array([0, 1, 0]), classes=("a", "b"))
+    same = Dataset(name="b", inputs=np.eye(3), labels=np.array([0, 1, 0]), classes=("a", "b"))
+    turned = Dataset(name="a", inputs=np.eye(3)[::-1], labels=np.array([0, 1, 0]), classes=("a", "b"))
+    assert one.fingerprint == same.fingerprint != turned.fingerprint
+
+
+def test_data_that_cannot_be_used():
+    with pytest.raises(DataError, match="sample 1 holds NaN"):
+        Dataset(name="x", inputs=np.array([[1.0], [np.nan]]), labels=np.array([0, 0]), classes=("a",))
+    with pytest.raises(DataError, match="labels run from 0 to 2 but there are 2 classes"):
+        Dataset(name="x", inputs=np.eye(3), labels=np.array([0, 1, 2]), classes=("a", "b"))
+
+
+def test_table_of_numbers_and_words(tmp_path):
+    data = table(tmp_path, "age,job,who,y\n30,a,p1,no\n40,b,p2,yes\n50,?,p1,no\n", groups="who")
+    assert data.feature_names == ("age", "job=?", "job=a", "job=b")
+    np.testing.assert_array_equal(
+        data.inputs, np.array([[30, 0, 1, 0], [40, 0, 0, 1], [50, 1, 0, 0]], dtype=np.float32)
+    )
+    assert data.classes == ("no", "yes")
+    assert data.labels.tolist() == [0, 1, 0]
+    assert data.groups.tolist() == [0, 1, 0]
+    assert data.group_names == ("p1", "p2")
+    assert data.modality == "table"
+
+
+def test_table_without_header_in_time_order_and_parquet(tmp_path):
+    data = table(tmp_path, "1,2024-03-01,a\n2,2023-01-01,b\n3,2024-03-01,a\n", columns=["x", "when", "y"], times="when")
+    assert data.times.tolist() == [1, 0, 1]
+    pd.DataFrame({"x": [1, 2], "y": [0, 1]}).to_parquet(tmp_path / "t.parquet")
+    assert load(tmp_path, kind="table", path="t.parquet", target="y").inputs.tolist() == [[1.0], [2.0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("x,z\n1,2\n", {}, "has no column 'y'"),
+        ("x,y\n1,a\n,b\n", {}, r"row 1 has no x\."),
+        ("x,y\n1,a\n2,\n", {}, r"row 1 has no y\."),
+        ("y\na\nb\n", {}, "no columns but the target"),
+        ("x,y\n1,a\n", {"drop": ["xx"]}, r"no column 'xx'\. Did you mean 'x'|no column 'xx'"),
+        ("", {}, "cannot be read as a table"),
+        ('x,y\n1,a\n"2,b,3,4\n', {}, "cannot be read as a table"),
+        ("x,when,y\n1,soon,a\n2,2024-01-01,b\n", {"times": "when"}, "row 0 has no when"),
+    ],
+)
+def test_mistaken_tables(tmp_path, text, options, message):
+    with pytest.raises(DataError, match=message) as caught:
+        table(tmp_path, text, **options)
+    assert "\n" not in str(caught.value)
+
+
+def picture(path: Path, shape: tuple[int, ...], value: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full(shape, value, dtype=np.uint8)).save(path)
+
+
+def test_folder_of_pictures(tmp_path):
+    picture(tmp_path / "f/dog/1.png", (6, 9, 3), 10)
+    picture(tmp_path / "f/cat/1.png", (8, 8), 20)
+    picture(tmp_path / "f/cat/2.png", (4, 4, 3), 30)
+    (tmp_path / "f/cat/notes.txt").write_text("no picture")
+    data = load(tmp_path, kind="folder", path="f", size=4)
+    assert data.inputs.shape == (3, 4, 4, 3)
+    assert data.classes == ("cat", "dog")
+    assert data.inputs[:, 0, 0, 0].tolist() == [20, 30, 10]
+    with pytest.raises(DataError, match=r"cat/2\.png is 4 × 4, others are 8 × 8"):
+        load(tmp_path, kind="folder", path="f", classes=["cat"]) and None
+    (tmp_path / "f/dog/bad.jpg").write_bytes(b"not a jpeg")
+    with pytest.raises(DataError, match=r"dog/bad\.jpg cannot be read"):
+        load(tmp_path, kind="folder", path="f", size=4)
+    with pytest.raises(DataError, match="no such folder"):
+        load(tmp_path, kind="folder", path="none")
+
+
+def mnist(root: Path) -> None:
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in (("train", 6), ("t10k", 4)):
+        images = np.random.default_rng(0).integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        header = struct.pack(">IIII", 0x803, count, 28, 28)
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+        labels = np.arange(count, dtype=np.uint8) % 10
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, count) + labels.tobytes())
+        with gzip.open(raw / f"{part}-labels-idx1-ubyte.gz", "wb") as file:
+            file.write(labels.tobytes())
+
+
+def test_torchvision_by_name(tmp_path):
+    mnist(tmp_path)
+    data = load(tmp_path, kind="torchvision", dataset="MNIST", root=".")
+    assert data.inputs.shape == (10, 28, 28, 1)
+    assert data.labels.tolist() == [0, 1, 2, 3, 4, 5, 0, 1, 2, 3]
+    assert len(data.classes) == 10
+    small = load(tmp_path, kind="torchvision", dataset="MNIST", root=".", parts=["test"], size=14)
+    assert small.inputs.shape == (4, 14, 14, 1)
+
+
+def test_torchvision_that_is_not_there(tmp_path):
+    with pytest.raises(DataError, match=r"CIFAR10 is not complete in .*set download = true"):
+        load(tmp_path, kind="torchvision", dataset="CIFAR10", root=".")
+    with pytest.raises(DataError, match=r"no data set 'CIFAR11'\. Did you mean 'CIFAR10'"):
+        load(tmp_path, kind="torchvision", dataset="CIFAR11", root=".")
+    with pytest.raises(DataError, match="no part 'trian'"):
+        load(tmp_path, kind="torchvision", dataset="SVHN", root=".", parts=["trian"])
+
+
+def test_factory_needs_trust_and_gives_a_dataset(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\nfrom audit.data.dataset import Dataset\n"
+        "def make(n): return Dataset(name='m', inputs=np.zeros((n, 2)), labels=np.arange(n) % 2, classes=('a', 'b'))\n"
+        "def wrong(): return 3\n"
+    )
+    asked = {"kind": "factory", "function": "mine:make", "options": {"n": 4}}
+    assert len(load(tmp_path, trust_code=True, **asked)) == 4
+    with pytest.raises(CheckpointError, match="--trust-code"):
+        load(tmp_path, **asked)
+    with pytest.raises(DataError, match="refuses its options"):
+        load(tmp_path, trust_code=True, kind="factory", function="mine:make", options={"m": 4})
+    with pytest.raises(DataError, match="gave a int"):
+        load(tmp_path, trust_code=True, kind="factory", function="mine:wrong")
+
+
+class Part:
+    """What a `datasets.Dataset` is to us."""
+
+    def __init__(self, labels: list[int]) -> None:
+        self.features = {"image": None, "label": types.SimpleNamespace(names=["cat", "dog"])}
+        self.labels = labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, key):
+        if key == "label":
+            return self.labels
+        return {"image": Image.new("RGB", (4, 4), (key, 0, 0)), "label": self.labels[key]}
+
+
+def test_hugging_face(tmp_path, monkeypatch):
+    module = types.ModuleType("datasets")
+    module.load_dataset = lambda name: {"train": Part([0, 1]), "test": Part([1])}
+    monkeypatch.setitem(sys.modules, "datasets", module)
+    data = load(tmp_path, kind="huggingface", name="pets")
+    assert data.labels.tolist() == [0, 1, 1]
+    assert data.inputs[:, 0, 0, 0].tolist() == [0, 1, 0]
+    assert data.classes == ("cat", "dog")
+    with pytest.raises(DataError, match="no column 'picture'"):
+        load(tmp_path, kind="huggingface", name="pets", image="picture")
+    with pytest.raises(DataError, match="no part 'validation'"):
+        load(tmp_path, kind="huggingface", name="pets", parts=["validation"])
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(DependencyError, match="pip install datasets"):
+        load(tmp_path, kind="huggingface", name="pets")
