@@ -139,6 +139,16 @@ def report(
 
 
 @app.command()
+def init(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path("audit.toml"),
+) -> None:
+    """Write a commented audit.toml: thresholds, waivers, and the probes' parameters."""
+    from audit.review import init_config
+
+    init_config(out)
+
+
+@app.command()
 def probes() -> None:
     """List the installed probes: what they ask, what they need, and their parameters."""
     from audit.review import list_probes

@@ -184,3 +184,20 @@ def test_wrong_use_is_exit_code_2(tmp_path: Path) -> None:
     assert "cut off" in refused(audit("gate", "results.json", cwd=tmp_path))
     (tmp_path / "results.json").write_text('{"schema_version": 99}')
     assert "99" in refused(audit("gate", "results.json", cwd=tmp_path))
+
+
+def test_init_writes_what_gate_reads(place: Path, tmp_path: Path) -> None:
+    assert audit("init", cwd=tmp_path).returncode == 0
+    by_default = audit("gate", place / "one" / "results.json", "--quiet", cwd=place).returncode
+    assert audit("gate", place / "one" / "results.json", "-c", "audit.toml", cwd=tmp_path).returncode == by_default
+    assert "exists" in refused(audit("init", cwd=tmp_path))
+
+
+def test_demo_is_the_real_thing_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    """Only what is cheap: an existing checkpoint is audited again, not trained again."""
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    assert audit("finetune", "recipe.toml", "--out", "demo/ckpt.pt", cwd=tmp_path).returncode == 0
+    before = (tmp_path / "demo" / "ckpt.pt").read_bytes()
+    assert audit("demo", "--out", "demo", "--quiet", cwd=tmp_path).returncode in (0, 1, 3)
+    assert (tmp_path / "demo" / "ckpt.pt").read_bytes() == before
+    assert (tmp_path / "demo" / "report.html").exists()
