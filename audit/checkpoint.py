@@ -19,7 +19,7 @@ from audit.experiment import Experiment
 from audit.private import Accounting
 from audit.recipe import Recipe, parse
 from audit.runtime import versions
-from audit.source import Source, read_untrusted
+from audit.source import Source, digest_state, read_untrusted
 from audit.train import Trained
 from probes.errors import CheckpointError, FingerprintError, OverwriteError
 from probes.evidence import PrivacyClaim, Trace
@@ -49,6 +49,8 @@ class Checkpoint:
     epoch: int | None
     chosen: Mapping[str, Any]
     environment: Mapping[str, str]
+    limits: tuple[str, ...] = ()
+    """What is not known of a model that was not made here."""
 
     def pool(self, dataset: Dataset) -> Pool:
         masks = {name: np.zeros(len(dataset), dtype=bool) for name in ("member", "held_out", "validation")}
@@ -93,9 +95,11 @@ def save(
     claim = privacy or (trained.accounting.claim if trained.accounting else None)
     if path.exists():
         raise OverwriteError("exists already.", where=str(path), do="Choose another --out or remove it.")
+    state = {name: value.detach().cpu() for name, value in trained.network.state_dict().items()}
     content: dict[str, Any] = {
         "format": FORMAT,
-        "state_dict": {name: value.detach().cpu() for name, value in trained.network.state_dict().items()},
+        "state_dict": state,
+        "digest": digest_state(state),
         "recipe": experiment.recipe.model_dump(mode="json"),
         "folder": str(folder.resolve()),
         "seed": experiment.seed,

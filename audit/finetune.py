@@ -62,7 +62,7 @@ def prepare(
     """Everything but the fine-tuning itself: data, split and θ_s (trained here where the recipe says so; with `out`,
     that stage's state is kept beside it too)."""
     dataset = recipe.data.load(folder, trust_code=trust_code)
-    pool = split(dataset, recipe.split, stream(recipe.seed, "split"))
+    pool = split(dataset, recipe.split, stream(recipe.seed, "split"), folder)
     planted = None
     if recipe.canaries:
         pool, planted = plant(pool, len(dataset.classes), recipe.canaries, stream(recipe.seed, "canaries"))
@@ -145,7 +145,7 @@ def _train_source(
         recipe=recipe.model_copy(update=plain),
         source=blank,
         dataset=dataset,
-        pool=split(dataset, training.split, stream(recipe.seed, "source", "split")),
+        pool=split(dataset, training.split, stream(recipe.seed, "source", "split"), folder),
         seed=recipe.seed,
         device=device(),
     )

@@ -41,11 +41,21 @@ class Section(BaseModel):
 
 
 class SplitSection(Section):
-    """Numbers of samples, or shares of the data set where given as fractions."""
+    """Numbers of samples, or shares of the data set where given as fractions; or the samples themselves."""
 
-    members: int | float
-    held_out: int | float
+    members: int | float = 0
+    held_out: int | float = 0
     validation: int | float = 0
+    file: Path | None = None
+    """An .npz of index arrays `members`, `held_out` and, where there is one, `validation`: the split a model that was
+    trained elsewhere was trained with."""
+
+    @model_validator(mode="after")
+    def _given(self) -> SplitSection:
+        for name in ("members", "held_out"):
+            if (self.file is None) == (getattr(self, name) <= 0):
+                raise ValueError(f"give `{name}`, or `file`" if self.file is None else f"give `{name}` or `file`")
+        return self
 
 
 class InputSection(Section):
@@ -240,7 +250,7 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _fits(self) -> Recipe:
         chooses = self.train.patience or self.train.select == "best"
-        if chooses and not self.split.validation:
+        if chooses and not (self.split.validation or self.split.file):
             raise ValueError("early stopping and best epoch choose on the validation split: set split.validation")
         if self.privacy:
             for refused, why in REFUSED_UNDER_PRIVACY.items():

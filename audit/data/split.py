@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import zipfile
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64
 
 from audit.data.dataset import Dataset
 from audit.recipe import SplitSection
-from probes.errors import RecipeError
+from probes.errors import DataError, RecipeError
 from probes.plan import Pool
 
 
-def split(dataset: Dataset, section: SplitSection, rng: np.random.Generator) -> Pool:
+def split(dataset: Dataset, section: SplitSection, rng: np.random.Generator, root: Path = Path()) -> Pool:
     """Deal whole groups (or single samples) class by class to the three parts; what is left over is in none.
 
-    Raises RecipeError where the data set has too few samples.
+    Raises RecipeError where the data set has too few samples, DataError where `section.file` is no split of it.
     """
+    if section.file is not None:
+        return _given(dataset, root / section.file)
     n = len(dataset)
     parts = (section.members, section.held_out, section.validation)
     sizes = [round(part * n) if isinstance(part, float) else part for part in parts]
@@ -46,6 +50,29 @@ def split(dataset: Dataset, section: SplitSection, rng: np.random.Generator) -> 
         member=member,
         held_out=held_out,
         validation=validation,
+        groups=dataset.groups,
+        times=dataset.times,
+    )
+
+
+def _given(dataset: Dataset, path: Path) -> Pool:
+    masks = {name: np.zeros(len(dataset), dtype=bool) for name in ("members", "held_out", "validation")}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for name, mask in masks.items():
+                if name in archive.files or name != "validation":
+                    mask[archive[name]] = True
+    except (OSError, ValueError, EOFError, KeyError, IndexError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"is no split of {len(dataset)} samples: {error}",
+            where=str(path),
+            do="Give an .npz of index arrays: members, held_out, validation.",
+        ) from error
+    return Pool(
+        labels=dataset.labels,
+        member=masks["members"],
+        held_out=masks["held_out"],
+        validation=masks["validation"],
         groups=dataset.groups,
         times=dataset.times,
     )

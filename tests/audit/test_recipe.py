@@ -18,7 +18,7 @@ from tests.audit.conftest import EXAMPLES, small_recipe
         ({"transfer": "lats:2"}, r"unknown transfer mode 'lats:2'"),
         ({"data": {"kind": "digts"}}, r"data: .*'digits'"),
         ({"data": {"kind": "digits", "clases": ["1"]}}, r"unknown key 'data.digits.clases'.*'classes'"),
-        ({"split": {"members": 1}}, r"split.held_out: Field required"),
+        ({"split": {"members": 1}}, r"split: give `held_out`, or `file`"),
     ],
 )
 def test_mistakes_are_one_line_with_the_key_and_the_nearest_name(change, message):
