@@ -13,6 +13,8 @@ from reports.report import Check, Report
 
 RANK = {"critical": 4, "high": 3, "medium": 2, "low": 1, "info": 0}
 SAMPLES_NAMED = 12
+ORDER = ("fail", "error", "undecided", "waived", "pass", "info")
+"""The gravest first: of checks in a probe, and of probes in the report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,13 +97,14 @@ class Document:
 def outline(report: Report, lang: str = "en") -> Document:
     """The whole report as text and figures, in one language."""
     say = words(lang)
+    results = sorted(report.results, key=lambda result: ORDER.index(_status(result, report)))
     return Document(
         title=say("ui", "title", name=harmless(report.model.get("name", "a model"))),
         status=report.verdict.status,
         sentence=_sentence(report, say),
-        risks=tuple(_risk(result, report, say) for result in report.results),
+        risks=tuple(_risk(result, report, say) for result in results),
         checks=tuple(_check(check, say) for check in report.verdict.checks),
-        sections=tuple(_section(result, say) for result in report.results),
+        sections=tuple(_section(result, say) for result in results),
         provenance=tuple(_provenance(report)),
         recipe=visible(json.dumps(report.model.get("recipe", {}), indent=2, ensure_ascii=False, sort_keys=True)),
         notes=tuple(harmless(note) for note in report.verdict.notes),
@@ -118,9 +121,16 @@ def _sentence(report: Report, say: Words) -> str:
     return say("verdict", status, count=len(named), total=len(checks), names=names)
 
 
-def _risk(result: Result | Failure, report: Report, say: Words) -> Risk:
+def _status(result: Result | Failure, report: Report) -> str:
+    """The gravest of the probe's checks."""
+    if isinstance(result, Failure):
+        return "error"
     statuses = [check.status for check in report.verdict.checks if check.probe == result.probe]
-    status = next((s for s in ("error", "fail", "undecided", "waived", "pass") if s in statuses), "info")
+    return next((status for status in ORDER if status in statuses), "info")
+
+
+def _risk(result: Result | Failure, report: Report, say: Words) -> Risk:
+    status = _status(result, report)
     title, so_what = say.probe(result.probe, "title"), say.probe(result.probe, "so_what")
     if isinstance(result, Failure):
         what = say("ui", "failed", error=harmless(result.error), message=harmless(result.message))

@@ -138,15 +138,18 @@ def _check(threshold: Threshold, estimate: Estimate, spend: Spend, doubtful: boo
     shown = f"{estimate.value:.3g} ({low:.3g} to {high:.3g} at {level:.1%})"
     status: CheckStatus
     if fails:
-        status, because = "fail", f"{shown} lies wholly beyond {words}."
+        status, because = "fail", f"{shown} lies wholly beyond its threshold ({words})."
     elif passes:
-        status, because = "pass", f"{shown} lies wholly within {words}."
+        status, because = "pass", f"{shown} lies wholly within its threshold ({words})."
     elif doubtful:
         status, because = "undecided", f"{shown}, but the recipe does not reproduce this checkpoint."
     elif estimate.caveat is not None:
         status, because = "undecided", f"{shown}: {estimate.caveat}."
     else:
-        status, because = "undecided", f"{shown} contains {words}. {_what_would_decide(estimate, threshold)}"
+        status, because = (
+            "undecided",
+            f"{shown} contains the threshold ({words}). {_what_would_decide(estimate, threshold)}",
+        )
     return Check(
         probe=threshold.probe,
         estimate=threshold.estimate,

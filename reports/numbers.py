@@ -28,9 +28,10 @@ def number(value: float | None) -> str:
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """Fractions as percentages, everything else with its unit."""
+    """Fractions as percentages with one decimal (more below 1 %), everything else by `number`."""
     if unit == "fraction" and value is not None and math.isfinite(value):
-        return f"{number(100 * value)} %"
+        percent = 100 * value
+        return f"{percent:.1f} %".replace("-", "−") if abs(percent) >= 1 or percent == 0 else f"{number(percent)} %"
     return number(value)
 
 

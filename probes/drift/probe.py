@@ -267,8 +267,9 @@ class Drift:
             finding = Finding(
                 code="drift.no-shortcut",
                 severity="info",
-                claim=f"No patch takes the predictions with it: the most suspicious one ({where}) moved "
-                f"{rate.value:.0%} of {trials} predictions; more than {rate.high:.0%} is excluded for it.",
+                claim=f"No patch decides for a class by itself: the most suspicious one ({where}) moved "
+                f"{rate.value:.0%} of {trials} predictions (a control {control.value:.0%}); more than {rate.high:.0%} is "
+                "excluded for it.",
                 because=(rate.name, control.name),
                 values=values,
             )

@@ -192,7 +192,6 @@ class Membership:
         if evidence.canaries is not None:
             by_canaries, _, _ = canary_bound(evidence.canaries, delta=delta, level=each)
             bound, n = max(bound, by_canaries), n + len(evidence.canaries.score)
-        top = max(bound, 50.0)
         estimates = [
             Estimate(
                 name="epsilon.lower_bound",
