@@ -1,0 +1,6 @@
+"""Contamination: are the held-out samples new to the model?"""
+
+from probes.contamination.embedding import Embedding
+from probes.contamination.probe import Contamination
+
+__all__ = ["Contamination", "Embedding"]

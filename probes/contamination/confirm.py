@@ -1,0 +1,142 @@
+"""Is one picture a copy of the other? Both are laid over each other: flipped or not, moved by a pixel or not,
+brightness fitted; what is left is compared with what was there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+BATCH = 512
+ALIGNMENTS = [(flip, dy, dx) for flip in (0, 1) for dy in (0, -1, 1) for dx in (0, -1, 1)]
+FLAT = 2.5
+"""Standard deviation about a plane, in 255ths of the range, below which a picture is known by its grain alone."""
+GRAIN = 1.0
+GAIN = (0.2, 5.0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Overlay:
+    """`residual` is the share of the detail that the aligned, brightness-fitted other picture leaves: 0 for a copy,
+    infinite where one is too flat to tell."""
+
+    residual: Float32[np.ndarray, " pairs"]
+    flipped: Bool[np.ndarray, " pairs"]
+    moved: Int64[np.ndarray, "pairs 2"]
+
+
+def overlay(
+    images: Float32[np.ndarray, "samples h w channels"],
+    pairs: Int64[np.ndarray, "pairs 2"],
+    limits: tuple[float, float] = (0.0, 255.0),
+) -> Overlay:
+    """Compare pairs of pictures, at most BATCH at a time; `limits` are the values at which pixels saturate."""
+    parts = [_batch(images, pairs[start : start + BATCH], limits) for start in range(0, len(pairs), BATCH)]
+    if not parts:
+        return Overlay(
+            residual=np.zeros(0, dtype=np.float32), flipped=np.zeros(0, dtype=bool), moved=np.zeros((0, 2), np.int64)
+        )
+    return Overlay(
+        residual=np.concatenate([part.residual for part in parts]),
+        flipped=np.concatenate([part.flipped for part in parts]),
+        moved=np.concatenate([part.moved for part in parts]),
+    )
+
+
+def _batch(
+    images: Float32[np.ndarray, "samples h w channels"],
+    pairs: Int64[np.ndarray, "pairs 2"],
+    limits: tuple[float, float],
+) -> Overlay:
+    one, other = images[pairs[:, 0]], images[pairs[:, 1]]
+    centre = _inside(_grey(other), 0, 0)
+    agreement = np.stack([_correlation(_inside(_flip(_grey(one), f), dy, dx), centre) for f, dy, dx in ALIGNMENTS])
+    best = agreement.argmax(axis=0)
+    aligned = np.empty_like(other[:, 1:-1, 1:-1])
+    for number, (flip, dy, dx) in enumerate(ALIGNMENTS):
+        mine = best == number
+        aligned[mine] = _inside(_flip(one[mine], flip), dy, dx)
+    target = np.ascontiguousarray(other[:, 1:-1, 1:-1])
+    # Either may be the one whose bright pixels were cut off.
+    residual = np.minimum(_left(aligned, target, limits), _left(target, aligned, limits))
+    chosen = np.array(ALIGNMENTS, dtype=np.int64)[best]
+    return Overlay(residual=residual, flipped=chosen[:, 0] == 1, moved=chosen[:, 1:])
+
+
+def _flip(images: Float32[np.ndarray, "pairs h w *c"], flip: int) -> Float32[np.ndarray, "pairs h w *c"]:
+    return images[:, :, ::-1] if flip else images
+
+
+def _grey(images: Float32[np.ndarray, "pairs h w c"]) -> Float32[np.ndarray, "pairs h w"]:
+    return np.asarray(images.mean(axis=-1))
+
+
+def _inside(images: Float32[np.ndarray, "pairs h w *c"], dy: int, dx: int) -> Float32[np.ndarray, "pairs h2 w2 *c"]:
+    """Without a border of one pixel, from a window moved by dy, dx: padding of any kind stays out."""
+    h, w = images.shape[1:3]
+    return images[:, 1 + dy : h - 1 + dy, 1 + dx : w - 1 + dx]
+
+
+def _correlation(
+    one: Float32[np.ndarray, "pairs h w"], other: Float32[np.ndarray, "pairs h w"]
+) -> Float32[np.ndarray, " pairs"]:
+    a, b = (side.reshape(len(side), -1) for side in (one, other))
+    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
+    scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    return np.asarray((a * b).sum(axis=1) / np.maximum(scale, 1e-6))
+
+
+def _left(
+    given: Float32[np.ndarray, "pairs h w c"], target: Float32[np.ndarray, "pairs h w c"], limits: tuple[float, float]
+) -> Float32[np.ndarray, " pairs"]:
+    """Fit target ≈ clip(α · given + β), by least squares over the pixels that are not saturated; then the error's share
+    of the target's detail, both in grey and blurred: that is where JPEG's errors are not."""
+    low, high = limits
+    axes = (1, 2, 3)
+    free = ((target > low) & (target < high)).astype(np.float32)
+    count = np.maximum(free.sum(axis=axes), 1)
+    mean_given = (free * given).sum(axis=axes) / count
+    mean_target = (free * target).sum(axis=axes) / count
+    centred = given - mean_given[:, None, None, None]
+    spread = (free * centred * centred).sum(axis=axes)
+    shared = (free * centred * (target - mean_target[:, None, None, None])).sum(axis=axes)
+    gain = shared / np.maximum(spread, 1e-6)
+    fitted = np.clip(gain[:, None, None, None] * centred + mean_target[:, None, None, None], low, high)
+    error, scale = _grey(fitted - target), (high - low) / 255
+    coarse = _share(_blur(error), _blur(_grey(target)), _blur(_grey(given)), FLAT * scale)
+    # Where nothing but grain is to be seen, the grain must agree.
+    fine = _share(error, _grey(target), _grey(given), GRAIN * scale)
+    residual = np.where(np.isfinite(coarse), coarse, fine)
+    return np.where((gain < GAIN[0]) | (gain > GAIN[1]), np.inf, residual).astype(np.float32)
+
+
+def _share(
+    error: Float32[np.ndarray, "pairs h w"],
+    target: Float32[np.ndarray, "pairs h w"],
+    given: Float32[np.ndarray, "pairs h w"],
+    least: float,
+) -> Float32[np.ndarray, " pairs"]:
+    """Mean squared error over the target's detail; infinite where one shows less than `least`."""
+    detail = _detail(target)
+    flat = np.minimum(detail, _detail(given)) < least**2
+    share = (error * error).mean(axis=(1, 2)) / np.maximum(detail, 1e-6)
+    return np.where(flat, np.inf, share).astype(np.float32)
+
+
+def _detail(images: Float32[np.ndarray, "pairs h w"]) -> Float32[np.ndarray, " pairs"]:
+    """Variance about the best plane: two pieces of one sky share their gradient, and are no copies for that."""
+    h, w = images.shape[1:3]
+    down, across = np.arange(h, dtype=np.float32) - (h - 1) / 2, np.arange(w, dtype=np.float32) - (w - 1) / 2
+    centred = images - images.mean(axis=(1, 2), keepdims=True)
+    by_row = np.einsum("pij,i->p", centred, down) ** 2 / (max(1.0, float(down @ down)) * w)
+    by_column = np.einsum("pij,j->p", centred, across) ** 2 / (max(1.0, float(across @ across)) * h)
+    return np.asarray(((centred**2).sum(axis=(1, 2)) - by_row - by_column) / (h * w))
+
+
+def _blur(images: Float32[np.ndarray, "pairs h w"]) -> Float32[np.ndarray, "pairs h w"]:
+    """Means over 3 × 3 pixels."""
+    h, w = images.shape[1:3]
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    rows = padded[:, :h] + padded[:, 1 : h + 1] + padded[:, 2 : h + 2]
+    return np.asarray((rows[:, :, :w] + rows[:, :, 1 : w + 1] + rows[:, :, 2 : w + 2]) / 9)

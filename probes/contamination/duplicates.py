@@ -1,0 +1,85 @@
+"""All duplicates of a data set: exact and near, as pairs and as groups."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int64
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from probes.contamination.embedding import Embedding
+from probes.contamination.exact import exact_pairs, together
+from probes.contamination.near import Near, near_features, near_pictures, near_rows, nothing
+from probes.contamination.tables import scaled
+from probes.evidence import Evidence
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Duplicates:
+    """`content` has equal numbers for equal samples; `exact` pairs each repeated sample with the first of its equals;
+    `near` looks at the first of equals alone."""
+
+    content: Int64[np.ndarray, " samples"]
+    exact: Int64[np.ndarray, "exact 2"]
+    near: Near
+
+    @cached_property
+    def group(self) -> Int64[np.ndarray, " samples"]:
+        """A number for each set of samples that are copies of one another, −1 for samples without a copy."""
+        n = len(self.content)
+        one = np.concatenate([self.exact[:, 0], self.near.one])
+        other = np.concatenate([self.exact[:, 1], self.near.other])
+        graph = coo_matrix((np.ones(len(one), dtype=bool), (one, other)), shape=(n, n))
+        component = connected_components(graph, directed=False)[1].astype(np.int64)
+        alone = np.bincount(component, minlength=n)[component] == 1
+        numbers = np.unique(component[~alone], return_inverse=True)[1]
+        group = np.full(n, -1, dtype=np.int64)
+        group[~alone] = numbers
+        return group
+
+    def equal_to(self, some: Bool[np.ndarray, " samples"]) -> Bool[np.ndarray, " samples"]:
+        """Which samples are equal to one of `some` (each of those is to itself)."""
+        return np.isin(self.content, self.content[some])
+
+    def near_to(self, some: Bool[np.ndarray, " samples"]) -> Bool[np.ndarray, " samples"]:
+        """Which samples are, or equal, a near copy of one of `some`."""
+        like = self.equal_to(some)
+        touched = np.zeros(len(self.content), dtype=bool)
+        touched[self.near.other[like[self.near.one]]] = True
+        touched[self.near.one[like[self.near.other]]] = True
+        return self.equal_to(touched)
+
+
+def duplicates(evidence: Evidence, rng: np.random.Generator, *, near: bool = True) -> Duplicates:
+    """Over all samples, validation included. Near ones by pictures where there are pictures, else by the source model's
+    features, else by the columns of a table."""
+    content = together(evidence.inputs)[0]
+    # One of each content: equal samples would crowd out the near ones.
+    first = np.unique(content, return_index=True)[1]
+    found = _near(evidence, first, rng) if near else nothing()
+    found = dataclasses.replace(found, one=first[found.one], other=first[found.other])
+    return Duplicates(content=content, exact=exact_pairs(content), near=found)
+
+
+def _near(evidence: Evidence, some: Int64[np.ndarray, " some"], rng: np.random.Generator) -> Near:
+    features = source_features(evidence)
+    if evidence.modality == "image" and evidence.inputs.ndim == 4:
+        return near_pictures(evidence.inputs[some], None if features is None else features[some], rng)
+    if features is not None:
+        return near_features(features[some], rng)
+    if evidence.modality == "table" and evidence.inputs.dtype.kind in "fiub":
+        return near_rows(scaled(evidence.inputs[some]), rng)
+    return nothing()
+
+
+def source_features(evidence: Evidence) -> Float[np.ndarray, "samples features"] | None:
+    """None where the source model was not looked into, or is not finite."""
+    seen = evidence.observed(Embedding()).get("source")
+    if seen is None or len(seen.samples) != len(evidence.labels):
+        return None
+    features = np.asarray(seen.arrays["embedding"], dtype=np.float32)
+    return features if features.ndim == 2 and np.isfinite(features).all() else None

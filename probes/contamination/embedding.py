@@ -1,0 +1,52 @@
+"""The source model's features of every sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from probes.observable import Role, Subject
+from probes.plan import Pool
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BATCH = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding:
+    """`embedding`, float32 [chosen features]: what the head sees. Of pictures the mean with that of the mirrored
+    picture, so that a mirrored copy is at distance 0."""
+
+    @property
+    def models(self) -> Mapping[Role, int]:
+        return {"source": 1}
+
+    def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
+        """All: a duplicate may be anywhere."""
+        return np.arange(len(pool.labels))
+
+    def __call__(
+        self,
+        subject: Subject,
+        inputs: Float[Tensor, "chosen ..."],
+        labels: Int[Tensor, " chosen"],
+        rng: np.random.Generator,
+    ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
+        import torch
+
+        mirrored = subject.modality == "image"
+        features = []
+        with torch.inference_mode():
+            for start in range(0, len(inputs), BATCH):
+                batch = inputs[start : start + BATCH]
+                seen = subject.embed(batch).flatten(1)
+                if mirrored:
+                    seen = (seen + subject.embed(batch.flip(-1)).flatten(1)) / 2
+                features.append(seen.float().cpu().numpy())
+        return {"embedding": np.concatenate(features)}

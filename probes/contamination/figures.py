@@ -1,0 +1,130 @@
+"""Duplicate pairs, listed and side by side: data only. No hash of a record is among it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int64, UInt8
+
+from probes.contamination.duplicates import Duplicates
+from probes.evidence import Evidence
+from probes.result import Gallery, GalleryRow, Table
+
+LISTED = 300
+SHOWN = 16
+LARGEST = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Both indices of a pair and how one comes from the other."""
+
+    one: int
+    other: int
+    how: str
+    distance: float
+    across: bool
+
+
+def ranked_pairs(
+    found: Duplicates, member: Bool[np.ndarray, " samples"], held_out: Bool[np.ndarray, " samples"]
+) -> list[Pair]:
+    """Pairs across the split first, exact before near, the closest first."""
+
+    def across(i: int, j: int) -> bool:
+        return bool((member[i] and held_out[j]) or (member[j] and held_out[i]))
+
+    star = _through_members(found, member)
+    pairs = [Pair(one=i, other=j, how="exact", distance=0.0, across=across(i, j)) for i, j in star]
+    for i, j, distance, flipped, moved in zip(
+        found.near.one, found.near.other, found.near.distance, found.near.flipped, found.near.moved, strict=True
+    ):
+        how = (
+            ", ".join([*(["mirrored"] if flipped else []), *(["moved by a pixel"] if np.any(moved) else [])])
+            or "changed in brightness or compressed"
+        )
+        pairs.append(Pair(one=int(i), other=int(j), how=how, distance=float(distance), across=across(int(i), int(j))))
+    return sorted(pairs, key=lambda pair: (not pair.across, pair.how != "exact", pair.distance, pair.one, pair.other))
+
+
+def _through_members(found: Duplicates, member: Bool[np.ndarray, " samples"]) -> list[tuple[int, int]]:
+    """Each repeated sample with the first member among its equals, so that a pair across the split shows as one."""
+    repeated = np.unique(found.exact)
+    first: dict[int, int] = {}
+    for sample in sorted(repeated.tolist(), key=lambda sample: (not member[sample], sample)):
+        first.setdefault(int(found.content[sample]), sample)
+    pairs = [(first[int(found.content[sample])], int(sample)) for sample in repeated]
+    return [(one, other) for one, other in pairs if one != other]
+
+
+def role(evidence: Evidence, sample: int) -> str:
+    pool = evidence.pool
+    names = {"member": pool.member, "held out": pool.held_out, "validation": pool.validation}
+    return next((name for name, mask in names.items() if mask[sample]), "unused")
+
+
+def pairs_table(evidence: Evidence, pairs: list[Pair]) -> Table:
+    shown = pairs[:LISTED]
+
+    def label(sample: int) -> str:
+        return evidence.classes[int(evidence.labels[sample])]
+
+    more = (
+        f" The first {LISTED} of {len(pairs)}; all groups are in the per-sample column duplicate_group."
+        if len(pairs) > LISTED
+        else ""
+    )
+    return Table(
+        name="duplicate-pairs",
+        title="Duplicate pairs",
+        caption="Indices in the data set; across the split first. The residual is the share of detail that one picture "
+        f"leaves of the other after alignment.{more}",
+        columns={
+            "sample": [pair.one for pair in shown],
+            "role": [role(evidence, pair.one) for pair in shown],
+            "label": [label(pair.one) for pair in shown],
+            "copy": [pair.other for pair in shown],
+            "copy's role": [role(evidence, pair.other) for pair in shown],
+            "copy's label": [label(pair.other) for pair in shown],
+            "how": [pair.how for pair in shown],
+            "residual": [round(pair.distance, 5) for pair in shown],
+        },
+    )
+
+
+def pairs_gallery(evidence: Evidence, pairs: list[Pair]) -> Gallery | None:
+    """Side by side with their difference; None where samples are no 8-bit pictures."""
+    inputs = evidence.inputs
+    if evidence.modality != "image" or inputs.ndim != 4 or inputs.dtype != np.uint8 or not pairs:
+        return None
+    rows = []
+    for pair in pairs[:SHOWN]:
+        one, other = _small(inputs[pair.one]), _small(inputs[pair.other])
+        difference = np.abs(one.astype(np.int16) - other).astype(np.uint8)
+        names = [
+            f"{sample} ({role(evidence, sample)}, {evidence.classes[int(evidence.labels[sample])]})"
+            for sample in (pair.one, pair.other)
+        ]
+        rows.append(
+            GalleryRow(sample=pair.one, title=f"{names[0]} – {names[1]}: {pair.how}", pictures=(one, other, difference))
+        )
+    return Gallery(
+        name="duplicates",
+        title="Duplicates side by side",
+        caption=f"The first {len(rows)} of {len(pairs)} pairs, across the split first; the difference is absolute.",
+        headings=("sample", "copy", "difference"),
+        rows=tuple(rows),
+    )
+
+
+def _small(picture: UInt8[np.ndarray, "height width channels"]) -> UInt8[np.ndarray, "h w channels"]:
+    """Every k-th pixel of large pictures: a report shows thumbnails."""
+    step = -(-max(picture.shape[:2]) // LARGEST)
+    return picture[::step, ::step]
+
+
+def conflicting(found: Duplicates, labels: Int64[np.ndarray, " samples"]) -> list[list[int]]:
+    """Groups of copies whose labels differ."""
+    groups = [np.flatnonzero(found.group == number) for number in np.unique(found.group[found.group >= 0])]
+    return [group.tolist() for group in groups if len(np.unique(labels[group])) > 1]

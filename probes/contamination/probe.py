@@ -1,0 +1,274 @@
+"""The contamination probe: copies across the split, what they inflate, and a column that gives the label away."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Bool
+
+from probes.contamination.clean import clean_estimates, clean_table
+from probes.contamination.duplicates import Duplicates, duplicates, source_features
+from probes.contamination.embedding import Embedding
+from probes.contamination.figures import Pair, conflicting, pairs_gallery, pairs_table, ranked_pairs
+from probes.contamination.source import source_overlap
+from probes.contamination.tables import leaking_column
+from probes.evidence import Evidence
+from probes.observable import Observable
+from probes.plan import Plan
+from probes.result import Estimate, Figure, Finding, Result, Severity, Table
+from probes.statistics.proportions import proportion
+
+Mask = Bool[np.ndarray, " samples"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contamination:
+    """Exact and near duplicates across members, validation and held-out samples, and in the source task where its data
+    is at hand; every held-out figure again without them.
+
+    `near` looks for near duplicates too; `level` is the coverage of all intervals; `tolerated_share` is the share of
+    held-out samples with a copy among the members from which the held-out figures count as inflated; `leak_at` is the
+    AUC from which one column of a table is said to give the label away.
+    """
+
+    near: bool = True
+    level: float = 0.95
+    tolerated_share: float = 0.01
+    leak_at: float = 0.95
+
+    name: ClassVar[str] = "contamination"
+    risk: ClassVar[str] = "Are the held-out samples new to the model?"
+
+    @property
+    def needs(self) -> Plan:
+        return Plan()
+
+    @property
+    def observes(self) -> tuple[Observable, ...]:
+        return (Embedding(),) if self.near else ()
+
+    def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
+        member, held_out = evidence.pool.member, evidence.pool.held_out
+        found = duplicates(evidence, rng, near=self.near)
+        exact = held_out & found.equal_to(member)
+        near = held_out & found.near_to(member) & ~exact
+        contaminated = exact | near
+        pairs = ranked_pairs(found, member, held_out)
+        estimates = [
+            _count("exact_duplicates_across_split", exact, held_out, self.level),
+            _count("near_duplicates_across_split", near, held_out, self.level),
+            proportion(
+                "contaminated_share",
+                int(contaminated.sum()),
+                int(held_out.sum()),
+                level=self.level,
+                better="lower",
+            ),
+            *clean_estimates(evidence, contaminated, self.level),
+        ]
+        findings = [self._across(estimates, contaminated, pairs), *self._inside(evidence, found, contaminated)]
+        figures: list[Figure] = []
+        if pairs:
+            figures.append(pairs_table(evidence, pairs))
+            gallery = pairs_gallery(evidence, pairs)
+            figures += [gallery] if gallery is not None else []
+        if contaminated.any() and not contaminated[held_out].all():
+            figures.append(clean_table(evidence, contaminated, self.level))
+        clashes = conflicting(found, evidence.labels)
+        estimates.append(_conflicts(clashes, found, self.level))
+        findings += _conflict(clashes)
+        findings += _groups(evidence)
+        for part_estimates, part_findings, part_figures in (
+            source_overlap(evidence, self.level, near=self.near),
+            self._column(evidence, rng),
+        ):
+            estimates += part_estimates
+            findings += part_findings
+            figures += part_figures
+        return Result(
+            probe=self.name,
+            params=dataclasses.asdict(self),
+            estimates=tuple(estimates),
+            findings=tuple(findings),
+            figures=tuple(figures),
+            per_sample={"duplicate_group": found.group, "contaminated": contaminated},
+            notes=(*self._notes(evidence, found), *evidence.limits),
+        )
+
+    def _across(self, estimates: list[Estimate], contaminated: Mask, pairs: list[Pair]) -> Finding:
+        exact, near, share = estimates[:3]
+        by_name = {estimate.name: estimate for estimate in estimates}
+        because = ("contaminated_share", "exact_duplicates_across_split", "near_duplicates_across_split")
+        count = int(contaminated.sum())
+        if not count:
+            return Finding(
+                code="contamination.none",
+                severity="info",
+                claim=f"No held-out sample has a copy among the members: at most {share.high:.1%} of new ones would.",
+                because=because,
+                values={"high": round(share.high, 4), "n": share.n},
+            )
+        severity: Severity = "high" if share.low > 0.05 else "medium" if share.value > self.tolerated_share else "low"
+        inflation = by_name.get("accuracy_inflation")
+        told = (
+            f" Without them held-out accuracy changes by {-inflation.value:+.1%} to "
+            f"{by_name['held_out_accuracy_clean'].value:.1%}."
+            if inflation is not None
+            else " Nothing is left without them."
+        )
+        listed = dict.fromkeys(s for pair in pairs if pair.across for s in (pair.one, pair.other) if contaminated[s])
+        return Finding(
+            code="contamination.across-split",
+            severity=severity,
+            claim=f"{count} of {share.n} held-out samples ({share.value:.1%}) have a copy among the members: "
+            f"{exact.value:.0f} exact, {near.value:.0f} near.{told}",
+            because=(*because, *(["accuracy_inflation"] if inflation is not None else [])),
+            samples=tuple(listed)[:100],
+            values={
+                "count": count,
+                "n": share.n,
+                "share": round(share.value, 4),
+                "exact": int(exact.value),
+                "near": int(near.value),
+                "inflation": round(inflation.value, 4) if inflation is not None else None,
+            },
+        )
+
+    def _inside(self, evidence: Evidence, found: Duplicates, contaminated: Mask) -> list[Finding]:
+        """Copies that do not touch the held-out figures, but the count of members, or the choice of the epoch."""
+        member, validation = evidence.pool.member, evidence.pool.validation
+        groups = found.group[member & (found.group >= 0)]
+        repeated = len(groups) - len(np.unique(groups))
+        findings = []
+        if repeated:
+            findings.append(
+                Finding(
+                    code="contamination.within-members",
+                    severity="info",
+                    claim=f"{repeated} of {int(member.sum())} members are copies of other members: each counts more "
+                    "than once in training.",
+                    values={"count": repeated, "n": int(member.sum())},
+                )
+            )
+        chosen_on = validation & (found.equal_to(member) | found.near_to(member))
+        if chosen_on.any():
+            count, n = int(chosen_on.sum()), int(validation.sum())
+            findings.append(
+                Finding(
+                    code="contamination.validation",
+                    severity="low",
+                    claim=f"{count} of {n} validation samples have a copy among the members: what was chosen on them "
+                    "was chosen for memorising, too.",
+                    samples=tuple(int(i) for i in np.flatnonzero(chosen_on)[:100]),
+                    values={"count": count, "n": n},
+                )
+            )
+        return findings
+
+    def _column(
+        self, evidence: Evidence, rng: np.random.Generator
+    ) -> tuple[list[Estimate], list[Finding], list[Figure]]:
+        if evidence.modality != "table" or evidence.inputs.dtype.kind not in "fiub":
+            return [], [], []
+        pool = evidence.pool
+        column = leaking_column(evidence.inputs, evidence.labels, pool.member, pool.held_out, rng, self.level)
+        if column is None:
+            return [], [], []
+        names = evidence.feature_names or tuple(f"column {i}" for i in range(len(column.others)))
+        best = np.argsort(-np.nan_to_num(column.others), kind="stable")[:20]
+        table = Table(
+            name="columns",
+            title="How well each column alone tells the label",
+            caption="AUC of a small tree on that column, on members it was not grown on; the 20 best.",
+            columns={
+                "column": [names[int(i)] for i in best],
+                "AUC": [round(float(column.others[i]), 4) for i in best],
+            },
+        )
+        if column.estimate.low <= self.leak_at:
+            return [column.estimate], [], [table]
+        finding = Finding(
+            code="contamination.leaking-column",
+            severity="high" if column.estimate.value > 0.99 else "medium",
+            claim=f"Column {names[column.number]!r} alone gives the label away: AUC {column.estimate.value:.3f} "
+            f"({column.estimate.low:.3f} to {column.estimate.high:.3f}). Was it known before the label was?",
+            because=(column.estimate.name,),
+            values={"column": names[column.number], "auc": round(column.estimate.value, 4)},
+        )
+        return [column.estimate], [finding], [table]
+
+    def _notes(self, evidence: Evidence, found: Duplicates) -> tuple[str, ...]:
+        if not self.near:
+            return ("Near duplicates were not looked for.",)
+        if found.near.threshold == 0:
+            return ("Near duplicates could not be looked for: too few samples, or neighbours that are all alike.",)
+        by = "pictures and the source model's features" if source_features(evidence) is not None else "content"
+        note = f"Near duplicates: {found.near.looked_at} candidate pairs by {by}, confirmed below a distance of "
+        return (f"{note}{found.near.threshold:.3g}, which was calibrated on the data.",)
+
+
+def _count(name: str, some: Mask, held_out: Mask, level: float) -> Estimate:
+    """A count of this data set: known, not estimated, so its interval is a point."""
+    count = float(some.sum())
+    return Estimate(
+        name=name,
+        value=count,
+        low=count,
+        high=count,
+        level=level,
+        n=int(held_out.sum()),
+        unit="held-out samples",
+        better="lower",
+    )
+
+
+def _conflicts(clashes: list[list[int]], found: Duplicates, level: float) -> Estimate:
+    count, groups = float(len(clashes)), int(found.group.max(initial=-1)) + 1
+    return Estimate(
+        name="conflicting_labels",
+        value=count,
+        low=count,
+        high=count,
+        level=level,
+        n=groups,
+        unit="groups of copies",
+        better="lower",
+    )
+
+
+def _conflict(clashes: list[list[int]]) -> list[Finding]:
+    if not clashes:
+        return []
+    return [
+        Finding(
+            code="contamination.conflicting-labels",
+            severity="low",
+            claim=f"{len(clashes)} groups of copies carry more than one label: at least one of each is wrong.",
+            because=("conflicting_labels",),
+            samples=tuple(sample for clash in clashes for sample in clash)[:100],
+            values={"count": len(clashes)},
+        )
+    ]
+
+
+def _groups(evidence: Evidence) -> list[Finding]:
+    """The same patient on both sides is a copy of another kind."""
+    groups = evidence.pool.groups
+    if groups is None:
+        return []
+    both = evidence.pool.held_out & np.isin(groups, groups[evidence.pool.member])
+    if not both.any():
+        return []
+    count, n = int(both.sum()), int(evidence.pool.held_out.sum())
+    return [
+        Finding(
+            code="contamination.groups-across-split",
+            severity="high" if count > 0.05 * n else "medium",
+            claim=f"{count} of {n} held-out samples belong to a group that is also among the members.",
+            samples=tuple(int(i) for i in np.flatnonzero(both)[:100]),
+            values={"count": count, "n": n},
+        )
+    ]

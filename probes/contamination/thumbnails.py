@@ -1,0 +1,59 @@
+"""Small pictures of pictures: what is left of an image when brightness, compression and a pixel's shift are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float32, Shaped
+
+from probes.contamination.search import unit
+
+SIDE = 7
+LARGE = 64
+
+
+def reduced(images: Shaped[np.ndarray, "samples height width channels"]) -> Float32[np.ndarray, "samples h w channels"]:
+    """In float32, block means where a side is beyond LARGE pixels."""
+    side = max(images.shape[1:3])
+    return block_mean(images, -(-side // LARGE))
+
+
+def block_mean(
+    images: Shaped[np.ndarray, "samples height width channels"], block: int
+) -> Float32[np.ndarray, "samples h w channels"]:
+    """Means over squares of `block` pixels; what does not fill a square is cut off."""
+    n, height, width, channels = images.shape
+    h, w = height // block, width // block
+    cut = images[:, : h * block, : w * block]
+    if block == 1:
+        return np.asarray(cut, dtype=np.float32)
+    return np.asarray(cut.reshape(n, h, block, w, block, channels).mean(axis=(2, 4), dtype=np.float32))
+
+
+def thumbnails(images: Float32[np.ndarray, "samples h w channels"]) -> Float32[np.ndarray, "samples features"]:
+    """About SIDE × SIDE block means less their mean, of length one: an affine change of brightness changes nothing. A
+    picture of one colour is zero. Without the border, which is padding where a picture was moved."""
+    inside = images[:, 1:-1, 1:-1]
+    small = block_mean(inside, max(1, min(inside.shape[1:3]) // SIDE)).reshape(len(images), -1)
+    return unit(small - small.mean(axis=1, keepdims=True))
+
+
+def variants(
+    images: Float32[np.ndarray, "samples h w channels"],
+) -> Iterator[Float32[np.ndarray, "samples features"]]:
+    """Thumbnails as they are and flipped. Where a thumbnail's pixel is one or two of the picture's, a shift by one
+    changes it much: then also all shifts by one."""
+    fine = min(images.shape[1:3]) // SIDE <= 2
+    for picture in (images, images[:, :, ::-1]):
+        for dy, dx in [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)] if fine else [(0, 0)]:
+            yield thumbnails(shifted(picture, dy, dx))
+
+
+def shifted(
+    images: Float32[np.ndarray, "samples h w channels"], dy: int, dx: int
+) -> Float32[np.ndarray, "samples h w channels"]:
+    """Moved by dy and dx of −1, 0, 1; the border is repeated."""
+    h, w = images.shape[1:3]
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    return padded[:, 1 - dy : 1 - dy + h, 1 - dx : 1 - dx + w]

@@ -1,0 +1,71 @@
+"""Real photographs cut into small pictures, with copies planted among them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_sample_images
+
+SIDE = 32
+
+
+def photographs(least_detail: float = 4.0) -> np.ndarray:
+    """uint8 [samples 32 32 3]: pieces of two photographs that do not overlap, without the plain sky."""
+    pieces = [
+        image[top : top + SIDE, left : left + SIDE]
+        for image in load_sample_images().images
+        for top in range(0, image.shape[0] - SIDE + 1, SIDE)
+        for left in range(0, image.shape[1] - SIDE + 1, SIDE)
+    ]
+    stacked = np.stack(pieces)
+    steps = np.abs(np.diff(stacked.mean(axis=-1), axis=1)).mean(axis=(1, 2))
+    return stacked[steps >= least_detail]
+
+
+def mirrored(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return picture[:, ::-1]
+
+
+def moved(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    dy, dx = [(0, 1), (1, 0), (-1, 0), (0, -1), (1, -1)][rng.integers(5)]
+    h, w = picture.shape[:2]
+    return np.pad(picture, ((1, 1), (1, 1), (0, 0)))[1 + dy : h + 1 + dy, 1 + dx : w + 1 + dx]
+
+
+def compressed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=75)
+    return np.asarray(Image.open(buffer))
+
+
+def brightened(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.clip(picture * rng.choice([0.7, 0.85, 1.15, 1.3]), 0, 255).astype(np.uint8)
+
+
+def equal(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return picture
+
+
+Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+NEAR: Mapping[str, Change] = {
+    "mirrored": mirrored,
+    "moved": moved,
+    "compressed": compressed,
+    "brightened": brightened,
+}
+
+
+def plant(
+    pictures: np.ndarray, member: np.ndarray, share: float, change: Change, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Replace a share of the held-out pictures by changed copies of members: (pictures, of whom, where)."""
+    held_out = np.flatnonzero(~member)
+    where = rng.choice(held_out, max(1, round(share * len(held_out))), replace=False)
+    whom = rng.choice(np.flatnonzero(member), len(where), replace=False)
+    planted = pictures.copy()
+    for target, source in zip(where, whom, strict=True):
+        planted[target] = change(pictures[source], rng)
+    return planted, whom, where

@@ -1,0 +1,205 @@
+"""The whole probe on planted copies, a planted column, and data without either."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+from probes.contamination import Contamination, Embedding
+from probes.evidence import Evidence
+from probes.observable import Observation
+from probes.plan import Pool
+from probes.result import Gallery, Result, Table
+from tests.probes.contamination.planted import NEAR, equal, photographs, plant
+from tests.probes.overfitting.trained import digits, evidence, make_pool
+
+
+def audit(inputs: np.ndarray, member: np.ndarray, labels: np.ndarray | None = None, **more: Any) -> Result:
+    return Contamination()(untrained(inputs, member, labels, **more), np.random.default_rng(0))
+
+
+def untrained(inputs: np.ndarray, member: np.ndarray, labels: np.ndarray | None = None, **more: Any) -> Evidence:
+    """Evidence whose model matters little: what counts are the samples."""
+    given = np.arange(len(inputs)) % 3 if labels is None else labels
+    none = np.zeros(len(inputs), dtype=bool)
+    pool = Pool(labels=given, member=member, held_out=~member, validation=none, groups=more.pop("groups", None))
+    noise = np.random.default_rng(1).normal(size=(len(inputs), 4))
+    return evidence(noise, pool, lambda x, y: LogisticRegression().fit(x, y), stored=inputs, **more)
+
+
+def halves(n: int, rng: np.random.Generator) -> np.ndarray:
+    member = np.zeros(n, dtype=bool)
+    member[rng.permutation(n)[: n // 2]] = True
+    return member
+
+
+def codes(result: Result) -> set[str]:
+    return {finding.code for finding in result.findings}
+
+
+@pytest.fixture(scope="module")
+def pictures() -> np.ndarray:
+    return photographs()
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
+def test_exact_copies_are_found_and_nothing_else(pictures: np.ndarray, share: float) -> None:
+    rng = np.random.default_rng(2)
+    member = halves(len(pictures), rng)
+    planted, _, where = plant(pictures, member, share, equal, rng)
+    result = audit(planted, member)
+    assert result["exact_duplicates_across_split"].value == len(where)
+    assert set(np.flatnonzero(result.per_sample["contaminated"])) >= set(where)
+    assert "contamination.across-split" in codes(result)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2])
+@pytest.mark.parametrize("change", list(NEAR))
+def test_near_copies_are_found(pictures: np.ndarray, change: str, share: float) -> None:
+    """Recall at least 90 %, precision at least 95 %, of contaminated held-out samples."""
+    rng = np.random.default_rng(3)
+    member = halves(len(pictures), rng)
+    planted, _, where = plant(pictures, member, share, NEAR[change], rng)
+    found = np.flatnonzero(audit(planted, member).per_sample["contaminated"])
+    hits = len(set(found) & set(where))
+    assert hits >= 0.9 * len(where)
+    assert hits >= 0.95 * len(found)
+
+
+def test_clean_photographs_and_clean_digits_are_quiet(pictures: np.ndarray) -> None:
+    rng = np.random.default_rng(4)
+    result = audit(pictures, halves(len(pictures), rng))
+    assert result["contaminated_share"].value == 0
+    assert "contamination.none" in codes(result)
+    inputs, labels = digits(1000, rng)
+    look_alikes = np.round(inputs * 255).astype(np.uint8).reshape(-1, 8, 8, 1)
+    assert audit(look_alikes, halves(1000, rng), labels)["contaminated_share"].value <= 0.006
+
+
+def test_pairs_are_listed_with_both_indices_and_shown(pictures: np.ndarray) -> None:
+    rng = np.random.default_rng(5)
+    member = halves(len(pictures), rng)
+    planted, whom, where = plant(pictures, member, 0.05, NEAR["mirrored"], rng)
+    result = audit(planted, member)
+    table = next(figure for figure in result.figures if isinstance(figure, Table) and figure.name == "duplicate-pairs")
+    listed = {frozenset(pair) for pair in zip(table.columns["sample"], table.columns["copy"], strict=True)}
+    assert {frozenset((int(i), int(j))) for i, j in zip(whom, where, strict=True)} <= listed
+    assert "mirrored" in set(table.columns["how"])
+    gallery = next(figure for figure in result.figures if isinstance(figure, Gallery))
+    row = gallery.rows[0]
+    assert len(row.pictures) == len(gallery.headings) == 3
+    np.testing.assert_array_equal(row.pictures[0], planted[row.sample])
+
+
+def test_the_inflated_figure_is_corrected() -> None:
+    """A model that recalls its members is right on copies of them: without the copies it is that of new ones."""
+    rng = np.random.default_rng(6)
+    inputs, labels = digits(1200, rng)
+    coarse = inputs + rng.normal(0, 0.55, inputs.shape)
+    pool = make_pool(labels, 600, 600, rng)
+    held_out, members = np.flatnonzero(pool.held_out), np.flatnonzero(pool.member)
+    where = rng.choice(held_out, 120, replace=False)
+    whom = rng.choice(members, 120, replace=False)
+    honest = evidence(coarse, pool, lambda x, y: KNeighborsClassifier(1).fit(x, y))
+    fresh = honest.audited.correct(labels)[0][np.setdiff1d(held_out, where)].mean()
+    coarse[where] = coarse[whom]
+    told = labels.copy()
+    told[where] = labels[whom]
+    cheated = Pool(labels=told, member=pool.member, held_out=pool.held_out, validation=pool.validation)
+    made = evidence(coarse, cheated, lambda x, y: KNeighborsClassifier(1).fit(x, y), modality="table")
+    result = Contamination(near=False)(made, np.random.default_rng(0))
+    assert result["held_out_accuracy_clean"].value == pytest.approx(fresh)
+    assert result["accuracy_inflation"].low > 0.02
+    inflated = made.audited.correct(told)[0][held_out].mean()
+    assert result["accuracy_inflation"].value == pytest.approx(inflated - fresh)
+
+
+def test_copies_with_other_labels_are_conflicts(pictures: np.ndarray) -> None:
+    rng = np.random.default_rng(7)
+    member = halves(len(pictures), rng)
+    planted, whom, where = plant(pictures, member, 0.05, equal, rng)
+    labels = np.zeros(len(pictures), dtype=np.int64)
+    labels[::2] = 1
+    labels[where] = labels[whom]
+    labels[where[:3]] = 1 - labels[whom[:3]]
+    result = audit(planted, member, labels)
+    assert result["conflicting_labels"].value == 3
+    assert "contamination.conflicting-labels" in codes(result)
+
+
+def test_a_column_that_gives_the_label_away_is_found() -> None:
+    rng = np.random.default_rng(8)
+    labels = rng.integers(0, 3, 600)
+    table = rng.normal(size=(600, 6)) + 0.3 * labels[:, None]
+    # No monotone function of the label: 0 → 5, 1 → 1, 2 → 9.
+    leaking = table.copy()
+    leaking[:, 4] = np.array([5.0, 1.0, 9.0])[labels] + rng.normal(0, 0.02, 600)
+    names = tuple("abcdef")
+    member = halves(600, rng)
+    result = audit(leaking, member, labels, modality="table", feature_names=names)
+    finding = next(one for one in result.findings if one.code == "contamination.leaking-column")
+    assert finding.values["column"] == "e"
+    assert finding.severity == "high"
+    sound = audit(table, member, labels, modality="table", feature_names=names)
+    assert "contamination.leaking-column" not in codes(sound)
+    assert sound["leaking_column_auc"].high < 0.9
+
+
+def test_duplicate_rows_of_a_table_are_found() -> None:
+    rng = np.random.default_rng(9)
+    table = rng.normal(size=(400, 8))
+    member = np.arange(400) < 200
+    table[300:310] = table[:10]
+    table[310:320] = table[10:20] + 1e-5
+    result = audit(table, member, modality="table")
+    assert result["exact_duplicates_across_split"].value == 10
+    assert result["near_duplicates_across_split"].value == 10
+
+
+def test_groups_on_both_sides_and_source_copies_are_found(pictures: np.ndarray) -> None:
+    rng = np.random.default_rng(10)
+    small = pictures[:200]
+    member = halves(200, rng)
+    groups = np.arange(200) // 2
+    held_out = np.flatnonzero(~member)
+    source = np.concatenate([pictures[200:260], small[held_out[:5]], small[held_out[5:8], :, ::-1]])
+    result = audit(small, member, groups=groups, source_inputs=source)
+    assert {"contamination.groups-across-split", "contamination.source"} <= codes(result)
+    assert result["source_contaminated_share"].counts == (8, len(held_out))
+
+
+def test_source_features_find_candidates_too(pictures: np.ndarray) -> None:
+    """A feature that tells copies does the searching for modalities without pixels."""
+    rng = np.random.default_rng(11)
+    features = rng.normal(size=(400, 32)).astype(np.float32)
+    member = np.arange(400) < 200
+    features[300:310] = features[:10] + rng.normal(0, 1e-3, (10, 32))
+    seen = {Embedding(): {"source": Observation(samples=np.arange(400), arrays={"embedding": features})}}
+    texts = np.array([f"sentence {i}" for i in range(400)])
+    result = audit(texts, member, modality="text", observations=seen)
+    assert result["near_duplicates_across_split"].value == 10
+
+
+def test_no_hash_of_a_record_is_published(pictures: np.ndarray) -> None:
+    rng = np.random.default_rng(12)
+    member = halves(len(pictures), rng)
+    planted, _, _ = plant(pictures, member, 0.05, equal, rng)
+    result = audit(planted, member)
+    told = repr((result.estimates, result.findings, result.notes, [f for f in result.figures if isinstance(f, Table)]))
+    assert not re.search(r"(?<![\d.])(?=\d*[a-f])[0-9a-f]{16,}", told)
+    # Numbers of groups are counted, not derived from content.
+    assert result.per_sample["duplicate_group"].max() < len(pictures)
+
+
+def test_same_evidence_and_seed_same_result(pictures: np.ndarray) -> None:
+    rng = np.random.default_rng(13)
+    member = halves(200, rng)
+    made = untrained(plant(pictures[:200], member, 0.1, NEAR["compressed"], rng)[0], member)
+    one, other = (Contamination()(made, np.random.default_rng(0)) for _ in range(2))
+    assert one.estimates == other.estimates
+    assert one.findings == other.findings
