@@ -242,7 +242,7 @@ class Recipe(Section):
     canaries: int = Field(default=0, ge=0)
     """Mislabelled samples, each included with probability one half and recorded, for one-run auditing."""
 
-    @field_validator("transfer", mode="before")
+    @field_validator("transfer", mode="before", json_schema_input_type=str | TransferSection)
     @classmethod
     def _mode(cls, value: object) -> object:
         return {"mode": value} if isinstance(value, str) else value

@@ -1,5 +1,7 @@
+import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from audit import recipe
@@ -49,3 +51,43 @@ def test_a_recipe_survives_json():
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_example_is_a_recipe(path: Path):
     assert recipe.load(path).name
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_published_schema_takes_every_example_and_no_typing_error(path: Path):
+    validator = jsonschema.Draft202012Validator(recipe.json_schema())
+    content = tomllib.loads(path.read_text())
+    validator.validate(content)
+    content["trian"] = {}
+    assert [error.message for error in validator.iter_errors(content)]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, set()),
+        ({"transfer": "features"}, set()),
+        ({"transfer": "lp-ft", "head": {"dropout": 0.1}}, {"phases", "dropout"}),
+        ({"train": {"schedule": "cosine", "clip_norm": 1}}, {"schedule", "gradient clipping"}),
+        ({"regularise": {"l2_sp": 0.1, "attention": 1}}, {"L2-SP", "attention transfer"}),
+        ({"privacy": {"epsilon": 1}, "canaries": 5}, {"privacy", "canaries"}),
+    ],
+)
+def test_what_a_recipe_demands_of_an_engine(change, expected):
+    assert recipe.demands(recipe.parse(small_recipe(**change), "t")) == expected
+
+
+def test_no_section_goes_unseen_by_engines():
+    """A new key of training must be named in `demands`, or be listed here as one that every engine reads."""
+    seen_by_all = {"optimizer", "lr", "momentum", "epochs", "batch_size", "milestones", "gamma", "warmup_epochs"}
+    demanded = {
+        "weight_decay",
+        "schedule",
+        "label_smoothing",
+        "clip_norm",
+        "precision",
+        "compile",
+        "patience",
+        "select",
+    }
+    assert set(recipe.TrainSection.model_fields) == seen_by_all | demanded
