@@ -55,7 +55,10 @@ class Checkpoint:
     def pool(self, dataset: Dataset) -> Pool:
         masks = {name: np.zeros(len(dataset), dtype=bool) for name in ("member", "held_out", "validation")}
         for name, mask in masks.items():
-            mask[self.split[name]] = True
+            index = self.split[name]
+            if len(index) and (index.min() < 0 or index.max() >= len(dataset)):
+                raise CheckpointError(f"its {name} samples are not all among the {len(dataset)} of {dataset.name}.")
+            mask[index] = True
         return Pool(labels=dataset.labels, groups=dataset.groups, times=dataset.times, **masks)
 
     def experiment(self, dataset: Dataset, *, trust_code: bool = False) -> Experiment:

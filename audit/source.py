@@ -61,6 +61,12 @@ class Source:
 def build(section: SourceSection, folder: Path, *, trust_code: bool) -> nn.Module:
     """The architecture with random weights from torch's current generator. Raises RecipeError, DependencyError."""
     family, _, name = section.model.partition(":")
+    if family in ("torchvision", "timm") and (loading := sorted(LOADING & set(section.options))):
+        raise RecipeError(
+            f"{loading[0]!r} would load weights past the recipe.",
+            where="source.options",
+            do="Name them as source.weights.",
+        )
     make: Callable[..., Any]
     if family == "torchvision":
         make, options = _torchvision(name, section)
@@ -79,6 +85,8 @@ def build(section: SourceSection, folder: Path, *, trust_code: bool) -> nn.Modul
         )
     return network
 
+
+LOADING = {"weights", "pretrained", "checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"}
 
 # Their auxiliary classifiers serve training from scratch on large images alone, and change what forward returns.
 AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}

@@ -31,6 +31,12 @@ class HuggingFace(DataSection):
         except ImportError:
             raise DependencyError("datasets is not installed.", where="data", do="pip install datasets") from None
         local = root / self.name
+        if not local.is_dir() and not trust_code:
+            raise DataError(
+                f"{self.name} is no folder in {root}; a checkpoint from elsewhere fetches nothing.",
+                where="data.name",
+                do="Put it there, or repeat with --trust-code.",
+            )
         try:
             whole = datasets.load_from_disk(str(local)) if local.is_dir() else datasets.load_dataset(self.name)
         except Exception as error:  # the hub client raises many unrelated types

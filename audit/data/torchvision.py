@@ -35,7 +35,7 @@ class Torchvision(DataSection):
                 f"torchvision has no data set {self.dataset!r}. {did_you_mean(self.dataset, kinds)}",
                 where="data.dataset",
             )
-        parts = [self._open(kinds[self.dataset], root / self.root, part) for part in self.parts]
+        parts = [self._open(kinds[self.dataset], root / self.root, part, trust_code) for part in self.parts]
         labels = np.concatenate([_labels(part) for part in parts])
         named = getattr(parts[0], "classes", None) or range(int(labels.max()) + 1)
         inputs = [_pictures(part, self.size, self.dataset) for part in parts]
@@ -46,9 +46,10 @@ class Torchvision(DataSection):
             classes=tuple(str(name) for name in named),
         )
 
-    def _open(self, kind: Any, root: Path, part: str) -> Any:
+    def _open(self, kind: Any, root: Path, part: str, trust_code: bool) -> Any:
         known = inspect.signature(kind).parameters
-        options: dict[str, Any] = {"download": self.download} if "download" in known else {}
+        # A checkpoint from elsewhere fetches nothing unless it is trusted.
+        options: dict[str, Any] = {"download": self.download and trust_code} if "download" in known else {}
         if "train" in known:
             options["train"] = part == "train"
         elif "split" in known:
@@ -61,7 +62,7 @@ class Torchvision(DataSection):
             raise DataError(
                 f"{self.dataset} is not complete in {root}: {str(error).splitlines()[0]}",
                 where="data.root",
-                do="Put torchvision's files there." if self.download else "Put them there, or set download = true.",
+                do="Put torchvision's files there, or let a recipe of your own say download = true.",
             ) from error
 
 

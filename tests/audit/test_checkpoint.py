@@ -63,6 +63,15 @@ def test_other_data_is_refused(saved: Path):
         loaded.experiment(swapped, trust_code=True)
 
 
+def test_split_beyond_the_data(saved: Path, tmp_path: Path):
+    content = torch.load(saved, weights_only=True)
+    content["split"]["member"][0] = 10**6
+    torch.save(content, tmp_path / "t.pt")
+    loaded = checkpoint.load(tmp_path / "t.pt")
+    with pytest.raises(CheckpointError, match="member samples are not all among"):
+        loaded.experiment(loaded.recipe.data.load(loaded.folder))
+
+
 def test_code_that_a_checkpoint_names_needs_trust(saved: Path):
     loaded = checkpoint.load(saved)
     experiment = loaded.experiment(loaded.recipe.data.load(loaded.folder))

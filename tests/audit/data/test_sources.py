@@ -152,12 +152,29 @@ def test_torchvision_by_name(tmp_path):
 
 
 def test_torchvision_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match=r"CIFAR10 is not complete in .*set download = true"):
+    with pytest.raises(DataError, match=r"CIFAR10 is not complete in .*say download = true"):
         load(tmp_path, kind="torchvision", dataset="CIFAR10", root=".")
     with pytest.raises(DataError, match=r"no data set 'CIFAR11'\. Did you mean 'CIFAR10'"):
         load(tmp_path, kind="torchvision", dataset="CIFAR11", root=".")
     with pytest.raises(DataError, match="no part 'trian'"):
         load(tmp_path, kind="torchvision", dataset="SVHN", root=".", parts=["trian"])
+
+
+def test_nothing_is_downloaded_for_a_checkpoint_from_elsewhere(tmp_path, monkeypatch):
+    from torchvision import datasets
+
+    asked = []
+
+    class Remote:
+        def __init__(self, root, train=True, download=False):
+            asked.append(download)
+            raise RuntimeError("not found")
+
+    monkeypatch.setattr(datasets, "CIFAR10", Remote)
+    for trust_code in (False, True):
+        with pytest.raises(DataError):
+            load(tmp_path, trust_code, kind="torchvision", dataset="CIFAR10", root=".", download=True)
+    assert asked == [False, True]
 
 
 def test_factory_needs_trust_and_gives_a_dataset(tmp_path):
@@ -196,14 +213,16 @@ def test_hugging_face(tmp_path, monkeypatch):
     module = types.ModuleType("datasets")
     module.load_dataset = lambda name: {"train": Part([0, 1]), "test": Part([1])}
     monkeypatch.setitem(sys.modules, "datasets", module)
-    data = load(tmp_path, kind="huggingface", name="pets")
+    with pytest.raises(DataError, match="fetches nothing"):
+        load(tmp_path, kind="huggingface", name="pets")
+    data = load(tmp_path, True, kind="huggingface", name="pets")
     assert data.labels.tolist() == [0, 1, 1]
     assert data.inputs[:, 0, 0, 0].tolist() == [0, 1, 0]
     assert data.classes == ("cat", "dog")
     with pytest.raises(DataError, match="no column 'picture'"):
-        load(tmp_path, kind="huggingface", name="pets", image="picture")
+        load(tmp_path, True, kind="huggingface", name="pets", image="picture")
     with pytest.raises(DataError, match="no part 'validation'"):
-        load(tmp_path, kind="huggingface", name="pets", parts=["validation"])
+        load(tmp_path, True, kind="huggingface", name="pets", parts=["validation"])
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(DependencyError, match="pip install datasets"):
         load(tmp_path, kind="huggingface", name="pets")
