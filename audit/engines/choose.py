@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from audit.engines.engine import Engine, Refused
 from audit.engines.head import Head
 from audit.engines.loop import Full
+from audit.engines.stacked import Stacked
 from audit.engines.tail import Tail
 from audit.experiment import Experiment
 from probes.plan import Row
 
-ENGINES: tuple[Engine, ...] = (Head(), Tail(), Full())
+ENGINES: tuple[Engine, ...] = (Head(), Stacked(), Tail(), Full())
 """Fastest first; the last one refuses nothing."""
 
 Kind = tuple[str, str]

@@ -18,6 +18,16 @@ from audit.engines.engine import Refused
 from audit.preparation import PreparationWarning, Tracer, prepare
 from audit.transfer import Trainee
 
+SENSITIVE = (
+    nn.modules.batchnorm._NormBase,
+    nn.modules.dropout._DropoutNd,
+    nn.RReLU,
+    nn.MultiheadAttention,
+    nn.RNNBase,
+    nn.Transformer,
+)
+"""Modules of torch.nn that do something else in train mode."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cut:
@@ -32,7 +42,7 @@ class Cut:
 def cut(trainee: Trainee) -> Cut:
     """Raises Refused where the network cannot be traced, asks whether it is training, or has nothing to cut off."""
     training = _modes(trainee)
-    live = frozenset().union(*training.values()) | {name.rpartition(".")[0] for name in trainee.trained}
+    live = frozenset().union(*training.values())
     _same_in_both_modes(trainee)
     with warnings.catch_warnings():
         warnings.simplefilter("error", PreparationWarning)
@@ -93,16 +103,25 @@ def _frozen(whole: fx.GraphModule, live: frozenset[str], trained: set[str]) -> t
             continue
         if node.op == "get_attr" and str(node.target) in trained:
             continue
-        if node.op == "call_module":
-            inside = {f"{node.target}.{name}" for name, _ in modules[node.target].named_modules() if name}
-            if (inside | {node.target}) & live:
-                continue
+        if node.op == "call_module" and _is_live(modules[str(node.target)], str(node.target), live, trained):
+            continue
         frozen.add(node)
         sized = node.target in ("size", "dim") or (node.target is getattr and node.args[1] in ("shape", "ndim"))
         sources = [source for source in node.all_input_nodes if source.op != "get_attr"]
         if sized or (sources and all(source in shapes for source in sources)):
             shapes.add(node)
     return frozen, shapes
+
+
+def _is_live(module: nn.Module, name: str, live: frozenset[str], trained: set[str]) -> bool:
+    """Whether training changes what it gives: by its parameters, or by being in train mode where that matters."""
+    if any(f"{name}.{parameter}" in trained for parameter, _ in module.named_parameters()):
+        return True
+    for path, part in module.named_modules():
+        indifferent = type(part).__module__.startswith("torch.nn.modules") and not isinstance(part, SENSITIVE)
+        if (f"{name}.{path}" if path else name) in live and not indifferent:
+            return True
+    return False
 
 
 def _frontier(graph: fx.Graph, frozen: set[fx.Node], shapes: set[fx.Node]) -> fx.Node:

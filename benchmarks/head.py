@@ -1,0 +1,101 @@
+"""Head engine against a plain DataLoader loop over heads: 256 heads, 2000 × 512 features, 10 classes, 20 epochs.
+
+python benchmarks/head.py [--heads 256] [--orders 16] [--plain 24] [--workers 2]
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from setting import experiment_of, gemm_peak, populate_timed, random_halves
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
+
+from audit.experiment import Experiment
+from probes.evidence import answers
+from probes.membership.lira import lira_scores
+from probes.plan import Row
+from probes.statistics.roc import auc
+
+SAMPLES, FEATURES, CLASSES, EPOCHS, BATCH = 2000, 512, 10, 20, 256
+
+
+def plain_head(experiment: Experiment, row: Row) -> np.ndarray:
+    """As anybody would write it."""
+    train = experiment.recipe.train
+    data = TensorDataset(experiment.inputs[row.keep], experiment.labels[row.keep])
+    loader = DataLoader(data, batch_size=train.batch_size, shuffle=True)
+    torch.manual_seed(row.repeat)
+    model = torch.nn.Linear(FEATURES, CLASSES)
+    optimizer = torch.optim.SGD(model.parameters(), lr=train.lr, momentum=train.momentum)
+    for _ in range(train.epochs):
+        for inputs, labels in loader:
+            loss = functional.cross_entropy(model(inputs), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    with torch.no_grad():
+        return model(experiment.inputs).numpy()
+
+
+def auc_of(phi: np.ndarray, others: np.ndarray, truth: np.ndarray, keep: np.ndarray) -> float:
+    score = lira_scores(phi, others, keep, variance="global")
+    return auc(score[truth], score[~truth]).value
+
+
+def mean_auc(margin: np.ndarray, keep: np.ndarray) -> float:
+    """LiRA's mean AUC, each of the first eight replicas attacked with all others."""
+    found = []
+    for target in range(8):
+        others = np.arange(len(margin)) != target
+        found.append(auc_of(margin[target], margin[others], keep[target], keep[others]))
+    return float(np.mean(found))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--heads", type=int, default=256)
+    parser.add_argument("--orders", type=int, default=16)
+    parser.add_argument("--plain", type=int, default=24, help="heads of the plain loop that are timed and attacked")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    given = parser.parse_args()
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, CLASSES, SAMPLES)
+    centres = rng.normal(size=(CLASSES, FEATURES)) * 0.08
+    features = (centres[labels] + rng.normal(size=(SAMPLES, FEATURES))).astype(np.float32)
+    experiment = experiment_of(
+        features,
+        labels,
+        "table",
+        source={"model": "networks:on_features", "options": {"features": FEATURES, "num_classes": CLASSES}},
+        transfer="features",
+        train={"epochs": EPOCHS, "batch_size": BATCH, "lr": 0.01, "momentum": 0.9},
+    )
+    rows = random_halves(SAMPLES, given.heads, given.orders, rng)
+    keep = np.array([row.keep for row in rows], dtype=bool)
+
+    peak = gemm_peak(given.workers)
+    with tempfile.TemporaryDirectory() as folder:
+        seconds, engine, found = populate_timed(experiment, rows, Path(folder), given.workers)
+    peak = max(peak, gemm_peak(given.workers))
+    torch.set_num_threads(given.workers)
+    began = time.perf_counter()
+    plain = [plain_head(experiment, row) for row in rows[: given.plain]]
+    plain_seconds = (time.perf_counter() - began) / given.plain * given.heads
+
+    work = 4 * SAMPLES * FEATURES * given.heads * CLASSES * EPOCHS
+    mine = np.concatenate([found[row.name].margin for row in rows[: given.plain]])
+    theirs = np.concatenate([answers(one[None], labels).margin for one in plain])
+    print(f"engine {engine}: {given.heads} heads in {given.orders} orders, {seconds:.2f} s, stored")
+    print(f"plain loop: {plain_seconds:.1f} s ({given.plain} heads timed)")
+    print(f"ratio {plain_seconds / seconds:.1f}; {work / seconds / peak:.0%} of {peak / 1e9:.0f} GFLOP/s")
+    print(f"LiRA AUC, {given.plain} replicas: {mean_auc(mine, keep[: given.plain]):.3f}", end=" ")
+    print(f"(plain loop {mean_auc(theirs, keep[: given.plain]):.3f})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""What the benchmarks share: experiments made of arrays, and how fast this machine multiplies matrices now."""
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from audit.data.dataset import Dataset
+from audit.engines.choose import choose
+from audit.executor import Job, Task, execute
+from audit.experiment import Experiment
+from audit.population import scratch
+from audit.recipe import parse
+from audit.source import Source
+from audit.store import Store
+from probes.evidence import Answers
+from probes.plan import Pool, Row
+
+INPUT = {"mean": [0.0], "std": [1.0]}
+
+
+def experiment_of(inputs: np.ndarray, labels: np.ndarray, modality: Any, **sections: Any) -> Experiment:
+    """All samples in the pool, the first half members; θ_s are the network's random weights."""
+    classes = tuple(str(label) for label in range(int(labels.max()) + 1))
+    content: dict[str, Any] = {
+        "data": {"kind": "digits"},
+        "split": {"members": 0.5, "held_out": 0.5},
+        "input": {"mean": [0], "std": [1]},
+    }
+    recipe = parse(content | sections, "benchmark")
+    member = np.arange(len(labels)) < len(labels) // 2
+    folder = Path(__file__).parent
+    blank = Source(section=recipe.source, classes=len(classes), state=None, trust_code=True, folder=folder)
+    source = Source(
+        section=recipe.source,
+        classes=len(classes),
+        state=dict(blank.network(0).state_dict()),
+        trust_code=True,
+        folder=folder,
+    )
+    return Experiment(
+        recipe=recipe,
+        source=source,
+        dataset=Dataset(name="benchmark", inputs=inputs, labels=labels, classes=classes, modality=modality),
+        pool=Pool(labels=labels, member=member, held_out=~member, validation=np.zeros(len(labels), dtype=bool)),
+        seed=0,
+    )
+
+
+def random_halves(samples: int, replicas: int, orders: int, rng: np.random.Generator) -> list[Row]:
+    """Each replica on a random half of the samples; `orders` minibatch orders in turn."""
+    rows = []
+    for number in range(replicas):
+        keep = np.zeros(samples, dtype=bool)
+        keep[rng.permutation(samples)[: samples // 2]] = True
+        rows.append(Row(design="splits", repeat=number, fold=0, order=f"order/{number % orders}", keep=keep))
+    return rows
+
+
+def populate_timed(
+    experiment: Experiment, rows: list[Row], folder: Path, workers: int
+) -> tuple[float, str, dict[str, Answers]]:
+    """(seconds from nothing to stored replicas, engine, answers by row name). The stage is part of the time."""
+    store, answers = Store(folder), {}
+    began = time.perf_counter()
+    choice = choose(experiment, rows[0])
+    engine = choice.engine
+    print(*(f"not {name}: {reason}" for name, reason in choice.refused.items()), sep="\n", end="")
+    tasks = [
+        Task(rows=batch, keys=tuple(row.name.replace("/", "-") for row in batch), looked_into=frozenset())
+        for batch in engine.together(experiment, rows)
+    ]
+    with scratch(folder) as place:
+        stage = engine.stage(experiment, rows[0], place)
+        for key, replica in execute(Job(engine=engine, stage=stage, tasks=tasks, folder=place), store, workers):
+            answers[key.replace("-", "/")] = replica.answers
+    return time.perf_counter() - began, engine.name, answers
+
+
+def gemm_peak(threads: int, size: int = 1024, seconds: float = 1.0) -> float:
+    """Floating-point operations a second of `threads` float32 products of their own, one thread each."""
+    counts = [0] * threads
+    stop = time.perf_counter() + seconds
+
+    def work(number: int) -> None:
+        torch.set_num_threads(1)
+        one, other = torch.rand(size, size), torch.rand(size, size)
+        while time.perf_counter() < stop:
+            one @ other
+            counts[number] += 1
+
+    pool = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+    for thread in pool:
+        thread.start()
+    for thread in pool:
+        thread.join()
+    return 2 * size**3 * sum(counts) / seconds

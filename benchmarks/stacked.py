@@ -1,0 +1,68 @@
+"""Stacked engine against a plain loop: 64 MLPs 64-128-10, 600 of 1200 digits each, Adam 1e-3, batch 64, 100 epochs.
+
+python benchmarks/stacked.py [--models 64] [--plain 4] [--workers 2]
+
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from setting import experiment_of, populate_timed, random_halves
+from sklearn.datasets import load_digits
+from torch.nn import functional
+
+from audit.experiment import Experiment
+from probes.plan import Row
+
+
+def plain(experiment: Experiment, row: Row) -> float:
+    """Training accuracy of a model trained as anybody would write it, without a DataLoader."""
+    train = experiment.recipe.train
+    torch.manual_seed(row.repeat)
+    inputs, labels = experiment.inputs[row.keep], experiment.labels[row.keep]
+    model = torch.nn.Sequential(torch.nn.Linear(64, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10))
+    optimizer = torch.optim.Adam(model.parameters(), lr=train.lr)
+    for _ in range(train.epochs):
+        for batch in torch.randperm(len(inputs)).split(train.batch_size):
+            loss = functional.cross_entropy(model(inputs[batch]), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return float((model(inputs).argmax(1) == labels).float().mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=int, default=64)
+    parser.add_argument("--plain", type=int, default=4, help="models of the plain loop that are timed")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    given = parser.parse_args()
+    digits = load_digits()
+    experiment = experiment_of(
+        (digits.data[:1200] / 16).astype(np.float32),
+        digits.target[:1200],
+        "table",
+        source={"model": "networks:mlp", "options": {"features": 64, "hidden": 128, "num_classes": 10}},
+        transfer="parameters",
+        train={"epochs": 100, "batch_size": 64, "lr": 1e-3, "optimizer": "adam"},
+    )
+    rows = random_halves(1200, given.models, given.models, np.random.default_rng(0))
+    with tempfile.TemporaryDirectory() as folder:
+        seconds, engine, found = populate_timed(experiment, rows, Path(folder), given.workers)
+    hits = [found[row.name].correct(experiment.dataset.labels)[0][row.keep].mean() for row in rows]
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    accuracy = [plain(experiment, row) for row in rows[: given.plain]]
+    plain_seconds = (time.perf_counter() - began) / given.plain * given.models
+    print(f"engine {engine}: {given.models} models in {seconds:.2f} s, training accuracy {np.mean(hits):.3f}")
+    print(f"plain loop, one thread: {plain_seconds:.1f} s, training accuracy {np.mean(accuracy):.3f}")
+    print(f"ratio {plain_seconds / seconds:.1f} with {given.workers} workers")
+
+
+if __name__ == "__main__":
+    main()
