@@ -13,7 +13,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import torch
 from opacus.validators import ModuleValidator
 
 from audit.preparation import fold_batchnorm
