@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from probes.errors import ConfigError, did_you_mean
-from probes.probe import Probe, discover
+from probes.probe import Probe, ProbeType, discover
 from reports.gate import Gate, Threshold, Waiver
 
 Profile = Literal["strict", "default", "research", "none"]
@@ -99,8 +99,8 @@ class Config(Section):
         ]
 
 
-def _make(kind: type[Probe], parameters: dict[str, Any], where: str) -> Probe:
-    fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # probes are dataclasses
+def _make(kind: ProbeType, parameters: dict[str, Any], where: str) -> Probe:
+    fields = {field.name for field in dataclasses.fields(kind)}
     for name in parameters:
         if name not in fields:
             raise ConfigError(f"unknown parameter {name!r}. {did_you_mean(name, fields)}", where=where)

@@ -41,12 +41,16 @@ class Probe(Protocol):
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result: ...
 
 
-def discover(group: str = GROUP) -> dict[str, type[Probe]]:
+ProbeType = type[Any]
+"""type[Probe]; runtime type checkers cannot test classes against a protocol with attributes."""
+
+
+def discover(group: str = GROUP) -> dict[str, ProbeType]:
     """All installed probes by name.
 
     Raises PluginError that names the distribution where one does not import, is no probe, or takes a taken name.
     """
-    found: dict[str, type[Probe]] = {}
+    found: dict[str, ProbeType] = {}
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         probe = _load(entry)
         if entry.name in found:
@@ -60,7 +64,7 @@ def _origin(entry: EntryPoint) -> str:
     return f"entry point {entry.name!r} of {distribution}"
 
 
-def _load(entry: EntryPoint) -> type[Probe]:
+def _load(entry: EntryPoint) -> ProbeType:
     try:
         probe: Any = entry.load()
     except Exception as error:
@@ -74,7 +78,6 @@ def _load(entry: EntryPoint) -> type[Probe]:
     for attribute in ("name", "risk", "needs", "observes"):
         if not hasattr(probe, attribute):
             raise PluginError(f"{probe.__name__} has no {attribute!r}", where=_origin(entry))
-    accepted = cast("type[Probe]", probe)
-    if accepted.name != entry.name:
-        raise PluginError(f"calls itself {accepted.name!r}", where=_origin(entry))
-    return accepted
+    if probe.name != entry.name:
+        raise PluginError(f"calls itself {probe.name!r}", where=_origin(entry))
+    return cast("ProbeType", probe)

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from probes.probe import Probe
+from probes.probe import ProbeType
 from reports.document import outline
 from reports.report import Report
 
@@ -47,14 +47,14 @@ def table(report: Report, *, lang: str = "en") -> RenderableType:
     return Group(head, Text(), *risks, checks if document.checks else Text())
 
 
-def probes_table(probes: Sequence[type[Probe]]) -> RenderableType:
+def probes_table(probes: Sequence[ProbeType]) -> RenderableType:
     """Name, question and parameters of each installed probe."""
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     shown.add_column("Probe", style="bold")
     shown.add_column("Question")
     shown.add_column("Parameters (defaults)")
     for probe in probes:
-        fields = dataclasses.fields(probe)  # type: ignore[arg-type]  # probes are dataclasses
+        fields = dataclasses.fields(probe)
         parameters = ", ".join(f"{field.name} = {field.default!r}" for field in fields)
         shown.add_row(Text(probe.name), Text(probe.risk), Text(parameters))
     return shown

@@ -268,8 +268,8 @@ class Drift:
                 code="drift.no-shortcut",
                 severity="info",
                 claim=f"No patch decides for a class by itself: the most suspicious one ({where}) moved "
-                f"{rate.value:.0%} of {trials} predictions (a control {control.value:.0%}); more than {rate.high:.0%} is "
-                "excluded for it.",
+                f"{rate.value:.0%} of {trials} predictions (a control {control.value:.0%}); more than {rate.high:.0%} "
+                "is excluded for it.",
                 because=(rate.name, control.name),
                 values=values,
             )

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import dataclasses
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from probes import probe as door
+from probes.errors import PluginError
+
+
+def offer(monkeypatch: pytest.MonkeyPatch, *entries: EntryPoint) -> None:
+    monkeypatch.setattr(door, "entry_points", lambda group: list(entries))
+
+
+def test_the_built_in_probes_come_in_by_the_door() -> None:
+    found = door.discover()
+    assert {"membership", "overfitting", "drift"} <= set(found)
+    for name, kind in found.items():
+        one = kind()
+        assert one.name == name
+        assert one.risk.endswith("?")
+        assert dataclasses.is_dataclass(kind)
+        hash(one)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("no.such.module:Probe", "does not import"),
+        ("math:pi", "no probe|not a probe"),
+        ("probes.plan:Splits", "not a probe"),
+    ],
+)
+def test_what_is_no_probe_is_named(monkeypatch: pytest.MonkeyPatch, value: str, says: str) -> None:
+    offer(monkeypatch, EntryPoint(name="mine", value=value, group=door.GROUP))
+    with pytest.raises(PluginError, match=says) as caught:
+        door.discover()
+    assert "'mine'" in str(caught.value)
+
+
+def test_a_taken_or_wrong_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = "probes.membership:Membership"
+    offer(monkeypatch, *(EntryPoint(name="membership", value=value, group=door.GROUP) for _ in range(2)))
+    with pytest.raises(PluginError, match="two"):
+        door.discover()
+    offer(monkeypatch, EntryPoint(name="other", value=value, group=door.GROUP))
+    with pytest.raises(PluginError, match="calls itself 'membership'"):
+        door.discover()
