@@ -46,7 +46,9 @@ def thin(chart: Chart) -> Thinned:
         top: dict[Any, float] = {}
         for name, value in zip(names, chart.columns[chart.y.column], strict=True):
             top[name] = max(top.get(name, -float("inf")), float(value) if isinstance(value, int | float) else 0.0)
-        chosen = set(sorted(top, key=lambda name: -top[name])[: MOST_ROWS if chart.mark == "interval" else 4 * MOST_ROWS])
+        chosen = set(
+            sorted(top, key=lambda name: -top[name])[: MOST_ROWS if chart.mark == "interval" else 4 * MOST_ROWS]
+        )
         keep = [i for i in keep if names[i] in chosen]
     else:
         groups: dict[Any, list[int]] = {}
@@ -65,9 +67,10 @@ def _spread(group: Sequence[int]) -> list[int]:
     return [group[round(i * (len(group) - 1) / (MOST_POINTS - 1))] for i in range(MOST_POINTS)]
 
 
-def svg(chart: Chart) -> str:
+def svg(chart: Chart, background: str = "transparent") -> str:
     """The chart as SVG. Every mark carries its values in an aria-label, for hovering and for screen readers."""
-    text = _convert(json.dumps(specification(thin(chart).chart), sort_keys=True))
+    specified = specification(thin(chart).chart) | {"background": background}
+    text = _convert(json.dumps(specified, sort_keys=True))
     # Ids are unique in a chart only; a page holds many.
     safe = re.sub(r"[^a-z0-9-]", "-", chart.name.lower())
     return re.sub(r'(id="|url\(#|href="#)((?:clip|gradient)[\w-]*)', rf"\g<1>{safe}-\g<2>", text)
@@ -89,7 +92,7 @@ def specification(chart: Chart) -> dict[str, Any]:
     drawn = alt.layer(*layers).properties(width=WIDTH, height=_height(chart), autosize=alt.AutoSizeParams(type="pad"))
     content: dict[str, Any] = drawn.configure(
         font=FONT,
-        padding=2,
+        padding={"left": 12 if chart.mark == "interval" else 2, "right": 8, "top": 2, "bottom": 2},
         view=alt.ViewConfig(stroke=None),
         axis=alt.AxisConfig(
             gridColor=GRID, domainColor=QUIET, domainOpacity=0.5, ticks=False, labelPadding=6, titlePadding=10,
@@ -97,9 +100,8 @@ def specification(chart: Chart) -> dict[str, Any]:
         ),
         legend=alt.LegendConfig(
             orient="top", title=None, labelFontSize=12, labelColor=INK, symbolSize=70, labelLimit=220, offset=10,
-            columnPadding=14,
+            columnPadding=14, symbolOpacity=1,
         ),
-        background="transparent",
     ).to_dict(validate=False)  # fmt: skip
     return content
 
@@ -187,10 +189,12 @@ def _references(chart: Chart, along: str) -> list[Any]:
         axis = _encode(alt.X if along == "x" else alt.Y, dataclasses.replace(chart.y, column="rule"), None)
         where = {along: axis}
         layers.append(rule.mark_rule(strokeDash=[4, 4], color=QUIET).encode(**where))
-        text = {"baseline": "bottom", "dy": -4, "align": "center"} if along == "x" else {"align": "left", "dx": 2}
-        still = {"y": alt.value(0)} if along == "x" else {"x": alt.value(0)}
-        words = rule.mark_text(color=QUIET, fontSize=11, **({"baseline": "bottom"} | text))
-        layers.append(words.encode(text="name:N", **where, **still))
+        if along == "x":
+            words = rule.mark_text(color=QUIET, fontSize=11, baseline="bottom", dy=-4)
+            layers.append(words.encode(text="name:N", y=alt.value(0), **where))
+        else:
+            words = rule.mark_text(color=QUIET, fontSize=11, baseline="bottom", dy=-3, align="left", dx=2)
+            layers.append(words.encode(text="name:N", x=alt.value(0), **where))
     return layers
 
 
@@ -205,20 +209,23 @@ def _encode(channel: Any, axis: Axis, domain: tuple[float, float] | None) -> Any
     kind = "N" if axis.scale == "category" else "Q"
     across = channel is alt.X
     if axis.scale == "category":
-        options |= {"sort": None, "axis": alt.Axis(labelAngle=0, labelLimit=90, labelOverlap=True, grid=False)}
+        options |= {
+            "sort": None,
+            "axis": alt.Axis(labelAngle=0, labelLimit=90, labelOverlap="greedy", labelSeparation=8, grid=False),
+        }
     else:
         options["scale"] = _scale(axis, domain)
-        options["axis"] = alt.Axis(tickCount=5, labelOverlap=True, **_log_labels(axis), **({"grid": False} if across else {}))
+        ticks: dict[str, Any] = {"tickCount": 5, "labelOverlap": True, "grid": not across}
+        if axis.scale == "log":
+            ticks["format"] = "~g"
+        options["axis"] = alt.Axis(**ticks)
     return channel(f"{_field(axis.column)}:{kind}", **options)
-
-
-def _log_labels(axis: Axis) -> dict[str, Any]:
-    return {"format": "~g"} if axis.scale == "log" else {}
 
 
 def _scale(axis: Axis, domain: tuple[float, float] | None) -> Any:
     if axis.scale == "log":
-        return alt.Scale(type="log", nice=False, clamp=True, **({"domain": list(domain)} if domain else {}))
+        ends: dict[str, Any] = {"domain": list(domain)} if domain else {}
+        return alt.Scale(type="log", nice=False, clamp=True, **ends)
     return alt.Scale(zero=False, nice=True)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from probes.result import Estimate, Failure, Figure, Finding, Result
+from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Table
+from reports.charts import translated
 from reports.language import Words, words
-from reports.numbers import harmless, interval, quantity, visible
+from reports.numbers import harmless, quantity, visible
 from reports.report import Check, Report
 
 RANK = {"critical": 4, "high": 3, "medium": 2, "low": 1, "info": 0}
-SAMPLES_NAMED = 12
+SAMPLES_NAMED, NAMED = 12, 3
 ORDER = ("fail", "error", "undecided", "waived", "pass", "info")
 """The gravest first: of checks in a probe, and of probes in the report."""
 
@@ -21,7 +25,8 @@ ORDER = ("fail", "error", "undecided", "waived", "pass", "info")
 class FindingText:
     severity: str
     claim: str
-    because: tuple[str, ...]
+    because: tuple[tuple[str, str], ...]
+    """The estimates it rests on: title, then value with interval and n."""
     how: str
     limits: str
     helps: str
@@ -42,22 +47,37 @@ class EstimateText:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Gauge:
+    """A check as a line from 0 to 100: where the interval, the value and the threshold lie, and what is allowed."""
+
+    low: float
+    value: float
+    high: float
+    threshold: float
+    allowed: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckText:
+    anchor: str
     status: str
     probe: str
     title: str
     name: str
     value: str
     interval: str
+    level: str
+    n: str
     threshold: str
     because: str
+    gauge: Gauge | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Risk:
     """One line: what, how sure, so what, what to do."""
 
-    probe: str
+    anchor: str
     title: str
     status: str
     severity: str
@@ -69,7 +89,9 @@ class Risk:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Section:
     probe: str
+    anchor: str
     title: str
+    status: str
     question: str
     failure: str
     findings: tuple[FindingText, ...]
@@ -85,6 +107,9 @@ class Document:
     title: str
     status: str
     sentence: str
+    decide: str
+    """What would settle an undecided verdict; empty otherwise."""
+    facts: tuple[tuple[str, str], ...]
     risks: tuple[Risk, ...]
     checks: tuple[CheckText, ...]
     sections: tuple[Section, ...]
@@ -98,16 +123,22 @@ def outline(report: Report, lang: str = "en") -> Document:
     """The whole report as text and figures, in one language."""
     say = words(lang)
     results = sorted(report.results, key=lambda result: ORDER.index(_status(result, report)))
+    sizes = {
+        (result.probe, one.name): one.n for result in results if isinstance(result, Result) for one in result.estimates
+    }
+    checks = sorted(report.verdict.checks, key=lambda check: ORDER.index(check.status))
     return Document(
         title=say("ui", "title", name=harmless(report.model.get("name", "a model"))),
         status=report.verdict.status,
         sentence=_sentence(report, say),
+        decide=say("ui", "decide") if report.verdict.status == "undecided" else "",
+        facts=tuple(_facts(report, say)),
         risks=tuple(_risk(result, report, say) for result in results),
-        checks=tuple(_check(check, say) for check in report.verdict.checks),
-        sections=tuple(_section(result, say) for result in results),
+        checks=tuple(_check(check, sizes.get((check.probe, check.estimate)), say) for check in checks),
+        sections=tuple(_section(result, report, say) for result in results),
         provenance=tuple(_provenance(report)),
         recipe=visible(json.dumps(report.model.get("recipe", {}), indent=2, ensure_ascii=False, sort_keys=True)),
-        notes=tuple(harmless(note) for note in report.verdict.notes),
+        notes=tuple(harmless_long(note) for note in report.verdict.notes),
         words=say,
     )
 
@@ -117,8 +148,34 @@ def _sentence(report: Report, say: Words) -> str:
     if not checks and status != "error":
         return say("ui", "nochecks")
     named = [check for check in checks if check.status == status]
-    names = ", ".join(f"{say.probe(c.probe, 'title')}: {say.estimate(c.estimate)}" for c in named)
-    return say("verdict", status, count=len(named), total=len(checks), names=names)
+    names = say("ui", "and").join(f"{say.estimate(c.estimate)} ({say.probe(c.probe, 'title')})" for c in named[:NAMED])
+    if len(named) > NAMED:
+        names += " " + say("ui", "more", count=len(named) - NAMED)
+    form = "one" if len(named) == 1 and say.find("verdict", f"{status}_one") else ""
+    key = f"{status}_{form}" if form else status
+    return say("verdict", key, count=len(named), total=len(checks), names=harmless_long(names))
+
+
+def _facts(report: Report, say: Words) -> list[tuple[str, str]]:
+    """What was audited, in a handful of pairs."""
+    model, data = report.model, report.data
+    replicas = report.audit.get("replicas")
+    count = sum(n for n in replicas.values() if isinstance(n, int)) if isinstance(replicas, Mapping) else None
+    found = {
+        "architecture": model.get("architecture"),
+        "parameters": _counted(model.get("parameters")),
+        "data": data.get("name"),
+        "members": _counted(data.get("members")),
+        "held_out": _counted(data.get("held_out")),
+        "replicas": _counted(count),
+        "profile": report.verdict.profile,
+        "seed": report.audit.get("seed"),
+    }
+    return [(say("facts", key), harmless(value)) for key, value in found.items() if value is not None]
+
+
+def _counted(value: object) -> str | None:
+    return f"{value:,}".replace(",", "\u202f") if isinstance(value, int) else None
 
 
 def _status(result: Result | Failure, report: Report) -> str:
@@ -130,57 +187,84 @@ def _status(result: Result | Failure, report: Report) -> str:
 
 
 def _risk(result: Result | Failure, report: Report, say: Words) -> Risk:
-    status = _status(result, report)
-    title, so_what = say.probe(result.probe, "title"), say.probe(result.probe, "so_what")
+    title, so_what = harmless(say.probe(result.probe, "title")), say.probe(result.probe, "so_what")
+    anchor, status = slug(result.probe), _status(result, report)
     if isinstance(result, Failure):
-        what = say("ui", "failed", error=harmless(result.error), message=harmless(result.message))
-        return Risk(
-            probe=result.probe, title=title, status="error", severity="high", what=what, so_what=so_what, to_do=""
-        )
+        what = say("ui", "failed", error=harmless(result.error), message=harmless_long(result.message))
+        to_do = say("ui", "report_defect")
+        return Risk(anchor=anchor, title=title, status=status, severity="high", what=what, so_what=so_what, to_do=to_do)
     worst = max(result.findings, key=lambda finding: RANK[finding.severity], default=None)
+    grave = worst is not None and RANK[worst.severity] > 0
     return Risk(
-        probe=result.probe,
+        anchor=anchor,
         title=title,
         status=status,
         severity=worst.severity if worst else "info",
-        what=harmless_long(say.claim(worst)) if worst else "",
-        so_what=so_what if worst and RANK[worst.severity] > 0 else "",
-        to_do=str(say.find("findings", worst.code, "helps") or "") if worst and RANK[worst.severity] > 0 else "",
+        what=harmless_long(say.claim(worst)) if worst else say("ui", "nothing"),
+        so_what=so_what if grave else say("ui", "fine") if status == "pass" else "",
+        to_do=str(say.find("findings", worst.code, "helps") or "") if worst and grave else "",
     )
 
 
-def _check(check: Check, say: Words) -> CheckText:
-    shown = f"{quantity(check.low, check.unit)} to {quantity(check.high, check.unit)} at {check.level:.1%}"
+def _check(check: Check, n: int | None, say: Words) -> CheckText:
+    between = say("ui", "between", low=quantity(check.low, check.unit), high=quantity(check.high, check.unit))
+    told = say.find("check", check.status)
     return CheckText(
+        anchor=slug(check.probe),
         status=check.status,
-        probe=say.probe(check.probe, "title"),
+        probe=harmless(say.probe(check.probe, "title")),
         title=harmless(say.estimate(check.estimate)),
         name=harmless(f"{check.probe} {check.estimate}"),
         value=quantity(check.value, check.unit),
-        interval=shown if check.low is not None else "–",
-        threshold=f"{check.direction} {quantity(check.threshold, check.unit)}",
-        because=harmless_long(check.because),
+        interval=between if check.low is not None else "–",
+        level=percent(check.level),
+        n=_counted(n) or "–",
+        threshold=f"{'≤' if check.direction == 'max' else '≥'} {quantity(check.threshold, check.unit)}",
+        because=str(told) if told else harmless_long(check.because),
+        gauge=_gauge(check),
     )
 
 
-def _section(result: Result | Failure, say: Words) -> Section:
+def _gauge(check: Check) -> Gauge | None:
+    shown = (check.low, check.value, check.high)
+    if None in shown:
+        return None
+    low, value, high = (float(one) for one in shown if one is not None)
+    if not all(math.isfinite(one) for one in (low, value, high, check.threshold)):
+        return None
+    left, right = min(low, check.threshold), max(high, check.threshold)
+    reach = max(right - left, 1e-9)
+    left, right = left - 0.12 * reach, right + 0.12 * reach
+
+    def place(one: float) -> float:
+        return round(100 * (one - left) / (right - left), 2)
+
+    bound = place(check.threshold)
+    allowed = (0.0, bound) if check.direction == "max" else (bound, 100.0)
+    return Gauge(low=place(low), value=place(value), high=place(high), threshold=bound, allowed=allowed)
+
+
+def _section(result: Result | Failure, report: Report, say: Words) -> Section:
     failure = ""
     findings: tuple[FindingText, ...] = ()
     estimates: tuple[EstimateText, ...] = ()
     figures: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = ()
     if isinstance(result, Failure):
-        failure = say("ui", "failed", error=harmless(result.error), message=harmless(result.message))
+        failure = say("ui", "failed", error=harmless(result.error), message=harmless_long(result.message))
     else:
         ranked = sorted(result.findings, key=lambda finding: -RANK[finding.severity])
-        units = {estimate.name: estimate for estimate in result.estimates}
-        findings = tuple(_finding(finding, units, say) for finding in ranked)
+        by_name = {estimate.name: estimate for estimate in result.estimates}
+        findings = tuple(_finding(finding, by_name, say) for finding in ranked)
         estimates = tuple(_estimate(estimate, say) for estimate in result.estimates)
-        figures, notes = result.figures, tuple(harmless_long(note) for note in result.notes)
+        figures = tuple(_figure(figure, result.probe, say) for figure in result.figures)
+        notes = tuple(dict.fromkeys(harmless_long(note) for note in result.notes))
     citations = say.find("probes", result.probe, "citations") or ()
     return Section(
         probe=result.probe,
-        title=say.probe(result.probe, "title"),
+        anchor=slug(result.probe),
+        title=harmless(say.probe(result.probe, "title")),
+        status=_status(result, report),
         question=say.probe(result.probe, "question"),
         failure=failure,
         findings=findings,
@@ -192,14 +276,25 @@ def _section(result: Result | Failure, say: Words) -> Section:
     )
 
 
+def _figure(figure: Figure, probe: str, say: Words) -> Figure:
+    """Its title and headings in this language, where there are words for them; captions carry numbers of the run."""
+    path = ("figures", f"{probe}.{figure.name}")
+    title = str(say.find(*path) or figure.title)
+    known = {str(key): str(value) for key, value in (say.find("words") or {}).items()}
+    if isinstance(figure, Chart):
+        return dataclasses.replace(translated(figure, known), title=title)
+    if isinstance(figure, Table):
+        columns = {known.get(name, name): column for name, column in figure.columns.items()}
+        return dataclasses.replace(figure, title=title, columns=columns)
+    return dataclasses.replace(figure, title=title, headings=tuple(known.get(one, one) for one in figure.headings))
+
+
 def _finding(finding: Finding, estimates: Mapping[str, Estimate], say: Words) -> FindingText:
     because = []
     for name in finding.because:
-        shown = say.estimate(name)
-        if name in estimates:
-            one = estimates[name]
-            shown = f"{shown}: {quantity(one.value, one.unit)} ({interval(one)}, n = {one.n})"
-        because.append(harmless_long(shown))
+        one = estimates.get(name)
+        shown = f"{quantity(one.value, one.unit)} ({_interval(one, say)}, n = {one.n})" if one else ""
+        because.append((harmless(say.estimate(name)), harmless_long(shown)))
     named = ", ".join(str(sample) for sample in finding.samples[:SAMPLES_NAMED])
     if len(finding.samples) > SAMPLES_NAMED:
         named += " " + say("ui", "more", count=len(finding.samples) - SAMPLES_NAMED)
@@ -213,33 +308,58 @@ def _finding(finding: Finding, estimates: Mapping[str, Estimate], say: Words) ->
     )
 
 
+def _interval(estimate: Estimate, say: Words) -> str:
+    low, high = quantity(estimate.low, estimate.unit), quantity(estimate.high, estimate.unit)
+    return say("ui", "between", low=low, high=high)
+
+
 def _estimate(estimate: Estimate, say: Words) -> EstimateText:
     return EstimateText(
         name=harmless(estimate.name),
         title=harmless(say.estimate(estimate.name)),
         value=quantity(estimate.value, estimate.unit),
-        interval=interval(estimate),
-        level=f"{estimate.level:.4g}",
+        interval=_interval(estimate, say),
+        level=percent(estimate.level),
         n=estimate.n,
-        unit=harmless("share" if estimate.unit == "fraction" else estimate.unit),
+        unit=harmless(say("units", estimate.unit)),
         caveat=harmless_long(estimate.caveat or ""),
     )
 
 
+def percent(level: float) -> str:
+    return f"{100 * level:.4g} %"
+
+
 def _provenance(report: Report) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = [("tool", f"{report.tool} {report.version}")]
-    for part, content in (("model", report.model), ("data", report.data), ("audit", report.audit)):
+    verdict = report.verdict
+    found: list[tuple[str, str]] = [
+        ("tool", f"{report.tool} {report.version}"),
+        ("gate", f"profile {verdict.profile}, {verdict.multiplicity}, level {percent(verdict.level)}"),
+    ]
+    parts = (("model", report.model), ("data", report.data), ("audit", report.audit), ("cost", report.cost))
+    for part, content in parts:
         for key, value in content.items():
             if key == "recipe":
                 continue
             if isinstance(value, Mapping):
                 text = ", ".join(f"{name} {item}" for name, item in value.items())
             elif isinstance(value, list):
-                text = ", ".join(harmless(item) for item in value[:20])
+                text = ", ".join(harmless(item) for item in value[:20]) + (" …" if len(value) > 20 else "")
             else:
                 text = str(value)
-            found.append((f"{part}: {harmless(key)}", harmless_long(text)))
+            if text:
+                found.append((harmless(f"{part}: {key}"), harmless_long(text)))
+    found += [
+        (f"probe: {harmless(r.probe)}", harmless_long(", ".join(f"{k} = {v}" for k, v in r.params.items())))
+        for r in report.results
+        if isinstance(r, Result) and r.params
+    ]
     return found
+
+
+def slug(name: str) -> str:
+    """A name as part of an id or a file name."""
+    return re.sub(r"[^a-z0-9]+", "-", harmless(name).lower()).strip("-") or "probe"
 
 
 def harmless_long(text: object) -> str:

@@ -10,13 +10,14 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from probes.result import Chart, Gallery, Table
-from reports.charts import png_uri, svg
-from reports.document import outline
+from probes.result import Chart, Gallery, GalleryRow, Table
+from reports.charts import svg, thin
+from reports.document import harmless_long, outline
 from reports.numbers import harmless, number
+from reports.pictures import png_uri
 from reports.report import Report
 
-TABLE_ROWS = 300
+TABLE_ROWS, TILES = 300, 24
 
 
 def render(report: Report, *, lang: str = "en", thumbnails: bool = True) -> str:
@@ -26,7 +27,6 @@ def render(report: Report, *, lang: str = "en", thumbnails: bool = True) -> str:
     return _environment().get_template("report.html").render(
         document=document,
         say=document.words,
-        lang=lang,
         style=Markup(style),
         script=Markup(script),
         policy=policy(style, script),
@@ -71,7 +71,22 @@ def _environment() -> Environment:
     environment.filters["rows"] = _rows
     environment.filters["png"] = png_uri
     environment.filters["harmless"] = harmless
+    environment.filters["sentence"] = harmless_long
+    environment.filters["capitalized"] = _capitalized
+    environment.filters["thin"] = thin
+    environment.filters["tiles"] = _tiles
+    environment.filters["signed"] = lambda gallery: any(p.dtype == "int8" for row in gallery.rows for p in row.pictures)
+    environment.filters["length_of"] = lambda table: len(next(iter(table.columns.values()), ()))
     return environment
+
+
+def _capitalized(text: str) -> str:
+    """ε stays ε."""
+    return text[:1].upper() + text[1:] if text[:1].isascii() else text
+
+
+def _tiles(gallery: Gallery) -> tuple[GalleryRow, ...]:
+    return gallery.rows[:TILES]
 
 
 def _rows(table: Table) -> list[list[tuple[str, bool]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -35,15 +36,25 @@ class Words:
         return str(text).format(**values) if text is not None else path[-1]
 
     def claim(self, finding: Finding) -> str:
-        """The claim in this language where there is a template for it, else as the probe said it."""
+        """The claim in this language where there is a template for it and the values it asks for, else as the probe
+        said it."""
         template = self.content.get("findings", {}).get(finding.code, {}).get("claim")
-        return str(template).format(**finding.values) if template else finding.claim
+        if not template:
+            return finding.claim
+        try:
+            return str(template).format(**finding.values)
+        except (KeyError, ValueError, TypeError):  # an older or a stranger's probe gives other values
+            return finding.claim
 
     def estimate(self, name: str) -> str:
-        if name.startswith("attack.") and name.endswith(".auc"):
-            return f"AUC, {name.removeprefix('attack.').removesuffix('.auc')}"
+        """Its title; by name, else by pattern, else its name."""
         found = self.find("estimates", name)
-        return str(found) if found is not None else name
+        if found is not None:
+            return str(found)
+        for pattern, text in {**(self.fallback.get("patterns") or {}), **(self.content.get("patterns") or {})}.items():
+            if match := re.match(pattern, name):
+                return str(text).format(*match.groups())
+        return name
 
     def probe(self, name: str, key: str) -> str:
         found = self.find("probes", name, key)

@@ -61,21 +61,23 @@ def _head(document: Document) -> list[str]:
             f"{MARKS[check.status]} {say('status', check.status)}",
             escape(f"{check.probe}: {check.title}"),
             escape(check.value),
-            escape(check.interval),
+            f"{escape(check.interval)} ({check.level})",
+            check.n,
             escape(check.threshold),
         )
         for check in document.checks
     ]
     undecided = [f"- {escape(c.title)}: {escape(c.because)}" for c in document.checks if c.status == "undecided"]
     return [
-        f"# {MARKS[document.status]} {escape(document.title)}",
+        f"# {MARKS[document.status]} {say('headline', document.status)}: {escape(document.title)}",
         f"**{escape(document.sentence)}**",
+        escape(document.decide),
         *(f"> {escape(note)}" for note in document.notes),
         f"## {say('ui', 'risks')}",
         _table(("", "", "", say("ui", "helps")), rows),
         f"## {say('ui', 'checks')}",
         _table(
-            tuple(say("ui", key) for key in ("status", "estimate", "value", "interval", "threshold")),
+            tuple(say("ui", key) for key in ("status", "estimate", "value", "interval", "n", "threshold")),
             checks,
         )
         if checks
@@ -93,7 +95,7 @@ def _section(section: Section, document: Document, files: dict[str, bytes]) -> l
     for figure in section.figures:
         if isinstance(figure, Chart):
             name = f"figures/{section.probe}-{_slug(figure.name)}.svg"
-            files[name] = svg(figure).encode()
+            files[name] = svg(figure, "white").encode()
             parts.append(f"![{escape(figure.title)}]({name})\n*{escape(figure.title)}.* {escape(figure.caption)}")
         elif isinstance(figure, Table):
             parts.append(_figure_table(figure, document))
@@ -110,7 +112,8 @@ def _finding(finding: FindingText, document: Document) -> str:
     say = document.words
     lines = [f"**{say('severity', finding.severity)}** — {escape(finding.claim)}"]
     if finding.because:
-        lines.append(f"- {say('ui', 'because')}: {escape('; '.join(finding.because))}")
+        numbers = (f"{escape(title)}{': ' + escape(shown) if shown else ''}" for title, shown in finding.because)
+        lines.append(f"- {say('ui', 'because')}: {'; '.join(numbers)}")
     lines += [
         f"- {say('ui', key)}: {escape(text)}"
         for key, text in (

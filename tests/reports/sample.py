@@ -114,7 +114,7 @@ def sample(gap: float = 0.3, label: str = "three", *, failed: bool = False) -> R
                 name="worst",
                 title="Worst",
                 caption="Rows.",
-                columns={"sample": [10, 9, 100], "class": ["b", label, "a"]},
+                columns={"sample": [10, 9, 100, 2, 31, 4, 5, 60], "class": ["b", label, *"acdefg"]},
             ),
         ),
         per_sample={"memorisation": np.array([0.5, np.nan, 1.0])},
