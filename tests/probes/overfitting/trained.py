@@ -86,3 +86,15 @@ def digits(size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]
     inputs, labels = load_digits(return_X_y=True)
     chosen = rng.permutation(len(labels))[:size]
     return inputs[chosen] / 16, labels[chosen].astype(np.int64)
+
+
+def population_evidence(pool: Pool, rows: tuple[Row, ...], told: Answers) -> Evidence:
+    """Evidence of given answers; the audited model is the first row."""
+    classes = int(pool.labels.max()) + 1
+    return Evidence(
+        pool=pool,
+        classes=tuple(str(number) for number in range(classes)),
+        audited=told[np.array([0])],
+        population=Population(rows=rows, answers=told),
+        inputs=np.zeros((len(pool.labels), 1)),
+    )
