@@ -41,17 +41,14 @@ LARGEST_LAYER = 1 << 20
 _generator = threading.Lock()
 
 
-def dense(trainee: Trainee) -> None:
+def dense(network: nn.Module) -> None:
     """Raises Refused where a layer is not of the kind that gains."""
-    trainee.train_mode()
-    for module in trainee.network.modules():
+    for module in network.modules():
         leaf = not any(True for _ in module.children())
         if leaf and not isinstance(module, DENSE):
             raise Refused(f"a {type(module).__name__} is not faster stacked")
         if isinstance(module, nn.Linear) and module.weight.numel() > LARGEST_LAYER:
             raise Refused("its layers are large enough to keep a processor busy alone")
-    if len(trainee.phases) > 1:
-        raise Refused("it trains in phases")
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,11 @@ class Stacked:
             raise Refused(f"it does not know {min(unknown)}")
         if experiment.device != "cpu":
             raise Refused("it was measured on processors only")
-        dense(experiment.begin(row))
+        try:
+            network: nn.Module = cut_for(experiment, row).tail
+        except Refused:
+            network = experiment.begin(row).network
+        dense(network)
 
     def together(self, experiment: Experiment, rows: Sequence[Row]) -> list[tuple[Row, ...]]:
         groups: dict[tuple[str, int], list[Row]] = {}

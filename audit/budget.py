@@ -1,0 +1,281 @@
+"""What a population costs before it is trained, what it could detect, and how large a one fits a budget."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import stats
+
+from audit.engines.choose import Choice, Kind, choose, kind_of
+from audit.experiment import Experiment
+from audit.minibatches import steps_per_epoch
+from audit.population import rows_of
+from probes.plan import Plan, Row
+from probes.statistics.proportions import clopper_pearson
+
+TRIAL_STEPS = 3
+PROCESS_SECONDS, PROCESS_BYTES = 4.0, 450 << 20
+"""What a worker process costs before it trains: importing torch."""
+ANSWER_BYTES = 24
+"""A sample's answers by one replica: five float32 and an int32."""
+FEWEST_ROUNDS = 2
+"""Stand-ins are attacked with replicas of other orders, so one repeat says nothing."""
+CONFIDENCE, POWER, TYPICAL_ACCURACY = 0.95, 0.8, 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """The rows of one kind. `batch_seconds` is one batch on one thread; `refused` why no faster engine was taken."""
+
+    designs: Mapping[str, int]
+    engine: str
+    refused: Mapping[str, str]
+    batches: int
+    stage_seconds: float
+    batch_seconds: float
+    batch_bytes: int
+
+    def seconds(self, workers: int) -> float:
+        rounds = math.ceil(self.batches / workers)
+        return self.stage_seconds + rounds * self.batch_seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power:
+    """The smallest effects found with 80 % probability at 95 % confidence; None where the rows do not ask.
+
+    `accuracy_gap` (fraction) by Nadeau and Bengio's variance for models near 80 % accuracy; `checkpoint_tpr` and
+    `recipe_tpr` the true-positive rate at 1 % false positives that exact binomial intervals tell from 1 % (the recipe's
+    counts one replica an order, since those of one order are alike); `drift_p` the smallest p-value against the floor.
+    """
+
+    accuracy_gap: float | None
+    checkpoint_tpr: float | None
+    recipe_tpr: float | None
+    drift_p: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """Foreseen from a trial of a few steps. `bytes` are of all processes together."""
+
+    lines: tuple[Line, ...]
+    workers: int
+    seconds: float
+    bytes: int
+    power: Power
+
+    @property
+    def rows(self) -> int:
+        return sum(sum(line.designs.values()) for line in self.lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """`gave_up` maps a design to (repeats left, repeats asked for)."""
+
+    plan: Plan
+    price: Price
+    gave_up: Mapping[str, tuple[int, int]]
+
+
+def price(experiment: Experiment, rows: Sequence[Row], workers: int = 0) -> Price:
+    """Times a few steps of each kind of row (a second or so, more for large networks)."""
+    return _priced(experiment, rows, workers or os.cpu_count() or 1, _trials(experiment, rows))
+
+
+def fit(experiment: Experiment, plan: Plan, seconds: float, seed: int, workers: int = 0) -> Fitted:
+    """The plan's first rounds that fit; at least two, whatever they cost: `price.seconds` then exceeds the budget."""
+    workers = workers or os.cpu_count() or 1
+    trials = _trials(experiment, rows_of(plan, experiment.pool, seed))
+    asked = max((_repeats(design) for design in plan.designs), default=0)
+    for rounds in range(asked, min(FEWEST_ROUNDS, asked) - 1, -1):
+        smaller = Plan(tuple(_capped(design, rounds) for design in plan.designs))
+        cost = _priced(experiment, rows_of(smaller, experiment.pool, seed), workers, trials)
+        if cost.seconds <= seconds:
+            break
+    pairs = {
+        one.name: (_repeats(other), _repeats(one)) for one, other in zip(plan.designs, smaller.designs, strict=True)
+    }
+    return Fitted(plan=smaller, price=cost, gave_up={name: pair for name, pair in pairs.items() if pair[0] < pair[1]})
+
+
+def _repeats(design: object) -> int:
+    return int(getattr(design, "repeats", getattr(design, "replicas", 0)))
+
+
+def _capped(design: object, rounds: int):  # type: ignore[no-untyped-def]
+    name = "repeats" if hasattr(design, "repeats") else "replicas"
+    return dataclasses.replace(design, **{name: min(_repeats(design), rounds)})  # type: ignore[type-var]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """Seconds for the whole data set's stage, for one row's fixed work and its training, and bytes it took."""
+
+    choice: Choice
+    stage: float
+    fixed: float
+    training: float
+    bytes: int
+
+
+def _trials(experiment: Experiment, rows: Sequence[Row]) -> dict[Kind, Trial]:
+    kinds: dict[Kind, list[Row]] = {}
+    for row in rows:
+        kinds.setdefault(kind_of(row), []).append(row)
+    return {kind: _trial(experiment, mine) for kind, mine in kinds.items()}
+
+
+def _trial(experiment: Experiment, rows: Sequence[Row]) -> Trial:
+    """Train one batch on an even subset of the samples for one epoch and for two: the difference is an epoch."""
+    choice = choose(experiment, rows[0])
+    batch = choice.engine.together(experiment, rows)[0]
+    size, kept = experiment.recipe.train.batch_size, int(batch[0].keep.sum())
+    n = len(experiment.dataset)
+    few = min(n, math.ceil(TRIAL_STEPS * size * n / kept))
+    chosen = np.unique(np.linspace(0, n - 1, few).astype(np.int64))
+    small = _subset(experiment, chosen)
+    mine = [_subset_row(row, chosen) for row in batch]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        before = _peak_bytes()
+        with tempfile.TemporaryDirectory(prefix="transfer-audit-") as folder:
+            began = time.perf_counter()
+            choice.engine.stage(small, mine[0], Path(folder))
+            stage = time.perf_counter() - began
+            one, two = (_timed(small, choice, mine, epochs, Path(folder)) for epochs in (1, 3))
+    finally:
+        torch.set_num_threads(threads)
+    scale = n / len(chosen)
+    steps = steps_per_epoch(kept, size) / steps_per_epoch(int(mine[0].keep.sum()), size)
+    epoch = max(0.0, two - one) / 2
+    return Trial(
+        choice=choice,
+        stage=stage * scale,
+        fixed=max(0.0, one - epoch) * scale,
+        training=epoch * steps * experiment.recipe.train.epochs,
+        bytes=max(_peak_bytes() - before, 64 << 20),
+    )
+
+
+def _timed(small: Experiment, choice: Choice, rows: Sequence[Row], epochs: int, folder: Path) -> float:
+    short = small.recipe.train.model_copy(update={"epochs": epochs, "patience": None})
+    recipe = small.recipe.model_copy(update={"train": short})
+    stage = choice.engine.stage(small.with_recipe(recipe), rows[0], folder)
+    list(choice.engine.train(stage, rows[:1]))  # the first call of a kind is slower than all others
+    began = time.perf_counter()
+    list(choice.engine.train(stage, rows))
+    return time.perf_counter() - began
+
+
+def _subset(experiment: Experiment, chosen: np.ndarray) -> Experiment:
+    dataset, pool = experiment.dataset, experiment.pool
+    arrays = {name: getattr(pool, name)[chosen] for name in ("labels", "member", "held_out", "validation")}
+    return dataclasses.replace(
+        experiment,
+        dataset=dataclasses.replace(
+            dataset, inputs=dataset.inputs[chosen], labels=dataset.labels[chosen], groups=None, times=None
+        ),
+        pool=dataclasses.replace(pool, groups=None, times=None, **arrays),
+    )
+
+
+def _subset_row(row: Row, chosen: np.ndarray) -> Row:
+    targets = None if row.targets is None else row.targets[chosen]
+    return dataclasses.replace(row, keep=row.keep[chosen], targets=targets)
+
+
+def _peak_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _priced(experiment: Experiment, rows: Sequence[Row], workers: int, trials: Mapping[Kind, Trial]) -> Price:
+    lines, processes = [], 0.0
+    for kind, trial in trials.items():
+        mine = [row for row in rows if kind_of(row) == kind]
+        if not mine:
+            continue
+        batches = trial.choice.engine.together(experiment, mine)
+        # Smaller samples train fewer steps than the batch that was timed.
+        full = max(int(row.keep.sum()) for row in mine)
+        share = sum(max(int(row.keep.sum()) for row in batch) for batch in batches) / (full * len(batches))
+        lines.append(
+            Line(
+                designs=dict(Counter(row.design for row in mine)),
+                engine=trial.choice.engine.name,
+                refused=trial.choice.refused,
+                batches=len(batches),
+                stage_seconds=trial.stage,
+                batch_seconds=trial.fixed + trial.training * share,
+                batch_bytes=trial.bytes,
+            )
+        )
+        if trial.choice.engine.workers == "processes" and workers > 1 and len(batches) > 1:
+            processes = PROCESS_SECONDS
+    held = experiment.inputs.numel() * experiment.inputs.element_size() + experiment.dataset.inputs.nbytes
+    held += len(rows) * len(experiment.dataset) * ANSWER_BYTES
+    each = max((line.batch_bytes for line in lines), default=0) + (PROCESS_BYTES if processes else 0)
+    return Price(
+        lines=tuple(lines),
+        workers=workers,
+        seconds=processes + sum(line.seconds(workers) for line in lines),
+        bytes=PROCESS_BYTES + held + workers * each,
+        power=power(experiment, rows),
+    )
+
+
+def power(experiment: Experiment, rows: Sequence[Row]) -> Power:
+    """What a population of these rows could detect; data are not looked at."""
+    pool = experiment.pool
+    splits = [row for row in rows if row.design == "splits"]
+    seeds = sum(row.design == "seeds" for row in rows)
+    members, held_out = int(pool.member.sum()), int(pool.held_out.sum())
+    gap = recipe = None
+    if len(splits) > 1:
+        train = int(splits[0].keep.sum())
+        test = len(pool.indices) - train
+        spread = TYPICAL_ACCURACY * (1 - TYPICAL_ACCURACY) * (1 / train + 1 / test)
+        quantiles = sum(float(stats.t.ppf(q, len(splits) - 1)) for q in (0.5 + CONFIDENCE / 2, POWER))
+        gap = quantiles * math.sqrt(spread * (1 / len(splits) + test / train))
+        orders = len({row.order for row in splits})
+        recipe = detectable_tpr(train * orders, test * orders) if orders > 1 else None
+    return Power(
+        accuracy_gap=gap,
+        checkpoint_tpr=detectable_tpr(members, held_out) if len(splits) > 1 else None,
+        recipe_tpr=recipe,
+        drift_p=1 / (1 + seeds) if seeds else None,
+    )
+
+
+def detectable_tpr(members: int, others: int, fpr: float = 0.01) -> float | None:
+    """The least true-positive rate whose Clopper–Pearson interval lies above that of `fpr` with 80 % probability.
+
+    None where there are too few non-members for such a false-positive rate.
+    """
+    if others < 1 / fpr:
+        return None
+    _, high = clopper_pearson(round(fpr * others), others, CONFIDENCE)
+    hits = np.arange(members + 1)
+    # The Clopper–Pearson lower bound of k of n is the beta quantile of (k, n − k + 1).
+    low = stats.beta.ppf((1 - CONFIDENCE) / 2, np.maximum(hits, 1e-9), members - hits + 1)
+    needed = int(np.argmax(low > high)) if (low > high).any() else members + 1
+    if needed > members:
+        return None
+    rates = np.linspace(fpr, 1, 2000)
+    enough = stats.binom.sf(needed - 1, members, rates) >= POWER
+    return float(rates[np.argmax(enough)]) if enough.any() else None

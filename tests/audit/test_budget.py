@@ -1,0 +1,73 @@
+"""Prices are about what it then costs; power is what simulation finds; a budget cuts whole rounds."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from audit.budget import detectable_tpr, fit, power, price
+from audit.experiment import Experiment
+from audit.population import populate, rows_of
+from audit.store import Store
+from probes.plan import Plan, Rivals, Seeds, Splits
+from probes.statistics.proportions import clopper_pearson
+from tests.audit.conftest import small_experiment
+from tests.audit.engines.test_tail import with_weights
+
+PLAN = Plan.of(Splits(repeats=6), Seeds(replicas=3), Rivals(kind="linear-probe", repeats=2))
+
+
+def test_every_row_is_priced_once_and_by_its_engine() -> None:
+    experiment = with_weights(transfer="last:1")
+    rows = rows_of(PLAN, experiment.pool, 0)
+    cost = price(experiment, rows, workers=2)
+    assert {line.engine: dict(line.designs) for line in cost.lines} == {
+        "stacked": {"seeds": 3, "splits": 12},
+        "head": {"linear-probe": 4},
+    }
+    assert cost.rows == len(rows)
+    assert cost.seconds > 0
+    assert cost.bytes > len(rows) * len(experiment.dataset) * 24
+
+
+def test_a_budget_keeps_whole_rounds_and_says_what_it_gave_up() -> None:
+    experiment = small_experiment()
+    plenty = fit(experiment, PLAN, 1e6, seed=0, workers=1)
+    assert plenty.plan == PLAN
+    assert not plenty.gave_up
+    scarce = fit(experiment, PLAN, 0.0, seed=0, workers=1)
+    assert scarce.gave_up == {"splits": (2, 6), "seeds": (2, 3)}
+    assert scarce.price.seconds < plenty.price.seconds
+    rows = {row.name: row.keep for row in rows_of(PLAN, experiment.pool, 0)}
+    assert all(np.array_equal(row.keep, rows[row.name]) for row in rows_of(scarce.plan, experiment.pool, 0))
+
+
+def test_more_replicas_find_smaller_effects(experiment: Experiment) -> None:
+    few = power(experiment, rows_of(Plan.of(Splits(repeats=2), Seeds(replicas=1)), experiment.pool, 0))
+    many = power(experiment, rows_of(Plan.of(Splits(repeats=20), Seeds(replicas=9)), experiment.pool, 0))
+    assert few.accuracy_gap is not None
+    assert many.accuracy_gap is not None
+    assert many.accuracy_gap < few.accuracy_gap
+    assert (few.drift_p, many.drift_p) == (0.5, 0.1)
+    assert few.recipe_tpr is not None
+    assert many.recipe_tpr is not None
+    assert many.recipe_tpr < few.recipe_tpr
+    nothing = power(experiment, [])
+    assert dataclasses.astuple(nothing) == (None, None, None, None)
+
+
+def test_the_detectable_rate_is_detected_four_times_in_five() -> None:
+    rate = detectable_tpr(400, 400)
+    assert rate is not None
+    _, high = clopper_pearson(4, 400, 0.95)
+    hits = np.arange(401)
+    detected = np.array([clopper_pearson(int(k), 400, 0.95)[0] > high for k in hits])
+    assert stats.binom.pmf(hits, 400, rate)[detected].sum() == pytest.approx(0.8, abs=0.02)
+    assert detectable_tpr(400, 50) is None
+
+
+def test_a_price_of_nothing(experiment: Experiment, tmp_path: Path) -> None:
+    assert price(experiment, [], workers=1).seconds == 0
+    assert len(populate(experiment, [], store=Store(tmp_path)).population) == 0
