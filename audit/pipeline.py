@@ -30,7 +30,7 @@ from audit.store import Store
 from audit.train import predict
 from probes.drift.randomise import randomised
 from probes.errors import CheckpointError
-from probes.evidence import Answers, Evidence, answers
+from probes.evidence import Answers, Canaries, Evidence, answers
 from probes.observable import Role
 from probes.plan import Plan, Row
 from probes.probe import Probe
@@ -73,7 +73,7 @@ def load_network(experiment: Experiment, checkpoint: Checkpoint, row: Row) -> nn
 def open_checkpoint(path: Path, settings: Settings) -> Audited:
     """Load checkpoint and data, and check that they belong together."""
     checkpoint = checkpoints.load(path)
-    dataset = checkpoint.recipe.data.load(settings.data_root or checkpoint.folder)
+    dataset = checkpoint.recipe.data.load(settings.data_root or checkpoint.folder, trust_code=settings.trust_code)
     experiment = checkpoint.experiment(dataset, trust_code=settings.trust_code)
     return Audited(checkpoint=checkpoint, experiment=experiment)
 
@@ -196,13 +196,23 @@ def gather(audited: Audited, own: Answers, replicas: Replicas, observations: Obs
         source_labels=None if source is None else source.labels,
         trace=audited.checkpoint.trace,
         privacy=audited.checkpoint.privacy,
+        canaries=canaries_of(audited),
         observations=observations.seen,
+        limits=audited.checkpoint.limits,
     )
 
 
 def source_data(audited: Audited) -> Dataset | None:
     training = audited.experiment.recipe.source.training
-    return None if training is None else training.data.load(audited.checkpoint.folder)
+    if training is None:
+        return None
+    return training.data.load(audited.checkpoint.folder, trust_code=audited.experiment.source.trust_code)
+
+
+def canaries_of(audited: Audited) -> Canaries | None:
+    """The planted canaries with the audited model's scores."""
+    planted = audited.experiment.planted
+    return None if planted is None else planted.scored(predict(audited.network(), audited.experiment.inputs))
 
 
 def describe_model(audited: Audited) -> Mapping[str, Json]:
