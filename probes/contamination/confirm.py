@@ -50,8 +50,8 @@ def _batch(
     limits: tuple[float, float],
 ) -> Overlay:
     one, other = images[pairs[:, 0]], images[pairs[:, 1]]
-    centre = _inside(_grey(other), 0, 0)
-    agreement = np.stack([_correlation(_inside(_flip(_grey(one), f), dy, dx), centre) for f, dy, dx in ALIGNMENTS])
+    grey, centre = _grey(one), _inside(_grey(other), 0, 0)
+    agreement = np.stack([_correlation(_inside(_flip(grey, f), dy, dx), centre) for f, dy, dx in ALIGNMENTS])
     best = agreement.argmax(axis=0)
     aligned = np.empty_like(other[:, 1:-1, 1:-1])
     for number, (flip, dy, dx) in enumerate(ALIGNMENTS):
@@ -69,7 +69,9 @@ def _flip(images: Float32[np.ndarray, "pairs h w *c"], flip: int) -> Float32[np.
 
 
 def _grey(images: Float32[np.ndarray, "pairs h w c"]) -> Float32[np.ndarray, "pairs h w"]:
-    return np.asarray(images.mean(axis=-1))
+    # A product with a vector: a mean over an axis of three is forty times slower.
+    channels = images.shape[-1]
+    return np.asarray(images @ np.full(channels, 1 / channels, dtype=np.float32))
 
 
 def _inside(images: Float32[np.ndarray, "pairs h w *c"], dy: int, dx: int) -> Float32[np.ndarray, "pairs h2 w2 *c"]:

@@ -1,0 +1,81 @@
+"""Near-duplicate search, exact and in blocks, beside scikit-learn's brute-force neighbours: time and memory.
+
+    python benchmarks/contamination_search.py [--samples 50000] [--features 512]
+
+Each runs in a process of its own, so that its peak memory is its own. Copies are planted, and both must find all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from probes.contamination.search import nearest, pairs_above, unit
+
+COPIES = 500
+
+
+def data(samples: int, features: int) -> np.ndarray:
+    """Unit vectors in clusters, as embeddings are; the last COPIES are the first, a little moved."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(100, features)).astype(np.float32)
+    vectors = centres[rng.integers(100, size=samples)] + rng.standard_normal((samples, features), dtype=np.float32)
+    vectors[-COPIES:] = vectors[:COPIES] + 0.1 * rng.standard_normal((COPIES, features), dtype=np.float32)
+    return unit(vectors)
+
+
+def blocked(vectors: np.ndarray) -> int:
+    """A threshold from 1,000 samples' neighbours, then all pairs above it; the planted ones among them."""
+    own = np.arange(1000)
+    _, similarity = nearest(vectors[own], vectors, own)
+    close = pairs_above(vectors, vectors, float(np.quantile(similarity[COPIES:], 0.999)))
+    return int(((close.other - close.one) == len(vectors) - COPIES).sum())
+
+
+def scikit_learn(vectors: np.ndarray) -> int:
+    """The nearest neighbour of every sample."""
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=2, algorithm="brute", metric="euclidean").fit(vectors)
+    place = search.kneighbors(vectors, return_distance=False)
+    return int((place[:COPIES, 1] == np.arange(len(vectors) - COPIES, len(vectors))).sum())
+
+
+def run(name: str, samples: int, features: int) -> dict[str, float]:
+    vectors = data(samples, features)
+    start = time.perf_counter()
+    found = {"blocked": blocked, "scikit-learn": scikit_learn}[name](vectors)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": seconds, "peak_mb": peak, "found": found}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samples", type=int, default=50_000)
+    parser.add_argument("--features", type=int, default=512)
+    parser.add_argument("--only", choices=["blocked", "scikit-learn"], help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.only:
+        print(json.dumps(run(given.only, given.samples, given.features)))
+        return
+    told = {}
+    for name in ("blocked", "scikit-learn"):
+        command = [sys.executable, __file__, "--only", name]
+        command += ["--samples", str(given.samples), "--features", str(given.features)]
+        told[name] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        one = told[name]
+        found = f"{one['found']:.0f} of {COPIES} copies found"
+        print(f"{name:13} {one['seconds']:7.1f} s   peak {one['peak_mb']:6.0f} MB   {found}")
+    ratio = told["scikit-learn"]["seconds"] / told["blocked"]["seconds"]
+    print(f"{given.samples} × {given.features}: scikit-learn takes {ratio:.1f} times as long")
+
+
+if __name__ == "__main__":
+    main()
