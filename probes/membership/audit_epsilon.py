@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 from jaxtyping import Bool, Float64
+from scipy import stats
 
 from probes.evidence import Canaries
 from probes.membership.epsilon import epsilon_clopper_pearson, epsilon_one_run
@@ -43,14 +44,18 @@ def split_sample_bound(
 def _best_threshold(
     score: Float64[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"], delta: float, level: float
 ) -> float:
+    """The threshold with the highest bound by `epsilon_clopper_pearson`, all thresholds at once."""
     false, true = roc_curve(score, member)
     members, others = int(member.sum()), int((~member).sum())
     thresholds = np.concatenate([[math.inf], np.unique(score)[::-1]])
-    bounds = [
-        epsilon_clopper_pearson(int(t), int(f), members, others, delta=delta, level=level)
-        for f, t in zip(false, true, strict=True)
-    ]
-    return float(thresholds[int(np.argmax(bounds))])
+    tail = (1 - level) / 2
+    # Beta quantiles are NaN at the edges, where Clopper–Pearson's bounds are 0 and 1.
+    tpr_low = np.nan_to_num(stats.beta.ppf(tail, true, members - true + 1), nan=0.0)
+    fpr_high = np.nan_to_num(stats.beta.ppf(1 - tail, false + 1, others - false), nan=1.0)
+    with np.errstate(divide="ignore"):
+        by_members = np.log(np.maximum(tpr_low - delta, 0) / np.maximum(fpr_high, 1e-12))
+        by_others = np.log(np.maximum(1 - fpr_high - delta, 0) / np.maximum(1 - tpr_low, 1e-12))
+    return float(thresholds[int(np.argmax(np.maximum(by_members, by_others)))])
 
 
 def canary_bound(canaries: Canaries, *, delta: float, level: float) -> tuple[float, int, int]:
