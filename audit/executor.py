@@ -10,6 +10,7 @@ from pathlib import Path
 
 import joblib
 import torch
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from audit.engines.engine import Engine, Outcome
 from audit.engines.stage import Stage
@@ -105,8 +106,13 @@ def _in_processes(job: Job, tasks: Sequence[Task], store: Store, workers: int) -
     joblib.dump((job.engine, job.stage), path)
     with joblib.parallel_config("loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
-    for done in parallel(joblib.delayed(_run_mapped)(path, task, store) for task in tasks):
-        yield from done
+    try:
+        for done in parallel(joblib.delayed(_run_mapped)(path, task, store) for task in tasks):
+            yield from done
+    except TerminatedWorkerError:
+        raise AuditError(
+            "a worker process was killed, for want of memory perhaps.", do="Run again with fewer --workers to go on."
+        ) from None
 
 
 _mapped: dict[Path, tuple[Engine, Stage]] = {}

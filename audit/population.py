@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from torch import nn
 
 from audit.engines.choose import Choice, Kind, choose, kind_of
-from audit.executor import Job, Task, execute
+from audit.executor import Done, Job, Task, execute
 from audit.experiment import Experiment
 from audit.randomness import stream
 from audit.store import ANSWERS, Replica, Store, key_of
@@ -36,6 +37,7 @@ class Progress:
     engine: str
 
 
+Executor = Literal["processes", "ray"]
 OnProgress = Callable[[Progress], None]
 
 
@@ -108,9 +110,12 @@ def populate(
     *,
     store: Store,
     workers: int = 0,
+    executor: Executor = "processes",
+    address: str | None = None,
     on_progress: OnProgress = lambda progress: None,
 ) -> Replicas:
     """Train what the store does not have, each replica on one thread, so that the number of workers changes no bit.
+    `executor` "ray" sends the same tasks to the Ray cluster at `address` (None starts one here).
 
     What is done is kept, whenever the run ends. Raises Interrupted on Ctrl-C, StoreError, and what training raises.
     """
@@ -125,7 +130,8 @@ def populate(
     cached, began = len(found), time.monotonic()
     on_progress(Progress(done=cached, total=total, cached=cached, seconds_left=None, engine=""))
     try:
-        for engine, key, replica in _train(experiment, missing, store, workers):
+        run = _runner(executor, store, workers, address)
+        for engine, key, replica in _train(experiment, missing, store, run):
             found[key] = replica.answers
             left = (time.monotonic() - began) / max(1, len(found) - cached) * (total - len(found))
             on_progress(Progress(done=len(found), total=total, cached=cached, seconds_left=left, engine=engine))
@@ -142,8 +148,16 @@ def populate(
     )
 
 
+def _runner(executor: Executor, store: Store, workers: int, address: str | None) -> Callable[[Job], Iterator[Done]]:
+    if executor == "ray":
+        from audit.cluster import execute_on_ray
+
+        return lambda job: execute_on_ray(job, store, address)
+    return lambda job: execute(job, store, workers)
+
+
 def _train(
-    experiment: Experiment, missing: Sequence[Batch], store: Store, workers: int
+    experiment: Experiment, missing: Sequence[Batch], store: Store, run: Callable[[Job], Iterator[Done]]
 ) -> Iterator[tuple[str, str, Replica]]:
     """(engine, key, replica) as they are done; batches of one kind of row share a stage."""
     kinds: dict[Kind, list[Batch]] = {}
@@ -155,7 +169,7 @@ def _train(
         with scratch(store.folder) as folder:
             stage = engine.stage(experiment, batches[0].task.rows[0], folder)
             job = Job(engine=engine, stage=stage, tasks=list(tasks.values()), folder=folder)
-            for key, replica in execute(job, store, workers):
+            for key, replica in run(job):
                 yield engine.name, key, replica
 
 
