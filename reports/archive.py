@@ -50,7 +50,16 @@ def dump(report: Report) -> str:
         "verdict": {**_plain(report.verdict), "checks": [_plain(check) for check in report.verdict.checks]},
         "results": [_result(result) for result in report.results],
     }
-    return json.dumps(_finite(content), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_ordered(_finite(content)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _ordered(content: Any) -> Any:
+    """Keys sorted, but for the columns of figures: their order is how they are read."""
+    if isinstance(content, list):
+        return [_ordered(one) for one in content]
+    if not isinstance(content, dict):
+        return content
+    return {key: content[key] if key == "columns" else _ordered(content[key]) for key in sorted(content)}
 
 
 def load(text: str, where: str = "results.json") -> Report:

@@ -89,7 +89,9 @@ def specification(chart: Chart) -> dict[str, Any]:
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     base = alt.Chart(alt.InlineData(values=rows))
     layers = _intervals(chart, base) if chart.mark == "interval" else _layers(chart, base)
-    drawn = alt.layer(*layers).properties(width=WIDTH, height=_height(chart), autosize=alt.AutoSizeParams(type="pad"))
+    drawn = alt.layer(*layers).properties(
+        width=_width(chart), height=_height(chart), autosize=alt.AutoSizeParams(type="pad")
+    )
     content: dict[str, Any] = drawn.configure(
         font=FONT,
         padding={"left": 12 if chart.mark == "interval" else 2, "right": 8, "top": 2, "bottom": 2},
@@ -104,6 +106,14 @@ def specification(chart: Chart) -> dict[str, Any]:
         ),
     ).to_dict(validate=False)  # fmt: skip
     return content
+
+
+def _width(chart: Chart) -> int:
+    """Less where names stand beside the plot, so that all drawings, and their letters, are of one size."""
+    if chart.mark != "interval":
+        return WIDTH
+    longest = max((len(str(_cell(name))) for name in chart.columns[chart.x.column]), default=0)
+    return WIDTH + 45 - min(170, round(6.8 * longest))
 
 
 def _height(chart: Chart) -> int:
@@ -215,7 +225,7 @@ def _encode(channel: Any, axis: Axis, domain: tuple[float, float] | None) -> Any
         }
     else:
         options["scale"] = _scale(axis, domain)
-        ticks: dict[str, Any] = {"tickCount": 5, "labelOverlap": True, "grid": not across}
+        ticks: dict[str, Any] = {"tickCount": 4, "labelOverlap": True, "labelSeparation": 6, "grid": not across}
         if axis.scale == "log":
             ticks["format"] = "~g"
         options["axis"] = alt.Axis(**ticks)

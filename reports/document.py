@@ -138,7 +138,7 @@ def outline(report: Report, lang: str = "en") -> Document:
         sections=tuple(_section(result, report, say) for result in results),
         provenance=tuple(_provenance(report)),
         recipe=visible(json.dumps(report.model.get("recipe", {}), indent=2, ensure_ascii=False, sort_keys=True)),
-        notes=tuple(harmless_long(note) for note in report.verdict.notes),
+        notes=tuple(harmless_long(say.sentence(note)) for note in report.verdict.notes),
         words=say,
     )
 
@@ -148,7 +148,8 @@ def _sentence(report: Report, say: Words) -> str:
     if not checks and status != "error":
         return say("ui", "nochecks")
     named = [check for check in checks if check.status == status]
-    names = say("ui", "and").join(f"{say.estimate(c.estimate)} ({say.probe(c.probe, 'title')})" for c in named[:NAMED])
+    shown = [(say.estimate(check.estimate), say.probe(check.probe, "title")) for check in named[:NAMED]]
+    names = say("ui", "and").join(say("ui", "named", estimate=estimate, probe=probe) for estimate, probe in shown)
     if len(named) > NAMED:
         names += " " + say("ui", "more", count=len(named) - NAMED)
     form = "one" if len(named) == 1 and say.find("verdict", f"{status}_one") else ""
@@ -220,7 +221,7 @@ def _check(check: Check, n: int | None, say: Words) -> CheckText:
         level=percent(check.level),
         n=_counted(n) or "–",
         threshold=f"{'≤' if check.direction == 'max' else '≥'} {quantity(check.threshold, check.unit)}",
-        because=str(told) if told else harmless_long(check.because),
+        because=str(told) if told else harmless_long(say.sentence(check.because)),
         gauge=_gauge(check),
     )
 
@@ -257,8 +258,9 @@ def _section(result: Result | Failure, report: Report, say: Words) -> Section:
         by_name = {estimate.name: estimate for estimate in result.estimates}
         findings = tuple(_finding(finding, by_name, say) for finding in ranked)
         estimates = tuple(_estimate(estimate, say) for estimate in result.estimates)
-        figures = tuple(_figure(figure, result.probe, say) for figure in result.figures)
-        notes = tuple(dict.fromkeys(harmless_long(note) for note in result.notes))
+        charts_first = sorted(result.figures, key=lambda figure: not isinstance(figure, Chart))
+        figures = tuple(_figure(figure, result.probe, say) for figure in charts_first)
+        notes = tuple(dict.fromkeys(harmless_long(say.sentence(note)) for note in result.notes))
     citations = say.find("probes", result.probe, "citations") or ()
     return Section(
         probe=result.probe,
@@ -277,16 +279,18 @@ def _section(result: Result | Failure, report: Report, say: Words) -> Section:
 
 
 def _figure(figure: Figure, probe: str, say: Words) -> Figure:
-    """Its title and headings in this language, where there are words for them; captions carry numbers of the run."""
+    """Its title, headings and caption in this language, where there are words for them."""
     path = ("figures", f"{probe}.{figure.name}")
     title = str(say.find(*path) or figure.title)
+    caption = say.sentence(figure.caption)
     known = {str(key): str(value) for key, value in (say.find("words") or {}).items()}
     if isinstance(figure, Chart):
-        return dataclasses.replace(translated(figure, known), title=title)
+        return dataclasses.replace(translated(figure, known), title=title, caption=caption)
     if isinstance(figure, Table):
         columns = {known.get(name, name): column for name, column in figure.columns.items()}
-        return dataclasses.replace(figure, title=title, columns=columns)
-    return dataclasses.replace(figure, title=title, headings=tuple(known.get(one, one) for one in figure.headings))
+        return dataclasses.replace(figure, title=title, caption=caption, columns=columns)
+    headings = tuple(known.get(one, one) for one in figure.headings)
+    return dataclasses.replace(figure, title=title, caption=caption, headings=headings)
 
 
 def _finding(finding: Finding, estimates: Mapping[str, Estimate], say: Words) -> FindingText:
@@ -322,7 +326,7 @@ def _estimate(estimate: Estimate, say: Words) -> EstimateText:
         level=percent(estimate.level),
         n=estimate.n,
         unit=harmless(say("units", estimate.unit)),
-        caveat=harmless_long(estimate.caveat or ""),
+        caveat=harmless_long(say.sentence(estimate.caveat or "")),
     )
 
 

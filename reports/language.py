@@ -46,6 +46,13 @@ class Words:
         except (KeyError, ValueError, TypeError):  # an older or a stranger's probe gives other values
             return finding.claim
 
+    def sentence(self, text: str) -> str:
+        """What a probe or the gate says in English, in this language where its pattern is known."""
+        for pattern, translated in (self.content.get("phrases") or {}).items():
+            if match := re.fullmatch(pattern, text.strip()):
+                return str(translated).format(*match.groups())
+        return text
+
     def estimate(self, name: str) -> str:
         """Its title; by name, else by pattern, else its name."""
         found = self.find("estimates", name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from probes.result import Chart, Gallery, Table
+from probes.result import Chart, Table
 from reports.charts import svg
 from reports.document import Document, EstimateText, FindingText, Section, outline
 from reports.numbers import harmless
@@ -29,8 +29,13 @@ def render(report: Report, *, lang: str = "en") -> tuple[str, dict[str, bytes]]:
 def summary(report: Report, *, lang: str = "en", limit: int = 65_535) -> str:
     """Verdict, risks and checks, without figures, at most `limit` characters: for a job summary or a check run."""
     document = outline(report, lang)
-    text = "\n\n".join(_head(document)) + "\n"
-    return text if len(text) <= limit else text[: limit - 2] + "…\n"
+    lines = "\n\n".join(part for part in _head(document) if part).splitlines(keepends=True)
+    text = ""
+    for line in lines:  # whole lines, so that no table row or escape is cut
+        if len(text) + len(line) > limit - 2:
+            return text + "…\n"
+        text += line
+    return text + "\n"
 
 
 def escape(text: object) -> str:
@@ -74,7 +79,7 @@ def _head(document: Document) -> list[str]:
         escape(document.decide),
         *(f"> {escape(note)}" for note in document.notes),
         f"## {say('ui', 'risks')}",
-        _table(("", "", "", say("ui", "helps")), rows),
+        _table(tuple(say("ui", key) for key in ("risk", "what", "so_what", "to_do")), rows),
         f"## {say('ui', 'checks')}",
         _table(
             tuple(say("ui", key) for key in ("status", "estimate", "value", "interval", "n", "threshold")),
@@ -99,8 +104,6 @@ def _section(section: Section, document: Document, files: dict[str, bytes]) -> l
             parts.append(f"![{escape(figure.title)}]({name})\n*{escape(figure.title)}.* {escape(figure.caption)}")
         elif isinstance(figure, Table):
             parts.append(_figure_table(figure, document))
-        elif isinstance(figure, Gallery):
-            continue
     parts.append(f"<details><summary>{say('ui', 'estimates')}</summary>")
     parts.append(_estimates(section.estimates, document))
     parts.append("</details>")
@@ -155,7 +158,8 @@ def _appendix(document: Document) -> list[str]:
         if section.method:
             cited = "".join(f"\n  - {escape(one)}" for one in section.citations)
             parts.append(f"- **{escape(section.title)}.** {escape(section.method)}{cited}")
-    provenance = "\n".join(f"- {escape(key)}: {escape(value)}" for key, value in document.provenance)
+    listed = "\n".join(f"- {escape(key)}: {escape(value)}" for key, value in document.provenance)
+    provenance = f"<details><summary>{say('ui', 'provenance')}</summary>\n\n{listed}\n\n</details>"
     fence = "`" * (max((len(run) for run in re.findall(r"`+", document.recipe)), default=2) + 1)
     fence = fence if len(fence) >= 3 else "```"
     recipe = (

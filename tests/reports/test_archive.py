@@ -65,3 +65,12 @@ def test_damaged_files_are_one_line(text: str, says: str) -> None:
 def test_samples_table() -> None:
     lines = archive.samples_csv(sample()).splitlines()
     assert lines == ["sample,overfitting.memorisation,drift.drift", "0,0.5,0.1", "1,,0.2", "2,1,"]
+
+
+def test_columns_keep_their_order() -> None:
+    report = sample()
+    read = archive.load(archive.dump(report))
+    for before, after in zip(report.results, read.results, strict=True):
+        assert [list(f.columns) for f in before.figures if not isinstance(f, Gallery)] == [
+            list(f.columns) for f in after.figures if not isinstance(f, Gallery)
+        ]

@@ -114,6 +114,39 @@ def test_nothing_runs_off_the_page(browser, tmp_path: Path, width: int) -> None:
 
 
 @needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser, tmp_path: Path, scheme: str) -> None:  # type: ignore[no-untyped-def]
+    axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed: no accessibility check")
+    page = opened(browser, tmp_path, html.render(sample()), color_scheme=scheme).page
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")
+    assert found["passes"]
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]] == []
+
+
+@needs_browser
+def test_the_keyboard_reaches_and_works_everything(browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    page = opened(browser, tmp_path, html.render(sample())).page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.locator("table.sortable th button").first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("table.sortable th[aria-sort=ascending]").count() == 1
+    page.locator(".enlarge").first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("dialog[open]").count() == 1
+
+
+@needs_browser
+def test_chinese_page(browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    page = opened(browser, tmp_path, html.render(sample(), lang="zh"))
+    assert page.page.locator("h1").inner_text() == "不通过"
+    assert page.page.evaluate("document.documentElement.lang") == "zh-Hans"
+    assert page.complaints == []
+
+
+@needs_browser
 def test_the_policy_stops_a_planted_script(browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     planted = html.render(sample()).replace("</body>", "<script>document.title = 'ran'</script></body>")
     page = opened(browser, tmp_path, planted)
@@ -143,3 +176,8 @@ def test_a_failed_probe_and_every_verdict_render() -> None:
     assert "broken by three" in html.render(sample(failed=True))
     for gap, word in ((0.3, "Fail"), (0.1, "Undecided"), (0.02, "Pass")):
         assert f'<span class="word">{word}</span>' in html.render(sample(gap))
+
+
+def test_size_is_bounded() -> None:
+    """Without pictures a page of a few charts stays far below the 2 MB that a report may take."""
+    assert len(html.render(sample())) < 300_000

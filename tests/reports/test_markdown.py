@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 
 from reports import markdown
 from tests.reports.sample import HOSTILE, sample
+
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def test_opens_with_the_verdict_and_links_every_figure_it_gives() -> None:
@@ -48,3 +52,15 @@ def test_summary_fits_a_check_run() -> None:
 
 def test_a_failed_probe_is_said() -> None:
     assert "broken by three" in markdown.render(sample(failed=True))[0]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize(("name", "gap"), [("fail", 0.3), ("undecided", 0.1), ("pass", 0.02)])
+def test_golden(name: str, gap: float, lang: str) -> None:
+    """To renew after a change that is meant: `GOLDEN=write pytest tests/reports`, then read the diff."""
+    path = GOLDEN / f"{name}.{lang}.md"
+    text, _ = markdown.render(sample(gap), lang=lang)
+    if os.environ.get("GOLDEN") == "write":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
