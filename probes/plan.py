@@ -103,7 +103,7 @@ class Design(Protocol):
 
 
 def _folds(pool: Pool, k: int, rng: np.random.Generator) -> Int[np.ndarray, " pooled"]:
-    """Fold of each pooled sample: stratified by label; whole groups together; in time order where there is one."""
+    """Fold of each pooled sample: stratified by label; whole groups together."""
     labels = pool.labels[pool.indices]
     fold = np.empty(len(labels), dtype=np.int64)
     if pool.groups is not None:
@@ -126,6 +126,20 @@ def _folds(pool: Pool, k: int, rng: np.random.Generator) -> Int[np.ndarray, " po
     return rng.permutation(k)[fold]
 
 
+def _stretches(pool: Pool, k: int, rng: np.random.Generator) -> Int[np.ndarray, " pooled"]:
+    """Folds that are stretches of time (blocked cross-validation, Bergmeir & Benítez 2012), cut elsewhere each time.
+
+    The first and the last stretch of a repeat may be one fold: time is closed to a ring so that all folds are equal.
+    """
+    if pool.times is None:
+        raise EvidenceError("stretches of time need times.")
+    n = len(pool.indices)
+    # Equal times are one stretch as far as that goes: ties in a random but single order.
+    rank = np.empty(n, dtype=np.int64)
+    rank[np.lexsort((rng.permutation(n), pool.times[pool.indices]))] = np.arange(n)
+    return ((rank + rng.integers(n)) % n * k // n).astype(np.int64)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Splits:
     """Repeated K-fold over the pool; `folds = 0` matches the audited model's training size."""
@@ -140,7 +154,9 @@ class Splits:
         if k > len(pool.indices):
             raise EvidenceError(f"{k} folds need at least {k} pooled samples, got {len(pool.indices)}.")
         for repeat in range(self.repeats):
-            fold_of = _folds(pool, k, rng)
+            # Neighbours in time are alike: whole groups first, then stretches of time, keep them on one side.
+            in_time = pool.times is not None and pool.groups is None
+            fold_of = _stretches(pool, k, rng) if in_time else _folds(pool, k, rng)
             for fold in range(k):
                 keep = np.zeros(len(pool.labels), dtype=bool)
                 keep[pool.indices[fold_of != fold]] = True
