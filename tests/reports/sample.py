@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 
 import numpy as np
@@ -144,4 +145,114 @@ def sample(gap: float = 0.3, label: str = "three", *, failed: bool = False) -> R
         audit={"seed": 0, "replicas": {"splits": 8}},
         results=results,
         verdict=judge(results, gate, today=TODAY),
+    )
+
+
+def _leakage() -> Result:
+    rng = np.random.default_rng(1)
+    fpr = np.geomspace(0.002, 1, 60)
+    curves = {"lira-online": fpr**0.45, "loss": fpr**0.8}
+    rows = [
+        (x, y, max(0.0, y - 0.08), min(1.0, y + 0.08), name)
+        for name, tpr in curves.items()
+        for x, y in zip(fpr.tolist(), tpr.tolist(), strict=True)
+    ]
+    roc = Chart(
+        name="roc",
+        mark="line",
+        title="How many members are found, at what price in false alarms",
+        caption="ROC on logarithmic axes, 500 members, 500 non-members; the band is the 95 % interval.",
+        columns={key: [row[i] for row in rows] for i, key in enumerate(("fpr", "tpr", "low", "high", "attack"))},
+        x=Axis(column="fpr", title="false-positive rate", scale="log"),
+        y=Axis(column="tpr", title="true-positive rate", scale="log"),
+        series="attack",
+        low="low",
+        high="high",
+        diagonal=True,
+    )
+    exposed = Table(
+        name="exposed",
+        title="The most exposed members",
+        caption="Index in the data set; exposure in nats.",
+        columns={
+            "sample": rng.permutation(4000)[:400].tolist(),
+            "class": [f"class {i % 10}" for i in range(400)],
+            "exposure": np.sort(rng.gamma(2, 2, 400))[::-1].tolist(),
+        },
+    )
+    return Result(
+        probe="membership",
+        params={"repeats": 8},
+        estimates=(
+            estimate("checkpoint.auc", 0.75, 0.07, n=1000, unit="AUC"),
+            estimate("recipe.auc", 0.74, 0.02, n=16, unit="AUC", dof=7.0),
+            estimate("attack.loss.auc", 0.62, 0.06, n=1000, unit="AUC"),
+            estimate("epsilon.lower_bound", 1.2, 0.0, n=1000, unit="ε"),
+        ),
+        findings=(
+            Finding(
+                code="membership.leaks",
+                severity="high",
+                claim="An attacker tells members from non-members: AUC 0.750 (0.680 to 0.820).",
+                because=("checkpoint.auc", "recipe.auc"),
+                values={"auc": 0.75, "low": 0.68, "high": 0.82, "attack": "lira-online", "tried": 8},
+            ),
+        ),
+        figures=(roc, exposed),
+        notes=("The strongest attack is lira-online.",),
+    )
+
+
+def _contamination() -> Result:
+    rng = np.random.default_rng(2)
+    pictures = [rng.integers(0, 256, (32, 32, 3)).astype(np.uint8) for _ in range(40)]
+    rows = tuple(GalleryRow(sample=i, title=f"{i} – {i + 500}", pictures=(p, p, p)) for i, p in enumerate(pictures))
+    return Result(
+        probe="contamination",
+        params={},
+        estimates=(estimate("contaminated_share", 0.011, 0.008, n=500),),
+        findings=(
+            Finding(
+                code="contamination.across-split",
+                severity="low",
+                claim="5 of 500 held-out samples (1.0%) have a copy among the members.",
+                because=("contaminated_share",),
+                samples=tuple(range(30)),
+                values={"count": 5, "n": 500, "share": 0.011, "exact": 3, "near": 2, "inflation": None},
+            ),
+        ),
+        figures=(
+            Gallery(
+                name="duplicates",
+                title="Duplicates side by side",
+                caption="The first pairs.",
+                headings=("sample", "copy", "difference"),
+                rows=rows,
+            ),
+        ),
+    )
+
+
+def full(gap: float = 0.3, label: str = "three") -> Report:
+    """All four built-in probes, more rows and pictures than a page shows, each kind of check."""
+    base = sample(gap, label)
+    results = (*base.results, _leakage(), _contamination())
+    bounds = {
+        ("membership", "recipe.auc"): 0.6,
+        ("overfitting", "recipe.accuracy_gap"): 0.1,
+        ("contamination", "contaminated_share"): 0.012,
+        ("drift", "checkpoint.drift_index"): 0.75,
+        ("membership", "epsilon.lower_bound"): 10.0,
+    }
+    gate = Gate(
+        thresholds=tuple(
+            Threshold(probe=probe, estimate=name, direction="max", bound=bound)
+            for (probe, name), bound in bounds.items()
+        )
+    )
+    return dataclasses.replace(
+        base,
+        results=results,
+        verdict=judge(results, gate, today=TODAY),
+        cost={"seconds": 61.5, "workers": 2},
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reports import html
-from tests.reports.sample import HOSTILE, sample
+from tests.reports.sample import HOSTILE, full, sample
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -109,15 +109,16 @@ def test_hostile_strings_do_no_harm(browser, tmp_path: Path) -> None:  # type: i
 @needs_browser
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_runs_off_the_page(browser, tmp_path: Path, width: int) -> None:  # type: ignore[no-untyped-def]
-    page = opened(browser, tmp_path, html.render(sample()), viewport={"width": width, "height": 800}).page
+    page = opened(browser, tmp_path, html.render(full()), viewport={"width": width, "height": 800}).page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @needs_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser, tmp_path: Path, scheme: str) -> None:  # type: ignore[no-untyped-def]
+    """No violation at all, with everything unfolded."""
     axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed: no accessibility check")
-    page = opened(browser, tmp_path, html.render(sample()), color_scheme=scheme).page
+    page = opened(browser, tmp_path, html.render(full()), color_scheme=scheme).page
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
     found = page.evaluate("axe.run()")
@@ -178,6 +179,24 @@ def test_a_failed_probe_and_every_verdict_render() -> None:
         assert f'<span class="word">{word}</span>' in html.render(sample(gap))
 
 
-def test_size_is_bounded() -> None:
-    """Without pictures a page of a few charts stays far below the 2 MB that a report may take."""
-    assert len(html.render(sample())) < 300_000
+def test_what_is_left_out_is_said_and_the_size_is_bounded() -> None:
+    text = html.render(full())
+    assert "Shown: 300 of 400." in text
+    assert "Shown: 24 of 40." in text
+    assert len(text) < 1_000_000
+
+
+def test_cost_and_provenance_are_in_the_appendix() -> None:
+    text = html.render(full())
+    for shown in ("cost: seconds", "61.5", "data: fingerprint", "probe: membership"):
+        assert shown in text
+
+
+def test_a_check_shows_where_its_threshold_lies() -> None:
+    from reports.document import outline
+
+    gauges = {check.name: check.gauge for check in outline(full()).checks}
+    failing = gauges["membership recipe.auc"]
+    assert failing is not None
+    assert failing.threshold < failing.low < failing.value < failing.high
+    assert failing.allowed == (0.0, failing.threshold)
