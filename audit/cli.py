@@ -86,6 +86,7 @@ def run(
     reference: Annotated[
         Path | None, typer.Option(help="A checkpoint to compare reasons with (the last release).")
     ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="For weights from elsewhere: the recipe that made them.")] = None,
     data_root: Annotated[Path | None, typer.Option(help="Where the data lies now, if it has moved.")] = None,
     lang: Language = "en",
     thumbnails: Annotated[bool, typer.Option(help="Show samples as pictures in the report.")] = True,
@@ -103,6 +104,7 @@ def run(
         seed=seed,
         workers=workers,
         reference=reference,
+        recipe=recipe,
         data_root=data_root,
         trust_code=trust_code,
     )
@@ -136,6 +138,17 @@ def report(
     from audit.review import run_report
 
     run_report(results, format, out, lang, thumbnails)
+
+
+@app.command()
+def inspect(
+    model: Annotated[Path, typer.Argument(help="A checkpoint, or weights from elsewhere.", show_default=False)],
+) -> None:
+    """Print and verify what is in a checkpoint; nothing in it is run."""
+    _must_exist(model, "checkpoint file")
+    from audit.commands import run_inspect
+
+    raise typer.Exit(run_inspect(model))
 
 
 @app.command()

@@ -10,6 +10,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from audit import config as configs
 from audit.live import Live
@@ -18,24 +20,20 @@ from audit.pipeline import audit, open_checkpoint
 from audit.review import show
 from audit.runtime import check_torch
 from audit.settings import Settings
-from probes.errors import InputError, OverwriteError
+from probes.errors import InputError
 from reports.report import Json
 
 
 def run_finetune(recipe_path: Path, out: Path, quiet: bool) -> None:
-    from audit import checkpoint, finetune
+    from audit import finetune
     from audit import recipe as recipes
 
     check_torch()
     recipe = recipes.load(recipe_path)
-    if out.exists():
-        raise OverwriteError("exists already.", where=str(out), do="Choose another --out or remove it.")
     screen = Console(stderr=True)
     folder = recipe_path.resolve().parent
     with Live(screen, quiet=quiet) as live:
-        experiment = finetune.prepare(recipe, folder, trust_code=True, progress=live.epoch)
-        trained = finetune.run(experiment, "target", live.epoch)
-    checkpoint.save(out, experiment, trained, folder, None)
+        experiment, trained = finetune.to_file(recipe, folder, out, trust_code=True, progress=live.epoch)
     if not quiet:
         trace = trained.trace
         screen.print(
@@ -81,3 +79,21 @@ def run_audit(
         show(report, lang)
         Console().print(f"Report: {out / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
     return report.verdict.exit_code
+
+
+def run_inspect(model: Path) -> int:
+    """What is in a checkpoint, and whether it is what it says; 1 where a check failed."""
+    check_torch()
+    from audit.inspection import inspect
+
+    found = inspect(model)
+    shown = Table(box=None, show_header=False, pad_edge=False)
+    shown.add_column(style="bold", no_wrap=True)
+    shown.add_column(overflow="fold")
+    for name, fact in found.facts.items():
+        shown.add_row(Text(name), Text(fact))
+    for check in found.checks:
+        mark = ("ok", "green") if check.passed else ("FAILED", "bold red")
+        shown.add_row(Text.assemble(mark), Text(f"{check.name}: {check.detail}"))
+    Console().print(shown)
+    return 0 if found.passed else 1

@@ -15,10 +15,12 @@ import numpy as np
 from torch import nn
 
 from audit import checkpoint as checkpoints
+from audit import recipe as recipes
 from audit.checkpoint import Checkpoint
 from audit.config import Config
 from audit.data.dataset import Dataset
 from audit.experiment import Experiment
+from audit.external import adopt
 from audit.listener import Listener
 from audit.observe import Observations, Sitter, observe
 from audit.population import Replicas, populate, rows_of
@@ -71,7 +73,11 @@ def load_network(experiment: Experiment, checkpoint: Checkpoint, row: Row) -> nn
 
 
 def open_checkpoint(path: Path, settings: Settings) -> Audited:
-    """Load checkpoint and data, and check that they belong together."""
+    """Load checkpoint and data, and check that they belong together; with a recipe, weights from elsewhere too."""
+    if settings.recipe is not None:
+        recipe, folder = recipes.load(settings.recipe), settings.recipe.resolve().parent
+        checkpoint, experiment = adopt(path, recipe, settings.data_root or folder, trust_code=settings.trust_code)
+        return Audited(checkpoint=checkpoint, experiment=experiment)
     checkpoint = checkpoints.load(path)
     dataset = checkpoint.recipe.data.load(settings.data_root or checkpoint.folder, trust_code=settings.trust_code)
     experiment = checkpoint.experiment(dataset, trust_code=settings.trust_code)

@@ -14,5 +14,6 @@ class Settings:
     seed: int | None = None
     workers: int = 0
     reference: Path | None = None
+    recipe: Path | None = None
     data_root: Path | None = None
     trust_code: bool = False

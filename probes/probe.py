@@ -78,6 +78,7 @@ def _load(entry: EntryPoint) -> ProbeType:
     for attribute in ("name", "risk", "needs", "observes"):
         if not hasattr(probe, attribute):
             raise PluginError(f"{probe.__name__} has no {attribute!r}", where=_origin(entry))
-    if probe.name != entry.name:
-        raise PluginError(f"calls itself {probe.name!r}", where=_origin(entry))
-    return cast("ProbeType", probe)
+    accepted = cast("ProbeType", probe)
+    if accepted.name != entry.name:
+        raise PluginError(f"calls itself {accepted.name!r}", where=_origin(entry))
+    return accepted

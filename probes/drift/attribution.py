@@ -122,8 +122,8 @@ class Attribution:
     ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
         import torch
 
-        if self.target == "label" and not subject.same_labels:
-            return {}
+        if not inputs.is_floating_point() or (self.target == "label" and not subject.same_labels):
+            return {}  # token ids have no gradient
 
         def scorer_of(chosen: slice) -> Scorer:
             if self.target == "label":

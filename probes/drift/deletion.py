@@ -44,6 +44,8 @@ class Deletion:
     ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
         import torch
 
+        if not inputs.is_floating_point():
+            return {}
         maps = attribute(
             "integrated-gradients", lambda chosen: label_scorer(subject.network, labels[chosen]), inputs, self.steps
         ).flatten(1)

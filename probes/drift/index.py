@@ -42,7 +42,7 @@ def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: floa
     n = len(placed.reference)
     floor, ceiling = 1 - placed.floor, 1 - placed.ceiling
     drift = 1 - placed.reference
-    value = _index(drift.mean(), floor.mean(), ceiling.mean())
+    value = float(_index(*(np.asarray(one.mean()) for one in (drift, floor, ceiling))))
     draws = rng.integers(n, size=(DRAWS, n))
     resampled = _index(drift[draws].mean(axis=1), floor[draws].mean(axis=1), ceiling[draws].mean(axis=1))
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
@@ -52,9 +52,9 @@ def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: floa
         caveat = f"random weights are as near as another seed ({span:+.2f} in similarity): the index says nothing"
     return Estimate(
         name=name,
-        value=float(value),
-        low=min(float(low), float(value)),
-        high=max(float(high), float(value)),
+        value=value,
+        low=min(float(low), value),
+        high=max(float(high), value),
         level=level,
         n=n,
         unit="index",

@@ -86,7 +86,7 @@ class Drift:
             findings += part[1]
             figures += part[2]
         seen = evidence.observed(self._embedding)
-        if "audited" in seen and "source" in seen and estimates:
+        if _has(seen, "audited") and _has(seen, "source") and estimates:
             column = np.full(len(evidence.labels), np.nan)
             alike = signed_cosine(seen["audited"].arrays["maps"], seen["source"].arrays["maps"])
             column[seen["audited"].samples] = 1 - alike
@@ -205,7 +205,7 @@ class Drift:
     def _quality(self, evidence: Evidence, rng: np.random.Generator) -> Part:
         """Deleting by attribution against deleting at random; and against the same for other seeds."""
         seen = evidence.observed(self._deletion)
-        if "audited" not in seen:
+        if "audited" not in seen or "by_attribution" not in seen["audited"].arrays:
             return [], [], []
         curves = seen["audited"].arrays
         own = area(curves["at_random"]) - area(curves["by_attribution"])

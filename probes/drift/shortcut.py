@@ -46,7 +46,7 @@ class Shortcut:
         labels: Int[Tensor, " chosen"],
         rng: np.random.Generator,
     ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-        if inputs.ndim != 4:
+        if inputs.ndim != 4 or not inputs.is_floating_point():
             return {}
         maps = attribute(
             "integrated-gradients", lambda chosen: label_scorer(subject.network, labels[chosen]), inputs, self.steps

@@ -1,0 +1,162 @@
+"""Small networks over real digits: seeds at the floor, random weights at the ceiling, a planted patch found."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+from torch.nn import functional
+
+from probes.drift import Drift
+from probes.drift.randomise import randomised
+from probes.drift.shortcut import Shortcut
+from probes.drift.similarity import SIMILARITIES, jensen_shannon, signed_cosine, top_overlap
+from probes.evidence import Evidence, Population, answers
+from probes.observable import Observable, Observation, Subject
+from probes.plan import Pool
+from probes.result import Gallery, Result
+
+CORNER = (slice(None), slice(None), slice(0, 2), slice(0, 2))
+
+
+def data() -> tuple[Tensor, Tensor]:
+    bunch = load_digits()
+    images = torch.from_numpy(bunch.images).float()[:, None] / 8 - 1
+    return images[:700], torch.from_numpy(bunch.target[:700]).long()
+
+
+def pool_of(labels: Tensor) -> Pool:
+    part = np.arange(len(labels)) % 2
+    return Pool(labels=labels.numpy(), member=part == 0, held_out=part == 1, validation=part == 2)
+
+
+def trained(images: Tensor, labels: Tensor, seed: int, epochs: int = 25) -> nn.Sequential:
+    torch.manual_seed(seed)
+    network = nn.Sequential(
+        nn.Conv2d(1, 12, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(12, 24, 3, padding=1), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(96, 32), nn.ReLU(), nn.Linear(32, 10),
+    )  # fmt: skip
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(images)).split(64):
+            optimizer.zero_grad()
+            functional.cross_entropy(network(images[batch]), labels[batch]).backward()
+            optimizer.step()
+    return network.eval()
+
+
+def looked_into(probe: Drift, networks: dict[str, nn.Sequential], images: Tensor, labels: Tensor) -> Result:
+    """The probe over these networks; names are those of the shell: audited, source, seeds/0/0, randomised/0."""
+    pool = pool_of(labels)
+    seen: dict[Observable, dict[str, Observation]] = {}
+    for observable in probe.observes:
+        chosen = observable.choose(pool, np.random.default_rng(0))
+        for name, network in networks.items():
+            role = name.partition("/")[0]
+            if role not in observable.models:
+                continue
+            one = Subject(name=name, role=role, network=network, embed=network[:-1], same_labels=True)  # type: ignore[arg-type]
+            arrays = observable(one, images[chosen], labels[chosen], np.random.default_rng(1))
+            seen.setdefault(observable, {})[name] = Observation(samples=chosen, arrays=dict(arrays))
+    with torch.no_grad():
+        logits = networks["audited"](images).numpy()
+    evidence = Evidence(
+        pool=pool,
+        classes=tuple(map(str, range(10))),
+        audited=answers(logits[None], labels.numpy()),
+        population=Population(rows=(), answers=answers(np.zeros((0, *logits.shape)), labels.numpy())),
+        inputs=((images.numpy() + 1) * 127).astype(np.uint8).transpose(0, 2, 3, 1),
+        observations=seen,
+    )
+    return probe(evidence, np.random.default_rng(2))
+
+
+@pytest.fixture(scope="module")
+def sound() -> dict[str, nn.Sequential]:
+    images, labels = data()
+    member = torch.from_numpy(pool_of(labels).member)
+    networks = {f"seeds/{seed}/0": trained(images[member], labels[member], seed) for seed in (1, 2)}
+    audited = trained(images[member], labels[member], 0)
+    copies = {f"randomised/{i}": randomised(audited, np.random.default_rng(i)) for i in (0, 1)}
+    return {"audited": audited, **networks, **copies}  # type: ignore[dict-item]
+
+
+def test_another_seed_is_no_drift_and_random_weights_are(sound: dict[str, nn.Sequential]) -> None:
+    images, labels = data()
+    member = torch.from_numpy(pool_of(labels).member)
+    benign = looked_into(Drift(), {**sound, "source": trained(images[member], labels[member], 7)}, images, labels)
+    random = randomised(sound["audited"], np.random.default_rng(9))
+    moved = looked_into(Drift(), {**sound, "source": random}, images, labels)  # type: ignore[dict-item]
+    assert benign["checkpoint.drift_index"].value < 0.3
+    assert moved["checkpoint.drift_index"].value > 0.6
+    assert benign["floor.similarity"].value > benign["ceiling.similarity"].value + 0.2
+    assert "drift.moved" in {finding.code for finding in moved.findings}
+    gallery = next(figure for figure in benign.figures if isinstance(figure, Gallery))
+    assert len(gallery.rows) == 6
+    assert np.isfinite(benign.per_sample["drift"]).sum() == Drift().samples
+
+
+def test_a_trained_models_explanations_beat_chance(sound: dict[str, nn.Sequential]) -> None:
+    images, labels = data()
+    result = looked_into(Drift(), sound, images, labels)
+    assert result["checkpoint.deletion_gain"].low > 0
+    assert result["checkpoint.stability"].low > result["ceiling.label_similarity"].high
+    assert "drift.shortcut" not in {finding.code for finding in result.findings}
+    assert result["checkpoint.completeness_residual"].value < 0.25
+
+
+def test_a_planted_patch_is_found_located_and_confirmed() -> None:
+    images, labels = data()
+    images = images.clone()
+    marked = (labels == 3) & (torch.rand(len(labels), generator=torch.Generator().manual_seed(0)) < 0.95)
+    corner = images[CORNER]
+    images[CORNER] = torch.where(marked[:, None, None, None], torch.full_like(corner, 4.0), corner)
+    member = torch.from_numpy(pool_of(labels).member)
+    result = looked_into(Drift(), {"audited": trained(images[member], labels[member], 0)}, images, labels)
+    found = {finding.code: finding for finding in result.findings}
+    assert "drift.shortcut" in found
+    values = found["drift.shortcut"].values
+    assert values["class"] == "3"
+    assert int(str(values["top"])) < 2
+    assert int(str(values["left"])) < 2
+    assert result["checkpoint.shortcut_follow_rate"].low > 0.3
+
+
+def test_without_source_or_seeds_it_says_so(sound: dict[str, nn.Sequential]) -> None:
+    images, labels = data()
+    result = looked_into(Drift(), {"audited": sound["audited"]}, images, labels)
+    assert any("source" in note for note in result.notes)
+    assert "checkpoint.drift_index" not in {one.name for one in result.estimates}
+    assert result["checkpoint.deletion_gain"].n == Drift().samples
+
+
+def test_similarities_of_known_maps() -> None:
+    rng = np.random.default_rng(0)
+    maps = rng.normal(size=(3, 8, 8))
+    for name, alike in SIMILARITIES.items():
+        np.testing.assert_allclose(alike(maps, maps), 1.0, atol=1e-9, err_msg=name)
+    np.testing.assert_allclose(signed_cosine(maps, -maps), -1.0)
+    left, right = np.zeros((1, 1, 10)), np.zeros((1, 1, 10))
+    left[..., 0], right[..., 9] = 1.0, 1.0
+    assert signed_cosine(left, right)[0] == 0.0
+    assert jensen_shannon(left, right)[0] == pytest.approx(0.0)
+    assert top_overlap(left, right)[0] == 0.0
+    assert signed_cosine(left, np.zeros_like(left))[0] == 0.0
+
+
+def test_random_weights_leave_the_original_alone(sound: dict[str, nn.Sequential]) -> None:
+    before = {name: value.clone() for name, value in sound["audited"].state_dict().items()}
+    copy = randomised(sound["audited"], np.random.default_rng(3))
+    for name, value in sound["audited"].state_dict().items():
+        assert torch.equal(value, before[name])
+        assert not torch.equal(value, copy.state_dict()[name])
+
+
+def test_observables_are_their_own_cache_key() -> None:
+    assert Drift().observes == Drift().observes
+    assert len(set(Drift().observes)) == 4
+    assert dataclasses.replace(Shortcut(), steps=4) != Shortcut()
