@@ -15,6 +15,7 @@ from setting import experiment_of, gemm_peak, populate_timed, random_halves
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+from audit.engines.head import Head
 from audit.experiment import Experiment
 from probes.evidence import answers
 from probes.membership.lira import lira_scores
@@ -80,7 +81,7 @@ def main() -> None:
 
     peak = gemm_peak(given.workers)
     with tempfile.TemporaryDirectory() as folder:
-        seconds, engine, found = populate_timed(experiment, rows, Path(folder), given.workers)
+        seconds, found = populate_timed(experiment, rows, Path(folder), given.workers, Head())
     peak = max(peak, gemm_peak(given.workers))
     torch.set_num_threads(given.workers)
     began = time.perf_counter()
@@ -90,7 +91,7 @@ def main() -> None:
     work = 4 * SAMPLES * FEATURES * given.heads * CLASSES * EPOCHS
     mine = np.concatenate([found[row.name].margin for row in rows[: given.plain]])
     theirs = np.concatenate([answers(one[None], labels).margin for one in plain])
-    print(f"engine {engine}: {given.heads} heads in {given.orders} orders, {seconds:.2f} s, stored")
+    print(f"head engine: {given.heads} heads in {given.orders} orders, {seconds:.2f} s, stored")
     print(f"plain loop: {plain_seconds:.1f} s ({given.plain} heads timed)")
     print(f"ratio {plain_seconds / seconds:.1f}; {work / seconds / peak:.0%} of {peak / 1e9:.0f} GFLOP/s")
     print(f"LiRA AUC, {given.plain} replicas: {mean_auc(mine, keep[: given.plain]):.3f}", end=" ")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from audit.data.dataset import Dataset
-from audit.engines.choose import choose
+from audit.engines.engine import Engine
 from audit.executor import Job, Task, execute
 from audit.experiment import Experiment
 from audit.population import scratch
@@ -61,14 +61,12 @@ def random_halves(samples: int, replicas: int, orders: int, rng: np.random.Gener
 
 
 def populate_timed(
-    experiment: Experiment, rows: list[Row], folder: Path, workers: int
-) -> tuple[float, str, dict[str, Answers]]:
-    """(seconds from nothing to stored replicas, engine, answers by row name). The stage is part of the time."""
+    experiment: Experiment, rows: list[Row], folder: Path, workers: int, engine: Engine
+) -> tuple[float, dict[str, Answers]]:
+    """(seconds from nothing to stored replicas, answers by row name). The stage is part of the time."""
+    engine.check(experiment, rows[0])
     store, answers = Store(folder), {}
     began = time.perf_counter()
-    choice = choose(experiment, rows[0])
-    engine = choice.engine
-    print(*(f"not {name}: {reason}" for name, reason in choice.refused.items()), sep="\n", end="")
     tasks = [
         Task(rows=batch, keys=tuple(row.name.replace("/", "-") for row in batch), looked_into=frozenset())
         for batch in engine.together(experiment, rows)
@@ -77,7 +75,7 @@ def populate_timed(
         stage = engine.stage(experiment, rows[0], place)
         for key, replica in execute(Job(engine=engine, stage=stage, tasks=tasks, folder=place), store, workers):
             answers[key.replace("-", "/")] = replica.answers
-    return time.perf_counter() - began, engine.name, answers
+    return time.perf_counter() - began, answers
 
 
 def gemm_peak(threads: int, size: int = 1024, seconds: float = 1.0) -> float:

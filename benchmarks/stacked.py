@@ -16,6 +16,7 @@ from setting import experiment_of, populate_timed, random_halves
 from sklearn.datasets import load_digits
 from torch.nn import functional
 
+from audit.engines.stacked import Stacked
 from audit.experiment import Experiment
 from probes.plan import Row
 
@@ -53,13 +54,13 @@ def main() -> None:
     )
     rows = random_halves(1200, given.models, given.models, np.random.default_rng(0))
     with tempfile.TemporaryDirectory() as folder:
-        seconds, engine, found = populate_timed(experiment, rows, Path(folder), given.workers)
+        seconds, found = populate_timed(experiment, rows, Path(folder), given.workers, Stacked())
     hits = [found[row.name].correct(experiment.dataset.labels)[0][row.keep].mean() for row in rows]
     torch.set_num_threads(1)
     began = time.perf_counter()
     accuracy = [plain(experiment, row) for row in rows[: given.plain]]
     plain_seconds = (time.perf_counter() - began) / given.plain * given.models
-    print(f"engine {engine}: {given.models} models in {seconds:.2f} s, training accuracy {np.mean(hits):.3f}")
+    print(f"stacked engine: {given.models} models in {seconds:.2f} s, training accuracy {np.mean(hits):.3f}")
     print(f"plain loop, one thread: {plain_seconds:.1f} s, training accuracy {np.mean(accuracy):.3f}")
     print(f"ratio {plain_seconds / seconds:.1f} with {given.workers} workers")
 

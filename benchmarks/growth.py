@@ -1,0 +1,61 @@
+"""Head engine: seconds and peak memory against samples N and replicas R, each point in a process of its own.
+
+python benchmarks/growth.py [--samples 1000 10000 100000] [--replicas 16 128 1024] [--features 256] [--epochs 2]
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from setting import experiment_of, populate_timed, random_halves
+
+from audit.engines.head import Head
+
+
+def point(samples: int, replicas: int, features: int, epochs: int, workers: int) -> None:
+    rng = np.random.default_rng(0)
+    experiment = experiment_of(
+        rng.standard_normal((samples, features), dtype=np.float32),
+        rng.integers(0, 10, samples),
+        "table",
+        source={"model": "networks:on_features", "options": {"features": features, "num_classes": 10}},
+        transfer="features",
+        train={"epochs": epochs, "batch_size": 256, "lr": 0.01, "momentum": 0.9},
+    )
+    rows = random_halves(samples, replicas, 16, rng)
+    with tempfile.TemporaryDirectory() as folder:
+        seconds, answers = populate_timed(experiment, rows, Path(folder), workers, Head())
+    held = sum(one.margin.nbytes * 6 for one in answers.values())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(f"{samples:>9} {replicas:>9} {seconds:>9.2f} {peak / 1e6:>9.0f} {held / 1e6:>9.0f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, nargs="+", default=[1000, 10000, 100000])
+    parser.add_argument("--replicas", type=int, nargs="+", default=[16, 128, 1024])
+    parser.add_argument("--features", type=int, default=256)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        point(given.samples[0], given.replicas[0], given.features, given.epochs, given.workers)
+        return
+    print("  samples  replicas   seconds   peak MB of which answers MB", flush=True)
+    fixed = ["--features", str(given.features), "--epochs", str(given.epochs), "--workers", str(given.workers)]
+    # Along each axis from the middle of the other: the corners would tell nothing new.
+    middle_samples, middle_replicas = (sorted(axis)[len(axis) // 2] for axis in (given.samples, given.replicas))
+    points = [(n, middle_replicas) for n in given.samples] + [(middle_samples, r) for r in given.replicas]
+    for samples, replicas in dict.fromkeys(points):
+        sizes = ["--samples", str(samples), "--replicas", str(replicas)]
+        subprocess.run([sys.executable, __file__, "--one", *sizes, *fixed], check=True)
+
+
+if __name__ == "__main__":
+    main()
