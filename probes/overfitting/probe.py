@@ -101,7 +101,7 @@ class Overfitting:
                 learning_curve(evidence, rng, self.level),
                 capacity(evidence, self.level),
                 rivals(evidence, self.level),
-                multiple_validation(methods, self.level),
+                multiple_validation(methods, self.level, comparable=not _size_mismatch(evidence, splits)),
             )
         )
         return Result(
@@ -158,6 +158,8 @@ class Overfitting:
 
 
 def _size_mismatch(evidence: Evidence, splits: Population) -> tuple[Finding, ...]:
+    if not len(splits):
+        return ()
     own, theirs = int(evidence.pool.member.sum()), float(splits.keep.sum(axis=1).mean())
     if abs(theirs - own) <= 0.1 * own:
         return ()

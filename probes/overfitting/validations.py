@@ -68,10 +68,11 @@ def no_information(labels: Int[np.ndarray, " samples"], predicted: Int[np.ndarra
     return float((p * (1 - q)).sum())
 
 
-def multiple_validation(methods: list[tuple[str, Estimate]], level: float) -> Part:
-    """The table, and a finding where two methods' intervals cannot both be right."""
+def multiple_validation(methods: list[tuple[str, Estimate]], level: float, *, comparable: bool = True) -> Part:
+    """The table, and a finding where two methods' intervals cannot both be right. Models of other training sizes are
+    not `comparable`: they ought to differ."""
     clashes = []
-    pairs = list(itertools.combinations(methods, 2))
+    pairs = list(itertools.combinations(methods, 2)) if comparable else []
     for (name, one), (other_name, other) in pairs:
         # Two-sided, and each pair pays for all pairs.
         reach = math.hypot(_reach(one, other.value, len(pairs)), _reach(other, one.value, len(pairs)))

@@ -16,9 +16,10 @@ from probes.overfitting.label_errors import label_errors, out_of_fold
 from probes.overfitting.learning_curve import learning_curve, measured
 from probes.overfitting.memorisation import memorisation
 from probes.overfitting.rivals import rivals
-from probes.overfitting.validations import bootstrap_632_plus, no_information, weighted_632
+from probes.overfitting.validations import bootstrap_632_plus, multiple_validation, no_information, weighted_632
 from probes.plan import Plan, Rivals, Sizes, Splits
 from probes.result import Chart
+from probes.statistics import proportion
 from tests.probes.overfitting.trained import digits, evidence, make_pool, population_evidence
 
 
@@ -171,3 +172,14 @@ def test_confident_learning_finds_the_flipped_labels() -> None:
     # What the models say instead is the true label.
     found = np.intersect1d(suspects, np.flatnonzero(flipped))
     assert (rival[found] == labels[found]).mean() > 0.8
+
+
+def test_validations_that_disagree_are_told_unless_sizes_differ() -> None:
+    one = proportion("checkpoint.held_out_accuracy", 480, 500)
+    other = proportion("recipe.held_out_accuracy", 400, 500)
+    methods = [("its held-out split", one), ("this recipe", other)]
+    findings = multiple_validation(methods, 0.95).findings
+    assert [finding.code for finding in findings] == ["overfitting.validations-disagree"]
+    assert not multiple_validation(methods, 0.95, comparable=False).findings
+    agreed = [methods[0], ("this recipe", proportion("recipe.held_out_accuracy", 470, 500))]
+    assert not multiple_validation(agreed, 0.95).findings
