@@ -130,7 +130,6 @@ class Store:
             save_file(tensors, temporary)
             _flush(temporary)
             temporary.replace(path)
-            _flush(path.parent)
         except (OSError, SafetensorError) as error:
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
             full = full or "No space left" in str(error)
@@ -161,7 +160,7 @@ class Store:
 
 
 def _flush(path: Path) -> None:
-    """To the disk, so that a power cut leaves either nothing or all of it."""
+    """To the disk, so that the name never stands for less than all of it, whatever fails."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -45,7 +45,7 @@ def plain_head(experiment: Experiment, row: Row) -> np.ndarray:
 
 def auc_of(phi: np.ndarray, others: np.ndarray, truth: np.ndarray, keep: np.ndarray) -> float:
     score = lira_scores(phi, others, keep, variance="global")
-    return auc(score[truth], score[~truth]).value
+    return auc(score, truth).value
 
 
 def mean_auc(margin: np.ndarray, keep: np.ndarray) -> float:
