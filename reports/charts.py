@@ -17,13 +17,14 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from probes.result import Axis, Chart, ColumnData
+from probes.result import Axis, Chart
 from reports.numbers import harmless, number
 
 WIDTH, HEIGHT, ROW = 330, 220, 24
 SERIES = ("#3b6fe0", "#d9730d", "#0f9d76", "#9250d6", "#d6336c", "#64748b")
 INK, QUIET, GRID = "#1c2430", "#5b6778", "#e3e8ef"
 FONT = "ui-sans-serif, system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, Noto Sans CJK SC, sans-serif"
+SAID = "what this mark says"
 MOST_ROWS, MOST_POINTS = 30, 400
 """Of a chart's categories and of a series' points: a report does not grow with the data."""
 
@@ -87,6 +88,9 @@ def specification(chart: Chart) -> dict[str, Any]:
     """The Vega-Lite specification, data inline."""
     columns = {_field(name): [_cell(value) for value in column] for name, column in chart.columns.items()}
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    titles = {chart.x.column: chart.x.title, chart.y.column: chart.y.title}
+    for row, values in zip(rows, zip(*chart.columns.values(), strict=True), strict=True):
+        row[SAID] = _said([titles.get(name, name) for name in chart.columns], values)
     base = alt.Chart(alt.InlineData(values=rows))
     layers = _intervals(chart, base) if chart.mark == "interval" else _layers(chart, base)
     drawn = alt.layer(*layers).properties(
@@ -126,17 +130,17 @@ def _height(chart: Chart) -> int:
 
 def _layers(chart: Chart, base: Any) -> list[Any]:
     x, y = _encode(alt.X, chart.x, _domain(chart, "x")), _encode(alt.Y, chart.y, _domain(chart, "y"))
-    colour, tooltip = _colour(chart), _tooltip(chart)
+    colour, said = _colour(chart), alt.Description(f"{SAID}:N")
     layers = _references(chart, "y")
     if chart.mark == "bars":
         end = {"x2": alt.X2(_field(chart.x_end)), "y2": alt.Y2Datum(0)} if chart.x_end else {}
         bar = base.mark_bar(binSpacing=1.5, cornerRadiusEnd=2)
-        return [*layers, bar.encode(x=x, y=y, color=colour, tooltip=tooltip, **end)]
+        return [*layers, bar.encode(x=x, y=y, color=colour, description=said, **end)]
     if chart.low and chart.high:
         ends = {"y": _raised(chart), "y2": alt.Y2(_field(chart.high))}
         mark = base.mark_area(opacity=0.16, clip=True) if chart.mark == "line" else base.mark_rule(strokeWidth=2)
         layers.append(mark.encode(x=x, color=colour, **ends))
-    encoding = {"x": x, "y": y, "color": colour, "tooltip": tooltip}
+    encoding = {"x": x, "y": y, "color": colour, "description": said}
     if chart.mark == "line":
         dense = len(next(iter(chart.columns.values()), ())) > 60
         layers.append(base.mark_line(strokeWidth=2, clip=True, strokeJoin="round").encode(**encoding))
@@ -151,13 +155,13 @@ def _intervals(chart: Chart, base: Any) -> list[Any]:
     y = alt.Y(f"{_field(chart.x.column)}:N", title=None, sort=None, axis=alt.Axis(labelLimit=170, domain=False))
     x = _encode(alt.X, chart.y, _domain(chart, "y"))
     offset = {"yOffset": alt.YOffset(f"{_field(chart.series)}:N", sort=None)} if chart.series else {}
-    colour, tooltip = _colour(chart), _tooltip(chart)
+    colour, said = _colour(chart), alt.Description(f"{SAID}:N")
     layers = _references(chart, "x")
     if chart.low and chart.high:
         low = _encode(alt.X, dataclasses.replace(chart.y, column=chart.low), _domain(chart, "y"))
         ends = {"x": low, "x2": alt.X2(_field(chart.high))}
         layers.append(base.mark_rule(strokeWidth=2.5, opacity=0.55).encode(y=y, color=colour, **ends, **offset))
-    layers.append(base.mark_circle(size=56, opacity=1).encode(x=x, y=y, color=colour, tooltip=tooltip, **offset))
+    layers.append(base.mark_circle(size=56, opacity=1).encode(x=x, y=y, color=colour, description=said, **offset))
     return layers
 
 
@@ -169,15 +173,10 @@ def _colour(chart: Chart) -> Any:
     return alt.Color(f"{_field(chart.series)}:N", scale=alt.Scale(domain=names, range=colours))
 
 
-def _tooltip(chart: Chart) -> list[Any]:
-    return [
-        alt.Tooltip(f"{_field(name)}:{_kind(column)}", title=harmless(name), **_format(column))
-        for name, column in chart.columns.items()
-    ]
-
-
-def _format(column: ColumnData) -> dict[str, Any]:
-    return {"format": ".3~g"} if any(isinstance(value, float) for value in column) else {}
+def _said(names: Sequence[str], values: Sequence[Any]) -> str:
+    """What a mark says to the pointer and to a screen reader: a line a column."""
+    said = (number(float(value)) if isinstance(value, int | float) else harmless(value) for value in values)
+    return "; ".join(f"{harmless(name)}: {one}" for name, one in zip(names, said, strict=True))
 
 
 def _references(chart: Chart, along: str) -> list[Any]:
@@ -253,10 +252,6 @@ def _range(chart: Chart, which: str) -> tuple[float, float]:
     return (min(values, default=0.01), max(values, default=1.0))
 
 
-def _kind(column: ColumnData) -> str:
-    return "N" if any(isinstance(value, str) for value in column) else "Q"
-
-
 def _field(name: str | None) -> str:
     """Vega-Lite reads dots, brackets and colons in a field's name as paths and types."""
     return re.sub(r"[^\w ]", "_", name or "")
@@ -267,13 +262,27 @@ def _cell(value: Any) -> Any:
 
 
 def translated(chart: Chart, words: Mapping[str, str]) -> Chart:
-    """The chart with axis titles and series names in another language, where `words` has them."""
+    """The chart with axis titles, columns and series in another language, where `words` has them."""
+    renamed = {name: words.get(name, name) for name in chart.columns}
+    if len(set(renamed.values())) < len(renamed):
+        renamed = {name: name for name in chart.columns}
 
     def axis(one: Axis) -> Axis:
-        return dataclasses.replace(one, title=words.get(one.title, one.title))
+        return dataclasses.replace(one, column=renamed[one.column], title=words.get(one.title, one.title))
 
-    columns = dict(chart.columns)
-    for name in {chart.series, chart.x.column if chart.x.scale == "category" else None} - {None}:
-        columns[str(name)] = [words.get(str(cell), str(cell)) for cell in columns[str(name)]]
-    rules = {words.get(name, name): value for name, value in chart.rules.items()}
-    return dataclasses.replace(chart, columns=columns, x=axis(chart.x), y=axis(chart.y), rules=rules)
+    spoken = {chart.series, chart.x.column if chart.x.scale == "category" else None}
+    columns = {
+        renamed[name]: [words.get(str(cell), str(cell)) for cell in column] if name in spoken else column
+        for name, column in chart.columns.items()
+    }
+    return dataclasses.replace(
+        chart,
+        columns=columns,
+        x=axis(chart.x),
+        y=axis(chart.y),
+        series=renamed[chart.series] if chart.series else None,
+        low=renamed[chart.low] if chart.low else None,
+        high=renamed[chart.high] if chart.high else None,
+        x_end=renamed[chart.x_end] if chart.x_end else None,
+        rules={words.get(name, name): value for name, value in chart.rules.items()},
+    )

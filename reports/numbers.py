@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import unicodedata
 
-from probes.result import Estimate
-
 LONGEST = 160
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode categories of characters that are not seen, or that move others."""
@@ -33,10 +31,6 @@ def quantity(value: float | None, unit: str) -> str:
         percent = 100 * value
         return f"{percent:.1f} %".replace("-", "−") if abs(percent) >= 1 or percent == 0 else f"{number(percent)} %"
     return number(value)
-
-
-def interval(estimate: Estimate) -> str:
-    return f"{quantity(estimate.low, estimate.unit)} to {quantity(estimate.high, estimate.unit)}"
 
 
 def visible(text: str) -> str:
