@@ -141,6 +141,37 @@ def report(
 
 
 @app.command()
+def plan(
+    model: Model,
+    config: ConfigFile = None,
+    seed: Seed = None,
+    workers: Workers = 0,
+    trust_code: TrustCode = False,
+) -> None:
+    """Say what an audit would cost, and what it could detect, before a replica is trained."""
+    for path, what in ((model, "checkpoint file"), (config, "configuration file")):
+        _must_exist(path, what)
+    from audit.commands import run_plan
+    from audit.settings import Settings
+
+    settings = Settings(store=default_store(), seed=seed, workers=workers, trust_code=trust_code)
+    run_plan(model, config, settings)
+
+
+@app.command()
+def cache(
+    store: StoreFolder = None,
+    keep: Annotated[
+        int | None, typer.Option(help="Remove the oldest entries until this many MiB remain.", min=0)
+    ] = None,
+) -> None:
+    """Show the store of replicas, or prune it."""
+    from audit.commands import run_cache
+
+    run_cache(store or default_store(), keep)
+
+
+@app.command()
 def inspect(
     model: Annotated[Path, typer.Argument(help="A checkpoint, or weights from elsewhere.", show_default=False)],
 ) -> None:

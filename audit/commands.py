@@ -97,3 +97,51 @@ def run_inspect(model: Path) -> int:
         shown.add_row(Text.assemble(mark), Text(f"{check.name}: {check.detail}"))
     Console().print(shown)
     return 0 if found.passed else 1
+
+
+def run_plan(model: Path, config_path: Path | None, settings: Settings) -> None:
+    """What an audit would train, by which engine, in what time and memory, and what that could detect."""
+    check_torch()
+    from audit.budget import price
+    from audit.population import rows_of
+    from probes.plan import Plan
+
+    config = configs.load(config_path, Path.cwd())
+    experiment = open_checkpoint(model, settings).experiment
+    seed = experiment.seed if settings.seed is None else settings.seed
+    plan = Plan.union([probe.needs for probe in config.probes()])
+    cost = price(experiment, rows_of(plan, experiment.pool, seed), settings.workers)
+    shown = Table(box=None, pad_edge=False)
+    for heading in ("Rows", "Engine", "Seconds", "Why no faster engine"):
+        shown.add_column(heading)
+    for line in cost.lines:
+        rows = ", ".join(f"{count} {design}" for design, count in line.designs.items())
+        refused = "; ".join(f"{engine}: {why}" for engine, why in line.refused.items())
+        shown.add_row(Text(rows), Text(line.engine), Text(f"{line.seconds(cost.workers):.0f}"), Text(refused))
+    screen = Console()
+    screen.print(shown)
+    screen.print(
+        f"{cost.rows} replicas, about {cost.seconds:.0f} s with {cost.workers} workers, {cost.bytes / 2**20:.0f} MiB.",
+        highlight=False,
+    )
+    powers = {
+        "accuracy gap of the recipe": cost.power.accuracy_gap,
+        "TPR at 1 % FPR, this checkpoint": cost.power.checkpoint_tpr,
+        "TPR at 1 % FPR, this recipe": cost.power.recipe_tpr,
+    }
+    for name, least in powers.items():
+        if least is not None:
+            screen.print(f"Smallest {name} found with 80 % probability: {least:.3f}", highlight=False)
+
+
+def run_cache(store: Path, keep: int | None) -> None:
+    """List what the store holds, or remove the entries least recently written until `keep` MiB remain."""
+    from audit.store import Store
+
+    kept = Store(store)
+    screen = Console()
+    if keep is not None:
+        screen.print(f"{kept.prune(keep * 2**20)} entries removed.", highlight=False)
+    entries = list(kept.entries())
+    size = sum(entry.size for entry in entries) / 2**20
+    screen.print(f"{store}: {len(entries)} entries, {size:.1f} MiB.", highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ from audit.checkpoint import FORMAT, Checkpoint
 from audit.external import archive_kind
 from audit.private import account
 from audit.source import digest_file, digest_state, read_state, read_untrusted
-from probes.errors import AuditError
+from probes.errors import AuditError, CheckpointError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,8 @@ def inspect(path: Path) -> Inspection:
         facts = {"file": str(path), "format": "weights without recipe, data and split", "sha256": digest_file(path)}
         return Inspection(facts=facts | _weights(state), checks=(_finite(state),))
     checkpoint = checkpoints.load(path)
+    if "digest" not in content:
+        raise CheckpointError("lacks the digest of its weights.", where=str(path), do="Make it again.")
     return Inspection(facts=_facts(path, checkpoint), checks=tuple(_checks(checkpoint, content)))
 
 

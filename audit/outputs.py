@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from reports.report import Json, Report
 def write_report(out: Path, report: Report, cost: Mapping[str, Json], *, lang: str, thumbnails: bool) -> None:
     """report.html, report.md with its figures, results.json, samples.csv, and run.json with times and cost."""
     from reports import html, markdown  # they draw, which takes a second to import
+
+    report = dataclasses.replace(report, cost=cost)
 
     text, figures = markdown.render(report, lang=lang)
     files: dict[str, str | bytes] = {

@@ -201,3 +201,16 @@ def test_demo_is_the_real_thing_and_goes_on_from_its_checkpoint(tmp_path: Path) 
     assert audit("demo", "--out", "demo", "--quiet", cwd=tmp_path).returncode in (0, 1, 3)
     assert (tmp_path / "demo" / "ckpt.pt").read_bytes() == before
     assert (tmp_path / "demo" / "report.html").exists()
+
+
+def test_inspect_plan_and_cache(place: Path, tmp_path: Path) -> None:
+    shown = audit("inspect", "ckpt.pt", cwd=place)
+    assert shown.returncode == 0, shown.stdout
+    assert "squeezenet" in shown.stdout
+    planned = audit("plan", "--model", "ckpt.pt", cwd=place)
+    assert planned.returncode == 0, planned.stderr
+    assert "replicas, about" in planned.stdout
+    listed = audit("cache", "--store", place / "cache" / "transfer-audit", cwd=tmp_path)
+    assert int(listed.stdout.split(": ")[1].split(" entries")[0]) > 10
+    torch.save({"weight": torch.full((2,), float("nan"))}, tmp_path / "bad.pt")
+    assert audit("inspect", "bad.pt", cwd=tmp_path).returncode == 1
