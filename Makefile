@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 demo: $(STAMP)
-	$(BIN)/audit demo --out audit-demo --replace || test $$? -eq 1 -o $$? -eq 3  # the demo's model has risks to be found
+	$(BIN)/audit demo --out audit-demo || test $$? -eq 1 -o $$? -eq 3  # the demo's model has risks to be found
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
