@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import tomllib
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from probes.errors import ConfigError, did_you_mean
 from probes.probe import Probe, ProbeType, discover
@@ -24,22 +24,35 @@ class Section(BaseModel):
 
 
 class Bound(Section):
-    """Exactly one of max and min."""
+    """At most one of max and min; or, or as well, no worse than the baseline by a margin."""
 
     max: float | None = None
     min: float | None = None
+    no_worse_than: Literal["baseline"] | None = None
+    margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """In the estimate's unit; 0.02 of an accuracy is two percentage points."""
 
     @model_validator(mode="after")
     def _one(self) -> Bound:
-        if (self.max is None) == (self.min is None):
-            raise ValueError("give exactly one of max and min")
+        if self.max is not None and self.min is not None:
+            raise ValueError("give one of max and min, not both")
+        if self.max is None and self.min is None and self.no_worse_than is None:
+            raise ValueError("give max, min, or no_worse_than")
+        if (self.no_worse_than is None) != (self.margin is None):
+            raise ValueError('no_worse_than = "baseline" and a margin > 0 belong together')
         return self
 
-    def threshold(self, probe: str, estimate: str, *, optional: bool) -> Threshold:
-        direction: Literal["max", "min"] = "max" if self.max is not None else "min"
-        bound = self.max if self.max is not None else self.min
-        assert bound is not None
-        return Threshold(probe=probe, estimate=estimate, direction=direction, bound=bound, optional=optional)
+    def thresholds(self, probe: str, estimate: str, *, optional: bool) -> list[Threshold]:
+        """Against numbers, and against the baseline."""
+        make = partial(Threshold, probe=probe, estimate=estimate)
+        found = []
+        if self.max is not None:
+            found.append(make(direction="max", bound=self.max, optional=optional))
+        if self.min is not None:
+            found.append(make(direction="min", bound=self.min, optional=optional))
+        if self.margin is not None:
+            found.append(make(direction="max", bound=self.margin, against="baseline"))
+        return found
 
 
 class GateSection(Section):
@@ -64,16 +77,13 @@ class Config(Section):
     where: str = "the defaults"
 
     def gate(self) -> Gate:
-        """The profile's thresholds, replaced by the user's where both name one estimate."""
+        """The profile's thresholds, replaced by the user's where both name one estimate; `no_worse_than` adds to it."""
         chosen = {
-            (probe, estimate): bound.threshold(probe, estimate, optional=True)
-            for probe, bounds in _profile(self.gate_section.profile).items()
+            (one.probe, one.estimate, one.against): one
+            for bounds_by_probe, optional in ((_profile(self.gate_section.profile), True), (self.thresholds, False))
+            for probe, bounds in bounds_by_probe.items()
             for estimate, bound in bounds.items()
-        }
-        chosen |= {
-            (probe, estimate): bound.threshold(probe, estimate, optional=False)
-            for probe, bounds in self.thresholds.items()
-            for estimate, bound in bounds.items()
+            for one in bound.thresholds(probe, estimate, optional=optional)
         }
         return Gate(
             thresholds=tuple(chosen[name] for name in sorted(chosen)),
@@ -82,6 +92,16 @@ class Config(Section):
             level=self.gate_section.level,
             profile=self.gate_section.profile,
         )
+
+    def needs_baseline(self) -> str:
+        """The first threshold that is against a baseline, as probe.estimate; empty where there is none."""
+        named = [
+            f"{probe} {estimate}"
+            for probe, bounds in self.thresholds.items()
+            for estimate, bound in bounds.items()
+            if bound.no_worse_than
+        ]
+        return named[0] if named else ""
 
     def probes(self) -> list[Probe]:
         """All enabled probes with their parameters. Raises ConfigError on an unknown probe, parameter or value."""

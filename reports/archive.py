@@ -30,7 +30,7 @@ from probes.result import (
     Result,
     Table,
 )
-from reports.report import Check, Report, Verdict
+from reports.report import Check, Comparison, Difference, Report, Verdict
 
 SCHEMA_VERSION = 1
 
@@ -50,6 +50,9 @@ def dump(report: Report) -> str:
         "verdict": {**_plain(report.verdict), "checks": [_plain(check) for check in report.verdict.checks]},
         "results": [_result(result) for result in report.results],
     }
+    if report.comparison is not None:
+        differences = [{**_plain(one), "change": _plain(one.change)} for one in report.comparison.differences]
+        content["comparison"] = {**_plain(report.comparison), "differences": differences}
     return json.dumps(_ordered(_finite(content)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -89,9 +92,41 @@ def load(text: str, where: str = "results.json") -> Report:
                     "notes": tuple(verdict["notes"]),
                 }
             ),
+            comparison=_read_comparison(content["comparison"]) if "comparison" in content else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArchiveError(f"lacks a part or holds a wrong one: {error}.", where=where) from None
+
+
+def _read_comparison(content: dict[str, Any]) -> Comparison:
+    differences = tuple(
+        Difference(**{**one, "change": _read_estimate(one["change"])}) for one in content["differences"]
+    )
+    return Comparison(**{**content, "differences": differences, "notes": tuple(content["notes"])})
+
+
+def with_samples(report: Report, text: str, where: str = "samples.csv") -> Report:
+    """The report with the per-sample columns that `samples_csv` wrote. Raises ArchiveError."""
+    rows = list(csv.reader(io.StringIO(text)))
+    if not text.endswith("\n") or rows[0][:1] != ["sample"] or any(len(row) != len(rows[0]) for row in rows):
+        raise ArchiveError("is no samples.csv of transfer-audit, or is cut off.", where=where)
+    columns: dict[str, dict[str, np.ndarray]] = {}
+    for i, name in enumerate(rows[0][1:], start=1):
+        probe, _, column = name.partition(".")
+        columns.setdefault(probe, {})[column] = _column([row[i] for row in rows[1:]])
+    results = tuple(
+        dataclasses.replace(one, per_sample=columns.get(one.probe, {})) if isinstance(one, Result) else one
+        for one in report.results
+    )
+    return dataclasses.replace(report, results=results)
+
+
+def _column(cells: list[str]) -> np.ndarray:
+    """Numbers where all cells are (an empty one is NaN), else text."""
+    try:
+        return np.array([float(cell) if cell else math.nan for cell in cells], dtype=np.float64)
+    except ValueError:
+        return np.array(cells)
 
 
 def samples_csv(report: Report) -> str:

@@ -14,7 +14,8 @@ from probes.errors import ConfigError, did_you_mean
 from probes.result import Estimate, Failure, Result
 from probes.statistics.level import at_level, p_beyond
 from probes.statistics.multiplicity import holm_levels
-from reports.report import Check, CheckStatus, Status, Verdict
+from reports.compare import worsening
+from reports.report import Check, CheckStatus, Comparison, Status, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,7 @@ class Threshold:
     """`estimate` of `probe` must be at most (max) or at least (min) `bound`.
 
     A built-in one is `optional`: it is judged where the probe produced that estimate. One the user wrote must exist.
+    Against the baseline, `bound` is the margin by which the estimate may be worse than that (non-inferiority).
     """
 
     probe: str
@@ -29,6 +31,7 @@ class Threshold:
     direction: Literal["max", "min"]
     bound: float
     optional: bool = False
+    against: Literal["threshold", "baseline"] = "threshold"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +53,15 @@ class Gate:
     profile: str = "default"
 
 
-def judge(results: Sequence[Result | Failure], gate: Gate, *, today: datetime.date) -> Verdict:
+def judge(
+    results: Sequence[Result | Failure], gate: Gate, *, today: datetime.date, comparison: Comparison | None = None
+) -> Verdict:
     """Wholly inside the threshold is pass, wholly beyond is fail, else undecided.
 
     A model fails where any check does, so failing is paid for with Holm's procedure over all checks: one that is sound
     in every respect fails with at most 1 − level. It passes only where every check does, which needs no correction
     (an intersection–union test, Berger 1982): one that is unsound in any respect passes with at most 1 − level.
-    Raises ConfigError for a threshold on an estimate that no probe produced.
+    Raises ConfigError for a threshold on an estimate that no probe produced, or against a baseline without one.
     """
     failures = {result.probe: result for result in results if isinstance(result, Failure)}
     found = {result.probe: result for result in results if isinstance(result, Result)}
@@ -67,6 +72,8 @@ def judge(results: Sequence[Result | Failure], gate: Gate, *, today: datetime.da
             errors.append(_failed(threshold, failures[threshold.probe]))
             continue
         estimate = _find(threshold, found)
+        if threshold.against == "baseline":
+            estimate = _worsening(threshold, comparison)
         if estimate is not None:
             judged.append((threshold, estimate))
     alpha = 1 - gate.level
@@ -114,6 +121,25 @@ def _find(threshold: Threshold, found: dict[str, Result]) -> Estimate | None:
     )
 
 
+def _worsening(threshold: Threshold, comparison: Comparison | None) -> Estimate:
+    """How much worse than the baseline's this estimate is, as an estimate."""
+    where = f"thresholds.{threshold.probe}"
+    if comparison is None:
+        raise ConfigError(
+            f"{threshold.estimate!r} must be no worse than a baseline, and there is none.",
+            where=where,
+            do="Give --baseline OLD/results.json.",
+        )
+    for difference in comparison.differences:
+        if (difference.probe, difference.estimate) == (threshold.probe, threshold.estimate):
+            if difference.change.better == "neither":
+                raise ConfigError(f"{threshold.estimate!r} is neither better nor worse when it moves.", where=where)
+            return worsening(difference)
+    raise ConfigError(
+        f"{threshold.estimate!r} is not in the baseline.", where=where, do="Audit the baseline with the same probes."
+    )
+
+
 def _p(threshold: Threshold, estimate: Estimate, *, beyond: bool) -> float:
     above = (threshold.direction == "max") == beyond
     return p_beyond(estimate, threshold.bound, "above" if above else "below")
@@ -134,7 +160,8 @@ def _check(threshold: Threshold, estimate: Estimate, spend: Spend, doubtful: boo
     fails, passes = decided and spend.p_fail <= spend.fail, decided and spend.p_pass <= spend.passing
     level = 1 - 2 * (spend.passing if passes else spend.fail)
     low, high = at_level(estimate, level)
-    words = f"{threshold.direction} {threshold.bound:g}"
+    against = threshold.against == "baseline"
+    words = f"margin {threshold.bound:g}" if against else f"{threshold.direction} {threshold.bound:g}"
     shown = f"{estimate.value:.3g} ({low:.3g} to {high:.3g} at {level:.1%})"
     status: CheckStatus
     if fails:
@@ -161,9 +188,10 @@ def _check(threshold: Threshold, estimate: Estimate, spend: Spend, doubtful: boo
         high=high,
         level=level,
         unit=estimate.unit,
-        because=because,
+        because=f"Worse than the baseline by {because}" if against else because,
         p_fail=spend.p_fail,
         p_pass=spend.p_pass,
+        against=threshold.against,
     )
 
 
@@ -190,6 +218,7 @@ def _failed(threshold: Threshold, failure: Failure) -> Check:
         level=0.95,
         unit="",
         because=f"The probe failed: {failure.error}: {failure.message}",
+        against=threshold.against,
     )
 
 

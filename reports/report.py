@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from probes.result import Failure, Result
+from probes.result import Estimate, Failure, Result
 
 Status = Literal["pass", "fail", "undecided", "error"]
 CheckStatus = Literal["pass", "fail", "undecided", "waived", "error"]
@@ -36,6 +36,8 @@ class Check:
     """One-sided p-value of 'beyond the threshold' being noise."""
     p_pass: float | None = None
     """One-sided p-value of 'within the threshold' being noise."""
+    against: Literal["threshold", "baseline"] = "threshold"
+    """Against the baseline, `value`, `low` and `high` say how much worse this model is; `threshold` is the margin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,36 @@ class Verdict:
         return EXIT_CODES[self.status]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One estimate of two audits. `change` is new − old with its interval; `p` is two-sided and pays for all tested
+    differences. 'same' means that no difference was shown, 'untested' that none can be (no better side, no interval,
+    or a caveat)."""
+
+    probe: str
+    estimate: str
+    old: float
+    new: float
+    change: Estimate
+    paired: bool
+    status: Literal["worse", "better", "same", "untested"]
+    p: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A report against a baseline's; `baseline` names that: model, digest, data fingerprint, seed, version, verdict."""
+
+    baseline: Mapping[str, Json]
+    differences: tuple[Difference, ...]
+    level: float = 0.95
+    multiplicity: str = "holm"
+    notes: tuple[str, ...] = ()
+
+    def where(self, status: str) -> tuple[Difference, ...]:
+        return tuple(one for one in self.differences if one.status == status)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Report:
     """`model`, `data` and `audit` are plain JSON: names, recipe, fingerprints, versions, seed, plan, fidelity, limits.
@@ -70,5 +102,7 @@ class Report:
     results: tuple[Result | Failure, ...]
     verdict: Verdict
     tool: str = "transfer-audit"
+    comparison: Comparison | None = None
+    """Against a baseline, where one was given."""
     cost: Mapping[str, Json] = field(default_factory=dict)
     """Seconds, machine, times: stands in run.json, never in results.json."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Shaped
 
 from probes.evidence import Evidence
 from probes.result import Estimate
@@ -37,6 +37,18 @@ def validation_estimate(evidence: Evidence, level: float) -> Estimate | None:
     correct = evidence.audited.correct(evidence.labels)[0]
     counts = _counts(correct, evidence.pool.validation)
     return proportion("checkpoint.validation_accuracy", *counts, level=level, better="higher")
+
+
+def sample_columns(evidence: Evidence) -> dict[str, Shaped[np.ndarray, " samples"]]:
+    """Each sample's part in the split and what this checkpoint says about it: what a later audit is paired with."""
+    pool = evidence.pool
+    parts = {"member": pool.member, "held_out": pool.held_out, "validation": pool.validation}
+    return {
+        "split": np.select(list(parts.values()), [np.array(name) for name in parts], default=np.array("none")),
+        "correct": evidence.audited.correct(evidence.labels)[0].astype(np.int8),
+        "log_loss": -evidence.audited.log_prob[0].astype(np.float64),
+        "confidence": evidence.audited.confidence[0].astype(np.float64),
+    }
 
 
 def _counts(correct: Mask, chosen: Mask) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from probes.observable import Observable
 from probes.overfitting.breakdown import breakdown
 from probes.overfitting.calibration import calibration
 from probes.overfitting.capacity import capacity
-from probes.overfitting.checkpoint import checkpoint_estimates, validation_estimate
+from probes.overfitting.checkpoint import checkpoint_estimates, sample_columns, validation_estimate
 from probes.overfitting.epochs import over_epochs
 from probes.overfitting.folds import FoldScores, fold_chart, fold_scores, gap_rank
 from probes.overfitting.label_errors import label_errors
@@ -93,7 +93,11 @@ class Overfitting:
             methods.append((f"this recipe, .632+ on {plus.n} subsamples", plus))
         parts = joined(
             (
-                Part(estimates=(train, held_out, own_gap, loss_gap, *extra), findings=(self._gap(gap, own_gap),)),
+                Part(
+                    estimates=(train, held_out, own_gap, loss_gap, *extra),
+                    findings=(self._gap(gap, own_gap),),
+                    per_sample=sample_columns(evidence),
+                ),
                 recipe,
                 breakdown(evidence, self.level),
                 calibration(evidence, rng, self.level),

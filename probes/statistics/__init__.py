@@ -4,6 +4,7 @@ from probes.statistics.bootstrap import bootstrap_difference, bootstrap_mean
 from probes.statistics.differences import mcnemar, mover, newcombe_difference, newcombe_paired
 from probes.statistics.level import at_level, p_beyond
 from probes.statistics.multiplicity import holm
+from probes.statistics.paired import independent_difference, paired_auc, paired_gap, paired_mean
 from probes.statistics.proportions import clopper_pearson, proportion
 from probes.statistics.resampled import nadeau_bengio
 from probes.statistics.roc import auc, roc_curve, tpr_at_fpr
@@ -15,12 +16,16 @@ __all__ = [
     "bootstrap_mean",
     "clopper_pearson",
     "holm",
+    "independent_difference",
     "mcnemar",
     "mover",
     "nadeau_bengio",
     "newcombe_difference",
     "newcombe_paired",
     "p_beyond",
+    "paired_auc",
+    "paired_gap",
+    "paired_mean",
     "proportion",
     "roc_curve",
     "tpr_at_fpr",

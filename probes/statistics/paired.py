@@ -1,0 +1,136 @@
+"""Differences between two models on the same samples, and between any two estimates."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+from scipy import stats
+
+from probes.errors import EvidenceError
+from probes.result import Better, Estimate
+
+
+def paired_mean(
+    name: str, change: Float[np.ndarray, " samples"], *, level: float = 0.95, better: Better = "neither", unit: str
+) -> Estimate:
+    """The mean of per-sample differences with Student's t interval. Raises EvidenceError below two samples."""
+    mean, error, dof = _moments(name, change)
+    return _student(name, mean, error, dof, len(change), level, better, unit)
+
+
+def paired_gap(
+    name: str,
+    plus: Float[np.ndarray, " plus"],
+    minus: Float[np.ndarray, " minus"],
+    *,
+    level: float = 0.95,
+    better: Better = "neither",
+    unit: str,
+) -> Estimate:
+    """mean(plus) − mean(minus) of per-sample differences on two disjoint parts, with Welch's t interval (Welch 1947).
+
+    Raises EvidenceError where a part has fewer than two samples.
+    """
+    (mean_p, error_p, dof_p), (mean_m, error_m, dof_m) = _moments(name, plus), _moments(name, minus)
+    error, dof = _together((error_p, dof_p), (error_m, dof_m))
+    return _student(name, mean_p - mean_m, error, dof, len(plus) + len(minus), level, better, unit)
+
+
+def paired_auc(
+    name: str,
+    one: Float[np.ndarray, " samples"],
+    other: Float[np.ndarray, " samples"],
+    member: Bool[np.ndarray, " samples"],
+    *,
+    level: float = 0.95,
+    better: Better = "lower",
+) -> Estimate:
+    """AUC(one) − AUC(other) of two scores of the same samples, with the covariance of their placements
+    (DeLong, DeLong & Clarke-Pearson 1988, eq. 5–8). Raises EvidenceError where a class has fewer than two samples."""
+    m, n = int(member.sum()), int((~member).sum())
+    if min(m, n) < 2:
+        raise EvidenceError(f"{name} needs at least 2 members and 2 others, got {m} and {n}.")
+    (in_one, out_one), (in_other, out_other) = _placements(one, member), _placements(other, member)
+    value = float(in_one.mean() - in_other.mean())
+    variance = float((in_one - in_other).var(ddof=1)) / m + float((out_one - out_other).var(ddof=1)) / n
+    half = float(stats.norm.ppf(0.5 + level / 2)) * math.sqrt(variance)
+    return Estimate(
+        name=name, value=value, low=value - half, high=value + half, level=level, n=m + n, unit="AUC", better=better
+    )
+
+
+def independent_difference(name: str, one: Estimate, other: Estimate, *, level: float = 0.95) -> Estimate:
+    """one − other of independent estimates, from their intervals: each side's reaches added in quadrature (MOVER, Zou &
+    Donner 2008) as standard errors, Student's t where an estimate has degrees of freedom (Satterthwaite 1946)."""
+    value = one.value - other.value
+    lower, dof_l = _together(_error(one, "low"), _error(other, "high"))
+    upper, dof_u = _together(_error(one, "high"), _error(other, "low"))
+    dof = min(dof_l, dof_u)
+    quantile = float(stats.t.ppf(0.5 + level / 2, dof))
+    return Estimate(
+        name=name,
+        value=value,
+        low=value - quantile * lower,
+        high=value + quantile * upper,
+        level=level,
+        n=one.n + other.n,
+        unit=one.unit,
+        better=one.better,
+        dof=dof if math.isfinite(dof) else None,
+    )
+
+
+def _student(
+    name: str, value: float, error: float, dof: float, n: int, level: float, better: Better, unit: str
+) -> Estimate:
+    half = float(stats.t.ppf(0.5 + level / 2, dof)) * error
+    return Estimate(
+        name=name,
+        value=value,
+        low=value - half,
+        high=value + half,
+        level=level,
+        n=n,
+        unit=unit,
+        better=better,
+        dof=dof,
+    )
+
+
+def _moments(name: str, change: Float[np.ndarray, " samples"]) -> tuple[float, float, float]:
+    """Mean, its standard error, and degrees of freedom."""
+    if len(change) < 2:
+        raise EvidenceError(f"{name} needs at least 2 samples, got {len(change)}.")
+    wide = change.astype(np.float64)
+    return float(wide.mean()), float(wide.std(ddof=1)) / math.sqrt(len(wide)), float(len(wide) - 1)
+
+
+def _error(estimate: Estimate, side: str) -> tuple[float, float]:
+    """Standard error on one side of the interval, and degrees of freedom."""
+    dof = math.inf if estimate.dof is None else estimate.dof
+    reach = estimate.value - estimate.low if side == "low" else estimate.high - estimate.value
+    return reach / float(stats.t.ppf(0.5 + estimate.level / 2, dof)), dof
+
+
+def _together(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    (error_1, dof_1), (error_2, dof_2) = one, other
+    error = math.hypot(error_1, error_2)
+    if error == 0:
+        return 0.0, min(dof_1, dof_2)
+    share = sum((e / error) ** 4 / dof for e, dof in ((error_1, dof_1), (error_2, dof_2)))
+    return error, 1 / share if share > 0 else math.inf
+
+
+def _placements(
+    score: Float[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"]
+) -> tuple[Float64[np.ndarray, " members"], Float64[np.ndarray, " others"]]:
+    """Each member's share of others below it, each other's share of members above it; ties count half."""
+    inside, outside = score[member].astype(np.float64), score[~member].astype(np.float64)
+    rank = stats.rankdata(np.concatenate([inside, outside]))
+    m, n = len(inside), len(outside)
+    return (
+        np.asarray((rank[:m] - stats.rankdata(inside)) / n),
+        np.asarray(1 - (rank[m:] - stats.rankdata(outside)) / m),
+    )
