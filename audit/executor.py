@@ -14,9 +14,9 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from audit.engines.engine import Engine, Outcome
 from audit.engines.stage import Stage
+from audit.queries import answers_with_queries
 from audit.store import Replica, Store
 from probes.errors import AuditError
-from probes.evidence import answers
 from probes.plan import Row
 
 WORTH_PROCESSES = 8.0
@@ -83,7 +83,7 @@ def train(engine: Engine, stage: Stage, task: Task) -> Iterator[Done]:
             key = keys[outcome.row.name]
             state = changed(stage, outcome) if key in task.looked_into else {}
             targets = stage.targets(outcome.row).numpy()
-            yield key, Replica(answers=answers(outcome.logits[None], targets), state=state)
+            yield key, Replica(answers=answers_with_queries(outcome.logits, targets), state=state)
     except AuditError as error:
         raise type(error)(error.what, where=error.where or f"replica {task.rows[0].name}", do=error.do) from None
 

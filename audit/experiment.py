@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from audit.augment import Augment, augmentation
 from audit.canaries import Planted
 from audit.data.dataset import Dataset
 from audit.preprocess import preprocess
+from audit.queries import permitted, view
 from audit.randomness import torch_seed
 from audit.recipe import Recipe, TransferSection
 from audit.source import Source
@@ -43,6 +44,17 @@ class Experiment:
     def inputs(self) -> Tensor:
         """Preprocessed samples of the whole target data set, sample axis first."""
         return preprocess(self.dataset.inputs, self.recipe.input, self.dataset.modality)
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """What models are asked about each sample beside the sample itself."""
+        return permitted(self.recipe, self.dataset.modality)
+
+    def views(self) -> Iterator[Tensor]:
+        """The inputs, then each query's view of them."""
+        yield self.inputs
+        for query in self.queries:
+            yield view(self.inputs, query)
 
     @cached_property
     def elsewhere(self) -> Tensor:

@@ -24,15 +24,16 @@ from audit.external import adopt
 from audit.listener import Listener
 from audit.observe import Observations, Sitter, observe
 from audit.population import Replicas, populate, rows_of
+from audit.queries import answers_with_queries
 from audit.randomness import stream
 from audit.runtime import versions
 from audit.settings import Settings
 from audit.source import digest_state
 from audit.store import Store
-from audit.train import predict
+from audit.train import predict, predict_views
 from probes.drift.randomise import randomised
 from probes.errors import CheckpointError
-from probes.evidence import Answers, Canaries, Evidence, answers
+from probes.evidence import Answers, Canaries, Evidence
 from probes.observable import Role
 from probes.plan import Plan, Row
 from probes.probe import Probe
@@ -89,7 +90,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     experiment, probes = audited.experiment, config.probes()
     seed = experiment.seed if settings.seed is None else settings.seed
     # First, because a model whose answers are not finite is refused before anything is trained.
-    own = answers(predict(audited.network(), experiment.inputs)[None], experiment.dataset.labels)
+    own = asked(audited.network(), experiment)
     listener.stage("replicas")
     rows = rows_of(Plan.union([probe.needs for probe in probes]), experiment.pool, seed)
     designs = Counter(row.design for row in rows)
@@ -126,6 +127,11 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     )
     listener.report(report)
     return report
+
+
+def asked(network: nn.Module, experiment: Experiment) -> Answers:
+    """What a model answers about all samples, and to the further queries."""
+    return answers_with_queries(predict_views(network, experiment), experiment.dataset.labels)
 
 
 def run_probe(probe: Probe, evidence: Evidence, observations: Observations, seed: int) -> Result | Failure:

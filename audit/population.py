@@ -20,7 +20,7 @@ from audit.engines.choose import Choice, Kind, choose, kind_of
 from audit.executor import Done, Job, Task, execute
 from audit.experiment import Experiment
 from audit.randomness import stream
-from audit.store import ANSWERS, Replica, Store, key_of
+from audit.store import ANSWERS, QUERIED, Replica, Store, key_of
 from probes.errors import Interrupted, StoreError
 from probes.evidence import Answers, Population
 from probes.plan import Plan, Pool, Row
@@ -208,7 +208,9 @@ def _alive(process: int) -> bool:
 def _stack(parts: Sequence[Answers], experiment: Experiment) -> Answers:
     n = len(experiment.dataset)
     empty = {name: np.zeros((0, n), dtype=np.int32 if name == "predicted" else np.float32) for name in ANSWERS}
+    asked = QUERIED if parts and all(part.query_margin is not None for part in parts) else ()
     columns = {
-        name: np.concatenate([getattr(part, name) for part in parts]) if parts else empty[name] for name in ANSWERS
+        name: np.concatenate([getattr(part, name) for part in parts]) if parts else empty[name]
+        for name in (*ANSWERS, *asked)
     }
     return Answers(**columns)

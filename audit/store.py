@@ -29,6 +29,8 @@ CODE_VERSION = 2
 """Raised whenever training or answers change in any bit: entries of older code are not found any more."""
 
 ANSWERS = ("log_prob", "margin", "entropy", "modified_entropy", "confidence", "predicted")
+QUERIED = ("query_margin", "query_correct")
+"""Answers of models that were asked further queries."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,6 +61,7 @@ def key_of(experiment: Experiment, row: Row, *, engine: str, batch: Sequence[Row
         "batch": [_describe(other) for other in batch] if len(batch) > 1 else [],
         "row": _describe(row),
         "state": with_state,
+        "queries": list(experiment.queries),
     }
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for mask in (experiment.pool.member | experiment.pool.held_out, experiment.pool.validation):
@@ -108,7 +111,8 @@ class Store:
             checksum = bytes(tensors.pop("checksum").tolist()).hex()
             if checksum != _checksum(tensors):
                 raise SafetensorError("checksum differs")
-            arrays = {name: tensors.pop(f"answers.{name}").numpy() for name in ANSWERS}
+            asked = [name for name in QUERIED if f"answers.{name}" in tensors]
+            arrays = {name: tensors.pop(f"answers.{name}").numpy() for name in (*ANSWERS, *asked)}
         except FileNotFoundError:  # pruned since we looked
             return None
         except (SafetensorError, KeyError, OSError, ValueError) as error:
@@ -120,7 +124,8 @@ class Store:
 
     def put(self, key: str, replica: Replica) -> None:
         """Raises StoreError where the disk is full or the folder cannot be written."""
-        tensors = {f"answers.{name}": torch.from_numpy(getattr(replica.answers, name)) for name in ANSWERS}
+        asked = [name for name in QUERIED if getattr(replica.answers, name) is not None]
+        tensors = {f"answers.{name}": torch.from_numpy(getattr(replica.answers, name)) for name in (*ANSWERS, *asked)}
         tensors |= {f"state.{name}": tensor.detach().contiguous() for name, tensor in replica.state.items()}
         tensors["checksum"] = torch.tensor(list(bytes.fromhex(_checksum(tensors))), dtype=torch.uint8)
         path = self._path(key)

@@ -264,6 +264,11 @@ def predict(
     return logits
 
 
+def predict_views(network: nn.Module, experiment: Experiment) -> Float32[np.ndarray, "views classes"]:
+    """Logits of all samples, then of each query's view of them. Raises NonFiniteError naming the first sample."""
+    return np.concatenate([predict(network, view) for view in experiment.views()])
+
+
 def _epoch_record(
     experiment: Experiment, network: nn.Module, train_loss: float, train_accuracy: float
 ) -> dict[str, float]:

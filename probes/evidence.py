@@ -33,6 +33,8 @@ class Answers:
     predicted: Int[np.ndarray, "models samples"]
     query_margin: Float[np.ndarray, "models queries samples"] | None = None
     """φ under further queries (flips, shifts), where they were asked."""
+    query_correct: Bool[np.ndarray, "models queries samples"] | None = None
+    """Whether the label is predicted under them: all that a label-only attacker sees."""
 
     def __len__(self) -> int:
         return int(self.log_prob.shape[0])
@@ -46,6 +48,7 @@ class Answers:
             confidence=self.confidence[models],
             predicted=self.predicted[models],
             query_margin=None if self.query_margin is None else self.query_margin[models],
+            query_correct=None if self.query_correct is None else self.query_correct[models],
         )
 
     def on(self, samples: Int[np.ndarray, " chosen"]) -> Answers:
@@ -58,6 +61,7 @@ class Answers:
             confidence=self.confidence[:, samples],
             predicted=self.predicted[:, samples],
             query_margin=None if self.query_margin is None else self.query_margin[:, :, samples],
+            query_correct=None if self.query_correct is None else self.query_correct[:, :, samples],
         )
 
     def correct(self, labels: Int[np.ndarray, " samples"]) -> Bool[np.ndarray, "models samples"]:
@@ -96,8 +100,13 @@ def logit_margin(
     return np.asarray(own - top[..., 0] - np.log(np.exp(others - top).sum(axis=-1)))
 
 
-def answers(logits: Float[np.ndarray, "models samples classes"], labels: Int[np.ndarray, " samples"]) -> Answers:
-    """All that probes need of the logits, computed in float64 and kept in float32."""
+def answers(
+    logits: Float[np.ndarray, "models samples classes"],
+    labels: Int[np.ndarray, " samples"],
+    queries: Float[np.ndarray, "models queries samples classes"] | None = None,
+) -> Answers:
+    """All that probes need of the logits, computed in float64 and kept in float32; `queries` are the logits under
+    further queries."""
     margin = logit_margin(logits, labels)
     log_p = log_softmax(logits)
     p = np.exp(log_p)
@@ -116,6 +125,8 @@ def answers(logits: Float[np.ndarray, "models samples classes"], labels: Int[np.
         modified_entropy=(-rest_own * log_own - others.sum(axis=-1)).astype(narrow),
         confidence=p.max(axis=-1).astype(narrow),
         predicted=logits.argmax(axis=-1).astype(np.int32),
+        query_margin=None if queries is None else logit_margin(queries, labels).astype(narrow),
+        query_correct=None if queries is None else queries.argmax(axis=-1) == labels,
     )
 
 

@@ -22,10 +22,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:
-    """A trained row: its logits on all samples, and the weights and buffers of all that its engine could change."""
+    """A trained row: its logits on all views of all samples, the samples themselves first, and the weights and buffers
+    of all that its engine could change."""
 
     row: Row
-    logits: Float32[np.ndarray, "samples classes"]
+    logits: Float32[np.ndarray, "views classes"]
     state: Mapping[str, Tensor]
 
 

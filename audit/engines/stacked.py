@@ -80,7 +80,7 @@ class Stacked:
             cut_for(experiment, row)
             stage = behind_cut(experiment, row, folder)
         except Refused:
-            stage = Stage(**parts(experiment), **write_inputs(experiment.inputs, folder))
+            stage = Stage(**parts(experiment), **write_inputs(experiment, folder))
         _ = stage.inputs, stage.begin(row)  # before threads share it
         return stage
 
@@ -149,7 +149,9 @@ class Stack:
         state = self.state | dict(watch.chosen())
         for number, row in enumerate(rows):
             mine = {name: value[number].detach().clone() for name, value in state.items()}
-            answered = [functional_call(self.network, mine, (batch,)) for batch in torch.split(self.stage.inputs, 512)]
+            views = torch.split(self.stage.inputs, len(self.stage.dataset))
+            batches = [batch for view in views for batch in torch.split(view, 512)]
+            answered = [functional_call(self.network, mine, (batch,)) for batch in batches]
             yield Outcome(row=row, logits=torch.cat(answered).numpy(), state=mine)
 
 

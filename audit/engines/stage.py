@@ -23,8 +23,8 @@ BATCH = 64
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Stage(Experiment):
-    """`whole` is the experiment it is made of. `file` holds the inputs, with the channels last where the networks have
-    them there; `shipped` does where the file is out of reach."""
+    """`whole` is the experiment it is made of. `file` holds its views, the samples themselves first, with the channels
+    last where the networks have them there; `shipped` does where the file is out of reach."""
 
     whole: Experiment
     file: Path
@@ -55,12 +55,13 @@ def parts(experiment: Experiment) -> dict[str, Any]:
 
 @torch.no_grad()
 def write_inputs(
-    inputs: Shaped[Tensor, "samples ..."],
+    experiment: Experiment,
     folder: Path,
     through: Callable[[Tensor], Tensor] = lambda batch: batch,
 ) -> dict[str, Any]:
-    """Write what `through` makes of the inputs, a batch at a time, in the memory layout in which it comes; returns
-    the stage's fields that say where. Raises StoreError where the disk is full."""
+    """Write what `through` makes of the experiment's views, a batch at a time, in the memory layout in which it comes;
+    returns the stage's fields that say where. Raises StoreError where the disk is full."""
+    inputs, views = experiment.inputs, 1 + len(experiment.queries)
     first = through(inputs[:BATCH].clone())
     channels_last = first.ndim == 4 and first.is_contiguous(memory_format=torch.channels_last)
     path = folder / "inputs.npy"
@@ -68,14 +69,14 @@ def write_inputs(
     def stored(batch: Tensor) -> np.ndarray:
         return np.ascontiguousarray((batch.permute(0, 2, 3, 1) if channels_last else batch).numpy())
 
-    shape = (len(inputs), *stored(first).shape[1:])
+    shape = (views * len(inputs), *stored(first).shape[1:])
     try:
         with path.open("wb") as file:
             kind = np.lib.format.dtype_to_descr(stored(first).dtype)
             np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
-            for start in range(0, len(inputs), BATCH):
-                batch = first if start == 0 else through(inputs[start : start + BATCH].clone())
-                file.write(stored(batch).data)
+            for view in experiment.views():
+                for start in range(0, len(view), BATCH):
+                    file.write(stored(through(view[start : start + BATCH].clone())).data)
     except OSError as error:
         raise StoreError(
             f"cannot hold the models' inputs: {error.strerror}.", where=str(folder), do="Choose another --store."

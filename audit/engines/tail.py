@@ -65,7 +65,7 @@ def cut_for(experiment: Experiment, row: Row) -> Cut:
 
 def behind_cut(experiment: Experiment, row: Row, folder: Path, kind: type[Behind] | None = None) -> Behind:
     prefix = cut_for(experiment, row).prefix.eval()
-    return (kind or Behind)(**parts(experiment), **write_inputs(experiment.inputs, folder, prefix), like=row)
+    return (kind or Behind)(**parts(experiment), **write_inputs(experiment, folder, prefix), like=row)
 
 
 @dataclass(frozen=True)

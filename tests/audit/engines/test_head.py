@@ -9,7 +9,7 @@ import pytest
 from audit.engines.choose import choose
 from audit.engines.head import Head
 from audit.population import rows_of
-from audit.train import fine_tune, predict
+from audit.train import fine_tune, predict_views
 from probes.plan import Plan, Row, Shuffled, Sizes, Splits
 from tests.audit.engines.test_tail import with_weights
 
@@ -47,7 +47,7 @@ def test_the_visible_loops_replicas(changes: dict[str, object], tmp_path: Path) 
     assert max(len(batch) for batch in batches) > 1
     for outcome in (outcome for batch in batches for outcome in Head().train(stage, batch)):
         visible = fine_tune(experiment, outcome.row)
-        expected = predict(visible.network, experiment.inputs)
+        expected = predict_views(visible.network, experiment)
         assert np.abs(outcome.logits - expected).max() <= TOLERANCE * np.abs(expected).max()
         whole = visible.network.state_dict()
         assert all(np.allclose(value, whole[name], atol=1e-4) for name, value in outcome.state.items())

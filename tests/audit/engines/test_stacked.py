@@ -8,7 +8,7 @@ import pytest
 from audit.engines.choose import choose
 from audit.engines.stacked import Stacked
 from audit.population import rows_of
-from audit.train import fine_tune, predict
+from audit.train import fine_tune, predict_views
 from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits
 from tests.audit.engines.test_head import TRAIN
 from tests.audit.engines.test_tail import with_weights
@@ -54,7 +54,7 @@ def test_the_visible_loops_replicas(changes: dict[str, object], tmp_path: Path) 
     assert max(len(batch) for batch in batches) == 4
     for outcome in (outcome for batch in batches for outcome in Stacked().train(stage, batch)):
         visible = fine_tune(experiment, outcome.row)
-        expected = predict(visible.network, experiment.inputs)
+        expected = predict_views(visible.network, experiment)
         assert np.abs(outcome.logits - expected).max() <= TOLERANCE * np.abs(expected).max()
         whole = visible.network.state_dict()
         assert all(np.allclose(value, whole[name], atol=5e-3) for name, value in outcome.state.items())
@@ -65,7 +65,7 @@ def test_from_scratch_too(tmp_path: Path) -> None:
     (row, *_) = rows_of(Plan.of(Rivals(kind="scratch")), experiment.pool, 0)
     assert choose(experiment, row).engine.name == "stacked"
     (outcome,) = Stacked().train(Stacked().stage(experiment, row, tmp_path), [row])
-    expected = predict(fine_tune(experiment, row).network, experiment.inputs)
+    expected = predict_views(fine_tune(experiment, row).network, experiment)
     assert np.abs(outcome.logits - expected).max() <= TOLERANCE * np.abs(expected).max()
 
 

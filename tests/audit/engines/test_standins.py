@@ -37,8 +37,9 @@ def test_stand_ins_leak_as_independent_models_do(tmp_path: Path) -> None:
         for batch in Head().together(experiment, rows):
             for outcome in Head().train(stage, batch):
                 labels = experiment.dataset.labels
-                own = np.take_along_axis(outcome.logits, labels[:, None], 1)[:, 0]
-                others = outcome.logits.copy()
+                logits = outcome.logits[: len(labels)]
+                own = np.take_along_axis(logits, labels[:, None], 1)[:, 0]
+                others = logits.copy()
                 np.put_along_axis(others, labels[:, None], -np.inf, 1)
                 margin.append((own - np.logaddexp.reduce(others, axis=1))[pooled])
                 keep.append(outcome.row.keep[pooled])

@@ -15,7 +15,7 @@ from audit.engines.tail import Tail
 from audit.experiment import Experiment
 from audit.recipe import SourceSection, TransferSection
 from audit.source import Source
-from audit.train import fine_tune, predict
+from audit.train import fine_tune, predict_views
 from audit.transfer import begin
 from tests.audit.conftest import small_experiment
 
@@ -68,7 +68,7 @@ def test_tail_gives_the_visible_loops_replica_bit_for_bit(changes: dict[str, obj
     stage = Tail().stage(experiment, row, tmp_path)
     (outcome,) = Tail().train(stage, [row])
     visible = fine_tune(experiment, row)
-    assert np.array_equal(outcome.logits, predict(visible.network, experiment.inputs))
+    assert np.array_equal(outcome.logits, predict_views(visible.network, experiment))
     whole = visible.network.state_dict()
     assert outcome.state
     assert all(torch.equal(value, whole[name]) for name, value in outcome.state.items())
