@@ -11,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from probes.probe import ProbeType
+from reports.against import AgainstText, DifferenceText
 from reports.document import Document, outline
+from reports.language import Words
 from reports.report import Report
 
 STYLES = {
@@ -22,6 +24,7 @@ STYLES = {
     "waived": "cyan",
     "info": "dim",
 }
+CHANGES = {"worse": ("✗", "bold red"), "better": ("✓", "bold green")}
 MARKS = {"pass": "✓", "fail": "✗", "undecided": "?", "error": "!", "waived": "–", "info": "·"}
 
 
@@ -45,6 +48,8 @@ def table(report: Report, *, lang: str = "en") -> RenderableType:
     parts: list[RenderableType] = [head, Text(), risks]
     if document.checks:
         parts += [Text(), _checks(document)]
+    if document.against:
+        parts += [Text(), against_table(document.against, document.words, every=False)]
     return Group(*parts, *(Text(note, style="yellow") for note in document.notes))
 
 
@@ -65,6 +70,36 @@ def _checks(document: Document) -> Table:
             Text(f"{MARKS[check.status]} {say('status', check.status)}", style=STYLES[check.status]),
         )
     return checks
+
+
+def against_table(text: AgainstText, say: Words, *, every: bool = True) -> RenderableType:
+    """What changed since the baseline; `every` shows what did not change too."""
+    style = STYLES[text.status]
+    head = Text.assemble((f"{MARKS[text.status]} {text.title}", style), "  ", text.sentence)
+    rows = [row for row in text.rows if every or row.status in CHANGES]
+    parts: list[RenderableType] = [head]
+    if rows:
+        parts += [Text(), _differences(rows, say)]
+    return Group(*parts, *(Text(note, style="yellow") for note in text.notes))
+
+
+def _differences(rows: Sequence[DifferenceText], say: Words) -> Table:
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, padding=(0, 1))
+    shown.add_column(say("ui", "estimate"), ratio=1, overflow="fold")
+    for key, width in (("old", 8), ("new", 8)):
+        shown.add_column(say("against", key), justify="right", width=width)
+    shown.add_column(f"{say('against', 'change')} ({say('ui', 'interval')})", width=20)
+    shown.add_column(say("ui", "status"), width=14)
+    for row in rows:
+        mark, style = CHANGES.get(row.status, ("·", "dim"))
+        shown.add_row(
+            Text(row.title),
+            Text(row.old),
+            Text(row.new),
+            Text(f"{row.change}\n{row.interval}"),
+            Text(f"{mark} {say('change', row.status)}", style=style),
+        )
+    return shown
 
 
 def probes_table(probes: Sequence[ProbeType]) -> RenderableType:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Table
+from reports.against import AgainstText, against
 from reports.charts import translated
 from reports.language import Words, words
 from reports.numbers import harmless, quantity, visible
@@ -112,6 +113,7 @@ class Document:
     facts: tuple[tuple[str, str], ...]
     risks: tuple[Risk, ...]
     checks: tuple[CheckText, ...]
+    against: AgainstText | None
     sections: tuple[Section, ...]
     provenance: tuple[tuple[str, str], ...]
     recipe: str
@@ -135,6 +137,7 @@ def outline(report: Report, lang: str = "en") -> Document:
         facts=tuple(_facts(report, say)),
         risks=tuple(_risk(result, report, say) for result in results),
         checks=tuple(_check(check, sizes.get((check.probe, check.estimate)), say) for check in checks),
+        against=None if report.comparison is None else against(report.comparison, say),
         sections=tuple(_section(result, report, say) for result in results),
         provenance=tuple(_provenance(report)),
         recipe=visible(json.dumps(report.model.get("recipe", {}), indent=2, ensure_ascii=False, sort_keys=True)),
@@ -214,16 +217,22 @@ def _check(check: Check, n: int | None, say: Words) -> CheckText:
         anchor=slug(check.probe),
         status=check.status,
         probe=harmless(say.probe(check.probe, "title")),
-        title=harmless(say.estimate(check.estimate)),
+        title=harmless(_judged(check, say)),
         name=harmless(f"{check.probe} {check.estimate}"),
         value=quantity(check.value, check.unit),
         interval=between if check.low is not None else "–",
         level=percent(check.level),
         n=_counted(n) or "–",
         threshold=f"{'≤' if check.direction == 'max' else '≥'} {quantity(check.threshold, check.unit)}",
-        because=str(told) if told else harmless_long(say.sentence(check.because)),
+        because=str(told) if told and check.against == "threshold" else harmless_long(say.sentence(check.because)),
         gauge=_gauge(check),
     )
+
+
+def _judged(check: Check, say: Words) -> str:
+    """What the check is of: the estimate, or how much worse it is than the baseline's."""
+    title = say.estimate(check.estimate)
+    return title if check.against == "threshold" else say("ui", "worsening", estimate=title)
 
 
 def _gauge(check: Check) -> Gauge | None:

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 from probes.result import Chart, Table
-from reports.charts import svg
+from reports.against import AgainstText, DifferenceText
+from reports.charts import png, svg
 from reports.document import Document, EstimateText, FindingText, Section, outline
+from reports.language import Words
 from reports.numbers import harmless
 from reports.report import Report
 
 MARKS = {"pass": "✅", "fail": "❌", "undecided": "❔", "error": "⚠️", "waived": "➖", "info": "·"}
+CHANGES = {"worse": "❌", "better": "✅"}
 ROWS = 15
 
 
-def render(report: Report, *, lang: str = "en") -> tuple[str, dict[str, bytes]]:
-    """The text, and the figure files by the name relative to it that the text links to."""
+def render(report: Report, *, lang: str = "en", figures: Literal["svg", "png"] = "svg") -> tuple[str, dict[str, bytes]]:
+    """The text, and the figure files by the name relative to it that the text links to.
+
+    PNG is for places that show no SVG: mails, most wikis, chat."""
     document = outline(report, lang)
     files: dict[str, bytes] = {}
-    parts = [*_head(document)]
+    parts = [*_head(document), *(against_section(document.against, document.words) if document.against else ())]
     for section in document.sections:
-        parts += _section(section, document, files)
+        parts += _section(section, document, files, figures)
     parts += _appendix(document)
     return "\n\n".join(part for part in parts if part) + "\n", files
 
@@ -29,7 +35,8 @@ def render(report: Report, *, lang: str = "en") -> tuple[str, dict[str, bytes]]:
 def summary(report: Report, *, lang: str = "en", limit: int = 65_535) -> str:
     """Verdict, risks and checks, without figures, at most `limit` characters: for a job summary or a check run."""
     document = outline(report, lang)
-    lines = "\n\n".join(part for part in _head(document) if part).splitlines(keepends=True)
+    parts = [*_head(document), *(against_section(document.against, document.words) if document.against else ())]
+    lines = "\n\n".join(part for part in parts if part).splitlines(keepends=True)
     text = ""
     for line in lines:  # whole lines, so that no table row or escape is cut
         if len(text) + len(line) > limit - 2:
@@ -91,7 +98,46 @@ def _head(document: Document) -> list[str]:
     ]
 
 
-def _section(section: Section, document: Document, files: dict[str, bytes]) -> list[str]:
+def against_section(text: AgainstText, say: Words) -> list[str]:
+    """What changed since the baseline: changed rows in sight, the others folded."""
+    changed = [row for row in text.rows if row.status in CHANGES]
+    folded = [row for row in (*text.rows, *text.untested) if row.status not in CHANGES]
+    return [
+        f"## {escape(text.title)}",
+        f"**{escape(text.sentence)}**",
+        *(f"> {escape(note)}" for note in text.notes),
+        _differences(changed, text, say) if changed else "",
+        f"<details><summary>{say('change', 'same')}, {say('change', 'untested')}</summary>",
+        _differences(folded, text, say),
+        "</details>",
+        escape(text.explained),
+    ]
+
+
+def _differences(rows: Sequence[DifferenceText], text: AgainstText, say: Words) -> str:
+    heads = (
+        *(say("ui", key) for key in ("status", "estimate")),
+        *(say("against", key) for key in ("old", "new", "change")),
+        f"{say('ui', 'interval')} ({text.level})",
+        *(say("against", key) for key in ("p", "test")),
+    )
+    cells = [
+        (
+            f"{CHANGES.get(row.status, '·')} {say('change', row.status)}",
+            escape(f"{row.probe}: {row.title}"),
+            row.old,
+            row.new,
+            row.change,
+            escape(row.interval),
+            escape(row.p),
+            f"{row.paired}, n = {row.n}",
+        )
+        for row in rows
+    ]
+    return _table(heads, cells)
+
+
+def _section(section: Section, document: Document, files: dict[str, bytes], kind: Literal["svg", "png"]) -> list[str]:
     say = document.words
     parts = [f"## {escape(section.title)}", f"*{escape(section.question)}*"]
     if section.failure:
@@ -99,8 +145,8 @@ def _section(section: Section, document: Document, files: dict[str, bytes]) -> l
     parts += [_finding(finding, document) for finding in section.findings]
     for figure in section.figures:
         if isinstance(figure, Chart):
-            name = f"figures/{section.probe}-{_slug(figure.name)}.svg"
-            files[name] = svg(figure, "white").encode()
+            name = f"figures/{section.anchor}-{_slug(figure.name)}.{kind}"
+            files[name] = svg(figure, "white").encode() if kind == "svg" else png(figure)
             parts.append(f"![{escape(figure.title)}]({name})\n*{escape(figure.title)}.* {escape(figure.caption)}")
         elif isinstance(figure, Table):
             parts.append(_figure_table(figure, document))
