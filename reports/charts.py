@@ -77,6 +77,12 @@ def svg(chart: Chart, background: str = "transparent") -> str:
     return re.sub(r'(id="|url\(#|href="#)((?:clip|gradient)[\w-]*)', rf"\g<1>{safe}-\g<2>", text)
 
 
+def png(chart: Chart, scale: float = 2.0) -> bytes:
+    """The same drawing on white as pixels, `scale` of them to a unit of the SVG."""
+    drawn: bytes = vl_convert.svg_to_png(svg(chart, "white"), scale=scale)
+    return drawn
+
+
 @lru_cache(maxsize=256)
 def _convert(specified: str) -> str:
     text: str = vl_convert.vegalite_to_svg(specified)

@@ -24,6 +24,7 @@ ORDER = ("fail", "error", "undecided", "waived", "pass", "info")
 
 @dataclass(frozen=True, kw_only=True)
 class FindingText:
+    code: str
     severity: str
     claim: str
     because: tuple[tuple[str, str], ...]
@@ -313,6 +314,7 @@ def _finding(finding: Finding, estimates: Mapping[str, Estimate], say: Words) ->
         named += " " + say("ui", "more", count=len(finding.samples) - SAMPLES_NAMED)
     texts = {key: str(say.find("findings", finding.code, key) or "") for key in ("how", "limits", "helps", "command")}
     return FindingText(
+        code=harmless(finding.code),
         severity=finding.severity,
         claim=harmless_long(say.claim(finding)),
         because=tuple(because),

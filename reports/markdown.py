@@ -68,7 +68,24 @@ def _head(document: Document) -> list[str]:
         )
         for risk in document.risks
     ]
-    checks = [
+    undecided = [f"- {escape(c.title)}: {escape(c.because)}" for c in document.checks if c.status == "undecided"]
+    return [
+        f"# {MARKS[document.status]} {say('headline', document.status)}: {escape(document.title)}",
+        f"**{escape(document.sentence)}**",
+        escape(document.decide),
+        *(f"> {escape(note)}" for note in document.notes),
+        f"## {say('ui', 'risks')}",
+        _table(tuple(say("ui", key) for key in ("risk", "what", "so_what", "to_do")), rows),
+        f"## {say('ui', 'checks')}",
+        checks_table(document),
+        "\n".join(undecided),
+    ]
+
+
+def checks_table(document: Document) -> str:
+    """A row a check; empty where there are none."""
+    say = document.words
+    rows = [
         (
             f"{MARKS[check.status]} {say('status', check.status)}",
             escape(f"{check.probe}: {check.title}"),
@@ -79,23 +96,8 @@ def _head(document: Document) -> list[str]:
         )
         for check in document.checks
     ]
-    undecided = [f"- {escape(c.title)}: {escape(c.because)}" for c in document.checks if c.status == "undecided"]
-    return [
-        f"# {MARKS[document.status]} {say('headline', document.status)}: {escape(document.title)}",
-        f"**{escape(document.sentence)}**",
-        escape(document.decide),
-        *(f"> {escape(note)}" for note in document.notes),
-        f"## {say('ui', 'risks')}",
-        _table(tuple(say("ui", key) for key in ("risk", "what", "so_what", "to_do")), rows),
-        f"## {say('ui', 'checks')}",
-        _table(
-            tuple(say("ui", key) for key in ("status", "estimate", "value", "interval", "n", "threshold")),
-            checks,
-        )
-        if checks
-        else "",
-        "\n".join(undecided),
-    ]
+    heads = tuple(say("ui", key) for key in ("status", "estimate", "value", "interval", "n", "threshold"))
+    return _table(heads, rows) if rows else ""
 
 
 def against_section(text: AgainstText, say: Words) -> list[str]:

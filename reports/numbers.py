@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 
-LONGEST = 160
+LONGEST, READ = 160, 4000
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode categories of characters that are not seen, or that move others."""
 
@@ -33,13 +33,21 @@ def quantity(value: float | None, unit: str) -> str:
     return number(value)
 
 
+def _shown(character: str) -> bool:
+    """Neither unseen nor a noncharacter, which XML and YAML refuse."""
+    code = ord(character)
+    noncharacter = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+    return not noncharacter and unicodedata.category(character) not in UNSEEN
+
+
 def visible(text: str) -> str:
     """Text in lines, with control and direction-changing characters written as their codes."""
-    return "".join(c if c == "\n" or unicodedata.category(c) not in UNSEEN else f"\\u{ord(c):04x}" for c in text)
+    return "".join(c if c == "\n" or _shown(c) else f"\\u{ord(c):04x}" for c in text)
 
 
 def harmless(text: object) -> str:
     """One line, no control or direction-changing characters, at most LONGEST characters. Escaping is the format's."""
-    clean = "".join(c if unicodedata.category(c) not in UNSEEN else " " for c in str(text))
+    whole = str(text)
+    clean = "".join(c if _shown(c) else " " for c in whole[:READ])
     clean = " ".join(clean.split())
-    return clean if len(clean) <= LONGEST else f"{clean[: LONGEST - 1]}…"
+    return clean if len(clean) <= LONGEST and len(whole) <= READ else f"{clean[: LONGEST - 1]}…"
