@@ -35,6 +35,10 @@ Workers = Annotated[int, typer.Option(help="Processes; 0 takes every core. Never
 StoreFolder = Annotated[Path | None, typer.Option("--store", help="Where replicas are kept between runs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors, and the exit code.")]
 TrustCode = Annotated[bool, typer.Option("--trust-code", help="Run the Python factory that the checkpoint names.")]
+AlertsAt = Annotated[str, typer.Option("--at", help="The repository's file that alerts point to (SARIF, CI).")]
+Also = Annotated[
+    str, typer.Option("--also", help="Further formats beside the report: junit,sarif,github,gitlab,model-card,parquet.")
+]
 Language = Annotated[Literal["en", "zh"], typer.Option("--lang", help="Language of the report.")]
 
 
@@ -128,16 +132,23 @@ def gate(
 @app.command()
 def report(
     results: Annotated[Path, typer.Argument(help="A results.json.", show_default=False)],
-    format: Annotated[Literal["html", "markdown", "summary"], typer.Option("--format", "-f")] = "html",
+    format: Annotated[
+        Literal[
+            "html", "markdown", "summary", "junit", "sarif", "github", "gitlab", "model-card", "csv", "parquet"
+        ],
+        typer.Option("--format", "-f", help="csv and parquet hold a row a sample: as sensitive as the data."),
+    ] = "html",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: beside the results.")] = None,
     lang: Language = "en",
     thumbnails: Annotated[bool, typer.Option(help="Show samples as pictures.")] = True,
+    figures: Annotated[Literal["svg", "png"], typer.Option(help="The figures beside a Markdown report.")] = "svg",
+    at: AlertsAt = "audit.toml",
 ) -> None:
     """Write a report of existing results again, in another format or language."""
     _must_exist(results, "file")
-    from audit.review import run_report
+    from audit.publish import Style, run_report
 
-    run_report(results, format, out, lang, thumbnails)
+    run_report(results, format, out, Style(lang=lang, thumbnails=thumbnails, at=at, figures=figures))
 
 
 @app.command()

@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 

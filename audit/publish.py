@@ -1,0 +1,104 @@
+"""Results in the forms that others read: files beside the report, and what a GitHub run shows."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from audit.outputs import write
+from audit.review import read_results
+from probes.errors import InputError, StoreError
+from reports import archive, github, markdown
+from reports.formats import PER_SAMPLE, Form, render
+from reports.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """How reports are written; `at` is the file of a repository that alerts point to."""
+
+    lang: str = "en"
+    thumbnails: bool = True
+    at: str = "audit.toml"
+    figures: Literal["svg", "png"] = "svg"
+
+
+def run_report(results: Path, form: Form, out: Path | None, style: Style) -> None:
+    """One form of existing results; GitHub's goes to its runner, the others to `out` or beside the results."""
+    report = read_with_cost(results)
+    if form in PER_SAMPLE:
+        report = _with_samples(report, results)
+    if form == "github" and out is None:
+        announce(report, style)
+        return
+    content = _rendered(report, form, style)
+    own, *_ = content
+    target = out or results.with_name(own)
+    for name, data in content.items():
+        write(target if name == own else target.parent / name, data)
+    Console().print(str(target), highlight=False, markup=False, soft_wrap=True)
+
+
+def also(report: Report, forms: Sequence[Form], folder: Path, style: Style) -> None:
+    """Further forms of a report just made, into its folder."""
+    for form in forms:
+        if form == "github":
+            announce(report, style)
+            continue
+        for name, data in _rendered(report, form, style).items():
+            write(folder / name, data)
+
+
+def announce(report: Report, style: Style) -> None:
+    """Annotations on standard output; the job's summary and outputs where the runner names files for them."""
+    print(github.render(report, at=style.at, lang=style.lang), end="", flush=True)
+    said = {
+        "GITHUB_STEP_SUMMARY": markdown.summary(report, lang=style.lang),
+        "GITHUB_OUTPUT": github.outputs(report),
+    }
+    for variable, text in said.items():
+        if path := os.environ.get(variable):
+            _append(Path(path), text, variable)
+
+
+def _append(path: Path, text: str, variable: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise StoreError(f"cannot be written: {error.strerror}.", where=f"{path} (${variable})") from None
+
+
+def _rendered(report: Report, form: Form, style: Style) -> dict[str, bytes]:
+    return render(
+        report, form, lang=style.lang, thumbnails=style.thumbnails, at=style.at, figures=style.figures
+    )  # fmt: skip
+
+
+def read_with_cost(results: Path) -> Report:
+    """The report, with the time and machine of the run.json beside it."""
+    report, path = read_results(results), results.with_name("run.json")
+    try:
+        cost = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {error}", where=str(path), do="Remove it, or run the audit again.") from None
+    return dataclasses.replace(report, cost=cost) if isinstance(cost, dict) else report
+
+
+def _with_samples(report: Report, results: Path) -> Report:
+    path = results.with_name("samples.csv")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(
+            f"cannot be read: {said}.", where=str(path), do="Per-sample results stand there, not in results.json."
+        ) from None
+    return archive.with_samples(report, text, str(path))
