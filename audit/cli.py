@@ -133,9 +133,7 @@ def gate(
 def report(
     results: Annotated[Path, typer.Argument(help="A results.json.", show_default=False)],
     format: Annotated[
-        Literal[
-            "html", "markdown", "summary", "junit", "sarif", "github", "gitlab", "model-card", "csv", "parquet"
-        ],
+        Literal["html", "markdown", "summary", "junit", "sarif", "github", "gitlab", "model-card", "csv", "parquet"],
         typer.Option("--format", "-f", help="csv and parquet hold a row a sample: as sensitive as the data."),
     ] = "html",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: beside the results.")] = None,

@@ -17,8 +17,6 @@ from reports import archive, console
 from reports.gate import judge
 from reports.report import Report
 
-Format = Literal["html", "markdown", "summary"]
-
 
 def run_gate(results: Path, config_path: Path | None, quiet: bool) -> int:
     config = configs.load(config_path, Path.cwd())
