@@ -28,24 +28,6 @@ def run_gate(results: Path, config_path: Path | None, quiet: bool) -> int:
     return verdict.exit_code
 
 
-def run_report(results: Path, form: Format, out: Path | None, lang: str, thumbnails: bool) -> None:
-    from reports import html, markdown
-
-    report = read_results(results)
-    if form == "html":
-        target = out or results.with_name("report.html")
-        write(target, html.render(report, lang=lang, thumbnails=thumbnails))
-    elif form == "summary":
-        target = out or results.with_name("summary.md")
-        write(target, markdown.summary(report, lang=lang))
-    else:
-        target = out or results.with_name("report.md")
-        text, figures = markdown.render(report, lang=lang)
-        for name, content in {target.name: text.encode(), **figures}.items():
-            write(target.parent / name, content)
-    Console().print(str(target), highlight=False, markup=False, soft_wrap=True)
-
-
 def read_results(path: Path) -> Report:
     try:
         text = path.read_text(encoding="utf-8")
