@@ -51,9 +51,39 @@ def dump(report: Report) -> str:
         "results": [_result(result) for result in report.results],
     }
     if report.comparison is not None:
-        differences = [{**_plain(one), "change": _plain(one.change)} for one in report.comparison.differences]
-        content["comparison"] = {**_plain(report.comparison), "differences": differences}
+        content["comparison"] = comparison_json(report.comparison)
     return json.dumps(_ordered(_finite(content)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """As it stands in results.json."""
+    differences = [{**_plain(one), "change": _plain(one.change)} for one in comparison.differences]
+    plain: dict[str, Any] = _finite({**_plain(comparison), "differences": differences})
+    return plain
+
+
+def verdict_json(report: Report) -> dict[str, Any]:
+    """What a machine asks first: the verdict, its exit code, every check, and what was found; results.json has all."""
+    results = [result for result in report.results if isinstance(result, Result)]
+    plain: dict[str, Any] = _finite(
+        {
+            "tool": {"name": report.tool, "version": report.version},
+            "model": {key: report.model.get(key) for key in ("name", "architecture", "digest")},
+            "status": report.verdict.status,
+            "exit_code": report.verdict.exit_code,
+            "checks": [_plain(check) for check in report.verdict.checks],
+            "findings": [
+                {"probe": result.probe, "code": one.code, "severity": one.severity, "claim": one.claim}
+                for result in results
+                for one in result.findings
+            ],
+            "worse_than_baseline": None
+            if report.comparison is None
+            else [f"{one.probe}.{one.estimate}" for one in report.comparison.where("worse")],
+            "notes": list(report.verdict.notes),
+        }
+    )
+    return plain
 
 
 def _ordered(content: Any) -> Any:

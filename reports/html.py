@@ -13,6 +13,7 @@ from markupsafe import Markup
 from probes.result import Chart, Gallery, GalleryRow, Table
 from reports.charts import svg, thin
 from reports.document import harmless_long, outline
+from reports.language import Words
 from reports.numbers import harmless, number
 from reports.pictures import png_uri
 from reports.report import Report
@@ -23,14 +24,18 @@ TABLE_ROWS, TILES = 300, 24
 def render(report: Report, *, lang: str = "en", thumbnails: bool = True) -> str:
     """The page. `thumbnails` off leaves out every picture of a sample."""
     document = outline(report, lang)
+    return page("report.html", document.words, document=document, thumbnails=thumbnails)
+
+
+def page(template: str, say: Words, **fields: object) -> str:
+    """A self-contained page in the style of the report."""
     style, script = asset("report.css"), asset("report.js")
-    return _environment().get_template("report.html").render(
-        document=document,
-        say=document.words,
+    return _environment().get_template(template).render(
+        say=say,
         style=Markup(style),
         script=Markup(script),
         policy=policy(style, script),
-        thumbnails=thumbnails,
+        **fields,
     )  # fmt: skip
 
 
