@@ -150,6 +150,29 @@ def report(
 
 
 @app.command()
+def log(
+    results: Annotated[Path, typer.Argument(help="A results.json.", show_default=False)],
+    to: Annotated[
+        Literal["mlflow", "wandb"],
+        typer.Option(help="The tracker; its own settings say where it is.", show_default=False),
+    ],
+    project: Annotated[str, typer.Option(help="MLflow's experiment, or the project in W&B.")] = "transfer-audit",
+) -> None:
+    """Log results to MLflow or Weights & Biases.
+
+    Estimates with their intervals become metrics, the recipe and the probes'
+    parameters become parameters; results.json and the report go along.
+    samples.csv stays here: it says how exposed each record is.
+
+    [dim]$[/dim] audit log report/results.json --to mlflow
+    """
+    _must_exist(results, "file")
+    from audit.track import run_log
+
+    run_log(results, to, project)
+
+
+@app.command()
 def plan(
     model: Model,
     config: ConfigFile = None,
