@@ -22,7 +22,7 @@ from audit.engines.choose import Choice, Kind, choose, kind_of
 from audit.experiment import Experiment
 from audit.minibatches import steps_per_epoch
 from audit.population import rows_of
-from probes.plan import Plan, Row
+from probes.plan import Design, Plan, Row
 from probes.statistics.proportions import clopper_pearson
 
 TRIAL_STEPS = 3
@@ -100,25 +100,28 @@ def fit(experiment: Experiment, plan: Plan, seconds: float, seed: int, workers: 
     """The plan's first rounds that fit; at least two, whatever they cost: `price.seconds` then exceeds the budget."""
     workers = workers or os.cpu_count() or 1
     trials = _trials(experiment, rows_of(plan, experiment.pool, seed))
-    asked = max((_repeats(design) for design in plan.designs), default=0)
+    asked = max((repeats_of(design) for design in plan.designs), default=0)
     for rounds in range(asked, min(FEWEST_ROUNDS, asked) - 1, -1):
-        smaller = Plan(tuple(_capped(design, rounds) for design in plan.designs))
+        smaller = Plan(tuple(capped(design, rounds) for design in plan.designs))
         cost = _priced(experiment, rows_of(smaller, experiment.pool, seed), workers, trials)
         if cost.seconds <= seconds:
             break
     pairs = {
-        one.name: (_repeats(other), _repeats(one)) for one, other in zip(plan.designs, smaller.designs, strict=True)
+        one.name: (repeats_of(other), repeats_of(one)) for one, other in zip(plan.designs, smaller.designs, strict=True)
     }
     return Fitted(plan=smaller, price=cost, gave_up={name: pair for name, pair in pairs.items() if pair[0] < pair[1]})
 
 
-def _repeats(design: object) -> int:
+def repeats_of(design: object) -> int:
+    """Rounds of a design, whatever it calls them."""
     return int(getattr(design, "repeats", getattr(design, "replicas", 0)))
 
 
-def _capped(design: object, rounds: int):  # type: ignore[no-untyped-def]
+def capped(design: Design, rounds: int) -> Design:
+    """The design's first rounds, at most so many."""
     name = "repeats" if hasattr(design, "repeats") else "replicas"
-    return dataclasses.replace(design, **{name: min(_repeats(design), rounds)})  # type: ignore[type-var]
+    fewer: Design = dataclasses.replace(design, **{name: min(repeats_of(design), rounds)})  # type: ignore[type-var]
+    return fewer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from probes.errors import AuditError, InputError, Interrupted
+from probes.errors import AuditError, ConfigError, InputError, Interrupted
 
 EXIT_CRASH = 70
 EPILOG = "Exit codes: 0 pass · 1 fail · 2 wrong use or bad input · 3 undecided · 4 a probe failed."
@@ -38,6 +38,10 @@ TrustCode = Annotated[bool, typer.Option("--trust-code", help="Run the Python fa
 AlertsAt = Annotated[str, typer.Option("--at", help="The repository's file that alerts point to (SARIF, CI).")]
 Also = Annotated[
     str, typer.Option("--also", help="Further formats beside the report: junit,sarif,github,gitlab,model-card,parquet.")
+]
+Budget = Annotated[
+    str | None,
+    typer.Option(help="Time for training replicas (90s, 10m, 1h30m): fewer rounds where all would take longer."),
 ]
 Language = Annotated[Literal["en", "zh"], typer.Option("--lang", help="Language of the report.")]
 
@@ -87,6 +91,12 @@ def run(
     seed: Seed = None,
     workers: Workers = 0,
     store: StoreFolder = None,
+    budget: Budget = None,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early", help="Look after 2, 4, 8 … rounds; stop where every check is decided.")
+    ] = False,
+    executor: Annotated[Literal["processes", "ray"], typer.Option(help="Where replicas are trained.")] = "processes",
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster; without it one is started here.")] = None,
     reference: Annotated[
         Path | None, typer.Option(help="A checkpoint to compare reasons with (the last release).")
     ] = None,
@@ -100,6 +110,11 @@ def run(
     """Audit a checkpoint: replicas, probes, report.html, report.md, results.json, exit code."""
     for path, what in ((model, "checkpoint file"), (config, "configuration file"), (reference, "checkpoint file")):
         _must_exist(path, what)
+    if address is not None and executor != "ray":
+        raise ConfigError("is for --executor ray.", where="--address", do="Add it, or leave --address out.")
+    from audit.duration import seconds_of
+
+    seconds = None if budget is None else seconds_of(budget, "--budget")
     from audit.commands import run_audit
     from audit.settings import Settings
 
@@ -107,6 +122,10 @@ def run(
         store=store or default_store(),
         seed=seed,
         workers=workers,
+        budget=seconds,
+        stop_early=stop_early,
+        executor=executor,
+        address=address,
         reference=reference,
         recipe=recipe,
         data_root=data_root,
@@ -178,15 +197,19 @@ def plan(
     config: ConfigFile = None,
     seed: Seed = None,
     workers: Workers = 0,
+    budget: Budget = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Say what an audit would cost, and what it could detect, before a replica is trained."""
     for path, what in ((model, "checkpoint file"), (config, "configuration file")):
         _must_exist(path, what)
+    from audit.duration import seconds_of
+
+    seconds = None if budget is None else seconds_of(budget, "--budget")
     from audit.commands import run_plan
     from audit.settings import Settings
 
-    settings = Settings(store=default_store(), seed=seed, workers=workers, trust_code=trust_code)
+    settings = Settings(store=default_store(), seed=seed, workers=workers, budget=seconds, trust_code=trust_code)
     run_plan(model, config, settings)
 
 

@@ -40,6 +40,11 @@ def execute_on_ray(job: Job, store: Store, address: str | None) -> Iterator[Done
             ray.cancel(reference, force=True)
 
 
+def processors_of(address: str | None) -> int:
+    """Raises DependencyError as `execute_on_ray` does."""
+    return max(1, int(_connect(address).cluster_resources().get("CPU", 1)))
+
+
 def _connect(address: str | None) -> Any:
     try:
         import ray

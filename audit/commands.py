@@ -6,6 +6,7 @@ import datetime
 import os
 import platform
 import time
+from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -102,7 +103,8 @@ def run_inspect(model: Path) -> int:
 def run_plan(model: Path, config_path: Path | None, settings: Settings) -> None:
     """What an audit would train, by which engine, in what time and memory, and what that could detect."""
     check_torch()
-    from audit.budget import price
+    from audit.budget import fit, price
+    from audit.duration import written
     from audit.population import rows_of
     from probes.plan import Plan
 
@@ -110,7 +112,12 @@ def run_plan(model: Path, config_path: Path | None, settings: Settings) -> None:
     experiment = open_checkpoint(model, settings).experiment
     seed = experiment.seed if settings.seed is None else settings.seed
     plan = Plan.union([probe.needs for probe in config.probes()])
-    cost = price(experiment, rows_of(plan, experiment.pool, seed), settings.workers)
+    gave_up: Mapping[str, tuple[int, int]] = {}
+    if settings.budget is None:
+        cost = price(experiment, rows_of(plan, experiment.pool, seed), settings.workers)
+    else:
+        fitted = fit(experiment, plan, settings.budget, seed, settings.workers)
+        cost, gave_up = fitted.price, fitted.gave_up
     shown = Table(box=None, pad_edge=False)
     for heading in ("Rows", "Engine", "Seconds", "Why no faster engine"):
         shown.add_column(heading)
@@ -124,6 +131,11 @@ def run_plan(model: Path, config_path: Path | None, settings: Settings) -> None:
         f"{cost.rows} replicas, about {cost.seconds:.0f} s with {cost.workers} workers, {cost.bytes / 2**20:.0f} MiB.",
         highlight=False,
     )
+    if gave_up:
+        fewer = ", ".join(f"{left} of {asked} {name}" for name, (left, asked) in gave_up.items())
+        screen.print(f"The budget of {written(settings.budget or 0)} leaves {fewer} rounds.", highlight=False)
+    if settings.budget is not None and cost.seconds > settings.budget:
+        screen.print("That exceeds the budget, but no fewer would be a valid population.", highlight=False)
     powers = {
         "accuracy gap of the recipe": cost.power.accuracy_gap,
         "TPR at 1 % FPR, this checkpoint": cost.power.checkpoint_tpr,

@@ -21,6 +21,9 @@ class Listener:
     def planned(self, rows: Mapping[str, int], engine: str) -> None:
         """So many replicas of each design will be had, by this engine."""
 
+    def note(self, line: str) -> None:
+        """Something the user should know now: what a budget gave up, what was damaged."""
+
     def replicas(self, progress: Progress) -> None:
         """A replica is done."""
 

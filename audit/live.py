@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from audit.listener import Listener
 from audit.population import Progress as ReplicaProgress
+from audit.store import DamagedWarning
 from probes.result import Failure, Result
 from reports.report import Report
 
@@ -35,11 +37,24 @@ class Live(Listener):
 
     def __enter__(self) -> Self:
         self.progress.start()
+        self.caught = warnings.catch_warnings()
+        self.caught.__enter__()
+        warnings.simplefilter("always", DamagedWarning)
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, DamagedWarning):
+                self.note(str(message))
+            else:
+                shown(message, category, *place, **more)
+
+        warnings.showwarning = show
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.caught.__exit__(kind, error, trace)
         self.progress.stop()
 
     def _advance(self, name: str, done: int, total: int, detail: str = "") -> None:
@@ -65,6 +80,9 @@ class Live(Listener):
     def epoch(self, stage: str, epoch: int, epochs: int, record: Mapping[str, float]) -> None:
         accuracy = record.get("train_accuracy", float("nan"))
         self._advance(f"train {stage}", epoch, epochs, f"acc {accuracy:.2f}")
+
+    def note(self, line: str) -> None:
+        self._say(f"  {line}")
 
     def replicas(self, progress: ReplicaProgress) -> None:
         left = "" if progress.seconds_left is None else f"~{progress.seconds_left:.0f} s left"

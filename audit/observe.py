@@ -39,14 +39,24 @@ class Observations:
 
 
 def observe(
-    observables: Sequence[Observable], experiment: Experiment, sitters: Sequence[Sitter], on_subject: OnSubject
+    observables: Sequence[Observable],
+    experiment: Experiment,
+    sitters: Sequence[Sitter],
+    on_subject: OnSubject,
+    before: Observations | None = None,
 ) -> Observations:
-    """Measure every observable on as many models of each role as it asks for.
+    """Measure every observable on as many models of each role as it asks for, but for what was seen `before`.
 
     Random numbers are common to all models of an observable: what differs between models is the models.
     """
-    observations = Observations()
-    asked = [(observable, sitter) for observable in observables for sitter in _asked(observable, sitters)]
+    before = before or Observations()
+    observations = Observations(seen={observable: dict(seen) for observable, seen in before.seen.items()})
+    asked = [
+        (observable, sitter)
+        for observable in observables
+        for sitter in _asked(observable, sitters)
+        if sitter.name not in observations.seen.get(observable, {})
+    ]
     subjects: dict[str, Subject] = {}
     for done, (observable, sitter) in enumerate(asked):
         name = type(observable).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -32,7 +33,7 @@ def write_report(out: Path, report: Report, cost: Mapping[str, Json], *, lang: s
         write(out / name, content)
 
 
-def write(path: Path, content: str | bytes) -> None:
+def write(path: Path, content: str | bytes, *, do: str = "Choose another --out.") -> None:
     """Under a temporary name, then renamed. Raises StoreError."""
     data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -41,6 +42,7 @@ def write(path: Path, content: str | bytes) -> None:
         temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
-        raise StoreError(f"cannot be written: {error.strerror}.", where=str(path), do="Choose another --out.") from None
+        raise StoreError(f"cannot be written: {error.strerror}.", where=str(path), do=do) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what is wrong with the folder has been said
+            temporary.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import traceback
 from collections import Counter
@@ -16,6 +17,8 @@ from torch import nn
 
 from audit import checkpoint as checkpoints
 from audit import recipe as recipes
+from audit import sequential
+from audit.afford import afford
 from audit.checkpoint import Checkpoint
 from audit.config import Config
 from audit.data.dataset import Dataset
@@ -23,7 +26,7 @@ from audit.experiment import Experiment
 from audit.external import adopt
 from audit.listener import Listener
 from audit.observe import Observations, Sitter, observe
-from audit.population import Replicas, populate, rows_of
+from audit.population import Replicas, joined, populate, processors, rows_of
 from audit.queries import answers_with_queries
 from audit.randomness import stream
 from audit.runtime import versions
@@ -39,7 +42,7 @@ from probes.plan import Plan, Row
 from probes.probe import Probe
 from probes.result import Failure, Result
 from reports.gate import judge
-from reports.report import Json, Report
+from reports.report import Json, Report, Verdict
 
 RANDOMISED_COPIES = 2
 
@@ -92,26 +95,23 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     # First, because a model whose answers are not finite is refused before anything is trained.
     own = asked(audited.network(), experiment)
     listener.stage("replicas")
-    rows = rows_of(Plan.union([probe.needs for probe in probes]), experiment.pool, seed)
-    designs = Counter(row.design for row in rows)
-    replicas = populate(
-        experiment,
-        rows,
-        store=Store(settings.store),
-        workers=settings.workers,
-        on_progress=listener.replicas,
-    )
-    listener.stage("observe")
-    wanted = tuple(dict.fromkeys(observable for probe in probes for observable in probe.observes))
-    observations = observe(wanted, experiment, sitters(audited, replicas, rows, settings, seed), listener.observing)
-    evidence = gather(audited, own, replicas, observations)
-    listener.stage("probes")
-    results = []
-    for probe in probes:
-        listener.probing(probe.name)
-        results.append(run_probe(probe, evidence, observations, seed))
-        listener.result(results[-1])
-    verdict = judge(results, config.gate(), today=datetime.date.today())
+    plan, limits = affordable(experiment, Plan.union([probe.needs for probe in probes]), settings, seed, listener)
+    rows = rows_of(plan, experiment.pool, seed)
+    rounds = 1 + max((row.repeat for row in rows), default=-1)
+    planned = sequential.looks(rounds) if settings.stop_early else sequential.single(rounds)
+    examined = None
+    for look in planned:
+        examined = examine(audited, config, settings, listener, own, rows, look, examined)
+        if sequential.decided(examined.verdict):
+            break
+    assert examined is not None
+    for result in examined.results:
+        listener.result(result)
+    done: dict[str, Json] = {}
+    if settings.stop_early:
+        done["sequential"] = sequential.described(look, planned)
+        limits = (*limits, sequential.said(look, planned))
+    designs = Counter(row.design for row in look.rows(rows))
     report = Report(
         version=versions()["transfer-audit"],
         model=describe_model(audited),
@@ -120,18 +120,85 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
             "seed": seed,
             "replicas": dict(sorted(designs.items())),
             "versions": dict(versions()),
-            "limits": list(evidence.limits),
+            "limits": [*audited.checkpoint.limits, *limits],
+            **done,
         },
-        results=tuple(results),
-        verdict=verdict,
+        results=examined.results,
+        verdict=dataclasses.replace(examined.verdict, notes=(*limits, *examined.verdict.notes)),
     )
     listener.report(report)
     return report
 
 
+def affordable(
+    experiment: Experiment, plan: Plan, settings: Settings, seed: int, listener: Listener
+) -> tuple[Plan, tuple[str, ...]]:
+    """The plan, or its first rounds that fit the budget, and what that gave up."""
+    if settings.budget is None:
+        return plan, ()
+    workers = settings.workers or processors(settings.executor, settings.address)
+    afforded = afford(experiment, plan, settings.budget, seed, workers, settings.store)
+    if afforded.foreseen:
+        listener.note(afforded.foreseen)
+    return afforded.plan, afforded.limits
+
+
 def asked(network: nn.Module, experiment: Experiment) -> Answers:
     """What a model answers about all samples, and to the further queries."""
     return answers_with_queries(predict_views(network, experiment), experiment.dataset.labels)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Examined:
+    """What is known after a look."""
+
+    replicas: Replicas
+    observations: Observations
+    results: tuple[Result | Failure, ...]
+    verdict: Verdict
+
+
+def examine(
+    audited: Audited,
+    config: Config,
+    settings: Settings,
+    listener: Listener,
+    own: Answers,
+    rows: Sequence[Row],
+    look: sequential.Look,
+    before: Examined | None,
+) -> Examined:
+    """Train and look into what the look adds to what was there before it, then run every probe on all and judge."""
+    experiment, probes = audited.experiment, config.probes()
+    seed = experiment.seed if settings.seed is None else settings.seed
+    known = set(before.replicas.population.rows) if before else set()
+    more = populate(
+        experiment,
+        [row for row in look.rows(rows) if row not in known],
+        store=Store(settings.store),
+        workers=settings.workers,
+        executor=settings.executor,
+        address=settings.address,
+        on_progress=listener.replicas,
+    )
+    replicas = joined([before.replicas, more]) if before else more
+    listener.stage("observe")
+    wanted = tuple(dict.fromkeys(observable for probe in probes for observable in probe.observes))
+    seated = sitters(audited, replicas, look.rows(rows), settings, seed)
+    observations = observe(wanted, experiment, seated, listener.observing, before.observations if before else None)
+    evidence = gather(audited, own, replicas, observations)
+    listener.stage("probes")
+    results = []
+    for probe in probes:
+        listener.probing(probe.name)
+        results.append(run_probe(probe, evidence, observations, seed))
+    verdict = judge(results, look.gate(config.gate()), today=datetime.date.today())
+    return Examined(
+        replicas=replicas,
+        observations=observations,
+        results=tuple(results),
+        verdict=verdict,
+    )
 
 
 def run_probe(probe: Probe, evidence: Evidence, observations: Observations, seed: int) -> Result | Failure:

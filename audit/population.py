@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import socket
@@ -65,6 +66,18 @@ class Replicas:
         network = self.experiment.begin(row).network
         network.load_state_dict({**network.state_dict(), **replica.state}, strict=True)
         return network.eval()
+
+
+def joined(parts: Sequence[Replicas]) -> Replicas:
+    """One population of several of one experiment and store, in this order."""
+    first = parts[0]
+    rows = tuple(row for part in parts for row in part.population.rows)
+    stacked = _stack([part.population.answers for part in parts], first.experiment)
+    return dataclasses.replace(
+        first,
+        population=Population(rows=rows, answers=stacked),
+        keys={name: key for part in parts for name, key in part.keys.items()},
+    )
 
 
 def keeps_weights(row: Row) -> bool:
@@ -146,6 +159,15 @@ def populate(
         store=store,
         keys={row.name: key for row, key in zip(rows, keys, strict=True) if keeps_weights(row)},
     )
+
+
+def processors(executor: Executor, address: str | None) -> int:
+    """How many tasks run at once where nobody says."""
+    if executor == "ray":
+        from audit.cluster import processors_of
+
+        return processors_of(address)
+    return os.cpu_count() or 1
 
 
 def _runner(executor: Executor, store: Store, workers: int, address: str | None) -> Callable[[Job], Iterator[Done]]:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from audit import config as configs
 from audit.outputs import write
+from audit.sequential import gate_of
 from probes.errors import ConfigError, InputError
 from probes.probe import discover
 from reports import archive, console
@@ -21,7 +22,7 @@ from reports.report import Report
 def run_gate(results: Path, config_path: Path | None, quiet: bool) -> int:
     config = configs.load(config_path, Path.cwd())
     report = read_results(results)
-    verdict = judge(report.results, config.gate(), today=datetime.date.today())
+    verdict = judge(report.results, gate_of(config.gate(), report.audit), today=datetime.date.today())
     judged = dataclasses.replace(report, verdict=verdict)
     if not quiet:
         show(judged, "en")

@@ -1,14 +1,16 @@
-"""How to audit, as against what: nothing here but `seed` may change a number."""
+"""How to audit, as against what: nothing here but `seed`, `budget` and `stop_early` may change a number."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """`workers = 0` takes every core; `data_root` is where relative data paths start, if the data has moved."""
+    """`workers = 0` takes every core; `data_root` is where relative data paths start, if the data has moved.
+    `budget` is in seconds of training; `address` is that of a running Ray cluster."""
 
     store: Path
     seed: int | None = None
@@ -17,3 +19,7 @@ class Settings:
     recipe: Path | None = None
     data_root: Path | None = None
     trust_code: bool = False
+    budget: float | None = None
+    stop_early: bool = False
+    executor: Literal["processes", "ray"] = "processes"
+    address: str | None = None

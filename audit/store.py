@@ -144,7 +144,8 @@ class Store:
                 do="Free space or choose another --store; what is trained is kept.",
             ) from None
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # what is wrong with the folder has been said
+                temporary.unlink()
 
     def entries(self) -> Iterator[Entry]:
         """All complete entries, by key."""

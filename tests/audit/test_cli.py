@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,9 +58,31 @@ def test_run_leaves_every_report(place: Path) -> None:
     assert not [result for result in results["results"] if "failure" in result]
 
 
-def test_same_bytes_whatever_the_workers_and_the_store(place: Path) -> None:
-    audit("run", "--model", "ckpt.pt", "--out", "two", "--workers", "2", "--store", "other", cwd=place)
+def test_same_bytes_whatever_the_workers_and_what_the_store_has(place: Path) -> None:
+    """Half of the replicas are gone, and one is damaged."""
+    shutil.copytree(place / "cache" / "transfer-audit", place / "other")
+    damaged, *others = sorted((place / "other").glob("??/*.safetensors"))
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    for path in others[::2]:
+        path.unlink()
+    done = audit("run", "--model", "ckpt.pt", "--out", "two", "--workers", "2", "--store", "other", cwd=place)
     assert (place / "two" / "results.json").read_bytes() == (place / "one" / "results.json").read_bytes()
+    assert done.stderr.replace("\n", "").count("it is trained again") == 1
+
+
+def test_a_budget_and_an_early_stop_say_what_they_left_out(place: Path) -> None:
+    text = "".join(f"[probes.{name}]\nenabled = false\n" for name in ("membership", "drift", "contamination"))
+    (place / "one-probe.toml").write_text(text + "[probes.overfitting]\nrepeats = 8\n")
+    limited = ("--budget", "1s", "--stop-early", "--config", "one-probe.toml", "--workers", "1")
+    done = audit("run", "--model", "ckpt.pt", "--out", "limited", *limited, cwd=place)
+    assert done.returncode in (0, 1, 3), done.stderr
+    results = json.loads((place / "limited" / "results.json").read_text())
+    assert "The budget of 1s left 2 of 8 splits" in results["audit"]["limits"][0]
+    assert results["audit"]["replicas"]["splits"] == 4
+    assert results["audit"]["sequential"]["looks_after_rounds"] == [2]
+    assert "The budget of 1s left 2 of 8 splits" in done.stdout
+    assert "no span of time" in refused(audit("run", "--model", "ckpt.pt", "--budget", "soon", cwd=place))
+    assert "--executor ray" in refused(audit("run", "--model", "ckpt.pt", "--address", "auto", cwd=place))
 
 
 def test_exit_code_is_the_gates(place: Path) -> None:
@@ -207,9 +230,10 @@ def test_inspect_plan_and_cache(place: Path, tmp_path: Path) -> None:
     shown = audit("inspect", "ckpt.pt", cwd=place)
     assert shown.returncode == 0, shown.stdout
     assert "squeezenet" in shown.stdout
-    planned = audit("plan", "--model", "ckpt.pt", cwd=place)
+    planned = audit("plan", "--model", "ckpt.pt", "--budget", "1s", cwd=place)
     assert planned.returncode == 0, planned.stderr
     assert "replicas, about" in planned.stdout
+    assert "The budget of 1s leaves 2 of" in planned.stdout
     listed = audit("cache", "--store", place / "cache" / "transfer-audit", cwd=tmp_path)
     assert int(listed.stdout.split(": ")[1].split(" entries")[0]) > 10
     torch.save({"weight": torch.full((2,), float("nan"))}, tmp_path / "bad.pt")

@@ -12,10 +12,10 @@ import pytest
 
 from audit import executor, population
 from audit.experiment import Experiment
-from audit.population import Progress, Replicas, populate, rows_of
+from audit.population import Progress, Replicas, joined, populate, rows_of
 from audit.store import ANSWERS, DamagedWarning, Store
 from audit.train import fine_tune, predict
-from probes.errors import Interrupted, NonFiniteError
+from probes.errors import DependencyError, Interrupted, NonFiniteError
 from probes.plan import Plan, Rivals, Row, Seeds, Shuffled, Splits
 from tests.audit.conftest import small_experiment
 
@@ -143,6 +143,24 @@ def test_an_error_in_training_names_the_replica(tmp_path: Path) -> None:
     experiment = small_experiment(train={"epochs": 2, "lr": 1e20, "batch_size": 25})
     with pytest.raises(NonFiniteError, match=r"replica \w+/0/0"):
         populate(experiment, rows_for(experiment), store=Store(tmp_path), workers=1)
+
+
+def test_without_ray_one_line_says_what_to_install(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(DependencyError, match=r"pip install 'transfer-audit\[ray\]'"):
+        populate(experiment, rows_for(experiment), store=Store(tmp_path), executor="ray")
+
+
+def test_parts_of_a_population_are_the_whole(experiment: Experiment, tmp_path: Path) -> None:
+    rows, store = rows_for(experiment), Store(tmp_path)
+    whole = populate(experiment, rows, store=store, workers=1)
+    parts = [populate(experiment, part, store=store, workers=1) for part in (rows[:4], rows[4:])]
+    together = joined(parts)
+    assert same(together, whole)
+    assert together.population.rows == whole.population.rows
+    assert together.keys == whole.keys
 
 
 def test_no_rows_are_no_replicas(experiment: Experiment, tmp_path: Path) -> None:
