@@ -12,7 +12,7 @@ from scipy import stats
 from probes.contamination.calibrate import FEWEST, too_close
 from probes.contamination.confirm import overlay
 from probes.contamination.search import nearest, pairs_above, unit
-from probes.contamination.thumbnails import reduced, thumbnails, variants
+from probes.contamination.thumbnails import reduced, thumbnails, tiny, variants, whole
 
 ALIKE = 0.85
 """Correlation of thumbnails from which pictures are looked at: copies with a changed brightness, cut off at white, or
@@ -23,6 +23,8 @@ MOST = 0.05
 PIXELS = 640
 """Residual above which nothing is called a copy, however unlike the other pictures are; in proportion less where there
 are fewer pixels than these, for the fewer there are the more often strangers agree."""
+MOST_STILL = 0.1
+"""The same of whole pictures laid over each other unmoved."""
 ROUNDING = 1e-6
 """Distance that float32 leaves between equal features."""
 PROBES = 1000
@@ -72,6 +74,9 @@ def near_pictures(
     small = reduced(images)
     plain = thumbnails(small)
     found = [pairs_above(plain, changed, ALIKE) for changed in variants(small)]
+    if tiny(small):
+        upright = whole(small)
+        found += [pairs_above(upright, other, ALIKE) for other in (upright, whole(small[:, :, ::-1]))]
     pairs = [np.stack([close.one, close.other], axis=1) for close in found]
     if features is not None:
         vectors = unit(features - features.mean(axis=0))
@@ -80,34 +85,50 @@ def near_pictures(
     candidates = np.unique(np.concatenate(pairs), axis=0)
     if between:
         candidates = candidates[(candidates[:, 0] < between) & (candidates[:, 1] >= between)]
-    seen = overlay(small, candidates, limits)
-    neighbours = neighbour_residuals(small, plain, limits, rng)
-    threshold = too_close(neighbours, seen.residual, looks=len(images), surely=SURE)
+    seen, neighbours = overlay(small, candidates, limits), neighbour_overlay(small, plain, limits, rng)
     pixels = small.shape[1] * small.shape[2]
-    threshold = float(np.clip(threshold, SURE, min(MOST, MOST * pixels / PIXELS)))
-    copies = seen.residual <= threshold
+    threshold = _held_to(neighbours.residual, seen.residual, len(images), min(MOST, MOST * pixels / PIXELS))
+    still = _held_to(neighbours.still, seen.still, len(images), MOST_STILL)
+    unmoved = seen.still <= still
+    copies = unmoved | (seen.residual <= threshold)
     return Near(
         one=candidates[copies, 0],
         other=candidates[copies, 1],
-        distance=seen.residual[copies].astype(np.float64),
-        flipped=seen.flipped[copies],
-        moved=seen.moved[copies],
-        threshold=threshold,
+        distance=np.where(unmoved, seen.still, seen.residual)[copies].astype(np.float64),
+        flipped=np.where(unmoved, seen.still_flipped, seen.flipped)[copies],
+        moved=np.where(unmoved[:, None], 0, seen.moved)[copies],
+        threshold=max(threshold, still),
         looked_at=len(candidates),
     )
 
 
-def neighbour_residuals(
+def _held_to(
+    neighbours: Float32[np.ndarray, "sampled k"], found: Float32[np.ndarray, " pairs"], looks: int, most: float
+) -> float:
+    """The calibrated threshold, never below what rounding leaves nor above `most`."""
+    nearest_of_each = neighbours.min(axis=1)
+    return float(np.clip(too_close(nearest_of_each, found, looks=looks, surely=SURE), SURE, most))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Neighbours:
+    """Residuals of some samples and their nearest neighbours by thumbnail: digits look alike, photographs do not."""
+
+    residual: Float32[np.ndarray, "sampled k"]
+    still: Float32[np.ndarray, "sampled k"]
+
+
+def neighbour_overlay(
     images: Float32[np.ndarray, "samples h w channels"],
     plain: Float32[np.ndarray, "samples features"],
     limits: tuple[float, float],
     rng: np.random.Generator,
-) -> Float32[np.ndarray, " sampled"]:
-    """Of some samples, the residual of their nearest neighbours by thumbnail: digits look alike, photographs do not."""
+) -> Neighbours:
     own = np.sort(rng.permutation(len(images))[:PROBES]).astype(np.int64)
     place, _ = nearest(plain[own], plain, own, k=2)
     pairs = np.stack([np.repeat(own, place.shape[1]), place.reshape(-1)], axis=1)
-    return np.asarray(overlay(images, pairs, limits).residual.reshape(place.shape).min(axis=1))
+    seen = overlay(images, pairs, limits)
+    return Neighbours(residual=seen.residual.reshape(place.shape), still=seen.still.reshape(place.shape))
 
 
 def copies_between(

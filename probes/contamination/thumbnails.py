@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -39,15 +40,25 @@ def thumbnails(images: Float32[np.ndarray, "samples h w channels"]) -> Float32[n
     return unit(small - small.mean(axis=1, keepdims=True))
 
 
+def whole(images: Float32[np.ndarray, "samples h w channels"]) -> Float32[np.ndarray, "samples features"]:
+    """All grey pixels less their mean, of length one: of pictures so small that the border is half of them."""
+    grey = images.mean(axis=-1).reshape(len(images), -1)
+    return unit(grey - grey.mean(axis=1, keepdims=True))
+
+
 def variants(
     images: Float32[np.ndarray, "samples h w channels"],
 ) -> Iterator[Float32[np.ndarray, "samples features"]]:
-    """Thumbnails as they are and flipped. Where a thumbnail's pixel is one or two of the picture's, a shift by one
-    changes it much: then also all shifts by one."""
-    fine = min(images.shape[1:3]) // SIDE <= 2
+    """Thumbnails as they are and flipped; of small pictures also under all shifts by one."""
+    near = (-1, 0, 1) if tiny(images) else (0,)
     for picture in (images, images[:, :, ::-1]):
-        for dy, dx in [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)] if fine else [(0, 0)]:
+        for dy, dx in itertools.product(near, near):
             yield thumbnails(shifted(picture, dy, dx))
+
+
+def tiny(images: Float32[np.ndarray, "samples h w channels"]) -> bool:
+    """Is a pixel of the thumbnail three of the picture's or fewer? Then a shift by one changes it much."""
+    return bool(min(images.shape[1:3]) // SIDE <= 3)
 
 
 def shifted(

@@ -25,6 +25,12 @@ def photographs(least_detail: float = 4.0) -> np.ndarray:
     return stacked[steps >= least_detail]
 
 
+def small_photographs(side: int) -> np.ndarray:
+    """The same pieces, shrunk."""
+    shrunk = [Image.fromarray(piece).resize((side, side), Image.Resampling.BOX) for piece in photographs()]
+    return np.stack([np.asarray(one) for one in shrunk])
+
+
 def mirrored(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return picture[:, ::-1]
 

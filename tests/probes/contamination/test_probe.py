@@ -15,7 +15,7 @@ from probes.evidence import Evidence
 from probes.observable import Observation
 from probes.plan import Pool
 from probes.result import Gallery, Result, Table
-from tests.probes.contamination.planted import NEAR, equal, photographs, plant
+from tests.probes.contamination.planted import NEAR, equal, photographs, plant, small_photographs
 from tests.probes.overfitting.trained import digits, evidence, make_pool
 
 
@@ -69,6 +69,21 @@ def test_near_copies_are_found(pictures: np.ndarray, change: str, share: float) 
     hits = len(set(found) & set(where))
     assert hits >= 0.9 * len(where)
     assert hits >= 0.95 * len(found)
+
+
+@pytest.mark.parametrize("side", [8, 12, 16, 24])
+@pytest.mark.parametrize("change", list(NEAR))
+def test_near_copies_of_small_pictures_are_found(change: str, side: int) -> None:
+    """The same recall and precision from 8 × 8 pixels up, and no copies where there are none."""
+    rng = np.random.default_rng(3)
+    pictures = small_photographs(side)
+    member = halves(len(pictures), rng)
+    planted, _, where = plant(pictures, member, 0.2, NEAR[change], rng)
+    found = np.flatnonzero(audit(planted, member).per_sample["contaminated"])
+    hits = len(set(found) & set(where))
+    assert hits >= 0.9 * len(where)
+    assert hits >= 0.95 * len(found)
+    assert audit(pictures, member)["contaminated_share"].value == 0
 
 
 def test_clean_photographs_and_clean_digits_are_quiet(pictures: np.ndarray) -> None:
