@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,7 @@ from audit.outputs import write
 from audit.review import read_results
 from probes.errors import InputError, StoreError
 from reports import archive, github, markdown
-from reports.formats import PER_SAMPLE, Form, render
+from reports.formats import PER_SAMPLE, Form, named, render
 from reports.report import Report
 
 
@@ -46,19 +46,37 @@ def run_report(results: Path, form: Form, out: Path | None, style: Style) -> Non
     Console().print(str(target), highlight=False, markup=False, soft_wrap=True)
 
 
-def also(report: Report, forms: Sequence[Form], folder: Path, style: Style) -> None:
-    """Further forms of a report just made, into its folder."""
-    for form in forms:
-        if form == "github":
-            announce(report, style)
-            continue
-        for name, data in _rendered(report, form, style).items():
-            write(folder / name, data)
+@dataclass(frozen=True, kw_only=True)
+class Also:
+    """What `--also` asks for: further forms of a report just made or judged again, into `folder`."""
+
+    forms: tuple[Form, ...] = ()
+    folder: Path
+    style: Style = Style()
+
+    @classmethod
+    def of(cls, text: str, folder: Path, *, lang: str, at: str) -> Also:
+        """Raises InputError for a form that there is none of."""
+        return cls(forms=named(text), folder=folder, style=Style(lang=lang, at=at))
+
+    def write(self, report: Report, results: Path) -> None:
+        """`results` is where its results.json stands, or its samples.csv beside that."""
+        if set(self.forms) & set(PER_SAMPLE):
+            report = _with_samples(report, results)
+        for form in self.forms:
+            if form == "github":
+                announce(report, self.style)
+                continue
+            for name, data in _rendered(report, form, self.style).items():
+                write(self.folder / name, data)
 
 
 def announce(report: Report, style: Style) -> None:
-    """Annotations on standard output; the job's summary and outputs where the runner names files for them."""
-    print(github.render(report, at=style.at, lang=style.lang), end="", flush=True)
+    """Annotations for the runner, which reads both streams; the job's summary and outputs where it names files for them.
+
+    They go to standard error, so that `--json` has standard output for itself.
+    """
+    print(github.render(report, at=style.at, lang=style.lang), end="", file=sys.stderr, flush=True)
     said = {
         "GITHUB_STEP_SUMMARY": markdown.summary(report, lang=style.lang),
         "GITHUB_OUTPUT": github.outputs(report),

@@ -31,7 +31,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def audit(*arguments: str | Path) -> str:
-    """Standard output; expected errors come through."""
+    """What it printed; expected errors come through."""
     done = CliRunner().invoke(app, [str(one) for one in arguments])
     if isinstance(done.exception, AuditError):
         raise done.exception
