@@ -8,11 +8,13 @@ import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from probes.contamination.duplicates import Duplicates
+from probes.contamination.thumbnails import reduction
 from probes.evidence import Evidence
 from probes.result import Gallery, GalleryRow, Table
 
 LISTED = 300
 SHOWN = 16
+EXACT_SHOWN = 3
 LARGEST = 128
 
 
@@ -25,6 +27,8 @@ class Pair:
     how: str
     distance: float
     across: bool
+    flipped: bool = False
+    moved: tuple[int, int] = (0, 0)
 
 
 def ranked_pairs(
@@ -44,7 +48,17 @@ def ranked_pairs(
             ", ".join([*(["mirrored"] if flipped else []), *(["moved by a pixel"] if np.any(moved) else [])])
             or "changed in brightness or compressed"
         )
-        pairs.append(Pair(one=int(i), other=int(j), how=how, distance=float(distance), across=across(int(i), int(j))))
+        pairs.append(
+            Pair(
+                one=int(i),
+                other=int(j),
+                how=how,
+                distance=float(distance),
+                across=across(int(i), int(j)),
+                flipped=bool(flipped),
+                moved=(int(moved[0]), int(moved[1])),
+            )
+        )
     return sorted(pairs, key=lambda pair: (not pair.across, pair.how != "exact", pair.distance, pair.one, pair.other))
 
 
@@ -94,28 +108,54 @@ def pairs_table(evidence: Evidence, pairs: list[Pair]) -> Table:
 
 
 def pairs_gallery(evidence: Evidence, pairs: list[Pair]) -> Gallery | None:
-    """Side by side with their difference; None where samples are no 8-bit pictures."""
+    """Side by side with what differs once they are aligned; None where samples are no 8-bit pictures."""
     inputs = evidence.inputs
     if evidence.modality != "image" or inputs.ndim != 4 or inputs.dtype != np.uint8 or not pairs:
         return None
     rows = []
-    for pair in pairs[:SHOWN]:
-        one, other = _small(inputs[pair.one]), _small(inputs[pair.other])
-        difference = np.abs(one.astype(np.int16) - other).astype(np.uint8)
+    for pair in _worth_seeing(pairs):
+        pictures = (inputs[pair.one], inputs[pair.other], _difference(inputs[pair.one], inputs[pair.other], pair))
         names = [
             f"{sample} ({role(evidence, sample)}, {evidence.classes[int(evidence.labels[sample])]})"
             for sample in (pair.one, pair.other)
         ]
         rows.append(
-            GalleryRow(sample=pair.one, title=f"{names[0]} – {names[1]}: {pair.how}", pictures=(one, other, difference))
+            GalleryRow(
+                sample=pair.one,
+                title=f"{names[0]} – {names[1]}: {pair.how}",
+                pictures=tuple(_small(picture) for picture in pictures),
+            )
         )
     return Gallery(
         name="duplicates",
         title="Duplicates side by side",
-        caption=f"The first {len(rows)} of {len(pairs)} pairs, across the split first; the difference is absolute.",
+        caption=f"{len(rows)} of {len(pairs)} pairs, across the split first: a few exact ones, then each kind of near "
+        "copy in turn. The difference is absolute, after mirroring and shifting are undone.",
         headings=("sample", "copy", "difference"),
         rows=tuple(rows),
     )
+
+
+def _worth_seeing(pairs: list[Pair]) -> list[Pair]:
+    """Two equal pictures look alike: few of those, then every kind of near copy in turn; across the split first."""
+    turn: dict[tuple[bool, str], int] = {}
+    ranked: list[tuple[bool, int, int, Pair]] = []
+    for place, pair in enumerate(pairs):
+        kind = (pair.across, pair.how)
+        turn[kind] = turn.get(kind, 0) + 1
+        late = pair.how == "exact" and turn[kind] > EXACT_SHOWN
+        ranked.append((not pair.across, turn[kind] + (SHOWN if late else 0), place, pair))
+    first = [pair for *_, pair in sorted(ranked, key=lambda one: one[:3])[:SHOWN]]
+    return sorted(first, key=pairs.index)
+
+
+def _difference(
+    one: UInt8[np.ndarray, "height width channels"], other: UInt8[np.ndarray, "height width channels"], pair: Pair
+) -> UInt8[np.ndarray, "height width channels"]:
+    step = reduction(max(one.shape[:2]))
+    down, across = -step * pair.moved[0], -step * pair.moved[1]
+    aligned = np.roll(one[:, ::-1] if pair.flipped else one, (down, across), axis=(0, 1))
+    return np.asarray(np.abs(aligned.astype(np.int16) - other), dtype=np.uint8)
 
 
 def _small(picture: UInt8[np.ndarray, "height width channels"]) -> UInt8[np.ndarray, "h w channels"]:

@@ -16,8 +16,12 @@ LARGE = 64
 
 def reduced(images: Shaped[np.ndarray, "samples height width channels"]) -> Float32[np.ndarray, "samples h w channels"]:
     """In float32, block means where a side is beyond LARGE pixels."""
-    side = max(images.shape[1:3])
-    return block_mean(images, -(-side // LARGE))
+    return block_mean(images, reduction(max(images.shape[1:3])))
+
+
+def reduction(side: int) -> int:
+    """How many pixels of a picture whose longer side is `side` make one of the reduced picture, down and across."""
+    return -(-side // LARGE)
 
 
 def block_mean(

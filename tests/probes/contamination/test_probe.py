@@ -109,6 +109,24 @@ def test_pairs_are_listed_with_both_indices_and_shown(pictures: np.ndarray) -> N
     row = gallery.rows[0]
     assert len(row.pictures) == len(gallery.headings) == 3
     np.testing.assert_array_equal(row.pictures[0], planted[row.sample])
+    # A mirrored copy differs in nothing once the mirror is undone.
+    assert not row.pictures[2].any()
+
+
+def test_every_kind_of_copy_is_shown(pictures: np.ndarray) -> None:
+    """Twenty exact pairs do not crowd out the near ones."""
+    rng = np.random.default_rng(14)
+    member = halves(len(pictures), rng)
+    members, others = np.flatnonzero(member), np.flatnonzero(~member)
+    planted = pictures.copy()
+    planted[others[:20]] = planted[members[:20]]
+    for place, change in enumerate(NEAR.values()):
+        for k in range(20 + 2 * place, 22 + 2 * place):
+            planted[others[k]] = change(pictures[members[k]], rng)
+    gallery = next(figure for figure in audit(planted, member).figures if isinstance(figure, Gallery))
+    kinds = [row.title.rpartition(": ")[2] for row in gallery.rows]
+    assert kinds.count("exact") < len(kinds) - 6
+    assert {"exact", "mirrored", "moved by a pixel", "changed in brightness or compressed"} <= set(kinds)
 
 
 def test_the_inflated_figure_is_corrected() -> None:
