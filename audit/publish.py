@@ -72,9 +72,9 @@ class Also:
 
 
 def announce(report: Report, style: Style) -> None:
-    """Annotations for the runner, which reads both streams; the job's summary and outputs where it names files for them.
+    """Annotations for the runner, which reads both streams; the job's summary and outputs into the files it names.
 
-    They go to standard error, so that `--json` has standard output for itself.
+    Annotations go to standard error, so that `--json` has standard output for itself.
     """
     print(github.render(report, at=style.at, lang=style.lang), end="", file=sys.stderr, flush=True)
     said = {

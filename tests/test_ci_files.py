@@ -1,0 +1,130 @@
+"""The GitHub Action, the pre-commit hooks and the snippets of docs/ci.md: well formed, and their shell steps run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from reports import archive
+from tests.reports.sample import sample
+
+ROOT = Path(__file__).parent.parent
+VENDOR = files("check_jsonschema") / "builtin_schemas" / "vendor"
+DOCS = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+SNIPPETS: list[Any] = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", DOCS, flags=re.S)]
+
+
+def action() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    return content
+
+
+def follows(content: Any, schema: str) -> None:
+    jsonschema.validate(content, json.loads((VENDOR / schema).read_text(encoding="utf-8")))
+
+
+def test_action_follows_githubs_schema_and_pins_what_it_uses() -> None:
+    follows(action(), "github-actions.json")
+    for step in action()["runs"]["steps"]:
+        assert re.fullmatch(r"[\w/-]+@v\d+", step.get("uses", "a/b@v1"))
+        # An input in a script's text is code that whoever sets it can write.
+        assert "${{" not in step.get("run", "")
+    assert all(one["description"] for one in (*action()["inputs"].values(), *action()["outputs"].values()))
+
+
+def test_snippets_follow_their_schemas() -> None:
+    # YAML 1.1 reads `on` as true.
+    github = [
+        {("on" if key is True else key): value for key, value in one.items()} for one in SNIPPETS if "jobs" in one
+    ]
+    assert len(github) == 2
+    for content in github:
+        follows(content, "github-workflows.json")
+    gitlab = [one for one in SNIPPETS if "audit" in one]
+    assert len(gitlab) == 1
+    follows(gitlab[0], "gitlab-ci.json")
+    assert "OWNER/transfer-audit@v0" in json.dumps(github[0])
+
+
+def test_snippets_use_the_inputs_and_hooks_that_exist() -> None:
+    used = next(step for step in SNIPPETS[0]["jobs"]["audit"]["steps"] if "transfer-audit" in step["uses"])
+    assert set(used["with"]) <= set(action()["inputs"])
+    hooks = {one["id"] for one in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
+    repositories = next(one for one in SNIPPETS if "repos" in one)["repos"]
+    assert {hook["id"] for hook in repositories[0]["hooks"]} == hooks
+
+
+def test_precommit_takes_the_hooks() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pre_commit", "validate-manifest", str(ROOT / ".pre-commit-hooks.yaml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def environment(folder: Path, **given: str) -> dict[str, str]:
+    """As a runner sets it: inputs empty unless given, and `audit` of this interpreter first in the path."""
+    own = folder / "bin"
+    own.mkdir(exist_ok=True)
+    (own / "audit").write_text(f"#!{sys.executable}\nfrom audit.cli import main\nmain()\n")
+    (own / "audit").chmod(0o755)
+    inputs = dict.fromkeys(("MODEL", "RESULTS", "CONFIG", "BASELINE", "ARGS"), "")
+    runner = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
+    path = f"{own}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, **inputs, "OUT": "report", "AT": "audit.toml", **runner, "PATH": path, **given}
+
+
+def step(name: str, folder: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    script = next(one["run"] for one in action()["runs"]["steps"] if one.get("name") == name)
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("gap", "bound", "code"),
+    [(0.3, 0.1, "1"), (0.02, 0.1, "0"), (0.1, 0.1, "3"), (0.1, "nonsense", "2")],
+    ids=["fail", "pass", "undecided", "bad-input"],
+)
+def test_the_actions_steps_end_with_the_verdict(tmp_path: Path, gap: float, bound: object, code: str) -> None:
+    (tmp_path / "results.json").write_text(archive.dump(sample(gap)), encoding="utf-8")
+    thresholds = f'[gate]\nprofile = "none"\n[thresholds.overfitting]\n"recipe.accuracy_gap" = {{ max = {bound} }}\n'
+    (tmp_path / "my audit.toml").write_text(thresholds)
+    given = environment(tmp_path, RESULTS="results.json", CONFIG="my audit.toml", ARGS="--lang zh")
+    done = step("Audit", tmp_path, given)
+    assert done.returncode == 0, done.stderr
+    said = (tmp_path / "output").read_text()
+    assert f"code={code}\n" in said
+    ended = step("Verdict", tmp_path, {**given, "CODE": code})
+    assert ended.returncode == int(code)
+    if code == "2":
+        return
+    assert f"verdict={ {'0': 'pass', '1': 'fail', '3': 'undecided'}[code] }\n" in said
+    assert (tmp_path / "summary").read_text(encoding="utf-8").startswith("# ")
+    assert (tmp_path / "report" / "audit.sarif").exists()
+    assert (tmp_path / "report" / "junit.xml").exists()
+    assert ("::error" in done.stderr) == (code != "0")
+
+
+@pytest.mark.parametrize("given", [{}, {"MODEL": "a.pt", "RESULTS": "b.json"}], ids=["neither", "both"])
+def test_the_action_wants_a_model_or_results(tmp_path: Path, given: dict[str, str]) -> None:
+    done = step("Audit", tmp_path, environment(tmp_path, **given))
+    assert done.returncode == 2
+    assert done.stdout.startswith("::error")
