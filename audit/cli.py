@@ -10,14 +10,27 @@ from typing import Annotated, Literal
 
 import typer
 
-from probes.errors import AuditError, ConfigError, InputError, Interrupted
+from probes.errors import AuditError, ConfigError, InputError, Interrupted, StoreError
 
 EXIT_CRASH = 70
 EPILOG = "Exit codes: 0 pass · 1 fail · 2 wrong use or bad input · 3 undecided · 4 a probe failed."
 
+HELP = (
+    "[bold]Is this fine-tuned model safe to ship?[/bold]\n\nTrains replicas of your model's recipe on other subsets of "
+    "the same data, probes them for overfitting, leakage and interpretability drift, writes a report, and gates CI on "
+    """thresholds. The exit code is the verdict.
+
+[dim]$[/dim] audit demo                            [dim]a minute's tour[/dim]
+[dim]$[/dim] audit finetune recipe.toml -o ckpt.pt [dim]make a model to audit[/dim]
+[dim]$[/dim] audit run -m ckpt.pt -o report        [dim]then read report/report.html[/dim]
+[dim]$[/dim] audit compare old/ report/            [dim]what got worse?[/dim]
+[dim]$[/dim] audit COMMAND --help                  [dim]more of each[/dim]
+"""
+)
+MAKE, AUDIT, REVIEW, HELPERS = "Make and plan", "Audit", "Results", "More"
+
 app = typer.Typer(
-    help="Is this fine-tuned model safe to ship?\n\nFine-tunes models, probes them for overfitting, leakage and "
-    "interpretability drift, writes reports, and gates CI on thresholds.",
+    help=HELP,
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -35,13 +48,17 @@ Workers = Annotated[int, typer.Option(help="Processes; 0 takes every core. Never
 StoreFolder = Annotated[Path | None, typer.Option("--store", help="Where replicas are kept between runs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors, and the exit code.")]
 TrustCode = Annotated[bool, typer.Option("--trust-code", help="Run the Python factory that the checkpoint names.")]
-AlertsAt = Annotated[str, typer.Option("--at", help="The repository's file that alerts point to (SARIF, CI).")]
-Also = Annotated[
-    str, typer.Option("--also", help="Further formats beside the report: junit,sarif,github,gitlab,model-card,parquet.")
-]
 Budget = Annotated[
     str | None,
     typer.Option(help="Time for training replicas (90s, 10m, 1h30m): fewer rounds where all would take longer."),
+]
+Json = Annotated[bool, typer.Option("--json", help="The verdict as JSON on standard output, and nothing else there.")]
+Baseline = Annotated[
+    Path | None, typer.Option(help="An earlier results.json: what got worse since, and 'no worse than' thresholds.")
+]
+AlertsAt = Annotated[str, typer.Option("--at", help="The repository's file that alerts point to (SARIF, CI).")]
+Also = Annotated[
+    str, typer.Option("--also", help="Further formats beside the report: junit,sarif,github,gitlab,model-card,parquet.")
 ]
 Language = Annotated[Literal["en", "zh"], typer.Option("--lang", help="Language of the report.")]
 
@@ -57,33 +74,48 @@ def _must_exist(path: Path | None, what: str) -> None:
         raise InputError(f"no such {what}.", where=str(path), do="Check the path.")
 
 
-@app.command(epilog=EPILOG)
+def _must_be_writable(folder: Path) -> None:
+    """Said before hours of training, not after."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError("is a file; the report needs a folder.", where=str(folder), do="Choose another --out.")
+    present = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
+        raise StoreError("cannot be written.", where=str(folder), do="Choose another --out.")
+
+
+@app.command(epilog=EPILOG, rich_help_panel=AUDIT)
 def demo(
     out: Out = Path("audit-demo"),
     workers: Workers = 0,
     store: StoreFolder = None,
     quiet: Quiet = False,
 ) -> None:
-    """Fine-tune a small model on embedded data, audit it, and write the report: a minute's tour."""
+    """A minute's tour: fine-tune on embedded data, audit, report."""
     from audit.commands import run_demo
 
     raise typer.Exit(run_demo(out, store or default_store(), workers, quiet))
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
 def finetune(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file.", metavar="RECIPE.toml")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint to write.")] = Path("ckpt.pt"),
     quiet: Quiet = False,
 ) -> None:
-    """Fine-tune a model from a recipe, recording all that an auditor needs."""
+    """Fine-tune a model from a recipe, so that it can be audited.
+
+    The checkpoint records recipe, data fingerprint, split, source weights and
+    training history. A killed run goes on where it stopped.
+
+    [dim]$[/dim] audit finetune examples/digits.toml -o ckpt.pt
+    """
     _must_exist(recipe, "recipe file")
     from audit.commands import run_finetune
 
     run_finetune(recipe, out, quiet)
 
 
-@app.command(epilog=EPILOG)
+@app.command(epilog=EPILOG, rich_help_panel=AUDIT)
 def run(
     model: Model,
     out: Out = Path("audit-report"),
@@ -97,6 +129,7 @@ def run(
     ] = False,
     executor: Annotated[Literal["processes", "ray"], typer.Option(help="Where replicas are trained.")] = "processes",
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; without it one is started here.")] = None,
+    baseline: Baseline = None,
     reference: Annotated[
         Path | None, typer.Option(help="A checkpoint to compare reasons with (the last release).")
     ] = None,
@@ -104,17 +137,42 @@ def run(
     data_root: Annotated[Path | None, typer.Option(help="Where the data lies now, if it has moved.")] = None,
     lang: Language = "en",
     thumbnails: Annotated[bool, typer.Option(help="Show samples as pictures in the report.")] = True,
+    also: Also = "",
+    at: AlertsAt = "audit.toml",
     trust_code: TrustCode = False,
+    json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Audit a checkpoint: replicas, probes, report.html, report.md, results.json, exit code."""
-    for path, what in ((model, "checkpoint file"), (config, "configuration file"), (reference, "checkpoint file")):
+    """Audit a checkpoint; the exit code is the verdict.
+
+    Trains replicas (kept in the store, so a killed run goes on), runs the
+    probes, and writes report.html, report.md, results.json, samples.csv and
+    run.json.
+
+    [dim]$[/dim] audit run -m ckpt.pt -o report
+    [dim]$[/dim] audit run -m ckpt.pt -c audit.toml --json > verdict.json
+    [dim]$[/dim] audit run -m weights.safetensors --recipe recipe.toml
+    [dim]$[/dim] audit run -m ckpt.pt --baseline last-release/results.json
+    """
+    for path, what in (
+        (model, "checkpoint file"),
+        (config, "configuration file"),
+        (reference, "checkpoint file"),
+        (recipe, "recipe file"),
+        (baseline, "results.json"),
+    ):
         _must_exist(path, what)
+    _must_be_writable(out)
     if address is not None and executor != "ray":
         raise ConfigError("is for --executor ray.", where="--address", do="Add it, or leave --address out.")
     from audit.duration import seconds_of
 
     seconds = None if budget is None else seconds_of(budget, "--budget")
+    from audit.publish import Also as Further
+    from audit.publish import read_with_cost
+
+    further = Further.of(also, out, lang=lang, at=at)
+    from audit.baseline import read_audit
     from audit.commands import run_audit
     from audit.settings import Settings
 
@@ -126,29 +184,99 @@ def run(
         stop_early=stop_early,
         executor=executor,
         address=address,
+        baseline=None if baseline is None else read_audit(baseline),
         reference=reference,
         recipe=recipe,
         data_root=data_root,
         trust_code=trust_code,
     )
-    raise typer.Exit(run_audit(model, out, config, settings, lang=lang, thumbnails=thumbnails, quiet=quiet))
+    code = run_audit(model, out, config, settings, lang=lang, thumbnails=thumbnails, quiet=quiet or json, as_json=json)
+    further.write(read_with_cost(out / "results.json"), out / "results.json")
+    raise typer.Exit(code)
 
 
-@app.command(epilog=EPILOG)
+@app.command(epilog=EPILOG, rich_help_panel=REVIEW)
 def gate(
     results: Annotated[Path, typer.Argument(help="A results.json.", show_default=False)],
     config: ConfigFile = None,
+    baseline: Baseline = None,
+    also: Also = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where --also writes (default: beside the results).")
+    ] = None,
+    at: AlertsAt = "audit.toml",
+    lang: Language = "en",
+    json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Judge existing results by thresholds; the exit code is the verdict."""
+    """Judge results by thresholds; the exit code is the verdict.
+
+    [dim]$[/dim] audit gate report/results.json -c audit.toml
+    [dim]$[/dim] audit gate report/results.json --also junit,sarif
+    """
     _must_exist(results, "file")
     _must_exist(config, "configuration file")
+    _must_exist(baseline, "results.json")
+    from audit.publish import Also as Further
     from audit.review import run_gate
 
-    raise typer.Exit(run_gate(results, config, quiet))
+    further = Further.of(also, out or results.parent, lang=lang, at=at)
+    code = run_gate(results, config, baseline=baseline, as_json=json, lang=lang, quiet=quiet, also=further)
+    raise typer.Exit(code)
 
 
-@app.command()
+@app.command(
+    epilog="Exit codes: 0 nothing is worse · 1 something is · 2 wrong use or bad input.", rich_help_panel=REVIEW
+)
+def compare(
+    old: Annotated[Path, typer.Argument(help="The baseline's results.json, or its folder.", show_default=False)],
+    new: Annotated[Path, typer.Argument(help="The results.json to compare with it.", show_default=False)],
+    format: Annotated[Literal["table", "markdown"], typer.Option("--format", "-f")] = "table",
+    lang: Language = "en",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """What got worse between two audits, beyond noise.
+
+    Tests are paired where both audits speak of the same samples (the
+    samples.csv beside each results.json), and pay for their number (Holm): of
+    two equally good models, at most 5 % are called different in anything.
+
+    [dim]$[/dim] audit compare last-release/ report/
+    """
+    _must_exist(old, "results.json")
+    _must_exist(new, "results.json")
+    from audit.baseline import run_compare
+
+    raise typer.Exit(run_compare(old, new, form=format, as_json=json, lang=lang, quiet=quiet))
+
+
+@app.command(rich_help_panel=REVIEW)
+def history(
+    folder: Annotated[Path, typer.Argument(help="Where results.json files lie, at any depth.", show_default=False)],
+    format: Annotated[
+        Literal["table", "html", "markdown", "csv"], typer.Option("--format", "-f", help="What to write.")
+    ] = "table",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file to write (default: standard output; history.html).")
+    ] = None,
+    estimate: Annotated[
+        list[str] | None, typer.Option("--estimate", "-e", help="Only these (recipe.auc); may be repeated.")
+    ] = None,
+    lang: Language = "en",
+) -> None:
+    """All audits below a folder, over time.
+
+    [dim]$[/dim] audit history reports/ -e recipe.auc -e recipe.accuracy_gap
+    [dim]$[/dim] audit history reports/ --format html -o history.html
+    """
+    _must_exist(folder, "folder")
+    from audit.history import run_history
+
+    run_history(folder, format, out, tuple(estimate or ()), lang)
+
+
+@app.command(rich_help_panel=REVIEW)
 def report(
     results: Annotated[Path, typer.Argument(help="A results.json.", show_default=False)],
     format: Annotated[
@@ -161,14 +289,14 @@ def report(
     figures: Annotated[Literal["svg", "png"], typer.Option(help="The figures beside a Markdown report.")] = "svg",
     at: AlertsAt = "audit.toml",
 ) -> None:
-    """Write a report of existing results again, in another format or language."""
+    """Write a report again, in another format or language."""
     _must_exist(results, "file")
     from audit.publish import Style, run_report
 
     run_report(results, format, out, Style(lang=lang, thumbnails=thumbnails, at=at, figures=figures))
 
 
-@app.command()
+@app.command(rich_help_panel=REVIEW)
 def log(
     results: Annotated[Path, typer.Argument(help="A results.json.", show_default=False)],
     to: Annotated[
@@ -191,7 +319,7 @@ def log(
     run_log(results, to, project)
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
 def plan(
     model: Model,
     config: ConfigFile = None,
@@ -200,7 +328,7 @@ def plan(
     budget: Budget = None,
     trust_code: TrustCode = False,
 ) -> None:
-    """Say what an audit would cost, and what it could detect, before a replica is trained."""
+    """What an audit would cost, and what it could detect."""
     for path, what in ((model, "checkpoint file"), (config, "configuration file")):
         _must_exist(path, what)
     from audit.duration import seconds_of
@@ -213,43 +341,48 @@ def plan(
     run_plan(model, config, settings)
 
 
-@app.command()
+@app.command(rich_help_panel=HELPERS)
 def cache(
     store: StoreFolder = None,
     keep: Annotated[
         int | None, typer.Option(help="Remove the oldest entries until this many MiB remain.", min=0)
     ] = None,
 ) -> None:
-    """Show the store of replicas, or prune it."""
+    """Show or prune the store of replicas."""
     from audit.commands import run_cache
 
     run_cache(store or default_store(), keep)
 
 
-@app.command()
+@app.command(rich_help_panel=HELPERS)
 def inspect(
     model: Annotated[Path, typer.Argument(help="A checkpoint, or weights from elsewhere.", show_default=False)],
 ) -> None:
-    """Print and verify what is in a checkpoint; nothing in it is run."""
+    """Verify what is in a checkpoint; nothing in it is run."""
     _must_exist(model, "checkpoint file")
     from audit.commands import run_inspect
 
     raise typer.Exit(run_inspect(model))
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
 def init(
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path("audit.toml"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing: check the file that is there.")] = False,
 ) -> None:
-    """Write a commented audit.toml: thresholds, waivers, and the probes' parameters."""
-    from audit.review import init_config
+    """Write a commented audit.toml, or check one."""
+    from audit.review import check_config, init_config
 
-    init_config(out)
+    if check:
+        _must_exist(out, "configuration file")
+        check_config(out)
+    else:
+        init_config(out)
 
 
-@app.command()
+@app.command(rich_help_panel=HELPERS)
 def probes() -> None:
-    """List the installed probes: what they ask, what they need, and their parameters."""
+    """List the installed probes and their parameters."""
     from audit.review import list_probes
 
     list_probes()

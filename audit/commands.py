@@ -18,10 +18,10 @@ from audit import config as configs
 from audit.live import Live
 from audit.outputs import write_report
 from audit.pipeline import audit, open_checkpoint
-from audit.review import show
+from audit.review import print_json, show
 from audit.runtime import check_torch
 from audit.settings import Settings
-from probes.errors import InputError
+from probes.errors import ConfigError, InputError
 from reports.report import Json
 
 
@@ -55,11 +55,25 @@ def run_demo(out: Path, store: Path, workers: int, quiet: bool) -> int:
 
 
 def run_audit(
-    model: Path, out: Path, config_path: Path | None, settings: Settings, *, lang: str, thumbnails: bool, quiet: bool
+    model: Path,
+    out: Path,
+    config_path: Path | None,
+    settings: Settings,
+    *,
+    lang: str,
+    thumbnails: bool,
+    quiet: bool,
+    as_json: bool = False,
 ) -> int:
-    """Audit, write, print the table; returns the exit code."""
-    check_torch()
+    """Audit, write, print the table, or the verdict as JSON and nothing else; returns the exit code."""
     config = configs.load(config_path, Path.cwd())
+    if settings.baseline is None and (named := config.needs_baseline()):
+        raise ConfigError(
+            f"{named} must be no worse than a baseline, and there is none.",
+            where=config.where,
+            do="Give --baseline OLD/results.json.",
+        )
+    check_torch()
     if out.exists() and not out.is_dir():
         raise InputError("is a file; the report needs a folder.", where=str(out), do="Choose another --out.")
     began, processor = time.monotonic(), os.times()
@@ -76,7 +90,9 @@ def run_audit(
         "store": str(settings.store),
     }
     write_report(out, report, cost, lang=lang, thumbnails=thumbnails)
-    if not quiet:
+    if as_json:
+        print_json(report, report=str(out / "report.html"), results=str(out / "results.json"))
+    elif not quiet:
         show(report, lang)
         Console().print(f"Report: {out / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
     return report.verdict.exit_code

@@ -41,8 +41,9 @@ from probes.observable import Role
 from probes.plan import Plan, Row
 from probes.probe import Probe
 from probes.result import Failure, Result
+from reports.compare import compare
 from reports.gate import judge
-from reports.report import Json, Report, Verdict
+from reports.report import Comparison, Json, Report, Verdict
 
 RANDOMISED_COPIES = 2
 
@@ -124,6 +125,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
             **done,
         },
         results=examined.results,
+        comparison=examined.comparison,
         verdict=dataclasses.replace(examined.verdict, notes=(*limits, *examined.verdict.notes)),
     )
     listener.report(report)
@@ -155,6 +157,7 @@ class Examined:
     replicas: Replicas
     observations: Observations
     results: tuple[Result | Failure, ...]
+    comparison: Comparison | None
     verdict: Verdict
 
 
@@ -192,13 +195,32 @@ def examine(
     for probe in probes:
         listener.probing(probe.name)
         results.append(run_probe(probe, evidence, observations, seed))
-    verdict = judge(results, look.gate(config.gate()), today=datetime.date.today())
+    comparison = against(settings.baseline, audited, results, seed)
+    verdict = judge(results, look.gate(config.gate()), today=datetime.date.today(), comparison=comparison)
     return Examined(
         replicas=replicas,
         observations=observations,
         results=tuple(results),
+        comparison=comparison,
         verdict=verdict,
     )
+
+
+def against(
+    baseline: Report | None, audited: Audited, results: Sequence[Result | Failure], seed: int
+) -> Comparison | None:
+    """What changed since the baseline, where there is one."""
+    if baseline is None:
+        return None
+    draft = Report(
+        version=versions()["transfer-audit"],
+        model=describe_model(audited),
+        data=describe_data(audited.experiment),
+        audit={"seed": seed},
+        results=tuple(results),
+        verdict=Verdict(status="undecided", checks=()),
+    )
+    return compare(baseline, draft)
 
 
 def run_probe(probe: Probe, evidence: Evidence, observations: Observations, seed: int) -> Result | Failure:

@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from reports.report import Report
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """`workers = 0` takes every core; `data_root` is where relative data paths start, if the data has moved.
-    `budget` is in seconds of training; `address` is that of a running Ray cluster."""
+    `baseline` is an earlier audit to compare with; `budget` is in seconds of training;
+    `address` is that of a running Ray cluster."""
 
     store: Path
     seed: int | None = None
     workers: int = 0
     reference: Path | None = None
+    baseline: Report | None = None
     recipe: Path | None = None
     data_root: Path | None = None
     trust_code: bool = False
