@@ -69,12 +69,12 @@ def sentence(comparison: Comparison, say: Words) -> str:
     for key, found in (("worse", worse), ("better", better)):
         if found:
             names = say("ui", "and").join(
-                say("ui", "named", estimate=say.estimate(one.estimate), probe=say.probe(one.probe, "title"))
+                harmless(say("ui", "named", estimate=say.estimate(one.estimate), probe=say.probe(one.probe, "title")))
                 for one in found[:NAMED]
             )
             if len(found) > NAMED:
                 names += " " + say("ui", "more", count=len(found) - NAMED)
-            parts.append(say("against", key, count=len(found), total=tested, names=harmless(names)))
+            parts.append(say("against", key, count=len(found), total=tested, names=names))
     return " ".join(parts) or say("against", "same", total=tested)
 
 
