@@ -88,7 +88,7 @@ def _differences(rows: Sequence[DifferenceText], say: Words) -> Table:
     shown.add_column(say("ui", "estimate"), ratio=1, overflow="fold")
     for key, width in (("old", 8), ("new", 8)):
         shown.add_column(say("against", key), justify="right", width=width)
-    shown.add_column(f"{say('against', 'change')} ({say('ui', 'interval')})", width=20)
+    shown.add_column(f"{say('against', 'change')} ({say('ui', 'interval')})", width=19)
     shown.add_column(say("ui", "status"), width=14)
     for row in rows:
         mark, style = CHANGES.get(row.status, ("·", "dim"))
