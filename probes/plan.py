@@ -7,6 +7,7 @@ The union of two plans is their maximum, not their sum: nobody trains twice what
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -178,7 +179,8 @@ class Seeds:
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """Other training sizes, as shares of the audited model's: the learning curve. Stratified subsets of the pool."""
+    """Other training sizes, as shares of the audited model's: the learning curve. Stratified subsets of the pool; whole
+    groups, or stretches of time, where the pool has those."""
 
     shares: tuple[float, ...] = (0.25, 0.5)
     repeats: int = 4
@@ -189,12 +191,34 @@ class Sizes:
         members = int(pool.member.sum())
         for repeat in range(self.repeats):
             # Nested subsets of one deal: sizes of a repeat differ by the added samples alone.
-            deal = _folds(pool, len(pool.indices), rng)
+            deal = _deal(pool, rng)
             for position, share in enumerate(self.shares):
                 size = min(max(1, round(share * members)), len(pool.indices) - 1)
                 keep = np.zeros(len(pool.labels), dtype=bool)
-                keep[pool.indices[_balanced(pool.labels[pool.indices], size, deal)]] = True
+                keep[pool.indices[_first(pool, size, deal)]] = True
                 yield Row(design=self.name, repeat=repeat, fold=position, order=f"{self.name}/{repeat}", keep=keep)
+
+
+def _deal(pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " pooled"]:
+    """A turn for each pooled sample: samples one by one, or groups as wholes, or time from a random start on."""
+    if pool.groups is not None:
+        names, group = np.unique(pool.groups[pool.indices], return_inverse=True)
+        return np.asarray(rng.permutation(len(names))[group], dtype=np.int64)
+    if pool.times is not None:
+        return _stretches(pool, len(pool.indices), rng)
+    return _folds(pool, len(pool.indices), rng)
+
+
+def _first(pool: Pool, size: int, deal: Int[np.ndarray, " pooled"]) -> Int[np.ndarray, " chosen"]:
+    """The first `size` in the deal: with the pool's class shares where samples are single; whole groups, as many as
+    come nearest to that size; a stretch of time."""
+    if pool.groups is not None:
+        reached = np.cumsum(np.bincount(deal))
+        # At least one group is left out.
+        return np.flatnonzero(deal <= np.abs(reached - size)[:-1].argmin()) if len(reached) > 1 else np.arange(size)
+    if pool.times is not None:
+        return np.argsort(deal, kind="stable")[:size]
+    return _balanced(pool.labels[pool.indices], size, deal)
 
 
 def _balanced(
@@ -206,6 +230,20 @@ def _balanced(
         mine = np.flatnonzero(labels == label)
         rank[mine[np.argsort(deal[mine], kind="stable")]] = (np.arange(len(mine)) + 0.5) / len(mine)
     return np.argsort(rank + 1e-9 * deal, kind="stable")[:size]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subsamples:
+    """Stratified subsets of `share` of the audited model's size, each drawn anew: the bootstrap, no sample twice."""
+
+    share: float = 0.632
+    replicas: int = 8
+    name: ClassVar[str] = "subsamples"
+    stream: ClassVar[str] = "subsamples"
+
+    def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
+        for row in Sizes(shares=(self.share,), repeats=self.replicas).rows(pool, rng):
+            yield dataclasses.replace(row, design=self.name, order=f"{self.name}/{row.repeat}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,12 +272,15 @@ class Shuffled:
 class Rivals:
     """The first folds of `Splits`, trained another way: from scratch, or as a linear probe on frozen features.
 
-    Takes the same stream as `Splits`, so that repeat and fold name the same mask and differences are paired.
+    Takes the same stream as `Splits`, so that repeat and fold name the same mask and differences are paired. At most
+    `most` rows, from as many of the `repeats` as it takes: of two folds Student's t leaves an interval six times as
+    wide as of six.
     """
 
     kind: Literal["scratch", "linear-probe"]
-    repeats: int = 1
+    repeats: int = 3
     folds: int = 0
+    most: int = 6
     stream: ClassVar[str] = "splits"
 
     @property
@@ -247,7 +288,7 @@ class Rivals:
         return self.kind
 
     def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
-        for row in Splits(repeats=self.repeats, folds=self.folds).rows(pool, rng):
+        for row in itertools.islice(Splits(repeats=self.repeats, folds=self.folds).rows(pool, rng), self.most):
             yield dataclasses.replace(
                 row,
                 design=self.name,

@@ -103,15 +103,16 @@ def gap_rank(own: float, scores: FoldScores, level: float) -> Estimate:
     )
 
 
-def fold_chart(scores: FoldScores) -> Chart:
-    """Accuracy of every fold on what it trained on and on what it did not."""
+def fold_chart(scores: FoldScores, own: tuple[float, float]) -> Chart:
+    """Accuracy of every fold on what it trained on and on what it did not; `own` is the checkpoint's on both."""
     row = scores.metrics.index("accuracy")
     names = [f"{repeat + 1}.{fold + 1}" for repeat, fold in zip(scores.repeat, scores.fold, strict=True)]
     return Chart(
         name="folds",
         mark="points",
         title="Every fold, on its training samples and on the others",
-        caption=f"{len(names)} replicas of the recipe (repeat.fold), {scores.n_train:.0f} training samples each.",
+        caption=f"{len(names)} replicas of the recipe (repeat.fold), {scores.n_train:.0f} training samples each; the "
+        "lines are this checkpoint's.",
         columns={
             "fold": names + names,
             "accuracy": [*scores.train[row].tolist(), *scores.held_out[row].tolist()],
@@ -120,4 +121,5 @@ def fold_chart(scores: FoldScores) -> Chart:
         x=Axis(column="fold", title="replica", scale="category"),
         y=Axis(column="accuracy", title="accuracy"),
         series="side",
+        rules={"its training": own[0], "its held-out": own[1]},
     )

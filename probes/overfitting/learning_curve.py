@@ -64,11 +64,12 @@ def measured(evidence: Evidence) -> Curve | None:
     grouped: dict[int, list[tuple[float, float]]] = {}
     for design in ("sizes", "splits"):
         population = evidence.population.design(design)
-        wrong = ~population.answers.correct(evidence.labels)
-        at = round(float(population.keep.sum(axis=1).mean())) if design == "splits" and len(population) else 0
+        wrong, trained = ~population.answers.correct(evidence.labels), population.keep.sum(axis=1)
+        # Folds are of nearly one size, and so are a share's subsets where whole groups make them up.
+        share = np.array([row.fold if design == "sizes" else 0 for row in population.rows])
         for row, keep in enumerate(population.keep):
-            out = ~keep & pool
-            grouped.setdefault(at or int(keep.sum()), []).append((float(wrong[row, out].mean()), float(out.sum())))
+            out, size = ~keep & pool, round(float(trained[share == share[row]].mean()))
+            grouped.setdefault(size, []).append((float(wrong[row, out].mean()), float(out.sum())))
     if len(grouped) < 2:
         return None
     sizes = sorted(grouped)

@@ -21,8 +21,9 @@ from probes.overfitting.learning_curve import learning_curve
 from probes.overfitting.memorisation import memorised
 from probes.overfitting.part import Part, joined
 from probes.overfitting.rivals import rivals
-from probes.overfitting.validations import SHARE, bootstrap_632_plus, multiple_validation
-from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits
+from probes.overfitting.subsamples import SHARE, Bootstrap, bootstrap
+from probes.overfitting.validations import Method, multiple_validation
+from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits, Subsamples
 from probes.result import Estimate, Finding, Result, Scalar, Severity
 
 
@@ -31,10 +32,10 @@ class Overfitting:
     """Repeated K-fold cross-validation of the recipe, and this checkpoint's own train / held-out gap.
 
     `repeats` of K-fold give the replicas; `level` is the coverage of all intervals; `tolerated_gap` is the accuracy gap
-    from which the probe speaks of overfitting. The rest says what else is trained for: two smaller sizes, twice each
-    (`learning_curve`); once on shuffled labels (`capacity`); one K-fold of a linear probe (`linear_probe`); one K-fold
-    from scratch (`scratch`: off, for it trains the whole network even where the recipe trains a head); and that many
-    subsamples for the .632+ estimate (`bootstrap`).
+    from which the probe speaks of overfitting. The rest says what else is trained for: two smaller sizes, twice each,
+    the larger of which serves the .632+ estimate too (`learning_curve`); that many more subsamples for it
+    (`bootstrap`); once on shuffled labels (`capacity`); `rival_folds` folds of a linear probe (`linear_probe`), and
+    from scratch (`scratch`: off, for it trains the whole network even where the recipe trains a head).
     """
 
     repeats: int = 4
@@ -44,7 +45,7 @@ class Overfitting:
     capacity: bool = True
     linear_probe: bool = True
     scratch: bool = False
-    rival_repeats: int = 1
+    rival_folds: int = 6
     bootstrap: int = 0
 
     name: ClassVar[str] = "overfitting"
@@ -54,15 +55,15 @@ class Overfitting:
     def needs(self) -> Plan:
         plan = Plan.of(Splits(repeats=self.repeats))
         if self.learning_curve:
-            plan |= Plan.of(Sizes(shares=(0.25, 0.5), repeats=2))
+            plan |= Plan.of(Sizes(shares=(0.25, SHARE), repeats=2))
         if self.bootstrap:
-            plan |= Plan.of(Sizes(shares=(SHARE,), repeats=self.bootstrap))
+            plan |= Plan.of(Subsamples(share=SHARE, replicas=self.bootstrap))
         if self.capacity:
             plan |= Plan.of(Shuffled(replicas=1))
         if self.linear_probe:
-            plan |= Plan.of(Rivals(kind="linear-probe", repeats=self.rival_repeats))
+            plan |= Plan.of(Rivals(kind="linear-probe", repeats=self.repeats, most=self.rival_folds))
         if self.scratch:
-            plan |= Plan.of(Rivals(kind="scratch", repeats=self.rival_repeats))
+            plan |= Plan.of(Rivals(kind="scratch", repeats=self.repeats, most=self.rival_folds))
         return plan
 
     @property
@@ -72,25 +73,26 @@ class Overfitting:
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
         train, held_out, own_gap, loss_gap = checkpoint_estimates(evidence, rng, self.level)
         splits = evidence.population.design("splits")
-        methods = [("this checkpoint, its held-out split", held_out)]
+        methods = [Method(name="this checkpoint, its held-out split", estimate=held_out, counted="samples")]
         extra: list[Estimate] = []
         validation = validation_estimate(evidence, self.level)
         if validation is not None:
             extra.append(validation)
-            methods.append(("this checkpoint, its validation split", validation))
+            methods.append(Method(name="this checkpoint, its validation split", estimate=validation, counted="samples"))
         recipe, gap = Part(), own_gap
         if len(splits) >= 2:
             scores = fold_scores(splits, evidence.pool)
-            recipe = self._recipe(evidence, splits, scores, own_gap)
+            recipe = self._recipe(evidence, splits, scores, own_gap, (train.value, held_out.value))
             gap = recipe.estimates[0]
-            methods.append((f"this recipe, {len(splits)} folds", scores.value("accuracy", self.level)))
+            accuracy = scores.value("accuracy", self.level)
+            methods.append(Method(name="this recipe, repeated K-fold", estimate=accuracy, counted="folds"))
             apparent = float(scores.train[scores.metrics.index("accuracy")].mean())
         else:
             apparent = train.value
-        plus = bootstrap_632_plus(evidence, apparent, self.level)
-        if plus is not None:
-            extra.append(plus)
-            methods.append((f"this recipe, .632+ on {plus.n} subsamples", plus))
+        subsampled = bootstrap(evidence, apparent, self.level)
+        if subsampled is not None:
+            extra += [subsampled.outside, subsampled.plus]
+            methods += _bootstrap_methods(subsampled)
         parts = joined(
             (
                 Part(
@@ -118,7 +120,14 @@ class Overfitting:
             notes=(*parts.notes, *evidence.limits),
         )
 
-    def _recipe(self, evidence: Evidence, splits: Population, scores: FoldScores, own_gap: Estimate) -> Part:
+    def _recipe(
+        self,
+        evidence: Evidence,
+        splits: Population,
+        scores: FoldScores,
+        own_gap: Estimate,
+        own_accuracy: tuple[float, float],
+    ) -> Part:
         gaps = [scores.gap(metric, self.level) for metric in scores.metrics]
         values = [scores.value(metric, self.level) for metric in scores.metrics]
         return joined(
@@ -126,7 +135,7 @@ class Overfitting:
                 Part(
                     estimates=(*gaps, *values, gap_rank(own_gap.value, scores, self.level)),
                     findings=_size_mismatch(evidence, splits),
-                    figures=(fold_chart(scores),),
+                    figures=(fold_chart(scores, own_accuracy),),
                 ),
                 memorised(evidence, splits, self.level),
                 label_errors(evidence, splits, self.level),
@@ -159,6 +168,23 @@ class Overfitting:
                 f"to tell whether it exceeds {self.tolerated_gap:.0%}."
             )
         return Finding(code=code, severity=severity, claim=claim, because=because, values=values)
+
+
+def _bootstrap_methods(found: Bootstrap) -> list[Method]:
+    return [
+        Method(
+            name="this recipe, outside subsamples",
+            estimate=found.outside,
+            counted="subsamples",
+            leans="low: models of 63 % of the size",
+        ),
+        Method(
+            name="this recipe, .632+ bootstrap",
+            estimate=found.plus,
+            counted="subsamples",
+            leans="high: the recipe is right on nearly all it trains on" if found.plus.caveat else "",
+        ),
+    ]
 
 
 def _size_mismatch(evidence: Evidence, splits: Population) -> tuple[Finding, ...]:

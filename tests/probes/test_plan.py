@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probes.errors import EvidenceError
-from probes.plan import Plan, Pool, Rivals, Row, Seeds, Shuffled, Sizes, Splits
+from probes.plan import Plan, Pool, Rivals, Row, Seeds, Shuffled, Sizes, Splits, Subsamples
 
 
 def pool(members: int = 80, held_out: int = 20, classes: int = 4, groups: int = 0, seed: int = 0) -> Pool:
@@ -22,7 +24,7 @@ def pool(members: int = 80, held_out: int = 20, classes: int = 4, groups: int = 
     )
 
 
-def rows(design: Splits | Sizes | Seeds | Shuffled | Rivals, one: Pool, seed: int = 0) -> list[Row]:
+def rows(design: Splits | Sizes | Seeds | Shuffled | Subsamples | Rivals, one: Pool, seed: int = 0) -> list[Row]:
     return list(design.rows(one, np.random.default_rng(seed)))
 
 
@@ -79,7 +81,9 @@ def test_more_repeats_leave_the_first_as_they_were() -> None:
 @pytest.mark.parametrize("kind", ["scratch", "linear-probe"])
 def test_rivals_share_their_masks_with_the_splits(kind: str) -> None:
     splits, rivals = rows(Splits(repeats=2), pool()), rows(Rivals(kind=kind, repeats=2), pool())  # type: ignore[arg-type]
-    for one, other in zip(splits, rivals, strict=True):
+    assert len(splits) == 10
+    assert len(rivals) == 6
+    for one, other in zip(splits, rivals, strict=False):
         np.testing.assert_array_equal(one.keep, other.keep)
         assert one.order != other.order
     assert {row.start for row in rivals} == {"scratch" if kind == "scratch" else "source"}
@@ -96,6 +100,33 @@ def test_sizes_are_nested_and_balanced() -> None:
         assert [int(mask.sum()) for mask in (small, middle, large)] == [25, 50, 100]
         counts = np.bincount(one.labels[middle], minlength=4) / 50
         np.testing.assert_allclose(counts, np.bincount(one.labels[one.indices], minlength=4) / 200, atol=0.03)
+
+
+def test_no_group_is_on_both_sides_of_a_smaller_training_set() -> None:
+    one = pool(100, 100, groups=40)
+    assert one.groups is not None
+    for row in rows(Sizes(shares=(0.25, 0.632), repeats=3), one):
+        inside = set(one.groups[row.keep].tolist())
+        assert not inside & set(one.groups[one.indices[~row.keep[one.indices]]].tolist())
+        assert abs(row.keep.sum() - (25, 63)[row.fold]) <= 5
+
+
+def test_a_smaller_training_set_of_ordered_data_is_a_stretch_of_time() -> None:
+    plain = pool(100, 100)
+    times = np.random.default_rng(1).permutation(len(plain.labels))
+    one = dataclasses.replace(plain, times=times)
+    for row in rows(Sizes(shares=(0.25, 0.632), repeats=3), one):
+        rank = np.argsort(np.argsort(times[one.indices]))
+        inside = np.sort(rank[row.keep[one.indices]])
+        # A ring: the stretch may begin at the end and go on at the beginning.
+        assert (np.diff(inside) > 1).sum() <= 1
+        assert row.keep.sum() == (25, 63)[row.fold]
+
+
+def test_subsamples_are_of_one_size_and_all_different() -> None:
+    found = rows(Subsamples(replicas=4), pool())
+    assert [int(row.keep.sum()) for row in found] == [51] * 4
+    assert len({row.keep.tobytes() for row in found}) == len({row.order for row in found}) == 4
 
 
 def test_shuffled_labels_keep_their_shares_and_move() -> None:

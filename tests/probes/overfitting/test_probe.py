@@ -178,5 +178,6 @@ def test_needs_only_what_is_switched_on(switched: bool) -> None:
         learning_curve=switched, capacity=switched, linear_probe=switched, scratch=switched, bootstrap=3 * switched
     )
     names = {design.name for design in probe.needs.designs}
-    assert names == ({"splits", "sizes", "shuffled", "linear-probe", "scratch"} if switched else {"splits"})
+    everything = {"splits", "sizes", "subsamples", "shuffled", "linear-probe", "scratch"}
+    assert names == (everything if switched else {"splits"})
     assert isinstance(probe.needs, Plan)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -16,9 +18,10 @@ from probes.overfitting.label_errors import label_errors, out_of_fold
 from probes.overfitting.learning_curve import learning_curve, measured
 from probes.overfitting.memorisation import memorisation
 from probes.overfitting.rivals import rivals
-from probes.overfitting.validations import bootstrap_632_plus, multiple_validation, no_information, weighted_632
+from probes.overfitting.subsamples import bootstrap, no_information, weighted_632
+from probes.overfitting.validations import Method, multiple_validation
 from probes.plan import Plan, Rivals, Sizes, Splits
-from probes.result import Chart
+from probes.result import Chart, Table
 from probes.statistics import proportion
 from tests.probes.overfitting.trained import digits, evidence, make_pool, population_evidence
 
@@ -84,9 +87,30 @@ def test_632_plus_agrees_with_cross_validation() -> None:
     probe = Overfitting(learning_curve=False, capacity=False, linear_probe=False, bootstrap=8, repeats=2)
     made = evidence(inputs, make_pool(labels, 400, 100, rng), linear, probe.needs)
     result = probe(made, rng)
-    plus = result["recipe.accuracy_632plus"]
+    plus, outside = result["recipe.accuracy_632plus"], result["recipe.accuracy_outside_subsamples"]
+    assert outside.value < result["recipe.held_out_accuracy"].value
     assert plus.low <= result["recipe.held_out_accuracy"].value <= plus.high
-    assert bootstrap_632_plus(evidence(inputs, made.pool, linear), 1.0, 0.95) is None
+    assert plus.n == 8
+    assert bootstrap(evidence(inputs, made.pool, linear), 1.0, 0.95) is None
+
+
+def test_632_plus_comes_with_the_learning_curve_and_says_where_it_is_optimistic() -> None:
+    """1-nearest-neighbour is right on all it trains on, and .632+ counts that: it is listed, and not held against the
+    others."""
+    rng = np.random.default_rng(14)
+    inputs, labels = digits(500, rng)
+    noisy = inputs + rng.normal(0, 0.4, inputs.shape)
+    probe = Overfitting(capacity=False, linear_probe=False)
+    nearest = lambda x, y: KNeighborsClassifier(1).fit(x, y)  # noqa: E731
+    result = probe(evidence(noisy, make_pool(labels, 250, 250, rng), nearest, probe.needs), rng)
+    plus = result["recipe.accuracy_632plus"]
+    assert plus.n == 2
+    assert plus.caveat is not None
+    assert plus.value > result["recipe.held_out_accuracy"].value > result["recipe.accuracy_outside_subsamples"].value
+    table = next(figure for figure in result.figures if figure.name == "validations")
+    assert isinstance(table, Table)
+    assert [str(one)[:4] for one in table.columns["leans"]] == ["–", "–", "low:", "high"]
+    assert "overfitting.validations-agree" in {finding.code for finding in result.findings}
 
 
 def test_doubling_the_data_by_doubling_it() -> None:
@@ -128,7 +152,7 @@ def test_rivals_pair_by_mask_and_a_better_recipe_is_told() -> None:
     )
     part = rivals(made, 0.95)
     over_scratch, over_probe = part.estimates
-    assert over_scratch.n == 5
+    assert over_scratch.n == 6
     assert over_scratch.low > 0
     assert over_probe.value == 0
     assert {finding.code for finding in part.findings} == {
@@ -177,9 +201,15 @@ def test_confident_learning_finds_the_flipped_labels() -> None:
 def test_validations_that_disagree_are_told_unless_sizes_differ() -> None:
     one = proportion("checkpoint.held_out_accuracy", 480, 500)
     other = proportion("recipe.held_out_accuracy", 400, 500)
-    methods = [("its held-out split", one), ("this recipe", other)]
+    methods = [
+        Method(name="its held-out split", estimate=one, counted="samples"),
+        Method(name="this recipe", estimate=other, counted="folds"),
+    ]
     findings = multiple_validation(methods, 0.95).findings
     assert [finding.code for finding in findings] == ["overfitting.validations-disagree"]
     assert not multiple_validation(methods, 0.95, comparable=False).findings
-    agreed = [methods[0], ("this recipe", proportion("recipe.held_out_accuracy", 470, 500))]
-    assert not multiple_validation(agreed, 0.95).findings
+    leaning = [methods[0], dataclasses.replace(methods[1], leans="low: half the size")]
+    assert not multiple_validation(leaning, 0.95).findings
+    near = dataclasses.replace(methods[1], estimate=proportion("recipe.held_out_accuracy", 470, 500))
+    agreed = multiple_validation([methods[0], near], 0.95).findings
+    assert [finding.code for finding in agreed] == ["overfitting.validations-agree"]
