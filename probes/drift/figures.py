@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int, Int8, Shaped, UInt8
 
-from probes.drift.deletion import SHARES
-from probes.drift.index import Placed
-from probes.result import Axis, Chart, Gallery, GalleryRow
+from probes.drift.index import Placed, drift_index
+from probes.drift.quality import SHARES
+from probes.evidence import Evidence
+from probes.observable import Observation
+from probes.result import Axis, Chart, Estimate, Gallery, GalleryRow, Scalar, Table
+from probes.statistics.bootstrap import bootstrap_mean
 
 SHOWN = 6
 
 
-def similarity_chart(placed: dict[str, Placed]) -> Chart:
+def similarity_chart(placed: Mapping[str, Placed]) -> Chart:
     """Each similarity measure: to the reference, between floor and ceiling."""
+    return _between(
+        placed, "similarity", "measure", "How alike the attributions are to those of …", "1 is the same map."
+    )
+
+
+def method_chart(placed: Mapping[str, Placed]) -> Chart:
+    """Each method's signed cosine: to the reference, between floor and ceiling."""
+    return _between(
+        placed, "methods", "method", "Drift by attribution method", "Signed cosine of the maps; 1 is the same map."
+    )
+
+
+def _between(placed: Mapping[str, Placed], name: str, what: str, title: str, reading: str) -> Chart:
     rows = []
-    for measure, one in placed.items():
+    for key, one in placed.items():
         for whom, values in (
             ("another seed", one.floor),
             ("reference", one.reference),
             ("random weights", one.ceiling),
         ):
             mean, half = float(values.mean()), 1.96 * float(values.std(ddof=1)) / np.sqrt(len(values))
-            rows.append((measure, whom, mean, mean - half, mean + half))
-    names = ("measure", "compared with", "similarity", "low", "high")
+            rows.append((key, whom, mean, mean - half, mean + half))
+    names = (what, "compared with", "similarity", "low", "high")
     return Chart(
-        name="similarity",
+        name=name,
         mark="interval",
-        title="How alike the attributions are to those of …",
-        caption="Mean over samples with a 95 % interval (normal); 1 is the same map.",
+        title=title,
+        caption=f"Mean over samples with a 95 % interval (normal); {reading}",
         columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
-        x=Axis(column="measure", title="measure", scale="category"),
+        x=Axis(column=what, title=what, scale="category"),
         y=Axis(column="similarity", title="similarity"),
         series="compared with",
         low="low",
@@ -40,11 +56,57 @@ def similarity_chart(placed: dict[str, Placed]) -> Chart:
     )
 
 
-def deletion_chart(
-    by_attribution: Float[np.ndarray, "chosen shares"], at_random: Float[np.ndarray, "chosen shares"]
-) -> Chart:
+def measure_table(placed: Mapping[str, Placed], rng: np.random.Generator, level: float) -> Table:
+    """Each measure's place between floor and ceiling, with the index."""
+    columns: dict[str, list[Scalar]] = {
+        name: [] for name in ("measure", "reference", "another seed", "random weights", "index", "low", "high")
+    }
+    for measure, one in placed.items():
+        index = drift_index(measure, one, rng, level)
+        cells = (one.reference.mean(), one.floor.mean(), one.ceiling.mean(), index.value, index.low, index.high)
+        columns["measure"].append(measure)
+        for name, value in zip(list(columns)[1:], cells, strict=True):
+            columns[name].append(round(float(value), 3))
+    return Table(
+        name="measures",
+        title="How far, by every measure",
+        caption="Mean similarity, and the index between floor (0) and ceiling (1) with its interval. Where random "
+        "weights are as near as another seed, the index says nothing.",
+        columns=columns,
+    )
+
+
+def class_table(
+    evidence: Evidence, samples: Int[np.ndarray, " chosen"], placed: Placed, rng: np.random.Generator, level: float
+) -> Table:
+    labels = evidence.labels[samples]
+    columns: dict[str, list[Scalar]] = {
+        name: [] for name in ("class", "samples", "similarity", "low", "high", "another seed", "index")
+    }
+    for label in np.unique(labels):
+        mine = labels == label
+        if mine.sum() < 2:
+            continue
+        one = Placed(reference=placed.reference[mine], floor=placed.floor[mine], ceiling=placed.ceiling[mine])
+        alike = bootstrap_mean("similarity", one.reference, rng, level=level, unit="cosine")
+        index = drift_index("index", one, rng, level)
+        cells = (alike.value, alike.low, alike.high, float(one.floor.mean()), index.value)
+        columns["class"].append(evidence.classes[int(label)])
+        columns["samples"].append(int(mine.sum()))
+        for name, value in zip(list(columns)[2:], cells, strict=True):
+            columns[name].append(round(value, 3))
+    return Table(
+        name="classes",
+        title="Drift by class",
+        caption="Signed cosine with the reference and with another seed, and the index between floor and ceiling.",
+        columns=columns,
+    )
+
+
+def curve_chart(arrays: Mapping[str, Shaped[np.ndarray, "..."]], kind: str) -> Chart:
+    """Deletion or insertion, by attribution and at random."""
     columns: dict[str, list[float] | list[str]] = {"share": [], "probability": [], "low": [], "high": [], "order": []}
-    for order, curves in (("by attribution", by_attribution), ("at random", at_random)):
+    for order, curves in (("by attribution", arrays[kind]), ("at random", arrays[f"{kind}_at_random"])):
         half = 1.96 * curves.std(axis=0, ddof=1) / np.sqrt(len(curves))
         for i, share in enumerate(SHARES):
             mean = float(curves[:, i].mean())
@@ -52,18 +114,101 @@ def deletion_chart(
             for name, value in zip(("share", "probability", "low", "high"), row, strict=True):
                 columns[name].append(value)  # type: ignore[arg-type]
             columns["order"].append(order)  # type: ignore[arg-type]
+    deleted = kind == "deletion"
     return Chart(
-        name="deletion",
+        name=kind,
         mark="line",
-        title="Deleting what the explanation calls important",
-        caption=f"Mean probability of the label over {len(by_attribution)} held-out samples, with a 95 % interval. "
-        "A good explanation falls faster than a random order.",
+        title="Deleting what the explanation calls important" if deleted else "Keeping only what it calls important",
+        caption=f"Probability of the prediction as a share of that on the whole input, mean over {len(arrays[kind])} "
+        f"held-out samples with a 95 % interval. A good explanation {'falls' if deleted else 'rises'} faster than a "
+        "random order.",
         columns=columns,
-        x=Axis(column="share", title="share of positions deleted"),
-        y=Axis(column="probability", title="probability of the label"),
+        x=Axis(column="share", title=f"share of positions {'deleted' if deleted else 'kept'}"),
+        y=Axis(column="probability", title="share of the probability"),
         series="order",
         low="low",
         high="high",
+    )
+
+
+def sanity_chart(lines: Mapping[str, Sequence[Estimate]], depths: Sequence[float]) -> Chart:
+    """Cascading randomisation: the similarity that is left, by method."""
+    rows = [
+        (method, depth, one.value, one.low, one.high)
+        for method, line in lines.items()
+        for depth, one in zip(depths, line, strict=True)
+    ]
+    names = ("method", "share of layers", "similarity", "low", "high")
+    return Chart(
+        name="sanity",
+        mark="line",
+        title="Do the methods notice random weights?",
+        caption="Signed cosine with the true maps as layers are randomised from the head down, with a 95 % interval. A "
+        "method that stays high looks at the input, not at the model.",
+        columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
+        x=Axis(column="share of layers", title="share of layers randomised below the head"),
+        y=Axis(column="similarity", title="similarity"),
+        series="method",
+        low="low",
+        high="high",
+    )
+
+
+def cka_chart(layers: Sequence[str], lines: Mapping[str, Sequence[Estimate]], whom: str | None) -> Chart:
+    """By layer: with the reference, and with the mean seed."""
+    seeds = [line for name, line in lines.items() if name != whom]
+    rows: list[tuple[str, str, float, float, float]] = []
+    for place, layer in enumerate(layers):
+        if whom is not None and whom in lines:
+            one = lines[whom][place]
+            rows.append((layer, "reference", one.value, one.low, one.high))
+        if seeds:
+            values = [line[place].value for line in seeds]
+            rows.append((layer, "another seed", float(np.mean(values)), min(values), max(values)))
+    names = ("layer", "compared with", "CKA", "low", "high")
+    return Chart(
+        name="cka",
+        mark="interval",
+        title="How alike the layers represent the samples",
+        caption="Linear CKA with the audited model by layer, from the input to the head; for the reference a 95 % "
+        "jackknife interval over minibatches, for other seeds their range. 1 is the same representation.",
+        columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
+        x=Axis(column="layer", title="layer", scale="category"),
+        y=Axis(column="CKA", title="CKA"),
+        series="compared with",
+        low="low",
+        high="high",
+    )
+
+
+def mass_table(evidence: Evidence, audited: Observation) -> Table:
+    """Where each class's attribution sits."""
+    labels = evidence.labels[audited.samples]
+    columns: dict[str, list[Scalar]] = {
+        name: [] for name in ("class", "samples", "in the box", "border", "corners", "background")
+    }
+    for label in np.unique(labels):
+        mine = labels == label
+        columns["class"].append(evidence.classes[int(label)])
+        columns["samples"].append(int(mine.sum()))
+        for name, array in (
+            ("in the box", "mass_in_box"),
+            *((one, one) for one in ("border", "corners", "background")),
+        ):
+            values = audited.arrays[array][mine]
+            finite = values[np.isfinite(values)]
+            columns[name].append(round(float(finite.mean()), 3) if len(finite) else None)
+    covered = ", ".join(
+        f"{name} {share:.0%}"
+        for name, share in zip(("border", "corners", "background"), audited.arrays["area"].tolist(), strict=True)
+        if np.isfinite(share)
+    )
+    return Table(
+        name="places",
+        title="Where attribution sits, by class",
+        caption=f"Mean share of the positive attribution on training samples: in the most suspicious box, and in "
+        f"border, corners and background, which cover {covered} of the positions.",
+        columns=columns,
     )
 
 

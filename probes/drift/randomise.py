@@ -1,8 +1,9 @@
-"""The ceiling of drift: the same network with its parameters drawn anew (Adebayo et al. 2018)."""
+"""Networks without a memory: parameters drawn anew (Adebayo et al. 2018), all of them or from the top down."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def randomised(network: nn.Module, rng: np.random.Generator) -> nn.Module:
-    """A copy whose every layer is initialised again; running statistics keep their shape and start anew.
+def randomised(network: nn.Module, rng: np.random.Generator, only: Collection[str] | None = None) -> nn.Module:
+    """A copy whose every layer (or `only` those) is initialised again; running statistics start anew.
 
     Parameters of modules without an initialiser of their own are permuted, which keeps their scale.
     """
@@ -21,7 +22,9 @@ def randomised(network: nn.Module, rng: np.random.Generator) -> nn.Module:
     fresh = copy.deepcopy(network)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**63)))
-        for module in fresh.modules():
+        for name, module in fresh.named_modules():
+            if only is not None and name not in only:
+                continue
             reset = getattr(module, "reset_parameters", None)
             if callable(reset):
                 reset()
@@ -30,3 +33,10 @@ def randomised(network: nn.Module, rng: np.random.Generator) -> nn.Module:
                 order = torch.randperm(parameter.numel(), device=parameter.device)
                 parameter.copy_(parameter.flatten()[order].view_as(parameter))
     return fresh.eval()
+
+
+def cascade(network: nn.Module, depth: float, rng: np.random.Generator) -> nn.Module:
+    """A copy randomised from the head downwards: the head, and `depth` of the other layers with parameters."""
+    layers = [name for name, module in network.named_modules() if any(True for _ in module.parameters(recurse=False))]
+    count = 1 + round(depth * (len(layers) - 1))
+    return randomised(network, rng, only=frozenset(layers[len(layers) - count :]))

@@ -1,36 +1,54 @@
-"""Shortcuts: attribution locked to one place in all samples of a class, and a patch that takes predictions with it."""
+"""Shortcuts: a place, or a column, that a class's attribution is bound to and that takes predictions with it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from probes.drift.attribution import attribute, label_scorer
+from probes.drift.boxes import (
+    Box,
+    background,
+    border,
+    candidate_boxes,
+    corners,
+    in_box,
+    positive_mass,
+    sides,
+)
 from probes.observable import Role, Subject, choose_stratified
 from probes.plan import Pool
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-CANDIDATES = 2
+TRIED_HOSTS = 16
+FEATURES_TRIED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shortcut:
-    """Find, in one half of the chosen training samples, the boxes where a class's attribution sits beyond that of the
-    other classes; choose the box whose transplant moves most predictions; confirm it on the other half.
+    """On one half of the chosen training samples: boxes of several sizes (for tables: columns) where a class's
+    attribution sits beyond that of other classes, and of these the one whose transplant onto samples of other classes
+    moves most predictions beyond a control. On the other half: how many predictions follow it.
 
-    Gives `box` (class, top, left, height, width), `follow` (followed, trials) on the confirming half, `control` (the
-    same box taken from samples of other classes than the suspected one).
+    Donors are the samples of the class with most attribution in the box, so that a mark in few of them is tried too;
+    the control copies the same box from the samples of other classes with most attribution there.
+
+    Gives `box` (class, top, left, height, width) or `feature` (class, column), `follow` and `control` (followed,
+    trials); a sample each: `mass_in_box`, and for images `border`, `corners`, `background` (shares of positive mass,
+    NaN where there is no background) with `area` (the shares of positions they cover); for tables `mass` [chosen
+    columns].
     """
 
-    samples: int = 120
-    steps: int = 8
-    box_share: float = 0.2
+    samples: int = 80
+    steps: int = 4
+    sizes: tuple[float, ...] = (0.1, 0.15, 0.2)
 
     @property
     def models(self) -> Mapping[Role, int]:
@@ -42,37 +60,134 @@ class Shortcut:
     def __call__(
         self,
         subject: Subject,
-        inputs: Float[Tensor, "chosen ..."],
+        inputs: Shaped[Tensor, "chosen ..."],
         labels: Int[Tensor, " chosen"],
         rng: np.random.Generator,
     ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-        if inputs.ndim != 4 or not inputs.is_floating_point():
+        from probes.drift.methods import explain
+        from probes.drift.question import why_label
+
+        if not inputs.is_floating_point() or inputs.ndim not in (2, 4) or inputs.shape[-1] < 2:
             return {}
-        maps = attribute(
-            "integrated-gradients", lambda chosen: label_scorer(subject.network, labels[chosen]), inputs, self.steps
-        )
-        y = labels.cpu().numpy()
-        side = max(2, round(self.box_share * inputs.shape[-1]))
-        searching, confirming = _halves(y, rng)
-        boxes = candidate_boxes(maps.cpu().numpy()[searching], y[searching], side)
-        rates = [
-            np.divide(*transplant(subject, inputs[searching], y[searching], box, side, box[0], rng)) for box in boxes
+        question = dataclasses.replace(why_label(subject, inputs, labels, rng), steps=self.steps, most=self.steps)
+        mass = positive_mass(explain("integrated-gradients", question).maps.cpu().numpy())
+        hosts = Transplant(subject=subject, inputs=inputs, labels=labels.cpu().numpy(), mass=mass)
+        if inputs.ndim == 2:
+            return hosts.columns(rng)
+        return {**hosts.boxes(self.sizes, rng), **places(mass, inputs.cpu().numpy())}
+
+
+Patch = Box | tuple[int, int]
+"""A box of an image, or (class, column) of a table."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Transplant:
+    """Copies patches between samples and asks the model what it says now."""
+
+    subject: Subject
+    inputs: Shaped[Tensor, "chosen ..."]
+    labels: Int[np.ndarray, " chosen"]
+    mass: Float[np.ndarray, "chosen ..."]
+
+    def boxes(self, sizes: Sequence[float], rng: np.random.Generator) -> dict[str, Shaped[np.ndarray, "..."]]:
+        searching, confirming = _halves(self.labels, rng)
+        found = [
+            box
+            for side in sides(self.inputs.shape[2:], sizes)
+            for box in candidate_boxes(self.mass[searching], self.labels[searching], side)
         ]
-        if not rates:
+        if not found:
             return {}
-        box = boxes[int(np.argmax(rates))]
-        followed, trials = transplant(subject, inputs[confirming], y[confirming], box, side, box[0], rng)
-        control = transplant(subject, inputs[confirming], y[confirming], box, side, None, rng)
+        box = found[self._best(found, searching, rng)]
+        assert isinstance(box, Box)
         return {
-            "box": np.array([box[0], box[1], box[2], side, side], dtype=np.int64),
-            "follow": np.array([followed, trials], dtype=np.int64),
-            "control": np.array(control, dtype=np.int64),
-            "size": np.array(inputs.shape[-2:], dtype=np.int64),
+            "box": np.array([box.label, box.top, box.left, box.side, box.side], dtype=np.int64),
+            "mass_in_box": in_box(self.mass, box),
+            **self._confirmed(box, confirming, rng),
         }
 
+    def columns(self, rng: np.random.Generator) -> dict[str, Shaped[np.ndarray, "..."]]:
+        """For tables the columns with the largest share of each class's attribution."""
+        searching, confirming = _halves(self.labels, rng)
+        found: list[tuple[int, int]] = []
+        for label in np.unique(self.labels[searching]):
+            mean = self.mass[searching][self.labels[searching] == label].mean(axis=0)
+            found += [(int(label), int(column)) for column in np.argsort(-mean, kind="stable")[:FEATURES_TRIED]]
+        feature = found[self._best(found, searching, rng)]
+        return {
+            "feature": np.array(feature, dtype=np.int64),
+            "mass": self.mass,
+            "mass_in_box": self.mass[:, feature[1]],
+            **self._confirmed(feature, confirming, rng),
+        }
 
-Box = tuple[int, int, int]
-"""(class, top, left)."""
+    def _best(self, patches: Sequence[Patch], half: Int[np.ndarray, " half"], rng: np.random.Generator) -> int:
+        """The patch that moves most beyond its control; of equals the first, which is the smallest."""
+        rates = [np.divide(*self.follow(patch, half, rng, most=TRIED_HOSTS)) for patch in patches]
+        best, beyond = 0, -np.inf
+        for place in np.argsort(-np.array(rates), kind="stable"):
+            if rates[place] <= beyond:  # no control can make up for that
+                break
+            excess = rates[place] - np.divide(*self.follow(patches[place], half, rng, most=TRIED_HOSTS, control=True))
+            if excess > beyond:
+                best, beyond = int(place), excess
+        return best
+
+    def _confirmed(
+        self, patch: Patch, half: Int[np.ndarray, " half"], rng: np.random.Generator
+    ) -> dict[str, Int[np.ndarray, " two"]]:
+        return {
+            "follow": np.array(self.follow(patch, half, rng), dtype=np.int64),
+            "control": np.array(self.follow(patch, half, rng, control=True), dtype=np.int64),
+        }
+
+    def follow(
+        self,
+        patch: Patch,
+        half: Int[np.ndarray, " half"],
+        rng: np.random.Generator,
+        *,
+        most: int | None = None,
+        control: bool = False,
+    ) -> tuple[int, int]:
+        """How many predictions become the suspected class, of how many: hosts are samples of other classes that are not
+        predicted as it yet. (0, 1) where there is no host or no donor."""
+        import torch
+
+        suspected = patch.label if isinstance(patch, Box) else patch[0]
+        own = self.labels[half] == suspected
+        weights = in_box(self.mass[half], patch) if isinstance(patch, Box) else self.mass[half, patch[1]]
+        donors = _heaviest(half[~own if control else own], weights[~own if control else own], int(own.sum()))
+        hosts = half[~own & (self._answers[half] != suspected)]
+        if most is not None and len(hosts) > most:
+            hosts = np.sort(rng.choice(hosts, size=most, replace=False))
+        if not len(hosts) or not len(donors):
+            return 0, 1
+        givers = torch.from_numpy(rng.choice(donors, size=len(hosts)))
+        patched = self.inputs[torch.from_numpy(hosts)].clone()
+        where = (slice(None), slice(None), *patch.place) if isinstance(patch, Box) else (slice(None), patch[1])
+        patched[where] = self.inputs[givers][where]
+        return int((self._ask(patched) == suspected).sum()), len(hosts)
+
+    @cached_property
+    def _answers(self) -> Int[np.ndarray, " chosen"]:
+        return self._ask(self.inputs)
+
+    def _ask(self, inputs: Shaped[Tensor, "some ..."]) -> Int[np.ndarray, " some"]:
+        import torch
+
+        with torch.no_grad():
+            parts = [self.subject.network(part).argmax(dim=1) for part in torch.split(inputs, 128)]
+        return np.asarray(torch.cat(parts).cpu().numpy())
+
+
+def _heaviest(
+    candidates: Int[np.ndarray, " candidates"], weights: Float[np.ndarray, " candidates"], of: int
+) -> Int[np.ndarray, " donors"]:
+    """The samples with most mass in the patch: a fifth of the suspected class's number, at least two."""
+    few = max(2, round(0.2 * of))
+    return candidates[np.argsort(-weights, kind="stable")[:few]]
 
 
 def _halves(labels: Int[np.ndarray, " chosen"], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -83,57 +198,18 @@ def _halves(labels: Int[np.ndarray, " chosen"], rng: np.random.Generator) -> tup
     return np.flatnonzero(turn % 2 == 0), np.flatnonzero(turn % 2 == 1)
 
 
-def candidate_boxes(
-    maps: Float[np.ndarray, "chosen height width"], labels: Int[np.ndarray, " chosen"], side: int
-) -> list[Box]:
-    """For each class the boxes with most positive attribution mass beyond the other classes' mean, not overlapping."""
-    positive = np.maximum(maps, 0).astype(np.float64)
-    positive /= np.maximum(positive.sum(axis=(1, 2), keepdims=True), 1e-12)
-    found: list[Box] = []
-    for label in np.unique(labels):
-        mine = labels == label
-        if mine.all():
-            continue
-        excess = _box_sums(positive[mine].mean(axis=0) - positive[~mine].mean(axis=0), side)
-        for _ in range(CANDIDATES):
-            top, left = np.unravel_index(int(np.argmax(excess)), excess.shape)
-            found.append((int(label), int(top), int(left)))
-            excess[max(0, top - side + 1) : top + side, max(0, left - side + 1) : left + side] = -np.inf
-            if not np.isfinite(excess).any():
-                break
+def places(
+    mass: Float[np.ndarray, "chosen height width"], images: Shaped[np.ndarray, "chosen channels height width"]
+) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """The share of each sample's attribution in its border, corners and background, and the area these cover."""
+    height, width = mass.shape[1:]
+    behind = background(images)
+    masks = {"border": border(height, width), "corners": corners(height, width)}
+    found: dict[str, Shaped[np.ndarray, "..."]] = {
+        name: np.asarray((mass * mask).sum(axis=(1, 2))) for name, mask in masks.items()
+    }
+    has_background = behind.any(axis=(1, 2))
+    found["background"] = np.where(has_background, (mass * behind).sum(axis=(1, 2)), np.nan)
+    covered = float(behind[has_background].mean()) if has_background.any() else float("nan")
+    found["area"] = np.array([*(float(mask.mean()) for mask in masks.values()), covered])
     return found
-
-
-def _box_sums(image: Float[np.ndarray, "height width"], side: int) -> Float[np.ndarray, "tops lefts"]:
-    """Sums over all side × side boxes, by an integral image."""
-    total = np.pad(image, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
-    return np.asarray(total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side])
-
-
-def transplant(
-    subject: Subject,
-    inputs: Float[Tensor, "chosen ..."],
-    labels: Int[np.ndarray, " chosen"],
-    box: Box,
-    side: int,
-    donor_class: int | None,
-    rng: np.random.Generator,
-) -> tuple[int, int]:
-    """Copy the box from donors onto samples of other classes that are not predicted as the suspected class yet: how
-    many predictions become that class, of how many. Without a donor class, donors are samples of any other class."""
-    import torch
-
-    suspected, top, left = box
-    donors = np.flatnonzero(labels == suspected if donor_class is not None else labels != suspected)
-    with torch.no_grad():
-        before = subject.network(inputs).argmax(dim=1).cpu().numpy()
-    hosts = np.flatnonzero((labels != suspected) & (before != suspected))
-    if not len(hosts) or not len(donors):
-        return 0, 1
-    chosen = rng.choice(donors, size=len(hosts))
-    patched = inputs[torch.from_numpy(hosts)].clone()
-    rows, columns = slice(top, top + side), slice(left, left + side)
-    patched[:, :, rows, columns] = inputs[torch.from_numpy(chosen)][:, :, rows, columns]
-    with torch.no_grad():
-        after = subject.network(patched).argmax(dim=1).cpu().numpy()
-    return int((after == suspected).sum()), len(hosts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Float64
-from scipy import stats
+from scipy import ndimage, stats
 
 
 def signed_cosine(
@@ -49,6 +49,54 @@ def rank_correlation(
     return found
 
 
+def structural_similarity(
+    one: Float[np.ndarray, "samples ..."], other: Float[np.ndarray, "samples ..."]
+) -> Float64[np.ndarray, " samples"]:
+    """SSIM (Wang et al. 2004) of maps scaled to a largest magnitude of one, with the usual Gaussian window (σ = 1.5)
+    and constants for their range of two. NaN for maps of fewer than two axes, or smaller than the window's core."""
+    if one.ndim != 3 or min(one.shape[1:]) < 4:
+        return np.full(len(one), np.nan)
+    a, b = (_scaled(m) for m in (one, other))
+
+    def blurred(m: Float64[np.ndarray, "samples height width"]) -> Float64[np.ndarray, "samples height width"]:
+        return np.asarray(ndimage.gaussian_filter(m, (0, 1.5, 1.5), truncate=3.5))
+
+    mean_a, mean_b = blurred(a), blurred(b)
+    var_a, var_b = blurred(a * a) - mean_a**2, blurred(b * b) - mean_b**2
+    cov = blurred(a * b) - mean_a * mean_b
+    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
+    found = (2 * mean_a * mean_b + c1) * (2 * cov + c2) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
+    return np.asarray(found.mean(axis=(1, 2)))
+
+
+def centre_distance(
+    one: Float[np.ndarray, "samples ..."], other: Float[np.ndarray, "samples ..."]
+) -> Float64[np.ndarray, " samples"]:
+    """1 − the distance between the centres of mass, as a share of the map's diagonal. NaN where positions have no
+    geometry (tables)."""
+    if one.ndim != 3:
+        return np.full(len(one), np.nan)
+    height, width = one.shape[1:]
+    rows, columns = (grid.ravel() for grid in np.mgrid[:height, :width])
+    a, b = (_mass(m) for m in (one, other))
+    moved = np.hypot((a - b) @ rows, (a - b) @ columns)
+    return np.asarray(1 - moved / np.hypot(height, width))
+
+
+def concentration(
+    one: Float[np.ndarray, "samples ..."], other: Float[np.ndarray, "samples ..."]
+) -> Float64[np.ndarray, " samples"]:
+    """1 − the difference of the maps' Gini coefficients: 1 where both spread their mass alike."""
+    return np.asarray(1 - np.abs(gini(one) - gini(other)))
+
+
+def gini(maps: Float[np.ndarray, "samples ..."]) -> Float64[np.ndarray, " samples"]:
+    """Of each map's magnitudes: 0 is mass spread evenly, 1 all at one position (Hurley & Rickard 2009)."""
+    ordered = np.sort(_mass(maps), axis=1)
+    n = ordered.shape[1]
+    return np.asarray(((2 * np.arange(1, n + 1) - n - 1) * ordered).sum(axis=1) / max(n - 1, 1))
+
+
 def _carriers(mass: Float64[np.ndarray, " pixels"], share: float) -> np.ndarray:
     order = np.argsort(-mass, kind="stable")
     chosen = np.zeros(len(mass), dtype=bool)
@@ -58,6 +106,11 @@ def _carriers(mass: Float64[np.ndarray, " pixels"], share: float) -> np.ndarray:
 
 def _flat(maps: Float[np.ndarray, "samples ..."]) -> Float64[np.ndarray, "samples pixels"]:
     return maps.reshape(len(maps), -1).astype(np.float64)
+
+
+def _scaled(maps: Float[np.ndarray, "samples ..."]) -> Float64[np.ndarray, "samples ..."]:
+    top = np.abs(maps).max(axis=tuple(range(1, maps.ndim)), keepdims=True).astype(np.float64)
+    return np.asarray(maps / np.where(top > 0, top, 1))
 
 
 def _mass(maps: Float[np.ndarray, "samples ..."]) -> Float64[np.ndarray, "samples pixels"]:
@@ -75,4 +128,7 @@ SIMILARITIES = {
     "top-10 % overlap": top_overlap,
     "1 − Jensen–Shannon": jensen_shannon,
     "rank correlation": rank_correlation,
+    "SSIM": structural_similarity,
+    "centre of mass": centre_distance,
+    "concentration": concentration,
 }

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probes.drift import Drift
+from probes.drift.quality import Quality
 from probes.drift.randomise import randomised
 from probes.drift.shortcut import Shortcut
 from probes.drift.similarity import SIMILARITIES, jensen_shannon, signed_cosine, top_overlap
@@ -131,7 +132,7 @@ def test_without_source_or_seeds_it_says_so(sound: dict[str, nn.Sequential]) -> 
     result = looked_into(Drift(), {"audited": sound["audited"]}, images, labels)
     assert any("source" in note for note in result.notes)
     assert "checkpoint.drift_index" not in {one.name for one in result.estimates}
-    assert result["checkpoint.deletion_gain"].n == Drift().samples
+    assert result["checkpoint.deletion_gain"].n == Quality().samples
 
 
 def test_similarities_of_known_maps() -> None:
@@ -158,5 +159,5 @@ def test_random_weights_leave_the_original_alone(sound: dict[str, nn.Sequential]
 
 def test_observables_are_their_own_cache_key() -> None:
     assert Drift().observes == Drift().observes
-    assert len(set(Drift().observes)) == 4
-    assert dataclasses.replace(Shortcut(), steps=4) != Shortcut()
+    assert len(set(Drift().observes)) == 6
+    assert dataclasses.replace(Shortcut(), steps=8) != Shortcut()

@@ -1,0 +1,57 @@
+"""Linear CKA between layers (Kornblith et al. 2019), minibatch by minibatch (Nguyen, Raghu & Kornblith 2021)."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Float64
+from scipy import stats
+
+from probes.result import Estimate
+
+
+def unbiased_hsic(
+    one: Float[np.ndarray, "batches rows rows"], other: Float[np.ndarray, "batches rows rows"]
+) -> Float64[np.ndarray, " batches"]:
+    """HSIC₁ of two Gram matrices a batch (Song et al. 2012, eq. 5), of four rows at least; may be negative."""
+    n = one.shape[-1]
+    k, m = (np.where(np.eye(n, dtype=bool), 0.0, matrix.astype(np.float64)) for matrix in (one, other))
+    trace = (k * m).sum(axis=(1, 2))
+    product = k.sum(axis=(1, 2)) * m.sum(axis=(1, 2)) / ((n - 1) * (n - 2))
+    cross = 2 / (n - 2) * (k.sum(axis=1) * m.sum(axis=1)).sum(axis=1)
+    return np.asarray((trace + product - cross) / (n * (n - 3)))
+
+
+def cka(name: str, one: Float[np.ndarray, "batches rows rows"], other: Float[np.ndarray, "batches rows rows"], *,
+        level: float = 0.95) -> Estimate:  # fmt: skip
+    """Means of HSIC₁ over minibatches, then their ratio (Nguyen et al. 2021, eq. 3), with a jackknife interval over
+    minibatches (Student's t)."""
+    crossed, own, others = (unbiased_hsic(*pair) for pair in ((one, other), (one, one), (other, other)))
+    value = _ratio(crossed.mean(), own.mean(), others.mean())
+    count = len(crossed)
+    if count < 2:
+        return Estimate(
+            name=name, value=value, low=min(value, -1.0), high=max(value, 1.0), level=level, n=count,
+            unit="CKA", better="higher", caveat="one minibatch has no interval",
+        )  # fmt: skip
+    left = np.array(
+        [_ratio(*(float(np.delete(part, i).mean()) for part in (crossed, own, others))) for i in range(count)]
+    )
+    spread = float(np.sqrt((count - 1) / count * ((left - left.mean()) ** 2).sum()))
+    half = float(stats.t.ppf(0.5 + level / 2, count - 1)) * spread
+    return Estimate(
+        name=name,
+        value=value,
+        low=value - half,
+        high=value + half,
+        level=level,
+        n=count * one.shape[-1],
+        unit="CKA",
+        better="higher",
+        dof=float(count - 1),
+    )
+
+
+def _ratio(crossed: float, own: float, other: float) -> float:
+    """0 where a layer does not vary: it shares nothing."""
+    power = own * other
+    return float(crossed / np.sqrt(power)) if own > 0 and other > 0 else 0.0
