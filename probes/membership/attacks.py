@@ -7,39 +7,21 @@ it cannot be run (no replicas, no reference population).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int
+from jaxtyping import Float64
 
 from probes.errors import PluginError
-from probes.evidence import Answers
-from probes.membership.lira import lira_scores
+from probes.membership.lira import Mode, lira_scores
+from probes.membership.quantile import FEWEST, describe, quantile_scores
+from probes.membership.queries import agreement, lira_query_scores
 from probes.membership.rmia import rmia_scores
+from probes.membership.target import Target
 
 GROUP = "audit.attacks"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Target:
-    """One model under attack, on the pooled samples, beside replicas that share no minibatch order with it.
-
-    `z` are the same models' probabilities of the label on samples that no model trained on; empty where there are none.
-    """
-
-    labels: Int[np.ndarray, " samples"]
-    answers: Answers
-    replicas: Answers
-    keep: Bool[np.ndarray, "replicas samples"]
-    z: Float64[np.ndarray, " population"]
-    z_replicas: Float64[np.ndarray, "replicas population"]
-
-    @property
-    def in_and_out(self) -> bool:
-        """Does every sample have replicas that trained on it and replicas that did not?"""
-        return len(self.keep) > 0 and bool(self.keep.any(axis=0).all() and (~self.keep).any(axis=0).all())
-
+ENOUGH = 16
+"""Replicas on either side of every sample from which a deviation a sample is better than one for all."""
 
 Scores = Float64[np.ndarray, " samples"]
 Attack = Callable[[Target], Scores | None]
@@ -91,24 +73,90 @@ def lira_offline(target: Target) -> Scores | None:
     return lira_scores(target.answers.margin[0], target.replicas.margin, target.keep, mode="offline", variance="global")
 
 
-def rmia(target: Target) -> Scores | None:
+def lira_online_per_sample(target: Target) -> Scores | None:
+    """LiRA with a variance for every sample, where there are replicas enough for one."""
+    if target.fewest_replicas < ENOUGH:
+        return None
+    return lira_scores(target.answers.margin[0], target.replicas.margin, target.keep)
+
+
+def lira_offline_per_sample(target: Target) -> Scores | None:
+    """The same with out-replicas only."""
+    if target.fewest_replicas < ENOUGH:
+        return None
+    return lira_scores(target.answers.margin[0], target.replicas.margin, target.keep, mode="offline")
+
+
+def lira_queries(target: Target) -> Scores | None:
+    """LiRA on the margins under several queries together (Carlini et al. 2022, VI-C)."""
+    own, theirs = target.answers.query_margin, target.replicas.query_margin
+    # A covariance within samples needs a second replica somewhere on either side.
+    if own is None or theirs is None or target.fewest_replicas < 2:
+        return None
+    phi = np.concatenate([target.answers.margin, own[0]])
+    return lira_query_scores(phi, np.concatenate([target.replicas.margin[:, None], theirs], axis=1), target.keep)
+
+
+def rmia_online(target: Target) -> Scores | None:
     """RMIA with in- and out-replicas (Zarifzadeh et al. 2024); needs samples that no model trained on."""
+    return _rmia(target, "online")
+
+
+def rmia_offline(target: Target) -> Scores | None:
+    """RMIA with out-replicas only."""
+    return _rmia(target, "offline")
+
+
+def _rmia(target: Target, mode: Mode) -> Scores | None:
     if not target.in_and_out or not len(target.z):
         return None
     p = np.exp(target.answers.log_prob[0].astype(np.float64))
     p_replicas = np.exp(target.replicas.log_prob.astype(np.float64))
-    return rmia_scores(p, p_replicas, target.keep, target.z, target.z_replicas)
+    return rmia_scores(p, p_replicas, target.keep, target.z, target.z_replicas, mode=mode)
+
+
+def label_only(target: Target) -> Scores | None:
+    """How many views of the sample get its label: nothing but predicted labels is seen (Choquette-Choo et al. 2021)."""
+    if target.answers.query_correct is None:
+        return None
+    return agreement(target.answers.correct(target.labels)[0], target.answers.query_correct[0])
+
+
+def gradient_norm(target: Target) -> Scores | None:
+    """Negative logarithm of the loss gradient's norm in the last layer (Nasr et al. 2019): a look inside."""
+    if target.gradient_norm is None:
+        return None
+    return np.asarray(-np.log(np.maximum(target.gradient_norm.astype(np.float64), 1e-300)))
+
+
+def quantile(target: Target) -> Scores | None:
+    """φ against what non-members like this one have, without replicas (Bertran et al. 2023), cross-fitted."""
+    if target.features is None or not target.folds or min(len(fold.known) for fold in target.folds) < FEWEST:
+        return None
+    phi, described = target.answers.margin[0], describe(target.features, target.labels)
+    scores = np.empty(len(phi))
+    for fold in target.folds:
+        known, scored = fold.known, fold.scored
+        scores[scored] = quantile_scores(phi[known], described[known], phi[scored], described[scored])
+    return scores
 
 
 LADDER: Mapping[str, Attack] = {
+    "label-only": label_only,
     "loss": loss,
     "entropy": entropy,
     "modified-entropy": modified_entropy,
     "per-class": per_class,
+    "gradient-norm": gradient_norm,
+    "quantile": quantile,
     "calibrated": calibrated,
     "lira-offline": lira_offline,
+    "lira-offline-per-sample": lira_offline_per_sample,
+    "rmia-offline": rmia_offline,
     "lira-online": lira_online,
-    "rmia-online": rmia,
+    "lira-online-per-sample": lira_online_per_sample,
+    "lira-queries": lira_queries,
+    "rmia-online": rmia_online,
 }
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 
 from probes.membership.exposure import Exposure
 from probes.membership.verdict import Scores
-from probes.result import Axis, Chart, Estimate, Table
+from probes.result import Axis, Chart, ColumnData, Estimate, Table
 from probes.statistics.proportions import clopper_pearson
-from probes.statistics.roc import roc_curve
+from probes.statistics.roc import auc, roc_curve
 
 POINTS = 80
 MOST_EXPOSED = 25
 BINS = 24
+SCATTERED = 400
+SHOWN_MARGINS, CLOUD = 6, 32
+"""Members in the chart of margins, and replicas of each."""
+IN, OUT = "trained on it", "did not"
 
 
 def roc_chart(scores: Scores, member: Bool[np.ndarray, " samples"], best: str) -> Chart:
@@ -116,31 +120,96 @@ def exposed_table(
     )
 
 
-def class_chart(
+def auc_chart(
     score: Float64[np.ndarray, " samples"],
     member: Bool[np.ndarray, " samples"],
-    labels: Int[np.ndarray, " samples"],
-    classes: tuple[str, ...],
+    strata: Iterable[tuple[str, Bool[np.ndarray, " samples"]]],
+    kind: str,
 ) -> Chart:
-    """The strongest attack's AUC inside each class."""
-    from probes.statistics.roc import auc
-
+    """The strongest attack's AUC inside each class, or each group."""
     rows = []
-    for number, name in enumerate(classes):
-        mine = labels == number
+    for name, mine in strata:
         if member[mine].any() and (~member[mine]).any():
             estimate = auc(score[mine], member[mine])
             rows.append((name, estimate.value, estimate.low, estimate.high))
     names, values, lows, highs = zip(*rows, strict=True) if rows else ((), (), (), ())
     return Chart(
-        name="classes",
+        name="classes" if kind == "class" else "groups",
         mark="interval",
-        title="Leakage by class",
-        caption="AUC of the strongest attack among the samples of each class, with DeLong's 95 % interval.",
-        columns={"class": list(names), "auc": list(values), "low": list(lows), "high": list(highs)},
-        x=Axis(column="class", title="class", scale="category"),
+        title=f"Leakage by {kind}",
+        caption=f"AUC of the strongest attack among the samples of each {kind}, with DeLong's 95 % interval.",
+        columns={kind: list(names), "auc": list(values), "low": list(lows), "high": list(highs)},
+        x=Axis(column=kind, title=kind, scale="category"),
         y=Axis(column="auc", title="AUC"),
         low="low",
         high="high",
         rules={"guessing": 0.5},
+    )
+
+
+def exposure_by_chart(columns: Mapping[str, ColumnData], kind: str) -> Chart:
+    """Mean exposure of the members of each class, or group."""
+    return Chart(
+        name=f"exposure-by-{kind}",
+        mark="interval",
+        title=f"Exposure by {kind}",
+        caption=f"Mean exposure of the members of each {kind}, with a 95 % t interval over members.",
+        columns=columns,
+        x=Axis(column=kind, title=kind, scale="category"),
+        y=Axis(column="exposure", title="exposure (nats)"),
+        low="low",
+        high="high",
+        rules={"no effect": 0.0},
+    )
+
+
+def margins_chart(
+    chosen: Sequence[int],
+    phi: Float[np.ndarray, "replicas samples"],
+    keep: Bool[np.ndarray, "replicas samples"],
+    own: Float[np.ndarray, " samples"],
+) -> Chart:
+    """Margins of the most exposed members, a point a replica."""
+    shown = np.unique(np.linspace(0, len(phi) - 1, min(len(phi), CLOUD)).astype(np.int64))
+    rows: list[tuple[str, float, str]] = []
+    for sample in chosen:
+        rows += [(str(sample), float(phi[r, sample]), IN if keep[r, sample] else OUT) for r in shown]
+        rows.append((str(sample), float(own[sample]), "this model"))
+    names, margins, sides = zip(*rows, strict=True) if rows else ((), (), ())
+    return Chart(
+        name="margins",
+        mark="points",
+        title="What replicas say of the most exposed members",
+        caption=f"Margin φ of the {len(chosen)} most exposed members, a point a replica; an attacker compares this "
+        "model with both clouds.",
+        columns={"sample": list(names), "margin": list(margins), "replica": list(sides)},
+        x=Axis(column="sample", title="sample", scale="category"),
+        y=Axis(column="margin", title="margin φ (nats)"),
+        series="replica",
+    )
+
+
+def memorisation_chart(
+    exposed: Float64[np.ndarray, " samples"],
+    memorised: Float64[np.ndarray, " samples"],
+    member: Bool[np.ndarray, " samples"],
+) -> Chart:
+    """Feldman–Zhang memorisation against exposure; of many samples every so many-th by exposure."""
+    usable = np.flatnonzero(np.isfinite(exposed) & np.isfinite(memorised))
+    ranked = usable[np.argsort(-exposed[usable], kind="stable")]
+    shown = ranked[np.unique(np.linspace(0, len(ranked) - 1, min(len(ranked), SCATTERED)).astype(np.int64))]
+    return Chart(
+        name="memorisation",
+        mark="points",
+        title="Memorised and exposed are not the same",
+        caption=f"{len(shown)} of {len(usable)} samples: exposure against how much more often replicas that trained on "
+        "the sample are right about it. High exposure without memorisation leaks with nothing to be seen in accuracy.",
+        columns={
+            "exposure": exposed[shown].tolist(),
+            "memorisation": memorised[shown].tolist(),
+            "split": ["member" if member[i] else "held out" for i in shown],
+        },
+        x=Axis(column="exposure", title="exposure (nats)"),
+        y=Axis(column="memorisation", title="memorisation"),
+        series="split",
     )

@@ -7,29 +7,41 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float64
 
+from probes.contamination.embedding import Embedding
 from probes.evidence import Evidence, Population
-from probes.membership.attacks import Target, all_attacks
-from probes.membership.audit_epsilon import canary_bound, split_sample_bound
-from probes.membership.exposure import Exposure, exposure
+from probes.membership.attacks import Scores, all_attacks
+from probes.membership.audit_epsilon import epsilon_part
+from probes.membership.certainty import certainty
+from probes.membership.exposure import exposure
 from probes.membership.fidelity import fidelity
-from probes.membership.figures import attack_chart, class_chart, exposed_table, exposure_chart, roc_chart
-from probes.membership.standins import stand_in_scores
-from probes.membership.verdict import (
-    Scores,
-    advantage,
-    over_orders,
-    pooled_tpr,
-    stand_in_aucs,
-    strongest_auc,
-    strongest_tpr,
+from probes.membership.figures import (
+    SHOWN_MARGINS,
+    attack_chart,
+    auc_chart,
+    exposed_table,
+    exposure_by_chart,
+    exposure_chart,
+    margins_chart,
+    memorisation_chart,
+    roc_chart,
 )
+from probes.membership.gradient import GradientNorm
+from probes.membership.recipe import recipe_part
+from probes.membership.samples_per_class import samples_per_class
+from probes.membership.target import target_of
+from probes.membership.verdict import advantage, precision, strongest_auc, strongest_tpr
+from probes.membership.whom import explanations, exposed_finding, mean_exposure, strata, uneven
 from probes.observable import Observable
+from probes.overfitting.memorisation import memorisation
+from probes.overfitting.part import Part, joined
 from probes.plan import Plan, Splits
 from probes.result import Estimate, Figure, Finding, Result, Scalar, Severity
 from probes.statistics.roc import auc
 
-DELTA = 1e-5
+PRECISE = 0.01
+"""False-positive rates up to here are those at which somebody would be accused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +49,15 @@ class Membership:
     """Membership inference: does the model give away which records trained it?
 
     `repeats` of K-fold give the replicas; `fprs` are the false-positive rates to report at; `level` is the coverage of
-    all intervals; `exposed_at` is the margin gap in nats from which a member counts as exposed.
+    all intervals; `exposed_at` is the margin gap in nats from which a member counts as exposed; `inside` also attacks
+    by the last layer's gradient and by quantile regression on the source model's features.
     """
 
     repeats: int = 8
     fprs: tuple[float, ...] = (0.05, 0.01, 0.001)
     level: float = 0.95
     exposed_at: float = 1.0
+    inside: bool = True
 
     name: ClassVar[str] = "membership"
     risk: ClassVar[str] = "Does the model give away which records trained it?"
@@ -54,59 +68,71 @@ class Membership:
 
     @property
     def observes(self) -> tuple[Observable, ...]:
-        return ()
+        return (Embedding(), GradientNorm()) if self.inside else ()
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
         population = evidence.population.design("splits")
-        scores = attack_scores(evidence, population)
+        replicated = len(np.unique(population.order)) >= 2
         member = evidence.pool.member[evidence.pool.indices]
-        each = {name: auc(score, member, name=f"attack.{name}.auc") for name, score in scores.items()}
-        best, overall = strongest_auc(scores, member, self.level)
-        estimates: list[Estimate] = [overall, advantage(scores[best], member, self.level)]
-        p_values = []
-        for fpr in self.fprs:
-            name = f"checkpoint.tpr_at_{100 * fpr:g}pct_fpr"
-            _, estimate, p_value = strongest_tpr(scores, member, fpr, self.level, name)
-            estimates.append(estimate)
-            p_values.append(p_value)
-        findings = [self._leak(estimates, best, len(scores), min(p_values, default=1.0) * max(1, len(p_values)))]
-        figures: list[Figure] = [
-            roc_chart(scores, member, best),
-            attack_chart(each),
-            class_chart(scores[best], member, evidence.labels[evidence.pool.indices], evidence.classes),
-        ]
-        per_sample = {}
-        if len(population) and _orders(population) >= 2:
-            recipe, exposed = self._recipe(evidence, population)
-            estimates += recipe
-            behaviour = fidelity(evidence, population)
-            estimates += behaviour.estimates
-            if behaviour.outside:
-                findings.append(_infidelity(behaviour.outside, behaviour.level))
-            findings += self._exposed(evidence, exposed)
-            figures += [
-                exposure_chart(exposed.value),
-                exposed_table(exposed, evidence.labels, evidence.classes, evidence.pool.member),
-            ]
-            per_sample = {
-                "exposure": exposed.value,
-                "exposure_low": exposed.low,
-                "exposure_high": exposed.high,
-            }
-        else:
-            findings.append(_no_replicas(evidence))
-        epsilon, claims = self._epsilon(evidence, scores, rng)
+        for_folds, for_epsilon, for_sizes = rng.spawn(3)
+        target = target_of(evidence, population, for_folds)
+        tried = {name: attack(target) for name, attack in all_attacks().items()}
+        scores: dict[str, Float64[np.ndarray, " samples"]] = {
+            name: score for name, score in tried.items() if score is not None
+        }
+        best, checkpoint = self._checkpoint(evidence, scores)
+        recipe, whom = Part(), Part(findings=(_no_replicas(evidence),))
+        if replicated:
+            recipe = recipe_part(evidence, population, self.fprs, self.level)
+            whom = joined((self._fidelity(evidence, population), self._whom(evidence, population)))
+        how_certain = certainty(
+            checkpoint.estimates[0],
+            recipe.estimates[0] if recipe.estimates else None,
+            self.fprs,
+            int((~member).sum()),
+            len(np.unique(population.order)),
+            len(population),
+        )
+        epsilon = epsilon_part(evidence, scores, for_epsilon, self.level)
+        sizes = samples_per_class(evidence, for_sizes, self.level)
+        parts = joined((checkpoint, recipe, whom, epsilon, sizes, how_certain))
+        each = [auc(score, member, name=f"attack.{name}.auc") for name, score in scores.items()]
         strongest = np.full(len(evidence.labels), np.nan)
         strongest[evidence.pool.indices] = scores[best]
         return Result(
             probe=self.name,
             params=dataclasses.asdict(self),
-            estimates=(*estimates, *epsilon, *each.values()),
-            findings=(*claims, *findings),
-            figures=tuple(figures),
-            per_sample={**per_sample, "attack_score": strongest},
-            notes=(f"The strongest attack is {best}.", *evidence.limits),
+            estimates=(*parts.estimates, *each),
+            findings=parts.findings,
+            figures=parts.figures,
+            per_sample={**parts.per_sample, "attack_score": strongest},
+            notes=(f"The strongest attack is {best}.", *parts.notes, *evidence.limits),
         )
+
+    def _checkpoint(self, evidence: Evidence, scores: dict[str, Scores]) -> tuple[str, Part]:
+        """What the strongest attack finds on this model, and its name."""
+        pooled = evidence.pool.indices
+        member = evidence.pool.member[pooled]
+        best, overall = strongest_auc(scores, member, self.level)
+        estimates: list[Estimate] = [overall, advantage(scores[best], member, self.level)]
+        p_values = []
+        for fpr in self.fprs:
+            name = f"checkpoint.tpr_at_{100 * fpr:g}pct_fpr"
+            attack, estimate, p_value = strongest_tpr(scores, member, fpr, self.level, name)
+            estimates.append(estimate)
+            p_values.append(p_value)
+            if fpr <= PRECISE:
+                name = f"checkpoint.precision_at_{100 * fpr:g}pct_fpr"
+                estimates.append(precision(scores[attack], member, fpr, self.level, name))
+        each = {name: auc(score, member) for name, score in scores.items()}
+        figures: list[Figure] = [roc_chart(scores, member, best), attack_chart(each)]
+        listed = [(kind, name, who[pooled]) for kind, name, who in strata(evidence)]
+        for kind in dict.fromkeys(kind for kind, _, _ in listed):
+            mine = [(name, who) for one, name, who in listed if one == kind]
+            figures.append(auc_chart(scores[best], member, mine, kind))
+        p_low_fpr = min(p_values, default=1.0) * max(1, len(p_values))
+        finding = self._leak(estimates, best, len(scores), p_low_fpr)
+        return best, Part(estimates=tuple(estimates), findings=(finding,), figures=tuple(figures))
 
     def _leak(self, estimates: list[Estimate], best: str, tried: int, p_low_fpr: float) -> Finding:
         overall = estimates[0]
@@ -136,121 +162,45 @@ class Membership:
             values=values,
         )
 
-    def _recipe(self, evidence: Evidence, population: Population) -> tuple[list[Estimate], Exposure]:
-        pooled = evidence.pool.indices
-        keep, order = population.keep[:, pooled], population.order
-        scores = stand_in_scores(population.answers.margin[:, pooled], keep, order)
-        found = [
-            over_orders(
-                "recipe.auc", stand_in_aucs(scores, keep), order, level=self.level, unit="AUC", bounds=(0.0, 1.0)
-            )
+    def _fidelity(self, evidence: Evidence, population: Population) -> Part:
+        behaviour = fidelity(evidence, population)
+        if not behaviour.outside:
+            return Part(estimates=behaviour.estimates)
+        finding = Finding(
+            code="membership.infidelity",
+            severity="medium",
+            claim=f"The recipe does not reproduce this checkpoint: {', '.join(behaviour.outside)} outside the "
+            f"replicas' {behaviour.level:.0%} prediction interval. What replicas show may not hold for it.",
+            because=behaviour.outside,
+            values={"outside": ", ".join(behaviour.outside), "level": behaviour.level},
+        )
+        return Part(estimates=behaviour.estimates, findings=(finding,))
+
+    def _whom(self, evidence: Evidence, population: Population) -> Part:
+        """Exposure of every sample, of classes and groups, and what explains it."""
+        margin, keep, member = population.answers.margin, population.keep, evidence.pool.member
+        exposed = exposure(margin, keep, self.level)
+        value = np.where(member & np.isfinite(exposed.value), exposed.value, -np.inf)
+        top = [int(i) for i in np.argsort(-value, kind="stable")[:SHOWN_MARGINS] if np.isfinite(value[i])]
+        figures: list[Figure] = [
+            exposure_chart(exposed.value),
+            exposed_table(exposed, evidence.labels, evidence.classes, member),
+            margins_chart(top, margin, keep, evidence.audited.margin[0]),
         ]
-        out = int((~keep).sum())
-        for fpr in self.fprs:
-            caveat = None if out * fpr >= 1 else f"not resolvable: {out} non-members in all stand-ins"
-            found.append(
-                over_orders(
-                    f"recipe.tpr_at_{100 * fpr:g}pct_fpr",
-                    pooled_tpr(scores, keep, fpr),
-                    order,
-                    level=self.level,
-                    unit="TPR",
-                    bounds=(0.0, 1.0),
-                    caveat=caveat,
-                )
-            )
-        return found, exposure(population.answers.margin, population.keep, self.level)
-
-    def _exposed(self, evidence: Evidence, exposed: Exposure) -> list[Finding]:
-        surely = np.flatnonzero(evidence.pool.member & (exposed.low > self.exposed_at))
-        if not len(surely):
-            return []
-        worst = surely[np.argsort(-exposed.value[surely], kind="stable")]
-        share = len(surely) / int(evidence.pool.member.sum())
-        return [
-            Finding(
-                code="membership.exposed-samples",
-                severity="medium" if share > 0.1 else "low",
-                claim=f"{len(surely)} members ({share:.0%}) move their own margin by more than {self.exposed_at:g} "
-                "nats when a model trains on them: these are the records an attacker recognises.",
-                because=("recipe.auc",),
-                samples=tuple(int(i) for i in worst[:100]),
-                values={"count": len(surely), "share": round(share, 3), "nats": self.exposed_at},
-            )
-        ]
-
-    def _epsilon(
-        self, evidence: Evidence, scores: Scores, rng: np.random.Generator
-    ) -> tuple[list[Estimate], list[Finding]]:
-        """Lower bounds on ε beside the claim; a lower bound above the claim is the gravest finding."""
-        member = evidence.pool.member[evidence.pool.indices]
-        delta = evidence.privacy.delta if evidence.privacy else DELTA
-        sources = 2 if evidence.canaries is not None else 1
-        each = 1 - (1 - self.level) / sources
-        bound = split_sample_bound(scores, member, rng, delta=delta, level=each)
-        n = len(member)
-        if evidence.canaries is not None:
-            by_canaries, _, _ = canary_bound(evidence.canaries, delta=delta, level=each)
-            bound, n = max(bound, by_canaries), n + len(evidence.canaries.score)
-        estimates = [
-            Estimate(
-                name="epsilon.lower_bound",
-                value=bound,
-                low=bound,
-                high=bound,
-                level=self.level,
-                n=n,
-                unit="ε",
-                better="lower",
-            )
-        ]
-        claim = evidence.privacy
-        if claim is None or bound <= claim.epsilon:
-            return estimates, []
-        return estimates, [
-            Finding(
-                code="membership.false-dp-claim",
-                severity="critical",
-                claim=f"The model claims ε = {claim.epsilon:.3g}, but leaks at least ε = {bound:.3g} "
-                f"(level {self.level:.0%}): its differential-privacy claim is false.",
-                because=("epsilon.lower_bound",),
-                values={"claimed": round(claim.epsilon, 3), "bound": round(bound, 3), "level": self.level},
-            )
-        ]
-
-
-def attack_scores(evidence: Evidence, population: Population) -> Scores:
-    """Every attack that can be run, on the pooled samples."""
-    pooled, z = evidence.pool.indices, np.flatnonzero(evidence.pool.validation)
-
-    def probability(log_prob: np.ndarray) -> np.ndarray:
-        return np.exp(log_prob[:, z].astype(np.float64))
-
-    target = Target(
-        labels=evidence.labels[pooled],
-        answers=evidence.audited.on(pooled),
-        replicas=population.answers.on(pooled),
-        keep=population.keep[:, pooled] if len(population) else np.zeros((0, len(pooled)), dtype=bool),
-        z=probability(evidence.audited.log_prob)[0],
-        z_replicas=probability(population.answers.log_prob),
-    )
-    tried = {name: attack(target) for name, attack in all_attacks().items()}
-    return {name: score for name, score in tried.items() if score is not None}
-
-
-def _orders(population: Population) -> int:
-    return len(np.unique(population.order))
-
-
-def _infidelity(outside: tuple[str, ...], level: float) -> Finding:
-    return Finding(
-        code="membership.infidelity",
-        severity="medium",
-        claim=f"The recipe does not reproduce this checkpoint: {', '.join(outside)} outside the replicas' {level:.0%} "
-        "prediction interval. What replicas show may not hold for it.",
-        because=outside,
-        values={"outside": ", ".join(outside), "level": level},
-    )
+        memorised = memorisation(population.answers.correct(evidence.labels), keep)
+        figures.append(memorisation_chart(exposed.value, memorised, member))
+        kinds = dict.fromkeys(kind for kind, _, _ in strata(evidence))
+        figures += [exposure_by_chart(mean_exposure(evidence, exposed, kind, self.level), kind) for kind in kinds]
+        part = Part(
+            findings=(*exposed_finding(evidence, exposed, self.exposed_at), *uneven(evidence, exposed, self.level)),
+            figures=tuple(figures),
+            per_sample={
+                "exposure": exposed.value,
+                "exposure_low": exposed.low,
+                "exposure_high": exposed.high,
+            },
+        )
+        return joined((part, explanations(evidence, population, self.level)))
 
 
 def _no_replicas(evidence: Evidence) -> Finding:

@@ -37,12 +37,8 @@ def rmia_scores(
     if not (np.isfinite(p_z).all() and np.isfinite(p_z_replicas).all()):
         raise NonFiniteError("p_z or p_z_replicas holds NaN or infinite values.")
     wide, wide_z = p_replicas.astype(np.float64), p_z_replicas.astype(np.float64)
-    mean_z = wide_z.mean(axis=0)
-    if mode == "online":
-        mean = wide.mean(axis=0)
-    else:
-        mean = _offline(np.where(keep, 0.0, wide).sum(axis=0) / (~keep).sum(axis=0), a)
-        mean_z = _offline(mean_z, a)
+    seen = wide.mean(axis=0) if mode == "online" else np.where(keep, 0.0, wide).sum(axis=0) / (~keep).sum(axis=0)
+    mean, mean_z = prior(seen, mode, a), prior(wide_z.mean(axis=0), mode, a)
     ratio = p.astype(np.float64) / np.maximum(mean, SMALLEST_PROBABILITY)
     ratio_z = p_z.astype(np.float64) / np.maximum(mean_z, SMALLEST_PROBABILITY)
     return dominated(ratio, ratio_z, gamma)
@@ -55,5 +51,6 @@ def dominated(
     return np.searchsorted(np.sort(ratio_z * gamma), ratio, side="left") / len(ratio_z)
 
 
-def _offline(mean_out: Float64[np.ndarray, " samples"], a: float) -> Float64[np.ndarray, " samples"]:
-    return np.asarray(((1 + a) * mean_out + 1 - a) / 2)
+def prior(mean: Float64[np.ndarray, " samples"], mode: Mode, a: float) -> Float64[np.ndarray, " samples"]:
+    """P of the mean over replicas: over all of them, or over those that did not train on the sample (eq. 10)."""
+    return mean if mode == "online" else np.asarray(((1 + a) * mean + 1 - a) / 2)

@@ -1,15 +1,21 @@
-"""Every replica in turn as the audited model, attacked by replicas of other orders: LiRA by sufficient statistics.
+"""Every replica in turn as the audited model, attacked by replicas of other orders, by sufficient statistics.
 
-Centres are means (not medians), so that sums of φ and φ², less the terms of one's own order, give every leave-one-out
-score: O(replicas × samples), no refits.
+Sums over all replicas, less those of one's own order, give every leave-one-out score: O(replicas × samples), no refits
+and no copy of all answers. LiRA's centres are means (not medians) for that.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
 from probes.errors import EvidenceError
+from probes.membership.lira import Mode
+from probes.membership.rmia import SMALLEST_PROBABILITY, dominated, prior
+
+Block = Bool[np.ndarray, " replicas"]
 
 
 def stand_in_scores(
@@ -21,43 +27,97 @@ def stand_in_scores(
 
     Raises EvidenceError where a sample is never in, or never out, among the other orders.
     """
-    wide = phi.astype(np.float64)
+    scores = np.empty(phi.shape)
     # Centring first keeps the sums of squares accurate.
-    wide = wide - wide.mean()
-    scores = np.empty_like(wide)
-    totals = [_sums(wide, chosen) for chosen in (keep, ~keep)]
-    for own in np.unique(order):
-        mine = order == own
+    origin = float(phi.mean(dtype=np.float64))
+    totals = [Sums(phi.shape[1]), Sums(phi.shape[1])]
+    for mine in _blocks(order):
+        for total, chosen in zip(totals, (keep[mine], ~keep[mine]), strict=True):
+            total.add(phi[mine].astype(np.float64) - origin, chosen)
+    for mine in _blocks(order):
+        block = phi[mine].astype(np.float64) - origin
         moments = []
-        for (count, one, two), chosen in zip(totals, (keep[mine], ~keep[mine]), strict=True):
-            own_count, own_one, own_two = _sums(wide[mine], chosen)
-            moments.append(_moments(count - own_count, one - own_one, two - own_two))
+        for total, chosen in zip(totals, (keep[mine], ~keep[mine]), strict=True):
+            own = Sums(phi.shape[1])
+            own.add(block, chosen)
+            moments.append(total.moments_without(own))
         (mean_in, spread_in), (mean_out, spread_out) = moments
         scores[mine] = (
             np.log(spread_out / spread_in)
-            + 0.5 * ((wide[mine] - mean_out) / spread_out) ** 2
-            - 0.5 * ((wide[mine] - mean_in) / spread_in) ** 2
+            + 0.5 * ((block - mean_out) / spread_out) ** 2
+            - 0.5 * ((block - mean_in) / spread_in) ** 2
         )
-    return np.asarray(scores)
+    return scores
 
 
-Sums = tuple[Float64[np.ndarray, " samples"], Float64[np.ndarray, " samples"], float]
+def rmia_stand_in_scores(
+    log_p: Float[np.ndarray, "replicas samples"],
+    keep: Bool[np.ndarray, "replicas samples"],
+    order: Int[np.ndarray, " replicas"],
+    log_p_z: Float[np.ndarray, "replicas population"],
+    *,
+    mode: Mode = "online",
+    gamma: float = 1.0,
+    a: float = 0.3,
+) -> Float64[np.ndarray, "replicas samples"]:
+    """RMIA of each replica against all replicas of other orders; `log_p` are log-probabilities of the label.
+
+    Raises EvidenceError where there is no z, or a sample is never out among the other orders.
+    """
+    if not log_p_z.shape[1]:
+        raise EvidenceError("log_p_z is empty: RMIA compares with samples that no model trained on.")
+    blocks = list(_blocks(order))
+    used = np.ones_like(keep) if mode == "online" else ~keep
+    everywhere = np.ones(log_p_z.shape, dtype=bool)
+    total, total_z = Sums(log_p.shape[1]), Sums(log_p_z.shape[1])
+    for mine in blocks:
+        total.add(_p(log_p[mine]), used[mine])
+        total_z.add(_p(log_p_z[mine]), everywhere[mine])
+    scores = np.empty(log_p.shape)
+    for mine in blocks:
+        own, own_z = Sums(log_p.shape[1]), Sums(log_p_z.shape[1])
+        p, p_z = _p(log_p[mine]), _p(log_p_z[mine])
+        own.add(p, used[mine])
+        own_z.add(p_z, everywhere[mine])
+        mean = np.maximum(prior(total.mean_without(own), mode, a), SMALLEST_PROBABILITY)
+        mean_z = np.maximum(prior(total_z.mean_without(own_z), mode, a), SMALLEST_PROBABILITY)
+        for row, one, one_z in zip(np.flatnonzero(mine), p, p_z, strict=True):
+            scores[row] = dominated(one / mean, one_z / mean_z, gamma)
+    return scores
 
 
-def _sums(phi: Float64[np.ndarray, "some samples"], chosen: Bool[np.ndarray, "some samples"]) -> Sums:
-    """Counts and sums a sample, and the sum of squares over everything (the variance is pooled)."""
-    masked = np.where(chosen, phi, 0.0)
-    return chosen.sum(axis=0).astype(np.float64), masked.sum(axis=0), float((masked**2).sum())
+def _blocks(order: Int[np.ndarray, " replicas"]) -> Iterator[Block]:
+    for own in np.unique(order):
+        yield order == own
 
 
-def _moments(
-    count: Float64[np.ndarray, " samples"], one: Float64[np.ndarray, " samples"], two: float
-) -> tuple[Float64[np.ndarray, " samples"], float]:
-    if (count < 1).any():
-        raise EvidenceError(
-            f"sample {int(np.argmin(count))} is never in or never out among replicas of other orders.",
-            do="Use at least 2 repeats.",
-        )
-    total = count.sum()
-    variance = two / total - (one.sum() / total) ** 2
-    return one / count, float(np.sqrt(max(variance, 1e-30)))
+def _p(log_p: Float[np.ndarray, "some samples"]) -> Float64[np.ndarray, "some samples"]:
+    return np.exp(log_p.astype(np.float64))
+
+
+class Sums:
+    """Counts and sums a sample, and the sum of squares over everything (LiRA's variance is pooled)."""
+
+    def __init__(self, samples: int) -> None:
+        self.count, self.one, self.two = np.zeros(samples), np.zeros(samples), 0.0
+
+    def add(self, values: Float[np.ndarray, "some samples"], chosen: Bool[np.ndarray, "some samples"]) -> None:
+        masked = np.where(chosen, values.astype(np.float64), 0.0)
+        self.count += chosen.sum(axis=0)
+        self.one += masked.sum(axis=0)
+        self.two += float((masked**2).sum())
+
+    def mean_without(self, own: Sums) -> Float64[np.ndarray, " samples"]:
+        count = self.count - own.count
+        if (count < 1).any():
+            raise EvidenceError(
+                f"sample {int(np.argmin(count))} is never in or never out among replicas of other orders.",
+                do="Use at least 2 repeats.",
+            )
+        return np.asarray((self.one - own.one) / count)
+
+    def moments_without(self, own: Sums) -> tuple[Float64[np.ndarray, " samples"], float]:
+        mean = self.mean_without(own)
+        total = float((self.count - own.count).sum())
+        variance = (self.two - own.two) / total - (float((self.one - own.one).sum()) / total) ** 2
+        return mean, float(np.sqrt(max(variance, 1e-30)))

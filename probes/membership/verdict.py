@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 
@@ -10,6 +11,7 @@ from jaxtyping import Bool, Float64, Int
 from scipy import stats
 
 from probes.result import Estimate
+from probes.statistics.proportions import clopper_pearson
 from probes.statistics.roc import auc, roc_curve, tpr_at_fpr
 
 Scores = Mapping[str, Float64[np.ndarray, " samples"]]
@@ -62,6 +64,38 @@ def strongest_tpr(
     return best, estimate, min(1.0, p_value * len(scores))
 
 
+def precision(
+    score: Float64[np.ndarray, " samples"],
+    member: Bool[np.ndarray, " samples"],
+    fpr: float,
+    level: float,
+    name: str,
+) -> Estimate:
+    """Of those that the attack names at this false-positive rate, the share that are members (Clopper–Pearson): how far
+    an accusation can be believed where members are as common as in this pool."""
+    others = np.sort(score[~member])[::-1]
+    named = score > others[min(math.floor(fpr * len(others) + 1e-9), len(others) - 1)]
+    right, total = int((named & member).sum()), int(named.sum())
+    if not total:
+        prior = float(member.mean())
+        nobody = "nobody is named at this rate: the share of members in the pool stands in for it"
+        return Estimate(name=name, value=prior, low=0.0, high=1.0, level=level, n=0, unit="fraction", caveat=nobody)
+    low, high = clopper_pearson(right, total, level)
+    caveat = None if len(others) * fpr >= 1 else f"not resolvable: {len(others)} non-members"
+    return Estimate(
+        name=name,
+        value=right / total,
+        low=low,
+        high=high,
+        level=level,
+        n=total,
+        unit="fraction",
+        better="lower",
+        counts=(right, total),
+        caveat=caveat,
+    )
+
+
 def advantage(score: Float64[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"], level: float) -> Estimate:
     """max over thresholds of TPR − FPR (Yeom 2018), with a band that pays for every threshold: the two-sided
     Dvoretzky–Kiefer–Wolfowitz inequality with Massart's constant, half the error for each rate."""
@@ -110,13 +144,35 @@ def over_orders(
     )
 
 
+def strongest_over_orders(
+    name: str,
+    values: Mapping[str, Float64[np.ndarray, " replicas"]],
+    order: Int[np.ndarray, " replicas"],
+    *,
+    level: float,
+    unit: str,
+    bounds: tuple[float, float],
+    caveat: str | None = None,
+) -> tuple[str, Estimate]:
+    """The largest mean over A attacks, its interval as in `strongest_auc`: it pays for having tried them all."""
+    each = level_each(level, len(values))
+    found = {
+        attack: over_orders(name, value, order, level=each, unit=unit, bounds=bounds, caveat=caveat)
+        for attack, value in values.items()
+    }
+    best = max(found, key=lambda attack: found[attack].value)
+    low, high = (max(getattr(one, side) for one in found.values()) for side in ("low", "high"))
+    return best, dataclasses.replace(found[best], low=low, high=high, level=level)
+
+
 def pooled_tpr(
     scores: Float64[np.ndarray, "replicas samples"], keep: Bool[np.ndarray, "replicas samples"], fpr: float
 ) -> Float64[np.ndarray, " replicas"]:
     """Each stand-in's TPR at the one threshold that gives all stand-ins together a false-positive rate of `fpr`."""
-    others = np.sort(scores[~keep])[::-1]
-    allowed = math.floor(fpr * len(others) + 1e-9)
-    hits = (scores > others[min(allowed, len(others) - 1)]) & keep
+    others = scores[~keep]
+    allowed = min(math.floor(fpr * len(others) + 1e-9), len(others) - 1)
+    threshold = np.partition(others, len(others) - 1 - allowed)[len(others) - 1 - allowed]
+    hits = (scores > threshold) & keep
     return np.asarray(hits.sum(axis=1) / keep.sum(axis=1))
 
 

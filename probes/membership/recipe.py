@@ -1,0 +1,53 @@
+"""What an attacker gets from models made by this recipe: every replica in turn as the audited one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from probes.evidence import Evidence, Population
+from probes.membership.standins import rmia_stand_in_scores, stand_in_scores
+from probes.membership.verdict import pooled_tpr, stand_in_aucs, strongest_over_orders
+from probes.overfitting.part import Part
+from probes.result import Estimate
+
+
+def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float], level: float) -> Part:
+    """AUC and true-positive rates of the stronger of LiRA and RMIA, with an interval that pays for having tried both;
+    needs replicas of at least two orders."""
+    keep, order = population.keep[:, evidence.pool.indices], population.order
+    scores = stand_ins(evidence, population)
+    best, overall = strongest_over_orders(
+        "recipe.auc",
+        {attack: stand_in_aucs(score, keep) for attack, score in scores.items()},
+        order,
+        level=level,
+        unit="AUC",
+        bounds=(0.0, 1.0),
+    )
+    found: list[Estimate] = [overall]
+    out = int((~keep).sum())
+    for fpr in fprs:
+        _, estimate = strongest_over_orders(
+            f"recipe.tpr_at_{100 * fpr:g}pct_fpr",
+            {attack: pooled_tpr(score, keep, fpr) for attack, score in scores.items()},
+            order,
+            level=level,
+            unit="TPR",
+            bounds=(0.0, 1.0),
+            caveat=None if out * fpr >= 1 else f"not resolvable: {out} non-members in all stand-ins",
+        )
+        found.append(estimate)
+    return Part(estimates=tuple(found), notes=(f"The strongest attack on stand-ins is {best}.",))
+
+
+def stand_ins(evidence: Evidence, population: Population) -> dict[str, np.ndarray]:
+    """Scores of every attack that is run on stand-ins, [replicas pooled]; RMIA where there are validation samples."""
+    pooled, z = evidence.pool.indices, np.flatnonzero(evidence.pool.validation)
+    answers, keep, order = population.answers, population.keep[:, pooled], population.order
+    scores = {"lira-online": stand_in_scores(answers.margin[:, pooled], keep, order)}
+    if len(z):
+        log_p = answers.log_prob
+        scores["rmia-online"] = rmia_stand_in_scores(log_p[:, pooled], keep, order, log_p[:, z])
+    return scores

@@ -1,0 +1,185 @@
+"""How leakage falls with more training samples per class (Tobaben et al. 2024): a power law through replicas of several
+training sizes, which the learning curve trains anyway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64
+from scipy import stats
+
+from probes.evidence import Evidence, Population
+from probes.membership.standins import Sums
+from probes.overfitting.part import Part
+from probes.result import Axis, Chart, Estimate, Finding
+from probes.statistics.roc import auc, delong_standard_error
+
+DRAWS = 2000
+SMALLEST_EXCESS = 1e-3
+"""AUC − 0.5 below which its logarithm is noise."""
+FEWEST_SIZES = 3
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sizes:
+    """AUC of the calibrated attack at each number of samples per class, with the standard error of its mean."""
+
+    per_class: Float64[np.ndarray, " sizes"]
+    auc: Float64[np.ndarray, " sizes"]
+    error: Float64[np.ndarray, " sizes"]
+
+
+def samples_per_class(evidence: Evidence, rng: np.random.Generator, level: float) -> Part:
+    """Empty where there are fewer than three sizes."""
+    sizes = measured(evidence)
+    if sizes is None:
+        return Part()
+    exponents, doubled = fits(sizes, rng)
+    shown = sizes.auc - stats.norm.ppf(0.5 + level / 2) * sizes.error > 0.5
+    caveat = None
+    if not shown.all():
+        caveat = f"not resolvable: leakage is shown at {int(shown.sum())} of {len(shown)} training sizes"
+    estimates = (
+        _estimate("recipe.leakage_exponent", exponents, level, len(shown), "exponent", caveat),
+        _estimate("recipe.auc_with_twice_the_data", doubled, level, len(shown), "AUC", caveat),
+    )
+    return Part(estimates=estimates, findings=(_finding(*estimates),), figures=(_chart(sizes, level),))
+
+
+def measured(evidence: Evidence) -> Sizes | None:
+    """Every row of the designs `sizes` and `splits`, attacked by φ less its mean over out-replicas of `splits` of other
+    orders: the same attack at all sizes, and one that replicas of one size serve."""
+    pooled, splits = evidence.pool.indices, evidence.population.design("splits")
+    if len(np.unique(splits.order)) < 2:
+        return None
+    total = Sums(len(pooled))
+    total.add(splits.answers.margin[:, pooled], ~splits.keep[:, pooled])
+    if (total.count < 1).any():
+        return None
+    classes = len(np.unique(evidence.labels[pooled]))
+    grouped: dict[int, list[tuple[float, float, str]]] = {}
+    for design in ("sizes", "splits"):
+        population = evidence.population.design(design)
+        at = round(float(population.keep.sum(axis=1).mean())) if design == "splits" else 0
+        for row, phi, keep in zip(population.rows, population.answers.margin, population.keep, strict=True):
+            without = _of_order(splits, row.order, pooled) if design == "splits" else Sums(len(pooled))
+            if (total.count - without.count < 1).any() or keep[pooled].all():
+                continue
+            score = phi[pooled].astype(np.float64) - total.mean_without(without)
+            value = auc(score, keep[pooled]).value
+            error = delong_standard_error(score, keep[pooled])
+            grouped.setdefault(at or int(keep.sum()), []).append((value, error, row.order))
+    if len(grouped) < FEWEST_SIZES:
+        return None
+    sizes = sorted(grouped)
+    found = [_mean(grouped[size]) for size in sizes]
+    return Sizes(
+        per_class=np.array(sizes, dtype=np.float64) / classes,
+        auc=np.array([mean for mean, _ in found]),
+        error=np.array([error for _, error in found]),
+    )
+
+
+def _of_order(splits: Population, order: str, pooled: np.ndarray) -> Sums:
+    mine: Bool[np.ndarray, " replicas"] = np.array([row.order == order for row in splits.rows])
+    own = Sums(len(pooled))
+    own.add(splits.answers.margin[mine][:, pooled], ~splits.keep[mine][:, pooled])
+    return own
+
+
+def _mean(rows: list[tuple[float, float, str]]) -> tuple[float, float]:
+    """Mean AUC and its error: stand-ins of one order are complementary folds, so orders are counted; at least DeLong's
+    variance, since few rows cannot tell their own."""
+    values, errors = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    spread = float(values.var(ddof=1)) if len(values) > 1 else 0.0
+    orders = len({row[2] for row in rows})
+    return float(values.mean()), float(np.sqrt(max(spread, float((errors**2).mean())) / orders))
+
+
+def fits(sizes: Sizes, rng: np.random.Generator) -> tuple[Float64[np.ndarray, " draws"], Float64[np.ndarray, " draws"]]:
+    """Exponents b of Φ⁻¹(AUC) = a S^−b over draws of the measured AUCs, the first at the measured ones themselves, and
+    the AUC at twice the largest S: least squares of the logarithms, weighted by the delta method.
+
+    Φ⁻¹(AUC) is the distance of two equal normals. Where leakage is small it is in proportion to AUC − ½; where it is
+    large, AUC − ½ ends at ½ and no power law holds.
+    """
+    noise = rng.standard_normal((DRAWS, len(sizes.auc))) * sizes.error
+    distance = _distance(np.vstack([sizes.auc, sizes.auc + noise]))
+    slope_of_auc = stats.norm.pdf(distance[0])
+    weight = (slope_of_auc * distance[0] / np.maximum(sizes.error, 1e-9)) ** 2
+    x, y = np.log(sizes.per_class), np.log(distance)
+    centre = (weight * x).sum() / weight.sum()
+    level = (y * weight).sum(axis=1) / weight.sum()
+    slope = (y * (weight * (x - centre))).sum(axis=1) / (weight * (x - centre) ** 2).sum()
+    doubled = np.exp(level + slope * (x[-1] + np.log(2.0) - centre))
+    return -slope, np.asarray(stats.norm.cdf(doubled))
+
+
+def _distance(values: Float64[np.ndarray, "draws sizes"]) -> Float64[np.ndarray, "draws sizes"]:
+    return np.asarray(stats.norm.ppf(np.clip(values, 0.5 + SMALLEST_EXCESS, 1 - 1e-6)))
+
+
+def _estimate(
+    name: str, draws: Float64[np.ndarray, " draws"], level: float, n: int, unit: str, caveat: str | None
+) -> Estimate:
+    low, high = np.quantile(draws[1:], [(1 - level) / 2, (1 + level) / 2])
+    value = float(draws[0])
+    return Estimate(
+        name=name,
+        value=value,
+        low=min(float(low), value),
+        high=max(float(high), value),
+        level=level,
+        n=n,
+        unit=unit,
+        caveat=caveat,
+    )
+
+
+def _finding(exponent: Estimate, doubled: Estimate) -> Finding:
+    values = {
+        "exponent": round(exponent.value, 2),
+        "low": round(exponent.low, 2),
+        "high": round(exponent.high, 2),
+        "doubled": round(doubled.value, 3),
+    }
+    because = (exponent.name, doubled.name)
+    if exponent.caveat is not None or exponent.low <= 0:
+        return Finding(
+            code="membership.sizes-unclear",
+            severity="info",
+            claim="Whether more samples per class would leak less is not resolvable here.",
+            because=because,
+            values=values,
+        )
+    return Finding(
+        code="membership.falls-with-samples",
+        severity="info",
+        claim=f"Leakage falls with the number of samples per class to the power −{exponent.value:.2f} "
+        f"({exponent.low:.2f} to {exponent.high:.2f}): twice the data would bring the AUC to {doubled.value:.3f}.",
+        because=because,
+        values=values,
+    )
+
+
+def _chart(sizes: Sizes, level: float) -> Chart:
+    reach = float(stats.norm.ppf(0.5 + level / 2)) * sizes.error
+    return Chart(
+        name="samples-per-class",
+        mark="line",
+        title="Leakage, by the number of training samples per class",
+        caption=f"AUC of the difficulty-calibrated attack on replicas of each training size, with {level:.0%} "
+        "intervals; 0.5 is guessing.",
+        columns={
+            "samples per class": sizes.per_class.tolist(),
+            "auc": sizes.auc.tolist(),
+            "low": np.maximum(sizes.auc - reach, 0.0).tolist(),
+            "high": np.minimum(sizes.auc + reach, 1.0).tolist(),
+        },
+        x=Axis(column="samples per class", title="training samples per class", scale="log"),
+        y=Axis(column="auc", title="AUC"),
+        low="low",
+        high="high",
+        rules={"guessing": 0.5},
+    )

@@ -1,0 +1,116 @@
+"""What an attack is handed: one model, the replicas beside it, and what else an attacker may know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int
+
+from probes.contamination.embedding import Embedding
+from probes.evidence import Answers, Evidence, Population
+from probes.membership.gradient import GradientNorm
+
+COMPONENTS = 16
+"""Principal components of the source model's features: enough to say what kind of sample it is, few enough to learn
+from a hundred samples."""
+LARGEST_INPUT = 1024
+"""Numbers in a sample beyond which raw inputs say nothing without a model."""
+FOLDS = 5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fold:
+    """`known` are non-members that an attacker may learn from when it scores `scored`, which holds none of them."""
+
+    known: Int[np.ndarray, " known"]
+    scored: Int[np.ndarray, " scored"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Target:
+    """One model under attack, on the pooled samples, beside replicas that share no minibatch order with it.
+
+    `z` are the same models' probabilities of the label on samples that no model trained on; empty where there are none.
+    `features` describe the samples without the model under attack; `gradient_norm` is of the loss in the last layer;
+    `folds` cover every sample once. Each may be missing.
+    """
+
+    labels: Int[np.ndarray, " samples"]
+    answers: Answers
+    replicas: Answers
+    keep: Bool[np.ndarray, "replicas samples"]
+    z: Float64[np.ndarray, " population"]
+    z_replicas: Float64[np.ndarray, "replicas population"]
+    features: Float[np.ndarray, "samples features"] | None = None
+    gradient_norm: Float[np.ndarray, " samples"] | None = None
+    folds: Sequence[Fold] = ()
+
+    @property
+    def in_and_out(self) -> bool:
+        """Does every sample have replicas that trained on it and replicas that did not?"""
+        return self.fewest_replicas >= 1
+
+    @property
+    def fewest_replicas(self) -> int:
+        """The least number of replicas on one side, over sides and samples."""
+        if not len(self.keep):
+            return 0
+        inside = self.keep.sum(axis=0)
+        return int(min(inside.min(), (len(self.keep) - inside).min()))
+
+
+def target_of(evidence: Evidence, population: Population, rng: np.random.Generator) -> Target:
+    """The audited model on the pooled samples."""
+    pooled, z = evidence.pool.indices, np.flatnonzero(evidence.pool.validation)
+
+    def probability(log_prob: np.ndarray) -> np.ndarray:
+        return np.exp(log_prob[:, z].astype(np.float64))
+
+    seen = evidence.observed(GradientNorm()).get("audited")
+    return Target(
+        labels=evidence.labels[pooled],
+        answers=evidence.audited.on(pooled),
+        replicas=population.answers.on(pooled),
+        keep=population.keep[:, pooled] if len(population) else np.zeros((0, len(pooled)), dtype=bool),
+        z=probability(evidence.audited.log_prob)[0],
+        z_replicas=probability(population.answers.log_prob),
+        features=sample_features(evidence),
+        gradient_norm=None if seen is None else seen.arrays["gradient_norm"],
+        folds=folds(evidence.pool.member[pooled], rng),
+    )
+
+
+def folds(member: Bool[np.ndarray, " samples"], rng: np.random.Generator) -> tuple[Fold, ...]:
+    """Members and non-members dealt to folds alike: a fit for a fold has seen nothing of it, so that for a model that
+    leaks nothing both sides of a fold are exchangeable."""
+    fold = np.empty(len(member), dtype=np.int64)
+    for side in (member, ~member):
+        mine = rng.permutation(np.flatnonzero(side))
+        fold[mine] = np.arange(len(mine)) % FOLDS
+    found = []
+    for one in range(FOLDS):
+        known, scored = np.flatnonzero(~member & (fold != one)), np.flatnonzero(fold == one)
+        found.append(Fold(known=known, scored=scored))
+    return tuple(found)
+
+
+def sample_features(evidence: Evidence) -> Float64[np.ndarray, "pooled components"] | None:
+    """Principal components of what the source model sees in the pooled samples; of the inputs themselves where there is
+    no source model and they are few numbers. No label and no membership goes into them."""
+    pooled = evidence.pool.indices
+    seen = evidence.observed(Embedding()).get("source")
+    if seen is not None:
+        raw = seen.arrays["embedding"][pooled]
+    elif evidence.inputs.dtype.kind in "fiu" and evidence.modality != "text":
+        raw = evidence.inputs[pooled].reshape(len(pooled), -1)
+    else:
+        return None
+    if seen is None and not 0 < raw.shape[1] <= LARGEST_INPUT:
+        return None
+    centred = raw.astype(np.float64) - raw.mean(axis=0, dtype=np.float64)
+    if not np.isfinite(centred).all() or not centred.any():
+        return None
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    return np.asarray(centred @ axes[:, ::-1][:, :COMPONENTS])

@@ -1,0 +1,85 @@
+"""The probe's own error rates by simulation: `make validate`; the figures stand in docs/membership.md."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from probes.membership import Membership
+from probes.membership.exposure import exposure
+from probes.membership.fdp import approximate_dp, gaussian_dp, refuted
+from tests.probes.membership.worlds import World
+
+NULLS = 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("members", "held_out", "repeats"), [(60, 60, 16), (150, 50, 4)])
+def test_false_alarms_of_the_whole_ladder_over_a_thousand_nulls(members: int, held_out: int, repeats: int) -> None:
+    """Every attack runs; alarms on at most 5 %, and 0.5 is in the intervals of at least 94 %."""
+    counted: Counter[str] = Counter()
+    for seed in range(NULLS):
+        size = {"members": members, "held_out": held_out, "validation": 40, "repeats": repeats}
+        world = World(leak=0.0, seed=10_000 + seed, everything=True, **size)
+        result = Membership(repeats=repeats)(world.evidence(), np.random.default_rng(seed))
+        codes = {finding.code for finding in result.findings}
+        counted["alarms"] += "membership.leaks" in codes
+        counted["infidelity"] += "membership.infidelity" in codes
+        counted["exposed"] += "membership.exposed-samples" in codes
+        counted["uneven"] += "membership.uneven-exposure" in codes
+        for name in ("checkpoint.auc", "recipe.auc"):
+            counted[name] += result[name].low <= 0.5 <= result[name].high
+        counted["epsilon"] += result["epsilon.lower_bound"].value > 0
+    tried = sum(one.name.startswith("attack.") for one in result.estimates)
+    print(f"{members}/{held_out}, {repeats} repeats: {tried} attacks, {NULLS} nulls: {dict(counted)}")
+    assert tried >= 13
+    # One standard error of a share of 5 % is 0.7 %.
+    assert counted["alarms"] <= 0.05 * NULLS + 14
+    assert counted["epsilon"] <= 0.05 * NULLS + 14
+    assert counted["checkpoint.auc"] >= 0.94 * NULLS
+    assert counted["recipe.auc"] >= 0.94 * NULLS
+    assert counted["infidelity"] <= 0.03 * NULLS
+
+
+@pytest.mark.slow
+def test_intervals_cover_where_there_is_leakage() -> None:
+    """The recipe's interval speaks of one pool: the pool is held, models are drawn. The truth is the mean over draws;
+    exposure's truth is known by construction."""
+    leak, draws = 1.0, 300
+    found, exposed = [], []
+    for models in range(draws):
+        evidence = World(leak=leak, seed=1, models=models, repeats=6).evidence()
+        one = Membership(repeats=6)(evidence, np.random.default_rng(models))["recipe.auc"]
+        found.append((one.value, one.low, one.high))
+        seen = exposure(evidence.population.answers.margin, evidence.population.keep)
+        pooled = evidence.pool.indices
+        exposed.append(np.mean((seen.low[pooled] <= leak) & (leak <= seen.high[pooled])))
+    value, low, high = np.array(found).T
+    covered = np.mean((low <= value.mean()) & (value.mean() <= high))
+    print(f"recipe.auc covers {covered:.3f}, exposure {np.mean(exposed):.4f} of {draws} draws")
+    assert covered >= 0.94
+    assert np.mean(exposed) >= 0.94
+
+
+@pytest.mark.slow
+def test_f_dp_refutes_true_claims_rarely() -> None:
+    """The Gaussian mechanism on every canary is exactly μ-GDP, randomised response exactly ε-DP."""
+    rng = np.random.default_rng(0)
+    for mu in (0.5, 1.0, 2.0):
+        for share in (0.1, 0.3, 1.0):
+            wrong = 0
+            for _ in range(1000):
+                included = rng.random(300) < 0.5
+                order = np.argsort(-(included * mu + rng.normal(size=300)))
+                half = round(share * 150)
+                correct = int(included[order[:half]].sum() + (~included[order[-half:]]).sum())
+                wrong += refuted(gaussian_dp(mu), 300, 2 * half, correct)
+            print(f"mu {mu}, share {share}: refuted {wrong} of 1000")
+            assert wrong <= 65
+    for epsilon in (0.5, 2.0):
+        truth = 1 / (1 + np.exp(-epsilon))
+        wrong = sum(refuted(approximate_dp(epsilon, 0.0), 300, 300, rng.binomial(300, truth)) for _ in range(1000))
+        print(f"epsilon {epsilon}: refuted {wrong} of 1000")
+        assert wrong <= 65

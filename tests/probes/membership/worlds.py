@@ -1,0 +1,100 @@
+"""Synthetic evidence: margins that do, or do not, remember who trained them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from probes.evidence import Answers, Evidence, Population, answers
+from probes.membership.gradient import GradientNorm, last_layer_norm
+from probes.observable import Observation
+from probes.plan import Pool, Sizes, Splits
+
+NAMES = ("log_prob", "margin", "entropy", "modified_entropy", "confidence", "predicted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Two classes; a sample's margin is its difficulty, plus `leak` where the model trained on it, plus noise.
+
+    `everything` adds what attacks beyond margins need: features that know the difficulty, two queries, gradients. With
+    `fades`, leak is `leak` × (samples trained on)^−fades. The pool and its difficulties are drawn from `seed`, models
+    from `models` where it is given.
+    """
+
+    leak: float
+    seed: int
+    models: int | None = None
+    repeats: int = 4
+    members: int = 60
+    held_out: int = 60
+    validation: int = 20
+    everything: bool = False
+    fades: float | None = None
+    groups: int = 0
+    noise: float = 0.7
+
+    def evidence(self) -> Evidence:
+        rng = np.random.default_rng(self.seed)
+        n = self.members + self.held_out + self.validation
+        part = rng.permutation(np.repeat([0, 1, 2], [self.members, self.held_out, self.validation]))
+        pool = Pool(
+            labels=rng.integers(0, 2, n),
+            member=part == 0,
+            held_out=part == 1,
+            validation=part == 2,
+            groups=rng.integers(0, self.groups, n) if self.groups else None,
+        )
+        difficulty = rng.normal(1, 1.5, n)
+        inputs = np.column_stack([difficulty + rng.normal(0, 1, n), rng.normal(0, 1, (n, 3))]).astype(np.float32)
+        drawn = rng if self.models is None else np.random.default_rng([self.seed, self.models])
+        rows = list(Splits(repeats=self.repeats).rows(pool, drawn)) if self.repeats else []
+        if self.fades is not None:
+            rows += list(Sizes(repeats=4).rows(pool, drawn))
+        audited = self._model(pool.member, pool, difficulty, drawn)
+        parts = [self._model(row.keep, pool, difficulty, drawn) for row in rows]
+        observations = {}
+        if self.everything:
+            norm = _gradient(audited.margin[0], pool, inputs)
+            observations[GradientNorm()] = {"audited": Observation(samples=pool.indices, arrays=norm)}
+        return Evidence(
+            pool=pool,
+            classes=("a", "b"),
+            audited=audited,
+            population=Population(rows=tuple(rows), answers=stack(parts, n)),
+            inputs=inputs if self.everything else np.zeros((n, 1), dtype=np.float32),
+            modality="table",
+            group_names=tuple(f"ward {number}" for number in range(self.groups)),
+            observations=observations,
+        )
+
+    def _model(self, keep: np.ndarray, pool: Pool, difficulty: np.ndarray, rng: np.random.Generator) -> Answers:
+        n = len(keep)
+        leak = self.leak if self.fades is None else self.leak * keep.sum() ** -self.fades
+        shared = difficulty + leak * keep + rng.normal(0, self.noise, n)
+        queries = shared + rng.normal(0, 0.3, (2, n)) if self.everything else None
+        return answers(
+            _logits(shared, pool.labels)[None],
+            pool.labels,
+            None if queries is None else np.stack([_logits(one, pool.labels) for one in queries])[None],
+        )
+
+
+def _logits(margin: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    logits = np.zeros((len(labels), 2))
+    logits[np.arange(len(labels)), labels] = margin
+    return logits
+
+
+def _gradient(margin: np.ndarray, pool: Pool, inputs: np.ndarray) -> dict[str, np.ndarray]:
+    pooled = pool.indices
+    logits = _logits(margin.astype(np.float64), pool.labels)[pooled]
+    return {"gradient_norm": last_layer_norm(logits, inputs[pooled].astype(np.float64), pool.labels[pooled])}
+
+
+def stack(parts: list[Answers], n: int) -> Answers:
+    empty = {name: np.zeros((0, n), np.int32 if name == "predicted" else np.float32) for name in NAMES}
+    asked = ("query_margin", "query_correct") if parts and parts[0].query_margin is not None else ()
+    columns = {name: np.concatenate([empty[name], *(getattr(one, name) for one in parts)]) for name in NAMES}
+    return Answers(**columns, **{name: np.concatenate([getattr(one, name) for one in parts]) for name in asked})
