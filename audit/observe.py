@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import nn
 
 from audit.experiment import Experiment
-from audit.preparation import embedding, prepare
+from audit.factory import factory_digest
+from audit.preparation import PreparationWarning, embedding, prepare
 from audit.randomness import stream
+from audit.sightings import Sight, keep, recall
+from audit.source import digest_state
+from audit.store import Store
 from probes.errors import AuditError, NonFiniteError
 from probes.observable import Observable, Observation, Role, Subject
 
@@ -32,10 +39,14 @@ class Sitter:
 
 @dataclass(kw_only=True)
 class Observations:
-    """What was seen, and what could not be: an observable that failed takes down only the probes that need it."""
+    """What was seen, and what could not be: an observable that failed takes down only the probes that need it.
+
+    `limits` say which models could not be prepared, and what that costs.
+    """
 
     seen: dict[Observable, dict[str, Observation]] = field(default_factory=dict)
     errors: dict[Observable, Exception] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
 
 
 def observe(
@@ -44,36 +55,42 @@ def observe(
     sitters: Sequence[Sitter],
     on_subject: OnSubject,
     before: Observations | None = None,
+    store: Store | None = None,
 ) -> Observations:
-    """Measure every observable on as many models of each role as it asks for, but for what was seen `before`.
+    """Measure every observable on as many models of each role as it asks for, but for what was seen `before` or is in
+    the store. One model at a time is in memory.
 
     Random numbers are common to all models of an observable: what differs between models is the models.
     """
     before = before or Observations()
-    observations = Observations(seen={observable: dict(seen) for observable, seen in before.seen.items()})
-    asked = [
-        (observable, sitter)
-        for observable in observables
-        for sitter in _asked(observable, sitters)
-        if sitter.name not in observations.seen.get(observable, {})
-    ]
-    subjects: dict[str, Subject] = {}
-    for done, (observable, sitter) in enumerate(asked):
-        name = type(observable).__name__
-        on_subject(f"{name} of {sitter.name}", done, len(asked))
-        if observable in observations.errors:
-            continue
-        try:
-            if sitter.name not in subjects:
-                subjects[sitter.name] = subject(sitter, experiment)
-            seen = _measure(observable, subjects[sitter.name], experiment)
-        except AuditError:
-            raise
-        except Exception as error:
-            observations.errors[observable] = error
-            continue
-        observations.seen.setdefault(observable, {})[sitter.name] = seen
-    on_subject("", len(asked), len(asked))
+    seen = {observable: dict(there) for observable, there in before.seen.items()}
+    observations = Observations(seen=seen, errors=dict(before.errors), limits=before.limits)
+    asked = {
+        sitter: [
+            observable
+            for observable in observables
+            if sitter in _asked(observable, sitters) and sitter.name not in seen.get(observable, {})
+        ]
+        for sitter in sitters
+    }
+    total, done = sum(map(len, asked.values())), 0
+    for sitter, wanted in asked.items():
+        sitting = Sitting(sitter=sitter, experiment=experiment, store=store)
+        for observable in wanted:
+            on_subject(f"{type(observable).__name__} of {sitter.name}", done, total)
+            done += 1
+            if observable in observations.errors:
+                continue
+            try:
+                found = sitting.look(observable)
+            except AuditError:
+                raise
+            except Exception as error:
+                observations.errors[observable] = error
+                continue
+            observations.seen.setdefault(observable, {})[sitter.name] = found
+        observations.limits = tuple(dict.fromkeys((*observations.limits, *sitting.limits)))
+    on_subject("", total, total)
     return observations
 
 
@@ -84,22 +101,88 @@ def _asked(observable: Observable, sitters: Sequence[Sitter]) -> list[Sitter]:
     return chosen
 
 
-def subject(sitter: Sitter, experiment: Experiment) -> Subject:
-    """The prepared network: eval mode, activations out of place and unshared."""
-    network = prepare(sitter.build())
-    network.eval()
-    return Subject(
+@dataclass(kw_only=True)
+class Sitting:
+    """One model in front of the observables: built when the first of them looks, prepared when one must look anew."""
+
+    sitter: Sitter
+    experiment: Experiment
+    store: Store | None = None
+    limits: list[str] = field(default_factory=list)
+
+    @cached_property
+    def network(self) -> nn.Module:
+        return self.sitter.build()
+
+    @cached_property
+    def weights(self) -> str:
+        return digest_state(self.network.state_dict())
+
+    @cached_property
+    def subject(self) -> Subject:
+        prepared, self.limits = subject(self.sitter, self.network, self.experiment)
+        return prepared
+
+    def look(self, observable: Observable) -> Observation:
+        """From the store where it was seen before; else seen, and stored."""
+        experiment = self.experiment
+        chosen = observable.choose(experiment.pool, stream(experiment.seed, "observe", repr(observable), "choose"))
+        if self.store is None:
+            return _measure(observable, self.subject, experiment, chosen)
+        key = self._sight(observable, chosen).key(self.weights)
+        if (known := recall(self.store, key, chosen)) is not None:
+            self.limits = [*known[1]]
+            return known[0]
+        seen = _measure(observable, self.subject, experiment, chosen)
+        keep(self.store, key, seen, self.limits)
+        return seen
+
+    def _sight(self, observable: Observable, chosen: Int[np.ndarray, " chosen"]) -> Sight:
+        experiment, index, source = self.experiment, torch.from_numpy(chosen), self.experiment.source
+        names = (experiment.recipe.source.model, experiment.recipe.head.factory)
+        factories = [factory_digest(name, source.folder) for name in names if name]
+        return Sight(
+            observable=observable,
+            name=self.sitter.name,
+            role=self.sitter.role,
+            same_labels=self.sitter.same_labels,
+            modality=experiment.dataset.modality,
+            architecture=f"{experiment.recipe.source.model} {experiment.recipe.source.options} {factories}",
+            network=self.network,
+            head=self.sitter.head,
+            chosen=chosen,
+            inputs=experiment.inputs[index],
+            labels=experiment.labels[index],
+            seed=experiment.seed,
+        )
+
+
+def subject(sitter: Sitter, network: nn.Module, experiment: Experiment) -> tuple[Subject, list[str]]:
+    """The prepared network, proven to answer as before on two inputs, in eval mode, activations out of place and
+    unshared, parameters without gradients; and what could not be prepared."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PreparationWarning)
+        prepared = prepare(network, experiment.inputs[:2]).eval().requires_grad_(False)
+    limits = []
+    for one in caught:
+        if issubclass(one.category, PreparationWarning):
+            limits.append(f"{sitter.name}: {one.message}")
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    made = Subject(
         name=sitter.name,
         role=sitter.role,
-        network=network,
-        embed=embedding(network, sitter.head),
+        network=prepared,
+        embed=embedding(prepared, sitter.head),
         same_labels=sitter.same_labels,
         modality=experiment.dataset.modality,
     )
+    return made, limits
 
 
-def _measure(observable: Observable, model: Subject, experiment: Experiment) -> Observation:
-    chosen = observable.choose(experiment.pool, stream(experiment.seed, "observe", repr(observable), "choose"))
+def _measure(
+    observable: Observable, model: Subject, experiment: Experiment, chosen: Int[np.ndarray, " chosen"]
+) -> Observation:
     rng = stream(experiment.seed, "observe", repr(observable), "measure")
     index = torch.from_numpy(chosen)
     with torch.random.fork_rng(devices=[]):

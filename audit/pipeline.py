@@ -188,7 +188,8 @@ def examine(
     listener.stage("observe")
     wanted = tuple(dict.fromkeys(observable for probe in probes for observable in probe.observes))
     seated = sitters(audited, replicas, look.rows(rows), settings, seed)
-    observations = observe(wanted, experiment, seated, listener.observing, before.observations if before else None)
+    looked = before.observations if before else None
+    observations = observe(wanted, experiment, seated, listener.observing, looked, Store(settings.store))
     evidence = gather(audited, own, replicas, observations)
     listener.stage("probes")
     results = []
@@ -299,7 +300,7 @@ def gather(audited: Audited, own: Answers, replicas: Replicas, observations: Obs
         privacy=audited.checkpoint.privacy,
         canaries=canaries_of(audited),
         observations=observations.seen,
-        limits=audited.checkpoint.limits,
+        limits=(*audited.checkpoint.limits, *observations.limits),
     )
 
 

@@ -100,9 +100,9 @@ class Store:
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"
 
-    def get(self, key: str) -> Replica | None:
-        """None where there is no such entry, or where it is damaged: then a DamagedWarning says so and it is removed,
-        to be trained again."""
+    def read(self, key: str, *, again: str, needs: Sequence[str] = ()) -> dict[str, Tensor] | None:
+        """The entry's tensors. None where there is no such entry, or where it is damaged or lacks what it `needs`: then
+        a DamagedWarning says so, and what happens `again`, and it is removed."""
         path = self._path(key)
         if not path.exists():
             return None
@@ -111,14 +111,24 @@ class Store:
             checksum = bytes(tensors.pop("checksum").tolist()).hex()
             if checksum != _checksum(tensors):
                 raise SafetensorError("checksum differs")
-            asked = [name for name in QUERIED if f"answers.{name}" in tensors]
-            arrays = {name: tensors.pop(f"answers.{name}").numpy() for name in (*ANSWERS, *asked)}
+            if lacking := set(needs) - set(tensors):
+                raise SafetensorError(f"lacks {min(lacking)}")
         except FileNotFoundError:  # pruned since we looked
             return None
         except (SafetensorError, KeyError, OSError, ValueError) as error:
-            warnings.warn(f"{path}: damaged ({error}); it is trained again.", DamagedWarning, stacklevel=2)
+            warnings.warn(f"{path}: damaged ({error}); {again}.", DamagedWarning, stacklevel=3)
             path.unlink(missing_ok=True)
             return None
+        return tensors
+
+    def get(self, key: str) -> Replica | None:
+        """None where there is no such entry, or where it is damaged: it is to be trained again."""
+        needs = [f"answers.{name}" for name in ANSWERS]
+        tensors = self.read(key, again="it is trained again", needs=needs)
+        if tensors is None:
+            return None
+        asked = [name for name in QUERIED if f"answers.{name}" in tensors]
+        arrays = {name: tensors.pop(f"answers.{name}").numpy() for name in (*ANSWERS, *asked)}
         state = {name.removeprefix("state."): tensor for name, tensor in tensors.items()}
         return Replica(answers=Answers(**arrays), state=state)
 
@@ -127,6 +137,11 @@ class Store:
         asked = [name for name in QUERIED if getattr(replica.answers, name) is not None]
         tensors = {f"answers.{name}": torch.from_numpy(getattr(replica.answers, name)) for name in (*ANSWERS, *asked)}
         tensors |= {f"state.{name}": tensor.detach().contiguous() for name, tensor in replica.state.items()}
+        self.write(key, tensors)
+
+    def write(self, key: str, tensors: Mapping[str, Tensor]) -> None:
+        """Raises StoreError where the disk is full or the folder cannot be written."""
+        tensors = dict(tensors)
         tensors["checksum"] = torch.tensor(list(bytes.fromhex(_checksum(tensors))), dtype=torch.uint8)
         path = self._path(key)
         temporary = path.with_name(f".{key}.{os.getpid()}.{threading.get_ident()}.tmp")
