@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +23,8 @@ from audit.store import Replica, Store
 from probes.errors import AuditError
 from probes.plan import Row
 
+STORED_TOGETHER = 16
+"""Replicas of a task that are held until they are stored; each waits for the disk, so they wait at once."""
 WORTH_PROCESSES = 8.0
 """Seconds of work left from which on starting processes (each imports torch) pays."""
 
@@ -49,7 +55,7 @@ Done = tuple[str, Replica]
 def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
     """All tasks, in whatever order they are done, each stored before it is heard of."""
     workers = min(workers or os.cpu_count() or 1, len(job.tasks))
-    if workers > 1 and job.engine.workers == "threads":
+    if job.engine.workers == "threads" and job.tasks:
         yield from _on_threads(job, store, workers)
         return
     began, rest = time.monotonic(), list(job.tasks)
@@ -61,16 +67,22 @@ def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
             return
 
 
-def run_task(engine: Engine, stage: Stage, task: Task, store: Store) -> list[Done]:
-    """Train and store."""
+def run_task(
+    engine: Engine, stage: Stage, task: Task, store: Store, processor: AbstractContextManager[object] | None = None
+) -> list[Done]:
+    """Train, while holding the `processor`, and store."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        done = []
-        for key, replica in train(engine, stage, task):
-            store.put(key, replica)
-            done.append((key, Replica(answers=replica.answers, state={})))
-        return done
+        done: list[Done] = []
+        trained = train(engine, stage, task)
+        while True:
+            with processor or contextlib.nullcontext():
+                some = list(itertools.islice(trained, STORED_TOGETHER))
+            if not some:
+                return done
+            store.put_all(some)
+            done += [(key, Replica(answers=replica.answers, state={})) for key, replica in some]
     finally:
         torch.set_num_threads(threads)
 
@@ -95,8 +107,10 @@ def changed(stage: Stage, outcome: Outcome) -> dict[str, torch.Tensor]:
 
 
 def _on_threads(job: Job, store: Store, workers: int) -> Iterator[Done]:
-    calls = (joblib.delayed(run_task)(job.engine, job.stage, task, store) for task in job.tasks)
-    for done in joblib.Parallel(n_jobs=workers, backend="threading", return_as="generator_unordered")(calls):
+    """Twice as many threads as processors: while one waits for the disk another trains."""
+    processors = threading.BoundedSemaphore(workers)
+    calls = (joblib.delayed(run_task)(job.engine, job.stage, task, store, processors) for task in job.tasks)
+    for done in joblib.Parallel(n_jobs=2 * workers, backend="threading", return_as="generator_unordered")(calls):
         yield from done
 
 

@@ -60,6 +60,18 @@ def random_halves(samples: int, replicas: int, orders: int, rng: np.random.Gener
     return rows
 
 
+def repeated_folds(samples: int, folds: int, repeats: int, rng: np.random.Generator) -> list[Row]:
+    """What an audit trains: every repeat of K-fold is a minibatch order of its own."""
+    rows = []
+    for repeat in range(repeats):
+        fold_of = rng.permutation(samples) % folds
+        rows += [
+            Row(design="splits", repeat=repeat, fold=fold, order=f"order/{repeat}", keep=fold_of != fold)
+            for fold in range(folds)
+        ]
+    return rows
+
+
 def populate_timed(
     experiment: Experiment, rows: list[Row], folder: Path, workers: int, engine: Engine
 ) -> tuple[float, dict[str, Answers]]:

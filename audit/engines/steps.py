@@ -53,12 +53,13 @@ class Steps:
             self._clip(gradients, self.train.clip_norm)
         self.count += active
         every = bool(active.all())
-        moved = torch.nonzero(active)[:, 0].to(next(iter(gradients.values())).device)
+        count = self.count if every else self.count[active]
+        moved = None if every else torch.nonzero(active)[:, 0].to(next(iter(gradients.values())).device)
         for name, theta in self.parameters.items():
             parts = [theta, gradients[name], self.first[name], *([self.second[name]] if self.second else [])]
-            chosen = parts if every else [part[moved] for part in parts]
-            self._move(chosen, self.count[active], lr * self.factors[name])
-            if not every:
+            chosen = parts if moved is None else [part[moved] for part in parts]
+            self._move(chosen, count, lr * self.factors[name])
+            if moved is not None:
                 for part, new in zip(parts, chosen, strict=True):
                     part[moved] = new
 

@@ -38,6 +38,15 @@ def test_what_is_put_is_what_is_got(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.tmp"))
 
 
+def test_many_are_put_at_once_or_said_not_to_be(tmp_path: Path) -> None:
+    store, keys = Store(tmp_path), [f"{number:02d}ab" for number in range(20)]
+    store.put_all([(key, replica()) for key in keys])
+    assert [entry.key for entry in store.entries()] == keys
+    (tmp_path / "zz").write_text("a file where a folder should be")
+    with pytest.raises(StoreError):
+        store.put_all([("yyab", replica()), ("zzab", replica())])
+
+
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty"])
 def test_a_damaged_entry_is_reported_and_gone(tmp_path: Path, damage: str) -> None:
     store = Store(tmp_path)
