@@ -1,0 +1,146 @@
+"""The Python API: what the command line does, for programs and notebooks."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from audit import config as configs
+from audit import recipe as recipes
+from audit.baseline import read_audit
+from audit.config import Config
+from audit.data.dataset import Dataset
+from audit.given import adopt_network, dataset_of, pool_of, recipe_of
+from audit.listener import Listener
+from audit.pipeline import Audited, audit, open_checkpoint
+from audit.recipe import Recipe
+from audit.runtime import check_torch
+from audit.settings import Settings
+from probes.errors import ConfigError, InputError
+from reports.report import Json, Report
+
+Arrays = tuple[Any, Any]
+Samples = np.ndarray | Tensor | list[int] | range
+
+
+def run(
+    model: str | Path | nn.Module,
+    data: Dataset | Arrays | None = None,
+    *,
+    members: Samples | None = None,
+    held_out: Samples | None = None,
+    recipe: str | Path | Mapping[str, Any] | Recipe | None = None,
+    source: nn.Module | Mapping[str, Tensor] | None = None,
+    classes: tuple[str, ...] | list[str] | None = None,
+    config: str | Path | Mapping[str, Any] | Config | None = None,
+    baseline: str | Path | Report | None = None,
+    out: str | Path | None = None,
+    store: str | Path | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
+    trust_code: bool = False,
+    listener: Listener | None = None,
+) -> Report:
+    check_torch()
+    chosen = _config(config)
+    compared = read_audit(Path(baseline)) if isinstance(baseline, str | Path) else baseline
+    if compared is None and (named := chosen.needs_baseline()):
+        raise ConfigError(f"{named} must be no worse than a baseline.", where=chosen.where, do="Give baseline=.")
+    settings = Settings(
+        store=Path(store) if store else default_store(),
+        seed=seed,
+        workers=workers if workers is not None else int(isinstance(model, nn.Module)),
+        recipe=Path(recipe) if isinstance(recipe, str | Path) else None,
+        baseline=compared,
+        trust_code=trust_code,
+    )
+    if isinstance(model, nn.Module):
+        audited = _given(model, data, members, held_out, recipe, source, classes, settings)
+    else:
+        _refuse(data=data, members=members, held_out=held_out, source=source, classes=classes)
+        if recipe is not None and settings.recipe is None:
+            raise InputError("a checkpoint file needs its recipe as a file.", where="audit.run", do="Give its path.")
+        path = Path(model)
+        if not path.exists():
+            raise InputError("no such checkpoint file.", where=str(path), do="Check the path.")
+        audited = open_checkpoint(path, settings)
+    began = datetime.datetime.now(datetime.UTC)
+    report = audit(audited, chosen, settings, listener or Listener())
+    if out is not None:
+        _write(Path(out), report, began, settings)
+    return report
+
+
+def _given(
+    model: nn.Module,
+    data: Dataset | Arrays | None,
+    members: Samples | None,
+    held_out: Samples | None,
+    recipe: str | Path | Mapping[str, Any] | Recipe | None,
+    source: nn.Module | Mapping[str, Tensor] | None,
+    classes: tuple[str, ...] | list[str] | None,
+    settings: Settings,
+) -> Audited:
+    if data is None:
+        raise InputError("a network without data.", where="audit.run", do="Give data=(X, y) and members=.")
+    dataset = dataset_of(data, None if classes is None else tuple(classes))
+    pool = pool_of(dataset, members, held_out)
+    folder = settings.recipe.resolve().parent if settings.recipe else Path.cwd()
+    content = recipes.load(settings.recipe) if settings.recipe else recipe
+    assert not isinstance(content, str | Path)
+    checkpoint, experiment = adopt_network(
+        model,
+        dataset,
+        pool,
+        recipe_of(content, model, pool, settings.seed),
+        folder,
+        source=source,
+        retrains=recipe is not None,
+        trust_code=settings.trust_code,
+    )
+    return Audited(checkpoint=checkpoint, experiment=experiment, retrains=recipe is not None)
+
+
+def _refuse(**given: object) -> None:
+    """Raises InputError for what a checkpoint file says itself."""
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(
+                f"{name} is for networks; a checkpoint and its recipe say it themselves.",
+                where="audit.run",
+                do=f"Leave {name} out.",
+            )
+
+
+def _config(given: str | Path | Mapping[str, Any] | Config | None) -> Config:
+    if isinstance(given, Config):
+        return given
+    if isinstance(given, Mapping):
+        return configs.parse(dict(given), "config")
+    return configs.load(None if given is None else Path(given), Path.cwd())
+
+
+def _write(out: Path, report: Report, began: datetime.datetime, settings: Settings) -> None:
+    from audit.outputs import write_report
+
+    ended = datetime.datetime.now(datetime.UTC)
+    cost: dict[str, Json] = {
+        "finished": ended.isoformat(timespec="seconds"),
+        "seconds": round((ended - began).total_seconds(), 2),
+        "workers": settings.workers or os.cpu_count() or 1,
+        "store": str(settings.store),
+    }
+    write_report(out, report, cost, lang="en", thumbnails=True)
+
+
+def default_store() -> Path:
+    """Where the command line keeps replicas too."""
+    from audit.cli import default_store as folder
+
+    return folder()

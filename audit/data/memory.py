@@ -1,0 +1,18 @@
+"""Arrays that a program handed over: a recipe can name them, and cannot bring them back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from audit.data.dataset import Dataset
+from audit.data.source import DataSection
+from probes.errors import DataError
+
+
+class Memory(DataSection):
+    kind: Literal["memory"] = "memory"
+
+    def read(self, root: Path, *, trust_code: bool) -> Dataset:
+        """Raises DataError, always."""
+        raise DataError("lay in the memory of a program.", where="data", do="Give the arrays to audit.run again.")
