@@ -54,6 +54,8 @@ class Audited:
 
     checkpoint: Checkpoint
     experiment: Experiment
+    retrains: bool = True
+    """Off where no recipe is known: then there are no replicas."""
 
     @cached_property
     def row(self) -> Row:
@@ -96,8 +98,9 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     # First, because a model whose answers are not finite is refused before anything is trained.
     own = asked(audited.network(), experiment)
     listener.stage("replicas")
-    plan, limits = affordable(experiment, Plan.union([probe.needs for probe in probes]), settings, seed, listener)
-    rows = rows_of(plan, experiment.pool, seed)
+    wanted = Plan.union([probe.needs for probe in probes])
+    plan, limits = affordable(experiment, wanted, settings, seed, listener) if audited.retrains else (wanted, ())
+    rows = rows_of(plan, experiment.pool, seed) if audited.retrains else []
     rounds = 1 + max((row.repeat for row in rows), default=-1)
     planned = sequential.looks(rounds) if settings.stop_early else sequential.single(rounds)
     examined = None

@@ -12,12 +12,15 @@ from audit.data.digits import Digits
 from audit.data.factory import Factory
 from audit.data.folder import Folder
 from audit.data.huggingface import HuggingFace
+from audit.data.memory import Memory
 from audit.data.npz import Npz
 from audit.data.table import Table
 from audit.data.torchvision import Torchvision
 from probes.errors import RecipeError, did_you_mean
 
-Data = Annotated[Digits | Factory | Folder | HuggingFace | Npz | Table | Torchvision, Field(discriminator="kind")]
+Data = Annotated[
+    Digits | Factory | Folder | HuggingFace | Memory | Npz | Table | Torchvision, Field(discriminator="kind")
+]
 
 MODES = ("features", "parameters", "layers", "lp-ft", "gradual", "auto")
 

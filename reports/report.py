@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from probes.result import Estimate, Failure, Result
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 Status = Literal["pass", "fail", "undecided", "error"]
 CheckStatus = Literal["pass", "fail", "undecided", "waived", "error"]
@@ -88,7 +91,7 @@ class Comparison:
         return tuple(one for one in self.differences if one.status == status)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Report:
     """`model`, `data` and `audit` are plain JSON: names, recipe, fingerprints, versions, seed, plan, fidelity, limits.
 
@@ -106,3 +109,23 @@ class Report:
     """Against a baseline, where one was given."""
     cost: Mapping[str, Json] = field(default_factory=dict)
     """Seconds, machine, times: stands in run.json, never in results.json."""
+
+    def __repr__(self) -> str:
+        from reports.display import said
+
+        return said(self)
+
+    def _repr_html_(self) -> str:
+        from reports.display import framed
+
+        return framed(self)
+
+    def _repr_markdown_(self) -> str:
+        from reports.markdown import summary
+
+        return summary(self)
+
+    def __rich__(self) -> RenderableType:
+        from reports.console import table
+
+        return table(self)
