@@ -17,6 +17,8 @@ from probes.statistics.multiplicity import holm_levels
 from reports.compare import worsening
 from reports.report import Check, CheckStatus, Comparison, Status, Verdict
 
+NO_REPLICAS = "No replica was trained, so nothing is known about the recipe."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
@@ -69,13 +71,16 @@ def judge(
     errors: list[Check] = []
     for threshold in gate.thresholds:
         if threshold.probe in failures:
-            errors.append(_failed(threshold, failures[threshold.probe]))
+            failure = failures[threshold.probe]
+            errors.append(_unjudged(threshold, "error", f"The probe failed: {failure.error}: {failure.message}"))
             continue
         estimate = _find(threshold, found)
         if threshold.against == "baseline":
             estimate = _worsening(threshold, comparison)
         if estimate is not None:
             judged.append((threshold, estimate))
+        elif _without_replicas(threshold, found):
+            errors.append(_unjudged(threshold, "undecided", NO_REPLICAS))
     alpha = 1 - gate.level
     p_fail = np.array([_p(threshold, estimate, beyond=True) for threshold, estimate in judged])
     p_pass = np.array([_p(threshold, estimate, beyond=False) for threshold, estimate in judged])
@@ -205,19 +210,26 @@ def _what_would_decide(estimate: Estimate, threshold: Threshold) -> str:
     return f"About {times:.1f} times the present n = {estimate.n} would decide it, if the value stays."
 
 
-def _failed(threshold: Threshold, failure: Failure) -> Check:
+def _without_replicas(threshold: Threshold, found: Mapping[str, Result]) -> bool:
+    """Whether the probe ran and said nothing about the recipe at all: what was not looked at is no pass."""
+    result = found.get(threshold.probe)
+    of_recipe = threshold.estimate.startswith("recipe.")
+    return result is not None and of_recipe and not any(one.name.startswith("recipe.") for one in result.estimates)
+
+
+def _unjudged(threshold: Threshold, status: CheckStatus, because: str) -> Check:
     return Check(
         probe=threshold.probe,
         estimate=threshold.estimate,
         direction=threshold.direction,
         threshold=threshold.bound,
-        status="error",
+        status=status,
         value=None,
         low=None,
         high=None,
         level=0.95,
         unit="",
-        because=f"The probe failed: {failure.error}: {failure.message}",
+        because=because,
         against=threshold.against,
     )
 
