@@ -107,3 +107,14 @@ def test_an_unsound_model_passes_with_at_most_five_percent() -> None:
         estimates = [estimate("a", float(rng.standard_normal()), 1.959964), estimate("b", -9.0, 1.959964)]
         passed += judge([result(*estimates)], bounds, today=TODAY).status == "pass"
     assert passed / 1000 < 0.068
+
+
+def test_what_no_replica_was_asked_about_is_no_pass() -> None:
+    built_in = Threshold(probe="p", estimate="recipe.auc", direction="max", bound=0.6, optional=True)
+    other = Threshold(probe="p", estimate="checkpoint.auc", direction="max", bound=0.6, optional=True)
+    alone = result(estimate("checkpoint.auc", 0.5, 0.01))
+    verdict = judge([alone], Gate(thresholds=(built_in, other)), today=TODAY)
+    assert [check.status for check in verdict.checks] == ["pass", "undecided"]
+    assert verdict.exit_code == 3
+    with_replicas = result(estimate("checkpoint.auc", 0.5, 0.01), estimate("recipe.tpr", 0.1, 0.01))
+    assert judge([with_replicas], Gate(thresholds=(built_in, other)), today=TODAY).status == "pass"
