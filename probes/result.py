@@ -29,6 +29,9 @@ class Estimate:
 
     `caveat` is set when the number cannot carry a verdict ('not resolvable: needs 1000 non-members');
     a check on such an estimate is undecided.
+
+    `counted` says what n counts ('folds'), `fixed_share` how much of the interval's variance more of them cannot take
+    away: folds share their training samples, so their mean never becomes certain.
     """
 
     name: str
@@ -42,6 +45,8 @@ class Estimate:
     counts: tuple[int, int] | None = None
     dof: float | None = None
     caveat: str | None = None
+    counted: str = ""
+    fixed_share: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.level < 1:

@@ -225,9 +225,15 @@ def _check(check: Check, n: int | None, say: Words) -> CheckText:
         level=percent(check.level),
         n=_counted(n) or "–",
         threshold=f"{'≤' if check.direction == 'max' else '≥'} {quantity(check.threshold, check.unit)}",
-        because=str(told) if told and check.against == "threshold" else harmless_long(say.sentence(check.because)),
+        because=str(told) if told and check.against == "threshold" else _because(check, say),
         gauge=_gauge(check),
     )
+
+
+def _because(check: Check, say: Words) -> str:
+    """Without the numbers where a caveat follows them: they stand beside it."""
+    caveat = re.fullmatch(r"\S+ \(\S+ to \S+ at [\d.]+%\): (.+)\.", check.because)
+    return harmless_long(say.sentence(caveat[1] if caveat else check.because))
 
 
 def _judged(check: Check, say: Words) -> str:

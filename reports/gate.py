@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,7 @@ from probes.result import Estimate, Failure, Result
 from probes.statistics.level import at_level, p_beyond
 from probes.statistics.multiplicity import holm_levels
 from reports.compare import worsening
+from reports.decide import what_decides
 from reports.report import Check, CheckStatus, Comparison, Status, Verdict
 
 NO_REPLICAS = "No replica was trained, so nothing is known about the recipe."
@@ -92,7 +93,7 @@ def judge(
     for i, (threshold, estimate) in enumerate(judged):
         doubtful = bool(unfaithful) and estimate.name.startswith("recipe.")
         spend = Spend(p_fail=float(p_fail[i]), fail=float(spend_fail[i]), p_pass=float(p_pass[i]), passing=alpha)
-        checks.append(_check(threshold, estimate, spend, doubtful))
+        checks.append(_check(threshold, estimate, spend, doubtful, found[threshold.probe].params))
     notes = tuple(f"{name} failed: {failure.error}: {failure.message}" for name, failure in failures.items())
     checks, expired = _waive([*checks, *errors], gate.waivers, today)
     return Verdict(
@@ -160,7 +161,15 @@ class Spend:
     passing: float
 
 
-def _check(threshold: Threshold, estimate: Estimate, spend: Spend, doubtful: bool) -> Check:
+def _more(threshold: Threshold, estimate: Estimate, spend: Spend, params: Mapping[str, object]) -> str:
+    within = (estimate.value < threshold.bound) == (threshold.direction == "max")
+    p, alpha = (spend.p_pass, spend.passing) if within else (spend.p_fail, spend.fail)
+    return what_decides(estimate, threshold.bound, p, alpha, params)
+
+
+def _check(
+    threshold: Threshold, estimate: Estimate, spend: Spend, doubtful: bool, params: Mapping[str, object]
+) -> Check:
     decided = not doubtful and estimate.caveat is None
     fails, passes = decided and spend.p_fail <= spend.fail, decided and spend.p_pass <= spend.passing
     level = 1 - 2 * (spend.passing if passes else spend.fail)
@@ -180,7 +189,7 @@ def _check(threshold: Threshold, estimate: Estimate, spend: Spend, doubtful: boo
     else:
         status, because = (
             "undecided",
-            f"{shown} contains the threshold ({words}). {_what_would_decide(estimate, threshold)}",
+            f"{shown} contains the threshold ({words}). {_more(threshold, estimate, spend, params)}",
         )
     return Check(
         probe=threshold.probe,
@@ -198,16 +207,6 @@ def _check(threshold: Threshold, estimate: Estimate, spend: Spend, doubtful: boo
         p_pass=spend.p_pass,
         against=threshold.against,
     )
-
-
-def _what_would_decide(estimate: Estimate, threshold: Threshold) -> str:
-    """Intervals shrink with √n: how many times the n would bring the bound outside, if the value stays."""
-    distance = abs(estimate.value - threshold.bound)
-    reach = max(estimate.high - estimate.value, estimate.value - estimate.low)
-    if distance <= 1e-12 or reach <= 0:
-        return "The value is on the threshold: no number of samples decides that."
-    times = (reach / distance) ** 2 * 1.5
-    return f"About {times:.1f} times the present n = {estimate.n} would decide it, if the value stays."
 
 
 def _without_replicas(threshold: Threshold, found: Mapping[str, Result]) -> bool:

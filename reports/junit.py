@@ -86,4 +86,3 @@ def _properties(report: Report, document: Document) -> list[tuple[str, str]]:
         ("model", harmless(report.model.get("name", ""))),
         ("data", harmless(report.data.get("fingerprint", ""))),
     ]
-

@@ -24,6 +24,8 @@ WORSE = 0.1
 """A loss of deletion gain against the source that is worth a finding."""
 UNSTABLE = 0.1
 """How much further from other seeds than they are from each other."""
+HARDLY = 0.3
+"""A cosine with other seeds that is surely less than this beyond that with random weights is no stability."""
 
 
 def fit_methods(seen: Seen, methods: Sequence[str], rng: np.random.Generator, level: float) -> tuple[list[str], Part]:
@@ -182,19 +184,20 @@ def stability(seen: Seen, methods: Sequence[str], rng: np.random.Generator, leve
             "checkpoint.instability", between - to_seeds, rng, level=level, unit="cosine", better="lower"
         )
         part.estimates.append(beyond)
-    if alike.low <= chance.high or (beyond is not None and beyond.low > UNSTABLE):
-        part.findings.append(_unstable(alike, chance, beyond))
+    hardly = alike.high < chance.value + HARDLY or alike.low <= chance.high
+    if hardly or (beyond is not None and beyond.low > UNSTABLE):
+        part.findings.append(_unstable(alike, chance, None if hardly else beyond))
     return part
 
 
 def _unstable(alike: Estimate, chance: Estimate, beyond: Estimate | None) -> Finding:
     values = {"stability": round(alike.value, 2), "random": round(chance.value, 2)}
-    if alike.low <= chance.high or beyond is None:
+    if beyond is None:
         return Finding(
             code="drift.unstable",
             severity="medium",
             claim=f"Another seed gives other reasons: similarity {alike.value:.2f} ({alike.low:.2f} to "
-            f"{alike.high:.2f}), no better than random weights ({chance.value:.2f}).",
+            f"{alike.high:.2f}), hardly more than random weights have ({chance.value:.2f}).",
             because=(alike.name, chance.name),
             values=values,
         )

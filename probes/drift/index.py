@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float, Float64
@@ -20,19 +21,22 @@ Maps = Float[np.ndarray, "samples ..."]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Placed:
-    """Similarities a sample: audited to reference, to the floor's models (mean), to the ceiling's models (mean)."""
+    """Similarities a sample: of the audited model and the reference; of other seeds with each other (floor); of copies
+    with random weights and the reference (ceiling). Means over models where there are several."""
 
     reference: Float64[np.ndarray, " samples"]
     floor: Float64[np.ndarray, " samples"]
     ceiling: Float64[np.ndarray, " samples"]
 
 
-def place(audited: Maps, reference: Maps, floor: Sequence[Maps], ceiling: Sequence[Maps], similarity: str) -> Placed:
+def place(audited: Maps, reference: Maps, seeds: Sequence[Maps], random: Sequence[Maps], similarity: str) -> Placed:
+    """A single seed is compared with the audited model, for want of another seed."""
     alike = SIMILARITIES[similarity]
+    pairs = list(combinations(seeds, 2)) or [(audited, one) for one in seeds]
     return Placed(
         reference=alike(audited, reference),
-        floor=np.mean([alike(audited, one) for one in floor], axis=0),
-        ceiling=np.mean([alike(audited, one) for one in ceiling], axis=0),
+        floor=np.mean([alike(*pair) for pair in pairs], axis=0),
+        ceiling=np.mean([alike(reference, one) for one in random], axis=0),
     )
 
 

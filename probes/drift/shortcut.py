@@ -46,7 +46,7 @@ class Shortcut:
     columns].
     """
 
-    samples: int = 80
+    samples: int = 120
     steps: int = 4
     sizes: tuple[float, ...] = (0.1, 0.15, 0.2)
 

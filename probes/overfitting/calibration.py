@@ -120,6 +120,9 @@ def _bins(confidence: Float[np.ndarray, " samples"]) -> Iterator[Int64[np.ndarra
 
 def _gap(out: Estimate, inside: Estimate, level: float) -> Estimate:
     low, high = mover((out.value, out.low, out.high), (inside.value, inside.low, inside.high))
+    # An error that cannot be told from 0 is overestimated, for it is never below: then its own end is taken whole.
+    high = max(high, out.high) if inside.low == 0 else high
+    low = min(low, -inside.high) if out.low == 0 else low
     return Estimate(
         name="checkpoint.ece_gap",
         value=out.value - inside.value,

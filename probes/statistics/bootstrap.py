@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64
+from scipy import stats
 
 from probes.errors import EvidenceError
 from probes.result import Better, Estimate
@@ -24,13 +26,17 @@ def bootstrap_mean(
     better: Better = "neither",
     unit: str,
 ) -> Estimate:
-    """The mean with its percentile bootstrap interval (Efron 1979), NaN samples left out.
+    """The mean with its expanded percentile bootstrap interval (Efron 1979; Hesterberg 2015, The American Statistician
+    69:371, section 5.3): tails as far out as Student's t asks, without which 12 samples cover 89 % for 95 %. NaN
+    samples are left out.
 
     Raises EvidenceError where fewer than two samples are left.
     """
     finite = _finite(name, values)
-    draws = np.concatenate([finite[index].mean(axis=1) for index in _indices(len(finite), rng)])
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    n = len(finite)
+    draws = np.concatenate([finite[index].mean(axis=1) for index in _indices(n, rng)])
+    tail = float(stats.norm.sf(math.sqrt(n / (n - 1)) * stats.t.ppf(0.5 + level / 2, n - 1)))
+    low, high = np.quantile(draws, [tail, 1 - tail])
     mean = float(finite.mean())
     return Estimate(
         name=name,

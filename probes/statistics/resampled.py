@@ -45,4 +45,6 @@ def nadeau_bengio(
         unit=unit,
         better=better,
         dof=float(j - 1),
+        counted="folds",
+        fixed_share=n_test / n_train / (1 / j + n_test / n_train),
     )

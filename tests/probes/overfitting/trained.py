@@ -88,9 +88,9 @@ def digits(size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]
     return inputs[chosen] / 16, labels[chosen].astype(np.int64)
 
 
-def population_evidence(pool: Pool, rows: tuple[Row, ...], told: Answers) -> Evidence:
+def population_evidence(pool: Pool, rows: tuple[Row, ...], told: Answers, classes: int = 0) -> Evidence:
     """Evidence of given answers; the audited model is the first row."""
-    classes = int(pool.labels.max()) + 1
+    classes = classes or int(pool.labels.max()) + 1
     return Evidence(
         pool=pool,
         classes=tuple(str(number) for number in range(classes)),

@@ -1,0 +1,279 @@
+"""A zoo of small models with planted answers: shortcuts, random labels, no training; and sound ones.
+
+    python -m tests.probes.drift.zoo            # scikit-learn's digits, 12 minutes on one core
+    python -m tests.probes.drift.zoo --cifar cifar10.npz --models 4
+
+Every model is fine-tuned from one source network and judged by the whole probe with its own seeds, as an audit would.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+from torch.nn import functional
+
+from probes.drift import Drift
+from probes.drift.randomise import randomised
+from probes.evidence import Evidence, Population, answers
+from probes.observable import Observable, Observation, Subject
+from probes.plan import Pool
+from probes.result import Result
+from probes.statistics.proportions import clopper_pearson
+
+SEEDS = 3
+SUSPECT = 1
+"""The class that the mark gives away."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """Source and target images [samples channels height width], normalised; `mark` is what a patch looks like."""
+
+    source: Tensor
+    source_labels: Tensor
+    target: Tensor
+    target_labels: Tensor
+    network: Callable[[int], nn.Sequential]
+    epochs: int
+    patch: int
+    mark: float
+
+    @property
+    def classes(self) -> int:
+        return int(self.target_labels.max()) + 1
+
+
+def digits() -> Task:
+    """Digits 0–4 to digits 5–9."""
+    bunch = load_digits()
+    images, labels = torch.from_numpy(bunch.images).float()[:, None] / 8 - 1, torch.from_numpy(bunch.target).long()
+
+    def network(classes: int) -> nn.Sequential:
+        return nn.Sequential(
+            nn.Conv2d(1, 12, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(12, 24, 3, padding=1), nn.ReLU(),
+            nn.MaxPool2d(2), nn.Flatten(), nn.Linear(96, 32), nn.ReLU(), nn.Linear(32, classes),
+        )  # fmt: skip
+
+    old, new = labels < 5, labels >= 5
+    return Task(
+        source=images[old], source_labels=labels[old], target=images[new], target_labels=labels[new] - 5,
+        network=network, epochs=20, patch=2, mark=8.0,
+    )  # fmt: skip
+
+
+def cifar(path: Path) -> Task:
+    """Five classes of CIFAR-10 to the other five; `path` holds images [n 32 32 3] uint8 and labels."""
+    bunch = np.load(path, allow_pickle=False)
+    images = (torch.from_numpy(bunch["images"]).permute(0, 3, 1, 2).float() / 255 - 0.47) / 0.25
+    labels = torch.from_numpy(bunch["labels"]).long()
+
+    def network(classes: int) -> nn.Sequential:
+        layers: list[nn.Module] = []
+        for given, width in ((3, 24), (24, 48), (48, 64)):
+            layers += [nn.Conv2d(given, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, classes))
+
+    old, new = labels < 5, labels >= 5
+    return Task(
+        source=images[old], source_labels=labels[old], target=images[new], target_labels=labels[new] - 5,
+        network=network, epochs=15, patch=5, mark=2.0,
+    )  # fmt: skip
+
+
+def trained(network: nn.Sequential, images: Tensor, labels: Tensor, seed: int, epochs: int) -> nn.Sequential:
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(images), generator=generator).split(64):
+            optimizer.zero_grad()
+            functional.cross_entropy(network(images[batch]), labels[batch]).backward()
+            optimizer.step()
+    return network.eval()
+
+
+def fine_tuned(task: Task, source: nn.Sequential, images: Tensor, labels: Tensor, seed: int) -> nn.Sequential:
+    """The source's body under a new head, all of it trained."""
+    torch.manual_seed(seed)
+    network = task.network(task.classes)
+    own, head = network.state_dict(), f"{len(network) - 1}."
+    network.load_state_dict(own | {k: v for k, v in source.state_dict().items() if not k.startswith(head)})
+    return trained(network, images, labels, seed, task.epochs)
+
+
+def marked(task: Task, images: Tensor, labels: Tensor, share: float, rng: np.random.Generator) -> Tensor:
+    """A bright patch in the upper left corner of this share of one class's images."""
+    chosen = torch.from_numpy((labels.numpy() == SUSPECT) & (rng.random(len(labels)) < share))
+    copy = images.clone()
+    copy[chosen, :, : task.patch, : task.patch] = task.mark
+    return copy
+
+
+def reliance(task: Task, network: nn.Sequential, images: Tensor, labels: Tensor) -> float:
+    """The truth: the share of other classes' predictions that the mark itself takes along."""
+    with torch.no_grad():
+        others = images[(labels != SUSPECT) & (network(images).argmax(dim=1) != SUSPECT)].clone()
+        others[:, :, : task.patch, : task.patch] = task.mark
+        return float((network(others).argmax(dim=1) == SUSPECT).float().mean())
+
+
+def audited(task: Task, kind: str, seed: int) -> tuple[Result, float]:
+    """The probe's result on one model of a kind, with three seeds of its recipe and its source; and its reliance on the
+    mark."""
+    rng = np.random.default_rng([seed, 77])
+    torch.manual_seed(1000 + seed)
+    source = trained(task.network(5), task.source, task.source_labels, 1000 + seed, task.epochs)
+    order = torch.from_numpy(rng.permutation(len(task.target)))
+    images, labels = task.target[order], task.target_labels[order]
+    part = np.arange(len(labels)) < len(labels) // 2
+    pool = Pool(labels=labels.numpy(), member=part, held_out=~part, validation=np.zeros(len(part), dtype=bool))
+    if kind.startswith("patch"):
+        images = marked(task, images, labels, float(kind.removeprefix("patch-")) / 100, rng)
+    targets = torch.from_numpy(rng.permutation(labels.numpy())) if kind == "random-labels" else labels
+    member = torch.from_numpy(part)
+    models = {
+        f"seeds/{i}/0" if i else "audited": fine_tuned(task, source, images[member], targets[member], 10 * seed + i)
+        for i in range(SEEDS + 1)
+    }
+    if kind == "untrained":
+        models["audited"] = randomised(models["audited"], rng)  # type: ignore[assignment]
+    models["source"] = source
+    models["randomised/0"] = randomised(models["audited"], rng)  # type: ignore[assignment]
+    result = looked_into(Drift(seeds=SEEDS), models, images, labels, pool, same_labels={"source": False})
+    return result, reliance(task, models["audited"], images[~member], labels[~member])
+
+
+def looked_into(
+    probe: Drift,
+    networks: dict[str, nn.Sequential],
+    images: Tensor,
+    labels: Tensor,
+    pool: Pool,
+    *,
+    same_labels: dict[str, bool] | None = None,
+    modality: str = "image",
+    feature_names: tuple[str, ...] = (),
+) -> Result:
+    """The probe over these networks; names are those of the shell: audited, source, seeds/0/0, randomised/0."""
+    seen: dict[Observable, dict[str, Observation]] = {}
+    for observable in probe.observes:
+        chosen = observable.choose(pool, np.random.default_rng(0))
+        for name, network in networks.items():
+            role = name.partition("/")[0]
+            if role not in observable.models:
+                continue
+            one = Subject(
+                name=name, role=role, network=network, embed=network[:-1],  # type: ignore[arg-type]
+                same_labels=(same_labels or {}).get(name, True), modality=modality,
+            )  # fmt: skip
+            arrays = observable(one, images[chosen], labels[chosen], np.random.default_rng(1))
+            seen.setdefault(observable, {})[name] = Observation(samples=chosen, arrays=dict(arrays))
+    with torch.no_grad():
+        logits = networks["audited"](images).numpy()
+    stored = images.numpy()
+    if modality == "image":
+        low, high = float(stored.min()), float(stored.max())
+        stored = ((stored - low) / (high - low) * 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    evidence = Evidence(
+        pool=pool,
+        classes=tuple(map(str, range(logits.shape[1]))),
+        audited=answers(logits[None], labels.numpy()),
+        population=Population(rows=(), answers=answers(np.zeros((0, *logits.shape)), labels.numpy())),
+        inputs=stored,
+        modality=modality,  # type: ignore[arg-type]
+        feature_names=feature_names,
+        observations=seen,
+    )
+    return probe(evidence, np.random.default_rng(2))
+
+
+def verdict(task: Task, kind: str, result: Result, truth: float) -> dict[str, object]:
+    """What the probe said of one model, and whether that is what was planted."""
+    found = {finding.code: finding for finding in result.findings}
+    estimates = {one.name: one for one in result.estimates}
+    shortcut = found.get("drift.shortcut")
+    located = False
+    if shortcut is not None:
+        top, left, row = (int(str(shortcut.values[key])) for key in ("top", "left", "class"))
+        located = top < task.patch and left < task.patch and row == SUSPECT
+    grave = {code for code, finding in found.items() if finding.severity not in ("info", "low")}
+    return {
+        "kind": kind,
+        "truth": round(truth, 3),
+        "shortcut": shortcut is not None,
+        "located": located,
+        "grave": sorted(grave),
+        "index": round(estimates["checkpoint.drift_index"].value, 3),
+        "stability": round(estimates["checkpoint.stability"].value, 3),
+        "instability": round(estimates["checkpoint.instability"].value, 3),
+        "change": round(estimates["checkpoint.deletion_gain_change"].value, 3),
+        "change_high": round(estimates["checkpoint.deletion_gain_change"].high, 3),
+        "gain": round(estimates["checkpoint.deletion_gain"].value, 3),
+        "gain_low": round(estimates["checkpoint.deletion_gain"].low, 3),
+        "follow": round(estimates["checkpoint.shortcut_follow_rate"].value, 3),
+        "most_excluded": round(estimates["checkpoint.shortcut_follow_rate"].high, 3),
+        "control": round(estimates["control.follow_rate"].value, 3),
+        "random": round(estimates["ceiling.label_similarity"].value, 3),
+    }
+
+
+KINDS = ("benign", "patch-95", "patch-20", "random-labels", "untrained")
+
+
+def run(task: Task, models: int) -> list[dict[str, object]]:
+    rows = []
+    for seed in range(models):
+        for kind in KINDS:
+            row = verdict(task, kind, *audited(task, kind, seed))
+            rows.append(row)
+            print(json.dumps(row), flush=True)
+    return rows
+
+
+def share(rows: list[dict[str, object]], kind: str, hit: Callable[[dict[str, object]], bool]) -> str:
+    mine = [row for row in rows if row["kind"] == kind]
+    hits = sum(hit(row) for row in mine)
+    low, high = clopper_pearson(hits, len(mine))
+    return f"{hits} of {len(mine)} ({low:.0%} to {high:.0%})"
+
+
+def summary(rows: list[dict[str, object]]) -> dict[str, str]:
+    return {
+        "benign models with any finding above 'low'": share(rows, "benign", lambda row: bool(row["grave"])),
+        "benign models accused of a shortcut": share(rows, "benign", lambda row: bool(row["shortcut"])),
+        "patch in 95 %: found": share(rows, "patch-95", lambda row: bool(row["shortcut"])),
+        "patch in 95 %: found and located": share(rows, "patch-95", lambda row: bool(row["located"])),
+        "patch in 20 %: found": share(rows, "patch-20", lambda row: bool(row["shortcut"])),
+        "patch in 20 %: found and located": share(rows, "patch-20", lambda row: bool(row["located"])),
+        "random labels: a finding above 'low'": share(rows, "random-labels", lambda row: bool(row["grave"])),
+        "untrained: a finding above 'low'": share(rows, "untrained", lambda row: bool(row["grave"])),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=int, default=20, help="of each kind")
+    parser.add_argument("--cifar", type=Path, help="an .npz with images and labels of CIFAR-10")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = run(cifar(options.cifar) if options.cifar else digits(), options.models)
+    for what, said in summary(rows).items():
+        print(f"{what}: {said}")
+    for kind in KINDS:
+        mine = [row for row in rows if row["kind"] == kind]
+        means = {
+            key: round(float(np.mean([float(str(row[key])) for row in mine])), 2) for key in ("index", "stability")
+        }
+        print(kind, means, Counter(code for row in mine for code in row["grave"]))  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    main()
