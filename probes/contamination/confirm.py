@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-BATCH = 512
+BATCH = 2**19
+"""Values of pictures compared at once: more than the processor's cache holds takes half as long again."""
 ALIGNMENTS = [(flip, dy, dx) for flip in (0, 1) for dy in (0, -1, 1) for dx in (0, -1, 1)]
 FLAT = 2.5
 """Standard deviation about a plane, in 255ths of the range, below which a picture is known by its grain alone."""
@@ -37,8 +38,9 @@ def overlay(
     pairs: Int64[np.ndarray, "pairs 2"],
     limits: tuple[float, float] = (0.0, 255.0),
 ) -> Overlay:
-    """Compare pairs of pictures, at most BATCH at a time; `limits` are the values at which pixels saturate."""
-    parts = [_batch(images, pairs[start : start + BATCH], limits) for start in range(0, len(pairs), BATCH)]
+    """Compare pairs of pictures, a batch at a time; `limits` are the values at which pixels saturate."""
+    size = max(1, BATCH // max(1, int(np.prod(images.shape[1:]))))
+    parts = [_batch(images, pairs[start : start + size], limits) for start in range(0, len(pairs), size)]
     if not parts:
         none, no = np.zeros(0, dtype=np.float32), np.zeros(0, dtype=bool)
         return Overlay(residual=none, flipped=no, moved=np.zeros((0, 2), np.int64), still=none, still_flipped=no)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 
 BLOCK = 2048
 """Rows and columns of similarities held at once: 16 MB."""
@@ -33,10 +33,12 @@ def pairs_above(
     threshold: float,
     most: int = 5,
 ) -> Close:
-    """All pairs i < j with queries[i] · index[j] >= threshold, but at most the `most` best j of an i in a block of j.
+    """All pairs i < j with queries[i] · index[j] >= threshold; but of a sample with many, only those that are among the
+    `most` best of either side.
 
     `index` is `queries`, or the same samples under a transformation whose similarity is symmetric (flipped, say): so
-    half of the products suffice. The cap keeps degenerate features, all alike, from filling the memory.
+    half of the products suffice. The cap keeps look-alikes (digits, or degenerate features) from filling the memory; a
+    sample with a hundred copies still is the best of each of them.
     """
     n = len(queries)
     found: list[tuple[Int64[np.ndarray, " hits"], Int64[np.ndarray, " hits"], Float32[np.ndarray, " hits"]]] = []
@@ -49,6 +51,8 @@ def pairs_above(
             i, j = _hits(similarity, threshold, most)
             found.append((i + top, j + left, similarity[i, j]))
     one, other, similar = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    kept = _best(one, similar, most) | _best(other, similar, most)
+    one, other, similar = one[kept], other[kept], similar[kept]
     order = np.lexsort((other, one))
     return Close(one=one[order], other=other[order], similarity=similar[order])
 
@@ -57,12 +61,27 @@ def _hits(
     similarity: Float32[np.ndarray, "rows columns"], threshold: float, most: int
 ) -> tuple[Int64[np.ndarray, " hits"], Int64[np.ndarray, " hits"]]:
     i, j = np.nonzero(similarity >= threshold)
-    crowded = np.flatnonzero(np.bincount(i, minlength=len(similarity)) > most)
-    if not len(crowded):
+    rows = np.bincount(i, minlength=similarity.shape[0]) > most
+    columns = np.bincount(j, minlength=similarity.shape[1]) > most
+    if not (rows.any() and columns.any()):
         return i, j
-    best = np.argpartition(-similarity[crowded], most - 1, axis=1)[:, :most]
-    lone = ~np.isin(i, crowded)
-    return np.concatenate([i[lone], np.repeat(crowded, most)]), np.concatenate([j[lone], best.reshape(-1)])
+    best = np.zeros(similarity.shape, dtype=bool)
+    for crowded, scores, chosen in ((rows, similarity, best), (columns, similarity.T, best.T)):
+        own = np.flatnonzero(crowded)[:, None]
+        chosen[own, np.argpartition(-scores[crowded], most - 1, axis=1)[:, :most]] = True
+    kept = ~rows[i] | ~columns[j] | best[i, j]
+    return i[kept], j[kept]
+
+
+def _best(
+    sample: Int64[np.ndarray, " hits"], similarity: Float32[np.ndarray, " hits"], most: int
+) -> Bool[np.ndarray, " hits"]:
+    """Which hits are among the `most` best of their sample."""
+    order = np.lexsort((-similarity, sample))
+    ranked = sample[order]
+    kept = np.empty(len(sample), dtype=bool)
+    kept[order] = np.arange(len(sample)) - np.searchsorted(ranked, ranked) < most
+    return kept
 
 
 def nearest(

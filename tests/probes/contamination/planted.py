@@ -43,8 +43,9 @@ def moved(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def compressed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=75)
-    return np.asarray(Image.open(buffer))
+    grey = picture.shape[-1] == 1
+    Image.fromarray(picture[..., 0] if grey else picture).save(buffer, "JPEG", quality=75)
+    return np.asarray(Image.open(buffer)).reshape(picture.shape)
 
 
 def brightened(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:

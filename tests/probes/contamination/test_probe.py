@@ -71,6 +71,17 @@ def test_near_copies_are_found(pictures: np.ndarray, change: str, share: float) 
     assert hits >= 0.95 * len(found)
 
 
+def test_one_member_with_many_copies_is_found_in_each(pictures: np.ndarray) -> None:
+    rng = np.random.default_rng(15)
+    member = halves(len(pictures), rng)
+    where = np.flatnonzero(~member)[:40]
+    planted = pictures.copy()
+    for place, target in enumerate(where):
+        # Each is darker than the one before: forty different near copies of one picture.
+        planted[target] = (pictures[member][0] * (0.99 - 0.01 * place)).astype(np.uint8)
+    assert set(np.flatnonzero(audit(planted, member).per_sample["contaminated"])) == set(where)
+
+
 @pytest.mark.parametrize("side", [8, 12, 16, 24])
 @pytest.mark.parametrize("change", list(NEAR))
 def test_near_copies_of_small_pictures_are_found(change: str, side: int) -> None:

@@ -38,7 +38,23 @@ def test_the_cap_keeps_the_best() -> None:
     for i in range(59):
         best = int(similarity[i].argmax())
         assert best in close.other[close.one == i]
-    assert np.bincount(close.one).max() <= 2 * -(-60 // 17)
+    assert len(close.one) <= 2 * 2 * 60
+
+
+@pytest.mark.usefixtures("_small_blocks")
+def test_the_cap_is_that_of_each_side() -> None:
+    """The reference: a pair stays if it is among the two best of either of its samples."""
+    vectors = unit(np.abs(np.random.default_rng(2).normal(size=(60, 4))))
+    similarity = np.triu(vectors @ vectors.T, 1)
+    hits = sorted(((similarity[i, j], i, j) for i in range(60) for j in range(i + 1, 60)), reverse=True)
+    hits = [hit for hit in hits if hit[0] >= 0.7]
+    expected = set()
+    for side in (1, 2):
+        for sample in range(60):
+            expected |= {(i, j) for _, i, j in [hit for hit in hits if hit[side] == sample][:2]}
+    close = pairs_above(vectors, vectors, 0.7, most=2)
+    assert set(zip(close.one.tolist(), close.other.tolist(), strict=True)) == expected
+    assert len(expected) < len(hits)
 
 
 @pytest.mark.usefixtures("_small_blocks")
