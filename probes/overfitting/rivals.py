@@ -11,6 +11,7 @@ from probes.statistics.resampled import nadeau_bengio
 
 RIVALS = {"scratch": "recipe.gain_over_scratch", "linear-probe": "recipe.gain_over_linear_probe"}
 NAMES = {"scratch": "training from scratch", "linear-probe": "a linear probe on frozen features"}
+SERIES = {"scratch": "from scratch", "linear-probe": "linear probe"}
 
 
 def rivals(evidence: Evidence, level: float) -> Part:
@@ -30,7 +31,7 @@ def rivals(evidence: Evidence, level: float) -> Part:
         gain = nadeau_bengio(name, ours - theirs, n_train=n_train, n_test=n_test, level=level, better="higher")
         estimates.append(gain)
         findings.append(_finding(kind, gain))
-        rows += [(str(fold + 1), float(value), kind) for fold, value in enumerate(ours - theirs)]
+        rows += [(str(fold + 1), float(value), SERIES[kind]) for fold, value in enumerate(ours - theirs)]
     return Part(estimates=tuple(estimates), findings=tuple(findings), figures=(_chart(rows),) if rows else ())
 
 
@@ -88,7 +89,7 @@ def _chart(rows: list[tuple[str, float, str]]) -> Chart:
     return Chart(
         name="rivals",
         mark="points",
-        title="Against training from scratch and a linear probe, fold by fold",
+        title="Against another recipe, fold by fold",
         caption="Held-out accuracy of the recipe less the rival's on the same folds; above zero the recipe is better.",
         columns={
             "fold": [row[0] for row in rows],
