@@ -26,8 +26,8 @@ LEFT_OUT = "left_out"
 
 @dataclass(frozen=True, kw_only=True)
 class Attribution:
-    """Attributions by each method on `samples` held-out samples, stratified by class; every model is asked with the
-    same `steps`, so that the quadrature's error is common to all.
+    """Attributions by each method on `samples` held-out samples, stratified by class; path integrals of `steps` nodes,
+    up to `most` where completeness is off by more than `tolerance`.
 
     Gives `maps/METHOD` [chosen positions...], and `left_out`: which methods do not suit the network, and why (JSON).
     """
@@ -36,6 +36,8 @@ class Attribution:
     target: Target = "embedding"
     samples: int = 24
     steps: int = 6
+    most: int = 18
+    tolerance: float = 0.05
     seeds: int = 3
     layer: str = ""
 
@@ -63,7 +65,9 @@ class Attribution:
         question = (
             why_label(subject, inputs, labels, rng) if self.target == "label" else why_embedding(subject, inputs, rng)
         )
-        question = dataclasses.replace(question, steps=self.steps, most=self.steps, layer=self.layer)
+        question = dataclasses.replace(
+            question, steps=self.steps, most=self.most, tolerance=self.tolerance, layer=self.layer
+        )
         return explained(naming.chosen(self.methods, subject.modality), question)
 
 

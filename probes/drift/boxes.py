@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 CARRIERS = 3
 """A mark in few of a class's samples shows in those that carry most mass at one place, not in the class's mean."""
+MOST_BOXES = 20
+"""Of one side: where there are many classes, those with most mass beyond the others' are tried."""
 BORDER = 1 / 8
 CORNER = 1 / 4
 BACKGROUND = 0.3
@@ -41,9 +43,9 @@ def candidate_boxes(
     mass: Float[np.ndarray, "samples height width"], labels: Int[np.ndarray, " samples"], side: int
 ) -> list[Box]:
     """For each class two boxes of that side: where its mean mass is most beyond the other classes', and where the
-    samples with most mass there are most beyond the same few of other classes."""
+    samples with most mass there are most beyond the same few of other classes. At most MOST_BOXES."""
     sums = box_sums(mass, side)
-    found: list[Box] = []
+    found: dict[Box, float] = {}
     for label in np.unique(labels):
         mine = labels == label
         if mine.all():
@@ -53,9 +55,8 @@ def candidate_boxes(
         for excess in (means, tops):
             top, left = np.unravel_index(int(np.argmax(excess)), excess.shape)
             box = Box(label=int(label), top=int(top), left=int(left), side=side)
-            if box not in found:
-                found.append(box)
-    return found
+            found[box] = max(found.get(box, -np.inf), float(excess.max()))
+    return sorted(found, key=lambda box: -found[box])[:MOST_BOXES]
 
 
 def _highest(sums: Float[np.ndarray, "samples tops lefts"]) -> Float[np.ndarray, "tops lefts"]:

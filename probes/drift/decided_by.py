@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from jaxtyping import Bool, Int
 
 from probes.drift.figures import mass_table
 from probes.drift.part import Part, Seen
@@ -12,7 +15,13 @@ from probes.result import Estimate, Finding, Scalar
 from probes.statistics.bootstrap import bootstrap_mean
 from probes.statistics.proportions import clopper_pearson, proportion
 
-FOLLOWS = 0.3
+FOLLOWS = 0.25
+"""Natural evidence in a box of a fifth of an image's side takes up to about this share along (docs/drift.md)."""
+DECIDES = 0.35
+"""Surely more than this is beyond any natural evidence met so far."""
+LEAST_HOSTS = 10
+MISSED = 0.05
+"""Chance that a mark is in none of the samples that could have been donors, of which its rarity is told."""
 TAKEN_OVER = 0.5
 """Share of a class's attribution on one column that is called a take-over."""
 SURE = 0.98
@@ -28,54 +37,66 @@ def shortcuts(evidence: Evidence, seen: Seen, rng: np.random.Generator, level: f
     return _patch(evidence, audited, rng, level)
 
 
-def _rates(audited: Observation, name: str, level: float) -> tuple[Estimate, Estimate, bool]:
-    """Follow rate, control, and whether the first is sure to lie beyond the second and FOLLOWS."""
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """Predictions that follow, and of the control; whether the first is `sure` to lie beyond the second and FOLLOWS
+    (DECIDES), or may: surely beyond the control, and itself beyond FOLLOWS."""
+
+    follow: Estimate
+    control: Estimate
+    decides: bool
+    sure: bool
+    may: bool
+
+    @property
+    def tried(self) -> bool:
+        return self.follow.n >= LEAST_HOSTS
+
+
+def _rates(audited: Observation, name: str, level: float) -> Rates:
     (followed, trials), (moved, controls) = (audited.arrays[key].tolist() for key in ("follow", "control"))
-    rate = proportion(name, followed, trials, level=level, better="lower")
-    control = proportion("control.follow_rate", moved, controls, level=level, better="lower")
-    most = max(FOLLOWS, clopper_pearson(moved, controls, SURE)[1])
-    return rate, control, clopper_pearson(followed, trials, SURE)[0] > most
+    low = clopper_pearson(followed, trials, SURE)[0]
+    natural = clopper_pearson(moved, controls, SURE)[1]
+    return Rates(
+        follow=proportion(name, followed, trials, level=level, better="lower"),
+        control=proportion("control.follow_rate", moved, controls, level=level, better="lower"),
+        decides=low > max(DECIDES, natural),
+        sure=low > max(FOLLOWS, natural),
+        may=low > natural and followed > FOLLOWS * trials,
+    )
+
+
+def rarest(labels: Int[np.ndarray, " half"]) -> float:
+    """The smallest share of a class's samples that a mark may have and still be, but for a chance of MISSED, among the
+    possible donors of both halves; `labels` are those of one half's explained samples."""
+    each = float(np.median(np.unique(labels, return_counts=True)[1]))
+    return float(1 - (1 - np.sqrt(1 - MISSED)) ** (1 / each))
 
 
 def _patch(evidence: Evidence, audited: Observation, rng: np.random.Generator, level: float) -> Part:
-    rate, control, beyond = _rates(audited, "checkpoint.shortcut_follow_rate", level)
+    rates = _rates(audited, "checkpoint.shortcut_follow_rate", level)
     label, top, left, height, width = audited.arrays["box"].tolist()
-    where = f"rows {top}–{top + height - 1}, columns {left}–{left + width - 1}"
-    mine = evidence.labels[audited.samples] == label
-    share = bootstrap_mean(
-        "checkpoint.box_share", audited.arrays["mass_in_box"][mine], rng, level=level, unit="fraction", better="lower"
-    )
+    labels, confirming = _explained(evidence, audited)
+    inside = audited.arrays["mass_in_box"][(labels == label) & confirming]
+    share = bootstrap_mean("checkpoint.box_share", inside, rng, level=level, unit="fraction", better="lower")
     values: dict[str, Scalar] = {
         "class": evidence.classes[label],
         "top": top,
         "left": left,
         "height": height,
         "width": width,
-        "rate": round(rate.value, 3),
-        "control": round(control.value, 3),
+        "rate": round(rates.follow.value, 3),
+        "low": round(rates.follow.low, 3),
+        "high": round(rates.follow.high, 3),
+        "control": round(rates.control.value, 3),
         "share": round(share.value, 3),
+        "rarest": round(rarest(labels[confirming]), 3),
     }
-    because = (rate.name, control.name, share.name)
-    if beyond:
-        finding = Finding(
-            code="drift.shortcut",
-            severity="high",
-            claim=f"A patch decides for class {evidence.classes[label]!r}: {where} of the input, copied onto samples "
-            f"of other classes, takes {rate.value:.0%} of the predictions with it ({rate.low:.0%} to {rate.high:.0%}; "
-            f"{control.value:.0%} for the same patch of other classes).",
-            because=because,
-            values=values,
-        )
+    part = Part(estimates=[rates.follow, rates.control, share])
+    if rates.tried:
+        part.findings.append(_patch_finding(rates, values, (rates.follow.name, rates.control.name, share.name)))
     else:
-        finding = Finding(
-            code="drift.no-shortcut",
-            severity="info",
-            claim=f"No patch decides for a class by itself: the most suspicious one ({where}) moved {rate.value:.0%} "
-            f"of {rate.n} predictions (a control {control.value:.0%}); more than {rate.high:.0%} is excluded for it.",
-            because=because,
-            values=values,
-        )
-    part = Part(estimates=[rate, control, share], findings=[finding])
+        part.notes.append(f"No patch could be tried: {_hosts(rates)}.")
     for place, covered in zip(("border", "corners", "background"), audited.arrays["area"].tolist(), strict=True):
         shares = audited.arrays[place]
         if np.isfinite(shares).sum() > 1:
@@ -87,28 +108,68 @@ def _patch(evidence: Evidence, audited: Observation, rng: np.random.Generator, l
     return part
 
 
+def _explained(
+    evidence: Evidence, audited: Observation
+) -> tuple[Int[np.ndarray, " explained"], Bool[np.ndarray, " explained"]]:
+    """Labels of the explained samples, and which of them the search did not see."""
+    rows = audited.samples[audited.arrays["explained"]]
+    return evidence.labels[rows], audited.arrays["confirming"].astype(bool)
+
+
+def _hosts(rates: Rates) -> str:
+    return f"only {rates.follow.n} samples of other classes are not predicted as the suspected class already"
+
+
+def _patch_finding(rates: Rates, values: dict[str, Scalar], because: tuple[str, ...]) -> Finding:
+    rate, control = rates.follow, rates.control
+    bottom, right = (int(str(values[start])) + int(str(values[side])) - 1 for start, side in
+                     (("top", "height"), ("left", "width")))  # fmt: skip
+    where = f"rows {values['top']}–{bottom}, columns {values['left']}–{right}"
+    if rates.sure or rates.may:
+        name = repr(values["class"])
+        claim = f"A patch decides for class {name}" if rates.sure else f"A patch may decide for class {name}"
+        beyond = "" if rates.sure else f", not surely more than {FOLLOWS:.0%}"
+        return Finding(
+            code="drift.shortcut" if rates.sure else "drift.suspected-shortcut",
+            severity="high" if rates.decides else "medium" if rates.sure else "low",
+            claim=f"{claim}: {where} of the input, copied onto samples of other classes, takes {rate.value:.0%} of the "
+            f"predictions with it ({rate.low:.0%} to {rate.high:.0%}{beyond}; {control.value:.0%} for the same patch "
+            "of other classes).",
+            because=because,
+            values=values,
+        )
+    return Finding(
+        code="drift.no-shortcut",
+        severity="info",
+        claim=f"No patch decides for a class by itself: the most suspicious one ({where}) moved {rate.value:.0%} "
+        f"of {rate.n} predictions (a control {control.value:.0%}); more than {rate.high:.0%} is excluded for it. A "
+        f"mark in fewer than {values['rarest']:.0%} of a class's samples may be in none that was looked at.",
+        because=because,
+        values=values,
+    )
+
+
 def _column(evidence: Evidence, audited: Observation, rng: np.random.Generator, level: float) -> Part:
-    rate, control, beyond = _rates(audited, "checkpoint.feature_follow_rate", level)
+    rates = _rates(audited, "checkpoint.feature_follow_rate", level)
     label, column = audited.arrays["feature"].tolist()
     name = evidence.feature_names[column] if column < len(evidence.feature_names) else f"column {column}"
-    mine = evidence.labels[audited.samples] == label
-    share = bootstrap_mean(
-        "checkpoint.feature_share",
-        audited.arrays["mass_in_box"][mine],
-        rng,
-        level=level,
-        unit="fraction",
-        better="lower",
-    )
+    labels, confirming = _explained(evidence, audited)
+    inside = audited.arrays["mass_in_box"][(labels == label) & confirming]
+    share = bootstrap_mean("checkpoint.feature_share", inside, rng, level=level, unit="fraction", better="lower")
     values: dict[str, Scalar] = {
         "class": evidence.classes[label],
         "feature": name,
-        "rate": round(rate.value, 3),
-        "control": round(control.value, 3),
+        "rate": round(rates.follow.value, 3),
+        "control": round(rates.control.value, 3),
         "share": round(share.value, 3),
     }
-    because = (share.name, rate.name, control.name)
-    if beyond and share.low > TAKEN_OVER:
+    part = Part(estimates=[rates.follow, rates.control, share])
+    because = (share.name, rates.follow.name, rates.control.name)
+    if not rates.tried:
+        part.notes.append(f"No column could be tried: {_hosts(rates)}.")
+        return part
+    rate, control = rates.follow, rates.control
+    if rates.sure and share.low > TAKEN_OVER:
         finding = Finding(
             code="drift.feature-took-over",
             severity="high",
@@ -128,4 +189,5 @@ def _column(evidence: Evidence, audited: Observation, rng: np.random.Generator, 
             because=because,
             values=values,
         )
-    return Part(estimates=[rate, control, share], findings=[finding])
+    part.findings.append(finding)
+    return part

@@ -5,33 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float, Int, Int8, Shaped, UInt8
+from jaxtyping import Int, Shaped
 
 from probes.drift.index import Placed, drift_index
 from probes.drift.quality import SHARES
 from probes.evidence import Evidence
 from probes.observable import Observation
-from probes.result import Axis, Chart, Estimate, Gallery, GalleryRow, Scalar, Table
+from probes.result import Axis, Chart, Estimate, Scalar, Table
 from probes.statistics.bootstrap import bootstrap_mean
 
-SHOWN = 6
 
-
-def similarity_chart(placed: Mapping[str, Placed]) -> Chart:
+def similarity_chart(placed: Mapping[str, Placed], whom: str) -> Chart:
     """Each similarity measure: to the reference, between floor and ceiling."""
-    return _between(
-        placed, "similarity", "measure", "How alike the attributions are to those of …", "1 is the same map."
-    )
+    return _between(placed, "similarity", "measure", "How alike the attributions are, by measure", whom)
 
 
-def method_chart(placed: Mapping[str, Placed]) -> Chart:
+def method_chart(placed: Mapping[str, Placed], whom: str) -> Chart:
     """Each method's signed cosine: to the reference, between floor and ceiling."""
-    return _between(
-        placed, "methods", "method", "Drift by attribution method", "Signed cosine of the maps; 1 is the same map."
-    )
+    return _between(placed, "methods", "method", "How alike the attributions are, by method (signed cosine)", whom)
 
 
-def _between(placed: Mapping[str, Placed], name: str, what: str, title: str, reading: str) -> Chart:
+def _between(placed: Mapping[str, Placed], name: str, what: str, title: str, whom: str) -> Chart:
     rows = []
     for key, one in placed.items():
         for whom, values in (
@@ -46,7 +40,9 @@ def _between(placed: Mapping[str, Placed], name: str, what: str, title: str, rea
         name=name,
         mark="interval",
         title=title,
-        caption=f"Mean over samples with a 95 % interval (normal); {reading}",
+        caption=f"Of the audited model to the {whom} model (reference); of other seeds to each other (the floor); of "
+        f"random weights to the {whom} model (the ceiling). Mean over samples with a 95 % interval (normal); 1 is the "
+        "same map.",
         columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
         x=Axis(column=what, title=what, scale="category"),
         y=Axis(column="similarity", title="similarity"),
@@ -103,26 +99,32 @@ def class_table(
     )
 
 
-def curve_chart(arrays: Mapping[str, Shaped[np.ndarray, "..."]], kind: str) -> Chart:
-    """Deletion or insertion, by attribution and at random."""
-    columns: dict[str, list[float] | list[str]] = {"share": [], "probability": [], "low": [], "high": [], "order": []}
-    for order, curves in (("by attribution", arrays[kind]), ("at random", arrays[f"{kind}_at_random"])):
+def curve_chart(
+    own: Mapping[str, Shaped[np.ndarray, "..."]],
+    kind: str,
+    whom: str | None = None,
+    theirs: Mapping[str, Shaped[np.ndarray, "..."]] | None = None,
+) -> Chart:
+    """Deletion or insertion, by attribution and at random; and of the source or reference by its own attributions."""
+    orders = {"by attribution": own[kind], "at random": own[f"{kind}_at_random"]}
+    if whom is not None and theirs is not None:
+        orders[f"{whom} model, by its attribution"] = theirs[kind]
+    rows = []
+    for order, curves in orders.items():
         half = 1.96 * curves.std(axis=0, ddof=1) / np.sqrt(len(curves))
         for i, share in enumerate(SHARES):
             mean = float(curves[:, i].mean())
-            row = (share, mean, mean - float(half[i]), mean + float(half[i]))
-            for name, value in zip(("share", "probability", "low", "high"), row, strict=True):
-                columns[name].append(value)  # type: ignore[arg-type]
-            columns["order"].append(order)  # type: ignore[arg-type]
+            rows.append((share, mean, mean - float(half[i]), mean + float(half[i]), order))
+    names = ("share", "probability", "low", "high", "order")
     deleted = kind == "deletion"
     return Chart(
         name=kind,
         mark="line",
         title="Deleting what the explanation calls important" if deleted else "Keeping only what it calls important",
-        caption=f"Probability of the prediction as a share of that on the whole input, mean over {len(arrays[kind])} "
+        caption=f"Probability of the prediction as a share of that on the whole input, mean over {len(own[kind])} "
         f"held-out samples with a 95 % interval. A good explanation {'falls' if deleted else 'rises'} faster than a "
         "random order.",
-        columns=columns,
+        columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
         x=Axis(column="share", title=f"share of positions {'deleted' if deleted else 'kept'}"),
         y=Axis(column="probability", title="share of the probability"),
         series="order",
@@ -183,7 +185,7 @@ def cka_chart(layers: Sequence[str], lines: Mapping[str, Sequence[Estimate]], wh
 
 def mass_table(evidence: Evidence, audited: Observation) -> Table:
     """Where each class's attribution sits."""
-    labels = evidence.labels[audited.samples]
+    labels = evidence.labels[audited.samples[audited.arrays["explained"]]]
     columns: dict[str, list[Scalar]] = {
         name: [] for name in ("class", "samples", "in the box", "border", "corners", "background")
     }
@@ -210,51 +212,3 @@ def mass_table(evidence: Evidence, audited: Observation) -> Table:
         f"border, corners and background, which cover {covered} of the positions.",
         columns=columns,
     )
-
-
-def gallery(
-    inputs: Shaped[np.ndarray, "samples ..."],
-    chosen: Int[np.ndarray, " chosen"],
-    titles: Sequence[str],
-    reference: Float[np.ndarray, "chosen height width"],
-    audited: Float[np.ndarray, "chosen height width"],
-    similarity: Float[np.ndarray, " chosen"],
-    reference_name: str,
-) -> Gallery:
-    """The most drifted samples and the median ones: input, both attributions, their difference."""
-    ranked = np.argsort(similarity, kind="stable")
-    middle = len(ranked) // 2
-    picked = [*ranked[: SHOWN // 2], *ranked[middle : middle + SHOWN // 2]]
-    rows = []
-    for i in dict.fromkeys(int(p) for p in picked):
-        maps = [_unit(reference[i]), _unit(audited[i])]
-        rows.append(
-            GalleryRow(
-                sample=int(chosen[i]),
-                title=f"{titles[i]}, similarity {similarity[i]:.2f}",
-                pictures=(_image(inputs[chosen[i]]), *(_signed(m) for m in (*maps, maps[1] - maps[0]))),
-            )
-        )
-    return Gallery(
-        name="gallery",
-        title="The most drifted samples, then the median ones",
-        caption="Red speaks for the prediction, blue against it; each map is scaled to its own largest value.",
-        headings=("input", reference_name, "audited", "difference"),
-        rows=tuple(rows),
-    )
-
-
-def _unit(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
-    top = float(np.abs(values).max())
-    return values / top if top > 0 else values
-
-
-def _signed(values: Float[np.ndarray, "height width"]) -> Int8[np.ndarray, "height width"]:
-    return np.clip(np.round(values * 127), -127, 127).astype(np.int8)
-
-
-def _image(sample: Shaped[np.ndarray, "height width channels"]) -> UInt8[np.ndarray, "height width channels"]:
-    if sample.dtype == np.uint8:
-        return sample
-    low, high = float(sample.min()), float(sample.max())
-    return np.round((sample - low) / max(high - low, 1e-12) * 255).astype(np.uint8)

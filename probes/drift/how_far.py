@@ -9,7 +9,8 @@ import numpy as np
 
 from probes.drift.agreement import AGREEMENTS
 from probes.drift.attribution import Target, maps_of, methods_seen
-from probes.drift.figures import class_table, gallery, measure_table, method_chart, similarity_chart
+from probes.drift.figures import class_table, measure_table, method_chart, similarity_chart
+from probes.drift.gallery import gallery
 from probes.drift.index import Placed, drift_index, p_above_floor, place
 from probes.drift.part import Part, Seen, among
 from probes.drift.similarity import SIMILARITIES
@@ -68,7 +69,7 @@ def how_far(
     part.findings.append(_finding(index, primary, first.whom, rng))
     measures = {measure: first.placed(measure) for measure in SIMILARITIES}
     measures = {measure: placed for measure, placed in measures.items() if np.isfinite(placed.reference).all()}
-    part.figures += [similarity_chart(measures), measure_table(measures, rng, level)]
+    part.figures += [similarity_chart(measures, first.whom), measure_table(measures, rng, level)]
     part.add(_others(possible, rng, level), agreeing)
     observed = first.seen["audited"]
     part.figures.append(class_table(evidence, observed.samples, primary, rng, level))
@@ -76,10 +77,18 @@ def how_far(
     assert audited is not None
     assert other is not None
     if evidence.modality == "image" and audited.ndim == 3:
-        titles = [f"{evidence.classes[int(evidence.labels[i])]} (#{int(i)})" for i in observed.samples]
-        names = f"{first.whom} model"
         part.figures.append(
-            gallery(evidence.inputs, observed.samples, titles, other, audited, primary.reference, names)
+            gallery(
+                evidence.inputs,
+                observed.samples,
+                evidence.labels[observed.samples],
+                evidence.classes,
+                other,
+                audited,
+                primary.reference,
+                first.whom,
+                first.target,
+            )
         )
     column = np.full(len(evidence.labels), np.nan)
     column[observed.samples] = 1 - primary.reference
@@ -103,7 +112,7 @@ def _others(possible: Sequence[Comparison], rng: np.random.Generator, level: flo
         name = f"{one.whom}.{one.target}.{one.method}.drift_index"
         part.estimates.append(drift_index(name, one.placed(PRIMARY), rng, level))
     same = [one for one in possible if (one.whom, one.target) == (first.whom, first.target)]
-    part.figures.append(method_chart({one.method: one.placed(PRIMARY) for one in same}))
+    part.figures.append(method_chart({one.method: one.placed(PRIMARY) for one in same}, first.whom))
     return part
 
 
@@ -155,12 +164,13 @@ def _finding(index: Estimate, placed: Placed, whom: str, rng: np.random.Generato
         "whom": whom,
     }
     because = (index.name, f"checkpoint.similarity_to_{whom}", "floor.similarity", "ceiling.similarity")
-    shown = f"drift index {index.value:.2f} ({index.low:.2f} to {index.high:.2f})"
+    shown = f"drift index {index.value:.2f} ({index.low:.2f} to {index.high:.2f}; p = {p_value:.2g} against the floor)"
     if p_value > 0.05 or index.high < SETTLED:
+        how = "as another seed would" if p_value > 0.05 else "if not quite as another seed would"
         return Finding(
             code="drift.benign",
             severity="info",
-            claim=f"It looks at what the {whom} model looks at, as another seed would: {shown}.",
+            claim=f"It looks at what the {whom} model looks at, {how}: {shown}.",
             because=because,
             values=values,
         )

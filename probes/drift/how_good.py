@@ -20,9 +20,9 @@ from probes.statistics.bootstrap import bootstrap_mean
 
 NOTICES = 0.5
 """A method whose maps keep this cosine with the true ones when the weights are random does not look at the network."""
-WORSE = 0.1
+WORSE = 0.2
 """A loss of deletion gain against the source that is worth a finding."""
-UNSTABLE = 0.1
+UNSTABLE = 0.2
 """How much further from other seeds than they are from each other."""
 HARDLY = 0.3
 """A cosine with other seeds that is surely less than this beyond that with random weights is no stability."""
@@ -86,8 +86,9 @@ def left_out(seen: Mapping[str, Seen]) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
-def how_good(seen: Seen, rng: np.random.Generator, level: float) -> Part:
-    """Deleting and inserting by attribution against at random; and against the source's own explanations."""
+def how_good(seen: Seen, method: str, fit: Sequence[str], rng: np.random.Generator, level: float) -> Part:
+    """Deleting and inserting by attribution against at random; and against the source's own explanations. A method that
+    is not `fit` carries no verdict: its estimates have a caveat, and nothing is claimed."""
     audited = seen.get("audited")
     if audited is None or "deletion" not in audited.arrays:
         return Part()
@@ -97,23 +98,21 @@ def how_good(seen: Seen, rng: np.random.Generator, level: float) -> Part:
             bootstrap_mean(f"checkpoint.{name}_gain", values, rng, level=level, unit="fraction", better="higher")
         )
     part.estimates += _axioms(audited, rng, level)
-    part.figures.append(curve_chart(audited.arrays, "deletion"))
-    part.figures.append(curve_chart(audited.arrays, "insertion"))
     gain = part.estimates[0]
     other = next((name for name in ("reference", "source") if name in seen and "deletion" in seen[name].arrays), None)
+    theirs = None if other is None else seen[other].arrays
+    part.figures += [curve_chart(audited.arrays, kind, other, theirs) for kind in ("deletion", "insertion")]
     difference = None
-    if other is not None:
-        theirs = gains(seen[other].arrays)["deletion"]
-        difference = bootstrap_mean(
-            "checkpoint.deletion_gain_change",
-            own["deletion"] - theirs,
-            rng,
-            level=level,
-            unit="fraction",
-            better="higher",
-        )
+    if theirs is not None:
+        lost = own["deletion"] - gains(theirs)["deletion"]
+        name = "checkpoint.deletion_gain_change"
+        difference = bootstrap_mean(name, lost, rng, level=level, unit="fraction", better="higher")
         part.estimates.append(difference)
-    part.findings.append(_judged(gain, difference, other))
+    if method in fit:
+        part.findings.append(_judged(gain, difference, other))
+    else:
+        caveat = f"{method} does not notice random weights"
+        part.estimates = [dataclasses.replace(estimate, caveat=caveat) for estimate in part.estimates]
     return part
 
 

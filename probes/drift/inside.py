@@ -61,12 +61,12 @@ def _classes(
     part = Part()
     if len(present) > 1:
         part.estimates.append(
-            bootstrap_mean(f"checkpoint.class_shift_from_{whom}", shifts[whom], rng, level=level, unit="spreads")
+            bootstrap_mean(f"checkpoint.class_shift_from_{whom}", shifts[whom], rng, level=level, unit="sd")
         )
         floor = [shifts[name] for name in seeds if name in shifts]
         if floor:
             mean = np.mean(floor, axis=0)
-            part.estimates.append(bootstrap_mean("floor.class_shift", mean, rng, level=level, unit="spreads"))
+            part.estimates.append(bootstrap_mean("floor.class_shift", mean, rng, level=level, unit="sd"))
     columns: dict[str, list[Scalar]] = {
         "class": [evidence.classes[label] for label in present],
         "samples": [int((labels == label).sum()) for label in present],

@@ -17,7 +17,8 @@ from torch import Tensor
 
 REFINE = 3
 SMALL = 0.05
-"""Completeness is relative to the change of the score, but not to less than this share of its median change."""
+"""Completeness is relative to the change of the score, but not to less than this share of all attribution: where what
+speaks for and against cancel out, nothing is near enough to nothing."""
 
 Ask = Callable[[Tensor, Tensor], Tensor]
 """(points, which sample each belongs to) → the score of each."""
@@ -25,7 +26,8 @@ Ask = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Path:
-    """`residual`: |Σ attributions − (f(end) − f(start))| / |f(end) − f(start)|; `steps`: nodes taken."""
+    """`residual`: |Σ attributions − (f(end) − f(start))| / max(|f(end) − f(start)|, SMALL · Σ |attributions|); `steps`:
+    nodes taken."""
 
     attributions: Float[Tensor, "samples ..."]
     residual: Float[Tensor, " samples"]
@@ -44,20 +46,24 @@ def integrate(
 ) -> Path:
     """From `steps` nodes a sample, tripled while the residual is above `tolerance` and `most` allows."""
     change = _change(ask, start, end, rows)
-    scale = change.abs().clamp(min=max(SMALL * float(change.abs().median()), 1e-12))
     sums, taken = torch.zeros_like(end), torch.full((len(end),), steps, device=end.device)
     active, nodes = torch.arange(len(end), device=end.device), torch.arange(steps)
     while True:
         count = int(taken[active[0]])
         _add_slopes(ask, start, end, active, (nodes + 0.5) / count, sums, rows)
-        span = end - start
-        means = sums / taken.view(-1, *[1] * (end.ndim - 1))
-        residual = ((means * span).flatten(1).sum(dim=1) - change).abs() / scale
+        found = sums / taken.view(-1, *[1] * (end.ndim - 1)) * (end - start)
+        residual = _missing(found, change)
         active = active[residual[active] > tolerance]
         if not len(active) or count * REFINE > most:
-            return Path(attributions=means * span, residual=residual, steps=taken)
+            return Path(attributions=found, residual=residual, steps=taken)
         taken[active] = count * REFINE
         nodes = torch.tensor([i for i in range(count * REFINE) if i % REFINE != REFINE // 2])
+
+
+def _missing(found: Tensor, change: Tensor) -> Float[Tensor, " samples"]:
+    flat = found.flatten(1)
+    scale = torch.maximum(change.abs(), SMALL * flat.abs().sum(dim=1)).clamp(min=1e-12)
+    return (flat.sum(dim=1) - change).abs() / scale
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from probes.drift.question import Question
 
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
+ROWS = 32
 RANDOM_ORDERS = 2
 PERTURBATIONS = 16
 """Removals a sample for infidelity; each takes away between a tenth and a half of the positions."""
@@ -33,16 +34,18 @@ class Quality:
     """The first method's attributions of each model's *own prediction*, so that models with other labels compare.
 
     All arrays are [chosen ...]: `deletion`, `insertion` and their `_at_random` twins [chosen shares] (Petsiuk, Das &
-    Saenko 2018), as shares of the prediction's probability on the whole input; `infidelity` (Yeh et al. 2019, optimally
-    scaled, as a share of the variance of the score); `sensitivity` (the same, L2), NaN beyond the first `few` samples;
-    `residual` and `steps` of integrated gradients, whose nodes go up to `most` while the residual is above `tolerance`.
+    Saenko 2018), as shares of the prediction's probability on the whole input, by explanations of `steps` nodes in
+    every model; `infidelity` (Yeh et al. 2019, optimally scaled, as a share of the variance of the score) and
+    `sensitivity` (the same, L2) of `few` samples; `residual` and `steps` of integrated gradients of `refined` samples,
+    whose nodes go up to `most` while the residual is above `tolerance`; NaN for the others.
     """
 
     method: str = ""
-    samples: int = 16
+    samples: int = 64
     steps: int = 6
     tolerance: float = 0.01
     most: int = 54
+    refined: int = 16
     few: int = 8
     layer: str = ""
 
@@ -65,29 +68,43 @@ class Quality:
         from probes.drift.methods import Unsuited, explain
         from probes.drift.question import why_label
 
+        refined, few = (
+            choose_stratified(np.arange(len(inputs)), labels.cpu().numpy(), size, rng)
+            for size in (self.refined, self.few)
+        )
         with torch.no_grad():
-            predicted = subject.network(inputs).argmax(dim=1)
+            predicted = torch.cat([subject.network(part).argmax(dim=1) for part in torch.split(inputs, ROWS)])
         method = self.method or naming.chosen((), subject.modality)[0]
-        question = dataclasses.replace(why_label(subject, inputs, predicted, rng), steps=self.steps, layer=self.layer)
-        # Completeness is paid for where it is reported; the source is there to compare the curves with.
-        refined = self.most if subject.role in ("audited", "reference") else self.steps
+        question = dataclasses.replace(
+            why_label(subject, inputs, predicted, rng), steps=self.steps, most=self.steps, layer=self.layer
+        )
         try:
-            found = explain(method, dataclasses.replace(question, tolerance=self.tolerance, most=refined))
+            maps = explain(method, question).maps.flatten(1)
         except Unsuited:
             return {}
-        maps = found.maps.flatten(1)
         if maps.shape[1] != _positions(inputs):  # a layer's own positions cannot be deleted from the input
             return {}
         arrays = curves(subject, inputs, predicted, maps, rng)
-        if subject.role == "source":
+        if subject.role == "source":  # there to compare the curves with
             return arrays
         arrays["infidelity"] = infidelity(question, maps, rng)
         if inputs.is_floating_point():
-            arrays["sensitivity"] = sensitivity(method, question, self.few, rng)
-        if found.residual is not None and found.steps is not None:
-            arrays["residual"] = found.residual.cpu().numpy().astype(np.float64)
-            arrays["steps"] = found.steps.cpu().numpy()
+            arrays["sensitivity"] = spread(sensitivity(method, question.at(few), rng), few, len(inputs))
+        asked = dataclasses.replace(question.at(refined), tolerance=self.tolerance, most=self.most)
+        complete = explain(method, asked)
+        if complete.residual is not None and complete.steps is not None:
+            arrays["residual"] = spread(complete.residual.cpu().numpy(), refined, len(inputs))
+            arrays["steps"] = spread(complete.steps.cpu().numpy(), refined, len(inputs))
         return arrays
+
+
+def spread(
+    values: Shaped[np.ndarray, " some"], some: Int[np.ndarray, " some"], samples: int
+) -> Float[np.ndarray, " chosen"]:
+    """Values of some samples in a column of all, NaN elsewhere."""
+    column = np.full(samples, np.nan)
+    column[some] = values
+    return column
 
 
 def curves(
@@ -140,8 +157,8 @@ def probability(
     import torch
 
     with torch.no_grad():
-        spread = subject.network(inputs).double().softmax(dim=1)
-    return np.asarray(spread.gather(1, predicted[:, None])[:, 0].cpu().numpy())
+        logits = torch.cat([subject.network(part) for part in torch.split(inputs, ROWS)])
+    return np.asarray(logits.double().softmax(dim=1).gather(1, predicted[:, None])[:, 0].cpu().numpy())
 
 
 def masked(inputs: Shaped[Tensor, "chosen ..."], keep: Shaped[Tensor, "chosen positions"]) -> Shaped[Tensor, "..."]:
@@ -180,26 +197,21 @@ def infidelity(
     return np.asarray(np.divide(missed, size, out=np.full_like(size, np.nan), where=size > 0))
 
 
-def sensitivity(method: str, question: Question, few: int, rng: np.random.Generator) -> Float[np.ndarray, " chosen"]:
+def sensitivity(method: str, question: Question, rng: np.random.Generator) -> Float[np.ndarray, " chosen"]:
     """The largest relative change (L2) of the explanation within a small ball around the input (Yeh et al. 2019,
-    SENS_MAX); NaN beyond the first `few` samples."""
+    SENS_MAX), of NEIGHBOURS points in it."""
     import torch
 
     from probes.drift.methods import explain
 
-    found = np.full(len(question.inputs), np.nan)
-    few = min(few, len(found))
-    labels = None if question.labels is None else question.labels[:few]
-    asked = dataclasses.replace(question, inputs=question.inputs[:few], labels=labels)
-    maps = explain(method, asked).maps.flatten(1)
+    maps = explain(method, question).maps.flatten(1)
     radius = RADIUS * float(question.inputs.std())
-    worst = torch.zeros(few, dtype=maps.dtype, device=maps.device)
+    worst = torch.zeros(len(maps), dtype=maps.dtype, device=maps.device)
     for _ in range(NEIGHBOURS):
-        noise = rng.uniform(-radius, radius, size=tuple(asked.inputs.shape))
-        moved = explain(method, asked.of(asked.inputs + torch.from_numpy(noise).to(asked.inputs))).maps.flatten(1)
+        noise = torch.from_numpy(rng.uniform(-radius, radius, size=tuple(question.inputs.shape)))
+        moved = explain(method, question.of(question.inputs + noise.to(question.inputs))).maps.flatten(1)
         worst = torch.maximum(worst, (moved - maps).norm(dim=1) / maps.norm(dim=1).clamp(min=1e-12))
-    found[:few] = worst.cpu().numpy()
-    return found
+    return np.asarray(worst.cpu().numpy().astype(np.float64))
 
 
 def area(curves: Float[np.ndarray, "chosen shares"]) -> Float[np.ndarray, " chosen"]:

@@ -82,6 +82,12 @@ class Question:
             labels = None if self.labels is None else self.labels[part]
             yield dataclasses.replace(self, inputs=self.inputs[part], labels=labels)
 
+    def at(self, some: Int[np.ndarray, " some"]) -> Question:
+        """The same question of some of the samples."""
+        index = torch.from_numpy(some).to(self.inputs.device)
+        labels = None if self.labels is None else self.labels[index]
+        return dataclasses.replace(self, inputs=self.inputs[index], labels=labels)
+
     def of(self, inputs: Shaped[Tensor, "samples ..."]) -> Question:
         return dataclasses.replace(self, inputs=inputs)
 

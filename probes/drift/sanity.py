@@ -29,7 +29,7 @@ class Sanity:
     the head down to each of DEPTHS (numbered)."""
 
     methods: tuple[str, ...] = ()
-    samples: int = 8
+    samples: int = 16
     steps: int = 6
     layer: str = ""
 

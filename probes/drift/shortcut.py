@@ -27,7 +27,9 @@ from probes.plan import Pool
 if TYPE_CHECKING:
     from torch import Tensor
 
-TRIED_HOSTS = 16
+SCREENED_HOSTS = 16
+FINALISTS = 6
+FINAL_HOSTS = 96
 FEATURES_TRIED = 3
 
 
@@ -37,16 +39,19 @@ class Shortcut:
     attribution sits beyond that of other classes, and of these the one whose transplant onto samples of other classes
     moves most predictions beyond a control. On the other half: how many predictions follow it.
 
-    Donors are the samples of the class with most attribution in the box, so that a mark in few of them is tried too;
-    the control copies the same box from the samples of other classes with most attribution there.
+    Donors are samples of the class with most attribution in the box, so that a mark in few of them is tried too; the
+    control copies the same box from the samples of other classes with most attribution there. Only `explained` of the
+    `samples` are attributed, and can be donors; all are hosts.
 
     Gives `box` (class, top, left, height, width) or `feature` (class, column), `follow` and `control` (followed,
-    trials); a sample each: `mass_in_box`, and for images `border`, `corners`, `background` (shares of positive mass,
-    NaN where there is no background) with `area` (the shares of positions they cover); for tables `mass` [chosen
+    trials), `explained` (which of the chosen samples) and `confirming` (which of these are of the second half); an
+    explained sample each: `mass_in_box`, and for images `border`, `corners`, `background` (shares of positive mass, NaN
+    where there is no background) with `area` (the shares of positions they cover); for tables `mass` [explained
     columns].
     """
 
-    samples: int = 120
+    samples: int = 300
+    explained: int = 180
     steps: int = 4
     sizes: tuple[float, ...] = (0.1, 0.15, 0.2)
 
@@ -64,21 +69,35 @@ class Shortcut:
         labels: Int[Tensor, " chosen"],
         rng: np.random.Generator,
     ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
+        import torch
+
         from probes.drift.methods import explain
         from probes.drift.question import why_label
 
         if not inputs.is_floating_point() or inputs.ndim not in (2, 4) or inputs.shape[-1] < 2:
             return {}
-        question = dataclasses.replace(why_label(subject, inputs, labels, rng), steps=self.steps, most=self.steps)
+        named = labels.cpu().numpy()
+        few = choose_stratified(np.arange(len(named)), named, self.explained, rng)
+        own = torch.from_numpy(few)
+        question = why_label(subject, inputs[own], labels[own], rng)
+        question = dataclasses.replace(question, steps=self.steps, most=self.steps)
         mass = positive_mass(explain("integrated-gradients", question).maps.cpu().numpy())
-        hosts = Transplant(subject=subject, inputs=inputs, labels=labels.cpu().numpy(), mass=mass)
+        transplant = Transplant(subject=subject, inputs=inputs, labels=named, explained=few, mass=mass)
         if inputs.ndim == 2:
-            return hosts.columns(rng)
-        return {**hosts.boxes(self.sizes, rng), **places(mass, inputs.cpu().numpy())}
+            return transplant.columns(rng)
+        return {**transplant.boxes(self.sizes, rng), **places(mass, inputs[own].cpu().numpy())}
 
 
 Patch = Box | tuple[int, int]
 """A box of an image, or (class, column) of a table."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Half:
+    """`hosts` among all samples, `rows` of the mass: the explained among them."""
+
+    hosts: Int[np.ndarray, " hosts"]
+    rows: Int[np.ndarray, " explained"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,15 +107,24 @@ class Transplant:
     subject: Subject
     inputs: Shaped[Tensor, "chosen ..."]
     labels: Int[np.ndarray, " chosen"]
-    mass: Float[np.ndarray, "chosen ..."]
+    explained: Int[np.ndarray, " explained"]
+    mass: Float[np.ndarray, "explained ..."]
+
+    def halves(self, rng: np.random.Generator) -> tuple[Half, Half]:
+        """Of the explained and of the other samples alike, class by class."""
+        rows = _halves(self.labels[self.explained], rng)
+        others = np.setdiff1d(np.arange(len(self.labels)), self.explained)
+        rest = _halves(self.labels[others], rng)
+        both = [
+            Half(hosts=np.sort(np.concatenate([self.explained[mine], others[more]])), rows=mine)
+            for mine, more in zip(rows, rest, strict=True)
+        ]
+        return both[0], both[1]
 
     def boxes(self, sizes: Sequence[float], rng: np.random.Generator) -> dict[str, Shaped[np.ndarray, "..."]]:
-        searching, confirming = _halves(self.labels, rng)
-        found = [
-            box
-            for side in sides(self.inputs.shape[2:], sizes)
-            for box in candidate_boxes(self.mass[searching], self.labels[searching], side)
-        ]
+        searching, confirming = self.halves(rng)
+        mass, labels = self.mass[searching.rows], self.labels[self.explained[searching.rows]]
+        found = [box for side in sides(self.inputs.shape[2:], sizes) for box in candidate_boxes(mass, labels, side)]
         if not found:
             return {}
         box = found[self._best(found, searching, rng)]
@@ -109,10 +137,11 @@ class Transplant:
 
     def columns(self, rng: np.random.Generator) -> dict[str, Shaped[np.ndarray, "..."]]:
         """For tables the columns with the largest share of each class's attribution."""
-        searching, confirming = _halves(self.labels, rng)
+        searching, confirming = self.halves(rng)
+        mass, labels = self.mass[searching.rows], self.labels[self.explained[searching.rows]]
         found: list[tuple[int, int]] = []
-        for label in np.unique(self.labels[searching]):
-            mean = self.mass[searching][self.labels[searching] == label].mean(axis=0)
+        for label in np.unique(labels):
+            mean = mass[labels == label].mean(axis=0)
             found += [(int(label), int(column)) for column in np.argsort(-mean, kind="stable")[:FEATURES_TRIED]]
         feature = found[self._best(found, searching, rng)]
         return {
@@ -122,44 +151,42 @@ class Transplant:
             **self._confirmed(feature, confirming, rng),
         }
 
-    def _best(self, patches: Sequence[Patch], half: Int[np.ndarray, " half"], rng: np.random.Generator) -> int:
-        """The patch that moves most beyond its control; of equals the first, which is the smallest."""
-        rates = [np.divide(*self.follow(patch, half, rng, most=TRIED_HOSTS)) for patch in patches]
-        best, beyond = 0, -np.inf
-        for place in np.argsort(-np.array(rates), kind="stable"):
-            if rates[place] <= beyond:  # no control can make up for that
-                break
-            excess = rates[place] - np.divide(*self.follow(patches[place], half, rng, most=TRIED_HOSTS, control=True))
-            if excess > beyond:
-                best, beyond = int(place), excess
-        return best
+    def _best(self, patches: Sequence[Patch], half: Half, rng: np.random.Generator) -> int:
+        """The patch that moves most beyond its control: all are screened on few hosts, the foremost tried on many. Of
+        equals the first, which is the smallest."""
+        rates = [np.divide(*self.follow(patch, half, rng, most=SCREENED_HOSTS)) for patch in patches]
+        finalists = sorted(np.argsort(-np.array(rates), kind="stable")[:FINALISTS].tolist())
+        beyond = []
+        for place in finalists:
+            tried = [
+                np.divide(*self.follow(patches[place], half, rng, most=FINAL_HOSTS, control=control))
+                for control in (False, True)
+            ]
+            beyond.append(tried[0] - tried[1])
+        return int(finalists[int(np.argmax(beyond))])
 
-    def _confirmed(
-        self, patch: Patch, half: Int[np.ndarray, " half"], rng: np.random.Generator
-    ) -> dict[str, Int[np.ndarray, " two"]]:
+    def _confirmed(self, patch: Patch, half: Half, rng: np.random.Generator) -> dict[str, Shaped[np.ndarray, "..."]]:
         return {
             "follow": np.array(self.follow(patch, half, rng), dtype=np.int64),
             "control": np.array(self.follow(patch, half, rng, control=True), dtype=np.int64),
+            "explained": self.explained,
+            "confirming": np.isin(np.arange(len(self.explained)), half.rows),
         }
 
     def follow(
-        self,
-        patch: Patch,
-        half: Int[np.ndarray, " half"],
-        rng: np.random.Generator,
-        *,
-        most: int | None = None,
-        control: bool = False,
+        self, patch: Patch, half: Half, rng: np.random.Generator, *, most: int | None = None, control: bool = False
     ) -> tuple[int, int]:
         """How many predictions become the suspected class, of how many: hosts are samples of other classes that are not
         predicted as it yet. (0, 1) where there is no host or no donor."""
         import torch
 
         suspected = patch.label if isinstance(patch, Box) else patch[0]
-        own = self.labels[half] == suspected
-        weights = in_box(self.mass[half], patch) if isinstance(patch, Box) else self.mass[half, patch[1]]
-        donors = _heaviest(half[~own if control else own], weights[~own if control else own], int(own.sum()))
-        hosts = half[~own & (self._answers[half] != suspected)]
+        own = self.labels[self.explained[half.rows]] == suspected
+        mass = self.mass[half.rows]
+        weights = in_box(mass, patch) if isinstance(patch, Box) else mass[:, patch[1]]
+        chosen = ~own if control else own
+        donors = _heaviest(self.explained[half.rows[chosen]], weights[chosen], int(own.sum()))
+        hosts = half.hosts[(self.labels[half.hosts] != suspected) & (self._answers[half.hosts] != suspected)]
         if most is not None and len(hosts) > most:
             hosts = np.sort(rng.choice(hosts, size=most, replace=False))
         if not len(hosts) or not len(donors):
@@ -185,9 +212,10 @@ class Transplant:
 def _heaviest(
     candidates: Int[np.ndarray, " candidates"], weights: Float[np.ndarray, " candidates"], of: int
 ) -> Int[np.ndarray, " donors"]:
-    """The samples with most mass in the patch: a fifth of the suspected class's number, at least two."""
-    few = max(2, round(0.2 * of))
-    return candidates[np.argsort(-weights, kind="stable")[:few]]
+    """The samples with most mass in the patch, and at least half of the most: a fifth of the suspected class's number,
+    or two. A mark in few samples must not be mixed with samples that lack it."""
+    few = np.argsort(-weights, kind="stable")[: max(2, round(0.2 * of))]
+    return np.asarray(candidates[few[weights[few] >= weights.max(initial=0.0) / 2]])
 
 
 def _halves(labels: Int[np.ndarray, " chosen"], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -16,10 +16,9 @@ from probes.drift.quality import Quality
 from probes.drift.randomise import randomised
 from probes.drift.shortcut import Shortcut
 from probes.drift.similarity import SIMILARITIES, jensen_shannon, signed_cosine, top_overlap
-from probes.evidence import Evidence, Population, answers
-from probes.observable import Observable, Observation, Subject
 from probes.plan import Pool
 from probes.result import Gallery, Result
+from tests.probes.drift import zoo
 
 CORNER = (slice(None), slice(None), slice(0, 2), slice(0, 2))
 
@@ -51,29 +50,7 @@ def trained(images: Tensor, labels: Tensor, seed: int, epochs: int = 25) -> nn.S
 
 
 def looked_into(probe: Drift, networks: dict[str, nn.Sequential], images: Tensor, labels: Tensor) -> Result:
-    """The probe over these networks; names are those of the shell: audited, source, seeds/0/0, randomised/0."""
-    pool = pool_of(labels)
-    seen: dict[Observable, dict[str, Observation]] = {}
-    for observable in probe.observes:
-        chosen = observable.choose(pool, np.random.default_rng(0))
-        for name, network in networks.items():
-            role = name.partition("/")[0]
-            if role not in observable.models:
-                continue
-            one = Subject(name=name, role=role, network=network, embed=network[:-1], same_labels=True)  # type: ignore[arg-type]
-            arrays = observable(one, images[chosen], labels[chosen], np.random.default_rng(1))
-            seen.setdefault(observable, {})[name] = Observation(samples=chosen, arrays=dict(arrays))
-    with torch.no_grad():
-        logits = networks["audited"](images).numpy()
-    evidence = Evidence(
-        pool=pool,
-        classes=tuple(map(str, range(10))),
-        audited=answers(logits[None], labels.numpy()),
-        population=Population(rows=(), answers=answers(np.zeros((0, *logits.shape)), labels.numpy())),
-        inputs=((images.numpy() + 1) * 127).astype(np.uint8).transpose(0, 2, 3, 1),
-        observations=seen,
-    )
-    return probe(evidence, np.random.default_rng(2))
+    return zoo.looked_into(probe, networks, images, labels, pool_of(labels))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +74,10 @@ def test_another_seed_is_no_drift_and_random_weights_are(sound: dict[str, nn.Seq
     assert benign["floor.similarity"].value > benign["ceiling.similarity"].value + 0.2
     assert "drift.moved" in {finding.code for finding in moved.findings}
     gallery = next(figure for figure in benign.figures if isinstance(figure, Gallery))
-    assert len(gallery.rows) == 6
+    shown = [row.title.split(" (")[0].split(", ") for row in gallery.rows]
+    assert [place for _, place in shown] == ["most drifted", "median"] * 6
+    assert len({name for name, _ in shown}) == 6
+    assert [name for name, _ in shown[::2]] == [name for name, _ in shown[1::2]]
     assert np.isfinite(benign.per_sample["drift"]).sum() == Drift().samples
 
 
@@ -124,7 +104,7 @@ def test_a_planted_patch_is_found_located_and_confirmed() -> None:
     assert values["class"] == "3"
     assert int(str(values["top"])) < 2
     assert int(str(values["left"])) < 2
-    assert result["checkpoint.shortcut_follow_rate"].low > 0.3
+    assert result["checkpoint.shortcut_follow_rate"].low > 0.25
 
 
 def test_without_source_or_seeds_it_says_so(sound: dict[str, nn.Sequential]) -> None:

@@ -9,10 +9,12 @@ Every model is fine-tuned from one source network and judged by the whole probe 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audit.config import Config
 from probes.drift import Drift
 from probes.drift.randomise import randomised
 from probes.evidence import Evidence, Population, answers
@@ -28,8 +31,10 @@ from probes.observable import Observable, Observation, Subject
 from probes.plan import Pool
 from probes.result import Result
 from probes.statistics.proportions import clopper_pearson
+from reports.gate import judge
 
 SEEDS = 3
+STRONG = 0.4
 SUSPECT = 1
 """The class that the mark gives away."""
 
@@ -125,12 +130,17 @@ def reliance(task: Task, network: nn.Sequential, images: Tensor, labels: Tensor)
         return float((network(others).argmax(dim=1) == SUSPECT).float().mean())
 
 
+@cache
+def source_of(task: Task, seed: int) -> nn.Sequential:
+    torch.manual_seed(1000 + seed)
+    return trained(task.network(5), task.source, task.source_labels, 1000 + seed, task.epochs)
+
+
 def audited(task: Task, kind: str, seed: int) -> tuple[Result, float]:
     """The probe's result on one model of a kind, with three seeds of its recipe and its source; and its reliance on the
-    mark."""
+    mark. `another-seed` has another seed of the benign recipe as its reference checkpoint."""
     rng = np.random.default_rng([seed, 77])
-    torch.manual_seed(1000 + seed)
-    source = trained(task.network(5), task.source, task.source_labels, 1000 + seed, task.epochs)
+    source = source_of(task, seed)
     order = torch.from_numpy(rng.permutation(len(task.target)))
     images, labels = task.target[order], task.target_labels[order]
     part = np.arange(len(labels)) < len(labels) // 2
@@ -143,6 +153,8 @@ def audited(task: Task, kind: str, seed: int) -> tuple[Result, float]:
         f"seeds/{i}/0" if i else "audited": fine_tuned(task, source, images[member], targets[member], 10 * seed + i)
         for i in range(SEEDS + 1)
     }
+    if kind == "another-seed":
+        models["reference"] = fine_tuned(task, source, images[member], targets[member], 10 * seed + SEEDS + 1)
     if kind == "untrained":
         models["audited"] = randomised(models["audited"], rng)  # type: ignore[assignment]
     models["source"] = source
@@ -205,32 +217,39 @@ def verdict(task: Task, kind: str, result: Result, truth: float) -> dict[str, ob
         top, left, row = (int(str(shortcut.values[key])) for key in ("top", "left", "class"))
         located = top < task.patch and left < task.patch and row == SUSPECT
     grave = {code for code, finding in found.items() if finding.severity not in ("info", "low")}
+    numbers = {
+        "index": "drift_index",
+        "stability": "stability",
+        "instability": "instability",
+        "change": "deletion_gain_change",
+        "gain": "deletion_gain",
+        "follow": "shortcut_follow_rate",
+    }
+    judged = judge([result], Config().gate(), today=datetime.date.today())
     return {
         "kind": kind,
         "truth": round(truth, 3),
+        "gate": judged.status,
+        "undecided": [check.estimate for check in judged.checks if check.status == "undecided"],
         "shortcut": shortcut is not None,
         "located": located,
+        "suspected": "drift.suspected-shortcut" in found,
         "grave": sorted(grave),
-        "index": round(estimates["checkpoint.drift_index"].value, 3),
-        "stability": round(estimates["checkpoint.stability"].value, 3),
-        "instability": round(estimates["checkpoint.instability"].value, 3),
-        "change": round(estimates["checkpoint.deletion_gain_change"].value, 3),
-        "change_high": round(estimates["checkpoint.deletion_gain_change"].high, 3),
-        "gain": round(estimates["checkpoint.deletion_gain"].value, 3),
-        "gain_low": round(estimates["checkpoint.deletion_gain"].low, 3),
-        "follow": round(estimates["checkpoint.shortcut_follow_rate"].value, 3),
-        "most_excluded": round(estimates["checkpoint.shortcut_follow_rate"].high, 3),
+        **{
+            short: [round(float(x), 3) for x in (one.value, one.low, one.high)]
+            for short, one in ((short, estimates[f"checkpoint.{name}"]) for short, name in numbers.items())
+        },
         "control": round(estimates["control.follow_rate"].value, 3),
         "random": round(estimates["ceiling.label_similarity"].value, 3),
     }
 
 
-KINDS = ("benign", "patch-95", "patch-20", "random-labels", "untrained")
+KINDS = ("benign", "another-seed", "patch-95", "patch-20", "random-labels", "untrained")
 
 
-def run(task: Task, models: int) -> list[dict[str, object]]:
+def run(task: Task, first: int, models: int) -> list[dict[str, object]]:
     rows = []
-    for seed in range(models):
+    for seed in range(first, first + models):
         for kind in KINDS:
             row = verdict(task, kind, *audited(task, kind, seed))
             rows.append(row)
@@ -246,33 +265,43 @@ def share(rows: list[dict[str, object]], kind: str, hit: Callable[[dict[str, obj
 
 
 def summary(rows: list[dict[str, object]]) -> dict[str, str]:
-    return {
-        "benign models with any finding above 'low'": share(rows, "benign", lambda row: bool(row["grave"])),
-        "benign models accused of a shortcut": share(rows, "benign", lambda row: bool(row["shortcut"])),
-        "patch in 95 %: found": share(rows, "patch-95", lambda row: bool(row["shortcut"])),
-        "patch in 95 %: found and located": share(rows, "patch-95", lambda row: bool(row["located"])),
-        "patch in 20 %: found": share(rows, "patch-20", lambda row: bool(row["shortcut"])),
-        "patch in 20 %: found and located": share(rows, "patch-20", lambda row: bool(row["located"])),
-        "random labels: a finding above 'low'": share(rows, "random-labels", lambda row: bool(row["grave"])),
-        "untrained: a finding above 'low'": share(rows, "untrained", lambda row: bool(row["grave"])),
-    }
+    def is_(key: str, *values: object) -> Callable[[dict[str, object]], bool]:
+        return lambda row: row[key] in values
+
+    found = {}
+    for kind in KINDS:
+        for status in ("pass", "undecided", "fail"):
+            found[f"{kind}: the gate says {status}"] = share(rows, kind, is_("gate", status))
+    for kind in ("benign", "another-seed", "patch-95", "patch-20"):
+        found[f"{kind}: a shortcut is found"] = share(rows, kind, is_("shortcut", True))
+        found[f"{kind}: a shortcut is suspected"] = share(rows, kind, is_("suspected", True))
+    for kind in ("patch-95", "patch-20"):
+        found[f"{kind}: found and located"] = share(rows, kind, is_("located", True))
+    strong = [row for row in rows if row["kind"] == "patch-20" and float(str(row["truth"])) >= STRONG]
+    if strong:
+        name = f"patch-20 that takes {STRONG:.0%} of predictions or more: found"
+        found[name] = share(strong, "patch-20", is_("shortcut", True))
+    for kind in KINDS:
+        found[f"{kind}: a finding above 'low'"] = share(rows, kind, lambda row: bool(row["grave"]))
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=int, default=20, help="of each kind")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--cifar", type=Path, help="an .npz with images and labels of CIFAR-10")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = run(cifar(options.cifar) if options.cifar else digits(), options.models)
+    rows = run(cifar(options.cifar) if options.cifar else digits(), options.first, options.models)
     for what, said in summary(rows).items():
         print(f"{what}: {said}")
     for kind in KINDS:
         mine = [row for row in rows if row["kind"] == kind]
-        means = {
-            key: round(float(np.mean([float(str(row[key])) for row in mine])), 2) for key in ("index", "stability")
-        }
-        print(kind, means, Counter(code for row in mine for code in row["grave"]))  # type: ignore[attr-defined]
+        first = {key: [row[key][0] for row in mine] for key in ("index", "stability", "change", "follow")}  # type: ignore[index]
+        ranges = {key: f"{np.mean(of):.2f} ({min(of):.2f} to {max(of):.2f})" for key, of in first.items()}
+        print(kind, ranges, Counter(code for row in mine for code in row["grave"]))  # type: ignore[attr-defined]
+        print(kind, "undecided", Counter(code for row in mine for code in row["undecided"]))  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,166 @@
+"""Integrated gradients against Captum: images a second, at equal steps and at an equal completeness residual; memory.
+
+    python benchmarks/attributions.py --data ../shared/data/cifar10.npz --weights FOLDER
+    python benchmarks/attributions.py --data ../shared/data/cifar10.npz --weights FOLDER --memory
+
+ResNet-18 and VGG-16 (with BatchNorm) of torchvision for 32 × 32 images, trained for a minute or two where FOLDER does
+not hold their weights yet. Each way explains the label's logit of the same images; Captum is called as its users do.
+`--memory` explains 1,000 and then 10,000 images and prints the process's largest size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from captum.attr import IntegratedGradients
+from torch import Tensor, nn
+from torch.nn import functional
+
+from probes.drift.methods import explain
+from probes.drift.path import SMALL
+from probes.drift.question import Question, sized, why_label
+from probes.observable import Subject
+
+STEPS = 50
+"""Captum's default."""
+RESIDUAL = 0.01
+MOST = 486
+NODES = (50, 100, 200, 400)
+"""Captum's n_steps that are tried for the residual, in turn."""
+MODELS = {"ResNet-18": torchvision.models.resnet18, "VGG-16": torchvision.models.vgg16_bn}
+
+
+def images_of(path: Path) -> tuple[Tensor, Tensor]:
+    with np.load(path, allow_pickle=False) as bunch:
+        images = torch.from_numpy(bunch["images"]).permute(0, 3, 1, 2).float() / 255
+        return (images - 0.47) / 0.25, torch.from_numpy(bunch["labels"]).long()
+
+
+def trained(name: str, images: Tensor, labels: Tensor, folder: Path, batches: int) -> nn.Module:
+    """From the folder, else trained for so many batches of 64 and put there."""
+    torch.manual_seed(0)
+    network: nn.Module = MODELS[name](num_classes=10)
+    kept = folder / f"{name}.pt"
+    if kept.exists():
+        network.load_state_dict(torch.load(kept, weights_only=True))
+        return network.eval()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9)
+    for _ in range(batches):
+        batch = torch.randint(len(images), (64,))
+        optimizer.zero_grad()
+        functional.cross_entropy(network(images[batch]), labels[batch]).backward()
+        optimizer.step()
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save(network.state_dict(), kept)
+    return network.eval()
+
+
+def question_of(network: nn.Module, images: Tensor, labels: Tensor) -> Question:
+    subject = Subject(name="audited", role="audited", network=network, embed=nn.Identity(), same_labels=True)
+    return sized(why_label(subject, images, labels, np.random.default_rng(0)))
+
+
+def timed(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def singly(network: nn.Module, images: Tensor, labels: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+    """Captum an image at a time: attributions and |convergence delta|."""
+    method, maps, deltas = IntegratedGradients(network), [], []
+    for image, label in zip(images, labels, strict=True):
+        found, delta = method.attribute(image[None], target=int(label), n_steps=steps, return_convergence_delta=True)
+        maps.append(found)
+        deltas.append(delta.abs())
+    return torch.cat(maps), torch.cat(deltas)
+
+
+def equal_steps(name: str, network: nn.Module, images: Tensor, labels: Tensor) -> None:
+    """50 nodes an image each: ours in batches that fit the memory, Captum by image, Captum by its defaults."""
+    question = dataclasses.replace(question_of(network, images, labels), steps=STEPS, most=STEPS)
+    whole = IntegratedGradients(network)
+    ways: dict[str, Callable[[], object]] = {
+        f"ours, {question.rows} rows at once": lambda: explain("integrated-gradients", question),
+        "Captum, an image at a time": lambda: singly(network, images, labels, STEPS),
+        "Captum, defaults": lambda: whole.attribute(images, target=labels),
+    }
+    seconds = {way: min(timed(run) for _ in range(2)) for way, run in ways.items()}
+    ours = next(iter(seconds.values()))
+    print(f"\n{name}, {len(images)} images, {STEPS} steps each")
+    for way, took in seconds.items():
+        print(f"  {way:30} {len(images) / took:7.2f} images/s   {took / ours:5.2f} × ours")
+
+
+def equal_residual(name: str, network: nn.Module, images: Tensor, labels: Tensor) -> None:
+    """Ours as far as each image needs it; Captum with the first of NODES that leaves as many images above RESIDUAL."""
+    question = dataclasses.replace(question_of(network, images, labels), steps=6, tolerance=RESIDUAL, most=MOST)
+    began = time.perf_counter()
+    found = explain("integrated-gradients", question)
+    took = time.perf_counter() - began
+    assert found.residual is not None
+    assert found.steps is not None
+    reached = float((found.residual <= RESIDUAL).float().mean())
+    print(f"\n{name}, residual of {RESIDUAL:.0%}")
+    print(
+        f"  ours: {reached:.0%} of the images reach it with {float(found.steps.float().mean()):.0f} nodes in the mean, "
+        f"{int(found.steps.max())} at most; {len(images) / took:.2f} images/s"
+    )
+    with torch.no_grad():
+        change = (network(images) - network(torch.zeros_like(images)))[torch.arange(len(images)), labels]
+    for steps in NODES:
+        began = time.perf_counter()
+        maps, deltas = singly(network, images, labels, steps)
+        theirs = time.perf_counter() - began
+        scale = torch.maximum(change.abs(), SMALL * maps.abs().flatten(1).sum(dim=1))
+        share = float((deltas / scale <= RESIDUAL).float().mean())
+        print(
+            f"  Captum, {steps} nodes: {share:.0%} reach it; {len(images) / theirs:.2f} images/s, "
+            f"{theirs / took:.2f} × our time"
+        )
+        if share >= reached:
+            break
+
+
+def memory(network: nn.Module, images: Tensor, labels: Tensor) -> None:
+    """The largest size of this process after 1,000 images and after 10,000."""
+    for count in (1000, 10_000):
+        again = -(-count // len(images))
+        many, named = images.repeat(again, 1, 1, 1)[:count], labels.repeat(again)[:count]
+        question = dataclasses.replace(question_of(network, many, named), steps=2, most=2)
+        took = timed(lambda question=question: explain("integrated-gradients", question))  # type: ignore[misc]
+        size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        needed = 16 * 1024 * count / 2**20
+        print(f"{count} images: largest size {size:.0f} MiB, of which inputs and maps {needed:.0f}; {took:.0f} s")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--data", type=Path, required=True)
+    arguments.add_argument("--weights", type=Path, required=True)
+    arguments.add_argument("--images", type=int, default=16)
+    arguments.add_argument("--batches", type=int, default=60)
+    arguments.add_argument("--memory", action="store_true")
+    arguments.add_argument("--only", choices=sorted(MODELS))
+    options = arguments.parse_args()
+    images, labels = images_of(options.data)
+    for name in [options.only] if options.only else list(MODELS):
+        network = trained(name, images, labels, options.weights, options.batches)
+        if options.memory:
+            memory(network, images, labels)
+            break
+        chosen, named = images[: options.images], labels[: options.images]
+        equal_steps(name, network, chosen, named)
+        equal_residual(name, network, chosen, named)
+
+
+if __name__ == "__main__":
+    main()

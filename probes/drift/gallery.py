@@ -1,0 +1,79 @@
+"""Samples to look at, by class: input, both attributions, their difference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int, Int8, Shaped, UInt8
+
+from probes.drift.attribution import Target
+from probes.result import Gallery, GalleryRow
+
+CLASSES = 6
+"""Classes shown: those that drifted most."""
+SPEAKS: dict[Target, str] = {
+    "label": "Red speaks for the label, blue against it",
+    "embedding": "Red raises the embedding's norm, which both models have whatever their labels; blue lowers it",
+}
+
+
+def gallery(
+    inputs: Shaped[np.ndarray, "samples ..."],
+    chosen: Int[np.ndarray, " chosen"],
+    labels: Int[np.ndarray, " chosen"],
+    classes: Sequence[str],
+    reference: Float[np.ndarray, "chosen height width"],
+    audited: Float[np.ndarray, "chosen height width"],
+    similarity: Float[np.ndarray, " chosen"],
+    whom: str,
+    target: Target,
+) -> Gallery:
+    """Of each class the most drifted sample and the median one; the most drifted class first."""
+    rows = []
+    for i, place in picked(labels, similarity):
+        maps = [_unit(reference[i]), _unit(audited[i])]
+        rows.append(
+            GalleryRow(
+                sample=int(chosen[i]),
+                title=f"{classes[int(labels[i])]}, {place} (#{int(chosen[i])}), similarity {similarity[i]:.2f}",
+                pictures=(_image(inputs[chosen[i]]), *(_signed(m) for m in (*maps, maps[1] - maps[0]))),
+            )
+        )
+    return Gallery(
+        name="gallery",
+        title="By class: the most drifted sample and the median one",
+        caption=f"{SPEAKS[target]}. Each map is scaled to its own largest value; the difference is audited less "
+        f"{whom}.",
+        headings=("input", f"{whom} model", "audited", "difference"),
+        rows=tuple(rows),
+    )
+
+
+def picked(labels: Int[np.ndarray, " chosen"], similarity: Float[np.ndarray, " chosen"]) -> list[tuple[int, str]]:
+    """Positions among the chosen, and what each is in its class."""
+    mean = {int(label): float(similarity[labels == label].mean()) for label in np.unique(labels)}
+    found: list[tuple[int, str]] = []
+    for label in sorted(mean, key=lambda one: mean[one])[:CLASSES]:
+        mine = np.flatnonzero(labels == label)
+        mine = mine[np.argsort(similarity[mine], kind="stable")]
+        found.append((int(mine[0]), "most drifted"))
+        if len(mine) > 1:
+            found.append((int(mine[len(mine) // 2]), "median"))
+    return found
+
+
+def _unit(values: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
+    top = float(np.abs(values).max())
+    return values / top if top > 0 else values
+
+
+def _signed(values: Float[np.ndarray, "height width"]) -> Int8[np.ndarray, "height width"]:
+    return np.clip(np.round(values * 127), -127, 127).astype(np.int8)
+
+
+def _image(sample: Shaped[np.ndarray, "height width channels"]) -> UInt8[np.ndarray, "height width channels"]:
+    if sample.dtype == np.uint8:
+        return sample
+    low, high = float(sample.min()), float(sample.max())
+    return np.round((sample - low) / max(high - low, 1e-12) * 255).astype(np.uint8)
