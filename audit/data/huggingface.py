@@ -1,9 +1,9 @@
-"""Hugging Face data sets of pictures or numbers, where `datasets` is installed. Text comes in by a factory, which knows
-its tokenizer."""
+"""Hugging Face data sets of pictures, where `datasets` is installed. Text and tables of theirs come in by a factory,
+which knows their tokenizer or columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ class HuggingFace(DataSection):
     name: str
     """A folder that `save_to_disk` wrote, or a name on the hub."""
     parts: tuple[str, ...] = ("train", "test")
+    """Joined in this order. A data set that has none is read whole."""
     image: str = "image"
     label: str = "label"
     size: int | None = None
@@ -44,10 +45,7 @@ class HuggingFace(DataSection):
                 f"{self.name} is no folder and cannot be had from the hub: {str(error).splitlines()[0]}",
                 where="data.name",
             ) from error
-        for part in self.parts:
-            if part not in whole:
-                raise DataError(f"{self.name} has no part {part!r}. {did_you_mean(part, whole)}", where="data.parts")
-        parts = [whole[part] for part in self.parts]
+        parts = self._parts(whole)
         for column in (self.image, self.label):
             if column not in parts[0].features:
                 raise DataError(f"has no column {column!r}. {did_you_mean(column, parts[0].features)}", where=self.name)
@@ -55,12 +53,28 @@ class HuggingFace(DataSection):
         names = getattr(parts[0].features[self.label], "names", None) or range(int(labels.max()) + 1)
         return Dataset(
             name=self.name,
-            inputs=stack(self._pictures(parts), self.size, self.name),
+            inputs=stack(_pictures(parts, self.image), self.size, self.name),
             labels=labels,
             classes=tuple(str(name) for name in names),
         )
 
-    def _pictures(self, parts: list[Any]) -> Iterator[tuple[str, Image.Image]]:
-        for name, part in zip(self.parts, parts, strict=True):
-            for index in range(len(part)):
-                yield f"{name} {index}", part[index][self.image]
+    def _parts(self, whole: Any) -> list[Any]:
+        if not isinstance(whole, Mapping):  # saved or published undivided
+            return [whole]
+        for part in self.parts:
+            if part not in whole:
+                raise DataError(f"{self.name} has no part {part!r}. {did_you_mean(part, whole)}", where="data.parts")
+        return [whole[part] for part in self.parts]
+
+
+def _pictures(parts: list[Any], column: str) -> Iterator[tuple[str, Image.Image]]:
+    for part in parts:
+        for index in range(len(part)):
+            picture = part[index][column]
+            if not isinstance(picture, Image.Image):
+                raise DataError(
+                    f"sample {index} has a {type(picture).__name__} for its {column}, not a picture.",
+                    where="data.image",
+                    do="Name the column of pictures, or bring the data in by a factory.",
+                )
+            yield f"picture {index}", picture

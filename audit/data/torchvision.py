@@ -8,11 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Int64, UInt8
+from pydantic import Field
 
 from audit.data.dataset import Dataset
 from audit.data.images import stack
 from audit.data.source import DataSection
 from probes.errors import DataError, did_you_mean
+
+# Said by the section itself, or a way to run code on the samples.
+OURS = ("root", "train", "download", "transform", "target_transform", "transforms", "loader", "is_valid_file")
 
 
 class Torchvision(DataSection):
@@ -21,7 +25,9 @@ class Torchvision(DataSection):
     """The class's name: CIFAR10, FashionMNIST, SVHN, Flowers102, Food101, ..."""
     root: Path
     parts: tuple[str, ...] = ("train", "test")
-    """Joined in this order; names as the data set knows its splits."""
+    """Joined in this order; names as the data set knows its splits. A data set that has none is read whole."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of the class: `{ split = "letters" }` for EMNIST."""
     download: bool = False
     size: int | None = None
     """Pictures are brought to size × size, for data sets whose pictures differ."""
@@ -35,8 +41,12 @@ class Torchvision(DataSection):
                 f"torchvision has no data set {self.dataset!r}. {did_you_mean(self.dataset, kinds)}",
                 where="data.dataset",
             )
-        parts = [self._open(kinds[self.dataset], root / self.root, part, trust_code) for part in self.parts]
-        labels = np.concatenate([_labels(part) for part in parts])
+        kind = kinds[self.dataset]
+        if mistaken := sorted(set(self.options) & set(OURS)):
+            raise DataError(f"{mistaken[0]!r} is no option here.", where="data.options", do="See parts and download.")
+        divided = bool({"train", "split"} & set(inspect.signature(kind).parameters))
+        parts = [self._open(kind, root / self.root, part, trust_code) for part in (self.parts if divided else ("",))]
+        labels = np.concatenate([_labels(part, self.dataset) for part in parts])
         named = getattr(parts[0], "classes", None) or range(int(labels.max()) + 1)
         inputs = [_pictures(part, self.size, self.dataset) for part in parts]
         return Dataset(
@@ -50,27 +60,39 @@ class Torchvision(DataSection):
         known = inspect.signature(kind).parameters
         # A checkpoint from elsewhere fetches nothing unless it is trusted.
         options: dict[str, Any] = {"download": self.download and trust_code} if "download" in known else {}
-        if "train" in known:
+        if part and ("train" in known or "split" in self.options):
+            if part not in ("train", "test"):
+                raise DataError(f"{self.dataset} has no part {part!r}: it knows train and test.", where="data.parts")
             options["train"] = part == "train"
-        elif "split" in known:
+        elif part:
             options["split"] = part
         try:
-            return kind(root, **options)
+            return kind(root, **options, **self.options)
         except ValueError as error:
             raise DataError(f"{self.dataset} has no part {part!r}: {error}", where="data.parts") from error
+        except TypeError as error:
+            raise DataError(f"{self.dataset} refuses its options: {error}", where="data.options") from error
         except (RuntimeError, OSError) as error:  # not found, damaged, or no way to download
             raise DataError(
                 f"{self.dataset} is not complete in {root}: {str(error).splitlines()[0]}",
                 where="data.root",
-                do="Put torchvision's files there, or let a recipe of your own say download = true.",
+                do="Put torchvision's files there (it compares their checksums), or let a recipe of your own say "
+                "download = true.",
             ) from error
 
 
-def _labels(part: Any) -> Int64[np.ndarray, " samples"]:
-    for name in ("targets", "labels", "_labels"):
-        if (found := getattr(part, name, None)) is not None:
-            return np.asarray(found, dtype=np.int64)
-    return np.array([int(part[index][1]) for index in range(len(part))], dtype=np.int64)
+def _labels(part: Any, name: str) -> Int64[np.ndarray, " samples"]:
+    found = next(
+        (found for key in ("targets", "labels", "_labels") if (found := getattr(part, key, None)) is not None), None
+    )
+    try:
+        if found is not None:
+            return np.asarray(found, dtype=np.int64).reshape(len(part))
+        return np.array([int(part[index][1]) for index in range(len(part))], dtype=np.int64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"{name} has no class a picture.", where="data.dataset", do="Bring it in by a factory."
+        ) from error
 
 
 def _pictures(part: Any, size: int | None, where: str) -> UInt8[np.ndarray, "samples height width channels"]:

@@ -1,7 +1,5 @@
 """Every kind of data source gives the same thing, and says in one line what is wrong with a file."""
 
-import gzip
-import struct
 import sys
 import types
 from pathlib import Path
@@ -126,55 +124,6 @@ def test_folder_of_pictures(tmp_path):
         load(tmp_path, kind="folder", path="f", size=4)
     with pytest.raises(DataError, match="no such folder"):
         load(tmp_path, kind="folder", path="none")
-
-
-def mnist(root: Path) -> None:
-    raw = root / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for part, count in (("train", 6), ("t10k", 4)):
-        images = np.random.default_rng(0).integers(0, 256, (count, 28, 28), dtype=np.uint8)
-        header = struct.pack(">IIII", 0x803, count, 28, 28)
-        (raw / f"{part}-images-idx3-ubyte").write_bytes(header + images.tobytes())
-        labels = np.arange(count, dtype=np.uint8) % 10
-        (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, count) + labels.tobytes())
-        with gzip.open(raw / f"{part}-labels-idx1-ubyte.gz", "wb") as file:
-            file.write(labels.tobytes())
-
-
-def test_torchvision_by_name(tmp_path):
-    mnist(tmp_path)
-    data = load(tmp_path, kind="torchvision", dataset="MNIST", root=".")
-    assert data.inputs.shape == (10, 28, 28, 1)
-    assert data.labels.tolist() == [0, 1, 2, 3, 4, 5, 0, 1, 2, 3]
-    assert len(data.classes) == 10
-    small = load(tmp_path, kind="torchvision", dataset="MNIST", root=".", parts=["test"], size=14)
-    assert small.inputs.shape == (4, 14, 14, 1)
-
-
-def test_torchvision_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match=r"CIFAR10 is not complete in .*say download = true"):
-        load(tmp_path, kind="torchvision", dataset="CIFAR10", root=".")
-    with pytest.raises(DataError, match=r"no data set 'CIFAR11'\. Did you mean 'CIFAR10'"):
-        load(tmp_path, kind="torchvision", dataset="CIFAR11", root=".")
-    with pytest.raises(DataError, match="no part 'trian'"):
-        load(tmp_path, kind="torchvision", dataset="SVHN", root=".", parts=["trian"])
-
-
-def test_nothing_is_downloaded_for_a_checkpoint_from_elsewhere(tmp_path, monkeypatch):
-    from torchvision import datasets
-
-    asked = []
-
-    class Remote:
-        def __init__(self, root, train=True, download=False):
-            asked.append(download)
-            raise RuntimeError("not found")
-
-    monkeypatch.setattr(datasets, "CIFAR10", Remote)
-    for trust_code in (False, True):
-        with pytest.raises(DataError):
-            load(tmp_path, trust_code, kind="torchvision", dataset="CIFAR10", root=".", download=True)
-    assert asked == [False, True]
 
 
 def test_factory_needs_trust_and_gives_a_dataset(tmp_path):
