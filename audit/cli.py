@@ -52,6 +52,10 @@ Budget = Annotated[
     str | None,
     typer.Option(help="Time for training replicas (90s, 10m, 1h30m): fewer rounds where all would take longer."),
 ]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the file, as TOML has it; may be repeated."),
+]
 Json = Annotated[bool, typer.Option("--json", help="The verdict as JSON on standard output, and nothing else there.")]
 Baseline = Annotated[
     Path | None, typer.Option(help="An earlier results.json: what got worse since, and 'no worse than' thresholds.")
@@ -100,6 +104,7 @@ def demo(
 def finetune(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file.", metavar="RECIPE.toml")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint to write.")] = Path("ckpt.pt"),
+    changes: Changes = None,
     quiet: Quiet = False,
 ) -> None:
     """Fine-tune a model from a recipe, so that it can be audited.
@@ -108,11 +113,12 @@ def finetune(
     training history. A killed run goes on where it stopped.
 
     [dim]$[/dim] audit finetune examples/digits.toml -o ckpt.pt
+    [dim]$[/dim] audit finetune recipe.toml --set train.epochs=5 -o fewer.pt
     """
     _must_exist(recipe, "recipe file")
     from audit.commands import run_finetune
 
-    run_finetune(recipe, out, quiet)
+    run_finetune(recipe, out, quiet, changes or ())
 
 
 @app.command(epilog=EPILOG, rich_help_panel=AUDIT)
@@ -120,6 +126,7 @@ def run(
     model: Model,
     out: Out = Path("audit-report"),
     config: ConfigFile = None,
+    changes: Changes = None,
     seed: Seed = None,
     workers: Workers = 0,
     store: StoreFolder = None,
@@ -189,9 +196,77 @@ def run(
         recipe=recipe,
         data_root=data_root,
         trust_code=trust_code,
+        changes=tuple(changes or ()),
     )
     code = run_audit(model, out, config, settings, lang=lang, thumbnails=thumbnails, quiet=quiet or json, as_json=json)
     further.write(read_with_cost(out / "results.json"), out / "results.json")
+    raise typer.Exit(code)
+
+
+@app.command(
+    epilog="Exit codes: 0 something passes · 1 all fail · 2 wrong use or bad input · 3 undecided · 4 a probe failed.",
+    rich_help_panel=AUDIT,
+)
+def mitigate(
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where models and reports go.")] = Path("audit-mitigate"),
+    countermeasures: Annotated[
+        list[str] | None,
+        typer.Option("--try", help="NAME or NAME=STRENGTH; may be repeated (default: all that apply)."),
+    ] = None,
+    config: ConfigFile = None,
+    changes: Changes = None,
+    seed: Seed = None,
+    workers: Workers = 0,
+    store: StoreFolder = None,
+    budget: Annotated[str | None, typer.Option(help="Time for the replicas of each candidate (90s, 10m).")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="For weights from elsewhere: the recipe that made them.")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Where the data lies now, if it has moved.")] = None,
+    lang: Language = "en",
+    thumbnails: Annotated[bool, typer.Option(help="Show samples as pictures in the reports.")] = True,
+    trust_code: TrustCode = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Which countermeasure works, and what it costs.
+
+    Fine-tunes the model again with each countermeasure, audits every one on
+    the same folds, and shows accuracy against leakage, overfitting and drift.
+    Known: l1, l2, l2-sp, dropout, early-stopping, features, lp-ft, augment, dp.
+
+    [dim]$[/dim] audit mitigate -m ckpt.pt -o remedies
+    [dim]$[/dim] audit mitigate -m ckpt.pt --try l2-sp=0.1 --try dp=8 --budget 5m
+    """
+    for path, what in ((model, "checkpoint file"), (config, "configuration file"), (recipe, "recipe file")):
+        _must_exist(path, what)
+    _must_be_writable(out)
+    from audit.duration import seconds_of
+
+    seconds = None if budget is None else seconds_of(budget, "--budget")
+    from audit.commands import run_mitigate
+    from audit.settings import Settings
+
+    settings = Settings(
+        store=store or default_store(),
+        seed=seed,
+        workers=workers,
+        budget=seconds,
+        recipe=recipe,
+        data_root=data_root,
+        trust_code=trust_code,
+        changes=tuple(changes or ()),
+    )
+    code = run_mitigate(
+        model,
+        out,
+        config,
+        settings,
+        countermeasures or (),
+        lang=lang,
+        thumbnails=thumbnails,
+        quiet=quiet or json,
+        as_json=json,
+    )
     raise typer.Exit(code)
 
 
@@ -199,6 +274,7 @@ def run(
 def gate(
     results: Annotated[Path, typer.Argument(help="A results.json.", show_default=False)],
     config: ConfigFile = None,
+    changes: Changes = None,
     baseline: Baseline = None,
     also: Also = "",
     out: Annotated[
@@ -221,7 +297,9 @@ def gate(
     from audit.review import run_gate
 
     further = Further.of(also, out or results.parent, lang=lang, at=at)
-    code = run_gate(results, config, baseline=baseline, as_json=json, lang=lang, quiet=quiet, also=further)
+    code = run_gate(
+        results, config, baseline=baseline, as_json=json, lang=lang, quiet=quiet, also=further, changes=changes or ()
+    )
     raise typer.Exit(code)
 
 
@@ -323,6 +401,7 @@ def log(
 def plan(
     model: Model,
     config: ConfigFile = None,
+    changes: Changes = None,
     seed: Seed = None,
     workers: Workers = 0,
     budget: Budget = None,
@@ -337,7 +416,14 @@ def plan(
     from audit.commands import run_plan
     from audit.settings import Settings
 
-    settings = Settings(store=default_store(), seed=seed, workers=workers, budget=seconds, trust_code=trust_code)
+    settings = Settings(
+        store=default_store(),
+        seed=seed,
+        workers=workers,
+        budget=seconds,
+        trust_code=trust_code,
+        changes=tuple(changes or ()),
+    )
     run_plan(model, config, settings)
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import os
-import platform
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -15,22 +11,23 @@ from rich.table import Table
 from rich.text import Text
 
 from audit import config as configs
+from audit.cost import Meter
 from audit.live import Live
-from audit.outputs import write_report
+from audit.outputs import write, write_report
 from audit.pipeline import audit, open_checkpoint
 from audit.review import print_json, show
 from audit.runtime import check_torch
 from audit.settings import Settings
 from probes.errors import ConfigError, InputError
-from reports.report import Json
+from reports.report import Report
 
 
-def run_finetune(recipe_path: Path, out: Path, quiet: bool) -> None:
+def run_finetune(recipe_path: Path, out: Path, quiet: bool, changes: Sequence[str] = ()) -> None:
     from audit import finetune
     from audit import recipe as recipes
 
     check_torch()
-    recipe = recipes.load(recipe_path)
+    recipe = recipes.load(recipe_path, changes)
     screen = Console(stderr=True)
     folder = recipe_path.resolve().parent
     with Live(screen, quiet=quiet) as live:
@@ -66,7 +63,7 @@ def run_audit(
     as_json: bool = False,
 ) -> int:
     """Audit, write, print the table, or the verdict as JSON and nothing else; returns the exit code."""
-    config = configs.load(config_path, Path.cwd())
+    config = configs.load(config_path, Path.cwd(), settings.changes)
     if settings.baseline is None and (named := config.needs_baseline()):
         raise ConfigError(
             f"{named} must be no worse than a baseline, and there is none.",
@@ -76,26 +73,61 @@ def run_audit(
     check_torch()
     if out.exists() and not out.is_dir():
         raise InputError("is a file; the report needs a folder.", where=str(out), do="Choose another --out.")
-    began, processor = time.monotonic(), os.times()
+    meter = Meter()
     audited = open_checkpoint(model, settings)
     with Live(Console(stderr=True), quiet=quiet) as live:
         report = audit(audited, config, settings, live)
-    used = os.times()
-    cost: dict[str, Json] = {
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.monotonic() - began, 2),
-        "processor_seconds": round(sum(used[:4]) - sum(processor[:4]), 2),
-        "workers": settings.workers or os.cpu_count() or 1,
-        "machine": platform.machine(),
-        "store": str(settings.store),
-    }
-    write_report(out, report, cost, lang=lang, thumbnails=thumbnails)
+    write_report(out, report, meter.cost(settings), lang=lang, thumbnails=thumbnails)
     if as_json:
         print_json(report, report=str(out / "report.html"), results=str(out / "results.json"))
     elif not quiet:
         show(report, lang)
         Console().print(f"Report: {out / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
     return report.verdict.exit_code
+
+
+def run_mitigate(
+    model: Path,
+    out: Path,
+    config_path: Path | None,
+    settings: Settings,
+    asked: Sequence[str],
+    *,
+    lang: str,
+    thumbnails: bool,
+    quiet: bool,
+    as_json: bool = False,
+) -> int:
+    """Try countermeasures, write each one's report and the frontier; returns the best verdict's exit code."""
+    from audit.mitigate import mitigate
+    from reports import frontier_formats
+    from reports.frontier import folder_of, named
+    from reports.language import words
+
+    config = configs.load(config_path, Path.cwd(), settings.changes)
+    check_torch()
+    audited = open_checkpoint(model, settings)
+    screen, say = Console(stderr=True), words(lang)
+
+    def attempt(name: str, make: Callable[[Live], Report]) -> Report:
+        meter = Meter()
+        if not quiet:
+            screen.print(Text(named(name, say), style="bold"))
+        with Live(screen, quiet=quiet) as live:
+            report = make(live)
+        write_report(out / folder_of(name), report, meter.cost(settings), lang=lang, thumbnails=thumbnails)
+        return report
+
+    frontier = mitigate(audited, config, settings, asked, out, attempt)
+    write(out / "frontier.json", frontier_formats.as_json(frontier))
+    write(out / "frontier.md", frontier_formats.markdown(frontier, say))
+    write(out / "frontier.html", frontier_formats.html(frontier, say))
+    if as_json:
+        print(frontier_formats.as_json(frontier), end="")
+    elif not quiet:
+        Console(width=min(80, Console().width)).print(frontier_formats.console(frontier, say))
+        Console().print(f"Frontier: {out / 'frontier.html'}", highlight=False, markup=False, soft_wrap=True)
+    return frontier.exit_code
 
 
 def run_inspect(model: Path) -> int:
@@ -124,7 +156,7 @@ def run_plan(model: Path, config_path: Path | None, settings: Settings) -> None:
     from audit.population import rows_of
     from probes.plan import Plan
 
-    config = configs.load(config_path, Path.cwd())
+    config = configs.load(config_path, Path.cwd(), settings.changes)
     experiment = open_checkpoint(model, settings).experiment
     seed = experiment.seed if settings.seed is None else settings.seed
     plan = Plan.union([probe.needs for probe in config.probes()])

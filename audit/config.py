@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import tomllib
+from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from audit.override import overridden, place
 from probes.errors import ConfigError, did_you_mean
 from probes.probe import Probe, ProbeType, discover
 from reports.gate import Gate, Threshold, Waiver
@@ -93,6 +95,11 @@ class Config(Section):
             profile=self.gate_section.profile,
         )
 
+    def spending(self, share: float) -> Config:
+        """The same with `share` of the gate's error: where several models are judged and any that passes is taken."""
+        section = self.gate_section.model_copy(update={"level": 1 - (1 - self.gate_section.level) * share})
+        return self.model_copy(update={"gate_section": section})
+
     def needs_baseline(self) -> str:
         """The first threshold that is against a baseline, as probe.estimate; empty where there is none."""
         named = [
@@ -137,8 +144,10 @@ def _profile(name: str) -> dict[str, dict[str, Bound]]:
     return TypeAdapter(dict[str, dict[str, Bound]]).validate_python(content[name])
 
 
-def load(path: Path | None, start: Path) -> Config:
+def load(path: Path | None, start: Path, changes: Sequence[str] = ()) -> Config:
     """The file given, else audit.toml or pyproject.toml's [tool.audit] in `start`, else the defaults.
+
+    `changes` replace single values: "probes.membership.repeats=16".
 
     Raises ConfigError with file, key and the nearest known name.
     """
@@ -150,8 +159,8 @@ def load(path: Path | None, start: Path) -> Config:
             if candidate.name == "pyproject.toml":
                 content = content.get("tool", {}).get("audit")
             if content is not None:
-                return parse(content, str(candidate))
-    return Config()
+                return parse(overridden(content, changes, ConfigError), place(candidate, changes))
+    return parse(overridden({}, changes, ConfigError), place("the defaults", changes)) if changes else Config()
 
 
 def parse(content: dict[str, Any], where: str) -> Config:

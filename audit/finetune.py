@@ -43,12 +43,16 @@ def to_file(
         from audit.adaptive import resolve_transfer
 
         experiment = resolve_transfer(experiment)
-    keeper = keeper_of(experiment, out, "target")
-    trained = run(experiment, "target", progress, keeper)
+    return experiment, train_into(experiment, out, folder, progress)
+
+
+def train_into(experiment: Experiment, out: Path, folder: Path, progress: Progress | None = None) -> Trained:
+    """Fine-tune the audited row and write its checkpoint; `folder` is what the recipe's paths are relative to."""
+    trained = run(experiment, "target", progress, keeper_of(experiment, out, "target"))
     checkpoint.save(out, experiment, trained, folder)
     for stage in ("source", "target"):
         Keeper(_kept(out, stage), "").discard()
-    return experiment, trained
+    return trained
 
 
 def prepare(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from audit.data.memory import Memory
 from audit.data.npz import Npz
 from audit.data.table import Table
 from audit.data.torchvision import Torchvision
+from audit.override import overridden, place
 from probes.errors import RecipeError, did_you_mean
 
 Data = Annotated[
@@ -24,14 +26,10 @@ Data = Annotated[
 
 MODES = ("features", "parameters", "layers", "lp-ft", "gradual", "auto")
 
-_PENALTY = "a term of the loss has no per-sample gradient; train.weight_decay has none to need."
 REFUSED_UNDER_PRIVACY = {
     "align": "the other domain's samples would be unaccounted.",
-    "L1": _PENALTY,
-    "L2": _PENALTY,
-    "L2-SP": _PENALTY,
     "BSS": "it mixes samples.",
-    "attention transfer": _PENALTY,
+    "attention transfer": "it looks inside blocks, which the rewrite for per-sample gradients dissolves.",
     "gradient clipping": "privacy.clip_norm clips each sample's gradient.",
     "phases": "train in one phase.",
     "compile": "per-sample gradients need eager mode.",
@@ -307,7 +305,8 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
         raise RecipeError(*_first(error), where=where) from None
 
 
-def load(path: Path) -> Recipe:
+def load(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """`changes` replace single values: "train.epochs=5". Raises RecipeError."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -318,7 +317,7 @@ def load(path: Path) -> Recipe:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"is not TOML: {error}", where=str(path)) from None
-    return parse(content, str(path))
+    return parse(overridden(content, changes, RecipeError), place(path, changes))
 
 
 def _first(error: ValidationError) -> tuple[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,9 +35,10 @@ def run_gate(
     lang: str,
     quiet: bool,
     also: Also | None = None,
+    changes: Sequence[str] = (),
 ) -> int:
     """Judge again; against `baseline`, else against the one the results were compared with when they were made."""
-    config = configs.load(config_path, Path.cwd())
+    config = configs.load(config_path, Path.cwd(), changes)
     report = read_results(results)
     if baseline is not None:
         from audit.baseline import read_audit

@@ -1,4 +1,4 @@
-"""How to audit, as against what: nothing here but `seed`, `budget` and `stop_early` may change a number."""
+"""How to audit, as against what: nothing here but `seed`, `budget`, `stop_early` and `changes` may change a number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports.report import Report
 class Settings:
     """`workers = 0` takes every core; `data_root` is where relative data paths start, if the data has moved.
     `baseline` is an earlier audit to compare with; `budget` is in seconds of training;
-    `address` is that of a running Ray cluster."""
+    `address` is that of a running Ray cluster; `changes` replace single values of audit.toml."""
 
     store: Path
     seed: int | None = None
@@ -27,3 +27,4 @@ class Settings:
     stop_early: bool = False
     executor: Literal["processes", "ray"] = "processes"
     address: str | None = None
+    changes: tuple[str, ...] = ()

@@ -86,6 +86,11 @@ def verdict_json(report: Report) -> dict[str, Any]:
     return plain
 
 
+def estimate_json(estimate: Estimate) -> dict[str, Any]:
+    """As it stands in results.json."""
+    return dict(_finite(_plain(estimate)))
+
+
 def _ordered(content: Any) -> Any:
     """Keys sorted, but for the columns of figures: their order is how they are read."""
     if isinstance(content, list):
