@@ -8,8 +8,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
+from audit.duration import written
 from audit.listener import Listener
 from audit.population import Progress as ReplicaProgress
 from audit.store import DamagedWarning
@@ -26,14 +28,16 @@ class Live(Listener):
         self.console = console
         self.quiet = quiet
         self.progress = Progress(
-            TextColumn("{task.description:<34}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
+            TextColumn("{task.description:<19}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=18),
+            TextColumn("{task.fields[count]:>9}"),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[detail]}", style="dim", table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=console,
             disable=quiet or not console.is_terminal,
         )
         self.tasks: dict[str, TaskID] = {}
+        self.told: set[str] = set()
 
     def __enter__(self) -> Self:
         self.progress.start()
@@ -61,12 +65,10 @@ class Live(Listener):
         if not total:
             return
         if name not in self.tasks:
-            self.tasks[name] = self.progress.add_task(name, total=total)
+            self.tasks[name] = self.progress.add_task(name, total=total, count="", detail="")
             self._plainly(f"{name}: {total} to do")
-        description = f"{name} {detail}".strip()[:34]
-        self.progress.update(self.tasks[name], completed=done, total=total, description=description)
-        if done == total:
-            self.progress.update(self.tasks[name], description=name)
+        left = "" if done == total else detail
+        self.progress.update(self.tasks[name], completed=done, total=total, count=f"{done}/{total}", detail=left)
 
     def _plainly(self, line: str) -> None:
         """Where no bar is drawn, a line a stage says that it goes on."""
@@ -85,7 +87,7 @@ class Live(Listener):
         self._say(f"  {line}")
 
     def replicas(self, progress: ReplicaProgress) -> None:
-        left = "" if progress.seconds_left is None else f"~{progress.seconds_left:.0f} s left"
+        left = "" if progress.seconds_left is None else f"about {written(progress.seconds_left)} left"
         self._advance("train replicas", progress.done, progress.total, left)
         if progress.done == progress.cached and progress.cached:
             self._say(f"  {progress.cached} of {progress.total} replicas are in the store already")
@@ -93,13 +95,24 @@ class Live(Listener):
     def observing(self, what: str, done: int, total: int) -> None:
         self._advance("look into models", done, total)
 
+    def probing(self, probe: str) -> None:
+        """Pulses until the probe has spoken: nobody knows how long it will think."""
+        name = f"probe {probe}"[:19]
+        self.tasks[probe] = self.progress.add_task(name, total=None, count="", detail="")
+        self._plainly(name)
+
     def result(self, result: Result | Failure) -> None:
+        if (task := self.tasks.pop(result.probe, None)) is not None:
+            self.progress.remove_task(task)
         if isinstance(result, Failure):
             self._say(f"  {result.probe} failed: {result.error}: {result.message}")
             return
         for finding in result.findings:
-            if finding.severity != "info":
-                self._say(f"  {MARKS[finding.severity]:<4} {result.probe}: {finding.claim}")
+            line = f"  {MARKS[finding.severity]:<4} {result.probe}: {finding.claim}"
+            # An audit that may stop early looks several times; what is as it was is not said again.
+            if finding.severity != "info" and line not in self.told:
+                self.told.add(line)
+                self._say(line)
 
     def report(self, report: Report) -> None:
         """The final table is the command's own."""

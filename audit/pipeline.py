@@ -109,8 +109,6 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
         if sequential.decided(examined.verdict):
             break
     assert examined is not None
-    for result in examined.results:
-        listener.result(result)
     done: dict[str, Json] = {}
     if settings.stop_early:
         done["sequential"] = sequential.described(look, planned)
@@ -199,6 +197,7 @@ def examine(
     for probe in probes:
         listener.probing(probe.name)
         results.append(run_probe(probe, evidence, observations, seed))
+        listener.result(results[-1])
     comparison = against(settings.baseline, audited, results, seed)
     verdict = judge(results, look.gate(config.gate()), today=datetime.date.today(), comparison=comparison)
     return Examined(

@@ -13,7 +13,7 @@ from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Tab
 from reports.against import AgainstText, against
 from reports.charts import translated
 from reports.language import Words, words
-from reports.numbers import harmless, quantity, visible
+from reports.numbers import harmless, quantity, together, visible
 from reports.report import Check, Report
 
 RANK = {"critical": 4, "high": 3, "medium": 2, "low": 1, "info": 0}
@@ -43,7 +43,7 @@ class EstimateText:
     value: str
     interval: str
     level: str
-    n: int
+    n: str
     unit: str
     caveat: str
 
@@ -119,6 +119,7 @@ class Document:
     provenance: tuple[tuple[str, str], ...]
     recipe: str
     notes: tuple[str, ...]
+    glossary: tuple[tuple[str, str], ...]
     words: Words
 
 
@@ -127,7 +128,10 @@ def outline(report: Report, lang: str = "en") -> Document:
     say = words(lang)
     results = sorted(report.results, key=lambda result: ORDER.index(_status(result, report)))
     sizes = {
-        (result.probe, one.name): one.n for result in results if isinstance(result, Result) for one in result.estimates
+        (result.probe, one.name): counted(one, say)
+        for result in results
+        if isinstance(result, Result)
+        for one in result.estimates
     }
     checks = sorted(report.verdict.checks, key=lambda check: ORDER.index(check.status))
     return Document(
@@ -143,6 +147,7 @@ def outline(report: Report, lang: str = "en") -> Document:
         provenance=tuple(_provenance(report)),
         recipe=visible(json.dumps(report.model.get("recipe", {}), indent=2, ensure_ascii=False, sort_keys=True)),
         notes=tuple(harmless_long(say.sentence(note)) for note in report.verdict.notes),
+        glossary=tuple((str(one["term"]), str(one["says"])) for one in (say.find("glossary") or {}).values()),
         words=say,
     )
 
@@ -152,8 +157,13 @@ def _sentence(report: Report, say: Words) -> str:
     if not checks and status != "error":
         return say("ui", "nochecks")
     named = [check for check in checks if check.status == status]
-    shown = [(say.estimate(check.estimate), say.probe(check.probe, "title")) for check in named[:NAMED]]
-    names = say("ui", "and").join(say("ui", "named", estimate=estimate, probe=probe) for estimate, probe in shown)
+    groups: dict[str, list[str]] = {}
+    for check in named[:NAMED]:
+        groups.setdefault(say.probe(check.probe, "title"), []).append(say.estimate(check.estimate))
+    names = say("ui", "and").join(
+        say("ui", "named", probe=probe, estimate=say("ui", "and").join(estimates))
+        for probe, estimates in groups.items()
+    )
     if len(named) > NAMED:
         names += " " + say("ui", "more", count=len(named) - NAMED)
     form = "one" if len(named) == 1 and say.find("verdict", f"{status}_one") else ""
@@ -200,6 +210,17 @@ def _risk(result: Result | Failure, report: Report, say: Words) -> Risk:
         return Risk(anchor=anchor, title=title, status=status, severity="high", what=what, so_what=so_what, to_do=to_do)
     worst = max(result.findings, key=lambda finding: RANK[finding.severity], default=None)
     grave = worst is not None and RANK[worst.severity] > 0
+    open_checks = [one for one in report.verdict.checks if one.probe == result.probe and one.status == "undecided"]
+    if status == "undecided" and open_checks:
+        return Risk(
+            anchor=anchor,
+            title=title,
+            status=status,
+            severity=worst.severity if worst else "info",
+            what=harmless_long(say.claim(worst)) if worst else say("ui", "nothing"),
+            so_what=say("ui", "unsettled", so_what=so_what),
+            to_do=_because(open_checks[0], say),
+        )
     return Risk(
         anchor=anchor,
         title=title,
@@ -211,8 +232,11 @@ def _risk(result: Result | Failure, report: Report, say: Words) -> Risk:
     )
 
 
-def _check(check: Check, n: int | None, say: Words) -> CheckText:
-    between = say("ui", "between", low=quantity(check.low, check.unit), high=quantity(check.high, check.unit))
+def _check(check: Check, n: str | None, say: Words) -> CheckText:
+    value, between = quantity(check.value, check.unit), "–"
+    if check.value is not None and check.low is not None and check.high is not None:
+        value, low, high = together(check.value, check.low, check.high, check.unit)
+        between = say("ui", "between", low=low, high=high)
     told = say.find("check", check.status)
     return CheckText(
         anchor=slug(check.probe),
@@ -220,10 +244,10 @@ def _check(check: Check, n: int | None, say: Words) -> CheckText:
         probe=harmless(say.probe(check.probe, "title")),
         title=harmless(_judged(check, say)),
         name=harmless(f"{check.probe} {check.estimate}"),
-        value=quantity(check.value, check.unit),
-        interval=between if check.low is not None else "–",
+        value=value,
+        interval=between,
         level=percent(check.level),
-        n=_counted(n) or "–",
+        n=n or "–",
         threshold=f"{'≤' if check.direction == 'max' else '≥'} {quantity(check.threshold, check.unit)}",
         because=str(told) if told and check.against == "threshold" else _because(check, say),
         gauge=_gauge(check),
@@ -271,8 +295,7 @@ def _section(result: Result | Failure, report: Report, say: Words) -> Section:
         failure = say("ui", "failed", error=harmless(result.error), message=harmless_long(result.message))
     else:
         ranked = sorted(result.findings, key=lambda finding: -RANK[finding.severity])
-        by_name = {estimate.name: estimate for estimate in result.estimates}
-        findings = tuple(_finding(finding, by_name, say) for finding in ranked)
+        findings = tuple(_finding(finding, result, say) for finding in ranked)
         estimates = tuple(_estimate(estimate, say) for estimate in result.estimates)
         charts_first = sorted(result.figures, key=lambda figure: not isinstance(figure, Chart))
         figures = tuple(_figure(figure, result.probe, say) for figure in charts_first)
@@ -309,39 +332,59 @@ def _figure(figure: Figure, probe: str, say: Words) -> Figure:
     return dataclasses.replace(figure, title=title, caption=caption, headings=headings)
 
 
-def _finding(finding: Finding, estimates: Mapping[str, Estimate], say: Words) -> FindingText:
+def _finding(finding: Finding, result: Result, say: Words) -> FindingText:
+    estimates = {estimate.name: estimate for estimate in result.estimates}
     because = []
     for name in finding.because:
         one = estimates.get(name)
-        shown = f"{quantity(one.value, one.unit)} ({_interval(one, say)}, n = {one.n})" if one else ""
+        shown = f"{_shown(one, say)[0]} ({_shown(one, say)[1]}, n = {counted(one, say)})" if one else ""
         because.append((harmless(say.estimate(name)), harmless_long(shown)))
     named = ", ".join(str(sample) for sample in finding.samples[:SAMPLES_NAMED])
     if len(finding.samples) > SAMPLES_NAMED:
         named += " " + say("ui", "more", count=len(finding.samples) - SAMPLES_NAMED)
-    texts = {key: str(say.find("findings", finding.code, key) or "") for key in ("how", "limits", "helps", "command")}
+    texts = {key: str(say.find("findings", finding.code, key) or "") for key in ("how", "limits", "helps")}
     return FindingText(
         code=harmless(finding.code),
         severity=finding.severity,
         claim=harmless_long(say.claim(finding)),
         because=tuple(because),
         samples=named,
+        command=_command(finding, result.params, say),
         **texts,
     )
 
 
-def _interval(estimate: Estimate, say: Words) -> str:
-    low, high = quantity(estimate.low, estimate.unit), quantity(estimate.high, estimate.unit)
-    return say("ui", "between", low=low, high=high)
+def _command(finding: Finding, params: Mapping[str, object], say: Words) -> str:
+    """What a reader may copy into a shell, so nothing but numbers is filled in; empty where one is missing."""
+    known = {f"twice_{name}": 2 * value for name, value in params.items() if type(value) is int}
+    known |= {name: value for name, value in finding.values.items() if type(value) is int}
+    try:
+        return str(say.find("findings", finding.code, "command") or "").format(**known)
+    except KeyError:  # an older or a stranger's probe gives other values
+        return ""
+
+
+def _shown(estimate: Estimate, say: Words) -> tuple[str, str]:
+    """Value and interval."""
+    value, low, high = together(estimate.value, estimate.low, estimate.high, estimate.unit)
+    return value, say("ui", "between", low=low, high=high)
+
+
+def counted(estimate: Estimate, say: Words) -> str:
+    """n, with what it counts where the probe said so."""
+    known = (say.find("words") or {}).get(estimate.counted, estimate.counted)
+    return f"{_counted(estimate.n)} {harmless(known)}".strip()
 
 
 def _estimate(estimate: Estimate, say: Words) -> EstimateText:
+    value, interval = _shown(estimate, say)
     return EstimateText(
         name=harmless(estimate.name),
         title=harmless(say.estimate(estimate.name)),
-        value=quantity(estimate.value, estimate.unit),
-        interval=_interval(estimate, say),
+        value=value,
+        interval=interval,
         level=percent(estimate.level),
-        n=estimate.n,
+        n=counted(estimate, say),
         unit=harmless(say("units", estimate.unit)),
         caveat=harmless_long(say.sentence(estimate.caveat or "")),
     )

@@ -164,7 +164,7 @@ class Spend:
 def _more(threshold: Threshold, estimate: Estimate, spend: Spend, params: Mapping[str, object]) -> str:
     within = (estimate.value < threshold.bound) == (threshold.direction == "max")
     p, alpha = (spend.p_pass, spend.passing) if within else (spend.p_fail, spend.fail)
-    return what_decides(estimate, threshold.bound, p, alpha, params)
+    return what_decides(estimate, threshold.bound, p, alpha, threshold.probe, params)
 
 
 def _check(

@@ -14,7 +14,7 @@ from probes.result import Chart, Gallery, GalleryRow, Table
 from reports.charts import svg, thin
 from reports.document import harmless_long, outline
 from reports.language import Words
-from reports.numbers import harmless, number
+from reports.numbers import harmless, number, unbroken
 from reports.pictures import png_uri
 from reports.report import Report
 
@@ -68,6 +68,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=unbroken,
     )
     environment.tests["chart"] = lambda figure: isinstance(figure, Chart)
     environment.tests["table"] = lambda figure: isinstance(figure, Table)

@@ -11,6 +11,7 @@ from typing import Any
 
 from probes.errors import InputError
 from probes.result import Finding
+from reports.numbers import spaced
 
 LANGUAGES = ("en", "zh")
 
@@ -40,18 +41,18 @@ class Words:
         said it."""
         template = self.content.get("findings", {}).get(finding.code, {}).get("claim")
         if not template:
-            return finding.claim
+            return spaced(finding.claim)
         try:
-            return str(template).format(**finding.values)
+            return spaced(str(template).format(**finding.values))
         except (KeyError, ValueError, TypeError):  # an older or a stranger's probe gives other values
-            return finding.claim
+            return spaced(finding.claim)
 
     def sentence(self, text: str) -> str:
         """What a probe or the gate says in English, in this language where its pattern is known."""
         for pattern, translated in (self.content.get("phrases") or {}).items():
             if match := re.fullmatch(pattern, text.strip()):
-                return str(translated).format(*match.groups())
-        return text
+                return spaced(str(translated).format(*match.groups()))
+        return spaced(text)
 
     def estimate(self, name: str) -> str:
         """Its title; by name, else by pattern, else its name."""

@@ -91,7 +91,7 @@ def checks_table(document: Document) -> str:
             escape(f"{check.probe}: {check.title}"),
             escape(check.value),
             f"{escape(check.interval)} ({check.level})",
-            check.n,
+            escape(check.n),
             escape(check.threshold),
         )
         for check in document.checks
@@ -193,7 +193,7 @@ def _figure_table(figure: Table, document: Document) -> str:
 def _estimates(estimates: Sequence[EstimateText], document: Document) -> str:
     say = document.words
     rows = [
-        (escape(one.title), one.value, f"{one.interval} ({one.level})", str(one.n), escape(one.unit))
+        (escape(one.title), one.value, f"{one.interval} ({one.level})", escape(one.n), escape(one.unit))
         for one in estimates
     ]
     return _table(tuple(say("ui", key) for key in ("estimate", "value", "interval", "n", "unit")), rows)
@@ -213,7 +213,9 @@ def _appendix(document: Document) -> list[str]:
     recipe = (
         f"<details><summary>{say('ui', 'recipe')}</summary>\n\n{fence}json\n{document.recipe}\n{fence}\n\n</details>"
     )
-    return [*parts, provenance, recipe]
+    terms = "\n".join(f"- **{escape(term)}**: {escape(says)}" for term, says in document.glossary)
+    glossary = f"<details><summary>{say('ui', 'glossary')}</summary>\n\n{terms}\n\n</details>"
+    return [*parts, glossary, provenance, recipe]
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 
 LONGEST, READ = 160, 4000
+SHARES = ("fraction", "TPR", "TPR − FPR")
+"""Units that are read as percent."""
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode categories of characters that are not seen, or that move others."""
 
@@ -26,11 +29,37 @@ def number(value: float | None) -> str:
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """Fractions as percentages with one decimal (more below 1 %), everything else by `number`."""
-    if unit == "fraction" and value is not None and math.isfinite(value):
+    """Shares as percentages with one decimal (two digits below 1 %), everything else by `number`."""
+    if unit in SHARES and value is not None and math.isfinite(value):
         percent = 100 * value
-        return f"{percent:.1f} %".replace("-", "−") if abs(percent) >= 1 or percent == 0 else f"{number(percent)} %"
+        text = f"{percent:.1f}" if abs(percent) >= 1 or percent == 0 else number(float(f"{percent:.2g}"))
+        return f"{text} %".replace("-", "−")
     return number(value)
+
+
+def together(value: float, low: float, high: float, unit: str) -> tuple[str, str, str]:
+    """A value and the ends of its interval with as many decimals as tell them apart: 0.280 (0.038 to 0.522)."""
+    three, factor = (value, low, high), 100.0 if unit in SHARES else 1.0
+    largest, width = factor * max(map(abs, three)), factor * (high - low)
+    if not all(map(math.isfinite, three)) or not 1e-3 <= largest < 1e5 or width < largest * 1e-3:
+        one, two, third = (quantity(x, unit) for x in three)
+        return one, two, third
+    decimals = min(4, max(0, 2 - math.floor(math.log10(width))))
+    if unit in SHARES:
+        decimals = 1 if largest >= 1 else min(decimals, 3)
+    end = " %" if unit in SHARES else ""
+    one, two, third = (f"{round(factor * x, decimals) + 0.0:.{decimals}f}{end}".replace("-", "−") for x in three)
+    return one, two, third
+
+
+def spaced(text: str) -> str:
+    """Percent signs as they stand everywhere in the report: after a space."""
+    return re.sub(r"(?<=\d)%", " %", text)
+
+
+def unbroken(text: object) -> object:
+    """No line ends between a number and its percent sign."""
+    return re.sub(r"(?<=\d) %", "\u00a0%", text) if type(text) is str else text
 
 
 def _shown(character: str) -> bool:

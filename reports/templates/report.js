@@ -3,7 +3,7 @@
   // Tables: sorted by number where cells are numbers, else by text; the search hides rows.
   const value = (cell) => {
     const text = cell.textContent.trim().replace(/−/g, "-").replace(/·10\^/, "e").replace(/[\s%]+/g, "");
-    const number = Number(text);
+    const number = Number(text.replace(/(\d)\p{L}+$/u, "$1")); // "16 folds"
     return text !== "" && !Number.isNaN(number) ? number : text.toLowerCase();
   };
   const compare = (a, b) =>

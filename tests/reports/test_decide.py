@@ -47,16 +47,16 @@ def test_folds_share_training_samples_so_no_number_of_them_may_do() -> None:
     rng = np.random.default_rng(1)
     folds = rng.standard_normal(8)
     folds = 0.02 * (folds - folds.mean()) / folds.std(ddof=1) + 0.115
-    halves = nadeau_bengio("recipe.gap", folds, n_train=1, n_test=1)
+    halves = nadeau_bengio("recipe.gap", folds, n_train=1.0, n_test=1.0)
     assert halves.fixed_share == pytest.approx(1 / (1 / 8 + 1))
     assert "No number of folds decides it" in said(halves, 0.1, repeats=4)
-    twentieths = nadeau_bengio("recipe.gap", folds, n_train=19, n_test=1)
+    twentieths = nadeau_bengio("recipe.gap", folds, n_train=19.0, n_test=1.0)
     text = said(twentieths, 0.101, repeats=4)
-    more = re.search(r"About (\d+) folds instead of 8 .* Try repeats = (\d+)\.", text)
+    more = re.search(r"About (\d+) folds instead of 8 .* Try --set probes.p.repeats=(\d+)\.", text)
     assert more is not None, text
     assert int(more[2]) == pytest.approx(int(more[1]) / 2, abs=1)
 
 
 def test_a_value_on_its_threshold_is_decided_by_nothing() -> None:
-    assert what_decides(estimate("a", 0.5, 0.1), 0.5, 0.5, 0.05, {}) == ON_IT
-    assert what_decides(estimate("a", 0.5, 0.0), 0.4, 0.0, 0.05, {}) == ON_IT
+    assert what_decides(estimate("a", 0.5, 0.1), 0.5, 0.5, 0.05, "p", {}) == ON_IT
+    assert what_decides(estimate("a", 0.5, 0.0), 0.4, 0.0, 0.05, "p", {}) == ON_IT

@@ -72,7 +72,7 @@ def test_claims_are_filled_from_values_else_as_the_probe_said_them() -> None:
     say = words("zh")
     values = {"gap": 0.1234, "low": 0.1, "high": 0.15}
     finding = Finding(code="overfitting.gap", severity="high", claim="English.", values=values)
-    assert "12.3%" in say.claim(finding)
+    assert "12.3 %" in say.claim(finding)
     stranger = Finding(code="overfitting.gap", severity="high", claim="English.", values={})
     assert say.claim(stranger) == "English."
     assert words("en").claim(finding) == "English."
