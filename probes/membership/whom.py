@@ -29,11 +29,12 @@ def exposed_finding(evidence: Evidence, exposed: Exposure, at: float) -> tuple[F
         return ()
     worst = surely[np.argsort(-exposed.value[surely], kind="stable")]
     share = len(surely) / int(evidence.pool.member.sum())
+    unit = "nat" if at == 1 else "nats"
     finding = Finding(
         code="membership.exposed-samples",
         severity="medium" if share > 0.1 else "low",
-        claim=f"{len(surely)} members ({share:.0%}) move their own margin by more than {at:g} nat{'' if at == 1 else 's'} "
-        "when a model trains on them: these are the records an attacker recognises.",
+        claim=f"{len(surely)} members ({share:.0%}) move their own margin by more than {at:g} {unit} when a model "
+        "trains on them: these are the records an attacker recognises.",
         because=("recipe.auc",),
         samples=tuple(int(i) for i in worst[:100]),
         values={"count": len(surely), "share": round(share, 3), "nats": at},

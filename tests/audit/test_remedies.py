@@ -12,6 +12,7 @@ import typer
 
 from audit import config, recipe
 from audit.cli import app
+from audit.countermeasures import candidates
 from probes.probe import discover
 from probes.result import Finding, Result
 from reports.document import outline
@@ -43,6 +44,10 @@ def test_the_command_is_understood(code: str, tmp_path: Path) -> None:
         given = command.make_context(name, list(arguments)).params
         if name == "finetune":
             recipe.load(tmp_path / "RECIPE.toml", given["changes"])
+        elif name == "mitigate":
+            demo = recipe.load(tmp_path / "RECIPE.toml")
+            found = candidates(demo, given["countermeasures"], 32)
+            assert len(found.recipes) == len(given["countermeasures"]), found.refused
         elif name == "run":
             config.load(None, tmp_path, given["changes"] or ()).probes()
 
