@@ -7,7 +7,7 @@ it cannot be run (no replicas, no reference population).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 import numpy as np
 from jaxtyping import Float64
@@ -160,15 +160,50 @@ LADDER: Mapping[str, Attack] = {
 }
 
 
-def all_attacks() -> dict[str, Attack]:
-    """The ladder and what other distributions add to it. Raises PluginError naming the one that does not import."""
-    found = dict(LADDER)
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        try:
-            found[entry.name] = entry.load()
-        except Exception as error:
-            origin = entry.dist.name if entry.dist else "an unknown distribution"
-            raise PluginError(
-                f"does not import: {type(error).__name__}: {error}", where=f"attack {entry.name!r} of {origin}"
-            ) from error
+def ladder(target: Target) -> dict[str, Scores]:
+    """The scores of every attack that this target allows, by name.
+
+    Raises PluginError where an attack from outside does not run, or gives no score for every sample.
+    """
+    found: dict[str, Scores] = {}
+    for name, attack in LADDER.items():
+        if (scores := attack(target)) is not None:
+            found[name] = scores
+    for name, entry in offered().items():
+        if (scores := _run(entry, target)) is not None:
+            found[name] = scores
     return found
+
+
+def offered() -> dict[str, EntryPoint]:
+    """What other distributions add to the ladder. Raises PluginError where a name is taken."""
+    found: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        if entry.name in LADDER or entry.name in found:
+            raise PluginError(f"an attack named {entry.name!r} is there already", where=_origin(entry))
+        found[entry.name] = entry
+    return found
+
+
+def _run(entry: EntryPoint, target: Target) -> Scores | None:
+    try:
+        attack = entry.load()
+    except Exception as error:
+        raise PluginError(f"does not import: {type(error).__name__}: {error}", where=_origin(entry)) from error
+    try:
+        given = attack(target)
+    except Exception as error:
+        raise PluginError(f"does not run: {type(error).__name__}: {error}", where=_origin(entry)) from error
+    if given is None:
+        return None
+    scores = np.asarray(given, dtype=np.float64)
+    if scores.shape != target.labels.shape or not np.isfinite(scores).all():
+        raise PluginError(
+            f"gave scores of shape {scores.shape}, expected {target.labels.shape}, all of them finite",
+            where=_origin(entry),
+        )
+    return scores
+
+
+def _origin(entry: EntryPoint) -> str:
+    return f"attack {entry.name!r} of {entry.dist.name if entry.dist else 'an unknown distribution'}"

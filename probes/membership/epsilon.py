@@ -20,8 +20,7 @@ def epsilon_one_run(canaries: int, guesses: int, correct: int, *, delta: float, 
     """
     if not 0 <= correct <= guesses <= canaries or canaries < 1:
         raise EvidenceError(f"Expected 0 <= correct={correct} <= guesses={guesses} <= canaries={canaries}.")
-    if not 0 <= delta < 1:
-        raise EvidenceError(f"Expected 0 <= delta={delta} < 1.")
+    _check_rates(delta, level)
     alpha = 1 - level
 
     def excess(epsilon: float) -> float:
@@ -56,6 +55,13 @@ def epsilon_clopper_pearson(
     """max over both directions of log((TPR_low − δ) / FPR_high) (Jagielski, Ullman & Oprea 2020), Clopper–Pearson, each
     rate at half the error. Valid for a threshold that was not chosen on the same data. Raises EvidenceError.
     """
+    if not (0 <= true_positives <= members and members >= 1):
+        raise EvidenceError(f"Expected 0 <= true_positives={true_positives} <= members={members} and members >= 1.")
+    if not (0 <= false_positives <= non_members and non_members >= 1):
+        raise EvidenceError(
+            f"Expected 0 <= false_positives={false_positives} <= non_members={non_members} and non_members >= 1."
+        )
+    _check_rates(delta, level)
     tpr_low, _ = clopper_pearson(true_positives, members, level)
     _, fpr_high = clopper_pearson(false_positives, non_members, level)
     bounds = [0.0]
@@ -63,3 +69,10 @@ def epsilon_clopper_pearson(
         if sure - delta > 0 and wrong > 0:
             bounds.append(math.log((sure - delta) / wrong))
     return max(bounds)
+
+
+def _check_rates(delta: float, level: float) -> None:
+    if not 0 <= delta < 1:
+        raise EvidenceError(f"Expected 0 <= delta={delta} < 1.")
+    if not 0 < level < 1:
+        raise EvidenceError(f"Expected 0 < level={level} < 1.")

@@ -31,6 +31,8 @@ def lira_scores(
     Raises EvidenceError where shapes differ or a sample is never out (online: never in), NonFiniteError on NaN.
     """
     check(phi, phi_replicas, keep, mode)
+    if variance not in ("per-sample", "global"):
+        raise EvidenceError(f"variance is {variance!r}, expected 'per-sample' or 'global'.")
     wide = phi_replicas.astype(np.float64)
     middle_out, spread_out = _moments(wide, ~keep, variance)
     own = phi.astype(np.float64)
@@ -63,17 +65,28 @@ def check(
     phi_replicas: Float[np.ndarray, "replicas samples"],
     keep: Bool[np.ndarray, "replicas samples"],
     mode: Mode,
+    names: tuple[str, str] = ("phi", "phi_replicas"),
 ) -> None:
-    """Shared with every attack that compares a target with replicas."""
-    if phi_replicas.shape != keep.shape:
-        raise EvidenceError(f"keep has shape {keep.shape}, the replicas' scores {phi_replicas.shape}.")
-    if phi_replicas.shape[1:] != phi.shape:
-        raise EvidenceError(f"the target has {phi.shape} samples, the replicas {phi_replicas.shape[1:]}.")
-    for name, array in (("the target's scores", phi), ("the replicas' scores", phi_replicas)):
+    """Shared with every attack that compares a target with replicas; `names` are what it calls the first two.
+
+    Raises EvidenceError or NonFiniteError, naming the argument.
+    """
+    own, theirs = names
+    if phi.ndim != 1:
+        raise EvidenceError(f"{own} has shape {phi.shape}, expected one axis of samples.")
+    if phi_replicas.ndim != 2 or phi_replicas.shape[1] != len(phi):
+        raise EvidenceError(f"{theirs} has shape {phi_replicas.shape}, expected (replicas, {len(phi)}) as {own} has.")
+    if keep.shape != phi_replicas.shape:
+        raise EvidenceError(f"keep has shape {keep.shape}, expected {phi_replicas.shape} as {theirs} has.")
+    if keep.dtype != np.bool_:
+        raise EvidenceError(f"keep has type {keep.dtype}, expected bool.", do="Use keep.astype(bool).")
+    if mode not in ("online", "offline"):
+        raise EvidenceError(f"mode is {mode!r}, expected 'online' or 'offline'.")
+    for name, array in ((own, phi), (theirs, phi_replicas)):
         if not np.isfinite(array).all():
-            raise NonFiniteError(f"{name} hold NaN or infinite values.")
+            raise NonFiniteError(f"{name} holds NaN or infinite values.")
     needed = [("out", ~keep)] + ([("in", keep)] if mode == "online" else [])
-    for name, chosen in needed:
+    for side, chosen in needed:
         if not chosen.any(axis=0).all():
             sample = int(np.argmin(chosen.any(axis=0)))
-            raise EvidenceError(f"keep never has sample {sample} {name}.", do="Train more replicas.")
+            raise EvidenceError(f"keep never has sample {sample} {side}.", do="Train more replicas.")

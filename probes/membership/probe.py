@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float64
 
 from probes.contamination.embedding import Embedding
 from probes.evidence import Evidence, Population
-from probes.membership.attacks import Scores, all_attacks
+from probes.membership.attacks import Scores, ladder
 from probes.membership.audit_epsilon import epsilon_part
 from probes.membership.certainty import certainty
 from probes.membership.exposure import exposure
@@ -31,7 +30,7 @@ from probes.membership.gradient import GradientNorm
 from probes.membership.recipe import recipe_part
 from probes.membership.samples_per_class import samples_per_class
 from probes.membership.target import target_of
-from probes.membership.verdict import advantage, precision, strongest_auc, strongest_tpr
+from probes.membership.verdict import strongest_advantage, strongest_auc, strongest_precision, strongest_tpr
 from probes.membership.whom import explanations, exposed_finding, mean_exposure, strata, uneven
 from probes.observable import Observable
 from probes.overfitting.memorisation import memorisation
@@ -76,10 +75,7 @@ class Membership:
         member = evidence.pool.member[evidence.pool.indices]
         for_folds, for_epsilon, for_sizes = rng.spawn(3)
         target = target_of(evidence, population, for_folds)
-        tried = {name: attack(target) for name, attack in all_attacks().items()}
-        scores: dict[str, Float64[np.ndarray, " samples"]] = {
-            name: score for name, score in tried.items() if score is not None
-        }
+        scores = ladder(target)
         best, checkpoint = self._checkpoint(evidence, scores)
         recipe, whom = Part(), Part(findings=(_no_replicas(evidence),))
         if replicated:
@@ -114,16 +110,16 @@ class Membership:
         pooled = evidence.pool.indices
         member = evidence.pool.member[pooled]
         best, overall = strongest_auc(scores, member, self.level)
-        estimates: list[Estimate] = [overall, advantage(scores[best], member, self.level)]
+        estimates: list[Estimate] = [overall, strongest_advantage(scores, member, self.level)]
         p_values = []
         for fpr in self.fprs:
             name = f"checkpoint.tpr_at_{100 * fpr:g}pct_fpr"
-            attack, estimate, p_value = strongest_tpr(scores, member, fpr, self.level, name)
+            estimate, p_value = strongest_tpr(scores, member, fpr, self.level, name)
             estimates.append(estimate)
             p_values.append(p_value)
             if fpr <= PRECISE:
                 name = f"checkpoint.precision_at_{100 * fpr:g}pct_fpr"
-                estimates.append(precision(scores[attack], member, fpr, self.level, name))
+                estimates.append(strongest_precision(scores, member, fpr, self.level, name))
         each = {name: auc(score, member) for name, score in scores.items()}
         figures: list[Figure] = [roc_chart(scores, member, best), attack_chart(each)]
         listed = [(kind, name, who[pooled]) for kind, name, who in strata(evidence)]

@@ -9,6 +9,8 @@ from probes.errors import EvidenceError, NonFiniteError
 from probes.membership.lira import Mode, check
 
 SMALLEST_PROBABILITY = 1e-30
+ROUNDING = 1e-5
+"""By which a float32 softmax may exceed one."""
 
 
 def rmia_scores(
@@ -27,15 +29,25 @@ def rmia_scores(
     p is the softmax probability of the label; z is drawn from data no model trained on. Online: P is the mean over all
     replicas. Offline: P = ((1 + a) · mean_out + 1 − a) / 2 (eq. 10), the same map on z.
 
-    Raises EvidenceError where shapes differ, z is empty or a sample is never out.
+    Raises EvidenceError where shapes differ, z is empty, a number is no probability, or a sample is never out (online:
+    never in), NonFiniteError on NaN.
     """
-    check(p, p_replicas, keep, mode if mode == "offline" else "online")
-    if not len(p_z):
-        raise EvidenceError("p_z is empty: RMIA compares with samples that no model trained on.")
+    check(p, p_replicas, keep, mode, names=("p", "p_replicas"))
+    if p_z.ndim != 1 or not len(p_z):
+        raise EvidenceError(
+            f"p_z has shape {p_z.shape}, expected one axis of at least one sample that no model trained on."
+        )
     if p_z_replicas.shape != (len(p_replicas), len(p_z)):
         raise EvidenceError(f"p_z_replicas has shape {p_z_replicas.shape}, expected {(len(p_replicas), len(p_z))}.")
-    if not (np.isfinite(p_z).all() and np.isfinite(p_z_replicas).all()):
-        raise NonFiniteError("p_z or p_z_replicas holds NaN or infinite values.")
+    for name, array in {"p": p, "p_replicas": p_replicas, "p_z": p_z, "p_z_replicas": p_z_replicas}.items():
+        if not np.isfinite(array).all():
+            raise NonFiniteError(f"{name} holds NaN or infinite values.")
+        if array.min() < 0 or array.max() > 1 + ROUNDING:
+            raise EvidenceError(
+                f"{name} must hold probabilities, got {array.min():g}..{array.max():g}.", do="Hand in no logarithms."
+            )
+    if not (gamma > 0 and 0 <= a <= 1):
+        raise EvidenceError(f"Expected gamma={gamma} > 0 and 0 <= a={a} <= 1.")
     wide, wide_z = p_replicas.astype(np.float64), p_z_replicas.astype(np.float64)
     seen = wide.mean(axis=0) if mode == "online" else np.where(keep, 0.0, wide).sum(axis=0) / (~keep).sum(axis=0)
     mean, mean_z = prior(seen, mode, a), prior(wide_z.mean(axis=0), mode, a)

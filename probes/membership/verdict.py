@@ -37,7 +37,7 @@ def strongest_auc(scores: Scores, member: Bool[np.ndarray, " samples"], level: f
 
 def strongest_tpr(
     scores: Scores, member: Bool[np.ndarray, " samples"], fpr: float, level: float, name: str
-) -> tuple[str, Estimate, float]:
+) -> tuple[Estimate, float]:
     """The largest TPR at this FPR, its interval as in `strongest_auc`, and the p-value that no attack finds anything.
 
     The threshold is set by the non-members, so with k false positives allowed the number of members above it is, for a
@@ -61,48 +61,57 @@ def strongest_tpr(
         better="lower",
         caveat=found[best].caveat,
     )
-    return best, estimate, min(1.0, p_value * len(scores))
+    return estimate, min(1.0, p_value * len(scores))
 
 
-def precision(
-    score: Float64[np.ndarray, " samples"],
-    member: Bool[np.ndarray, " samples"],
-    fpr: float,
-    level: float,
-    name: str,
+def strongest_precision(
+    scores: Scores, member: Bool[np.ndarray, " samples"], fpr: float, level: float, name: str
 ) -> Estimate:
-    """Of those that the attack names at this false-positive rate, the share that are members (Clopper–Pearson): how far
-    an accusation can be believed where members are as common as in this pool."""
-    others = np.sort(score[~member])[::-1]
-    named = score > others[min(math.floor(fpr * len(others) + 1e-9), len(others) - 1)]
-    right, total = int((named & member).sum()), int(named.sum())
-    if not total:
+    """Of those that an attack names at this false-positive rate, the share that are members: how far an accusation can
+    be believed where members are as common as in this pool. Of the attack with the largest lower end; the interval as
+    in `strongest_auc`.
+
+    With k false alarms allowed, k non-members are named and members until the next one: inverse sampling, for which
+    Clopper–Pearson's lower end is the exact test's.
+    """
+    each = level_each(level, len(scores))
+    counted = [_named(score, member, fpr) for score in scores.values()]
+    found = [(*counts, *clopper_pearson(*counts, each)) for counts in counted if counts[1]]
+    others = int((~member).sum())
+    if not found:
         prior = float(member.mean())
         nobody = "nobody is named at this rate: the share of members in the pool stands in for it"
         return Estimate(name=name, value=prior, low=0.0, high=1.0, level=level, n=0, unit="fraction", caveat=nobody)
-    low, high = clopper_pearson(right, total, level)
-    caveat = None if len(others) * fpr >= 1 else f"not resolvable: {len(others)} non-members"
+    right, total, low, _ = max(found, key=lambda one: one[2])
     return Estimate(
         name=name,
         value=right / total,
         low=low,
-        high=high,
+        high=max(one[3] for one in found),
         level=level,
         n=total,
         unit="fraction",
         better="lower",
-        counts=(right, total),
-        caveat=caveat,
+        caveat=None if others * fpr >= 1 else f"not resolvable: {others} non-members",
     )
 
 
-def advantage(score: Float64[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"], level: float) -> Estimate:
-    """max over thresholds of TPR − FPR (Yeom 2018), with a band that pays for every threshold: the two-sided
-    Dvoretzky–Kiefer–Wolfowitz inequality with Massart's constant, half the error for each rate."""
-    false, true = roc_curve(score, member)
+def _named(score: Float64[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"], fpr: float) -> tuple[int, int]:
+    """Members among those named, and all those named."""
+    others = np.sort(score[~member])[::-1]
+    named = score > others[min(math.floor(fpr * len(others) + 1e-9), len(others) - 1)]
+    return int((named & member).sum()), int(named.sum())
+
+
+def strongest_advantage(scores: Scores, member: Bool[np.ndarray, " samples"], level: float) -> Estimate:
+    """The largest TPR − FPR over thresholds (Yeom et al. 2018) and attacks. The band pays for every threshold by the
+    Dvoretzky–Kiefer–Wolfowitz inequality with Massart's constant, half the error for each rate, and for the attacks as
+    in `strongest_auc`. It is wide: where its low end is 0, the AUC may still show a leak."""
     members, others = int(member.sum()), int((~member).sum())
-    value = float(np.max(true / members - false / others))
-    slack = sum(math.sqrt(math.log(4 / (1 - level)) / (2 * n)) for n in (members, others))
+    curves = [roc_curve(score, member) for score in scores.values()]
+    value = max(float(np.max(true / members - false / others)) for false, true in curves)
+    alpha = 1 - level_each(level, len(scores))
+    slack = sum(math.sqrt(math.log(4 / alpha) / (2 * n)) for n in (members, others))
     return Estimate(
         name="checkpoint.advantage",
         value=value,
@@ -137,6 +146,7 @@ def over_orders(
         high=min(bounds[1], mean + half),
         level=level,
         n=len(values),
+        counted="replicas",
         unit=unit,
         better="lower",
         dof=float(j - 1),

@@ -116,9 +116,15 @@ def roc_curve(
 def _check(
     score: Float[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"]
 ) -> tuple[Float64[np.ndarray, " members"], Float64[np.ndarray, " others"]]:
+    if score.ndim != 1:
+        raise EvidenceError(f"score has shape {score.shape}, expected one axis of samples.")
+    if member.shape != score.shape:
+        raise EvidenceError(f"member has shape {member.shape}, expected {score.shape} as score has.")
+    if member.dtype != np.bool_:
+        raise EvidenceError(f"member has type {member.dtype}, expected bool.", do="Use member.astype(bool).")
     if not np.isfinite(score).all():
         raise NonFiniteError("score holds NaN or infinite values.")
     members, others = score[member].astype(np.float64), score[~member].astype(np.float64)
     if not len(members) or not len(others):
-        raise EvidenceError(f"score needs members and non-members, got {len(members)} and {len(others)}.")
+        raise EvidenceError(f"member needs members and non-members, got {len(members)} and {len(others)}.")
     return members, others

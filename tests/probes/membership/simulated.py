@@ -18,7 +18,7 @@ SETTINGS = {
 
 
 def nulls(setting: str, count: int) -> Counter[str]:
-    """Of `count` models that remember nothing: alarms by kind, and intervals that hold 0.5. Every attack runs."""
+    """Of `count` models that remember nothing: alarms by kind, and intervals that hold the truth. Every attack runs."""
     counted: Counter[str] = Counter()
     size = SETTINGS[setting]
     for seed in range(count):
@@ -27,8 +27,14 @@ def nulls(setting: str, count: int) -> Counter[str]:
         codes = {finding.code for finding in result.findings}
         for name in ("leaks", "infidelity", "exposed-samples", "uneven-exposure"):
             counted[name] += f"membership.{name}" in codes
-        for name in ("checkpoint.auc", "recipe.auc"):
-            counted[name] += result[name].low <= 0.5 <= result[name].high
+        prior = size["members"] / (size["members"] + size["held_out"])
+        truths = {"checkpoint.auc": 0.5, "recipe.auc": 0.5, "checkpoint.advantage": 0.0}
+        truths |= {f"checkpoint.precision_at_{rate}pct_fpr": prior for rate in ("1", "0.1")}
+        for name, truth in truths.items():
+            counted[name] += result[name].low <= truth <= result[name].high
+        low, high = (result.per_sample[f"exposure_{side}"] for side in ("low", "high"))
+        counted["exposure intervals"] += int(np.isfinite(low).sum())
+        counted["exposure intervals that hold 0"] += int(((low <= 0) & (high >= 0)).sum())
         counted["recipe fails the default gate"] += result["recipe.auc"].low > 0.6
         counted["epsilon above 0"] += result["epsilon.lower_bound"].value > 0
         counted["attacks"] = sum(one.name.startswith("attack.") for one in result.estimates)
