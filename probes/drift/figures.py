@@ -28,13 +28,13 @@ def method_chart(placed: Mapping[str, Placed], whom: str) -> Chart:
 def _between(placed: Mapping[str, Placed], name: str, what: str, title: str, whom: str) -> Chart:
     rows = []
     for key, one in placed.items():
-        for whom, values in (
+        for compared, values in (
             ("another seed", one.floor),
             ("reference", one.reference),
             ("random weights", one.ceiling),
         ):
             mean, half = float(values.mean()), 1.96 * float(values.std(ddof=1)) / np.sqrt(len(values))
-            rows.append((key, whom, mean, mean - half, mean + half))
+            rows.append((key, compared, mean, mean - half, mean + half))
     names = (what, "compared with", "similarity", "low", "high")
     return Chart(
         name=name,
