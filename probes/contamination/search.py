@@ -99,8 +99,10 @@ def nearest(
         similarity = queries @ index[left : left + BLOCK].T
         inside = np.flatnonzero((own >= left) & (own < left + similarity.shape[1]))
         similarity[inside, own[inside] - left] = -np.inf
-        place = np.broadcast_to(np.arange(left, left + similarity.shape[1]), similarity.shape)
-        score, best = np.concatenate([score, similarity], axis=1), np.concatenate([best, place], axis=1)
-        chosen = np.argsort(-score, axis=1, kind="stable")[:, :k]
+        width = similarity.shape[1]
+        few = np.argpartition(similarity, max(0, width - k), axis=1)[:, -k:]
+        score = np.concatenate([score, np.take_along_axis(similarity, few, axis=1)], axis=1)
+        best = np.concatenate([best, few + left], axis=1)
+        chosen = np.lexsort((best, -score), axis=1)[:, :k]
         score, best = np.take_along_axis(score, chosen, axis=1), np.take_along_axis(best, chosen, axis=1)
     return best, score
