@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from probes.errors import AuditError, ConfigError, InputError, Interrupted, StoreError
+from probes.errors import AuditError, ConfigError, InputError, Interrupted, RecipeError, StoreError
 
 EXIT_CRASH = 70
 EPILOG = "Exit codes: 0 pass · 1 fail · 2 wrong use or bad input · 3 undecided · 4 a probe failed."
@@ -78,6 +78,19 @@ def _must_exist(path: Path | None, what: str) -> None:
         raise InputError(f"no such {what}.", where=str(path), do="Check the path.")
 
 
+def _must_be_sound(config: Path | None, changes: list[str] | None) -> None:
+    """Thresholds and parameters are read before anything heavy is imported, let alone trained."""
+    from audit.config import load
+
+    load(config, Path.cwd(), changes or ())
+
+
+def _must_be_formats(also: str) -> None:
+    from reports.formats import named
+
+    named(also)
+
+
 def _must_be_writable(folder: Path) -> None:
     """Said before hours of training, not after."""
     if folder.exists() and not folder.is_dir():
@@ -116,6 +129,9 @@ def finetune(
     [dim]$[/dim] audit finetune recipe.toml --set train.epochs=5 -o fewer.pt
     """
     _must_exist(recipe, "recipe file")
+    from audit.reading import read_toml
+
+    read_toml(recipe, RecipeError)
     from audit.commands import run_finetune
 
     run_finetune(recipe, out, quiet, changes or ())
@@ -175,6 +191,8 @@ def run(
     from audit.duration import seconds_of
 
     seconds = None if budget is None else seconds_of(budget, "--budget")
+    _must_be_sound(config, changes)
+    _must_be_formats(also)
     from audit.publish import Also as Further
     from audit.publish import read_with_cost
 
@@ -243,6 +261,7 @@ def mitigate(
     from audit.duration import seconds_of
 
     seconds = None if budget is None else seconds_of(budget, "--budget")
+    _must_be_sound(config, changes)
     from audit.commands import run_mitigate
     from audit.settings import Settings
 
@@ -293,6 +312,8 @@ def gate(
     _must_exist(results, "file")
     _must_exist(config, "configuration file")
     _must_exist(baseline, "results.json")
+    _must_be_sound(config, changes)
+    _must_be_formats(also)
     from audit.publish import Also as Further
     from audit.review import run_gate
 
@@ -413,6 +434,7 @@ def plan(
     from audit.duration import seconds_of
 
     seconds = None if budget is None else seconds_of(budget, "--budget")
+    _must_be_sound(config, changes)
     from audit.commands import run_plan
     from audit.settings import Settings
 

@@ -13,9 +13,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from audit.override import overridden, place
+from audit.reading import read_toml
 from probes.errors import ConfigError, did_you_mean
 from probes.probe import Probe, ProbeType, discover
-from reports.gate import Gate, Threshold, Waiver
+from reports.thresholds import Gate, Threshold, Waiver
 
 Profile = Literal["strict", "default", "research", "none"]
 PROFILES = Path(__file__).parent / "templates" / "profiles.toml"
@@ -155,9 +156,9 @@ def load(path: Path | None, start: Path, changes: Sequence[str] = ()) -> Config:
         raise ConfigError("no such file", where=str(path))
     for candidate in [path] if path else [start / "audit.toml", start / "pyproject.toml"]:
         if candidate.is_file():
-            content = _read(candidate)
+            content: dict[str, Any] | None = read_toml(candidate, ConfigError)
             if candidate.name == "pyproject.toml":
-                content = content.get("tool", {}).get("audit")
+                content = content.get("tool", {}).get("audit") if content else None
             if content is not None:
                 return parse(overridden(content, changes, ConfigError), place(candidate, changes))
     return parse(overridden({}, changes, ConfigError), place("the defaults", changes)) if changes else Config()
@@ -190,12 +191,3 @@ def _first(error: ValidationError) -> str:
         known = sections.get(place[0], Config)
         return f"unknown key {key!r}. {did_you_mean(place[-1], known.model_fields)}"
     return f"{key}: {mistake['msg'].removeprefix('Value error, ')}."
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read: {error}", where=str(path)) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"is not TOML: {error}", where=str(path)) from None

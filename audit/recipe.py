@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +17,7 @@ from audit.data.npz import Npz
 from audit.data.table import Table
 from audit.data.torchvision import Torchvision
 from audit.override import overridden, place
+from audit.reading import read_toml
 from probes.errors import RecipeError, did_you_mean
 
 Data = Annotated[
@@ -307,17 +307,7 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
 
 def load(path: Path, changes: Sequence[str] = ()) -> Recipe:
     """`changes` replace single values: "train.epochs=5". Raises RecipeError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise RecipeError("no such recipe", where=str(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot be read: {error}", where=str(path)) from None
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"is not TOML: {error}", where=str(path)) from None
-    return parse(overridden(content, changes, RecipeError), place(path, changes))
+    return parse(overridden(read_toml(path, RecipeError), changes, RecipeError), place(path, changes))
 
 
 def _first(error: ValidationError) -> tuple[str]:

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from probes.plan import Row
-from reports.gate import Gate
 from reports.report import Json, Verdict
+from reports.thresholds import Gate
 
 RHO = 2.0
 """Little is spent early, three quarters at the last look of doublings."""

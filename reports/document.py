@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Table
 from reports.against import AgainstText, against
-from reports.charts import translated
 from reports.language import Words, words
 from reports.numbers import harmless, quantity, together, visible
 from reports.report import Check, Report
+from reports.translate import translated
 
 RANK = {"critical": 4, "high": 3, "medium": 2, "low": 1, "info": 0}
 SAMPLES_NAMED, NAMED = 12, 3

@@ -8,8 +8,9 @@ import pytest
 from audit.sequential import Look, decided, described, gate_of, looks, single
 from probes.plan import Row
 from probes.result import Estimate, Result
-from reports.gate import Gate, Threshold, judge
+from reports.gate import judge
 from reports.report import Verdict
+from reports.thresholds import Gate, Threshold
 
 TODAY = datetime.date(2026, 1, 1)
 CHECKS = 3

@@ -16,8 +16,9 @@ from probes.errors import ConfigError, InputError
 from probes.result import Result
 from reports import archive
 from reports.compare import compare, worsening
-from reports.gate import Gate, Threshold, judge
+from reports.gate import judge
 from reports.report import Comparison, Difference, Report, Verdict
+from reports.thresholds import Gate, Threshold
 from tests.reports.sample import TODAY, sample
 from tests.reports.simulated import HELD_OUT, MEMBERS, audit
 

@@ -10,7 +10,8 @@ import pytest
 from probes.result import Estimate, Result
 from probes.statistics.resampled import nadeau_bengio
 from reports.decide import ON_IT, what_decides
-from reports.gate import Gate, Threshold, judge
+from reports.gate import judge
+from reports.thresholds import Gate, Threshold
 from tests.reports.sample import TODAY, estimate
 
 

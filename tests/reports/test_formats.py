@@ -23,8 +23,9 @@ from sarif_pydantic import Sarif
 from probes.errors import InputError
 from probes.result import Finding, Result
 from reports import formats, github, gitlab, issues, junit, per_sample, sarif
-from reports.gate import Gate, Waiver, judge
+from reports.gate import judge
 from reports.report import Report
+from reports.thresholds import Gate, Threshold, Waiver
 from tests.reports.sample import HOSTILE, TODAY, full, sample
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -33,8 +34,6 @@ CONTROL = "a\x00b\x1b[31m\ud800\ufffe\n::error::x\r%0A,:"
 
 def rejudged(report: Report, **gate: Any) -> Report:
     """Judged by the same thresholds under another gate."""
-    from reports.gate import Threshold
-
     bounds = tuple(
         Threshold(probe=c.probe, estimate=c.estimate, direction=c.direction, bound=c.threshold)
         for c in report.verdict.checks

@@ -11,9 +11,10 @@ from probes.result import Result
 from reports.compare import compare
 from reports.frontier import ACCURACY, AS_IS, LEAKAGE, Frontier, Tried, charts, folder_of
 from reports.frontier_formats import as_json, console, html, markdown, sentence
-from reports.gate import Gate, Threshold, judge
+from reports.gate import judge
 from reports.language import words
 from reports.report import Report
+from reports.thresholds import Gate, Threshold
 from tests.reports.sample import HOSTILE, TODAY, estimate
 
 GATE = Gate(thresholds=(Threshold(probe="membership", estimate=LEAKAGE[1], direction="max", bound=0.6),))

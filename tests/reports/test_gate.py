@@ -7,7 +7,8 @@ import pytest
 
 from probes.errors import ConfigError
 from probes.result import Estimate, Failure, Finding, Result
-from reports.gate import Gate, Threshold, Waiver, judge
+from reports.gate import judge
+from reports.thresholds import Gate, Threshold, Waiver
 from tests.reports.sample import TODAY, estimate
 
 

@@ -1,0 +1,35 @@
+"""Figures in the words of another language."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from probes.result import Axis, Chart
+
+
+def translated(chart: Chart, words: Mapping[str, str]) -> Chart:
+    """The chart with axis titles, columns and series in another language, where `words` has them."""
+    renamed = {name: words.get(name, name) for name in chart.columns}
+    if len(set(renamed.values())) < len(renamed):
+        renamed = {name: name for name in chart.columns}
+
+    def axis(one: Axis) -> Axis:
+        return dataclasses.replace(one, column=renamed[one.column], title=words.get(one.title, one.title))
+
+    spoken = {chart.series, chart.x.column if chart.x.scale == "category" else None}
+    columns = {
+        renamed[name]: [words.get(str(cell), str(cell)) for cell in column] if name in spoken else column
+        for name, column in chart.columns.items()
+    }
+    return dataclasses.replace(
+        chart,
+        columns=columns,
+        x=axis(chart.x),
+        y=axis(chart.y),
+        series=renamed[chart.series] if chart.series else None,
+        low=renamed[chart.low] if chart.low else None,
+        high=renamed[chart.high] if chart.high else None,
+        x_end=renamed[chart.x_end] if chart.x_end else None,
+        rules={words.get(name, name): value for name, value in chart.rules.items()},
+    )
