@@ -39,7 +39,7 @@ def test_a_file_that_is_no_toml(tmp_path: Path, content: bytes):
 
 
 def test_no_such_recipe(tmp_path: Path):
-    with pytest.raises(RecipeError, match="no such recipe"):
+    with pytest.raises(RecipeError, match="no such file"):
         recipe.load(tmp_path / "none.toml")
 
 
