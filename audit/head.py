@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from torch import nn
 
@@ -14,7 +15,8 @@ HeadFactory = Callable[[int, int], nn.Module]
 
 
 def find_head(network: nn.Module, name: str | None = None) -> str:
-    """The dotted name of the classifier: `name` where given, else the last Linear (or SqueezeNet's 1 × 1 Conv2d).
+    """The dotted name of the classifier: `name` where given, what timm says of its models, else the last Linear (or
+    SqueezeNet's 1 × 1 Conv2d).
 
     Raises RecipeError where there is none.
     """
@@ -25,6 +27,8 @@ def find_head(network: nn.Module, name: str | None = None) -> str:
                 f"{type(network).__name__} has no module {name!r}. {did_you_mean(name, modules)}", where="head.name"
             )
         return name
+    if isinstance(config := getattr(network, "pretrained_cfg", None), Mapping):
+        return _declared(network, config)
     found = ""
     for candidate, module in network.named_modules():
         pointwise = isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and "classifier" in candidate
@@ -37,6 +41,25 @@ def find_head(network: nn.Module, name: str | None = None) -> str:
             f"found no classifier in {type(network).__name__}.", do="End it in nn.Linear, or say head.name."
         )
     return found
+
+
+def _declared(network: nn.Module, config: Mapping[str, Any]) -> str:
+    """The classifier by timm's own word: its last Linear may be a layer of the backbone."""
+    named = config.get("classifier")
+    if isinstance(named, tuple | list):
+        raise RecipeError(
+            f"{type(network).__name__} has several classifiers ({', '.join(named)}).",
+            where="source.model",
+            do="Take a variant without distillation, or a factory that joins them.",
+        )
+    found = dict(network.named_modules()).get(named or "")
+    if not isinstance(found, nn.Linear | nn.Conv2d) or not named:
+        raise RecipeError(
+            f"{type(network).__name__} is built without a classifier.",
+            where="source.model",
+            do="Say how many classes it is to have: source.options = { num_classes = 10 }.",
+        )
+    return str(named)
 
 
 def classes_of(head: nn.Module) -> int:

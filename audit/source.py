@@ -17,14 +17,15 @@ from torch import Tensor, nn
 from audit.factory import load_factory
 from audit.head import classes_of, find_head, new_head, replace
 from audit.recipe import SourceSection
-from probes.errors import CheckpointError, DataError, DependencyError, RecipeError, did_you_mean
+from audit.weights import named_weights, timm_model
+from probes.errors import CheckpointError, DataError, RecipeError, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
     """An architecture and θ_s. `state` is None where there are no source weights: then 'source' means random.
 
-    `folder` is where a factory's file is looked for: the recipe's own.
+    `folder` is where a factory's file is looked for: the recipe's own; `head` is the recipe's word for the classifier.
     """
 
     section: SourceSection
@@ -32,13 +33,14 @@ class Source:
     state: Mapping[str, Tensor] | None
     trust_code: bool = False
     folder: Path = Path()
+    head: str | None = None
 
     def network(self, seed: int, *, weights: bool = True) -> nn.Module:
         """A fresh network with the source's head; θ_s loaded unless `weights` is off (from scratch)."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = build(self.section, self.folder, trust_code=self.trust_code)
-            head = find_head(network)
+            head = find_head(network, self.head)
             if classes_of(network.get_submodule(head)) != self.classes:
                 replace(network, head, new_head(network.get_submodule(head), self.classes))
         if weights and self.state is not None:
@@ -71,7 +73,7 @@ def build(section: SourceSection, folder: Path, *, trust_code: bool) -> nn.Modul
     if family == "torchvision":
         make, options = _torchvision(name, section)
     elif family == "timm":
-        make, options = _timm(), {"model_name": name, "pretrained": False, **section.options}
+        make, options = timm_model(name), {"pretrained": False, **section.options}
     else:
         make = load_factory(section.model, folder, trust_code=trust_code, where="source.model")
         options = dict(section.options)
@@ -105,15 +107,6 @@ def _torchvision(name: str, section: SourceSection) -> tuple[Callable[..., Any],
     return models.get_model_builder(name), options | section.options
 
 
-def _timm() -> Callable[..., Any]:
-    try:
-        import timm
-    except ImportError:
-        raise DependencyError("timm is not installed.", where="source.model", do="pip install timm") from None
-    make: Callable[..., Any] = timm.create_model
-    return make
-
-
 def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None:
     """θ_s from a file, torchvision's or timm's weights; None where the section names none.
 
@@ -134,8 +127,8 @@ def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None
     family, _, name = section.model.partition(":")
     try:
         if family == "timm":
-            return dict(_timm()(model_name=name, pretrained=True, **section.options).state_dict())
-        state = _weights(section).get_state_dict(progress=False)
+            return dict(timm_model(name)(pretrained=True, **section.options).state_dict())
+        state = named_weights(section).get_state_dict(progress=False)
     except OSError as error:
         raise DataError(
             f"{section.weights} of {section.model} is not here and cannot be downloaded: {error}",
@@ -145,37 +138,11 @@ def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None
     return {key: value for key, value in state.items() if not key.startswith(AUXILIARY.get(name, ("\0",)))}
 
 
-def _weights(section: SourceSection) -> Any:
-    """torchvision's weights enum member."""
-    from torchvision import models
-
-    family, _, name = section.model.partition(":")
-    if family != "torchvision" or name not in models.list_models(module=models):
-        raise RecipeError(
-            f"{section.weights!r} is no file, and only torchvision's models have named weights.", where="source.weights"
-        )
-    known = models.get_model_weights(name)
-    try:
-        return known[str(section.weights)]
-    except KeyError:
-        members = [str(member) for member in known.__members__]
-        raise RecipeError(
-            f"{section.model} has no weights {section.weights!r}. {did_you_mean(str(section.weights), members)}",
-            where="source.weights",
-        ) from None
-
-
-def input_of_weights(section: SourceSection) -> dict[str, Any]:
-    """size, crop, mean and std of the transforms that torchvision's weights were evaluated with."""
-    if section.weights is None:
-        raise RecipeError('normalise = "weights" needs source.weights', where="[input]")
-    transforms = _weights(section).transforms()
-    return {
-        "size": transforms.resize_size[0],
-        "crop": transforms.crop_size[0],
-        "mean": tuple(transforms.mean),
-        "std": tuple(transforms.std),
-    }
+def identified(section: SourceSection, folder: Path) -> SourceSection:
+    """The section with the sha256 of its weights file, so that a checkpoint says which file it started from."""
+    if section.weights is None or not (path := folder / section.weights).is_file():
+        return section
+    return section.model_copy(update={"sha256": digest_file(path)})
 
 
 def digest_file(path: Path) -> str:
