@@ -30,7 +30,9 @@ class Objective(nn.Module):
         super().__init__()
         section, self._align = experiment.recipe.regularise, experiment.recipe.align
         self._section, self._experiment, self._row = section, experiment, row
-        self._penalty = penalty(section, trainee.anchor)
+        self.penalty = penalty(section, trainee.anchor)
+        # DP-SGD takes its gradient after the noise, not from the loss.
+        self._in_loss = None if experiment.recipe.privacy else self.penalty
         self._network = [trainee.network]  # in a list: not a part of this module's state
         self._taps: Taps | None = None
         self._teacher: tuple[nn.Module, Taps] | None = None
@@ -68,8 +70,8 @@ class Objective(nn.Module):
     ) -> Float[Tensor, ""]:
         """After the network's forward pass on `inputs`; `progress` runs from 0 to 1 over the training."""
         total = torch.zeros((), device=inputs.device)
-        if self._penalty:
-            total = total + self._penalty(parameters)
+        if self._in_loss:
+            total = total + self._in_loss(parameters)
         if self._taps is None:
             return total
         embedding, outputs = self._taps.embedding, dict(self._taps.outputs)

@@ -32,3 +32,14 @@ def penalty(section: RegulariseSection, anchor: Mapping[str, Tensor]) -> Penalty
         return torch.stack(terms).sum() if terms else torch.zeros(())
 
     return total
+
+
+def add_gradient(penalise: Penalty, parameters: Mapping[str, nn.Parameter]) -> None:
+    """Add the penalty's gradient to the gradients that are there.
+
+    For DP-SGD, between the noise and the step: a penalty looks at no sample, so it needs no clipping and costs no ε.
+    """
+    gradients = torch.autograd.grad(penalise(parameters), list(parameters.values()), allow_unused=True)
+    for parameter, gradient in zip(parameters.values(), gradients, strict=True):
+        if gradient is not None:
+            parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient

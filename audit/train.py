@@ -27,6 +27,7 @@ from audit.private import (
     private_optimizer,
 )
 from audit.randomness import torch_seed
+from audit.regularise import add_gradient
 from audit.resume import Keeper
 from probes.errors import NonFiniteError, RecipeError
 from probes.evidence import Trace
@@ -168,6 +169,8 @@ class Run:
         if recipe.privacy:
             expected = self.kept * self.rate
             self.optimizer = private_optimizer(self.optimizer, recipe.privacy, self.sigma, expected, self.noise)
+            if penalise := self.objective.penalty:
+                self.optimizer.attach_step_hook(lambda _: add_gradient(penalise, self.trainee.parameters()))
 
     def minibatches(self, epoch: int) -> Iterator[Tensor]:
         """Indices of the kept samples of each piece."""

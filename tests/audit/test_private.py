@@ -12,7 +12,7 @@ from audit.recipe import PrivacySection, parse
 from audit.train import predict
 from probes.errors import PrivacyError, RecipeError
 from tests.audit.conftest import EXAMPLES, small_experiment, small_recipe
-from tests.audit.test_training import before, bn_recipe, same, weights
+from tests.audit.test_training import SOURCE, before, bn_recipe, same, weights
 
 PRIVACY = {"noise_multiplier": 1.0, "delta": 1e-3, "clip_norm": 0.5}
 
@@ -43,11 +43,13 @@ def test_target_epsilon_is_kept():
     assert 2.8 < epsilon <= 3.0
 
 
-def test_one_step_is_clipped_sum_plus_noise():
-    """Against the definition: clip each sample's gradient to C, sum, add N(0, (σC)²), divide by the expected size."""
+@pytest.mark.parametrize("l2", [0.0, 0.1])
+def test_one_step_is_clipped_sum_plus_noise(l2):
+    """Against the definition: clip each sample's gradient to C, sum, add N(0, (σC)²), divide by the expected size; a
+    penalty, which looks at no sample, stands outside of that."""
     train = {"epochs": 1, "batch_size": 100, "lr": 1.0, "momentum": 0.0}
     privacy = {"noise_multiplier": 1e-6, "clip_norm": 0.05, "delta": 1e-3}
-    experiment = small_experiment(train=train, privacy=privacy)
+    experiment = small_experiment(train=train, privacy=privacy, regularise={"l2": l2})
     row, start = experiment.audited_row(), before(experiment)
     trainee = experiment.begin(row)
     total = {name: torch.zeros_like(value) for name, value in trainee.parameters().items()}
@@ -60,7 +62,29 @@ def test_one_step_is_clipped_sum_plus_noise():
             total[name] += gradient * min(1.0, 0.05 / float(norm))
     after = weights(run(experiment, "t", None))
     for name, value in total.items():
-        torch.testing.assert_close(after[name], start[name] - value / 100, rtol=1e-3, atol=1e-5)
+        expected = start[name] - value / 100 - 2 * l2 * start[name]
+        torch.testing.assert_close(after[name], expected, rtol=1e-3, atol=1e-5)
+
+
+def test_penalties_act_and_cost_no_epsilon():
+    train = {"epochs": 8, "batch_size": 25, "lr": 0.05}
+
+    def private(regularise: dict) -> tuple[dict, dict, float]:
+        experiment = small_experiment(source=SOURCE, train=train, privacy=PRIVACY, regularise=regularise)
+        start, trained = before(experiment), run(experiment, "t", None)
+        return start, weights(trained), trained.accounting.epsilon_prv
+
+    start, plain, epsilon = private({})
+    _, near, near_epsilon = private({"l2_sp": 0.3})
+    distance = [
+        sum(float((state[name] - start[name]).square().sum()) for name in start if name[0] != "9")
+        for state in (plain, near)
+    ]
+    assert distance[1] < 0.25 * distance[0]
+    assert near_epsilon == epsilon
+    _, sparse, _ = private({"l1": 1e-2})
+    size = [sum(float(value.abs().sum()) for value in state.values()) for state in (plain, sparse)]
+    assert size[1] < 0.9 * size[0]
 
 
 def test_noise_has_its_size_and_its_seed():
@@ -137,7 +161,7 @@ def test_a_buffer_rewritten_from_private_data_is_an_error():
     [
         ({"privacy": {"delta": 1e-5}}, "exactly one of epsilon and noise_multiplier"),
         ({"privacy": PRIVACY | {"epsilon": 1.0}}, "exactly one of epsilon and noise_multiplier"),
-        ({"privacy": PRIVACY, "regularise": {"l2": 0.1}}, r"does not cover L2: .*weight_decay"),
+        ({"privacy": PRIVACY, "regularise": {"bss": 0.1}}, "does not cover BSS: it mixes samples"),
         ({"privacy": PRIVACY, "train": {"clip_norm": 1.0}}, "does not cover gradient clipping"),
         ({"privacy": PRIVACY, "transfer": "gradual"}, "does not cover phases"),
     ],
