@@ -95,8 +95,10 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     """Run every configured probe on the model and judge. A crashing probe becomes a Failure; the others still run."""
     experiment, probes = audited.experiment, config.probes()
     seed = experiment.seed if settings.seed is None else settings.seed
-    # First, because a model whose answers are not finite is refused before anything is trained.
+    # First, because a model whose answers are not finite, or a reference that does not fit, is refused before anything
+    # is trained.
     own = asked(audited.network(), experiment)
+    reference_of(audited, settings)
     listener.stage("replicas")
     wanted = Plan.union([probe.needs for probe in probes])
     plan, limits = affordable(experiment, wanted, settings, seed, listener) if audited.retrains else (wanted, ())
@@ -243,6 +245,19 @@ def _failure(probe: Probe, error: Exception) -> Failure:
     return Failure(probe=probe.name, error=type(error).__name__, message=f"{error}{place}")
 
 
+def reference_of(audited: Audited, settings: Settings) -> Checkpoint | None:
+    """The checkpoint to compare with. Raises CheckpointError where its weights do not fit the audited network."""
+    if settings.reference is None:
+        return None
+    other = checkpoints.load(settings.reference)
+    try:
+        load_network(audited.experiment, other, audited.row)
+    except CheckpointError as error:
+        what = f"as a reference, {error.what.replace('its recipe', 'the audited network')}"
+        raise CheckpointError(what, where=str(settings.reference)) from None
+    return other
+
+
 def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings: Settings, seed: int) -> list[Sitter]:
     """Every model that could be looked into, in a fixed order."""
     experiment, head = audited.experiment, audited.head
@@ -255,10 +270,9 @@ def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings:
             return experiment.source.network(seed).eval()
 
         found.append(Sitter(name="source", role="source", head=head, same_labels=same, build=source))
-    if settings.reference is not None:
-        other = checkpoints.load(settings.reference)
+    if (other := reference_of(audited, settings)) is not None:
 
-        def reference() -> nn.Module:
+        def reference(other: Checkpoint = other) -> nn.Module:
             return load_network(experiment, other, audited.row)
 
         same = other.classes == experiment.dataset.classes
