@@ -11,6 +11,7 @@ from jaxtyping import Float, Float64
 
 from probes.drift.similarity import SIMILARITIES
 from probes.result import Estimate
+from probes.statistics.bootstrap import expanded_tail
 
 DRAWS = 2000
 NARROW = 0.05
@@ -42,14 +43,15 @@ def place(audited: Maps, reference: Maps, seeds: Sequence[Maps], random: Sequenc
 
 def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: float) -> Estimate:
     """(d − floor) / (ceiling − floor) with d = 1 − similarity: 0 is another seed, 1 is a network without a memory of
-    the reference. Ratio of means, percentile bootstrap over samples; the seeds and random copies stay fixed."""
+    the reference. Ratio of means, expanded percentile bootstrap over samples; seeds and random copies stay fixed."""
     n = len(placed.reference)
     floor, ceiling = 1 - placed.floor, 1 - placed.ceiling
     drift = 1 - placed.reference
     value = float(_index(*(np.asarray(one.mean()) for one in (drift, floor, ceiling))))
     draws = rng.integers(n, size=(DRAWS, n))
     resampled = _index(drift[draws].mean(axis=1), floor[draws].mean(axis=1), ceiling[draws].mean(axis=1))
-    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    tail = expanded_tail(n, level)
+    low, high = np.quantile(resampled, [tail, 1 - tail])
     span = float(ceiling.mean() - floor.mean())
     caveat = None
     if span < NARROW:

@@ -35,7 +35,7 @@ def bootstrap_mean(
     finite = _finite(name, values)
     n = len(finite)
     draws = np.concatenate([finite[index].mean(axis=1) for index in _indices(n, rng)])
-    tail = float(stats.norm.sf(math.sqrt(n / (n - 1)) * stats.t.ppf(0.5 + level / 2, n - 1)))
+    tail = expanded_tail(n, level)
     low, high = np.quantile(draws, [tail, 1 - tail])
     mean = float(finite.mean())
     return Estimate(
@@ -48,6 +48,11 @@ def bootstrap_mean(
         unit=unit,
         better=better,
     )
+
+
+def expanded_tail(n: int, level: float) -> float:
+    """The quantile at which a percentile interval of a mean of n samples ends (Hesterberg 2015, section 5.3)."""
+    return float(stats.norm.sf(math.sqrt(n / (n - 1)) * stats.t.ppf(0.5 + level / 2, n - 1)))
 
 
 def bootstrap_difference(

@@ -20,11 +20,12 @@ def placed(at: float, rng: np.random.Generator, samples: int = 24) -> Placed:
     return Placed(reference=draw(0.8 - 0.8 * at), floor=draw(0.8), ceiling=draw(0.0))
 
 
-def test_the_interval_covers() -> None:
+@pytest.mark.parametrize("samples", [8, 24])
+def test_the_interval_covers(samples: int) -> None:
     rng = np.random.default_rng(0)
     hits = 0
     for _ in range(300):
-        estimate = drift_index("index", placed(0.3, rng), rng, 0.95)
+        estimate = drift_index("index", placed(0.3, rng, samples), rng, 0.95)
         hits += estimate.low <= 0.3 <= estimate.high
     assert hits / 300 > 0.92
 
