@@ -489,6 +489,20 @@ def init(
 
 
 @app.command(rich_help_panel=HELPERS)
+def schema(
+    of: Annotated[Literal["recipe", "results"], typer.Argument(help="A recipe's, or that of results.json.")] = "recipe",
+) -> None:
+    """Print a JSON Schema, for editors and for checks elsewhere.
+
+    [dim]$[/dim] audit schema recipe > recipe.schema.json
+    """
+    from importlib.resources import files
+
+    package = "audit" if of == "recipe" else "reports"
+    typer.echo((files(package) / "schema" / f"{of}.schema.json").read_text(encoding="utf-8"), nl=False)
+
+
+@app.command(rich_help_panel=HELPERS)
 def probes() -> None:
     """List the installed probes and their parameters."""
     from audit.review import list_probes

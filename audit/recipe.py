@@ -35,6 +35,8 @@ REFUSED_UNDER_PRIVACY = {
     "compile": "per-sample gradients need eager mode.",
     "mixed precision": "per-sample gradients are clipped in float32.",
 }
+LOOKS_INSIDE = ("BSS", "attention transfer", "align")
+"""These read features by hooks, which compiled code does not run."""
 
 
 class Section(BaseModel):
@@ -253,6 +255,10 @@ class Recipe(Section):
         chooses = self.train.patience or self.train.select == "best"
         if chooses and not (self.split.validation or self.split.file):
             raise ValueError("early stopping and best epoch choose on the validation split: set split.validation")
+        if self.train.compile and (inside := [name for name in LOOKS_INSIDE if name in demands(self)]):
+            raise ValueError(
+                f"train.compile does not go with {inside[0]}, which looks inside the network: leave one out"
+            )
         if self.privacy:
             for refused, why in REFUSED_UNDER_PRIVACY.items():
                 if refused in demands(self):
@@ -293,7 +299,7 @@ def demands(recipe: Recipe) -> frozenset[str]:
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema of a recipe, for editors and checks elsewhere."""
+    """JSON Schema of a recipe; `schema/recipe.schema.json` is this, published (`audit schema`)."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema(mode="validation")}
 
 

@@ -1,10 +1,14 @@
+import json
 import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
 import pytest
+from typer.testing import CliRunner
 
 from audit import recipe
+from audit.cli import app
 from probes.errors import RecipeError
 from tests.audit.conftest import EXAMPLES, small_recipe
 
@@ -60,6 +64,27 @@ def test_the_published_schema_takes_every_example_and_no_typing_error(path: Path
     validator.validate(content)
     content["trian"] = {}
     assert [error.message for error in validator.iter_errors(content)]
+
+
+def test_the_published_file_is_the_schema():
+    """Where this fails: write `audit.recipe.json_schema()` into the file."""
+    published = json.loads((files("audit") / "schema" / "recipe.schema.json").read_text(encoding="utf-8"))
+    assert published == json.loads(json.dumps(recipe.json_schema()))
+
+
+@pytest.mark.parametrize("of", ["recipe", "results"])
+def test_schemas_are_at_hand(of):
+    shown = CliRunner().invoke(app, ["schema", of])
+    assert shown.exit_code == 0
+    jsonschema.Draft202012Validator.check_schema(json.loads(shown.stdout))
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_example_names_the_schema_to_editors(path: Path):
+    line = path.read_text().splitlines()[0]
+    assert line.startswith("#:schema ")
+    assert (path.parent / line.removeprefix("#:schema ")).resolve().name == "recipe.schema.json"
+    assert (path.parent / line.removeprefix("#:schema ")).is_file()
 
 
 @pytest.mark.parametrize(
