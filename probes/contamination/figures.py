@@ -32,9 +32,14 @@ class Pair:
 
 
 def ranked_pairs(
-    found: Duplicates, member: Bool[np.ndarray, " samples"], held_out: Bool[np.ndarray, " samples"]
+    found: Duplicates,
+    member: Bool[np.ndarray, " samples"],
+    held_out: Bool[np.ndarray, " samples"],
+    *,
+    pictures: bool,
 ) -> list[Pair]:
     """Pairs across the split first, exact before near, the closest first."""
+    unmoved = "changed in brightness or compressed" if pictures else "nearly equal"
 
     def across(i: int, j: int) -> bool:
         return bool((member[i] and held_out[j]) or (member[j] and held_out[i]))
@@ -45,8 +50,7 @@ def ranked_pairs(
         found.near.one, found.near.other, found.near.distance, found.near.flipped, found.near.moved, strict=True
     ):
         how = (
-            ", ".join([*(["mirrored"] if flipped else []), *(["moved by a pixel"] if np.any(moved) else [])])
-            or "changed in brightness or compressed"
+            ", ".join([*(["mirrored"] if flipped else []), *(["moved by a pixel"] if np.any(moved) else [])]) or unmoved
         )
         pairs.append(
             Pair(
@@ -84,6 +88,11 @@ def pairs_table(evidence: Evidence, pairs: list[Pair]) -> Table:
     def label(sample: int) -> str:
         return evidence.classes[int(evidence.labels[sample])]
 
+    residual = (
+        "the share of detail that one picture leaves of the other after alignment"
+        if evidence.modality == "image" and evidence.inputs.ndim == 4
+        else "the distance of the two, 0 for equal ones"
+    )
     more = (
         f" The first {LISTED} of {len(pairs)}; all groups are in the per-sample column duplicate_group."
         if len(pairs) > LISTED
@@ -92,8 +101,7 @@ def pairs_table(evidence: Evidence, pairs: list[Pair]) -> Table:
     return Table(
         name="duplicate-pairs",
         title="Duplicate pairs",
-        caption="Indices in the data set; across the split first. The residual is the share of detail that one picture "
-        f"leaves of the other after alignment.{more}",
+        caption=f"Indices in the data set; across the split first. The residual is {residual}.{more}",
         columns={
             "sample": [pair.one for pair in shown],
             "role": [role(evidence, pair.one) for pair in shown],

@@ -56,7 +56,9 @@ class Contamination:
         exact = held_out & found.equal_to(member)
         near = held_out & found.near_to(member) & ~exact
         contaminated = exact | near
-        pairs = ranked_pairs(found, member, held_out)
+        pairs = ranked_pairs(
+            found, member, held_out, pictures=evidence.modality == "image" and evidence.inputs.ndim == 4
+        )
         estimates = [
             _count("exact_duplicates_across_split", exact, held_out, self.level),
             _count("near_duplicates_across_split", near, held_out, self.level),
@@ -114,7 +116,7 @@ class Contamination:
         severity: Severity = "high" if share.low > 0.05 else "medium" if share.value > self.tolerated_share else "low"
         inflation = by_name.get("accuracy_inflation")
         told = (
-            f" Without them held-out accuracy changes by {-inflation.value:+.1%} to "
+            f" Without them held-out accuracy changes by {0.0 - round(inflation.value, 3):+.1%} to "
             f"{by_name['held_out_accuracy_clean'].value:.1%}."
             if inflation is not None
             else " Nothing is left without them."

@@ -203,6 +203,9 @@ def test_duplicate_rows_of_a_table_are_found() -> None:
     result = audit(table, member, modality="table")
     assert result["exact_duplicates_across_split"].value == 10
     assert result["near_duplicates_across_split"].value == 10
+    pairs = next(one for one in result.figures if isinstance(one, Table) and one.name == "duplicate-pairs")
+    assert set(pairs.columns["how"]) == {"exact", "nearly equal"}
+    assert "picture" not in pairs.caption
 
 
 def test_groups_on_both_sides_and_source_copies_are_found(pictures: np.ndarray) -> None:
