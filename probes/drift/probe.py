@@ -34,12 +34,13 @@ class Drift:
     """Attributions of the audited model against the source's, between other seeds (floor) and random weights (ceiling).
 
     `methods` are ours (`integrated-gradients`, `grad-cam`, ...) or Captum's classes by name; without any, those of the
-    modality. The first that notices random weights carries the verdict. `layer` names the layer that layer methods look
-    at (found where empty). `samples` held-out samples are explained, `steps` are the nodes of path integrals, tripled
-    up to `most_steps` while completeness is off by more than `tolerance`; once, and by ENOUGH, for maps that are only
-    compared. `seeds` are replicas with other seeds;
-    `box_sizes` are sides of suspected patches as shares of the image's, searched and tried on `transplanted` training
-    samples, three fifths of which are explained; `level` is the coverage of all intervals.
+    modality. The first that notices random weights carries the drift index; the first of all has the deletion curves,
+    which carry no verdict if it does not. `layer` names the layer that layer methods look at (found where empty).
+    `samples` held-out samples are explained, `steps` are the nodes of path integrals, tripled up to `most_steps` while
+    completeness is off by more than `tolerance`; once, and by ENOUGH, for maps that are only compared. `seeds` are
+    replicas with other seeds; `deleted` samples have deletion curves; `box_sizes` are sides of suspected patches as
+    shares of the image's, searched and tried on `transplanted` training samples, three fifths of which are explained;
+    `level` is the coverage of all intervals.
     """
 
     methods: tuple[str, ...] = ()
@@ -49,6 +50,7 @@ class Drift:
     most_steps: int = 54
     tolerance: float = 0.01
     seeds: int = 3
+    deleted: int = 64
     box_sizes: tuple[float, ...] = (0.1, 0.15, 0.2)
     transplanted: int = 300
     level: float = 0.95
@@ -83,6 +85,7 @@ class Drift:
     def _quality(self) -> Quality:
         return Quality(
             method=self.methods[0] if self.methods else "",
+            samples=self.deleted,
             steps=self.steps,
             tolerance=self.tolerance,
             most=self.most_steps,

@@ -1,7 +1,8 @@
 """A zoo of small models with planted answers: shortcuts, random labels, no training; and sound ones.
 
-    python -m tests.probes.drift.zoo            # scikit-learn's digits, 12 minutes on one core
-    python -m tests.probes.drift.zoo --cifar cifar10.npz --models 4
+    python -m tests.probes.drift.zoo            # scikit-learn's digits, 5 minutes on one core
+    python -m tests.probes.drift.zoo --cifar cifar10.npz --models 3
+    python -m tests.probes.drift.zoo --rows FILE FILE   # the summary of what earlier runs printed
 
 Every model is fine-tuned from one source network and judged by the whole probe with its own seeds, as an audit would.
 """
@@ -158,7 +159,8 @@ def audited(task: Task, kind: str, seed: int) -> tuple[Result, float]:
     if kind == "untrained":
         models["audited"] = randomised(models["audited"], rng)  # type: ignore[assignment]
     models["source"] = source
-    models["randomised/0"] = randomised(models["audited"], rng)  # type: ignore[assignment]
+    for copy in range(2):
+        models[f"randomised/{copy}"] = randomised(models["audited"], rng)  # type: ignore[assignment]
     result = looked_into(Drift(seeds=SEEDS), models, images, labels, pool, same_labels={"source": False})
     return result, reliance(task, models["audited"], images[~member], labels[~member])
 
@@ -264,26 +266,41 @@ def share(rows: list[dict[str, object]], kind: str, hit: Callable[[dict[str, obj
     return f"{hits} of {len(mine)} ({low:.0%} to {high:.0%})"
 
 
+def kinds_of(rows: list[dict[str, object]]) -> list[str]:
+    return [kind for kind in KINDS if any(row["kind"] == kind for row in rows)]
+
+
 def summary(rows: list[dict[str, object]]) -> dict[str, str]:
     def is_(key: str, *values: object) -> Callable[[dict[str, object]], bool]:
         return lambda row: row[key] in values
 
-    found = {}
-    for kind in KINDS:
+    found, there = {}, kinds_of(rows)
+    for kind in there:
         for status in ("pass", "undecided", "fail"):
             found[f"{kind}: the gate says {status}"] = share(rows, kind, is_("gate", status))
-    for kind in ("benign", "another-seed", "patch-95", "patch-20"):
+    for kind in [kind for kind in there if kind not in ("random-labels", "untrained")]:
         found[f"{kind}: a shortcut is found"] = share(rows, kind, is_("shortcut", True))
         found[f"{kind}: a shortcut is suspected"] = share(rows, kind, is_("suspected", True))
-    for kind in ("patch-95", "patch-20"):
+    for kind in [kind for kind in there if kind.startswith("patch")]:
         found[f"{kind}: found and located"] = share(rows, kind, is_("located", True))
     strong = [row for row in rows if row["kind"] == "patch-20" and float(str(row["truth"])) >= STRONG]
     if strong:
         name = f"patch-20 that takes {STRONG:.0%} of predictions or more: found"
         found[name] = share(strong, "patch-20", is_("shortcut", True))
-    for kind in KINDS:
+    for kind in there:
         found[f"{kind}: a finding above 'low'"] = share(rows, kind, lambda row: bool(row["grave"]))
     return found
+
+
+def tell(rows: list[dict[str, object]]) -> None:
+    for what, said in summary(rows).items():
+        print(f"{what}: {said}")
+    for kind in kinds_of(rows):
+        mine = [row for row in rows if row["kind"] == kind]
+        first = {key: [row[key][0] for row in mine] for key in ("index", "stability", "change", "follow")}  # type: ignore[index]
+        ranges = {key: f"{np.mean(of):.2f} ({min(of):.2f} to {max(of):.2f})" for key, of in first.items()}
+        print(kind, ranges, Counter(code for row in mine for code in row["grave"]))  # type: ignore[attr-defined]
+        print(kind, "undecided", Counter(code for row in mine for code in row["undecided"]))  # type: ignore[attr-defined]
 
 
 def main() -> None:
@@ -291,17 +308,15 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=20, help="of each kind")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--cifar", type=Path, help="an .npz with images and labels of CIFAR-10")
+    parser.add_argument("--rows", type=Path, nargs="+", help="summarise what earlier runs printed into these files")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.rows:
+        lines = [line for path in options.rows for line in path.read_text().splitlines()]
+        tell([json.loads(line) for line in lines if line.startswith("{")])
+        return
     rows = run(cifar(options.cifar) if options.cifar else digits(), options.first, options.models)
-    for what, said in summary(rows).items():
-        print(f"{what}: {said}")
-    for kind in KINDS:
-        mine = [row for row in rows if row["kind"] == kind]
-        first = {key: [row[key][0] for row in mine] for key in ("index", "stability", "change", "follow")}  # type: ignore[index]
-        ranges = {key: f"{np.mean(of):.2f} ({min(of):.2f} to {max(of):.2f})" for key, of in first.items()}
-        print(kind, ranges, Counter(code for row in mine for code in row["grave"]))  # type: ignore[attr-defined]
-        print(kind, "undecided", Counter(code for row in mine for code in row["undecided"]))  # type: ignore[attr-defined]
+    tell(rows)
 
 
 if __name__ == "__main__":
