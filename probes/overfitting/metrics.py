@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
-from sklearn.metrics import balanced_accuracy_score, f1_score
+from jaxtyping import Bool, Float, Int, Int64
 
 from probes.evidence import Answers
 
@@ -27,15 +26,25 @@ def balanced_accuracy(
     answers: Answers, labels: Int[np.ndarray, " samples"], chosen: Bool[np.ndarray, " samples"]
 ) -> float:
     """Mean recall over the classes that occur."""
-    present = np.unique(labels[chosen])
-    predicted = answers.predicted[0, chosen]
-    if not np.isin(predicted, present).all():
-        return float(np.mean([(predicted[labels[chosen] == one] == one).mean() for one in present]))
-    return float(balanced_accuracy_score(labels[chosen], predicted))
+    right, true, _ = _counts(answers, labels, chosen)
+    return float((right[true > 0] / true[true > 0]).mean())
 
 
 def macro_f1(answers: Answers, labels: Int[np.ndarray, " samples"], chosen: Bool[np.ndarray, " samples"]) -> float:
-    return float(f1_score(labels[chosen], answers.predicted[0, chosen], average="macro", zero_division=0.0))
+    """Mean over the classes that occur or are predicted of 2·right / (occurrences + predictions)."""
+    right, true, told = _counts(answers, labels, chosen)
+    either = true + told > 0
+    return float((2 * right[either] / (true + told)[either]).mean())
+
+
+def _counts(
+    answers: Answers, labels: Int[np.ndarray, " samples"], chosen: Bool[np.ndarray, " samples"]
+) -> tuple[Int64[np.ndarray, " classes"], Int64[np.ndarray, " classes"], Int64[np.ndarray, " classes"]]:
+    """By class: right predictions, occurrences, predictions."""
+    true, told = labels[chosen], answers.predicted[0, chosen]
+    classes = int(max(true.max(), told.max())) + 1
+    right, occurs, predicted = (np.bincount(one, minlength=classes) for one in (true[true == told], true, told))
+    return right, occurs, predicted
 
 
 METRICS: Mapping[str, tuple[Metric, str]] = {

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, recall_score
 from sklearn.model_selection import cross_validate
 
+from probes.evidence import answers
 from probes.overfitting import Overfitting
 from probes.overfitting.folds import fold_scores, gap_rank
+from probes.overfitting.metrics import balanced_accuracy, macro_f1
 from probes.plan import Plan, Splits
 from tests.probes.overfitting.trained import digits, evidence, make_pool
 
@@ -37,6 +40,18 @@ def test_fold_scores_are_those_of_cross_validate() -> None:
         # Answers are kept in float32.
         np.testing.assert_allclose(found.held_out[row], sign * expected[f"test_{metric}"], rtol=1e-5)
         np.testing.assert_allclose(found.train[row], sign * expected[f"train_{metric}"], rtol=1e-5)
+
+
+def test_metrics_of_classes_that_are_absent_or_never_predicted_are_scikit_learns() -> None:
+    rng = np.random.default_rng(3)
+    labels, predicted = np.arange(40) % 3, rng.integers(0, 3, 40)
+    labels[labels == 2], predicted[predicted == 1] = 4, 6
+    told = answers(np.eye(7)[predicted][None], labels)
+    chosen = rng.random(40) < 0.7
+    expected = recall_score(labels[chosen], predicted[chosen], average=None, labels=[0, 1, 4], zero_division=0.0).mean()
+    assert balanced_accuracy(told, labels, chosen) == pytest.approx(expected)
+    expected = f1_score(labels[chosen], predicted[chosen], average="macro", zero_division=0.0)
+    assert macro_f1(told, labels, chosen) == pytest.approx(expected)
 
 
 def test_rank_of_the_checkpoint_among_its_replicas() -> None:
