@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from audit.recipe import TrainSection
 from audit.transfer import Phase, Trainee
+from probes.errors import DependencyError
 
 
 def rate(section: TrainSection, step: int, steps: int) -> float:
@@ -39,7 +42,7 @@ def groups(trainee: Trainee, phase: Phase, decay: float, known: set[str]) -> lis
     """The phase's parameters that are not yet `known` to the optimizer: one group a depth, or one in all without
     layer-wise decay."""
     chosen = set(phase.trained) - known
-    by_depth: dict[int, list[torch.nn.Parameter]] = {}
+    by_depth: dict[int, list[nn.Parameter]] = {}
     for name, parameter in trainee.network.named_parameters():
         if name in chosen:
             by_depth.setdefault(trainee.depth(name) if decay != 1 else 0, []).append(parameter)
@@ -50,3 +53,23 @@ def set_rates(optimizer: torch.optim.Optimizer, lr: float, decay: float) -> None
     """Layer-wise rates: `lr` in the head, `decay` times that a stage further down (Howard & Ruder 2018, 3.2)."""
     for group in optimizer.param_groups:
         group["lr"] = lr * decay ** group["depth"]
+
+
+def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """The network's forward pass through torch.compile. Calls raise DependencyError where it cannot be compiled."""
+    from torch._dynamo.exc import TorchDynamoException
+
+    fast = torch.compile(network)
+
+    def forward(inputs: Tensor) -> Tensor:
+        try:
+            outputs: Tensor = fast(inputs)
+        except TorchDynamoException as error:
+            raise DependencyError(
+                f"torch.compile cannot compile {type(network).__name__}: {str(error).strip().splitlines()[0]}",
+                where="train.compile",
+                do="Install a C++ compiler (g++), or leave train.compile out.",
+            ) from error
+        return outputs
+
+    return forward

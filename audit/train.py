@@ -15,7 +15,7 @@ from torch.nn import functional
 from audit.experiment import Experiment
 from audit.minibatches import pieces, poisson, steps_per_epoch
 from audit.objective import Objective
-from audit.optimise import groups, make_optimizer, rate, set_rates
+from audit.optimise import compiled, groups, make_optimizer, rate, set_rates
 from audit.private import (
     Accounting,
     account,
@@ -121,7 +121,7 @@ class Run:
         self.optimizer: Any = None
         self.forward: Callable[..., Tensor] = self.network
         if recipe.train.compile:
-            self.forward = torch.compile(self.network)
+            self.forward = compiled(self.network)
         self.sigma, self.noise = 0.0, torch.Generator(device=experiment.device)
         if recipe.privacy:
             self.sigma = noise_for(recipe.privacy, self.rate, recipe.train.epochs * self.steps)

@@ -13,7 +13,7 @@ from audit.optimise import rate
 from audit.recipe import TrainSection, parse
 from audit.train import fine_tune, predict
 from audit.transfer import Trainee
-from probes.errors import NonFiniteError, RecipeError
+from probes.errors import DependencyError, NonFiniteError, RecipeError
 from tests.audit.conftest import small_experiment, small_recipe
 
 TRAIN = {"epochs": 2, "lr": 0.05, "batch_size": 25}
@@ -254,6 +254,7 @@ def test_divergence_is_an_error_with_advice():
 
 
 def test_bfloat16_and_compile_are_options(monkeypatch):
+    """Compiling takes a minute, so here it is only asked for; `test_compiled_training_is_the_same` does it."""
     called = []
 
     def record(network):
@@ -265,6 +266,34 @@ def test_bfloat16_and_compile_are_options(monkeypatch):
     assert called == ["Sequential"]
     assert not same(weights(low), weights(run(small_experiment(), "t", None)))
     assert np.isfinite(predict(low.network, small_experiment().inputs)).all()
+
+
+@pytest.mark.slow
+def test_compiled_training_is_the_same():
+    plain, compiled = (run(small_experiment(train=TRAIN | {"compile": on}), "t", None) for on in (False, True))
+    for name, value in weights(plain).items():
+        torch.testing.assert_close(weights(compiled)[name], value, rtol=1e-3, atol=1e-5)
+
+
+def test_no_compiler_is_one_line(monkeypatch):
+    from torch._dynamo.exc import TorchDynamoException
+
+    def fail(network):
+        def forward(inputs):
+            raise TorchDynamoException("InvalidCxxCompiler: No working C++ compiler found\n\nmuch more")
+
+        return forward
+
+    monkeypatch.setattr(torch, "compile", fail)
+    with pytest.raises(DependencyError, match=r"No working C\+\+ compiler found.*leave train\.compile out") as caught:
+        run(small_experiment(train=TRAIN | {"compile": True}), "t", None)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("regularise", [{"bss": 0.1}, {"attention": 1.0}])
+def test_compiled_code_cannot_be_looked_into(regularise):
+    with pytest.raises(RecipeError, match=r"train\.compile does not go with"):
+        parse(small_recipe(train={"compile": True}, regularise=regularise), "t")
 
 
 def test_a_single_sample_of_a_minibatch_under_batchnorm_is_left_out():
