@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import resource
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from audit.engines.choose import Choice, Kind, choose, kind_of
 from audit.experiment import Experiment
 from audit.minibatches import steps_per_epoch
 from audit.population import rows_of
+from audit.runtime import workers_for
 from probes.plan import Design, Plan, Row
 from probes.statistics.proportions import clopper_pearson
 
@@ -93,12 +93,12 @@ class Fitted:
 
 def price(experiment: Experiment, rows: Sequence[Row], workers: int = 0) -> Price:
     """Times a few steps of each kind of row (a second or so, more for large networks)."""
-    return _priced(experiment, rows, workers or os.cpu_count() or 1, _trials(experiment, rows))
+    return _priced(experiment, rows, workers or workers_for(experiment.device), _trials(experiment, rows))
 
 
 def fit(experiment: Experiment, plan: Plan, seconds: float, seed: int, workers: int = 0) -> Fitted:
     """The plan's first rounds that fit; at least two, whatever they cost: `price.seconds` then exceeds the budget."""
-    workers = workers or os.cpu_count() or 1
+    workers = workers or workers_for(experiment.device)
     trials = _trials(experiment, rows_of(plan, experiment.pool, seed))
     asked = max((repeats_of(design) for design in plan.designs), default=0)
     for rounds in range(asked, min(FEWEST_ROUNDS, asked) - 1, -1):

@@ -16,14 +16,21 @@ RETRIES = 10
 
 
 def execute_on_ray(job: Job, store: Store, address: str | None) -> Iterator[Done]:
-    """All tasks, one processor each, on whatever nodes the cluster has; `address` is that of a running one, None starts
-    one on this machine. Results come back and are stored by this process, so nodes need no common disk.
+    """All tasks, one processor each (and one CUDA device, where training runs on those), on whatever nodes the cluster
+    has; `address` is that of a running one, None starts one on this machine. Results come back and are stored by this
+    process, so nodes need no common disk.
 
     Raises DependencyError where ray is not installed or the cluster cannot be reached.
     """
     ray = _connect(address)
     shared = ray.put((job.engine, job.stage.portable()))
-    remote = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=[ray.exceptions.WorkerCrashedError])(_work)
+    accelerators = 1 if job.stage.device == "cuda" else 0
+    remote = ray.remote(
+        num_cpus=1,
+        num_gpus=accelerators,
+        max_retries=RETRIES,
+        retry_exceptions=[ray.exceptions.WorkerCrashedError],
+    )(_work)
     pending = [remote.remote(shared, task) for task in job.tasks]
     try:
         while pending:
@@ -40,9 +47,9 @@ def execute_on_ray(job: Job, store: Store, address: str | None) -> Iterator[Done
             ray.cancel(reference, force=True)
 
 
-def processors_of(address: str | None) -> int:
+def processors_of(address: str | None, device: str) -> int:
     """Raises DependencyError as `execute_on_ray` does."""
-    return max(1, int(_connect(address).cluster_resources().get("CPU", 1)))
+    return max(1, int(_connect(address).cluster_resources().get("GPU" if device == "cuda" else "CPU", 1)))
 
 
 def _connect(address: str | None) -> Any:

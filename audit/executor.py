@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from audit.engines.engine import Engine, Outcome
 from audit.engines.stage import Stage
 from audit.queries import answers_with_queries
+from audit.runtime import workers_for
+from audit.seats import sit
 from audit.store import Replica, Store
 from probes.errors import AuditError
 from probes.plan import Row
@@ -54,13 +55,13 @@ Done = tuple[str, Replica]
 
 def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
     """All tasks, in whatever order they are done, each stored before it is heard of."""
-    workers = min(workers or os.cpu_count() or 1, len(job.tasks))
+    workers = min(workers or workers_for(job.stage.device), len(job.tasks))
     if job.engine.workers == "threads" and job.tasks:
         yield from _on_threads(job, store, workers)
         return
     began, rest = time.monotonic(), list(job.tasks)
     while rest:
-        yield from run_task(job.engine, job.stage, rest.pop(0), store)
+        yield from run_task(job.engine, job.stage, rest.pop(0), store, job.folder)
         spent, done = time.monotonic() - began, len(job.tasks) - len(rest)
         if workers > 1 and len(rest) > 1 and spent / done * len(rest) > WORTH_PROCESSES:
             yield from _in_processes(job, rest, store, min(workers, len(rest)))
@@ -68,9 +69,15 @@ def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
 
 
 def run_task(
-    engine: Engine, stage: Stage, task: Task, store: Store, processor: AbstractContextManager[object] | None = None
+    engine: Engine,
+    stage: Stage,
+    task: Task,
+    store: Store,
+    folder: Path,
+    processor: AbstractContextManager[object] | None = None,
 ) -> list[Done]:
-    """Train, while holding the `processor`, and store."""
+    """Train, while holding the `processor`, and store. `folder` is the job's."""
+    sit(folder, stage.device)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -109,7 +116,7 @@ def changed(stage: Stage, outcome: Outcome) -> dict[str, torch.Tensor]:
 def _on_threads(job: Job, store: Store, workers: int) -> Iterator[Done]:
     """Twice as many threads as processors: while one waits for the disk another trains."""
     processors = threading.BoundedSemaphore(workers)
-    calls = (joblib.delayed(run_task)(job.engine, job.stage, task, store, processors) for task in job.tasks)
+    calls = (joblib.delayed(run_task)(job.engine, job.stage, task, store, job.folder, processors) for task in job.tasks)
     for done in joblib.Parallel(n_jobs=2 * workers, backend="threading", return_as="generator_unordered")(calls):
         yield from done
 
@@ -137,4 +144,4 @@ def _run_mapped(path: Path, task: Task, store: Store) -> list[Done]:
     if path not in _mapped:
         _mapped.clear()
         _mapped[path] = joblib.load(path, mmap_mode="c")
-    return run_task(*_mapped[path], task, store)
+    return run_task(*_mapped[path], task, store, path.parent)

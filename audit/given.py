@@ -24,6 +24,7 @@ from audit.finetune import check_fit, source_of
 from audit.head import classes_of, find_head
 from audit.preprocess import resolve
 from audit.recipe import Recipe, parse
+from audit.runtime import device
 from audit.source import Source
 from probes.errors import CheckpointError, DataError, RecipeError
 from probes.evidence import Modality
@@ -187,6 +188,7 @@ def adopt_network(
         dataset=dataset,
         pool=pool,
         seed=recipe.seed,
+        device=device(),
     )
     check_fit(experiment)
     state = {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -141,7 +141,7 @@ def affordable(
     """The plan, or its first rounds that fit the budget, and what that gave up."""
     if settings.budget is None:
         return plan, ()
-    workers = settings.workers or processors(settings.executor, settings.address)
+    workers = settings.workers or processors(settings.executor, settings.address, experiment.device)
     afforded = afford(experiment, plan, settings.budget, seed, workers, settings.store)
     if afforded.foreseen:
         listener.note(afforded.foreseen)

@@ -21,6 +21,7 @@ from audit.engines.choose import Choice, Kind, choose, kind_of
 from audit.executor import Done, Job, Task, execute
 from audit.experiment import Experiment
 from audit.randomness import stream
+from audit.runtime import workers_for
 from audit.store import ANSWERS, QUERIED, Replica, Store, key_of
 from probes.errors import Interrupted, StoreError
 from probes.evidence import Answers, Population
@@ -161,13 +162,13 @@ def populate(
     )
 
 
-def processors(executor: Executor, address: str | None) -> int:
+def processors(executor: Executor, address: str | None, device: str) -> int:
     """How many tasks run at once where nobody says."""
     if executor == "ray":
         from audit.cluster import processors_of
 
-        return processors_of(address)
-    return os.cpu_count() or 1
+        return processors_of(address, device)
+    return workers_for(device)
 
 
 def _runner(executor: Executor, store: Store, workers: int, address: str | None) -> Callable[[Job], Iterator[Done]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
@@ -25,10 +26,22 @@ def versions() -> dict[str, str]:
 
 
 def device() -> str:
-    """Where training runs: the first CUDA device where there is one, else the processor."""
+    """Where training runs: CUDA where there is one, Apple's MPS, else the processor. Which of several CUDA devices is
+    each worker's own matter (`audit.seats`)."""
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def workers_for(kind: str) -> int:
+    """How many tasks run at once on such a device where nobody says: one a processor, or one an accelerator."""
+    import torch
+
+    if kind == "cpu":
+        return os.cpu_count() or 1
+    return max(1, torch.cuda.device_count()) if kind == "cuda" else 1
 
 
 def check_torch() -> None:

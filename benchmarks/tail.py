@@ -1,6 +1,6 @@
 """Tail engine against the whole network: ResNet-18 at 64 px, the last stage (residual block) trained.
 
-python benchmarks/tail.py [--mode last:1] [--samples 256] [--epochs 10] [--replicas 2] [--workers 2]
+python benchmarks/tail.py [--mode last:1] [--samples 256] [--epochs 10] [--replicas 12] [--workers 2]
 """
 
 import argparse
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=256)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--replicas", type=int, default=2)
+    parser.add_argument("--replicas", type=int, default=12)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     rng = np.random.default_rng(0)

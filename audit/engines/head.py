@@ -76,9 +76,10 @@ class Head:
             steps = steps_per_epoch(int(row.keep.sum()), experiment.recipe.train.batch_size)
             groups.setdefault((row.order, steps, np.packbits(row.keep & ~pool).tobytes()), []).append(row)
         batch = 2 * experiment.recipe.train.batch_size
+        features = _features(experiment, rows[0]) if rows else 0
         batches: list[tuple[Row, ...]] = []
         for mine in groups.values():
-            width = max(1, LARGEST // (len(experiment.dataset.classes) * max(batch, _features(experiment, mine[0]))))
+            width = max(1, LARGEST // (len(experiment.dataset.classes) * max(batch, features)))
             batches += [tuple(mine[start : start + width]) for start in range(0, len(mine), width)]
         return batches
 
@@ -117,7 +118,8 @@ class Head:
 
 
 def _features(experiment: Experiment, row: Row) -> int:
-    return int(experiment.begin(row).network.get_submodule(experiment.begin(row).head).in_features)  # type: ignore[arg-type]
+    trainee = experiment.begin(row)
+    return int(trainee.network.get_submodule(trainee.head).in_features)  # type: ignore[arg-type]
 
 
 class Room:
@@ -176,7 +178,8 @@ class Batches:
         pool = stage.pool
         self.stage, self.rows = stage, rows
         self.features = stage.inputs.to(stage.device)
-        self.keep = torch.from_numpy(np.stack([row.keep for row in rows])).to(stage.device)
+        # Samples first: a piece is then whole rows.
+        self.keep = torch.from_numpy(np.stack([row.keep for row in rows], axis=1)).to(stage.device)
         alike = all(row.targets is None for row in rows)
         tables = [stage.labels] if alike else [stage.targets(row) for row in rows]
         self.targets = torch.stack(tables).to(stage.device)
@@ -190,9 +193,10 @@ class Batches:
     def look_up(self, piece: Int[Tensor, " piece"]) -> tuple[Tensor, Tensor, Tensor]:
         """Targets [tables piece], each sample's share of the loss [replicas piece], and whether a replica keeps any of
         the piece [replicas]."""
-        mask = self.keep.index_select(1, piece)
+        mask = self.keep.index_select(0, piece).T.to(torch.float32, memory_format=torch.contiguous_format)
         count = mask.sum(1)
-        return self.targets.index_select(1, piece), mask / count.clamp(min=1)[:, None], (count > 0).cpu()
+        share = mask.div_(count.clamp(min=1)[:, None])
+        return self.targets.index_select(1, piece), share, (count > 0).cpu()
 
     def validation(self, weight: Tensor, bias: Tensor) -> Float[Tensor, " replicas"]:
         """Mean cross-entropy on the validation samples, with the true labels."""

@@ -51,8 +51,8 @@ class Steps:
             self._penalise(name, gradient)
         if self.train.clip_norm:
             self._clip(gradients, self.train.clip_norm)
-        self.count += active
         every = bool(active.all())
+        self.count += 1 if every else active
         count = self.count if every else self.count[active]
         moved = None if every else torch.nonzero(active)[:, 0].to(next(iter(gradients.values())).device)
         for name, theta in self.parameters.items():

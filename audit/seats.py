@@ -1,0 +1,32 @@
+"""Which of several CUDA devices a worker trains on: each, thread or process, takes the next seat, once."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from pathlib import Path
+
+import torch
+
+_mine = threading.local()
+
+
+def sit(folder: Path, device: str) -> None:
+    """Make this worker's CUDA device the current one, and its convolutions repeatable. `folder` is common to the
+    workers of a job. Does nothing on other devices."""
+    if device != "cuda" or getattr(_mine, "folder", None) == folder:
+        return
+    torch.cuda.set_device(next_seat(folder) % torch.cuda.device_count())
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
+    _mine.folder = folder
+
+
+def next_seat(folder: Path) -> int:
+    """The least number that no worker has: the one who makes the file has it."""
+    for number in itertools.count():
+        try:
+            (folder / f"seat-{number}").open("x").close()
+        except FileExistsError:
+            continue
+        return number
+    raise AssertionError
