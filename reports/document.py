@@ -14,7 +14,7 @@ from reports.against import AgainstText, against
 from reports.language import Words, words
 from reports.numbers import harmless, quantity, together, visible
 from reports.report import Check, Report
-from reports.translate import translated
+from reports.translate import spoken, translated
 
 RANK = {"critical": 4, "high": 3, "medium": 2, "low": 1, "info": 0}
 SAMPLES_NAMED, NAMED = 12, 3
@@ -326,8 +326,7 @@ def _figure(figure: Figure, probe: str, say: Words) -> Figure:
     if isinstance(figure, Chart):
         return dataclasses.replace(translated(figure, known), title=title, caption=caption)
     if isinstance(figure, Table):
-        columns = {known.get(name, name): column for name, column in figure.columns.items()}
-        return dataclasses.replace(figure, title=title, caption=caption, columns=columns)
+        return dataclasses.replace(spoken(figure, known), title=title, caption=caption)
     headings = tuple(known.get(one, one) for one in figure.headings)
     return dataclasses.replace(figure, title=title, caption=caption, headings=headings)
 

@@ -43,7 +43,8 @@ class Words:
         if not template:
             return spaced(finding.claim)
         try:
-            return spaced(str(template).format(**finding.values))
+            whom = {name: self.find("words", str(finding.values[name])) for name in ("whom",) if name in finding.values}
+            return spaced(str(template).format(**(dict(finding.values) | {k: v for k, v in whom.items() if v})))
         except (KeyError, ValueError, TypeError):  # an older or a stranger's probe gives other values
             return spaced(finding.claim)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from probes.result import Axis, Chart
+from probes.result import Axis, Chart, Table
+
+STRANGERS = frozenset({"class", "label", "models say", "copy's label", "group", "column", "feature"})
+"""Columns whose cells the data's owner named: they stay as they are."""
 
 
 def translated(chart: Chart, words: Mapping[str, str]) -> Chart:
@@ -33,3 +36,14 @@ def translated(chart: Chart, words: Mapping[str, str]) -> Chart:
         x_end=renamed[chart.x_end] if chart.x_end else None,
         rules={words.get(name, name): value for name, value in chart.rules.items()},
     )
+
+
+def spoken(table: Table, words: Mapping[str, str]) -> Table:
+    """The table with headings and cells in another language, but for what the data's owner named."""
+    columns = {
+        words.get(name, name): [
+            words.get(cell, cell) if isinstance(cell, str) and name not in STRANGERS else cell for cell in column
+        ]
+        for name, column in table.columns.items()
+    }
+    return dataclasses.replace(table, columns=columns)
