@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from probes.result import Chart, Gallery, GalleryRow, Table
+from probes.result import Chart, Gallery, Table
 from reports.charts import svg, thin
 from reports.document import harmless_long, outline
 from reports.language import Words
 from reports.numbers import harmless, number, unbroken
-from reports.pictures import png_uri
+from reports.pictures import uri
 from reports.report import Report
 
-TABLE_ROWS, TILES = 300, 24
+TABLE_ROWS, TILES, TILE_BYTES = 300, 24, 400_000
+"""Of a table and of a gallery; a gallery of large pictures has fewer, so that the page stays below two megabytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """A row of a gallery, ready to draw."""
+
+    title: str
+    pictures: tuple[str, ...]
+    """Data URIs."""
 
 
 def render(report: Report, *, lang: str = "en", thumbnails: bool = True) -> str:
@@ -75,7 +86,6 @@ def _environment() -> Environment:
     environment.tests["gallery"] = lambda figure: isinstance(figure, Gallery)
     environment.filters["svg"] = lambda chart: Markup(svg(chart))
     environment.filters["rows"] = _rows
-    environment.filters["png"] = png_uri
     environment.filters["harmless"] = harmless
     environment.filters["sentence"] = harmless_long
     environment.filters["capitalized"] = _capitalized
@@ -91,8 +101,16 @@ def _capitalized(text: str) -> str:
     return text[:1].upper() + text[1:] if text[:1].isascii() else text
 
 
-def _tiles(gallery: Gallery) -> tuple[GalleryRow, ...]:
-    return gallery.rows[:TILES]
+def _tiles(gallery: Gallery) -> list[Tile]:
+    tiles: list[Tile] = []
+    size = 0
+    for row in gallery.rows[:TILES]:
+        tile = Tile(title=row.title, pictures=tuple(uri(picture) for picture in row.pictures))
+        size += sum(map(len, tile.pictures))
+        if tiles and size > TILE_BYTES:
+            break
+        tiles.append(tile)
+    return tiles
 
 
 def _rows(table: Table) -> list[list[tuple[str, bool]]]:

@@ -1,4 +1,4 @@
-"""Pixel maps as PNG data URIs: images as they are, signed maps in two diverging colours."""
+"""Pixel maps as data URIs: images as they are, signed maps in two diverging colours."""
 
 from __future__ import annotations
 
@@ -9,21 +9,27 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-LARGEST = 160
+LARGEST, KEPT = 160, 64
+"""Sides in pixels: larger pictures are reduced; those that are not small are photographs, and compressed as such."""
+QUALITY = 80
 FOR, AGAINST = np.array([178.0, 24.0, 43.0]), np.array([33.0, 102.0, 172.0])
 """The ends of ColorBrewer's RdBu: told apart by every kind of colour vision."""
 
 
-def png_uri(picture: np.ndarray) -> str:
-    """uint8 [height width channels] or int8 [height width] as a data URI. Small pictures keep their pixels (the page
-    enlarges them without smoothing); large ones are reduced to LARGEST pixels a side."""
+def uri(picture: np.ndarray) -> str:
+    """uint8 [height width channels] or int8 [height width] as a data URI. Small pictures keep their pixels (PNG: the
+    page enlarges them without smoothing); large ones are reduced to LARGEST pixels a side, photographs to JPEG."""
     image = Image.fromarray(signed(picture) if picture.dtype == np.int8 else _rgb(picture))
     image.thumbnail((LARGEST, LARGEST))
     if picture.dtype == np.int8 or picture.shape[-1] == 1:
         image = image.quantize(64) if picture.dtype == np.int8 else image.convert("L")
     data = io.BytesIO()
-    image.save(data, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode("ascii")
+    photograph = picture.dtype != np.int8 and max(image.size) > KEPT
+    if photograph:
+        image.save(data, format="JPEG", quality=QUALITY, optimize=True)
+    else:
+        image.save(data, format="PNG", optimize=True)
+    return f"data:image/{'jpeg' if photograph else 'png'};base64," + base64.b64encode(data.getvalue()).decode("ascii")
 
 
 def _rgb(picture: np.ndarray) -> UInt8[np.ndarray, "height width 3"]:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 from importlib.resources import files
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -74,3 +76,13 @@ def test_columns_keep_their_order() -> None:
         assert [list(f.columns) for f in before.figures if not isinstance(f, Gallery)] == [
             list(f.columns) for f in after.figures if not isinstance(f, Gallery)
         ]
+
+
+@pytest.mark.parametrize(("name", "gap"), [("fail", 0.3), ("undecided", 0.1), ("pass", 0.02)])
+def test_golden(name: str, gap: float) -> None:
+    """Programs read these keys: to renew after a change that is meant, `GOLDEN=write pytest tests/reports`."""
+    path = Path(__file__).parent / "golden" / f"{name}.json"
+    text = archive.dump(sample(gap))
+    if os.environ.get("GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
