@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from scipy import stats
 
+from probes.membership.verdict import inflation
 from probes.overfitting.part import Part
 from probes.result import Estimate, Finding, Table
 
@@ -61,7 +62,7 @@ def precision_table(
         "non-members": [factor * non_members for factor in FACTORS],
         "AUC of this model, ±": [round(own / math.sqrt(factor), 3) for factor in FACTORS],
     }
-    if recipe is not None and orders >= 2:
+    if recipe is not None and orders >= 3:
         theirs = (recipe.high - recipe.low) / 2
         columns["replicas"] = [factor * replicas for factor in FACTORS]
         columns["AUC of this recipe, ±"] = [
@@ -77,4 +78,4 @@ def precision_table(
 
 def reach(orders: int) -> float:
     """Half width in units of the spread over orders, as in `verdict.over_orders`."""
-    return float(stats.t.ppf(0.975, orders - 1)) * math.sqrt(1 / orders + 1 / orders**2)
+    return float(stats.t.ppf(0.975, orders - 1)) * math.sqrt(inflation(orders) / orders)

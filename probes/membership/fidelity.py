@@ -13,6 +13,8 @@ from probes.evidence import Evidence, Population
 from probes.result import Estimate
 
 LEVEL = 0.99
+SMALLEST_LOSS = 1e-12
+"""Nats; below it losses are rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,25 +41,26 @@ def fidelity(evidence: Evidence, population: Population) -> Fidelity:
         ("member", population.keep, pool.member),
         ("held_out", ~population.keep & in_pool, pool.held_out),
     ):
-        for metric, values, own, unit in (
-            ("accuracy", correct.astype(np.float64), audited_correct, "fraction"),
-            ("log_loss", loss, audited_loss, "nats"),
+        for metric, values, own in (
+            ("accuracy", correct.astype(np.float64), audited_correct),
+            ("log_loss", loss, audited_loss),
         ):
             replicas = _masked_means(values, mask)
             value = float(own[truth].mean())
-            name = f"fidelity.{side}_{metric}"
-            low, high = prediction_interval(replicas, level)
+            shares = metric == "accuracy"
+            low, high = share_interval(replicas, level, int(truth.sum())) if shares else loss_interval(replicas, level)
             if not low <= value <= high:
-                outside.append(name)
+                shown = (f"{one:.1%}" if shares else f"{one:.3g}" for one in (value, low, high))
+                outside.append("{} {} {} (replicas: {} to {})".format(side, metric, *shown).replace("_", "-"))
             estimates.append(
                 Estimate(
-                    name=name,
+                    name=f"fidelity.{side}_{metric}",
                     value=value,
                     low=min(low, value),
                     high=max(high, value),
                     level=level,
                     n=len(replicas),
-                    unit=unit,
+                    unit="fraction" if shares else "nats",
                     caveat=f"replicas' prediction interval is {low:.3g} to {high:.3g}",
                 )
             )
@@ -69,6 +72,20 @@ def prediction_interval(values: Float64[np.ndarray, " replicas"], level: float) 
     count = len(values)
     half = float(stats.t.ppf(0.5 + level / 2, count - 1)) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / count)
     return float(values.mean()) - half, float(values.mean()) + half
+
+
+def share_interval(shares: Float64[np.ndarray, " replicas"], level: float, n: int) -> tuple[float, float]:
+    """On the arcsine scale, where shares near 1 spread evenly, and one sample of `n` wider: replicas that are all
+    without an error do not make the next one's first error impossible."""
+    ends = np.clip(prediction_interval(np.arcsin(np.sqrt(shares)), level), 0, np.pi / 2)
+    low, high = np.sin(ends) ** 2
+    return max(0.0, float(low) - 1 / n), min(1.0, float(high) + 1 / n)
+
+
+def loss_interval(losses: Float64[np.ndarray, " replicas"], level: float) -> tuple[float, float]:
+    """On the logarithmic scale: losses are positive, and their spread grows with them."""
+    low, high = prediction_interval(np.log(np.maximum(losses, SMALLEST_LOSS)), level)
+    return math.exp(low), math.exp(min(high, 700.0))
 
 
 def _masked_means(

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
+from probes.evidence import Evidence
 from probes.membership.exposure import Exposure
 from probes.membership.verdict import Scores
-from probes.result import Axis, Chart, ColumnData, Estimate, Table
+from probes.result import Axis, Chart, ColumnData, Estimate, Gallery, GalleryRow, Table
 from probes.statistics.proportions import clopper_pearson
 from probes.statistics.roc import auc, roc_curve
 
@@ -17,6 +18,8 @@ POINTS = 80
 MOST_EXPOSED = 25
 BINS = 24
 SCATTERED = 400
+THUMBNAIL = 64
+"""Pixels of a side, at most."""
 SHOWN_MARGINS, CLOUD = 6, 32
 """Members in the chart of margins, and replicas of each."""
 IN, OUT = "trained on it", "did not"
@@ -117,6 +120,29 @@ def exposed_table(
             "low": [round(float(exposed.low[i]), 3) for i in top],
             "high": [round(float(exposed.high[i]), 3) for i in top],
         },
+    )
+
+
+def exposed_gallery(evidence: Evidence, exposed: Exposure, top: Sequence[int]) -> Gallery | None:
+    """The most exposed members as pictures; None where samples are no 8-bit pictures."""
+    inputs = evidence.inputs
+    if evidence.modality != "image" or inputs.ndim != 4 or inputs.dtype != np.uint8 or not top:
+        return None
+    step = -(-max(inputs.shape[1:3]) // THUMBNAIL)
+    rows = [
+        GalleryRow(
+            sample=i,
+            title=f"{i} ({evidence.classes[int(evidence.labels[i])]}): {exposed.value[i]:.2f} nats",
+            pictures=(inputs[i][::step, ::step],),
+        )
+        for i in top
+    ]
+    return Gallery(
+        name="exposed-pictures",
+        title="The most exposed members, as pictures",
+        caption=f"{len(rows)} members with the highest exposure: index, class and exposure.",
+        headings=("sample",),
+        rows=tuple(rows),
     )
 
 

@@ -19,6 +19,7 @@ from probes.membership.figures import (
     SHOWN_MARGINS,
     attack_chart,
     auc_chart,
+    exposed_gallery,
     exposed_table,
     exposure_by_chart,
     exposure_chart,
@@ -49,7 +50,8 @@ class Membership:
 
     `repeats` of K-fold give the replicas; `fprs` are the false-positive rates to report at; `level` is the coverage of
     all intervals; `exposed_at` is the margin gap in nats from which a member counts as exposed; `inside` also attacks
-    by the last layer's gradient and by quantile regression on the source model's features.
+    by the last layer's gradient and by quantile regression on the source model's features; `pictures` shows the most
+    exposed members as thumbnails, off by default, since a report travels further than the data.
     """
 
     repeats: int = 8
@@ -57,6 +59,7 @@ class Membership:
     level: float = 0.95
     exposed_at: float = 1.0
     inside: bool = True
+    pictures: bool = False
 
     name: ClassVar[str] = "membership"
     risk: ClassVar[str] = "Does the model give away which records trained it?"
@@ -165,10 +168,10 @@ class Membership:
         finding = Finding(
             code="membership.infidelity",
             severity="medium",
-            claim=f"The recipe does not reproduce this checkpoint: {', '.join(behaviour.outside)} outside the "
+            claim=f"The recipe does not reproduce this checkpoint: {'; '.join(behaviour.outside)}, outside the "
             f"replicas' {behaviour.level:.0%} prediction interval. What replicas show may not hold for it.",
-            because=behaviour.outside,
-            values={"outside": ", ".join(behaviour.outside), "level": behaviour.level},
+            because=tuple(one.name for one in behaviour.estimates),
+            values={"outside": "; ".join(behaviour.outside), "level": behaviour.level},
         )
         return Part(estimates=behaviour.estimates, findings=(finding,))
 
@@ -183,6 +186,8 @@ class Membership:
             exposed_table(exposed, evidence.labels, evidence.classes, member),
             margins_chart(top, margin, keep, evidence.audited.margin[0]),
         ]
+        if self.pictures and (gallery := exposed_gallery(evidence, exposed, top)) is not None:
+            figures.append(gallery)
         memorised = memorisation(population.answers.correct(evidence.labels), keep)
         figures.append(memorisation_chart(exposed.value, memorised, member))
         kinds = dict.fromkeys(kind for kind, _, _ in strata(evidence))

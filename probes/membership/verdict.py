@@ -135,10 +135,20 @@ def over_orders(
     caveat: str | None = None,
 ) -> Estimate:
     """The mean over stand-ins with a t interval over orders: stand-ins of one order are complementary folds and no
-    independent draws, so the order is the unit. It speaks of this pool and this recipe."""
+    independent draws, so the order is the unit. It speaks of this pool and this recipe.
+
+    Orders attack each other, so what two of them share by chance stands in the scores of both. Where nothing leaks,
+    LiRA's mean is a degenerate U-statistic of the orders, whose variance is 2 (J − 1)/(J − 2) times s²/J (`inflation`);
+    with leakage it is nearer s²/J, and the interval is wider than it need be. Two orders cannot tell their spread: all
+    is possible then.
+    """
     means = np.array([values[order == own].mean() for own in np.unique(order)])
     mean, j = float(means.mean()), len(means)
-    half = float(stats.t.ppf(0.5 + level / 2, j - 1)) * float(means.std(ddof=1)) * math.sqrt(1 / j + 1 / j**2)
+    half = math.inf
+    if j > 2:
+        half = float(stats.t.ppf(0.5 + level / 2, j - 1)) * float(means.std(ddof=1)) * math.sqrt(inflation(j) / j)
+    elif caveat is None:
+        caveat = f"not resolvable: {j} repeats, 3 needed to tell their spread"
     return Estimate(
         name=name,
         value=mean,
@@ -173,6 +183,12 @@ def strongest_over_orders(
     best = max(found, key=lambda attack: found[attack].value)
     low, high = (max(getattr(one, side) for one in found.values()) for side in ("low", "high"))
     return best, dataclasses.replace(found[best], low=low, high=high, level=level)
+
+
+def inflation(orders: int) -> float:
+    """Let stand-in r score Σ_s h(r, s)/(J − 1) with a symmetric h of mean 0 and variance σ². Then the mean over r has
+    variance 2 σ²/(J (J − 1)), while the spread s² over r is σ² (J − 2)/(J − 1)² on average."""
+    return 2 * (orders - 1) / (orders - 2) if orders > 2 else math.inf
 
 
 def pooled_tpr(

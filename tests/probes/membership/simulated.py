@@ -1,4 +1,4 @@
-"""How often the whole ladder raises a false alarm, by simulation. `python -m tests.probes.membership.simulated 1000`
+"""How often the whole ladder raises a false alarm, by simulation. `python -m tests.probes.membership.simulated 500`
 prints the figures of docs/membership.md."""
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ def nulls(setting: str, count: int) -> Counter[str]:
         counted["recipe fails the default gate"] += result["recipe.auc"].low > 0.6
         counted["epsilon above 0"] += result["epsilon.lower_bound"].value > 0
         counted["attacks"] = sum(one.name.startswith("attack.") for one in result.estimates)
-        if __name__ == "__main__" and (seed + 1) % 100 == 0:
+        if __name__ == "__main__" and (seed + 1) % 50 == 0:
             print(f"{setting}, {seed + 1} nulls: {dict(counted)}", flush=True)
     return counted
 
 
 if __name__ == "__main__":
-    for name in SETTINGS:
+    for name in sys.argv[2:] or SETTINGS:
         nulls(name, int(sys.argv[1]))

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from probes.evidence import Canaries, Evidence, PrivacyClaim
 from probes.membership import Membership
 from probes.membership.attacks import LADDER
+from probes.membership.fidelity import loss_interval, share_interval
 from probes.membership.standins import stand_in_scores
-from probes.membership.verdict import over_orders, stand_in_aucs
-from probes.result import Chart, Result, Table
+from probes.membership.verdict import (
+    inflation,
+    over_orders,
+    stand_in_aucs,
+    strongest_advantage,
+    strongest_precision,
+)
+from probes.result import Chart, Gallery, Result, Table
 from tests.probes.membership.worlds import World
 
 
@@ -149,3 +158,71 @@ def test_everything_that_is_reported_is_there(everything: Result) -> None:
     assert set(charts["margins"].columns["replica"]) == {"trained on it", "did not", "this model"}
     assert everything["checkpoint.precision_at_1pct_fpr"].value > 0.5
     assert "membership.unresolved" in codes(everything)
+
+
+def test_two_repeats_cannot_tell_their_spread() -> None:
+    """Two orders attack each other alone, so both say nearly the same: that is no certainty."""
+    for repeats, known in ((2, False), (3, True)):
+        found = probed(world(2.0, 8, repeats=repeats))["recipe.auc"]
+        assert (found.caveat is None) == known
+        assert ((found.low, found.high) != (0.0, 1.0)) == known
+
+
+def test_the_mean_of_scores_that_orders_share_varies_as_the_inflation_says() -> None:
+    rng, orders = np.random.default_rng(0), 5
+    means, spreads = [], []
+    for _ in range(4000):
+        shared = rng.normal(size=(orders, orders))
+        shared = np.triu(shared, 1) + np.triu(shared, 1).T
+        scores = shared.sum(axis=1) / (orders - 1)
+        means.append(scores.mean())
+        spreads.append(scores.var(ddof=1) / orders)
+    assert np.var(means) / np.mean(spreads) == pytest.approx(inflation(orders), rel=0.1)
+
+
+def test_precision_and_advantage_pay_for_the_attacks_that_were_tried() -> None:
+    """Twenty attacks that guess: an interval that does not pay would call the luckiest a find in a third of draws."""
+    rng, member = np.random.default_rng(1), np.arange(100) < 50
+    wrong = 0
+    for _ in range(100):
+        scores = {str(name): rng.normal(size=100) for name in range(20)}
+        precise = strongest_precision(scores, member, 0.05, 0.95, "p")
+        wrong += precise.low > 0.5 or strongest_advantage(scores, member, 0.95).low > 0
+        assert precise.low <= precise.value <= precise.high
+    assert wrong <= 8
+
+
+def test_precision_by_hand() -> None:
+    member = np.array([True, True, True, False, True, False, False, False])
+    found = strongest_precision({"a": np.arange(8.0)[::-1].copy()}, member, 0.25, 0.95, "p")
+    # One false alarm allowed: four members and one other stand above the second other.
+    assert (found.value, found.n) == (0.8, 5)
+    assert strongest_precision({"a": np.zeros(8)}, member, 0.25, 0.95, "p").caveat is not None
+
+
+def test_pictures_of_the_exposed_are_off_unless_asked_for() -> None:
+    evidence = world(2.0, 9)
+    pictured = dataclasses.replace(
+        evidence, modality="image", inputs=np.zeros((len(evidence.labels), 100, 8, 1), dtype=np.uint8)
+    )
+    for asked in (False, True):
+        result = Membership(repeats=4, pictures=asked, inside=False)(pictured, np.random.default_rng(0))
+        galleries = [one for one in result.figures if isinstance(one, Gallery)]
+        assert len(galleries) == asked
+    (gallery,) = galleries
+    (table,) = [one for one in result.figures if isinstance(one, Table) and one.name == "exposed"]
+    assert [row.sample for row in gallery.rows] == list(table.columns["sample"])[: len(gallery.rows)]
+    assert gallery.rows[0].pictures[0].shape == (50, 4, 1)
+
+
+def test_replicas_without_an_error_forgive_one() -> None:
+    low, high = share_interval(np.ones(16), 0.9975, 200)
+    assert (low, high) == (0.995, 1.0)
+    low, high = share_interval(np.array([0.96, 0.99, 1.0, 0.98]), 0.9975, 200)
+    assert 0 < low < 0.95
+    assert high == 1.0
+    losses = np.array([0.01, 0.02, 0.04, 0.015])
+    low, high = loss_interval(losses, 0.9975)
+    assert 0 < low < 0.01
+    assert high > 0.04
+    assert low * high == pytest.approx(float(np.prod(losses)) ** 0.5)  # as far below the geometric mean as above
