@@ -19,8 +19,9 @@ from probes.result import Estimate, Finding, Scalar, Severity, Table
 from probes.statistics.bootstrap import bootstrap_mean
 
 PRIMARY = "signed cosine"
-SETTLED = 0.1
-"""An index whose upper end is below this is another seed's, whatever its p-value: tests on many samples see all."""
+SETTLED = 0.2
+"""An index whose upper end is below this is another seed's, whatever its p-value: models that differ in nothing but
+their seed lay between -0.22 and 0.12 (docs/drift.md), and a test over samples knows nothing of seeds."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
