@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int64
 
 from probes.evidence import Evidence
 from probes.overfitting.calibration import calibration_error
@@ -45,8 +45,9 @@ def _inflation(correct: Mask, clean: Mask, copies: Mask, level: float) -> Estima
     )
 
 
-def clean_table(evidence: Evidence, contaminated: Mask, level: float) -> Table:
-    """All held-out metrics with and without the copies."""
+def clean_table(evidence: Evidence, contaminated: Mask, group: Int64[np.ndarray, " samples"], level: float) -> Table:
+    """All held-out metrics with and without the copies; those of the replicas' folds too, for copies are on both sides
+    of a fold as they are of the split. `group` is the number of each sample's copies, −1 where it has none."""
     held_out = evidence.pool.held_out
     clean = held_out & ~contaminated
     rows: list[tuple[str, float, float]] = []
@@ -57,10 +58,12 @@ def clean_table(evidence: Evidence, contaminated: Mask, level: float) -> Table:
     confidence = evidence.audited.confidence[0].astype(np.float64)
     errors = [calibration_error("ece", confidence[mask], correct[mask], level).value for mask in (held_out, clean)]
     rows.append(("calibration error", errors[0], errors[1]))
+    rows += _cross_validated(evidence, group)
     return Table(
         name="clean",
         title="Held-out figures again, without copies of members",
-        caption=f"{int(held_out.sum())} held-out samples, {int(clean.sum())} without a copy among the members.",
+        caption=f"{int(held_out.sum())} held-out samples, {int(clean.sum())} without a copy among the members. "
+        "Cross-validated figures are means over folds, each without copies of what that fold trained on.",
         columns={
             "figure": [name for name, _, _ in rows],
             "all held out": [round(value, 4) for _, value, _ in rows],
@@ -68,3 +71,21 @@ def clean_table(evidence: Evidence, contaminated: Mask, level: float) -> Table:
             "difference": [round(value - clean_value, 4) for _, value, clean_value in rows],
         },
     )
+
+
+def _cross_validated(evidence: Evidence, group: Int64[np.ndarray, " samples"]) -> list[tuple[str, float, float]]:
+    splits = evidence.population.design("splits")
+    pool = evidence.pool.member | evidence.pool.held_out
+    rows = []
+    for name, (metric, _) in METRICS.items():
+        scores = []
+        for replica, keep in enumerate(splits.keep):
+            out = ~keep & pool
+            clean = out & ~((group >= 0) & np.isin(group, group[keep]))
+            if clean.any():
+                told = splits.answers[np.array([replica])]
+                scores.append([metric(told, evidence.labels, mask) for mask in (out, clean)])
+        if scores:
+            both = np.mean(scores, axis=0)
+            rows.append((f"{name.replace('_', ' ')}, cross-validated", float(both[0]), float(both[1])))
+    return rows

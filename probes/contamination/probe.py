@@ -9,16 +9,17 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool
 
+from probes.contamination.beside import apart, conflict, conflict_count, groups_across
 from probes.contamination.clean import clean_estimates, clean_table
 from probes.contamination.duplicates import Duplicates, duplicates, source_features
 from probes.contamination.embedding import Embedding
 from probes.contamination.figures import Pair, conflicting, pairs_gallery, pairs_table, ranked_pairs
 from probes.contamination.source import source_overlap
-from probes.contamination.tables import leaking_column
+from probes.contamination.tables import column_leak
 from probes.evidence import Evidence
 from probes.observable import Observable
 from probes.plan import Plan
-from probes.result import Estimate, Figure, Finding, Result, Severity, Table
+from probes.result import Estimate, Figure, Finding, Result, Severity
 from probes.statistics.proportions import proportion
 
 Mask = Bool[np.ndarray, " samples"]
@@ -71,21 +72,21 @@ class Contamination:
             ),
             *clean_estimates(evidence, contaminated, self.level),
         ]
-        findings = [self._across(estimates, contaminated, pairs), *self._inside(evidence, found, contaminated)]
+        findings = [self._across(estimates, contaminated, pairs), *apart(evidence, found)]
         figures: list[Figure] = []
         if pairs:
             figures.append(pairs_table(evidence, pairs))
             gallery = pairs_gallery(evidence, pairs)
             figures += [gallery] if gallery is not None else []
         if contaminated.any() and not contaminated[held_out].all():
-            figures.append(clean_table(evidence, contaminated, self.level))
+            figures.append(clean_table(evidence, contaminated, found.group, self.level))
         clashes = conflicting(found, evidence.labels)
-        estimates.append(_conflicts(clashes, found, self.level))
-        findings += _conflict(clashes)
-        findings += _groups(evidence)
+        estimates.append(conflict_count(clashes, found, self.level))
+        findings += conflict(clashes)
+        findings += groups_across(evidence)
         for part_estimates, part_findings, part_figures in (
             source_overlap(evidence, self.level, near=self.near),
-            self._column(evidence, rng),
+            column_leak(evidence, rng, self.level, leak_at=self.leak_at),
         ):
             estimates += part_estimates
             findings += part_findings
@@ -139,69 +140,6 @@ class Contamination:
             },
         )
 
-    def _inside(self, evidence: Evidence, found: Duplicates, contaminated: Mask) -> list[Finding]:
-        """Copies that do not touch the held-out figures, but the count of members, or the choice of the epoch."""
-        member, validation = evidence.pool.member, evidence.pool.validation
-        groups = found.group[member & (found.group >= 0)]
-        repeated = len(groups) - len(np.unique(groups))
-        findings = []
-        if repeated:
-            findings.append(
-                Finding(
-                    code="contamination.within-members",
-                    severity="info",
-                    claim=f"{repeated} of {int(member.sum())} members are copies of other members: each counts more "
-                    "than once in training.",
-                    values={"count": repeated, "n": int(member.sum())},
-                )
-            )
-        chosen_on = validation & (found.equal_to(member) | found.near_to(member))
-        if chosen_on.any():
-            count, n = int(chosen_on.sum()), int(validation.sum())
-            findings.append(
-                Finding(
-                    code="contamination.validation",
-                    severity="low",
-                    claim=f"{count} of {n} validation samples have a copy among the members: what was chosen on them "
-                    "was chosen for memorising, too.",
-                    samples=tuple(int(i) for i in np.flatnonzero(chosen_on)[:100]),
-                    values={"count": count, "n": n},
-                )
-            )
-        return findings
-
-    def _column(
-        self, evidence: Evidence, rng: np.random.Generator
-    ) -> tuple[list[Estimate], list[Finding], list[Figure]]:
-        if evidence.modality != "table" or evidence.inputs.dtype.kind not in "fiub":
-            return [], [], []
-        pool = evidence.pool
-        column = leaking_column(evidence.inputs, evidence.labels, pool.member, pool.held_out, rng, self.level)
-        if column is None:
-            return [], [], []
-        names = evidence.feature_names or tuple(f"column {i}" for i in range(len(column.others)))
-        best = np.argsort(-np.nan_to_num(column.others), kind="stable")[:20]
-        table = Table(
-            name="columns",
-            title="How well each column alone tells the label",
-            caption="AUC of a small tree on that column, on members it was not grown on; the 20 best.",
-            columns={
-                "column": [names[int(i)] for i in best],
-                "AUC": [round(float(column.others[i]), 4) for i in best],
-            },
-        )
-        if column.estimate.low <= self.leak_at:
-            return [column.estimate], [], [table]
-        finding = Finding(
-            code="contamination.leaking-column",
-            severity="high" if column.estimate.value > 0.99 else "medium",
-            claim=f"Column {names[column.number]!r} alone gives the label away: AUC {column.estimate.value:.3f} "
-            f"({column.estimate.low:.3f} to {column.estimate.high:.3f}). Was it known before the label was?",
-            because=(column.estimate.name,),
-            values={"column": names[column.number], "auc": round(column.estimate.value, 4)},
-        )
-        return [column.estimate], [finding], [table]
-
     def _notes(self, evidence: Evidence, found: Duplicates) -> tuple[str, ...]:
         if not self.near:
             return ("Near duplicates were not looked for.",)
@@ -225,52 +163,3 @@ def _count(name: str, some: Mask, held_out: Mask, level: float) -> Estimate:
         unit="held-out samples",
         better="lower",
     )
-
-
-def _conflicts(clashes: list[list[int]], found: Duplicates, level: float) -> Estimate:
-    count, groups = float(len(clashes)), int(found.group.max(initial=-1)) + 1
-    return Estimate(
-        name="conflicting_labels",
-        value=count,
-        low=count,
-        high=count,
-        level=level,
-        n=groups,
-        unit="groups of copies",
-        better="lower",
-    )
-
-
-def _conflict(clashes: list[list[int]]) -> list[Finding]:
-    if not clashes:
-        return []
-    return [
-        Finding(
-            code="contamination.conflicting-labels",
-            severity="low",
-            claim=f"{len(clashes)} groups of copies carry more than one label: at least one of each is wrong.",
-            because=("conflicting_labels",),
-            samples=tuple(sample for clash in clashes for sample in clash)[:100],
-            values={"count": len(clashes)},
-        )
-    ]
-
-
-def _groups(evidence: Evidence) -> list[Finding]:
-    """The same patient on both sides is a copy of another kind."""
-    groups = evidence.pool.groups
-    if groups is None:
-        return []
-    both = evidence.pool.held_out & np.isin(groups, groups[evidence.pool.member])
-    if not both.any():
-        return []
-    count, n = int(both.sum()), int(evidence.pool.held_out.sum())
-    return [
-        Finding(
-            code="contamination.groups-across-split",
-            severity="high" if count > 0.05 * n else "medium",
-            claim=f"{count} of {n} held-out samples belong to a group that is also among the members.",
-            samples=tuple(int(i) for i in np.flatnonzero(both)[:100]),
-            values={"count": count, "n": n},
-        )
-    ]

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int, Shaped
 from sklearn.tree import DecisionTreeClassifier
 
-from probes.result import Estimate
+from probes.evidence import Evidence
+from probes.result import Estimate, Figure, Finding, Table
 from probes.statistics.roc import auc
 
 MOST_SAMPLES = 5000
@@ -76,6 +77,40 @@ def leaking_column(
         better="lower",
     )
     return Column(number=best, estimate=estimate, others=chosen)
+
+
+def column_leak(
+    evidence: Evidence, rng: np.random.Generator, level: float, *, leak_at: float
+) -> tuple[list[Estimate], list[Finding], list[Figure]]:
+    """What to say of a table's best column; empty for all that is no table of numbers."""
+    if evidence.modality != "table" or evidence.inputs.dtype.kind not in "fiub":
+        return [], [], []
+    pool = evidence.pool
+    column = leaking_column(evidence.inputs, evidence.labels, pool.member, pool.held_out, rng, level)
+    if column is None:
+        return [], [], []
+    names = evidence.feature_names or tuple(f"column {i}" for i in range(len(column.others)))
+    best = np.argsort(-np.nan_to_num(column.others), kind="stable")[:20]
+    table = Table(
+        name="columns",
+        title="How well each column alone tells the label",
+        caption="AUC of a small tree on that column, on members it was not grown on; the 20 best.",
+        columns={
+            "column": [names[int(i)] for i in best],
+            "AUC": [round(float(column.others[i]), 4) for i in best],
+        },
+    )
+    if column.estimate.low <= leak_at:
+        return [column.estimate], [], [table]
+    finding = Finding(
+        code="contamination.leaking-column",
+        severity="high" if column.estimate.value > 0.99 else "medium",
+        claim=f"Column {names[column.number]!r} alone gives the label away: AUC {column.estimate.value:.3f} "
+        f"({column.estimate.low:.3f} to {column.estimate.high:.3f}). Was it known before the label was?",
+        because=(column.estimate.name,),
+        values={"column": names[column.number], "auc": round(column.estimate.value, 4)},
+    )
+    return [column.estimate], [finding], [table]
 
 
 def _grow(column: Float64[np.ndarray, " samples"], labels: Int[np.ndarray, " samples"]) -> DecisionTreeClassifier:

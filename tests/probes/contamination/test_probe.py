@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from probes.contamination import Contamination, Embedding
 from probes.evidence import Evidence
 from probes.observable import Observation
-from probes.plan import Pool
+from probes.plan import Plan, Pool, Splits
 from probes.result import Gallery, Result, Table
 from tests.probes.contamination.planted import NEAR, equal, photographs, plant, small_photographs
 from tests.probes.overfitting.trained import digits, evidence, make_pool
@@ -161,6 +161,35 @@ def test_the_inflated_figure_is_corrected() -> None:
     assert result["accuracy_inflation"].low > 0.02
     inflated = made.audited.correct(told)[0][held_out].mean()
     assert result["accuracy_inflation"].value == pytest.approx(inflated - fresh)
+
+
+def test_cross_validated_figures_are_corrected_too() -> None:
+    """Copies lie on both sides of folds: without them a recall of members is worth what it is on new samples."""
+    rng = np.random.default_rng(16)
+    inputs, labels = digits(800, rng)
+    coarse = inputs + rng.normal(0, 0.55, inputs.shape)
+    coarse[400:560], labels[400:560] = coarse[:160], labels[:160]
+    pool = Pool(
+        labels=labels, member=np.arange(800) < 400, held_out=np.arange(800) >= 400, validation=np.zeros(800, bool)
+    )
+    made = evidence(
+        coarse, pool, lambda x, y: KNeighborsClassifier(1).fit(x, y), Plan.of(Splits(repeats=2)), modality="table"
+    )
+    result = Contamination(near=False)(made, rng)
+    table = next(one for one in result.figures if isinstance(one, Table) and one.name == "clean")
+    row = list(table.columns["figure"]).index("accuracy, cross-validated")
+    once = np.ones(800, dtype=bool)
+    once[400:560] = False
+    expected, told = [], []
+    for replica in made.population.rows:
+        correct = KNeighborsClassifier(1).fit(coarse[replica.keep], labels[replica.keep]).predict(coarse) == labels
+        told.append(correct[~replica.keep].mean())
+        twin = np.r_[np.arange(400, 560), np.arange(160, 400), np.arange(160), np.arange(560, 800)]
+        fresh = ~replica.keep & ~(replica.keep[twin] & (twin != np.arange(800)))
+        expected.append(correct[fresh].mean())
+    assert table.columns["all held out"][row] == pytest.approx(np.mean(told), abs=1e-4)
+    assert table.columns["without copies"][row] == pytest.approx(np.mean(expected), abs=1e-4)
+    assert np.mean(told) > np.mean(expected) + 0.02
 
 
 def test_copies_with_other_labels_are_conflicts(pictures: np.ndarray) -> None:

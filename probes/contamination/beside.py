@@ -1,0 +1,90 @@
+"""Beside the held-out figures: copies among members or in the validation split, their labels, and groups."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from probes.contamination.duplicates import Duplicates
+from probes.evidence import Evidence
+from probes.result import Estimate, Finding
+
+
+def apart(evidence: Evidence, found: Duplicates) -> list[Finding]:
+    """Copies that do not touch the held-out figures, but the count of members, or the choice of the epoch."""
+    member, validation = evidence.pool.member, evidence.pool.validation
+    groups = found.group[member & (found.group >= 0)]
+    repeated = len(groups) - len(np.unique(groups))
+    findings = []
+    if repeated:
+        findings.append(
+            Finding(
+                code="contamination.within-members",
+                severity="info",
+                claim=f"{repeated} of {int(member.sum())} members are copies of other members: each counts more "
+                "than once in training.",
+                values={"count": repeated, "n": int(member.sum())},
+            )
+        )
+    chosen_on = validation & (found.equal_to(member) | found.near_to(member))
+    if chosen_on.any():
+        count, n = int(chosen_on.sum()), int(validation.sum())
+        findings.append(
+            Finding(
+                code="contamination.validation",
+                severity="low",
+                claim=f"{count} of {n} validation samples have a copy among the members: what was chosen on them "
+                "was chosen for memorising, too.",
+                samples=tuple(int(i) for i in np.flatnonzero(chosen_on)[:100]),
+                values={"count": count, "n": n},
+            )
+        )
+    return findings
+
+
+def conflict_count(clashes: list[list[int]], found: Duplicates, level: float) -> Estimate:
+    count, groups = float(len(clashes)), int(found.group.max(initial=-1)) + 1
+    return Estimate(
+        name="conflicting_labels",
+        value=count,
+        low=count,
+        high=count,
+        level=level,
+        n=groups,
+        unit="groups of copies",
+        better="lower",
+    )
+
+
+def conflict(clashes: list[list[int]]) -> list[Finding]:
+    if not clashes:
+        return []
+    return [
+        Finding(
+            code="contamination.conflicting-labels",
+            severity="low",
+            claim=f"{len(clashes)} groups of copies carry more than one label: at least one of each is wrong.",
+            because=("conflicting_labels",),
+            samples=tuple(sample for clash in clashes for sample in clash)[:100],
+            values={"count": len(clashes)},
+        )
+    ]
+
+
+def groups_across(evidence: Evidence) -> list[Finding]:
+    """The same patient on both sides is a copy of another kind."""
+    groups = evidence.pool.groups
+    if groups is None:
+        return []
+    both = evidence.pool.held_out & np.isin(groups, groups[evidence.pool.member])
+    if not both.any():
+        return []
+    count, n = int(both.sum()), int(evidence.pool.held_out.sum())
+    return [
+        Finding(
+            code="contamination.groups-across-split",
+            severity="high" if count > 0.05 * n else "medium",
+            claim=f"{count} of {n} held-out samples belong to a group that is also among the members.",
+            samples=tuple(int(i) for i in np.flatnonzero(both)[:100]),
+            values={"count": count, "n": n},
+        )
+    ]
