@@ -17,11 +17,11 @@ from audit.data.split import split
 from audit.experiment import Experiment
 from audit.head import classes_of, find_head
 from audit.preprocess import resolve
-from audit.randomness import stream
+from audit.randomness import stream, torch_seed
 from audit.recipe import HeadSection, Recipe, RegulariseSection, SourceSection, TransferSection
 from audit.resume import Keeper
 from audit.runtime import device, versions
-from audit.source import Source, build, pretrained
+from audit.source import Source, build, identified, pretrained
 from audit.train import Trained, fine_tune
 from probes.errors import OverwriteError, RecipeError
 
@@ -70,7 +70,8 @@ def prepare(
     planted = None
     if recipe.canaries:
         pool, planted = plant(pool, len(dataset.classes), recipe.canaries, stream(recipe.seed, "canaries"))
-    recipe = recipe.model_copy(update={"input": resolve(recipe, dataset, pool)})
+    known = {"input": resolve(recipe, dataset, pool), "source": identified(recipe.source, folder)}
+    recipe = recipe.model_copy(update=known)
     experiment = Experiment(
         recipe=recipe,
         source=source_of(recipe, folder, trust_code=trust_code, progress=progress, out=out),
@@ -120,7 +121,9 @@ def source_of(
     head = find_head(network, recipe.head.name)
     weight = state.get(f"{head}.weight") if state else None
     classes = section.classes or (len(weight) if weight is not None else classes_of(network.get_submodule(head)))
-    return Source(section=section, classes=classes, state=state, trust_code=trust_code, folder=folder)
+    return Source(
+        section=section, classes=classes, state=state, trust_code=trust_code, folder=folder, head=recipe.head.name
+    )
 
 
 def _train_source(
@@ -135,7 +138,14 @@ def _train_source(
     training = section.training
     assert training is not None
     dataset = training.data.load(folder, trust_code=trust_code)
-    blank = Source(section=section, classes=len(dataset.classes), state=None, trust_code=trust_code, folder=folder)
+    blank = Source(
+        section=section,
+        classes=len(dataset.classes),
+        state=None,
+        trust_code=trust_code,
+        folder=folder,
+        head=recipe.head.name,
+    )
     plain = {
         "train": training.train,
         "transfer": TransferSection(mode="parameters"),
@@ -150,7 +160,9 @@ def _train_source(
         source=blank,
         dataset=dataset,
         pool=split(dataset, training.split, stream(recipe.seed, "source", "split"), folder),
-        seed=recipe.seed,
+        # A stream of its own: from one seed the target's new head would begin as the source's did, where this body is
+        # at home. No replica's head does, so the audited model would be unlike all of them.
+        seed=torch_seed(recipe.seed, "source"),
         device=device(),
     )
     check_fit(stage)

@@ -139,8 +139,9 @@ def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None
 
 
 def identified(section: SourceSection, folder: Path) -> SourceSection:
-    """The section with the sha256 of its weights file, so that a checkpoint says which file it started from."""
-    if section.weights is None or not (path := folder / section.weights).is_file():
+    """The section with the sha256 of its weights file, so that a checkpoint says which file it started from; one that
+    the recipe gives stays, to be held against the file."""
+    if section.weights is None or section.sha256 or not (path := folder / section.weights).is_file():
         return section
     return section.model_copy(update={"sha256": digest_file(path)})
 

@@ -169,6 +169,35 @@ def test_every_torchvision_family_takes_a_new_head_and_a_step(name):
     assert not torch.equal(trained.network.get_submodule(trained.head).bias, head.bias)
 
 
+def test_a_head_the_recipe_names_is_the_sources_too(tmp_path):
+    """A network whose last Linear is another branch's."""
+    (tmp_path / "branched.py").write_text(
+        textwrap.dedent("""
+        from torch import nn
+
+        class Branched(nn.Module):
+            def __init__(self, num_classes):
+                super().__init__()
+                self.flat = nn.Flatten()
+                self.body, self.top = nn.Linear(64, 8), nn.Linear(8, num_classes)
+                self.unused = nn.Linear(8, 3)
+
+            def forward(self, x):
+                return self.top(self.body(self.flat(x)).relu())
+
+        def branched(num_classes=10):
+            return Branched(num_classes)
+    """)
+    )
+    source = {"model": "branched:branched", "training": SOURCE["training"]}
+    content = small_recipe(source=source, head={"name": "top"})
+    experiment, _ = to_file(parse(content, "t"), tmp_path, tmp_path / "m.pt", trust_code=True)
+    assert len(experiment.source.state["top.bias"]) == 5
+    assert len(experiment.source.state["unused.bias"]) == 3
+    loaded = checkpoint.load(tmp_path / "m.pt").experiment(experiment.dataset, trust_code=True)
+    assert same(dict(loaded.source.network(0).state_dict()), dict(experiment.source.state))
+
+
 def test_a_vgg16s_last_layer_takes_4096_features():
     with torch.device("meta"):
         network = build(SourceSection(model="torchvision:vgg16"), EXAMPLES, trust_code=False)
@@ -215,6 +244,7 @@ def test_weights_from_a_file_with_its_digest(tmp_path):
     experiment = small_experiment(source=source | {"sha256": digest_file(tmp_path / "w.th")})
     assert same(dict(experiment.source.state), network.state_dict())
     assert experiment.source.classes == 10
+    assert small_experiment(source=source).recipe.source.sha256 == digest_file(tmp_path / "w.th")
     with pytest.raises(CheckpointError, match="has sha256"):
         small_experiment(source=source | {"sha256": "0" * 64})
     narrow = source | {"options": {"width": 4}}
@@ -260,9 +290,20 @@ def test_an_unsupported_network_is_refused():
         find_head(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
 
 
-@pytest.mark.parametrize("name", ["audio", "text", "digits"])
+@pytest.mark.parametrize("name", ["audio", "text", "text_transformer", "digits"])
 def test_examples_run(name):
     content = recipe.load(EXAMPLES / f"{name}.toml")
     short = content.model_copy(update={"train": content.train.model_copy(update={"epochs": 2})})
     trained = finetune.run(prepare(short, EXAMPLES, trust_code=True), "t", None)
     assert trained.trace.train_loss[1] < trained.trace.train_loss[0]
+
+
+def test_the_new_head_does_not_begin_where_the_source_head_did() -> None:
+    """Where it does, source and target have the same classes in the same places, which no replica has."""
+    experiment = small_experiment(source=SOURCE)
+    trainee = experiment.begin(experiment.audited_row())
+    new = trainee.network.get_submodule(trainee.head).weight.detach().flatten()
+    assert experiment.source.state is not None
+    old = experiment.source.state[f"{trainee.head}.weight"].flatten()
+    assert new.shape == old.shape
+    assert abs(torch.corrcoef(torch.stack([new, old]))[0, 1]) < 0.5
