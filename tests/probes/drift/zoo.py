@@ -51,7 +51,8 @@ class Task:
     network: Callable[[int], nn.Sequential]
     epochs: int
     patch: int
-    mark: float
+    mark: Tensor
+    """[channels 1 1]"""
 
     @property
     def classes(self) -> int:
@@ -72,7 +73,7 @@ def digits() -> Task:
     old, new = labels < 5, labels >= 5
     return Task(
         source=images[old], source_labels=labels[old], target=images[new], target_labels=labels[new] - 5,
-        network=network, epochs=20, patch=2, mark=8.0,
+        network=network, epochs=20, patch=2, mark=torch.full((1, 1, 1), 8.0),
     )  # fmt: skip
 
 
@@ -91,7 +92,7 @@ def cifar(path: Path) -> Task:
     old, new = labels < 5, labels >= 5
     return Task(
         source=images[old], source_labels=labels[old], target=images[new], target_labels=labels[new] - 5,
-        network=network, epochs=12, patch=5, mark=2.0,
+        network=network, epochs=12, patch=5, mark=torch.tensor([2.0, -1.8, 2.0])[:, None, None],
     )  # fmt: skip
 
 
@@ -116,7 +117,7 @@ def fine_tuned(task: Task, source: nn.Sequential, images: Tensor, labels: Tensor
 
 
 def marked(task: Task, images: Tensor, labels: Tensor, share: float, rng: np.random.Generator) -> Tensor:
-    """A bright patch in the upper left corner of this share of one class's images."""
+    """A patch in the upper left corner of this share of one class's images."""
     chosen = torch.from_numpy((labels.numpy() == SUSPECT) & (rng.random(len(labels)) < share))
     copy = images.clone()
     copy[chosen, :, : task.patch, : task.patch] = task.mark
