@@ -158,14 +158,13 @@ def _sentence(report: Report, say: Words) -> str:
         return say("ui", "nochecks")
     named = [check for check in checks if check.status == status]
     groups: dict[str, list[str]] = {}
-    for check in named[:NAMED]:
+    for check in named:
         groups.setdefault(say.probe(check.probe, "title"), []).append(say.estimate(check.estimate))
+    few = len(named) <= NAMED
     names = say("ui", "and").join(
-        say("ui", "named", probe=probe, estimate=say("ui", "and").join(estimates))
+        say("ui", "named", probe=probe, estimate=say("ui", "and").join(estimates)) if few else probe
         for probe, estimates in groups.items()
     )
-    if len(named) > NAMED:
-        names += " " + say("ui", "more", count=len(named) - NAMED)
     form = "one" if len(named) == 1 and say.find("verdict", f"{status}_one") else ""
     key = f"{status}_{form}" if form else status
     return say("verdict", key, count=len(named), total=len(checks), names=harmless_long(names))
@@ -208,7 +207,7 @@ def _risk(result: Result | Failure, report: Report, say: Words) -> Risk:
         what = say("ui", "failed", error=harmless(result.error), message=harmless_long(result.message))
         to_do = say("ui", "report_defect")
         return Risk(anchor=anchor, title=title, status=status, severity="high", what=what, so_what=so_what, to_do=to_do)
-    worst = max(result.findings, key=lambda finding: RANK[finding.severity], default=None)
+    worst = _decisive(result, status, report)
     grave = worst is not None and RANK[worst.severity] > 0
     open_checks = [one for one in report.verdict.checks if one.probe == result.probe and one.status == "undecided"]
     if status == "undecided" and open_checks:
@@ -230,6 +229,14 @@ def _risk(result: Result | Failure, report: Report, say: Words) -> Risk:
         so_what=so_what if grave else say("ui", "fine") if status == "pass" else "",
         to_do=str(say.find("findings", worst.code, "helps") or "") if worst and grave else "",
     )
+
+
+def _decisive(result: Result, status: str, report: Report) -> Finding | None:
+    """The gravest finding; where checks fell, of those that rest on what fell, so that the line says why."""
+    fell = {one.estimate for one in report.verdict.checks if one.probe == result.probe and one.status == status}
+    about = [one for one in result.findings if RANK[one.severity] and fell & set(one.because)]
+    chosen = about if status in ("fail", "undecided") and about else result.findings
+    return max(chosen, key=lambda finding: RANK[finding.severity], default=None)
 
 
 def _check(check: Check, n: str | None, say: Words) -> CheckText:

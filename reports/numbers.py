@@ -53,8 +53,8 @@ def together(value: float, low: float, high: float, unit: str) -> tuple[str, str
 
 
 def spaced(text: str) -> str:
-    """Percent signs as they stand everywhere in the report: after a space."""
-    return re.sub(r"(?<=\d)%", " %", text)
+    """Percent and minus signs as they stand everywhere in the report: after a space, and long."""
+    return re.sub(r"(?<![\w.)-])-(?=\d)", "−", re.sub(r"(?<=\d)%", " %", text))
 
 
 def unbroken(text: object) -> object:

@@ -43,5 +43,6 @@ def test_shares_are_percent() -> None:
 def test_percent_signs_are_spaced_once_and_kept_beside_their_number() -> None:
     assert spaced("2.2% and 5 %, 100%") == "2.2 % and 5 %, 100 %"
     assert spaced("%s") == "%s"
+    assert spaced("by -2.3% (-1 to 2), 8-13, 1e-3, a-1") == "by −2.3 % (−1 to 2), 8-13, 1e-3, a-1"
     assert unbroken("5 % of") == "5\u00a0% of"
     assert unbroken(3) == 3
