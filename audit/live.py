@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -39,7 +39,7 @@ class Live(Listener):
         self.tasks: dict[str, TaskID] = {}
         self.told: set[str] = set()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Live:
         self.progress.start()
         self.caught = warnings.catch_warnings()
         self.caught.__enter__()

@@ -1,0 +1,95 @@
+"""The command line beside people: pipes, NO_COLOR, --quiet, --json and completion."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reports import archive
+from tests.reports.sample import sample
+
+CODE = "from audit.cli import main; main()"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("terminal")
+    (folder / "results.json").write_text(archive.dump(sample()))
+    thresholds = '[gate]\nprofile = "none"\n[thresholds.overfitting]\n"recipe.accuracy_gap" = { max = 0.1 }\n'
+    (folder / "audit.toml").write_text(thresholds)
+    return folder
+
+
+def gate(place: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", CODE, "gate", "results.json", *options],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "200", **environment},
+    )
+
+
+def in_a_terminal(place: Path, **environment: str) -> str:
+    """What the command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", CODE, "gate", "results.json"],
+        cwd=place,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **environment},
+    ):
+        os.close(theirs)
+        written = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # Linux's way to say that the other end is closed
+                break
+            if not part:
+                break
+            written += part
+    os.close(ours)
+    return written.decode()
+
+
+def test_a_pipe_gets_no_colours_and_80_columns(place: Path) -> None:
+    done = gate(place)
+    assert done.returncode == 1
+    assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_a_terminal_has_colours_unless_no_color_is_set(place: Path) -> None:
+    colour = "\x1b[1;31m"
+    assert colour in in_a_terminal(place, NO_COLOR="")
+    plain = in_a_terminal(place, NO_COLOR="1")
+    assert "Fail" in plain
+    assert "31m" not in plain
+
+
+def test_quiet_is_silent_and_json_is_alone(place: Path) -> None:
+    assert gate(place, "--quiet").stdout == ""
+    done = gate(place, "--json")
+    content = json.loads(done.stdout)
+    assert (content["status"], content["exit_code"], done.returncode) == ("fail", 1, 1)
+
+
+def test_the_shell_completes_commands(place: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CODE],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "_AUDIT_COMPLETE": "complete_bash", "COMP_WORDS": "audit mit", "COMP_CWORD": "1"},
+    )
+    assert "mitigate" in done.stdout
