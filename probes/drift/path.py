@@ -1,7 +1,7 @@
 """Integrated gradients (Sundararajan, Taly & Yan 2017) with as many nodes a sample as completeness asks for.
 
 The integral of the gradient along the straight path is taken by the midpoint rule. Networks of ReLUs are piecewise
-linear along the path: their gradient jumps, and rules of high order gain nothing (docs/drift.md has the comparison with
+linear along the path: their gradient jumps, and rules of high order gain little (docs/drift.md has the comparison with
 Gauss–Legendre). Midpoint nodes are nested when tripled, so a sample that is not complete enough goes on without losing
 what it has.
 """
