@@ -18,7 +18,7 @@ from audit.data.dataset import Dataset
 from audit.experiment import Experiment
 from audit.private import Accounting
 from audit.recipe import Recipe, parse
-from audit.runtime import versions
+from audit.runtime import device, versions
 from audit.source import Source, digest_state, read_untrusted
 from audit.train import Trained
 from probes.errors import CheckpointError, FingerprintError, OverwriteError
@@ -76,6 +76,7 @@ class Checkpoint:
             state=self.source_state,
             trust_code=trust_code,
             folder=self.folder,
+            head=self.recipe.head.name,
         )
         return Experiment(
             recipe=self.recipe,
@@ -85,6 +86,7 @@ class Checkpoint:
             seed=self.seed,
             other_domain=self.recipe.align.data.load(self.folder, trust_code=trust_code) if self.recipe.align else None,
             planted=self.planted,
+            device=device(),
         )
 
 

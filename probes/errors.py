@@ -32,8 +32,9 @@ class AuditError(Exception):
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        advice = f" {self.do}" if self.do else ""
-        return " ".join(f"{place}{self.what}{advice}".split())
+        stop = "" if not self.do or self.what.rstrip().endswith((".", "!", "?", "…")) else "."
+        advice = f"{stop} {self.do}" if self.do else ""
+        return " ".join(f"{place}{self.what.rstrip()}{advice}".split())
 
     def __reduce__(self) -> tuple[object, ...]:
         # Worker processes hand errors back by pickle; keyword-only fields need to be said.

@@ -7,11 +7,11 @@ import torch
 
 from audit import finetune
 from audit.head import classes_of, find_head
-from audit.recipe import SourceSection, parse
+from audit.recipe import SourceSection
 from audit.source import build
 from audit.weights import input_of_weights
 from probes.errors import DataError, DependencyError, RecipeError
-from tests.audit.conftest import EXAMPLES, small_experiment, small_recipe
+from tests.audit.conftest import EXAMPLES, small_experiment
 from tests.audit.test_training import same
 
 
@@ -119,10 +119,3 @@ def test_a_private_step_folds_batchnorm():
     with torch.no_grad():
         torch.testing.assert_close(folded(experiment.inputs[:4]), plain(experiment.inputs[:4]), rtol=1e-3, atol=1e-4)
     assert np.isfinite(finetune.run(experiment, "t", None).accounting.epsilon_prv)
-
-
-def test_recipe_with_a_named_head_keeps_it_for_the_source_too():
-    """The network's last Linear is not its classifier: the recipe says which is."""
-    content = small_recipe(source={"model": "small_networks:digits_cnn", "classes": 6, "options": {"width": 4}})
-    experiment = finetune.prepare(parse(content | {"head": {"name": "9"}}, "t"), EXAMPLES, trust_code=True)
-    assert experiment.source.network(0)[9].out_features == 6
