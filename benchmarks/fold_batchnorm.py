@@ -22,12 +22,16 @@ from audit.source import build, read_state
 from audit.train import predict
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+DATA = EXAMPLES / "../../shared/data"
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--data", type=Path, required=True)
+    arguments.add_argument("--data", type=Path, default=DATA)
     data = arguments.parse_args().data
+    if not (data / "cifar10_resnet20.th").is_file():
+        print(f"Not run: {data} has no cifar10_resnet20.th and cifar10.npz; give --data FOLDER.")
+        return
     warnings.simplefilter("ignore")
     network = build(SourceSection(model="cifar_resnet20:resnet20"), EXAMPLES, trust_code=True)
     network.load_state_dict(read_state(data / "cifar10_resnet20.th"))

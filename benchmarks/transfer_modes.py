@@ -1,8 +1,9 @@
 """Held-out accuracy of each transfer mode against from scratch: ResNet-20, CIFAR-10 to twenty classes of CIFAR-100.
 
-    python benchmarks/transfer_modes.py --data ../shared/data [--members 1000] [--epochs 10] [MODE ...]
+    python benchmarks/transfer_modes.py --data ../shared/data [--members 1000] [--epochs 10] [--seeds 1] [MODE ...]
 
-Prints a Markdown table; the interval is Wilson's over the held-out samples of one seed.
+A seed draws the split, the new head and the order of minibatches. One line a run as it ends, then a Markdown table:
+means over seeds with Student's t interval over seeds; with one seed Wilson's over its held-out samples.
 """
 
 from __future__ import annotations
@@ -14,33 +15,37 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
+from audit.adaptive import resolve_transfer
 from audit.finetune import prepare
 from audit.recipe import Recipe, load, parse
 from audit.train import fine_tune, predict
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "cifar_resnet20.toml"
+DATA = EXAMPLE.parent / "../../shared/data"
 FLIP_AND_CROP = [{"name": "RandomHorizontalFlip"}, {"name": "RandomCrop", "size": 32, "padding": 4}]
 # One learning rate each, not tuned; what differs from the example is all that is said here.
 MODES: dict[str, dict[str, object]] = {
     "from scratch": {"train": {"lr": 0.05}},
     "features": {"transfer": "features", "train": {"lr": 0.05}},
-    "last:1": {"transfer": "last:1"},
-    "last:3": {"transfer": "last:3"},
     "parameters": {},
+    "lp-ft": {"transfer": {"mode": "lp-ft", "lp_epochs": 3, "lp_lr": 0.05}},
+    "parameters, flip and crop": {"augment": FLIP_AND_CROP},
+    "last:3": {"transfer": "last:3"},
+    "parameters, L2-SP 0.01": {"regularise": {"l2_sp": 0.01}},
+    "gradual": {"transfer": {"mode": "gradual", "unfreeze_every": 1}},
+    "parameters, attention 1": {"regularise": {"attention": 1.0}},
+    "last:1": {"transfer": "last:1"},
     "parameters, BatchNorm frozen": {"transfer": {"mode": "parameters", "batchnorm": "frozen"}},
     "parameters, lr_decay 0.7": {"transfer": {"mode": "parameters", "lr_decay": 0.7}},
-    "parameters, L2-SP 0.01": {"regularise": {"l2_sp": 0.01}},
-    "parameters, flip and crop": {"augment": FLIP_AND_CROP},
-    "lp-ft": {"transfer": {"mode": "lp-ft", "lp_epochs": 3, "lp_lr": 0.05}},
-    "gradual": {"transfer": {"mode": "gradual", "unfreeze_every": 1}},
+    "auto": {"transfer": "auto"},
 }
 
 
-def recipe_of(mode: str, data: Path, members: int, epochs: int) -> Recipe:
+def recipe_of(mode: str, data: Path, members: int, epochs: int, seed: int) -> Recipe:
     content = load(EXAMPLE).model_dump(mode="json", exclude_defaults=True)
-    content["regularise"] = {"l2": 2.5e-4}
+    content["seed"] = seed
     for name, change in MODES[mode].items():
         content[name] = {**content[name], **change} if isinstance(change, dict) and name in content else change
     content["data"] |= {"kind": "npz", "path": str(data / "cifar100_20.npz")}
@@ -50,31 +55,55 @@ def recipe_of(mode: str, data: Path, members: int, epochs: int) -> Recipe:
     return parse(content, mode)
 
 
+def one_run(mode: str, recipe: Recipe) -> tuple[float, float, int, float]:
+    """Accuracy on members, on held-out samples, how many these are, seconds of training."""
+    experiment = prepare(recipe, EXAMPLE.parent, trust_code=True)
+    began = time.perf_counter()
+    if recipe.transfer.mode == "auto":
+        experiment = resolve_transfer(experiment)
+        print(experiment.chosen["because"], flush=True)
+    row = experiment.audited_row()
+    trained = fine_tune(experiment, dataclasses.replace(row, start="scratch" if mode == "from scratch" else "source"))
+    seconds = time.perf_counter() - began
+    correct = predict(trained.network, experiment.inputs).argmax(1) == experiment.dataset.labels
+    pool = experiment.pool
+    return float(correct[pool.member].mean()), float(correct[pool.held_out].mean()), int(pool.held_out.sum()), seconds
+
+
+def interval(held_out: list[float], n: int) -> tuple[float, float]:
+    if len(held_out) == 1:
+        found = binomtest(round(held_out[0] * n), n).proportion_ci(method="wilson")
+        return found.low, found.high
+    half = t.ppf(0.975, len(held_out) - 1) * np.std(held_out, ddof=1) / np.sqrt(len(held_out))
+    return float(np.mean(held_out) - half), float(np.mean(held_out) + half)
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("modes", nargs="*", metavar="MODE", default=[])
-    arguments.add_argument("--data", type=Path, required=True)
+    arguments.add_argument("--data", type=Path, default=DATA)
     arguments.add_argument("--members", type=int, default=1000)
     arguments.add_argument("--epochs", type=int, default=10)
+    arguments.add_argument("--seeds", type=int, default=1)
     asked = arguments.parse_args()
+    if not (asked.data / "cifar100_20.npz").is_file():
+        print(f"Not run: {asked.data} has no cifar100_20.npz and cifar10_resnet20.th; give --data FOLDER.")
+        return
     torch.set_num_threads(1)
+    modes, data = asked.modes or list(MODES), asked.data.resolve()
+    runs: dict[str, list[tuple[float, float, int, float]]] = {mode: [] for mode in modes}
+    for seed in range(asked.seeds):
+        for mode in modes:
+            run = one_run(mode, recipe_of(mode, data, asked.members, asked.epochs, seed))
+            runs[mode].append(run)
+            print(f"{mode}, seed {seed}: {run[0]:.4f} {run[1]:.4f}, {run[3]:.0f} s", flush=True)
     print("| transfer | training accuracy % | held-out accuracy % (95 %) | seconds |", "|---|---|---|---|", sep="\n")
-    for mode in asked.modes or MODES:
-        recipe = recipe_of(mode, asked.data.resolve(), asked.members, asked.epochs)
-        experiment = prepare(recipe, EXAMPLE.parent, trust_code=True)
-        row = experiment.audited_row()
-        row = dataclasses.replace(row, start="scratch" if mode == "from scratch" else "source")
-        began = time.perf_counter()
-        trained = fine_tune(experiment, row)
-        seconds = time.perf_counter() - began
-        logits = predict(trained.network, experiment.inputs)
-        correct = logits.argmax(1) == experiment.dataset.labels
-        inside, outside = correct[experiment.pool.member], correct[experiment.pool.held_out]
-        interval = binomtest(int(outside.sum()), len(outside)).proportion_ci(method="wilson")
+    for mode, found in runs.items():
+        inside, outside, n, seconds = zip(*found, strict=True)
+        low, high = interval(list(outside), n[0])
         print(
             f"| {mode} | {100 * np.mean(inside):.1f} | {100 * np.mean(outside):.1f} "
-            f"({100 * interval.low:.1f} to {100 * interval.high:.1f}) | {seconds:.0f} |",
-            flush=True,
+            f"({100 * low:.1f} to {100 * high:.1f}) | {np.mean(seconds):.0f} |"
         )
 
 
