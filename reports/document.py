@@ -232,9 +232,14 @@ def _risk(result: Result | Failure, report: Report, say: Words) -> Risk:
 
 
 def _decisive(result: Result, status: str, report: Report) -> Finding | None:
-    """The gravest finding; where checks fell, of those that rest on what fell, so that the line says why."""
-    fell = {one.estimate for one in report.verdict.checks if one.probe == result.probe and one.status == status}
-    about = [one for one in result.findings if RANK[one.severity] and fell & set(one.because)]
+    """The gravest finding; where checks fell, of those that rest on what fell (of this model or of its recipe), so that
+    the line says why."""
+
+    def metric(name: str) -> str:
+        return name.removeprefix("checkpoint.").removeprefix("recipe.")
+
+    fell = {metric(one.estimate) for one in report.verdict.checks if (one.probe, one.status) == (result.probe, status)}
+    about = [one for one in result.findings if RANK[one.severity] and fell & {metric(name) for name in one.because}]
     chosen = about if status in ("fail", "undecided") and about else result.findings
     return max(chosen, key=lambda finding: RANK[finding.severity], default=None)
 
