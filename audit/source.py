@@ -18,7 +18,7 @@ from audit.factory import load_factory
 from audit.head import classes_of, find_head, new_head, replace
 from audit.recipe import SourceSection
 from audit.weights import named_weights, timm_model
-from probes.errors import CheckpointError, DataError, RecipeError, did_you_mean
+from probes.errors import CheckpointError, DataError, DependencyError, RecipeError, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,6 +79,10 @@ def build(section: SourceSection, folder: Path, *, trust_code: bool) -> nn.Modul
         options = dict(section.options)
     try:
         network = make(**options)
+    except ImportError as error:
+        raise DependencyError(
+            f"{section.model} needs what is not installed: {error}.", where="source.model", do="Install it with pip."
+        ) from error
     except (TypeError, ValueError, RuntimeError) as error:
         raise RecipeError(f"{section.model} refuses its options: {error}", where="source.options") from error
     if not isinstance(network, nn.Module):

@@ -10,7 +10,7 @@ from pydantic import Field
 from audit.data.dataset import Dataset
 from audit.data.source import DataSection
 from audit.factory import load_factory
-from probes.errors import DataError
+from probes.errors import DataError, DependencyError
 
 
 class Factory(DataSection):
@@ -23,6 +23,10 @@ class Factory(DataSection):
         make = load_factory(self.function, root, trust_code=trust_code, where="data.function")
         try:
             dataset = make(**self.options)
+        except ImportError as error:
+            raise DependencyError(
+                f"{self.function} needs what is not installed: {error}.", where="data", do="Install it with pip."
+            ) from error
         except TypeError as error:
             raise DataError(f"{self.function} refuses its options: {error}", where="data.options") from error
         if not isinstance(dataset, Dataset):

@@ -18,7 +18,7 @@ from audit.preprocess import preprocess, resolve
 from audit.recipe import InputSection, SourceSection, parse
 from audit.resume import Keeper
 from audit.source import build, digest_state
-from probes.errors import CheckpointError, OverwriteError, RecipeError
+from probes.errors import CheckpointError, DependencyError, OverwriteError, RecipeError
 from tests.audit.conftest import EXAMPLES, small_experiment, small_recipe
 from tests.audit.test_training import SOURCE, same
 
@@ -222,6 +222,14 @@ def test_mistaken_sources(source, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_factory_whose_package_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    content = recipe.load(EXAMPLES / "text_transformer.toml")
+    with pytest.raises(DependencyError, match=r"tiny_bert needs what is not installed: .*transformers") as caught:
+        prepare(content, EXAMPLES, trust_code=True)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_head_that_gives_no_logits_is_named(tmp_path):
     (tmp_path / "bad.py").write_text(
         "from torch import nn\ndef head(features, classes): return nn.Linear(features, 99)\n"
@@ -293,9 +301,10 @@ def test_an_unsupported_network_is_refused():
 @pytest.mark.parametrize("name", ["audio", "text", "text_transformer", "digits"])
 def test_examples_run(name):
     content = recipe.load(EXAMPLES / f"{name}.toml")
-    short = content.model_copy(update={"train": content.train.model_copy(update={"epochs": 2})})
+    epochs = content.train.epochs if name == "text_transformer" else 2  # its rate warms up over the first
+    short = content.model_copy(update={"train": content.train.model_copy(update={"epochs": epochs})})
     trained = finetune.run(prepare(short, EXAMPLES, trust_code=True), "t", None)
-    assert trained.trace.train_loss[1] < trained.trace.train_loss[0]
+    assert trained.trace.train_loss[-1] < trained.trace.train_loss[0]
 
 
 def test_the_new_head_does_not_begin_where_the_source_head_did() -> None:

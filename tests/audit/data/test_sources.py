@@ -131,6 +131,7 @@ def test_factory_needs_trust_and_gives_a_dataset(tmp_path):
         "import numpy as np\nfrom audit.data.dataset import Dataset\n"
         "def make(n): return Dataset(name='m', inputs=np.zeros((n, 2)), labels=np.arange(n) % 2, classes=('a', 'b'))\n"
         "def wrong(): return 3\n"
+        "def needy(): import no_such_package\n"
     )
     asked = {"kind": "factory", "function": "mine:make", "options": {"n": 4}}
     assert len(load(tmp_path, trust_code=True, **asked)) == 4
@@ -140,6 +141,8 @@ def test_factory_needs_trust_and_gives_a_dataset(tmp_path):
         load(tmp_path, trust_code=True, kind="factory", function="mine:make", options={"m": 4})
     with pytest.raises(DataError, match="gave a int"):
         load(tmp_path, trust_code=True, kind="factory", function="mine:wrong")
+    with pytest.raises(DependencyError, match="needs what is not installed: No module named 'no_such_package'"):
+        load(tmp_path, trust_code=True, kind="factory", function="mine:needy")
 
 
 class Part:
@@ -175,3 +178,25 @@ def test_hugging_face(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(DependencyError, match="pip install datasets"):
         load(tmp_path, kind="huggingface", name="pets")
+
+
+def test_hugging_face_from_a_folder_it_saved(tmp_path):
+    import datasets
+
+    datasets.disable_progress_bars()
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
+
+    def part(count: int) -> datasets.Dataset:
+        images = [Image.new("RGB", (5, 4), (number, 0, 0)) for number in range(count)]
+        return datasets.Dataset.from_dict({"image": images, "label": [n % 2 for n in range(count)]}, features=features)
+
+    datasets.DatasetDict(train=part(4), test=part(2)).save_to_disk(str(tmp_path / "divided"))
+    part(3).save_to_disk(str(tmp_path / "whole"))
+    data = load(tmp_path, kind="huggingface", name="divided")
+    assert data.inputs.shape == (6, 4, 5, 3)
+    assert data.inputs[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 0, 1]
+    assert data.labels.tolist() == [0, 1, 0, 1, 0, 1]
+    assert data.classes == ("cat", "dog")
+    assert len(load(tmp_path, kind="huggingface", name="whole")) == 3
+    with pytest.raises(DataError, match="has a int for its label, not a picture"):
+        load(tmp_path, kind="huggingface", name="whole", image="label")
