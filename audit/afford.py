@@ -79,7 +79,6 @@ def _weaker(left: Power, asked: Power) -> str:
     names: Mapping[str, str] = {
         "accuracy_gap": "an accuracy gap",
         "recipe_tpr": "a true-positive rate at 1 % false positives",
-        "drift_p": "a smallest p-value of drift",
     }
     worse = [
         f"{words} of {getattr(left, name):.3f} instead of {getattr(asked, name):.3f}"

@@ -30,8 +30,8 @@ PROCESS_SECONDS, PROCESS_BYTES = 4.0, 450 << 20
 """What a worker process costs before it trains: importing torch."""
 ANSWER_BYTES = 24
 """A sample's answers by one replica: five float32 and an int32."""
-FEWEST_ROUNDS = 2
-"""Stand-ins are attacked with replicas of other orders, so one repeat says nothing."""
+FEWEST_ROUNDS = 3
+"""Stand-ins are attacked with replicas of other orders; of two orders the recipe's interval is the whole range."""
 CONFIDENCE, POWER, TYPICAL_ACCURACY = 0.95, 0.8, 0.8
 
 
@@ -58,13 +58,12 @@ class Power:
 
     `accuracy_gap` (fraction) by Nadeau and Bengio's variance for models near 80 % accuracy; `checkpoint_tpr` and
     `recipe_tpr` the true-positive rate at 1 % false positives that exact binomial intervals tell from 1 % (the recipe's
-    counts one replica an order, since those of one order are alike); `drift_p` the smallest p-value against the floor.
+    counts one replica an order, since those of one order are alike).
     """
 
     accuracy_gap: float | None
     checkpoint_tpr: float | None
     recipe_tpr: float | None
-    drift_p: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +96,7 @@ def price(experiment: Experiment, rows: Sequence[Row], workers: int = 0) -> Pric
 
 
 def fit(experiment: Experiment, plan: Plan, seconds: float, seed: int, workers: int = 0) -> Fitted:
-    """The plan's first rounds that fit; at least two, whatever they cost: `price.seconds` then exceeds the budget."""
+    """The plan's first rounds that fit; at least three, whatever they cost: `price.seconds` then exceeds the budget."""
     workers = workers or workers_for(experiment.device)
     trials = _trials(experiment, rows_of(plan, experiment.pool, seed))
     asked = max((repeats_of(design) for design in plan.designs), default=0)
@@ -246,7 +245,6 @@ def power(experiment: Experiment, rows: Sequence[Row]) -> Power:
     """What a population of these rows could detect; data are not looked at."""
     pool = experiment.pool
     splits = [row for row in rows if row.design == "splits"]
-    seeds = sum(row.design == "seeds" for row in rows)
     members, held_out = int(pool.member.sum()), int(pool.held_out.sum())
     gap = recipe = None
     if len(splits) > 1:
@@ -256,12 +254,11 @@ def power(experiment: Experiment, rows: Sequence[Row]) -> Power:
         quantiles = sum(float(stats.t.ppf(q, len(splits) - 1)) for q in (0.5 + CONFIDENCE / 2, POWER))
         gap = quantiles * math.sqrt(spread * (1 / len(splits) + test / train))
         orders = len({row.order for row in splits})
-        recipe = detectable_tpr(train * orders, test * orders) if orders > 1 else None
+        recipe = detectable_tpr(train * orders, test * orders) if orders >= FEWEST_ROUNDS else None
     return Power(
         accuracy_gap=gap,
         checkpoint_tpr=detectable_tpr(members, held_out) if len(splits) > 1 else None,
         recipe_tpr=recipe,
-        drift_p=1 / (1 + seeds) if seeds else None,
     )
 
 

@@ -100,7 +100,7 @@ def save(
     claim = privacy or (trained.accounting.claim if trained.accounting else None)
     if path.exists():
         raise OverwriteError("exists already.", where=str(path), do="Choose another --out or remove it.")
-    state = {name: value.detach().cpu() for name, value in trained.network.state_dict().items()}
+    state = {name: value.detach().cpu().contiguous() for name, value in trained.network.state_dict().items()}
     content: dict[str, Any] = {
         "format": FORMAT,
         "state_dict": state,

@@ -16,9 +16,9 @@ PLAN = Plan.of(Splits(repeats=6), Seeds(replicas=3))
 
 def test_what_was_given_up_is_said_with_what_it_costs(experiment: Experiment, tmp_path: Path) -> None:
     scarce = afford(experiment, PLAN, 0.001, 0, 1, tmp_path)
-    assert scarce.plan == Plan.of(Splits(repeats=2), Seeds(replicas=2))
+    assert scarce.plan == Plan.of(Splits(repeats=3), Seeds(replicas=3))
     (limit,) = scarce.limits
-    assert "2 of 6 splits, 2 of 3 seeds rounds" in limit
+    assert "3 of 6 splits rounds" in limit
     assert "an accuracy gap of 0." in limit
     assert "No fewer would be a valid population" in scarce.foreseen
     plenty = afford(experiment, PLAN, 1e6, 0, 1, tmp_path)

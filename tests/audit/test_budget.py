@@ -38,24 +38,23 @@ def test_a_budget_keeps_whole_rounds_and_says_what_it_gave_up() -> None:
     assert plenty.plan == PLAN
     assert not plenty.gave_up
     scarce = fit(experiment, PLAN, 0.0, seed=0, workers=1)
-    assert scarce.gave_up == {"splits": (2, 6), "seeds": (2, 3)}
+    assert scarce.gave_up == {"splits": (3, 6)}
     assert scarce.price.seconds < plenty.price.seconds
     rows = {row.name: row.keep for row in rows_of(PLAN, experiment.pool, 0)}
     assert all(np.array_equal(row.keep, rows[row.name]) for row in rows_of(scarce.plan, experiment.pool, 0))
 
 
 def test_more_replicas_find_smaller_effects(experiment: Experiment) -> None:
-    few = power(experiment, rows_of(Plan.of(Splits(repeats=2), Seeds(replicas=1)), experiment.pool, 0))
+    few = power(experiment, rows_of(Plan.of(Splits(repeats=3), Seeds(replicas=1)), experiment.pool, 0))
     many = power(experiment, rows_of(Plan.of(Splits(repeats=20), Seeds(replicas=9)), experiment.pool, 0))
     assert few.accuracy_gap is not None
     assert many.accuracy_gap is not None
     assert many.accuracy_gap < few.accuracy_gap
-    assert (few.drift_p, many.drift_p) == (0.5, 0.1)
     assert few.recipe_tpr is not None
     assert many.recipe_tpr is not None
     assert many.recipe_tpr < few.recipe_tpr
     nothing = power(experiment, [])
-    assert dataclasses.astuple(nothing) == (None, None, None, None)
+    assert dataclasses.astuple(nothing) == (None, None, None)
 
 
 def test_the_detectable_rate_is_detected_four_times_in_five() -> None:

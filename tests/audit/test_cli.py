@@ -67,7 +67,7 @@ def test_same_bytes_whatever_the_workers_and_what_the_store_has(place: Path) -> 
         path.unlink()
     done = audit("run", "--model", "ckpt.pt", "--out", "two", "--workers", "2", "--store", "other", cwd=place)
     assert (place / "two" / "results.json").read_bytes() == (place / "one" / "results.json").read_bytes()
-    assert done.stderr.replace("\n", "").count("it is trained again") == 1
+    assert " ".join(done.stderr.split()).count("it is trained again") == 1
 
 
 def test_a_budget_and_an_early_stop_say_what_they_left_out(place: Path) -> None:
@@ -77,10 +77,11 @@ def test_a_budget_and_an_early_stop_say_what_they_left_out(place: Path) -> None:
     done = audit("run", "--model", "ckpt.pt", "--out", "limited", *limited, cwd=place)
     assert done.returncode in (0, 1, 3), done.stderr
     results = json.loads((place / "limited" / "results.json").read_text())
-    assert "The budget of 1s left 2 of 8 splits" in results["audit"]["limits"][0]
-    assert results["audit"]["replicas"]["splits"] == 4
-    assert results["audit"]["sequential"]["looks_after_rounds"] == [2]
-    assert "The budget of 1s left 2 of 8 splits" in done.stdout
+    assert "The budget of 1s left" in results["audit"]["limits"][0]
+    assert "3 of 8 splits" in results["audit"]["limits"][0]
+    assert results["audit"]["replicas"]["splits"] == 6
+    assert results["audit"]["sequential"]["looks_after_rounds"] == [2, 3]
+    assert "The budget of 1s left" in done.stdout
     assert "no span of time" in refused(audit("run", "--model", "ckpt.pt", "--budget", "soon", cwd=place))
     assert "--executor ray" in refused(audit("run", "--model", "ckpt.pt", "--address", "auto", cwd=place))
 
