@@ -144,7 +144,7 @@ def _measure(frontier: Frontier, name: Name, say: Words) -> Chart:
     return Chart(
         name=f"frontier-{name[0]}-{name[1]}",
         mark="interval",
-        title=say.estimate(name[1]),
+        title=_title(name, say),
         caption=say("frontier", "measure_caption", level=f"{present[0][1].level:.0%}"),
         columns={
             "candidate": [label for label, _ in present],
@@ -158,6 +158,12 @@ def _measure(frontier: Frontier, name: Name, say: Words) -> Chart:
         high="high",
         rules={say("frontier", "as_is"): present[0][1].value},
     )
+
+
+def _title(name: Name, say: Words) -> str:
+    """ε stays ε."""
+    text = say.estimate(name[1])
+    return text[:1].upper() + text[1:] if text[:1].isascii() else text
 
 
 def named(name: str, say: Words) -> str:

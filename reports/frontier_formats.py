@@ -98,9 +98,9 @@ def console(frontier: Frontier, say: Words) -> RenderableType:
     """In at most 80 columns."""
     status = frontier.status
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, padding=(0, 1))
-    table.add_column(say("frontier", "candidate"), ratio=1, overflow="fold")
+    table.add_column(say("frontier", "candidate"), ratio=1, overflow="fold", min_width=14)
     for _, name in frontier.measures[:IN_CONSOLE]:
-        table.add_column(say.estimate(name), width=16)
+        table.add_column(say.estimate(name), width=15)
     table.add_column(say("ui", "verdict"), width=11, no_wrap=True)
     for line in lines(frontier, say):
         cells = [Text(f"{cell.value} {CHANGES.get(cell.change, '')}\n{cell.interval}") for cell in line.cells]
