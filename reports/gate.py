@@ -138,7 +138,11 @@ def _check(
     decided = not doubtful and estimate.caveat is None
     fails, passes = decided and spend.p_fail <= spend.fail, decided and spend.p_pass <= spend.passing
     level = 1 - 2 * (spend.passing if passes else spend.fail)
-    low, high = at_level(estimate, level)
+    if estimate.caveat is None:
+        low, high = at_level(estimate, level)
+    else:
+        # What cannot be told at its own level cannot be told at another.
+        level, low, high = estimate.level, estimate.low, estimate.high
     against = threshold.against == "baseline"
     words = f"margin {threshold.bound:g}" if against else f"{threshold.direction} {threshold.bound:g}"
     shown = f"{estimate.value:.3g} ({low:.3g} to {high:.3g} at {level:.1%})"

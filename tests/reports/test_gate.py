@@ -119,3 +119,10 @@ def test_what_no_replica_was_asked_about_is_no_pass() -> None:
     assert verdict.exit_code == 3
     with_replicas = result(estimate("checkpoint.auc", 0.5, 0.01), estimate("recipe.tpr", 0.1, 0.01))
     assert judge([with_replicas], Gate(thresholds=(built_in, other)), today=TODAY).status == "pass"
+
+
+def test_an_estimate_with_a_caveat_keeps_its_own_interval() -> None:
+    """Of one degree of freedom, another level would reach far beyond what an AUC can be."""
+    unknown = Estimate(name="a", value=0.6, low=0.0, high=1.0, n=4, unit="AUC", dof=1.0, caveat="two repeats")
+    check = judge([result(unknown)], gate(("a", 0.7)), today=TODAY).checks[0]
+    assert (check.status, check.low, check.high, check.level) == ("undecided", 0.0, 1.0, 0.95)
