@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 import pickle
 import shutil
@@ -67,7 +68,8 @@ def test_same_bytes_whatever_the_workers_and_what_the_store_has(place: Path) -> 
         path.unlink()
     done = audit("run", "--model", "ckpt.pt", "--out", "two", "--workers", "2", "--store", "other", cwd=place)
     assert (place / "two" / "results.json").read_bytes() == (place / "one" / "results.json").read_bytes()
-    assert " ".join(done.stderr.split()).count("it is trained again") == 1
+    # The damaged entry is a replica or what was seen in one.
+    assert len(re.findall("it is (trained|looked at) again", " ".join(done.stderr.split()))) == 1
 
 
 def test_a_budget_and_an_early_stop_say_what_they_left_out(place: Path) -> None:
@@ -79,7 +81,7 @@ def test_a_budget_and_an_early_stop_say_what_they_left_out(place: Path) -> None:
     results = json.loads((place / "limited" / "results.json").read_text())
     assert "The budget of 1s left" in results["audit"]["limits"][0]
     assert "3 of 8 splits" in results["audit"]["limits"][0]
-    assert results["audit"]["replicas"]["splits"] == 6
+    assert results["audit"]["replicas"]["splits"] == 4
     assert results["audit"]["sequential"]["looks_after_rounds"] == [2, 3]
     assert "The budget of 1s left" in done.stdout
     assert "no span of time" in refused(audit("run", "--model", "ckpt.pt", "--budget", "soon", cwd=place))
