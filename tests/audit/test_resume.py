@@ -1,0 +1,143 @@
+"""The real command, killed, interrupted, doubled and on a full disk: it ends with the bytes of an undisturbed run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.audit.small import RECIPE
+
+pytestmark = pytest.mark.slow
+
+QUICK = RECIPE.replace('transfer = "last:1"', 'transfer = "parameters"').replace("members = 80", "members = 60")
+CONFIG = """
+[probes.membership]
+enabled = false
+[probes.drift]
+enabled = false
+[probes.contamination]
+enabled = false
+[probes.overfitting]
+repeats = 3
+"""
+
+
+def start(folder: Path, store: str, out: str, *more: str) -> subprocess.Popen[str]:
+    options = ["--config", "audit.toml", "--store", store, "--out", out, "--workers", "1", *more]
+    return subprocess.Popen(
+        [sys.executable, "-c", "from audit.cli import main; main()", "run", "--model", "ckpt.pt", *options],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    _, errors = process.communicate(timeout=900)
+    assert process.returncode in (0, 1, 3), errors
+    return errors
+
+
+def stored(folder: Path) -> int:
+    return len(list(folder.glob("??/*.safetensors")))
+
+
+def wait_for(process: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
+    while process.poll() is None and not happened():
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model, and the audit of a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("resume")
+    (folder / "recipe.toml").write_text(QUICK)
+    (folder / "audit.toml").write_text(CONFIG)
+    command = [sys.executable, "-c", "from audit.cli import main; main()"]
+    subprocess.run([*command, "finetune", "recipe.toml", "--out", "ckpt.pt"], cwd=folder, check=True)
+    ended(start(folder, "store", "whole"))
+    return folder
+
+
+def bytes_of(place: Path, out: str) -> bytes:
+    return (place / out / "results.json").read_bytes()
+
+
+def test_killed_then_twice_at_once_on_its_store(place: Path) -> None:
+    first = start(place, "killed", "never")
+    wait_for(first, lambda: stored(place / "killed") >= 3)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert 3 <= stored(place / "killed") < stored(place / "store")
+    both = [start(place, "killed", "left"), start(place, "killed", "right", "--workers", "2")]
+    for process in both:
+        ended(process)
+    assert bytes_of(place, "left") == bytes_of(place, "right") == bytes_of(place, "whole")
+    assert stored(place / "killed") == stored(place / "store")
+    assert not list((place / "killed" / "scratch").iterdir())
+    assert not list((place / "killed").rglob("*.tmp"))
+
+
+def test_ctrl_c_keeps_what_is_done_and_says_how_much(place: Path) -> None:
+    process = start(place, "stopped", "never")
+    wait_for(process, lambda: stored(place / "stopped") >= 2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=900)
+    assert process.returncode == 130, errors
+    line = errors.strip().splitlines()[-1]
+    assert line.startswith("audit: interrupted; ")
+    assert f"{stored(place / 'stopped')} of {stored(place / 'store')} replicas are kept" in line
+    assert not list((place / "stopped" / "scratch").iterdir())
+
+
+def test_killed_at_any_moment_again_and_again(place: Path) -> None:
+    """Each run is killed at a random moment, later and later, until one comes through."""
+    rng, killed = np.random.default_rng(0), 0
+    for attempt in range(40):
+        process = start(place, "again", "last", "--workers", str(1 + attempt % 2))
+        deadline = time.monotonic() + rng.uniform(0.5, 1) * (4 + attempt)
+        wait_for(process, lambda deadline=deadline: time.monotonic() > deadline)  # type: ignore[misc]
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        killed += 1
+    assert killed >= 3
+    assert process.poll() in (0, 1, 3)
+    process.communicate()
+    assert bytes_of(place, "last") == bytes_of(place, "whole")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root mounts a small disk")
+def test_a_full_disk_is_one_line_and_what_is_trained_is_kept(place: Path) -> None:
+    size = sum(path.stat().st_size for path in (place / "store").glob("??/*"))
+    disk = place / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size // 2 + 600_000}", "tmpfs", str(disk)])
+    if mounted.returncode:
+        pytest.skip("no file system may be mounted here")
+    try:
+        process = start(place, "disk", "full")
+        _, errors = process.communicate(timeout=900)
+        kept = stored(disk)
+        shutil.copytree(disk, place / "roomy")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    line = errors.strip().splitlines()[-1]
+    assert process.returncode == 2
+    assert line.startswith("audit: ")
+    assert "the disk is full" in line
+    assert 0 < kept < stored(place / "store")
+    ended(start(place, "roomy", "roomy-out"))
+    assert bytes_of(place, "roomy-out") == bytes_of(place, "whole")
