@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from probes.result import Axis, Chart, Estimate, Result
+from probes.result import Axis, Chart, Estimate
 from reports.language import Words
+from reports.numbers import capitalized
 from reports.report import EXIT_CODES, Comparison, Report, Status
 
 AS_IS = "as it is"
@@ -39,10 +40,7 @@ class Tried:
     against: Comparison | None = None
 
     def estimate(self, name: Name) -> Estimate | None:
-        for result in self.report.results:
-            if isinstance(result, Result) and result.probe == name[0]:
-                return next((one for one in result.estimates if one.name == name[1]), None)
-        return None
+        return self.report.estimate(*name)
 
     def change(self, name: Name) -> str:
         """worse, better, same or untested against the recipe as it is; empty where there is nothing to compare."""
@@ -144,7 +142,7 @@ def _measure(frontier: Frontier, name: Name, say: Words) -> Chart:
     return Chart(
         name=f"frontier-{name[0]}-{name[1]}",
         mark="interval",
-        title=_title(name, say),
+        title=capitalized(say.estimate(name[1])),
         caption=say("frontier", "measure_caption", level=f"{present[0][1].level:.0%}"),
         columns={
             "candidate": [label for label, _ in present],
@@ -158,12 +156,6 @@ def _measure(frontier: Frontier, name: Name, say: Words) -> Chart:
         high="high",
         rules={say("frontier", "as_is"): present[0][1].value},
     )
-
-
-def _title(name: Name, say: Words) -> str:
-    """ε stays ε."""
-    text = say.estimate(name[1])
-    return text[:1].upper() + text[1:] if text[:1].isascii() else text
 
 
 def named(name: str, say: Words) -> str:

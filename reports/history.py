@@ -44,10 +44,7 @@ class Run:
     report: Report
 
     def estimate(self, name: Name) -> Estimate | None:
-        for result in self.report.results:
-            if isinstance(result, Result) and result.probe == name[0]:
-                return next((one for one in result.estimates if one.name == name[1]), None)
-        return None
+        return self.report.estimate(*name)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,7 +15,7 @@ from probes.result import Chart, Gallery, Table
 from reports.charts import svg, thin
 from reports.document import harmless_long, outline
 from reports.language import Words
-from reports.numbers import harmless, number, unbroken
+from reports.numbers import capitalized, harmless, number, unbroken
 from reports.pictures import uri
 from reports.report import Report
 
@@ -88,17 +88,12 @@ def _environment() -> Environment:
     environment.filters["rows"] = _rows
     environment.filters["harmless"] = harmless
     environment.filters["sentence"] = harmless_long
-    environment.filters["capitalized"] = _capitalized
+    environment.filters["capitalized"] = capitalized
     environment.filters["thin"] = thin
     environment.filters["tiles"] = _tiles
     environment.filters["signed"] = lambda gallery: any(p.dtype == "int8" for row in gallery.rows for p in row.pictures)
     environment.filters["length_of"] = lambda table: len(next(iter(table.columns.values()), ()))
     return environment
-
-
-def _capitalized(text: str) -> str:
-    """ε stays ε."""
-    return text[:1].upper() + text[1:] if text[:1].isascii() else text
 
 
 def _tiles(gallery: Gallery) -> list[Tile]:

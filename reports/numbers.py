@@ -28,6 +28,11 @@ def number(value: float | None) -> str:
     return text.replace("-", "−")
 
 
+def capitalized(text: str) -> str:
+    """As a title begins; ε stays ε."""
+    return text[:1].upper() + text[1:] if text[:1].isascii() else text
+
+
 def quantity(value: float | None, unit: str) -> str:
     """Shares as percentages with one decimal (two digits below 1 %), everything else by `number`."""
     if unit in SHARES and value is not None and math.isfinite(value):

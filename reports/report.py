@@ -110,6 +110,13 @@ class Report:
     cost: Mapping[str, Json] = field(default_factory=dict)
     """Seconds, machine, times: stands in run.json, never in results.json."""
 
+    def estimate(self, probe: str, name: str) -> Estimate | None:
+        """What this probe said under this name; None where it failed, did not run, or has it not."""
+        for result in self.results:
+            if isinstance(result, Result) and result.probe == probe:
+                return next((one for one in result.estimates if one.name == name), None)
+        return None
+
     def __repr__(self) -> str:
         from reports.display import said
 
