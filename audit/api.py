@@ -141,6 +141,6 @@ def _write(out: Path, report: Report, began: datetime.datetime, settings: Settin
 
 def default_store() -> Path:
     """Where the command line keeps replicas too."""
-    from audit.cli import default_store as folder
+    from audit.early import default_store as folder
 
     return folder()

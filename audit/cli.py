@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -10,7 +9,28 @@ from typing import Annotated, Literal
 
 import typer
 
-from probes.errors import AuditError, ConfigError, InputError, Interrupted, RecipeError, StoreError
+from audit import early
+from audit.options import (
+    AlertsAt,
+    Also,
+    Baseline,
+    Budget,
+    Changes,
+    ConfigFile,
+    DataRoot,
+    Json,
+    Language,
+    Model,
+    Out,
+    Quiet,
+    Recipe,
+    Seed,
+    StoreFolder,
+    Thumbnails,
+    TrustCode,
+    Workers,
+)
+from probes.errors import AuditError, ConfigError, Interrupted
 
 EXIT_CRASH = 70
 EPILOG = "Exit codes: 0 pass · 1 fail · 2 wrong use or bad input · 3 undecided · 4 a probe failed."
@@ -38,67 +58,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Model = Annotated[Path, typer.Option("--model", "-m", help="The checkpoint to audit.", show_default=False)]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Thresholds and probe parameters (audit.toml, pyproject.toml).")
-]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Where the report goes.")]
-Seed = Annotated[int | None, typer.Option(help="Root seed of the audit (default: the checkpoint's).", min=0)]
-Workers = Annotated[int, typer.Option(help="Processes; 0 takes every core. Never changes a number.", min=0)]
-StoreFolder = Annotated[Path | None, typer.Option("--store", help="Where replicas are kept between runs.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors, and the exit code.")]
-TrustCode = Annotated[bool, typer.Option("--trust-code", help="Run the Python factory that the checkpoint names.")]
-Budget = Annotated[
-    str | None,
-    typer.Option(help="Time for training replicas (90s, 10m, 1h30m): fewer rounds where all would take longer."),
-]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the file, as TOML has it; may be repeated."),
-]
-Json = Annotated[bool, typer.Option("--json", help="The verdict as JSON on standard output, and nothing else there.")]
-Baseline = Annotated[
-    Path | None, typer.Option(help="An earlier results.json: what got worse since, and 'no worse than' thresholds.")
-]
-AlertsAt = Annotated[str, typer.Option("--at", help="The repository's file that alerts point to (SARIF, CI).")]
-Also = Annotated[
-    str, typer.Option("--also", help="Further formats beside the report: junit,sarif,github,gitlab,model-card,parquet.")
-]
-Language = Annotated[Literal["en", "zh"], typer.Option("--lang", help="Language of the report.")]
-
-
-def default_store() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "transfer-audit"
-
-
-def _must_exist(path: Path | None, what: str) -> None:
-    """Said before anything heavy is imported: a wrong path is answered at once."""
-    if path is not None and not path.exists():
-        raise InputError(f"no such {what}.", where=str(path), do="Check the path.")
-
-
-def _must_be_sound(config: Path | None, changes: list[str] | None) -> None:
-    """Thresholds and parameters are read before anything heavy is imported, let alone trained."""
-    from audit.config import load
-
-    load(config, Path.cwd(), changes or ())
-
-
-def _must_be_formats(also: str) -> None:
-    from reports.formats import named
-
-    named(also)
-
-
-def _must_be_writable(folder: Path) -> None:
-    """Said before hours of training, not after."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError("is a file; the report needs a folder.", where=str(folder), do="Choose another --out.")
-    present = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
-        raise StoreError("cannot be written.", where=str(folder), do="Choose another --out.")
-
 
 @app.command(epilog=EPILOG, rich_help_panel=AUDIT)
 def demo(
@@ -110,7 +69,7 @@ def demo(
     """A minute's tour: fine-tune on embedded data, audit, report."""
     from audit.commands import run_demo
 
-    raise typer.Exit(run_demo(out, store or default_store(), workers, quiet))
+    raise typer.Exit(run_demo(out, store or early.default_store(), workers, quiet))
 
 
 @app.command(rich_help_panel=MAKE)
@@ -128,10 +87,7 @@ def finetune(
     [dim]$[/dim] audit finetune examples/digits.toml -o ckpt.pt
     [dim]$[/dim] audit finetune recipe.toml --set train.epochs=5 -o fewer.pt
     """
-    _must_exist(recipe, "recipe file")
-    from audit.reading import read_toml
-
-    read_toml(recipe, RecipeError)
+    early.must_be_a_recipe(recipe, changes)
     from audit.commands import run_finetune
 
     run_finetune(recipe, out, quiet, changes or ())
@@ -156,10 +112,10 @@ def run(
     reference: Annotated[
         Path | None, typer.Option(help="A checkpoint to compare reasons with (the last release).")
     ] = None,
-    recipe: Annotated[Path | None, typer.Option(help="For weights from elsewhere: the recipe that made them.")] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Where the data lies now, if it has moved.")] = None,
+    recipe: Recipe = None,
+    data_root: DataRoot = None,
     lang: Language = "en",
-    thumbnails: Annotated[bool, typer.Option(help="Show samples as pictures in the report.")] = True,
+    thumbnails: Thumbnails = True,
     also: Also = "",
     at: AlertsAt = "audit.toml",
     trust_code: TrustCode = False,
@@ -177,22 +133,16 @@ def run(
     [dim]$[/dim] audit run -m weights.safetensors --recipe recipe.toml
     [dim]$[/dim] audit run -m ckpt.pt --baseline last-release/results.json
     """
-    for path, what in (
-        (model, "checkpoint file"),
-        (config, "configuration file"),
-        (reference, "checkpoint file"),
-        (recipe, "recipe file"),
-        (baseline, "results.json"),
-    ):
-        _must_exist(path, what)
-    _must_be_writable(out)
+    early.must_exist(model, "checkpoint file")
+    early.must_exist(reference, "checkpoint file")
+    early.must_exist(baseline, "results.json")
+    early.must_be_writable(out)
     if address is not None and executor != "ray":
         raise ConfigError("is for --executor ray.", where="--address", do="Add it, or leave --address out.")
-    from audit.duration import seconds_of
-
-    seconds = None if budget is None else seconds_of(budget, "--budget")
-    _must_be_sound(config, changes)
-    _must_be_formats(also)
+    seconds = early.seconds_of(budget)
+    early.must_be_sound(config, changes)
+    early.must_be_a_recipe(recipe)
+    early.must_be_formats(also)
     from audit.publish import Also as Further
     from audit.publish import read_with_cost
 
@@ -202,7 +152,7 @@ def run(
     from audit.settings import Settings
 
     settings = Settings(
-        store=store or default_store(),
+        store=store or early.default_store(),
         seed=seed,
         workers=workers,
         budget=seconds,
@@ -237,11 +187,11 @@ def mitigate(
     seed: Seed = None,
     workers: Workers = 0,
     store: StoreFolder = None,
-    budget: Annotated[str | None, typer.Option(help="Time for the replicas of each candidate (90s, 10m).")] = None,
-    recipe: Annotated[Path | None, typer.Option(help="For weights from elsewhere: the recipe that made them.")] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Where the data lies now, if it has moved.")] = None,
+    budget: Budget = None,
+    recipe: Recipe = None,
+    data_root: DataRoot = None,
     lang: Language = "en",
-    thumbnails: Annotated[bool, typer.Option(help="Show samples as pictures in the reports.")] = True,
+    thumbnails: Thumbnails = True,
     trust_code: TrustCode = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -255,18 +205,19 @@ def mitigate(
     [dim]$[/dim] audit mitigate -m ckpt.pt -o remedies
     [dim]$[/dim] audit mitigate -m ckpt.pt --try l2-sp=0.1 --try dp=8 --budget 5m
     """
-    for path, what in ((model, "checkpoint file"), (config, "configuration file"), (recipe, "recipe file")):
-        _must_exist(path, what)
-    _must_be_writable(out)
-    from audit.duration import seconds_of
+    early.must_exist(model, "checkpoint file")
+    early.must_be_writable(out)
+    seconds = early.seconds_of(budget)
+    early.must_be_sound(config, changes)
+    early.must_be_a_recipe(recipe)
+    from audit.countermeasures import check
 
-    seconds = None if budget is None else seconds_of(budget, "--budget")
-    _must_be_sound(config, changes)
+    check(countermeasures or ())
     from audit.commands import run_mitigate
     from audit.settings import Settings
 
     settings = Settings(
-        store=store or default_store(),
+        store=store or early.default_store(),
         seed=seed,
         workers=workers,
         budget=seconds,
@@ -309,11 +260,10 @@ def gate(
     [dim]$[/dim] audit gate report/results.json -c audit.toml
     [dim]$[/dim] audit gate report/results.json --also junit,sarif
     """
-    _must_exist(results, "file")
-    _must_exist(config, "configuration file")
-    _must_exist(baseline, "results.json")
-    _must_be_sound(config, changes)
-    _must_be_formats(also)
+    early.must_exist(results, "file")
+    early.must_exist(baseline, "results.json")
+    early.must_be_sound(config, changes)
+    early.must_be_formats(also)
     from audit.publish import Also as Further
     from audit.review import run_gate
 
@@ -343,8 +293,8 @@ def compare(
 
     [dim]$[/dim] audit compare last-release/ report/
     """
-    _must_exist(old, "results.json")
-    _must_exist(new, "results.json")
+    early.must_exist(old, "results.json")
+    early.must_exist(new, "results.json")
     from audit.baseline import run_compare
 
     raise typer.Exit(run_compare(old, new, form=format, as_json=json, lang=lang, quiet=quiet))
@@ -369,7 +319,7 @@ def history(
     [dim]$[/dim] audit history reports/ -e recipe.auc -e recipe.accuracy_gap
     [dim]$[/dim] audit history reports/ --format html -o history.html
     """
-    _must_exist(folder, "folder")
+    early.must_exist(folder, "folder")
     from audit.history import run_history
 
     run_history(folder, format, out, tuple(estimate or ()), lang)
@@ -384,12 +334,12 @@ def report(
     ] = "html",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: beside the results.")] = None,
     lang: Language = "en",
-    thumbnails: Annotated[bool, typer.Option(help="Show samples as pictures.")] = True,
+    thumbnails: Thumbnails = True,
     figures: Annotated[Literal["svg", "png"], typer.Option(help="The figures beside a Markdown report.")] = "svg",
     at: AlertsAt = "audit.toml",
 ) -> None:
     """Write a report again, in another format or language."""
-    _must_exist(results, "file")
+    early.must_exist(results, "file")
     from audit.publish import Style, run_report
 
     run_report(results, format, out, Style(lang=lang, thumbnails=thumbnails, at=at, figures=figures))
@@ -412,7 +362,7 @@ def log(
 
     [dim]$[/dim] audit log report/results.json --to mlflow
     """
-    _must_exist(results, "file")
+    early.must_exist(results, "file")
     from audit.track import run_log
 
     run_log(results, to, project)
@@ -429,17 +379,14 @@ def plan(
     trust_code: TrustCode = False,
 ) -> None:
     """What an audit would cost, and what it could detect."""
-    for path, what in ((model, "checkpoint file"), (config, "configuration file")):
-        _must_exist(path, what)
-    from audit.duration import seconds_of
-
-    seconds = None if budget is None else seconds_of(budget, "--budget")
-    _must_be_sound(config, changes)
+    early.must_exist(model, "checkpoint file")
+    seconds = early.seconds_of(budget)
+    early.must_be_sound(config, changes)
     from audit.commands import run_plan
     from audit.settings import Settings
 
     settings = Settings(
-        store=default_store(),
+        store=early.default_store(),
         seed=seed,
         workers=workers,
         budget=seconds,
@@ -459,7 +406,7 @@ def cache(
     """Show or prune the store of replicas."""
     from audit.commands import run_cache
 
-    run_cache(store or default_store(), keep)
+    run_cache(store or early.default_store(), keep)
 
 
 @app.command(rich_help_panel=HELPERS)
@@ -467,7 +414,7 @@ def inspect(
     model: Annotated[Path, typer.Argument(help="A checkpoint, or weights from elsewhere.", show_default=False)],
 ) -> None:
     """Verify what is in a checkpoint; nothing in it is run."""
-    _must_exist(model, "checkpoint file")
+    early.must_exist(model, "checkpoint file")
     from audit.commands import run_inspect
 
     raise typer.Exit(run_inspect(model))
@@ -482,7 +429,7 @@ def init(
     from audit.review import check_config, init_config
 
     if check:
-        _must_exist(out, "configuration file")
+        early.must_exist(out, "configuration file")
         check_config(out)
     else:
         init_config(out)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from audit.override import overridden, place
 from audit.reading import read_toml
 from probes.errors import ConfigError, did_you_mean
-from probes.probe import Probe, ProbeType, discover
+from probes.probe import Probe, ProbeType, discover, installed
 from reports.thresholds import Gate, Threshold, Waiver
 
 Profile = Literal["strict", "default", "research", "none"]
@@ -113,18 +113,23 @@ class Config(Section):
 
     def probes(self) -> list[Probe]:
         """All enabled probes with their parameters. Raises ConfigError on an unknown probe, parameter or value."""
+        self._check_names()
         known = discover()
-        for name in self.parameters:
-            if name not in known:
-                raise ConfigError(
-                    f"unknown probe {name!r}. {did_you_mean(name, known)}", where=f"{self.where}, [probes]"
-                )
         chosen = {name: dict(self.parameters.get(name, {})) for name in known}
         return [
             _make(known[name], parameters, f"{self.where}, [probes.{name}]")
             for name, parameters in chosen.items()
             if parameters.pop("enabled", True)
         ]
+
+    def _check_names(self) -> None:
+        """Said before any probe is imported."""
+        known = installed()
+        for name in self.parameters:
+            if name not in known:
+                raise ConfigError(
+                    f"unknown probe {name!r}. {did_you_mean(name, known)}", where=f"{self.where}, [probes]"
+                )
 
 
 def _make(kind: ProbeType, parameters: dict[str, Any], where: str) -> Probe:
@@ -174,7 +179,8 @@ def parse(content: dict[str, Any], where: str) -> Config:
         config = Config.model_validate({names[key]: value for key, value in content.items()} | {"where": where})
     except ValidationError as error:
         raise ConfigError(_first(error), where=where) from None
-    config.probes()
+    if config.parameters:
+        config.probes()
     return config
 
 

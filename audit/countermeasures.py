@@ -130,6 +130,12 @@ def candidates(recipe: Recipe, asked: Sequence[str], side: int | None) -> Candid
     return Candidates(recipes=tuple(made), refused=refused)
 
 
+def check(asked: Sequence[str]) -> None:
+    """Raises ConfigError on an unknown name, or a strength that is none."""
+    for text in asked:
+        _read(text)
+
+
 def _read(text: str) -> tuple[str, Countermeasure, float | None]:
     name, equals, given = text.strip().partition("=")
     if name not in KNOWN:

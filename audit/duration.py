@@ -21,7 +21,9 @@ def seconds_of(text: str, where: str) -> float:
 
 
 def written(seconds: float) -> str:
-    """The shortest exact way to write whole seconds."""
+    """The shortest exact way to write whole seconds; less than one as it is."""
+    if 0 < seconds < 1:
+        return f"{seconds:g}s"
     rest, parts = round(seconds), []
     for unit, size in SECONDS.items():
         count, rest = divmod(rest, round(size))

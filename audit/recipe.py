@@ -317,7 +317,8 @@ def load(path: Path, changes: Sequence[str] = ()) -> Recipe:
 
 
 def _first(error: ValidationError) -> tuple[str]:
-    mistake = error.errors()[0]
+    # A misspelt key is why the right one is missing.
+    mistake = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in mistake["loc"])
     if mistake["type"] == "extra_forbidden":
         known = _siblings(Recipe, [str(part) for part in mistake["loc"][:-1]])

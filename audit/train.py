@@ -33,6 +33,9 @@ from probes.errors import NonFiniteError, RecipeError
 from probes.evidence import Trace
 from probes.plan import Row
 
+AT_ONCE, AT_ONCE_ON_PROCESSORS = 512, 64
+"""Samples a forward pass. A processor is twice as fast where activations fit its caches and need no new pages."""
+
 OnEpoch = Callable[[int, dict[str, float]], None]
 
 
@@ -253,14 +256,12 @@ class Run:
 
 
 @torch.no_grad()
-def predict(
-    network: nn.Module, inputs: Shaped[Tensor, "samples ..."], batch_size: int = 512
-) -> Float32[np.ndarray, "samples classes"]:
+def predict(network: nn.Module, inputs: Shaped[Tensor, "samples ..."]) -> Float32[np.ndarray, "samples classes"]:
     """Logits of a network in eval mode. Raises NonFiniteError naming the first sample."""
     network.eval()
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
-    chunks = (inputs[start : start + batch_size].to(device) for start in range(0, len(inputs), batch_size))
-    logits: np.ndarray = torch.cat([network(chunk).float().cpu() for chunk in chunks]).numpy()
+    chunks = torch.split(inputs, AT_ONCE_ON_PROCESSORS if device.type == "cpu" else AT_ONCE)
+    logits: np.ndarray = torch.cat([network(chunk.to(device)).float().cpu() for chunk in chunks]).numpy()
     if not np.isfinite(logits).all():
         sample = int(np.argmax(~np.isfinite(logits).all(axis=1)))
         raise NonFiniteError(f"the model's logits for sample {sample} are NaN or infinite.", do="Check the weights.")

@@ -1,6 +1,6 @@
 """Full engine against a plain DataLoader loop on the same processors: ResNet-20, 2,000 CIFAR-sized images.
 
-python benchmarks/full.py [--images ../shared/data/cifar10.npz] [--epochs 2] [--replicas 9] [--workers 2]
+python benchmarks/full.py [--images ../shared/data/cifar10.npz] [--epochs 2] [--replicas 8] [--workers 2]
 
 Without --images the pictures are noise, which costs the same time.
 """
@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=Path, help="an .npz with images and labels")
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--replicas", type=int, default=9)
+    parser.add_argument("--replicas", type=int, default=8)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     rng = np.random.default_rng(0)

@@ -59,6 +59,11 @@ def discover(group: str = GROUP) -> dict[str, ProbeType]:
     return found
 
 
+def installed(group: str = GROUP) -> tuple[str, ...]:
+    """Names of all installed probes; none is imported."""
+    return tuple(sorted(entry.name for entry in entry_points(group=group)))
+
+
 def _origin(entry: EntryPoint) -> str:
     distribution = entry.dist.name if entry.dist else "an unknown distribution"
     return f"entry point {entry.name!r} of {distribution}"

@@ -42,6 +42,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wrong")
     (folder / "bad.toml").write_text("x")
     (folder / "unknown.toml").write_text("[gait]\n")
+    (folder / "typo.toml").write_text("[trian]\nepochs = 1\n")
     (folder / "ckpt.pt").touch()
     (folder / "results.json").write_text(archive.dump(sample()))
     return folder
@@ -81,6 +82,10 @@ def test_help_is_light(place: Path, line: str) -> None:
         ("history no", "no: no such folder."),
         ("log no.json --to mlflow", "no.json: no such file."),
         ("inspect no.pt", "no.pt: no such checkpoint file."),
+        ("run -m ckpt.pt --set probes.membershp.repeats=4", "unknown probe 'membershp'. Did you mean 'membership'?"),
+        ("run -m ckpt.pt --recipe typo.toml", "unknown key 'trian'. Did you mean 'train'?"),
+        ("finetune typo.toml", "unknown key 'trian'. Did you mean 'train'?"),
+        ("mitigate -m ckpt.pt --try l3", "unknown countermeasure 'l3'."),
     ],
 )
 def test_wrong_use_is_said_before_anything_heavy_is_imported(place: Path, line: str, says: str) -> None:
