@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from probes.result import Estimate, Failure, Result
+from probes.result import Estimate, Failure, Gallery, Result
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -117,6 +117,10 @@ class Report:
                 return next((one for one in result.estimates if one.name == name), None)
         return None
 
+    def without_pictures(self) -> Report:
+        """The same, with no picture of any sample in it."""
+        return replace(self, results=tuple(_blind(one) for one in self.results))
+
     def __repr__(self) -> str:
         from reports.display import said
 
@@ -136,3 +140,9 @@ class Report:
         from reports.console import table
 
         return table(self)
+
+
+def _blind(result: Result | Failure) -> Result | Failure:
+    if isinstance(result, Failure):
+        return result
+    return replace(result, figures=tuple(one for one in result.figures if not isinstance(one, Gallery)))
