@@ -13,9 +13,9 @@ import argparse
 import datetime
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -138,32 +138,56 @@ def source_of(task: Task, seed: int) -> nn.Sequential:
     return trained(task.network(5), task.source, task.source_labels, 1000 + seed, task.epochs)
 
 
-def audited(task: Task, kind: str, seed: int) -> tuple[Result, float]:
-    """The probe's result on one model of a kind, with three seeds of its recipe and its source; and its reliance on the
-    mark. `another-seed` has another seed of the benign recipe as its reference checkpoint."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recipe:
+    """A recipe's data, and networks that differ in nothing but their seed."""
+
+    images: Tensor
+    labels: Tensor
+    pool: Pool
+    networks: tuple[nn.Sequential, ...]
+
+
+@lru_cache(maxsize=1)
+def fitted(task: Task, kind: str, seed: int) -> Recipe:
+    """Half of the images are members; `benign`, `patch-SHARE` or `random-labels`."""
     rng = np.random.default_rng([seed, 77])
-    source = source_of(task, seed)
     order = torch.from_numpy(rng.permutation(len(task.target)))
     images, labels = task.target[order], task.target_labels[order]
     part = np.arange(len(labels)) < len(labels) // 2
-    pool = Pool(labels=labels.numpy(), member=part, held_out=~part, validation=np.zeros(len(part), dtype=bool))
     if kind.startswith("patch"):
         images = marked(task, images, labels, float(kind.removeprefix("patch-")) / 100, rng)
     targets = torch.from_numpy(rng.permutation(labels.numpy())) if kind == "random-labels" else labels
-    member = torch.from_numpy(part)
-    models = {
-        f"seeds/{i}/0" if i else "audited": fine_tuned(task, source, images[member], targets[member], 10 * seed + i)
-        for i in range(SEEDS + 1)
-    }
+    member, source = torch.from_numpy(part), source_of(task, seed)
+    return Recipe(
+        images=images,
+        labels=labels,
+        pool=Pool(labels=labels.numpy(), member=part, held_out=~part, validation=np.zeros(len(part), dtype=bool)),
+        networks=tuple(
+            fine_tuned(task, source, images[member], targets[member], 10 * seed + i)
+            for i in range(SEEDS + 1 + (kind == "benign"))
+        ),
+    )
+
+
+def audited(task: Task, kind: str, seed: int) -> tuple[Result, float]:
+    """The probe's result on one model of a kind, with three seeds of its recipe and its source; and its reliance on the
+    mark. `another-seed` has another seed of the benign recipe as its reference checkpoint."""
+    rng = np.random.default_rng([seed, 78])
+    recipe = fitted(task, "benign" if kind in ("another-seed", "untrained") else kind, seed)
+    models = {f"seeds/{i}/0" if i else "audited": recipe.networks[i] for i in range(SEEDS + 1)}
     if kind == "another-seed":
-        models["reference"] = fine_tuned(task, source, images[member], targets[member], 10 * seed + SEEDS + 1)
+        models["reference"] = recipe.networks[SEEDS + 1]
     if kind == "untrained":
         models["audited"] = randomised(models["audited"], rng)  # type: ignore[assignment]
-    models["source"] = source
+    models["source"] = source_of(task, seed)
     for copy in range(2):
         models[f"randomised/{copy}"] = randomised(models["audited"], rng)  # type: ignore[assignment]
-    result = looked_into(Drift(seeds=SEEDS), models, images, labels, pool, same_labels={"source": False})
-    return result, reliance(task, models["audited"], images[~member], labels[~member])
+    result = looked_into(
+        Drift(seeds=SEEDS), models, recipe.images, recipe.labels, recipe.pool, same_labels={"source": False}
+    )
+    held = torch.from_numpy(recipe.pool.held_out)
+    return result, reliance(task, models["audited"], recipe.images[held], recipe.labels[held])
 
 
 def looked_into(
@@ -247,13 +271,14 @@ def verdict(task: Task, kind: str, result: Result, truth: float) -> dict[str, ob
     }
 
 
-KINDS = ("benign", "another-seed", "patch-95", "patch-20", "random-labels", "untrained")
+KINDS = ("benign", "another-seed", "untrained", "patch-95", "patch-20", "random-labels")
+"""Those of one recipe in a row, since its networks are kept for them."""
 
 
-def run(task: Task, first: int, models: int) -> list[dict[str, object]]:
+def run(task: Task, first: int, models: int, kinds: Sequence[str]) -> list[dict[str, object]]:
     rows = []
     for seed in range(first, first + models):
-        for kind in KINDS:
+        for kind in kinds:
             row = verdict(task, kind, *audited(task, kind, seed))
             rows.append(row)
             print(json.dumps(row), flush=True)
@@ -308,6 +333,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=int, default=20, help="of each kind")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--cifar", type=Path, help="an .npz with images and labels of CIFAR-10")
     parser.add_argument("--rows", type=Path, nargs="+", help="summarise what earlier runs printed into these files")
     options = parser.parse_args()
@@ -316,7 +342,7 @@ def main() -> None:
         lines = [line for path in options.rows for line in path.read_text().splitlines()]
         tell([json.loads(line) for line in lines if line.startswith("{")])
         return
-    rows = run(cifar(options.cifar) if options.cifar else digits(), options.first, options.models)
+    rows = run(cifar(options.cifar) if options.cifar else digits(), options.first, options.models, options.kinds)
     tell(rows)
 
 
