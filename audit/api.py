@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from audit import config as configs
 from audit import recipe as recipes
+from audit.audited import Audited, open_checkpoint
 from audit.baseline import read_audit
 from audit.config import Config
 from audit.data.dataset import Dataset
 from audit.given import adopt_network, dataset_of, pool_of, recipe_of
 from audit.listener import Listener
-from audit.pipeline import Audited, audit, open_checkpoint
+from audit.pipeline import audit
 from audit.recipe import Recipe
 from audit.runtime import check_torch
 from audit.settings import Settings

@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from audit import config as configs
+from audit.audited import open_checkpoint
 from audit.cost import Meter
 from audit.live import Live
 from audit.outputs import write, write_report
-from audit.pipeline import audit, open_checkpoint
+from audit.pipeline import audit
 from audit.review import print_json, show
 from audit.runtime import check_torch
 from audit.settings import Settings

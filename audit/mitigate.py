@@ -8,10 +8,11 @@ from pathlib import Path
 
 from audit import checkpoint as checkpoints
 from audit import finetune
+from audit.audited import Audited
 from audit.config import Config
 from audit.countermeasures import Candidate, candidates
 from audit.listener import Listener
-from audit.pipeline import Audited, audit
+from audit.pipeline import audit
 from audit.settings import Settings
 from probes.errors import AuditError, Interrupted, OverwriteError, RecipeError, StoreError
 from reports.compare import compare

@@ -6,89 +6,32 @@ import dataclasses
 import datetime
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import cast
 
-import numpy as np
-from torch import nn
-
-from audit import checkpoint as checkpoints
-from audit import recipe as recipes
 from audit import sequential
 from audit.afford import afford
-from audit.checkpoint import Checkpoint
+from audit.audited import Audited, reference_of
 from audit.config import Config
-from audit.data.dataset import Dataset
+from audit.describe import describe_data, describe_model
 from audit.experiment import Experiment
-from audit.external import adopt
+from audit.gather import asked, gather
 from audit.listener import Listener
-from audit.observe import Observations, Sitter, observe
+from audit.observe import Observations, observe
 from audit.population import Replicas, joined, populate, processors, rows_of
-from audit.queries import answers_with_queries
 from audit.randomness import stream
 from audit.runtime import versions
 from audit.settings import Settings
-from audit.source import digest_state
+from audit.sitters import sitters
 from audit.store import Store
-from audit.train import predict, predict_views
-from probes.drift.randomise import randomised
-from probes.errors import CheckpointError
-from probes.evidence import Answers, Canaries, Evidence
-from probes.observable import Role
+from probes.evidence import Answers, Evidence
 from probes.plan import Plan, Row
 from probes.probe import Probe
 from probes.result import Failure, Result
 from reports.compare import compare
 from reports.gate import judge
 from reports.report import Comparison, Json, Report, Verdict
-
-RANDOMISED_COPIES = 2
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Audited:
-    """The model under audit in its experiment."""
-
-    checkpoint: Checkpoint
-    experiment: Experiment
-    retrains: bool = True
-    """Off where no recipe is known: then there are no replicas."""
-
-    @cached_property
-    def row(self) -> Row:
-        return self.experiment.audited_row()
-
-    def network(self) -> nn.Module:
-        """Raises CheckpointError where the weights do not fit the recipe's network."""
-        return load_network(self.experiment, self.checkpoint, self.row)
-
-    @cached_property
-    def head(self) -> str:
-        return self.experiment.begin(self.row).head
-
-
-def load_network(experiment: Experiment, checkpoint: Checkpoint, row: Row) -> nn.Module:
-    network = experiment.begin(row).network
-    try:
-        network.load_state_dict(dict(checkpoint.state), strict=True)
-    except RuntimeError as error:
-        raise CheckpointError(f"its weights do not fit its recipe: {str(error).splitlines()[-1].strip()}") from None
-    return network.eval()
-
-
-def open_checkpoint(path: Path, settings: Settings) -> Audited:
-    """Load checkpoint and data, and check that they belong together; with a recipe, weights from elsewhere too."""
-    if settings.recipe is not None:
-        recipe, folder = recipes.load(settings.recipe), settings.recipe.resolve().parent
-        checkpoint, experiment = adopt(path, recipe, settings.data_root or folder, trust_code=settings.trust_code)
-        return Audited(checkpoint=checkpoint, experiment=experiment)
-    checkpoint = checkpoints.load(path)
-    dataset = checkpoint.recipe.data.load(settings.data_root or checkpoint.folder, trust_code=settings.trust_code)
-    experiment = checkpoint.experiment(dataset, trust_code=settings.trust_code)
-    return Audited(checkpoint=checkpoint, experiment=experiment)
 
 
 def audit(audited: Audited, config: Config, settings: Settings, listener: Listener) -> Report:
@@ -146,11 +89,6 @@ def affordable(
     if afforded.foreseen:
         listener.note(afforded.foreseen)
     return afforded.plan, afforded.limits
-
-
-def asked(network: nn.Module, experiment: Experiment) -> Answers:
-    """What a model answers about all samples, and to the further queries."""
-    return answers_with_queries(predict_views(network, experiment), experiment.dataset.labels)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -243,120 +181,3 @@ def _failure(probe: Probe, error: Exception) -> Failure:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return Failure(probe=probe.name, error=type(error).__name__, message=f"{error}{place}")
-
-
-def reference_of(audited: Audited, settings: Settings) -> Checkpoint | None:
-    """The checkpoint to compare with. Raises CheckpointError where its weights do not fit the audited network."""
-    if settings.reference is None:
-        return None
-    other = checkpoints.load(settings.reference)
-    try:
-        load_network(audited.experiment, other, audited.row)
-    except CheckpointError as error:
-        what = f"as a reference, {error.what.replace('its recipe', 'the audited network')}"
-        raise CheckpointError(what, where=str(settings.reference)) from None
-    return other
-
-
-def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings: Settings, seed: int) -> list[Sitter]:
-    """Every model that could be looked into, in a fixed order."""
-    experiment, head = audited.experiment, audited.head
-    found = [Sitter(name="audited", role="audited", head=head, same_labels=True, build=audited.network)]
-    if experiment.source.state is not None:
-        training = experiment.recipe.source.training
-        same = training is not None and training.data.classes == experiment.dataset.classes
-
-        def source() -> nn.Module:
-            return experiment.source.network(seed).eval()
-
-        found.append(Sitter(name="source", role="source", head=head, same_labels=same, build=source))
-    if (other := reference_of(audited, settings)) is not None:
-
-        def reference(other: Checkpoint = other) -> nn.Module:
-            return load_network(experiment, other, audited.row)
-
-        same = other.classes == experiment.dataset.classes
-        found.append(Sitter(name="reference", role="reference", head=head, same_labels=same, build=reference))
-    for copy in range(RANDOMISED_COPIES):
-
-        def random_copy(copy: int = copy) -> nn.Module:
-            return randomised(audited.network(), stream(seed, "randomised", copy))
-
-        found.append(
-            Sitter(name=f"randomised/{copy}", role="randomised", head=head, same_labels=True, build=random_copy)
-        )
-    for row in rows:
-        if replicas.has_network(row):
-
-            def replica(row: Row = row) -> nn.Module:
-                return replicas.network(row)
-
-            role = cast("Role", row.design)
-            found.append(Sitter(name=row.name, role=role, head=head, same_labels=True, build=replica))
-    return found
-
-
-def gather(audited: Audited, own: Answers, replicas: Replicas, observations: Observations) -> Evidence:
-    """All evidence of one audit, as arrays."""
-    experiment = audited.experiment
-    dataset = experiment.dataset
-    source = source_data(audited)
-    return Evidence(
-        pool=experiment.pool,
-        classes=dataset.classes,
-        audited=own,
-        population=replicas.population,
-        inputs=dataset.inputs,
-        modality=dataset.modality,
-        feature_names=dataset.feature_names,
-        group_names=dataset.group_names,
-        source_inputs=None if source is None else source.inputs,
-        source_labels=None if source is None else source.labels,
-        trace=audited.checkpoint.trace,
-        privacy=audited.checkpoint.privacy,
-        canaries=canaries_of(audited),
-        observations=observations.seen,
-        limits=(*audited.checkpoint.limits, *observations.limits),
-    )
-
-
-def source_data(audited: Audited) -> Dataset | None:
-    training = audited.experiment.recipe.source.training
-    if training is None:
-        return None
-    return training.data.load(audited.checkpoint.folder, trust_code=audited.experiment.source.trust_code)
-
-
-def canaries_of(audited: Audited) -> Canaries | None:
-    """The planted canaries with the audited model's scores."""
-    planted = audited.experiment.planted
-    return None if planted is None else planted.scored(predict(audited.network(), audited.experiment.inputs))
-
-
-def describe_model(audited: Audited) -> Mapping[str, Json]:
-    recipe = audited.experiment.recipe
-    parameters = {name: tuple(value.shape) for name, value in audited.checkpoint.state.items()}
-    return {
-        "name": recipe.name,
-        "architecture": recipe.source.model,
-        "digest": digest_state(audited.checkpoint.state),
-        "source_digest": audited.experiment.source.digest,
-        "parameters": int(sum(int(np.prod(shape)) for shape in parameters.values())),
-        "transfer": recipe.transfer.mode,
-        "recipe": recipe.model_dump(mode="json"),
-        "trained_with": dict(audited.checkpoint.environment),
-    }
-
-
-def describe_data(experiment: Experiment) -> Mapping[str, Json]:
-    pool, dataset = experiment.pool, experiment.dataset
-    return {
-        "name": dataset.name,
-        "fingerprint": dataset.fingerprint,
-        "modality": dataset.modality,
-        "samples": len(dataset),
-        "members": int(pool.member.sum()),
-        "held_out": int(pool.held_out.sum()),
-        "validation": int(pool.validation.sum()),
-        "classes": list(dataset.classes),
-    }

@@ -13,7 +13,7 @@ from torch import nn
 
 from audit.experiment import Experiment
 from audit.finetune import run
-from audit.pipeline import asked
+from audit.gather import asked
 from audit.population import populate, rows_of
 from audit.store import Store
 from audit.train import predict

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from audit import config, finetune, pipeline
+from audit.audited import open_checkpoint
 from audit.listener import Listener
 from audit.recipe import parse
 from audit.settings import Settings
@@ -36,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def against(reference: Path, folder: Path, listener: Listener) -> Result:
     settings = Settings(store=folder / "store", workers=1, reference=reference, data_root=EXAMPLES, trust_code=True)
     asked = config.parse({"probes": {**QUIET, "drift": SMALL}}, "test")
-    report = pipeline.audit(pipeline.open_checkpoint(folder / "now.pt", settings), asked, settings, listener)
+    report = pipeline.audit(open_checkpoint(folder / "now.pt", settings), asked, settings, listener)
     (result,) = report.results
     assert isinstance(result, Result), result
     return result
