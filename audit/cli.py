@@ -459,6 +459,7 @@ def probes() -> None:
 
 def main() -> None:
     """Expected errors are one line and their exit code; a crash is a traceback and exit code 70, never a verdict."""
+    early.threads_sleep()
     try:
         app()
     except AuditError as error:

@@ -9,6 +9,15 @@ from pathlib import Path
 from probes.errors import InputError, RecipeError, StoreError
 
 
+def threads_sleep() -> None:
+    """Before torch is imported: its OpenMP threads sleep while they wait for each other, and do not spin.
+
+    Where another program runs on the same cores, a spinning thread holds up the one it waits for. Bits do not change.
+    Whoever has set the variable keeps what was set.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
 def must_exist(path: Path | None, what: str) -> None:
     if path is not None and not path.exists():
         raise InputError(f"no such {what}.", where=str(path), do="Check the path.")
