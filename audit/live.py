@@ -1,9 +1,10 @@
-"""The live view of a run in a terminal; plain lines where there is none."""
+"""The live view of a run in a terminal; a plain line now and then where there is none."""
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -18,14 +19,18 @@ from audit.store import DamagedWarning
 from probes.result import Failure, Result
 from reports.report import Report
 
+SILENCE = 60.0
+"""Seconds after which a log is told how far a stage is; a terminal sees it all the time."""
 MARKS = {"info": "·", "low": "!", "medium": "!!", "high": "!!!", "critical": "!!!!"}
 
 
 class Live(Listener):
     """Bars for what takes time, one line for what is found."""
 
-    def __init__(self, console: Console, *, quiet: bool) -> None:
+    def __init__(self, console: Console, *, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self.console = console
+        self.clock = clock
+        self.told_at = clock()
         self.quiet = quiet
         self.progress = Progress(
             TextColumn("{task.description:<19}", table_column=Column(no_wrap=True)),
@@ -68,11 +73,14 @@ class Live(Listener):
             self.tasks[name] = self.progress.add_task(name, total=total, count="", detail="")
             self._plainly(f"{name}: {total} to do")
         left = "" if done == total else detail
+        if 0 < done < total and self.clock() - self.told_at >= SILENCE:
+            self._plainly(f"  {done} of {total}" + (f", {detail}" if detail else ""))
         self.progress.update(self.tasks[name], completed=done, total=total, count=f"{done}/{total}", detail=left)
 
     def _plainly(self, line: str) -> None:
-        """Where no bar is drawn, a line a stage says that it goes on."""
+        """Where no bar is drawn, a line a stage and a line a minute say that it goes on."""
         if not self.quiet and not self.console.is_terminal:
+            self.told_at = self.clock()
             self.console.print(line, highlight=False, markup=False)
 
     def _say(self, line: str) -> None:

@@ -51,6 +51,19 @@ def test_a_terminal_shows_what_is_done_and_the_time_left() -> None:
     assert "probe membership" in shown
 
 
+def test_a_log_hears_once_a_minute_how_far_a_stage_is() -> None:
+    file = io.StringIO()
+    now = iter(range(0, 600, 25))  # a look at the clock takes 25 s
+    with Live(Console(file=file, width=80), quiet=False, clock=lambda: float(next(now))) as live:
+        for done in range(9):
+            live.epoch("target", done, 8, {"train_accuracy": 0.5})
+    assert file.getvalue().splitlines() == [
+        "train target: 8 to do",
+        "  3 of 8, acc 0.50",
+        "  6 of 8, acc 0.50",
+    ]
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_quiet_says_nothing(terminal: bool) -> None:
     assert follow(Console(file=io.StringIO(), width=80, force_terminal=terminal), quiet=True).strip() == ""
