@@ -30,7 +30,7 @@ class Estimate:
     `caveat` is set when the number cannot carry a verdict ('not resolvable: needs 1000 non-members');
     a check on such an estimate is undecided.
 
-    `counted` says what n counts ('folds'), `fixed_share` how much of the interval's variance more of them cannot take
+    `counted` says what n counts, `fixed_share` how much of the interval's variance more of them cannot take
     away: folds share their training samples, so their mean never becomes certain.
     """
 
@@ -45,7 +45,7 @@ class Estimate:
     counts: tuple[int, int] | None = None
     dof: float | None = None
     caveat: str | None = None
-    counted: str = ""
+    counted: str = "samples"
     fixed_share: float = 0.0
 
     def __post_init__(self) -> None:

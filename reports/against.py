@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports.language import Words
-from reports.numbers import harmless, number, quantity
+from reports.numbers import harmless, number, percent, quantity
 from reports.report import Comparison, Difference
+from reports.shown import counted
 
 ORDER = ("worse", "better", "same", "untested")
 NAMED = 3
@@ -23,7 +24,7 @@ class DifferenceText:
     change: str
     interval: str
     paired: str
-    n: int
+    n: str
     p: str
     caveat: str
 
@@ -56,8 +57,8 @@ def against(comparison: Comparison, say: Words) -> AgainstText:
         rows=tuple(text for text in texts if text.status != "untested"),
         untested=tuple(text for text in texts if text.status == "untested"),
         notes=tuple(harmless(say.sentence(note)) for note in comparison.notes),
-        explained=say("against", "explained", level=_percent(comparison.level), error=_percent(1 - comparison.level)),
-        level=_percent(comparison.level),
+        explained=say("against", "explained", level=percent(comparison.level), error=percent(1 - comparison.level)),
+        level=percent(comparison.level),
     )
 
 
@@ -68,7 +69,7 @@ def sentence(comparison: Comparison, say: Words) -> str:
     parts = []
     for key, found in (("worse", worse), ("better", better)):
         if found:
-            names = say("ui", "and").join(
+            names = say("ui", "semicolon").join(
                 harmless(say("ui", "named", estimate=say.estimate(one.estimate), probe=say.probe(one.probe, "title")))
                 for one in found[:NAMED]
             )
@@ -91,7 +92,7 @@ def _difference(one: Difference, say: Words) -> DifferenceText:
         change=f"{'+' if change.value > 0 else ''}{_moved(change.value, change.unit)}",
         interval=say("ui", "between", low=low.removesuffix(" pp"), high=high),
         paired=say("against", "paired" if one.paired else "unpaired"),
-        n=change.n,
+        n=counted(change, say),
         p="–" if one.status == "untested" else _p(one.p),
         caveat=harmless(say.sentence(change.caveat or "")),
     )
@@ -104,7 +105,3 @@ def _moved(value: float, unit: str) -> str:
 
 def _p(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.2g}" if p < 0.995 else "1"
-
-
-def _percent(level: float) -> str:
-    return f"{100 * level:.4g} %"

@@ -7,6 +7,7 @@ that two audits of equally good models differ in anything with at most 1 − lev
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
@@ -58,18 +59,7 @@ def worsening(difference: Difference) -> Estimate:
     change = difference.change
     if change.better != "higher":
         return change
-    return Estimate(
-        name=change.name,
-        value=-change.value,
-        low=-change.high,
-        high=-change.low,
-        level=change.level,
-        n=change.n,
-        unit=change.unit,
-        better="lower",
-        dof=change.dof,
-        caveat=change.caveat,
-    )
+    return dataclasses.replace(change, value=-change.value, low=-change.high, high=-change.low, better="lower")
 
 
 def _estimates(report: Report) -> dict[tuple[str, str], Estimate]:
@@ -104,7 +94,7 @@ def _draft(name: tuple[str, str], old: Estimate, new: Estimate, pairs: Pairs, le
 
 
 def _with_caveat(change: Estimate, caveat: str) -> Estimate:
-    return Estimate(**{**vars(change), "caveat": caveat})
+    return dataclasses.replace(change, caveat=caveat)
 
 
 def _decided(draft: Difference, p: float, alpha: float) -> Difference:
@@ -112,7 +102,7 @@ def _decided(draft: Difference, p: float, alpha: float) -> Difference:
     if p <= alpha and draft.change.value != 0:
         rises = draft.change.value > 0
         status = "better" if rises == (draft.change.better == "higher") else "worse"
-    return Difference(**{**vars(draft), "p": p, "status": status})
+    return dataclasses.replace(draft, p=p, status=status)
 
 
 def _baseline(old: Report) -> Mapping[str, Json]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from scipy import stats
 
@@ -15,7 +16,7 @@ ON_IT = "The value is on the threshold: no number of samples decides that."
 
 
 def what_decides(
-    estimate: Estimate, bound: float, p: float, alpha: float, probe: str, params: Mapping[str, object]
+    estimate: Estimate, bound: float, p: float, alpha: float, probe: str, params: Mapping[str, Any]
 ) -> str:
     """A sentence. `p` is the one-sided p-value of the side that the value is on, `alpha` what may be spent on it.
 
@@ -28,14 +29,20 @@ def what_decides(
     times = (float(stats.norm.isf(alpha) + stats.norm.ppf(POWER)) / score) ** 2
     left = 1 / times - estimate.fixed_share
     more = math.inf if left <= 0 else (1 - estimate.fixed_share) / left
-    counted = estimate.counted or ("samples" if estimate.counts or estimate.name.startswith("checkpoint.") else "")
+    counted = estimate.counted or "observations"
     if more > MOST:
         if estimate.fixed_share:
-            return f"No number of {counted or 'repeats'} decides it, if the value stays: only more data narrows it."
-        return f"The value is so near the threshold that not even {MOST} times the {counted or 'evidence'} decides it."
-    needed = f"About {math.ceil(more * estimate.n)} {counted or 'observations'} instead of {estimate.n}"
+            return f"No number of {counted} decides it, if the value stays: only more data narrows it."
+        return f"The value is so near the threshold that not even {MOST} times the {counted} decides it."
+    needed = f"About {math.ceil(more * estimate.n)} {counted} instead of {estimate.n}"
     said = f"{needed} would decide it with {POWER:.0%} probability, if the value stays."
-    repeats = params.get("repeats")
-    if estimate.name.startswith("recipe.") and isinstance(repeats, int) and not isinstance(repeats, bool):
-        said += f" Try --set probes.{probe}.repeats={math.ceil(more * repeats)}."
-    return said
+    name = _parameter(estimate, params)
+    return f"{said} Try --set probes.{probe}.{name}={math.ceil(more * params[name])}." if name else said
+
+
+def _parameter(estimate: Estimate, params: Mapping[str, Any]) -> str:
+    """The one that n grows with: repeats for what replicas say, else the only one that is n; empty where none is."""
+    if estimate.name.startswith("recipe."):
+        return "repeats" if type(params.get("repeats")) is int else ""
+    same = [name for name, value in params.items() if type(value) is int and value == estimate.n]
+    return same[0] if len(same) == 1 and estimate.counted == "samples" else ""

@@ -13,10 +13,9 @@ from rich.text import Text
 from probes.result import Estimate
 from reports.archive import estimate_json
 from reports.console import MARKS, STYLES
-from reports.document import harmless_long
 from reports.frontier import ACCURACY, AS_IS, LEAKAGE, Frontier, Name, Tried, charts, folder_of, named
 from reports.language import Words
-from reports.numbers import harmless, quantity
+from reports.numbers import harmless, harmless_long, quantity
 from reports.report import Json, Status
 
 CHANGES = {"better": "✓", "worse": "✗"}
@@ -85,7 +84,7 @@ def sentence(frontier: Frontier, say: Words) -> str:
         for name in (ACCURACY, LEAKAGE)
         if name in frontier.measures
     ]
-    told = say("ui", "and").join(costs)
+    told = say("ui", "semicolon").join(costs)
     return say("frontier", "chosen", name=chosen.name, passing=passing, count=count, costs=told)
 
 

@@ -138,10 +138,10 @@ def _check(
     decided = not doubtful and estimate.caveat is None
     fails, passes = decided and spend.p_fail <= spend.fail, decided and spend.p_pass <= spend.passing
     level = 1 - 2 * (spend.passing if passes else spend.fail)
-    if estimate.caveat is None:
+    if estimate.caveat is None and estimate.low < estimate.high:
         low, high = at_level(estimate, level)
     else:
-        # What cannot be told at its own level cannot be told at another.
+        # What cannot be told at its own level, or is one end of an interval, has no other level.
         level, low, high = estimate.level, estimate.low, estimate.high
     against = threshold.against == "baseline"
     words = f"margin {threshold.bound:g}" if against else f"{threshold.direction} {threshold.bound:g}"

@@ -13,11 +13,12 @@ from markupsafe import Markup
 
 from probes.result import Chart, Gallery, Table
 from reports.charts import svg, thin
-from reports.document import harmless_long, outline
+from reports.document import outline
 from reports.language import Words
-from reports.numbers import capitalized, harmless, number, unbroken
+from reports.numbers import capitalized, harmless, harmless_long, unbroken
 from reports.pictures import uri
 from reports.report import Report
+from reports.tables import cells, length
 
 TABLE_ROWS, TILES, TILE_BYTES = 300, 24, 400_000
 """Of a table and of a gallery; a gallery of large pictures has fewer, so that the page stays below two megabytes."""
@@ -85,14 +86,14 @@ def _environment() -> Environment:
     environment.tests["table"] = lambda figure: isinstance(figure, Table)
     environment.tests["gallery"] = lambda figure: isinstance(figure, Gallery)
     environment.filters["svg"] = lambda chart: Markup(svg(chart))
-    environment.filters["rows"] = _rows
+    environment.filters["rows"] = lambda table: cells(table, TABLE_ROWS)
     environment.filters["harmless"] = harmless
     environment.filters["sentence"] = harmless_long
     environment.filters["capitalized"] = capitalized
     environment.filters["thin"] = thin
     environment.filters["tiles"] = _tiles
     environment.filters["signed"] = lambda gallery: any(p.dtype == "int8" for row in gallery.rows for p in row.pictures)
-    environment.filters["length_of"] = lambda table: len(next(iter(table.columns.values()), ()))
+    environment.filters["length_of"] = length
     return environment
 
 
@@ -106,17 +107,3 @@ def _tiles(gallery: Gallery) -> list[Tile]:
             break
         tiles.append(tile)
     return tiles
-
-
-def _rows(table: Table) -> list[list[tuple[str, bool]]]:
-    """Cells as (text, is a number), at most TABLE_ROWS rows."""
-    rows = list(zip(*table.columns.values(), strict=True))[:TABLE_ROWS]
-    return [[_cell(cell) for cell in row] for row in rows]
-
-
-def _cell(value: object) -> tuple[str, bool]:
-    if isinstance(value, bool) or value is None:
-        return ("–" if value is None else str(value)), False
-    if isinstance(value, int):
-        return str(value), True
-    return (number(value), True) if isinstance(value, float) else (harmless(value), False)

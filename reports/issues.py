@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.document import RANK, CheckText, Document, FindingText, Section, outline
+from reports.checks import CheckText
+from reports.document import Document, outline
 from reports.numbers import harmless
+from reports.order import RANK
 from reports.report import Report
+from reports.sections import FindingText, Section
 
 Grade = Literal["error", "warning", "note"]
 GRADES: tuple[Grade, ...] = ("error", "warning", "note")

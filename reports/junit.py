@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from reports.document import CheckText, Document, Section, outline
+from reports.checks import CheckText
+from reports.document import Document, outline
 from reports.issues import rule_of, said
 from reports.numbers import harmless
 from reports.report import Report
+from reports.sections import Section
 
 STOPPED, CRASHED, PASSED_OVER = "failure", "error", "skipped"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -54,6 +54,12 @@ class Words:
             if match := re.fullmatch(pattern, text.strip()):
                 return spaced(str(translated).format(*match.groups()))
         return spaced(text)
+
+    def listed(self, names: Sequence[str]) -> str:
+        """a, b and c."""
+        *first, last = names or ("",)
+        comma, last_of_all = self("ui", "comma"), self("ui", "and")
+        return f"{comma.join(first)}{last_of_all}{last}" if first else last
 
     def estimate(self, name: str) -> str:
         """Its title; by name, else by pattern, else its name."""

@@ -9,10 +9,12 @@ from typing import Literal
 from probes.result import Chart, Table
 from reports.against import AgainstText, DifferenceText
 from reports.charts import png, svg
-from reports.document import Document, EstimateText, FindingText, Section, outline
+from reports.document import Document, outline
 from reports.language import Words
-from reports.numbers import harmless
+from reports.numbers import harmless, slug
 from reports.report import Report
+from reports.sections import EstimateText, FindingText, Section
+from reports.tables import cells, length
 
 MARKS = {"pass": "✅", "fail": "❌", "undecided": "❔", "error": "⚠️", "waived": "➖", "info": "·"}
 CHANGES = {"worse": "❌", "better": "✅"}
@@ -90,7 +92,7 @@ def checks_table(document: Document) -> str:
             f"{MARKS[check.status]} {say('status', check.status)}",
             escape(f"{check.probe}: {check.title}"),
             escape(check.value),
-            f"{escape(check.interval)} ({check.level})",
+            _leveled(check.interval, check.level),
             escape(check.n),
             escape(check.threshold),
         )
@@ -98,6 +100,10 @@ def checks_table(document: Document) -> str:
     ]
     heads = tuple(say("ui", key) for key in ("status", "estimate", "value", "interval", "n", "threshold"))
     return _table(heads, rows) if rows else ""
+
+
+def _leveled(interval: str, level: str) -> str:
+    return f"{escape(interval)} ({level})" if level else escape(interval)
 
 
 def against_section(text: AgainstText, say: Words) -> list[str]:
@@ -147,7 +153,7 @@ def _section(section: Section, document: Document, files: dict[str, bytes], kind
     parts += [_finding(finding, document) for finding in section.findings]
     for figure in section.figures:
         if isinstance(figure, Chart):
-            name = f"figures/{section.anchor}-{_slug(figure.name)}.{kind}"
+            name = f"figures/{section.anchor}-{slug(figure.name)}.{kind}"
             files[name] = svg(figure, "white").encode() if kind == "svg" else png(figure)
             parts.append(f"![{escape(figure.title)}]({name})\n*{escape(figure.title)}.* {escape(figure.caption)}")
         elif isinstance(figure, Table):
@@ -182,18 +188,18 @@ def _finding(finding: FindingText, document: Document) -> str:
 
 def _figure_table(figure: Table, document: Document) -> str:
     names = tuple(figure.columns)
-    rows = [tuple(escape(cell) for cell in row) for row in zip(*figure.columns.values(), strict=True)]
+    rows = [tuple(escape(text) for text, _ in row) for row in cells(figure, ROWS)]
     more = ""
-    if len(rows) > ROWS:
-        more = "\n\n" + document.words("ui", "more", count=len(rows) - ROWS)
-    body = _table(tuple(escape(name) for name in names), rows[:ROWS])
+    if length(figure) > ROWS:
+        more = "\n\n" + document.words("ui", "more", count=length(figure) - ROWS)
+    body = _table(tuple(escape(name) for name in names), rows)
     return f"**{escape(figure.title)}.** {escape(figure.caption)}\n\n{body}{more}"
 
 
 def _estimates(estimates: Sequence[EstimateText], document: Document) -> str:
     say = document.words
     rows = [
-        (escape(one.title), one.value, f"{one.interval} ({one.level})", escape(one.n), escape(one.unit))
+        (escape(one.title), one.value, _leveled(one.interval, one.level), escape(one.n), escape(one.unit))
         for one in estimates
     ]
     return _table(tuple(say("ui", key) for key in ("estimate", "value", "interval", "n", "unit")), rows)
@@ -221,7 +227,3 @@ def _appendix(document: Document) -> list[str]:
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from probes.result import Estimate, Result
-from reports.document import outline, slug
+from reports.document import outline
 from reports.markdown import checks_table, escape
-from reports.numbers import harmless
+from reports.numbers import harmless, slug
 from reports.report import Report
 
 TASKS: Mapping[str, tuple[str, str]] = {

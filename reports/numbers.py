@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 
 LONGEST, READ = 160, 4000
 SHARES = ("fraction", "TPR", "TPR − FPR")
@@ -28,9 +29,41 @@ def number(value: float | None) -> str:
     return text.replace("-", "−")
 
 
+def column(values: Sequence[float | None]) -> list[str]:
+    """A column of numbers with the decimals of its largest one's three digits, so that they can be compared down the
+    page; each by itself where that would hide the small ones."""
+    finite = [abs(value) for value in values if value is not None and math.isfinite(value) and value]
+    if not finite or not 1e-3 <= max(finite) < 1e5:
+        return [number(value) for value in values]
+    decimals = max(0, 2 - math.floor(math.log10(max(finite))))
+    if min(finite) < 0.5 * 10**-decimals:
+        return [number(value) for value in values]
+    return [_fixed(value, decimals) for value in values]
+
+
+def _fixed(value: float | None, decimals: int) -> str:
+    if value is None or not math.isfinite(value):
+        return number(value)
+    return f"{value + 0.0:.{decimals}f}".replace("-", "−")
+
+
+def grouped(value: int) -> str:
+    """Thousands set apart by a narrow space."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def percent(level: float) -> str:
+    return f"{100 * level:.4g} %"
+
+
 def capitalized(text: str) -> str:
     """As a title begins; ε stays ε."""
     return text[:1].upper() + text[1:] if text[:1].isascii() else text
+
+
+def uncapitalized(text: str) -> str:
+    """As the middle of a sentence begins; AUC stays AUC."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[:2] == "A " else text
 
 
 def quantity(value: float | None, unit: str) -> str:
@@ -85,3 +118,14 @@ def harmless(text: object) -> str:
     clean = "".join(c if _shown(c) else " " for c in whole[:READ])
     clean = " ".join(clean.split())
     return clean if len(clean) <= LONGEST and len(whole) <= READ else f"{clean[: LONGEST - 1]}…"
+
+
+def harmless_long(text: object) -> str:
+    """As `harmless`, but whole sentences: cut at 1,000 characters."""
+    pieces = [harmless(piece) for piece in str(text)[:1000].split(" ")]
+    return " ".join(piece for piece in pieces if piece)
+
+
+def slug(name: str) -> str:
+    """A name as part of an id or a file name."""
+    return re.sub(r"[^a-z0-9]+", "-", harmless(name).lower()).strip("-") or "probe"

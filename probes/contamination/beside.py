@@ -50,6 +50,7 @@ def conflict_count(clashes: list[list[int]], found: Duplicates, level: float) ->
         high=count,
         level=level,
         n=groups,
+        counted="groups of copies",
         unit="groups of copies",
         better="lower",
     )

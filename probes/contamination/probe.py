@@ -160,6 +160,7 @@ def _count(name: str, some: Mask, held_out: Mask, level: float) -> Estimate:
         high=count,
         level=level,
         n=int(held_out.sum()),
+        counted="held-out samples",
         unit="held-out samples",
         better="lower",
     )

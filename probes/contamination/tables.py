@@ -73,6 +73,7 @@ def leaking_column(
         high=float(max(high, value)),
         level=level,
         n=int(held_out.sum()),
+        counted="held-out samples",
         unit="AUC",
         better="lower",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from jaxtyping import Float64, Int
 
@@ -60,13 +62,13 @@ def _classes(
     shifts = {name: np.array([_shift(own, ends, labels, label) for label in present]) for name, ends in others.items()}
     part = Part()
     if len(present) > 1:
-        part.estimates.append(
-            bootstrap_mean(f"checkpoint.class_shift_from_{whom}", shifts[whom], rng, level=level, unit="sd")
-        )
+        moved = bootstrap_mean(f"checkpoint.class_shift_from_{whom}", shifts[whom], rng, level=level, unit="sd")
+        part.estimates.append(dataclasses.replace(moved, counted="classes"))
         floor = [shifts[name] for name in seeds if name in shifts]
         if floor:
             mean = np.mean(floor, axis=0)
-            part.estimates.append(bootstrap_mean("floor.class_shift", mean, rng, level=level, unit="sd"))
+            among_seeds = bootstrap_mean("floor.class_shift", mean, rng, level=level, unit="sd")
+            part.estimates.append(dataclasses.replace(among_seeds, counted="classes"))
     columns: dict[str, list[Scalar]] = {
         "class": [evidence.classes[label] for label in present],
         "samples": [int((labels == label).sum()) for label in present],

@@ -60,6 +60,7 @@ def fidelity(evidence: Evidence, population: Population) -> Fidelity:
                     high=max(high, value),
                     level=level,
                     n=len(replicas),
+                    counted="replicas",
                     unit="fraction" if shares else "nats",
                     caveat=f"replicas' prediction interval is {low:.3g} to {high:.3g}",
                 )

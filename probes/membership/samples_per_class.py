@@ -132,6 +132,7 @@ def _estimate(
         high=max(float(high), value),
         level=level,
         n=n,
+        counted="training sizes",
         unit=unit,
         caveat=caveat,
     )

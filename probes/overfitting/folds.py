@@ -99,6 +99,7 @@ def gap_rank(own: float, scores: FoldScores, level: float) -> Estimate:
         high=high,
         level=level,
         n=len(gaps),
+        counted="replicas",
         unit="share of replicas",
     )
 

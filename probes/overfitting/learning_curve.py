@@ -53,6 +53,7 @@ def learning_curve(evidence: Evidence, rng: np.random.Generator, level: float) -
         high=float(high),
         level=level,
         n=len(curve.size),
+        counted="training sizes",
         unit="fraction",
     )
     return Part(estimates=(estimate,), findings=_findings(estimate, n), figures=(_chart(curve, beyond, level),))

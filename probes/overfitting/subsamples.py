@@ -82,6 +82,7 @@ def _subsample_mean(
         high=min(1.0, mean + half),
         level=level,
         n=count,
+        counted="subsamples",
         unit="fraction",
         better="higher",
         dof=dof,

@@ -76,6 +76,7 @@ def independent_difference(name: str, one: Estimate, other: Estimate, *, level: 
         high=value + quantile * upper,
         level=level,
         n=one.n + other.n,
+        counted=one.counted if one.counted == other.counted else "",
         unit=one.unit,
         better=one.better,
         dof=dof if math.isfinite(dof) else None,

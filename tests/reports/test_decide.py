@@ -61,3 +61,13 @@ def test_folds_share_training_samples_so_no_number_of_them_may_do() -> None:
 def test_a_value_on_its_threshold_is_decided_by_nothing() -> None:
     assert what_decides(estimate("a", 0.5, 0.1), 0.5, 0.5, 0.05, "p", {}) == ON_IT
     assert what_decides(estimate("a", 0.5, 0.0), 0.4, 0.0, 0.05, "p", {}) == ON_IT
+
+
+def test_the_parameter_that_n_grows_with_is_named_where_it_is_the_only_one() -> None:
+    one = estimate("checkpoint.a", 0.45, 0.1, n=64)
+    text = said(one, 0.5, deleted=64, samples=24)
+    needed = re.search(r"About (\d+) samples instead of 64 .* Try --set probes.p.deleted=(\d+)\.", text)
+    assert needed is not None, text
+    assert needed[1] == needed[2]
+    assert "Try" not in said(one, 0.5, deleted=64, samples=64)
+    assert "Try" not in said(one, 0.5, samples=24)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-from probes.result import Finding, Result
+from probes.result import Estimate, Finding, Result
 from reports.document import outline
 from reports.gate import judge
+from reports.language import words
 from reports.report import Report
+from reports.shown import in_line
 from reports.thresholds import Gate, Threshold
 from tests.reports.sample import TODAY, estimate
 
@@ -49,10 +51,61 @@ def test_an_undecided_risk_says_what_decides_it() -> None:
     assert risk.so_what.startswith("If it is so: ")
 
 
+def test_an_undecided_risk_without_a_finding_says_what_is_undecided() -> None:
+    unrelated = finding("a.b", "high", "other")
+    risk = outline(report("recipe.accuracy_gap", findings=(unrelated,), value=0.105)).risks[0]
+    assert risk.what == "Train / held-out accuracy gap, this recipe: 10.5 % (9.7 % to 11.3 %), allowed ≤ 10.0 %."
+
+
 def test_the_sentence_names_few_checks_and_of_many_the_risks() -> None:
     few = outline(report("recipe.accuracy_gap", "checkpoint.accuracy_gap")).sentence
-    assert few.endswith(
-        "Overfitting: train / held-out accuracy gap, this recipe; train / held-out accuracy gap, this model."
+    assert few == (
+        "Not ready to ship because of overfitting (train / held-out accuracy gap, this recipe; train / held-out "
+        "accuracy gap, this model): 2 of 2 checks lie beyond their thresholds, uncertainty included."
     )
     many = outline(report("a", "b", "c", "d")).sentence
-    assert many == "Not ready to ship: 4 of 4 checks lie beyond their thresholds, uncertainty included. Overfitting."
+    assert many == (
+        "Not ready to ship because of overfitting: 4 of 4 checks lie beyond their thresholds, uncertainty included."
+    )
+
+
+def with_statuses(*statuses: str) -> Report:
+    """A report whose checks ended so."""
+    given = report(*(f"check.{i}" for i, _ in enumerate(statuses)))
+    checks = tuple(
+        dataclasses.replace(check, status=status)
+        for check, status in zip(given.verdict.checks, statuses, strict=True)  # type: ignore[arg-type]
+    )
+    status = next(one for one in ("fail", "undecided", "pass") if one in statuses or one == "pass")
+    return dataclasses.replace(given, verdict=dataclasses.replace(given.verdict, checks=checks, status=status))
+
+
+def test_the_sentence_hides_neither_what_is_undecided_nor_what_was_waived() -> None:
+    fell = outline(with_statuses("fail", "undecided", "undecided", "waived", "pass")).sentence
+    assert fell.endswith(
+        "1 of 5 checks lies beyond its threshold, uncertainty included. 2 more are undecided. 1 is waived."
+    )
+    waived = outline(with_statuses("pass", "waived", "pass")).sentence
+    assert waived == (
+        "Nothing but what was waived stands against shipping it: 2 of 3 checks lie within their thresholds, "
+        "uncertainty included, and 1 is waived, overfitting (check.1)."
+    )
+    assert "waived" not in outline(with_statuses("pass", "pass")).sentence
+    assert "已豁免" in outline(with_statuses("pass", "waived"), "zh").sentence
+
+
+def test_bounds_and_counts_are_not_shown_as_intervals() -> None:
+    say = words("en")
+    bound = Estimate(name="epsilon.lower_bound", value=1.66, low=1.66, high=1.66, n=400, unit="ε")
+    assert in_line(bound, say) == "1.66 (lower bound at 95 %, n = 400 samples)"
+    count = Estimate(name="copies", value=3.0, low=3.0, high=3.0, n=200, unit="x", counted="held-out samples")
+    assert in_line(count, say) == "3 (exact, n = 200 held-out samples)"
+    assert in_line(estimate("a", 0.5, 0.1, n=1234), say) == "50.0 % (40.0 % to 60.0 % at 95 %, n = 1\u202f234 samples)"
+    assert in_line(count, words("zh")) == "3（确数，n = 200 个留出样本）"
+
+
+def test_a_bound_is_checked_at_its_own_level() -> None:
+    bound = Estimate(name="epsilon.lower_bound", value=1.66, low=1.66, high=1.66, n=400, unit="ε", level=0.975)
+    result = Result(probe="membership", params={}, estimates=(bound,))
+    ceiling = Threshold(probe="membership", estimate=bound.name, direction="max", bound=10.0)
+    assert judge([result], Gate(thresholds=(ceiling,)), today=TODAY).checks[0].level == 0.975

@@ -82,7 +82,7 @@ def test_waivers_expire() -> None:
 
 def test_what_would_decide_is_said() -> None:
     check = judge([result(estimate("a", 0.45, 0.1))], gate(("a", 0.5)), today=TODAY).checks[0]
-    assert "About 644 observations instead of 100 would decide it" in check.because
+    assert "About 644 samples instead of 100 would decide it" in check.because
 
 
 def test_a_sound_model_fails_with_at_most_five_percent() -> None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from reports.numbers import quantity, spaced, together, unbroken
+from reports.numbers import column, quantity, spaced, together, unbroken
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,12 @@ def test_percent_signs_are_spaced_once_and_kept_beside_their_number() -> None:
     assert spaced("by -2.3% (-1 to 2), 8-13, 1e-3, a-1") == "by −2.3 % (−1 to 2), 8-13, 1e-3, a-1"
     assert unbroken("5 % of") == "5\u00a0% of"
     assert unbroken(3) == 3
+
+
+def test_a_column_has_equal_decimals_unless_that_hides_a_number() -> None:
+    assert column([7.2, 6.617, -0.5, None, 0.0]) == ["7.20", "6.62", "−0.50", "–", "0.00"]
+    assert column([0.74, 0.799]) == ["0.740", "0.799"]
+    assert column([4500.0, 12.0]) == ["4500", "12"]
+    assert column([0.5, 0.0004]) == ["0.5", "0.0004"]
+    assert column([math.nan, 1.0]) == ["–", "1.00"]
+    assert column([]) == []

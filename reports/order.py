@@ -1,0 +1,18 @@
+"""What is graver than what: of findings, of checks, of probes."""
+
+from __future__ import annotations
+
+from probes.result import Failure, Result
+from reports.report import Report
+
+RANK = {"critical": 4, "high": 3, "medium": 2, "low": 1, "info": 0}
+ORDER = ("fail", "error", "undecided", "waived", "pass", "info")
+"""The gravest first: of checks in a probe, and of probes in the report."""
+
+
+def status_of(result: Result | Failure, report: Report) -> str:
+    """The gravest of the probe's checks."""
+    if isinstance(result, Failure):
+        return "error"
+    statuses = [check.status for check in report.verdict.checks if check.probe == result.probe]
+    return next((status for status in ORDER if status in statuses), "info")
