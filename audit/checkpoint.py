@@ -19,7 +19,7 @@ from audit.experiment import Experiment
 from audit.private import Accounting
 from audit.recipe import Recipe, parse
 from audit.runtime import device, versions
-from audit.source import Source, digest_state, read_untrusted
+from audit.source import Source, damaged, digest_state, read_untrusted
 from audit.train import Trained
 from probes.errors import CheckpointError, FingerprintError, OverwriteError
 from probes.evidence import PrivacyClaim, Trace
@@ -153,6 +153,8 @@ def load(path: Path) -> Checkpoint:
             where=str(path),
             do="Give --recipe RECIPE.toml, or make it with `audit finetune`.",
         )
+    if record := damaged(path):
+        raise CheckpointError(f"is damaged: {record} has not its checksum.", where=str(path), do="Copy it again.")
     try:
         return Checkpoint(
             state=content["state_dict"],

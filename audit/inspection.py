@@ -14,7 +14,7 @@ from audit import checkpoint as checkpoints
 from audit.checkpoint import FORMAT, Checkpoint
 from audit.external import archive_kind
 from audit.private import account
-from audit.source import digest_file, digest_state, read_state, read_untrusted
+from audit.source import damaged, digest_file, digest_state, read_state, read_untrusted
 from probes.errors import AuditError, CheckpointError
 
 
@@ -49,7 +49,7 @@ def inspect(path: Path) -> Inspection:
     if content.get("format") != FORMAT:
         state = read_state(path)
         facts = {"file": str(path), "format": "weights without recipe, data and split", "sha256": digest_file(path)}
-        return Inspection(facts=facts | _weights(state), checks=(_finite(state),))
+        return Inspection(facts=facts | _weights(state), checks=(_intact(path), _finite(state)))
     checkpoint = checkpoints.load(path)
     if "digest" not in content:
         raise CheckpointError("lacks the digest of its weights.", where=str(path), do="Make it again.")
@@ -128,6 +128,12 @@ def _digest(name: str, recorded: str, found: str) -> Check:
     same = recorded == found
     detail = f"sha256 over contents {found[:16]}" + ("" if same else f", recorded {recorded[:16]}")
     return Check(name=name, passed=same, detail=detail)
+
+
+def _intact(path: Path) -> Check:
+    record = damaged(path)
+    detail = f"{record} has not its checksum" if record else "every record has its checksum, where it has one"
+    return Check(name="file", passed=record is None, detail=detail)
 
 
 def _finite(state: Mapping[str, torch.Tensor]) -> Check:

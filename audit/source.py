@@ -204,6 +204,14 @@ def read_untrusted(path: Path) -> dict[str, Any]:
     return content
 
 
+def damaged(path: Path) -> str | None:
+    """The first record of a torch.save archive whose CRC-32 does not fit its bytes: torch reads it without a word."""
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip()
+
+
 def _diagnosis(path: Path, error: Exception) -> str:
     text = str(error)
     if "Weights only load failed" in text or "weights_only" in text or "Unsupported" in text:

@@ -65,6 +65,20 @@ def test_what_was_changed_is_found(saved, tmp_path):
         assert {name for name, passed in tampered(saved, tmp_path, change).items() if not passed} == wrong
 
 
+@pytest.mark.parametrize("part", ["data.pkl", "split", "weights"])
+def test_a_flipped_bit_anywhere_is_found(saved, tmp_path, part):
+    """torch reads past it without a word: another sample would be a member, or another number a weight."""
+    content = torch.load(saved, weights_only=True)
+    tensors = {"split": content["split"]["member"], "weights": content["state_dict"]["7.weight"]}
+    whole = bytearray(saved.read_bytes())
+    sought = tensors[part].numpy().tobytes() if part in tensors else b"fingerprint"
+    whole[whole.index(sought)] ^= 1
+    (tmp_path / "flipped.pt").write_bytes(whole)
+    for read in (inspect, checkpoint.load):
+        with pytest.raises(CheckpointError, match=r"is damaged: \S+ has not its checksum|lacks a part|truncated"):
+            read(tmp_path / "flipped.pt")
+
+
 def test_the_data_beside_it(saved, tmp_path):
     assert verify_data(saved, EXAMPLES).passed
     content = torch.load(saved, weights_only=True)
@@ -74,9 +88,13 @@ def test_the_data_beside_it(saved, tmp_path):
 
 
 def test_a_bare_file(tmp_path):
-    torch.save({"a": torch.zeros(3)}, tmp_path / "bare.pt")
+    torch.save({"a": torch.ones(3)}, tmp_path / "bare.pt")
     found = inspect(tmp_path / "bare.pt")
     assert found.passed
     assert found.facts["weights"] == "3 numbers in 1 tensors"
     with pytest.raises(CheckpointError):
         inspect(tmp_path / "none.pt")
+    whole = bytearray((tmp_path / "bare.pt").read_bytes())
+    whole[whole.index(torch.ones(3).numpy().tobytes())] ^= 1
+    (tmp_path / "flipped.pt").write_bytes(whole)
+    assert [check.name for check in inspect(tmp_path / "flipped.pt").checks if not check.passed] == ["file"]
