@@ -8,7 +8,7 @@ import os
 import shutil
 import socket
 import tempfile
-import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from torch import nn
 from audit.engines.choose import Choice, Kind, choose, kind_of
 from audit.executor import Done, Job, Task, execute
 from audit.experiment import Experiment
+from audit.pace import Pace
 from audit.randomness import stream
 from audit.runtime import workers_for
 from audit.store import ANSWERS, QUERIED, Replica, Store, key_of
@@ -30,7 +31,7 @@ from probes.plan import Plan, Pool, Row
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """`seconds_left` is None until the first replica is done."""
+    """`seconds_left` is None until every engine with work left has finished a replica."""
 
     done: int
     total: int
@@ -141,14 +142,16 @@ def populate(
             found[key] = replica.answers
     missing = [batch for batch in batches if any(key not in found for key in batch.task.keys)]
     total = len(set(key_by_row.values()))
-    cached, began = len(found), time.monotonic()
+    cached = len(found)
+    todo = {key: batch.choice.engine.name for batch in missing for key in batch.task.keys if key not in found}
+    pace = Pace(Counter(todo.values()))
     on_progress(Progress(done=cached, total=total, cached=cached, seconds_left=None, engine=""))
     try:
         run = _runner(executor, store, workers, address)
         for engine, key, replica in _train(experiment, missing, store, run):
             found[key] = replica.answers
-            left = (time.monotonic() - began) / max(1, len(found) - cached) * (total - len(found))
-            on_progress(Progress(done=len(found), total=total, cached=cached, seconds_left=left, engine=engine))
+            done, left = len(found), pace.after(engine)
+            on_progress(Progress(done=done, total=total, cached=cached, seconds_left=left, engine=engine))
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; {len(found)} of {total} replicas are kept.", do="Run again to go on from here."
