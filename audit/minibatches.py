@@ -20,12 +20,16 @@ def steps_per_epoch(kept: int, batch_size: int) -> int:
     return max(1, math.ceil(kept / batch_size))
 
 
+def shuffled(pooled: Int[np.ndarray, " pooled"], seed: int, order: str, epoch: int) -> Int[np.ndarray, " pooled"]:
+    """The pool's sample indices as this epoch of this order takes them."""
+    return stream(seed, "minibatches", order, epoch).permutation(pooled)
+
+
 def pieces(
     pooled: Int[np.ndarray, " pooled"], steps: int, seed: int, order: str, epoch: int
 ) -> Iterator[Int[np.ndarray, " piece"]]:
     """The pool's pieces in this epoch of this order, as sample indices."""
-    permuted = stream(seed, "minibatches", order, epoch).permutation(pooled)
-    yield from np.array_split(permuted, steps)
+    yield from np.array_split(shuffled(pooled, seed, order, epoch), steps)
 
 
 def poisson(

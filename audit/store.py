@@ -28,7 +28,7 @@ from probes.plan import Row
 
 WRITERS = 8
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 """Raised whenever training or answers change in any bit: entries of older code are not found any more."""
 
 ANSWERS = ("log_prob", "margin", "entropy", "modified_entropy", "confidence", "predicted")

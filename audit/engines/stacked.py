@@ -1,4 +1,4 @@
-"""The stacked engine: dense networks, whose replicas' layers become batched matrix products (torch.func.vmap).
+"""The stacked engine: dense networks, whose replicas' layers become batched matrix products (`audit.engines.stack`).
 
 Each replica gathers its own minibatches, so replicas of any orders go together, as long as their epochs have equally
 many steps. Batches are padded to the longest; padding has no weight in the loss.
@@ -7,7 +7,7 @@ many steps. Batches are padded to the longest; padding has no weight in the loss
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -16,15 +16,16 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import functional_call
 from torch.nn import functional
 
 from audit.engines.engine import Outcome, Refused
+from audit.engines.stack import forward_of
 from audit.engines.stage import Stage, parts, write_inputs
-from audit.engines.steps import KNOWN, Steps, Watch, check_finite
+from audit.engines.steps import KNOWN, Steps, Watch, check_finite, residual
 from audit.engines.tail import behind_cut, cut_for
 from audit.experiment import Experiment
-from audit.minibatches import pieces, steps_per_epoch
+from audit.minibatches import shuffled, steps_per_epoch
 from audit.optimise import rate
 from audit.recipe import demands
 from audit.transfer import Trainee
@@ -33,8 +34,12 @@ from probes.plan import Row
 DENSE = (nn.Linear, nn.LayerNorm, nn.Flatten, nn.Identity, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh)
 """Layers that are faster stacked. Convolutions are not: vmap makes them grouped ones, 4 to 6 times slower here."""
 
-WIDTH = 32
-"""Replicas at a time."""
+WIDTH = 16
+"""Replicas at a time: more of them leave the processor's cache, fewer are bound by Python."""
+TOGETHER = 4
+"""Batches are padded to multiples: products are some percent faster."""
+ANSWERED = 512
+"""Samples a forward pass, where nothing is trained."""
 LARGEST_LAYER = 1 << 20
 """Weights in a layer beyond which a replica alone keeps a processor busy."""
 
@@ -86,11 +91,11 @@ class Stacked:
 
     def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:
         with _generator:
-            trainees = [stage.begin(row) for row in rows]
-        stack = Stack(stage, trainees)
+            first = stage.begin(rows[0])
+            stack = Stack(stage, first, [stage.weights(row) for row in rows])
         train = stage.recipe.train
         watch = Watch(train, stack.trained)
-        steps = Steps(train, stage.recipe.regularise, stack.trained, trainees[0].anchor, stack.factors)
+        steps = Steps(train, stage.recipe.regularise, stack.trained, first.anchor, stack.factors)
         minibatches = Minibatches(stage, rows)
         for epoch in range(train.epochs):
             for step, (index, share) in enumerate(minibatches.epoch(epoch)):
@@ -106,20 +111,16 @@ class Stacked:
 
 
 class Stack:
-    """R networks of one architecture: every weight has an axis of replicas in front."""
+    """The weights of R networks, and what a step and an epoch ask of them."""
 
-    def __init__(self, stage: Stage, trainees: Sequence[Trainee]) -> None:
-        self.stage, self.network = stage, trainees[0].network.eval()
-        states = [trainee.network.state_dict() for trainee in trainees]
+    def __init__(self, stage: Stage, first: Trainee, states: Sequence[Mapping[str, Tensor]]) -> None:
+        self.stage, self.network = stage, first.network.eval()
         self.state = {name: torch.stack([state[name] for state in states]) for name in states[0]}
-        self.trained = {name: self.state[name].requires_grad_() for name in trainees[0].trained}
+        self.trained = {name: self.state[name].requires_grad_() for name in first.trained}
         decay = stage.recipe.transfer.lr_decay
-        self.factors = {name: decay ** trainees[0].depth(name) for name in self.trained}
+        self.factors = {name: decay ** first.depth(name) for name in self.trained}
         self.smoothing = stage.recipe.train.label_smoothing
-
-    def logits(self, inputs: Float[Tensor, "replicas batch ..."]) -> Float[Tensor, "replicas batch classes"]:
-        answered: Tensor = vmap(lambda state, batch: functional_call(self.network, state, (batch,)))(self.state, inputs)
-        return answered
+        self.logits = forward_of(self.network, self.state, stage.inputs[: len(stage.dataset)])
 
     def gradients(
         self,
@@ -129,28 +130,32 @@ class Stack:
     ) -> dict[str, Tensor]:
         """Of each replica's mean cross-entropy in its own weights: the sum's gradient, since none shares a weight."""
         answered = self.logits(inputs)
-        losses = functional.cross_entropy(
-            answered.flatten(0, 1), labels.flatten(), reduction="none", label_smoothing=self.smoothing
-        )
-        found = torch.autograd.grad(losses @ share.flatten(), list(self.trained.values()))
+        error = residual(answered.detach().mT.contiguous(), labels, share, self.smoothing)
+        found = torch.autograd.grad(answered, list(self.trained.values()), error.mT)
         return dict(zip(self.trained, found, strict=True))
 
     @torch.no_grad()
     def validation(self) -> Float[Tensor, " replicas"]:
+        """Mean cross-entropy on the validation samples, with the true labels."""
         chosen = torch.from_numpy(np.flatnonzero(self.stage.pool.validation))
         replicas = len(next(iter(self.state.values())))
-        inputs = self.stage.inputs[chosen]
-        answered = self.logits(inputs.expand(replicas, *inputs.shape)).transpose(1, 2)
-        labels = self.stage.labels[chosen].expand(replicas, -1)
-        return functional.cross_entropy(answered, labels, reduction="none").mean(1)
+        total = torch.zeros(replicas)
+        for some in torch.split(chosen, ANSWERED):
+            inputs, labels = self.stage.inputs[some], self.stage.labels[some].expand(replicas, -1)
+            answered = self.logits(inputs.expand(replicas, *inputs.shape)).mT
+            total += functional.cross_entropy(answered, labels, reduction="none").sum(1)
+        return total / len(chosen)
 
     @torch.no_grad()
     def outcomes(self, rows: Sequence[Row], watch: Watch) -> Iterator[Outcome]:
         state = self.state | dict(watch.chosen())
         for number, row in enumerate(rows):
-            mine = {name: value[number].detach().clone() for name, value in state.items()}
+            mine = {
+                name: value[number].detach().clone(memory_format=torch.contiguous_format)
+                for name, value in state.items()
+            }
             views = torch.split(self.stage.inputs, len(self.stage.dataset))
-            batches = [batch for view in views for batch in torch.split(view, 512)]
+            batches = [batch for view in views for batch in torch.split(view, ANSWERED)]
             answered = [functional_call(self.network, mine, (batch,)) for batch in batches]
             yield Outcome(row=row, logits=torch.cat(answered).numpy(), state=mine)
 
@@ -161,32 +166,32 @@ class Minibatches:
     def __init__(self, stage: Stage, rows: Sequence[Row]) -> None:
         self.stage, self.rows = stage, rows
         self.steps = steps_per_epoch(int(rows[0].keep.sum()), stage.recipe.train.batch_size)
-        self.targets = torch.stack([stage.targets(row) for row in rows])
-        self.number = torch.arange(len(rows))[:, None]
+        pool = stage.pool.member | stage.pool.held_out
+        self.pooled = [np.flatnonzero(pool | row.keep) for row in rows]
+        self.begins = [[piece[0] for piece in np.array_split(np.arange(len(mine)), self.steps)] for mine in self.pooled]
+        alike = all(row.targets is None for row in rows)
+        self.table = None if alike else torch.stack([stage.targets(row) for row in rows])
 
     def epoch(self, epoch: int) -> Iterator[tuple[Int[Tensor, "replicas batch"], Float[Tensor, "replicas batch"]]]:
         """Sample indices, and each sample's share of its replica's loss (0 where padded)."""
-        pool = self.stage.pool
-        drawn: dict[tuple[str, bytes], list[np.ndarray]] = {}
-        columns = []
-        for row in self.rows:
-            pooled = np.flatnonzero(pool.member | pool.held_out | row.keep)
-            key = (row.order, pooled.tobytes())
-            if key not in drawn:
-                drawn[key] = list(pieces(pooled, self.steps, self.stage.seed, row.order, epoch))
-            columns.append([piece[row.keep[piece]] for piece in drawn[key]])
-        for step in range(self.steps):
-            mine = [column[step] for column in columns]
-            sizes = np.array([len(kept) for kept in mine])
-            place = np.arange(max(1, sizes.max()))
-            index = np.zeros((len(mine), len(place)), dtype=np.int64)
-            filled = place < sizes[:, None]
-            index[filled] = np.concatenate(mine)
-            share = filled / np.maximum(sizes, 1)[:, None]
-            yield torch.from_numpy(index), torch.from_numpy(share.astype(np.float32))
+        drawn = []
+        sizes = np.zeros((len(self.rows), self.steps), dtype=np.int64)
+        for number, (row, pooled) in enumerate(zip(self.rows, self.pooled, strict=True)):
+            taken = shuffled(pooled, self.stage.seed, row.order, epoch)
+            kept = row.keep[taken]
+            drawn.append(taken[kept])
+            sizes[number] = np.add.reduceat(kept, self.begins[number], dtype=np.int64)
+        lengths = TOGETHER * np.maximum(1, -(-sizes.max(axis=0) // TOGETHER))
+        filled = np.arange(lengths.max()) < sizes[:, :, None]
+        index = np.zeros(filled.shape, dtype=np.int64)
+        index[filled] = np.concatenate(drawn)
+        share = (filled / np.maximum(sizes, 1)[:, :, None]).astype(np.float32)
+        for step, length in enumerate(lengths):
+            yield torch.from_numpy(index[:, step, :length]), torch.from_numpy(share[:, step, :length])
 
     def inputs(self, index: Int[Tensor, "replicas batch"]) -> Tensor:
-        return self.stage.inputs[index]
+        taken = self.stage.inputs.index_select(0, index.reshape(-1))
+        return taken.view(*index.shape, *taken.shape[1:])
 
     def labels(self, index: Int[Tensor, "replicas batch"]) -> Int[Tensor, "replicas batch"]:
-        return self.targets[self.number, index]
+        return self.stage.labels[index] if self.table is None else self.table.gather(1, index)

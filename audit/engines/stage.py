@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from audit.experiment import Experiment
 from probes.errors import StoreError
+from probes.plan import Row
 
 BATCH = 64
 """Samples at a time through a frozen prefix. Fixed: another size may change the last bits."""
@@ -41,6 +42,10 @@ class Stage(Experiment):
                 warnings.simplefilter("ignore", UserWarning)
                 stored = torch.from_numpy(self.shipped)
         return stored.permute(0, 3, 1, 2) if self.channels_last else stored
+
+    def weights(self, row: Row) -> Mapping[str, Tensor]:
+        """Weights and buffers that the row's network begins with."""
+        return dict(self.begin(row).network.state_dict())
 
     def portable(self) -> Stage:
         """A copy that carries its inputs, for machines that do not see the file."""

@@ -1,8 +1,4 @@
-"""A step and the end of an epoch for many replicas at once: the visible loop's arithmetic, along a first axis.
-
-Optimizers are those of torch (SGD with momentum; Adam: Kingma & Ba 2015; AdamW: Loshchilov & Hutter 2019), with one
-difference: a replica whose minibatch is empty, or that has stopped, does not move, as it would not alone.
-"""
+"""A step and the end of an epoch for many replicas at once: the visible loop's arithmetic, along a first axis."""
 
 from __future__ import annotations
 
@@ -12,22 +8,20 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from audit.engines.optimizer import Optimizer, Parameters
 from audit.recipe import RegulariseSection, TrainSection
 from probes.errors import NonFiniteError
 from probes.plan import Row
 
-BETAS, EPSILON = (0.9, 0.999), 1e-8
 KNOWN = frozenset(
     {"label smoothing", "gradient clipping", "weight decay", "schedule", "early stopping", "best epoch"}
     | {"layer-wise rates", "L1", "L2", "L2-SP"}
 )
 """What recipes may demand (`recipe.demands`) of an engine that steps replicas together."""
 
-Parameters = Mapping[str, Float[Tensor, "replicas ..."]]
-
 
 class Steps:
-    """The optimizer of R replicas. `factors` are the layers' shares of the learning rate."""
+    """From gradients of the plain loss to moved weights. `factors` are the layers' shares of the learning rate."""
 
     def __init__(
         self,
@@ -38,11 +32,7 @@ class Steps:
         factors: Mapping[str, float],
     ) -> None:
         self.train, self.regularise, self.parameters = train, regularise, parameters
-        self.anchor, self.factors = anchor, factors
-        self.first = {name: torch.zeros_like(value) for name, value in parameters.items()}
-        adaptive = train.optimizer != "sgd"
-        self.second = {name: torch.zeros_like(value) for name, value in parameters.items()} if adaptive else {}
-        self.count = torch.zeros(len(next(iter(parameters.values()))), dtype=torch.int64)
+        self.anchor, self.optimizer = anchor, Optimizer(train, parameters, factors)
 
     @torch.no_grad()
     def step(self, gradients: Parameters, lr: float, active: Bool[Tensor, " replicas"]) -> None:
@@ -51,17 +41,7 @@ class Steps:
             self._penalise(name, gradient)
         if self.train.clip_norm:
             self._clip(gradients, self.train.clip_norm)
-        every = bool(active.all())
-        self.count += 1 if every else active
-        count = self.count if every else self.count[active]
-        moved = None if every else torch.nonzero(active)[:, 0].to(next(iter(gradients.values())).device)
-        for name, theta in self.parameters.items():
-            parts = [theta, gradients[name], self.first[name], *([self.second[name]] if self.second else [])]
-            chosen = parts if moved is None else [part[moved] for part in parts]
-            self._move(chosen, count, lr * self.factors[name])
-            if moved is not None:
-                for part, new in zip(parts, chosen, strict=True):
-                    part[moved] = new
+        self.optimizer.step(gradients, lr, active)
 
     def _penalise(self, name: str, gradient: Tensor) -> None:
         """Add ∂R/∂θ (audit.regularise)."""
@@ -82,31 +62,22 @@ class Steps:
         for gradient in gradients.values():
             gradient.mul_(scale.view(-1, *[1] * (gradient.ndim - 1)))
 
-    def _move(self, parts: Sequence[Tensor], count: Int[Tensor, " moved"], lr: float) -> None:
-        theta, gradient, first, *rest = parts
-        decay = self.train.weight_decay
-        if decay and self.train.optimizer == "adamw":
-            theta.mul_(1 - lr * decay)
-        elif decay:
-            gradient = gradient.add(theta, alpha=decay)
-        if not rest:
-            if self.train.momentum:
-                gradient = first.mul_(self.train.momentum).add_(gradient)
-            theta.add_(gradient, alpha=-lr)
-            return
-        second = rest[0]
-        first.lerp_(gradient, 1 - BETAS[0])
-        second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
-        if len(count) and bool((count == count[0]).all()):  # in nearly every step
-            done = int(count[0])
-            size, root = lr / (1 - BETAS[0] ** done), (1 - BETAS[1] ** done) ** 0.5
-            theta.addcdiv_(first, (second.sqrt() / root).add_(EPSILON), value=-size)
-            return
-        shape = (-1, *[1] * (theta.ndim - 1))
-        done_each = count.double()
-        sizes = (lr / (1 - BETAS[0] ** done_each)).to(theta).view(shape)
-        roots = ((1 - BETAS[1] ** done_each) ** 0.5).to(theta).view(shape)
-        theta.sub_(sizes * first / ((second.sqrt() / roots).add_(EPSILON)))
+
+def residual(
+    logits: Float[Tensor, "replicas classes batch"],
+    targets: Int[Tensor, "tables batch"],
+    share: Float[Tensor, "replicas batch"],
+    smoothing: float,
+    out: Float[Tensor, "replicas classes batch"] | None = None,
+) -> Float[Tensor, "replicas classes batch"]:
+    """The gradient of each replica's mean cross-entropy in its own logits: (softmax − target) × the sample's share.
+    `targets` are one table for all replicas, or one each. Classes in the middle: the softmax then runs along vectors
+    of samples, 18 times as fast as along ten classes."""
+    classes = logits.shape[1]
+    wanted = logits.new_full((len(targets), *logits.shape[1:]), smoothing / classes)
+    wanted.scatter_(1, targets[:, None], 1 - smoothing + smoothing / classes)
+    error = torch.softmax(logits, dim=1, out=out)
+    return error.sub_(wanted).mul_(share[:, None])
 
 
 class Watch:

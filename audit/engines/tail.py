@@ -5,12 +5,14 @@ The visible loop runs unchanged, on an experiment whose inputs are the activatio
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from audit.engines.cut import Cut, TailTrainee, cut, tail_of
 from audit.engines.engine import Refused
@@ -43,6 +45,10 @@ class Behind(Stage):
 
     def begin(self, row: Row) -> TailTrainee:
         return tail_of(self.whole.begin(row), self.cut)
+
+    def weights(self, row: Row) -> Mapping[str, Tensor]:
+        whole = self.whole.begin(row).network.state_dict()
+        return {name: whole[name] for name in self.cut.tail.state_dict()}
 
 
 def cut_for(experiment: Experiment, row: Row) -> Cut:

@@ -4,8 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
+from torch.func import functional_call
 
 from audit.engines.choose import choose
+from audit.engines.stack import Affine, forward_of
 from audit.engines.stacked import Stacked
 from audit.population import rows_of
 from audit.train import fine_tune, predict_views
@@ -17,6 +21,7 @@ TOLERANCE = 2e-3
 """Of the largest logit, after a few epochs: sums are taken in another order, and training carries that far."""
 
 MLP = {"model": "stacked_networks:mlp", "options": {"hidden": 12}}
+SCALED = {"model": "stacked_networks:scaled", "options": {"hidden": 12}}
 RECIPES = {
     "plain": {},
     "adam": {"train": TRAIN | {"optimizer": "adam", "lr": 0.003}},
@@ -25,15 +30,29 @@ RECIPES = {
     "penalties": {"regularise": {"l1": 1e-3, "l2": 1e-2, "l2_sp": 0.1, "on": "weights"}},
     "layer-wise": {"transfer": {"mode": "parameters", "lr_decay": 0.5}},
     "best epoch": {"train": TRAIN | {"lr": 0.06, "select": "best", "patience": 1}},
+    "weights outside layers": {"source": SCALED},
     "tiny minibatches": {"train": {"epochs": 2, "batch_size": 2, "optimizer": "adam", "lr": 0.003}},
 }
 
 NETWORK = """
+import torch
 from torch import nn
 
 def mlp(hidden, num_classes=10):
     return nn.Sequential(nn.Flatten(), nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.Tanh(),
                          nn.LayerNorm(hidden), nn.Linear(hidden, num_classes))
+
+class Scaled(nn.Module):
+    def __init__(self, hidden, num_classes):
+        super().__init__()
+        self.body, self.head = mlp(hidden, hidden), nn.Linear(hidden, num_classes, bias=False)
+        self.scale = nn.Parameter(torch.full((hidden,), 0.7))
+
+    def forward(self, x):
+        return self.head(self.scale * self.body(x))
+
+def scaled(hidden, num_classes=10):
+    return Scaled(hidden, num_classes)
 """
 
 
@@ -80,3 +99,37 @@ def test_from_scratch_too(tmp_path: Path) -> None:
 def test_what_gains_nothing_or_is_not_exact_it_refuses(changes: dict[str, object], why: str) -> None:
     experiment = with_weights(**changes)
     assert why in choose(experiment, experiment.audited_row()).refused["stacked"]
+
+
+def test_the_gradient_of_a_stacked_layer() -> None:
+    drawn = torch.Generator().manual_seed(0)
+    shapes = ((2, 3, 5), (2, 4, 5), (2, 4))
+    given = [torch.randn(shape, generator=drawn, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    assert torch.autograd.gradcheck(Affine.apply, given)
+    assert torch.autograd.gradcheck(lambda inputs, weight: Affine.apply(inputs, weight, None), given[:2])
+
+
+class Centred(nn.Module):
+    """Says other things of a sample in other company."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        answered: torch.Tensor = self.layer(inputs - inputs.mean(0))
+        return answered
+
+
+@pytest.mark.parametrize("network", [Centred(), nn.Sequential(nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 3))])
+def test_stacked_or_not_each_replica_says_what_it_says_alone(network: nn.Module) -> None:
+    drawn = torch.Generator().manual_seed(0)
+    state = {name: torch.randn(5, *value.shape, generator=drawn) for name, value in network.state_dict().items()}
+    inputs = torch.randn(5, 7, 4, generator=drawn)
+    forward = forward_of(network, state, inputs.flatten(0, 1))
+    assert ("_stacked" in forward.__qualname__) is not isinstance(network, Centred)
+    alone = [
+        functional_call(network, {name: value[number] for name, value in state.items()}, (mine,))
+        for number, mine in enumerate(inputs)
+    ]
+    torch.testing.assert_close(forward(inputs), torch.stack(alone), rtol=1e-4, atol=1e-5)
