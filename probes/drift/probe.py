@@ -24,9 +24,9 @@ from probes.observable import Observable
 from probes.plan import Plan, Seeds
 from probes.result import Result
 
-REFINE = 3
+COMPARED = 3
 ENOUGH = 0.05
-"""At this residual, maps have a cosine of 0.999 with those of 300 nodes (docs/drift.md)."""
+"""Beyond this residual nodes are added to maps that are only compared (docs/drift.md tells how near they come)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +36,11 @@ class Drift:
     `methods` are ours (`integrated-gradients`, `grad-cam`, ...) or Captum's classes by name; without any, those of the
     modality. The first that notices random weights carries the drift index; the first of all has the deletion curves,
     which carry no verdict if it does not. `layer` names the layer that layer methods look at (found where empty).
-    `samples` held-out samples are explained, `steps` are the nodes of path integrals, tripled up to `most_steps` while
-    completeness is off by more than `tolerance`; once, and by ENOUGH, for maps that are only compared. `seeds` are
-    replicas with other seeds; `deleted` samples have deletion curves; `box_sizes` are sides of suspected patches as
-    shares of the image's, searched and tried on `transplanted` training samples, three fifths of which are explained;
-    `level` is the coverage of all intervals.
+    `samples` held-out samples are explained by path integrals of `steps` nodes; while completeness is off by more than
+    `tolerance` there are more, up to `most_steps`; up to COMPARED times as many, by ENOUGH, for maps that are only
+    compared. `seeds` are replicas with other seeds; `deleted` samples have deletion curves; `box_sizes` are sides of
+    suspected patches as shares of the image's, searched and tried on `transplanted` training samples, three fifths of
+    which are explained; `level` is the coverage of all intervals.
     """
 
     methods: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Drift:
             methods=self.methods,
             samples=self.samples,
             steps=self.steps,
-            most=min(REFINE * self.steps, self.most_steps),
+            most=min(COMPARED * self.steps, self.most_steps),
             tolerance=max(ENOUGH, self.tolerance),
             seeds=self.seeds,
             layer=self.layer,
