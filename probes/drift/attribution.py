@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Int, Shaped, UInt8
 
 from probes.drift import naming
+from probes.drift.unsuited import Unsuited
 from probes.observable import Observation, Role, Subject, choose_stratified
 from probes.plan import Pool
 
@@ -73,7 +74,7 @@ class Attribution:
 
 def explained(methods: tuple[str, ...], question: Question) -> dict[str, Shaped[np.ndarray, "..."]]:
     """`maps/METHOD` for each method that suits the network, `left_out` for the others."""
-    from probes.drift.methods import Unsuited, explain
+    from probes.drift.methods import explain
 
     arrays: dict[str, np.ndarray] = {}
     refused = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import inspect
 import warnings
@@ -9,28 +10,49 @@ from typing import Any
 
 import torch
 from captum import attr
-from torch import Tensor
+from captum.attr._utils.lrp_rules import EpsilonRule
+from torch import Tensor, nn
 
 from probes.drift.layers import embedding_layer, hidden_layer, named_layer, spatial_layer
 from probes.drift.question import Question
+from probes.drift.unsuited import Unsuited
 
-ONE_AT_A_TIME = ("KernelShap", "Lime", "LRP")
+LRPS = ("LRP", "LayerLRP")
+ONE_AT_A_TIME = ("KernelShap", "Lime", *LRPS)
 """A surrogate is fitted to one sample; LRP's rules are not reentrant."""
 DISTRIBUTIONS = ("DeepLiftShap", "GradientShap", "LayerDeepLiftShap", "LayerGradientShap")
 """Their baselines are a set of samples, not one baseline a sample."""
+OF_NUMBERS = (
+    "Deconvolution", "DeepLift", "DeepLiftShap", "GradientShap", "GuidedBackprop", "GuidedGradCam", "InputXGradient",
+    "IntegratedGradients", "InternalInfluence", "LayerConductance", "LayerDeepLiftShap", "LayerGradientShap",
+    "NoiseTunnel", "Saliency",
+)  # fmt: skip
+"""They take gradients at the inputs, or inputs between others."""
+RESHAPES = (nn.Flatten, nn.Unflatten, nn.Identity)
+MOST_SHAPLEY = 7
+"""Exact Shapley values take every order of the features."""
 WINDOW = 0.25
 
 
 def by_class(name: str, question: Question, cells: Tensor | None) -> Tensor:
     """Attributions of a batch; the options that a class asks for are read from its signatures.
 
-    Raises what Captum raises where the class does not fit the network.
+    Raises Unsuited where the class cannot answer for such inputs, and what Captum raises where it does not fit the
+    network.
     """
-    if name in ONE_AT_A_TIME and len(question.inputs) > 1:
-        single = (by_class(name, one, cells) for one in _one_by_one(question))
-        return torch.cat(list(single))
+    _suits(name, question, cells)
+    if name in LRPS:  # Captum leaves its rules in a network that it cannot answer for
+        question = dataclasses.replace(question, score=copy.deepcopy(question.score))
+    one_by_one = name in ONE_AT_A_TIME and len(question.inputs) > 1
+    batches = dataclasses.replace(question, rows=1).batches() if one_by_one else (question,)
+    return torch.cat([_attributed(name, batch, cells) for batch in batches])
+
+
+def _attributed(name: str, question: Question, cells: Tensor | None) -> Tensor:
     if name == "NoiseTunnel":
         return _noise_tunnel(question)
+    if name in LRPS:
+        _set_rules(question.score)
     kind: Any = getattr(attr, name)
     made = kind(question.score, *([_layer(question)] if _takes(kind, "layer") else []))
     with warnings.catch_warnings():
@@ -40,6 +62,26 @@ def by_class(name: str, question: Question, cells: Tensor | None) -> Tensor:
     found = found[0] if isinstance(found, tuple) else found
     assert isinstance(found, Tensor)
     return found.detach().reshape(len(question.inputs), *found.shape[1:])
+
+
+def _suits(name: str, question: Question, cells: Tensor | None) -> None:
+    if name in OF_NUMBERS and not question.inputs.is_floating_point():
+        raise Unsuited("token ids have no gradient; layer-integrated-gradients explains them")
+    if name == "GuidedGradCam" and question.inputs.ndim != 4:
+        raise Unsuited("wants images and a convolution")
+    features = int(cells.max()) + 1 if cells is not None else question.inputs[0].nelement()
+    if name == "ShapleyValues" and features > MOST_SHAPLEY:
+        raise Unsuited(
+            f"exact values of {features} features take each of their {features}! orders ({MOST_SHAPLEY} features at "
+            "most); ShapleyValueSampling estimates them"
+        )
+
+
+def _set_rules(network: nn.Module) -> None:
+    """Relevance passes what only reshapes as it is, for which Captum has no rule; it takes all rules away again."""
+    for module in network.modules():
+        if isinstance(module, RESHAPES):
+            module.rule = EpsilonRule()
 
 
 def _noise_tunnel(question: Question) -> Tensor:
@@ -81,7 +123,3 @@ def _takes(kind: Any, parameter: str) -> bool:
 
 def _given(question: Question) -> Tensor:
     return question.gradient_inputs if question.inputs.is_floating_point() else question.inputs
-
-
-def _one_by_one(question: Question) -> list[Question]:
-    return list(dataclasses.replace(question, rows=1).batches())

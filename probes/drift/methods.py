@@ -22,6 +22,7 @@ from probes.drift.captum_class import by_class
 from probes.drift.layers import embedding_layer, named_layer, spatial_layer
 from probes.drift.path import Ask, Path, integrate
 from probes.drift.question import Question
+from probes.drift.unsuited import Unsuited
 from probes.errors import AuditError
 
 SHAP_SAMPLES = 8
@@ -30,10 +31,6 @@ WINDOW = 0.25
 """Side of an occluding window as a share of the input's; it moves by half of itself."""
 CELLS = 8
 """Images are ablated in CELLS × CELLS squares."""
-
-
-class Unsuited(Exception):
-    """The method does not fit this network or input: the audit says so and goes on with the others."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from probes.drift import naming
+from probes.drift.unsuited import Unsuited
 from probes.observable import Role, Subject, choose_stratified
 from probes.plan import Pool
 
@@ -65,7 +66,7 @@ class Quality:
     ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
         import torch
 
-        from probes.drift.methods import Unsuited, explain
+        from probes.drift.methods import explain
         from probes.drift.question import why_label
 
         refined, few = (
