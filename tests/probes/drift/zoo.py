@@ -36,6 +36,8 @@ from reports.gate import judge
 
 SEEDS = 3
 STRONG = 0.4
+FEW = 1200
+"""Photographs of the target classes; half of them are members."""
 SUSPECT = 1
 """The class that the mark gives away."""
 
@@ -50,6 +52,8 @@ class Task:
     target_labels: Tensor
     network: Callable[[int], nn.Sequential]
     epochs: int
+    sources: int
+    """Source networks, in turn."""
     patch: int
     mark: Tensor
     """[channels 1 1]"""
@@ -73,7 +77,7 @@ def digits() -> Task:
     old, new = labels < 5, labels >= 5
     return Task(
         source=images[old], source_labels=labels[old], target=images[new], target_labels=labels[new] - 5,
-        network=network, epochs=20, patch=2, mark=torch.full((1, 1, 1), 8.0),
+        network=network, epochs=20, sources=20, patch=2, mark=torch.full((1, 1, 1), 8.0),
     )  # fmt: skip
 
 
@@ -89,10 +93,10 @@ def cifar(path: Path) -> Task:
             layers += [nn.Conv2d(given, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
         return nn.Sequential(*layers, nn.Flatten(), nn.Linear(768, 64), nn.ReLU(), nn.Linear(64, classes))
 
-    old, new = labels < 5, labels >= 5
+    old, new = labels < 5, torch.nonzero(labels >= 5)[:FEW, 0]
     return Task(
         source=images[old], source_labels=labels[old], target=images[new], target_labels=labels[new] - 5,
-        network=network, epochs=12, patch=5, mark=torch.tensor([2.0, -1.8, 2.0])[:, None, None],
+        network=network, epochs=12, sources=2, patch=5, mark=torch.tensor([2.0, -1.8, 2.0])[:, None, None],
     )  # fmt: skip
 
 
@@ -132,8 +136,12 @@ def reliance(task: Task, network: nn.Sequential, images: Tensor, labels: Tensor)
         return float((network(others).argmax(dim=1) == SUSPECT).float().mean())
 
 
-@cache
 def source_of(task: Task, seed: int) -> nn.Sequential:
+    return source_network(task, seed % task.sources)
+
+
+@cache
+def source_network(task: Task, seed: int) -> nn.Sequential:
     torch.manual_seed(1000 + seed)
     return trained(task.network(5), task.source, task.source_labels, 1000 + seed, task.epochs)
 
