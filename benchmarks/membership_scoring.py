@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from probes.membership import lira_scores, rmia_scores
+from probes.membership.orders import stand_in_aucs, tpr_over_orders
 from probes.membership.standins import rmia_stand_in_scores, stand_in_scores
-from probes.membership.verdict import pooled_tpr, stand_in_aucs
 
 POPULATION = 1000
 """Samples that no model trained on, for RMIA."""
@@ -58,7 +58,7 @@ def main() -> None:
 
     lira = timed("LiRA, all stand-ins", lambda: stand_in_scores(phi, keep, order))
     aucs = timed("their AUCs", lambda: stand_in_aucs(lira, keep))
-    timed("their TPR at 1 % FPR", lambda: pooled_tpr(lira, keep, 0.01))
+    timed("their TPR at 1 % FPR", lambda: tpr_over_orders("tpr", lira, keep, order, 0.01, level=0.95))
     rmia = timed("RMIA, all stand-ins", lambda: rmia_stand_in_scores(log_p, keep, order, log_z))
 
     def refit(one: int) -> tuple[np.ndarray, np.ndarray]:

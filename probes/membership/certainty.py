@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from scipy import stats
 
-from probes.membership.verdict import inflation
+from probes.membership.orders import inflation
 from probes.overfitting.part import Part
 from probes.result import Estimate, Finding, Table
 
@@ -77,5 +77,5 @@ def precision_table(
 
 
 def reach(orders: int) -> float:
-    """Half width in units of the spread over orders, as in `verdict.over_orders`."""
+    """Half width in units of the spread over orders, as in `orders.over_orders`."""
     return float(stats.t.ppf(0.975, orders - 1)) * math.sqrt(inflation(orders) / orders)

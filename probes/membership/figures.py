@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -42,7 +43,8 @@ def roc_chart(scores: Scores, member: Bool[np.ndarray, " samples"], best: str) -
         mark="line",
         title="How many members are found, at what price in false alarms",
         caption=f"ROC on logarithmic axes, {members} members, {others} non-members, at most {POINTS} points a curve; "
-        "the band is the 95 % Clopper–Pearson interval of the true-positive rate. The dotted line is guessing.",
+        "the band is the 95 % Clopper–Pearson interval of the true-positive rate at that threshold. The dotted line is "
+        "guessing.",
         columns=columns,
         x=Axis(column="fpr", title="false-positive rate", scale="log"),
         y=Axis(column="tpr", title="true-positive rate", scale="log"),
@@ -50,6 +52,34 @@ def roc_chart(scores: Scores, member: Bool[np.ndarray, " samples"], best: str) -
         low="low",
         high="high",
         diagonal=True,
+    )
+
+
+def rates_table(
+    score: Float64[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"], fprs: Sequence[float]
+) -> Table:
+    """What was counted at the threshold of each rate, by the strongest attack."""
+    members, others = int(member.sum()), int((~member).sum())
+    descending = np.sort(score[~member])[::-1]
+    found: list[tuple[int, int]] = []
+    for fpr in fprs:
+        threshold = descending[min(math.floor(fpr * others + 1e-9), others - 1)]
+        found.append((int((descending > threshold).sum()), int((score[member] > threshold).sum())))
+    ends = [clopper_pearson(hits, members) for _, hits in found]
+    return Table(
+        name="rates",
+        title="Members found at each false-positive rate",
+        caption="Counts of the strongest attack at the threshold that these non-members set, and Clopper–Pearson's "
+        "95 % interval as if the threshold were given. The estimates' intervals are wider: they pay for the threshold "
+        "and for all attacks.",
+        columns={
+            "false-positive rate": [f"{100 * fpr:g} %" for fpr in fprs],
+            "false alarms": [f"{alarms} of {others}" for alarms, _ in found],
+            "members found": [f"{hits} of {members}" for _, hits in found],
+            "share found": [round(hits / members, 4) for _, hits in found],
+            "low": [round(low, 4) for low, _ in ends],
+            "high": [round(high, 4) for _, high in ends],
+        },
     )
 
 

@@ -25,13 +25,14 @@ from probes.membership.figures import (
     exposure_chart,
     margins_chart,
     memorisation_chart,
+    rates_table,
     roc_chart,
 )
 from probes.membership.gradient import GradientNorm
 from probes.membership.recipe import recipe_part
 from probes.membership.samples_per_class import samples_per_class
 from probes.membership.target import target_of
-from probes.membership.verdict import strongest_advantage, strongest_auc, strongest_precision, strongest_tpr
+from probes.membership.verdict import precision, strongest_advantage, strongest_auc, strongest_tpr
 from probes.membership.whom import explanations, exposed_finding, mean_exposure, strata, uneven
 from probes.observable import Observable
 from probes.overfitting.memorisation import memorisation
@@ -122,9 +123,13 @@ class Membership:
             p_values.append(p_value)
             if fpr <= PRECISE:
                 name = f"checkpoint.precision_at_{100 * fpr:g}pct_fpr"
-                estimates.append(strongest_precision(scores, member, fpr, self.level, name))
+                estimates.append(precision(estimate, int(member.sum()), int((~member).sum()), fpr, name))
         each = {name: auc(score, member) for name, score in scores.items()}
-        figures: list[Figure] = [roc_chart(scores, member, best), attack_chart(each)]
+        figures: list[Figure] = [
+            roc_chart(scores, member, best),
+            rates_table(scores[best], member, self.fprs),
+            attack_chart(each),
+        ]
         listed = [(kind, name, who[pooled]) for kind, name, who in strata(evidence)]
         for kind in dict.fromkeys(kind for kind, _, _ in listed):
             mine = [(name, who) for one, name, who in listed if one == kind]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from probes.evidence import Evidence, Population
+from probes.membership.orders import over_orders, stand_in_aucs, tpr_over_orders
 from probes.membership.standins import rmia_stand_in_scores, stand_in_scores
-from probes.membership.verdict import pooled_tpr, stand_in_aucs, strongest_over_orders
+from probes.membership.verdict import level_each, strongest
 from probes.overfitting.part import Part
 from probes.result import Estimate
 
@@ -18,26 +20,21 @@ def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float
     needs replicas of at least two orders."""
     keep, order = population.keep[:, evidence.pool.indices], population.order
     scores = stand_ins(evidence, population)
-    best, overall = strongest_over_orders(
-        "recipe.auc",
-        {attack: stand_in_aucs(score, keep) for attack, score in scores.items()},
-        order,
-        level=level,
-        unit="AUC",
-        bounds=(0.0, 1.0),
-    )
+    each = level_each(level, len(scores))
+    aucs = {
+        attack: over_orders("recipe.auc", stand_in_aucs(score, keep), order, level=each, unit="AUC", bounds=(0.0, 1.0))
+        for attack, score in scores.items()
+    }
+    best, overall = strongest(aucs, level)
     found: list[Estimate] = [overall]
     out = int((~keep).sum())
     for fpr in fprs:
-        _, estimate = strongest_over_orders(
-            f"recipe.tpr_at_{100 * fpr:g}pct_fpr",
-            {attack: pooled_tpr(score, keep, fpr) for attack, score in scores.items()},
-            order,
-            level=level,
-            unit="TPR",
-            bounds=(0.0, 1.0),
-            caveat=None if out * fpr >= 1 else f"not resolvable: {out} non-members in all stand-ins",
-        )
+        name = f"recipe.tpr_at_{100 * fpr:g}pct_fpr"
+        rates = {attack: tpr_over_orders(name, one, keep, order, fpr, level=each) for attack, one in scores.items()}
+        _, estimate = strongest(rates, level)
+        if out * fpr < 1:
+            unresolved = f"not resolvable: {out} non-members in all stand-ins"
+            estimate = dataclasses.replace(estimate, caveat=unresolved)
         found.append(estimate)
     return Part(estimates=tuple(found), notes=(f"The strongest attack on stand-ins is {best}.",))
 

@@ -68,7 +68,8 @@ def tpr_at_fpr(
     level: float = 0.95,
 ) -> Estimate:
     """The largest share of members above a threshold with at most a share `fpr` of the others: no interpolation, ties
-    stay together. The interval is Clopper–Pearson's at that threshold.
+    stay together. The interval is Clopper–Pearson's at that threshold, as if it were given; `threshold.tpr_at_true_fpr`
+    pays for its being estimated.
 
     Where there are fewer than 1/fpr non-members the rate cannot be told from 0: the estimate has a caveat.
     Raises EvidenceError.

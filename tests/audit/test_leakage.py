@@ -98,11 +98,13 @@ def test_ours_are_on_its_own_backbone_and_the_others_are_told(heads: tuple[Evide
 
 
 def test_a_memorising_model_is_found(heads: tuple[Evidence, Evidence]) -> None:
-    """At 1 % false alarms a model that knows nothing finds 1 %."""
+    """At 1 % false alarms a model that knows nothing finds 1 %. 200 non-members say how many are found beyond two of
+    them, but not surely that one in a hundred more would not have been above all members."""
     result = probed(heads[0])
     assert result["checkpoint.tpr_at_1pct_fpr"].value > 0.08
-    assert result["checkpoint.tpr_at_1pct_fpr"].low > 0.03
-    assert result["recipe.tpr_at_1pct_fpr"].low > 0.01
+    assert result["recipe.tpr_at_1pct_fpr"].value > 0.04
+    assert result["checkpoint.tpr_at_5pct_fpr"].low > 0.05
+    assert result["recipe.tpr_at_5pct_fpr"].low > 0.1
     assert result["recipe.auc"].low > 0.6
     assert result["recipe.auc"].low <= result["checkpoint.auc"].high
 

@@ -11,6 +11,17 @@ import numpy as np
 from probes.membership import Membership
 from tests.probes.membership.worlds import World
 
+ALARMS = (
+    "leaks",
+    "infidelity",
+    "exposed-samples",
+    "uneven-exposure",
+    "rarity-exposes",
+    "label-noise-exposes",
+    "copies-hide",
+    "falls-with-samples",
+)
+FPRS = Membership().fprs
 SETTINGS = {
     "60 and 60, 16 repeats": {"members": 60, "held_out": 60, "validation": 40, "repeats": 16},
     "150 and 50, 4 repeats": {"members": 150, "held_out": 50, "validation": 40, "repeats": 4},
@@ -25,11 +36,12 @@ def nulls(setting: str, count: int) -> Counter[str]:
         evidence = World(leak=0.0, seed=10_000 + seed, everything=True, **size).evidence()
         result = Membership(repeats=size["repeats"])(evidence, np.random.default_rng(seed))
         codes = {finding.code for finding in result.findings}
-        for name in ("leaks", "infidelity", "exposed-samples", "uneven-exposure"):
+        for name in ALARMS:
             counted[name] += f"membership.{name}" in codes
         prior = size["members"] / (size["members"] + size["held_out"])
         truths = {"checkpoint.auc": 0.5, "recipe.auc": 0.5, "checkpoint.advantage": 0.0}
         truths |= {f"checkpoint.precision_at_{rate}pct_fpr": prior for rate in ("1", "0.1")}
+        truths |= {f"{scope}.tpr_at_{100 * f:g}pct_fpr": f for scope in ("checkpoint", "recipe") for f in FPRS}
         for name, truth in truths.items():
             counted[name] += result[name].low <= truth <= result[name].high
         low, high = (result.per_sample[f"exposure_{side}"] for side in ("low", "high"))

@@ -11,14 +11,10 @@ from probes.evidence import Canaries, Evidence, PrivacyClaim
 from probes.membership import Membership
 from probes.membership.attacks import LADDER
 from probes.membership.fidelity import loss_interval, share_interval
+from probes.membership.figures import rates_table
+from probes.membership.orders import inflation, over_orders, stand_in_aucs, tpr_over_orders
 from probes.membership.standins import stand_in_scores
-from probes.membership.verdict import (
-    inflation,
-    over_orders,
-    stand_in_aucs,
-    strongest_advantage,
-    strongest_precision,
-)
+from probes.membership.verdict import precision, strongest_advantage, strongest_tpr
 from probes.result import Chart, Gallery, Result, Table
 from tests.probes.membership.worlds import World
 
@@ -152,7 +148,7 @@ def test_everything_that_is_reported_is_there(everything: Result) -> None:
     tables = {one.name for one in everything.figures if isinstance(one, Table)}
     expected = {"roc", "attacks", "classes", "groups", "exposure", "margins", "memorisation"}
     assert expected | {"exposure-by-class", "exposure-by-group"} <= set(charts)
-    assert {"exposed", "resolution", "precision"} <= tables
+    assert {"exposed", "rates", "resolution", "precision"} <= tables
     assert set(charts["groups"].columns["group"]) == {"ward 0", "ward 1", "ward 2", "ward 3"}
     assert charts["roc"].x.scale == charts["roc"].y.scale == "log"
     assert set(charts["margins"].columns["replica"]) == {"trained on it", "did not", "this model"}
@@ -186,7 +182,7 @@ def test_precision_and_advantage_pay_for_the_attacks_that_were_tried() -> None:
     wrong = 0
     for _ in range(100):
         scores = {str(name): rng.normal(size=100) for name in range(20)}
-        precise = strongest_precision(scores, member, 0.05, 0.95, "p")
+        precise = precision(strongest_tpr(scores, member, 0.05, 0.95, "t")[0], 50, 50, 0.05, "p")
         wrong += precise.low > 0.5 or strongest_advantage(scores, member, 0.95).low > 0
         assert precise.low <= precise.value <= precise.high
     assert wrong <= 8
@@ -194,10 +190,33 @@ def test_precision_and_advantage_pay_for_the_attacks_that_were_tried() -> None:
 
 def test_precision_by_hand() -> None:
     member = np.array([True, True, True, False, True, False, False, False])
-    found = strongest_precision({"a": np.arange(8.0)[::-1].copy()}, member, 0.25, 0.95, "p")
+    rate, _ = strongest_tpr({"a": np.arange(8.0)[::-1].copy()}, member, 0.25, 0.95, "t")
+    found = precision(rate, 4, 4, 0.25, "p")
     # One false alarm allowed: four members and one other stand above the second other.
-    assert (found.value, found.n) == (0.8, 5)
-    assert strongest_precision({"a": np.zeros(8)}, member, 0.25, 0.95, "p").caveat is not None
+    assert (rate.value, found.value, found.name, found.n) == (1.0, 0.8, "p", 8)
+    assert (found.low, found.high) == (rate.low / (rate.low + 0.25), rate.high / (rate.high + 0.25))
+
+
+def test_what_was_counted_at_each_rate_is_listed() -> None:
+    member = np.arange(50) < 10
+    score = np.concatenate([np.arange(10.0) + 30, np.arange(40.0)])
+    listed = rates_table(score, member, (0.05, 0.001)).columns
+    assert listed["false alarms"] == ["2 of 40", "0 of 40"]
+    assert listed["members found"] == ["2 of 10", "0 of 10"]
+    assert (listed["low"][0], listed["high"][0]) == pytest.approx((0.0252, 0.5561), abs=1e-4)
+
+
+def test_the_rate_over_stand_ins_is_that_at_their_common_threshold() -> None:
+    rng = np.random.default_rng(2)
+    keep = np.tile([[True, False], [False, True]], (8, 40))
+    scores, order = rng.normal(size=keep.shape) + keep, np.repeat(np.arange(8), 2)
+    found = tpr_over_orders("t", scores, keep, order, 0.05, level=0.95)
+    threshold = np.sort(scores[~keep])[::-1][int(0.05 * (~keep).sum())]
+    each = np.array([(row > threshold)[mask].mean() for row, mask in zip(scores, keep, strict=True)])
+    known = over_orders("t", each, order, level=0.95, unit="TPR", bounds=(0.0, 1.0))
+    assert found.value == known.value
+    assert found.low < known.low
+    assert found.high > known.high
 
 
 def test_pictures_of_the_exposed_are_off_unless_asked_for() -> None:

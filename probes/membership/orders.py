@@ -1,0 +1,80 @@
+"""What stand-ins of many orders show together: the mean over replicas, each in turn as the audited model."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int
+from scipy import stats
+
+from probes.result import Estimate
+from probes.statistics.roc import auc
+from probes.statistics.threshold import at_true_fpr
+
+Stood = Float64[np.ndarray, "replicas samples"]
+Kept = Bool[np.ndarray, "replicas samples"]
+
+
+def over_orders(
+    name: str,
+    values: Float64[np.ndarray, " replicas"],
+    order: Int[np.ndarray, " replicas"],
+    *,
+    level: float,
+    unit: str,
+    bounds: tuple[float, float],
+    caveat: str | None = None,
+) -> Estimate:
+    """The mean over stand-ins with a t interval over orders: stand-ins of one order are complementary folds and no
+    independent draws, so the order is the unit. It speaks of this pool and this recipe.
+
+    Orders attack each other, so what two of them share by chance stands in the scores of both. Where nothing leaks,
+    LiRA's mean is a degenerate U-statistic of the orders, whose variance is 2 (J − 1)/(J − 2) times s²/J (`inflation`);
+    with leakage it is nearer s²/J, and the interval is wider than it need be. Two orders cannot tell their spread: all
+    is possible then.
+    """
+    means = np.array([values[order == own].mean() for own in np.unique(order)])
+    mean, j = float(means.mean()), len(means)
+    half = math.inf
+    if j > 2:
+        half = float(stats.t.ppf(0.5 + level / 2, j - 1)) * float(means.std(ddof=1)) * math.sqrt(inflation(j) / j)
+    elif caveat is None:
+        caveat = f"not resolvable: {j} repeats, 3 needed to tell their spread"
+    return Estimate(
+        name=name,
+        value=mean,
+        low=max(bounds[0], mean - half),
+        high=min(bounds[1], mean + half),
+        level=level,
+        n=len(values),
+        counted="replicas",
+        unit=unit,
+        better="lower",
+        dof=float(j - 1),
+        caveat=caveat,
+    )
+
+
+def tpr_over_orders(
+    name: str, scores: Stood, keep: Kept, order: Int[np.ndarray, " replicas"], fpr: float, *, level: float
+) -> Estimate:
+    """The mean true-positive rate at the one threshold at which all stand-ins together have a false-positive rate of
+    `fpr`; its interval pays for that threshold too, which is set by scores that all stand-ins share."""
+    outside = scores[~keep]
+
+    def rate_at(threshold: float, at_level: float) -> Estimate:
+        found = ((scores > threshold) & keep).sum(axis=1) / keep.sum(axis=1)
+        return over_orders(name, found, order, level=at_level, unit="TPR", bounds=(0.0, 1.0))
+
+    return at_true_fpr(outside, fpr, level, rate_at)
+
+
+def inflation(orders: int) -> float:
+    """Let stand-in r score Σ_s h(r, s)/(J − 1) with a symmetric h of mean 0 and variance σ². Then the mean over r has
+    variance 2 σ²/(J (J − 1)), while the spread s² over r is σ² (J − 2)/(J − 1)² on average."""
+    return 2 * (orders - 1) / (orders - 2) if orders > 2 else math.inf
+
+
+def stand_in_aucs(scores: Stood, keep: Kept) -> Float64[np.ndarray, " replicas"]:
+    return np.array([auc(score, mask).value for score, mask in zip(scores, keep, strict=True)])

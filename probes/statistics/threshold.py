@@ -1,0 +1,78 @@
+"""A true-positive rate at a wanted false-positive rate, where the threshold that gives it is itself estimated."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+from scipy import stats
+
+from probes.result import Estimate
+from probes.statistics.proportions import proportion
+from probes.statistics.roc import tpr_at_fpr
+
+RateAt = Callable[[float, float], Estimate]
+"""(threshold, level) → the true-positive rate there, with its interval as if the threshold were known."""
+FEWEST = 5
+"""False alarms below which their number is not nearly normal."""
+
+
+def tpr_at_true_fpr(
+    score: Float[np.ndarray, " samples"],
+    member: Bool[np.ndarray, " samples"],
+    fpr: float,
+    *,
+    name: str = "tpr",
+    level: float = 0.95,
+) -> Estimate:
+    """`tpr_at_fpr`, with an interval for the rate where the false-positive rate truly is `fpr`, not only here, where so
+    many of these non-members happen to lie above the threshold. Raises EvidenceError."""
+    here = tpr_at_fpr(score, member, fpr, name=name, level=level)
+    inside, others = score[member].astype(np.float64), score[~member].astype(np.float64)
+
+    def rate_at(threshold: float, at_level: float) -> Estimate:
+        hits = int((inside > threshold).sum())
+        return proportion(name, hits, len(inside), level=at_level, better="lower", unit="TPR")
+
+    return dataclasses.replace(at_true_fpr(others, fpr, level, rate_at), counts=None, caveat=here.caveat)
+
+
+def at_true_fpr(others: Float64[np.ndarray, " others"], fpr: float, level: float, rate_at: RateAt) -> Estimate:
+    """`rate_at` the threshold that floor(fpr · n) of the n `others` exceed, with an interval that pays for not knowing
+    the threshold t whose false-positive rate is `fpr`.
+
+    Binomial(n, fpr) others exceed t, so it lies between two of their order statistics, whatever the distribution. The
+    rates at these two ends, each with its own interval and both at half the error, are exact bounds. Where false alarms
+    are not few and no two others tie there, both errors are nearly normal, and are added in quadrature instead (MOVER,
+    Zou & Donner 2008). Simulated coverage stands in docs/membership.md.
+    """
+    n = len(others)
+    allowed = min(math.floor(fpr * n + 1e-9), n - 1)
+    half = 1 - (1 - level) / 2
+    edges = _edges(others, _above(n, fpr, half)[1])
+    fewest, most = _above(n, fpr, level)
+    here = rate_at(edges[allowed + 1], level)
+    if allowed >= FEWEST and (np.diff(edges[fewest : most + 2]) < 0).all():
+        lowest, highest = (rate_at(edges[rank], level).value for rank in (fewest, most + 1))
+        low = here.value - math.hypot(here.value - here.low, here.value - lowest)
+        high = here.value + math.hypot(here.high - here.value, highest - here.value)
+    else:
+        fewest, most = _above(n, fpr, half)
+        low, high = rate_at(edges[fewest], half).low, rate_at(edges[most + 1], half).high
+    return dataclasses.replace(here, low=max(0.0, min(low, here.value)), high=min(1.0, max(high, here.value)))
+
+
+def _above(n: int, fpr: float, level: float) -> tuple[int, int]:
+    """The fewest and the most others above the true threshold, each at half of 1 − level."""
+    tail = (1 - level) / 2
+    return int(stats.binom.ppf(tail, n, fpr)), int(stats.binom.isf(tail, n, fpr))
+
+
+def _edges(others: Float64[np.ndarray, " others"], most: int) -> list[float]:
+    """∞, the `most` + 1 largest others from the top, −∞: entry k + 1 is the threshold that k of them exceed."""
+    first = max(0, len(others) - 1 - most)
+    top = np.sort(np.partition(others, first)[first:])[::-1]
+    return [math.inf, *top.tolist(), -math.inf]
