@@ -70,6 +70,6 @@ def accuracy_elsewhere(seed: int, align: bool) -> float:
 
 
 def test_alignment_helps_in_the_other_domain():
-    plain, aligned = ([accuracy_elsewhere(seed, align) for seed in range(5)] for align in (False, True))
+    plain, aligned = ([accuracy_elsewhere(seed, align) for seed in range(3)] for align in (False, True))
     assert np.mean(aligned) > np.mean(plain) + 0.04
     assert min(aligned) > 0.95
