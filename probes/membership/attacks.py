@@ -6,7 +6,7 @@ it cannot be run (no replicas, no reference population).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
 import numpy as np
@@ -158,6 +158,30 @@ LADDER: Mapping[str, Attack] = {
     "lira-queries": lira_queries,
     "rmia-online": rmia_online,
 }
+
+
+NEEDS: Mapping[str, str] = {
+    "label-only": "further queries, which pictures allow",
+    "lira-queries": "further queries, which pictures allow, and two replicas on either side of every sample",
+    "gradient-norm": "a look at the last layer",
+    "quantile": f"features of the samples and {FEWEST} known non-members a fold",
+    "calibrated": "replicas on either side of every sample",
+    "lira-offline": "replicas on either side of every sample",
+    "lira-online": "replicas on either side of every sample",
+    "rmia-offline": "replicas on either side of every sample and validation samples",
+    "rmia-online": "replicas on either side of every sample and validation samples",
+    "lira-offline-per-sample": f"{ENOUGH} replicas on either side of every sample",
+    "lira-online-per-sample": f"{ENOUGH} replicas on either side of every sample",
+}
+"""What an attack is not run without; the others need no more than the model's answers."""
+
+
+def not_run(ran: Iterable[str]) -> tuple[str, ...]:
+    """A note for everything that attacks of the ladder lacked."""
+    lacking: dict[str, list[str]] = {}
+    for name in [name for name in NEEDS if name not in ran]:
+        lacking.setdefault(NEEDS[name], []).append(name)
+    return tuple(f"Not run: {', '.join(names)} (needs {need})." for need, names in lacking.items())
 
 
 def ladder(target: Target) -> dict[str, Scores]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from probes.contamination.embedding import Embedding
 from probes.evidence import Evidence, Population
-from probes.membership.attacks import Scores, ladder
+from probes.membership.attacks import Scores, ladder, not_run
 from probes.membership.audit_epsilon import epsilon_part
 from probes.membership.certainty import certainty
 from probes.membership.exposure import exposure
@@ -106,7 +106,7 @@ class Membership:
             findings=parts.findings,
             figures=parts.figures,
             per_sample={**parts.per_sample, "attack_score": strongest},
-            notes=(f"The strongest attack is {best}.", *parts.notes, *evidence.limits),
+            notes=(f"The strongest attack is {best}.", *parts.notes, *not_run(scores), *evidence.limits),
         )
 
     def _checkpoint(self, evidence: Evidence, scores: dict[str, Scores]) -> tuple[str, Part]:

@@ -9,7 +9,7 @@ from scipy import stats
 from torch.nn import functional
 
 from probes.errors import EvidenceError, NonFiniteError
-from probes.membership.attacks import LADDER
+from probes.membership.attacks import LADDER, not_run
 from probes.membership.gradient import last_layer_norm
 from probes.membership.quantile import quantile_scores
 from probes.membership.queries import agreement, lira_query_scores
@@ -153,3 +153,6 @@ def test_attacks_that_lack_what_they_need_say_none() -> None:
     target = target_of(evidence, evidence.population, np.random.default_rng(0))
     ran = {name for name, attack in LADDER.items() if attack(target) is not None}
     assert ran == {"loss", "entropy", "modified-entropy", "per-class"}
+    said = " ".join(not_run(ran))
+    assert set(LADDER) - ran == {name for name in LADDER if f" {name}," in said or f" {name} (" in said}
+    assert not_run(LADDER) == ()
