@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
 
 import typer
 
 from audit import early
-from audit.options import (
-    AlertsAt,
-    Also,
-    Baseline,
-    Budget,
-    Changes,
-    ConfigFile,
-    DataRoot,
-    Json,
-    Language,
-    Model,
-    Out,
-    Quiet,
-    Recipe,
-    Seed,
-    StoreFolder,
-    Thumbnails,
-    TrustCode,
-    Workers,
-)
+from audit import options as o
+from audit.help import Command, Group
 from probes.errors import AuditError, ConfigError, Interrupted
 
 EXIT_CRASH = 70
-EPILOG = "Exit codes: 0 pass · 1 fail · 2 wrong use or bad input · 3 undecided · 4 a probe failed."
+EPILOG = "Exit codes: 0 pass · 1 fail · 2 wrong use · 3 undecided · 4 a probe failed"
 
 HELP = (
     "[bold]Is this fine-tuned model safe to ship?[/bold]\n\nTrains replicas of your model's recipe on other subsets of "
@@ -45,11 +27,13 @@ HELP = (
 [dim]$[/dim] audit run -m ckpt.pt -o report        [dim]then read report/report.html[/dim]
 [dim]$[/dim] audit compare old/ report/            [dim]what got worse?[/dim]
 [dim]$[/dim] audit COMMAND --help                  [dim]more of each[/dim]
+[dim]$[/dim] audit --install-completion            [dim]names by the tab key[/dim]
 """
 )
 MAKE, AUDIT, REVIEW, HELPERS = "Make and plan", "Audit", "Results", "More"
 
 app = typer.Typer(
+    cls=Group,
     help=HELP,
     epilog=EPILOG,
     no_args_is_help=True,
@@ -57,14 +41,15 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+command = partial(app.command, cls=Command)
 
 
-@app.command(epilog=EPILOG, rich_help_panel=AUDIT)
+@command(epilog=EPILOG, rich_help_panel=AUDIT)
 def demo(
-    out: Out = Path("audit-demo"),
-    workers: Workers = 0,
-    store: StoreFolder = None,
-    quiet: Quiet = False,
+    workers: o.Workers = 0,
+    store: o.StoreFolder = None,
+    out: o.Out = Path("audit-demo"),
+    quiet: o.Quiet = False,
 ) -> None:
     """A minute's tour: fine-tune on embedded data, audit, report."""
     from audit.commands import run_demo
@@ -72,12 +57,12 @@ def demo(
     raise typer.Exit(run_demo(out, store or early.default_store(), workers, quiet))
 
 
-@app.command(rich_help_panel=MAKE)
+@command(rich_help_panel=MAKE)
 def finetune(
-    recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file.", metavar="RECIPE.toml")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint to write.")] = Path("ckpt.pt"),
-    changes: Changes = None,
-    quiet: Quiet = False,
+    recipe: o.RecipeFile,
+    changes: o.Changes = None,
+    out: o.Checkpoint = Path("ckpt.pt"),
+    quiet: o.Quiet = False,
 ) -> None:
     """Fine-tune a model from a recipe, so that it can be audited.
 
@@ -93,34 +78,30 @@ def finetune(
     run_finetune(recipe, out, quiet, changes or ())
 
 
-@app.command(epilog=EPILOG, rich_help_panel=AUDIT)
+@command(epilog=EPILOG, rich_help_panel=AUDIT)
 def run(
-    model: Model,
-    out: Out = Path("audit-report"),
-    config: ConfigFile = None,
-    changes: Changes = None,
-    seed: Seed = None,
-    workers: Workers = 0,
-    store: StoreFolder = None,
-    budget: Budget = None,
-    stop_early: Annotated[
-        bool, typer.Option("--stop-early", help="Look after 2, 4, 8 … rounds; stop where every check is decided.")
-    ] = False,
-    executor: Annotated[Literal["processes", "ray"], typer.Option(help="Where replicas are trained.")] = "processes",
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster; without it one is started here.")] = None,
-    baseline: Baseline = None,
-    reference: Annotated[
-        Path | None, typer.Option(help="A checkpoint to compare reasons with (the last release).")
-    ] = None,
-    recipe: Recipe = None,
-    data_root: DataRoot = None,
-    lang: Language = "en",
-    thumbnails: Thumbnails = True,
-    also: Also = "",
-    at: AlertsAt = "audit.toml",
-    trust_code: TrustCode = False,
-    json: Json = False,
-    quiet: Quiet = False,
+    model: o.Model,
+    recipe: o.Recipe = None,
+    data_root: o.DataRoot = None,
+    trust_code: o.TrustCode = False,
+    reference: o.Reference = None,
+    baseline: o.Baseline = None,
+    config: o.ConfigFile = None,
+    changes: o.Changes = None,
+    budget: o.Budget = None,
+    stop_early: o.StopEarly = False,
+    seed: o.Seed = None,
+    workers: o.Workers = 0,
+    store: o.StoreFolder = None,
+    executor: o.Executor = "processes",
+    address: o.Address = None,
+    out: o.Out = Path("audit-report"),
+    lang: o.Language = "en",
+    no_thumbnails: o.NoThumbnails = False,
+    also: o.Also = "",
+    at: o.AlertsAt = "audit.toml",
+    json: o.Json = False,
+    quiet: o.Quiet = False,
 ) -> None:
     """Audit a checkpoint; the exit code is the verdict.
 
@@ -166,35 +147,34 @@ def run(
         trust_code=trust_code,
         changes=tuple(changes or ()),
     )
-    code = run_audit(model, out, config, settings, lang=lang, thumbnails=thumbnails, quiet=quiet or json, as_json=json)
+    code = run_audit(
+        model, out, config, settings, lang=lang, thumbnails=not no_thumbnails, quiet=quiet or json, as_json=json
+    )
     further.write(read_with_cost(out / "results.json"), out / "results.json")
     raise typer.Exit(code)
 
 
-@app.command(
-    epilog="Exit codes: 0 something passes · 1 all fail · 2 wrong use or bad input · 3 undecided · 4 a probe failed.",
+@command(
+    epilog="Exit codes: 0 one passes · 1 all fail · 2 wrong use · 3 undecided · 4 probe failed",
     rich_help_panel=AUDIT,
 )
 def mitigate(
-    model: Model,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where models and reports go.")] = Path("audit-mitigate"),
-    countermeasures: Annotated[
-        list[str] | None,
-        typer.Option("--try", help="NAME or NAME=STRENGTH; may be repeated (default: all that apply)."),
-    ] = None,
-    config: ConfigFile = None,
-    changes: Changes = None,
-    seed: Seed = None,
-    workers: Workers = 0,
-    store: StoreFolder = None,
-    budget: Budget = None,
-    recipe: Recipe = None,
-    data_root: DataRoot = None,
-    lang: Language = "en",
-    thumbnails: Thumbnails = True,
-    trust_code: TrustCode = False,
-    json: Json = False,
-    quiet: Quiet = False,
+    model: o.Model,
+    recipe: o.Recipe = None,
+    data_root: o.DataRoot = None,
+    trust_code: o.TrustCode = False,
+    countermeasures: o.Countermeasures = None,
+    config: o.ConfigFile = None,
+    changes: o.Changes = None,
+    budget: o.Budget = None,
+    seed: o.Seed = None,
+    workers: o.Workers = 0,
+    store: o.StoreFolder = None,
+    out: o.Out = Path("audit-mitigate"),
+    lang: o.Language = "en",
+    no_thumbnails: o.NoThumbnails = False,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
 ) -> None:
     """Which countermeasure works, and what it costs.
 
@@ -233,27 +213,25 @@ def mitigate(
         settings,
         countermeasures or (),
         lang=lang,
-        thumbnails=thumbnails,
+        thumbnails=not no_thumbnails,
         quiet=quiet or json,
         as_json=json,
     )
     raise typer.Exit(code)
 
 
-@app.command(epilog=EPILOG, rich_help_panel=REVIEW)
+@command(epilog=EPILOG, rich_help_panel=REVIEW)
 def gate(
-    results: Annotated[Path, typer.Argument(help="A results.json.", show_default=False)],
-    config: ConfigFile = None,
-    changes: Changes = None,
-    baseline: Baseline = None,
-    also: Also = "",
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Where --also writes (default: beside the results).")
-    ] = None,
-    at: AlertsAt = "audit.toml",
-    lang: Language = "en",
-    json: Json = False,
-    quiet: Quiet = False,
+    results: o.Results,
+    baseline: o.Baseline = None,
+    config: o.ConfigFile = None,
+    changes: o.Changes = None,
+    also: o.Also = "",
+    out: o.BesideResults = None,
+    at: o.AlertsAt = "audit.toml",
+    lang: o.Language = "en",
+    json: o.Json = False,
+    quiet: o.Quiet = False,
 ) -> None:
     """Judge results by thresholds; the exit code is the verdict.
 
@@ -274,16 +252,14 @@ def gate(
     raise typer.Exit(code)
 
 
-@app.command(
-    epilog="Exit codes: 0 nothing is worse · 1 something is · 2 wrong use or bad input.", rich_help_panel=REVIEW
-)
+@command(epilog="Exit codes: 0 nothing is worse · 1 something is · 2 wrong use", rich_help_panel=REVIEW)
 def compare(
-    old: Annotated[Path, typer.Argument(help="The baseline's results.json, or its folder.", show_default=False)],
-    new: Annotated[Path, typer.Argument(help="The results.json to compare with it.", show_default=False)],
-    format: Annotated[Literal["table", "markdown"], typer.Option("--format", "-f")] = "table",
-    lang: Language = "en",
-    json: Json = False,
-    quiet: Quiet = False,
+    old: o.OldResults,
+    new: o.NewResults,
+    format: o.CompareFormat = "table",
+    lang: o.Language = "en",
+    json: o.Json = False,
+    quiet: o.Quiet = False,
 ) -> None:
     """What got worse between two audits, beyond noise.
 
@@ -300,19 +276,13 @@ def compare(
     raise typer.Exit(run_compare(old, new, form=format, as_json=json, lang=lang, quiet=quiet))
 
 
-@app.command(rich_help_panel=REVIEW)
+@command(rich_help_panel=REVIEW)
 def history(
-    folder: Annotated[Path, typer.Argument(help="Where results.json files lie, at any depth.", show_default=False)],
-    format: Annotated[
-        Literal["table", "html", "markdown", "csv"], typer.Option("--format", "-f", help="What to write.")
-    ] = "table",
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The file to write (default: standard output; history.html).")
-    ] = None,
-    estimate: Annotated[
-        list[str] | None, typer.Option("--estimate", "-e", help="Only these (recipe.auc); may be repeated.")
-    ] = None,
-    lang: Language = "en",
+    folder: o.HistoryFolder,
+    estimate: o.Estimates = None,
+    format: o.HistoryFormat = "table",
+    out: o.HistoryFile = None,
+    lang: o.Language = "en",
 ) -> None:
     """All audits below a folder, over time.
 
@@ -325,34 +295,28 @@ def history(
     run_history(folder, format, out, tuple(estimate or ()), lang)
 
 
-@app.command(rich_help_panel=REVIEW)
+@command(rich_help_panel=REVIEW)
 def report(
-    results: Annotated[Path, typer.Argument(help="A results.json.", show_default=False)],
-    format: Annotated[
-        Literal["html", "markdown", "summary", "junit", "sarif", "github", "gitlab", "model-card", "csv", "parquet"],
-        typer.Option("--format", "-f", help="csv and parquet hold a row a sample: as sensitive as the data."),
-    ] = "html",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: beside the results.")] = None,
-    lang: Language = "en",
-    thumbnails: Thumbnails = True,
-    figures: Annotated[Literal["svg", "png"], typer.Option(help="The figures beside a Markdown report.")] = "svg",
-    at: AlertsAt = "audit.toml",
+    results: o.Results,
+    format: o.ReportFormat = "html",
+    out: o.BesideResults = None,
+    lang: o.Language = "en",
+    no_thumbnails: o.NoThumbnails = False,
+    figures: o.FigureFormat = "svg",
+    at: o.AlertsAt = "audit.toml",
 ) -> None:
     """Write a report again, in another format or language."""
     early.must_exist(results, "file")
     from audit.publish import Style, run_report
 
-    run_report(results, format, out, Style(lang=lang, thumbnails=thumbnails, at=at, figures=figures))
+    run_report(results, format, out, Style(lang=lang, thumbnails=not no_thumbnails, at=at, figures=figures))
 
 
-@app.command(rich_help_panel=REVIEW)
+@command(rich_help_panel=REVIEW)
 def log(
-    results: Annotated[Path, typer.Argument(help="A results.json.", show_default=False)],
-    to: Annotated[
-        Literal["mlflow", "wandb"],
-        typer.Option(help="The tracker; its own settings say where it is.", show_default=False),
-    ],
-    project: Annotated[str, typer.Option(help="MLflow's experiment, or the project in W&B.")] = "transfer-audit",
+    results: o.Results,
+    to: o.Tracker,
+    project: o.Project = "transfer-audit",
 ) -> None:
     """Log results to MLflow or Weights & Biases.
 
@@ -368,15 +332,15 @@ def log(
     run_log(results, to, project)
 
 
-@app.command(rich_help_panel=MAKE)
+@command(rich_help_panel=MAKE)
 def plan(
-    model: Model,
-    config: ConfigFile = None,
-    changes: Changes = None,
-    seed: Seed = None,
-    workers: Workers = 0,
-    budget: Budget = None,
-    trust_code: TrustCode = False,
+    model: o.Model,
+    trust_code: o.TrustCode = False,
+    config: o.ConfigFile = None,
+    changes: o.Changes = None,
+    budget: o.Budget = None,
+    seed: o.Seed = None,
+    workers: o.Workers = 0,
 ) -> None:
     """What an audit would cost, and what it could detect."""
     early.must_exist(model, "checkpoint file")
@@ -396,12 +360,10 @@ def plan(
     run_plan(model, config, settings)
 
 
-@app.command(rich_help_panel=HELPERS)
+@command(rich_help_panel=HELPERS)
 def cache(
-    store: StoreFolder = None,
-    keep: Annotated[
-        int | None, typer.Option(help="Remove the oldest entries until this many MiB remain.", min=0)
-    ] = None,
+    store: o.StoreFolder = None,
+    keep: o.MostMiB = None,
 ) -> None:
     """Show or prune the store of replicas."""
     from audit.commands import run_cache
@@ -409,9 +371,9 @@ def cache(
     run_cache(store or early.default_store(), keep)
 
 
-@app.command(rich_help_panel=HELPERS)
+@command(rich_help_panel=HELPERS)
 def inspect(
-    model: Annotated[Path, typer.Argument(help="A checkpoint, or weights from elsewhere.", show_default=False)],
+    model: o.Inspected,
 ) -> None:
     """Verify what is in a checkpoint; nothing in it is run."""
     early.must_exist(model, "checkpoint file")
@@ -420,10 +382,10 @@ def inspect(
     raise typer.Exit(run_inspect(model))
 
 
-@app.command(rich_help_panel=MAKE)
+@command(rich_help_panel=MAKE)
 def init(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path("audit.toml"),
-    check: Annotated[bool, typer.Option("--check", help="Write nothing: check the file that is there.")] = False,
+    out: o.File = Path("audit.toml"),
+    check: o.CheckOnly = False,
 ) -> None:
     """Write a commented audit.toml, or check one."""
     from audit.review import check_config, init_config
@@ -435,9 +397,9 @@ def init(
         init_config(out)
 
 
-@app.command(rich_help_panel=HELPERS)
+@command(rich_help_panel=HELPERS)
 def schema(
-    of: Annotated[Literal["recipe", "results"], typer.Argument(help="A recipe's, or that of results.json.")] = "recipe",
+    of: o.SchemaOf = "recipe",
 ) -> None:
     """Print a JSON Schema, for editors and for checks elsewhere.
 
@@ -449,7 +411,7 @@ def schema(
     typer.echo((files(package) / "schema" / f"{of}.schema.json").read_text(encoding="utf-8"), nl=False)
 
 
-@app.command(rich_help_panel=HELPERS)
+@command(rich_help_panel=HELPERS)
 def probes() -> None:
     """List the installed probes and their parameters."""
     from audit.review import list_probes

@@ -1,39 +1,145 @@
-"""Options that several commands share."""
+"""The options of all commands, in three groups: what is audited, how, and what is written."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-Model = Annotated[Path, typer.Option("--model", "-m", help="The checkpoint to audit.", show_default=False)]
+audited = partial(typer.Option, rich_help_panel="What is audited")
+how = partial(typer.Option, rich_help_panel="How")
+written = partial(typer.Option, rich_help_panel="What is written")
+
+
+def at_least_zero(value: int | None) -> int | None:
+    """In words, where a type would write [x>=0] into a narrow column of the help."""
+    if value is not None and value < 0:
+        raise typer.BadParameter(f"{value} is less than 0.")
+    return value
+
+
+Model = Annotated[Path, audited("--model", "-m", metavar="PATH", help="The checkpoint.", show_default=False)]
+Recipe = Annotated[Path | None, audited(metavar="PATH", help="For weights from elsewhere: the recipe that made them.")]
+DataRoot = Annotated[Path | None, audited(metavar="PATH", help="Where the data lies now, if it has moved.")]
+TrustCode = Annotated[bool, audited("--trust-code", help="Run the Python factory that the checkpoint names.")]
+Reference = Annotated[
+    Path | None, audited(metavar="PATH", help="A checkpoint to compare reasons with: the last release.")
+]
+Baseline = Annotated[
+    Path | None,
+    audited(metavar="PATH", help="An earlier results.json: what got worse since, and 'no worse than' thresholds."),
+]
+
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Thresholds and probe parameters (audit.toml, pyproject.toml).")
+    Path | None,
+    how(
+        "--config",
+        "-c",
+        metavar="PATH",
+        help="Thresholds and probe parameters, else those of audit.toml or pyproject.toml here.",
+    ),
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Where the report goes.")]
-Seed = Annotated[int | None, typer.Option(help="Root seed of the audit (default: the checkpoint's).", min=0)]
-Workers = Annotated[int, typer.Option(help="Processes; 0 takes every core. Never changes a number.", min=0)]
-StoreFolder = Annotated[Path | None, typer.Option("--store", help="Where replicas are kept between runs.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors, and the exit code.")]
-TrustCode = Annotated[bool, typer.Option("--trust-code", help="Run the Python factory that the checkpoint names.")]
-Budget = Annotated[
-    str | None,
-    typer.Option(help="Time for training a model's replicas (90s, 10m, 1h30m): fewer rounds where all take longer."),
-]
-Recipe = Annotated[Path | None, typer.Option(help="For weights from elsewhere: the recipe that made them.")]
-DataRoot = Annotated[Path | None, typer.Option(help="Where the data lies now, if it has moved.")]
-Thumbnails = Annotated[bool, typer.Option("--thumbnails/--no-thumbnails", help="Show samples as pictures.")]
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the file, as TOML has it; may be repeated."),
+    how("--set", metavar="KEY=VALUE", help="Replace one value of the file, as TOML has it; may be repeated."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="The verdict as JSON on standard output, and nothing else there.")]
-Baseline = Annotated[
-    Path | None, typer.Option(help="An earlier results.json: what got worse since, and 'no worse than' thresholds.")
+Seed = Annotated[
+    int | None, how(metavar="N", help="Root seed of the audit, else the checkpoint's.", callback=at_least_zero)
 ]
-AlertsAt = Annotated[str, typer.Option("--at", help="The repository's file that alerts point to (SARIF, CI).")]
+Workers = Annotated[
+    int,
+    how(
+        metavar="N",
+        help="Processes, else one a core. Never changes a number.",
+        show_default=False,
+        callback=at_least_zero,
+    ),
+]
+StoreFolder = Annotated[
+    Path | None, how("--store", metavar="PATH", help="Where replicas are kept, else in the user's cache.")
+]
+Budget = Annotated[
+    str | None,
+    how(
+        metavar="TIME",
+        help="For training a model's replicas (90s, 10m, 1h30m): fewer rounds where all would take longer.",
+    ),
+]
+StopEarly = Annotated[bool, how("--stop-early", help="Look after 2, 4, 8 … rounds; stop where every check is decided.")]
+Executor = Annotated[Literal["processes", "ray"], how(metavar="NAME", help="What trains replicas: processes or ray.")]
+Address = Annotated[str | None, how(metavar="URL", help="A running Ray cluster; without it one is started here.")]
+Countermeasures = Annotated[
+    list[str] | None,
+    how("--try", metavar="NAME", help="NAME or NAME=STRENGTH, else all that apply; may be repeated."),
+]
+
+Out = Annotated[Path, written("--out", "-o", metavar="PATH", help="The folder.")]
+Checkpoint = Annotated[Path, written("--out", "-o", metavar="PATH", help="The checkpoint.")]
+File = Annotated[Path, written("--out", "-o", metavar="PATH", help="The file.")]
+BesideResults = Annotated[
+    Path | None, written("--out", "-o", metavar="PATH", help="Where to, else beside the results.")
+]
+HistoryFile = Annotated[
+    Path | None,
+    written("--out", "-o", metavar="PATH", help="The file, else standard output, or history.html."),
+]
+ReportFormat = Annotated[
+    Literal["html", "markdown", "summary", "junit", "sarif", "github", "gitlab", "model-card", "csv", "parquet"],
+    written(
+        "--format",
+        "-f",
+        metavar="NAME",
+        help="html, markdown, summary, junit, sarif, github, gitlab or model-card; csv or parquet hold a row a sample, "
+        "as sensitive as the data.",
+    ),
+]
+HistoryFormat = Annotated[
+    Literal["table", "html", "markdown", "csv"],
+    written("--format", "-f", metavar="NAME", help="table, html, markdown or csv."),
+]
+CompareFormat = Annotated[
+    Literal["table", "markdown"], written("--format", "-f", metavar="NAME", help="table or markdown.")
+]
+Estimates = Annotated[
+    list[str] | None,
+    written(
+        "--estimate", "-e", metavar="NAME", help="Only these (recipe.auc), else what was checked; may be repeated."
+    ),
+]
 Also = Annotated[
-    str, typer.Option("--also", help="Further formats beside the report: junit,sarif,github,gitlab,model-card,parquet.")
+    str,
+    written(
+        "--also",
+        metavar="FORMATS",
+        help="Further formats, by comma: junit, sarif, github, gitlab, model-card, parquet.",
+    ),
 ]
-Language = Annotated[Literal["en", "zh"], typer.Option("--lang", help="Language of the report.")]
+AlertsAt = Annotated[str, written("--at", metavar="PATH", help="The repository's file that alerts point to.")]
+Language = Annotated[Literal["en", "zh"], written("--lang", metavar="en|zh", help="English or Chinese.")]
+FigureFormat = Annotated[
+    Literal["svg", "png"], written("--figures", metavar="svg|png", help="The figures beside a Markdown report.")
+]
+NoThumbnails = Annotated[bool, written("--no-thumbnails", help="No picture of a sample in any file.")]
+Json = Annotated[bool, written("--json", help="The verdict as JSON on standard output, alone.")]
+Quiet = Annotated[bool, written("--quiet", "-q", help="Only errors, and the exit code.")]
+
+Tracker = Annotated[
+    Literal["mlflow", "wandb"],
+    typer.Option(metavar="NAME", help="mlflow or wandb; its own settings say where it is.", show_default=False),
+]
+Project = Annotated[str, typer.Option(metavar="NAME", help="MLflow's experiment, or the project in W&B.")]
+MostMiB = Annotated[
+    int | None,
+    typer.Option(metavar="MIB", help="Remove the oldest entries until so much is left.", callback=at_least_zero),
+]
+CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing: check the file that is there.")]
+
+RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a TOML file.", metavar="RECIPE.toml")]
+Results = Annotated[Path, typer.Argument(help="A results.json.", show_default=False)]
+OldResults = Annotated[Path, typer.Argument(help="The baseline's results.json, or its folder.", show_default=False)]
+NewResults = Annotated[Path, typer.Argument(help="The results.json to compare with it.", show_default=False)]
+HistoryFolder = Annotated[Path, typer.Argument(help="Where results.json files lie, at any depth.", show_default=False)]
+Inspected = Annotated[Path, typer.Argument(help="A checkpoint, or weights from elsewhere.", show_default=False)]
+SchemaOf = Annotated[Literal["recipe", "results"], typer.Argument(help="A recipe's, or that of results.json.")]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from audit.cli import app
 from reports import archive
 from tests.reports.sample import sample
 
@@ -93,3 +96,25 @@ def test_the_shell_completes_commands(place: Path) -> None:
         env={**os.environ, "_AUDIT_COMPLETE": "complete_bash", "COMP_WORDS": "audit mit", "COMP_CWORD": "1"},
     )
     assert "mitigate" in done.stdout
+
+
+COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_reads_well_in_80_columns(command: str) -> None:
+    shown = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "80", "TERM": "dumb"})
+    assert shown.exit_code == 0
+    lines = [line.rstrip() for line in shown.output.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert "<bool>" not in shown.output
+    assert "range" not in shown.output
+    options = [line for line in lines if "--" in line and line.startswith("│")]
+    told = [re.split(r"\s{2,}", line.strip("│* "))[-1] for line in options]
+    assert all(len(text) > 3 for text in told), options
+
+
+def test_a_number_below_zero_is_refused_in_words() -> None:
+    refused = CliRunner().invoke(app, ["cache", "--keep", "-1"], env={"COLUMNS": "80"})
+    assert refused.exit_code == 2
+    assert "-1 is less than 0" in refused.output
