@@ -22,11 +22,12 @@ from reports.numbers import harmless, number
 
 WIDTH, HEIGHT, ROW = 330, 220, 24
 SERIES = ("#3b6fe0", "#d9730d", "#0f9d76", "#9250d6", "#d6336c", "#64748b")
-INK, QUIET, GRID = "#1c2430", "#5b6778", "#e3e8ef"
+INK, QUIET, GRID, PAPER = "#1c2430", "#5b6778", "#e3e8ef", "#ffffff"
 FONT = "ui-sans-serif, system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, Noto Sans CJK SC, sans-serif"
 SAID = "what this mark says"
 MOST_ROWS, MOST_POINTS = 30, 400
 """Of a chart's categories and of a series' points: a report does not grow with the data."""
+COORDINATES, LONG = "d|transform|viewBox|width|height|[xy][12]?|[cr][xy]|r", re.compile(r"(\d+\.\d{2})\d+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +87,8 @@ def png(chart: Chart, scale: float = 2.0) -> bytes:
 @lru_cache(maxsize=256)
 def _convert(specified: str) -> str:
     text: str = vl_convert.vegalite_to_svg(specified)
-    # Coordinates with sixteen digits are half the file; a hundredth of a pixel is not seen.
-    return re.sub(r"(\d+\.\d{2})\d+", r"\1", text)
+    # Coordinates with sixteen digits are half the file; a hundredth of a pixel is not seen. What is read stays whole.
+    return re.sub(f'( (?:{COORDINATES})=")([^"]*)', lambda found: found[1] + LONG.sub(r"\1", found[2]), text)
 
 
 def specification(chart: Chart) -> dict[str, Any]:
@@ -204,13 +205,29 @@ def _references(chart: Chart, along: str) -> list[Any]:
         axis = _encode(alt.X if along == "x" else alt.Y, dataclasses.replace(chart.y, column="rule"), None)
         where = {along: axis}
         layers.append(rule.mark_rule(strokeDash=[4, 4], color=QUIET).encode(**where))
-        if along == "x":
-            words = rule.mark_text(color=QUIET, fontSize=11, baseline="bottom", dy=-4)
-            layers.append(words.encode(text="name:N", y=alt.value(0), **where))
-        else:
-            words = rule.mark_text(color=QUIET, fontSize=11, baseline="bottom", dy=-3, align="left", dx=2)
-            layers.append(words.encode(text="name:N", x=alt.value(0), **where))
+        layers += _named(chart, rule, value, along, where)
     return layers
+
+
+def _named(chart: Chart, rule: Any, value: float, along: str, where: dict[str, Any]) -> list[Any]:
+    """A rule's name: above the plot, or on the line; below it where the legend is near. On a ground of its own, for
+    points may lie there."""
+    if along == "x":
+        words = rule.mark_text(color=QUIET, fontSize=11, baseline="bottom", dy=-4)
+        return [words.encode(text="name:N", y=alt.value(0), **where)]
+    low, high = _range(chart, "y")
+    low, high = min(low, *chart.rules.values()), max(high, *chart.rules.values())
+    below = value > high - 0.1 * (high - low)
+    place = {
+        "fontSize": 11,
+        "align": "left",
+        "dx": 2,
+        "baseline": "top" if below else "bottom",
+        "dy": 4 if below else -3,
+    }
+    ground = rule.mark_text(stroke=PAPER, strokeWidth=4, strokeJoin="round", color=PAPER, **place)
+    words = rule.mark_text(color=QUIET, **place)
+    return [one.encode(text="name:N", x=alt.value(0), **where) for one in (ground, words)]
 
 
 def _raised(chart: Chart) -> Any:

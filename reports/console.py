@@ -55,19 +55,19 @@ def table(report: Report, *, lang: str = "en") -> RenderableType:
 
 def _checks(document: Document) -> Table:
     say = document.words
-    checks = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, padding=(0, 1))
-    checks.add_column(say("ui", "estimate"), ratio=1)
-    checks.add_column(say("ui", "value"), justify="right", width=8)
-    checks.add_column(say("ui", "interval"), width=18)
-    checks.add_column(say("ui", "threshold"), justify="right", width=9)
+    checks = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, padding=(0, 1, 0, 0))
     checks.add_column(say("ui", "status"), width=11, no_wrap=True)
+    checks.add_column(say("ui", "estimate"), ratio=1)
+    checks.add_column(say("ui", "value"), justify="right", width=7)
+    checks.add_column(say("ui", "interval"), width=16)
+    checks.add_column(say("ui", "threshold"), justify="right", width=9)
     for check in document.checks:
         checks.add_row(
+            Text(f"{MARKS[check.status]} {say('status', check.status)}", style=STYLES[check.status]),
             Text(check.title),
             Text(check.value),
             Text(check.interval),
             Text(check.threshold),
-            Text(f"{MARKS[check.status]} {say('status', check.status)}", style=STYLES[check.status]),
         )
     return checks
 

@@ -72,7 +72,7 @@ def _sentence(report: Report, say: Words) -> str:
         return _told("waived", [check for check in judged if check.status == "waived"], len(judged), say)
     sentence = _told(status, [check for check in judged if check.status == status], len(judged), say)
     also = [one for one in ("undecided", "waived") if counts[one] and one != status and status != "pass"]
-    return " ".join([sentence, *(_plural("also", one, counts[one], say) for one in also)])
+    return "".join([sentence, *(_plural("also", one, counts[one], say) for one in also)])
 
 
 def _told(key: str, named: list[Check], total: int, say: Words) -> str:

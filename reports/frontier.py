@@ -13,7 +13,7 @@ from functools import cached_property
 
 from probes.result import Axis, Chart, Estimate
 from reports.language import Words
-from reports.numbers import capitalized
+from reports.numbers import capitalized, percent
 from reports.report import EXIT_CODES, Comparison, Report, Status
 
 AS_IS = "as it is"
@@ -143,7 +143,7 @@ def _measure(frontier: Frontier, name: Name, say: Words) -> Chart:
         name=f"frontier-{name[0]}-{name[1]}",
         mark="interval",
         title=capitalized(say.estimate(name[1])),
-        caption=say("frontier", "measure_caption", level=f"{present[0][1].level:.0%}"),
+        caption=say("frontier", "measure_caption", level=percent(present[0][1].level)),
         columns={
             "candidate": [label for label, _ in present],
             "value": [one.value for _, one in present],
@@ -151,7 +151,7 @@ def _measure(frontier: Frontier, name: Name, say: Words) -> Chart:
             "high": [one.high for _, one in present],
         },
         x=Axis(column="candidate", title="", scale="category"),
-        y=Axis(column="value", title=present[0][1].unit),
+        y=Axis(column="value", title=say("units", present[0][1].unit)),
         low="low",
         high="high",
         rules={say("frontier", "as_is"): present[0][1].value},

@@ -17,6 +17,7 @@ from reports.frontier import ACCURACY, AS_IS, LEAKAGE, Frontier, Name, Tried, ch
 from reports.language import Words
 from reports.numbers import harmless, harmless_long, quantity
 from reports.report import Json, Status
+from reports.shown import shown
 
 CHANGES = {"better": "✓", "worse": "✗"}
 IN_CONSOLE = 3
@@ -62,12 +63,8 @@ def _cell(one: Tried, name: Name, say: Words) -> Cell:
     estimate = one.estimate(name)
     if estimate is None:
         return Cell(value="–", interval="", change="")
-    low, high = quantity(estimate.low, estimate.unit), quantity(estimate.high, estimate.unit)
-    return Cell(
-        value=quantity(estimate.value, estimate.unit),
-        interval=say("ui", "between", low=low, high=high),
-        change=one.change(name),
-    )
+    value, interval, _ = shown(estimate, say)
+    return Cell(value=value, interval=interval, change=one.change(name))
 
 
 def sentence(frontier: Frontier, say: Words) -> str:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from probes.errors import ConfigError, did_you_mean
 from probes.result import Axis, Chart, Estimate, Result
 from reports.language import Words
-from reports.numbers import harmless, quantity
+from reports.numbers import harmless
 from reports.report import Report
+from reports.shown import shown as told
 
 BARS = "▁▂▃▄▅▆▇█"
 MOST_RUNS = 60
@@ -74,7 +75,7 @@ def lines(runs: Sequence[Run], asked: Sequence[str], say: Words) -> list[Line]:
         estimates = tuple(run.estimate((probe, name)) for run in runs)
         title = harmless(f"{say.probe(probe, 'title')}: {say.estimate(name)}")
         unit = next(one.unit for one in estimates if one is not None)
-        chart = _chart(probe, name, title, unit, labels, estimates)
+        chart = _chart(probe, name, title, say("units", unit), labels, estimates)
         found.append(Line(probe=probe, name=name, title=title, unit=unit, estimates=estimates, chart=chart))
     return found
 
@@ -156,8 +157,8 @@ def shown(estimate: Estimate | None, say: Words) -> str:
     """Value and interval."""
     if estimate is None:
         return "–"
-    low, high = quantity(estimate.low, estimate.unit), quantity(estimate.high, estimate.unit)
-    return f"{quantity(estimate.value, estimate.unit)} ({say('ui', 'between', low=low, high=high)})"
+    value, interval, _ = told(estimate, say)
+    return f"{value} ({interval})"
 
 
 def table_csv(runs: Sequence[Run], found: Sequence[Line]) -> str:

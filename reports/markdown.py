@@ -170,7 +170,8 @@ def _finding(finding: FindingText, document: Document) -> str:
     lines = [f"**{say('severity', finding.severity)}** — {escape(finding.claim)}"]
     if finding.because:
         numbers = (f"{escape(title)}{': ' + escape(shown) if shown else ''}" for title, shown in finding.because)
-        lines.append(f"- {say('ui', 'because')}: {'; '.join(numbers)}")
+        levels = f" ({say('ui', 'levels', level=finding.level)})" if finding.level else ""
+        lines.append(f"- {say('ui', 'because')}{levels}: {'; '.join(numbers)}")
     lines += [
         f"- {say('ui', key)}: {escape(text)}"
         for key, text in (

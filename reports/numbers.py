@@ -82,7 +82,7 @@ def together(value: float, low: float, high: float, unit: str) -> tuple[str, str
     if not all(map(math.isfinite, three)) or not 1e-3 <= largest < 1e5 or width < largest * 1e-3:
         one, two, third = (quantity(x, unit) for x in three)
         return one, two, third
-    decimals = min(4, max(0, math.ceil(1.5 - math.log10(width))))
+    decimals = min(3 if largest >= 0.1 else 4, max(0, math.ceil(1.5 - math.log10(width))))
     if unit in SHARES:
         decimals = 1 if largest >= 1 else min(decimals, 3)
     end = " %" if unit in SHARES else ""

@@ -23,7 +23,9 @@ class FindingText:
     severity: str
     claim: str
     because: tuple[tuple[str, str], ...]
-    """The estimates it rests on: title, then value with interval, level and n."""
+    """The estimates it rests on: title, then value with interval and n."""
+    level: str
+    """Of these intervals; empty where they have several, and each says its own."""
     how: str
     limits: str
     helps: str
@@ -108,9 +110,11 @@ def _figure(figure: Figure, probe: str, say: Words) -> Figure:
 
 def _finding(finding: Finding, result: Result, say: Words) -> FindingText:
     estimates = {estimate.name: estimate for estimate in result.estimates}
+    levels = {shown(estimates[name], say)[2] for name in finding.because if name in estimates} - {""}
+    common = levels.pop() if len(levels) == 1 else ""
     because = []
     for name in finding.because:
-        told = in_line(estimates[name], say) if name in estimates else ""
+        told = in_line(estimates[name], say, common) if name in estimates else ""
         because.append((harmless(say.estimate(name)), harmless_long(told)))
     named = ", ".join(str(sample) for sample in finding.samples[:SAMPLES_NAMED])
     if len(finding.samples) > SAMPLES_NAMED:
@@ -121,6 +125,7 @@ def _finding(finding: Finding, result: Result, say: Words) -> FindingText:
         severity=finding.severity,
         claim=harmless_long(say.claim(finding)),
         because=tuple(because),
+        level=common,
         samples=named,
         command=command(finding, result.params, say),
         **texts,

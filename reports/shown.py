@@ -17,7 +17,12 @@ def interval_of(name: str, value: float, low: float, high: float, unit: str, say
         return shown, say("ui", "bound"), False
     if low == high:
         return shown, say("ui", "exact"), True
-    return shown, say("ui", "between", low=lower, high=upper), False
+    return shown, between(lower, upper, say), False
+
+
+def between(low: str, high: str, say: Words) -> str:
+    """Both ends, with the percent sign behind the second alone."""
+    return say("ui", "between", low=low.removesuffix(" %") if high.endswith(" %") else low, high=high)
 
 
 def shown(estimate: Estimate, say: Words) -> tuple[str, str, str]:
@@ -26,10 +31,10 @@ def shown(estimate: Estimate, say: Words) -> tuple[str, str, str]:
     return value, interval, "" if exact else percent(estimate.level)
 
 
-def in_line(estimate: Estimate, say: Words) -> str:
-    """All of it in brackets behind the value."""
+def in_line(estimate: Estimate, say: Words, common: str = "") -> str:
+    """All of it in brackets behind the value; the level unless it is the one that all have in common."""
     value, interval, level = shown(estimate, say)
-    told = say("ui", "at", interval=interval, level=level) if level else interval
+    told = say("ui", "at", interval=interval, level=level) if level not in ("", common) else interval
     return say("ui", "shown", value=value, interval=told, n=counted(estimate, say))
 
 

@@ -76,3 +76,10 @@ def test_signed_maps_are_red_for_and_blue_against() -> None:
     assert pixels[0, 1].tolist() == [255, 255, 255]
     assert pixels[0, 0, 0] > pixels[0, 0, 2]
     assert pixels[0, 2, 2] > pixels[0, 2, 0]
+
+
+def test_only_coordinates_lose_digits() -> None:
+    precise = dataclasses.replace(intervals(), columns={**intervals().columns, "v": [0.3987, 0.6012]})
+    drawn = svg(precise)
+    assert "value: 0.399" in drawn
+    assert not re.search(r' (?:d|transform)="[^"]*\d\.\d{3}', drawn)

@@ -54,7 +54,7 @@ def test_an_undecided_risk_says_what_decides_it() -> None:
 def test_an_undecided_risk_without_a_finding_says_what_is_undecided() -> None:
     unrelated = finding("a.b", "high", "other")
     risk = outline(report("recipe.accuracy_gap", findings=(unrelated,), value=0.105)).risks[0]
-    assert risk.what == "Train / held-out accuracy gap, this recipe: 10.5 % (9.7 % to 11.3 %), allowed ≤ 10.0 %."
+    assert risk.what == "Train / held-out accuracy gap, this recipe: 10.5 % (9.7 to 11.3 %), allowed ≤ 10.0 %."
 
 
 def test_the_sentence_names_few_checks_and_of_many_the_risks() -> None:
@@ -100,7 +100,7 @@ def test_bounds_and_counts_are_not_shown_as_intervals() -> None:
     assert in_line(bound, say) == "1.66 (lower bound at 95 %, n = 400 samples)"
     count = Estimate(name="copies", value=3.0, low=3.0, high=3.0, n=200, unit="x", counted="held-out samples")
     assert in_line(count, say) == "3 (exact, n = 200 held-out samples)"
-    assert in_line(estimate("a", 0.5, 0.1, n=1234), say) == "50.0 % (40.0 % to 60.0 % at 95 %, n = 1\u202f234 samples)"
+    assert in_line(estimate("a", 0.5, 0.1, n=1234), say) == "50.0 % (40.0 to 60.0 % at 95 %, n = 1\u202f234 samples)"
     assert in_line(count, words("zh")) == "3（确数，n = 200 个留出样本）"
 
 

@@ -78,6 +78,6 @@ def test_every_format_shows_every_run_and_no_markup_of_strangers(lang: str, labe
         assert shown is not page or "<script>alert" not in shown
         assert "\u202e" not in shown
     assert page.index("#2") < page.index("2026-01-01 10:00"), "the latest comes first"
-    assert "30.0 % (28.0 % " in text
+    assert "30.0 % (28.0 " in text
     assert "<svg" in page
     assert "Content-Security-Policy" in page
