@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
 import torch
+from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from audit.engines.engine import Engine, Outcome
 from audit.engines.stage import Stage
 from audit.queries import answers_with_queries
-from audit.runtime import workers_for
+from audit.runtime import keep_pages, workers_for
 from audit.seats import sit
 from audit.store import Replica, Store
 from probes.errors import AuditError
@@ -28,6 +32,8 @@ STORED_TOGETHER = 16
 """Replicas of a task that are held until they are stored; each waits for the disk, so they wait at once."""
 WORTH_PROCESSES = 8.0
 """Seconds of work left from which on starting processes (each imports torch) pays."""
+IDLE = 20
+"""Seconds after which a process without a task ends and gives back its memory."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,13 +65,13 @@ def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
     if job.engine.workers == "threads" and job.tasks:
         yield from _on_threads(job, store, workers)
         return
-    began, rest = time.monotonic(), list(job.tasks)
+    keep_pages()
+    began, rest = time.monotonic(), deque(job.tasks)
     while rest:
-        yield from run_task(job.engine, job.stage, rest.pop(0), store, job.folder)
+        yield from run_task(job.engine, job.stage, rest.popleft(), store, job.folder)
         spent, done = time.monotonic() - began, len(job.tasks) - len(rest)
         if workers > 1 and len(rest) > 1 and spent / done * len(rest) > WORTH_PROCESSES:
-            yield from _in_processes(job, rest, store, min(workers, len(rest)))
-            return
+            yield from _beside_processes(job, rest, store, min(workers, len(rest)) - 1)
 
 
 def run_task(
@@ -121,19 +127,38 @@ def _on_threads(job: Job, store: Store, workers: int) -> Iterator[Done]:
         yield from done
 
 
-def _in_processes(job: Job, tasks: Sequence[Task], store: Store, workers: int) -> Iterator[Done]:
-    """The stage travels once, as a file that every process maps."""
+def _beside_processes(job: Job, rest: deque[Task], store: Store, others: int) -> Iterator[Done]:
+    """Here and in `others` more processes, which take a second task while they train the first. The stage travels once,
+    as a file that every process maps."""
     path = job.folder / "stage"
     joblib.dump((job.engine, job.stage), path)
-    with joblib.parallel_config("loky", inner_max_num_threads=1):
-        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
+    executor = get_reusable_executor(others, timeout=IDLE, initializer=_begin_worker, env={"OMP_NUM_THREADS": "1"})
+    sent: dict[Future[list[Done]], Task] = {}
     try:
-        for done in parallel(joblib.delayed(_run_mapped)(path, task, store) for task in tasks):
-            yield from done
+        while rest or sent:
+            while rest and len(sent) < 2 * others:
+                task = rest.popleft()
+                sent[executor.submit(_run_mapped, path, task, store)] = task
+            # The last of those that wait in vain are trained here.
+            mine = rest.popleft() if rest else next((sent.pop(f) for f in reversed(list(sent)) if f.cancel()), None)
+            if mine is not None:
+                yield from run_task(job.engine, job.stage, mine, store, job.folder)
+            for future in wait(sent, timeout=0 if mine else None, return_when=FIRST_COMPLETED).done:
+                del sent[future]
+                yield from future.result()
     except TerminatedWorkerError:
         raise AuditError(
             "a worker process was killed, for want of memory perhaps.", do="Run again with fewer --workers to go on."
         ) from None
+    finally:
+        if sent:
+            executor.shutdown(kill_workers=True)
+
+
+def _begin_worker() -> None:
+    """Ctrl-C reaches every process of a terminal, and the one that started this decides what to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_pages()
 
 
 _mapped: dict[Path, tuple[Engine, Stage]] = {}

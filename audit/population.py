@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
-import shutil
-import socket
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -23,6 +17,7 @@ from audit.experiment import Experiment
 from audit.pace import Pace
 from audit.randomness import stream
 from audit.runtime import workers_for
+from audit.scratch import scratch
 from audit.store import ANSWERS, QUERIED, Replica, Store, key_of
 from probes.errors import Interrupted, StoreError
 from probes.evidence import Answers, Population
@@ -154,7 +149,8 @@ def populate(
             on_progress(Progress(done=done, total=total, cached=cached, seconds_left=left, engine=engine))
     except KeyboardInterrupt:
         raise Interrupted(
-            f"interrupted; {len(found)} of {total} replicas are kept.", do="Run again to go on from here."
+            f"interrupted; {sum(map(store.holds, set(key_by_row.values())))} of {total} replicas are kept.",
+            do="Run again to go on from here.",
         ) from None
     keys = [key_by_row[id(row)] for row in rows]
     return Replicas(
@@ -197,38 +193,6 @@ def _train(
             job = Job(engine=engine, stage=stage, tasks=list(tasks.values()), folder=folder)
             for key, replica in run(job):
                 yield engine.name, key, replica
-
-
-@contextlib.contextmanager
-def scratch(folder: Path) -> Iterator[Path]:
-    """A folder that goes away; those of runs that were killed on this machine go too."""
-    parent = folder / "scratch"
-    mine = f"{socket.gethostname()}-{os.getpid()}-"
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        for path in parent.iterdir():
-            host, _, rest = path.name.rpartition("-")[0].rpartition("-")
-            if host == socket.gethostname() and rest.isdigit() and not _alive(int(rest)):
-                shutil.rmtree(path, ignore_errors=True)
-        made = tempfile.mkdtemp(prefix=mine, dir=parent)
-    except OSError as error:
-        raise StoreError(
-            f"cannot be written: {error.strerror}.", where=str(folder), do="Choose another --store."
-        ) from None
-    try:
-        yield Path(made)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _stack(parts: Sequence[Answers], experiment: Experiment) -> Answers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from audit.experiment import Experiment
 from audit.factory import factory_digest
+from audit.scratch import UNFINISHED, me, why_not_written
 from probes.errors import StoreError
 from probes.evidence import Answers
 from probes.plan import Row
@@ -103,6 +103,10 @@ class Store:
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"
 
+    def holds(self, key: str) -> bool:
+        """Whether there is such an entry, whole or not."""
+        return self._path(key).exists()
+
     def read(self, key: str, *, again: str, needs: Sequence[str] = ()) -> dict[str, Tensor] | None:
         """The entry's tensors. None where there is no such entry, or where it is damaged or lacks what it `needs`: then
         a DamagedWarning says so, and what happens `again`, and it is removed."""
@@ -147,17 +151,15 @@ class Store:
         tensors = dict(tensors)
         tensors["checksum"] = torch.tensor(list(bytes.fromhex(_checksum(tensors))), dtype=torch.uint8)
         path = self._path(key)
-        temporary = path.with_name(f".{key}.{os.getpid()}.{threading.get_ident()}.tmp")
+        temporary = path.with_name(f".{key}.{me()}-{threading.get_ident()}{UNFINISHED}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             save_file(tensors, temporary)
             _flush(temporary)
             temporary.replace(path)
         except (OSError, SafetensorError) as error:
-            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-            full = full or "No space left" in str(error)
             raise StoreError(
-                "the disk is full." if full else f"cannot be written: {error}.",
+                why_not_written(error),
                 where=str(self.folder),
                 do="Free space or choose another --store; what is trained is kept.",
             ) from None

@@ -12,8 +12,8 @@ from audit.data.dataset import Dataset
 from audit.engines.engine import Engine
 from audit.executor import Job, Task, execute
 from audit.experiment import Experiment
-from audit.population import scratch
 from audit.recipe import parse
+from audit.scratch import scratch
 from audit.source import Source
 from audit.store import Store
 from probes.evidence import Answers

@@ -15,6 +15,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from audit.experiment import Experiment
+from audit.scratch import why_not_written
 from probes.errors import StoreError
 from probes.plan import Row
 
@@ -84,6 +85,8 @@ def write_inputs(
                     file.write(stored(through(view[start : start + BATCH].clone())).data)
     except OSError as error:
         raise StoreError(
-            f"cannot hold the models' inputs: {error.strerror}.", where=str(folder), do="Choose another --store."
+            f"{why_not_written(error)} The models' inputs are kept here while they are trained on.",
+            where=str(folder),
+            do="Free space or choose another --store; what is trained is kept.",
         ) from None
     return {"file": path, "channels_last": channels_last}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -40,6 +41,7 @@ def start(folder: Path, store: str, out: str, *more: str) -> subprocess.Popen[st
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "COLUMNS": "200"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )
 
 
@@ -66,8 +68,24 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "audit.toml").write_text(CONFIG)
     command = [sys.executable, "-c", "from audit.cli import main; main()"]
     subprocess.run([*command, "finetune", "recipe.toml", "--out", "ckpt.pt"], cwd=folder, check=True)
-    ended(start(folder, "store", "whole"))
+    undisturbed, most = start(folder, "store", "whole"), [0]
+
+    def watched() -> bool:
+        most.append(scratch_bytes(folder / "store"))
+        return False
+
+    wait_for(undisturbed, watched)
+    ended(undisturbed)
+    (folder / "scratch-bytes").write_text(str(max(most)))
     return folder
+
+
+def scratch_bytes(store: Path) -> int:
+    total = 0
+    for path in (store / "scratch").rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
 
 
 def bytes_of(place: Path, out: str) -> bytes:
@@ -102,17 +120,19 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_much(place: Path) -> None:
 
 
 def test_killed_at_any_moment_again_and_again(place: Path) -> None:
-    """Each run is killed at a random moment, later and later, until one comes through."""
-    rng, killed = np.random.default_rng(0), 0
-    for attempt in range(40):
-        process = start(place, "again", "last", "--workers", str(1 + attempt % 2))
-        deadline = time.monotonic() + rng.uniform(0.5, 1) * (4 + attempt)
-        wait_for(process, lambda deadline=deadline: time.monotonic() > deadline)  # type: ignore[misc]
+    """Each run is killed a random while after it has trained one replica more, or before, until one comes through."""
+    rng, killed, process = np.random.default_rng(0), 0, start(place, "again", "last")
+    while True:
+        before, patience = stored(place / "again"), rng.choice([1, 3, 900])
+        deadline = time.monotonic() + patience
+        wait_for(process, lambda n=before, end=deadline: stored(place / "again") > n or time.monotonic() > end)  # type: ignore[misc]
+        time.sleep(rng.uniform(0, 0.5))
         if process.poll() is not None:
             break
         process.send_signal(signal.SIGKILL)
         process.communicate()
         killed += 1
+        process = start(place, "again", "last", "--workers", str(1 + killed % 2))
     assert killed >= 3
     assert process.poll() in (0, 1, 3)
     process.communicate()
@@ -121,10 +141,13 @@ def test_killed_at_any_moment_again_and_again(place: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root mounts a small disk")
 def test_a_full_disk_is_one_line_and_what_is_trained_is_kept(place: Path) -> None:
+    scratch = int((place / "scratch-bytes").read_text())
     size = sum(path.stat().st_size for path in (place / "store").glob("??/*"))
     disk = place / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size // 2 + 600_000}", "tmpfs", str(disk)])
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size // 2 + 600_000 + scratch}", "tmpfs", str(disk)]
+    )
     if mounted.returncode:
         pytest.skip("no file system may be mounted here")
     try:

@@ -1,0 +1,63 @@
+"""What must not outlive a process: folders and files that bear its name, and are removed once it is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from probes.errors import StoreError
+
+UNFINISHED = ".tmp"
+"""How names of files end that are being written."""
+
+
+@contextlib.contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A folder that goes away; what runs that were killed on this machine left behind goes too."""
+    parent = folder / "scratch"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for path in (*parent.iterdir(), *folder.glob(f"??/*{UNFINISHED}")):
+            if owner_is_gone(path.name):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        made = tempfile.mkdtemp(prefix=f"{me()}-", dir=parent)
+    except OSError as error:
+        raise StoreError(why_not_written(error), where=str(folder), do="Choose another --store.") from None
+    try:
+        yield Path(made)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def why_not_written(error: Exception) -> str:
+    """In words, what kept a file from being written."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "No space left" in str(error):
+        return "the disk is full."
+    return f"cannot be written: {getattr(error, 'strerror', None) or error}."
+
+
+def me() -> str:
+    """This process, in names of what must not outlive it."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def owner_is_gone(name: str) -> bool:
+    """Whether the name begins with a process of this machine, perhaps behind a key, that is no more."""
+    found = re.search(rf"(?:^|\.){re.escape(socket.gethostname())}-(\d+)-", name)
+    if found is None:
+        return False
+    try:
+        os.kill(int(found[1]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
