@@ -427,7 +427,10 @@ def main() -> None:
     except AuditError as error:
         print(f"audit: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as ended:
+        # Typer turns Ctrl-C into this exit code, without a word.
+        if isinstance(ended, SystemExit) and ended.code != Interrupted.exit_code:
+            raise
         print("audit: interrupted; what was done is kept.", file=sys.stderr)
         sys.exit(Interrupted.exit_code)
     except Exception:
