@@ -88,10 +88,13 @@ def read_weights(path: Path, *, trust_code: bool) -> dict[str, Tensor]:
 
 def archive_kind(path: Path) -> str | None:
     """`TorchScript` or `torch.export` by the names in the archive; None for anything else."""
-    if not zipfile.is_zipfile(path):
+    try:
+        if not zipfile.is_zipfile(path):
+            return None
+        with zipfile.ZipFile(path) as archive:
+            parts = {name.split("/", 1)[-1] for name in archive.namelist()}
+    except (zipfile.BadZipFile, RuntimeError, ValueError):  # damaged, as whoever reads it will say
         return None
-    with zipfile.ZipFile(path) as archive:
-        parts = {name.split("/", 1)[-1] for name in archive.namelist()}
     if any(part.startswith("code/") for part in parts) or "constants.pkl" in parts:
         return "TorchScript"
     exported = any(part.startswith("models/") or "exported_program" in part for part in parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -206,20 +207,25 @@ def read_untrusted(path: Path) -> dict[str, Any]:
 
 def damaged(path: Path) -> str | None:
     """The first record of a torch.save archive whose CRC-32 does not fit its bytes: torch reads it without a word."""
-    if not zipfile.is_zipfile(path):
-        return None
-    with zipfile.ZipFile(path) as archive:
-        return archive.testzip()
+    try:
+        if not zipfile.is_zipfile(path):
+            return None
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip()
+    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, zlib.error):  # any of its headers may be nonsense
+        return "the archive's table of contents"
 
 
 def _diagnosis(path: Path, error: Exception) -> str:
     text = str(error)
-    if "Weights only load failed" in text or "weights_only" in text or "Unsupported" in text:
-        return "holds pickled objects other than tensors, which could run code; it was not loaded. Save a state dict."
     if path.stat().st_size == 0:
         return "is empty."
     with path.open("rb") as file:
-        zipped = file.read(4) == b"PK\x03\x04"
-    if zipped and not zipfile.is_zipfile(path):
+        start = file.read(4)
+    if start == b"PK\x03\x04" and (not zipfile.is_zipfile(path) or damaged(path)):
         return "is truncated or damaged. Copy it again."
+    # A pickle of any protocol since 2003, bare or in an archive; torch calls every other file unsafe as well.
+    pickled = start == b"PK\x03\x04" or start[:1] == b"\x80"
+    if pickled and ("Weights only load failed" in text or "weights_only" in text or "Unsupported" in text):
+        return "holds pickled objects other than tensors, which could run code; it was not loaded. Save a state dict."
     return "is not a torch checkpoint."
