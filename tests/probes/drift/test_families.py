@@ -61,14 +61,18 @@ SLOW = {
 
 
 def awake(network: nn.Module) -> nn.Module:
-    """Some heads begin as zeros, which have nothing to explain."""
+    """Some heads begin as zeros, which have nothing to explain; and BatchNorm without shifts, which any training gives
+    it: without them a black image is nothing in every layer, and LayerNorm jumps there (MaxViT's score goes nine tenths
+    of its way within a millionth of the path)."""
     for module in network.modules():
         if isinstance(module, nn.Linear) and not bool(module.weight.any()):
             module.reset_parameters()
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.bias, std=0.1)
     return network
 
 
-def look(build: Callable[[], nn.Module], side: int, *, adds_up: bool = True) -> None:
+def look(build: Callable[[], nn.Module], side: int) -> None:
     """Finite maps of the image's size that are not all nothing, and integrated gradients that nearly add up."""
     torch.manual_seed(0)
     network = awake(build()).eval()
@@ -85,7 +89,7 @@ def look(build: Callable[[], nn.Module], side: int, *, adds_up: bool = True) -> 
         assert bool(found.maps.isfinite().all())
         assert bool((found.maps.abs().amax(dim=(1, 2)) > 0).all()), method
         if found.residual is not None:
-            assert float(found.residual.max()) < (0.1 if adds_up else torch.inf)
+            assert float(found.residual.max()) < 0.1
 
 
 @pytest.mark.parametrize("family", FAST)
@@ -97,5 +101,4 @@ def test_explains(family: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("family", SLOW)
 def test_explains_every_other_family(family: str) -> None:
-    # Of untrained weights, MaxViT's gradient is too rough along the path for 54 nodes.
-    look(*SLOW[family], adds_up=family != "maxvit")
+    look(*SLOW[family])
