@@ -1,5 +1,5 @@
 """Scoring 256 replicas × 50,000 samples: every replica in turn as the audited model, by sufficient statistics, beside
-what a refit for each would take. Seconds and memory.
+what a refit for each would take. Seconds (elapsed, and of CPU: what a busy machine cannot lengthen much) and memory.
 
     python benchmarks/membership_scoring.py [--replicas 256] [--samples 50000] [--refits 2]
 
@@ -30,9 +30,10 @@ def peak() -> float:
 
 
 def timed(name: str, work: Callable[[], Any]) -> Any:
-    began, before = time.perf_counter(), peak()
+    began, spent, before = time.perf_counter(), time.process_time(), peak()
     result = work()
-    print(f"{name:48} {time.perf_counter() - began:8.1f} s   peak + {peak() - before:5.0f} MiB", flush=True)
+    elapsed, cpu = time.perf_counter() - began, time.process_time() - spent
+    print(f"{name:48} {elapsed:8.1f} s ({cpu:.1f} s CPU)   peak + {peak() - before:5.0f} MiB", flush=True)
     return result
 
 
