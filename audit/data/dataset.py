@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Int64, Shaped
 
+from audit.randomness import stream
 from probes.errors import DataError
 from probes.evidence import Modality
 
@@ -70,14 +72,36 @@ def only_classes(dataset: Dataset, chosen: tuple[str, ...]) -> Dataset:
         )
     number = {dataset.classes.index(name): position for position, name in enumerate(chosen)}
     mine = np.flatnonzero(np.isin(dataset.labels, list(number)))
-    return Dataset(
-        name=dataset.name,
-        inputs=dataset.inputs[mine],
-        labels=np.array([number[int(label)] for label in dataset.labels[mine]], dtype=np.int64),
-        classes=chosen,
-        modality=dataset.modality,
-        feature_names=dataset.feature_names,
-        groups=None if dataset.groups is None else dataset.groups[mine],
-        group_names=dataset.group_names,
-        times=None if dataset.times is None else dataset.times[mine],
+    labels = np.array([number[int(label)] for label in dataset.labels[mine]], dtype=np.int64)
+    return dataclasses.replace(at(dataset, mine), labels=labels, classes=chosen)
+
+
+def some_of(dataset: Dataset, count: int) -> Dataset:
+    """`count` samples in their order, each class as often as it is in the whole, always the same ones.
+
+    Raises DataError where there are fewer.
+    """
+    if count > len(dataset):
+        raise DataError(f"has {len(dataset)} samples, not {count}.", where=dataset.name, do="Lower data.take.")
+    order = stratified(dataset.labels, stream(0, "take"))
+    return at(dataset, np.sort(order[:count]))
+
+
+def stratified(labels: Int64[np.ndarray, " samples"], rng: np.random.Generator) -> Int64[np.ndarray, " samples"]:
+    """A random order of the samples in which every stretch has the class shares of the whole."""
+    share = np.empty(len(labels))
+    for label in np.unique(labels):
+        mine = rng.permutation(np.flatnonzero(labels == label))
+        share[mine] = (np.arange(len(mine)) + rng.random()) / len(mine)
+    return np.argsort(share, kind="stable").astype(np.int64)
+
+
+def at(dataset: Dataset, chosen: Int64[np.ndarray, " chosen"]) -> Dataset:
+    """The samples at these indices."""
+    return dataclasses.replace(
+        dataset,
+        inputs=dataset.inputs[chosen],
+        labels=dataset.labels[chosen],
+        groups=None if dataset.groups is None else dataset.groups[chosen],
+        times=None if dataset.times is None else dataset.times[chosen],
     )

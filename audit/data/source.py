@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from audit.data.dataset import Dataset, only_classes
+from audit.data.dataset import Dataset, only_classes, some_of
 
 
 class DataSection(BaseModel):
@@ -17,6 +17,8 @@ class DataSection(BaseModel):
 
     classes: tuple[str, ...] | None = None
     """Keep these classes only, in this order."""
+    take: int | None = Field(default=None, ge=1)
+    """So many samples of them, drawn class by class, always the same: every model answers for each sample there is."""
 
     @abstractmethod
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
@@ -24,5 +26,7 @@ class DataSection(BaseModel):
 
     def load(self, root: Path, *, trust_code: bool = False) -> Dataset:
         """The samples the recipe asks for; `trust_code` lets a factory run."""
-        everything = self.read(root, trust_code=trust_code)
-        return only_classes(everything, self.classes) if self.classes else everything
+        dataset = self.read(root, trust_code=trust_code)
+        if self.classes:
+            dataset = only_classes(dataset, self.classes)
+        return some_of(dataset, self.take) if self.take else dataset

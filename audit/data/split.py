@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from audit.data.dataset import Dataset
+from audit.data.dataset import Dataset, stratified
 from audit.recipe import SplitSection
 from probes.errors import DataError, RecipeError
 from probes.plan import Pool
@@ -86,11 +86,7 @@ def _deal(dataset: Dataset, rng: np.random.Generator) -> Int64[np.ndarray, " sam
         names = rng.permutation(np.unique(dataset.groups))
         place = {int(name): position for position, name in enumerate(names)}
         return np.argsort([place[int(group)] for group in dataset.groups], kind="stable").astype(np.int64)
-    share = np.empty(len(dataset))
-    for label in np.unique(dataset.labels):
-        mine = rng.permutation(np.flatnonzero(dataset.labels == label))
-        share[mine] = (np.arange(len(mine)) + rng.random()) / len(mine)
-    return np.argsort(share, kind="stable").astype(np.int64)
+    return stratified(dataset.labels, rng)
 
 
 def _whole_groups(

@@ -36,6 +36,21 @@ def test_npz_joins_parts_and_names_classes(tmp_path):
     assert only.fingerprint != data.fingerprint
 
 
+def test_some_of_the_samples_are_always_the_same_and_in_proportion(tmp_path):
+    labels = np.repeat([0, 1, 2], [100, 60, 40])
+    np.savez(tmp_path / "d.npz", a=np.arange(200, dtype=np.float32)[:, None] * np.ones(3, np.float32), l=labels)
+    given = {"kind": "npz", "path": "d.npz", "inputs": ["a"], "labels": ["l"], "modality": "table"}
+    some, again = (load(tmp_path, **given, take=50) for _ in range(2))
+    assert some.fingerprint == again.fingerprint
+    assert np.abs(np.bincount(some.labels) - [25, 15, 10]).max() <= 1
+    assert (np.diff(some.inputs[:, 0]) > 0).all()
+    assert (labels[some.inputs[:, 0].astype(int)] == some.labels).all()
+    one = load(tmp_path, **given, classes=["2"], take=40)
+    assert (one.inputs[:, 0] >= 160).all()
+    with pytest.raises(DataError, match=r"has 40 samples, not 41\. Lower data\.take"):
+        load(tmp_path, **given, classes=["2"], take=41)
+
+
 def test_npz_with_a_pickle_is_refused(tmp_path):
     np.savez(tmp_path / "d.npz", images=np.array([{}, {}], dtype=object), labels=[0, 1])
     with pytest.raises(DataError, match="plain arrays"):
