@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from audit.engines.engine import Engine, Outcome
 from audit.engines.stage import Stage
+from audit.engines.stop import obey
 from audit.queries import answers_with_queries
 from audit.runtime import keep_pages, workers_for
 from audit.seats import sit
@@ -121,10 +122,17 @@ def changed(stage: Stage, outcome: Outcome) -> dict[str, torch.Tensor]:
 
 def _on_threads(job: Job, store: Store, workers: int) -> Iterator[Done]:
     """Twice as many threads as processors: while one waits for the disk another trains."""
-    processors = threading.BoundedSemaphore(workers)
-    calls = (joblib.delayed(run_task)(job.engine, job.stage, task, store, job.folder, processors) for task in job.tasks)
-    for done in joblib.Parallel(n_jobs=2 * workers, backend="threading", return_as="generator_unordered")(calls):
-        yield from done
+    processors, order = threading.BoundedSemaphore(workers), threading.Event()
+    pool = ThreadPoolExecutor(2 * workers, initializer=obey, initargs=(order,))
+    try:
+        futures = [
+            pool.submit(run_task, job.engine, job.stage, task, store, job.folder, processors) for task in job.tasks
+        ]
+        for future in as_completed(futures):
+            yield from future.result()
+    finally:
+        order.set()
+        pool.shutdown(cancel_futures=True)
 
 
 def _beside_processes(job: Job, rest: deque[Task], store: Store, others: int) -> Iterator[Done]:

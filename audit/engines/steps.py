@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from audit.engines.optimizer import Optimizer, Parameters
+from audit.engines.stop import check
 from audit.recipe import RegulariseSection, TrainSection
 from probes.errors import NonFiniteError
 from probes.plan import Row
@@ -36,7 +37,8 @@ class Steps:
 
     @torch.no_grad()
     def step(self, gradients: Parameters, lr: float, active: Bool[Tensor, " replicas"]) -> None:
-        """Gradients of the plain loss in; they are used up."""
+        """Gradients of the plain loss in; they are used up. Raises Stopped."""
+        check()
         for name, gradient in gradients.items():
             self._penalise(name, gradient)
         if self.train.clip_norm:
