@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 import tomllib
 from collections.abc import Sequence
 from functools import cache, partial
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from audit.override import overridden, place
 from audit.reading import read_toml
@@ -196,4 +198,19 @@ def _first(error: ValidationError) -> str:
         }
         known = sections.get(place[0], Config)
         return f"unknown key {key!r}. {did_you_mean(place[-1], known.model_fields)}"
-    return f"{key}: {mistake['msg'].removeprefix('Value error, ')}."
+    return f"{key}{_said(mistake)}"
+
+
+def _said(mistake: ErrorDetails) -> str:
+    """What is wrong, with what was written."""
+    given = str(mistake["input"])[:60]
+    if mistake["type"] == "missing":
+        return " is missing."
+    if mistake["type"] == "literal_error":
+        known = re.findall(r"'([^']+)'", mistake["ctx"]["expected"])
+        return f" = {given!r} is unknown. {did_you_mean(given, known)}"
+    if mistake["type"] in ("model_type", "dataclass_type", "dict_type"):
+        return f" = {given} is no table: write {{ max = … }} or {{ min = … }}."
+    if mistake["type"] == "value_error":
+        return f": {mistake['msg'].removeprefix('Value error, ')}."
+    return f" = {given!r}: {mistake['msg'][:1].lower()}{mistake['msg'][1:]}."

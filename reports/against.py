@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports.language import Words
-from reports.numbers import harmless, number, percent, quantity
+from reports.numbers import SHARES, harmless, harmless_long, number, percent, quantity
 from reports.report import Comparison, Difference
 from reports.shown import counted
 
@@ -56,7 +56,7 @@ def against(comparison: Comparison, say: Words) -> AgainstText:
         sentence=sentence(comparison, say),
         rows=tuple(text for text in texts if text.status != "untested"),
         untested=tuple(text for text in texts if text.status == "untested"),
-        notes=tuple(harmless(say.sentence(note)) for note in comparison.notes),
+        notes=tuple(harmless_long(say.sentence(note)) for note in comparison.notes),
         explained=say("against", "explained", level=percent(comparison.level), error=percent(1 - comparison.level)),
         level=percent(comparison.level),
     )
@@ -100,7 +100,7 @@ def _difference(one: Difference, say: Words) -> DifferenceText:
 
 def _moved(value: float, unit: str) -> str:
     """Shares in percentage points, which percent of a share would be taken for."""
-    return f"{100 * value:.1f} pp".replace("-", "−") if unit == "fraction" else number(value)
+    return f"{100 * value:.1f} pp".replace("-", "−") if unit in SHARES else number(value)
 
 
 def _p(p: float) -> str:

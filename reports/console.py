@@ -25,6 +25,8 @@ STYLES = {
     "info": "dim",
 }
 CHANGES = {"worse": ("✗", "bold red"), "better": ("✓", "bold green")}
+CHANGES_SHOWN = 6
+"""Below a verdict, the worst first; `audit compare` and the report show all."""
 MARKS = {"pass": "✓", "fail": "✗", "undecided": "?", "error": "!", "waived": "–", "info": "·"}
 
 
@@ -77,9 +79,12 @@ def against_table(text: AgainstText, say: Words, *, every: bool = True) -> Rende
     style = STYLES[text.status]
     head = Text.assemble((f"{MARKS[text.status]} {text.title}", style), "  ", text.sentence)
     rows = [row for row in text.rows if every or row.status in CHANGES]
+    shown = rows if every else rows[:CHANGES_SHOWN]
     parts: list[RenderableType] = [head]
     if rows:
-        parts += [Text(), _differences(rows, say)]
+        parts += [Text(), _differences(shown, say)]
+    if len(shown) < len(rows):
+        parts.append(Text(say("ui", "more", count=len(rows) - len(shown)), style="dim"))
     return Group(*parts, *(Text(note, style="yellow") for note in text.notes))
 
 

@@ -29,8 +29,10 @@ def judge(
     A model fails where any check does, so failing is paid for with Holm's procedure over all checks: one that is sound
     in every respect fails with at most 1 − level. It passes only where every check does, which needs no correction
     (an intersection–union test, Berger 1982): one that is unsound in any respect passes with at most 1 − level.
-    Raises ConfigError for a threshold on an estimate that no probe produced, or against a baseline without one.
+    Raises ConfigError for a threshold on an estimate that no probe produced, or against a baseline without one, and for
+    a waiver of what no threshold is on.
     """
+    _check_waivers(gate)
     failures = {result.probe: result for result in results if isinstance(result, Failure)}
     found = {result.probe: result for result in results if isinstance(result, Result)}
     judged: list[tuple[Threshold, Estimate]] = []
@@ -69,6 +71,15 @@ def judge(
         on_undecided=gate.on_undecided,
         notes=notes + expired,
     )
+
+
+def _check_waivers(gate: Gate) -> None:
+    """A waiver with a wrong name would waive nothing, and nobody would know why."""
+    checked = {(one.probe, one.estimate) for one in gate.thresholds}
+    for waiver in gate.waivers:
+        if (waiver.probe, waiver.estimate) not in checked:
+            near = did_you_mean(f"{waiver.probe} {waiver.estimate}", (" ".join(one) for one in checked))
+            raise ConfigError(f"no threshold is on {waiver.probe} {waiver.estimate}. {near}", where="waivers")
 
 
 def _find(threshold: Threshold, found: dict[str, Result]) -> Estimate | None:

@@ -80,6 +80,13 @@ def test_waivers_expire() -> None:
     assert (waived(20), waived(15), waived(10)) == ("pass", "pass", "fail")
 
 
+def test_a_waiver_of_what_nothing_checks_is_an_error() -> None:
+    waiver = Waiver(probe="p", estimate="recipe.acu", reason="known", expires=datetime.date(2027, 1, 1))
+    one = gate(("recipe.auc", 0.5), waivers=(waiver,))
+    with pytest.raises(ConfigError, match=r"no threshold is on p recipe\.acu\. Did you mean 'p recipe\.auc'\?"):
+        judge([result(estimate("recipe.auc", 0.9, 0.01))], one, today=TODAY)
+
+
 def test_what_would_decide_is_said() -> None:
     check = judge([result(estimate("a", 0.45, 0.1))], gate(("a", 0.5)), today=TODAY).checks[0]
     assert "About 644 samples instead of 100 would decide it" in check.because

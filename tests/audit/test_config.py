@@ -1,0 +1,34 @@
+"""What is wrong in an audit.toml is said with what was written, and what would be right."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from audit.config import parse
+from probes.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[gate]\nprofile = "strct"', "profile = 'strct' is unknown. Did you mean 'strict'?"),
+        ('[gate]\non_undecided = "maybe"', "on_undecided = 'maybe' is unknown. Known: fail, stop, warn."),
+        ("[gate]\nlevel = true\nprofil = 1", "unknown key 'profil'. Did you mean 'profile'?"),
+        ('[thresholds.p]\n"a.b" = 0.6', "thresholds.p.a.b = 0.6 is no table: write { max = … } or { min = … }."),
+        ('[thresholds.p]\n"a.b" = { max = 0.6, min = 0.5 }', "thresholds.p.a.b: give one of max and min, not both."),
+        ('[thresholds.p]\n"a.b" = { max = "high" }', "thresholds.p.a.b.max = 'high': input should be a valid number"),
+        ('[[waivers]]\nprobe = "p"\nestimate = "a"', "waivers.0.reason is missing."),
+        (
+            '[[waivers]]\nprobe = "p"\nestimate = "a"\nreason = "r"\nexpires = "soon"',
+            "waivers.0.expires = 'soon': input should be a valid date",
+        ),
+    ],
+)
+def test_one_line_says_what_was_written(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(tomllib.loads(text), "audit.toml")
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("audit.toml: ")
+    assert "\n" not in str(caught.value)
