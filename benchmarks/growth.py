@@ -1,4 +1,4 @@
-"""Head engine: seconds and peak memory against samples N and replicas R, each point in a process of its own.
+"""Head engine: time and peak memory against samples N and replicas R, each point in a process of its own.
 
 python benchmarks/growth.py [--samples 1000 10000 100000] [--replicas 16 128 1024] [--features 256] [--epochs 2]
 """
@@ -28,11 +28,15 @@ def point(samples: int, replicas: int, features: int, epochs: int, workers: int)
         train={"epochs": epochs, "batch_size": 256, "lr": 0.01, "momentum": 0.9},
     )
     rows = random_halves(samples, replicas, 16, rng)
+    before = resource.getrusage(resource.RUSAGE_SELF)
     with tempfile.TemporaryDirectory() as folder:
         seconds, answers = populate_timed(experiment, rows, Path(folder), workers, Head())
     held = sum(one.margin.nbytes * 6 for one in answers.values())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(f"{samples:>9} {replicas:>9} {seconds:>9.2f} {peak / 1e6:>9.0f} {held / 1e6:>9.0f}")
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    peak, begun = after.ru_maxrss * 1024, before.ru_maxrss * 1024
+    memory = f"{peak / 1e6:>9.0f} {begun / 1e6:>9.0f} {held / 1e6:>9.0f}"
+    print(f"{samples:>9} {replicas:>9} {seconds:>9.2f} {spent:>9.2f} {memory}")
 
 
 def main() -> None:
@@ -47,7 +51,7 @@ def main() -> None:
     if given.one:
         point(given.samples[0], given.replicas[0], given.features, given.epochs, given.workers)
         return
-    print("  samples  replicas   seconds   peak MB of which answers MB", flush=True)
+    print("  samples  replicas   seconds processor   peak MB before MB answers MB", flush=True)
     fixed = ["--features", str(given.features), "--epochs", str(given.epochs), "--workers", str(given.workers)]
     # Along each axis from the middle of the other: the corners would tell nothing new.
     middle_samples, middle_replicas = (sorted(axis)[len(axis) // 2] for axis in (given.samples, given.replicas))
