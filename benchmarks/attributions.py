@@ -36,6 +36,7 @@ RESIDUAL = 0.01
 MOST = 486
 NODES = (50, 75, 100, 150, 200, 300, 400)
 """Captum's n_steps that are tried for the residual, in turn."""
+MANY = 486
 MODELS = {"ResNet-18": torchvision.models.resnet18, "VGG-16": torchvision.models.vgg16_bn}
 
 
@@ -130,18 +131,36 @@ def equal_residual(name: str, network: nn.Module, images: Tensor, labels: Tensor
         )
         if share >= reached:
             break
+    alike = functional.cosine_similarity(found.maps.flatten(1), maps.sum(dim=1).flatten(1))
+    print(f"  both maps: cosine {float(alike.median()):.4f} in the median, {float(alike.min()):.4f} at least")
 
 
 def rules(name: str, network: nn.Module, images: Tensor, labels: Tensor) -> None:
-    """What is missing in the median at equal nodes, by the midpoint rule and by Gauss and Legendre's."""
-    print(f"\n{name}, median and largest residual at equal nodes")
+    """Residual and map by even nodes (midpoints), by Gauss and Legendre's and by placed ones, against many."""
+    wanted, _ = singly(network, images, labels, MANY, "riemann_middle")
+
+    def say(what: str, maps: Tensor, residual: Tensor) -> None:
+        one, other = maps.flatten(1), wanted.sum(dim=1).flatten(1)
+        off = ((one - other).norm(dim=1) / other.norm(dim=1)).median()
+        alike = functional.cosine_similarity(one, other)
+        print(
+            f"  {what:32} residual {float(residual.median()):.1%} / {float(residual.max()):.0%}, within 1 %: "
+            f"{float((residual <= 0.01).float().mean()):.0%}; off by {float(off):.1%}; cosine "
+            f"{float(alike.median()):.4f} / {float(alike.min()):.4f}"
+        )
+
+    print(f"\n{name}, residual (median / largest) and maps against those of {MANY} nodes")
     for steps in (6, 18, 54):
-        said = []
         for rule in ("riemann_middle", "gausslegendre"):
             maps, deltas = singly(network, images, labels, steps, rule)
-            residual = deltas / scale_of(network, images, labels, maps)
-            said.append(f"{rule} {float(residual.median()):.2%} / {float(residual.max()):.0%}")
-        print(f"  {steps:3} nodes: {', '.join(said)}")
+            say(f"{steps} nodes, {rule}", maps.sum(dim=1), deltas / scale_of(network, images, labels, maps))
+    for most, tolerance in ((18, 0.05), (54, 0.01)):
+        asked = dataclasses.replace(question_of(network, images, labels), steps=6, tolerance=tolerance, most=most)
+        found = explain("integrated-gradients", asked)
+        assert found.residual is not None
+        assert found.steps is not None
+        mean = float(found.steps.float().mean())
+        say(f"6 to {most} placed to {tolerance:.0%}, {mean:.0f} in the mean", found.maps, found.residual)
 
 
 def scale_of(network: nn.Module, images: Tensor, labels: Tensor, maps: Tensor) -> Tensor:
