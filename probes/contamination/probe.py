@@ -117,8 +117,8 @@ class Contamination:
         severity: Severity = "high" if share.low > 0.05 else "medium" if share.value > self.tolerated_share else "low"
         inflation = by_name.get("accuracy_inflation")
         told = (
-            f" Without them held-out accuracy changes by {0.0 - round(inflation.value, 3):+.1%} to "
-            f"{by_name['held_out_accuracy_clean'].value:.1%}."
+            f" Without them held-out accuracy is {by_name['held_out_accuracy_clean'].value:.1%}, which differs by "
+            f"{0.0 - round(inflation.value, 3):+.1%}."
             if inflation is not None
             else " Nothing is left without them."
         )
