@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import signal
 import threading
 import time
@@ -140,7 +141,13 @@ def _beside_processes(job: Job, rest: deque[Task], store: Store, others: int) ->
     as a file that every process maps."""
     path = job.folder / "stage"
     joblib.dump((job.engine, job.stage), path)
-    executor = get_reusable_executor(others, timeout=IDLE, initializer=_begin_worker, env={"OMP_NUM_THREADS": "1"})
+    executor = get_reusable_executor(
+        others,
+        timeout=IDLE,
+        initializer=_begin_worker,
+        initargs=(os.getpid(),),
+        env={"OMP_NUM_THREADS": "1"},
+    )
     sent: dict[Future[list[Done]], Task] = {}
     try:
         while rest or sent:
@@ -163,10 +170,18 @@ def _beside_processes(job: Job, rest: deque[Task], store: Store, others: int) ->
             executor.shutdown(kill_workers=True)
 
 
-def _begin_worker() -> None:
-    """Ctrl-C reaches every process of a terminal, and the one that started this decides what to do."""
+def _begin_worker(parent: int) -> None:
+    """Ctrl-C reaches every process of a terminal, and the one that started this decides what to do. Where that one was
+    killed, this ends too: else it would wait forever for somebody to take its result."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_without, args=(parent,), daemon=True).start()
     keep_pages()
+
+
+def _end_without(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 _mapped: dict[Path, tuple[Engine, Stage]] = {}

@@ -1,7 +1,10 @@
 """Ctrl-C is one line and its exit code, wherever it comes."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -46,3 +49,50 @@ def test_a_replica_that_fails_on_a_thread_ends_the_program_in_order(tmp_path: Pa
     assert ended.stdout.startswith("replica splits/")
     assert "NaN or infinite in epoch" in ended.stdout
     assert ended.stderr == ""
+
+
+ORPHANING = """
+import os, signal, sys
+from pathlib import Path
+from audit import executor
+from audit.population import populate, rows_of
+from audit.store import Store
+from joblib.externals.loky import get_reusable_executor
+from probes.plan import Plan, Splits
+from tests.audit.conftest import small_experiment
+
+def killed(progress):
+    if progress.done > 2:
+        (child,) = reused()._processes
+        print(child, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+made = []
+def reused(*given, **more):
+    if given:
+        made.append(get_reusable_executor(*given, **more))
+    return made[-1]
+
+executor.get_reusable_executor, executor.WORTH_PROCESSES = reused, 0.0
+experiment = small_experiment()
+rows = rows_of(Plan.of(Splits(repeats=8)), experiment.pool, 0)
+populate(experiment, rows, store=Store(Path(sys.argv[1])), workers=2, on_progress=killed)
+"""
+
+
+def test_worker_processes_end_with_the_one_that_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ORPHANING, str(tmp_path / "store")]
+    killed = subprocess.run(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+    assert killed.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 15
+    while _alive(int(killed.stdout)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
