@@ -17,19 +17,16 @@ from reports.report import Json, Report
 def write_report(out: Path, report: Report, cost: Mapping[str, Json], *, lang: str, thumbnails: bool) -> None:
     """report.html, report.md with its figures, results.json, samples.csv, and run.json with times and cost. Without
     `thumbnails`, none of them holds a picture of a sample."""
+    report = dataclasses.replace(report if thumbnails else report.without_pictures(), cost=cost)
+    # Before anything is drawn: results that are there can be drawn again by `audit report`.
+    write(out / "results.json", archive.dump(report))
+    write(out / "samples.csv", archive.samples_csv(report))
+    write(out / "run.json", json.dumps(cost, indent=1, sort_keys=True) + "\n")
     from reports import html, markdown  # they draw, which takes a second to import
 
-    report = dataclasses.replace(report if thumbnails else report.without_pictures(), cost=cost)
+    write(out / "report.html", html.render(report, lang=lang))
     text, figures = markdown.render(report, lang=lang)
-    files: dict[str, str | bytes] = {
-        "results.json": archive.dump(report),
-        "samples.csv": archive.samples_csv(report),
-        "report.html": html.render(report, lang=lang),
-        "report.md": text,
-        "run.json": json.dumps(cost, indent=1, sort_keys=True) + "\n",
-        **figures,
-    }
-    for name, content in files.items():
+    for name, content in {"report.md": text, **figures}.items():
         write(out / name, content)
 
 

@@ -1,4 +1,4 @@
-"""What an audit writes."""
+"""What an audit leaves on the disk."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from audit.outputs import write_report
+from audit.outputs import write, write_report
+from audit.review import read_results
+from probes.errors import StoreError
 from probes.result import Gallery, Result
-from reports import archive
+from reports import archive, html
 from tests.reports.sample import sample
 
 
@@ -32,3 +34,21 @@ def test_without_thumbnails_no_file_holds_a_picture(tmp_path: Path, thumbnails: 
     assert not any(one in content for one in pictures for name, content in written.items() if name != "results.json")
     kept = archive.load(written["results.json"].decode()).results
     assert [one.probe for one in kept] == [one.probe for one in report.results]
+
+
+def test_results_outlive_a_page_that_cannot_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def render(*_: object, **__: object) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(html, "render", render)
+    with pytest.raises(ZeroDivisionError):
+        write_report(tmp_path, sample(), {}, lang="en", thumbnails=True)
+    assert read_results(tmp_path / "results.json").verdict == sample().verdict
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("as it was")
+    with pytest.raises(StoreError, match="cannot be written"):
+        write(tmp_path / "there" / "below", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    assert (tmp_path / "there").read_text() == "as it was"
