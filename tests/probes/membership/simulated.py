@@ -28,11 +28,12 @@ SETTINGS = {
 }
 
 
-def nulls(setting: str, count: int) -> Counter[str]:
-    """Of `count` models that remember nothing: alarms by kind, and intervals that hold the truth. Every attack runs."""
+def nulls(setting: str, count: int, first: int = 0) -> Counter[str]:
+    """Of `count` models that remember nothing, from seed `first` on: alarms by kind, and intervals that hold the truth.
+    Every attack runs."""
     counted: Counter[str] = Counter()
     size = SETTINGS[setting]
-    for seed in range(count):
+    for seed in range(first, first + count):
         evidence = World(leak=0.0, seed=10_000 + seed, everything=True, **size).evidence()
         result = Membership(repeats=size["repeats"])(evidence, np.random.default_rng(seed))
         codes = {finding.code for finding in result.findings}
