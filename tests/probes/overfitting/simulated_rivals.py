@@ -43,7 +43,7 @@ class Equal:
     shared: int
     members: int
     apart: float
-    """Distance of the classes' centres from the middle: 0.7 gives an accuracy of about 65 %, 2 of 97 %."""
+    """Distance of the classes' centres from the middle: with u of 20 dimensions Φ(apart √(u/20)) are right at best."""
 
 
 EQUALS: Mapping[str, Equal] = {
