@@ -98,8 +98,8 @@ def test_ours_are_on_its_own_backbone_and_the_others_are_told(heads: tuple[Evide
 
 
 def test_a_memorising_model_is_found(heads: tuple[Evidence, Evidence]) -> None:
-    """At 1 % false alarms a model that knows nothing finds 1 %. 200 non-members say how many are found beyond two of
-    them, but not surely that one in a hundred more would not have been above all members."""
+    """At 1 % false alarms a model that knows nothing finds 1 %. 200 non-members are too few to bound the threshold of
+    1 % from above, so the low ends are asked for at 5 %."""
     result = probed(heads[0])
     assert result["checkpoint.tpr_at_1pct_fpr"].value > 0.08
     assert result["recipe.tpr_at_1pct_fpr"].value > 0.04
