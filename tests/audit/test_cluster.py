@@ -1,4 +1,7 @@
-"""Two local nodes, one of them killed in mid-run: nothing is lost, and no bit differs."""
+"""Two local nodes, one of them killed in mid-run: nothing is lost, and no bit differs.
+
+pip install 'transfer-audit[ray]' && python -m pytest -m slow tests/audit/test_cluster.py
+"""
 
 from pathlib import Path
 
@@ -15,9 +18,11 @@ ray = pytest.importorskip("ray")
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_a_node_dies_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_a_node_dies_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.cluster_utils import Cluster
 
+    # By default Ray's workers stand back behind all else that the machine does.
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     experiment = small_experiment(train={"epochs": 20, "lr": 0.05, "batch_size": 10})
     rows = rows_of(Plan.of(Splits(repeats=8)), experiment.pool, 0)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
