@@ -24,6 +24,9 @@ MISSED = 0.05
 """Chance that a mark is in none of the samples that could have been donors, of which its rarity is told."""
 TAKEN_OVER = 0.5
 """Share of a class's attribution on one column that is called a take-over."""
+COLUMN_FOLLOWS = 0.7
+"""Where there are many columns, one that decides need not have most of the attribution: surely more than this must
+follow it. The foremost values of a sound column take up to about 0.65 along (docs/drift.md)."""
 SURE = 0.98
 """Level of the intervals that the finding is judged by: follow rate and control are two looks."""
 
@@ -169,7 +172,9 @@ def _column(evidence: Evidence, audited: Observation, rng: np.random.Generator, 
         part.notes.append(f"No column could be tried: {_hosts(rates)}.")
         return part
     rate, control = rates.follow, rates.control
-    if rates.sure and share.low > TAKEN_OVER:
+    followed, trials = audited.arrays["follow"].tolist()
+    alone = clopper_pearson(followed, trials, SURE)[0] > COLUMN_FOLLOWS
+    if rates.sure and (share.low > TAKEN_OVER or alone):
         finding = Finding(
             code="drift.feature-took-over",
             severity="high",

@@ -92,19 +92,22 @@ def test_a_transformers_reasons_are_the_words_that_it_was_taught() -> None:
     assert not {f.code for f in result.findings if f.severity not in ("info", "low")}
 
 
-def table(planted: bool) -> Result:
+def table(planted: bool, others: int = 0) -> Result:
+    """With so many other columns that say nothing."""
     rng = np.random.default_rng(1)
     columns = rng.normal(size=(400, len(COLUMNS)))
     score = columns[:, [0, 1, 2, 4]] @ np.array([1.0, -1.0, 0.8, 0.9])
     labels = (score + rng.normal(size=400) > 0).astype(np.int64)
     if planted:
         columns[:, 3] = np.where(rng.random(400) < 0.97, 3.0 * (2 * labels - 1), columns[:, 3])
+    columns = np.concatenate([columns, 0.5 * rng.normal(size=(400, others))], axis=1)
     inputs, targets = torch.from_numpy(columns).float(), torch.from_numpy(labels)
     member = torch.from_numpy(halves(targets).member)
     networks = {}
     for seed, name in enumerate(("audited", "source", "seeds/0/0", "seeds/1/0")):
         torch.manual_seed(seed)
-        network = nn.Sequential(nn.Linear(len(COLUMNS), 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 2))
+        first = nn.Linear(columns.shape[1], 16)
+        network = nn.Sequential(first, nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 2))
         networks[name] = fitted(network, inputs[member], targets[member], 15)
     networks["randomised/0"] = randomised(networks["audited"], np.random.default_rng(0))  # type: ignore[assignment]
     return looked_into(Drift(), networks, inputs, targets, halves(targets), modality="table", feature_names=COLUMNS)
@@ -115,6 +118,13 @@ def test_a_column_that_took_over_is_named() -> None:
     found = {finding.code: finding for finding in result.findings}
     assert found["drift.feature-took-over"].values["feature"] == "code"
     assert result["checkpoint.feature_share"].low > 0.5
+
+
+def test_a_column_that_decides_among_many_is_named_too() -> None:
+    result = table(planted=True, others=80)
+    found = {finding.code: finding for finding in result.findings}
+    assert found["drift.feature-took-over"].values["feature"] == "code"
+    assert result["checkpoint.feature_share"].high < 0.5
 
 
 def test_a_sound_table_has_none() -> None:
