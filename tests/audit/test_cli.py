@@ -236,7 +236,7 @@ def test_inspect_plan_and_cache(place: Path, tmp_path: Path) -> None:
     planned = audit("plan", "--model", "ckpt.pt", "--budget", "0.001s", cwd=place)
     assert planned.returncode == 0, planned.stderr
     assert "replicas, about" in planned.stdout
-    assert "The budget of 0.001s leaves 2 of" in planned.stdout
+    assert "The budget of 0.001s leaves 3 of" in planned.stdout
     listed = audit("cache", "--store", place / "cache" / "transfer-audit", cwd=tmp_path)
     assert int(listed.stdout.split(": ")[1].split(" entries")[0]) > 10
     torch.save({"weight": torch.full((2,), float("nan"))}, tmp_path / "bad.pt")
