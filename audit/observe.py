@@ -166,7 +166,7 @@ def subject(sitter: Sitter, network: nn.Module, experiment: Experiment) -> tuple
     limits = []
     for one in caught:
         if issubclass(one.category, PreparationWarning):
-            limits.append(f"{sitter.name}: {one.message}")
+            limits.append(str(one.message))  # all models have one architecture
         else:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     made = Subject(

@@ -155,7 +155,7 @@ def _section(section: Section, document: Document, files: dict[str, bytes], kind
         if isinstance(figure, Chart):
             name = f"figures/{section.anchor}-{slug(figure.name)}.{kind}"
             files[name] = svg(figure, "white").encode() if kind == "svg" else png(figure)
-            parts.append(f"![{escape(figure.title)}]({name})\n*{escape(figure.title)}.* {escape(figure.caption)}")
+            parts.append(f"![{escape(figure.title)}]({name})\n*{_heading(figure)}* {escape(figure.caption)}")
         elif isinstance(figure, Table):
             parts.append(_figure_table(figure, document))
     parts.append(f"<details><summary>{say('ui', 'estimates')}</summary>")
@@ -187,6 +187,12 @@ def _finding(finding: FindingText, document: Document) -> str:
     return "\n".join(lines)
 
 
+def _heading(figure: Chart | Table) -> str:
+    """The title as a sentence of its own."""
+    title = escape(figure.title)
+    return title if title.endswith(("?", "？", "!", ".")) else f"{title}."
+
+
 def _figure_table(figure: Table, document: Document) -> str:
     names = tuple(figure.columns)
     rows = [tuple(escape(text) for text, _ in row) for row in cells(figure, ROWS)]
@@ -194,7 +200,7 @@ def _figure_table(figure: Table, document: Document) -> str:
     if length(figure) > ROWS:
         more = "\n\n" + document.words("ui", "more", count=length(figure) - ROWS)
     body = _table(tuple(escape(name) for name in names), rows)
-    return f"**{escape(figure.title)}.** {escape(figure.caption)}\n\n{body}{more}"
+    return f"**{_heading(figure)}** {escape(figure.caption)}\n\n{body}{more}"
 
 
 def _estimates(estimates: Sequence[EstimateText], document: Document) -> str:

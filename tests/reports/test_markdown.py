@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reports import markdown
-from tests.reports.sample import HOSTILE, sample
+from tests.reports.sample import HOSTILE, chart, sample
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -25,6 +26,13 @@ def test_opens_with_the_verdict_and_links_every_figure_it_gives() -> None:
 @pytest.mark.parametrize(("gap", "word"), [(0.3, "Fail"), (0.1, "Undecided"), (0.02, "Pass")])
 def test_every_verdict_is_a_sentence(gap: float, word: str) -> None:
     assert f" {word}: Audit of" in markdown.summary(sample(gap)).splitlines()[0]
+
+
+def test_a_title_that_asks_has_no_full_stop_behind_it() -> None:
+    report = sample()
+    asking = dataclasses.replace(report.results[0], figures=(chart("own", "Does it?"),))
+    text, _ = markdown.render(dataclasses.replace(report, results=(asking,)))
+    assert "*Does it?* Caption." in text
 
 
 def test_hostile_strings_are_text() -> None:
