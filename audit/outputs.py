@@ -26,8 +26,9 @@ def write_report(out: Path, report: Report, cost: Mapping[str, Json], *, lang: s
 
     write(out / "report.html", html.render(report, lang=lang))
     text, figures = markdown.render(report, lang=lang)
-    for name, content in {"report.md": text, **figures}.items():
-        write(out / name, content)
+    write(out / "report.md", text)
+    for name, picture in figures.items():
+        write(out / name, picture)
 
 
 def write(path: Path, content: str | bytes, *, do: str = "Choose another --out.") -> None:
