@@ -299,7 +299,7 @@ def history(
 def report(
     results: o.Results,
     format: o.ReportFormat = "html",
-    out: o.BesideResults = None,
+    out: o.ReportFile = None,
     lang: o.Language = "en",
     no_thumbnails: o.NoThumbnails = False,
     figures: o.FigureFormat = "svg",

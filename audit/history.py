@@ -11,7 +11,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from audit.outputs import write
+from audit.outputs import is_stdout, write
 from audit.review import read_results
 from probes.errors import InputError
 from reports import history, history_formats
@@ -35,7 +35,7 @@ def run_history(folder: Path, form: Format, out: Path | None, asked: Sequence[st
         text, out = history_formats.html(runs, found, say), out or folder / "history.html"
     else:
         text = history_formats.markdown(runs, found, say)
-    if out is None:
+    if out is None or is_stdout(out):
         sys.stdout.write(text)
         return
     write(out, text)

@@ -81,6 +81,10 @@ File = Annotated[Path, written("--out", "-o", metavar="PATH", help="The file.")]
 BesideResults = Annotated[
     Path | None, written("--out", "-o", metavar="PATH", help="Where to, else beside the results.")
 ]
+ReportFile = Annotated[
+    Path | None,
+    written("--out", "-o", metavar="PATH", help="The file, - for standard output, else beside the results."),
+]
 HistoryFile = Annotated[
     Path | None,
     written("--out", "-o", metavar="PATH", help="The file, else standard output, or history.html."),

@@ -31,6 +31,11 @@ def write_report(out: Path, report: Report, cost: Mapping[str, Json], *, lang: s
         write(out / name, picture)
 
 
+def is_stdout(path: Path | None) -> bool:
+    """`-` is no file."""
+    return path == Path("-")
+
+
 def write(path: Path, content: str | bytes, *, do: str = "Choose another --out.") -> None:
     """Under a temporary name, then renamed. Raises StoreError."""
     data = content.encode() if isinstance(content, str) else content

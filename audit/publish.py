@@ -12,7 +12,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from audit.outputs import write
+from audit.outputs import is_stdout, write
 from audit.review import read_results
 from probes.errors import InputError, StoreError
 from reports import archive, github, markdown
@@ -31,7 +31,8 @@ class Style:
 
 
 def run_report(results: Path, form: Form, out: Path | None, style: Style) -> None:
-    """One form of existing results; GitHub's goes to its runner, the others to `out` or beside the results."""
+    """One form of existing results; GitHub's goes to its runner, the others to `out` (`-` is standard output) or
+    beside the results."""
     report = read_with_cost(results)
     if form in PER_SAMPLE:
         report = _with_samples(report, results)
@@ -39,11 +40,22 @@ def run_report(results: Path, form: Form, out: Path | None, style: Style) -> Non
         announce(report, style)
         return
     content = _rendered(report, form, style)
-    own, *_ = content
+    own, *others = content
+    if is_stdout(out):
+        _print(content[own], left_out=len(others))
+        return
     target = out or results.with_name(own)
     for name, data in content.items():
         write(target if name == own else target.parent / name, data)
     Console().print(str(target), highlight=False, markup=False, soft_wrap=True)
+
+
+def _print(content: bytes, left_out: int) -> None:
+    """The report's own file; figures that Markdown shows have no place there."""
+    sys.stdout.buffer.write(content)
+    sys.stdout.flush()
+    if left_out:
+        print(f"audit: its {left_out} figures are left out; --out FILE writes them beside it.", file=sys.stderr)
 
 
 @dataclass(frozen=True, kw_only=True)

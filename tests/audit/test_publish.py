@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from audit import cli
 from audit.cli import app
+from audit.publish import Style, run_report
 from probes.errors import AuditError, InputError, StoreError
 from reports import archive
 from reports.formats import FILES, Form
@@ -44,6 +45,21 @@ def test_every_form_lies_beside_the_results(results: Path, form: str) -> None:
     said = audit("report", results, "--format", form)
     assert Path(said.strip()) == results.with_name(FILES[form])  # type: ignore[index]
     assert results.with_name(FILES[form]).stat().st_size > 30  # type: ignore[index]
+
+
+@pytest.mark.parametrize("form", [form for form in get_args(Form) if form != "github"])
+def test_every_form_goes_to_standard_output(
+    results: Path, form: Form, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Byte for byte what the file would hold, and no file called `-`."""
+    monkeypatch.chdir(results.parent)
+    audit("report", results, "--format", form, "-o", "file")
+    capfdbinary.readouterr()
+    run_report(results, form, Path("-"), Style())
+    printed = capfdbinary.readouterr()
+    assert printed.out == Path("file").read_bytes()
+    assert (b"figures are left out" in printed.err) == (form == "markdown")
+    assert not Path("-").exists()
 
 
 def test_command_and_forms_agree() -> None:
