@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from probes.result import Chart, Table
+from probes.result import Chart, Figure, Table
 from reports.against import AgainstText, DifferenceText
 from reports.charts import png, svg
 from reports.document import Document, outline
@@ -66,7 +66,7 @@ def _head(document: Document) -> list[str]:
             f"{MARKS[risk.status]} **{escape(risk.title)}**",
             escape(risk.what),
             escape(risk.so_what),
-            escape(risk.to_do),
+            f"{escape(risk.to_do)} `{risk.command}`" if risk.command else escape(risk.to_do),
         )
         for risk in document.risks
     ]
@@ -151,17 +151,34 @@ def _section(section: Section, document: Document, files: dict[str, bytes], kind
     if section.failure:
         return [*parts, f"⚠️ {escape(section.failure)}"]
     parts += [_finding(finding, document) for finding in section.findings]
-    for figure in section.figures:
+    parts += _figures(section.figures, section, document, files, kind)
+    if section.further:
+        parts.append(f"<details><summary>{say('ui', 'further')}</summary>")
+        parts += _figures(section.further, section, document, files, kind)
+        parts.append("</details>")
+    parts.append(f"<details><summary>{say('ui', 'estimates')}</summary>")
+    parts.append(_estimates(section.estimates, document))
+    parts.append("</details>")
+    parts += [f"- {escape(note)}" for note in section.notes]
+    return parts
+
+
+def _figures(
+    figures: Sequence[Figure],
+    section: Section,
+    document: Document,
+    files: dict[str, bytes],
+    kind: Literal["svg", "png"],
+) -> list[str]:
+    """Charts as files beside the text, tables as tables; pictures of samples stay in the page."""
+    parts = []
+    for figure in figures:
         if isinstance(figure, Chart):
             name = f"figures/{section.anchor}-{slug(figure.name)}.{kind}"
             files[name] = svg(figure, "white").encode() if kind == "svg" else png(figure)
             parts.append(f"![{escape(figure.title)}]({name})\n*{_heading(figure)}* {escape(figure.caption)}")
         elif isinstance(figure, Table):
             parts.append(_figure_table(figure, document))
-    parts.append(f"<details><summary>{say('ui', 'estimates')}</summary>")
-    parts.append(_estimates(section.estimates, document))
-    parts.append("</details>")
-    parts += [f"- {escape(note)}" for note in section.notes]
     return parts
 
 

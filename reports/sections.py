@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Table
@@ -15,6 +15,10 @@ from reports.shown import counted, in_line, shown
 from reports.translate import spoken, translated
 
 SAMPLES_NAMED = 12
+CHARTS = 4
+"""So many of a section's charts are in sight."""
+NAMES_SAMPLES = {"sample"}
+"""Columns of tables that a reader acts on, record by record."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,8 @@ class Section:
     findings: tuple[FindingText, ...]
     estimates: tuple[EstimateText, ...]
     figures: tuple[Figure, ...]
+    further: tuple[Figure, ...]
+    """Those that a reader unfolds."""
     notes: tuple[str, ...]
     method: str
     citations: tuple[str, ...]
@@ -66,7 +72,8 @@ def section(result: Result | Failure, report: Report, say: Words) -> Section:
     failure = ""
     findings: tuple[FindingText, ...] = ()
     estimates: tuple[EstimateText, ...] = ()
-    figures: tuple[Figure, ...] = ()
+    figures: list[Figure] = []
+    further: list[Figure] = []
     notes: tuple[str, ...] = ()
     if isinstance(result, Failure):
         failure = say("ui", "failed", error=harmless(result.error), message=harmless_long(result.message))
@@ -74,8 +81,8 @@ def section(result: Result | Failure, report: Report, say: Words) -> Section:
         ranked = sorted(result.findings, key=lambda finding: -RANK[finding.severity])
         findings = tuple(_finding(finding, result, say) for finding in ranked)
         estimates = tuple(_estimate(estimate, say) for estimate in result.estimates)
-        charts_first = sorted(result.figures, key=lambda figure: not isinstance(figure, Chart))
-        figures = tuple(_figure(figure, result.probe, say) for figure in charts_first)
+        for chosen, group in zip((figures, further), in_sight(result.figures), strict=True):
+            chosen += [_figure(figure, result.probe, say) for figure in group]
         notes = tuple(dict.fromkeys(harmless_long(say.sentence(note)) for note in result.notes))
     citations = say.find("probes", result.probe, "citations") or ()
     return Section(
@@ -87,11 +94,24 @@ def section(result: Result | Failure, report: Report, say: Words) -> Section:
         failure=failure,
         findings=findings,
         estimates=estimates,
-        figures=figures,
+        figures=tuple(figures),
+        further=tuple(further),
         notes=notes,
         method=say.probe(result.probe, "method"),
         citations=tuple(str(one) for one in citations),
     )
+
+
+def in_sight(figures: Sequence[Figure]) -> tuple[list[Figure], list[Figure]]:
+    """What everybody sees, and what is folded: a few charts in the probe's own order, what names samples, pictures.
+
+    Fewer figures than a screen holds are not worth a fold.
+    """
+    charts = [figure for figure in figures if isinstance(figure, Chart)]
+    others = [figure for figure in figures if not isinstance(figure, Chart)]
+    shown = charts[:CHARTS] + [one for one in others if not isinstance(one, Table) or NAMES_SAMPLES & set(one.columns)]
+    folded = charts[CHARTS:] + [one for one in others if all(one is not other for other in shown)]
+    return ([*charts, *others], []) if len(figures) <= CHARTS else (shown, folded)
 
 
 def _figure(figure: Figure, probe: str, say: Words) -> Figure:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 
-from probes.result import Estimate, Finding, Result
+from probes.result import Estimate, Finding, Result, Table
+from reports import html, markdown
 from reports.document import outline
 from reports.gate import judge
 from reports.language import words
 from reports.report import Report
+from reports.sections import in_sight
 from reports.shown import in_line
 from reports.thresholds import Gate, Threshold
-from tests.reports.sample import TODAY, estimate
+from tests.reports.sample import TODAY, chart, estimate
 
 
 def report(*estimates: str, findings: tuple[Finding, ...] = (), value: float = 0.5) -> Report:
@@ -109,3 +111,30 @@ def test_a_bound_is_checked_at_its_own_level() -> None:
     result = Result(probe="membership", params={}, estimates=(bound,))
     ceiling = Threshold(probe="membership", estimate=bound.name, direction="max", bound=10.0)
     assert judge([result], Gate(thresholds=(ceiling,)), today=TODAY).checks[0].level == 0.975
+
+
+def test_a_section_shows_a_few_charts_and_what_names_samples_and_folds_the_rest() -> None:
+    drawn = [chart(f"c{i}") for i in range(6)]
+    named = Table(name="exposed", title="", caption="", columns={"sample": [1]})
+    plain = Table(name="rates", title="", caption="", columns={"rate": [0.1]})
+    shown, folded = in_sight([plain, *drawn, named])
+    assert [one.name for one in shown] == ["c0", "c1", "c2", "c3", "exposed"]
+    assert [one.name for one in folded] == ["c4", "c5", "rates"]
+    few, none = in_sight([plain, *drawn[:2], named])
+    assert [one.name for one in few] == ["c0", "c1", "rates", "exposed"]
+    assert not none
+
+
+def test_what_is_folded_stands_in_both_formats() -> None:
+    given = report("recipe.accuracy_gap")
+    (result,) = given.results
+    assert isinstance(result, Result)
+    many = dataclasses.replace(result, figures=tuple(chart(f"c{i}", f"Title {i}") for i in range(6)))
+    told = dataclasses.replace(given, results=(many,))
+    page, (text, files) = html.render(told), markdown.render(told)
+    for whole, fold in ((page, '<details class="further">'), (text, "<details><summary>Further")):
+        seen, _, unfolded = whole.partition(fold)
+        assert "Title 3" in seen
+        assert "Title 4" not in seen
+        assert "Title 4" in unfolded
+    assert len(files) == 6
