@@ -147,7 +147,7 @@ def _differences(rows: Sequence[DifferenceText], text: AgainstText, say: Words) 
 
 def _section(section: Section, document: Document, files: dict[str, bytes], kind: Literal["svg", "png"]) -> list[str]:
     say = document.words
-    parts = [f"## {escape(section.title)}", f"*{escape(section.question)}*"]
+    parts = [f"## {escape(section.title)}", f"*{escape(section.question)}*" if section.question else ""]
     if section.failure:
         return [*parts, f"⚠️ {escape(section.failure)}"]
     parts += [_finding(finding, document) for finding in section.findings]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from probes.result import Failure
 from reports import markdown
 from tests.reports.sample import HOSTILE, chart, sample
 
@@ -60,6 +61,12 @@ def test_summary_fits_a_check_run() -> None:
 
 def test_a_failed_probe_is_said() -> None:
     assert "broken by three" in markdown.render(sample(failed=True))[0]
+
+
+def test_a_strangers_probe_asks_no_question() -> None:
+    failed = Failure(probe="stranger", error="ValueError", message="broke")
+    text, _ = markdown.render(dataclasses.replace(sample(), results=(failed,)))
+    assert "**" not in text.splitlines()
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
