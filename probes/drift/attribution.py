@@ -84,6 +84,9 @@ def explained(methods: tuple[str, ...], question: Question) -> dict[str, Shaped[
         except Unsuited as error:
             refused[method] = str(error)
             continue
+        if found.maps[0].numel() < 2:
+            refused[method] = "a map of one position says nothing about where"
+            continue
         arrays[f"maps/{method}"] = found.maps.cpu().numpy().astype(np.float32)
     return {**arrays, LEFT_OUT: said(refused)}
 

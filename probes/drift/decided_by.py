@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from probes.drift.figures import mass_table
 from probes.drift.part import Part, Seen
@@ -20,6 +21,10 @@ FOLLOWS = 0.25
 DECIDES = 0.35
 """Surely more than this is beyond any natural evidence met so far."""
 LEAST_HOSTS = 10
+UNTRIED = (
+    f"it takes {LEAST_HOSTS} samples of other classes that are not predicted as the suspected class already, and one "
+    "of that class in each half"
+)
 MISSED = 0.05
 """Chance that a mark is in none of the samples that could have been donors, of which its rarity is told."""
 TAKEN_OVER = 0.5
@@ -33,8 +38,10 @@ SURE = 0.98
 
 def shortcuts(evidence: Evidence, seen: Seen, rng: np.random.Generator, level: float) -> Part:
     audited = seen.get("audited")
-    if audited is None or "follow" not in audited.arrays:
+    if audited is None or not audited.arrays:
         return Part()
+    if "follow" not in audited.arrays:
+        return Part(notes=["No patch could be tried: the explained samples are of one class."])
     if "feature" in audited.arrays:
         return _column(evidence, audited, rng, level)
     return _patch(evidence, audited, rng, level)
@@ -60,9 +67,13 @@ def _rates(audited: Observation, name: str, level: float) -> Rates:
     (followed, trials), (moved, controls) = (audited.arrays[key].tolist() for key in ("follow", "control"))
     low = clopper_pearson(followed, trials, SURE)[0]
     natural = clopper_pearson(moved, controls, SURE)[1]
+    follow = proportion(name, followed, trials, level=level, better="lower")
+    control = proportion("control.follow_rate", moved, controls, level=level, better="lower")
+    if trials < LEAST_HOSTS:
+        follow, control = (dataclasses.replace(one, caveat="too few samples to try it on") for one in (follow, control))
     return Rates(
-        follow=proportion(name, followed, trials, level=level, better="lower"),
-        control=proportion("control.follow_rate", moved, controls, level=level, better="lower"),
+        follow=follow,
+        control=control,
         decides=low > max(DECIDES, natural),
         sure=low > max(FOLLOWS, natural),
         may=low > natural and followed > FOLLOWS * trials,
@@ -81,7 +92,7 @@ def _patch(evidence: Evidence, audited: Observation, rng: np.random.Generator, l
     label, top, left, height, width = audited.arrays["box"].tolist()
     labels, confirming = _explained(evidence, audited)
     inside = audited.arrays["mass_in_box"][(labels == label) & confirming]
-    share = bootstrap_mean("checkpoint.box_share", inside, rng, level=level, unit="fraction", better="lower")
+    share = _share("checkpoint.box_share", inside, rng, level)
     values: dict[str, Scalar] = {
         "class": evidence.classes[label],
         "top": top,
@@ -92,14 +103,14 @@ def _patch(evidence: Evidence, audited: Observation, rng: np.random.Generator, l
         "low": round(rates.follow.low, 3),
         "high": round(rates.follow.high, 3),
         "control": round(rates.control.value, 3),
-        "share": round(share.value, 3),
         "rarest": round(rarest(labels[confirming]), 3),
+        "size": " × ".join(map(str, audited.arrays["size"].tolist())),
     }
-    part = Part(estimates=[rates.follow, rates.control, share])
+    part = Part(estimates=[rates.follow, rates.control, *share])
     if rates.tried:
-        part.findings.append(_patch_finding(rates, values, (rates.follow.name, rates.control.name, share.name)))
+        part.findings.append(_patch_finding(rates, values, tuple(one.name for one in part.estimates)))
     else:
-        part.notes.append(f"No patch could be tried: {_hosts(rates)}.")
+        part.notes.append(f"No patch could be tried: {UNTRIED}.")
     for place, covered in zip(("border", "corners", "background"), audited.arrays["area"].tolist(), strict=True):
         shares = audited.arrays[place]
         if np.isfinite(shares).sum() > 1:
@@ -111,6 +122,19 @@ def _patch(evidence: Evidence, audited: Observation, rng: np.random.Generator, l
     return part
 
 
+def _share(
+    name: str, inside: Float[np.ndarray, " samples"], rng: np.random.Generator, level: float
+) -> tuple[Estimate, ...]:
+    """The mean share of the class's attribution; none where there are many classes and fewer than two samples of it."""
+    if len(inside) < 2:
+        return ()
+    return (bootstrap_mean(name, inside, rng, level=level, unit="fraction", better="lower"),)
+
+
+def _between(share: tuple[Estimate, ...]) -> str:
+    return "".join(f" ({one.low:.0%} to {one.high:.0%})" for one in share)
+
+
 def _explained(
     evidence: Evidence, audited: Observation
 ) -> tuple[Int[np.ndarray, " explained"], Bool[np.ndarray, " explained"]]:
@@ -119,15 +143,11 @@ def _explained(
     return evidence.labels[rows], audited.arrays["confirming"].astype(bool)
 
 
-def _hosts(rates: Rates) -> str:
-    return f"only {rates.follow.n} samples of other classes are not predicted as the suspected class already"
-
-
 def _patch_finding(rates: Rates, values: dict[str, Scalar], because: tuple[str, ...]) -> Finding:
     rate, control = rates.follow, rates.control
     bottom, right = (int(str(values[start])) + int(str(values[side])) - 1 for start, side in
                      (("top", "height"), ("left", "width")))  # fmt: skip
-    where = f"rows {values['top']}–{bottom}, columns {values['left']}–{right}"
+    where = f"rows {values['top']}–{bottom}, columns {values['left']}–{right} of the {values['size']} input"
     if rates.sure or rates.may:
         name = repr(values["class"])
         claim = f"A patch decides for class {name}" if rates.sure else f"A patch may decide for class {name}"
@@ -135,7 +155,7 @@ def _patch_finding(rates: Rates, values: dict[str, Scalar], because: tuple[str, 
         return Finding(
             code="drift.shortcut" if rates.sure else "drift.suspected-shortcut",
             severity="high" if rates.decides else "medium" if rates.sure else "low",
-            claim=f"{claim}: {where} of the input, copied onto samples of other classes, takes {rate.value:.0%} of the "
+            claim=f"{claim}: {where}, copied onto samples of other classes, takes {rate.value:.0%} of the "
             f"predictions with it ({rate.low:.0%} to {rate.high:.0%}{beyond}; {control.value:.0%} for the same patch "
             "of other classes).",
             because=because,
@@ -158,29 +178,29 @@ def _column(evidence: Evidence, audited: Observation, rng: np.random.Generator, 
     name = evidence.feature_names[column] if column < len(evidence.feature_names) else f"column {column}"
     labels, confirming = _explained(evidence, audited)
     inside = audited.arrays["mass_in_box"][(labels == label) & confirming]
-    share = bootstrap_mean("checkpoint.feature_share", inside, rng, level=level, unit="fraction", better="lower")
+    share = _share("checkpoint.feature_share", inside, rng, level)
     values: dict[str, Scalar] = {
         "class": evidence.classes[label],
         "feature": name,
         "rate": round(rates.follow.value, 3),
         "control": round(rates.control.value, 3),
-        "share": round(share.value, 3),
+        "share": round(float(inside.mean()), 3) if len(inside) else None,
     }
-    part = Part(estimates=[rates.follow, rates.control, share])
-    because = (share.name, rates.follow.name, rates.control.name)
+    part = Part(estimates=[rates.follow, rates.control, *share])
+    because = tuple(one.name for one in part.estimates)
     if not rates.tried:
-        part.notes.append(f"No column could be tried: {_hosts(rates)}.")
+        part.notes.append(f"No column could be tried: {UNTRIED}.")
         return part
     rate, control = rates.follow, rates.control
     followed, trials = audited.arrays["follow"].tolist()
     alone = clopper_pearson(followed, trials, SURE)[0] > COLUMN_FOLLOWS
-    if rates.sure and (share.low > TAKEN_OVER or alone):
+    if rates.sure and (alone or any(one.low > TAKEN_OVER for one in share)):
         finding = Finding(
             code="drift.feature-took-over",
             severity="high",
-            claim=f"One column took over for class {evidence.classes[label]!r}: {name} carries {share.value:.0%} of "
-            f"the attribution ({share.low:.0%} to {share.high:.0%}), and its value, put into samples of other classes, "
-            f"takes {rate.value:.0%} of the predictions with it ({control.value:.0%} for values of other classes).",
+            claim=f"One column took over for class {evidence.classes[label]!r}: {name} carries {inside.mean():.0%} of "
+            f"the attribution{_between(share)}, and its value, put into samples of other classes, takes "
+            f"{rate.value:.0%} of the predictions with it ({control.value:.0%} for values of other classes).",
             because=because,
             values=values,
         )
@@ -189,8 +209,8 @@ def _column(evidence: Evidence, audited: Observation, rng: np.random.Generator, 
             code="drift.no-feature-took-over",
             severity="info",
             claim=f"No column decides for a class by itself: the most suspicious one ({name}) carries "
-            f"{share.value:.0%} of the attribution of class {evidence.classes[label]!r} and moved {rate.value:.0%} of "
-            f"{rate.n} predictions (a control {control.value:.0%}).",
+            f"{inside.mean():.0%} of the attribution of class {evidence.classes[label]!r} and moved "
+            f"{rate.value:.0%} of {rate.n} predictions (a control {control.value:.0%}).",
             because=because,
             values=values,
         )

@@ -5,27 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Float64, Int, Shaped
+from scipy import stats
 
 from probes.drift.index import Placed, drift_index
 from probes.drift.quality import SHARES
 from probes.evidence import Evidence
 from probes.observable import Observation
 from probes.result import Axis, Chart, Estimate, Scalar, Table
-from probes.statistics.bootstrap import bootstrap_mean
 
 
-def similarity_chart(placed: Mapping[str, Placed], whom: str) -> Chart:
+def similarity_chart(placed: Mapping[str, Placed], whom: str, level: float) -> Chart:
     """Each similarity measure: to the reference, between floor and ceiling."""
-    return _between(placed, "similarity", "measure", "How alike the attributions are, by measure", whom)
+    return _between(placed, "similarity", "measure", "How alike the attributions are, by measure", whom, level)
 
 
-def method_chart(placed: Mapping[str, Placed], whom: str) -> Chart:
+def method_chart(placed: Mapping[str, Placed], whom: str, level: float) -> Chart:
     """Each method's signed cosine: to the reference, between floor and ceiling."""
-    return _between(placed, "methods", "method", "How alike the attributions are, by method (signed cosine)", whom)
+    title = "How alike the attributions are, by method (signed cosine)"
+    return _between(placed, "methods", "method", title, whom, level)
 
 
-def _between(placed: Mapping[str, Placed], name: str, what: str, title: str, whom: str) -> Chart:
+def _half(values: Float[np.ndarray, "samples ..."], level: float) -> Float64[np.ndarray, "..."]:
+    """Half of the mean's interval by Student's t; of a single sample there is none."""
+    n = len(values)
+    if n < 2:
+        return np.full(values.shape[1:], np.nan)
+    spread = values.std(axis=0, ddof=1)
+    return np.asarray(stats.t.ppf(0.5 + level / 2, n - 1) * spread / np.sqrt(n))
+
+
+def _between(placed: Mapping[str, Placed], name: str, what: str, title: str, whom: str, level: float) -> Chart:
     rows = []
     for key, one in placed.items():
         for compared, values in (
@@ -33,7 +43,7 @@ def _between(placed: Mapping[str, Placed], name: str, what: str, title: str, who
             ("reference", one.reference),
             ("random weights", one.ceiling),
         ):
-            mean, half = float(values.mean()), 1.96 * float(values.std(ddof=1)) / np.sqrt(len(values))
+            mean, half = float(values.mean()), float(_half(values, level))
             rows.append((key, compared, mean, mean - half, mean + half))
     names = (what, "compared with", "similarity", "low", "high")
     return Chart(
@@ -41,8 +51,8 @@ def _between(placed: Mapping[str, Placed], name: str, what: str, title: str, who
         mark="interval",
         title=title,
         caption=f"Of the audited model to the {whom} model (reference); of other seeds to each other (the floor); of "
-        f"random weights to the {whom} model (the ceiling). Mean over samples with a 95 % interval (normal); 1 is the "
-        "same map.",
+        f"random weights to the {whom} model (the ceiling). Mean over samples with a {percent(level)} interval "
+        "(Student's t); 1 is the same map.",
         columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
         x=Axis(column=what, title=what, scale="category"),
         y=Axis(column="similarity", title="similarity"),
@@ -52,6 +62,14 @@ def _between(placed: Mapping[str, Placed], name: str, what: str, title: str, who
     )
 
 
+def percent(level: float) -> str:
+    return f"{100 * level:.4g} %"
+
+
+def _index_of(index: Estimate) -> float | None:
+    return index.value if index.caveat is None else None
+
+
 def measure_table(placed: Mapping[str, Placed], rng: np.random.Generator, level: float) -> Table:
     """Each measure's place between floor and ceiling, with the index."""
     columns: dict[str, list[Scalar]] = {
@@ -59,21 +77,31 @@ def measure_table(placed: Mapping[str, Placed], rng: np.random.Generator, level:
     }
     for measure, one in placed.items():
         index = drift_index(measure, one, rng, level)
-        cells = (one.reference.mean(), one.floor.mean(), one.ceiling.mean(), index.value, index.low, index.high)
         columns["measure"].append(measure)
-        for name, value in zip(list(columns)[1:], cells, strict=True):
-            columns[name].append(round(float(value), 3))
+        for name, values in (
+            ("reference", one.reference),
+            ("another seed", one.floor),
+            ("random weights", one.ceiling),
+        ):
+            columns[name].append(float(values.mean()))
+        for name, value in (("index", index.value), ("low", index.low), ("high", index.high)):
+            columns[name].append(value if index.caveat is None else None)
     return Table(
         name="measures",
         title="How far, by every measure",
         caption="Mean similarity, and the index between floor (0) and ceiling (1) with its interval. Where random "
-        "weights are as near as another seed, the index says nothing.",
+        "weights are as near as another seed, there is none.",
         columns=columns,
     )
 
 
 def class_table(
-    evidence: Evidence, samples: Int[np.ndarray, " chosen"], placed: Placed, rng: np.random.Generator, level: float
+    evidence: Evidence,
+    samples: Int[np.ndarray, " chosen"],
+    placed: Placed,
+    whom: str,
+    rng: np.random.Generator,
+    level: float,
 ) -> Table:
     labels = evidence.labels[samples]
     columns: dict[str, list[Scalar]] = {
@@ -84,17 +112,19 @@ def class_table(
         if mine.sum() < 2:
             continue
         one = Placed(reference=placed.reference[mine], floor=placed.floor[mine], ceiling=placed.ceiling[mine])
-        alike = bootstrap_mean("similarity", one.reference, rng, level=level, unit="cosine")
+        alike, half = float(one.reference.mean()), float(_half(one.reference, level))
+        low, high = max(alike - half, -1.0), min(alike + half, 1.0)
         index = drift_index("index", one, rng, level)
-        cells = (alike.value, alike.low, alike.high, float(one.floor.mean()), index.value)
+        cells = (alike, low, high, float(one.floor.mean()), _index_of(index))
         columns["class"].append(evidence.classes[int(label)])
         columns["samples"].append(int(mine.sum()))
         for name, value in zip(list(columns)[2:], cells, strict=True):
-            columns[name].append(round(value, 3))
+            columns[name].append(value)
     return Table(
         name="classes",
         title="Drift by class",
-        caption="Signed cosine with the reference and with another seed, and the index between floor and ceiling.",
+        caption=f"Signed cosine with the {whom} model (with a {percent(level)} interval) and of other seeds with each "
+        "other, and the index between floor and ceiling, where there is room between them.",
         columns=columns,
     )
 
@@ -102,16 +132,19 @@ def class_table(
 def curve_chart(
     own: Mapping[str, Shaped[np.ndarray, "..."]],
     kind: str,
+    method: str,
+    level: float,
     whom: str | None = None,
     theirs: Mapping[str, Shaped[np.ndarray, "..."]] | None = None,
 ) -> Chart:
-    """Deletion or insertion, by attribution and at random; and of the source or reference by its own attributions."""
-    orders = {"by attribution": own[kind], "at random": own[f"{kind}_at_random"]}
+    """Deletion or insertion, by a method's attribution and at random; and of the source or reference by its own."""
+    curves_of = f"{method}/{kind}"
+    orders = {"by attribution": own[curves_of], "at random": own[f"{kind}_at_random"]}
     if whom is not None and theirs is not None:
-        orders[f"{whom} model, by its attribution"] = theirs[kind]
+        orders[f"{whom} model, by its attribution"] = theirs[curves_of]
     rows = []
     for order, curves in orders.items():
-        half = 1.96 * curves.std(axis=0, ddof=1) / np.sqrt(len(curves))
+        half = _half(curves, level)
         for i, share in enumerate(SHARES):
             mean = float(curves[:, i].mean())
             rows.append((share, mean, mean - float(half[i]), mean + float(half[i]), order))
@@ -121,9 +154,9 @@ def curve_chart(
         name=kind,
         mark="line",
         title="Deleting what the explanation calls important" if deleted else "Keeping only what it calls important",
-        caption=f"Probability of the prediction as a share of that on the whole input, mean over {len(own[kind])} "
-        f"held-out samples with a 95 % interval. A good explanation {'falls' if deleted else 'rises'} faster than a "
-        "random order.",
+        caption=f"Probability of the prediction as a share of that on the whole input, attribution by {method}; mean "
+        f"over {len(own[curves_of])} held-out samples with a {percent(level)} interval (Student's t). A good "
+        f"explanation {'falls' if deleted else 'rises'} faster than a random order.",
         columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
         x=Axis(column="share", title=f"share of positions {'deleted' if deleted else 'kept'}"),
         y=Axis(column="probability", title="share of the probability"),
@@ -133,7 +166,7 @@ def curve_chart(
     )
 
 
-def sanity_chart(lines: Mapping[str, Sequence[Estimate]], depths: Sequence[float]) -> Chart:
+def sanity_chart(lines: Mapping[str, Sequence[Estimate]], depths: Sequence[float], level: float) -> Chart:
     """Cascading randomisation: the similarity that is left, by method."""
     rows = [
         (method, depth, one.value, one.low, one.high)
@@ -145,8 +178,8 @@ def sanity_chart(lines: Mapping[str, Sequence[Estimate]], depths: Sequence[float
         name="sanity",
         mark="line",
         title="Do the methods notice random weights?",
-        caption="Signed cosine with the true maps as layers are randomised from the head down, with a 95 % interval. A "
-        "method that stays high looks at the input, not at the model.",
+        caption="Signed cosine with the true maps as layers are randomised from the head down, with a "
+        f"{percent(level)} interval. A method that stays high looks at the input, not at the model.",
         columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
         x=Axis(column="share of layers", title="share of layers randomised below the head"),
         y=Axis(column="similarity", title="similarity"),
@@ -156,7 +189,7 @@ def sanity_chart(lines: Mapping[str, Sequence[Estimate]], depths: Sequence[float
     )
 
 
-def cka_chart(layers: Sequence[str], lines: Mapping[str, Sequence[Estimate]], whom: str | None) -> Chart:
+def cka_chart(layers: Sequence[str], lines: Mapping[str, Sequence[Estimate]], whom: str | None, level: float) -> Chart:
     """By layer: with the reference, and with the mean seed."""
     seeds = [line for name, line in lines.items() if name != whom]
     rows: list[tuple[str, str, float, float, float]] = []
@@ -172,8 +205,9 @@ def cka_chart(layers: Sequence[str], lines: Mapping[str, Sequence[Estimate]], wh
         name="cka",
         mark="interval",
         title="How alike the layers represent the samples",
-        caption="Linear CKA with the audited model by layer, from the input to the head; for the reference a 95 % "
-        "jackknife interval over minibatches, for other seeds their range. 1 is the same representation.",
+        caption="Linear CKA with the audited model by layer, from the input to the head; for the reference a "
+        f"{percent(level)} jackknife interval over minibatches, for other seeds their range. 1 is the same "
+        "representation.",
         columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
         x=Axis(column="layer", title="layer", scale="category"),
         y=Axis(column="CKA", title="CKA"),
@@ -199,7 +233,7 @@ def mass_table(evidence: Evidence, audited: Observation) -> Table:
         ):
             values = audited.arrays[array][mine]
             finite = values[np.isfinite(values)]
-            columns[name].append(round(float(finite.mean()), 3) if len(finite) else None)
+            columns[name].append(float(finite.mean()) if len(finite) else None)
     covered = ", ".join(
         f"{name} {share:.0%}"
         for name, share in zip(("border", "corners", "background"), audited.arrays["area"].tolist(), strict=True)

@@ -67,13 +67,16 @@ def how_far(
     primary = first.placed(PRIMARY)
     index = drift_index("checkpoint.drift_index", primary, rng, level)
     part.estimates += [index, *_similarities(first, primary, rng, level)]
-    part.findings.append(_finding(index, primary, first.whom, rng))
+    if index.caveat is None:
+        part.findings.append(_finding(index, primary, first.whom, rng))
+    else:
+        part.notes.append(f"Drift from the {first.whom} model cannot be placed: {index.caveat}.")
     measures = {measure: first.placed(measure) for measure in SIMILARITIES}
     measures = {measure: placed for measure, placed in measures.items() if np.isfinite(placed.reference).all()}
-    part.figures += [similarity_chart(measures, first.whom), measure_table(measures, rng, level)]
+    part.figures += [similarity_chart(measures, first.whom, level), measure_table(measures, rng, level)]
     part.add(_others(possible, rng, level), agreeing)
     observed = first.seen["audited"]
-    part.figures.append(class_table(evidence, observed.samples, primary, rng, level))
+    part.figures.append(class_table(evidence, observed.samples, primary, first.whom, rng, level))
     audited, other = (maps_of(first.seen[name], first.method) for name in ("audited", first.whom))
     assert audited is not None
     assert other is not None
@@ -113,7 +116,7 @@ def _others(possible: Sequence[Comparison], rng: np.random.Generator, level: flo
         name = f"{one.whom}.{one.target}.{one.method}.drift_index"
         part.estimates.append(drift_index(name, one.placed(PRIMARY), rng, level))
     same = [one for one in possible if (one.whom, one.target) == (first.whom, first.target)]
-    part.figures.append(method_chart({one.method: one.placed(PRIMARY) for one in same}, first.whom))
+    part.figures.append(method_chart({one.method: one.placed(PRIMARY) for one in same}, first.whom, level))
     return part
 
 
@@ -139,7 +142,7 @@ def _agreement(seen: Seen, methods: Sequence[str], rng: np.random.Generator, lev
                     unit="fraction",
                 )
                 part.estimates.append(estimate)
-                cells.append(round(estimate.value, 3))
+                cells.append(estimate.value)
             rows.append(tuple(cells))
     if rows:
         headings = ("method", "other method", "feature agreement", "rank agreement", "sign agreement")

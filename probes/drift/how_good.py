@@ -58,7 +58,7 @@ def fit_methods(seen: Seen, methods: Sequence[str], rng: np.random.Generator, le
             )
         )
     if lines:
-        part.figures.append(sanity_chart(lines, DEPTHS))
+        part.figures.append(sanity_chart(lines, DEPTHS, level))
     return fit, part
 
 
@@ -86,25 +86,31 @@ def left_out(seen: Mapping[str, Seen]) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
-def how_good(seen: Seen, method: str, fit: Sequence[str], rng: np.random.Generator, level: float) -> Part:
-    """Deleting and inserting by attribution against at random; and against the source's own explanations. A method that
-    is not `fit` carries no verdict: its estimates have a caveat, and nothing is claimed."""
+def how_good(seen: Seen, asked: Sequence[str], fit: Sequence[str], rng: np.random.Generator, level: float) -> Part:
+    """Deleting and inserting by attribution against at random; and against the source's own explanations. By the first
+    method that is `fit`; where none is, by the first asked, which carries no verdict: its estimates have a caveat, and
+    nothing is claimed."""
     audited = seen.get("audited")
-    if audited is None or "deletion" not in audited.arrays:
+    there = [] if audited is None else [one for one in asked if f"{one}/deletion" in audited.arrays]
+    if audited is None or not there:
         return Part()
-    part, own = Part(), gains(audited.arrays)
+    method = next((one for one in there if one in fit), there[0])
+    part, own = Part(), gains(audited.arrays, method)
     for name, values in own.items():
         part.estimates.append(
             bootstrap_mean(f"checkpoint.{name}_gain", values, rng, level=level, unit="fraction", better="higher")
         )
-    part.estimates += _axioms(audited, rng, level)
+    part.estimates += _axioms(audited, method, rng, level)
     gain = part.estimates[0]
-    other = next((name for name in ("reference", "source") if name in seen and "deletion" in seen[name].arrays), None)
+    known = [name for name in ("reference", "source") if name in seen and f"{method}/deletion" in seen[name].arrays]
+    other = known[0] if known else None
     theirs = None if other is None else seen[other].arrays
-    part.figures += [curve_chart(audited.arrays, kind, other, theirs) for kind in ("deletion", "insertion")]
+    part.figures += [
+        curve_chart(audited.arrays, kind, method, level, other, theirs) for kind in ("deletion", "insertion")
+    ]
     difference = None
     if theirs is not None:
-        lost = own["deletion"] - gains(theirs)["deletion"]
+        lost = own["deletion"] - gains(theirs, method)["deletion"]
         name = "checkpoint.deletion_gain_change"
         difference = bootstrap_mean(name, lost, rng, level=level, unit="fraction", better="higher")
         part.estimates.append(difference)
@@ -116,7 +122,7 @@ def how_good(seen: Seen, method: str, fit: Sequence[str], rng: np.random.Generat
     return part
 
 
-def _axioms(audited: Observation, rng: np.random.Generator, level: float) -> list[Estimate]:
+def _axioms(audited: Observation, method: str, rng: np.random.Generator, level: float) -> list[Estimate]:
     named = (
         ("infidelity", "checkpoint.infidelity", "fraction"),
         ("sensitivity", "checkpoint.sensitivity", "fraction"),
@@ -125,7 +131,7 @@ def _axioms(audited: Observation, rng: np.random.Generator, level: float) -> lis
     )
     found = []
     for array, name, unit in named:
-        values = audited.arrays.get(array)
+        values = audited.arrays.get(f"{method}/{array}")
         if values is not None and np.isfinite(values).sum() > 1:
             found.append(bootstrap_mean(name, values.astype(np.float64), rng, level=level, unit=unit, better="lower"))
     return found
@@ -134,11 +140,13 @@ def _axioms(audited: Observation, rng: np.random.Generator, level: float) -> lis
 def _judged(gain: Estimate, difference: Estimate | None, other: str | None) -> Finding:
     values = {"gain": round(gain.value, 3)}
     if gain.low <= 0:
+        surely = gain.high < 0
+        claim = "Its explanations do not point" if surely else "It is not shown that its explanations point"
         return Finding(
             code="drift.worse-explanations",
-            severity="high" if gain.high < 0 else "medium",
-            claim=f"Its explanations do not point at what it uses: deleting by attribution costs {gain.value:.2f} "
-            f"({gain.low:.2f} to {gain.high:.2f}) more of the prediction's probability than deleting at random.",
+            severity="high" if surely else "medium",
+            claim=f"{claim} at what it uses: deleting by attribution costs {gain.value:.2f} ({gain.low:.2f} to "
+            f"{gain.high:.2f}) more of the prediction's probability than deleting at random.",
             because=(gain.name,),
             values=values,
         )
@@ -183,7 +191,7 @@ def stability(seen: Seen, methods: Sequence[str], rng: np.random.Generator, leve
             "checkpoint.instability", between - to_seeds, rng, level=level, unit="cosine", better="lower"
         )
         part.estimates.append(beyond)
-    hardly = alike.high < chance.value + HARDLY or alike.low <= chance.high
+    hardly = alike.high < chance.value + HARDLY
     if hardly or (beyond is not None and beyond.low > UNSTABLE):
         part.findings.append(_unstable(alike, chance, None if hardly else beyond))
     return part

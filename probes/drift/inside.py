@@ -43,7 +43,7 @@ def _layers(seen: Seen, whom: str | None, seeds: list[str], level: float) -> Par
     if whom in lines:
         part.estimates += lines[whom]
     if lines:
-        part.figures.append(cka_chart(names, lines, whom))
+        part.figures.append(cka_chart(names, lines, whom, level))
     return part
 
 
@@ -72,11 +72,11 @@ def _classes(
     columns: dict[str, list[Scalar]] = {
         "class": [evidence.classes[label] for label in present],
         "samples": [int((labels == label).sum()) for label in present],
-        f"shift from {whom}": [round(float(value), 3) for value in shifts[whom]],
+        f"shift from {whom}": [float(value) for value in shifts[whom]],
     }
     if any(name in shifts for name in seeds):
         columns["shift from other seeds"] = [
-            round(float(np.mean([shifts[name][i] for name in seeds if name in shifts])), 3) for i in range(len(present))
+            float(np.mean([shifts[name][i] for name in seeds if name in shifts])) for i in range(len(present))
         ]
     part.figures.append(
         Table(

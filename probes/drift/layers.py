@@ -17,11 +17,13 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Called:
-    """A leaf module that was called, and the shape of what it gave for one sample."""
+    """A leaf module that was called, and the shape of what it gave: [samples ...], but where `by_sample` is False, as
+    for what every sample shares (positions) and for sequences first, [length samples ...]."""
 
     name: str
     module: nn.Module
     shape: tuple[int, ...]
+    by_sample: bool
 
     @property
     def has_parameters(self) -> bool:
@@ -32,18 +34,20 @@ class Called:
 def called(network: nn.Module, *inputs: Tensor) -> list[Called]:
     """Leaf modules that give one tensor, in the order of their first call."""
     found: dict[str, Called] = {}
+    few = [one[:2] for one in inputs]
 
     def note(name: str) -> Any:
         def hook(module: nn.Module, _: object, output: object) -> None:
             if isinstance(output, Tensor) and name not in found:
-                found[name] = Called(name=name, module=module, shape=tuple(output.shape[1:]))
+                by_sample = output.ndim > 0 and len(output) == len(few[0])
+                found[name] = Called(name=name, module=module, shape=tuple(output.shape), by_sample=by_sample)
 
         return hook
 
     leaves = [(name, module) for name, module in network.named_modules() if name and not any(module.children())]
     handles = [module.register_forward_hook(note(name)) for name, module in leaves]
     try:
-        network(*(one[:1] for one in inputs))
+        network(*few)
     finally:
         for handle in handles:
             handle.remove()
@@ -54,15 +58,19 @@ def spatial_layer(network: nn.Module, *inputs: Tensor) -> nn.Module | None:
     """The last convolution whose map is at least SIDE × SIDE, else the last that is larger than one position."""
     convolutions = [one for one in called(network, *inputs) if isinstance(one.module, CONVOLUTIONS)]
     for side in (SIDE, 2):
-        wide = [one for one in convolutions if len(one.shape) > 1 and min(one.shape[1:]) >= side]
+        wide = [one for one in convolutions if len(one.shape) > 2 and min(one.shape[2:]) >= side]
         if wide:
             return wide[-1].module
     return None
 
 
 def embedding_layer(network: nn.Module, *inputs: Tensor) -> nn.Module | None:
-    """The first table of vectors that tokens are looked up in."""
-    tables = [one for one in called(network, *inputs) if isinstance(one.module, nn.Embedding | nn.EmbeddingBag)]
+    """The first table of vectors that tokens are looked up in; not one of positions."""
+    tables = [
+        one
+        for one in called(network, *inputs)
+        if one.by_sample and isinstance(one.module, nn.Embedding | nn.EmbeddingBag)
+    ]
     return tables[0].module if tables else None
 
 

@@ -64,7 +64,7 @@ def layer_integrated_gradients(question: Question) -> Path:
     layer = named_layer(question.score, question.layer) if question.layer else None
     layer = layer or embedding_layer(question.score, question.inputs, *question.extra)
     if layer is None:
-        raise Unsuited("found no embedding of tokens")
+        raise Unsuited("found no embedding that gives vectors [samples tokens ...]")
     start, end = (_output(question, layer, inputs) for inputs in (question.baseline, question.inputs))
 
     def ask(points: Tensor, which: Tensor) -> Tensor:

@@ -34,13 +34,13 @@ class Drift:
     """Attributions of the audited model against the source's, between other seeds (floor) and random weights (ceiling).
 
     `methods` are ours (`integrated-gradients`, `grad-cam`, ...) or Captum's classes by name; without any, those of the
-    modality. The first that notices random weights carries the drift index; the first of all has the deletion curves,
-    which carry no verdict if it does not. `layer` names the layer that layer methods look at (found where empty).
-    `samples` held-out samples are explained by path integrals of `steps` nodes; while completeness is off by more than
-    `tolerance` there are more, up to `most_steps`; up to COMPARED times as many, by ENOUGH, for maps that are only
-    compared. `seeds` are replicas with other seeds; `deleted` samples have deletion curves; `box_sizes` are sides of
-    suspected patches as shares of the image's, searched and tried on `transplanted` training samples, three fifths of
-    which are explained; `level` is the coverage of all intervals.
+    modality. The first that notices random weights carries the verdict; where none does, nothing is decided. `layer`
+    names the layer that layer methods look at (found where empty). `samples` held-out samples are explained by path
+    integrals of `steps` nodes; while completeness is off by more than `tolerance` there are more, up to `most_steps`;
+    up to COMPARED times as many, by ENOUGH, for maps that are only compared. `seeds` are replicas with other seeds;
+    `deleted` samples have deletion curves; `box_sizes` are sides of suspected patches as shares of the image's,
+    searched and tried on `transplanted` training samples, three fifths of which are explained; `level` is the coverage
+    of all intervals.
     """
 
     methods: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class Drift:
     @property
     def _quality(self) -> Quality:
         return Quality(
-            method=self.methods[0] if self.methods else "",
+            methods=self.methods,
             samples=self.deleted,
             steps=self.steps,
             tolerance=self.tolerance,
@@ -119,7 +119,7 @@ class Drift:
         whole.add(
             how_far(evidence, seen, methods, rng, self.level),
             stability(seen["label"], methods, rng, self.level),
-            how_good(evidence.observed(self._quality), asked[0], methods, rng, self.level),
+            how_good(evidence.observed(self._quality), asked, methods, rng, self.level),
             sane,
             shortcuts(evidence, evidence.observed(self._shortcut), rng, self.level),
             inside(evidence, evidence.observed(self._representation), rng, self.level),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from probes.drift import naming
 from probes.drift.unsuited import Unsuited
@@ -32,16 +32,17 @@ NEIGHBOURS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """The first method's attributions of each model's *own prediction*, so that models with other labels compare.
+    """Each method's attributions of each model's *own prediction*, so that models with other labels compare.
 
-    All arrays are [chosen ...]: `deletion`, `insertion` and their `_at_random` twins [chosen shares] (Petsiuk, Das &
-    Saenko 2018), as shares of the prediction's probability on the whole input, by explanations of `steps` nodes in
-    every model; `infidelity` (Yeh et al. 2019, optimally scaled, as a share of the variance of the score) and
+    Gives `deletion_at_random` and `insertion_at_random` [chosen shares], and of each method that suits the network and
+    the inputs' positions, under METHOD/: `deletion`, `insertion` [chosen shares] (Petsiuk, Das & Saenko 2018), as
+    shares of the prediction's probability on the whole input, by explanations of `steps` nodes in every model;
+    `infidelity` (Yeh et al. 2019, optimally scaled, as a share of the mean square of what removal does) [chosen];
     `sensitivity` (the same, L2) of `few` samples; `residual` and `steps` of integrated gradients of `refined` samples,
     whose nodes go up to `most` while the residual is above `tolerance`; NaN for the others.
     """
 
-    method: str = ""
+    methods: tuple[str, ...] = ()
     samples: int = 64
     steps: int = 6
     tolerance: float = 0.01
@@ -66,7 +67,6 @@ class Quality:
     ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
         import torch
 
-        from probes.drift.methods import explain
         from probes.drift.question import why_label
 
         refined, few = (
@@ -75,17 +75,36 @@ class Quality:
         )
         with torch.no_grad():
             predicted = torch.cat([subject.network(part).argmax(dim=1) for part in torch.split(inputs, ROWS)])
-        method = self.method or naming.chosen((), subject.modality)[0]
         question = dataclasses.replace(
             why_label(subject, inputs, predicted, rng), steps=self.steps, most=self.steps, layer=self.layer
         )
+        arrays = at_random(subject, inputs, predicted, rng)
+        for method in naming.chosen(self.methods, subject.modality):
+            found = self._judged(method, subject, question, refined, few, rng)
+            arrays |= {f"{method}/{name}": array for name, array in found.items()}
+        return arrays
+
+    def _judged(
+        self,
+        method: str,
+        subject: Subject,
+        question: Question,
+        refined: Int[np.ndarray, " refined"],
+        few: Int[np.ndarray, " few"],
+        rng: np.random.Generator,
+    ) -> dict[str, Shaped[np.ndarray, "..."]]:
+        """Of one method; nothing where it does not suit the network, or has other positions than the inputs."""
+        from probes.drift.methods import explain
+
+        inputs, predicted = question.inputs, question.labels
+        assert predicted is not None
         try:
             maps = explain(method, question).maps.flatten(1)
         except Unsuited:
             return {}
-        if maps.shape[1] != _positions(inputs):  # a layer's own positions cannot be deleted from the input
+        if maps.shape[1] != _positions(inputs) or maps.shape[1] < 2:  # a layer's own cannot be deleted from the input
             return {}
-        arrays = curves(subject, inputs, predicted, maps, rng)
+        arrays = curves(subject, inputs, predicted, maps.argsort(dim=1, descending=True, stable=True))
         if subject.role == "source":  # there to compare the curves with
             return arrays
         arrays["infidelity"] = infidelity(question, maps, rng)
@@ -108,48 +127,52 @@ def spread(
     return column
 
 
+def at_random(
+    subject: Subject,
+    inputs: Shaped[Tensor, "chosen ..."],
+    predicted: Int[Tensor, " chosen"],
+    rng: np.random.Generator,
+) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """Deletion and insertion at random: the mean of RANDOM_ORDERS."""
+    import torch
+
+    each = []
+    for _ in range(RANDOM_ORDERS):
+        shuffled = rng.permuted(np.tile(np.arange(_positions(inputs)), (len(inputs), 1)), axis=1)
+        each.append(curves(subject, inputs, predicted, torch.from_numpy(shuffled).to(inputs.device)))
+    return {f"{kind}_at_random": np.mean([one[kind] for one in each], axis=0) for kind in each[0]}
+
+
 def curves(
     subject: Subject,
     inputs: Shaped[Tensor, "chosen ..."],
     predicted: Int[Tensor, " chosen"],
-    maps: Float[Tensor, "chosen positions"],
-    rng: np.random.Generator,
-) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """Deletion and insertion by attribution and, as the mean of RANDOM_ORDERS, at random."""
-    import torch
-
-    orders = [maps.argsort(dim=1, descending=True, stable=True)]
-    for _ in range(RANDOM_ORDERS):
-        shuffled = rng.permuted(np.tile(np.arange(maps.shape[1]), (len(maps), 1)), axis=1)
-        orders.append(torch.from_numpy(shuffled).to(maps.device))
-    whole = probability(subject, inputs, predicted)
-    found: dict[str, Shaped[np.ndarray, "..."]] = {}
-    for name, insert in (("deletion", False), ("insertion", True)):
-        each = [curve(subject, inputs, predicted, order, whole, insert=insert) for order in orders]
-        found[name] = each[0]
-        found[f"{name}_at_random"] = np.mean(each[1:], axis=0)
-    return found
-
-
-def curve(
-    subject: Subject,
-    inputs: Shaped[Tensor, "chosen ..."],
-    predicted: Int[Tensor, " chosen"],
     order: Int[Tensor, "chosen positions"],
-    whole: Float[np.ndarray, " chosen"],
-    *,
-    insert: bool,
-) -> Float[np.ndarray, "chosen shares"]:
-    """The prediction's probability, as a share of the `whole` input's, after the first share of positions of
-    `order` is set to the baseline, or after it alone is put into the baseline."""
+) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """The prediction's probability, as a share of the whole input's, after each of SHARES of the positions, by `order`,
+    is set to the baseline (`deletion`), or after it alone is put into the baseline (`insertion`).
+
+    A position that has the baseline's value already (padding) cannot be deleted: it is no part of any share, so that
+    knowing where the padding is wins nothing over a random order.
+    """
     import torch
 
-    columns = []
+    there = _there(inputs)
+    turn = torch.argsort(order, dim=1)
+    turn = torch.argsort(torch.argsort(turn + (~there).long() * order.shape[1], dim=1), dim=1)
+    whole = probability(subject, inputs, predicted)
+    found: dict[str, list[np.ndarray]] = {"deletion": [], "insertion": []}
     for share in SHARES:
-        chosen = torch.zeros(order.shape, dtype=torch.bool, device=inputs.device)
-        chosen.scatter_(1, order[:, : round(share * order.shape[1])], True)
-        columns.append(probability(subject, masked(inputs, chosen if insert else ~chosen), predicted) / whole)
-    return np.stack(columns, axis=1)
+        first = turn < (share * there.sum(dim=1, keepdim=True)).round()
+        for kind, keep in (("deletion", ~first), ("insertion", first)):
+            found[kind].append(probability(subject, masked(inputs, keep), predicted) / whole)
+    return {kind: np.stack(columns, axis=1) for kind, columns in found.items()}
+
+
+def _there(inputs: Shaped[Tensor, "chosen ..."]) -> Bool[Tensor, "chosen positions"]:
+    """The positions whose deletion changes the input."""
+    there = inputs != 0
+    return (there.any(dim=1) if inputs.ndim == 4 else there).flatten(1)
 
 
 def probability(
@@ -220,9 +243,9 @@ def area(curves: Float[np.ndarray, "chosen shares"]) -> Float[np.ndarray, " chos
     return np.asarray(np.trapezoid(curves, SHARES, axis=1) / SHARES[-1])
 
 
-def gains(arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> dict[str, Float[np.ndarray, " chosen"]]:
+def gains(arrays: Mapping[str, Shaped[np.ndarray, "..."]], method: str) -> dict[str, Float[np.ndarray, " chosen"]]:
     """How much faster the prediction goes by attribution than at random when deleted, and comes when inserted."""
     return {
-        "deletion": area(arrays["deletion_at_random"]) - area(arrays["deletion"]),
-        "insertion": area(arrays["insertion"]) - area(arrays["insertion_at_random"]),
+        "deletion": area(arrays["deletion_at_random"]) - area(arrays[f"{method}/deletion"]),
+        "insertion": area(arrays[f"{method}/insertion"]) - area(arrays["insertion_at_random"]),
     }

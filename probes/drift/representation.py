@@ -23,8 +23,8 @@ PASS = 4 * BATCH
 @dataclass(frozen=True, kw_only=True)
 class Representation:
     """Gram matrices `gram` [layers batches rows rows] of centred activations in minibatches of BATCH, at up to `layers`
-    layers with parameters, evenly spaced from the first to the last before the head; their names in `layers` (JSON);
-    and `embedding` [chosen features]."""
+    layers with parameters, evenly spaced from the first to the last before the head (but for those whose first axis is
+    not the samples'); their names in `layers` (JSON); and `embedding` [chosen features]."""
 
     samples: int = 96
     layers: int = 8
@@ -48,7 +48,7 @@ class Representation:
 
         from probes.drift.layers import called
 
-        modules = [one for one in called(subject.network, inputs) if one.has_parameters][:-1]
+        modules = [one for one in called(subject.network, inputs) if one.has_parameters and one.by_sample][:-1]
         places = {round(place) for place in np.linspace(0, max(len(modules) - 1, 0), self.layers)}
         layers = [modules[place] for place in sorted(places) if place < len(modules)]
         # Common to all models, as the generator is: each minibatch holds the same samples.

@@ -46,8 +46,8 @@ class Shortcut:
     Gives `box` (class, top, left, height, width) or `feature` (class, column), `follow` and `control` (followed,
     trials), `explained` (which of the chosen samples) and `confirming` (which of these are of the second half); an
     explained sample each: `mass_in_box`, and for images `border`, `corners`, `background` (shares of positive mass, NaN
-    where there is no background) with `area` (the shares of positions they cover); for tables `mass` [explained
-    columns].
+    where there is no background) with `area` (the shares of positions they cover) and `size` (height and width of the
+    network's input); for tables `mass` [explained columns].
     """
 
     samples: int = 300
@@ -74,7 +74,9 @@ class Shortcut:
         from probes.drift.methods import explain
         from probes.drift.question import why_label
 
-        if not inputs.is_floating_point() or inputs.ndim not in (2, 4) or inputs.shape[-1] < 2:
+        if not inputs.is_floating_point() or inputs.ndim not in (2, 4):
+            return {}
+        if min(inputs.shape[2:] or inputs.shape[1:]) < 2:
             return {}
         named = labels.cpu().numpy()
         few = choose_stratified(np.arange(len(named)), named, self.explained, rng)
@@ -85,7 +87,11 @@ class Shortcut:
         transplant = Transplant(subject=subject, inputs=inputs, labels=named, explained=few, mass=mass)
         if inputs.ndim == 2:
             return transplant.columns(rng)
-        return {**transplant.boxes(self.sizes, rng), **places(mass, inputs[own].cpu().numpy())}
+        return {
+            **transplant.boxes(self.sizes, rng),
+            **places(mass, inputs[own].cpu().numpy()),
+            "size": np.array(inputs.shape[2:], dtype=np.int64),
+        }
 
 
 Patch = Box | tuple[int, int]

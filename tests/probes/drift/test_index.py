@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probes.drift.how_good import fit_methods, how_good
+from probes.drift.attribution import Target
+from probes.drift.how_far import how_far
+from probes.drift.how_good import fit_methods, how_good, stability
 from probes.drift.index import Placed, drift_index, p_above_floor, place
+from probes.drift.part import Seen
 from probes.drift.quality import SHARES
 from probes.drift.sanity import DEPTHS
+from probes.evidence import Evidence, Population, answers
 from probes.observable import Observation
+from probes.plan import Pool
 
 SAMPLES = np.arange(24)
 
@@ -56,6 +61,46 @@ def test_an_index_without_room_between_floor_and_ceiling_has_a_caveat() -> None:
     assert "says nothing" in str(drift_index("index", close, rng, 0.95).caveat)
 
 
+def maps_seen(rng: np.random.Generator, shared: np.ndarray) -> dict[str, Observation]:
+    """Maps of all models: a common part, of this weight a sample, and noise of their own; random weights share none."""
+    common = rng.normal(size=(len(shared), 6, 6)) * shared[:, None, None]
+    maps = {name: common + rng.normal(size=common.shape) for name in ("audited", "source", "seeds/0/0", "seeds/1/0")}
+    maps["randomised/0"] = rng.normal(size=common.shape)
+    samples = np.arange(len(shared))
+    return {name: Observation(samples=samples, arrays={"maps/m": array}) for name, array in maps.items()}
+
+
+def test_nothing_is_claimed_where_there_is_no_room_for_an_index() -> None:
+    """Seeds that are as unlike as random weights: neither 'as another seed would' nor 'moved'."""
+    rng, samples = np.random.default_rng(6), 24
+    labels = np.arange(samples) % 3
+    held = np.arange(samples) > 0
+    evidence = Evidence(
+        pool=Pool(labels=labels, member=~held, held_out=held, validation=np.zeros(samples, dtype=bool)),
+        classes=("a", "b", "c"),
+        audited=answers(rng.normal(size=(1, samples, 3)), labels),
+        population=Population(rows=(), answers=answers(np.zeros((0, samples, 3)), labels)),
+        inputs=np.zeros((samples, 6, 6, 1), dtype=np.uint8),
+        modality="image",
+    )
+    seen: dict[Target, Seen] = {"embedding": maps_seen(rng, np.zeros(samples)), "label": {}}
+    part = how_far(evidence, seen, ("m",), rng, 0.95)
+    assert not part.findings
+    assert any("cannot be placed" in note for note in part.notes)
+    seen["embedding"] = maps_seen(rng, np.full(samples, 2.0))
+    assert [finding.code for finding in how_far(evidence, seen, ("m",), rng, 0.95).findings] == ["drift.benign"]
+
+
+def test_instability_is_claimed_of_what_is_surely_unstable() -> None:
+    """Noise is; two samples that agree in the mean are too few to say so."""
+    rng = np.random.default_rng(7)
+    codes = [finding.code for finding in stability(maps_seen(rng, np.full(24, 0.3)), ("m",), rng, 0.95).findings]
+    assert codes == ["drift.unstable"]
+    few = stability(maps_seen(rng, np.array([6.0, 0.0])), ("m",), rng, 0.95)
+    assert few.estimates[0].low < few.estimates[1].high < few.estimates[0].value
+    assert not few.findings
+
+
 def test_a_method_that_does_not_notice_random_weights_carries_no_verdict() -> None:
     rng = np.random.default_rng(4)
     maps = rng.normal(size=(24, 6, 6))
@@ -68,13 +113,15 @@ def test_a_method_that_does_not_notice_random_weights_carries_no_verdict() -> No
     assert fit == ["fit"]
     assert [finding.values["method"] for finding in part.findings] == ["edges"]
     falling = np.tile(1 - np.array(SHARES), (24, 1)) ** 4 + 0.02 * rng.normal(size=(24, len(SHARES)))
-    curves = {"deletion": falling, "deletion_at_random": 1 - 0 * falling}
-    curves |= {"insertion": 1 - falling, "insertion_at_random": 0 * falling}
+    curves = {"deletion_at_random": 1 - 0 * falling, "insertion_at_random": 0 * falling}
+    curves |= {"edges/deletion": 1 - 0 * falling, "edges/insertion": 0 * falling}
+    curves |= {"fit/deletion": falling, "fit/insertion": 1 - falling}
     quality = {"audited": Observation(samples=SAMPLES, arrays=curves)}
-    judged = how_good(quality, "fit", fit, rng, 0.95)
+    judged = how_good(quality, ("edges", "fit"), fit, rng, 0.95)
     assert [finding.code for finding in judged.findings] == ["drift.reasons"]
+    assert judged.estimates[0].low > 0.1
     assert judged.estimates[0].caveat is None
-    unjudged = how_good(quality, "edges", fit, rng, 0.95)
+    unjudged = how_good(quality, ("edges",), fit, rng, 0.95)
     assert not unjudged.findings
     assert all("random weights" in str(estimate.caveat) for estimate in unjudged.estimates)
 
@@ -87,10 +134,10 @@ def test_worse_explanations_are_found(theirs: float, code: str) -> None:
 
     def curves(gain: float) -> Observation:
         noise = 0.03 * rng.normal(size=shape)
-        arrays = {"deletion": 0.8 - gain + noise, "deletion_at_random": np.full(shape, 0.8)}
-        return Observation(samples=SAMPLES, arrays={**arrays, "insertion": arrays["deletion"] * 0 + gain,
-                                                    "insertion_at_random": np.zeros(shape)})  # fmt: skip
+        arrays = {"m/deletion": 0.8 - gain + noise, "deletion_at_random": np.full(shape, 0.8)}
+        arrays |= {"m/insertion": np.full(shape, gain), "insertion_at_random": np.zeros(shape)}
+        return Observation(samples=SAMPLES, arrays=arrays)
 
     own = 0.0 if code == "drift.worse-explanations" else 0.15
     seen = {"audited": curves(own - 0.05 if own == 0 else own), "source": curves(theirs)}
-    assert [finding.code for finding in how_good(seen, "m", ["m"], rng, 0.95).findings] == [code]
+    assert [finding.code for finding in how_good(seen, ("m",), ["m"], rng, 0.95).findings] == [code]
