@@ -63,7 +63,8 @@ def conflict(clashes: list[list[int]]) -> list[Finding]:
         Finding(
             code="contamination.conflicting-labels",
             severity="low",
-            claim=f"{len(clashes)} groups of copies carry more than one label: at least one of each is wrong.",
+            claim=f"{len(clashes)} groups of copies carry more than one label: one of each is wrong, or the "
+            "data does not decide it.",
             because=("conflicting_labels",),
             samples=tuple(sample for clash in clashes for sample in clash)[:100],
             values={"count": len(clashes)},

@@ -28,8 +28,6 @@ def epsilon_one_run(canaries: int, guesses: int, correct: int, *, delta: float, 
 
     if guesses == 0 or excess(0.0) > 0:
         return 0.0
-    if excess(LARGEST_EPSILON) <= 0:
-        return LARGEST_EPSILON
     return float(optimize.brentq(excess, 0.0, LARGEST_EPSILON, xtol=1e-10))
 
 

@@ -15,6 +15,8 @@ from probes.result import Estimate
 LEVEL = 0.99
 SMALLEST_LOSS = 1e-12
 """Nats; below it losses are rounding."""
+ROUNDING = 1e-9
+"""Replicas that all behave alike leave an interval without width."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +48,10 @@ def fidelity(evidence: Evidence, population: Population) -> Fidelity:
             ("log_loss", loss, audited_loss),
         ):
             replicas = _masked_means(values, mask)
-            value = float(own[truth].mean())
             shares = metric == "accuracy"
+            value = float(own[truth].mean()) if shares else max(float(own[truth].mean()), SMALLEST_LOSS)
             low, high = share_interval(replicas, level, int(truth.sum())) if shares else loss_interval(replicas, level)
-            if not low <= value <= high:
+            if not low * (1 - ROUNDING) <= value <= high * (1 + ROUNDING):
                 shown = (f"{one:.1%}" if shares else f"{one:.3g}" for one in (value, low, high))
                 outside.append("{} {} {} (replicas: {} to {})".format(side, metric, *shown).replace("_", "-"))
             estimates.append(

@@ -146,22 +146,20 @@ def _finding(exponent: Estimate, doubled: Estimate) -> Finding:
         "doubled": round(doubled.value, 3),
     }
     because = (exponent.name, doubled.name)
-    if exponent.caveat is not None or exponent.low <= 0:
-        return Finding(
-            code="membership.sizes-unclear",
-            severity="info",
-            claim="Whether more samples per class would leak less is not resolvable here.",
-            because=because,
-            values=values,
-        )
-    return Finding(
-        code="membership.falls-with-samples",
-        severity="info",
-        claim=f"Leakage falls with the number of samples per class to the power −{exponent.value:.2f} "
-        f"({exponent.low:.2f} to {exponent.high:.2f}): twice the data would bring the AUC to {doubled.value:.3f}.",
-        because=because,
-        values=values,
-    )
+    if exponent.caveat is None and exponent.low > 0:
+        code = "membership.falls-with-samples"
+        claim = f"Leakage falls with the number of samples per class to the power −{exponent.value:.2f} "
+        claim += f"({exponent.low:.2f} to {exponent.high:.2f}): twice the data would bring the AUC to "
+        claim += f"{doubled.value:.3f}."
+    elif exponent.caveat is None and exponent.high < 0:
+        code = "membership.rises-with-samples"
+        values |= {"exponent": -values["exponent"], "low": -values["high"], "high": -values["low"]}
+        claim = "More samples per class are not seen to leak less: what the attack finds grows with their number to "
+        claim += "the power {exponent:.2f} ({low:.2f} to {high:.2f}).".format(**values)
+    else:
+        code = "membership.sizes-unclear"
+        claim = "Whether more samples per class would leak less is not resolvable here."
+    return Finding(code=code, severity="info", claim=claim, because=because, values=values)
 
 
 def _chart(sizes: Sizes, level: float) -> Chart:

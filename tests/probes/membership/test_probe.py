@@ -43,8 +43,30 @@ def test_a_leak_is_found_and_its_samples_named() -> None:
 
 def test_models_that_remember_nothing_raise_no_alarm() -> None:
     """The whole ladder and its three low rates alarm on at most 5 % of nulls: 50 draws, at most 6 (p < 4 %)."""
-    alarms = sum("membership.leaks" in codes(probed(world(0.0, seed, members=40, held_out=40))) for seed in range(50))
+    alarm = {"membership.leaks", "membership.leaks-few"}
+    alarms = sum(bool(alarm & codes(probed(world(0.0, seed, members=40, held_out=40)))) for seed in range(50))
     assert alarms <= 6
+
+
+def test_a_few_members_that_are_surely_found_are_told_from_a_leak_of_most() -> None:
+    evidence = world(0.0, 3, repeats=0, members=300, held_out=300)
+    few = np.flatnonzero(evidence.pool.member)[:20]
+    changed = {name: getattr(evidence.audited, name).copy() for name in ("margin", "log_prob")}
+    changed["margin"][0, few], changed["log_prob"][0, few] = 12.0, -np.exp(-12.0)
+    result = probed(dataclasses.replace(evidence, audited=dataclasses.replace(evidence.audited, **changed)))
+    (finding,) = [one for one in result.findings if one.code.startswith("membership.leaks")]
+    assert finding.code == "membership.leaks-few"
+    assert result["checkpoint.auc"].low < 0.5
+    assert finding.values["found"] == pytest.approx(
+        result[f"checkpoint.tpr_at_{finding.values['rate']}pct_fpr"].value, abs=1e-4
+    )
+
+
+def test_replicas_of_one_repeat_attack_the_checkpoint_alone() -> None:
+    result = probed(world(2.0, 0, repeats=1))
+    assert "attack.lira-online.auc" in {one.name for one in result.estimates}
+    assert "membership.one-repeat" in codes(result)
+    assert not {"membership.no-replicas", "membership.infidelity"} & codes(result)
 
 
 def test_without_replicas_it_does_what_it_can() -> None:
@@ -71,6 +93,11 @@ def test_a_recipe_that_is_not_the_checkpoints_is_said() -> None:
     )
     assert "membership.infidelity" in codes(probed(mixed))
     assert sum("membership.infidelity" in codes(probed(world(1.0, 50 + s))) for s in range(15)) <= 2
+
+
+def test_models_that_all_fit_their_members_to_the_last_digit_are_alike() -> None:
+    """The log-loss of every one is 0, and so is the width of the interval."""
+    assert "membership.infidelity" not in codes(probed(world(500.0, 0)))
 
 
 def test_a_false_dp_claim_is_the_gravest_finding() -> None:

@@ -118,6 +118,13 @@ def test_leakage_that_falls_with_samples_is_found() -> None:
     assert chart.columns["samples per class"] == [15.0, 30.0, 60.0]
 
 
+def test_leakage_that_rises_with_samples_is_not_called_unclear() -> None:
+    evidence = World(leak=0.3, fades=-0.5, seed=0, members=120, held_out=120, validation=0, repeats=6).evidence()
+    (finding,) = samples_per_class(evidence, np.random.default_rng(0), 0.95).findings
+    assert finding.code == "membership.rises-with-samples"
+    assert 0 < float(finding.values["low"]) < float(finding.values["exponent"]) < float(finding.values["high"])
+
+
 def test_the_exponents_interval_covers() -> None:
     """Margins of equal normals whose distance falls with the power 0.5: of 25 intervals at most 4 miss (p < 1 %)."""
     found = [samples_per_class(fading(seed), np.random.default_rng(seed), 0.95).estimates[0] for seed in range(25)]
