@@ -84,9 +84,6 @@ def explained(methods: tuple[str, ...], question: Question) -> dict[str, Shaped[
         except Unsuited as error:
             refused[method] = str(error)
             continue
-        if found.maps[0].numel() < 2:
-            refused[method] = "a map of one position says nothing about where"
-            continue
         arrays[f"maps/{method}"] = found.maps.cpu().numpy().astype(np.float32)
     return {**arrays, LEFT_OUT: said(refused)}
 
@@ -101,9 +98,8 @@ def heard(array: UInt8[np.ndarray, " bytes"]) -> dict[str, str]:
 
 
 def maps_of(observation: Observation | None, method: str) -> np.ndarray | None:
-    """The maps of a method, where it was asked for, suits the network and gave finite numbers."""
-    maps = None if observation is None else observation.arrays.get(f"maps/{method}")
-    return maps if maps is not None and np.isfinite(maps).all() else None
+    """The maps of a method, where it was asked for and suits the network."""
+    return None if observation is None else observation.arrays.get(f"maps/{method}")
 
 
 def methods_seen(observation: Observation | None, asked: Sequence[str]) -> tuple[str, ...]:

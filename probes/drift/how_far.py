@@ -194,4 +194,4 @@ def _why_not(seen: Mapping[Target, Seen]) -> str:
         return "No source weights at hand: drift from the source could not be measured."
     if not any(name.startswith("seeds/") for here in seen.values() for name in here):
         return "No replicas with other seeds: drift has no floor to be compared with."
-    return "No attribution method suits both models: drift could not be measured."
+    return "No attribution method is fit for both models: drift could not be measured."

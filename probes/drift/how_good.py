@@ -70,7 +70,7 @@ def _stages(audited: Observation | None, method: str) -> list[np.ndarray]:
     found = []
     for stage in range(len(DEPTHS)):
         maps = audited.arrays.get(f"{stage}/maps/{method}")
-        if maps is not None and maps.shape == own.shape and np.isfinite(maps).all():
+        if maps is not None and maps.shape == own.shape:
             found.append(signed_cosine(own, maps))
     return found if len(found) == len(DEPTHS) else []
 

@@ -169,7 +169,8 @@ STRATEGIES: Mapping[str, Strategy] = {
 
 
 def explain(method: str, question: Question) -> Explained:
-    """All samples, a batch at a time. Raises Unsuited where the method cannot answer for this network."""
+    """All samples, a batch at a time. Raises Unsuited where the method cannot answer for this network, or its answer
+    says nothing: numbers that are not finite, or a single one."""
     strategy = STRATEGIES[method] if method in STRATEGIES else _captum(method)
     parts = []
     for batch in question.batches():
@@ -185,8 +186,13 @@ def explain(method: str, question: Question) -> Explained:
         assert isinstance(attributions, Tensor)
         parts.append((positions(attributions.detach(), batch), path))
     paths = [path for _, path in parts if path is not None]
+    maps = torch.cat([maps for maps, _ in parts])
+    if maps[0].numel() < 2:
+        raise Unsuited("a map of one position says nothing about where")
+    if not bool(maps.isfinite().all()):
+        raise Unsuited("it gives numbers that are not finite")
     return Explained(
-        maps=torch.cat([maps for maps, _ in parts]),
+        maps=maps,
         residual=torch.cat([path.residual for path in paths]) if paths else None,
         steps=torch.cat([path.steps for path in paths]) if paths else None,
     )

@@ -125,7 +125,7 @@ class Drift:
             inside(evidence, evidence.observed(self._representation), rng, self.level),
         )
         if not whole.findings:
-            whole.notes.append("No attribution could be made for this modality.")
+            whole.notes.append("No claim about the model's reasons could be made.")
         return Result(
             probe=self.name,
             params={**dataclasses.asdict(self), "methods": list(asked)},

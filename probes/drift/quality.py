@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,8 +81,9 @@ class Quality:
         )
         arrays = at_random(subject, inputs, predicted, rng)
         for method in naming.chosen(self.methods, subject.modality):
-            found = self._judged(method, subject, question, refined, few, rng)
-            arrays |= {f"{method}/{name}": array for name, array in found.items()}
+            with contextlib.suppress(Unsuited):
+                found = self._judged(method, subject, question, refined, few, rng)
+                arrays |= {f"{method}/{name}": array for name, array in found.items()}
         return arrays
 
     def _judged(
@@ -93,16 +95,13 @@ class Quality:
         few: Int[np.ndarray, " few"],
         rng: np.random.Generator,
     ) -> dict[str, Shaped[np.ndarray, "..."]]:
-        """Of one method; nothing where it does not suit the network, or has other positions than the inputs."""
+        """Of one method; nothing where it has other positions than the inputs. Raises Unsuited as `explain` does."""
         from probes.drift.methods import explain
 
         inputs, predicted = question.inputs, question.labels
         assert predicted is not None
-        try:
-            maps = explain(method, question).maps.flatten(1)
-        except Unsuited:
-            return {}
-        if maps.shape[1] != _positions(inputs) or maps.shape[1] < 2:  # a layer's own cannot be deleted from the input
+        maps = explain(method, question).maps.flatten(1)
+        if maps.shape[1] != _positions(inputs):  # a layer's own positions cannot be deleted from the input
             return {}
         arrays = curves(subject, inputs, predicted, maps.argsort(dim=1, descending=True, stable=True))
         if subject.role == "source":  # there to compare the curves with

@@ -21,6 +21,7 @@ from probes.drift.boxes import (
     positive_mass,
     sides,
 )
+from probes.drift.unsuited import Unsuited
 from probes.observable import Role, Subject, choose_stratified
 from probes.plan import Pool
 
@@ -83,7 +84,10 @@ class Shortcut:
         own = torch.from_numpy(few)
         question = why_label(subject, inputs[own], labels[own], rng)
         question = dataclasses.replace(question, steps=self.steps, most=self.steps)
-        mass = positive_mass(explain("integrated-gradients", question).maps.cpu().numpy())
+        try:
+            mass = positive_mass(explain("integrated-gradients", question).maps.cpu().numpy())
+        except Unsuited:
+            return {}
         transplant = Transplant(subject=subject, inputs=inputs, labels=named, explained=few, mass=mass)
         if inputs.ndim == 2:
             return transplant.columns(rng)

@@ -168,3 +168,20 @@ def test_layers_that_do_not_begin_with_samples_are_not_compared_as_if_they_did()
     }  # fmt: skip
     arrays = Representation()(subject_of(network, "text"), tokens, torch.arange(40) % 3, np.random.default_rng(0))
     assert arrays["gram"].shape == (1, 2, 16, 16)
+
+
+class Broken(nn.Module):
+    """Its score is finite, its slope is not."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sqrt((x - x.detach()) ** 2) + x.detach()
+
+
+def test_maps_that_are_not_finite_are_left_out_and_named() -> None:
+    torch.manual_seed(0)
+    network = untrained(nn.Flatten(), Broken(), nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, 3))
+    result = looked_into(
+        QUICK, {"audited": network}, torch.randn(60, 1, 6, 6), torch.arange(60) // 2 % 3, pool_of(torch.arange(60) % 3)
+    )
+    assert any("not finite" in note for note in result.notes)
+    assert "checkpoint.deletion_gain" not in {one.name for one in result.estimates}

@@ -16,15 +16,16 @@ from tests.probes.drift.test_against_captum import Tokens, images
 SAMPLES, CLASSES = 4, 3
 REFUSED = {
     "image": {"layer-integrated-gradients", "ShapleyValues"},
-    "table": {"layer-integrated-gradients", "grad-cam", "GuidedGradCam"},
+    "table": {"layer-integrated-gradients", "grad-cam", "GuidedGradCam", "LayerGradCam"},
     "text": {
         "integrated-gradients", "saliency", "input-x-gradient", "deep-lift", "gradient-shap", "grad-cam",
         "Deconvolution", "DeepLift", "DeepLiftShap", "GradientShap", "GuidedBackprop", "GuidedGradCam",
         "InputXGradient", "IntegratedGradients", "InternalInfluence", "LayerConductance", "LayerDeepLiftShap",
-        "LayerGradientShap", "NoiseTunnel", "Saliency", "LRP", "LayerLRP",
+        "LayerGradientShap", "NoiseTunnel", "Saliency", "LRP", "LayerLRP", "LayerGradCam",
     },
 }  # fmt: skip
-"""What has no answer: squares of an image are too many for exact Shapley values, token ids have no gradient, ..."""
+"""What has no answer: squares of an image are too many for exact Shapley values, token ids have no gradient, one number
+for all of a table is no map, ..."""
 
 
 def small(modality: str) -> tuple[nn.Module, Tensor]:
