@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
+from scipy import linalg
 
 from probes.contamination.embedding import Embedding
 from probes.evidence import Answers, Evidence, Population
@@ -112,5 +113,17 @@ def sample_features(evidence: Evidence) -> Float64[np.ndarray, "pooled component
     centred = raw.astype(np.float64) - raw.mean(axis=0, dtype=np.float64)
     if not np.isfinite(centred).all() or not centred.any():
         return None
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    return np.asarray(centred @ axes[:, ::-1][:, :COMPONENTS])
+    return principal_components(centred, COMPONENTS)
+
+
+def principal_components(
+    centred: Float64[np.ndarray, "samples features"], most: int
+) -> Float64[np.ndarray, "samples components"]:
+    """Coordinates along the axes of largest variance, largest first, from the smaller of both Gram matrices: 4,096
+    features of 1,000 samples have no more than 1,000 axes."""
+    n, features = centred.shape
+    wide = n < features
+    gram = centred @ centred.T if wide else centred.T @ centred
+    values, axes = linalg.eigh(gram, subset_by_index=(max(0, len(gram) - most), len(gram) - 1))
+    values, axes = values[::-1], axes[:, ::-1]
+    return np.asarray(axes * np.sqrt(np.maximum(values, 0)) if wide else centred @ axes)

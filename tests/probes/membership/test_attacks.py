@@ -15,7 +15,7 @@ from probes.membership.quantile import quantile_scores
 from probes.membership.queries import agreement, lira_query_scores
 from probes.membership.rmia import rmia_scores
 from probes.membership.standins import rmia_stand_in_scores
-from probes.membership.target import folds, target_of
+from probes.membership.target import folds, principal_components, target_of
 from probes.statistics.roc import auc
 from tests.probes.membership.worlds import World
 
@@ -131,6 +131,17 @@ def test_quantiles_take_difficulty_out() -> None:
     assert auc(score, member[scored]).value > auc(phi[scored], member[scored]).value + 0.08
     # The share of non-members above the 90 % quantile (score 1) is what the name says, within a binomial's reach.
     assert 0.04 < (score[~member[scored]] > 1).mean() < 0.2
+
+
+@pytest.mark.parametrize("shape", [(40, 7), (12, 90), (3, 3), (1, 5)])
+def test_principal_components_are_those_of_the_singular_values(shape: tuple[int, int]) -> None:
+    raw = np.random.default_rng(0).normal(size=shape)
+    centred = raw - raw.mean(axis=0)
+    left, size, _ = np.linalg.svd(centred, full_matrices=False)
+    found = principal_components(centred, 5)
+    assert found.shape == (shape[0], min(5, *shape))
+    wanted = (left * size)[:, : found.shape[1]]
+    np.testing.assert_allclose(np.abs(found), np.abs(wanted), atol=1e-6)
 
 
 def test_folds_keep_what_is_learned_from_apart() -> None:
