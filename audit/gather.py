@@ -36,6 +36,7 @@ def gather(audited: Audited, own: Answers, replicas: Replicas, observations: Obs
         source_inputs=None if source is None else source.inputs,
         source_labels=None if source is None else source.labels,
         trace=audited.checkpoint.trace,
+        epoch=audited.checkpoint.epoch,
         privacy=audited.checkpoint.privacy,
         canaries=canaries_of(audited),
         observations=observations.seen,

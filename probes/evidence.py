@@ -208,6 +208,8 @@ class Evidence:
     source_inputs: Shaped[np.ndarray, "source_samples ..."] | None = None
     source_labels: Int[np.ndarray, " source_samples"] | None = None
     trace: Trace | None = None
+    epoch: int | None = None
+    """Of the trace, from 1: the one whose weights the audited model has; None: the last."""
     privacy: PrivacyClaim | None = None
     canaries: Canaries | None = None
     observations: Mapping[Observable, Mapping[str, Observation]] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from probes.result import Axis, Chart, Finding
 
 
 def over_epochs(evidence: Evidence) -> Part:
-    """From the checkpoint's trace; empty where there is none."""
+    """From the checkpoint's trace, up to the epoch whose weights it has; empty where there is none."""
     trace = evidence.trace
     if trace is None or not len(trace.train_loss):
         return Part()
@@ -18,7 +18,7 @@ def over_epochs(evidence: Evidence) -> Part:
     loss = trace.validation_loss
     if not np.isfinite(loss).all() or len(loss) < 3:
         return Part(figures=figures)
-    best, last = int(np.argmin(loss)), len(loss) - 1
+    best, last = int(np.argmin(loss)), (evidence.epoch or len(loss)) - 1
     samples = max(1, int(evidence.pool.validation.sum()))
     # One standard error of a mean log-loss whose deviation is about its own size: less is no turn.
     if last - best < 2 or loss[last] - loss[best] < loss[best] / np.sqrt(samples):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -170,6 +172,9 @@ def test_validation_that_turned_names_the_epochs_too_many() -> None:
     made = evidence(inputs, make_pool(labels, 150, 100, rng, validation=50), sound, trace=trace)
     finding = next(one for one in Overfitting()(made, rng).findings if one.code == "overfitting.epochs")
     assert finding.values["too_many"] == 3
+    # The weights of the best epoch were kept: they have not been trained too long.
+    kept = dataclasses.replace(made, epoch=3)
+    assert "overfitting.epochs" not in codes(Overfitting()(kept, rng))
 
 
 @pytest.mark.parametrize("switched", [True, False])
