@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int, Shaped
 from scipy import stats
 
-from probes.drift.index import Placed, drift_index
+from probes.drift.index import NARROW, Placed, drift_index
 from probes.drift.quality import SHARES
 from probes.evidence import Evidence
 from probes.observable import Observation
@@ -66,10 +66,6 @@ def percent(level: float) -> str:
     return f"{100 * level:.4g} %"
 
 
-def _index_of(index: Estimate) -> float | None:
-    return index.value if index.caveat is None else None
-
-
 def measure_table(placed: Mapping[str, Placed], rng: np.random.Generator, level: float) -> Table:
     """Each measure's place between floor and ceiling, with the index."""
     columns: dict[str, list[Scalar]] = {
@@ -114,8 +110,8 @@ def class_table(
         one = Placed(reference=placed.reference[mine], floor=placed.floor[mine], ceiling=placed.ceiling[mine])
         alike, half = float(one.reference.mean()), float(_half(one.reference, level))
         low, high = max(alike - half, -1.0), min(alike + half, 1.0)
-        index = drift_index("index", one, rng, level)
-        cells = (alike, low, high, float(one.floor.mean()), _index_of(index))
+        index = drift_index("index", one, rng, level).value if one.room >= NARROW else None
+        cells = (alike, low, high, float(one.floor.mean()), index)
         columns["class"].append(evidence.classes[int(label)])
         columns["samples"].append(int(mine.sum()))
         for name, value in zip(list(columns)[2:], cells, strict=True):

@@ -11,7 +11,7 @@ from jaxtyping import Float, Float64
 
 from probes.drift.similarity import SIMILARITIES
 from probes.result import Estimate
-from probes.statistics.bootstrap import expanded_tail
+from probes.statistics.bootstrap import FEW, expanded_tail
 
 DRAWS = 2000
 NARROW = 0.05
@@ -28,6 +28,11 @@ class Placed:
     reference: Float64[np.ndarray, " samples"]
     floor: Float64[np.ndarray, " samples"]
     ceiling: Float64[np.ndarray, " samples"]
+
+    @property
+    def room(self) -> float:
+        """Between floor and ceiling, in similarity."""
+        return float(self.floor.mean() - self.ceiling.mean())
 
 
 def place(audited: Maps, reference: Maps, seeds: Sequence[Maps], random: Sequence[Maps], similarity: str) -> Placed:
@@ -52,10 +57,13 @@ def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: floa
     resampled = _index(drift[draws].mean(axis=1), floor[draws].mean(axis=1), ceiling[draws].mean(axis=1))
     tail = expanded_tail(n, level)
     low, high = np.quantile(resampled, [tail, 1 - tail])
-    span = float(ceiling.mean() - floor.mean())
     caveat = None
-    if span < NARROW:
-        caveat = f"random weights are as near as another seed ({span:+.2f} in similarity): the index says nothing"
+    if placed.room < NARROW:
+        caveat = (
+            f"random weights are as near as another seed ({placed.room:+.2f} in similarity): the index says nothing"
+        )
+    elif n < FEW:
+        caveat = f"{n} samples are too few for an interval"
     return Estimate(
         name=name,
         value=value,

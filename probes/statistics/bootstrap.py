@@ -13,6 +13,8 @@ from probes.errors import EvidenceError
 from probes.result import Better, Estimate
 
 DRAWS = 2000
+FEW = 8
+"""Resamples lie within the samples: of n, they cover 1 − 2^(1 − n) at most, 50 % where n is 2."""
 BLOCK = 2**22
 """Indices drawn at once: 2,000 draws of 50,000 samples would otherwise take 800 MB."""
 
@@ -27,26 +29,30 @@ def bootstrap_mean(
     unit: str,
 ) -> Estimate:
     """The mean with its expanded percentile bootstrap interval (Efron 1979; Hesterberg 2015, The American Statistician
-    69:371, section 5.3): tails as far out as Student's t asks, without which 12 samples cover 89 % for 95 %. NaN
-    samples are left out.
+    69:371, section 5.3): tails as far out as Student's t asks, without which 12 samples cover 89 % for 95 %. Of fewer
+    than FEW samples the interval is Student's. NaN samples are left out.
 
     Raises EvidenceError where fewer than two samples are left.
     """
     finite = _finite(name, values)
-    n = len(finite)
-    draws = np.concatenate([finite[index].mean(axis=1) for index in _indices(n, rng)])
-    tail = expanded_tail(n, level)
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    mean = float(finite.mean())
+    n, mean = len(finite), float(finite.mean())
+    if n < FEW:
+        half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * math.sqrt(_mean_variance(finite))
+        low, high = mean - half, mean + half
+    else:
+        draws = np.concatenate([finite[index].mean(axis=1) for index in _indices(n, rng)])
+        tail = expanded_tail(n, level)
+        low, high = (float(end) for end in np.quantile(draws, [tail, 1 - tail]))
     return Estimate(
         name=name,
         value=mean,
-        low=min(float(low), mean),
-        high=max(float(high), mean),
+        low=min(low, mean),
+        high=max(high, mean),
         level=level,
-        n=len(finite),
+        n=n,
         unit=unit,
         better=better,
+        dof=float(n - 1) if n < FEW else None,
     )
 
 

@@ -59,6 +59,7 @@ def test_an_index_without_room_between_floor_and_ceiling_has_a_caveat() -> None:
     rng = np.random.default_rng(3)
     close = Placed(reference=rng.random(24), floor=np.full(24, 0.5), ceiling=np.full(24, 0.48))
     assert "says nothing" in str(drift_index("index", close, rng, 0.95).caveat)
+    assert "too few" in str(drift_index("index", placed(0.3, rng, 4), rng, 0.95).caveat)
 
 
 def maps_seen(rng: np.random.Generator, shared: np.ndarray) -> dict[str, Observation]:
@@ -97,7 +98,7 @@ def test_instability_is_claimed_of_what_is_surely_unstable() -> None:
     codes = [finding.code for finding in stability(maps_seen(rng, np.full(24, 0.3)), ("m",), rng, 0.95).findings]
     assert codes == ["drift.unstable"]
     few = stability(maps_seen(rng, np.array([6.0, 0.0])), ("m",), rng, 0.95)
-    assert few.estimates[0].low < few.estimates[1].high < few.estimates[0].value
+    assert few.estimates[0].value > 0.4
     assert not few.findings
 
 

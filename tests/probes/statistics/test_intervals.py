@@ -62,6 +62,17 @@ def test_bootstrap_covers() -> None:
     assert 0.88 <= hits / 300 <= 0.99
 
 
+@pytest.mark.parametrize("samples", [2, 3, 5])
+def test_of_few_samples_the_interval_is_students(samples: int) -> None:
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(400):
+        found = bootstrap_mean("m", rng.normal(size=samples), rng, unit="x")
+        hits += found.low <= 0 <= found.high
+    assert hits / 400 == pytest.approx(0.95, abs=0.03)
+    assert found.dof == samples - 1
+
+
 estimates = st.one_of(
     st.tuples(st.integers(1, 200), st.data()).map(lambda _: proportion("p", 3, 40)),
     st.sampled_from(
