@@ -6,12 +6,20 @@ import dataclasses
 import datetime
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from audit.override import overridden, place
@@ -24,6 +32,11 @@ Profile = Literal["strict", "default", "research", "none"]
 PROFILES = Path(__file__).parent / "templates" / "profiles.toml"
 
 
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""A threshold that nothing can reach, or that says `true`, would be a check that is none."""
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,10 +44,10 @@ class Section(BaseModel):
 class Bound(Section):
     """At most one of max and min; or, or as well, no worse than the baseline by a margin."""
 
-    max: float | None = None
-    min: float | None = None
+    max: Number | None = None
+    min: Number | None = None
     no_worse_than: Literal["baseline"] | None = None
-    margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    margin: Number | None = Field(default=None, gt=0)
     """In the estimate's unit; 0.02 of an accuracy is two percentage points."""
 
     @model_validator(mode="after")
@@ -63,13 +76,14 @@ class Bound(Section):
 class GateSection(Section):
     profile: Profile = "default"
     on_undecided: Literal["stop", "warn", "fail"] = "stop"
-    level: float = 0.95
+    level: Number = Field(default=0.95, gt=0.5, lt=1)
+    """1 − level is the error of the whole gate, and of a pass on one side."""
 
 
 class WaiverSection(Section):
     probe: str
     estimate: str
-    reason: str
+    reason: Said
     expires: datetime.date
 
 
@@ -186,22 +200,29 @@ def parse(content: dict[str, Any], where: str) -> Config:
     return config
 
 
+SECTIONS: Mapping[str, tuple[str, type[Section]]] = {
+    "gate_section": ("gate", GateSection),
+    "thresholds": ("thresholds", Bound),
+    "waivers": ("waivers", WaiverSection),
+    "parameters": ("probes", Section),
+}
+"""What the file calls a part of Config, and what stands in it."""
+
+
 def _first(error: ValidationError) -> str:
     mistake = error.errors()[0]
-    place = [str(part) for part in mistake["loc"]]
-    key = ".".join(place).removeprefix("gate_section.").removeprefix("parameters.")
-    if mistake["type"] == "extra_forbidden":
-        sections: dict[str, type[Section]] = {
-            "gate_section": GateSection,
-            "thresholds": Bound,
-            "waivers": WaiverSection,
-        }
-        known = sections.get(place[0], Config)
-        return f"unknown key {key!r}. {did_you_mean(place[-1], known.model_fields)}"
-    return f"{key}{_said(mistake)}"
+    first, *rest = [str(part) for part in mistake["loc"]] or [""]
+    section, known = SECTIONS.get(first, (first, Config))
+    key = ".".join([section, *rest])
+    if mistake["type"] != "extra_forbidden":
+        return f"{key}{_said(mistake, section)}"
+    if section == "thresholds" and isinstance(mistake["input"], dict):
+        name = ".".join(rest[1:])
+        return f'unknown key {key!r}. A name with a dot stands in quotes: "{name}" = {{ max = … }}.'
+    return f"unknown key {key!r}. {did_you_mean(rest[-1] if rest else first, known.model_fields)}"
 
 
-def _said(mistake: ErrorDetails) -> str:
+def _said(mistake: ErrorDetails, section: str) -> str:
     """What is wrong, with what was written."""
     given = str(mistake["input"])[:60]
     if mistake["type"] == "missing":
@@ -209,8 +230,11 @@ def _said(mistake: ErrorDetails) -> str:
     if mistake["type"] == "literal_error":
         known = re.findall(r"'([^']+)'", mistake["ctx"]["expected"])
         return f" = {given!r} is unknown. {did_you_mean(given, known)}"
+    if mistake["type"] == "tuple_type":
+        return " is no list of tables: write [[waivers]]."
     if mistake["type"] in ("model_type", "dataclass_type", "dict_type"):
-        return f" = {given} is no table: write {{ max = … }} or {{ min = … }}."
+        table = ": write { max = … } or { min = … }" if section == "thresholds" else ""
+        return f" = {given} is no table{table}."
     if mistake["type"] == "value_error":
         return f": {mistake['msg'].removeprefix('Value error, ')}."
     return f" = {given!r}: {mistake['msg'][:1].lower()}{mistake['msg'][1:]}."

@@ -15,9 +15,21 @@ from probes.errors import ConfigError
     [
         ('[gate]\nprofile = "strct"', "profile = 'strct' is unknown. Did you mean 'strict'?"),
         ('[gate]\non_undecided = "maybe"', "on_undecided = 'maybe' is unknown. Known: fail, stop, warn."),
-        ("[gate]\nlevel = true\nprofil = 1", "unknown key 'profil'. Did you mean 'profile'?"),
+        ("[gate]\nlevel = 0.9\nprofil = 1", "unknown key 'gate.profil'. Did you mean 'profile'?"),
         ('[thresholds.p]\n"a.b" = 0.6', "thresholds.p.a.b = 0.6 is no table: write { max = … } or { min = … }."),
         ('[thresholds.p]\n"a.b" = { max = 0.6, min = 0.5 }', "thresholds.p.a.b: give one of max and min, not both."),
+        ('[thresholds.p]\n"a.b" = { max = nan }', "thresholds.p.a.b.max = 'nan': input should be a finite number."),
+        ('[thresholds.p]\n"a.b" = { max = inf }', "thresholds.p.a.b.max = 'inf': input should be a finite number."),
+        ('[thresholds.p]\n"a.b" = { max = true }', "thresholds.p.a.b.max = 'True': input should be a valid number."),
+        ("[thresholds.p]\na.b = { max = 0.6 }", 'A name with a dot stands in quotes: "a.b" = { max = … }.'),
+        ("[gate]\nlevel = 95", "gate.level = '95': input should be less than 1."),
+        ("[gate]\nlevel = 0.05", "gate.level = '0.05': input should be greater than 0.5."),
+        ("gate = 3", "gate = 3 is no table."),
+        ("[waivers]\nprobe = 'p'", "waivers is no list of tables: write [[waivers]]."),
+        (
+            '[[waivers]]\nprobe = "p"\nestimate = "a"\nreason = " "\nexpires = 2027-01-01',
+            "waivers.0.reason = ' ': string should have at least 1 character.",
+        ),
         ('[thresholds.p]\n"a.b" = { max = "high" }', "thresholds.p.a.b.max = 'high': input should be a valid number"),
         ('[[waivers]]\nprobe = "p"\nestimate = "a"', "waivers.0.reason is missing."),
         (
