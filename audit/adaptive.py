@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from audit.experiment import Experiment
 from audit.preparation import embedding
 from audit.recipe import Recipe
 from audit.train import fine_tune, predict
+from probes.errors import RecipeError
 from probes.plan import Row
 
 # From the least to the most that is trained, so that of equals the least is taken.
@@ -61,13 +63,21 @@ def candidate(recipe: Recipe, name: str) -> Recipe:
 
 
 def _folds(experiment: Experiment) -> list[Bool[np.ndarray, " samples"]]:
-    """Masks of what each fold leaves out of the members."""
+    """Masks of what each fold leaves out of the members. Raises RecipeError where they are too few."""
     members = np.flatnonzero(experiment.pool.member)
     labels, groups = experiment.dataset.labels[members], experiment.dataset.groups
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     splitter = kind(FOLDS, shuffle=True, random_state=experiment.seed % 2**32)
     masks = []
-    for _, left_out in splitter.split(members, labels, None if groups is None else groups[members]):
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a class of one or two members is in some folds alone
+            folds = list(splitter.split(members, labels, None if groups is None else groups[members]))
+    except ValueError as error:
+        raise RecipeError(
+            f"auto cannot divide the members into {FOLDS} folds: {error}", where="transfer.mode", do="Name a mode."
+        ) from error
+    for _, left_out in folds:
         mask = np.zeros(len(experiment.dataset), dtype=bool)
         mask[members[left_out]] = True
         masks.append(mask)

@@ -30,7 +30,12 @@ def augmentation(transforms: Sequence[Transform], section: InputSection) -> Augm
 
     def augment(images: Tensor) -> Tensor:
         plain = images * std.to(images.device) + mean.to(images.device)
-        views = torch.stack([chain(image) for image in plain])
+        try:
+            views = torch.stack([chain(image) for image in plain])
+        except (TypeError, ValueError, RuntimeError) as error:
+            names = ", ".join(transform.name for transform in transforms)
+            why = str(error) or type(error).__name__
+            raise RecipeError(f"{names} cannot be applied: {why}", where="augment") from error
         if views.shape != images.shape:
             raise RecipeError(
                 f"turns images of {tuple(images.shape[1:])} into {tuple(views.shape[1:])}.",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from audit.recipe import Recipe, parse
+from audit.recipe import Recipe, TransferSection, parse
 from probes.errors import ConfigError, RecipeError, did_you_mean
 
 Change = Callable[[Recipe, float, int | None], Mapping[str, Any]]
@@ -75,6 +75,15 @@ def _mode(mode: str) -> Change:
     return change
 
 
+def _lp_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
+    """The usual epochs for the head alone, at most half of all: the others are left for everything."""
+    if recipe.train.epochs < 2:
+        raise RecipeError("one epoch cannot be divided between the head and everything.")
+    changes = _mode("lp-ft")(recipe, strength, side)
+    epochs = min(TransferSection().lp_epochs, recipe.train.epochs // 2)
+    return {"transfer": {**changes["transfer"], "lp_epochs": epochs}}
+
+
 def _augment(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
     if side is None:
         raise RecipeError("only images are cropped.")
@@ -103,7 +112,7 @@ KNOWN: Mapping[str, Countermeasure] = {
     "dropout": Countermeasure(change=_dropout, strength=0.5, source="Srivastava 2014"),
     "early-stopping": Countermeasure(change=_early_stopping, source="Prechelt 1998"),
     "features": Countermeasure(change=_mode("features"), source="Kumar 2022, linear probing"),
-    "lp-ft": Countermeasure(change=_mode("lp-ft"), source="Kumar 2022"),
+    "lp-ft": Countermeasure(change=_lp_ft, source="Kumar 2022"),
     "augment": Countermeasure(change=_augment, source="He 2016, section 4.2"),
     "dp": Countermeasure(change=_dp, strength=8.0, source="Abadi 2016"),
 }

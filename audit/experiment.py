@@ -14,6 +14,7 @@ from torch import Tensor
 from audit.augment import Augment, augmentation
 from audit.canaries import Planted
 from audit.data.dataset import Dataset
+from audit.factory import factory_digest
 from audit.preprocess import preprocess
 from audit.queries import permitted, view
 from audit.randomness import torch_seed
@@ -44,6 +45,12 @@ class Experiment:
     def inputs(self) -> Tensor:
         """Preprocessed samples of the whole target data set, sample axis first."""
         return preprocess(self.dataset.inputs, self.recipe.input, self.dataset.modality)
+
+    @property
+    def factories(self) -> list[str]:
+        """Digests of the code that makes the network, which the recipe only names."""
+        named = (self.recipe.source.model, self.recipe.head.factory)
+        return [factory_digest(name, self.source.folder) for name in named if name]
 
     @property
     def queries(self) -> tuple[str, ...]:

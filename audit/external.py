@@ -106,6 +106,9 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
     state = dict(found)
     while prefix := _common(state, expected):
         state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    # torch before 0.4.1 did not count batches; where momentum is given, nothing asks for the count.
+    counts = {name: value for name, value in expected.items() if name.endswith("num_batches_tracked")}
+    state = {**counts, **state}
     if missing := [name for name in expected if name not in state]:
         raise CheckpointError(
             f"lacks {_some(missing)} of the recipe's network.", where=str(path), do="Check source.model in the recipe."

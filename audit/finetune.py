@@ -87,7 +87,15 @@ def prepare(
 
 
 def check_fit(experiment: Experiment) -> None:
-    """Raises RecipeError where the network does not take the data's inputs or does not give its classes' logits."""
+    """Raises RecipeError where the network does not take the data's inputs or does not give its classes' logits, or
+    where nothing is left to choose the epoch by."""
+    train = experiment.recipe.train
+    if (train.patience or train.select == "best") and not experiment.pool.validation.any():
+        raise RecipeError(
+            "early stopping and best epoch choose on validation samples, and the split has none.",
+            where="[split]",
+            do="Add `validation` to the split's file, or more samples.",
+        )
     section, samples = experiment.recipe.source, experiment.inputs[:2]
     row = dataclasses.replace(experiment.audited_row(), transfer="features")
     try:
@@ -188,6 +196,7 @@ def keeper_of(experiment: Experiment, out: Path, stage: str) -> Keeper:
         "recipe": experiment.recipe.model_dump(mode="json", exclude={"name"}),
         "data": experiment.dataset.fingerprint,
         "source": experiment.source.digest,
+        "factories": experiment.factories,
         "versions": versions(),
         "threads": torch.get_num_threads(),
         "device": experiment.device,

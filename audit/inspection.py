@@ -117,9 +117,9 @@ def _checks(checkpoint: Checkpoint, content: Mapping[str, Any]) -> list[Check]:
     if (spent := checkpoint.accounting) is not None and checkpoint.recipe.privacy is not None:
         again = account(checkpoint.recipe.privacy, spent.noise_multiplier, spent.sample_rate, spent.steps)
         claimed, found = checkpoint.privacy, again.claim.epsilon
-        holds = claimed is not None and claimed.epsilon >= found * (1 - 1e-6)
-        said = "nothing" if claimed is None else f"{claimed.epsilon:.4f}"
-        detail = f"claimed epsilon {said}, its own noise, rate and steps give {found:.4f}"
+        holds = claimed is not None and claimed.epsilon >= found * (1 - 1e-6) and claimed.delta >= again.delta
+        said = "nothing" if claimed is None else f"epsilon {claimed.epsilon:.4f} at delta {claimed.delta:g}"
+        detail = f"claims {said}, its own noise, rate and steps give {found:.4f} at {again.delta:g}"
         checks.append(Check(name="privacy", passed=holds, detail=detail))
     return checks
 

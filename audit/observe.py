@@ -13,7 +13,6 @@ from jaxtyping import Int
 from torch import nn
 
 from audit.experiment import Experiment
-from audit.factory import factory_digest
 from audit.preparation import PreparationWarning, embedding, prepare
 from audit.randomness import stream
 from audit.sightings import Sight, keep, recall
@@ -138,16 +137,14 @@ class Sitting:
         return seen
 
     def _sight(self, observable: Observable, chosen: Int[np.ndarray, " chosen"]) -> Sight:
-        experiment, index, source = self.experiment, torch.from_numpy(chosen), self.experiment.source
-        names = (experiment.recipe.source.model, experiment.recipe.head.factory)
-        factories = [factory_digest(name, source.folder) for name in names if name]
+        experiment, index = self.experiment, torch.from_numpy(chosen)
         return Sight(
             observable=observable,
             name=self.sitter.name,
             role=self.sitter.role,
             same_labels=self.sitter.same_labels,
             modality=experiment.dataset.modality,
-            architecture=f"{experiment.recipe.source.model} {experiment.recipe.source.options} {factories}",
+            architecture=f"{experiment.recipe.source.model} {experiment.recipe.source.options} {experiment.factories}",
             network=self.network,
             head=self.sitter.head,
             chosen=chosen,

@@ -17,7 +17,8 @@ from probes.plan import Pool
 
 
 def resolve(recipe: Recipe, dataset: Dataset, pool: Pool) -> InputSection:
-    """The input section with numbers in place of `weights` or `members`: what a replica or a user needs to repeat it.
+    """The input section with the numbers that `weights` or `members` stand for: what a replica or a user needs to
+    repeat it. `members` keeps its name, for DP-SGD does not cover it.
 
     Raises RecipeError where the weights say nothing about their input.
     """
@@ -32,9 +33,7 @@ def resolve(recipe: Recipe, dataset: Dataset, pool: Pool) -> InputSection:
     others = tuple(dim for dim in range(members.ndim) if dim != axis)
     mean, std = members.mean(others), members.std(others, correction=0)
     spread = torch.where(std > 0, std, torch.ones_like(std))  # a constant feature stays, centred
-    return section.model_copy(
-        update={"mean": tuple(mean.tolist()), "std": tuple(spread.tolist()), "normalise": "given"}
-    )
+    return section.model_copy(update={"mean": tuple(mean.tolist()), "std": tuple(spread.tolist())})
 
 
 def preprocess(inputs: Shaped[np.ndarray, "samples ..."], section: InputSection, modality: Modality) -> Tensor:

@@ -34,6 +34,8 @@ REFUSED_UNDER_PRIVACY = {
     "phases": "train in one phase.",
     "compile": "per-sample gradients need eager mode.",
     "mixed precision": "per-sample gradients are clipped in float32.",
+    "auto": "it chooses by training on the members without noise. Name a mode.",
+    "normalisation by the members": "their mean and deviation get no noise. Give mean and std that are public.",
 }
 LOOKS_INSIDE = ("BSS", "attention transfer", "align")
 """These read features by hooks, which compiled code does not run."""
@@ -48,7 +50,7 @@ class SplitSection(Section):
 
     members: int | float = 0
     held_out: int | float = 0
-    validation: int | float = 0
+    validation: int | float = Field(default=0, ge=0)
     file: Path | None = None
     """An .npz of index arrays `members`, `held_out` and, where there is one, `validation`: the split a model that was
     trained elsewhere was trained with."""
@@ -71,10 +73,10 @@ class InputSection(Section):
     channels: int | None = None
     """Grey images are repeated to this many channels."""
     mean: tuple[float, ...] = (0.5,)
-    std: tuple[float, ...] = (0.5,)
+    std: tuple[Annotated[float, Field(gt=0)], ...] = (0.5,)
     normalise: Literal["given", "weights", "members"] = "given"
     """`weights`: size, crop, mean and std as the torchvision weights' own transforms have them. `members`: mean and
-    std of each channel or feature over the members alone."""
+    std of each channel or feature over the members alone, whatever is given here."""
 
 
 class Transform(BaseModel):
@@ -114,6 +116,11 @@ class SourceTraining(Section):
     data: Data
     split: SplitSection
     train: TrainSection = TrainSection()
+
+    @model_validator(mode="after")
+    def _chooses(self) -> SourceTraining:
+        _by_validation(self.train, self.split)
+        return self
 
 
 class SourceSection(Section):
@@ -252,18 +259,35 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Recipe:
-        chooses = self.train.patience or self.train.select == "best"
-        if chooses and not (self.split.validation or self.split.file):
-            raise ValueError("early stopping and best epoch choose on the validation split: set split.validation")
+        _by_validation(self.train, self.split)
+        if self.transfer.mode == "lp-ft" and self.transfer.lp_epochs >= self.train.epochs:
+            raise ValueError(
+                f"lp-ft trains the head alone for transfer.lp_epochs = {self.transfer.lp_epochs} of train.epochs = "
+                f"{self.train.epochs}, and nothing after: lower lp_epochs"
+            )
         if self.train.compile and (inside := [name for name in LOOKS_INSIDE if name in demands(self)]):
             raise ValueError(
                 f"train.compile does not go with {inside[0]}, which looks inside the network: leave one out"
             )
         if self.privacy:
             for refused, why in REFUSED_UNDER_PRIVACY.items():
-                if refused in demands(self):
+                if refused in demands(self) | _looks_at_members(self):
                     raise ValueError(f"DP-SGD does not cover {refused}: {why}")
         return self
+
+
+def _by_validation(train: TrainSection, split: SplitSection) -> None:
+    if (train.patience or train.select == "best") and not (split.validation or split.file):
+        raise ValueError("early stopping and best epoch choose on the validation split: set split.validation")
+
+
+def _looks_at_members(recipe: Recipe) -> frozenset[str]:
+    """What is learned from the members before training begins."""
+    asked = {
+        "auto": recipe.transfer.mode == "auto",
+        "normalisation by the members": recipe.input.normalise == "members",
+    }
+    return frozenset(name for name, value in asked.items() if value)
 
 
 def demands(recipe: Recipe) -> frozenset[str]:

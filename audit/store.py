@@ -20,7 +20,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from audit.experiment import Experiment
-from audit.factory import factory_digest
 from audit.scratch import UNFINISHED, me, why_not_written
 from probes.errors import StoreError
 from probes.evidence import Answers
@@ -51,11 +50,7 @@ def key_of(experiment: Experiment, row: Row, *, engine: str, batch: Sequence[Row
     described = {
         "code": [CODE_VERSION, torch.__version__, experiment.device],
         "recipe": recipe.model_dump(mode="json", exclude={"name", "split", "seed"}),
-        "factories": [
-            factory_digest(name, experiment.source.folder)
-            for name in (recipe.source.model, recipe.head.factory)
-            if name
-        ],
+        "factories": experiment.factories,
         "data": experiment.dataset.fingerprint,
         "other": None if experiment.other_domain is None else experiment.other_domain.fingerprint,
         "source": experiment.source.digest,

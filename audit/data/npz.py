@@ -36,6 +36,8 @@ class Npz(DataSection):
                 groups = None if self.groups is None else _member(archive, self.groups, path).astype(np.int64)
                 named = self.class_names is not None and self.class_names in archive.files
                 names = [str(name) for name in archive[self.class_names]] if named else []
+                if self.modality == "image" and inputs.ndim == 3:
+                    inputs = inputs[..., None]
         except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
             raise DataError(f"cannot be read as an .npz of plain arrays: {error}", where=str(path)) from error
         return Dataset(

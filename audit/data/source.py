@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from audit.data.dataset import Dataset, only_classes, some_of
+from probes.errors import DataError
 
 
 class DataSection(BaseModel):
@@ -25,8 +26,14 @@ class DataSection(BaseModel):
         """All samples; relative paths are relative to `root`. Raises DataError."""
 
     def load(self, root: Path, *, trust_code: bool = False) -> Dataset:
-        """The samples the recipe asks for; `trust_code` lets a factory run."""
+        """The samples the recipe asks for; `trust_code` lets a factory run. Raises DataError."""
         dataset = self.read(root, trust_code=trust_code)
+        if dataset.modality == "image" and dataset.inputs.ndim != 4:
+            raise DataError(
+                f"a sample has shape {dataset.inputs.shape[1:]}, an image (height, width, channels).",
+                where=dataset.name,
+                do='Set modality to "table" or "text", or bring it into that shape.',
+            )
         if self.classes:
             dataset = only_classes(dataset, self.classes)
         return some_of(dataset, self.take) if self.take else dataset

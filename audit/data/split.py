@@ -18,8 +18,11 @@ from probes.plan import Pool
 def split(dataset: Dataset, section: SplitSection, rng: np.random.Generator, root: Path = Path()) -> Pool:
     """Deal whole groups (or single samples) class by class to the three parts; what is left over is in none.
 
-    Raises RecipeError where the data set has too few samples, DataError where `section.file` is no split of it.
+    Raises RecipeError where the data set has too few samples, DataError where it has a single class or
+    `section.file` is no split of it.
     """
+    if len(dataset.classes) < 2:
+        raise DataError("has one class, so there is nothing to classify.", where=dataset.name, do="Check data.classes.")
     if section.file is not None:
         return _given(dataset, root / section.file)
     n = len(dataset)

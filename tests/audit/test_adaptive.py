@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from audit.adaptive import logme
+from audit.adaptive import logme, resolve_transfer
+from probes.errors import RecipeError
+from tests.audit.conftest import small_experiment
 
 
 def slow_logme(features: np.ndarray, labels: np.ndarray) -> float:
@@ -38,3 +40,8 @@ def test_logme_prefers_features_that_tell_classes():
     noise = rng.normal(size=(200, 10))
     telling = noise + 3 * np.eye(3, 10)[labels]
     assert logme(telling, labels) > logme(noise, labels) + 0.1
+
+
+def test_too_few_members_to_choose_by():
+    with pytest.raises(RecipeError, match=r"auto cannot divide the members into 3 folds.*Name a mode"):
+        resolve_transfer(small_experiment(split={"members": 10, "held_out": 100}, transfer="auto"))

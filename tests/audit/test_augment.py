@@ -54,6 +54,11 @@ def test_another_shape_is_refused():
         augmentation([Transform(name="RandomCrop", size=4)], SECTION)(torch.zeros(2, 1, 8, 8))
 
 
+def test_a_transform_that_fails_on_images_is_named():
+    with pytest.raises(RecipeError, match="augment: Transform cannot be applied: NotImplementedError"):
+        augmentation([Transform(name="Transform")], SECTION)(torch.zeros(2, 1, 8, 8))
+
+
 def test_training_with_it_repeats_itself_and_differs_from_training_without():
     recipe = {"augment": [{"name": "RandomCrop", "size": 8, "padding": 1}]}
     one, two = (weights(run(small_experiment(**recipe), "t", None)) for _ in range(2))

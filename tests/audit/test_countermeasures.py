@@ -57,10 +57,10 @@ def test_strengths_are_usual_or_given() -> None:
 
 
 def test_dp_takes_the_place_of_what_it_does_not_cover() -> None:
-    changed = one("dp", regularise={"l2": 0.1, "bss": 0.1}, train={"epochs": 2, "clip_norm": 1.0}, transfer="lp-ft")
+    changed = one("dp", regularise={"l2": 0.1, "bss": 0.1}, train={"epochs": 6, "clip_norm": 1.0}, transfer="lp-ft")
     assert (changed.regularise.l2, changed.regularise.bss) == (0.1, 0)
     assert changed.train.clip_norm is None
-    assert changed.train.epochs == 2
+    assert changed.train.epochs == 6
     assert changed.transfer.mode == "parameters"
 
 
@@ -71,6 +71,13 @@ def test_what_does_not_apply_says_why() -> None:
     assert "images" in refusal("augment", side=None)
     assert "split.validation" in refusal("early-stopping", split={"members": 100, "held_out": 100})
     assert "one phase" in refusal("lp-ft", privacy={"epsilon": 3})
+    assert "one epoch" in refusal("lp-ft", train={"epochs": 1})
+    assert "by the members" in refusal("dp", input={"normalise": "members"})
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [(2, 1), (7, 3), (20, 5)])
+def test_lp_ft_leaves_epochs_for_everything(epochs: int, expected: int) -> None:
+    assert one("lp-ft", train={"epochs": epochs}).transfer.lp_epochs == expected
 
 
 @pytest.mark.parametrize(("asked", "said"), [("l2sp", "l2-sp"), ("l2=-1", "strength"), ("features=3", "no strength")])

@@ -1,10 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from audit.external import adopt, read_weights
+from audit.external import adopt, fit, read_weights
 from audit.finetune import run
 from audit.recipe import parse
 from audit.train import predict
@@ -80,6 +82,15 @@ def test_weights_of_another_network(tmp_path, network):
         torch.save(content, tmp_path / "m.pt")
         with pytest.raises(CheckpointError, match=message):
             adopt(tmp_path / "m.pt", RECIPE, EXAMPLES, trust_code=True)
+
+
+def test_batches_were_not_always_counted():
+    layers = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    expected = layers.state_dict()
+    old = {name: value for name, value in expected.items() if "num_batches" not in name}
+    assert list(fit(old, expected, Path("old.pt"))) == list(expected)
+    with pytest.raises(CheckpointError, match=r"lacks 1\.running_mean"):
+        fit({name: value for name, value in old.items() if "mean" not in name}, expected, Path("old.pt"))
 
 
 def test_the_split_it_was_trained_with(tmp_path, network):

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,6 +81,27 @@ def test_state_of_another_run_or_a_damaged_one_is_not_taken_up(tmp_path, experim
     assert Keeper(tmp_path / "state", "other").load() is None
     (tmp_path / "state").write_bytes((tmp_path / "state").read_bytes()[:500])
     assert Keeper(tmp_path / "state", "one").load() is None
+
+
+def test_state_of_other_code_is_not_taken_up(tmp_path):
+    """The recipe names the network's code, and an edit of it makes another run."""
+    shutil.copy(EXAMPLES / "small_networks.py", tmp_path)
+    keepers = []
+    for edit in ("", "# another line\n"):
+        with (tmp_path / "small_networks.py").open("a") as file:
+            file.write(edit)
+        made = prepare(parse(small_recipe(), "t"), tmp_path, trust_code=True)
+        keepers.append(finetune.keeper_of(made, tmp_path / "m.pt", "target").identity)
+    assert keepers[0] != keepers[1]
+
+
+def test_a_split_without_validation_chooses_no_epoch(tmp_path):
+    """Of NaN losses the first epoch would be the best, without a word."""
+    np.savez(tmp_path / "split.npz", members=np.arange(100), held_out=np.arange(100, 200))
+    split = {"file": str(tmp_path / "split.npz")}
+    for train in ({"epochs": 3, "select": "best"}, {"epochs": 3, "patience": 1}):
+        with pytest.raises(RecipeError, match=r"\[split\]: .*validation samples, and the split has none"):
+            small_experiment(split=split, train=train)
 
 
 SCRIPT = """
@@ -290,7 +312,7 @@ def test_standardisation_by_the_members_alone():
     members = experiment.dataset.inputs[experiment.pool.member] / 255
     assert section.mean == pytest.approx((members.mean(),), rel=1e-5)
     assert section.std == pytest.approx((members.std(),), rel=1e-5)
-    assert section.normalise == "given"
+    assert section.normalise == "members"  # a private candidate of this recipe must be refused
 
 
 def test_an_unsupported_network_is_refused():

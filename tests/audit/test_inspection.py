@@ -52,6 +52,9 @@ def test_what_was_changed_is_found(saved, tmp_path):
     def claim(content):
         content["privacy"]["epsilon"] = 0.1
 
+    def delta(content):
+        content["privacy"]["delta"] = 1e-9
+
     def nan(content):
         content["state_dict"]["9.bias"][0] = np.nan
 
@@ -60,6 +63,7 @@ def test_what_was_changed_is_found(saved, tmp_path):
         (source, {"source weights"}),
         (split, {"split"}),
         (claim, {"privacy"}),
+        (delta, {"privacy"}),
         (nan, {"weights", "finite"}),
     ):
         assert {name for name, passed in tampered(saved, tmp_path, change).items() if not passed} == wrong

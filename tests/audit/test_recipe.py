@@ -12,6 +12,8 @@ from audit.cli import app
 from probes.errors import RecipeError
 from tests.audit.conftest import EXAMPLES, small_recipe
 
+SPLIT_ONLY = {"data": {"kind": "digits"}, "split": {"members": 10, "held_out": 10}}
+
 
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -25,6 +27,13 @@ from tests.audit.conftest import EXAMPLES, small_recipe
         ({"data": {"kind": "digts"}}, r"data: .*'digits'"),
         ({"data": {"kind": "digits", "clases": ["1"]}}, r"unknown key 'data.digits.clases'.*'classes'"),
         ({"split": {"members": 1}}, r"split: give `held_out`, or `file`"),
+        ({"split": {"members": 1, "held_out": 1, "validation": -5}}, r"split.validation: .*greater than or equal to 0"),
+        ({"input": {"std": [0.0]}}, r"input.std.0: .*greater than 0"),
+        ({"transfer": "lp-ft"}, r"lp_epochs = 5 of train.epochs = 2, and nothing after"),
+        (
+            {"source": {"model": "a:b", "training": {**SPLIT_ONLY, "train": {"patience": 1}}}},
+            r"source.training: .*set split.validation",
+        ),
     ],
 )
 def test_mistakes_are_one_line_with_the_key_and_the_nearest_name(change, message):
@@ -92,7 +101,7 @@ def test_every_example_names_the_schema_to_editors(path: Path):
     [
         ({}, set()),
         ({"transfer": "features"}, set()),
-        ({"transfer": "lp-ft", "head": {"dropout": 0.1}}, {"phases", "dropout"}),
+        ({"transfer": {"mode": "lp-ft", "lp_epochs": 1}, "head": {"dropout": 0.1}}, {"phases", "dropout"}),
         ({"train": {"schedule": "cosine", "clip_norm": 1}}, {"schedule", "gradient clipping"}),
         ({"regularise": {"l2_sp": 0.1, "attention": 1}}, {"L2-SP", "attention transfer"}),
         ({"privacy": {"epsilon": 1}, "canaries": 5}, {"privacy", "canaries"}),

@@ -65,6 +65,15 @@ def test_npz_with_a_pickle_is_refused(tmp_path):
         load(tmp_path, kind="npz", path="e.npz")
 
 
+def test_npz_without_a_channel_axis(tmp_path):
+    np.savez(tmp_path / "d.npz", images=np.zeros((3, 28, 20), np.uint8), labels=[0, 1, 1])
+    assert load(tmp_path, kind="npz", path="d.npz").inputs.shape == (3, 28, 20, 1)
+    np.savez(tmp_path / "d.npz", images=np.zeros((3, 28), np.float32), labels=[0, 1, 1])
+    with pytest.raises(DataError, match=r"d: a sample has shape \(28,\), an image .* Set modality"):
+        load(tmp_path, kind="npz", path="d.npz")
+    assert load(tmp_path, kind="npz", path="d.npz", modality="table").inputs.shape == (3, 28)
+
+
 def test_fingerprint_is_of_content_and_order():
     one = Dataset(name="a", inputs=np.eye(3), labels=np.array([0, 1, 0]), classes=("a", "b"))
     same = Dataset(name="b", inputs=np.eye(3), labels=np.array([0, 1, 0]), classes=("a", "b"))
@@ -144,7 +153,9 @@ def test_folder_of_pictures(tmp_path):
 def test_factory_needs_trust_and_gives_a_dataset(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import numpy as np\nfrom audit.data.dataset import Dataset\n"
-        "def make(n): return Dataset(name='m', inputs=np.zeros((n, 2)), labels=np.arange(n) % 2, classes=('a', 'b'))\n"
+        "def make(n):\n"
+        "    inputs, labels = np.zeros((n, 2)), np.arange(n) % 2\n"
+        "    return Dataset(name='m', inputs=inputs, labels=labels, classes=('a', 'b'), modality='table')\n"
         "def wrong(): return 3\n"
         "def needy(): import no_such_package\n"
     )

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 from audit.data.dataset import Dataset
 from audit.data.split import split
 from audit.recipe import SplitSection
-from probes.errors import RecipeError
+from probes.errors import DataError, RecipeError
 
 
 def dataset(n: int = 300, classes: int = 4, **more) -> Dataset:
@@ -74,3 +76,9 @@ def test_time_goes_forward():
 def test_impossible_splits(section, message):
     with pytest.raises(RecipeError, match=message):
         split(dataset(), section, np.random.default_rng(0))
+
+
+def test_one_class_is_nothing_to_classify():
+    alone = dataclasses.replace(dataset(), labels=np.zeros(300, np.int64), classes=("a",))
+    with pytest.raises(DataError, match="toy: has one class"):
+        split(alone, SplitSection(members=100, held_out=100), np.random.default_rng(0))
