@@ -10,6 +10,8 @@ from collections.abc import Sequence
 LONGEST, READ = 160, 4000
 SHARES = ("fraction", "TPR", "TPR − FPR")
 """Units that are read as percent."""
+ROUNDING = 1e-9
+"""What is left of zero after sums in another order."""
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode categories of characters that are not seen, or that move others."""
 
@@ -79,6 +81,8 @@ def together(value: float, low: float, high: float, unit: str) -> tuple[str, str
     """A value and the ends of its interval with as many decimals as tell them apart: 0.280 (0.038 to 0.522)."""
     three, factor = (value, low, high), 100.0 if unit in SHARES else 1.0
     largest, width = factor * max(map(abs, three)), factor * (high - low)
+    if largest < ROUNDING:
+        three = (0.0, 0.0, 0.0)
     if not all(map(math.isfinite, three)) or not 1e-3 <= largest < 1e5 or width < largest * 1e-3:
         one, two, third = (quantity(x, unit) for x in three)
         return one, two, third
