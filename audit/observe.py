@@ -140,7 +140,6 @@ class Sitting:
         experiment, index = self.experiment, torch.from_numpy(chosen)
         return Sight(
             observable=observable,
-            name=self.sitter.name,
             role=self.sitter.role,
             same_labels=self.sitter.same_labels,
             modality=experiment.dataset.modality,

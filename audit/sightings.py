@@ -32,7 +32,6 @@ class Sight:
     """
 
     observable: Observable
-    name: str
     role: Role
     same_labels: bool
     modality: str
