@@ -51,11 +51,13 @@ def _reach(one: Estimate, towards: float, pairs: int) -> float:
 
 def _clash(one: Method, other: Method) -> Finding:
     a, b = one.estimate, other.estimate
+    of_one_model = a.name.partition(".")[0] == b.name.partition(".")[0]
+    or_else = "" if of_one_model else ", or the recipe is not that of this checkpoint"
     return Finding(
         code="overfitting.validations-disagree",
         severity="medium",
         claim=f"Two validations disagree: {one.name} says {a.value:.1%} ({a.low:.1%} to {a.high:.1%}), {other.name} "
-        f"says {b.value:.1%} ({b.low:.1%} to {b.high:.1%}). One of the splits is not what it seems.",
+        f"says {b.value:.1%} ({b.low:.1%} to {b.high:.1%}). One of the splits is not what it seems{or_else}.",
         because=(a.name, b.name),
         values={
             "one": one.name,
