@@ -214,31 +214,24 @@ def cka_chart(layers: Sequence[str], lines: Mapping[str, Sequence[Estimate]], wh
 
 
 def mass_table(evidence: Evidence, audited: Observation) -> Table:
-    """Where each class's attribution sits."""
+    """Where each class's attribution sits; photographs have no background."""
     labels = evidence.labels[audited.samples[audited.arrays["explained"]]]
-    columns: dict[str, list[Scalar]] = {
-        name: [] for name in ("class", "samples", "in the box", "border", "corners", "background")
-    }
+    areas = zip(("border", "corners", "background"), audited.arrays["area"].tolist(), strict=True)
+    covered = {name: share for name, share in areas if np.isfinite(share)}
+    shares = {"in the box": audited.arrays["mass_in_box"], **{name: audited.arrays[name] for name in covered}}
+    columns: dict[str, list[Scalar]] = {name: [] for name in ("class", "samples", *shares)}
     for label in np.unique(labels):
         mine = labels == label
         columns["class"].append(evidence.classes[int(label)])
         columns["samples"].append(int(mine.sum()))
-        for name, array in (
-            ("in the box", "mass_in_box"),
-            *((one, one) for one in ("border", "corners", "background")),
-        ):
-            values = audited.arrays[array][mine]
-            finite = values[np.isfinite(values)]
+        for name, values in shares.items():
+            finite = values[mine & np.isfinite(values)]
             columns[name].append(float(finite.mean()) if len(finite) else None)
-    covered = ", ".join(
-        f"{name} {share:.0%}"
-        for name, share in zip(("border", "corners", "background"), audited.arrays["area"].tolist(), strict=True)
-        if np.isfinite(share)
-    )
+    cover = ", ".join(f"{name} {share:.0%}" for name, share in covered.items())
     return Table(
         name="places",
         title="Where attribution sits, by class",
-        caption=f"Mean share of the positive attribution on training samples: in the most suspicious box, and in "
-        f"border, corners and background, which cover {covered} of the positions.",
+        caption="Mean share of the positive attribution on training samples: in the most suspicious box, and in parts of "
+        f"the image, which cover {cover} of the positions.",
         columns=columns,
     )
