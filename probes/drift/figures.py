@@ -231,7 +231,7 @@ def mass_table(evidence: Evidence, audited: Observation) -> Table:
     return Table(
         name="places",
         title="Where attribution sits, by class",
-        caption="Mean share of the positive attribution on training samples: in the most suspicious box, and in parts of "
-        f"the image, which cover {cover} of the positions.",
+        caption="Mean share of the positive attribution on training samples: in the most suspicious box, and in parts "
+        f"of the image, which cover {cover} of the positions.",
         columns=columns,
     )
