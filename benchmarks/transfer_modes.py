@@ -3,7 +3,8 @@
     python benchmarks/transfer_modes.py --data ../shared/data [--members 1000] [--epochs 10] [--seeds 1] [MODE ...]
 
 A seed draws the split, the new head and the order of minibatches. One line a run as it ends, then a Markdown table:
-means over seeds with Student's t interval over seeds; with one seed Wilson's over its held-out samples.
+means over seeds with Student's t interval over seeds; with one seed Wilson's over its held-out samples. With more, the
+difference to `--against` too, seed by seed: modes of one seed share their split.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,12 +72,33 @@ def one_run(mode: str, recipe: Recipe) -> tuple[float, float, int, float]:
     return float(correct[pool.member].mean()), float(correct[pool.held_out].mean()), int(pool.held_out.sum()), seconds
 
 
-def interval(held_out: list[float], n: int) -> tuple[float, float]:
+def interval(held_out: Sequence[float], n: int) -> tuple[float, float]:
     if len(held_out) == 1:
         found = binomtest(round(held_out[0] * n), n).proportion_ci(method="wilson")
         return found.low, found.high
-    half = t.ppf(0.975, len(held_out) - 1) * np.std(held_out, ddof=1) / np.sqrt(len(held_out))
-    return float(np.mean(held_out) - half), float(np.mean(held_out) + half)
+    return over_seeds(held_out)
+
+
+def over_seeds(values: Sequence[float]) -> tuple[float, float]:
+    half = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    return float(np.mean(values) - half), float(np.mean(values) + half)
+
+
+def table(runs: Mapping[str, Sequence[tuple[float, float, int, float]]], against: str) -> Iterator[str]:
+    """Rows of Markdown: accuracies in %, differences in points."""
+    paired = against in runs and len(runs[against]) > 1
+    column = f" against {against}, points (95 %) |" if paired else ""
+    yield f"| transfer | training accuracy % | held-out accuracy % (95 %) |{column} seconds |"
+    yield "| --- | --- | --- |" + (" --- |" if paired else "") + " --- |"
+    for mode, found in runs.items():
+        inside, outside, n, seconds = zip(*found, strict=True)
+        low, high = (100 * end for end in interval(outside, n[0]))
+        row = f"| {mode} | {100 * np.mean(inside):.1f} | {100 * np.mean(outside):.1f} ({low:.1f} to {high:.1f}) |"
+        if paired:
+            more = [100 * (run[1] - other[1]) for run, other in zip(found, runs[against], strict=True)]
+            low, high = over_seeds(more)
+            row += " – |" if mode == against else f" {np.mean(more):+.1f} ({low:+.1f} to {high:+.1f}) |"
+        yield f"{row} {np.mean(seconds):.0f} |"
 
 
 def main() -> None:
@@ -85,6 +108,7 @@ def main() -> None:
     arguments.add_argument("--members", type=int, default=1000)
     arguments.add_argument("--epochs", type=int, default=10)
     arguments.add_argument("--seeds", type=int, default=1)
+    arguments.add_argument("--against", choices=list(MODES), default="from scratch", metavar="MODE")
     asked = arguments.parse_args()
     if not (asked.data / "cifar100_20.npz").is_file():
         print(f"Not run: {asked.data} has no cifar100_20.npz and cifar10_resnet20.th; give --data FOLDER.")
@@ -97,14 +121,7 @@ def main() -> None:
             run = one_run(mode, recipe_of(mode, data, asked.members, asked.epochs, seed))
             runs[mode].append(run)
             print(f"{mode}, seed {seed}: {run[0]:.4f} {run[1]:.4f}, {run[3]:.0f} s", flush=True)
-    print("| transfer | training accuracy % | held-out accuracy % (95 %) | seconds |", "|---|---|---|---|", sep="\n")
-    for mode, found in runs.items():
-        inside, outside, n, seconds = zip(*found, strict=True)
-        low, high = interval(list(outside), n[0])
-        print(
-            f"| {mode} | {100 * np.mean(inside):.1f} | {100 * np.mean(outside):.1f} "
-            f"({100 * low:.1f} to {100 * high:.1f}) | {np.mean(seconds):.0f} |"
-        )
+    print(*table(runs, asked.against), sep="\n")
 
 
 if __name__ == "__main__":
