@@ -8,8 +8,8 @@ from typing import Any
 
 from audit.engines.engine import Engine
 from audit.engines.stage import Stage
-from audit.executor import Done, Job, Task, train
 from audit.store import Replica, Store
+from audit.tasks import Done, Job, Task, train
 from probes.errors import DependencyError
 
 RETRIES = 10

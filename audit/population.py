@@ -12,13 +12,14 @@ import numpy as np
 from torch import nn
 
 from audit.engines.choose import Choice, Kind, choose, kind_of
-from audit.executor import Done, Job, Task, execute
+from audit.executor import execute
 from audit.experiment import Experiment
 from audit.pace import Pace
 from audit.randomness import stream
 from audit.runtime import workers_for
 from audit.scratch import scratch
 from audit.store import ANSWERS, QUERIED, Replica, Store, key_of
+from audit.tasks import Done, Job, Task
 from probes.errors import Interrupted, StoreError
 from probes.evidence import Answers, Population
 from probes.plan import Plan, Pool, Row

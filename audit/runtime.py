@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
@@ -41,11 +40,13 @@ def device() -> str:
 
 
 def workers_for(kind: str) -> int:
-    """How many tasks run at once on such a device where nobody says: one a processor, or one an accelerator."""
+    """How many tasks run at once on such a device where nobody says: one a processor that this process may use (its
+    affinity and its container's quota count), or one an accelerator."""
+    import joblib
     import torch
 
     if kind == "cpu":
-        return os.cpu_count() or 1
+        return int(joblib.cpu_count())
     return max(1, torch.cuda.device_count()) if kind == "cuda" else 1
 
 

@@ -10,12 +10,13 @@ import torch
 
 from audit.data.dataset import Dataset
 from audit.engines.engine import Engine
-from audit.executor import Job, Task, execute
+from audit.executor import execute
 from audit.experiment import Experiment
 from audit.recipe import parse
 from audit.scratch import scratch
 from audit.source import Source
 from audit.store import Store
+from audit.tasks import Job, Task
 from probes.evidence import Answers
 from probes.plan import Pool, Row
 
