@@ -191,28 +191,38 @@ def _column(evidence: Evidence, audited: Observation, rng: np.random.Generator, 
     if not rates.tried:
         part.notes.append(f"No column could be tried: {UNTRIED}.")
         return part
+    part.findings.append(_column_finding(audited, rates, share, values, because))
+    return part
+
+
+def _column_finding(
+    audited: Observation,
+    rates: Rates,
+    share: tuple[Estimate, ...],
+    values: dict[str, Scalar],
+    because: tuple[str, ...],
+) -> Finding:
     rate, control = rates.follow, rates.control
     followed, trials = audited.arrays["follow"].tolist()
     alone = clopper_pearson(followed, trials, SURE)[0] > COLUMN_FOLLOWS
-    if rates.sure and (alone or any(one.low > TAKEN_OVER for one in share)):
-        finding = Finding(
-            code="drift.feature-took-over",
-            severity="high",
-            claim=f"One column took over for class {evidence.classes[label]!r}: {name} carries {inside.mean():.0%} of "
-            f"the attribution{_between(share)}, and its value, put into samples of other classes, takes "
-            f"{rate.value:.0%} of the predictions with it ({control.value:.0%} for values of other classes).",
-            because=because,
-            values=values,
+    took_over = rates.sure and (alone or any(one.low > TAKEN_OVER for one in share))
+    name, column, carried = repr(values["class"]), values["feature"], values["share"]
+    if took_over:
+        claim = (
+            f"One column took over for class {name}: {column} carries {carried:.0%} of the attribution"
+            f"{_between(share)}, and its value, put into samples of other classes, takes {rate.value:.0%} of the "
+            f"predictions with it ({control.value:.0%} for values of other classes)."
         )
     else:
-        finding = Finding(
-            code="drift.no-feature-took-over",
-            severity="info",
-            claim=f"No column decides for a class by itself: the most suspicious one ({name}) carries "
-            f"{inside.mean():.0%} of the attribution of class {evidence.classes[label]!r} and moved "
-            f"{rate.value:.0%} of {rate.n} predictions (a control {control.value:.0%}).",
-            because=because,
-            values=values,
+        claim = (
+            f"No column decides for a class by itself: the most suspicious one ({column}) carries {carried:.0%} of the "
+            f"attribution of class {name} and moved {rate.value:.0%} of {rate.n} predictions (a control "
+            f"{control.value:.0%})."
         )
-    part.findings.append(finding)
-    return part
+    return Finding(
+        code="drift.feature-took-over" if took_over else "drift.no-feature-took-over",
+        severity="high" if took_over else "info",
+        claim=claim,
+        because=because,
+        values=values,
+    )

@@ -15,7 +15,7 @@ from probes.drift.quality import gains
 from probes.drift.sanity import DEPTHS
 from probes.drift.similarity import signed_cosine
 from probes.observable import Observation
-from probes.result import Estimate, Finding
+from probes.result import Estimate, Finding, Scalar
 from probes.statistics.bootstrap import bootstrap_mean
 
 NOTICES = 0.5
@@ -115,7 +115,7 @@ def how_good(seen: Seen, asked: Sequence[str], fit: Sequence[str], rng: np.rando
         difference = bootstrap_mean(name, lost, rng, level=level, unit="fraction", better="higher")
         part.estimates.append(difference)
     if method in fit:
-        part.findings.append(_judged(gain, difference, other))
+        part.findings.append(_judged(method, gain, difference, other))
     else:
         caveat = f"{method} does not notice random weights"
         part.estimates = [dataclasses.replace(estimate, caveat=caveat) for estimate in part.estimates]
@@ -137,11 +137,12 @@ def _axioms(audited: Observation, method: str, rng: np.random.Generator, level: 
     return found
 
 
-def _judged(gain: Estimate, difference: Estimate | None, other: str | None) -> Finding:
-    values = {"gain": round(gain.value, 3)}
+def _judged(method: str, gain: Estimate, difference: Estimate | None, other: str | None) -> Finding:
+    values: dict[str, Scalar] = {"method": method, "gain": round(gain.value, 3)}
     if gain.low <= 0:
         surely = gain.high < 0
-        claim = "Its explanations do not point" if surely else "It is not shown that its explanations point"
+        subject = f"explanations by {method}"
+        claim = f"Its {subject} do not point" if surely else f"It is not shown that its {subject} point"
         return Finding(
             code="drift.worse-explanations",
             severity="high" if surely else "medium",
@@ -154,17 +155,17 @@ def _judged(gain: Estimate, difference: Estimate | None, other: str | None) -> F
         return Finding(
             code="drift.worse-than-source",
             severity="medium",
-            claim=f"Its explanations point less at what it uses than the {other} model's: deleting by attribution "
-            f"costs {-difference.value:.2f} ({-difference.high:.2f} to {-difference.low:.2f}) less of the prediction's "
-            "probability, beyond random order.",
+            claim=f"Its explanations by {method} point less at what it uses than the {other} model's: deleting by "
+            f"attribution costs {-difference.value:.2f} ({-difference.high:.2f} to {-difference.low:.2f}) less of the "
+            "prediction's probability, beyond random order.",
             because=(difference.name, gain.name),
             values={**values, "change": round(difference.value, 3), "whom": other},
         )
     return Finding(
         code="drift.reasons",
         severity="info",
-        claim=f"Its explanations point at what it uses: deleting by attribution costs {gain.value:.2f} more "
-        f"of the prediction's probability than deleting at random ({gain.low:.2f} to {gain.high:.2f}).",
+        claim=f"Its explanations by {method} point at what it uses: deleting by attribution costs {gain.value:.2f} "
+        f"more of the prediction's probability than deleting at random ({gain.low:.2f} to {gain.high:.2f}).",
         because=(gain.name,),
         values=values,
     )
