@@ -16,6 +16,7 @@ from probes.overfitting.capacity import capacity
 from probes.overfitting.checkpoint import checkpoint_estimates, sample_columns, validation_estimate
 from probes.overfitting.epochs import over_epochs
 from probes.overfitting.folds import FoldScores, fold_chart, fold_scores, gap_rank
+from probes.overfitting.guessing import guessing
 from probes.overfitting.label_errors import label_errors
 from probes.overfitting.learning_curve import learning_curve
 from probes.overfitting.memorisation import memorised
@@ -101,6 +102,7 @@ class Overfitting:
                     per_sample=sample_columns(evidence),
                 ),
                 recipe,
+                guessing(evidence, self.level),
                 breakdown(evidence, self.level),
                 calibration(evidence, rng, self.level),
                 over_epochs(evidence),

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
@@ -14,6 +15,7 @@ from probes.evidence import answers
 from probes.overfitting import Overfitting
 from probes.overfitting.breakdown import breakdown
 from probes.overfitting.calibration import calibration_error
+from probes.overfitting.guessing import guessing
 from probes.overfitting.label_errors import label_errors, out_of_fold
 from probes.overfitting.learning_curve import learning_curve, measured
 from probes.overfitting.memorisation import memorisation
@@ -177,6 +179,24 @@ def test_a_group_that_is_failed_is_named() -> None:
     assert finding.values["worst"] == "west"
     assert finding.values["count"] == 1
     assert {figure.name for figure in part.figures} == {"gap-by-class", "gap-by-group"}
+
+
+def constant(x: np.ndarray, y: np.ndarray) -> DummyClassifier:
+    return DummyClassifier().fit(x, y)
+
+
+def test_a_model_that_learned_nothing_is_told_and_one_that_did_is_not() -> None:
+    rng = np.random.default_rng(10)
+    inputs, labels = digits(600, rng)
+    pool = make_pool(labels, 400, 200, rng)
+    assert guessing(evidence(inputs, pool, linear), 0.95).findings == ()
+    (found,) = guessing(evidence(inputs, pool, constant), 0.95).findings
+    assert found.code == "overfitting.guessing"
+    assert found.values["accuracy"] == found.values["majority"]
+    # Two classes of very unequal size: nine of ten right is no more than their names say.
+    rare = make_pool((labels == 3).astype(np.int64), 400, 200, rng)
+    (found,) = guessing(evidence(rng.random(inputs.shape), rare, linear), 0.95).findings
+    assert found.values["majority"] > 0.8
 
 
 def test_confident_learning_finds_the_flipped_labels() -> None:
