@@ -19,7 +19,7 @@ from tests.audit.small import RECIPE
 
 pytestmark = pytest.mark.slow
 
-QUICK = RECIPE.replace('transfer = "last:1"', 'transfer = "parameters"').replace("members = 80", "members = 60")
+QUICK = RECIPE.replace("members = 80", "members = 60")
 CONFIG = """
 [probes.membership]
 enabled = false
@@ -60,11 +60,11 @@ def wait_for(process: subprocess.Popen[str], happened: Callable[[], bool]) -> No
         time.sleep(0.005)
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model, and the audit of a run that nothing disturbed."""
+@pytest.fixture(scope="module", params=["parameters", "last:1"], ids=["full", "tail"])
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model whose replicas this engine trains, and the audit of a run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("resume")
-    (folder / "recipe.toml").write_text(QUICK)
+    (folder / "recipe.toml").write_text(QUICK.replace("last:1", request.param))
     (folder / "audit.toml").write_text(CONFIG)
     command = [sys.executable, "-c", "from audit.cli import main; main()"]
     subprocess.run([*command, "finetune", "recipe.toml", "--out", "ckpt.pt"], cwd=folder, check=True)
