@@ -13,41 +13,50 @@ FALSE_PAIRS = 0.1
 FEWEST = 20
 
 
+RESIDUAL, DISTANCE = stats.norm, stats.gumbel_l
+"""How the logarithm of what neighbours differ by is distributed. Residuals of pictures: nearly normal, as measured.
+Distances: neighbours within t are about Poisson, their number in proportion to a power of t (Levina & Bickel 2004), so
+the nearest is the smallest of many, with a far heavier lower tail."""
+
+
 def too_close(
     neighbour: Float[np.ndarray, " sampled"],
     found: Float[np.ndarray, " pairs"],
     looks: int,
     surely: float = 0.0,
+    law: stats.rv_continuous = RESIDUAL,
 ) -> float:
     """The largest distance at which the copies called hold few false ones: `looks` · F(t) is at most FALSE_SHARE of the
     pairs found up to t, or FALSE_PAIRS.
 
-    F is the distribution of distances of `looks` nearest neighbours that are no copies, taken for log-normal below its
-    median. First what is a copy, `surely` or by the upper half of the distances, is left out, again until none is left:
-    so a fifth of the samples may be copies. Then the lower half may widen F. 0 where the data cannot tell.
+    F is the distribution of distances of `looks` nearest neighbours that are no copies, whose logarithm follows `law`.
+    First what is a copy, `surely` or by the upper half of the distances, is left out, again until none is left: so a
+    fifth of the samples may be copies. Then the lower half may widen F. 0 where the data cannot tell.
     """
     rest = neighbour[np.isfinite(neighbour) & (neighbour > surely)].astype(np.float64)
     while True:
         if len(rest) < FEWEST:
             return 0.0
-        centre, upper = _upper(rest)
-        kept = rest[rest > _few(centre, upper, looks)]
+        centre, upper = _between(rest, 0.5, 0.75, law)
+        kept = rest[rest > _few(centre, upper, looks, law)]
         if len(kept) == len(rest):
             break
         rest = kept
-    spread = max(upper, (centre - float(np.quantile(np.log(rest), 0.1))) / float(stats.norm.ppf(0.9)))
-    few = _few(centre, spread, looks)
+    spread = max(upper, _between(rest, 0.1, 0.5, law)[1])
+    few = _few(centre, spread, looks, law)
     pairs = np.sort(found[np.isfinite(found)]).astype(np.float64)
-    false = looks * stats.norm.cdf((np.log(np.maximum(pairs, 1e-30)) - centre) / spread)
+    false = looks * law.cdf(law.ppf(0.5) + (np.log(np.maximum(pairs, 1e-30)) - centre) / spread)
     fair = pairs[false <= FALSE_SHARE * np.arange(1, len(pairs) + 1)]
     return max(few, float(fair.max())) if len(fair) else few
 
 
-def _upper(distance: Float64[np.ndarray, " neighbours"]) -> tuple[float, float]:
-    """Centre and spread of the logarithm, from the median up."""
-    middle, high = np.quantile(np.log(distance), [0.5, 0.75])
-    return float(middle), float(max((high - middle) / stats.norm.ppf(0.75), 1e-9))
+def _between(
+    distance: Float64[np.ndarray, " neighbours"], low: float, high: float, law: stats.rv_continuous
+) -> tuple[float, float]:
+    """Median of the logarithm, and the law's spread by what lies between two quantiles."""
+    middle, below, above = np.quantile(np.log(distance), [0.5, low, high])
+    return float(middle), float(max((above - below) / (law.ppf(high) - law.ppf(low)), 1e-9))
 
 
-def _few(centre: float, spread: float, looks: int) -> float:
-    return float(np.exp(centre + spread * stats.norm.ppf(min(0.5, FALSE_PAIRS / looks))))
+def _few(centre: float, spread: float, looks: int, law: stats.rv_continuous) -> float:
+    return float(np.exp(centre + spread * (law.ppf(min(0.5, FALSE_PAIRS / looks)) - law.ppf(0.5))))

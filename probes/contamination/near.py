@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int64, Shaped
 from scipy import stats
 
-from probes.contamination.calibrate import FEWEST, too_close
+from probes.contamination.calibrate import DISTANCE, FEWEST, too_close
 from probes.contamination.confirm import overlay
 from probes.contamination.search import nearest, pairs_above, unit
 from probes.contamination.thumbnails import reduced, thumbnails, tiny, variants, whole
@@ -147,7 +147,7 @@ def near_features(features: Float[np.ndarray, "samples features"], rng: np.rando
     if len(features) < 3:
         return nothing()
     vectors = unit(features - features.mean(axis=0))
-    return _closest(vectors, vectors, lambda similarity: 1 - similarity, lambda distance: 1 - distance, rng)
+    return _closest(vectors, vectors, vectors, lambda distance: 1 - distance, rng, surely=ROUNDING)
 
 
 def near_rows(table: Float32[np.ndarray, "samples features"], rng: np.random.Generator) -> Near:
@@ -158,22 +158,28 @@ def near_rows(table: Float32[np.ndarray, "samples features"], rng: np.random.Gen
     half = (table.astype(np.float64) ** 2).sum(axis=1, keepdims=True).astype(np.float32) / 2
     one = np.ones_like(half)
     queries, index = np.hstack([table, one, -half]), np.hstack([table, -half, one])
-    return _closest(queries, index, lambda similarity: -similarity, lambda distance: -distance, rng)
+    return _closest(table, queries, index, lambda distance: -distance, rng)
 
 
 def _closest(
-    queries: Float32[np.ndarray, "samples features"],
-    index: Float32[np.ndarray, "samples features"],
-    to_distance: Callable[[Float[np.ndarray, "*n"]], Float[np.ndarray, "*n"]],
+    vectors: Float32[np.ndarray, "samples features"],
+    queries: Float32[np.ndarray, "samples searched"],
+    index: Float32[np.ndarray, "samples searched"],
     to_similarity: Callable[[float], float],
     rng: np.random.Generator,
+    surely: float = 0.0,
 ) -> Near:
+    """Pairs by their products in float32, then by |x − y|²/2 itself: of vectors of length one that is 1 − cosine."""
+
+    def apart(i: Int64[np.ndarray, " pairs"], j: Int64[np.ndarray, " pairs"]) -> Float64[np.ndarray, " pairs"]:
+        return np.asarray(((vectors[i].astype(np.float64) - vectors[j]) ** 2).sum(axis=1) / 2)
+
     own = np.sort(rng.permutation(len(queries))[:PROBES]).astype(np.int64)
-    _, similarity = nearest(queries[own], index, own)
-    neighbours = np.maximum(0.0, to_distance(similarity[:, 0].astype(np.float64)))
+    place, _ = nearest(queries[own], index, own)
+    neighbours = apart(own, place[:, 0])
     close = pairs_above(queries, index, to_similarity(_unusual(neighbours)))
-    distance = np.maximum(0.0, to_distance(close.similarity.astype(np.float64)))
-    threshold = too_close(neighbours, distance, looks=len(queries), surely=ROUNDING)
+    distance = apart(close.one, close.other)
+    threshold = too_close(neighbours, distance, looks=len(queries), surely=surely, law=DISTANCE)
     copies = distance <= threshold
     pairs = int(copies.sum())
     return Near(

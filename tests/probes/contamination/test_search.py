@@ -10,6 +10,7 @@ from probes.contamination import search
 from probes.contamination.calibrate import too_close
 from probes.contamination.confirm import overlay
 from probes.contamination.exact import content, exact_pairs, together
+from probes.contamination.near import near_features, near_rows
 from probes.contamination.search import nearest, pairs_above, unit
 from probes.contamination.thumbnails import shifted, thumbnails
 from tests.probes.contamination.planted import photographs
@@ -112,6 +113,18 @@ def test_called_copies_hold_few_strangers(copies: float) -> None:
     called = distance <= too_close(distance[rng.permutation(3000)[:800]], distance, looks=3000)
     assert (called & ~copy).sum() <= max(2, 0.05 * called.sum())
     assert (called & copy).sum() >= 0.95 * copy.sum()
+
+
+@pytest.mark.parametrize("columns", [1, 2, 6, 20])
+def test_rows_and_features_of_strangers_are_no_copies(columns: int) -> None:
+    """A tenth of a false pair a data set is allowed: of 40 at most 10 have one (p < 1 %)."""
+    alarms = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        table = rng.normal(size=(400, columns)).astype(np.float32)
+        features = rng.normal(size=(400, columns + 3)).astype(np.float32)
+        alarms += bool(len(near_rows(table, rng).one)) + bool(len(near_features(features, rng).one))
+    assert alarms <= 10
 
 
 def test_too_few_or_equal_neighbours_set_no_threshold() -> None:
