@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit.budget import Power, capped, fit, power, repeats_of
+from audit.budget import Fitted, Power, capped, fit, power, repeats_of
 from audit.duration import written
 from audit.experiment import Experiment
 from audit.outputs import write
@@ -36,17 +36,23 @@ def afford(experiment: Experiment, plan: Plan, seconds: float, seed: int, worker
     Raises StoreError where the store cannot be written.
     """
     path = store / "plans" / f"{_digest(experiment, plan, seconds, seed, workers)}.json"
-    repeats = _remembered(path, plan)
-    foreseen = ""
+    repeats, foreseen = _remembered(path, plan), ""
     if repeats is None:
         fitted = fit(experiment, plan, seconds, seed, workers)
-        repeats = {design.name: repeats_of(design) for design in fitted.plan.designs}
-        write(path, json.dumps(repeats, sort_keys=True) + "\n", do="Choose another --store.")
-        foreseen = f"A budget of {written(seconds)}: {fitted.price.rows} replicas, about {fitted.price.seconds:.0f} s."
-        if fitted.price.seconds > seconds:
-            foreseen += " No fewer would be a valid population."
+        # Another run on this store may have fitted meanwhile: both are to have one population.
+        repeats = _remembered(path, plan)
+        if repeats is None:
+            repeats = {design.name: repeats_of(design) for design in fitted.plan.designs}
+            write(path, json.dumps(repeats, sort_keys=True) + "\n", do="Choose another --store.")
+            foreseen = _foreseen(fitted, seconds)
     smaller = Plan(tuple(capped(design, repeats[design.name]) for design in plan.designs))
     return Afforded(plan=smaller, limits=_limits(experiment, plan, smaller, seconds, seed), foreseen=foreseen)
+
+
+def _foreseen(fitted: Fitted, seconds: float) -> str:
+    price = fitted.price
+    line = f"A budget of {written(seconds)}: {price.rows} replicas, about {price.seconds:.0f} s."
+    return f"{line} No fewer would be a valid population." if price.seconds > seconds else line
 
 
 def _digest(experiment: Experiment, plan: Plan, seconds: float, seed: int, workers: int) -> str:

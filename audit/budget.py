@@ -18,6 +18,7 @@ import torch
 from scipy import stats
 
 from audit.engines.choose import Choice, Kind, choose, kind_of
+from audit.executor import WORTH_PROCESSES
 from audit.experiment import Experiment
 from audit.minibatches import steps_per_epoch
 from audit.population import rows_of
@@ -46,10 +47,17 @@ class Line:
     stage_seconds: float
     batch_seconds: float
     batch_bytes: int
+    in_processes: bool
+
+    def begins_processes(self, workers: int) -> bool:
+        """As the executor decides."""
+        alone = self.batches * self.batch_seconds
+        return self.in_processes and min(workers, self.batches) > 1 and alone > WORTH_PROCESSES
 
     def seconds(self, workers: int) -> float:
-        rounds = math.ceil(self.batches / workers)
-        return self.stage_seconds + rounds * self.batch_seconds
+        """Without the start of processes."""
+        at_once = 1 if self.in_processes and not self.begins_processes(workers) else workers
+        return self.stage_seconds + math.ceil(self.batches / at_once) * self.batch_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +215,7 @@ def _peak_bytes() -> int:
 
 
 def _priced(experiment: Experiment, rows: Sequence[Row], workers: int, trials: Mapping[Kind, Trial]) -> Price:
-    lines, processes = [], 0.0
+    lines = []
     for kind, trial in trials.items():
         mine = [row for row in rows if kind_of(row) == kind]
         if not mine:
@@ -225,17 +233,17 @@ def _priced(experiment: Experiment, rows: Sequence[Row], workers: int, trials: M
                 stage_seconds=trial.stage,
                 batch_seconds=trial.fixed + trial.training * share,
                 batch_bytes=trial.bytes,
+                in_processes=trial.choice.engine.workers == "processes",
             )
         )
-        if trial.choice.engine.workers == "processes" and workers > 1 and len(batches) > 1:
-            processes = PROCESS_SECONDS
+    processes = any(line.begins_processes(workers) for line in lines)
     held = experiment.inputs.numel() * experiment.inputs.element_size() + experiment.dataset.inputs.nbytes
     held += len(rows) * len(experiment.dataset) * ANSWER_BYTES
     each = max((line.batch_bytes for line in lines), default=0) + (PROCESS_BYTES if processes else 0)
     return Price(
         lines=tuple(lines),
         workers=workers,
-        seconds=processes + sum(line.seconds(workers) for line in lines),
+        seconds=PROCESS_SECONDS * processes + sum(line.seconds(workers) for line in lines),
         bytes=PROCESS_BYTES + held + workers * each,
         power=power(experiment, rows),
     )

@@ -104,7 +104,8 @@ class Store:
 
     def read(self, key: str, *, again: str, needs: Sequence[str] = ()) -> dict[str, Tensor] | None:
         """The entry's tensors. None where there is no such entry, or where it is damaged or lacks what it `needs`: then
-        a DamagedWarning says so, and what happens `again`, and it is removed."""
+        a DamagedWarning says so, and what happens `again`, and it is removed. Raises StoreError where it cannot be
+        read: that is no damage."""
         path = self._path(key)
         if not path.exists():
             return None
@@ -117,10 +118,17 @@ class Store:
                 raise SafetensorError(f"lacks {min(lacking)}")
         except FileNotFoundError:  # pruned since we looked
             return None
-        except (SafetensorError, KeyError, OSError, ValueError) as error:
+        except (SafetensorError, KeyError, ValueError) as error:
             warnings.warn(f"{path}: damaged ({error}); {again}.", DamagedWarning, stacklevel=3)
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it is written anew, or that is said
+                path.unlink()
             return None
+        except OSError as error:
+            raise StoreError(
+                f"cannot be read: {error.strerror or error}.",
+                where=str(path),
+                do="Check it, or choose another --store.",
+            ) from None
         return tensors
 
     def get(self, key: str) -> Replica | None:

@@ -46,6 +46,19 @@ def test_a_run_started_again_does_not_fit_anew(
     assert len(timed) == 3
 
 
+def test_two_runs_that_fit_at_once_have_one_population(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit_as_the_other_is_done(*arguments: object) -> Fitted:
+        with monkeypatch.context() as other:
+            other.setattr(module, "fit", lambda *_: fit(experiment, PLAN, 1e6, 0, 1))
+            assert afford(experiment, PLAN, 0.001, 0, 1, tmp_path).plan == PLAN
+        return fit(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "fit", fit_as_the_other_is_done)
+    assert afford(experiment, PLAN, 0.001, 0, 1, tmp_path).plan == PLAN
+
+
 def test_a_store_that_cannot_be_written_is_one_line(experiment: Experiment, tmp_path: Path) -> None:
     (tmp_path / "plans").write_text("a file where a folder should be")
     with pytest.raises(StoreError, match="--store"):

@@ -1,13 +1,14 @@
 """Prices are about what it then costs; power is what simulation finds; a budget cuts whole rounds."""
 
 import dataclasses
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from audit.budget import detectable_tpr, fit, power, price
+from audit.budget import Line, detectable_tpr, fit, power, price
 from audit.experiment import Experiment
 from audit.population import populate, rows_of
 from audit.store import Store
@@ -65,6 +66,40 @@ def test_the_detectable_rate_is_detected_four_times_in_five() -> None:
     detected = np.array([clopper_pearson(int(k), 400, 0.95)[0] > high for k in hits])
     assert stats.binom.pmf(hits, 400, rate)[detected].sum() == pytest.approx(0.8, abs=0.02)
     assert detectable_tpr(400, 50) is None
+
+
+@pytest.mark.parametrize(
+    ("batches", "each", "workers", "seconds"),
+    [(24, 0.25, 2, 6.0), (24, 1.0, 2, 12.0), (24, 1.0, 1, 24.0), (1, 60.0, 8, 60.0), (5, 60.0, 4, 120.0)],
+)
+def test_processes_are_foreseen_where_the_executor_begins_them(
+    batches: int, each: float, workers: int, seconds: float
+) -> None:
+    line = Line(
+        designs={"splits": batches},
+        engine="full",
+        refused={},
+        batches=batches,
+        stage_seconds=0.0,
+        batch_seconds=each,
+        batch_bytes=0,
+        in_processes=True,
+    )
+    assert line.seconds(workers) == seconds
+    assert line.begins_processes(workers) == (seconds < batches * each)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transfer", ["parameters", "last:1", "features"])
+def test_it_takes_what_was_foreseen(transfer: str, tmp_path: Path) -> None:
+    """Within a factor of two, each trial just before what it foresees: the machine may be busy."""
+    train = {"epochs": 40, "lr": 0.02, "batch_size": 25}
+    experiment = with_weights(transfer=transfer, train=train)
+    rows = rows_of(Plan.of(Splits(repeats=12)), experiment.pool, 0)
+    foreseen = price(experiment, rows, workers=1).seconds
+    began = time.perf_counter()
+    populate(experiment, rows, store=Store(tmp_path), workers=1)
+    assert 0.5 < (time.perf_counter() - began) / foreseen < 2
 
 
 def test_a_price_of_nothing(experiment: Experiment, tmp_path: Path) -> None:

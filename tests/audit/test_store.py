@@ -63,6 +63,20 @@ def test_a_damaged_entry_is_reported_and_gone(tmp_path: Path, damage: str) -> No
     assert not path.exists()
 
 
+def test_an_entry_that_cannot_be_read_is_not_taken_for_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    store.put("ab12", replica())
+
+    def too_many(path: Path) -> None:
+        raise OSError(errno.EMFILE, "Too many open files", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "load_file", too_many)
+        with pytest.raises(StoreError, match="Too many open files"):
+            store.get("ab12")
+    assert store.get("ab12") is not None
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_one_line_and_leaves_nothing_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
