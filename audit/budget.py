@@ -28,7 +28,7 @@ from probes.statistics.proportions import clopper_pearson
 
 TRIAL_STEPS = 3
 PROCESS_SECONDS, PROCESS_BYTES = 4.0, 450 << 20
-"""What a worker process costs before it trains: importing torch."""
+"""What a further process costs before it trains: importing torch, and its own pages of that."""
 ANSWER_BYTES = 24
 """A sample's answers by one replica: five float32 and an int32."""
 FEWEST_ROUNDS = 3
@@ -237,14 +237,15 @@ def _priced(experiment: Experiment, rows: Sequence[Row], workers: int, trials: M
             )
         )
     processes = any(line.begins_processes(workers) for line in lines)
-    held = experiment.inputs.numel() * experiment.inputs.element_size() + experiment.dataset.inputs.nbytes
+    # This process as it is, with what it has loaded; the mapped copy of the inputs; and what replicas take and leave.
+    held = _peak_bytes() + experiment.inputs.numel() * experiment.inputs.element_size()
     held += len(rows) * len(experiment.dataset) * ANSWER_BYTES
-    each = max((line.batch_bytes for line in lines), default=0) + (PROCESS_BYTES if processes else 0)
+    held += workers * max((line.batch_bytes for line in lines), default=0)
     return Price(
         lines=tuple(lines),
         workers=workers,
         seconds=PROCESS_SECONDS * processes + sum(line.seconds(workers) for line in lines),
-        bytes=PROCESS_BYTES + held + workers * each,
+        bytes=held + PROCESS_BYTES * (workers - 1) * processes,
         power=power(experiment, rows),
     )
 

@@ -177,7 +177,8 @@ def run_plan(model: Path, config_path: Path | None, settings: Settings) -> None:
     screen = Console()
     screen.print(shown)
     screen.print(
-        f"{cost.rows} replicas, about {cost.seconds:.0f} s with {cost.workers} workers, {cost.bytes / 2**20:.0f} MiB.",
+        f"{cost.rows} replicas, about {cost.seconds:.0f} s with {cost.workers} workers, {cost.bytes / 2**20:.0f} MiB; "
+        "explaining predictions and the statistics take time of their own.",
         highlight=False,
     )
     if gave_up:
