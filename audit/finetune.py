@@ -18,12 +18,13 @@ from audit.experiment import Experiment
 from audit.head import classes_of, find_head
 from audit.preprocess import resolve
 from audit.randomness import stream, torch_seed
-from audit.recipe import HeadSection, Recipe, RegulariseSection, SourceSection, TransferSection
+from audit.recipe import HeadSection, Recipe, RegulariseSection, SourceSection, TrainSection, TransferSection
 from audit.resume import Keeper
 from audit.runtime import device, versions
 from audit.source import Source, build, identified, pretrained
 from audit.train import Trained, fine_tune
 from probes.errors import OverwriteError, RecipeError
+from probes.plan import Pool
 
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
 """(stage, epoch, epochs, record) after each epoch."""
@@ -67,6 +68,7 @@ def prepare(
     that stage's state is kept beside it too)."""
     dataset = recipe.data.load(folder, trust_code=trust_code)
     pool = split(dataset, recipe.split, stream(recipe.seed, "split"), folder)
+    check_choice(recipe.train, pool)
     planted = None
     if recipe.canaries:
         pool, planted = plant(pool, len(dataset.classes), recipe.canaries, stream(recipe.seed, "canaries"))
@@ -86,16 +88,18 @@ def prepare(
     return experiment
 
 
-def check_fit(experiment: Experiment) -> None:
-    """Raises RecipeError where the network does not take the data's inputs or does not give its classes' logits, or
-    where nothing is left to choose the epoch by."""
-    train = experiment.recipe.train
-    if (train.patience or train.select == "best") and not experiment.pool.validation.any():
+def check_choice(train: TrainSection, pool: Pool) -> None:
+    """Raises RecipeError where the epoch is to be chosen and there is nothing to choose it by."""
+    if (train.patience or train.select == "best") and not pool.validation.any():
         raise RecipeError(
             "early stopping and best epoch choose on validation samples, and the split has none.",
             where="[split]",
             do="Add `validation` to the split's file, or more samples.",
         )
+
+
+def check_fit(experiment: Experiment) -> None:
+    """Raises RecipeError where the network does not take the data's inputs or does not give its classes' logits."""
     section, samples = experiment.recipe.source, experiment.inputs[:2]
     row = dataclasses.replace(experiment.audited_row(), transfer="features")
     try:
@@ -173,6 +177,7 @@ def _train_source(
         seed=torch_seed(recipe.seed, "source"),
         device=device(),
     )
+    check_choice(training.train, stage.pool)
     check_fit(stage)
     trained = run(stage, "source", progress, None if out is None else keeper_of(stage, out, "source"))
     state: dict[str, Tensor] = {name: value.detach().clone() for name, value in trained.network.state_dict().items()}
