@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from audit import executor, population
+from audit.engines.choose import choose
 from audit.experiment import Experiment
 from audit.population import Progress, Replicas, joined, populate, rows_of
 from audit.store import ANSWERS, DamagedWarning, Store
@@ -18,6 +19,7 @@ from audit.train import fine_tune, predict
 from probes.errors import DependencyError, Interrupted, NonFiniteError
 from probes.plan import Plan, Rivals, Row, Seeds, Shuffled, Splits
 from tests.audit.conftest import small_experiment
+from tests.audit.engines.test_tail import with_weights
 
 PLAN = Plan.of(Splits(repeats=2), Seeds(replicas=2), Shuffled(replicas=1), Rivals(kind="linear-probe"))
 
@@ -65,9 +67,12 @@ def test_networks_are_rebuilt_from_what_changed(experiment: Experiment, tmp_path
         assert np.array_equal(logits.argmax(1), replicas.population.answers.predicted[number])
 
 
-def test_workers_change_no_bit(experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("engine", "transfer"), [("full", "parameters"), ("tail", "last:2"), ("stacked", "last:1")])
+def test_workers_change_no_bit(engine: str, transfer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executor, "WORTH_PROCESSES", 0.0)
+    experiment = with_weights(transfer=transfer)
     rows = rows_for(experiment)
+    assert choose(experiment, rows[0]).engine.name == engine
     alone = populate(experiment, rows, store=Store(tmp_path / "one"), workers=1)
     together = populate(experiment, rows, store=Store(tmp_path / "two"), workers=2)
     assert same(alone, together)
