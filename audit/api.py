@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from audit.given import adopt_network, dataset_of, pool_of, recipe_of
 from audit.listener import Listener
 from audit.pipeline import audit
 from audit.recipe import Recipe
-from audit.runtime import check_torch
+from audit.runtime import check_torch, device, workers_for
 from audit.settings import Settings
 from probes.errors import ConfigError, InputError
 from reports.report import Json, Report
@@ -134,7 +133,7 @@ def _write(out: Path, report: Report, began: datetime.datetime, settings: Settin
     cost: dict[str, Json] = {
         "finished": ended.isoformat(timespec="seconds"),
         "seconds": round((ended - began).total_seconds(), 2),
-        "workers": settings.workers or os.cpu_count() or 1,
+        "workers": settings.workers or workers_for(device()),
         "store": str(settings.store),
     }
     write_report(out, report, cost, lang="en", thumbnails=True)

@@ -7,6 +7,7 @@ import os
 import platform
 import time
 
+from audit.runtime import device, workers_for
 from audit.settings import Settings
 from reports.report import Json
 
@@ -23,7 +24,7 @@ class Meter:
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self.began, 2),
             "processor_seconds": round(sum(os.times()[:4]) - self.processor, 2),
-            "workers": settings.workers or os.cpu_count() or 1,
+            "workers": settings.workers or workers_for(device()),
             "machine": platform.machine(),
             "store": str(settings.store),
         }

@@ -1,5 +1,6 @@
 """Workers share several accelerators evenly. There is none here: the choice is tested, not the training."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -44,3 +45,13 @@ def test_an_accelerator_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     assert (device(), workers_for("cuda")) == ("cuda", 4)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to processors")
+def test_processors_that_others_were_given_are_not_taken() -> None:
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(mine)})
+    try:
+        assert workers_for("cpu") == 1
+    finally:
+        os.sched_setaffinity(0, mine)
