@@ -49,6 +49,7 @@ def to_file(
 
 def train_into(experiment: Experiment, out: Path, folder: Path, progress: Progress | None = None) -> Trained:
     """Fine-tune the audited row and write its checkpoint; `folder` is what the recipe's paths are relative to."""
+    check_choice(experiment.recipe.train, experiment.pool)  # a countermeasure may have brought the choice in
     trained = run(experiment, "target", progress, keeper_of(experiment, out, "target"))
     checkpoint.save(out, experiment, trained, folder)
     for stage in ("source", "target"):

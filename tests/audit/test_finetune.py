@@ -13,6 +13,7 @@ from torch import nn
 from torchvision.models import VGG16_Weights
 
 from audit import checkpoint, finetune, recipe
+from audit.countermeasures import candidates
 from audit.finetune import prepare, to_file
 from audit.head import classes_of, find_head
 from audit.preprocess import preprocess, resolve
@@ -102,6 +103,10 @@ def test_a_split_without_validation_chooses_no_epoch(tmp_path):
     for train in ({"epochs": 3, "select": "best"}, {"epochs": 3, "patience": 1}):
         with pytest.raises(RecipeError, match=r"\[split\]: .*validation samples, and the split has none"):
             small_experiment(split=split, train=train)
+    plain = small_experiment(split=split)
+    (stopping,) = candidates(plain.recipe, ["early-stopping"], 8).recipes
+    with pytest.raises(RecipeError, match="the split has none"):
+        finetune.train_into(plain.with_recipe(stopping.recipe), tmp_path / "m.pt", EXAMPLES)
 
 
 SCRIPT = """
