@@ -10,16 +10,20 @@ from scipy import stats
 from probes.result import Estimate
 from probes.statistics.proportions import clopper_pearson
 
+SCALE_ENDS = (0.0, 1.0)
+
 
 def at_level(estimate: Estimate, level: float) -> tuple[float, float]:
     """[low, high] at two-sided `level`: exact for counts, Student's t where `dof` is known, else each side scaled as a
-    normal's. At the estimate's own level this is its own interval."""
+    normal's. At the estimate's own level this is its own interval. An end at 0 or 1 may be where the scale cut the
+    interval off, and no narrower one moves it."""
     if estimate.counts is not None:
         return clopper_pearson(*estimate.counts, level)
     ratio = _quantile(level, estimate.dof) / _quantile(estimate.level, estimate.dof)
+    below, above = (max(1.0, ratio) if end in SCALE_ENDS else ratio for end in (estimate.low, estimate.high))
     return (
-        estimate.value - (estimate.value - estimate.low) * ratio,
-        estimate.value + (estimate.high - estimate.value) * ratio,
+        estimate.value - (estimate.value - estimate.low) * below,
+        estimate.value + (estimate.high - estimate.value) * above,
     )
 
 
@@ -37,7 +41,9 @@ def p_beyond(estimate: Estimate, threshold: float, side: Literal["above", "below
     if reach <= 0:
         return 0.0 if distance > 0 else 1.0
     score = distance / reach * _quantile(estimate.level, estimate.dof)
-    return float(stats.norm.sf(score) if estimate.dof is None else stats.t.sf(score, estimate.dof))
+    p_value = float(stats.norm.sf(score) if estimate.dof is None else stats.t.sf(score, estimate.dof))
+    end = estimate.low if side == "above" else estimate.high
+    return max(p_value, 0.5) if end in SCALE_ENDS and distance <= reach else p_value
 
 
 def _quantile(level: float, dof: float | None) -> float:

@@ -81,6 +81,8 @@ estimates = st.one_of(
             proportion("p", 30, 30),
             Estimate(name="t", value=0.2, low=0.1, high=0.3, n=9, unit="x", dof=8.0),
             Estimate(name="z", value=0.2, low=0.15, high=0.4, n=9, unit="x"),
+            Estimate(name="cut below", value=0.2, low=0.0, high=0.6, n=9, unit="x"),
+            Estimate(name="cut above", value=0.9, low=0.7, high=1.0, n=9, unit="x", dof=3.0),
         ]
     ),
 )
@@ -91,6 +93,16 @@ def test_p_values_and_intervals_agree(estimate: Estimate, threshold: float, alph
     low, high = at_level(estimate, 1 - 2 * alpha)
     assert (p_beyond(estimate, threshold, "above") < alpha) == (low > threshold) or abs(low - threshold) < 1e-9
     assert (p_beyond(estimate, threshold, "below") < alpha) == (high < threshold) or abs(high - threshold) < 1e-9
+
+
+def test_a_narrower_level_does_not_move_an_end_that_the_scale_cut_off() -> None:
+    """A rate between 0 and 61 % at 95 %: not above 3 % at 90 % either."""
+    rate = Estimate(name="tpr", value=0.195, low=0.0, high=0.61, n=200, unit="TPR")
+    low, high = at_level(rate, 0.90)
+    assert low == 0
+    assert high < 0.61
+    assert p_beyond(rate, 0.03, "above") >= 0.5
+    assert p_beyond(rate, 0.9, "below") < 0.001
 
 
 @pytest.mark.parametrize("dof", [None, 5.0])
