@@ -85,3 +85,25 @@ def test_unknown_names_and_languages() -> None:
     assert say.probe("strange", "title") == "strange"
     with pytest.raises(InputError, match="no language"):
         words("tlh")
+
+
+FEWER = "The budget of 20m left 3 of 4 linear-probe, 3 of 8 splits rounds."
+GAP = "an accuracy gap of 0.048 instead of 0.039"
+TPR = "a true-positive rate at 1 % false positives of 0.017 instead of 0.014"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"{FEWER} Found with 80 % probability is now {GAP}, {TPR}.",
+        f"{FEWER} Found with 80 % probability is now {GAP}.",
+        f"{FEWER} Found with 80 % probability is now {TPR}.",
+        FEWER,
+        "Looked at 3 times, without stopping early: its last look spent 60 % of the gate's error.",
+        "Stopped after 4 of 8 rounds with every check decided: this look spent 16 % of the gate's error.",
+    ],
+)
+def test_notes_beneath_the_verdict_are_translated(said: str) -> None:
+    told = words("zh").sentence(said)
+    assert not re.search(r"budget|found|instead|look|stopped", told.casefold())
+    assert set(re.findall(r"\d+\.\d+", said)) <= set(re.findall(r"\d+\.\d+", told))
