@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from audit.engines.stop import obey
-from audit.helpers import Helpers, take
+from audit.processes import Processes, take
 from audit.runtime import keep_pages, workers_for
 from audit.store import Store
 from audit.tasks import Done, Job, run_task
@@ -50,23 +50,23 @@ def _in_processes(job: Job, store: Store, workers: int) -> Iterator[Done]:
     """Here, and as soon as it is worth while in `workers` − 1 more processes, which take from the same tasks."""
     keep_pages()
     began, done, rest = time.monotonic(), 0, deque(job.tasks)
-    helpers = Helpers(job, store, rest, workers - 1)
+    others = Processes(job, store, rest, workers - 1)
     try:
         while True:
             if (task := take(rest)) is not None:
-                with contextlib.nullcontext() if helpers.begun else helpers.soon(after=WORTH_PROCESSES / 2):
+                with contextlib.nullcontext() if others.begun else others.soon(after=WORTH_PROCESSES / 2):
                     mine = run_task(job.engine, job.stage, task, store, job.folder)
                 yield from mine
                 done += 1
                 left = (time.monotonic() - began) / done * len(rest)
-                if not helpers.begun and workers > 1 and len(rest) > 1 and left > WORTH_PROCESSES:
-                    helpers.begin()
-            elif not helpers.busy:
+                if not others.begun and workers > 1 and len(rest) > 1 and left > WORTH_PROCESSES:
+                    others.begin()
+            elif not others.busy:
                 return
-            yield from helpers.done(wait=task is None)
+            yield from others.done(wait=task is None)
     except TerminatedWorkerError:
         raise AuditError(
             "a worker process was killed, for want of memory perhaps.", do="Run again with fewer --workers to go on."
         ) from None
     finally:
-        helpers.end()
+        others.end()

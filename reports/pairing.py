@@ -43,6 +43,8 @@ class Pairs:
 
     def difference(self, name: tuple[str, str], old: Estimate, new: Estimate, level: float) -> Estimate | None:
         """new − old on the same samples; None where this estimate has no pairs, or they are not what it was made of."""
+        if name in BY_FOLD and not self.reason:
+            return self._by_fold(BY_FOLD[name], old, new, level)
         made = RECIPES.get(name)
         if made is None or self.reason:
             return None
@@ -51,6 +53,30 @@ class Pairs:
         except (EvidenceError, KeyError):
             return None
         return found if found is not None and abs(found.value - (new.value - old.value)) <= CLOSE else None
+
+    def _by_fold(self, metric: str, old: Estimate, new: Estimate, level: float) -> Estimate | None:
+        """Of the folds that both have: a budget may have left one of them fewer rounds."""
+        if self.folds is None:
+            return None
+        before, after = (folds.by_name(metric) for folds in self.folds)
+        if not all(
+            abs(float(np.mean(list(folds.values()))) - one.value) <= CLOSE
+            for folds, one in ((before, old), (after, new))
+        ):
+            return None
+        shared = [name for name in after if name in before]
+        if len(shared) < 2:
+            return None
+        share = self.folds[0].test_share
+        return nadeau_bengio(
+            new.name,
+            np.array([after[name] - before[name] for name in shared]),
+            n_train=1 - share,
+            n_test=share,
+            level=level,
+            better=new.better,
+            unit=new.unit,
+        )
 
     def parts(self, part: str) -> Bool[np.ndarray, " samples"] | None:
         """The samples of this part of the split where both audits have the same ones there."""
@@ -138,24 +164,6 @@ def _auc(pairs: Pairs, new: Estimate, level: float) -> Estimate | None:
     return paired_auc(new.name, ours, theirs, inside[pool], level=level, better=new.better)
 
 
-def _fold_metric(metric: str) -> Recipe:
-    def made(pairs: Pairs, new: Estimate, level: float) -> Estimate | None:
-        if pairs.folds is None:
-            return None
-        old, ours = pairs.folds
-        return nadeau_bengio(
-            new.name,
-            getattr(ours, metric) - getattr(old, metric),
-            n_train=1 - ours.test_share,
-            n_test=ours.test_share,
-            level=level,
-            better=new.better,
-            unit=new.unit,
-        )
-
-    return made
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Folds:
     """Accuracy of each fold's replica on held-out samples, and its gap to that on training samples."""
@@ -165,13 +173,16 @@ class Folds:
     held_out: Float64[np.ndarray, " folds"]
     test_share: float
 
+    def by_name(self, metric: str) -> dict[str, float]:
+        return dict(zip(self.names, getattr(self, metric).tolist(), strict=True))
+
 
 def _shared_folds(old: Report, new: Report) -> tuple[Folds, Folds] | None:
-    """The folds of both audits where they are cut alike: same pool, same root seed, same number."""
+    """The folds of both audits where they are cut alike: same pool, same root seed, same K."""
     if old.audit.get("seed") != new.audit.get("seed"):
         return None
     before, after = _folds(old), _folds(new)
-    return (before, after) if before and after and before.names == after.names else None
+    return (before, after) if before and after and before.test_share == after.test_share else None
 
 
 def _folds(report: Report) -> Folds | None:
@@ -204,8 +215,12 @@ RECIPES: Mapping[tuple[str, str], Recipe] = {
     ("overfitting", "checkpoint.accuracy_gap"): _accuracy_gap,
     ("overfitting", "checkpoint.log_loss_gap"): _log_loss_gap,
     ("overfitting", "checkpoint.brier"): _brier,
-    ("overfitting", "recipe.accuracy_gap"): _fold_metric("gap"),
-    ("overfitting", "recipe.held_out_accuracy"): _fold_metric("held_out"),
     ("membership", "checkpoint.auc"): _auc,
 }
-"""What each estimate is made of, sample by sample or fold by fold."""
+"""What each estimate is made of, sample by sample."""
+
+BY_FOLD: Mapping[tuple[str, str], str] = {
+    ("overfitting", "recipe.accuracy_gap"): "gap",
+    ("overfitting", "recipe.held_out_accuracy"): "held_out",
+}
+"""And fold by fold: the field of Folds that its mean is."""

@@ -19,6 +19,7 @@ from probes.contamination.tables import column_leak
 from probes.evidence import Evidence
 from probes.observable import Observable
 from probes.plan import Plan
+from probes.ranges import Level, Rate, Tolerated
 from probes.result import Estimate, Figure, Finding, Result, Severity
 from probes.statistics.proportions import proportion
 
@@ -36,9 +37,9 @@ class Contamination:
     """
 
     near: bool = True
-    level: float = 0.95
-    tolerated_share: float = 0.01
-    leak_at: float = 0.95
+    level: Level = 0.95
+    tolerated_share: Tolerated = 0.01
+    leak_at: Rate = 0.95
 
     name: ClassVar[str] = "contamination"
     risk: ClassVar[str] = "Are the held-out samples new to the model?"

@@ -22,6 +22,7 @@ from probes.drift.shortcut import Shortcut
 from probes.evidence import Evidence
 from probes.observable import Observable
 from probes.plan import Plan, Seeds
+from probes.ranges import Count, CountOrNone, Level, Many, Positive, Rate
 from probes.result import Result
 
 COMPARED = 3
@@ -45,15 +46,15 @@ class Drift:
 
     methods: tuple[str, ...] = ()
     layer: str = ""
-    samples: int = 24
-    steps: int = 6
-    most_steps: int = 54
-    tolerance: float = 0.01
-    seeds: int = 3
-    deleted: int = 64
-    box_sizes: tuple[float, ...] = (0.1, 0.15, 0.2)
-    transplanted: int = 300
-    level: float = 0.95
+    samples: Many = 24
+    steps: Count = 6
+    most_steps: Count = 54
+    tolerance: Positive = 0.01
+    seeds: CountOrNone = 3
+    deleted: Many = 64
+    box_sizes: tuple[Rate, ...] = (0.1, 0.15, 0.2)
+    transplanted: Many = 300
+    level: Level = 0.95
 
     name: ClassVar[str] = "drift"
     risk: ClassVar[str] = "Are its reasons still those of its source, and are they reasons at all?"

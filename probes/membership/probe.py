@@ -38,6 +38,7 @@ from probes.observable import Observable
 from probes.overfitting.memorisation import memorisation
 from probes.overfitting.part import Part, joined
 from probes.plan import Plan, Splits
+from probes.ranges import Count, Level, Positive, Rate
 from probes.result import Estimate, Figure, Finding, Result, Scalar, Severity
 from probes.statistics.roc import auc
 
@@ -55,10 +56,10 @@ class Membership:
     exposed members as thumbnails, off by default, since a report travels further than the data.
     """
 
-    repeats: int = 8
-    fprs: tuple[float, ...] = (0.05, 0.01, 0.001)
-    level: float = 0.95
-    exposed_at: float = 1.0
+    repeats: Count = 8
+    fprs: tuple[Rate, ...] = (0.05, 0.01, 0.001)
+    level: Level = 0.95
+    exposed_at: Positive = 1.0
     inside: bool = True
     pictures: bool = False
 

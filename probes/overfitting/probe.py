@@ -25,6 +25,7 @@ from probes.overfitting.rivals import rivals
 from probes.overfitting.subsamples import SHARE, Bootstrap, bootstrap
 from probes.overfitting.validations import Method, multiple_validation
 from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits, Subsamples
+from probes.ranges import Count, CountOrNone, Level, Many, Tolerated
 from probes.result import Estimate, Finding, Result, Scalar, Severity
 
 
@@ -39,15 +40,15 @@ class Overfitting:
     from scratch (`scratch`: off, for it trains the whole network even where the recipe trains a head).
     """
 
-    repeats: int = 4
-    level: float = 0.95
-    tolerated_gap: float = 0.05
+    repeats: Count = 4
+    level: Level = 0.95
+    tolerated_gap: Tolerated = 0.05
     learning_curve: bool = True
     capacity: bool = True
     linear_probe: bool = True
     scratch: bool = False
-    rival_folds: int = 6
-    bootstrap: int = 0
+    rival_folds: Many = 6
+    bootstrap: CountOrNone = 0
 
     name: ClassVar[str] = "overfitting"
     risk: ClassVar[str] = "Is it good on its training data only?"

@@ -11,20 +11,21 @@ from probes.result import Estimate
 from probes.statistics.proportions import clopper_pearson
 
 SCALE_ENDS = (0.0, 1.0)
+WITHIN_SCALE = ("TPR", "AUC", "probability")
+"""Units of what cannot be less than 0 or more than 1, as a difference of shares can."""
 
 
 def at_level(estimate: Estimate, level: float) -> tuple[float, float]:
     """[low, high] at two-sided `level`: exact for counts, Student's t where `dof` is known, else each side scaled as a
     normal's. At the estimate's own level this is its own interval. An end at 0 or 1 may be where the scale cut the
-    interval off, and no narrower one moves it."""
+    interval off, and no narrower one moves it; no wider one leaves the scale."""
     if estimate.counts is not None:
         return clopper_pearson(*estimate.counts, level)
     ratio = _quantile(level, estimate.dof) / _quantile(estimate.level, estimate.dof)
     below, above = (max(1.0, ratio) if end in SCALE_ENDS else ratio for end in (estimate.low, estimate.high))
-    return (
-        estimate.value - (estimate.value - estimate.low) * below,
-        estimate.value + (estimate.high - estimate.value) * above,
-    )
+    low = estimate.value - (estimate.value - estimate.low) * below
+    high = estimate.value + (estimate.high - estimate.value) * above
+    return (max(low, 0.0), min(high, 1.0)) if estimate.unit in WITHIN_SCALE else (low, high)
 
 
 def p_beyond(estimate: Estimate, threshold: float, side: Literal["above", "below"]) -> float:

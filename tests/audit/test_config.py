@@ -44,3 +44,17 @@ def test_one_line_says_what_was_written(text: str, said: str) -> None:
     assert said in str(caught.value)
     assert str(caught.value).startswith("audit.toml: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("probe", "parameter", "said"),
+    [
+        ("membership", "repeats = 0", "repeats = '0': input should be greater than or equal to 1."),
+        ("drift", "box_sizes = [1.5]", "box_sizes.0 = '1.5': input should be less than 1."),
+        ("overfitting", "level = 95", "level = '95': input should be less than 1."),
+    ],
+)
+def test_a_probes_parameters_have_ranges(probe: str, parameter: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(tomllib.loads(f"[probes.{probe}]\n{parameter}"), "audit.toml")
+    assert str(caught.value) == f"audit.toml, [probes.{probe}]: {said}"

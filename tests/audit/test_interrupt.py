@@ -54,7 +54,7 @@ def test_a_replica_that_fails_on_a_thread_ends_the_program_in_order(tmp_path: Pa
 ORPHANING = """
 import os, signal, sys
 from pathlib import Path
-from audit import executor, helpers
+from audit import executor, processes
 from audit.population import populate, rows_of
 from audit.store import Store
 from joblib.externals.loky import get_reusable_executor
@@ -73,7 +73,7 @@ def reused(*given, **more):
         made.append(get_reusable_executor(*given, **more))
     return made[-1]
 
-helpers.get_reusable_executor, executor.WORTH_PROCESSES = reused, 0.0
+processes.get_reusable_executor, executor.WORTH_PROCESSES = reused, 0.0
 experiment = small_experiment()
 rows = rows_of(Plan.of(Splits(repeats=8)), experiment.pool, 0)
 populate(experiment, rows, store=Store(Path(sys.argv[1])), workers=2, on_progress=killed)

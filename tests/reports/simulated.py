@@ -21,6 +21,7 @@ def audit(
     leak: float = 0.7,
     seed: int = 0,
     fingerprint: str = "ff",
+    repeats: int = REPEATS,
 ) -> Report:
     """`hard` [samples] is common to all models of one data set; `skill` moves accuracy, `leak` the attack's AUC."""
     n = len(hard)
@@ -33,10 +34,10 @@ def audit(
     counts = [(int(k), int(count)) for k, count in (train, out)]
     brier = (confidence - correct)[~member] ** 2
     half = 1.96 * brier.std(ddof=1) / np.sqrt(len(brier))
-    folds = skill / 2 + 0.05 * rng.normal(size=(2, FOLDS * REPEATS)) + 0.1 * np.array([[1.0], [0.0]])
+    folds = skill / 2 + 0.05 * rng.normal(size=(2, FOLDS * repeats)) + 0.1 * np.array([[1.0], [0.0]])
     overfitting = Result(
         probe="overfitting",
-        params={"repeats": REPEATS},
+        params={"repeats": repeats},
         estimates=(
             proportion("checkpoint.train_accuracy", *counts[0], better="higher"),
             proportion("checkpoint.held_out_accuracy", *counts[1], better="higher"),
@@ -84,13 +85,14 @@ def _mean(name: str, value: float, half: float, unit: str, dof: float | None = N
 
 
 def _chart(folds: np.ndarray) -> Chart:
-    names = [f"{repeat + 1}.{fold + 1}" for repeat in range(REPEATS) for fold in range(FOLDS)]
+    names = [f"{repeat + 1}.{fold + 1}" for repeat in range(folds.shape[1] // FOLDS) for fold in range(FOLDS)]
+    sides = ["training"] * len(names) + ["held out"] * len(names)
     return Chart(
         name="folds",
         mark="points",
         title="Folds",
         caption="",
-        columns={"fold": names * 2, "accuracy": folds.ravel().tolist(), "side": ["training"] * 8 + ["held out"] * 8},
+        columns={"fold": names * 2, "accuracy": folds.ravel().tolist(), "side": sides},
         x=Axis(column="fold", title="replica", scale="category"),
         y=Axis(column="accuracy", title="accuracy"),
         series="side",

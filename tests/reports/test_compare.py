@@ -102,6 +102,18 @@ def test_what_cannot_be_tested_is_shown_and_not_tested() -> None:
     assert "without an interval" in str(of(comparison, "epsilon.lower_bound").change.caveat)
 
 
+def test_folds_that_both_have_are_pairs_where_one_has_more_of_them() -> None:
+    rng = np.random.default_rng(6)
+    hard = hardness(rng)
+    old, new = audit(rng, hard, repeats=3), audit(rng, hard, repeats=2)
+    folds = [report.results[0].figures[0].columns["accuracy"] for report in (old, new)]  # type: ignore[union-attr]
+    of_all, of_fewer = np.array(folds[0])[12:], np.array(folds[1])[8:]
+    found = of(compare(old, new), "recipe.held_out_accuracy")
+    assert found.paired
+    assert found.change.n == 8
+    assert found.change.value == pytest.approx((of_fewer - of_all[:8]).mean())
+
+
 def test_other_splits_and_seeds_are_not_paired() -> None:
     rng = np.random.default_rng(5)
     hard = hardness(rng)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -103,6 +105,14 @@ def test_a_narrower_level_does_not_move_an_end_that_the_scale_cut_off() -> None:
     assert high < 0.61
     assert p_beyond(rate, 0.03, "above") >= 0.5
     assert p_beyond(rate, 0.9, "below") < 0.001
+
+
+def test_a_wider_level_does_not_leave_the_scale() -> None:
+    one = Estimate(name="a", value=0.02, low=0.001, high=0.09, n=5, unit="TPR", dof=4.0)
+    low, high = at_level(one, 0.99)
+    assert low == 0.0
+    assert high > one.high
+    assert at_level(dataclasses.replace(one, unit="fraction"), 0.99)[0] < 0  # a difference of shares may
 
 
 @pytest.mark.parametrize("dof", [None, 5.0])

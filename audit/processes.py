@@ -31,14 +31,14 @@ IDLE = 20
 
 
 def take(rest: deque[Task]) -> Task | None:
-    """Helpers take from the other threads meanwhile."""
+    """Other threads take meanwhile, one for each process."""
     try:
         return rest.popleft()
     except IndexError:
         return None
 
 
-class Helpers:
+class Processes:
     """Processes beside this one. Each is sent a task once it has done one, from the executor's own thread, so that none
     waits for what this process is at. The stage travels once, as a file that every process maps."""
 
