@@ -74,15 +74,13 @@ def quantity(value: float | None, unit: str) -> str:
         percent = 100 * value
         text = f"{percent:.1f}" if abs(percent) >= 1 or percent == 0 else number(float(f"{percent:.2g}"))
         return f"{text} %".replace("-", "−")
-    return number(value)
+    return number(0.0 if value is not None and abs(value) < ROUNDING else value)
 
 
 def together(value: float, low: float, high: float, unit: str) -> tuple[str, str, str]:
     """A value and the ends of its interval with as many decimals as tell them apart: 0.280 (0.038 to 0.522)."""
     three, factor = (value, low, high), 100.0 if unit in SHARES else 1.0
     largest, width = factor * max(map(abs, three)), factor * (high - low)
-    if largest < ROUNDING:
-        three = (0.0, 0.0, 0.0)
     if not all(map(math.isfinite, three)) or not 1e-3 <= largest < 1e5 or width < largest * 1e-3:
         one, two, third = (quantity(x, unit) for x in three)
         return one, two, third

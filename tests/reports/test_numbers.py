@@ -39,6 +39,7 @@ def test_shares_are_percent() -> None:
     ]
     assert quantity(0.05, "TPR") == "5.0 %"
     assert quantity(0.05, "nats") == "0.05"
+    assert quantity(8.4e-14, "index") == "0"
 
 
 def test_percent_signs_are_spaced_once_and_kept_beside_their_number() -> None:
