@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -91,10 +92,16 @@ def _environment() -> Environment:
     environment.filters["sentence"] = harmless_long
     environment.filters["capitalized"] = capitalized
     environment.filters["thin"] = thin
+    environment.filters["unbroken_parts"] = _parts
     environment.filters["tiles"] = _tiles
     environment.filters["signed"] = lambda gallery: any(p.dtype == "int8" for row in gallery.rows for p in row.pictures)
     environment.filters["length_of"] = length
     return environment
+
+
+def _parts(command: str) -> list[str]:
+    """Lines of a command end before an option or what runs after it, not between an option and its value."""
+    return re.split(r" (?=-|&&)", command)
 
 
 def _tiles(gallery: Gallery) -> list[Tile]:

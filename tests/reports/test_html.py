@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,10 +107,19 @@ def test_hostile_strings_do_no_harm(browser, tmp_path: Path) -> None:  # type: i
     assert page.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_an_option_and_its_value_stay_on_one_line() -> None:
+    commands = re.findall(r'<code class="command">(.*?)</code>', html.render(full()))
+    parts = [re.findall("<span>(.*?)</span>", command) for command in commands]
+    assert any(part.startswith("--try ") for command in parts for part in command)
+    # One long line would run off a narrow page.
+    assert all(" -" not in part for command in parts for part in command)
+
+
 @needs_browser
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_runs_off_the_page(browser, tmp_path: Path, width: int) -> None:  # type: ignore[no-untyped-def]
     page = opened(browser, tmp_path, html.render(full()), viewport={"width": width, "height": 800}).page
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
