@@ -91,7 +91,7 @@ def prepare(
 
 def check_choice(train: TrainSection, pool: Pool) -> None:
     """Raises RecipeError where the epoch is to be chosen and there is nothing to choose it by."""
-    if (train.patience or train.select == "best") and not pool.validation.any():
+    if train.by_validation and not pool.validation.any():
         raise RecipeError(
             "early stopping and best epoch choose on validation samples, and the split has none.",
             where="[split]",

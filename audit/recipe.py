@@ -109,6 +109,11 @@ class TrainSection(Section):
     select: Literal["last", "best"] = "last"
     """Which epoch's weights are kept; `best` is by validation loss. Held-out samples choose nothing."""
 
+    @property
+    def by_validation(self) -> bool:
+        """Whether validation samples say when to stop or what to keep."""
+        return self.patience is not None or self.select == "best"
+
 
 class SourceTraining(Section):
     """The source task, trained here: the first stage of a two-stage transfer."""
@@ -119,7 +124,7 @@ class SourceTraining(Section):
 
     @model_validator(mode="after")
     def _chooses(self) -> SourceTraining:
-        _by_validation(self.train, self.split)
+        _chooses_on_something(self.train, self.split)
         return self
 
 
@@ -259,7 +264,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Recipe:
-        _by_validation(self.train, self.split)
+        _chooses_on_something(self.train, self.split)
         if self.transfer.mode == "lp-ft" and self.transfer.lp_epochs >= self.train.epochs:
             raise ValueError(
                 f"lp-ft trains the head alone for transfer.lp_epochs = {self.transfer.lp_epochs} of train.epochs = "
@@ -276,8 +281,8 @@ class Recipe(Section):
         return self
 
 
-def _by_validation(train: TrainSection, split: SplitSection) -> None:
-    if (train.patience or train.select == "best") and not (split.validation or split.file):
+def _chooses_on_something(train: TrainSection, split: SplitSection) -> None:
+    if train.by_validation and not (split.validation or split.file):
         raise ValueError("early stopping and best epoch choose on the validation split: set split.validation")
 
 

@@ -43,10 +43,12 @@ class Pairs:
 
     def difference(self, name: tuple[str, str], old: Estimate, new: Estimate, level: float) -> Estimate | None:
         """new − old on the same samples; None where this estimate has no pairs, or they are not what it was made of."""
-        if name in BY_FOLD and not self.reason:
+        if self.reason:
+            return None
+        if name in BY_FOLD:
             return self._by_fold(BY_FOLD[name], old, new, level)
         made = RECIPES.get(name)
-        if made is None or self.reason:
+        if made is None:
             return None
         try:
             found = made(self, new, level)
@@ -58,12 +60,9 @@ class Pairs:
         """Of the folds that both have: a budget may have left one of them fewer rounds."""
         if self.folds is None:
             return None
-        before, after = (folds.by_name(metric) for folds in self.folds)
-        if not all(
-            abs(float(np.mean(list(folds.values()))) - one.value) <= CLOSE
-            for folds, one in ((before, old), (after, new))
-        ):
+        if not all(folds.make(metric, one) for folds, one in zip(self.folds, (old, new), strict=True)):
             return None
+        before, after = (folds.by_name(metric) for folds in self.folds)
         shared = [name for name in after if name in before]
         if len(shared) < 2:
             return None
@@ -172,6 +171,10 @@ class Folds:
     gap: Float64[np.ndarray, " folds"]
     held_out: Float64[np.ndarray, " folds"]
     test_share: float
+
+    def make(self, metric: str, estimate: Estimate) -> bool:
+        """Whether they are what the estimate was made of."""
+        return abs(float(getattr(self, metric).mean()) - estimate.value) <= CLOSE
 
     def by_name(self, metric: str) -> dict[str, float]:
         return dict(zip(self.names, getattr(self, metric).tolist(), strict=True))

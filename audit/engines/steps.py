@@ -95,7 +95,7 @@ class Watch:
 
     @property
     def needed(self) -> bool:
-        return self.train.patience is not None or bool(self.best)
+        return self.train.by_validation
 
     def close_epoch(self, losses: Float[Tensor, " replicas"]) -> None:
         improved = (losses < self.least) & self.running

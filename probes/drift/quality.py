@@ -79,10 +79,11 @@ class Quality:
         question = dataclasses.replace(
             why_label(subject, inputs, predicted, rng), steps=self.steps, most=self.steps, layer=self.layer
         )
-        arrays = at_random(subject, inputs, predicted, rng)
+        whole = probability(subject, inputs, predicted)
+        arrays = at_random(subject, inputs, predicted, whole, rng)
         for method in naming.chosen(self.methods, subject.modality):
             with contextlib.suppress(Unsuited):
-                found = self._judged(method, subject, question, refined, few, rng)
+                found = self._judged(method, subject, question, whole, refined, few, rng)
                 arrays |= {f"{method}/{name}": array for name, array in found.items()}
         return arrays
 
@@ -91,6 +92,7 @@ class Quality:
         method: str,
         subject: Subject,
         question: Question,
+        whole: Float[np.ndarray, " chosen"],
         refined: Int[np.ndarray, " refined"],
         few: Int[np.ndarray, " few"],
         rng: np.random.Generator,
@@ -103,7 +105,7 @@ class Quality:
         maps = explain(method, question).maps.flatten(1)
         if maps.shape[1] != _positions(inputs):  # a layer's own positions cannot be deleted from the input
             return {}
-        arrays = curves(subject, inputs, predicted, maps.argsort(dim=1, descending=True, stable=True))
+        arrays = curves(subject, inputs, predicted, maps.argsort(dim=1, descending=True, stable=True), whole)
         if subject.role == "source":  # there to compare the curves with
             return arrays
         arrays["infidelity"] = infidelity(question, maps, rng)
@@ -130,6 +132,7 @@ def at_random(
     subject: Subject,
     inputs: Shaped[Tensor, "chosen ..."],
     predicted: Int[Tensor, " chosen"],
+    whole: Float[np.ndarray, " chosen"],
     rng: np.random.Generator,
 ) -> dict[str, Shaped[np.ndarray, "..."]]:
     """Deletion and insertion at random: the mean of RANDOM_ORDERS."""
@@ -138,7 +141,7 @@ def at_random(
     each = []
     for _ in range(RANDOM_ORDERS):
         shuffled = rng.permuted(np.tile(np.arange(_positions(inputs)), (len(inputs), 1)), axis=1)
-        each.append(curves(subject, inputs, predicted, torch.from_numpy(shuffled).to(inputs.device)))
+        each.append(curves(subject, inputs, predicted, torch.from_numpy(shuffled).to(inputs.device), whole))
     return {f"{kind}_at_random": np.mean([one[kind] for one in each], axis=0) for kind in each[0]}
 
 
@@ -147,9 +150,10 @@ def curves(
     inputs: Shaped[Tensor, "chosen ..."],
     predicted: Int[Tensor, " chosen"],
     order: Int[Tensor, "chosen positions"],
+    whole: Float[np.ndarray, " chosen"],
 ) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """The prediction's probability, as a share of the whole input's, after each of SHARES of the positions, by `order`,
-    is set to the baseline (`deletion`), or after it alone is put into the baseline (`insertion`).
+    """The prediction's probability, as a share of the `whole` input's, after each of SHARES of the positions, by
+    `order`, is set to the baseline (`deletion`), or after it alone is put into the baseline (`insertion`).
 
     A position that has the baseline's value already (padding) cannot be deleted: it is no part of any share, so that
     knowing where the padding is wins nothing over a random order.
@@ -157,12 +161,12 @@ def curves(
     import torch
 
     there = _there(inputs)
+    deletable = there.sum(dim=1, keepdim=True)
     turn = torch.argsort(order, dim=1)
     turn = torch.argsort(torch.argsort(turn + (~there).long() * order.shape[1], dim=1), dim=1)
-    whole = probability(subject, inputs, predicted)
     found: dict[str, list[np.ndarray]] = {"deletion": [], "insertion": []}
     for share in SHARES:
-        first = turn < (share * there.sum(dim=1, keepdim=True)).round()
+        first = turn < (share * deletable).round()
         for kind, keep in (("deletion", ~first), ("insertion", first)):
             found[kind].append(probability(subject, masked(inputs, keep), predicted) / whole)
     return {kind: np.stack(columns, axis=1) for kind, columns in found.items()}

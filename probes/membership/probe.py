@@ -120,13 +120,13 @@ class Membership:
         p_values = []
         for fpr in self.fprs:
             name = f"checkpoint.tpr_at_{100 * fpr:g}pct_fpr"
-            estimate, p_value = strongest_tpr(scores, member, fpr, self.level, name)
-            estimates.append(estimate)
-            rates.append(estimate)
+            rate, p_value = strongest_tpr(scores, member, fpr, self.level, name)
+            estimates.append(rate)
+            rates.append(rate)
             p_values.append(p_value)
             if fpr <= PRECISE:
                 name = f"checkpoint.precision_at_{100 * fpr:g}pct_fpr"
-                estimates.append(precision(estimate, int(member.sum()), int((~member).sum()), fpr, name))
+                estimates.append(precision(rate, int(member.sum()), int((~member).sum()), fpr, name))
         each = {name: auc(score, member) for name, score in scores.items()}
         figures: list[Figure] = [
             roc_chart(scores, member, best),
@@ -226,9 +226,15 @@ class Membership:
 
 def _without_stand_ins(evidence: Evidence, replicas: int) -> Finding:
     """Why nothing is said of the recipe: one repeat's folds train together, and may not attack each other."""
-    code, claim = "membership.no-replicas", "Without replicas only attacks without calibration could be run; a real "
-    claim += "attacker does better."
-    if replicas:
-        code, claim = "membership.one-repeat", "Replicas of one repeat attack this checkpoint, but not each other: "
-        claim += "nothing is said of the recipe, of fidelity or of exposure."
-    return Finding(code=code, severity="low", claim=" ".join((claim, *evidence.limits)), because=("checkpoint.auc",))
+    claim = (
+        "Replicas of one repeat attack this checkpoint, but not each other: nothing is said of the recipe, of fidelity "
+        "or of exposure."
+        if replicas
+        else "Without replicas only attacks without calibration could be run; a real attacker does better."
+    )
+    return Finding(
+        code="membership.one-repeat" if replicas else "membership.no-replicas",
+        severity="low",
+        claim=" ".join((claim, *evidence.limits)),
+        because=("checkpoint.auc",),
+    )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from probes.drift import Drift
 from probes.drift.layers import called, embedding_layer
 from probes.drift.methods import explain
-from probes.drift.quality import SHARES, curves
+from probes.drift.quality import SHARES, curves, probability
 from probes.drift.question import why_label
 from probes.drift.randomise import randomised
 from probes.drift.representation import Representation
@@ -129,7 +129,10 @@ def test_padding_wins_nothing_over_a_random_order() -> None:
     predicted = subject.network(texts).argmax(dim=1)
     order = torch.stack([torch.randperm(10) for _ in range(5)])
     late = torch.cat([torch.arange(30).expand(5, -1), order + 30], dim=1)
-    own, theirs = (curves(subject, one, predicted, way) for one, way in ((texts, order), (padded, late)))
+    own, theirs = (
+        curves(subject, one, predicted, way, probability(subject, one, predicted))
+        for one, way in ((texts, order), (padded, late))
+    )
     for kind in ("deletion", "insertion"):
         assert own[kind].shape == (5, len(SHARES))
         np.testing.assert_allclose(own[kind], theirs[kind], rtol=1e-6)
