@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from audit.api import Arrays, Samples
-    from audit.config import Config
+    from audit.config.audit_config import Config
+    from audit.config.recipe import Recipe
     from audit.data.dataset import Dataset
     from audit.listener import Listener
-    from audit.recipe import Recipe
     from reports.report import Comparison, Report
 
 __all__ = ["compare", "load", "run"]
@@ -82,13 +82,13 @@ def run(
 
 def load(path: str | Path) -> Report:
     """The report of a results.json, or of the folder it lies in. Raises InputError."""
-    from audit.baseline import read_audit
+    from audit.results.read import read_audit
 
     return read_audit(Path(path))
 
 
 def compare(old: Report, new: Report) -> Comparison:
     """What changed since `old`, beyond noise; paired where both speak of the same samples. Raises InputError."""
-    from reports.compare import compare as compare_
+    from reports.comparison.compare import compare as compare_
 
     return compare_(old, new)

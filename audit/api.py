@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from audit import config as configs
-from audit import recipe as recipes
-from audit.audited import Audited, open_checkpoint
-from audit.baseline import read_audit
-from audit.config import Config
+from audit.checkpoints.audited_model import Audited, open_checkpoint
+from audit.checkpoints.in_memory import adopt_network, dataset_of, pool_of, recipe_of
+from audit.config import audit_config
+from audit.config import recipe as recipes
+from audit.config.audit_config import Config
+from audit.config.recipe import Recipe
+from audit.config.run_settings import Settings, default_store
 from audit.data.dataset import Dataset
-from audit.given import adopt_network, dataset_of, pool_of, recipe_of
 from audit.listener import Listener
 from audit.pipeline import audit
-from audit.recipe import Recipe
+from audit.results.read import read_audit
 from audit.runtime import check_torch, device, workers_for
-from audit.settings import Settings
 from probes.errors import ConfigError, InputError
 from reports.report import Json, Report
 
@@ -122,12 +122,12 @@ def _config(given: str | Path | Mapping[str, Any] | Config | None) -> Config:
     if isinstance(given, Config):
         return given
     if isinstance(given, Mapping):
-        return configs.parse(dict(given), "config")
-    return configs.load(None if given is None else Path(given), Path.cwd())
+        return audit_config.parse(dict(given), "config")
+    return audit_config.load(None if given is None else Path(given), Path.cwd())
 
 
 def _write(out: Path, report: Report, began: datetime.datetime, settings: Settings) -> None:
-    from audit.outputs import write_report
+    from audit.results.write import write_report
 
     ended = datetime.datetime.now(datetime.UTC)
     cost: dict[str, Json] = {
@@ -137,10 +137,3 @@ def _write(out: Path, report: Report, began: datetime.datetime, settings: Settin
         "store": str(settings.store),
     }
     write_report(out, report, cost, lang="en", thumbnails=True)
-
-
-def default_store() -> Path:
-    """Where the command line keeps replicas too."""
-    from audit.early import default_store as folder
-
-    return folder()

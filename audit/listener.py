@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from audit.population import Progress
+from audit.population.populate import Progress
 from probes.result import Failure, Result
 from reports.report import Report
 

@@ -10,27 +10,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit import sequential
-from audit.afford import afford
-from audit.audited import Audited, reference_of
-from audit.config import Config
-from audit.describe import describe_data, describe_model
-from audit.experiment import Experiment
-from audit.gather import asked, gather
+from audit.checkpoints.audited_model import Audited, reference_of
+from audit.config.audit_config import Config
+from audit.config.run_settings import Settings
+from audit.evidence.collect import asked, gather
+from audit.evidence.observe import Observations, observe
+from audit.evidence.subjects import sitters
 from audit.listener import Listener
-from audit.observe import Observations, observe
-from audit.population import Replicas, joined, populate, processors, rows_of
+from audit.population.budget import afford
+from audit.population.populate import Replicas, joined, populate, processors, rows_of
 from audit.randomness import stream
+from audit.results.metadata import describe_data, describe_model
 from audit.runtime import versions
-from audit.settings import Settings
-from audit.sitters import sitters
-from audit.store import Store
+from audit.storage.store import Store
+from audit.training.experiment import Experiment
 from probes.evidence import Answers, Evidence
 from probes.plan import Plan, Row
 from probes.probe import Probe
 from probes.result import Failure, Result
-from reports.compare import compare
-from reports.gate import judge
+from reports.comparison.compare import compare
+from reports.gate import sequential
+from reports.gate.judge import judge
 from reports.report import Comparison, Json, Report, Verdict
 
 

@@ -25,9 +25,9 @@ from captum.attr import IntegratedGradients
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probes.drift.methods import explain
-from probes.drift.path import SMALL
-from probes.drift.question import Question, sized, why_label
+from probes.drift.explain.integrated_gradients import SMALL
+from probes.drift.explain.methods import explain
+from probes.drift.explain.target import Question, sized, why_label
 from probes.observable import Subject
 
 STEPS = 50
@@ -164,7 +164,7 @@ def rules(name: str, network: nn.Module, images: Tensor, labels: Tensor) -> None
 
 
 def scale_of(network: nn.Module, images: Tensor, labels: Tensor, maps: Tensor) -> Tensor:
-    """What a residual is relative to (probes/drift/path.py)."""
+    """What a residual is relative to (probes/drift/explain/integrated_gradients.py)."""
     with torch.no_grad():
         change = (network(images) - network(torch.zeros_like(images)))[torch.arange(len(images)), labels]
     return torch.maximum(change.abs(), SMALL * maps.abs().flatten(1).sum(dim=1))

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from probes.contamination.search import nearest, pairs_above, unit
+from probes.contamination.nearest_neighbours import nearest, pairs_above, unit
 
 COPIES = 500
 

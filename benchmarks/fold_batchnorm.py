@@ -22,13 +22,14 @@ from opacus.validators import ModuleValidator
 from scipy.stats import t
 from torch import nn
 
-from audit.experiment import Experiment
-from audit.finetune import prepare
-from audit.preparation import fold_batchnorm
-from audit.preprocess import preprocess
-from audit.recipe import InputSection, SourceSection, load, parse
-from audit.source import Source, build, read_state
-from audit.train import fine_tune, predict
+from audit.config.recipe import InputSection, SourceSection, load, parse
+from audit.models.graph_rewrite import fold_batchnorm
+from audit.models.source import Source, build
+from audit.models.weight_files import read_state
+from audit.training.experiment import Experiment
+from audit.training.loop import fine_tune, predict
+from audit.training.prepare import prepare
+from audit.training.preprocessing import preprocess
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 DATA = EXAMPLES / "../../shared/data"

@@ -18,8 +18,8 @@ from setting import experiment_of, populate_timed, random_halves
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from audit.engines.loop import Full
-from audit.experiment import Experiment
+from audit.engines.full import Full
+from audit.training.experiment import Experiment
 from probes.plan import Row
 
 BATCH = 64

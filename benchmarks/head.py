@@ -19,7 +19,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from audit.engines.head import Head
-from audit.experiment import Experiment
+from audit.training.experiment import Experiment
 from probes.evidence import answers
 from probes.membership.lira import lira_scores
 from probes.plan import Row

@@ -29,8 +29,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from audit.engines.stacked import Stacked
-from audit.experiment import Experiment
-from audit.train import fine_tune
+from audit.training.experiment import Experiment
+from audit.training.loop import fine_tune
 from probes.evidence import logit_margin
 from probes.membership import lira_scores
 from probes.plan import Row

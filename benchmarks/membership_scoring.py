@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from probes.membership import lira_scores, rmia_scores
-from probes.membership.orders import stand_in_aucs, tpr_over_orders
-from probes.membership.standins import rmia_stand_in_scores, stand_in_scores
+from probes.membership.leave_one_out import rmia_stand_in_scores, stand_in_scores
+from probes.membership.order_intervals import stand_in_aucs, tpr_over_orders
 
 POPULATION = 1000
 """Samples that no model trained on, for RMIA."""

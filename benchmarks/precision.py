@@ -17,7 +17,7 @@ import torch
 from setting import experiment_of
 
 from audit.runtime import device
-from audit.train import fine_tune
+from audit.training.loop import fine_tune
 
 OPTIONS: dict[str, dict[str, object]] = {
     "float32": {},

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from audit.config.recipe import parse
 from audit.data.dataset import Dataset
-from audit.engines.engine import Engine
-from audit.executor import execute
-from audit.experiment import Experiment
-from audit.recipe import parse
-from audit.scratch import scratch
-from audit.source import Source
-from audit.store import Store
-from audit.tasks import Job, Task
+from audit.engines.base import Engine
+from audit.models.source import Source
+from audit.population.executors.local import execute
+from audit.population.tasks import Job, Task
+from audit.storage.scratch import scratch
+from audit.storage.store import Store
+from audit.training.experiment import Experiment
 from probes.evidence import Answers
 from probes.plan import Pool, Row
 

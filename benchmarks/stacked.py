@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from torch.nn import functional
 
 from audit.engines.stacked import Stacked
-from audit.experiment import Experiment
+from audit.training.experiment import Experiment
 from probes.plan import Row
 
 TURNS = 3

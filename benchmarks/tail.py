@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from setting import experiment_of, populate_timed, random_halves
 
-from audit.engines.loop import Full
+from audit.engines.full import Full
 from audit.engines.tail import Tail
 
 

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from scipy.stats import binomtest, t
 
-from audit.adaptive import resolve_transfer
-from audit.finetune import prepare
-from audit.recipe import Recipe, load, parse
-from audit.train import fine_tune, predict
+from audit.config.recipe import Recipe, load, parse
+from audit.training.loop import fine_tune, predict
+from audit.training.prepare import prepare
+from audit.training.transfer_selection import resolve_transfer
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "cifar_resnet20.toml"
 DATA = EXAMPLE.parent / "../../shared/data"

@@ -122,22 +122,22 @@ class Report:
         return replace(self, results=tuple(_blind(one) for one in self.results))
 
     def __repr__(self) -> str:
-        from reports.display import said
+        from reports.formats.notebook import said
 
         return said(self)
 
     def _repr_html_(self) -> str:
-        from reports.display import framed
+        from reports.formats.notebook import framed
 
         return framed(self)
 
     def _repr_markdown_(self) -> str:
-        from reports.markdown import summary
+        from reports.formats.markdown import summary
 
         return summary(self)
 
     def __rich__(self) -> RenderableType:
-        from reports.console import table
+        from reports.formats.console import table
 
         return table(self)
 

@@ -1,1 +1,4 @@
-"""Data sources: each gives the same Dataset."""
+"""Data sets: one file a kind, the split, and the section of a recipe that names them.
+
+Imports config files only; everything may import it.
+"""

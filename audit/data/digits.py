@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from audit.data.dataset import Dataset
-from audit.data.source import DataSection
+from audit.data.section import DataSection
 
 
 class Digits(DataSection):

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from audit.data.dataset import Dataset
-from audit.data.source import DataSection
-from audit.factory import load_factory
+from audit.data.section import DataSection
+from audit.user_code import load_factory
 from probes.errors import DataError, DependencyError
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from audit.data.dataset import Dataset
 from audit.data.images import stack
-from audit.data.source import DataSection
+from audit.data.section import DataSection
 from probes.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from audit.data.dataset import Dataset
 from audit.data.images import stack
-from audit.data.source import DataSection
+from audit.data.section import DataSection
 from probes.errors import DataError, DependencyError, did_you_mean
 
 

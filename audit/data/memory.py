@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from audit.data.dataset import Dataset
-from audit.data.source import DataSection
+from audit.data.section import DataSection
 from probes.errors import DataError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from audit.data.dataset import Dataset
-from audit.data.source import DataSection
+from audit.data.section import DataSection
 from probes.errors import DataError, did_you_mean
 from probes.evidence import Modality
 

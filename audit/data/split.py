@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64
+from pydantic import Field, model_validator
 
 from audit.data.dataset import Dataset, stratified
-from audit.recipe import SplitSection
+from audit.sections import Section
 from probes.errors import DataError, RecipeError
 from probes.plan import Pool
 
@@ -102,3 +103,21 @@ def _whole_groups(
         taken |= set(groups[mask].tolist())
         whole.append(allowed)
     return whole[0], whole[1], whole[2]
+
+
+class SplitSection(Section):
+    """Numbers of samples, or shares of the data set where given as fractions; or the samples themselves."""
+
+    members: int | float = 0
+    held_out: int | float = 0
+    validation: int | float = Field(default=0, ge=0)
+    file: Path | None = None
+    """An .npz of index arrays `members`, `held_out` and, where there is one, `validation`: the split a model that was
+    trained elsewhere was trained with."""
+
+    @model_validator(mode="after")
+    def _given(self) -> SplitSection:
+        for name in ("members", "held_out"):
+            if (self.file is None) == (getattr(self, name) <= 0):
+                raise ValueError(f"give `{name}`, or `file`" if self.file is None else f"give `{name}` or `file`")
+        return self

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from audit.data.dataset import Dataset
-from audit.data.source import DataSection
+from audit.data.section import DataSection
 
 
 class Table(DataSection):
@@ -26,7 +26,7 @@ class Table(DataSection):
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         # Reading a recipe, to say what is wrong with it, must not wait for pandas.
-        from audit.data.frame import dataset, frame_of
+        from audit.data.dataframe import dataset, frame_of
 
         path = root / self.path
         frame = frame_of(path, self.columns)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from audit.data.dataset import Dataset
 from audit.data.images import stack
-from audit.data.source import DataSection
+from audit.data.section import DataSection
 from probes.errors import DataError, did_you_mean
 
 # Said by the section itself, or a way to run code on the samples.

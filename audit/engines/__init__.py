@@ -1,1 +1,4 @@
-"""How a population is trained: every engine gives the replicas that the visible loop gives."""
+"""How the recipe's replicas are trained fast; `full` is the visible loop itself.
+
+Imports training and models; population imports it.
+"""

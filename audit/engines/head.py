@@ -20,16 +20,16 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from audit.engines.engine import Outcome, Refused
-from audit.engines.stage import Stage
-from audit.engines.steps import KNOWN, Steps, Watch, check_finite, residual
+from audit.config.recipe import demands
+from audit.engines.base import Outcome, Refused
+from audit.engines.batched_steps import KNOWN, Steps, Watch, check_finite, residual
+from audit.engines.materialised import Stage
 from audit.engines.tail import Behind, behind_cut, cut_for
-from audit.experiment import Experiment
-from audit.head import new_head
-from audit.minibatches import pieces, steps_per_epoch
-from audit.optimise import rate
+from audit.models.head import new_head
 from audit.randomness import torch_seed
-from audit.recipe import demands
+from audit.training.experiment import Experiment
+from audit.training.minibatches import pieces, steps_per_epoch
+from audit.training.optimizer import rate
 from probes.plan import Row
 
 LARGEST = 1 << 25

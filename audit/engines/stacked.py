@@ -19,16 +19,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from audit.engines.engine import Outcome, Refused
-from audit.engines.stack import forward_of
-from audit.engines.stage import Stage, parts, write_inputs
-from audit.engines.steps import KNOWN, Steps, Watch, check_finite, residual
+from audit.config.recipe import demands
+from audit.engines.base import Outcome, Refused
+from audit.engines.batched_steps import KNOWN, Steps, Watch, check_finite, residual
+from audit.engines.materialised import Stage, parts, write_inputs
+from audit.engines.stacked_network import forward_of
 from audit.engines.tail import behind_cut, cut_for
-from audit.experiment import Experiment
-from audit.minibatches import shuffled, steps_per_epoch
-from audit.optimise import rate
-from audit.recipe import demands
-from audit.transfer import Trainee
+from audit.training.experiment import Experiment
+from audit.training.minibatches import shuffled, steps_per_epoch
+from audit.training.optimizer import rate
+from audit.training.transfer_modes import Trainee
 from probes.plan import Row
 
 DENSE = (nn.Linear, nn.LayerNorm, nn.Flatten, nn.Identity, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh)

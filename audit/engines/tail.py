@@ -14,12 +14,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from audit.engines.cut import Cut, TailTrainee, cut, tail_of
-from audit.engines.engine import Refused
-from audit.engines.loop import Loop
-from audit.engines.stage import Stage, parts, write_inputs
-from audit.experiment import Experiment
-from audit.recipe import demands
+from audit.config.recipe import demands
+from audit.engines.base import Refused
+from audit.engines.frozen_cut import Cut, TailTrainee, cut, tail_of
+from audit.engines.full import Loop
+from audit.engines.materialised import Stage, parts, write_inputs
+from audit.training.experiment import Experiment
 from probes.plan import Row
 
 NEEDS_WHOLE = {

@@ -11,11 +11,11 @@ from jaxtyping import Bool, Float, Int64
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from probes.contamination.embedding import Embedding
-from probes.contamination.exact import exact_pairs, together
-from probes.contamination.near import Near, near_features, near_pictures, near_rows, nothing
-from probes.contamination.tables import scaled
+from probes.contamination.column_leakage import scaled
+from probes.contamination.near_duplicates import Near, near_features, near_pictures, near_rows, nothing
 from probes.evidence import Evidence
+from probes.measures.embedding import Embedding
+from probes.measures.exact_duplicates import exact_pairs, together
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,14 +9,14 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool
 
-from probes.contamination.beside import apart, conflict, conflict_count, groups_across
-from probes.contamination.clean import clean_estimates, clean_table
+from probes.contamination.column_leakage import column_leak
+from probes.contamination.decontaminated import clean_estimates, clean_table
 from probes.contamination.duplicates import Duplicates, duplicates, source_features
-from probes.contamination.embedding import Embedding
 from probes.contamination.figures import Pair, conflicting, pairs_gallery, pairs_table, ranked_pairs
-from probes.contamination.source import source_overlap
-from probes.contamination.tables import column_leak
+from probes.contamination.related_copies import apart, conflict, conflict_count, groups_across
+from probes.contamination.source_overlap import source_overlap
 from probes.evidence import Evidence
+from probes.measures.embedding import Embedding
 from probes.observable import Observable
 from probes.plan import Plan
 from probes.ranges import Level, Rate, Tolerated

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float32, Shaped
 
-from probes.contamination.search import unit
+from probes.contamination.nearest_neighbours import unit
 
 SIDE = 7
 LARGE = 64

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Float64, Int, Shaped
 from scipy import stats
 
-from probes.drift.index import NARROW, Placed, drift_index
-from probes.drift.quality import SHARES
+from probes.drift.drift_index import NARROW, Placed, drift_index
+from probes.drift.observables.faithfulness import SHARES
 from probes.evidence import Evidence
 from probes.observable import Observation
 from probes.result import Axis, Chart, Estimate, Scalar, Table

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int, Int8, Shaped, UInt8
 
-from probes.drift.attribution import Target
+from probes.drift.observables.attribution import Target
 from probes.result import Gallery, GalleryRow
 
 CLASSES = 6

@@ -8,17 +8,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from probes.drift import naming
-from probes.drift.attribution import Attribution, Target
-from probes.drift.decided_by import shortcuts
-from probes.drift.how_far import how_far
-from probes.drift.how_good import fit_methods, how_good, left_out, stability
-from probes.drift.inside import inside
-from probes.drift.part import Part, Seen
-from probes.drift.quality import Quality
-from probes.drift.representation import Representation
-from probes.drift.sanity import Sanity
-from probes.drift.shortcut import Shortcut
+from probes.drift.explain import names as naming
+from probes.drift.explanation_quality import fit_methods, how_good, left_out, stability
+from probes.drift.observables.attribution import Attribution, Target
+from probes.drift.observables.faithfulness import Quality
+from probes.drift.observables.maps_by_model import Part, Seen
+from probes.drift.observables.representation import Representation
+from probes.drift.observables.shortcut_search import Shortcut
+from probes.drift.reference_drift import how_far
+from probes.drift.representation_drift import inside
+from probes.drift.sanity_check import Sanity
+from probes.drift.shortcut_findings import shortcuts
 from probes.evidence import Evidence
 from probes.observable import Observable
 from probes.plan import Plan, Seeds

@@ -1,7 +1,7 @@
 """Leakage: does the model give away which records trained it?"""
 
 from probes.evidence import logit_margin
-from probes.membership.epsilon import epsilon_clopper_pearson, epsilon_one_run
+from probes.membership.epsilon_bounds import epsilon_clopper_pearson, epsilon_one_run
 from probes.membership.lira import lira_scores
 from probes.membership.probe import Membership
 from probes.membership.rmia import rmia_scores

@@ -14,8 +14,8 @@ from jaxtyping import Float64
 
 from probes.errors import PluginError
 from probes.membership.lira import Mode, lira_scores
-from probes.membership.quantile import FEWEST, describe, quantile_scores
-from probes.membership.queries import agreement, lira_query_scores
+from probes.membership.multi_query import agreement, lira_query_scores
+from probes.membership.quantile_regression import FEWEST, describe, quantile_scores
 from probes.membership.rmia import rmia_scores
 from probes.membership.target import Target
 

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Float64, Int
 
 from probes.evidence import Evidence
 from probes.membership.exposure import Exposure
-from probes.membership.verdict import Scores
+from probes.membership.strongest_attack import Scores
 from probes.result import Axis, Chart, ColumnData, Estimate, Gallery, GalleryRow, Table
 from probes.statistics.proportions import clopper_pearson
 from probes.statistics.roc import auc, roc_curve

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from probes.contamination.embedding import Embedding
 from probes.evidence import Evidence, Population
+from probes.measures.embedding import Embedding
+from probes.measures.memorisation import memorisation
 from probes.membership.attacks import Scores, ladder, not_run
-from probes.membership.audit_epsilon import epsilon_part
-from probes.membership.certainty import certainty
+from probes.membership.epsilon_section import epsilon_part
 from probes.membership.exposure import exposure
 from probes.membership.fidelity import fidelity
 from probes.membership.figures import (
@@ -28,15 +28,15 @@ from probes.membership.figures import (
     rates_table,
     roc_chart,
 )
-from probes.membership.gradient import GradientNorm
-from probes.membership.recipe import recipe_part
+from probes.membership.gradient_norm import GradientNorm
+from probes.membership.recipe_level import recipe_part
+from probes.membership.resolution import certainty
 from probes.membership.samples_per_class import samples_per_class
+from probes.membership.strongest_attack import precision, strongest_advantage, strongest_auc, strongest_tpr
 from probes.membership.target import target_of
-from probes.membership.verdict import precision, strongest_advantage, strongest_auc, strongest_tpr
-from probes.membership.whom import explanations, exposed_finding, mean_exposure, strata, uneven
+from probes.membership.vulnerable_samples import explanations, exposed_finding, mean_exposure, strata, uneven
 from probes.observable import Observable
-from probes.overfitting.memorisation import memorisation
-from probes.overfitting.part import Part, joined
+from probes.partial_result import Part, joined
 from probes.plan import Plan, Splits
 from probes.ranges import Count, Level, Positive, Rate
 from probes.result import Estimate, Figure, Finding, Result, Scalar, Severity

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float64
 from scipy import stats
 
 from probes.evidence import Evidence, Population
-from probes.membership.standins import Sums
-from probes.overfitting.part import Part
+from probes.membership.leave_one_out import Sums
+from probes.partial_result import Part
 from probes.result import Axis, Chart, Estimate, Finding
 from probes.statistics.roc import auc, delong_standard_error
 

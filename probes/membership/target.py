@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 from scipy import linalg
 
-from probes.contamination.embedding import Embedding
 from probes.evidence import Answers, Evidence, Population
-from probes.membership.gradient import GradientNorm
+from probes.measures.embedding import Embedding
+from probes.membership.gradient_norm import GradientNorm
 
 COMPONENTS = 16
 """Principal components of the source model's features: enough to say what kind of sample it is, few enough to learn

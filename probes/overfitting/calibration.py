@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
-from jaxtyping import Bool, Float, Int64
-from scipy import optimize, stats
+from jaxtyping import Bool, Float
 
 from probes.evidence import Evidence
-from probes.overfitting.metrics import brier
-from probes.overfitting.part import Part
+from probes.measures.calibration import BINS, _bins, calibration_error
+from probes.measures.classification import brier
+from probes.partial_result import Part
 from probes.result import Axis, Chart, Estimate, Finding
 from probes.statistics.bootstrap import bootstrap_mean
 from probes.statistics.differences import mover
 from probes.statistics.proportions import clopper_pearson
-
-BINS = 10
-SMALLEST_BIN = 15
 
 
 def calibration(evidence: Evidence, rng: np.random.Generator, level: float) -> Part:
@@ -54,68 +49,6 @@ def calibration(evidence: Evidence, rng: np.random.Generator, level: float) -> P
         findings += _overconfident(sure, confidence, wrong)
     chart = reliability_chart({side: (confidence[mask], correct[mask]) for side, mask in sides.items()})
     return Part(estimates=tuple(estimates), findings=(*_miscalibrated(out), *findings), figures=(chart,))
-
-
-def calibration_error(
-    name: str, confidence: Float[np.ndarray, " samples"], correct: Bool[np.ndarray, " samples"], level: float
-) -> Estimate:
-    """Root-mean-square calibration error over bins of equal mass, debiased (Kumar, Liang & Ma 2019): each bin's squared
-    error less the variance of its mean, so that a calibrated model is near 0 however few samples there are.
-
-    Given the confidences, the plain squared error is a sum of squared normals, about a·χ'²_ν(λ) with a and ν matched to
-    its first two moments (Satterthwaite); the interval inverts that distribution in λ.
-    """
-    n = len(confidence)
-    plain = bias = mean = variance = 0.0
-    for chosen in _bins(confidence):
-        size, right, said = len(chosen), int(correct[chosen].sum()), float(confidence[chosen].mean())
-        weight, share = size / n, right / size
-        plain += weight * (share - said) ** 2
-        bias += weight * share * (1 - share) / max(1, size - 1)
-        # One more sample at the stated confidence: a bin that is all right has a variance too.
-        smooth = (right + said) / (size + 1)
-        spread = weight * smooth * (1 - smooth) / size
-        mean, variance = mean + spread, variance + 2 * spread**2
-    value = float(np.sqrt(max(0.0, plain - bias)))
-    low = high = value
-    if mean > 0:
-        scale, dof = variance / (2 * mean), 2 * mean**2 / variance
-        low, high = (
-            float(np.sqrt(scale * _noncentrality(plain / scale, dof, tail)))
-            for tail in ((1 + level) / 2, (1 - level) / 2)
-        )
-    return Estimate(
-        name=name,
-        value=value,
-        low=min(low, value),
-        high=max(high, value),
-        level=level,
-        n=n,
-        unit="fraction",
-        better="lower",
-    )
-
-
-def _noncentrality(statistic: float, dof: float, tail: float) -> float:
-    """λ where P[χ'²_ν(λ) <= statistic] = tail; 0 where even λ = 0 lies below."""
-
-    def excess(noncentrality: float) -> float:
-        if noncentrality == 0:
-            return float(stats.chi2.cdf(statistic, dof)) - tail
-        return float(stats.ncx2.cdf(statistic, dof, noncentrality)) - tail
-
-    if excess(0.0) <= 0:
-        return 0.0
-    high = 10.0 + statistic
-    while excess(high) > 0:
-        high *= 2
-    return float(optimize.brentq(excess, 0.0, high))
-
-
-def _bins(confidence: Float[np.ndarray, " samples"]) -> Iterator[Int64[np.ndarray, " chosen"]]:
-    """At most BINS groups of equal size in order of confidence, none smaller than a mean can be taken of."""
-    count = int(np.clip(len(confidence) // SMALLEST_BIN, 1, BINS))
-    yield from np.array_split(np.argsort(confidence, kind="stable"), count)
 
 
 def _gap(out: Estimate, inside: Estimate, level: float) -> Estimate:

@@ -9,7 +9,7 @@ from jaxtyping import Float64
 from scipy import stats
 
 from probes.evidence import Evidence
-from probes.overfitting.part import Part
+from probes.partial_result import Part
 from probes.result import Axis, Chart, Estimate, Finding
 
 EXPONENTS = (0.25, 0.5, 1.0)

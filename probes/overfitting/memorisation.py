@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Float64
 
 from probes.evidence import Evidence, Population
-from probes.overfitting.part import Part
+from probes.measures.memorisation import MEMORISED_AT, memorisation
+from probes.partial_result import Part
 from probes.result import Axis, Chart, Estimate, Finding, Table
 from probes.statistics.proportions import proportion
 
-MEMORISED_AT = 0.5
 BINS = 20
 WORST = 25
-
-
-def memorisation(
-    correct: Bool[np.ndarray, "replicas samples"], keep: Bool[np.ndarray, "replicas samples"]
-) -> Float64[np.ndarray, " samples"]:
-    """mean(correct | in) − mean(correct | out), eq. 1; NaN where a side has no replica."""
-    n_in, n_out = keep.sum(axis=0), (~keep).sum(axis=0)
-    share_in = (correct & keep).sum(axis=0) / np.maximum(n_in, 1)
-    share_out = (correct & ~keep).sum(axis=0) / np.maximum(n_out, 1)
-    return np.where((n_in > 0) & (n_out > 0), share_in - share_out, np.nan)
 
 
 def memorised(evidence: Evidence, splits: Population, level: float) -> Part:

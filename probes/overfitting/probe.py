@@ -10,20 +10,20 @@ import numpy as np
 
 from probes.evidence import Evidence, Population
 from probes.observable import Observable
-from probes.overfitting.breakdown import breakdown
+from probes.overfitting.bootstrap_632 import SHARE, Bootstrap, bootstrap
 from probes.overfitting.calibration import calibration
-from probes.overfitting.capacity import capacity
-from probes.overfitting.checkpoint import checkpoint_estimates, sample_columns, validation_estimate
-from probes.overfitting.epochs import over_epochs
-from probes.overfitting.folds import FoldScores, fold_chart, fold_scores, gap_rank
-from probes.overfitting.guessing import guessing
+from probes.overfitting.checkpoint_gap import checkpoint_estimates, sample_columns, validation_estimate
+from probes.overfitting.cross_validation import FoldScores, fold_chart, fold_scores, gap_rank
 from probes.overfitting.label_errors import label_errors
 from probes.overfitting.learning_curve import learning_curve
+from probes.overfitting.majority_baseline import guessing
 from probes.overfitting.memorisation import memorised
-from probes.overfitting.part import Part, joined
-from probes.overfitting.rivals import rivals
-from probes.overfitting.subsamples import SHARE, Bootstrap, bootstrap
-from probes.overfitting.validations import Method, multiple_validation
+from probes.overfitting.negative_transfer import rivals
+from probes.overfitting.random_labels import capacity
+from probes.overfitting.subgroups import breakdown
+from probes.overfitting.training_curve import over_epochs
+from probes.overfitting.validation_agreement import Method, multiple_validation
+from probes.partial_result import Part, joined
 from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits, Subsamples
 from probes.ranges import Count, CountOrNone, Level, Many, Tolerated
 from probes.result import Estimate, Finding, Result, Scalar, Severity

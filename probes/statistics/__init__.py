@@ -1,12 +1,12 @@
 """Estimates with their intervals, and what looking at many of them costs."""
 
 from probes.statistics.bootstrap import bootstrap_difference, bootstrap_mean
+from probes.statistics.confidence_level import at_level, p_beyond
+from probes.statistics.corrected_resampled_t import nadeau_bengio
 from probes.statistics.differences import mcnemar, mover, newcombe_difference, newcombe_paired
-from probes.statistics.level import at_level, p_beyond
 from probes.statistics.multiplicity import holm
 from probes.statistics.paired import independent_difference, paired_auc, paired_gap, paired_mean
 from probes.statistics.proportions import clopper_pearson, proportion
-from probes.statistics.resampled import nadeau_bengio
 from probes.statistics.roc import auc, roc_curve, tpr_at_fpr
 
 __all__ = [

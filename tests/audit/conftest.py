@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from audit import finetune
-from audit.experiment import Experiment
-from audit.recipe import parse
+from audit.config.recipe import parse
+from audit.training.experiment import Experiment
+from audit.training.prepare import prepare
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -24,7 +24,7 @@ def small_recipe(**changes: Any) -> dict[str, Any]:
 
 
 def small_experiment(**changes: Any) -> Experiment:
-    return finetune.prepare(parse(small_recipe(**changes), "test"), EXAMPLES, trust_code=True)
+    return prepare(parse(small_recipe(**changes), "test"), EXAMPLES, trust_code=True)
 
 
 @pytest.fixture

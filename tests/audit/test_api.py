@@ -17,7 +17,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import audit
-from audit.given import Given, dataset_of, redraw
+from audit.checkpoints.in_memory import Given, dataset_of, redraw
+from audit.config.recipe import parse
 from probes.errors import CheckpointError, ConfigError, DataError, InputError, RecipeError
 from probes.result import Failure
 from reports.report import Report
@@ -170,7 +171,7 @@ def test_parameters_that_cannot_be_drawn_afresh_are_named() -> None:
 
 
 def test_fresh_copies_are_fresh_and_repeatable(net: Net) -> None:
-    section = audit.recipe.parse(  # type: ignore[attr-defined]
+    section = parse(
         {"data": {"kind": "memory"}, "split": {"members": 1, "held_out": 1}, "source": {"model": "memory:Net"}}, "t"
     ).source
     given = Given(section=section, classes=10, state=None, template=net)

@@ -10,12 +10,12 @@ from numpy.random import Generator
 from sklearn.datasets import load_digits
 from torch import Tensor
 
+from audit.config.recipe import parse
 from audit.data.dataset import Dataset
-from audit.experiment import Experiment
-from audit.finetune import run
-from audit.recipe import parse
-from audit.source import Source
-from audit.train import predict
+from audit.models.source import Source
+from audit.training.experiment import Experiment
+from audit.training.loop import predict
+from audit.training.prepare import run
 from probes.plan import Pool
 
 NETWORK = """

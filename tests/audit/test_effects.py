@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from audit.adaptive import resolve_transfer
-from audit.experiment import Experiment
-from audit.finetune import run
-from audit.train import predict
+from audit.training.experiment import Experiment
+from audit.training.loop import predict
+from audit.training.prepare import run
+from audit.training.transfer_selection import resolve_transfer
 from tests.audit.conftest import small_experiment
 from tests.audit.test_training import SOURCE, before, weights
 

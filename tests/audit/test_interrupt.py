@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from audit import review
-from audit.cli import main
+from audit.cli import helpers
+from audit.cli.app import main
 
 DIVERGING = """
 import sys
 from pathlib import Path
-from audit.population import populate, rows_of
-from audit.store import Store
+from audit.population.populate import populate, rows_of
+from audit.storage.store import Store
 from probes.errors import NonFiniteError
 from probes.plan import Plan, Splits
 from tests.audit.engines.test_tail import with_weights
@@ -34,7 +34,7 @@ def test_ctrl_c_in_a_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(review, "list_probes", interrupted)
+    monkeypatch.setattr(helpers, "list_probes", interrupted)
     monkeypatch.setattr(sys, "argv", ["audit", "probes"])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -54,9 +54,9 @@ def test_a_replica_that_fails_on_a_thread_ends_the_program_in_order(tmp_path: Pa
 ORPHANING = """
 import os, signal, sys
 from pathlib import Path
-from audit import executor, processes
-from audit.population import populate, rows_of
-from audit.store import Store
+from audit.population.executors import local, processes
+from audit.population.populate import populate, rows_of
+from audit.storage.store import Store
 from joblib.externals.loky import get_reusable_executor
 from probes.plan import Plan, Splits
 from tests.audit.conftest import small_experiment
@@ -73,7 +73,7 @@ def reused(*given, **more):
         made.append(get_reusable_executor(*given, **more))
     return made[-1]
 
-processes.get_reusable_executor, executor.WORTH_PROCESSES = reused, 0.0
+processes.get_reusable_executor, local.WORTH_PROCESSES = reused, 0.0
 experiment = small_experiment()
 rows = rows_of(Plan.of(Splits(repeats=8)), experiment.pool, 0)
 populate(experiment, rows, store=Store(Path(sys.argv[1])), workers=2, on_progress=killed)

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from torch import nn
 
-from audit.experiment import Experiment
-from audit.finetune import run
-from audit.gather import asked
-from audit.population import populate, rows_of
-from audit.store import Store
-from audit.train import predict
+from audit.evidence.collect import asked
+from audit.population.populate import populate, rows_of
+from audit.storage.store import Store
+from audit.training.experiment import Experiment
+from audit.training.loop import predict
+from audit.training.prepare import run
 from probes.evidence import Answers, Evidence
 from probes.membership import Membership, lira_scores
 from probes.plan import Plan, Splits
@@ -147,7 +147,7 @@ def test_what_cannot_leak_raises_no_alarm(kind: str, tmp_path: Path) -> None:
 def test_a_private_run_without_its_noise_is_caught_by_its_canaries(noise: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The accountant is told of the noise either way, as by a bug between it and Opacus' optimizer."""
     if noise == "switched off":
-        from audit import train
+        from audit.training import loop as train
 
         honest = train.private_optimizer
 

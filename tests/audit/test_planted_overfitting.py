@@ -11,8 +11,8 @@ import torch
 from sklearn.datasets import load_digits
 
 import audit
-from audit import finetune
-from audit.recipe import parse
+from audit.checkpoints.finetune import to_file
+from audit.config.recipe import parse
 from probes.result import Result
 from reports.report import Report
 from tests.audit.conftest import EXAMPLES
@@ -25,7 +25,7 @@ def audited(folder: Path, content: dict[str, Any], overfitting: dict[str, Any]) 
     """The recipe, fine-tuned and audited for overfitting alone, with the default thresholds."""
     torch.manual_seed(0)
     path = folder / "model.pt"
-    finetune.to_file(parse(content, "test"), EXAMPLES, path, trust_code=True, progress=lambda *_: None)
+    to_file(parse(content, "test"), EXAMPLES, path, trust_code=True, progress=lambda *_: None)
     config = {"probes": {**ALONE, "overfitting": {**CHEAP, **overfitting}}}
     return audit.run(path, config=config, store=folder / "store", workers=1, trust_code=True)
 

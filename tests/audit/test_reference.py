@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from audit import config, finetune, pipeline
-from audit.audited import open_checkpoint
+from audit import pipeline
+from audit.checkpoints.audited_model import open_checkpoint
+from audit.checkpoints.finetune import to_file
+from audit.config import audit_config as config
+from audit.config.recipe import parse
+from audit.config.run_settings import Settings
 from audit.listener import Listener
-from audit.recipe import parse
-from audit.settings import Settings
 from probes.errors import CheckpointError
 from probes.result import Gallery, Result
 from tests.audit.conftest import EXAMPLES, small_recipe
@@ -22,7 +24,7 @@ SMALL = {"samples": 10, "seeds": 2, "steps": 2, "most_steps": 2, "transplanted":
 
 
 def made(out: Path, **changes: Any) -> Path:
-    finetune.to_file(parse(small_recipe(**changes), "test"), EXAMPLES, out, trust_code=True)
+    to_file(parse(small_recipe(**changes), "test"), EXAMPLES, out, trust_code=True)
     return out
 
 

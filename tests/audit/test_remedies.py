@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 import typer
 
-from audit import config, recipe
-from audit.cli import app
-from audit.countermeasures import candidates
+from audit.cli.app import app
+from audit.config import audit_config as config
+from audit.config import recipe
+from audit.mitigation.countermeasures import candidates
 from probes.probe import discover
 from probes.result import Finding, Result
-from reports.document import outline
-from reports.language import words
+from reports.document.outline import outline
+from reports.wording.catalogue import words
 from tests.reports.sample import sample
 
 FINDINGS = words("en").content["findings"]

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from audit.cli import app
+from audit.cli.app import app
 from reports import archive
 from tests.reports.sample import sample
 
-CODE = "from audit.cli import main; main()"
+CODE = "from audit.cli.app import main; main()"
 
 
 @pytest.fixture(scope="module")

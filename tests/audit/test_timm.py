@@ -5,11 +5,11 @@ import pytest
 import timm
 import torch
 
-from audit import finetune
-from audit.head import classes_of, find_head
-from audit.recipe import SourceSection
-from audit.source import build
-from audit.weights import input_of_weights
+from audit.config.recipe import SourceSection
+from audit.models.families.torchvision import input_of_weights
+from audit.models.head import classes_of, find_head
+from audit.models.source import build
+from audit.training.prepare import run
 from probes.errors import DataError, DependencyError, RecipeError
 from tests.audit.conftest import EXAMPLES, small_experiment
 from tests.audit.test_training import same
@@ -40,7 +40,7 @@ def test_new_head_and_a_step(name, size, head):
     assert find_head(network) == head
     assert classes_of(network.get_submodule(head)) == 7
     before = experiment.begin(experiment.audited_row()).network.state_dict()
-    after = finetune.run(experiment, "t", None).network.state_dict()
+    after = run(experiment, "t", None).network.state_dict()
     assert len(after[f"{head}.bias"]) == 5
     assert {name for name in before if not torch.equal(before[name], after[name])} == {f"{head}.weight", f"{head}.bias"}
 
@@ -99,7 +99,7 @@ def test_weights_that_are_not_here(monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setattr(timm, "create_model", unreachable)
-    from audit.source import pretrained
+    from audit.models.source import pretrained
 
     with pytest.raises(DataError, match=r"pretrained of timm:test_vit is not here.*Download it elsewhere"):
         pretrained(SourceSection(model="timm:test_vit", weights="pretrained"), EXAMPLES)
@@ -118,4 +118,4 @@ def test_a_private_step_folds_batchnorm():
     folded = experiment.begin(row).network.eval()
     with torch.no_grad():
         torch.testing.assert_close(folded(experiment.inputs[:4]), plain(experiment.inputs[:4]), rtol=1e-3, atol=1e-4)
-    assert np.isfinite(finetune.run(experiment, "t", None).accounting.epsilon_prv)
+    assert np.isfinite(run(experiment, "t", None).accounting.epsilon_prv)

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from audit.finetune import run
-from audit.optimise import rate
-from audit.recipe import TrainSection, parse
-from audit.train import fine_tune, predict
-from audit.transfer import Trainee
+from audit.config.recipe import TrainSection, parse
+from audit.training.loop import fine_tune, predict
+from audit.training.optimizer import rate
+from audit.training.prepare import run
+from audit.training.transfer_modes import Trainee
 from probes.errors import DependencyError, NonFiniteError, RecipeError
 from tests.audit.conftest import small_experiment, small_recipe
 
@@ -64,7 +64,7 @@ def test_global_random_state_is_left_alone(experiment):
 
 def test_plain_sgd_is_plain_sgd(experiment):
     """Against a loop of ten lines: the same pieces, cross-entropy, SGD with momentum."""
-    from audit.minibatches import pieces
+    from audit.training.minibatches import pieces
 
     row = experiment.audited_row()
     trainee = experiment.begin(row)

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from audit.cli import main
+from audit.cli.app import main
 from reports import archive
 from tests.reports.sample import sample
 
 HEAVY = {"torch", "captum", "sklearn", "scipy.stats", "pandas", "altair"}
 CODE = """
 import sys
-from audit.cli import main
+from audit.cli.app import main
 try:
     main()
 except SystemExit as end:

@@ -18,9 +18,9 @@ from probes.result import (
     Result,
     Table,
 )
-from reports.gate import judge
+from reports.gate.judge import judge
+from reports.gate.thresholds import Gate, Threshold
 from reports.report import Report
-from reports.thresholds import Gate, Threshold
 
 HOSTILE = "<script>alert(1)</script>\u202eevil](http://x.invalid) | `x` @you **b** " + "long" * 2500
 TODAY = datetime.date(2026, 1, 1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from probes.result import Axis, Chart, Gallery, GalleryRow, Result, Table
-from reports import html, markdown
+from reports.formats import html, markdown
 from reports.report import Report
 from tests.reports.sample import estimate, full
 

@@ -11,7 +11,7 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from audit.data.dataset import Dataset
-from audit.recipe import Data
+from audit.data.kinds import Data
 from probes.errors import CheckpointError, DataError, DependencyError
 
 

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.data.dataset import Dataset
-from audit.data.split import split
-from audit.recipe import SplitSection
+from audit.data.split import SplitSection, split
 from probes.errors import DataError, RecipeError
 
 

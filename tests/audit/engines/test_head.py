@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audit.engines.choose import choose
 from audit.engines.head import Head
-from audit.population import rows_of
-from audit.train import fine_tune, predict_views
+from audit.engines.registry import choose
+from audit.population.populate import rows_of
+from audit.training.loop import fine_tune, predict_views
 from probes.plan import Plan, Row, Shuffled, Sizes, Splits
 from tests.audit.engines.test_tail import with_weights
 

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from audit.engines.choose import choose
-from audit.engines.stack import Affine, forward_of
+from audit.engines.registry import choose
 from audit.engines.stacked import Stacked
-from audit.population import rows_of
-from audit.train import fine_tune, predict_views
+from audit.engines.stacked_network import Affine, forward_of
+from audit.population.populate import rows_of
+from audit.training.loop import fine_tune, predict_views
 from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits
 from tests.audit.engines.test_head import TRAIN
 from tests.audit.engines.test_tail import with_weights

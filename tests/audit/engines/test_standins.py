@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audit.engines.head import Head
-from probes.membership.standins import stand_in_scores
+from probes.membership.leave_one_out import stand_in_scores
 from probes.plan import Row
 from probes.statistics.roc import auc
 from tests.audit.engines.test_tail import with_weights

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from audit.engines.choose import choose
-from audit.engines.cut import cut
-from audit.engines.engine import Refused
+from audit.config.recipe import SourceSection, TransferSection
+from audit.engines.base import Refused
+from audit.engines.frozen_cut import cut
+from audit.engines.registry import choose
 from audit.engines.tail import Tail
-from audit.experiment import Experiment
-from audit.recipe import SourceSection, TransferSection
-from audit.source import Source
-from audit.train import fine_tune, predict_views
-from audit.transfer import begin
+from audit.models.source import Source
+from audit.training.experiment import Experiment
+from audit.training.loop import fine_tune, predict_views
+from audit.training.transfer_modes import begin
 from tests.audit.conftest import small_experiment
 
 NETWORKS = {

@@ -12,10 +12,10 @@ from captum.metrics import infidelity as captum_infidelity
 from captum.metrics import sensitivity_max
 from torch import Tensor, nn
 
-from probes.drift.methods import explain
-from probes.drift.path import SMALL
-from probes.drift.quality import NEIGHBOURS, PERTURBATIONS, RADIUS, infidelity, masked, sensitivity
-from probes.drift.question import Question, why_label
+from probes.drift.explain.integrated_gradients import SMALL
+from probes.drift.explain.methods import explain
+from probes.drift.explain.target import Question, why_label
+from probes.drift.observables.faithfulness import NEIGHBOURS, PERTURBATIONS, RADIUS, infidelity, masked, sensitivity
 from probes.observable import Subject
 
 CLASSES = 4

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from probes.drift import Drift
-from probes.drift.layers import called, embedding_layer
-from probes.drift.methods import explain
-from probes.drift.quality import SHARES, curves, probability
-from probes.drift.question import why_label
-from probes.drift.randomise import randomised
-from probes.drift.representation import Representation
+from probes.drift.explain.layers import called, embedding_layer
+from probes.drift.explain.methods import explain
+from probes.drift.explain.target import why_label
+from probes.drift.observables.faithfulness import SHARES, curves, probability
+from probes.drift.observables.representation import Representation
+from probes.measures.randomise import randomised
 from probes.observable import Subject
 from probes.plan import Pool
 from probes.result import Result

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from audit.preparation import prepare
-from probes.drift import naming
-from probes.drift.attribution import LEFT_OUT, Attribution, heard
+from audit.models.graph_rewrite import prepare
+from probes.drift.explain import names as naming
+from probes.drift.observables.attribution import LEFT_OUT, Attribution, heard
 from probes.observable import Subject
 from tests.probes.drift.test_against_captum import Tokens, images
 

@@ -12,9 +12,9 @@ import torch
 import torchvision.models as zoo
 from torch import nn
 
-from audit.preparation import prepare
-from probes.drift.methods import explain
-from probes.drift.question import why_label
+from audit.models.graph_rewrite import prepare
+from probes.drift.explain.methods import explain
+from probes.drift.explain.target import why_label
 from probes.observable import Subject
 
 CLASSES = 5

@@ -10,10 +10,9 @@ from scipy import ndimage
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import spearmanr
 
-from probes.drift.agreement import AGREEMENTS
-from probes.drift.boxes import Box, background, border, box_sums, candidate_boxes, corners, in_box, positive_mass
 from probes.drift.cka import cka, unbiased_hsic
-from probes.drift.similarity import (
+from probes.drift.explain.agreement import AGREEMENTS
+from probes.drift.explain.similarity import (
     centre_distance,
     gini,
     jensen_shannon,
@@ -21,6 +20,7 @@ from probes.drift.similarity import (
     structural_similarity,
     top_overlap,
 )
+from probes.drift.patches import Box, background, border, box_sums, candidate_boxes, corners, in_box, positive_mass
 
 RNG = np.random.default_rng(0)
 ONE, OTHER = RNG.normal(size=(2, 4, 9, 7))

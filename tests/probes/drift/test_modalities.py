@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probes.drift import Drift
-from probes.drift.methods import explain
-from probes.drift.question import why_label
-from probes.drift.randomise import randomised
+from probes.drift.explain.methods import explain
+from probes.drift.explain.target import why_label
+from probes.measures.randomise import randomised
 from probes.observable import Subject
 from probes.plan import Pool
 from probes.result import Result

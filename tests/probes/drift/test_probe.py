@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probes.drift import Drift
-from probes.drift.quality import Quality
-from probes.drift.randomise import randomised
-from probes.drift.shortcut import Shortcut
-from probes.drift.similarity import SIMILARITIES, jensen_shannon, signed_cosine, top_overlap
+from probes.drift.explain.similarity import SIMILARITIES, jensen_shannon, signed_cosine, top_overlap
+from probes.drift.observables.faithfulness import Quality
+from probes.drift.observables.shortcut_search import Shortcut
+from probes.measures.randomise import randomised
 from probes.plan import Pool
 from probes.result import Gallery, Result
 from tests.probes.drift import zoo

@@ -24,15 +24,15 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional
 
-from audit.config import Config
+from audit.config.audit_config import Config
 from probes.drift import Drift
-from probes.drift.randomise import randomised
 from probes.evidence import Evidence, Population, answers
+from probes.measures.randomise import randomised
 from probes.observable import Observable, Observation, Subject
 from probes.plan import Pool
 from probes.result import Result
 from probes.statistics.proportions import clopper_pearson
-from reports.gate import judge
+from reports.gate.judge import judge
 
 SEEDS = 3
 STRONG = 0.4

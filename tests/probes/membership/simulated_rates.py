@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from probes.membership.orders import over_orders, tpr_over_orders
-from probes.membership.recipe import stand_ins
+from probes.membership.order_intervals import over_orders, tpr_over_orders
+from probes.membership.recipe_level import stand_ins
 from tests.probes.membership.worlds import World
 
 ATTACK = "lira-online"

@@ -10,11 +10,11 @@ from torch.nn import functional
 
 from probes.errors import EvidenceError, NonFiniteError
 from probes.membership.attacks import LADDER, not_run
-from probes.membership.gradient import last_layer_norm
-from probes.membership.quantile import quantile_scores
-from probes.membership.queries import agreement, lira_query_scores
+from probes.membership.gradient_norm import last_layer_norm
+from probes.membership.leave_one_out import rmia_stand_in_scores
+from probes.membership.multi_query import agreement, lira_query_scores
+from probes.membership.quantile_regression import quantile_scores
 from probes.membership.rmia import rmia_scores
-from probes.membership.standins import rmia_stand_in_scores
 from probes.membership.target import folds, principal_components, target_of
 from probes.statistics.roc import auc
 from tests.probes.membership.worlds import World

@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize
 
 from probes.errors import EvidenceError
-from probes.membership.epsilon import epsilon_one_run
+from probes.membership.epsilon_bounds import epsilon_one_run
 from probes.membership.fdp import (
     approximate_dp,
     epsilon_f_dp,

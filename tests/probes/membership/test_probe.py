@@ -12,9 +12,9 @@ from probes.membership import Membership
 from probes.membership.attacks import LADDER
 from probes.membership.fidelity import loss_interval, share_interval
 from probes.membership.figures import rates_table
-from probes.membership.orders import inflation, over_orders, stand_in_aucs, tpr_over_orders
-from probes.membership.standins import stand_in_scores
-from probes.membership.verdict import precision, strongest_advantage, strongest_tpr
+from probes.membership.leave_one_out import stand_in_scores
+from probes.membership.order_intervals import inflation, over_orders, stand_in_aucs, tpr_over_orders
+from probes.membership.strongest_attack import precision, strongest_advantage, strongest_tpr
 from probes.result import Chart, Gallery, Result, Table
 from tests.probes.membership.worlds import World
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 from probes.evidence import log_softmax
 from probes.membership import lira_scores, logit_margin, rmia_scores
-from probes.membership.standins import stand_in_scores
+from probes.membership.leave_one_out import stand_in_scores
 
 FOLDER = Path(__file__).parent / "reference"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text())

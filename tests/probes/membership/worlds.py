@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from probes.evidence import Answers, Evidence, Population, answers
-from probes.membership.gradient import GradientNorm, last_layer_norm
+from probes.membership.gradient_norm import GradientNorm, last_layer_norm
 from probes.observable import Observation
 from probes.plan import Pool, Sizes, Splits
 

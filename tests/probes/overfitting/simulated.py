@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from probes.contamination.clean import clean_estimates
-from probes.contamination.tables import leaking_column
+from probes.contamination.column_leakage import leaking_column
+from probes.contamination.decontaminated import clean_estimates
 from probes.evidence import answers
-from probes.overfitting.calibration import calibration, calibration_error
+from probes.measures.calibration import calibration_error
+from probes.overfitting.calibration import calibration
 from probes.overfitting.label_errors import label_errors
 from probes.overfitting.learning_curve import Curve, extrapolate
 from probes.overfitting.memorisation import memorised

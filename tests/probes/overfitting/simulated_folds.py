@@ -12,10 +12,10 @@ from functools import cache
 import numpy as np
 
 from probes.evidence import Evidence
-from probes.overfitting.folds import fold_scores, gap_rank
+from probes.overfitting.bootstrap_632 import SHARE, bootstrap
+from probes.overfitting.cross_validation import fold_scores, gap_rank
 from probes.overfitting.learning_curve import learning_curve
-from probes.overfitting.rivals import rivals
-from probes.overfitting.subsamples import SHARE, bootstrap
+from probes.overfitting.negative_transfer import rivals
 from probes.plan import Plan, Rivals, Sizes, Splits, Subsamples
 from tests.probes.overfitting.simulated import Covered, Run, Simulation, ends
 from tests.probes.overfitting.trained import evidence, make_pool

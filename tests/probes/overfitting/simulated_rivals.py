@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from probes.overfitting.rivals import rivals
+from probes.overfitting.negative_transfer import rivals
 from probes.plan import Plan, Rivals, Splits
 from tests.probes.overfitting.trained import evidence, make_pool
 

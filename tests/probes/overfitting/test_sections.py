@@ -12,16 +12,17 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 from probes.evidence import answers
+from probes.measures.calibration import calibration_error
+from probes.measures.confident_learning import out_of_fold
+from probes.measures.memorisation import memorisation
 from probes.overfitting import Overfitting
-from probes.overfitting.breakdown import breakdown
-from probes.overfitting.calibration import calibration_error
-from probes.overfitting.guessing import guessing
-from probes.overfitting.label_errors import label_errors, out_of_fold
+from probes.overfitting.bootstrap_632 import bootstrap, no_information, weighted_632
+from probes.overfitting.label_errors import label_errors
 from probes.overfitting.learning_curve import learning_curve, measured
-from probes.overfitting.memorisation import memorisation
-from probes.overfitting.rivals import rivals
-from probes.overfitting.subsamples import bootstrap, no_information, weighted_632
-from probes.overfitting.validations import Method, multiple_validation
+from probes.overfitting.majority_baseline import guessing
+from probes.overfitting.negative_transfer import rivals
+from probes.overfitting.subgroups import breakdown
+from probes.overfitting.validation_agreement import Method, multiple_validation
 from probes.plan import Plan, Rivals, Sizes, Splits
 from probes.result import Chart, Table
 from probes.statistics import proportion

@@ -11,11 +11,11 @@ from scipy import stats
 from probes.errors import EvidenceError
 from probes.result import Estimate
 from probes.statistics.bootstrap import bootstrap_mean
+from probes.statistics.confidence_level import at_level, p_beyond
+from probes.statistics.corrected_resampled_t import nadeau_bengio
 from probes.statistics.differences import newcombe_difference
-from probes.statistics.level import at_level, p_beyond
 from probes.statistics.multiplicity import holm, holm_levels
 from probes.statistics.proportions import clopper_pearson, proportion
-from probes.statistics.resampled import nadeau_bengio
 
 
 @given(st.integers(0, 60), st.integers(1, 60), st.sampled_from([0.8, 0.95, 0.99]))

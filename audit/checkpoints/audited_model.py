@@ -1,0 +1,74 @@
+"""The model under audit in its experiment, opened from a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from torch import nn
+
+from audit.checkpoints import checkpoint as checkpoints
+from audit.checkpoints.checkpoint import Checkpoint
+from audit.checkpoints.foreign_weights import adopt
+from audit.config import recipe as recipes
+from audit.config.run_settings import Settings
+from audit.training.experiment import Experiment
+from probes.errors import CheckpointError
+from probes.plan import Row
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Audited:
+    """The model under audit in its experiment."""
+
+    checkpoint: Checkpoint
+    experiment: Experiment
+    retrains: bool = True
+    """Off where no recipe is known: then there are no replicas."""
+
+    @cached_property
+    def row(self) -> Row:
+        return self.experiment.audited_row()
+
+    def network(self) -> nn.Module:
+        """Raises CheckpointError where the weights do not fit the recipe's network."""
+        return load_network(self.experiment, self.checkpoint, self.row)
+
+    @cached_property
+    def head(self) -> str:
+        return self.experiment.begin(self.row).head
+
+
+def load_network(experiment: Experiment, checkpoint: Checkpoint, row: Row) -> nn.Module:
+    network = experiment.begin(row).network
+    try:
+        network.load_state_dict(dict(checkpoint.state), strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"its weights do not fit its recipe: {str(error).splitlines()[-1].strip()}") from None
+    return network.eval()
+
+
+def open_checkpoint(path: Path, settings: Settings) -> Audited:
+    """Load checkpoint and data, and check that they belong together; with a recipe, weights from elsewhere too."""
+    if settings.recipe is not None:
+        recipe, folder = recipes.load(settings.recipe), settings.recipe.resolve().parent
+        checkpoint, experiment = adopt(path, recipe, settings.data_root or folder, trust_code=settings.trust_code)
+        return Audited(checkpoint=checkpoint, experiment=experiment)
+    checkpoint = checkpoints.load(path)
+    dataset = checkpoint.recipe.data.load(settings.data_root or checkpoint.folder, trust_code=settings.trust_code)
+    experiment = checkpoint.experiment(dataset, trust_code=settings.trust_code)
+    return Audited(checkpoint=checkpoint, experiment=experiment)
+
+
+def reference_of(audited: Audited, settings: Settings) -> Checkpoint | None:
+    """The checkpoint to compare with. Raises CheckpointError where its weights do not fit the audited network."""
+    if settings.reference is None:
+        return None
+    other = checkpoints.load(settings.reference)
+    try:
+        load_network(audited.experiment, other, audited.row)
+    except CheckpointError as error:
+        what = f"as a reference, {error.what.replace('its recipe', 'the audited network')}"
+        raise CheckpointError(what, where=str(settings.reference)) from None
+    return other

@@ -1,0 +1,179 @@
+"""One file that says everything an auditor needs, and loads without running any code."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audit.config.recipe import Recipe, parse
+from audit.data.dataset import Dataset
+from audit.models.source import Source
+from audit.models.weight_files import damaged, digest_state, read_untrusted
+from audit.runtime import device, versions
+from audit.training.canaries import Planted
+from audit.training.dp_sgd import Accounting
+from audit.training.experiment import Experiment
+from audit.training.loop import Trained
+from probes.errors import CheckpointError, FingerprintError, OverwriteError
+from probes.evidence import PrivacyClaim, Trace
+from probes.plan import Pool
+
+FORMAT = "transfer-audit/1"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """A fine-tuned model and its history. `folder` is what relative paths in the recipe are relative to; `chosen`
+    says why `transfer = "auto"` took what the recipe now holds (empty where it was not asked)."""
+
+    state: Mapping[str, Tensor]
+    recipe: Recipe
+    folder: Path
+    seed: int
+    classes: tuple[str, ...]
+    fingerprint: str
+    split: Mapping[str, np.ndarray]
+    source_state: Mapping[str, Tensor] | None
+    source_classes: int
+    trace: Trace | None
+    privacy: PrivacyClaim | None
+    accounting: Accounting | None
+    planted: Planted | None
+    epoch: int | None
+    chosen: Mapping[str, Any]
+    environment: Mapping[str, str]
+    limits: tuple[str, ...] = ()
+    """What is not known of a model that was not made here."""
+
+    def pool(self, dataset: Dataset) -> Pool:
+        masks = {name: np.zeros(len(dataset), dtype=bool) for name in ("member", "held_out", "validation")}
+        for name, mask in masks.items():
+            index = self.split[name]
+            if len(index) and (index.min() < 0 or index.max() >= len(dataset)):
+                raise CheckpointError(f"its {name} samples are not all among the {len(dataset)} of {dataset.name}.")
+            mask[index] = True
+        return Pool(labels=dataset.labels, groups=dataset.groups, times=dataset.times, **masks)
+
+    def experiment(self, dataset: Dataset, *, trust_code: bool = False) -> Experiment:
+        """The experiment this checkpoint is the audited model of. Raises FingerprintError on other data."""
+        if dataset.fingerprint != self.fingerprint:
+            raise FingerprintError(
+                f"is not the data this checkpoint was made with (fingerprint {dataset.fingerprint[:12]}, "
+                f"expected {self.fingerprint[:12]}).",
+                where=dataset.name,
+                do="Give the original data: same samples, same order.",
+            )
+        source = Source(
+            section=self.recipe.source,
+            classes=self.source_classes,
+            state=self.source_state,
+            trust_code=trust_code,
+            folder=self.folder,
+            head=self.recipe.head.name,
+        )
+        return Experiment(
+            recipe=self.recipe,
+            source=source,
+            dataset=dataset,
+            pool=self.pool(dataset),
+            seed=self.seed,
+            other_domain=self.recipe.align.data.load(self.folder, trust_code=trust_code) if self.recipe.align else None,
+            planted=self.planted,
+            device=device(),
+        )
+
+
+def save(
+    path: Path, experiment: Experiment, trained: Trained, folder: Path, privacy: PrivacyClaim | None = None
+) -> None:
+    """Written whole under a temporary name, then renamed; `privacy` overrides the claim of the run's own accountant.
+
+    Raises OverwriteError where the file exists.
+    """
+    claim = privacy or (trained.accounting.claim if trained.accounting else None)
+    if path.exists():
+        raise OverwriteError("exists already.", where=str(path), do="Choose another --out or remove it.")
+    state = {name: value.detach().cpu().contiguous() for name, value in trained.network.state_dict().items()}
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "state_dict": state,
+        "digest": digest_state(state),
+        "recipe": experiment.recipe.model_dump(mode="json"),
+        "folder": str(folder.resolve()),
+        "seed": experiment.seed,
+        "data": {"classes": list(experiment.dataset.classes), "fingerprint": experiment.dataset.fingerprint},
+        "split": {
+            name: torch.from_numpy(np.flatnonzero(getattr(experiment.pool, name)))
+            for name in ("member", "held_out", "validation")
+        },
+        "source": {
+            "classes": experiment.source.classes,
+            "state_dict": None if experiment.source.state is None else dict(experiment.source.state),
+            "digest": experiment.source.digest,
+        },
+        "trace": _tensors(trained.trace),
+        "epoch": trained.epoch,
+        "chosen": dict(experiment.chosen),
+        "privacy": None if claim is None else dataclasses.asdict(claim),
+        "accounting": None if trained.accounting is None else dataclasses.asdict(trained.accounting),
+        "canaries": None if experiment.planted is None else _tensors(experiment.planted),
+        "environment": versions(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        torch.save(content, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _tensors(arrays: Any) -> dict[str, Tensor]:
+    """The array fields of a dataclass as tensors."""
+    return {field.name: torch.from_numpy(getattr(arrays, field.name)) for field in dataclasses.fields(arrays)}
+
+
+def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def load(path: Path) -> Checkpoint:
+    """Raises CheckpointError with what is wrong with the file."""
+    content = read_untrusted(path)
+    if content.get("format") != FORMAT:
+        raise CheckpointError(
+            "is a bare model file without recipe, data and split.",
+            where=str(path),
+            do="Give --recipe RECIPE.toml, or make it with `audit finetune`.",
+        )
+    if record := damaged(path):
+        raise CheckpointError(f"is damaged: {record} has not its checksum.", where=str(path), do="Copy it again.")
+    try:
+        return Checkpoint(
+            state=content["state_dict"],
+            recipe=parse(content["recipe"], str(path)),
+            folder=Path(content["folder"]),
+            seed=content["seed"],
+            classes=tuple(content["data"]["classes"]),
+            fingerprint=content["data"]["fingerprint"],
+            split={name: index.numpy() for name, index in content["split"].items()},
+            source_state=content["source"]["state_dict"],
+            source_classes=content["source"]["classes"],
+            trace=Trace(**_arrays(content["trace"])) if content["trace"] else None,
+            privacy=PrivacyClaim(**content["privacy"]) if content["privacy"] else None,
+            accounting=Accounting(**content["accounting"]) if content["accounting"] else None,
+            planted=Planted(**_arrays(content["canaries"])) if content["canaries"] else None,
+            epoch=content["epoch"],
+            chosen=content["chosen"],
+            environment=content["environment"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"lacks a part or holds a wrong one: {error}", where=str(path)) from None

@@ -1,0 +1,145 @@
+"""Models that were not made here: weights in the formats of the wild, and a recipe that says what they are of."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audit.checkpoints.checkpoint import Checkpoint
+from audit.config.recipe import Recipe
+from audit.models.weight_files import read_state
+from audit.training.experiment import Experiment
+from audit.training.prepare import prepare
+from probes.errors import CheckpointError
+
+# What wrappers put before every name: DataParallel, torch.compile, Lightning modules by common habit.
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
+
+
+def adopt(path: Path, recipe: Recipe, folder: Path, *, trust_code: bool = False) -> tuple[Checkpoint, Experiment]:
+    """The checkpoint as if it had been made by `recipe`, and its experiment; `limits` says what is taken on trust.
+
+    Takes a bare state dict, {"state_dict": ...} as Lightning and timm write it, safetensors, TorchScript and
+    torch.export archives. The last two are programs, so they are opened only with `trust_code`.
+
+    Raises CheckpointError where the weights are not of the recipe's network.
+    """
+    found = read_weights(path, trust_code=trust_code)
+    experiment = prepare(recipe, folder, trust_code=trust_code)
+    expected = experiment.begin(experiment.audited_row()).network.state_dict()
+    state = fit(found, expected, path)
+    limits = [
+        "this checkpoint does not say what it was trained on: its members are the recipe's word",
+        "this checkpoint has no training history",
+    ]
+    if recipe.split.file is None:
+        limits.append("the split was drawn by the recipe's seed; give split.file if the model was trained on another")
+    if experiment.source.state is None and recipe.source.training is None:
+        limits.append("the recipe names no source weights: replicas start from random ones")
+    checkpoint = Checkpoint(
+        state=state,
+        recipe=experiment.recipe,
+        folder=folder,
+        seed=recipe.seed,
+        classes=experiment.dataset.classes,
+        fingerprint=experiment.dataset.fingerprint,
+        split={name: np.flatnonzero(getattr(experiment.pool, name)) for name in ("member", "held_out", "validation")},
+        source_state=experiment.source.state,
+        source_classes=experiment.source.classes,
+        trace=None,
+        privacy=None,
+        accounting=None,
+        planted=None,
+        epoch=None,
+        chosen={},
+        environment={},
+        limits=tuple(limits),
+    )
+    return checkpoint, experiment
+
+
+def read_weights(path: Path, *, trust_code: bool) -> dict[str, Tensor]:
+    """All tensors by name. Raises CheckpointError."""
+    kind = archive_kind(path)
+    if kind is None:
+        return read_state(path)
+    if not trust_code:
+        raise CheckpointError(
+            f"is a {kind} program, which could run code when it is opened.",
+            where=str(path),
+            do="Save its state dict, or repeat with --trust-code.",
+        )
+    try:
+        if kind == "TorchScript":
+            program: Any = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
+            tensors = program.state_dict()
+        else:
+            tensors = torch.export.load(path).state_dict
+        return {name: value.detach() for name, value in tensors.items()}
+    except Exception as error:  # both raise many unrelated types on damaged archives
+        raise CheckpointError(f"cannot be read as {kind}: {str(error).splitlines()[0]}", where=str(path)) from None
+
+
+def archive_kind(path: Path) -> str | None:
+    """`TorchScript` or `torch.export` by the names in the archive; None for anything else."""
+    try:
+        if not zipfile.is_zipfile(path):
+            return None
+        with zipfile.ZipFile(path) as archive:
+            parts = {name.split("/", 1)[-1] for name in archive.namelist()}
+    except (zipfile.BadZipFile, RuntimeError, ValueError):  # damaged, as whoever reads it will say
+        return None
+    if any(part.startswith("code/") for part in parts) or "constants.pkl" in parts:
+        return "TorchScript"
+    exported = any(part.startswith("models/") or "exported_program" in part for part in parts)
+    return "torch.export" if exported else None
+
+
+def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """The tensors under the network's own names. Raises CheckpointError with the first that does not fit."""
+    state = dict(found)
+    while prefix := _common(state, expected):
+        state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    # torch before 0.4.1 did not count batches; where momentum is given, nothing asks for the count.
+    counts = {name: value for name, value in expected.items() if name.endswith("num_batches_tracked")}
+    state = {**counts, **state}
+    if missing := [name for name in expected if name not in state]:
+        raise CheckpointError(
+            f"lacks {_some(missing)} of the recipe's network.", where=str(path), do="Check source.model in the recipe."
+        )
+    if extra := [name for name in state if name not in expected]:
+        raise CheckpointError(
+            f"holds {_some(extra)}, which the recipe's network has not.",
+            where=str(path),
+            do="Check source.model in the recipe.",
+        )
+    for name, value in expected.items():
+        if state[name].shape != value.shape:
+            raise CheckpointError(
+                f"{name} is {tuple(state[name].shape)}, the recipe's network has {tuple(value.shape)}.",
+                where=str(path),
+                do="Check source.options and the number of classes.",
+            )
+    return {name: state[name] for name in expected}
+
+
+def _common(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:
+    """A wrapper's prefix that hides the network's names (a loss's own tensors beside it may have none)."""
+    if set(expected) <= set(state):
+        return None
+    for prefix in PREFIXES:
+        hidden = [name for name in state if name.startswith(prefix)]
+        if len(hidden) >= max(1, len(state) // 2):
+            return prefix
+    return None
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    return listed[0] if len(listed) == 1 else f"{listed[0]} and {len(listed) - 1} more"

@@ -1,0 +1,260 @@
+"""What a program hands over, a network and arrays, as a checkpoint and an experiment like any other."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import hashlib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+
+from audit.checkpoints.checkpoint import Checkpoint
+from audit.checkpoints.foreign_weights import fit
+from audit.config.recipe import Recipe, parse
+from audit.data.dataset import Dataset
+from audit.models.head import classes_of, find_head
+from audit.models.source import Source
+from audit.runtime import device
+from audit.training.experiment import Experiment
+from audit.training.prepare import check_fit, source_of
+from audit.training.preprocessing import resolve
+from probes.errors import CheckpointError, DataError, RecipeError
+from probes.evidence import Modality
+from probes.plan import Pool
+
+WHERE = "audit.run"
+NO_RECIPE = "no recipe was given, so no replica was trained: nothing is said about the recipe, attacks are uncalibrated"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Given(Source):
+    """The architecture is the given network's own; θ_s is what was given as the source, or nothing."""
+
+    template: nn.Module
+
+    def network(self, seed: int, *, weights: bool = True) -> nn.Module:
+        """A copy with fresh parameters, or θ_s. Raises RecipeError where a part cannot be drawn afresh."""
+        network = copy.deepcopy(self.template)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            redraw(network)
+        if weights and self.state is not None:
+            network.load_state_dict(dict(self.state), strict=True)
+        return network
+
+
+def redraw(network: nn.Module) -> None:
+    """New random parameters by each layer's own initialisation, from torch's current generator.
+
+    Raises RecipeError for a layer that has parameters and no `reset_parameters`.
+    """
+    for name, module in network.named_modules():
+        reset = getattr(module, "reset_parameters", getattr(module, "_reset_parameters", None))
+        if callable(reset):
+            reset()
+        elif next(module.parameters(recurse=False), None) is not None:
+            raise RecipeError(
+                f"{name or 'the network'} ({type(module).__name__}) cannot be initialised afresh.",
+                where=WHERE,
+                do="Give it a reset_parameters method, or name a factory as source.model in the recipe.",
+            )
+
+
+def dataset_of(data: object, classes: tuple[str, ...] | None, name: str = "given data") -> Dataset:
+    """A Dataset as it is; (features, labels) as the network takes them, the sample axis first. Raises DataError."""
+    if isinstance(data, Dataset):
+        return data
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise DataError("is neither a Dataset nor (features, labels).", where=WHERE, do="Give data=(X, y).")
+    features, labels = (_array(part) for part in data)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"labels are {labels.dtype} of shape {labels.shape}.", where=WHERE, do="Give one class number a sample."
+        )
+    modality, inputs = _stored(features)
+    names = classes or tuple(str(i) for i in range(int(labels.max(initial=0)) + 1))
+    return Dataset(name=name, inputs=inputs, labels=labels.astype(np.int64), classes=names, modality=modality)
+
+
+def _array(part: Any) -> np.ndarray:
+    return part.detach().cpu().numpy() if isinstance(part, Tensor) else np.asarray(part)
+
+
+def _stored(features: np.ndarray) -> tuple[Modality, np.ndarray]:
+    if features.dtype.kind == "f" and features.ndim == 4:
+        return "image", np.ascontiguousarray(features.astype(np.float32).transpose(0, 2, 3, 1))
+    if features.dtype.kind == "f" and features.ndim == 2:
+        return "table", features.astype(np.float32)
+    if features.dtype.kind in "iu" and features.dtype != np.uint8 and features.ndim == 2:
+        return "text", features.astype(np.int64)
+    raise DataError(
+        f"features are {features.dtype} of shape {features.shape}.",
+        where=WHERE,
+        do="Give what the network takes: float [samples, channels, height, width] or [samples, features], "
+        "or whole-number tokens [samples, length].",
+    )
+
+
+def pool_of(dataset: Dataset, members: object, held_out: object) -> Pool:
+    """Which samples trained the network; the others are held out unless said. Raises DataError."""
+    if members is None:
+        raise DataError(
+            "which samples trained the model is not said.", where=WHERE, do="Give members=, their indices or a mask."
+        )
+    member = _mask(members, len(dataset), "members")
+    out = ~member if held_out is None else _mask(held_out, len(dataset), "held_out")
+    return Pool(
+        labels=dataset.labels,
+        member=member,
+        held_out=out,
+        validation=np.zeros(len(dataset), dtype=bool),
+        groups=dataset.groups,
+        times=dataset.times,
+    )
+
+
+def _mask(chosen: object, n: int, name: str) -> Bool[np.ndarray, " samples"]:
+    given = _array(chosen)
+    if given.dtype == bool and given.shape == (n,):
+        return given.copy()
+    mask = np.zeros(n, dtype=bool)
+    if given.ndim != 1 or given.dtype.kind not in "iu" or (given.size and not (0 <= given.min() <= given.max() < n)):
+        raise DataError(f"{name} are neither indices nor a mask of {n} samples.", where=WHERE)
+    mask[given.astype(np.int64)] = True
+    return mask
+
+
+def recipe_of(given: Mapping[str, Any] | Recipe | None, network: nn.Module, pool: Pool, seed: int | None) -> Recipe:
+    """The recipe with what a program need not repeat: data, split and architecture are the given ones."""
+    content: dict[str, Any] = {} if given is None else _content(given)
+    content.setdefault("name", type(network).__name__)
+    content["data"] = {"kind": "memory"}
+    content["split"] = {"members": int(pool.member.sum()), "held_out": int(pool.held_out.sum())}
+    # What is handed over is what the network takes, unless the recipe says how to get there.
+    content.setdefault("input", {"mean": (0.0,), "std": (1.0,)})
+    content.setdefault(
+        "source", {"model": f"memory:{type(network).__name__}", "options": {"code": code_digest(network)}}
+    )
+    if seed is not None:
+        content.setdefault("seed", seed)
+    return parse(content, WHERE)
+
+
+def _content(given: Mapping[str, Any] | Recipe) -> dict[str, Any]:
+    return given.model_dump(exclude_defaults=True) if isinstance(given, Recipe) else dict(given)
+
+
+def code_digest(network: nn.Module) -> str:
+    """sha256 of the layers and, where it can be had, the source code of every module's class: a changed forward pass
+    makes other replicas."""
+    digest = hashlib.sha256(repr(network).encode())
+    kinds = {type(module) for module in network.modules()}
+    for kind in sorted(
+        (kind for kind in kinds if not kind.__module__.startswith("torch.")), key=lambda k: k.__qualname__
+    ):
+        try:
+            digest.update(inspect.getsource(kind).encode())
+        except (OSError, TypeError):
+            digest.update(kind.__qualname__.encode())
+    return digest.hexdigest()
+
+
+def adopt_network(
+    network: nn.Module,
+    dataset: Dataset,
+    pool: Pool,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    source: nn.Module | Mapping[str, Tensor] | None,
+    retrains: bool,
+    trust_code: bool,
+) -> tuple[Checkpoint, Experiment]:
+    """As if the network had been made by `recipe`. Raises CheckpointError where it is not of the recipe's network."""
+    network = copy.deepcopy(network).cpu().eval()
+    if classes_of(network.get_submodule(find_head(network, recipe.head.name))) != len(dataset.classes):
+        dataset = _with_classes(dataset, classes_of(network.get_submodule(find_head(network, recipe.head.name))))
+    experiment = Experiment(
+        recipe=recipe.model_copy(update={"input": resolve(recipe, dataset, pool)}),
+        source=_source(network, recipe, folder, source, trust_code),
+        dataset=dataset,
+        pool=pool,
+        seed=recipe.seed,
+        device=device(),
+    )
+    check_fit(experiment)
+    state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    expected = experiment.begin(experiment.audited_row()).network.state_dict()
+    limits = [
+        "which samples trained this model is its owner's word",
+        "this model has no training history",
+        *([] if retrains else [NO_RECIPE]),
+    ]
+    if retrains and experiment.source.state is None:
+        limits.append("no source weights were given: replicas start from random ones")
+    checkpoint = Checkpoint(
+        state=fit(state, expected, Path("the given model")),
+        recipe=experiment.recipe,
+        folder=folder,
+        seed=recipe.seed,
+        classes=dataset.classes,
+        fingerprint=dataset.fingerprint,
+        split={name: np.flatnonzero(getattr(pool, name)) for name in ("member", "held_out", "validation")},
+        source_state=experiment.source.state,
+        source_classes=experiment.source.classes,
+        trace=None,
+        privacy=None,
+        accounting=None,
+        planted=None,
+        epoch=None,
+        chosen={},
+        environment={},
+        limits=tuple(limits),
+    )
+    return checkpoint, experiment
+
+
+def _with_classes(dataset: Dataset, count: int) -> Dataset:
+    """Classes that no label shows: a network may know more than the data."""
+    if count < len(dataset.classes):
+        raise DataError(
+            f"labels run to {len(dataset.classes) - 1}, the model knows {count} classes.", where=WHERE, do="Check y."
+        )
+    more = tuple(str(i) for i in range(len(dataset.classes), count))
+    return dataclasses.replace(dataset, classes=(*dataset.classes, *more))
+
+
+def _source(
+    network: nn.Module,
+    recipe: Recipe,
+    folder: Path,
+    given: nn.Module | Mapping[str, Tensor] | None,
+    trust_code: bool,
+) -> Source:
+    """The recipe's own where it names an architecture that can be built, else the network's."""
+    if not recipe.source.model.startswith("memory:"):
+        if given is not None:
+            raise RecipeError("source was given twice: in the recipe and as an argument.", where=WHERE)
+        return source_of(recipe, folder, trust_code=trust_code, progress=None)
+    head = find_head(network, recipe.head.name)
+    state = None if given is None else dict(given.state_dict() if isinstance(given, nn.Module) else given)
+    template, classes = network, classes_of(network.get_submodule(head))
+    if isinstance(given, nn.Module):
+        template = copy.deepcopy(given).cpu().eval()
+        classes = classes_of(template.get_submodule(find_head(template, recipe.head.name)))
+    elif state is not None and (missing := set(network.state_dict()) ^ set(state)):
+        raise CheckpointError(
+            f"the source's weights are not of the model's network: {sorted(missing)[0]}.", where=WHERE
+        )
+    state = None if state is None else {name: value.detach().cpu().clone() for name, value in state.items()}
+    return Given(
+        section=recipe.source, classes=classes, state=state, trust_code=trust_code, folder=folder, template=template
+    )

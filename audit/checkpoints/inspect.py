@@ -1,0 +1,151 @@
+"""What is in a checkpoint, and whether it is what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from audit.checkpoints import checkpoint as checkpoints
+from audit.checkpoints.checkpoint import FORMAT, Checkpoint
+from audit.checkpoints.foreign_weights import archive_kind
+from audit.models.weight_files import damaged, digest_file, digest_state, read_state, read_untrusted
+from audit.training.dp_sgd import account
+from probes.errors import AuditError, CheckpointError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """`detail` says what was compared with what."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """`facts` in reading order; every check that could be made."""
+
+    facts: Mapping[str, str]
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.checks)
+
+
+def inspect(path: Path) -> Inspection:
+    """Nothing in the file is run, its data is not needed. Raises CheckpointError where it cannot be read."""
+    if (kind := archive_kind(path)) is not None:
+        return Inspection(
+            facts={"file": str(path), "format": f"{kind} program", "sha256": digest_file(path)}, checks=()
+        )
+    content = {} if path.suffix == ".safetensors" else read_untrusted(path)
+    if content.get("format") != FORMAT:
+        state = read_state(path)
+        facts = {"file": str(path), "format": "weights without recipe, data and split", "sha256": digest_file(path)}
+        return Inspection(facts=facts | _weights(state), checks=(_intact(path), _finite(state)))
+    checkpoint = checkpoints.load(path)
+    if "digest" not in content:
+        raise CheckpointError("lacks the digest of its weights.", where=str(path), do="Make it again.")
+    return Inspection(facts=_facts(path, checkpoint), checks=tuple(_checks(checkpoint, content)))
+
+
+def _weights(state: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    count = sum(value.numel() for value in state.values())
+    return {"weights": f"{count:,} numbers in {len(state)} tensors", "digest": digest_state(state)}
+
+
+def _facts(path: Path, checkpoint: Checkpoint) -> dict[str, str]:
+    recipe, split = checkpoint.recipe, checkpoint.split
+    facts = {
+        "file": str(path),
+        "format": FORMAT,
+        "name": recipe.name,
+        "model": recipe.source.model,
+        "source": _source(checkpoint),
+        "transfer": recipe.transfer.mode,
+        "data": f"{recipe.data.kind}, fingerprint {checkpoint.fingerprint[:16]}",
+        "classes": f"{len(checkpoint.classes)}: {', '.join(checkpoint.classes[:10])}",
+        "members": str(len(split["member"])),
+        "held out": str(len(split["held_out"])),
+        "validation": str(len(split["validation"])),
+        "seed": str(checkpoint.seed),
+        **_weights(checkpoint.state),
+    }
+    if checkpoint.chosen:
+        facts["chosen"] = str(checkpoint.chosen["because"])
+    if checkpoint.trace is not None:
+        epoch = (checkpoint.epoch or len(checkpoint.trace.train_loss)) - 1
+        trace = checkpoint.trace
+        facts["epochs"] = f"{len(trace.train_loss)}, weights of epoch {epoch + 1}"
+        facts["training"] = f"loss {trace.train_loss[epoch]:.4f}, accuracy {trace.train_accuracy[epoch]:.1%}"
+        if np.isfinite(trace.validation_loss[epoch]):
+            seen = f"loss {trace.validation_loss[epoch]:.4f}, accuracy {trace.validation_accuracy[epoch]:.1%}"
+            facts["validated"] = seen
+    if (spent := checkpoint.accounting) is not None:
+        facts["privacy"] = (
+            f"({spent.claim.epsilon:.3f}, {spent.delta:g})-DP by {spent.accountant}: σ = {spent.noise_multiplier:.4f}, "
+            f"sample rate {spent.sample_rate:.5f}, {spent.steps} steps, clipped at {spent.clip_norm:g}"
+        )
+    if checkpoint.planted is not None:
+        included = int(checkpoint.planted.included.sum())
+        facts["canaries"] = f"{len(checkpoint.planted.samples)}, {included} of them included"
+    facts["made with"] = ", ".join(f"{name} {version}" for name, version in checkpoint.environment.items())
+    return facts
+
+
+def _source(checkpoint: Checkpoint) -> str:
+    section = checkpoint.recipe.source
+    if section.training is not None:
+        return "trained here"
+    return section.weights or "random weights"
+
+
+def _checks(checkpoint: Checkpoint, content: Mapping[str, Any]) -> list[Check]:
+    checks = [_digest("weights", content["digest"], digest_state(checkpoint.state)), _finite(checkpoint.state)]
+    if checkpoint.source_state is not None:
+        checks.append(_digest("source weights", content["source"]["digest"], digest_state(checkpoint.source_state)))
+    parts = [set(indices.tolist()) for indices in checkpoint.split.values()]
+    apart = sum(map(len, parts)) == len(set().union(*parts))
+    checks.append(Check(name="split", passed=apart, detail="members, held-out and validation samples do not overlap"))
+    if (spent := checkpoint.accounting) is not None and checkpoint.recipe.privacy is not None:
+        again = account(checkpoint.recipe.privacy, spent.noise_multiplier, spent.sample_rate, spent.steps)
+        claimed, found = checkpoint.privacy, again.claim.epsilon
+        holds = claimed is not None and claimed.epsilon >= found * (1 - 1e-6) and claimed.delta >= again.delta
+        said = "nothing" if claimed is None else f"epsilon {claimed.epsilon:.4f} at delta {claimed.delta:g}"
+        detail = f"claims {said}, its own noise, rate and steps give {found:.4f} at {again.delta:g}"
+        checks.append(Check(name="privacy", passed=holds, detail=detail))
+    return checks
+
+
+def _digest(name: str, recorded: str, found: str) -> Check:
+    same = recorded == found
+    detail = f"sha256 over contents {found[:16]}" + ("" if same else f", recorded {recorded[:16]}")
+    return Check(name=name, passed=same, detail=detail)
+
+
+def _intact(path: Path) -> Check:
+    record = damaged(path)
+    detail = f"{record} has not its checksum" if record else "every record has its checksum, where it has one"
+    return Check(name="file", passed=record is None, detail=detail)
+
+
+def _finite(state: Mapping[str, torch.Tensor]) -> Check:
+    bad = [name for name, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
+    return Check(name="finite", passed=not bad, detail=f"{bad[0]} is not finite" if bad else "all weights are finite")
+
+
+def verify_data(path: Path, root: Path, *, trust_code: bool = False) -> Check:
+    """Whether the data below `root` is what the checkpoint was made with."""
+    checkpoint = checkpoints.load(path)
+    try:
+        dataset = checkpoint.recipe.data.load(root, trust_code=trust_code)
+    except AuditError as error:
+        return Check(name="data", passed=False, detail=str(error))
+    return _digest("data", checkpoint.fingerprint, dataset.fingerprint)

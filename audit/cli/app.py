@@ -1,0 +1,440 @@
+"""The command `audit`. Nothing heavy is imported before a command is known to be well formed."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from functools import partial
+from pathlib import Path
+
+import typer
+
+from audit.cli import options as o
+from audit.cli import validate
+from audit.cli.help import Command, Group
+from audit.config.run_settings import default_store
+from probes.errors import AuditError, ConfigError, Interrupted
+
+EXIT_CRASH = 70
+EPILOG = "Exit codes: 0 pass · 1 fail · 2 wrong use · 3 undecided · 4 a probe failed"
+
+HELP = (
+    "[bold]Is this fine-tuned model safe to ship?[/bold]\n\nTrains replicas of your model's recipe on other subsets of "
+    "the same data, probes them for overfitting, leakage and interpretability drift, writes a report, and gates CI on "
+    """thresholds. The exit code is the verdict.
+
+[dim]$[/dim] audit demo                            [dim]a minute's tour[/dim]
+[dim]$[/dim] audit finetune recipe.toml -o ckpt.pt [dim]make a model to audit[/dim]
+[dim]$[/dim] audit run -m ckpt.pt -o report        [dim]then read report/report.html[/dim]
+[dim]$[/dim] audit compare old/ report/            [dim]what got worse?[/dim]
+[dim]$[/dim] audit COMMAND --help                  [dim]more of each[/dim]
+[dim]$[/dim] audit --install-completion            [dim]names by the tab key[/dim]
+"""
+)
+MAKE, AUDIT, REVIEW, HELPERS = "Make and plan", "Audit", "Results", "More"
+
+app = typer.Typer(
+    cls=Group,
+    help=HELP,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+command = partial(app.command, cls=Command)
+
+
+@command(epilog=EPILOG, rich_help_panel=AUDIT)
+def demo(
+    workers: o.Workers = 0,
+    store: o.StoreFolder = None,
+    out: o.Out = Path("audit-demo"),
+    quiet: o.Quiet = False,
+) -> None:
+    """A minute's tour: fine-tune on embedded data, audit, report."""
+    from audit.cli.commands import run_demo
+
+    raise typer.Exit(run_demo(out, store or default_store(), workers, quiet))
+
+
+@command(rich_help_panel=MAKE)
+def finetune(
+    recipe: o.RecipeFile,
+    changes: o.Changes = None,
+    out: o.Checkpoint = Path("ckpt.pt"),
+    quiet: o.Quiet = False,
+) -> None:
+    """Fine-tune a model from a recipe, so that it can be audited.
+
+    The checkpoint records recipe, data fingerprint, split, source weights and
+    training history. A killed run goes on where it stopped.
+
+    [dim]$[/dim] audit finetune examples/digits.toml -o ckpt.pt
+    [dim]$[/dim] audit finetune recipe.toml --set train.epochs=5 -o fewer.pt
+    """
+    validate.must_be_a_recipe(recipe, changes)
+    from audit.cli.commands import run_finetune
+
+    run_finetune(recipe, out, quiet, changes or ())
+
+
+@command(epilog=EPILOG, rich_help_panel=AUDIT)
+def run(
+    model: o.Model,
+    recipe: o.Recipe = None,
+    data_root: o.DataRoot = None,
+    trust_code: o.TrustCode = False,
+    reference: o.Reference = None,
+    baseline: o.Baseline = None,
+    config: o.ConfigFile = None,
+    changes: o.Changes = None,
+    budget: o.Budget = None,
+    stop_early: o.StopEarly = False,
+    seed: o.Seed = None,
+    workers: o.Workers = 0,
+    store: o.StoreFolder = None,
+    executor: o.Executor = "processes",
+    address: o.Address = None,
+    out: o.Out = Path("audit-report"),
+    lang: o.Language = "en",
+    no_thumbnails: o.NoThumbnails = False,
+    also: o.Also = "",
+    at: o.AlertsAt = "audit.toml",
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Audit a checkpoint; the exit code is the verdict.
+
+    Trains replicas (kept in the store, so a killed run goes on), runs the
+    probes, and writes report.html, report.md, results.json, samples.csv and
+    run.json.
+
+    [dim]$[/dim] audit run -m ckpt.pt -o report
+    [dim]$[/dim] audit run -m ckpt.pt -c audit.toml --json > verdict.json
+    [dim]$[/dim] audit run -m weights.safetensors --recipe recipe.toml
+    [dim]$[/dim] audit run -m ckpt.pt --baseline last-release/results.json
+    """
+    validate.must_exist(model, "checkpoint file")
+    validate.must_exist(reference, "checkpoint file")
+    validate.must_exist(baseline, "results.json")
+    validate.must_be_writable(out)
+    if address is not None and executor != "ray":
+        raise ConfigError("is for --executor ray.", where="--address", do="Add it, or leave --address out.")
+    seconds = validate.seconds_of(budget)
+    validate.must_be_sound(config, changes)
+    validate.must_be_a_recipe(recipe)
+    validate.must_be_formats(also)
+    from audit.results.export import Also as Further
+    from audit.results.read import read_with_cost
+
+    further = Further.of(also, out, lang=lang, at=at)
+    from audit.cli.commands import run_audit
+    from audit.config.run_settings import Settings
+    from audit.results.read import read_audit
+
+    settings = Settings(
+        store=store or default_store(),
+        seed=seed,
+        workers=workers,
+        budget=seconds,
+        stop_early=stop_early,
+        executor=executor,
+        address=address,
+        baseline=None if baseline is None else read_audit(baseline),
+        reference=reference,
+        recipe=recipe,
+        data_root=data_root,
+        trust_code=trust_code,
+        changes=tuple(changes or ()),
+    )
+    code = run_audit(
+        model, out, config, settings, lang=lang, thumbnails=not no_thumbnails, quiet=quiet or json, as_json=json
+    )
+    further.write(read_with_cost(out / "results.json"), out / "results.json")
+    raise typer.Exit(code)
+
+
+@command(
+    epilog="Exit codes: 0 one passes · 1 all fail · 2 wrong use · 3 undecided · 4 probe failed",
+    rich_help_panel=AUDIT,
+)
+def mitigate(
+    model: o.Model,
+    recipe: o.Recipe = None,
+    data_root: o.DataRoot = None,
+    trust_code: o.TrustCode = False,
+    countermeasures: o.Countermeasures = None,
+    config: o.ConfigFile = None,
+    changes: o.Changes = None,
+    budget: o.Budget = None,
+    seed: o.Seed = None,
+    workers: o.Workers = 0,
+    store: o.StoreFolder = None,
+    out: o.Out = Path("audit-mitigate"),
+    lang: o.Language = "en",
+    no_thumbnails: o.NoThumbnails = False,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Which countermeasure works, and what it costs.
+
+    Fine-tunes the model again with each countermeasure, audits every one on
+    the same folds, and shows accuracy against leakage, overfitting and drift.
+    Known: l1, l2, l2-sp, dropout, early-stopping, features, lp-ft, augment, dp.
+
+    [dim]$[/dim] audit mitigate -m ckpt.pt -o remedies
+    [dim]$[/dim] audit mitigate -m ckpt.pt --try l2-sp=0.1 --try dp=8 --budget 5m
+    """
+    validate.must_exist(model, "checkpoint file")
+    validate.must_be_writable(out)
+    seconds = validate.seconds_of(budget)
+    validate.must_be_sound(config, changes)
+    validate.must_be_a_recipe(recipe)
+    from audit.mitigation.countermeasures import check
+
+    check(countermeasures or ())
+    from audit.cli.mitigate import run_mitigate
+    from audit.config.run_settings import Settings
+
+    settings = Settings(
+        store=store or default_store(),
+        seed=seed,
+        workers=workers,
+        budget=seconds,
+        recipe=recipe,
+        data_root=data_root,
+        trust_code=trust_code,
+        changes=tuple(changes or ()),
+    )
+    code = run_mitigate(
+        model,
+        out,
+        config,
+        settings,
+        countermeasures or (),
+        lang=lang,
+        thumbnails=not no_thumbnails,
+        quiet=quiet or json,
+        as_json=json,
+    )
+    raise typer.Exit(code)
+
+
+@command(epilog=EPILOG, rich_help_panel=REVIEW)
+def gate(
+    results: o.Results,
+    baseline: o.Baseline = None,
+    config: o.ConfigFile = None,
+    changes: o.Changes = None,
+    also: o.Also = "",
+    out: o.BesideResults = None,
+    at: o.AlertsAt = "audit.toml",
+    lang: o.Language = "en",
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Judge results by thresholds; the exit code is the verdict.
+
+    [dim]$[/dim] audit gate report/results.json -c audit.toml
+    [dim]$[/dim] audit gate report/results.json --also junit,sarif
+    """
+    validate.must_exist(results, "file")
+    validate.must_exist(baseline, "results.json")
+    validate.must_be_sound(config, changes)
+    validate.must_be_formats(also)
+    from audit.results.export import Also as Further
+    from audit.results.gate import run_gate
+
+    further = Further.of(also, out or results.parent, lang=lang, at=at)
+    code = run_gate(
+        results, config, baseline=baseline, as_json=json, lang=lang, quiet=quiet, also=further, changes=changes or ()
+    )
+    raise typer.Exit(code)
+
+
+@command(epilog="Exit codes: 0 nothing is worse · 1 something is · 2 wrong use", rich_help_panel=REVIEW)
+def compare(
+    old: o.OldResults,
+    new: o.NewResults,
+    format: o.CompareFormat = "table",
+    lang: o.Language = "en",
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """What got worse between two audits, beyond noise.
+
+    Tests are paired where both audits speak of the same samples (the
+    samples.csv beside each results.json), and pay for their number (Holm): of
+    two equally good models, at most 5 % are called different in anything.
+
+    [dim]$[/dim] audit compare last-release/ report/
+    """
+    validate.must_exist(old, "results.json")
+    validate.must_exist(new, "results.json")
+    from audit.results.compare import run_compare
+
+    raise typer.Exit(run_compare(old, new, form=format, as_json=json, lang=lang, quiet=quiet))
+
+
+@command(rich_help_panel=REVIEW)
+def history(
+    folder: o.HistoryFolder,
+    estimate: o.Estimates = None,
+    format: o.HistoryFormat = "table",
+    out: o.HistoryFile = None,
+    lang: o.Language = "en",
+) -> None:
+    """All audits below a folder, over time.
+
+    [dim]$[/dim] audit history reports/ -e recipe.auc -e recipe.accuracy_gap
+    [dim]$[/dim] audit history reports/ --format html -o history.html
+    """
+    validate.must_exist(folder, "folder")
+    from audit.results.history import run_history
+
+    run_history(folder, format, out, tuple(estimate or ()), lang)
+
+
+@command(rich_help_panel=REVIEW)
+def report(
+    results: o.Results,
+    format: o.ReportFormat = "html",
+    out: o.ReportFile = None,
+    lang: o.Language = "en",
+    no_thumbnails: o.NoThumbnails = False,
+    figures: o.FigureFormat = "svg",
+    at: o.AlertsAt = "audit.toml",
+) -> None:
+    """Write a report again, in another format or language."""
+    validate.must_exist(results, "file")
+    from audit.results.export import Style, run_report
+
+    run_report(results, format, out, Style(lang=lang, thumbnails=not no_thumbnails, at=at, figures=figures))
+
+
+@command(rich_help_panel=REVIEW)
+def log(
+    results: o.Results,
+    to: o.Tracker,
+    project: o.Project = "transfer-audit",
+) -> None:
+    """Log results to MLflow or Weights & Biases.
+
+    Estimates with their intervals become metrics, the recipe and the probes'
+    parameters become parameters; results.json and the report go along.
+    samples.csv stays here: it says how exposed each record is.
+
+    [dim]$[/dim] audit log report/results.json --to mlflow
+    """
+    validate.must_exist(results, "file")
+    from audit.results.trackers import run_log
+
+    run_log(results, to, project)
+
+
+@command(rich_help_panel=MAKE)
+def plan(
+    model: o.Model,
+    trust_code: o.TrustCode = False,
+    config: o.ConfigFile = None,
+    changes: o.Changes = None,
+    budget: o.Budget = None,
+    seed: o.Seed = None,
+    workers: o.Workers = 0,
+) -> None:
+    """What an audit would cost, and what it could detect."""
+    validate.must_exist(model, "checkpoint file")
+    seconds = validate.seconds_of(budget)
+    validate.must_be_sound(config, changes)
+    from audit.cli.plan import run_plan
+    from audit.config.run_settings import Settings
+
+    settings = Settings(
+        store=default_store(),
+        seed=seed,
+        workers=workers,
+        budget=seconds,
+        trust_code=trust_code,
+        changes=tuple(changes or ()),
+    )
+    run_plan(model, config, settings)
+
+
+@command(rich_help_panel=HELPERS)
+def cache(
+    store: o.StoreFolder = None,
+    keep: o.MostMiB = None,
+) -> None:
+    """Show or prune the store of replicas."""
+    from audit.cli.commands import run_cache
+
+    run_cache(store or default_store(), keep)
+
+
+@command(rich_help_panel=HELPERS)
+def inspect(
+    model: o.Inspected,
+) -> None:
+    """Verify what is in a checkpoint; nothing in it is run."""
+    validate.must_exist(model, "checkpoint file")
+    from audit.cli.inspect import run_inspect
+
+    raise typer.Exit(run_inspect(model))
+
+
+@command(rich_help_panel=MAKE)
+def init(
+    out: o.File = Path("audit.toml"),
+    check: o.CheckOnly = False,
+) -> None:
+    """Write a commented audit.toml, or check one."""
+    from audit.cli.helpers import check_config, init_config
+
+    if check:
+        validate.must_exist(out, "configuration file")
+        check_config(out)
+    else:
+        init_config(out)
+
+
+@command(rich_help_panel=HELPERS)
+def schema(
+    of: o.SchemaOf = "recipe",
+) -> None:
+    """Print a JSON Schema, for editors and for checks elsewhere.
+
+    [dim]$[/dim] audit schema recipe > recipe.schema.json
+    """
+    from importlib.resources import files
+
+    package = "audit" if of == "recipe" else "reports"
+    typer.echo((files(package) / "schema" / f"{of}.schema.json").read_text(encoding="utf-8"), nl=False)
+
+
+@command(rich_help_panel=HELPERS)
+def probes() -> None:
+    """List the installed probes and their parameters."""
+    from audit.cli.helpers import list_probes
+
+    list_probes()
+
+
+def main() -> None:
+    """Expected errors are one line and their exit code; a crash is a traceback and exit code 70, never a verdict."""
+    validate.threads_sleep()
+    try:
+        app()
+    except AuditError as error:
+        print(f"audit: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, SystemExit) as ended:
+        # Typer turns Ctrl-C into this exit code, without a word.
+        if isinstance(ended, SystemExit) and ended.code != Interrupted.exit_code:
+            raise
+        print("audit: interrupted; what was done is kept.", file=sys.stderr)
+        sys.exit(Interrupted.exit_code)
+    except Exception:
+        traceback.print_exc()
+        print("audit: this is a defect of transfer-audit, not of your input.", file=sys.stderr)
+        sys.exit(EXIT_CRASH)

@@ -1,0 +1,41 @@
+"""`audit probes` and `audit init`."""
+
+from __future__ import annotations
+
+import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from audit.config import audit_config
+from audit.storage.atomic import write
+from probes.errors import ConfigError
+from probes.probe import discover
+from reports.formats import console
+
+if TYPE_CHECKING:
+    pass
+
+
+def list_probes() -> None:
+    Console().print(console.probes_table(list(discover().values())))
+
+
+def init_config(path: Path) -> None:
+    """A commented audit.toml; an existing one is never replaced."""
+    if path.exists():
+        raise ConfigError("exists already.", where=str(path), do="Remove it, or give another --out.")
+    write(path, (files("audit") / "templates" / "audit.toml").read_bytes())
+
+
+def check_config(path: Path) -> None:
+    """Raises ConfigError with file, key and the nearest known name; a waiver that ended is said, and is no error."""
+    gate = audit_config.load(path, Path.cwd()).gate()
+    for waiver in gate.waivers:
+        if waiver.expires < datetime.date.today():
+            said = f"{path}: the waiver for {waiver.probe} {waiver.estimate} expired on {waiver.expires}."
+            Console(stderr=True).print(said, highlight=False, markup=False, soft_wrap=True)
+    said = f"{path}: sound, {len(gate.thresholds)} thresholds, {len(gate.waivers)} waivers."
+    Console().print(said, highlight=False, markup=False, soft_wrap=True)

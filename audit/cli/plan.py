@@ -1,0 +1,62 @@
+"""`audit plan`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from audit.checkpoints.audited_model import open_checkpoint
+from audit.config import audit_config
+from audit.config.run_settings import Settings
+from audit.runtime import check_torch
+
+
+def run_plan(model: Path, config_path: Path | None, settings: Settings) -> None:
+    """What an audit would train, by which engine, in what time and memory, and what that could detect."""
+    check_torch()
+    from audit.config.duration import written
+    from audit.population.cost_model import fit, price
+    from audit.population.populate import rows_of
+    from probes.plan import Plan
+
+    config = audit_config.load(config_path, Path.cwd(), settings.changes)
+    experiment = open_checkpoint(model, settings).experiment
+    seed = experiment.seed if settings.seed is None else settings.seed
+    plan = Plan.union([probe.needs for probe in config.probes()])
+    gave_up: Mapping[str, tuple[int, int]] = {}
+    if settings.budget is None:
+        cost = price(experiment, rows_of(plan, experiment.pool, seed), settings.workers)
+    else:
+        fitted = fit(experiment, plan, settings.budget, seed, settings.workers)
+        cost, gave_up = fitted.price, fitted.gave_up
+    shown = Table(box=None, pad_edge=False)
+    for heading in ("Rows", "Engine", "Seconds", "Why no faster engine"):
+        shown.add_column(heading)
+    for line in cost.lines:
+        rows = ", ".join(f"{count} {design}" for design, count in line.designs.items())
+        refused = "; ".join(f"{engine}: {why}" for engine, why in line.refused.items())
+        shown.add_row(Text(rows), Text(line.engine), Text(f"{line.seconds(cost.workers):.0f}"), Text(refused))
+    screen = Console()
+    screen.print(shown)
+    screen.print(
+        f"{cost.rows} replicas, about {cost.seconds:.0f} s with {cost.workers} workers, {cost.bytes / 2**20:.0f} MiB; "
+        "explaining predictions and the statistics take time of their own.",
+        highlight=False,
+    )
+    if gave_up:
+        fewer = ", ".join(f"{left} of {asked} {name}" for name, (left, asked) in gave_up.items())
+        screen.print(f"The budget of {written(settings.budget or 0)} leaves {fewer} rounds.", highlight=False)
+    if settings.budget is not None and cost.seconds > settings.budget:
+        screen.print("That exceeds the budget, but no fewer would be a valid population.", highlight=False)
+    powers = {
+        "accuracy gap of the recipe": cost.power.accuracy_gap,
+        "TPR at 1 % FPR, this checkpoint": cost.power.checkpoint_tpr,
+        "TPR at 1 % FPR, this recipe": cost.power.recipe_tpr,
+    }
+    for name, least in powers.items():
+        if least is not None:
+            screen.print(f"Smallest {name} found with 80 % probability: {least:.3f}", highlight=False)

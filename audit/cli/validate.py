@@ -1,0 +1,62 @@
+"""What is checked before anything heavy is imported: a wrong path or name is answered at once, not after training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from probes.errors import InputError, RecipeError, StoreError
+
+
+def threads_sleep() -> None:
+    """Before torch is imported: its OpenMP threads sleep while they wait for each other, and do not spin.
+
+    Where another program runs on the same cores, a spinning thread holds up the one it waits for. Bits do not change.
+    Whoever has set the variable keeps what was set.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def must_exist(path: Path | None, what: str) -> None:
+    if path is not None and not path.exists():
+        raise InputError(f"no such {what}.", where=str(path), do="Check the path.")
+
+
+def must_be_writable(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError("is a file; the report needs a folder.", where=str(folder), do="Choose another --out.")
+    present = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
+        raise StoreError("cannot be written.", where=str(folder), do="Choose another --out.")
+
+
+def must_be_sound(config: Path | None, changes: Sequence[str] | None) -> None:
+    """Thresholds and parameters."""
+    must_exist(config, "configuration file")
+    from audit.config.audit_config import load
+
+    load(config, Path.cwd(), changes or ())
+
+
+def must_be_a_recipe(recipe: Path | None, changes: Sequence[str] | None = None) -> None:
+    must_exist(recipe, "recipe file")
+    if recipe is not None:
+        from audit.config.toml_file import read_toml
+
+        read_toml(recipe, RecipeError)
+        from audit.config.recipe import load
+
+        load(recipe, changes or ())
+
+
+def must_be_formats(also: str) -> None:
+    from reports.formats.registry import named
+
+    named(also)
+
+
+def seconds_of(budget: str | None) -> float | None:
+    from audit.config.duration import seconds_of
+
+    return None if budget is None else seconds_of(budget, "--budget")

@@ -1,0 +1,240 @@
+"""audit.toml, or [tool.audit] in a pyproject.toml: thresholds, waivers, and the probes' parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from audit.config.overrides import overridden, place
+from audit.config.toml_file import read_toml
+from probes.errors import ConfigError, did_you_mean
+from probes.probe import Probe, ProbeType, discover, installed
+from reports.gate.thresholds import Gate, Threshold, Waiver
+
+Profile = Literal["strict", "default", "research", "none"]
+PROFILES = Path(__file__).parents[1] / "templates" / "profiles.toml"
+
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""A threshold that nothing can reach, or that says `true`, would be a check that is none."""
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Bound(Section):
+    """At most one of max and min; or, or as well, no worse than the baseline by a margin."""
+
+    max: Number | None = None
+    min: Number | None = None
+    no_worse_than: Literal["baseline"] | None = None
+    margin: Number | None = Field(default=None, gt=0)
+    """In the estimate's unit; 0.02 of an accuracy is two percentage points."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Bound:
+        if self.max is not None and self.min is not None:
+            raise ValueError("give one of max and min, not both")
+        if self.max is None and self.min is None and self.no_worse_than is None:
+            raise ValueError("give max, min, or no_worse_than")
+        if (self.no_worse_than is None) != (self.margin is None):
+            raise ValueError('no_worse_than = "baseline" and a margin > 0 belong together')
+        return self
+
+    def thresholds(self, probe: str, estimate: str, *, optional: bool) -> list[Threshold]:
+        """Against numbers, and against the baseline."""
+        make = partial(Threshold, probe=probe, estimate=estimate)
+        found = []
+        if self.max is not None:
+            found.append(make(direction="max", bound=self.max, optional=optional))
+        if self.min is not None:
+            found.append(make(direction="min", bound=self.min, optional=optional))
+        if self.margin is not None:
+            found.append(make(direction="max", bound=self.margin, against="baseline"))
+        return found
+
+
+class GateSection(Section):
+    profile: Profile = "default"
+    on_undecided: Literal["stop", "warn", "fail"] = "stop"
+    level: Number = Field(default=0.95, gt=0.5, lt=1)
+    """1 − level is the error of the whole gate, and of a pass on one side."""
+
+
+class WaiverSection(Section):
+    probe: str
+    estimate: str
+    reason: Said
+    expires: datetime.date
+
+
+class Config(Section):
+    gate_section: GateSection = GateSection()
+    thresholds: dict[str, dict[str, Bound]] = {}
+    waivers: tuple[WaiverSection, ...] = ()
+    parameters: dict[str, dict[str, Any]] = {}
+    """By probe; an entry `enabled = false` leaves the probe out."""
+    where: str = "the defaults"
+
+    def gate(self) -> Gate:
+        """The profile's thresholds, replaced by the user's where both name one estimate; `no_worse_than` adds to it."""
+        chosen = {
+            (one.probe, one.estimate, one.against): one
+            for bounds_by_probe, optional in ((_profile(self.gate_section.profile), True), (self.thresholds, False))
+            for probe, bounds in bounds_by_probe.items()
+            for estimate, bound in bounds.items()
+            for one in bound.thresholds(probe, estimate, optional=optional)
+        }
+        return Gate(
+            thresholds=tuple(chosen[name] for name in sorted(chosen)),
+            waivers=tuple(Waiver(**dict(waiver)) for waiver in self.waivers),
+            on_undecided=self.gate_section.on_undecided,
+            level=self.gate_section.level,
+            profile=self.gate_section.profile,
+        )
+
+    def spending(self, share: float) -> Config:
+        """The same with `share` of the gate's error: where several models are judged and any that passes is taken."""
+        section = self.gate_section.model_copy(update={"level": 1 - (1 - self.gate_section.level) * share})
+        return self.model_copy(update={"gate_section": section})
+
+    def needs_baseline(self) -> str:
+        """The first threshold that is against a baseline, as probe.estimate; empty where there is none."""
+        named = [
+            f"{probe} {estimate}"
+            for probe, bounds in self.thresholds.items()
+            for estimate, bound in bounds.items()
+            if bound.no_worse_than
+        ]
+        return named[0] if named else ""
+
+    def probes(self) -> list[Probe]:
+        """All enabled probes with their parameters. Raises ConfigError on an unknown probe, parameter or value."""
+        self._check_names()
+        known = discover()
+        chosen = {name: dict(self.parameters.get(name, {})) for name in known}
+        return [
+            _make(known[name], parameters, f"{self.where}, [probes.{name}]")
+            for name, parameters in chosen.items()
+            if parameters.pop("enabled", True)
+        ]
+
+    def _check_names(self) -> None:
+        """Said before any probe is imported."""
+        known = installed()
+        for name in self.parameters:
+            if name not in known:
+                raise ConfigError(
+                    f"unknown probe {name!r}. {did_you_mean(name, known)}", where=f"{self.where}, [probes]"
+                )
+
+
+def _make(kind: ProbeType, parameters: dict[str, Any], where: str) -> Probe:
+    fields = {field.name for field in dataclasses.fields(kind)}
+    for name in parameters:
+        if name not in fields:
+            raise ConfigError(f"unknown parameter {name!r}. {did_you_mean(name, fields)}", where=where)
+    try:
+        probe: Probe = TypeAdapter(kind).validate_python(parameters)
+    except ValidationError as error:
+        raise ConfigError(_first(error), where=where) from None
+    return probe
+
+
+@cache
+def _profile(name: str) -> dict[str, dict[str, Bound]]:
+    content = tomllib.loads(PROFILES.read_text(encoding="utf-8"))
+    return TypeAdapter(dict[str, dict[str, Bound]]).validate_python(content[name])
+
+
+def load(path: Path | None, start: Path, changes: Sequence[str] = ()) -> Config:
+    """The file given, else audit.toml or pyproject.toml's [tool.audit] in `start`, else the defaults.
+
+    `changes` replace single values: "probes.membership.repeats=16".
+
+    Raises ConfigError with file, key and the nearest known name.
+    """
+    if path is not None and not path.is_file():
+        raise ConfigError("no such file", where=str(path))
+    for candidate in [path] if path else [start / "audit.toml", start / "pyproject.toml"]:
+        if candidate.is_file():
+            content: dict[str, Any] | None = read_toml(candidate, ConfigError)
+            if candidate.name == "pyproject.toml":
+                content = content.get("tool", {}).get("audit") if content else None
+            if content is not None:
+                return parse(overridden(content, changes, ConfigError), place(candidate, changes))
+    return parse(overridden({}, changes, ConfigError), place("the defaults", changes)) if changes else Config()
+
+
+def parse(content: dict[str, Any], where: str) -> Config:
+    """Raises ConfigError."""
+    names = {"gate": "gate_section", "probes": "parameters", "thresholds": "thresholds", "waivers": "waivers"}
+    for key in content:
+        if key not in names:
+            raise ConfigError(f"unknown key {key!r}. {did_you_mean(key, names)}", where=where)
+    try:
+        config = Config.model_validate({names[key]: value for key, value in content.items()} | {"where": where})
+    except ValidationError as error:
+        raise ConfigError(_first(error), where=where) from None
+    if config.parameters:
+        config.probes()
+    return config
+
+
+SECTIONS: Mapping[str, tuple[str, type[Section]]] = {
+    "gate_section": ("gate", GateSection),
+    "thresholds": ("thresholds", Bound),
+    "waivers": ("waivers", WaiverSection),
+    "parameters": ("probes", Section),
+}
+"""What the file calls a part of Config, and what stands in it."""
+
+
+def _first(error: ValidationError) -> str:
+    mistake = error.errors()[0]
+    first, *rest = [str(part) for part in mistake["loc"]] or [""]
+    section, known = SECTIONS.get(first, (first, Config))
+    key = ".".join([section, *rest])
+    if mistake["type"] != "extra_forbidden":
+        return f"{key}{_said(mistake, section)}"
+    if section == "thresholds" and isinstance(mistake["input"], dict):
+        name = ".".join(rest[1:])
+        return f'unknown key {key!r}. A name with a dot stands in quotes: "{name}" = {{ max = … }}.'
+    return f"unknown key {key!r}. {did_you_mean(rest[-1] if rest else first, known.model_fields)}"
+
+
+def _said(mistake: ErrorDetails, section: str) -> str:
+    """What is wrong, with what was written."""
+    given = str(mistake["input"])[:60]
+    if mistake["type"] == "missing":
+        return " is missing."
+    if mistake["type"] == "literal_error":
+        known = re.findall(r"'([^']+)'", mistake["ctx"]["expected"])
+        return f" = {given!r} is unknown. {did_you_mean(given, known)}"
+    if mistake["type"] == "tuple_type":
+        return " is no list of tables: write [[waivers]]."
+    if mistake["type"] in ("model_type", "dataclass_type", "dict_type"):
+        table = ": write { max = … } or { min = … }" if section == "thresholds" else ""
+        return f" = {given} is no table{table}."
+    if mistake["type"] == "value_error":
+        return f": {mistake['msg'].removeprefix('Value error, ')}."
+    return f" = {given!r}: {mistake['msg'][:1].lower()}{mistake['msg'][1:]}."

@@ -1,0 +1,344 @@
+"""The recipe: everything that makes a fine-tuned model, so that it can be made again on other samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from audit.config.overrides import overridden, place
+from audit.config.toml_file import read_toml
+from audit.data.kinds import Data
+from audit.data.split import SplitSection
+from audit.sections import Section
+from probes.errors import RecipeError, did_you_mean
+
+MODES = ("features", "parameters", "layers", "lp-ft", "gradual", "auto")
+
+REFUSED_UNDER_PRIVACY = {
+    "align": "the other domain's samples would be unaccounted.",
+    "BSS": "it mixes samples.",
+    "attention transfer": "it looks inside blocks, which the rewrite for per-sample gradients dissolves.",
+    "gradient clipping": "privacy.clip_norm clips each sample's gradient.",
+    "phases": "train in one phase.",
+    "compile": "per-sample gradients need eager mode.",
+    "mixed precision": "per-sample gradients are clipped in float32.",
+    "auto": "it chooses by training on the members without noise. Name a mode.",
+    "normalisation by the members": "their mean and deviation get no noise. Give mean and std that are public.",
+}
+LOOKS_INSIDE = ("BSS", "attention transfer", "align")
+"""These read features by hooks, which compiled code does not run."""
+
+
+class InputSection(Section):
+    """How stored samples become the tensors the model takes: resized, cropped, normalised; the same for every model."""
+
+    size: int | None = Field(default=None, ge=1)
+    """Images are resized to size × size (bilinear)."""
+    crop: int | None = Field(default=None, ge=1)
+    """Then the middle crop × crop pixels are taken."""
+    channels: int | None = None
+    """Grey images are repeated to this many channels."""
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[Annotated[float, Field(gt=0)], ...] = (0.5,)
+    normalise: Literal["given", "weights", "members"] = "given"
+    """`weights`: size, crop, mean and std as the torchvision weights' own transforms have them. `members`: mean and
+    std of each channel or feature over the members alone, whatever is given here."""
+
+
+class Transform(BaseModel):
+    """One of torchvision.transforms.v2 by name; every other key is an option of it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+
+class TrainSection(Section):
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    lr: float = Field(default=0.01, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    """The optimizer's own, on all trained parameters; `regularise.l2` is the penalty in the loss."""
+    schedule: Literal["constant", "cosine", "linear", "step"] = "constant"
+    warmup_epochs: float = Field(default=0.0, ge=0)
+    milestones: tuple[int, ...] = ()
+    """Epochs after which the rate is multiplied by `gamma` (schedule = "step")."""
+    gamma: float = Field(default=0.1, gt=0)
+    epochs: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    clip_norm: float | None = Field(default=None, gt=0)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
+    patience: int | None = Field(default=None, ge=1)
+    """Early stopping: stop after this many epochs in which the validation loss did not fall."""
+    select: Literal["last", "best"] = "last"
+    """Which epoch's weights are kept; `best` is by validation loss. Held-out samples choose nothing."""
+
+    @property
+    def by_validation(self) -> bool:
+        """Whether validation samples say when to stop or what to keep."""
+        return self.patience is not None or self.select == "best"
+
+
+class SourceTraining(Section):
+    """The source task, trained here: the first stage of a two-stage transfer."""
+
+    data: Data
+    split: SplitSection
+    train: TrainSection = TrainSection()
+
+    @model_validator(mode="after")
+    def _chooses(self) -> SourceTraining:
+        _chooses_on_something(self.train, self.split)
+        return self
+
+
+class SourceSection(Section):
+    """θ_s: an architecture and its weights. `model` is `torchvision:NAME`, `timm:NAME`, or a factory
+    `package.module:function`, looked for beside the recipe first."""
+
+    model: str
+    options: dict[str, Any] = Field(default={})
+    classes: int | None = None
+    """How many classes the source weights' head has."""
+    weights: str | None = None
+    """A torchvision weights name (IMAGENET1K_V1), `pretrained` for timm, or a file."""
+    sha256: str | None = None
+    """Of the weights file: checked where given."""
+    training: SourceTraining | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> SourceSection:
+        if self.weights and self.training:
+            raise ValueError("give weights or training, not both")
+        return self
+
+
+class HeadSection(Section):
+    """The new classifier: a linear layer unless `factory` makes another from (in_features, classes)."""
+
+    name: str | None = None
+    """The module to replace, where it is not the network's last linear layer."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Dropout of the head's input."""
+    factory: str | None = None
+
+
+class TransferSection(Section):
+    """How much of θ_s is trained on.
+
+    features    the head alone; the backbone is frozen, in eval mode
+    parameters  all
+    last:N      the head and the N last stages
+    layers      the head and the modules named in `layers`
+    lp-ft       the head for `lp_epochs`, then all (Kumar 2022)
+    gradual     the head, then one stage more every `unfreeze_every` epochs (Howard & Ruder 2018)
+    auto        one of features, last:1, parameters with or without L2-SP, by cross-validation within the members
+    """
+
+    mode: str = "parameters"
+    layers: tuple[str, ...] = ()
+    lp_epochs: int = Field(default=5, ge=1)
+    lp_lr: float | None = Field(default=None, gt=0)
+    unfreeze_every: int = Field(default=1, ge=1)
+    lr_decay: float = Field(default=1.0, gt=0, le=1)
+    """A stage's learning rate is this times that of the stage above it."""
+    batchnorm: Literal["update", "frozen"] = "update"
+    """Whether BatchNorm inside trained stages updates its statistics; inside frozen ones it never does."""
+
+    @model_validator(mode="after")
+    def _layers(self) -> TransferSection:
+        if (self.mode == "layers") != bool(self.layers):
+            raise ValueError('`layers` belongs to mode = "layers"')
+        return self
+
+    @field_validator("mode")
+    @classmethod
+    def _known(cls, mode: str) -> str:
+        if mode in MODES or (mode.startswith("last:") and mode[5:].isdigit()):
+            return mode
+        raise ValueError(f"unknown transfer mode {mode!r}. Known: {', '.join(MODES)}, last:N")
+
+
+class RegulariseSection(Section):
+    """R(θ) = l1 Σ|θ_i| + l2 Σθ_i² + l2_sp Σ(θ_i − θ_s,i)² + l2_head Σ_head θ_i², over the trained parameters.
+
+    `bss` penalises the smallest singular values of a minibatch's features (Chen 2019), `attention` keeps the stages'
+    attention maps near the source model's (Zagoruyko & Komodakis 2017).
+    """
+
+    l1: float = Field(default=0.0, ge=0)
+    l2: float = Field(default=0.0, ge=0)
+    on: Literal["all", "weights"] = "all"
+    """`weights`: L1 and L2 spare biases and normalisation, which are vectors."""
+    l2_sp: float = Field(default=0.0, ge=0)
+    l2_head: float = Field(default=0.0, ge=0)
+    """The second term of L2-SP (Li 2018, eq. 4): on what θ_s does not have."""
+    bss: float = Field(default=0.0, ge=0)
+    bss_k: int = Field(default=1, ge=1)
+    attention: float = Field(default=0.0, ge=0)
+
+
+class AlignSection(Section):
+    """Adversarial domain alignment (DANN, Ganin 2016) with the unlabelled samples of another data set."""
+
+    data: Data
+    weight: float = Field(default=1.0, gt=0)
+    hidden: int = Field(default=64, ge=1)
+
+
+class PrivacySection(Section):
+    """DP-SGD (Abadi 2016) through Opacus: exactly one of a target ε and a noise multiplier."""
+
+    epsilon: float | None = Field(default=None, gt=0)
+    noise_multiplier: float | None = Field(default=None, gt=0)
+    delta: float = Field(default=1e-5, gt=0, lt=1)
+    clip_norm: float = Field(default=1.0, gt=0)
+    accountant: Literal["prv", "rdp"] = "prv"
+    batchnorm: Literal["fold", "refuse"] = "fold"
+    """`fold`: BatchNorm becomes part of the convolutions, with equal outputs before training."""
+
+    @model_validator(mode="after")
+    def _one(self) -> PrivacySection:
+        if (self.epsilon is None) == (self.noise_multiplier is None):
+            raise ValueError("give exactly one of epsilon and noise_multiplier")
+        return self
+
+
+class Recipe(Section):
+    name: str = "recipe"
+    seed: int = Field(default=0, ge=0)
+    data: Data
+    split: SplitSection
+    input: InputSection = InputSection()
+    augment: tuple[Transform, ...] = ()
+    source: SourceSection
+    head: HeadSection = HeadSection()
+    transfer: TransferSection = TransferSection()
+    train: TrainSection = TrainSection()
+    regularise: RegulariseSection = RegulariseSection()
+    align: AlignSection | None = None
+    privacy: PrivacySection | None = None
+    canaries: int = Field(default=0, ge=0)
+    """Mislabelled samples, each included with probability one half and recorded, for one-run auditing."""
+
+    @field_validator("transfer", mode="before", json_schema_input_type=str | TransferSection)
+    @classmethod
+    def _mode(cls, value: object) -> object:
+        return {"mode": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Recipe:
+        _chooses_on_something(self.train, self.split)
+        if self.transfer.mode == "lp-ft" and self.transfer.lp_epochs >= self.train.epochs:
+            raise ValueError(
+                f"lp-ft trains the head alone for transfer.lp_epochs = {self.transfer.lp_epochs} of train.epochs = "
+                f"{self.train.epochs}, and nothing after: lower lp_epochs"
+            )
+        if self.train.compile and (inside := [name for name in LOOKS_INSIDE if name in demands(self)]):
+            raise ValueError(
+                f"train.compile does not go with {inside[0]}, which looks inside the network: leave one out"
+            )
+        if self.privacy:
+            for refused, why in REFUSED_UNDER_PRIVACY.items():
+                if refused in demands(self) | _looks_at_members(self):
+                    raise ValueError(f"DP-SGD does not cover {refused}: {why}")
+        return self
+
+
+def _chooses_on_something(train: TrainSection, split: SplitSection) -> None:
+    if train.by_validation and not (split.validation or split.file):
+        raise ValueError("early stopping and best epoch choose on the validation split: set split.validation")
+
+
+def _looks_at_members(recipe: Recipe) -> frozenset[str]:
+    """What is learned from the members before training begins."""
+    asked = {
+        "auto": recipe.transfer.mode == "auto",
+        "normalisation by the members": recipe.input.normalise == "members",
+    }
+    return frozenset(name for name, value in asked.items() if value)
+
+
+def demands(recipe: Recipe) -> frozenset[str]:
+    """What the recipe asks beyond plain minibatch steps on the cross-entropy of stored samples.
+
+    A fast engine names those it can do; a recipe that demands anything else goes through the visible loop.
+    """
+    train, transfer, regularise = recipe.train, recipe.transfer, recipe.regularise
+    asked = {
+        "augment": recipe.augment,
+        "align": recipe.align,
+        "privacy": recipe.privacy,
+        "canaries": recipe.canaries,
+        "dropout": recipe.head.dropout,
+        "custom head": recipe.head.factory,
+        "label smoothing": train.label_smoothing,
+        "gradient clipping": train.clip_norm,
+        "weight decay": train.weight_decay,
+        "schedule": train.schedule != "constant" or train.warmup_epochs,
+        "early stopping": train.patience,
+        "best epoch": train.select == "best",
+        "mixed precision": train.precision != "float32",
+        "compile": train.compile,
+        "phases": transfer.mode in ("lp-ft", "gradual"),
+        "layer-wise rates": transfer.lr_decay != 1,
+        "L1": regularise.l1,
+        "L2": regularise.l2 or regularise.l2_head,
+        "L2-SP": regularise.l2_sp,
+        "BSS": regularise.bss,
+        "attention transfer": regularise.attention,
+    }
+    return frozenset(name for name, value in asked.items() if value)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a recipe; `schema/recipe.schema.json` is this, published (`audit schema`)."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema(mode="validation")}
+
+
+def parse(content: dict[str, Any], where: str) -> Recipe:
+    """Raises RecipeError with the first mistake, its key, and the nearest known name."""
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(*_first(error), where=where) from None
+
+
+def load(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """`changes` replace single values: "train.epochs=5". Raises RecipeError."""
+    return parse(overridden(read_toml(path, RecipeError), changes, RecipeError), place(path, changes))
+
+
+def _first(error: ValidationError) -> tuple[str]:
+    # A misspelt key is why the right one is missing.
+    mistake = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    key = ".".join(str(part) for part in mistake["loc"])
+    if mistake["type"] == "extra_forbidden":
+        known = _siblings(Recipe, [str(part) for part in mistake["loc"][:-1]])
+        return (f"unknown key {key!r}. {did_you_mean(str(mistake['loc'][-1]), known)}",)
+    message = mistake["msg"].removeprefix("Value error, ")
+    return (f"{key}: {message}" if key else message,)
+
+
+def _siblings(section: Any, path: list[str]) -> list[str]:
+    """The known keys of the section that the path leads to (a union's member is named by its kind)."""
+    for part in path:
+        fields = getattr(section, "model_fields", {})
+        if part in fields:
+            section = fields[part].annotation
+        options = [section, *getattr(section, "__args__", ())]
+        options = [inner for option in options for inner in (option, *getattr(option, "__args__", ()))]
+        for option in options:
+            kind = getattr(option, "model_fields", {}).get("kind")
+            if kind is not None and kind.default == part:
+                section = option
+                break
+        else:
+            models = [option for option in options if hasattr(option, "model_fields")]
+            section = models[0] if len(models) == 1 or (part in fields and models) else section
+    return list(getattr(section, "model_fields", {}))

@@ -1,0 +1,36 @@
+"""How to audit, as against what: nothing here but `seed`, `budget`, `stop_early` and `changes` may change a number."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from reports.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """`workers = 0` takes every core; `data_root` is where relative data paths start, if the data has moved.
+    `baseline` is an earlier audit to compare with; `budget` is in seconds of training;
+    `address` is that of a running Ray cluster; `changes` replace single values of audit.toml."""
+
+    store: Path
+    seed: int | None = None
+    workers: int = 0
+    reference: Path | None = None
+    baseline: Report | None = None
+    recipe: Path | None = None
+    data_root: Path | None = None
+    trust_code: bool = False
+    budget: float | None = None
+    stop_early: bool = False
+    executor: Literal["processes", "ray"] = "processes"
+    address: str | None = None
+    changes: tuple[str, ...] = ()
+
+
+def default_store() -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "transfer-audit"

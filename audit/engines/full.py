@@ -1,0 +1,47 @@
+"""The engines that run the visible loop as it is: a replica at a time, in processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+
+from audit.engines.base import Outcome
+from audit.engines.materialised import Stage, parts, write_inputs
+from audit.training.experiment import Experiment
+from audit.training.loop import fine_tune, predict
+from probes.plan import Row
+
+
+class Loop:
+    """Base of the engines whose `train` is the visible loop."""
+
+    workers: ClassVar[Literal["processes", "threads"]] = "processes"
+
+    def together(self, experiment: Experiment, rows: Sequence[Row]) -> list[tuple[Row, ...]]:
+        return [(row,) for row in rows]
+
+    def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:
+        for row in rows:
+            trained = fine_tune(stage, row)
+            # A view at a time: minibatches that straddle two would change the last bits.
+            views = torch.split(stage.inputs, len(stage.dataset))
+            logits = np.concatenate([predict(trained.network, view) for view in views])
+            yield Outcome(row=row, logits=logits, state=dict(trained.network.state_dict()))
+
+
+@dataclass(frozen=True)
+class Full(Loop):
+    """The visible loop on the whole network: it takes every row."""
+
+    name: ClassVar[str] = "full"
+
+    def check(self, experiment: Experiment, row: Row) -> None:
+        pass
+
+    def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
+        return Stage(**parts(experiment), **write_inputs(experiment, folder))

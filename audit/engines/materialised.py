@@ -1,0 +1,92 @@
+"""The experiment as an engine trains in it: what its networks take is computed once, and mapped by every process."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+from audit.storage.scratch import why_not_written
+from audit.training.experiment import Experiment
+from probes.errors import StoreError
+from probes.plan import Row
+
+BATCH = 64
+"""Samples at a time through a frozen prefix. Fixed: another size may change the last bits."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Stage(Experiment):
+    """`whole` is the experiment it is made of. `file` holds its views, the samples themselves first, with the channels
+    last where the networks have them there; `shipped` does where the file is out of reach."""
+
+    whole: Experiment
+    file: Path
+    channels_last: bool
+    shipped: Shaped[np.ndarray, "samples ..."] | None = None
+
+    @cached_property
+    def inputs(self) -> Tensor:
+        if self.shipped is None:
+            # Copy on write: torch wants writable memory, and nobody writes.
+            stored = torch.from_numpy(np.load(self.file, mmap_mode="c"))
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                stored = torch.from_numpy(self.shipped)
+        return stored.permute(0, 3, 1, 2) if self.channels_last else stored
+
+    def weights(self, row: Row) -> Mapping[str, Tensor]:
+        """Weights and buffers that the row's network begins with."""
+        return dict(self.begin(row).network.state_dict())
+
+    def portable(self) -> Stage:
+        """A copy that carries its inputs, for machines that do not see the file."""
+        return dataclasses.replace(self, shipped=np.load(self.file, mmap_mode="r"))
+
+
+def parts(experiment: Experiment) -> dict[str, Any]:
+    """The fields of an experiment without what it has computed from them: a stage is sent to other processes."""
+    plain = {field.name: getattr(experiment, field.name) for field in dataclasses.fields(Experiment)}
+    return plain | {"whole": Experiment(**plain)}
+
+
+@torch.no_grad()
+def write_inputs(
+    experiment: Experiment,
+    folder: Path,
+    through: Callable[[Tensor], Tensor] = lambda batch: batch,
+) -> dict[str, Any]:
+    """Write what `through` makes of the experiment's views, a batch at a time, in the memory layout in which it comes;
+    returns the stage's fields that say where. Raises StoreError where the disk is full."""
+    inputs, views = experiment.inputs, 1 + len(experiment.queries)
+    first = through(inputs[:BATCH].clone())
+    channels_last = first.ndim == 4 and first.is_contiguous(memory_format=torch.channels_last)
+    path = folder / "inputs.npy"
+
+    def stored(batch: Tensor) -> np.ndarray:
+        return np.ascontiguousarray((batch.permute(0, 2, 3, 1) if channels_last else batch).numpy())
+
+    shape = (views * len(inputs), *stored(first).shape[1:])
+    try:
+        with path.open("wb") as file:
+            kind = np.lib.format.dtype_to_descr(stored(first).dtype)
+            np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
+            for view in experiment.views():
+                for start in range(0, len(view), BATCH):
+                    file.write(stored(through(view[start : start + BATCH].clone())).data)
+    except OSError as error:
+        raise StoreError(
+            f"{why_not_written(error)} The models' inputs are kept here while they are trained on.",
+            where=str(folder),
+            do="Free space or choose another --store; what is trained is kept.",
+        ) from None
+    return {"file": path, "channels_last": channels_last}

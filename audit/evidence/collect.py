@@ -1,0 +1,57 @@
+"""All evidence of one audit, as arrays: here tensors, networks and files end, and probes begin."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from audit.checkpoints.audited_model import Audited
+from audit.data.dataset import Dataset
+from audit.evidence.observe import Observations
+from audit.population.populate import Replicas
+from audit.training.experiment import Experiment
+from audit.training.loop import predict, predict_views
+from audit.training.test_time_views import answers_with_queries
+from probes.evidence import Answers, Canaries, Evidence
+
+
+def asked(network: nn.Module, experiment: Experiment) -> Answers:
+    """What a model answers about all samples, and to the further queries."""
+    return answers_with_queries(predict_views(network, experiment), experiment.dataset.labels)
+
+
+def gather(audited: Audited, own: Answers, replicas: Replicas, observations: Observations) -> Evidence:
+    """All evidence of one audit, as arrays."""
+    experiment = audited.experiment
+    dataset = experiment.dataset
+    source = source_data(audited)
+    return Evidence(
+        pool=experiment.pool,
+        classes=dataset.classes,
+        audited=own,
+        population=replicas.population,
+        inputs=dataset.inputs,
+        modality=dataset.modality,
+        feature_names=dataset.feature_names,
+        group_names=dataset.group_names,
+        source_inputs=None if source is None else source.inputs,
+        source_labels=None if source is None else source.labels,
+        trace=audited.checkpoint.trace,
+        epoch=audited.checkpoint.epoch,
+        privacy=audited.checkpoint.privacy,
+        canaries=canaries_of(audited),
+        observations=observations.seen,
+        limits=(*audited.checkpoint.limits, *observations.limits),
+    )
+
+
+def source_data(audited: Audited) -> Dataset | None:
+    training = audited.experiment.recipe.source.training
+    if training is None:
+        return None
+    return training.data.load(audited.checkpoint.folder, trust_code=audited.experiment.source.trust_code)
+
+
+def canaries_of(audited: Audited) -> Canaries | None:
+    """The planted canaries with the audited model's scores."""
+    planted = audited.experiment.planted
+    return None if planted is None else planted.scored(predict(audited.network(), audited.experiment.inputs))

@@ -1,0 +1,88 @@
+"""What was seen inside models, kept between runs: named by the content of all that decides it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+import torch
+from jaxtyping import Int, Shaped
+from torch import Tensor, nn
+
+from audit.models import graph_rewrite
+from audit.models.weight_files import digest_state
+from audit.storage.code_digest import digest_code
+from audit.storage.store import Store
+from probes.observable import Observable, Observation, Role
+
+PREFIX, LIMITS = "seen.", "limits"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sight:
+    """One observable's look at one model: all that decides what is seen.
+
+    `architecture` is what the weights do not say: recipe and factory. `inputs` and `labels` are those of `chosen`.
+    """
+
+    observable: Observable
+    role: Role
+    same_labels: bool
+    modality: str
+    architecture: str
+    network: nn.Module
+    head: str
+    chosen: Int[np.ndarray, " chosen"]
+    inputs: Shaped[Tensor, "chosen ..."]
+    labels: Int[Tensor, " chosen"]
+    seed: int
+
+    def key(self, weights: str) -> str:
+        """`weights` is the digest of the network's state, which many sights share."""
+        described = {
+            "code": [_code(type(self.observable).__module__), _code(graph_rewrite.__name__)],
+            "versions": [_version(name) for name in ("torch", "captum", "numpy")],
+            "device": str(self.inputs.device),
+            "threads": torch.get_num_threads(),
+            "observable": [type(self.observable).__qualname__, repr(self.observable)],
+            "model": [weights, self.architecture, str(self.network), self.head, self.role, self.same_labels],
+            "data": [self.modality, digest_state({"inputs": self.inputs, "labels": self.labels}), self.chosen.tolist()],
+            "seed": self.seed,
+        }
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def recall(store: Store, key: str, chosen: Int[np.ndarray, " chosen"]) -> tuple[Observation, Sequence[str]] | None:
+    """What was seen, and what could not be prepared then; None where nothing was kept."""
+    tensors = store.read(key, again="it is looked at again", needs=[LIMITS])
+    if tensors is None:
+        return None
+    arrays = {name.removeprefix(PREFIX): tensor.numpy() for name, tensor in tensors.items() if name.startswith(PREFIX)}
+    limits = [str(one) for one in json.loads(bytes(tensors[LIMITS].tolist()))]
+    return Observation(samples=chosen, arrays=arrays), limits
+
+
+def keep(store: Store, key: str, seen: Observation, limits: Sequence[str]) -> None:
+    """Raises StoreError where the disk is full or the folder cannot be written."""
+    arrays = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in seen.arrays.items()}
+    tensors = {f"{PREFIX}{name}": torch.from_numpy(array.copy()) for name, array in arrays.items()}
+    said = torch.tensor(list(json.dumps(list(limits)).encode()), dtype=torch.uint8)
+    store.write(key, {**tensors, LIMITS: said})
+
+
+@cache
+def _code(module: str) -> str:
+    """An edit of a file that the module imports leaves no old sights behind."""
+    return digest_code(module)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"

@@ -1,0 +1,190 @@
+"""Look into models for the probes: builds the subjects, hands them their samples, keeps what was seen."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import nn
+
+from audit.evidence.observation_cache import Sight, keep, recall
+from audit.models.graph_rewrite import PreparationWarning, embedding, prepare
+from audit.models.weight_files import digest_state
+from audit.randomness import stream
+from audit.storage.store import Store
+from audit.training.experiment import Experiment
+from probes.errors import AuditError, NonFiniteError
+from probes.observable import Observable, Observation, Role, Subject
+
+OnSubject = Callable[[str, int, int], None]
+"""(what is measured on whom, done, total)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sitter:
+    """A model that may be looked into; built only when somebody asks."""
+
+    name: str
+    role: Role
+    head: str
+    same_labels: bool
+    build: Callable[[], nn.Module]
+
+
+@dataclass(kw_only=True)
+class Observations:
+    """What was seen, and what could not be: an observable that failed takes down only the probes that need it.
+
+    `limits` say which models could not be prepared, and what that costs.
+    """
+
+    seen: dict[Observable, dict[str, Observation]] = field(default_factory=dict)
+    errors: dict[Observable, Exception] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+
+
+def observe(
+    observables: Sequence[Observable],
+    experiment: Experiment,
+    sitters: Sequence[Sitter],
+    on_subject: OnSubject,
+    before: Observations | None = None,
+    store: Store | None = None,
+) -> Observations:
+    """Measure every observable on as many models of each role as it asks for, but for what was seen `before` or is in
+    the store. One model at a time is in memory.
+
+    Random numbers are common to all models of an observable: what differs between models is the models.
+    """
+    before = before or Observations()
+    seen = {observable: dict(there) for observable, there in before.seen.items()}
+    observations = Observations(seen=seen, errors=dict(before.errors), limits=before.limits)
+    asked = {
+        sitter: [
+            observable
+            for observable in observables
+            if sitter in _asked(observable, sitters) and sitter.name not in seen.get(observable, {})
+        ]
+        for sitter in sitters
+    }
+    total, done = sum(map(len, asked.values())), 0
+    for sitter, wanted in asked.items():
+        sitting = Sitting(sitter=sitter, experiment=experiment, store=store)
+        for observable in wanted:
+            on_subject(f"{type(observable).__name__} of {sitter.name}", done, total)
+            done += 1
+            if observable in observations.errors:
+                continue
+            try:
+                found = sitting.look(observable)
+            except AuditError:
+                raise
+            except Exception as error:
+                observations.errors[observable] = error
+                continue
+            observations.seen.setdefault(observable, {})[sitter.name] = found
+        observations.limits = tuple(dict.fromkeys((*observations.limits, *sitting.limits)))
+    on_subject("", total, total)
+    return observations
+
+
+def _asked(observable: Observable, sitters: Sequence[Sitter]) -> list[Sitter]:
+    chosen: list[Sitter] = []
+    for role, count in observable.models.items():
+        chosen += [sitter for sitter in sitters if sitter.role == role][:count]
+    return chosen
+
+
+@dataclass(kw_only=True)
+class Sitting:
+    """One model in front of the observables: built when the first of them looks, prepared when one must look anew."""
+
+    sitter: Sitter
+    experiment: Experiment
+    store: Store | None = None
+    limits: list[str] = field(default_factory=list)
+
+    @cached_property
+    def network(self) -> nn.Module:
+        return self.sitter.build()
+
+    @cached_property
+    def weights(self) -> str:
+        return digest_state(self.network.state_dict())
+
+    @cached_property
+    def subject(self) -> Subject:
+        prepared, self.limits = subject(self.sitter, self.network, self.experiment)
+        return prepared
+
+    def look(self, observable: Observable) -> Observation:
+        """From the store where it was seen before; else seen, and stored."""
+        experiment = self.experiment
+        chosen = observable.choose(experiment.pool, stream(experiment.seed, "observe", repr(observable), "choose"))
+        if self.store is None:
+            return _measure(observable, self.subject, experiment, chosen)
+        key = self._sight(observable, chosen).key(self.weights)
+        if (known := recall(self.store, key, chosen)) is not None:
+            self.limits = [*known[1]]
+            return known[0]
+        seen = _measure(observable, self.subject, experiment, chosen)
+        keep(self.store, key, seen, self.limits)
+        return seen
+
+    def _sight(self, observable: Observable, chosen: Int[np.ndarray, " chosen"]) -> Sight:
+        experiment, index = self.experiment, torch.from_numpy(chosen)
+        return Sight(
+            observable=observable,
+            role=self.sitter.role,
+            same_labels=self.sitter.same_labels,
+            modality=experiment.dataset.modality,
+            architecture=f"{experiment.recipe.source.model} {experiment.recipe.source.options} {experiment.factories}",
+            network=self.network,
+            head=self.sitter.head,
+            chosen=chosen,
+            inputs=experiment.inputs[index],
+            labels=experiment.labels[index],
+            seed=experiment.seed,
+        )
+
+
+def subject(sitter: Sitter, network: nn.Module, experiment: Experiment) -> tuple[Subject, list[str]]:
+    """The prepared network, proven to answer as before on two inputs, in eval mode, activations out of place and
+    unshared, parameters without gradients; and what could not be prepared."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PreparationWarning)
+        prepared = prepare(network, experiment.inputs[:2]).eval().requires_grad_(False)
+    limits = []
+    for one in caught:
+        if issubclass(one.category, PreparationWarning):
+            limits.append(str(one.message))  # all models have one architecture
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    made = Subject(
+        name=sitter.name,
+        role=sitter.role,
+        network=prepared,
+        embed=embedding(prepared, sitter.head),
+        same_labels=sitter.same_labels,
+        modality=experiment.dataset.modality,
+    )
+    return made, limits
+
+
+def _measure(
+    observable: Observable, model: Subject, experiment: Experiment, chosen: Int[np.ndarray, " chosen"]
+) -> Observation:
+    rng = stream(experiment.seed, "observe", repr(observable), "measure")
+    index = torch.from_numpy(chosen)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(rng.integers(2**63)))
+        arrays: Mapping[str, np.ndarray] = observable(model, experiment.inputs[index], experiment.labels[index], rng)
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and np.isinf(array).any():
+            raise NonFiniteError(f"{name} of {type(observable).__name__} is infinite", where=model.name)
+    return Observation(samples=chosen, arrays=dict(arrays))

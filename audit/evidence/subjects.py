@@ -1,0 +1,58 @@
+"""Who is looked into: the audited model, its source, a reference, randomised copies and replicas, in a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from torch import nn
+
+from audit.checkpoints.audited_model import Audited, load_network, reference_of
+from audit.checkpoints.checkpoint import Checkpoint
+from audit.config.run_settings import Settings
+from audit.evidence.observe import Sitter
+from audit.population.populate import Replicas
+from audit.randomness import stream
+from probes.measures.randomise import randomised
+from probes.observable import Role
+from probes.plan import Row
+
+RANDOMISED_COPIES = 2
+
+
+def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings: Settings, seed: int) -> list[Sitter]:
+    """Every model that could be looked into, in a fixed order."""
+    experiment, head = audited.experiment, audited.head
+    found = [Sitter(name="audited", role="audited", head=head, same_labels=True, build=audited.network)]
+    if experiment.source.state is not None:
+        training = experiment.recipe.source.training
+        same = training is not None and training.data.classes == experiment.dataset.classes
+
+        def source() -> nn.Module:
+            return experiment.source.network(seed).eval()
+
+        found.append(Sitter(name="source", role="source", head=head, same_labels=same, build=source))
+    if (other := reference_of(audited, settings)) is not None:
+
+        def reference(other: Checkpoint = other) -> nn.Module:
+            return load_network(experiment, other, audited.row)
+
+        same = other.classes == experiment.dataset.classes
+        found.append(Sitter(name="reference", role="reference", head=head, same_labels=same, build=reference))
+    for copy in range(RANDOMISED_COPIES):
+
+        def random_copy(copy: int = copy) -> nn.Module:
+            return randomised(audited.network(), stream(seed, "randomised", copy))
+
+        found.append(
+            Sitter(name=f"randomised/{copy}", role="randomised", head=head, same_labels=True, build=random_copy)
+        )
+    for row in rows:
+        if replicas.has_network(row):
+
+            def replica(row: Row = row) -> nn.Module:
+                return replicas.network(row)
+
+            role = cast("Role", row.design)
+            found.append(Sitter(name=row.name, role=role, head=head, same_labels=True, build=replica))
+    return found

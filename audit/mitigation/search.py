@@ -1,0 +1,75 @@
+"""Which countermeasure works: every candidate recipe is fine-tuned, audited like the model itself, and compared."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from audit.checkpoints import checkpoint as checkpoints
+from audit.checkpoints.audited_model import Audited
+from audit.checkpoints.finetune import train_into
+from audit.config.audit_config import Config
+from audit.config.run_settings import Settings
+from audit.listener import Listener
+from audit.mitigation.countermeasures import Candidate, candidates
+from audit.pipeline import audit
+from probes.errors import AuditError, Interrupted, OverwriteError, RecipeError, StoreError
+from reports.comparison.compare import compare
+from reports.frontier.frontier import AS_IS, Frontier, Tried, folder_of
+from reports.report import Report
+
+NOT_THE_CANDIDATES = (Interrupted, OverwriteError, StoreError)
+"""Errors that end the whole command; any other is this candidate's own, and the others are tried."""
+Attempt = Callable[[str, Callable[[Listener], Report]], Report]
+"""Lets a named audit be made, before listeners of its choice, and keeps its report."""
+
+
+def mitigate(
+    audited: Audited, config: Config, settings: Settings, asked: Sequence[str], out: Path, attempt: Attempt
+) -> Frontier:
+    """Fine-tune each candidate into `out`/NAME/ckpt.pt and audit it; one that is there is not trained again.
+
+    All candidates are trained on the same members and audited on the same folds, so differences from the recipe as it
+    is are paired. Raises RecipeError where the model cannot be trained again, ConfigError on unknown countermeasures,
+    OverwriteError where `out` holds another recipe's model.
+    """
+    if not audited.retrains:
+        raise RecipeError("without a recipe nothing can be trained otherwise.", do="Give --recipe RECIPE.toml.")
+    experiment = audited.experiment
+    side = int(experiment.inputs.shape[-1]) if experiment.dataset.modality == "image" else None
+    found = candidates(experiment.recipe, asked, side)
+    own = attempt(AS_IS, lambda listener: audit(audited, config, settings, listener))
+    tried, refused = [Tried(name=AS_IS, report=own)], dict(found.refused)
+    # That any of k candidates passes by chance is paid for by each (Bonferroni).
+    paid = config.spending(1 / max(1, len(found.recipes)))
+    for candidate in found.recipes:
+
+        def make(listener: Listener, candidate: Candidate = candidate) -> Report:
+            model = _trained(audited, candidate, out / folder_of(candidate.name) / "ckpt.pt", listener)
+            return audit(model, paid, dataclasses.replace(settings, baseline=None), listener)
+
+        try:
+            report = attempt(candidate.name, make)
+        except NOT_THE_CANDIDATES:
+            raise
+        except AuditError as error:
+            refused[candidate.name] = error.what
+            continue
+        tried.append(Tried(name=candidate.name, report=report, against=compare(own, report)))
+    return Frontier(tried=tuple(tried), refused=refused)
+
+
+def _trained(audited: Audited, candidate: Candidate, path: Path, listener: Listener) -> Audited:
+    """The candidate's own fine-tuned model on the audited model's members, from `path` where it is there already."""
+    experiment = audited.experiment.with_recipe(candidate.recipe)
+    if not path.exists():
+        train_into(experiment, path, audited.checkpoint.folder, listener.epoch)
+    loaded = checkpoints.load(path)
+    if loaded.recipe != candidate.recipe or loaded.fingerprint != experiment.dataset.fingerprint:
+        raise OverwriteError(
+            "is another recipe's model, or was trained on other data.",
+            where=str(path),
+            do="Choose another --out or remove it.",
+        )
+    return Audited(checkpoint=loaded, experiment=dataclasses.replace(experiment, chosen=loaded.chosen))

@@ -1,0 +1,35 @@
+"""timm's models and the input they were trained for."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from probes.errors import DependencyError, RecipeError, did_you_mean
+
+
+def timm_model(name: str) -> Callable[..., Any]:
+    """What makes timm's model of that name. Raises DependencyError, RecipeError on a name it does not know.
+
+    Names with a scheme (hf-hub:, local-dir:) are unknown: they would fetch code's configuration from elsewhere.
+    """
+    try:
+        import timm
+    except ImportError:
+        raise DependencyError("timm is not installed.", where="source.model", do="pip install timm") from None
+    if ":" in name or not timm.is_model(name):
+        raise RecipeError(f"timm has no model {name!r}. {did_you_mean(name, timm.list_models())}", where="source.model")
+    return functools.partial(timm.create_model, name)
+
+
+def _input_of_timm(name: str) -> dict[str, Any]:
+    timm_model(name)
+    from timm.models import get_pretrained_cfg
+
+    stated = get_pretrained_cfg(name)
+    if stated is None:
+        raise RecipeError(f"timm says nothing of {name!r}'s input.", where="input.normalise", do="Give mean and std.")
+    crop = stated.input_size[-1]
+    # As timm's own evaluation: the resized picture is that much larger than the crop.
+    return {"size": int(crop / stated.crop_pct), "crop": crop, "mean": tuple(stated.mean), "std": tuple(stated.std)}

@@ -1,0 +1,96 @@
+"""Files of weights, read without running code in them, and their digests."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from probes.errors import CheckpointError
+
+
+def digest_file(path: Path) -> str:
+    """sha256 of a file. Raises CheckpointError where there is none."""
+    if not path.is_file():
+        raise CheckpointError("no such file", where=str(path))
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_state(state: Mapping[str, Tensor]) -> str:
+    """sha256 over names, types, shapes and contents (the bytes of torch.save depend on the file's name)."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """A state dict from a .pt, .pth, .th or .safetensors file: bare, or under 'state_dict'; 'module.' prefixes go.
+
+    Raises CheckpointError. Never unpickles code.
+    """
+    content = read_untrusted(path)
+    for key in ("state_dict", "model", "model_state_dict"):
+        if isinstance(content.get(key), Mapping):
+            content = content[key]
+            break
+    state = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    if not state:
+        raise CheckpointError("holds no tensors", where=str(path), do="Give a state dict.")
+    prefixed = all(name.startswith("module.") for name in state)
+    return {name.removeprefix("module.") if prefixed else name: value for name, value in state.items()}
+
+
+def read_untrusted(path: Path) -> dict[str, Any]:
+    """What torch.save or safetensors wrote, without running any code in it. Raises CheckpointError."""
+    if not path.is_file():
+        raise CheckpointError("no such file", where=str(path))
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return dict(load_file(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch muses about strange pickles, the error says clearly
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a dozen unrelated types on damaged or hostile files
+        raise CheckpointError(_diagnosis(path, error), where=str(path)) from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"holds a {type(content).__name__}, not a checkpoint", where=str(path))
+    return content
+
+
+def damaged(path: Path) -> str | None:
+    """The first record of a torch.save archive whose CRC-32 does not fit its bytes: torch reads it without a word."""
+    try:
+        if not zipfile.is_zipfile(path):
+            return None
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip()
+    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, zlib.error):  # any of its headers may be nonsense
+        return "the archive's table of contents"
+
+
+def _diagnosis(path: Path, error: Exception) -> str:
+    text = str(error)
+    if path.stat().st_size == 0:
+        return "is empty."
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start == b"PK\x03\x04" and (not zipfile.is_zipfile(path) or damaged(path)):
+        return "is truncated or damaged. Copy it again."
+    # A pickle of any protocol since 2003, bare or in an archive; torch calls every other file unsafe as well.
+    pickled = start == b"PK\x03\x04" or start[:1] == b"\x80"
+    if pickled and ("Weights only load failed" in text or "weights_only" in text or "Unsupported" in text):
+        return "holds pickled objects other than tensors, which could run code; it was not loaded. Save a state dict."
+    return "is not a torch checkpoint."

@@ -1,0 +1,95 @@
+"""The population that fits a time budget: fitted once, then remembered beside the replicas.
+
+What fits depends on the machine's speed at that minute. A run that was killed and is started again must not fit anew:
+it would end with another population, and other numbers, than an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.config.duration import written
+from audit.population.cost_model import Fitted, capped, fit, repeats_of
+from audit.population.populate import rows_of
+from audit.population.replica_key import key_of
+from audit.storage.atomic import write
+from audit.training.experiment import Experiment
+from probes.plan import Plan
+from probes.statistics.power import Power, power
+
+
+@dataclass(frozen=True, kw_only=True)
+class Afforded:
+    """`limits` says what was given up, `foreseen` what the fit expected; empty where all fits."""
+
+    plan: Plan
+    limits: tuple[str, ...]
+    foreseen: str
+
+
+def afford(experiment: Experiment, plan: Plan, seconds: float, seed: int, workers: int, store: Path) -> Afforded:
+    """The plan's first rounds that train within `seconds`, as this store remembers them or by a short trial.
+
+    Raises StoreError where the store cannot be written.
+    """
+    path = store / "plans" / f"{_digest(experiment, plan, seconds, seed, workers)}.json"
+    repeats, foreseen = _remembered(path, plan), ""
+    if repeats is None:
+        fitted = fit(experiment, plan, seconds, seed, workers)
+        # Another run on this store may have fitted meanwhile: both are to have one population.
+        repeats = _remembered(path, plan)
+        if repeats is None:
+            repeats = {design.name: repeats_of(design) for design in fitted.plan.designs}
+            write(path, json.dumps(repeats, sort_keys=True) + "\n", do="Choose another --store.")
+            foreseen = _foreseen(fitted, seconds)
+    smaller = Plan(tuple(capped(design, repeats[design.name]) for design in plan.designs))
+    return Afforded(plan=smaller, limits=_limits(experiment, plan, smaller, seconds, seed), foreseen=foreseen)
+
+
+def _foreseen(fitted: Fitted, seconds: float) -> str:
+    price = fitted.price
+    line = f"A budget of {written(seconds)}: {price.rows} replicas, about {price.seconds:.0f} s."
+    return f"{line} No fewer would be a valid population." if price.seconds > seconds else line
+
+
+def _digest(experiment: Experiment, plan: Plan, seconds: float, seed: int, workers: int) -> str:
+    row = experiment.audited_row()
+    what = key_of(experiment, row, engine="", batch=(row,), with_state=False)
+    return hashlib.sha256(f"{what} {plan} {seconds} {seed} {workers}".encode()).hexdigest()
+
+
+def _remembered(path: Path, plan: Plan) -> dict[str, int] | None:
+    """None where there is no such record, or it is not whole: then it is made again."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {design.name: int(content[design.name]) for design in plan.designs}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _limits(experiment: Experiment, asked: Plan, left: Plan, seconds: float, seed: int) -> tuple[str, ...]:
+    pairs = [
+        (one.name, repeats_of(other), repeats_of(one)) for one, other in zip(asked.designs, left.designs, strict=True)
+    ]
+    fewer = ", ".join(f"{some} of {all_} {name}" for name, some, all_ in pairs if some < all_)
+    if not fewer:
+        return ()
+    found = [power(experiment.pool, rows_of(plan, experiment.pool, seed)) for plan in (left, asked)]
+    return (f"The budget of {written(seconds)} left {fewer} rounds. {_weaker(*found)}".strip(),)
+
+
+def _weaker(left: Power, asked: Power) -> str:
+    names: Mapping[str, str] = {
+        "accuracy_gap": "an accuracy gap",
+        "recipe_tpr": "a true-positive rate at 1 % false positives",
+    }
+    worse = [
+        f"{words} of {getattr(left, name):.3f} instead of {getattr(asked, name):.3f}"
+        for name, words in names.items()
+        if None not in (getattr(left, name), getattr(asked, name)) and getattr(left, name) > getattr(asked, name)
+    ]
+    return f"Found with 80 % probability is now {', '.join(worse)}." if worse else ""

@@ -1,0 +1,232 @@
+"""What a population costs before it is trained, what it could detect, and how large a one fits a budget."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from audit.engines.registry import Choice, Kind, choose, kind_of
+from audit.population.executors.local import WORTH_PROCESSES
+from audit.population.populate import rows_of
+from audit.runtime import workers_for
+from audit.training.experiment import Experiment
+from audit.training.minibatches import steps_per_epoch
+from probes.plan import Design, Plan, Row
+from probes.statistics.power import FEWEST_ROUNDS, Power, power
+
+TRIAL_STEPS = 3
+PROCESS_SECONDS, PROCESS_BYTES = 4.0, 450 << 20
+"""What a further process costs before it trains: importing torch, and its own pages of that."""
+ANSWER_BYTES = 24
+"""A sample's answers by one replica: five float32 and an int32."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """The rows of one kind. `batch_seconds` is one batch on one thread; `refused` why no faster engine was taken."""
+
+    designs: Mapping[str, int]
+    engine: str
+    refused: Mapping[str, str]
+    batches: int
+    stage_seconds: float
+    batch_seconds: float
+    batch_bytes: int
+    in_processes: bool
+
+    def begins_processes(self, workers: int) -> bool:
+        """As the executor decides."""
+        alone = self.batches * self.batch_seconds
+        return self.in_processes and min(workers, self.batches) > 1 and alone > WORTH_PROCESSES
+
+    def seconds(self, workers: int) -> float:
+        """Without the start of processes."""
+        at_once = 1 if self.in_processes and not self.begins_processes(workers) else workers
+        return self.stage_seconds + math.ceil(self.batches / at_once) * self.batch_seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """Foreseen from a trial of a few steps. `bytes` are of all processes together."""
+
+    lines: tuple[Line, ...]
+    workers: int
+    seconds: float
+    bytes: int
+    power: Power
+
+    @property
+    def rows(self) -> int:
+        return sum(sum(line.designs.values()) for line in self.lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """`gave_up` maps a design to (repeats left, repeats asked for)."""
+
+    plan: Plan
+    price: Price
+    gave_up: Mapping[str, tuple[int, int]]
+
+
+def price(experiment: Experiment, rows: Sequence[Row], workers: int = 0) -> Price:
+    """Times a few steps of each kind of row (a second or so, more for large networks)."""
+    return _priced(experiment, rows, workers or workers_for(experiment.device), _trials(experiment, rows))
+
+
+def fit(experiment: Experiment, plan: Plan, seconds: float, seed: int, workers: int = 0) -> Fitted:
+    """The plan's first rounds that fit; at least three, whatever they cost: `price.seconds` then exceeds the budget."""
+    workers = workers or workers_for(experiment.device)
+    trials = _trials(experiment, rows_of(plan, experiment.pool, seed))
+    asked = max((repeats_of(design) for design in plan.designs), default=0)
+    for rounds in range(asked, min(FEWEST_ROUNDS, asked) - 1, -1):
+        smaller = Plan(tuple(capped(design, rounds) for design in plan.designs))
+        cost = _priced(experiment, rows_of(smaller, experiment.pool, seed), workers, trials)
+        if cost.seconds <= seconds:
+            break
+    pairs = {
+        one.name: (repeats_of(other), repeats_of(one)) for one, other in zip(plan.designs, smaller.designs, strict=True)
+    }
+    return Fitted(plan=smaller, price=cost, gave_up={name: pair for name, pair in pairs.items() if pair[0] < pair[1]})
+
+
+def repeats_of(design: object) -> int:
+    """Rounds of a design, whatever it calls them."""
+    return int(getattr(design, "repeats", getattr(design, "replicas", 0)))
+
+
+def capped(design: Design, rounds: int) -> Design:
+    """The design's first rounds, at most so many."""
+    name = "repeats" if hasattr(design, "repeats") else "replicas"
+    fewer: Design = dataclasses.replace(design, **{name: min(repeats_of(design), rounds)})  # type: ignore[type-var]
+    return fewer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """Seconds for the whole data set's stage, for one row's fixed work and its training, and bytes it took."""
+
+    choice: Choice
+    stage: float
+    fixed: float
+    training: float
+    bytes: int
+
+
+def _trials(experiment: Experiment, rows: Sequence[Row]) -> dict[Kind, Trial]:
+    kinds: dict[Kind, list[Row]] = {}
+    for row in rows:
+        kinds.setdefault(kind_of(row), []).append(row)
+    return {kind: _trial(experiment, mine) for kind, mine in kinds.items()}
+
+
+def _trial(experiment: Experiment, rows: Sequence[Row]) -> Trial:
+    """Train one batch on an even subset of the samples for one epoch and for two: the difference is an epoch."""
+    choice = choose(experiment, rows[0])
+    batch = choice.engine.together(experiment, rows)[0]
+    size, kept = experiment.recipe.train.batch_size, int(batch[0].keep.sum())
+    n = len(experiment.dataset)
+    few = min(n, math.ceil(TRIAL_STEPS * size * n / kept))
+    chosen = np.unique(np.linspace(0, n - 1, few).astype(np.int64))
+    small = _subset(experiment, chosen)
+    mine = [_subset_row(row, chosen) for row in batch]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        before = _peak_bytes()
+        with tempfile.TemporaryDirectory(prefix="transfer-audit-") as folder:
+            began = time.perf_counter()
+            choice.engine.stage(small, mine[0], Path(folder))
+            stage = time.perf_counter() - began
+            one, two = (_timed(small, choice, mine, epochs, Path(folder)) for epochs in (1, 3))
+    finally:
+        torch.set_num_threads(threads)
+    scale = n / len(chosen)
+    steps = steps_per_epoch(kept, size) / steps_per_epoch(int(mine[0].keep.sum()), size)
+    epoch = max(0.0, two - one) / 2
+    return Trial(
+        choice=choice,
+        stage=stage * scale,
+        fixed=max(0.0, one - epoch) * scale,
+        training=epoch * steps * experiment.recipe.train.epochs,
+        bytes=max(_peak_bytes() - before, 64 << 20),
+    )
+
+
+def _timed(small: Experiment, choice: Choice, rows: Sequence[Row], epochs: int, folder: Path) -> float:
+    short = small.recipe.train.model_copy(update={"epochs": epochs, "patience": None})
+    recipe = small.recipe.model_copy(update={"train": short})
+    stage = choice.engine.stage(small.with_recipe(recipe), rows[0], folder)
+    list(choice.engine.train(stage, rows[:1]))  # the first call of a kind is slower than all others
+    began = time.perf_counter()
+    list(choice.engine.train(stage, rows))
+    return time.perf_counter() - began
+
+
+def _subset(experiment: Experiment, chosen: np.ndarray) -> Experiment:
+    dataset, pool = experiment.dataset, experiment.pool
+    arrays = {name: getattr(pool, name)[chosen] for name in ("labels", "member", "held_out", "validation")}
+    return dataclasses.replace(
+        experiment,
+        dataset=dataclasses.replace(
+            dataset, inputs=dataset.inputs[chosen], labels=dataset.labels[chosen], groups=None, times=None
+        ),
+        pool=dataclasses.replace(pool, groups=None, times=None, **arrays),
+    )
+
+
+def _subset_row(row: Row, chosen: np.ndarray) -> Row:
+    targets = None if row.targets is None else row.targets[chosen]
+    return dataclasses.replace(row, keep=row.keep[chosen], targets=targets)
+
+
+def _peak_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _priced(experiment: Experiment, rows: Sequence[Row], workers: int, trials: Mapping[Kind, Trial]) -> Price:
+    lines = []
+    for kind, trial in trials.items():
+        mine = [row for row in rows if kind_of(row) == kind]
+        if not mine:
+            continue
+        batches = trial.choice.engine.together(experiment, mine)
+        # Smaller samples train fewer steps than the batch that was timed.
+        full = max(int(row.keep.sum()) for row in mine)
+        share = sum(max(int(row.keep.sum()) for row in batch) for batch in batches) / (full * len(batches))
+        lines.append(
+            Line(
+                designs=dict(Counter(row.design for row in mine)),
+                engine=trial.choice.engine.name,
+                refused=trial.choice.refused,
+                batches=len(batches),
+                stage_seconds=trial.stage,
+                batch_seconds=trial.fixed + trial.training * share,
+                batch_bytes=trial.bytes,
+                in_processes=trial.choice.engine.workers == "processes",
+            )
+        )
+    processes = any(line.begins_processes(workers) for line in lines)
+    # This process as it is, with what it has loaded; the mapped copy of the inputs; and what replicas take and leave.
+    held = _peak_bytes() + experiment.inputs.numel() * experiment.inputs.element_size()
+    held += len(rows) * len(experiment.dataset) * ANSWER_BYTES
+    held += workers * max((line.batch_bytes for line in lines), default=0)
+    return Price(
+        lines=tuple(lines),
+        workers=workers,
+        seconds=PROCESS_SECONDS * processes + sum(line.seconds(workers) for line in lines),
+        bytes=held + PROCESS_BYTES * (workers - 1) * processes,
+        power=power(experiment.pool, rows),
+    )

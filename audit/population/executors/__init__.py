@@ -1,0 +1,4 @@
+"""Where replicas are trained: worker processes, or Ray.
+
+Imports storage; `audit.population.populate` imports it.
+"""

@@ -1,0 +1,72 @@
+"""Where tasks run: here, on threads, in processes. Each task runs on one thread, so none of this changes a bit."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from audit.engines.cancellation import obey
+from audit.population.executors.processes import Processes, take
+from audit.population.tasks import Done, Job, run_task
+from audit.runtime import keep_pages, workers_for
+from audit.storage.store import Store
+from probes.errors import AuditError
+
+WORTH_PROCESSES = 8.0
+"""Seconds of work left from which on starting processes (each imports torch) pays."""
+
+
+def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
+    """All tasks, in whatever order they are done, each stored before it is heard of."""
+    workers = min(workers or workers_for(job.stage.device), len(job.tasks))
+    if job.engine.workers == "threads" and job.tasks:
+        yield from _on_threads(job, store, workers)
+        return
+    yield from _in_processes(job, store, workers)
+
+
+def _on_threads(job: Job, store: Store, workers: int) -> Iterator[Done]:
+    """Twice as many threads as processors: while one waits for the disk another trains."""
+    processors, order = threading.BoundedSemaphore(workers), threading.Event()
+    pool = ThreadPoolExecutor(2 * workers, initializer=obey, initargs=(order,))
+    try:
+        futures = [
+            pool.submit(run_task, job.engine, job.stage, task, store, job.folder, processors) for task in job.tasks
+        ]
+        for future in as_completed(futures):
+            yield from future.result()
+    finally:
+        order.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def _in_processes(job: Job, store: Store, workers: int) -> Iterator[Done]:
+    """Here, and as soon as it is worth while in `workers` − 1 more processes, which take from the same tasks."""
+    keep_pages()
+    began, done, rest = time.monotonic(), 0, deque(job.tasks)
+    others = Processes(job, store, rest, workers - 1)
+    try:
+        while True:
+            if (task := take(rest)) is not None:
+                with contextlib.nullcontext() if others.begun else others.soon(after=WORTH_PROCESSES / 2):
+                    mine = run_task(job.engine, job.stage, task, store, job.folder)
+                yield from mine
+                done += 1
+                left = (time.monotonic() - began) / done * len(rest)
+                if not others.begun and workers > 1 and len(rest) > 1 and left > WORTH_PROCESSES:
+                    others.begin()
+            elif not others.busy:
+                return
+            yield from others.done(wait=task is None)
+    except TerminatedWorkerError:
+        raise AuditError(
+            "a worker process was killed, for want of memory perhaps.", do="Run again with fewer --workers to go on."
+        ) from None
+    finally:
+        others.end()

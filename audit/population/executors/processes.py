@@ -1,0 +1,153 @@
+"""Processes beside the command's own, which take tasks from the same queue."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Future
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import joblib
+from joblib.externals.loky import get_reusable_executor
+
+from audit.engines.base import Engine
+from audit.engines.materialised import Stage
+from audit.population.tasks import Done, Job, Task, run_task
+from audit.runtime import keep_pages
+from audit.storage.scratch import why_not_written
+from audit.storage.store import Store
+from probes.errors import StoreError
+
+IDLE = 20
+"""Seconds after which a process without a task ends and gives back its memory."""
+
+
+def take(rest: deque[Task]) -> Task | None:
+    """Other threads take meanwhile, one for each process."""
+    try:
+        return rest.popleft()
+    except IndexError:
+        return None
+
+
+class Processes:
+    """Processes beside this one. Each is sent a task once it has done one, from the executor's own thread, so that none
+    waits for what this process is at. The stage travels once, as a file that every process maps."""
+
+    def __init__(self, job: Job, store: Store, rest: deque[Task], count: int) -> None:
+        self.job, self.store, self.rest, self.count = job, store, rest, count
+        self.path = job.folder / "stage"
+        self.executor: Any = None
+        self.sent: list[Future[list[Done]]] = []
+        self.finished: SimpleQueue[Future[list[Done]]] = SimpleQueue()
+        self.heard = 0
+
+    @property
+    def begun(self) -> bool:
+        return self.executor is not None
+
+    @contextlib.contextmanager
+    def soon(self, after: float) -> Iterator[None]:
+        """A task that is still trained when two processes would have started is one of many as long ones."""
+        timer = threading.Timer(after, self._begin_if_possible)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+    def _begin_if_possible(self) -> None:
+        """What is in the way is said when this process asks for them itself."""
+        if self.count and self.rest:
+            with contextlib.suppress(StoreError):
+                self.begin()
+
+    def begin(self) -> None:
+        """Raises StoreError where the disk is full."""
+        try:
+            # As it was made: what it has read from its file since would travel along, once a process.
+            joblib.dump((self.job.engine, dataclasses.replace(self.job.stage)), self.path)
+        except OSError as error:
+            raise StoreError(
+                why_not_written(error),
+                where=str(self.path.parent),
+                do="Free space or choose another --store; what is trained is kept.",
+            ) from None
+        count = min(self.count, len(self.rest))
+        self.executor = get_reusable_executor(
+            count,
+            timeout=IDLE,
+            initializer=_begin_worker,
+            initargs=(os.getpid(),),
+            env={"OMP_NUM_THREADS": "1"},
+        )
+        for _ in range(count):
+            self._send()
+
+    def _send(self) -> None:
+        if (task := take(self.rest)) is not None:
+            try:
+                future = self.executor.submit(_run_mapped, self.path, task, self.store)
+            except Exception:
+                self.rest.appendleft(task)
+                raise
+            self.sent.append(future)
+            future.add_done_callback(self._hear)
+
+    def _hear(self, future: Future[list[Done]]) -> None:
+        """In the executor's thread. The next task is sent before this one is told of, so that no moment looks like the
+        end; where no process can take it, it waits for this one."""
+        if not future.cancelled() and future.exception() is None:
+            with contextlib.suppress(BrokenExecutor):
+                self._send()
+        self.finished.put(future)
+
+    @property
+    def busy(self) -> bool:
+        return self.heard < len(self.sent)
+
+    def done(self, *, wait: bool) -> Iterator[Done]:
+        """What has been done since; with `wait` at least one task."""
+        while self.busy and (wait or not self.finished.empty()):
+            future = self.finished.get()
+            self.heard, wait = self.heard + 1, False
+            yield from future.result()
+
+    def end(self) -> None:
+        self.rest.clear()
+        if self.busy:
+            self.executor.shutdown(kill_workers=True)
+
+
+def _begin_worker(parent: int) -> None:
+    """Ctrl-C reaches every process of a terminal, and the one that started this decides what to do. Where that one was
+    killed, this ends too: else it would wait forever for somebody to take its result."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_without, args=(parent,), daemon=True).start()
+    keep_pages()
+
+
+def _end_without(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+_mapped: dict[Path, tuple[Engine, Stage]] = {}
+
+
+def _run_mapped(path: Path, task: Task, store: Store) -> list[Done]:
+    """In a worker: the stage is read once a process."""
+    if path not in _mapped:
+        _mapped.clear()
+        _mapped[path] = joblib.load(path, mmap_mode="c")
+    return run_task(*_mapped[path], task, store, path.parent)

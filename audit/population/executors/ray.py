@@ -1,0 +1,77 @@
+"""The same tasks on a Ray cluster: data put once, tasks retried where a node dies, replicas stored here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from audit.engines.base import Engine
+from audit.engines.materialised import Stage
+from audit.population.tasks import Done, Job, Task, train
+from audit.storage.store import Replica, Store
+from probes.errors import DependencyError
+
+RETRIES = 10
+
+
+def execute_on_ray(job: Job, store: Store, address: str | None) -> Iterator[Done]:
+    """All tasks, one processor each (and one CUDA device, where training runs on those), on whatever nodes the cluster
+    has; `address` is that of a running one, None starts one on this machine. Results come back and are stored by this
+    process, so nodes need no common disk.
+
+    Raises DependencyError where ray is not installed or the cluster cannot be reached.
+    """
+    ray = _connect(address)
+    shared = ray.put((job.engine, job.stage.portable()))
+    accelerators = 1 if job.stage.device == "cuda" else 0
+    remote = ray.remote(
+        num_cpus=1,
+        num_gpus=accelerators,
+        max_retries=RETRIES,
+        retry_exceptions=[ray.exceptions.WorkerCrashedError],
+    )(_work)
+    pending = [remote.remote(shared, task) for task in job.tasks]
+    try:
+        while pending:
+            ready, pending = ray.wait(pending)
+            try:
+                found = ray.get(ready[0])
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause if isinstance(error.cause, Exception) else error from None
+            for key, replica in found:
+                store.put(key, replica)
+                yield key, Replica(answers=replica.answers, state={})
+    finally:
+        for reference in pending:
+            ray.cancel(reference, force=True)
+
+
+def processors_of(address: str | None, device: str) -> int:
+    """Raises DependencyError as `execute_on_ray` does."""
+    return max(1, int(_connect(address).cluster_resources().get("GPU" if device == "cuda" else "CPU", 1)))
+
+
+def _connect(address: str | None) -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise DependencyError("ray is not installed.", do="pip install 'transfer-audit[ray]'") from None
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if not ray.is_initialized():
+        try:
+            ray.init(address=address, include_dashboard=False, log_to_driver=False, configure_logging=False)
+        except ConnectionError as error:
+            raise DependencyError(
+                f"no Ray cluster at {address}: {error}", do="Start one with `ray start --head`."
+            ) from None
+    return ray
+
+
+def _work(shared: tuple[Engine, Stage], task: Task) -> list[Done]:
+    """On a node: one thread, whatever the node has."""
+    import torch
+
+    torch.set_num_threads(1)
+    engine, stage = shared
+    return list(train(engine, stage, task))

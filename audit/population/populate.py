@@ -1,0 +1,208 @@
+"""From a plan to a population: rows, engines, executors, and what is already in the store."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from torch import nn
+
+from audit.engines.registry import Choice, Kind, choose, kind_of
+from audit.population.executors.local import execute
+from audit.population.replica_key import key_of
+from audit.population.tasks import Done, Job, Task
+from audit.population.time_left import Pace
+from audit.randomness import stream
+from audit.runtime import workers_for
+from audit.storage.scratch import scratch
+from audit.storage.store import ANSWERS, QUERIED, Replica, Store
+from audit.training.experiment import Experiment
+from probes.errors import Interrupted, StoreError
+from probes.evidence import Answers, Population
+from probes.plan import Plan, Pool, Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """`seconds_left` is None until every engine with work left has finished a replica."""
+
+    done: int
+    total: int
+    cached: int
+    seconds_left: float | None
+    engine: str
+
+
+Executor = Literal["processes", "ray"]
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Replicas:
+    """The population, and the networks of the rows whose weights were kept; these stay in the store until asked for."""
+
+    population: Population
+    experiment: Experiment
+    store: Store
+    keys: Mapping[str, str]
+    """Keys of the rows whose weights were kept, by the row's name."""
+
+    def has_network(self, row: Row) -> bool:
+        return row.name in self.keys
+
+    def network(self, row: Row) -> nn.Module:
+        """The row's trained network in eval mode, rebuilt from θ_s and what changed. Raises StoreError where the entry
+        was removed meanwhile."""
+        replica = self.store.get(self.keys[row.name])
+        if replica is None:
+            raise StoreError(
+                f"the weights of replica {row.name} are gone or damaged.", where=str(self.store.folder), do="Run again."
+            )
+        network = self.experiment.begin(row).network
+        network.load_state_dict({**network.state_dict(), **replica.state}, strict=True)
+        return network.eval()
+
+
+def joined(parts: Sequence[Replicas]) -> Replicas:
+    """One population of several of one experiment and store, in this order."""
+    first = parts[0]
+    rows = tuple(row for part in parts for row in part.population.rows)
+    stacked = _stack([part.population.answers for part in parts], first.experiment)
+    return dataclasses.replace(
+        first,
+        population=Population(rows=rows, answers=stacked),
+        keys={name: key for part in parts for name, key in part.keys.items()},
+    )
+
+
+def keeps_weights(row: Row) -> bool:
+    """Whether the row's replica may be looked into: the seeds, and the first of every other design."""
+    return row.design == "seeds" or (row.repeat == 0 and row.design in ("splits", "shuffled", "scratch"))
+
+
+def rows_of(plan: Plan, pool: Pool, seed: int) -> list[Row]:
+    """All rows of a plan in balanced rounds: first every design's first repeat, then every second."""
+    rows = [row for design in plan.designs for row in design.rows(pool, stream(seed, "plan", design.stream))]
+    return sorted(rows, key=lambda row: row.repeat)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Rows that one engine trains at once."""
+
+    choice: Choice
+    task: Task
+
+
+def schedule(experiment: Experiment, rows: Sequence[Row]) -> list[Batch]:
+    """Every row's engine, batch and key."""
+    kinds: dict[Kind, list[Row]] = {}
+    for row in rows:
+        kinds.setdefault(kind_of(row), []).append(row)
+    batches = []
+    for mine in kinds.values():
+        choice = choose(experiment, mine[0])
+        for together in choice.engine.together(experiment, mine):
+            keys = tuple(
+                key_of(experiment, row, engine=choice.engine.name, batch=together, with_state=keeps_weights(row))
+                for row in together
+            )
+            looked_into = frozenset(key for key, row in zip(keys, together, strict=True) if keeps_weights(row))
+            batches.append(Batch(choice=choice, task=Task(rows=together, keys=keys, looked_into=looked_into)))
+    return batches
+
+
+def populate(
+    experiment: Experiment,
+    rows: Sequence[Row],
+    *,
+    store: Store,
+    workers: int = 0,
+    executor: Executor = "processes",
+    address: str | None = None,
+    on_progress: OnProgress = lambda progress: None,
+) -> Replicas:
+    """Train what the store does not have, each replica on one thread, so that the number of workers changes no bit.
+    `executor` "ray" sends the same tasks to the Ray cluster at `address` (None starts one here).
+
+    What is done is kept, whenever the run ends. Raises Interrupted on Ctrl-C, StoreError, and what training raises.
+    """
+    batches = schedule(experiment, rows)
+    key_by_row = {id(row): key for batch in batches for row, key in zip(batch.task.rows, batch.task.keys, strict=True)}
+    found: dict[str, Answers] = {}
+    for key in dict.fromkeys(key_by_row.values()):
+        if (replica := store.get(key)) is not None:
+            found[key] = replica.answers
+    missing = [batch for batch in batches if any(key not in found for key in batch.task.keys)]
+    total = len(set(key_by_row.values()))
+    cached = len(found)
+    todo = {key: batch.choice.engine.name for batch in missing for key in batch.task.keys if key not in found}
+    pace = Pace(Counter(todo.values()))
+    on_progress(Progress(done=cached, total=total, cached=cached, seconds_left=None, engine=""))
+    try:
+        run = _runner(executor, store, workers, address)
+        for engine, key, replica in _train(experiment, missing, store, run):
+            found[key] = replica.answers
+            done, left = len(found), pace.after(engine)
+            on_progress(Progress(done=done, total=total, cached=cached, seconds_left=left, engine=engine))
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; {sum(map(store.holds, set(key_by_row.values())))} of {total} replicas are kept.",
+            do="Run again to go on from here.",
+        ) from None
+    keys = [key_by_row[id(row)] for row in rows]
+    return Replicas(
+        population=Population(rows=tuple(rows), answers=_stack([found[key] for key in keys], experiment)),
+        experiment=experiment,
+        store=store,
+        keys={row.name: key for row, key in zip(rows, keys, strict=True) if keeps_weights(row)},
+    )
+
+
+def processors(executor: Executor, address: str | None, device: str) -> int:
+    """How many tasks run at once where nobody says."""
+    if executor == "ray":
+        from audit.population.executors.ray import processors_of
+
+        return processors_of(address, device)
+    return workers_for(device)
+
+
+def _runner(executor: Executor, store: Store, workers: int, address: str | None) -> Callable[[Job], Iterator[Done]]:
+    if executor == "ray":
+        from audit.population.executors.ray import execute_on_ray
+
+        return lambda job: execute_on_ray(job, store, address)
+    return lambda job: execute(job, store, workers)
+
+
+def _train(
+    experiment: Experiment, missing: Sequence[Batch], store: Store, run: Callable[[Job], Iterator[Done]]
+) -> Iterator[tuple[str, str, Replica]]:
+    """(engine, key, replica) as they are done; batches of one kind of row share a stage."""
+    kinds: dict[Kind, list[Batch]] = {}
+    for batch in missing:
+        kinds.setdefault(kind_of(batch.task.rows[0]), []).append(batch)
+    for batches in kinds.values():
+        engine = batches[0].choice.engine
+        tasks = {batch.task.keys: batch.task for batch in batches}
+        with scratch(store.folder) as folder:
+            stage = engine.stage(experiment, batches[0].task.rows[0], folder)
+            job = Job(engine=engine, stage=stage, tasks=list(tasks.values()), folder=folder)
+            for key, replica in run(job):
+                yield engine.name, key, replica
+
+
+def _stack(parts: Sequence[Answers], experiment: Experiment) -> Answers:
+    n = len(experiment.dataset)
+    empty = {name: np.zeros((0, n), dtype=np.int32 if name == "predicted" else np.float32) for name in ANSWERS}
+    asked = QUERIED if parts and all(part.query_margin is not None for part in parts) else ()
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts]) if parts else empty[name]
+        for name in (*ANSWERS, *asked)
+    }
+    return Answers(**columns)

@@ -1,0 +1,47 @@
+"""What a replica is: the key of its entry in the store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from audit.training.experiment import Experiment
+from probes.plan import Row
+
+CODE_VERSION = 4
+"""Raised whenever training or answers change in any bit: entries of older code are not found any more."""
+
+
+def key_of(experiment: Experiment, row: Row, *, engine: str, batch: Sequence[Row], with_state: bool) -> str:
+    """What a replica is: recipe, data, source weights, code, seed; kept samples, targets, order and start; and, since
+    they decide the last bits, the engine, the rows that it was trained together with, device and torch version."""
+    recipe = experiment.recipe
+    described = {
+        "code": [CODE_VERSION, torch.__version__, experiment.device],
+        "recipe": recipe.model_dump(mode="json", exclude={"name", "split", "seed"}),
+        "factories": experiment.factories,
+        "data": experiment.dataset.fingerprint,
+        "other": None if experiment.other_domain is None else experiment.other_domain.fingerprint,
+        "source": experiment.source.digest,
+        "seed": experiment.seed,
+        "engine": engine,
+        "batch": [_describe(other) for other in batch] if len(batch) > 1 else [],
+        "row": _describe(row),
+        "state": with_state,
+        "queries": list(experiment.queries),
+    }
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    for mask in (experiment.pool.member | experiment.pool.held_out, experiment.pool.validation):
+        digest.update(np.packbits(mask).tobytes())
+    return digest.hexdigest()
+
+
+def _describe(row: Row) -> list[str]:
+    content = hashlib.sha256(np.packbits(row.keep).tobytes())
+    if row.targets is not None:
+        content.update(np.ascontiguousarray(row.targets).tobytes())
+    return [row.order, row.start, row.transfer, content.hexdigest()]

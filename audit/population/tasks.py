@@ -1,0 +1,92 @@
+"""A task: rows that one engine trains at once, on one thread, wherever that is; each replica is stored before it is
+heard of."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from audit.engines.base import Engine, Outcome
+from audit.engines.materialised import Stage
+from audit.population.executors.device_assignment import sit
+from audit.storage.store import Replica, Store
+from audit.training.test_time_views import answers_with_queries
+from probes.errors import AuditError
+from probes.plan import Row
+
+STORED_TOGETHER = 16
+"""Replicas of a task that are held until they are stored; each waits for the disk, so they wait at once."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """Rows trained at once, their keys in the store, and the keys of those whose weights are kept."""
+
+    rows: tuple[Row, ...]
+    keys: tuple[str, ...]
+    looked_into: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """Tasks of one engine in one stage; `folder` is where the stage may be written for other processes."""
+
+    engine: Engine
+    stage: Stage
+    tasks: Sequence[Task]
+    folder: Path
+
+
+Done = tuple[str, Replica]
+"""A key, and the replica without its weights: they lie in the store."""
+
+
+def run_task(
+    engine: Engine,
+    stage: Stage,
+    task: Task,
+    store: Store,
+    folder: Path,
+    processor: AbstractContextManager[object] | None = None,
+) -> list[Done]:
+    """Train, while holding the `processor`, and store. `folder` is the job's."""
+    sit(folder, stage.device)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        done: list[Done] = []
+        trained = train(engine, stage, task)
+        while True:
+            with processor or contextlib.nullcontext():
+                some = list(itertools.islice(trained, STORED_TOGETHER))
+            if not some:
+                return done
+            store.put_all(some)
+            done += [(key, Replica(answers=replica.answers, state={})) for key, replica in some]
+    finally:
+        torch.set_num_threads(threads)
+
+
+def train(engine: Engine, stage: Stage, task: Task) -> Iterator[Done]:
+    """The task's replicas with their weights where they are kept. An expected error names the replica."""
+    keys = dict(zip((row.name for row in task.rows), task.keys, strict=True))
+    try:
+        for outcome in engine.train(stage, task.rows):
+            key = keys[outcome.row.name]
+            state = changed(stage, outcome) if key in task.looked_into else {}
+            targets = stage.targets(outcome.row).numpy()
+            yield key, Replica(answers=answers_with_queries(outcome.logits, targets), state=state)
+    except AuditError as error:
+        raise type(error)(error.what, where=error.where or f"replica {task.rows[0].name}", do=error.do) from None
+
+
+def changed(stage: Stage, outcome: Outcome) -> dict[str, torch.Tensor]:
+    """The weights and buffers that training moved: all else is θ_s."""
+    before = stage.whole.begin(outcome.row).network.state_dict()
+    return {name: value.contiguous() for name, value in outcome.state.items() if not torch.equal(value, before[name])}

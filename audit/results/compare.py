@@ -1,0 +1,49 @@
+"""An earlier audit to compare with: no torch, no training, an answer at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from audit.results.read import read_audit
+from reports import archive
+from reports.comparison.compare import compare
+from reports.document.comparison import against
+from reports.report import Comparison
+from reports.wording.catalogue import words
+
+EXIT_WORSE = 1
+
+
+def run_compare(
+    old: Path, new: Path, *, form: Literal["table", "markdown"], as_json: bool, lang: str, quiet: bool
+) -> int:
+    """Print what changed; 1 where anything got worse beyond noise."""
+    comparison = compare(read_audit(old), read_audit(new))
+    code = EXIT_WORSE if comparison.where("worse") else 0
+    if as_json:
+        print(json.dumps(described(comparison, code), indent=1, ensure_ascii=False))
+    elif not quiet:
+        _print(comparison, form, lang)
+    return code
+
+
+def _print(comparison: Comparison, form: Literal["table", "markdown"], lang: str) -> None:
+    say = words(lang)
+    text = against(comparison, say)
+    if form == "markdown":
+        from reports.formats.markdown import against_section
+
+        print("\n\n".join(part for part in against_section(text, say) if part))
+    else:
+        from reports.formats.console import against_table
+
+        Console(width=min(80, Console().width)).print(against_table(text, say))
+
+
+def described(comparison: Comparison, exit_code: int) -> dict[str, object]:
+    """For machines, as results.json has it, with the exit code."""
+    return {"exit_code": exit_code, **archive.comparison_json(comparison)}

@@ -1,0 +1,41 @@
+"""What a report says of its model and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from audit.checkpoints.audited_model import Audited
+from audit.models.weight_files import digest_state
+from audit.training.experiment import Experiment
+from reports.report import Json
+
+
+def describe_model(audited: Audited) -> Mapping[str, Json]:
+    recipe = audited.experiment.recipe
+    parameters = {name: tuple(value.shape) for name, value in audited.checkpoint.state.items()}
+    return {
+        "name": recipe.name,
+        "architecture": recipe.source.model,
+        "digest": digest_state(audited.checkpoint.state),
+        "source_digest": audited.experiment.source.digest,
+        "parameters": int(sum(int(np.prod(shape)) for shape in parameters.values())),
+        "transfer": recipe.transfer.mode,
+        "recipe": recipe.model_dump(mode="json"),
+        "trained_with": dict(audited.checkpoint.environment),
+    }
+
+
+def describe_data(experiment: Experiment) -> Mapping[str, Json]:
+    pool, dataset = experiment.pool, experiment.dataset
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "modality": dataset.modality,
+        "samples": len(dataset),
+        "members": int(pool.member.sum()),
+        "held_out": int(pool.held_out.sum()),
+        "validation": int(pool.validation.sum()),
+        "classes": list(dataset.classes),
+    }

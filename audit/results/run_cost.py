@@ -1,0 +1,30 @@
+"""What a piece of work cost: time, processor time, and where. It stands in run.json, never in results.json."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import time
+
+from audit.config.run_settings import Settings
+from audit.runtime import device, workers_for
+from reports.report import Json
+
+
+class Meter:
+    """Counts from when it is made."""
+
+    def __init__(self) -> None:
+        self.began, self.processor = time.monotonic(), sum(os.times()[:4])
+
+    def cost(self, settings: Settings) -> dict[str, Json]:
+        """Seconds of the clock and of processors, child processes included."""
+        return {
+            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - self.began, 2),
+            "processor_seconds": round(sum(os.times()[:4]) - self.processor, 2),
+            "workers": settings.workers or workers_for(device()),
+            "machine": platform.machine(),
+            "store": str(settings.store),
+        }

@@ -1,0 +1,83 @@
+"""Results into an experiment tracker, which its own settings name (MLFLOW_TRACKING_URI, `wandb login`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from audit.results.read import read_with_cost
+from probes.errors import AuditError, DependencyError
+from reports import archive
+from reports.formats.tracker_record import record
+from reports.report import Report
+
+Tracker = Literal["mlflow", "wandb"]
+KEPT = ("results.json", "report.html", "report.md")
+"""What goes along as artifacts. samples.csv stays: it says how exposed each record is."""
+
+
+class TrackerError(AuditError):
+    """The tracker was there and refused."""
+
+
+def run_log(results: Path, tracker: Tracker, project: str) -> None:
+    """Log an audit as one run of `project` (MLflow's experiment, W&B's project)."""
+    report = read_with_cost(results)
+    kept = [path for name in KEPT if (path := results.with_name(name)).is_file()]
+    log = to_mlflow if tracker == "mlflow" else to_wandb
+    try:
+        where = log(report, kept, project)
+    except AuditError:
+        raise
+    except Exception as error:  # a server's refusal is the user's to settle, in one line
+        line = next(iter(str(error).splitlines()), "")
+        raise TrackerError(f"did not take the run: {type(error).__name__}: {line}", where=tracker) from error
+    Console().print(where, highlight=False, markup=False, soft_wrap=True)
+
+
+def to_mlflow(report: Report, kept: list[Path], project: str) -> str:
+    """Raises DependencyError without MLflow. Gives the run's id and where it stands."""
+    try:
+        import mlflow
+    except ImportError:
+        raise missing("MLflow", "mlflow") from None
+    one = record(report)
+    mlflow.set_experiment(project)
+    with mlflow.start_run(run_name=one.name, description=one.summary) as run:
+        mlflow.set_tags(dict(one.tags))
+        mlflow.log_params(dict(one.params))
+        mlflow.log_metrics(dict(one.metrics))
+        mlflow.log_dict(archive.verdict_json(report), "verdict.json")
+        for path in kept:
+            mlflow.log_artifact(str(path))
+        return f"MLflow run {run.info.run_id} in {mlflow.get_tracking_uri()}"
+
+
+def to_wandb(report: Report, kept: list[Path], project: str) -> str:
+    """Raises DependencyError without wandb. Gives the run's name and where it stands."""
+    try:
+        import wandb
+    except ImportError:
+        raise missing("Weights & Biases", "wandb") from None
+    one = record(report)
+    settings = {"job_type": "audit", "tags": [one.tags["audit.verdict"]], "notes": one.summary}
+    with wandb.init(project=project, name=one.name, config={**one.params, **one.tags}, **settings) as run:
+        run.summary.update({**one.metrics, **one.tags})
+        run.log({"checks": _checks(wandb, report)})
+        artifact = wandb.Artifact("audit-report", type="audit", metadata=dict(one.tags))
+        for path in kept:
+            artifact.add_file(str(path), name=path.name)
+        run.log_artifact(artifact)
+        return f"Weights & Biases run {run.name} in {run.url or run.dir}"
+
+
+def _checks(wandb: Any, report: Report) -> Any:
+    names = ("status", "probe", "estimate", "value", "low", "high", "level", "direction", "threshold", "unit")
+    rows = [[getattr(check, name) for name in names] for check in report.verdict.checks]
+    return wandb.Table(columns=list(names), data=rows)
+
+
+def missing(name: str, extra: str) -> DependencyError:
+    return DependencyError(f"{name} is not installed.", do=f"pip install 'transfer-audit[{extra}]'")

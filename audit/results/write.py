@@ -1,0 +1,34 @@
+"""What an audit leaves on the disk: each file whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from audit.storage.atomic import write
+from reports import archive
+from reports.report import Json, Report
+
+
+def write_report(out: Path, report: Report, cost: Mapping[str, Json], *, lang: str, thumbnails: bool) -> None:
+    """report.html, report.md with its figures, results.json, samples.csv, and run.json with times and cost. Without
+    `thumbnails`, none of them holds a picture of a sample."""
+    report = dataclasses.replace(report if thumbnails else report.without_pictures(), cost=cost)
+    # Before anything is drawn: results that are there can be drawn again by `audit report`.
+    write(out / "results.json", archive.dump(report))
+    write(out / "samples.csv", archive.samples_csv(report))
+    write(out / "run.json", json.dumps(cost, indent=1, sort_keys=True) + "\n")
+    from reports.formats import html, markdown  # they draw, which takes a second to import
+
+    write(out / "report.html", html.render(report, lang=lang))
+    text, figures = markdown.render(report, lang=lang)
+    write(out / "report.md", text)
+    for name, picture in figures.items():
+        write(out / name, picture)
+
+
+def is_stdout(path: Path | None) -> bool:
+    """`-` is no file."""
+    return path == Path("-")

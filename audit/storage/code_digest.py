@@ -1,0 +1,63 @@
+"""What code a cached result depends on: a module's source and that of every module of the same project it imports."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+from pathlib import Path
+
+
+def digest_code(module: str) -> str:
+    """sha256 (hex) over the sources of `module` and of all that it imports, directly or not, from its own top-level
+    package. A module without a source file counts by its name.
+
+    >>> len(digest_code("probes.statistics.roc"))
+    64
+    """
+    digest = hashlib.sha256()
+    for name, path in sorted(_reached(module).items()):
+        digest.update(name.encode())
+        if path is not None:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _reached(module: str) -> dict[str, Path | None]:
+    package = module.partition(".")[0]
+    found: dict[str, Path | None] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found[name] = path = _source(name)
+        if path is not None:
+            waiting += [one for one in _imported(path, name) if one.partition(".")[0] == package]
+    return found
+
+
+def _source(module: str) -> Path | None:
+    """Its file, found without importing the packages that it lies in."""
+    package, *inner = module.split(".")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return Path(spec.origin) if spec is not None and spec.origin and not inner else None
+    for folder in spec.submodule_search_locations:
+        path = Path(folder, *inner)
+        for candidate in (path / "__init__.py", path.with_name(f"{path.name}.py")):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def _imported(path: Path, module: str) -> set[str]:
+    """Modules named in import statements anywhere in the file; `from a import b` names a, and a.b where it is one."""
+    found = {module.rpartition(".")[0]} - {""}
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module)
+            found |= {one for alias in node.names if _source(one := f"{node.module}.{alias.name}") is not None}
+    return found

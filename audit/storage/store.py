@@ -1,0 +1,174 @@
+"""Replicas between runs: what a name stands for is decided by its content, and what exists is complete."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from audit.storage.scratch import UNFINISHED, me, why_not_written
+from probes.errors import StoreError
+from probes.evidence import Answers
+
+WRITERS = 8
+
+
+ANSWERS = ("log_prob", "margin", "entropy", "modified_entropy", "confidence", "predicted")
+QUERIED = ("query_margin", "query_correct")
+"""Answers of models that were asked further queries."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Replica:
+    """One trained row: its answers (one model) and, where they were kept, the weights that differ from θ_s."""
+
+    answers: Answers
+    state: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A complete file of the store; `size` in bytes, `written` in seconds since 1970."""
+
+    key: str
+    path: Path
+    size: int
+    written: float
+
+
+class DamagedWarning(UserWarning):
+    """An entry's content is not what was written; the message says which."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of safetensors files, each with a checksum of its content. Runs may share it: entries are written
+    under a temporary name, flushed to the disk and renamed; two runs that train the same write the same."""
+
+    folder: Path
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.safetensors"
+
+    def holds(self, key: str) -> bool:
+        """Whether there is such an entry, whole or not."""
+        return self._path(key).exists()
+
+    def read(self, key: str, *, again: str, needs: Sequence[str] = ()) -> dict[str, Tensor] | None:
+        """The entry's tensors. None where there is no such entry, or where it is damaged or lacks what it `needs`: then
+        a DamagedWarning says so, and what happens `again`, and it is removed. Raises StoreError where it cannot be
+        read: that is no damage."""
+        path = self._path(key)
+        if not path.exists():
+            return None
+        try:
+            tensors = load_file(path)
+            checksum = bytes(tensors.pop("checksum").tolist()).hex()
+            if checksum != _checksum(tensors):
+                raise SafetensorError("checksum differs")
+            if lacking := set(needs) - set(tensors):
+                raise SafetensorError(f"lacks {min(lacking)}")
+        except FileNotFoundError:  # pruned since we looked
+            return None
+        except (SafetensorError, KeyError, ValueError) as error:
+            warnings.warn(f"{path}: damaged ({error}); {again}.", DamagedWarning, stacklevel=3)
+            with contextlib.suppress(OSError):  # it is written anew, or that is said
+                path.unlink()
+            return None
+        except OSError as error:
+            raise StoreError(
+                f"cannot be read: {error.strerror or error}.",
+                where=str(path),
+                do="Check it, or choose another --store.",
+            ) from None
+        return tensors
+
+    def get(self, key: str) -> Replica | None:
+        """None where there is no such entry, or where it is damaged: it is to be trained again."""
+        needs = [f"answers.{name}" for name in ANSWERS]
+        tensors = self.read(key, again="it is trained again", needs=needs)
+        if tensors is None:
+            return None
+        asked = [name for name in QUERIED if f"answers.{name}" in tensors]
+        arrays = {name: tensors.pop(f"answers.{name}").numpy() for name in (*ANSWERS, *asked)}
+        state = {name.removeprefix("state."): tensor for name, tensor in tensors.items()}
+        return Replica(answers=Answers(**arrays), state=state)
+
+    def put(self, key: str, replica: Replica) -> None:
+        """Raises StoreError where the disk is full or the folder cannot be written."""
+        asked = [name for name in QUERIED if getattr(replica.answers, name) is not None]
+        tensors = {f"answers.{name}": torch.from_numpy(getattr(replica.answers, name)) for name in (*ANSWERS, *asked)}
+        tensors |= {f"state.{name}": tensor.detach().contiguous() for name, tensor in replica.state.items()}
+        self.write(key, tensors)
+
+    def write(self, key: str, tensors: Mapping[str, Tensor]) -> None:
+        """Raises StoreError where the disk is full or the folder cannot be written."""
+        tensors = dict(tensors)
+        tensors["checksum"] = torch.tensor(list(bytes.fromhex(_checksum(tensors))), dtype=torch.uint8)
+        path = self._path(key)
+        temporary = path.with_name(f".{key}.{me()}-{threading.get_ident()}{UNFINISHED}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_file(tensors, temporary)
+            _flush(temporary)
+            temporary.replace(path)
+        except (OSError, SafetensorError) as error:
+            raise StoreError(
+                why_not_written(error),
+                where=str(self.folder),
+                do="Free space or choose another --store; what is trained is kept.",
+            ) from None
+        finally:
+            with contextlib.suppress(OSError):  # what is wrong with the folder has been said
+                temporary.unlink()
+
+    def put_all(self, replicas: Sequence[tuple[str, Replica]]) -> None:
+        """As `put`, at once: the time goes in waiting until each lies on the disk."""
+        with ThreadPoolExecutor(WRITERS) as writers:
+            list(writers.map(lambda pair: self.put(*pair), replicas))
+
+    def entries(self) -> Iterator[Entry]:
+        """All complete entries, by key."""
+        for path in sorted(self.folder.glob("??/*.safetensors")):
+            with contextlib.suppress(FileNotFoundError):  # another run may prune meanwhile
+                status = path.stat()
+                yield Entry(key=path.stem, path=path, size=status.st_size, written=status.st_mtime)
+
+    def prune(self, keep_bytes: int) -> int:
+        """Remove the entries least recently written until `keep_bytes` remain; returns how many went."""
+        total, removed = 0, 0
+        for entry in sorted(self.entries(), key=lambda entry: entry.written, reverse=True):
+            total += entry.size
+            if total > keep_bytes:
+                entry.path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+
+def _flush(path: Path) -> None:
+    """To the disk, so that the name never stands for less than all of it, whatever fails."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        array = tensors[name].contiguous().numpy()
+        digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

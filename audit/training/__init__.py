@@ -1,0 +1,4 @@
+"""Fine-tuning by a recipe: the visible loop and every part of it.
+
+Imports config, data and models; engines, checkpoints and population import it.
+"""

@@ -1,0 +1,110 @@
+"""All that a model of the population is made of, but its row: recipe, source weights, data, pool and seed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from audit.config.recipe import Recipe, TransferSection
+from audit.data.dataset import Dataset
+from audit.models.source import Source
+from audit.randomness import torch_seed
+from audit.training.augmentation import Augment, augmentation
+from audit.training.canaries import Planted
+from audit.training.preprocessing import preprocess
+from audit.training.test_time_views import permitted, view
+from audit.training.transfer_modes import Trainee, begin
+from audit.user_code import factory_digest
+from probes.errors import RecipeError
+from probes.plan import Pool, Row
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Experiment:
+    """`other_domain` is what `[align]` names; `planted` are the canaries, which belong to no part of the pool.
+    `device` is where training runs: it is no part of the recipe. `chosen` says why `transfer = "auto"` took
+    its mode."""
+
+    recipe: Recipe
+    source: Source
+    dataset: Dataset
+    pool: Pool
+    seed: int
+    other_domain: Dataset | None = None
+    planted: Planted | None = None
+    device: str = "cpu"
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def inputs(self) -> Tensor:
+        """Preprocessed samples of the whole target data set, sample axis first."""
+        return preprocess(self.dataset.inputs, self.recipe.input, self.dataset.modality)
+
+    @property
+    def factories(self) -> list[str]:
+        """Digests of the code that makes the network, which the recipe only names."""
+        named = (self.recipe.source.model, self.recipe.head.factory)
+        return [factory_digest(name, self.source.folder) for name in named if name]
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """What models are asked about each sample beside the sample itself."""
+        return permitted(self.recipe, self.dataset.modality)
+
+    def views(self) -> Iterator[Tensor]:
+        """The inputs, then each query's view of them."""
+        yield self.inputs
+        for query in self.queries:
+            yield view(self.inputs, query)
+
+    @cached_property
+    def elsewhere(self) -> Tensor:
+        """Preprocessed samples of the other domain."""
+        if self.other_domain is None:
+            raise RecipeError("the other domain's data was not loaded", where="[align]")
+        return preprocess(self.other_domain.inputs, self.recipe.input, self.other_domain.modality)
+
+    @cached_property
+    def labels(self) -> Tensor:
+        return torch.from_numpy(self.dataset.labels)
+
+    def targets(self, row: Row) -> Tensor:
+        """The labels this row trains on."""
+        return self.labels if row.targets is None else torch.from_numpy(row.targets)
+
+    def augmentation(self) -> Augment | None:
+        if self.recipe.augment and self.dataset.modality != "image":
+            raise RecipeError(f"augments images, the data is {self.dataset.modality}.", where="augment")
+        return augmentation(self.recipe.augment, self.recipe.input)
+
+    def begin(self, row: Row) -> Trainee:
+        """θ_s under the new head of the row's order."""
+        section = TransferSection(mode="features") if row.transfer == "features" else self.recipe.transfer
+        trainee = begin(
+            self.source,
+            section,
+            len(self.dataset.classes),
+            seed=torch_seed(self.seed, "initial", row.order),
+            scratch=row.start == "scratch",
+            head=self.recipe.head,
+            privacy=self.recipe.privacy,
+        )
+        if self.device == "cpu" and not self.recipe.privacy:
+            # Convolutions on processors are up to 1.6 times as fast with channels last. Not an engine's choice: another
+            # layout sums in another order, and training carries the last bits far.
+            trainee.network.to(memory_format=torch.channels_last)
+        return trainee
+
+    def audited_row(self) -> Row:
+        """The audited model is a replica whose mask is the truth (and which alone trains on canaries)."""
+        row = Row(design="audited", repeat=0, fold=0, order="audited", keep=self.pool.member)
+        return row if self.planted is None else self.planted.into(row, self.dataset.labels)
+
+    def with_recipe(self, recipe: Recipe) -> Experiment:
+        return dataclasses.replace(self, recipe=recipe)

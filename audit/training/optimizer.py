@@ -1,0 +1,75 @@
+"""Optimizers and learning rates; rates are pure functions of the step, the same for every engine."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from audit.config.recipe import TrainSection
+from audit.training.transfer_modes import Phase, Trainee
+from probes.errors import DependencyError
+
+
+def rate(section: TrainSection, step: int, steps: int) -> float:
+    """The factor of the learning rate at a step (from 0), with `steps` steps an epoch: a linear warm-up, then the
+    schedule over what is left."""
+    warmup, total = section.warmup_epochs * steps, section.epochs * steps
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    done = (step - warmup) / max(1.0, total - warmup)
+    if section.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * done))
+    if section.schedule == "linear":
+        return 1 - done
+    if section.schedule == "step":
+        return float(section.gamma ** bisect_right(sorted(section.milestones), step // steps))
+    return 1.0
+
+
+def make_optimizer(section: TrainSection, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    if section.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=section.lr, momentum=section.momentum, weight_decay=section.weight_decay)
+    kind = torch.optim.Adam if section.optimizer == "adam" else torch.optim.AdamW
+    return kind(groups, lr=section.lr, weight_decay=section.weight_decay)
+
+
+def groups(trainee: Trainee, phase: Phase, decay: float, known: set[str]) -> list[dict[str, Any]]:
+    """The phase's parameters that are not yet `known` to the optimizer: one group a depth, or one in all without
+    layer-wise decay."""
+    chosen = set(phase.trained) - known
+    by_depth: dict[int, list[nn.Parameter]] = {}
+    for name, parameter in trainee.network.named_parameters():
+        if name in chosen:
+            by_depth.setdefault(trainee.depth(name) if decay != 1 else 0, []).append(parameter)
+    return [{"params": members, "depth": depth} for depth, members in sorted(by_depth.items())]
+
+
+def set_rates(optimizer: torch.optim.Optimizer, lr: float, decay: float) -> None:
+    """Layer-wise rates: `lr` in the head, `decay` times that a stage further down (Howard & Ruder 2018, 3.2)."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * decay ** group["depth"]
+
+
+def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """The network's forward pass through torch.compile. Calls raise DependencyError where it cannot be compiled."""
+    from torch._dynamo.exc import TorchDynamoException
+
+    fast = torch.compile(network)
+
+    def forward(inputs: Tensor) -> Tensor:
+        try:
+            outputs: Tensor = fast(inputs)
+        except TorchDynamoException as error:
+            raise DependencyError(
+                f"torch.compile cannot compile {type(network).__name__}: {str(error).strip().splitlines()[0]}",
+                where="train.compile",
+                do="Install a C++ compiler (g++), or leave train.compile out.",
+            ) from error
+        return outputs
+
+    return forward

@@ -1,0 +1,187 @@
+"""From a recipe to a fine-tuned model: load, train the source where asked, fine-tune."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from audit.config.recipe import HeadSection, Recipe, RegulariseSection, SourceSection, TrainSection, TransferSection
+from audit.data.split import split
+from audit.models.head import classes_of, find_head
+from audit.models.source import Source, build, identified, pretrained
+from audit.randomness import stream, torch_seed
+from audit.runtime import device, versions
+from audit.training.canaries import plant
+from audit.training.experiment import Experiment
+from audit.training.loop import Trained, fine_tune
+from audit.training.preprocessing import resolve
+from audit.training.resume_state import Keeper
+from probes.errors import RecipeError
+from probes.plan import Pool
+
+Progress = Callable[[str, int, int, Mapping[str, float]], None]
+"""(stage, epoch, epochs, record) after each epoch."""
+
+
+def prepare(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    trust_code: bool = False,
+    progress: Progress | None = None,
+    out: Path | None = None,
+) -> Experiment:
+    """Everything but the fine-tuning itself: data, split and θ_s (trained here where the recipe says so; with `out`,
+    that stage's state is kept beside it too)."""
+    dataset = recipe.data.load(folder, trust_code=trust_code)
+    pool = split(dataset, recipe.split, stream(recipe.seed, "split"), folder)
+    check_choice(recipe.train, pool)
+    planted = None
+    if recipe.canaries:
+        pool, planted = plant(pool, len(dataset.classes), recipe.canaries, stream(recipe.seed, "canaries"))
+    known = {"input": resolve(recipe, dataset, pool), "source": identified(recipe.source, folder)}
+    recipe = recipe.model_copy(update=known)
+    experiment = Experiment(
+        recipe=recipe,
+        source=source_of(recipe, folder, trust_code=trust_code, progress=progress, out=out),
+        dataset=dataset,
+        pool=pool,
+        seed=recipe.seed,
+        other_domain=recipe.align.data.load(folder, trust_code=trust_code) if recipe.align else None,
+        planted=planted,
+        device=device(),
+    )
+    check_fit(experiment)
+    return experiment
+
+
+def check_choice(train: TrainSection, pool: Pool) -> None:
+    """Raises RecipeError where the epoch is to be chosen and there is nothing to choose it by."""
+    if train.by_validation and not pool.validation.any():
+        raise RecipeError(
+            "early stopping and best epoch choose on validation samples, and the split has none.",
+            where="[split]",
+            do="Add `validation` to the split's file, or more samples.",
+        )
+
+
+def check_fit(experiment: Experiment) -> None:
+    """Raises RecipeError where the network does not take the data's inputs or does not give its classes' logits."""
+    section, samples = experiment.recipe.source, experiment.inputs[:2]
+    row = dataclasses.replace(experiment.audited_row(), transfer="features")
+    try:
+        with torch.no_grad():
+            logits = experiment.begin(row).network.eval()(samples)
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise RecipeError(
+            f"{section.model} does not take inputs of {tuple(samples.shape[1:])}: {str(error).splitlines()[0]}",
+            where="source.model",
+            do="Fit [input] or source.options to the data.",
+        ) from error
+    expected = (len(samples), len(experiment.dataset.classes))
+    if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
+        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise RecipeError(
+            f"{section.model} with the new head gives {got}, not {expected}.",
+            where="source.model",
+            do="Its forward pass must return [samples, classes].",
+        )
+
+
+def source_of(
+    recipe: Recipe, folder: Path, *, trust_code: bool, progress: Progress | None, out: Path | None = None
+) -> Source:
+    section = recipe.source
+    if section.training is not None:
+        return _train_source(recipe, section, folder, trust_code, progress, out)
+    with torch.random.fork_rng(devices=[]):
+        network = build(section, folder, trust_code=trust_code)
+    state = pretrained(section, folder)
+    head = find_head(network, recipe.head.name)
+    weight = state.get(f"{head}.weight") if state else None
+    classes = section.classes or (len(weight) if weight is not None else classes_of(network.get_submodule(head)))
+    return Source(
+        section=section, classes=classes, state=state, trust_code=trust_code, folder=folder, head=recipe.head.name
+    )
+
+
+def _train_source(
+    recipe: Recipe,
+    section: SourceSection,
+    folder: Path,
+    trust_code: bool,
+    progress: Progress | None,
+    out: Path | None,
+) -> Source:
+    """Stage one: the same loop on the source task, from random weights."""
+    training = section.training
+    assert training is not None
+    dataset = training.data.load(folder, trust_code=trust_code)
+    blank = Source(
+        section=section,
+        classes=len(dataset.classes),
+        state=None,
+        trust_code=trust_code,
+        folder=folder,
+        head=recipe.head.name,
+    )
+    plain = {
+        "train": training.train,
+        "transfer": TransferSection(mode="parameters"),
+        "regularise": RegulariseSection(),
+        "head": HeadSection(name=recipe.head.name),
+        "align": None,
+        "privacy": None,
+        "canaries": 0,
+    }
+    stage = Experiment(
+        recipe=recipe.model_copy(update=plain),
+        source=blank,
+        dataset=dataset,
+        pool=split(dataset, training.split, stream(recipe.seed, "source", "split"), folder),
+        # A stream of its own: from one seed the target's new head would begin as the source's did, where this body is
+        # at home. No replica's head does, so the audited model would be unlike all of them.
+        seed=torch_seed(recipe.seed, "source"),
+        device=device(),
+    )
+    check_choice(training.train, stage.pool)
+    check_fit(stage)
+    trained = run(stage, "source", progress, None if out is None else keeper_of(stage, out, "source"))
+    state: dict[str, Tensor] = {name: value.detach().clone() for name, value in trained.network.state_dict().items()}
+    return dataclasses.replace(blank, state=state)
+
+
+def run(experiment: Experiment, stage: str, progress: Progress | None, keeper: Keeper | None = None) -> Trained:
+    """Train the audited row of an experiment, telling `progress` each epoch."""
+    epochs = experiment.recipe.train.epochs
+
+    def on_epoch(epoch: int, record: dict[str, float]) -> None:
+        if progress:
+            progress(stage, epoch + 1, epochs, record)
+
+    return fine_tune(experiment, experiment.audited_row(), on_epoch, keeper)
+
+
+def keeper_of(experiment: Experiment, out: Path, stage: str) -> Keeper:
+    """Where this stage's state is kept, and what run it must be of: bits depend on versions and threads too."""
+    described = {
+        "recipe": experiment.recipe.model_dump(mode="json", exclude={"name"}),
+        "data": experiment.dataset.fingerprint,
+        "source": experiment.source.digest,
+        "factories": experiment.factories,
+        "versions": versions(),
+        "threads": torch.get_num_threads(),
+        "device": experiment.device,
+    }
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    return Keeper(_kept(out, stage), digest.hexdigest())
+
+
+def _kept(out: Path, stage: str) -> Path:
+    return out.with_name(f".{out.name}.{stage}.state")

@@ -1,0 +1,77 @@
+"""Stored samples to the tensors that models take: deterministic, the same for every model of an audit."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+from torch.nn import functional
+
+from audit.config.recipe import InputSection, Recipe
+from audit.data.dataset import Dataset
+from audit.models.families.torchvision import input_of_weights
+from probes.errors import RecipeError
+from probes.evidence import Modality
+from probes.plan import Pool
+
+
+def resolve(recipe: Recipe, dataset: Dataset, pool: Pool) -> InputSection:
+    """The input section with the numbers that `weights` or `members` stand for: what a replica or a user needs to
+    repeat it. `members` keeps its name, for DP-SGD does not cover it.
+
+    Raises RecipeError where the weights say nothing about their input.
+    """
+    section = recipe.input
+    if section.normalise == "weights":
+        return section.model_copy(update={**input_of_weights(recipe.source), "normalise": "given"})
+    if section.normalise == "given":
+        return section
+    plain = section.model_copy(update={"mean": (0.0,), "std": (1.0,)})
+    members = preprocess(dataset.inputs[pool.member], plain, dataset.modality).double()
+    axis = 1 if dataset.modality == "image" else members.ndim - 1
+    others = tuple(dim for dim in range(members.ndim) if dim != axis)
+    mean, std = members.mean(others), members.std(others, correction=0)
+    spread = torch.where(std > 0, std, torch.ones_like(std))  # a constant feature stays, centred
+    return section.model_copy(update={"mean": tuple(mean.tolist()), "std": tuple(spread.tolist())})
+
+
+def preprocess(inputs: Shaped[np.ndarray, "samples ..."], section: InputSection, modality: Modality) -> Tensor:
+    """Images: uint8 [samples height width channels] to float32 [samples channels height width], scaled to 0..1,
+    resized, normalised. Tables: float32 [samples features], normalised. Token ids, int64 [samples length], stay.
+
+    Raises RecipeError where mean and std do not fit the channels.
+    """
+    tensor = torch.from_numpy(np.require(inputs, requirements=["C", "W"]))
+    if modality == "text":
+        return tensor.long()
+    if modality != "image":
+        return _normalise(tensor.float(), section, axis=-1)
+    if tensor.dtype == torch.uint8:
+        tensor = tensor.float() / 255
+    images = tensor.float().permute(0, 3, 1, 2)
+    if section.channels and images.shape[1] == 1:
+        images = images.expand(-1, section.channels, -1, -1)
+    if section.size and images.shape[-2:] != (section.size, section.size):
+        images = functional.interpolate(images, size=(section.size, section.size), mode="bilinear", antialias=True)
+    if section.crop and images.shape[-2:] != (section.crop, section.crop):
+        top, left = ((length - section.crop) // 2 for length in images.shape[-2:])
+        if min(top, left) < 0:
+            raise RecipeError(f"crop = {section.crop} of images of {tuple(images.shape[-2:])}.", where="[input]")
+        images = images[..., top : top + section.crop, left : left + section.crop]
+    return _normalise(images, section, axis=1).contiguous()
+
+
+def _normalise(tensor: Float[Tensor, "samples ..."], section: InputSection, axis: int) -> Float[Tensor, "samples ..."]:
+    channels = tensor.shape[axis]
+    shape = [1] * tensor.ndim
+    shape[axis] = -1
+    for name, values in (("mean", section.mean), ("std", section.std)):
+        if len(values) not in (1, channels):
+            raise RecipeError(
+                f"{name} has {len(values)} values, the input has {channels} channels.",
+                where="[input]",
+                do="Give 1 or all.",
+            )
+    mean, std = torch.tensor(section.mean).view(shape), torch.tensor(section.std).view(shape)
+    return (tensor - mean) / std

@@ -1,0 +1,92 @@
+"""A drift number alone means nothing: it is placed between a floor (other seeds) and a ceiling (random weights)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from probes.drift.explain.similarity import SIMILARITIES
+from probes.result import Estimate
+from probes.statistics.bootstrap import FEW, expanded_tail
+
+DRAWS = 2000
+NARROW = 0.05
+"""Least distance between floor and ceiling, in similarity, for an index to mean anything."""
+
+Maps = Float[np.ndarray, "samples ..."]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Placed:
+    """Similarities a sample: of the audited model and the reference; of other seeds with each other (floor); of copies
+    with random weights and the reference (ceiling). Means over models where there are several."""
+
+    reference: Float64[np.ndarray, " samples"]
+    floor: Float64[np.ndarray, " samples"]
+    ceiling: Float64[np.ndarray, " samples"]
+
+    @property
+    def room(self) -> float:
+        """Between floor and ceiling, in similarity."""
+        return float(self.floor.mean() - self.ceiling.mean())
+
+
+def place(audited: Maps, reference: Maps, seeds: Sequence[Maps], random: Sequence[Maps], similarity: str) -> Placed:
+    """A single seed is compared with the audited model, for want of another seed."""
+    alike = SIMILARITIES[similarity]
+    pairs = list(combinations(seeds, 2)) or [(audited, one) for one in seeds]
+    return Placed(
+        reference=alike(audited, reference),
+        floor=np.mean([alike(*pair) for pair in pairs], axis=0),
+        ceiling=np.mean([alike(reference, one) for one in random], axis=0),
+    )
+
+
+def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: float) -> Estimate:
+    """(d − floor) / (ceiling − floor) with d = 1 − similarity: 0 is another seed, 1 is a network without a memory of
+    the reference. Ratio of means, expanded percentile bootstrap over samples; seeds and random copies stay fixed."""
+    n = len(placed.reference)
+    floor, ceiling = 1 - placed.floor, 1 - placed.ceiling
+    drift = 1 - placed.reference
+    value = float(_index(*(np.asarray(one.mean()) for one in (drift, floor, ceiling))))
+    draws = rng.integers(n, size=(DRAWS, n))
+    resampled = _index(drift[draws].mean(axis=1), floor[draws].mean(axis=1), ceiling[draws].mean(axis=1))
+    tail = expanded_tail(n, level)
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    caveat = None
+    if placed.room < NARROW:
+        caveat = (
+            f"random weights are as near as another seed ({placed.room:+.2f} in similarity): the index says nothing"
+        )
+    elif n < FEW:
+        caveat = f"{n} samples are too few for an interval"
+    return Estimate(
+        name=name,
+        value=value,
+        low=min(float(low), value),
+        high=max(float(high), value),
+        level=level,
+        n=n,
+        unit="index",
+        better="lower",
+        caveat=caveat,
+    )
+
+
+def p_above_floor(placed: Placed, rng: np.random.Generator) -> float:
+    """One-sided p-value of 'no further from the reference than from another seed': sign-flip test over samples."""
+    difference = placed.floor - placed.reference
+    signs = rng.choice([-1.0, 1.0], size=(DRAWS, len(difference)))
+    flipped = (signs * difference).mean(axis=1)
+    return float((1 + (flipped >= difference.mean()).sum()) / (1 + DRAWS))
+
+
+def _index(
+    drift: Float64[np.ndarray, "*draws"], floor: Float64[np.ndarray, "*draws"], ceiling: Float64[np.ndarray, "*draws"]
+) -> Float64[np.ndarray, "*draws"]:
+    span = np.maximum(np.asarray(ceiling) - np.asarray(floor), 1e-3)
+    return np.asarray(np.clip((np.asarray(drift) - floor) / span, -1.0, 2.0))

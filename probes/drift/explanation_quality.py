@@ -1,0 +1,223 @@
+"""How good the explanations are: fit for the model, pointing at what it uses, stable across seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from probes.drift.explain.similarity import signed_cosine
+from probes.drift.figures import curve_chart, sanity_chart
+from probes.drift.observables.attribution import LEFT_OUT, heard, maps_of
+from probes.drift.observables.faithfulness import gains
+from probes.drift.observables.maps_by_model import Part, Seen, among, mean_of
+from probes.drift.sanity_check import DEPTHS
+from probes.observable import Observation
+from probes.result import Estimate, Finding, Scalar
+from probes.statistics.bootstrap import bootstrap_mean
+
+NOTICES = 0.5
+"""A method whose maps keep this cosine with the true ones when the weights are random does not look at the network."""
+WORSE = 0.2
+"""A loss of deletion gain against the source that is worth a finding."""
+UNSTABLE = 0.2
+"""How much further from other seeds than they are from each other."""
+HARDLY = 0.3
+"""A cosine with other seeds that is surely less than this beyond that with random weights is no stability."""
+
+
+def fit_methods(seen: Seen, methods: Sequence[str], rng: np.random.Generator, level: float) -> tuple[list[str], Part]:
+    """The methods that notice randomised weights, and what was found about the others. Without a sanity check, all."""
+    part, fit = Part(), []
+    audited = seen.get("audited")
+    lines: dict[str, list[Estimate]] = {}
+    for method in methods:
+        stages = _stages(audited, method)
+        if not stages:
+            fit.append(method)
+            continue
+        lines[method] = [
+            bootstrap_mean(f"sanity.{method}.{stage}", alike, rng, level=level, unit="cosine", better="lower")
+            for stage, alike in enumerate(stages)
+        ]
+        last = lines[method][-1]
+        part.estimates.append(_renamed(last, f"sanity.{method}"))
+        if last.low <= NOTICES:
+            fit.append(method)
+            continue
+        part.findings.append(
+            Finding(
+                code="drift.unfit-method",
+                severity="low",
+                claim=f"{method} does not notice random weights: its maps keep a cosine of {last.value:.2f} "
+                f"({last.low:.2f} to {last.high:.2f}). It is left out of the verdict.",
+                because=(f"sanity.{method}",),
+                values={"method": method, "similarity": round(last.value, 2)},
+            )
+        )
+    if lines:
+        part.figures.append(sanity_chart(lines, DEPTHS, level))
+    return fit, part
+
+
+def _stages(audited: Observation | None, method: str) -> list[np.ndarray]:
+    """Similarity to the true maps a sample, a stage of the cascade at a time."""
+    own = maps_of(audited, method)
+    if audited is None or own is None:
+        return []
+    found = []
+    for stage in range(len(DEPTHS)):
+        maps = audited.arrays.get(f"{stage}/maps/{method}")
+        if maps is not None and maps.shape == own.shape:
+            found.append(signed_cosine(own, maps))
+    return found if len(found) == len(DEPTHS) else []
+
+
+def left_out(seen: Mapping[str, Seen]) -> list[str]:
+    """Notes on methods that were asked for and do not suit a network."""
+    notes = []
+    for here in seen.values():
+        for name in ("audited", "source", "reference"):
+            if name in here and LEFT_OUT in here[name].arrays:
+                words = heard(here[name].arrays[LEFT_OUT])
+                notes += [f"{method} does not suit the {name} model: {why}." for method, why in words.items()]
+    return list(dict.fromkeys(notes))
+
+
+def how_good(seen: Seen, asked: Sequence[str], fit: Sequence[str], rng: np.random.Generator, level: float) -> Part:
+    """Deleting and inserting by attribution against at random; and against the source's own explanations. By the first
+    method that is `fit`; where none is, by the first asked, which carries no verdict: its estimates have a caveat, and
+    nothing is claimed."""
+    audited = seen.get("audited")
+    there = [] if audited is None else [one for one in asked if f"{one}/deletion" in audited.arrays]
+    if audited is None or not there:
+        return Part()
+    method = next((one for one in there if one in fit), there[0])
+    part, own = Part(), gains(audited.arrays, method)
+    for name, values in own.items():
+        part.estimates.append(
+            bootstrap_mean(f"checkpoint.{name}_gain", values, rng, level=level, unit="fraction", better="higher")
+        )
+    part.estimates += _axioms(audited, method, rng, level)
+    gain = part.estimates[0]
+    known = [name for name in ("reference", "source") if name in seen and f"{method}/deletion" in seen[name].arrays]
+    other = known[0] if known else None
+    theirs = None if other is None else seen[other].arrays
+    part.figures += [
+        curve_chart(audited.arrays, kind, method, level, other, theirs) for kind in ("deletion", "insertion")
+    ]
+    difference = None
+    if theirs is not None:
+        lost = own["deletion"] - gains(theirs, method)["deletion"]
+        name = "checkpoint.deletion_gain_change"
+        difference = bootstrap_mean(name, lost, rng, level=level, unit="fraction", better="higher")
+        part.estimates.append(difference)
+    if method in fit:
+        part.findings.append(_judged(method, gain, difference, other))
+    else:
+        caveat = f"{method} does not notice random weights"
+        part.estimates = [dataclasses.replace(estimate, caveat=caveat) for estimate in part.estimates]
+    return part
+
+
+def _axioms(audited: Observation, method: str, rng: np.random.Generator, level: float) -> list[Estimate]:
+    named = (
+        ("infidelity", "checkpoint.infidelity", "fraction"),
+        ("sensitivity", "checkpoint.sensitivity", "fraction"),
+        ("residual", "checkpoint.completeness_residual", "fraction"),
+        ("steps", "checkpoint.integration_steps", "steps"),
+    )
+    found = []
+    for array, name, unit in named:
+        values = audited.arrays.get(f"{method}/{array}")
+        if values is not None and np.isfinite(values).sum() > 1:
+            found.append(bootstrap_mean(name, values.astype(np.float64), rng, level=level, unit=unit, better="lower"))
+    return found
+
+
+def _judged(method: str, gain: Estimate, difference: Estimate | None, other: str | None) -> Finding:
+    values: dict[str, Scalar] = {"method": method, "gain": round(gain.value, 3)}
+    if gain.low <= 0:
+        surely = gain.high < 0
+        subject = f"explanations by {method}"
+        claim = f"Its {subject} do not point" if surely else f"It is not shown that its {subject} point"
+        return Finding(
+            code="drift.worse-explanations",
+            severity="high" if surely else "medium",
+            claim=f"{claim} at what it uses: deleting by attribution costs {gain.value:.2f} ({gain.low:.2f} to "
+            f"{gain.high:.2f}) more of the prediction's probability than deleting at random.",
+            because=(gain.name,),
+            values=values,
+        )
+    if difference is not None and difference.high < -WORSE:
+        return Finding(
+            code="drift.worse-than-source",
+            severity="medium",
+            claim=f"Its explanations by {method} point less at what it uses than the {other} model's: deleting by "
+            f"attribution costs {-difference.value:.2f} ({-difference.high:.2f} to {-difference.low:.2f}) less of the "
+            "prediction's probability, beyond random order.",
+            because=(difference.name, gain.name),
+            values={**values, "change": round(difference.value, 3), "whom": other},
+        )
+    return Finding(
+        code="drift.reasons",
+        severity="info",
+        claim=f"Its explanations by {method} point at what it uses: deleting by attribution costs {gain.value:.2f} "
+        f"more of the prediction's probability than deleting at random ({gain.low:.2f} to {gain.high:.2f}).",
+        because=(gain.name,),
+        values=values,
+    )
+
+
+def stability(seen: Seen, methods: Sequence[str], rng: np.random.Generator, level: float) -> Part:
+    """Do replicas with other seeds give the same reasons for the label, as much as they do among each other?"""
+    method = next((one for one in methods if maps_of(seen.get("audited"), one) is not None), None)
+    if method is None:
+        return Part()
+    seeds, random = among(seen, "seeds/", method), among(seen, "randomised/", method)
+    if not seeds or not random:
+        return Part()
+    audited = maps_of(seen["audited"], method)
+    assert audited is not None
+    to_seeds, to_random = (mean_of(signed_cosine(audited, one) for one in models) for models in (seeds, random))
+    alike = bootstrap_mean("checkpoint.stability", to_seeds, rng, level=level, unit="cosine", better="higher")
+    chance = bootstrap_mean("ceiling.label_similarity", to_random, rng, level=level, unit="cosine", better="lower")
+    part = Part(estimates=[alike, chance])
+    beyond = None
+    if len(seeds) > 1:
+        between = mean_of(signed_cosine(one, other) for one, other in combinations(seeds, 2))
+        beyond = bootstrap_mean(
+            "checkpoint.instability", between - to_seeds, rng, level=level, unit="cosine", better="lower"
+        )
+        part.estimates.append(beyond)
+    hardly = alike.high < chance.value + HARDLY
+    if hardly or (beyond is not None and beyond.low > UNSTABLE):
+        part.findings.append(_unstable(alike, chance, None if hardly else beyond))
+    return part
+
+
+def _unstable(alike: Estimate, chance: Estimate, beyond: Estimate | None) -> Finding:
+    values = {"stability": round(alike.value, 2), "random": round(chance.value, 2)}
+    if beyond is None:
+        return Finding(
+            code="drift.unstable",
+            severity="medium",
+            claim=f"Another seed gives other reasons: similarity {alike.value:.2f} ({alike.low:.2f} to "
+            f"{alike.high:.2f}), hardly more than random weights have ({chance.value:.2f}).",
+            because=(alike.name, chance.name),
+            values=values,
+        )
+    return Finding(
+        code="drift.outlier",
+        severity="medium",
+        claim=f"Its reasons are not those that its recipe gives: they are {beyond.value:.2f} ({beyond.low:.2f} to "
+        f"{beyond.high:.2f}) further from other seeds' than those are from each other.",
+        because=(beyond.name, alike.name),
+        values={**values, "beyond": round(beyond.value, 2)},
+    )
+
+
+def _renamed(estimate: Estimate, name: str) -> Estimate:
+    return dataclasses.replace(estimate, name=name)

@@ -1,0 +1,254 @@
+"""Are the explanations good? What they call important must matter to the model, and must not hang on a hair."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from probes.drift.explain import names as naming
+from probes.drift.unsuited import Unsuited
+from probes.observable import Role, Subject, choose_stratified
+from probes.plan import Pool
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from probes.drift.explain.target import Question
+
+SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
+ROWS = 32
+RANDOM_ORDERS = 2
+PERTURBATIONS = 16
+"""Removals a sample for infidelity; each takes away between a tenth and a half of the positions."""
+RADIUS = 0.02
+NEIGHBOURS = 2
+"""Copies a sample within RADIUS times the inputs' standard deviation (L∞), for sensitivity."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """Each method's attributions of each model's *own prediction*, so that models with other labels compare.
+
+    Gives `deletion_at_random` and `insertion_at_random` [chosen shares], and of each method that suits the network and
+    the inputs' positions, under METHOD/: `deletion`, `insertion` [chosen shares] (Petsiuk, Das & Saenko 2018), as
+    shares of the prediction's probability on the whole input, by explanations of `steps` nodes in every model;
+    `infidelity` (Yeh et al. 2019, optimally scaled, as a share of the mean square of what removal does) [chosen];
+    `sensitivity` (the same, L2) of `few` samples; `residual` and `steps` of integrated gradients of `refined` samples,
+    whose nodes go up to `most` while the residual is above `tolerance`; NaN for the others.
+    """
+
+    methods: tuple[str, ...] = ()
+    samples: int = 64
+    steps: int = 6
+    tolerance: float = 0.01
+    most: int = 54
+    refined: int = 16
+    few: int = 8
+    layer: str = ""
+
+    @property
+    def models(self) -> Mapping[Role, int]:
+        return {"audited": 1, "source": 1, "reference": 1}
+
+    def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
+        return choose_stratified(np.flatnonzero(pool.held_out), pool.labels, self.samples, rng)
+
+    def __call__(
+        self,
+        subject: Subject,
+        inputs: Shaped[Tensor, "chosen ..."],
+        labels: Int[Tensor, " chosen"],
+        rng: np.random.Generator,
+    ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
+        import torch
+
+        from probes.drift.explain.target import why_label
+
+        refined, few = (
+            choose_stratified(np.arange(len(inputs)), labels.cpu().numpy(), size, rng)
+            for size in (self.refined, self.few)
+        )
+        with torch.no_grad():
+            predicted = torch.cat([subject.network(part).argmax(dim=1) for part in torch.split(inputs, ROWS)])
+        question = dataclasses.replace(
+            why_label(subject, inputs, predicted, rng), steps=self.steps, most=self.steps, layer=self.layer
+        )
+        whole = probability(subject, inputs, predicted)
+        arrays = at_random(subject, inputs, predicted, whole, rng)
+        for method in naming.chosen(self.methods, subject.modality):
+            with contextlib.suppress(Unsuited):
+                found = self._judged(method, subject, question, whole, refined, few, rng)
+                arrays |= {f"{method}/{name}": array for name, array in found.items()}
+        return arrays
+
+    def _judged(
+        self,
+        method: str,
+        subject: Subject,
+        question: Question,
+        whole: Float[np.ndarray, " chosen"],
+        refined: Int[np.ndarray, " refined"],
+        few: Int[np.ndarray, " few"],
+        rng: np.random.Generator,
+    ) -> dict[str, Shaped[np.ndarray, "..."]]:
+        """Of one method; nothing where it has other positions than the inputs. Raises Unsuited as `explain` does."""
+        from probes.drift.explain.methods import explain
+
+        inputs, predicted = question.inputs, question.labels
+        assert predicted is not None
+        maps = explain(method, question).maps.flatten(1)
+        if maps.shape[1] != _positions(inputs):  # a layer's own positions cannot be deleted from the input
+            return {}
+        arrays = curves(subject, inputs, predicted, maps.argsort(dim=1, descending=True, stable=True), whole)
+        if subject.role == "source":  # there to compare the curves with
+            return arrays
+        arrays["infidelity"] = infidelity(question, maps, rng)
+        if inputs.is_floating_point():
+            arrays["sensitivity"] = spread(sensitivity(method, question.at(few), rng), few, len(inputs))
+        asked = dataclasses.replace(question.at(refined), tolerance=self.tolerance, most=self.most)
+        complete = explain(method, asked)
+        if complete.residual is not None and complete.steps is not None:
+            arrays["residual"] = spread(complete.residual.cpu().numpy(), refined, len(inputs))
+            arrays["steps"] = spread(complete.steps.cpu().numpy(), refined, len(inputs))
+        return arrays
+
+
+def spread(
+    values: Shaped[np.ndarray, " some"], some: Int[np.ndarray, " some"], samples: int
+) -> Float[np.ndarray, " chosen"]:
+    """Values of some samples in a column of all, NaN elsewhere."""
+    column = np.full(samples, np.nan)
+    column[some] = values
+    return column
+
+
+def at_random(
+    subject: Subject,
+    inputs: Shaped[Tensor, "chosen ..."],
+    predicted: Int[Tensor, " chosen"],
+    whole: Float[np.ndarray, " chosen"],
+    rng: np.random.Generator,
+) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """Deletion and insertion at random: the mean of RANDOM_ORDERS."""
+    import torch
+
+    each = []
+    for _ in range(RANDOM_ORDERS):
+        shuffled = rng.permuted(np.tile(np.arange(_positions(inputs)), (len(inputs), 1)), axis=1)
+        each.append(curves(subject, inputs, predicted, torch.from_numpy(shuffled).to(inputs.device), whole))
+    return {f"{kind}_at_random": np.mean([one[kind] for one in each], axis=0) for kind in each[0]}
+
+
+def curves(
+    subject: Subject,
+    inputs: Shaped[Tensor, "chosen ..."],
+    predicted: Int[Tensor, " chosen"],
+    order: Int[Tensor, "chosen positions"],
+    whole: Float[np.ndarray, " chosen"],
+) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """The prediction's probability, as a share of the `whole` input's, after each of SHARES of the positions, by
+    `order`, is set to the baseline (`deletion`), or after it alone is put into the baseline (`insertion`).
+
+    A position that has the baseline's value already (padding) cannot be deleted: it is no part of any share, so that
+    knowing where the padding is wins nothing over a random order.
+    """
+    import torch
+
+    there = _there(inputs)
+    deletable = there.sum(dim=1, keepdim=True)
+    turn = torch.argsort(order, dim=1)
+    turn = torch.argsort(torch.argsort(turn + (~there).long() * order.shape[1], dim=1), dim=1)
+    found: dict[str, list[np.ndarray]] = {"deletion": [], "insertion": []}
+    for share in SHARES:
+        first = turn < (share * deletable).round()
+        for kind, keep in (("deletion", ~first), ("insertion", first)):
+            found[kind].append(probability(subject, masked(inputs, keep), predicted) / whole)
+    return {kind: np.stack(columns, axis=1) for kind, columns in found.items()}
+
+
+def _there(inputs: Shaped[Tensor, "chosen ..."]) -> Bool[Tensor, "chosen positions"]:
+    """The positions whose deletion changes the input."""
+    there = inputs != 0
+    return (there.any(dim=1) if inputs.ndim == 4 else there).flatten(1)
+
+
+def probability(
+    subject: Subject, inputs: Shaped[Tensor, "chosen ..."], predicted: Int[Tensor, " chosen"]
+) -> Float[np.ndarray, " chosen"]:
+    import torch
+
+    with torch.no_grad():
+        logits = torch.cat([subject.network(part) for part in torch.split(inputs, ROWS)])
+    return np.asarray(logits.double().softmax(dim=1).gather(1, predicted[:, None])[:, 0].cpu().numpy())
+
+
+def masked(inputs: Shaped[Tensor, "chosen ..."], keep: Shaped[Tensor, "chosen positions"]) -> Shaped[Tensor, "..."]:
+    """All channels of a position stay or become the baseline."""
+    shape = (len(inputs), 1, *inputs.shape[2:]) if inputs.ndim == 4 else inputs.shape
+    return inputs * keep.view(shape).to(inputs.dtype)
+
+
+def _positions(inputs: Shaped[Tensor, "chosen ..."]) -> int:
+    return int(np.prod(inputs.shape[2:] if inputs.ndim == 4 else inputs.shape[1:]))
+
+
+def infidelity(
+    question: Question, maps: Float[Tensor, "chosen positions"], rng: np.random.Generator
+) -> Float[np.ndarray, " chosen"]:
+    """What removing random positions does to the score, less what the attributions say, squared, as a share of the
+    square of what it does; after the best common scale of the attributions (Yeh et al. 2019, eq. 1 and 4). 0 is a
+    perfect account, 1 no better than attributions of zero. NaN where removal changes nothing."""
+    import torch
+
+    inputs = question.inputs
+    shares = rng.uniform(0.1, 0.5, size=PERTURBATIONS)
+    told, happened = [], []
+    with torch.no_grad():
+        before = question.score(inputs, *question.extra).double()
+        for share in shares:
+            removed = torch.from_numpy(rng.random(maps.shape) < share).to(inputs.device)
+            after = question.score(masked(inputs, ~removed), *question.extra).double()
+            happened.append(before - after)
+            told.append((maps.double() * removed).sum(dim=1))
+    said, done = (torch.stack(one).cpu().numpy() for one in (told, happened))
+    power = (said**2).sum(axis=0)
+    scale = np.divide((said * done).sum(axis=0), power, out=np.zeros_like(power), where=power > 0)
+    size = (done**2).mean(axis=0)
+    missed = ((scale * said - done) ** 2).mean(axis=0)
+    return np.asarray(np.divide(missed, size, out=np.full_like(size, np.nan), where=size > 0))
+
+
+def sensitivity(method: str, question: Question, rng: np.random.Generator) -> Float[np.ndarray, " chosen"]:
+    """The largest relative change (L2) of the explanation within a small ball around the input (Yeh et al. 2019,
+    SENS_MAX), of NEIGHBOURS points in it."""
+    import torch
+
+    from probes.drift.explain.methods import explain
+
+    maps = explain(method, question).maps.flatten(1)
+    radius = RADIUS * float(question.inputs.std())
+    worst = torch.zeros(len(maps), dtype=maps.dtype, device=maps.device)
+    for _ in range(NEIGHBOURS):
+        noise = torch.from_numpy(rng.uniform(-radius, radius, size=tuple(question.inputs.shape)))
+        moved = explain(method, question.of(question.inputs + noise.to(question.inputs))).maps.flatten(1)
+        worst = torch.maximum(worst, (moved - maps).norm(dim=1) / maps.norm(dim=1).clamp(min=1e-12))
+    return np.asarray(worst.cpu().numpy().astype(np.float64))
+
+
+def area(curves: Float[np.ndarray, "chosen shares"]) -> Float[np.ndarray, " chosen"]:
+    """Area under each curve, as its mean over the shares."""
+    return np.asarray(np.trapezoid(curves, SHARES, axis=1) / SHARES[-1])
+
+
+def gains(arrays: Mapping[str, Shaped[np.ndarray, "..."]], method: str) -> dict[str, Float[np.ndarray, " chosen"]]:
+    """How much faster the prediction goes by attribution than at random when deleted, and comes when inserted."""
+    return {
+        "deletion": area(arrays["deletion_at_random"]) - area(arrays[f"{method}/deletion"]),
+        "insertion": area(arrays[f"{method}/insertion"]) - area(arrays["insertion_at_random"]),
+    }

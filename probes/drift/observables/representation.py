@@ -1,0 +1,94 @@
+"""Representations as an observable: how samples resemble each other by layer, and where they lie before the head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from probes.drift.observables.attribution import said
+from probes.observable import Role, Subject, choose_stratified
+from probes.plan import Pool
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+BATCH = 16
+PASS = 4 * BATCH
+
+
+@dataclass(frozen=True, kw_only=True)
+class Representation:
+    """Gram matrices `gram` [layers batches rows rows] of centred activations in minibatches of BATCH, at up to `layers`
+    layers with parameters, evenly spaced from the first to the last before the head (but for those whose first axis is
+    not the samples'); their names in `layers` (JSON); and `embedding` [chosen features]."""
+
+    samples: int = 96
+    layers: int = 8
+    seeds: int = 3
+
+    @property
+    def models(self) -> Mapping[Role, int]:
+        return {"audited": 1, "source": 1, "reference": 1, "seeds": self.seeds}
+
+    def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
+        return choose_stratified(np.flatnonzero(pool.held_out), pool.labels, self.samples, rng)
+
+    def __call__(
+        self,
+        subject: Subject,
+        inputs: Shaped[Tensor, "chosen ..."],
+        labels: Int[Tensor, " chosen"],
+        rng: np.random.Generator,
+    ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
+        import torch
+
+        from probes.drift.explain.layers import called
+
+        modules = [one for one in called(subject.network, inputs) if one.has_parameters and one.by_sample][:-1]
+        places = {round(place) for place in np.linspace(0, max(len(modules) - 1, 0), self.layers)}
+        layers = [modules[place] for place in sorted(places) if place < len(modules)]
+        # Common to all models, as the generator is: each minibatch holds the same samples.
+        order = torch.from_numpy(rng.permutation(len(inputs)))
+        looked = [one.module for one in layers]
+        grams = [_grams(subject.network, looked, inputs[some]) for some in torch.split(order, PASS)]
+        with torch.no_grad():
+            ends = torch.cat([subject.embed(part).flatten(1) for part in torch.split(inputs, PASS)])
+        arrays: dict[str, np.ndarray] = {"embedding": ends.cpu().numpy().astype(np.float32)}
+        found = np.concatenate(grams, axis=1)
+        if found.size:
+            arrays["gram"] = found
+            arrays["layers"] = said({str(i): one.name for i, one in enumerate(layers)})
+        return arrays
+
+
+def _grams(
+    network: nn.Module, layers: list[nn.Module], inputs: Tensor
+) -> Shaped[np.ndarray, "layers batches rows rows"]:
+    """Of the full minibatches in `inputs`; kept instead of activations: all that linear CKA needs, and small."""
+    import torch
+
+    whole = len(inputs) // BATCH
+    seen: dict[int, Tensor] = {}
+
+    def note(place: int) -> Any:
+        def hook(_module: nn.Module, _given: object, output: Tensor) -> None:
+            rows = output.detach()[: whole * BATCH].flatten(1).double().view(whole, BATCH, -1)
+            rows = rows - rows.mean(dim=1, keepdim=True)
+            seen.setdefault(place, rows @ rows.mT)
+
+        return hook
+
+    if not whole or not layers:
+        return np.zeros((len(layers), 0, BATCH, BATCH), dtype=np.float32)
+    handles = [layer.register_forward_hook(note(place)) for place, layer in enumerate(layers)]
+    try:
+        with torch.no_grad():
+            network(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return np.stack([seen[place].cpu().numpy() for place in range(len(layers))]).astype(np.float32)

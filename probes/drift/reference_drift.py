@@ -1,0 +1,197 @@
+"""How far from the reference: by target, measure, method and class, between floor and ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from probes.drift.drift_index import Placed, drift_index, p_above_floor, place
+from probes.drift.explain.agreement import AGREEMENTS
+from probes.drift.explain.similarity import SIMILARITIES
+from probes.drift.figures import class_table, measure_table, method_chart, similarity_chart
+from probes.drift.gallery import gallery
+from probes.drift.observables.attribution import Target, maps_of, methods_seen
+from probes.drift.observables.maps_by_model import Part, Seen, among
+from probes.evidence import Evidence
+from probes.result import Estimate, Finding, Scalar, Severity, Table
+from probes.statistics.bootstrap import bootstrap_mean
+
+PRIMARY = "signed cosine"
+SETTLED = 0.2
+"""An index whose upper end is below this is another seed's, whatever its p-value: models that differ in nothing but
+their seed lay between -0.22 and 0.12 (docs/drift.md), and a test over samples knows nothing of seeds."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """The audited model against another, by one target, with one method's maps."""
+
+    whom: str
+    target: Target
+    method: str
+    seen: Seen
+
+    def placed(self, measure: str, rows: np.ndarray | slice = slice(None)) -> Placed:
+        audited, other = (maps_of(self.seen[name], self.method) for name in ("audited", self.whom))
+        assert audited is not None
+        assert other is not None
+        floor, ceiling = (among(self.seen, name, self.method) for name in ("seeds/", "randomised/"))
+        return place(audited[rows], other[rows], [one[rows] for one in floor], [one[rows] for one in ceiling], measure)
+
+
+def comparisons(seen: Mapping[Target, Seen], methods: Sequence[str]) -> list[Comparison]:
+    """All that can be compared, the one that the headline is about first: the reference checkpoint before the source,
+    the label's logit before the label-free target, methods in the order given."""
+    found = []
+    for whom in ("reference", "source"):
+        for target in ("label", "embedding"):
+            here = seen[target]
+            for method in methods:
+                there = all(maps_of(here.get(name), method) is not None for name in ("audited", whom))
+                if there and among(here, "seeds/", method) and among(here, "randomised/", method):
+                    found.append(Comparison(whom=whom, target=target, method=method, seen=here))
+    return found
+
+
+def how_far(
+    evidence: Evidence, seen: Mapping[Target, Seen], methods: Sequence[str], rng: np.random.Generator, level: float
+) -> Part:
+    possible = comparisons(seen, methods)
+    agreeing = _agreement(seen["label"] or seen["embedding"], methods, rng, level)
+    if not possible:
+        return Part(notes=[_why_not(seen)]).add(agreeing)
+    first = possible[0]
+    part = Part()
+    primary = first.placed(PRIMARY)
+    index = drift_index("checkpoint.drift_index", primary, rng, level)
+    part.estimates += [index, *_similarities(first, primary, rng, level)]
+    if index.caveat is None:
+        part.findings.append(_finding(index, primary, first.whom, rng))
+    else:
+        part.notes.append(f"Drift from the {first.whom} model cannot be placed: {index.caveat}.")
+    measures = {measure: first.placed(measure) for measure in SIMILARITIES}
+    measures = {measure: placed for measure, placed in measures.items() if np.isfinite(placed.reference).all()}
+    part.figures += [similarity_chart(measures, first.whom, level), measure_table(measures, rng, level)]
+    part.add(_others(possible, rng, level), agreeing)
+    observed = first.seen["audited"]
+    part.figures.append(class_table(evidence, observed.samples, primary, first.whom, rng, level))
+    audited, other = (maps_of(first.seen[name], first.method) for name in ("audited", first.whom))
+    assert audited is not None
+    assert other is not None
+    if evidence.modality == "image" and audited.ndim == 3:
+        part.figures.append(
+            gallery(
+                evidence.inputs,
+                observed.samples,
+                evidence.labels[observed.samples],
+                evidence.classes,
+                other,
+                audited,
+                primary.reference,
+                first.whom,
+                first.target,
+            )
+        )
+    column = np.full(len(evidence.labels), np.nan)
+    column[observed.samples] = 1 - primary.reference
+    part.per_sample["drift"] = column
+    return part
+
+
+def _similarities(first: Comparison, primary: Placed, rng: np.random.Generator, level: float) -> list[Estimate]:
+    named = (
+        (f"checkpoint.similarity_to_{first.whom}", primary.reference),
+        ("floor.similarity", primary.floor),
+        ("ceiling.similarity", primary.ceiling),
+    )
+    return [bootstrap_mean(name, values, rng, level=level, unit="cosine", better="higher") for name, values in named]
+
+
+def _others(possible: Sequence[Comparison], rng: np.random.Generator, level: float) -> Part:
+    """The index by every other target, model and method; the methods of the headline's question in a chart."""
+    part, first = Part(), possible[0]
+    for one in possible[1:]:
+        name = f"{one.whom}.{one.target}.{one.method}.drift_index"
+        part.estimates.append(drift_index(name, one.placed(PRIMARY), rng, level))
+    same = [one for one in possible if (one.whom, one.target) == (first.whom, first.target)]
+    part.figures.append(method_chart({one.method: one.placed(PRIMARY) for one in same}, first.whom, level))
+    return part
+
+
+def _agreement(seen: Seen, methods: Sequence[str], rng: np.random.Generator, level: float) -> Part:
+    """Krishna et al. 2022: feature, rank and sign agreement of each pair of methods on the audited model."""
+    there = methods_seen(seen.get("audited"), methods)
+    rows: list[tuple[Scalar, ...]] = []
+    part = Part()
+    for i, one in enumerate(there):
+        for other in there[i + 1 :]:
+            maps = [maps_of(seen["audited"], method) for method in (one, other)]
+            assert maps[0] is not None
+            assert maps[1] is not None
+            if maps[0].shape != maps[1].shape:
+                continue
+            cells: list[Scalar] = [one, other]
+            for name, agree in AGREEMENTS.items():
+                estimate = bootstrap_mean(
+                    f"methods.{one}.{other}.{name}_agreement",
+                    agree(maps[0], maps[1]),
+                    rng,
+                    level=level,
+                    unit="fraction",
+                )
+                part.estimates.append(estimate)
+                cells.append(estimate.value)
+            rows.append(tuple(cells))
+    if rows:
+        headings = ("method", "other method", "feature agreement", "rank agreement", "sign agreement")
+        part.figures.append(
+            Table(
+                name="agreement",
+                title="Do the methods agree with each other?",
+                caption="Among the tenth of positions with most attribution: the share that both methods name, at the "
+                "same rank, with the same sign.",
+                columns={heading: [row[i] for row in rows] for i, heading in enumerate(headings)},
+            )
+        )
+    return part
+
+
+def _finding(index: Estimate, placed: Placed, whom: str, rng: np.random.Generator) -> Finding:
+    p_value = p_above_floor(placed, rng)
+    values: dict[str, Scalar] = {
+        "index": round(index.value, 2),
+        "low": round(index.low, 2),
+        "high": round(index.high, 2),
+        "p": round(p_value, 4),
+        "whom": whom,
+    }
+    because = (index.name, f"checkpoint.similarity_to_{whom}", "floor.similarity", "ceiling.similarity")
+    shown = f"drift index {index.value:.2f} ({index.low:.2f} to {index.high:.2f}; p = {p_value:.2g} against the floor)"
+    if p_value > 0.05 or index.high < SETTLED:
+        how = "as another seed would" if p_value > 0.05 else "if not quite as another seed would"
+        return Finding(
+            code="drift.benign",
+            severity="info",
+            claim=f"It looks at what the {whom} model looks at, {how}: {shown}.",
+            because=because,
+            values=values,
+        )
+    severity: Severity = "medium" if index.low > 0.75 else "low" if index.low > 0.4 else "info"
+    return Finding(
+        code="drift.moved",
+        severity=severity,
+        claim=f"Its reasons moved away from the {whom} model's, beyond what another seed does: {shown}; 0 is "
+        "another seed, 1 is random weights.",
+        because=because,
+        values=values,
+    )
+
+
+def _why_not(seen: Mapping[Target, Seen]) -> str:
+    if not any(name in here for here in seen.values() for name in ("source", "reference")):
+        return "No source weights at hand: drift from the source could not be measured."
+    if not any(name.startswith("seeds/") for here in seen.values() for name in here):
+        return "No replicas with other seeds: drift has no floor to be compared with."
+    return "No attribution method is fit for both models: drift could not be measured."

@@ -1,0 +1,101 @@
+"""Inside: how alike layers represent the samples (CKA), and how far the classes moved in feature space."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Float64, Int
+
+from probes.drift.cka import cka
+from probes.drift.figures import cka_chart
+from probes.drift.observables.attribution import heard
+from probes.drift.observables.maps_by_model import Part, Seen
+from probes.evidence import Evidence
+from probes.result import Estimate, Scalar, Table
+from probes.statistics.bootstrap import bootstrap_mean
+
+
+def inside(evidence: Evidence, seen: Seen, rng: np.random.Generator, level: float) -> Part:
+    audited = seen.get("audited")
+    if audited is None:
+        return Part()
+    whom = next((name for name in ("reference", "source") if name in seen), None)
+    seeds = sorted(name for name in seen if name.startswith("seeds/"))
+    return Part().add(_layers(seen, whom, seeds, level), _classes(evidence, seen, whom, seeds, rng, level))
+
+
+def _layers(seen: Seen, whom: str | None, seeds: list[str], level: float) -> Part:
+    """CKA by layer with the reference, and with each seed as the floor."""
+    own = seen["audited"].arrays
+    if "gram" not in own:
+        return Part()
+    names = list(heard(own["layers"]).values())
+    lines: dict[str, list[Estimate]] = {}
+    for name in ([whom] if whom else []) + seeds:
+        grams = seen[name].arrays.get("gram")
+        if grams is not None and grams.shape == own["gram"].shape:
+            lines[name] = [
+                cka(f"cka.{name}.{layer}", one, other, level=level)
+                for layer, one, other in zip(names, own["gram"], grams, strict=True)
+            ]
+    part = Part()
+    if whom in lines:
+        part.estimates += lines[whom]
+    if lines:
+        part.figures.append(cka_chart(names, lines, whom, level))
+    return part
+
+
+def _classes(
+    evidence: Evidence, seen: Seen, whom: str | None, seeds: list[str], rng: np.random.Generator, level: float
+) -> Part:
+    """How far each class's centre in the embedding lies from where the other model has it, in units of the class's
+    spread there; coordinates are those of one architecture under one head, so that they mean the same."""
+    own = seen["audited"].arrays["embedding"].astype(np.float64)
+    others = {name: seen[name].arrays["embedding"].astype(np.float64) for name in ([whom] if whom else []) + seeds}
+    others = {name: ends for name, ends in others.items() if ends.shape == own.shape}
+    if whom not in others:
+        return Part()
+    labels = evidence.labels[seen["audited"].samples]
+    present = [int(label) for label in np.unique(labels) if (labels == label).sum() > 1]
+    shifts = {name: np.array([_shift(own, ends, labels, label) for label in present]) for name, ends in others.items()}
+    part = Part()
+    if len(present) > 1:
+        moved = bootstrap_mean(f"checkpoint.class_shift_from_{whom}", shifts[whom], rng, level=level, unit="sd")
+        part.estimates.append(dataclasses.replace(moved, counted="classes"))
+        floor = [shifts[name] for name in seeds if name in shifts]
+        if floor:
+            mean = np.mean(floor, axis=0)
+            among_seeds = bootstrap_mean("floor.class_shift", mean, rng, level=level, unit="sd")
+            part.estimates.append(dataclasses.replace(among_seeds, counted="classes"))
+    columns: dict[str, list[Scalar]] = {
+        "class": [evidence.classes[label] for label in present],
+        "samples": [int((labels == label).sum()) for label in present],
+        f"shift from {whom}": [float(value) for value in shifts[whom]],
+    }
+    if any(name in shifts for name in seeds):
+        columns["shift from other seeds"] = [
+            float(np.mean([shifts[name][i] for name in seeds if name in shifts])) for i in range(len(present))
+        ]
+    part.figures.append(
+        Table(
+            name="class-shift",
+            title="Where the classes lie in feature space",
+            caption="Distance between the class's centres in both models' embeddings, in units of its spread.",
+            columns=columns,
+        )
+    )
+    return part
+
+
+def _shift(
+    own: Float64[np.ndarray, "samples features"],
+    other: Float64[np.ndarray, "samples features"],
+    labels: Int[np.ndarray, " samples"],
+    label: int,
+) -> float:
+    mine = labels == label
+    centre = other[mine].mean(axis=0)
+    spread = float(np.sqrt(((other[mine] - centre) ** 2).sum(axis=1).mean()))
+    return float(np.linalg.norm(own[mine].mean(axis=0) - centre) / max(spread, 1e-12))

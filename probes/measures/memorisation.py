@@ -1,0 +1,18 @@
+"""Memorisation of single samples (Feldman and Zhang)."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+MEMORISED_AT = 0.5
+
+
+def memorisation(
+    correct: Bool[np.ndarray, "replicas samples"], keep: Bool[np.ndarray, "replicas samples"]
+) -> Float64[np.ndarray, " samples"]:
+    """mean(correct | in) − mean(correct | out), eq. 1; NaN where a side has no replica."""
+    n_in, n_out = keep.sum(axis=0), (~keep).sum(axis=0)
+    share_in = (correct & keep).sum(axis=0) / np.maximum(n_in, 1)
+    share_out = (correct & ~keep).sum(axis=0) / np.maximum(n_out, 1)
+    return np.where((n_in > 0) & (n_out > 0), share_in - share_out, np.nan)

@@ -1,0 +1,134 @@
+"""ε of one audited model: lower bounds by held-out members and by canaries, beside what the checkpoint claims."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64
+from scipy import stats
+
+from probes.evidence import Canaries, Evidence
+from probes.membership.epsilon_bounds import epsilon_clopper_pearson, epsilon_one_run
+from probes.membership.fdp import epsilon_f_dp, epsilon_of_mu, mu_one_run
+from probes.membership.strongest_attack import Scores, level_each
+from probes.partial_result import Part
+from probes.result import Estimate, Finding
+from probes.statistics.roc import auc, roc_curve
+
+DELTA = 1e-5
+GUESS_SHARES = (0.1, 0.3, 1.0)
+
+
+def split_sample_bound(
+    scores: Scores, member: Bool[np.ndarray, " samples"], rng: np.random.Generator, *, delta: float, level: float
+) -> float:
+    """Attack and threshold are chosen on one half of the samples and tested on the other, so the bound is valid.
+
+    Members and non-members must be exchangeable for it to speak of ε: a random split, as ours is.
+    """
+    choosing = np.zeros(len(member), dtype=bool)
+    for side in (member, ~member):
+        mine = np.flatnonzero(side)
+        choosing[rng.permutation(mine)[: len(mine) // 2]] = True
+    best = max(scores, key=lambda name: auc(scores[name][choosing], member[choosing]).value)
+    score = scores[best]
+    threshold = _best_threshold(score[choosing], member[choosing], delta, level)
+    tested, truth = score[~choosing] >= threshold, member[~choosing]
+    return epsilon_clopper_pearson(
+        int((tested & truth).sum()),
+        int((tested & ~truth).sum()),
+        int(truth.sum()),
+        int((~truth).sum()),
+        delta=delta,
+        level=level,
+    )
+
+
+def _best_threshold(
+    score: Float64[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"], delta: float, level: float
+) -> float:
+    """The threshold with the highest bound by `epsilon_clopper_pearson`, all thresholds at once."""
+    false, true = roc_curve(score, member)
+    members, others = int(member.sum()), int((~member).sum())
+    thresholds = np.concatenate([[math.inf], np.unique(score)[::-1]])
+    tail = (1 - level) / 2
+    # Beta quantiles are NaN at the edges, where Clopper–Pearson's bounds are 0 and 1.
+    tpr_low = np.nan_to_num(stats.beta.ppf(tail, true, members - true + 1), nan=0.0)
+    fpr_high = np.nan_to_num(stats.beta.ppf(1 - tail, false + 1, others - false), nan=1.0)
+    with np.errstate(divide="ignore"):
+        by_members = np.log(np.maximum(tpr_low - delta, 0) / np.maximum(fpr_high, 1e-12))
+        by_others = np.log(np.maximum(1 - fpr_high - delta, 0) / np.maximum(1 - tpr_low, 1e-12))
+    return float(thresholds[int(np.argmax(np.maximum(by_members, by_others)))])
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanaryBounds:
+    """`epsilon` holds for any mechanism; `gaussian_epsilon` for one whose trade-off function is a Gaussian's, which
+    DP-SGD's nears with many steps. `guesses` and `correct` are those of `epsilon`."""
+
+    epsilon: float
+    gaussian_epsilon: float
+    guesses: int
+    correct: int
+
+
+def canary_bound(canaries: Canaries, *, delta: float, level: float) -> CanaryBounds:
+    """One-run auditing: guess 'in' for the highest and 'out' for the lowest scores, at three numbers of guesses fixed
+    beforehand, each at a third of the error.
+
+    ε is the larger of Steinke's and the f-DP bound, at no further price: for given numbers of canaries and guesses and
+    a given ε each rejects from a number of right guesses upwards, so together they are the one of them that is fixed
+    beforehand to reject from fewer.
+    """
+    m = len(canaries.score)
+    rank = np.argsort(np.argsort(-canaries.score, kind="stable"), kind="stable")
+    each = 1 - (1 - level) / len(GUESS_SHARES)
+    found, mu = [], 0.0
+    for share in GUESS_SHARES:
+        half = max(1, round(share * m / 2))
+        top, bottom = rank < half, rank >= m - half
+        guesses = min(m, int(top.sum() + bottom.sum()))
+        correct = min(guesses, int(canaries.included[top].sum() + (~canaries.included[bottom]).sum()))
+        bounds = [bound(m, guesses, correct, delta=delta, level=each) for bound in (epsilon_one_run, epsilon_f_dp)]
+        found.append((max(bounds), guesses, correct))
+        mu = max(mu, mu_one_run(m, guesses, correct, level=each))
+    epsilon, guesses, correct = max(found)
+    gaussian = epsilon_of_mu(mu, delta) if delta > 0 else math.inf
+    return CanaryBounds(epsilon=epsilon, gaussian_epsilon=gaussian, guesses=guesses, correct=correct)
+
+
+def epsilon_part(evidence: Evidence, scores: Scores, rng: np.random.Generator, level: float) -> Part:
+    """Lower bounds on ε beside the claim; a lower bound above the claim is the gravest finding."""
+    member = evidence.pool.member[evidence.pool.indices]
+    delta = evidence.privacy.delta if evidence.privacy else DELTA
+    each = level_each(level, 1 if evidence.canaries is None else 2)
+    bound = split_sample_bound(scores, member, rng, delta=delta, level=each)
+    n = len(member)
+    estimates = []
+    if evidence.canaries is not None:
+        by_canaries = canary_bound(evidence.canaries, delta=delta, level=each)
+        bound, n = max(bound, by_canaries.epsilon), n + len(evidence.canaries.score)
+        gaussian = by_canaries.gaussian_epsilon
+        if math.isfinite(gaussian):
+            estimates.append(_bound("epsilon.gaussian_lower_bound", gaussian, each, len(evidence.canaries.score)))
+    estimates.insert(0, _bound("epsilon.lower_bound", bound, level, n))
+    claim = evidence.privacy
+    if claim is not None:
+        estimates.append(_bound("epsilon.claimed", claim.epsilon, level, n))
+    if claim is None or bound <= claim.epsilon:
+        return Part(estimates=tuple(estimates))
+    finding = Finding(
+        code="membership.false-dp-claim",
+        severity="critical",
+        claim=f"The model claims ε = {claim.epsilon:.3g}, but leaks at least ε = {bound:.3g} "
+        f"(level {level:.0%}): its differential-privacy claim is false.",
+        because=("epsilon.lower_bound", "epsilon.claimed"),
+        values={"claimed": round(claim.epsilon, 3), "bound": round(bound, 3), "level": level},
+    )
+    return Part(estimates=tuple(estimates), findings=(finding,))
+
+
+def _bound(name: str, value: float, level: float, n: int) -> Estimate:
+    return Estimate(name=name, value=value, low=value, high=value, level=level, n=n, unit="ε", better="lower")

@@ -1,0 +1,81 @@
+"""How certain it is: which rates this many non-members resolve, and what more replicas or non-members would bring."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from scipy import stats
+
+from probes.membership.order_intervals import inflation
+from probes.partial_result import Part
+from probes.result import Estimate, Finding, Table
+
+FACTORS = (1, 2, 4)
+
+
+def certainty(
+    checkpoint: Estimate, recipe: Estimate | None, fprs: Sequence[float], non_members: int, orders: int, replicas: int
+) -> Part:
+    """`checkpoint` and `recipe` are the AUCs that were measured, with their intervals."""
+    figures = (resolution_table(fprs, non_members), precision_table(checkpoint, recipe, non_members, orders, replicas))
+    missing = [fpr for fpr in fprs if non_members * fpr < 1]
+    if not missing:
+        return Part(figures=figures)
+    needed = math.ceil(1 / min(missing))
+    finding = Finding(
+        code="membership.unresolved",
+        severity="info",
+        claim=f"{non_members} held-out samples do not resolve a false-positive rate of {100 * max(missing):g} %; "
+        f"{needed} would resolve all that were asked for.",
+        because=tuple(f"checkpoint.tpr_at_{100 * fpr:g}pct_fpr" for fpr in missing),
+        values={"have": non_members, "rate": f"{100 * max(missing):g}", "needed": needed},
+    )
+    return Part(findings=(finding,), figures=figures)
+
+
+def resolution_table(fprs: Sequence[float], non_members: int) -> Table:
+    """A rate is resolved from one allowed false alarm; at ten, the rate itself is known to a third."""
+    return Table(
+        name="resolution",
+        title="Which false-positive rates can be told from zero",
+        caption="A rate needs at least its inverse in non-members, so that one false alarm may happen; ten times as "
+        "many tell it well.",
+        columns={
+            "false-positive rate": [f"{100 * fpr:g} %" for fpr in fprs],
+            "non-members here": [non_members for _ in fprs],
+            "needed": [math.ceil(1 / fpr) for fpr in fprs],
+            "to tell it well": [math.ceil(10 / fpr) for fpr in fprs],
+            "resolved": ["yes" if non_members * fpr >= 1 else "no" for fpr in fprs],
+        },
+    )
+
+
+def precision_table(
+    checkpoint: Estimate, recipe: Estimate | None, non_members: int, orders: int, replicas: int
+) -> Table:
+    """The half widths of both intervals at once, twice and four times the size. This checkpoint's narrows with the root
+    of the number of samples; the recipe's with the root of the number of orders, and with Student's t."""
+    own = (checkpoint.high - checkpoint.low) / 2
+    columns: dict[str, list[int] | list[float]] = {
+        "times": list(FACTORS),
+        "non-members": [factor * non_members for factor in FACTORS],
+        "AUC of this model, ±": [round(own / math.sqrt(factor), 3) for factor in FACTORS],
+    }
+    if recipe is not None and orders >= 3:
+        theirs = (recipe.high - recipe.low) / 2
+        columns["replicas"] = [factor * replicas for factor in FACTORS]
+        columns["AUC of this recipe, ±"] = [
+            round(theirs * reach(factor * orders) / reach(orders), 3) for factor in FACTORS
+        ]
+    return Table(
+        name="precision",
+        title="What more samples or replicas would resolve",
+        caption="Half widths of the intervals at the present size and at multiples of it, if the spread stays.",
+        columns=columns,
+    )
+
+
+def reach(orders: int) -> float:
+    """Half width in units of the spread over orders, as in `orders.over_orders`."""
+    return float(stats.t.ppf(0.975, orders - 1)) * math.sqrt(inflation(orders) / orders)

@@ -1,0 +1,192 @@
+"""Whom leakage hurts: the most exposed members, by class and group, and what explains exposure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool, Float64
+from scipy import stats
+
+from probes.evidence import Evidence, Population
+from probes.measures.confident_learning import out_of_fold, suspected
+from probes.measures.exact_duplicates import content, repeated
+from probes.membership.exposure import Exposure, exposure
+from probes.membership.strongest_attack import level_each
+from probes.partial_result import Part
+from probes.result import Estimate, Finding
+from probes.statistics.roc import auc
+
+FEWEST = 5
+"""Samples on either side, below which a comparison says nothing."""
+LARGEST_GROUPS = 20
+
+
+def exposed_finding(evidence: Evidence, exposed: Exposure, at: float) -> tuple[Finding, ...]:
+    """The members whose exposure surely exceeds `at` nats."""
+    surely = np.flatnonzero(evidence.pool.member & (exposed.low > at))
+    if not len(surely):
+        return ()
+    worst = surely[np.argsort(-exposed.value[surely], kind="stable")]
+    share = len(surely) / int(evidence.pool.member.sum())
+    unit = "nat" if at == 1 else "nats"
+    finding = Finding(
+        code="membership.exposed-samples",
+        severity="medium" if share > 0.1 else "low",
+        claim=f"{len(surely)} members ({share:.0%}) move their own margin by more than {at:g} {unit} when a model "
+        "trains on them: these are the records an attacker recognises.",
+        because=("recipe.auc",),
+        samples=tuple(int(i) for i in worst[:100]),
+        values={"count": len(surely), "share": round(share, 3), "nats": at},
+    )
+    return (finding,)
+
+
+def explanations(evidence: Evidence, population: Population, level: float) -> Part:
+    """Do rarity, doubtful labels or copies go with exposure? Exposure is measured on one half of the orders and what
+    may explain it on the other: out-replicas that both need would make them agree by their noise alone. Empty where a
+    half has fewer than two replicas on either side of a sample."""
+    first, second = halves(population)
+    measured = exposure(first.answers.margin, first.keep).value
+    own, rival, rival_probability = out_of_fold(evidence, second)
+    usable = np.isfinite(measured) & np.isfinite(own)
+    if usable.sum() < 4 * FEWEST:
+        return Part()
+    doubtful = suspected(evidence.labels, own, rival, rival_probability)
+    copied = np.zeros(len(usable), dtype=bool)
+    copied[evidence.pool.indices] = repeated(content(evidence.inputs[evidence.pool.indices]))
+    each = level_each(level, 3)
+    found = [_rank_correlation("exposure.with_rarity", measured[usable], -own[usable], each)]
+    for name, mask in (("exposure.of_doubtful_labels", doubtful), ("exposure.of_copies", copied)):
+        if min((mask & usable).sum(), (~mask & usable).sum()) >= FEWEST:
+            found.append(auc(measured[usable], mask[usable], name=name, level=each))
+    return Part(estimates=tuple(found), findings=_explained(found))
+
+
+def halves(population: Population) -> tuple[Population, Population]:
+    """Every second order, so that the halves share no minibatch order."""
+    odd = np.isin(population.order, np.unique(population.order)[1::2])
+    one, other = (
+        Population(
+            rows=tuple(row for row, taken in zip(population.rows, mask, strict=True) if taken),
+            answers=population.answers[mask],
+        )
+        for mask in (~odd, odd)
+    )
+    return one, other
+
+
+def _rank_correlation(
+    name: str, x: Float64[np.ndarray, " samples"], y: Float64[np.ndarray, " samples"], level: float
+) -> Estimate:
+    """Spearman's ρ with Fisher's interval and Bonett & Wright's (2000) variance, (1 + ρ²/2)/(n − 3)."""
+    n = len(x)
+    constant = np.ptp(x) == 0 or np.ptp(y) == 0
+    rho = 0.0 if constant else float(stats.spearmanr(x, y).statistic)
+    middle = np.arctanh(np.clip(rho, -0.999999, 0.999999))
+    half = float(stats.norm.ppf(0.5 + level / 2)) * np.sqrt((1 + rho**2 / 2) / (n - 3))
+    low, high = float(np.tanh(middle - half)), float(np.tanh(middle + half))
+    return Estimate(
+        name=name, value=rho, low=min(low, rho), high=max(high, rho), level=level, n=n, unit="rank correlation"
+    )
+
+
+def _explained(found: list[Estimate]) -> tuple[Finding, ...]:
+    """One finding for each explanation whose interval excludes chance; else one that nothing explains it."""
+    by_name = {one.name: one for one in found}
+    findings = []
+    rarity = by_name["exposure.with_rarity"]
+    if rarity.low > 0:
+        claim = f"Rare samples are exposed more: rank correlation {rarity.value:.2f} ({rarity.low:.2f} to "
+        claim += f"{rarity.high:.2f}) of exposure with how little other models expect the label."
+        findings.append(_because("membership.rarity-exposes", claim, rarity))
+    doubtful = by_name.get("exposure.of_doubtful_labels")
+    if doubtful is not None and doubtful.low > 0.5:
+        claim = f"Samples with doubtful labels are exposed more: in {doubtful.value:.0%} ({doubtful.low:.0%} to "
+        claim += f"{doubtful.high:.0%}) of pairs than one whose label is not in doubt."
+        findings.append(_because("membership.label-noise-exposes", claim, doubtful))
+    copies = by_name.get("exposure.of_copies")
+    if copies is not None and copies.high < 0.5:
+        claim = f"Copied samples are exposed less one by one (in {copies.value:.0%} of pairs more than a single one, "
+        claim += (
+            f"{copies.low:.0%} to {copies.high:.0%}): leaving one out leaves its copy in. Together they may not be."
+        )
+        findings.append(_because("membership.copies-hide", claim, copies))
+    if not findings:
+        claim = "Neither rarity nor doubtful labels nor copies were shown to explain which samples are exposed."
+        findings.append(_because("membership.exposure-unexplained", claim, *found))
+    return tuple(findings)
+
+
+def _because(code: str, claim: str, *estimates: Estimate) -> Finding:
+    one = estimates[0]
+    return Finding(
+        code=code,
+        severity="info",
+        claim=claim,
+        because=tuple(estimate.name for estimate in estimates),
+        values={"value": round(one.value, 3), "low": round(one.low, 3), "high": round(one.high, 3)},
+    )
+
+
+def strata(evidence: Evidence) -> Iterator[tuple[str, str, Bool[np.ndarray, " samples"]]]:
+    """(kind, name, who) of every class, and of the largest groups where the data has groups."""
+    for number, name in enumerate(evidence.classes):
+        yield "class", name, evidence.labels == number
+    groups = evidence.pool.groups
+    if groups is None:
+        return
+    numbers, sizes = np.unique(groups[evidence.pool.indices], return_counts=True)
+    for number in numbers[np.argsort(-sizes, kind="stable")][:LARGEST_GROUPS]:
+        yield "group", group_name(evidence.group_names, int(number)), groups == number
+
+
+def group_name(names: tuple[str, ...], number: int) -> str:
+    return names[number] if 0 <= number < len(names) else str(number)
+
+
+def uneven(evidence: Evidence, exposed: Exposure, level: float) -> tuple[Finding, ...]:
+    """Classes and groups whose members' mean exposure exceeds that of all other members (Welch, Bonferroni)."""
+    member = evidence.pool.member & np.isfinite(exposed.value)
+    listed = [(kind, name, who & member) for kind, name, who in strata(evidence)]
+    listed = [one for one in listed if min(one[2].sum(), (member & ~one[2]).sum()) >= FEWEST]
+    findings = []
+    for kind, name, who in listed:
+        theirs, others = exposed.value[who], exposed.value[member & ~who]
+        test = stats.ttest_ind(theirs, others, equal_var=False, alternative="greater")
+        if test.pvalue < (1 - level) / len(listed):
+            mean, rest = float(theirs.mean()), float(others.mean())
+            findings.append(
+                Finding(
+                    code="membership.uneven-exposure",
+                    severity="low",
+                    claim=f"Members of {kind} {name} are exposed more than the others: {mean:.2f} against {rest:.2f} "
+                    "nats on average.",
+                    because=("recipe.auc",),
+                    values={"kind": kind, "name": name, "mean": round(mean, 2), "rest": round(rest, 2)},
+                )
+            )
+    return tuple(findings)
+
+
+def mean_exposure(
+    evidence: Evidence, exposed: Exposure, kind: str, level: float
+) -> dict[str, list[str] | list[float] | list[int]]:
+    """Columns: name, members, mean exposure with a t interval, of every class or group with two members or more."""
+    member = evidence.pool.member & np.isfinite(exposed.value)
+    rows: list[tuple[str, int, float, float, float]] = []
+    for one, name, who in strata(evidence):
+        values = exposed.value[who & member]
+        if one != kind or len(values) < 2:
+            continue
+        half = float(stats.t.ppf(0.5 + level / 2, len(values) - 1)) * float(values.std(ddof=1)) / np.sqrt(len(values))
+        mean = float(values.mean())
+        rows.append((name, len(values), mean, mean - half, mean + half))
+    names, counts, means, lows, highs = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    return {
+        kind: list(names),
+        "members": list(counts),
+        "exposure": list(means),
+        "low": list(lows),
+        "high": list(highs),
+    }

@@ -1,0 +1,126 @@
+"""Every replica of the splits on what it trained on and on what it did not: one row a fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int
+
+from probes.evidence import Population
+from probes.measures.classification import METRICS
+from probes.plan import Pool
+from probes.result import Axis, Chart, Estimate
+from probes.statistics.corrected_resampled_t import nadeau_bengio
+from probes.statistics.proportions import clopper_pearson
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FoldScores:
+    """`train` and `held_out` are [metrics folds], in the order of `metrics`."""
+
+    metrics: tuple[str, ...]
+    train: Float64[np.ndarray, "metrics folds"]
+    held_out: Float64[np.ndarray, "metrics folds"]
+    repeat: Int[np.ndarray, " folds"]
+    fold: Int[np.ndarray, " folds"]
+    n_train: float
+    n_test: float
+
+    def gap(self, metric: str, level: float) -> Estimate:
+        """Train less held-out (log-loss: held-out less train), so that more is always more overfitting."""
+        row = self.metrics.index(metric)
+        sign = -1 if metric == "log_loss" else 1
+        return nadeau_bengio(
+            f"recipe.{metric}_gap",
+            sign * (self.train[row] - self.held_out[row]),
+            n_train=self.n_train,
+            n_test=self.n_test,
+            level=level,
+            better="lower",
+            unit=METRICS[metric][1],
+        )
+
+    def value(self, metric: str, level: float) -> Estimate:
+        """The cross-validated metric on held-out folds."""
+        row = self.metrics.index(metric)
+        return nadeau_bengio(
+            f"recipe.held_out_{metric}",
+            self.held_out[row],
+            n_train=self.n_train,
+            n_test=self.n_test,
+            level=level,
+            better="lower" if metric == "log_loss" else "higher",
+            unit=METRICS[metric][1],
+        )
+
+    def accuracy_gaps(self) -> Float64[np.ndarray, " folds"]:
+        row = self.metrics.index("accuracy")
+        return np.asarray(self.train[row] - self.held_out[row])
+
+
+def fold_scores(population: Population, pool: Pool) -> FoldScores:
+    """All metrics of all folds."""
+    in_pool = pool.member | pool.held_out
+    sides = []
+    for masks in (population.keep, ~population.keep & in_pool):
+        values = [
+            [metric(population.answers[np.array([r])], pool.labels, masks[r]) for r in range(len(population))]
+            for metric, _ in METRICS.values()
+        ]
+        sides.append(np.array(values))
+    sizes = population.keep.sum(axis=1)
+    return FoldScores(
+        metrics=tuple(METRICS),
+        train=sides[0],
+        held_out=sides[1],
+        repeat=np.array([row.repeat for row in population.rows]),
+        fold=np.array([row.fold for row in population.rows]),
+        n_train=float(sizes.mean()),
+        n_test=float(in_pool.sum() - sizes.mean()),
+    )
+
+
+def gap_rank(own: float, scores: FoldScores, level: float) -> Estimate:
+    """The share of replicas whose gap is smaller than this checkpoint's (ties half): near one half, it is like them.
+
+    The interval is Clopper–Pearson's, as if replicas were independent: folds of a repeat are not quite.
+    """
+    gaps = scores.accuracy_gaps()
+    smaller = float((gaps < own).sum() + (gaps == own).sum() / 2)
+    low, high = (
+        clopper_pearson(int(np.floor(smaller)), len(gaps), level)[0],
+        clopper_pearson(int(np.ceil(smaller)), len(gaps), level)[1],
+    )
+    return Estimate(
+        name="checkpoint.gap_rank",
+        value=smaller / len(gaps),
+        low=low,
+        high=high,
+        level=level,
+        n=len(gaps),
+        counted="replicas",
+        unit="share of replicas",
+    )
+
+
+def fold_chart(scores: FoldScores, own: tuple[float, float]) -> Chart:
+    """Accuracy of every fold on what it trained on and on what it did not; `own` is the checkpoint's on both."""
+    row = scores.metrics.index("accuracy")
+    names = [f"{repeat + 1}.{fold + 1}" for repeat, fold in zip(scores.repeat, scores.fold, strict=True)]
+    return Chart(
+        name="folds",
+        mark="points",
+        title="Every fold, on its training samples and on the others",
+        caption=f"{len(names)} replicas of the recipe (repeat.fold), {scores.n_train:.0f} training samples each; the "
+        "lines are this checkpoint's.",
+        columns={
+            "fold": names + names,
+            "accuracy": [*scores.train[row].tolist(), *scores.held_out[row].tolist()],
+            "side": ["training"] * len(names) + ["held out"] * len(names),
+        },
+        x=Axis(column="fold", title="replica", scale="category"),
+        y=Axis(column="accuracy", title="accuracy"),
+        series="side",
+        rules={"its training": own[0], "its held-out": own[1]},
+    )

@@ -1,0 +1,38 @@
+"""Has it learned anything: against always guessing the largest class."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from probes.evidence import Evidence
+from probes.partial_result import Part
+from probes.result import Finding
+from probes.statistics.differences import newcombe_paired
+
+
+def guessing(evidence: Evidence, level: float) -> Part:
+    """A finding where held-out samples do not show this checkpoint to be better than its members' largest class.
+
+    Both answer the same samples, so their difference is a paired one (Newcombe's score interval).
+    """
+    labels, held_out = evidence.labels, evidence.pool.held_out
+    counts = np.bincount(labels[evidence.pool.member], minlength=len(evidence.classes))
+    right = evidence.audited.correct(labels)[0][held_out]
+    guessed = labels[held_out] == counts.argmax()
+    cells = ((right & guessed).sum(), (right & ~guessed).sum(), (~right & guessed).sum(), (~right & ~guessed).sum())
+    if newcombe_paired("gain over guessing", *(int(cell) for cell in cells), level=level).low > 0:
+        return Part()
+    accuracy, share = float(right.mean()), float(guessed.mean())
+    return Part(
+        findings=(
+            Finding(
+                code="overfitting.guessing",
+                severity="medium",
+                claim=f"Not shown to have learned anything: {accuracy:.1%} right on {len(right)} held-out samples, "
+                f"always guessing the largest class {share:.1%}. Risks may be missing here only because nothing was "
+                "learned.",
+                because=("checkpoint.held_out_accuracy",),
+                values={"accuracy": round(accuracy, 4), "samples": len(right), "majority": round(share, 4)},
+            ),
+        )
+    )

@@ -1,0 +1,103 @@
+"""Negative transfer: is this recipe better than the same network from scratch, or than a linear probe?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from probes.evidence import Evidence, Population
+from probes.partial_result import Part
+from probes.result import Axis, Chart, Estimate, Finding, Scalar
+from probes.statistics.corrected_resampled_t import nadeau_bengio
+
+RIVALS = {"scratch": "recipe.gain_over_scratch", "linear-probe": "recipe.gain_over_linear_probe"}
+NAMES = {"scratch": "training from scratch", "linear-probe": "a linear probe on frozen features"}
+SERIES = {"scratch": "from scratch", "linear-probe": "linear probe"}
+
+
+def rivals(evidence: Evidence, level: float) -> Part:
+    """Held-out accuracy less the rival's on the same masks, a fold at a time; corrected for shared training samples."""
+    splits = evidence.population.design("splits")
+    in_pool = evidence.pool.member | evidence.pool.held_out
+    estimates, findings, rows = [], [], []
+    for kind, name in RIVALS.items():
+        pairs = _paired(splits, evidence.population.design(kind))
+        if len(pairs) < 2:
+            continue
+        out = np.array([~splits.keep[own] & in_pool for own, _ in pairs])
+        ours = _accuracy(evidence, splits, [own for own, _ in pairs], out)
+        theirs = _accuracy(evidence, evidence.population.design(kind), [other for _, other in pairs], out)
+        n_test = float(out.sum(axis=1).mean())
+        n_train = float(np.mean([splits.keep[own].sum() for own, _ in pairs]))
+        gain = nadeau_bengio(name, ours - theirs, n_train=n_train, n_test=n_test, level=level, better="higher")
+        estimates.append(gain)
+        findings.append(_finding(kind, gain))
+        rows += [(str(fold + 1), float(value), SERIES[kind]) for fold, value in enumerate(ours - theirs)]
+    return Part(estimates=tuple(estimates), findings=tuple(findings), figures=(_chart(rows),) if rows else ())
+
+
+def _paired(ours: Population, theirs: Population) -> list[tuple[int, int]]:
+    """Positions of replicas with the same mask."""
+    place = {row.keep.tobytes(): position for position, row in enumerate(ours.rows)}
+    return [
+        (place[row.keep.tobytes()], position) for position, row in enumerate(theirs.rows) if row.keep.tobytes() in place
+    ]
+
+
+def _accuracy(evidence: Evidence, population: Population, models: list[int], out: np.ndarray) -> np.ndarray:
+    correct = population.answers.correct(evidence.labels)[np.array(models)]
+    return np.asarray((correct & out).sum(axis=1) / out.sum(axis=1))
+
+
+def _finding(kind: str, gain: Estimate) -> Finding:
+    rival = NAMES[kind]
+    values: dict[str, Scalar] = {
+        "rival": rival,
+        "gain": round(gain.value, 3),
+        "low": round(gain.low, 3),
+        "high": round(gain.high, 3),
+        "folds": gain.n,
+    }
+    interval = f"{gain.value:+.1%} ({gain.low:+.1%} to {gain.high:+.1%}, {gain.n} folds)"
+    if gain.high < 0:
+        return Finding(
+            code="overfitting.negative-transfer" if kind == "scratch" else "overfitting.worse-than-linear-probe",
+            severity="high" if kind == "scratch" else "medium",
+            claim=f"Transfer hurts: held-out accuracy against {rival} is {interval}."
+            if kind == "scratch"
+            else f"Fine-tuning hurts: held-out accuracy against {rival} is {interval}.",
+            because=(gain.name,),
+            values=values,
+        )
+    if gain.low > 0:
+        return Finding(
+            code="overfitting.transfer-helps" if kind == "scratch" else "overfitting.beats-linear-probe",
+            severity="info",
+            claim=f"Held-out accuracy against {rival} is {interval}.",
+            because=(gain.name,),
+            values=values,
+        )
+    return Finding(
+        code="overfitting.transfer-not-shown" if kind == "scratch" else "overfitting.no-better-than-linear-probe",
+        severity="low" if kind == "scratch" else "info",
+        claim=f"Not shown to be better than {rival}: held-out accuracy {interval}.",
+        because=(gain.name,),
+        values=values,
+    )
+
+
+def _chart(rows: list[tuple[str, float, str]]) -> Chart:
+    return Chart(
+        name="rivals",
+        mark="points",
+        title="Against another recipe, fold by fold",
+        caption="Held-out accuracy of the recipe less the rival's on the same folds; above zero the recipe is better.",
+        columns={
+            "fold": [row[0] for row in rows],
+            "gain": [row[1] for row in rows],
+            "rival": [row[2] for row in rows],
+        },
+        x=Axis(column="fold", title="fold", scale="category"),
+        y=Axis(column="gain", title="gain in accuracy"),
+        series="rival",
+        rules={"equal": 0.0},
+    )

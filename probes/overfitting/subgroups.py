@@ -1,0 +1,89 @@
+"""The gap by class and by group: an average hides whom it fails."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Int
+
+from probes.evidence import Evidence
+from probes.partial_result import Part
+from probes.result import Axis, Chart, Estimate, Finding
+from probes.statistics.differences import newcombe_difference
+
+FEWEST = 5
+"""Samples a side below which a class or group is left out."""
+MOST = 40
+
+
+def breakdown(evidence: Evidence, level: float) -> Part:
+    """Newcombe's interval for this checkpoint's gap in every class, and in every group where samples have groups."""
+    parts = [_by("class", evidence.labels, evidence.classes, evidence, level)]
+    if evidence.pool.groups is not None and evidence.group_names:
+        parts.append(_by("group", evidence.pool.groups, evidence.group_names, evidence, level))
+    return Part(
+        findings=tuple(finding for part in parts for finding in part.findings),
+        figures=tuple(figure for part in parts for figure in part.figures),
+    )
+
+
+def _by(kind: str, of: Int[np.ndarray, " samples"], names: tuple[str, ...], evidence: Evidence, level: float) -> Part:
+    correct = evidence.audited.correct(evidence.labels)[0]
+    member, held_out = evidence.pool.member, evidence.pool.held_out
+    numbers = [
+        number
+        for number in range(len(names))
+        if min((member & (of == number)).sum(), (held_out & (of == number)).sum()) >= FEWEST
+    ]
+    if len(numbers) < 2:
+        return Part()
+    found: list[tuple[str, Estimate, Estimate]] = []
+    for number in numbers:
+        here = of == number
+        sides = [(int(correct[side].sum()), int(side.sum())) for side in (member & here, held_out & here)]
+        name = f"{kind}.{names[number]}.accuracy_gap"
+        one = newcombe_difference(name, sides[0], sides[1], level=level, better="lower")
+        # Bonferroni: all of them are looked at, so each pays for all.
+        paid = newcombe_difference(name, sides[0], sides[1], level=1 - (1 - level) / len(numbers), better="lower")
+        found.append((names[number], one, paid))
+    whole = float(correct[member].mean() - correct[held_out].mean())
+    found.sort(key=lambda row: -row[1].value)
+    return Part(findings=_uneven(kind, found, whole), figures=(_chart(kind, found, whole, level),))
+
+
+def _uneven(kind: str, found: list[tuple[str, Estimate, Estimate]], whole: float) -> tuple[Finding, ...]:
+    beyond = [(name, one) for name, one, paid in found if paid.low > max(whole, 0.0)]
+    if not beyond:
+        return ()
+    listed = ", ".join(f"{name} ({one.value:.1%})" for name, one in beyond[:5])
+    return (
+        Finding(
+            code=f"overfitting.uneven-{kind}",
+            severity="medium" if kind == "group" else "low",
+            claim=f"The gap is larger than on average ({whole:.1%}) for {len(beyond)} of {len(found)} "
+            f"{'groups' if kind == 'group' else 'classes'}: {listed}.",
+            because=("checkpoint.accuracy_gap",),
+            values={"count": len(beyond), "of": len(found), "worst": beyond[0][0], "whole": round(whole, 3)},
+        ),
+    )
+
+
+def _chart(kind: str, found: list[tuple[str, Estimate, Estimate]], whole: float, level: float) -> Chart:
+    shown = found[:MOST]
+    return Chart(
+        name=f"gap-by-{kind}",
+        mark="interval",
+        title=f"The gap by {kind}",
+        caption=f"This checkpoint's accuracy on members less that on held-out samples, {level:.0%} Newcombe intervals"
+        + (f"; the {MOST} largest of {len(found)}." if len(found) > MOST else "."),
+        columns={
+            kind: [name for name, _, _ in shown],
+            "gap": [one.value for _, one, _ in shown],
+            "low": [one.low for _, one, _ in shown],
+            "high": [one.high for _, one, _ in shown],
+        },
+        x=Axis(column=kind, title=kind, scale="category"),
+        y=Axis(column="gap", title="accuracy gap"),
+        low="low",
+        high="high",
+        rules={"all samples": whole},
+    )

@@ -1,0 +1,54 @@
+"""Over epochs: where validation turned, and how many epochs too many."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from probes.evidence import Evidence, Trace
+from probes.partial_result import Part
+from probes.result import Axis, Chart, Finding
+
+
+def over_epochs(evidence: Evidence) -> Part:
+    """From the checkpoint's trace, up to the epoch whose weights it has; empty where there is none."""
+    trace = evidence.trace
+    if trace is None or not len(trace.train_loss):
+        return Part()
+    figures = (epochs_chart(trace),)
+    loss = trace.validation_loss
+    if not np.isfinite(loss).all() or len(loss) < 3:
+        return Part(figures=figures)
+    best, last = int(np.argmin(loss)), (evidence.epoch or len(loss)) - 1
+    samples = max(1, int(evidence.pool.validation.sum()))
+    # One standard error of a mean log-loss whose deviation is about its own size: less is no turn.
+    if last - best < 2 or loss[last] - loss[best] < loss[best] / np.sqrt(samples):
+        return Part(figures=figures)
+    finding = Finding(
+        code="overfitting.epochs",
+        severity="low",
+        claim=f"Validation loss turned after epoch {best + 1} of {last + 1} ({loss[best]:.3g} to {loss[last]:.3g} "
+        f"nats): {last - best} epochs too many.",
+        because=("checkpoint.log_loss_gap",),
+        values={"best": best + 1, "epochs": last + 1, "too_many": last - best},
+    )
+    return Part(figures=figures, findings=(finding,))
+
+
+def epochs_chart(trace: Trace) -> Chart:
+    epochs = len(trace.train_loss)
+    sides = {"training": trace.train_loss, "validation": trace.validation_loss}
+    shown = {name: column for name, column in sides.items() if np.isfinite(column).any()}
+    return Chart(
+        name="epochs",
+        mark="line",
+        title="Loss over epochs",
+        caption="The audited model's own training; validation samples train no model.",
+        columns={
+            "epoch": [epoch + 1 for _ in shown for epoch in range(epochs)],
+            "loss": [float(value) if np.isfinite(value) else None for column in shown.values() for value in column],
+            "side": [name for name in shown for _ in range(epochs)],
+        },
+        x=Axis(column="epoch", title="epoch"),
+        y=Axis(column="loss", title="log-loss (nats)"),
+        series="side",
+    )

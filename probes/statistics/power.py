@@ -1,0 +1,72 @@
+"""The smallest effect that a number of replicas can show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from probes.plan import Pool, Row
+from probes.statistics.proportions import clopper_pearson
+
+FEWEST_ROUNDS = 3
+"""Stand-ins are attacked with replicas of other orders; of two orders the recipe's interval is the whole range."""
+
+
+CONFIDENCE, POWER, TYPICAL_ACCURACY = 0.95, 0.8, 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power:
+    """The smallest effects found with 80 % probability at 95 % confidence; None where the rows do not ask.
+
+    `accuracy_gap` (fraction) by Nadeau and Bengio's variance for models near 80 % accuracy; `checkpoint_tpr` and
+    `recipe_tpr` the true-positive rate at 1 % false positives that exact binomial intervals tell from 1 % (the recipe's
+    counts one replica an order, since those of one order are alike).
+    """
+
+    accuracy_gap: float | None
+    checkpoint_tpr: float | None
+    recipe_tpr: float | None
+
+
+def power(pool: Pool, rows: Sequence[Row]) -> Power:
+    """What a population of these rows of the pool could detect; data are not looked at."""
+    splits = [row for row in rows if row.design == "splits"]
+    members, held_out = int(pool.member.sum()), int(pool.held_out.sum())
+    gap = recipe = None
+    if len(splits) > 1:
+        train = int(splits[0].keep.sum())
+        test = len(pool.indices) - train
+        spread = TYPICAL_ACCURACY * (1 - TYPICAL_ACCURACY) * (1 / train + 1 / test)
+        quantiles = sum(float(stats.t.ppf(q, len(splits) - 1)) for q in (0.5 + CONFIDENCE / 2, POWER))
+        gap = quantiles * math.sqrt(spread * (1 / len(splits) + test / train))
+        orders = len({row.order for row in splits})
+        recipe = detectable_tpr(train * orders, test * orders) if orders >= FEWEST_ROUNDS else None
+    return Power(
+        accuracy_gap=gap,
+        checkpoint_tpr=detectable_tpr(members, held_out) if len(splits) > 1 else None,
+        recipe_tpr=recipe,
+    )
+
+
+def detectable_tpr(members: int, others: int, fpr: float = 0.01) -> float | None:
+    """The least true-positive rate whose Clopper–Pearson interval lies above that of `fpr` with 80 % probability.
+
+    None where there are too few non-members for such a false-positive rate.
+    """
+    if others < 1 / fpr:
+        return None
+    _, high = clopper_pearson(round(fpr * others), others, CONFIDENCE)
+    hits = np.arange(members + 1)
+    # The Clopper–Pearson lower bound of k of n is the beta quantile of (k, n − k + 1).
+    low = stats.beta.ppf((1 - CONFIDENCE) / 2, np.maximum(hits, 1e-9), members - hits + 1)
+    needed = int(np.argmax(low > high)) if (low > high).any() else members + 1
+    if needed > members:
+        return None
+    rates = np.linspace(fpr, 1, 2000)
+    enough = stats.binom.sf(needed - 1, members, rates) >= POWER
+    return float(rates[np.argmax(enough)]) if enough.any() else None

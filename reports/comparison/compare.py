@@ -1,0 +1,153 @@
+"""What changed since a baseline, beyond noise: a pure function of two reports.
+
+Each estimate that both audits have becomes one difference, new − old, with an interval: paired where both speak of the
+same samples, else of independent estimates. All differences that have a better side are tested together (Holm), so
+that two audits of equally good models differ in anything with at most 1 − level.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+from probes.errors import InputError
+from probes.result import Estimate, Result
+from probes.statistics.confidence_level import p_beyond
+from probes.statistics.multiplicity import holm
+from probes.statistics.paired import independent_difference
+from reports.comparison.pairing import Pairs
+from reports.report import Comparison, Difference, Json, Report
+
+Change = Literal["worse", "better", "same", "untested"]
+MISSING_NAMED = 5
+AIDS = ("attack", "ceiling", "control", "fidelity", "floor")
+"""Scopes of estimates that help to read others: no model is worse for them, so they are shown and not tested."""
+
+
+def compare(old: Report, new: Report, *, level: float = 0.95) -> Comparison:
+    """`new` against the baseline `old`. Raises InputError where they have no estimate in common.
+
+    Per-sample columns, where both reports hold them, make the tests paired.
+    """
+    ours, theirs = _estimates(new), _estimates(old)
+    shared = [name for name in ours if name in theirs and ours[name].unit == theirs[name].unit]
+    if not shared:
+        raise InputError(
+            "has no estimate in common with the baseline.",
+            where=_name(new),
+            do="Compare audits that ran the same probes.",
+        )
+    pairs = Pairs.of(old, new)
+    drafts = [_draft(name, theirs[name], ours[name], pairs, level) for name in shared]
+    tested = [i for i, draft in enumerate(drafts) if draft.status != "untested"]
+    adjusted = holm(np.array([drafts[i].p for i in tested], dtype=np.float64))
+    for i, p in zip(tested, adjusted, strict=True):
+        drafts[i] = _decided(drafts[i], float(p), 1 - level)
+    return Comparison(
+        baseline=_baseline(old),
+        differences=tuple(drafts),
+        level=level,
+        notes=_notes(old, new, pairs, [name for name in theirs if name not in ours]),
+    )
+
+
+def worsening(difference: Difference) -> Estimate:
+    """The difference turned so that more is worse: what a non-inferiority margin is held against."""
+    change = difference.change
+    if change.better != "higher":
+        return change
+    return dataclasses.replace(change, value=-change.value, low=-change.high, high=-change.low, better="lower")
+
+
+def _estimates(report: Report) -> dict[tuple[str, str], Estimate]:
+    return {
+        (result.probe, estimate.name): estimate
+        for result in report.results
+        if isinstance(result, Result)
+        for estimate in result.estimates
+    }
+
+
+def _draft(name: tuple[str, str], old: Estimate, new: Estimate, pairs: Pairs, level: float) -> Difference:
+    """The difference with its own p-value, before others are paid for."""
+    paired = pairs.difference(name, old, new, level)
+    change = paired or independent_difference(new.name, new, old, level=level)
+    caveat = new.caveat or old.caveat
+    if caveat is None and paired is None and new.counts is None and (new.low == new.high or old.low == old.high):
+        caveat = "one of the two is a bound without an interval of its own, so their difference has none"
+    aid = new.name.partition(".")[0] in AIDS
+    untested = caveat is not None or aid or new.better == "neither"
+    p = min(1.0, 2 * min(p_beyond(change, 0.0, "above"), p_beyond(change, 0.0, "below")))
+    return Difference(
+        probe=name[0],
+        estimate=name[1],
+        old=old.value,
+        new=new.value,
+        change=change if caveat is None else _with_caveat(change, caveat),
+        paired=paired is not None,
+        status="untested" if untested else "same",
+        p=1.0 if untested else p,
+    )
+
+
+def _with_caveat(change: Estimate, caveat: str) -> Estimate:
+    return dataclasses.replace(change, caveat=caveat)
+
+
+def _decided(draft: Difference, p: float, alpha: float) -> Difference:
+    status: Change = "same"
+    if p <= alpha and draft.change.value != 0:
+        rises = draft.change.value > 0
+        status = "better" if rises == (draft.change.better == "higher") else "worse"
+    return dataclasses.replace(draft, p=p, status=status)
+
+
+def _baseline(old: Report) -> Mapping[str, Json]:
+    return {
+        "name": old.model.get("name"),
+        "digest": old.model.get("digest"),
+        "fingerprint": old.data.get("fingerprint"),
+        "seed": old.audit.get("seed"),
+        "version": old.version,
+        "verdict": old.verdict.status,
+    }
+
+
+def _name(report: Report) -> str:
+    return str(report.model.get("name", "the report"))
+
+
+def _notes(old: Report, new: Report, pairs: Pairs, missing: list[tuple[str, str]]) -> tuple[str, ...]:
+    """What a reader must know before believing the differences."""
+    notes = []
+    if old.data.get("fingerprint") != new.data.get("fingerprint"):
+        notes.append("The two audits have other data, so a difference may be the data's and not the model's.")
+    elif pairs.reason:
+        notes.append(f"No difference is paired: {pairs.reason}")
+    elif old.model.get("digest") and old.model.get("digest") == new.model.get("digest"):
+        notes.append("Both audits are of the same weights: what differs is the audits' own noise.")
+    if old.version != new.version:
+        notes.append(
+            f"The baseline was audited by version {old.version}, this model by {new.version}: "
+            "a difference may be the tool's."
+        )
+    changed = [name for name in _params(old) if name in _params(new) and _params(old)[name] != _params(new)[name]]
+    if changed:
+        notes.append(f"The parameters of {', '.join(changed)} are not those of the baseline.")
+    if missing:
+        named = ", ".join(f"{probe} {estimate}" for probe, estimate in missing[:MISSING_NAMED])
+        more = f" and {len(missing) - MISSING_NAMED} more" if len(missing) > MISSING_NAMED else ""
+        notes.append(f"Only the baseline has {named}{more}.")
+    return tuple(notes)
+
+
+def _params(report: Report) -> dict[str, dict[str, object]]:
+    """Lists and tuples are the same parameters: one of them was read back from a file."""
+    return {
+        result.probe: {k: list(v) if isinstance(v, list | tuple) else v for k, v in result.params.items()}
+        for result in report.results
+        if isinstance(result, Result)
+    }

@@ -1,0 +1,114 @@
+"""What the gate checked, as text: a line a check, with a gauge where it lies."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reports.document.severity import ORDER
+from reports.report import Check, Report
+from reports.wording.catalogue import Words
+from reports.wording.estimates import counted, interval_of
+from reports.wording.numbers import harmless, harmless_long, percent, quantity, slug
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gauge:
+    """A check as a line from 0 to 100: where the interval, the value and the threshold lie, and what is allowed."""
+
+    low: float
+    value: float
+    high: float
+    threshold: float
+    allowed: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckText:
+    anchor: str
+    status: str
+    probe: str
+    title: str
+    name: str
+    value: str
+    interval: str
+    level: str
+    """Empty where there is no interval."""
+    n: str
+    threshold: str
+    because: str
+    gauge: Gauge | None
+
+
+def checks(report: Report, say: Words) -> tuple[CheckText, ...]:
+    """The gravest first."""
+    sizes = _sizes(report, say)
+    ranked = sorted(report.verdict.checks, key=lambda check: ORDER.index(check.status))
+    return tuple(_check(check, sizes.get((check.against, check.probe, check.estimate), "–"), say) for check in ranked)
+
+
+def _sizes(report: Report, say: Words) -> Mapping[tuple[str, str, str], str]:
+    """n of what is checked, by what it is checked against, probe and estimate."""
+    sizes = {
+        ("threshold", result.probe, one.name): counted(one, say)
+        for result in report.results
+        for one in getattr(result, "estimates", ())
+    }
+    for one in report.comparison.differences if report.comparison else ():
+        sizes["baseline", one.probe, one.estimate] = counted(one.change, say)
+    return sizes
+
+
+def _check(check: Check, n: str, say: Words) -> CheckText:
+    value, between, level = quantity(check.value, check.unit), "–", ""
+    if check.value is not None and check.low is not None and check.high is not None:
+        value, between, exact = interval_of(check.estimate, check.value, check.low, check.high, check.unit, say)
+        level = "" if exact else percent(check.level)
+    told = say.find("check", check.status)
+    return CheckText(
+        anchor=slug(check.probe),
+        status=check.status,
+        probe=harmless(say.probe(check.probe, "title")),
+        title=harmless(_judged(check, say)),
+        name=harmless(f"{check.probe} {check.estimate}"),
+        value=value,
+        interval=between,
+        level=level,
+        n=n,
+        threshold=f"{'≤' if check.direction == 'max' else '≥'} {quantity(check.threshold, check.unit)}",
+        because=str(told) if told and check.against == "threshold" else why(check, say),
+        gauge=_gauge(check),
+    )
+
+
+def why(check: Check, say: Words) -> str:
+    """Without the numbers where a caveat follows them: they stand beside it."""
+    caveat = re.fullmatch(r"\S+ \(\S+ to \S+ at [\d.]+%\): (.+)\.", check.because)
+    return harmless_long(say.sentence(caveat[1] if caveat else check.because))
+
+
+def _judged(check: Check, say: Words) -> str:
+    """What the check is of: the estimate, or how much worse it is than the baseline's."""
+    title = say.estimate(check.estimate)
+    return title if check.against == "threshold" else say("ui", "worsening", estimate=title)
+
+
+def _gauge(check: Check) -> Gauge | None:
+    shown = (check.low, check.value, check.high)
+    if None in shown:
+        return None
+    low, value, high = (float(one) for one in shown if one is not None)
+    if not all(math.isfinite(one) for one in (low, value, high, check.threshold)):
+        return None
+    left, right = min(low, check.threshold), max(high, check.threshold)
+    reach = max(right - left, 1e-9)
+    left, right = left - 0.12 * reach, right + 0.12 * reach
+
+    def place(one: float) -> float:
+        return round(100 * (one - left) / (right - left), 2)
+
+    bound = place(check.threshold)
+    allowed = (0.0, bound) if check.direction == "max" else (bound, 100.0)
+    return Gauge(low=place(low), value=place(value), high=place(high), threshold=bound, allowed=allowed)

@@ -1,0 +1,107 @@
+"""The comparison with a baseline as text, in one language: what every format's section says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.report import Comparison, Difference
+from reports.wording.catalogue import Words
+from reports.wording.estimates import counted
+from reports.wording.numbers import SHARES, harmless, harmless_long, number, percent, quantity
+
+ORDER = ("worse", "better", "same", "untested")
+NAMED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifferenceText:
+    status: str
+    probe: str
+    title: str
+    name: str
+    old: str
+    new: str
+    change: str
+    interval: str
+    paired: str
+    n: str
+    p: str
+    caveat: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgainstText:
+    """`status` is that of a verdict: fail where anything is worse, else pass."""
+
+    status: str
+    title: str
+    sentence: str
+    rows: tuple[DifferenceText, ...]
+    """What was tested, the worst first."""
+    untested: tuple[DifferenceText, ...]
+    notes: tuple[str, ...]
+    explained: str
+    level: str
+
+
+def against(comparison: Comparison, say: Words) -> AgainstText:
+    """Everything worse first, then everything better, then the rest in the order of the probes."""
+    ranked = sorted(comparison.differences, key=lambda one: ORDER.index(one.status))
+    texts = [_difference(one, say) for one in ranked]
+    name = harmless(comparison.baseline.get("name", "?"))
+    digest = str(comparison.baseline.get("digest") or "")[:12]
+    return AgainstText(
+        status="fail" if comparison.where("worse") else "pass",
+        title=say("against", "title", name=f"{name} ({digest})" if digest else name),
+        sentence=sentence(comparison, say),
+        rows=tuple(text for text in texts if text.status != "untested"),
+        untested=tuple(text for text in texts if text.status == "untested"),
+        notes=tuple(harmless_long(say.sentence(note)) for note in comparison.notes),
+        explained=say("against", "explained", level=percent(comparison.level), error=percent(1 - comparison.level)),
+        level=percent(comparison.level),
+    )
+
+
+def sentence(comparison: Comparison, say: Words) -> str:
+    """What got worse, and how much was looked at."""
+    worse, better = comparison.where("worse"), comparison.where("better")
+    tested = len(comparison.differences) - len(comparison.where("untested"))
+    parts = []
+    for key, found in (("worse", worse), ("better", better)):
+        if found:
+            names = say("ui", "semicolon").join(
+                harmless(say("ui", "named", estimate=say.estimate(one.estimate), probe=say.probe(one.probe, "title")))
+                for one in found[:NAMED]
+            )
+            if len(found) > NAMED:
+                names += " " + say("ui", "more", count=len(found) - NAMED)
+            parts.append(say("against", key, count=len(found), total=tested, names=names))
+    return " ".join(parts) or say("against", "same", total=tested)
+
+
+def _difference(one: Difference, say: Words) -> DifferenceText:
+    change = one.change
+    low, high = _moved(change.low, change.unit), _moved(change.high, change.unit)
+    return DifferenceText(
+        status=one.status,
+        probe=harmless(say.probe(one.probe, "title")),
+        title=harmless(say.estimate(one.estimate)),
+        name=harmless(f"{one.probe} {one.estimate}"),
+        old=quantity(one.old, change.unit),
+        new=quantity(one.new, change.unit),
+        change=f"{'+' if change.value > 0 else ''}{_moved(change.value, change.unit)}",
+        interval=say("ui", "between", low=low.removesuffix(" pp"), high=high),
+        paired=say("against", "paired" if one.paired else "unpaired"),
+        n=counted(change, say),
+        p="–" if one.status == "untested" else _p(one.p),
+        caveat=harmless(say.sentence(change.caveat or "")),
+    )
+
+
+def _moved(value: float, unit: str) -> str:
+    """Shares in percentage points, which percent of a share would be taken for."""
+    return f"{100 * value:.1f} pp".replace("-", "−") if unit in SHARES else number(value)
+
+
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.2g}" if p < 0.995 else "1"

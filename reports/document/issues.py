@@ -1,0 +1,142 @@
+"""What stands against a model, one entry each: the checks that did not pass, and the findings beside them.
+
+SARIF, GitHub's annotations and GitLab's code quality are three spellings of this list.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.document.checks import CheckText
+from reports.document.outline import Document, outline
+from reports.document.sections import FindingText, Section
+from reports.document.severity import RANK
+from reports.report import Report
+from reports.wording.numbers import harmless
+
+Grade = Literal["error", "warning", "note"]
+GRADES: tuple[Grade, ...] = ("error", "warning", "note")
+LONGEST_RULE = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issue:
+    """All text in it is one line, without control characters; escaping is the format's."""
+
+    rule: str
+    """Names the kind of issue for good: `overfitting/recipe.accuracy_gap` (a check), `overfitting.gap` (a finding)."""
+    probe: str
+    title: str
+    message: str
+    about: str
+    """What is asked or how it is measured, without this audit's numbers."""
+    grade: Grade
+    helps: str = ""
+    command: str = ""
+    waived: str = ""
+    """The reason, where it may stand for now."""
+    fingerprint: str = ""
+    """The same in every audit of a model of this name; no two of a report are equal."""
+
+
+def issues(report: Report, lang: str = "en") -> list[Issue]:
+    """The gravest first. Errors are what stops the gate; findings that no threshold stops on are warnings or notes."""
+    document = outline(report, lang)
+    found = [*_checks(document, report), *_findings(document)]
+    if not document.checks and document.status == "undecided":
+        found.append(
+            Issue(
+                rule="gate/nothing-checked",
+                probe="gate",
+                title=document.words("headline", "undecided"),
+                message=document.sentence,
+                about=document.words("ui", "gauge"),
+                grade=_undecided(report),
+            )
+        )
+    ranked = sorted(found, key=lambda issue: GRADES.index(issue.grade))
+    seen: Counter[str] = Counter()
+    told = []
+    for issue in ranked:
+        seen[issue.rule] += 1
+        identity = f"{harmless(report.model.get('name', ''))}\n{issue.rule}\n{seen[issue.rule]}"
+        told.append(dataclasses.replace(issue, fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:32]))
+    return told
+
+
+def said(check: CheckText) -> str:
+    """The check in one sentence: value, interval, threshold, and why."""
+    numbers = f"{check.value} ({check.interval}, {check.level}), {check.threshold}. " if check.interval != "–" else ""
+    return f"{check.probe}: {check.title}: {numbers}{check.because}"
+
+
+def _undecided(report: Report) -> Grade:
+    return "warning" if report.verdict.on_undecided == "warn" else "error"
+
+
+def _checks(document: Document, report: Report) -> Iterator[Issue]:
+    sections = {section.anchor: section for section in document.sections}
+    for check in document.checks:
+        if check.status == "pass":
+            continue
+        waived = check.because if check.status == "waived" else ""
+        grade: Grade = "note" if waived else _undecided(report) if check.status == "undecided" else "error"
+        section = sections.get(check.anchor)
+        finding = _gravest(section)
+        yield Issue(
+            rule=rule_of(check.name),
+            probe=check.anchor,
+            title=f"{document.words('status', check.status)}: {check.title}",
+            message=said(check),
+            about=section.question if section else "",
+            grade=grade,
+            helps=finding.helps if finding else "",
+            command=finding.command if finding else "",
+            waived=waived,
+        )
+    for section in sections.values():
+        if section.failure:
+            yield Issue(
+                rule=f"{section.anchor}/failed",
+                probe=section.anchor,
+                title=f"{document.words('status', 'error')}: {section.title}",
+                message=section.failure,
+                about=section.question,
+                grade="error",
+            )
+
+
+def _gravest(section: Section | None) -> FindingText | None:
+    return next((finding for finding in section.findings if finding.severity != "info"), None) if section else None
+
+
+def _findings(document: Document) -> Iterator[Issue]:
+    for section in document.sections:
+        for finding in section.findings:
+            if finding.severity == "info":
+                continue
+            grade: Grade = "warning" if RANK[finding.severity] >= RANK["medium"] else "note"
+            yield Issue(
+                rule=rule_of(finding.code),
+                probe=section.anchor,
+                title=f"{section.title}: {document.words('severity', finding.severity)}",
+                message=finding.claim,
+                about=finding.how or section.question,
+                grade="error" if finding.severity == "critical" else grade,
+                helps=finding.helps,
+                command=finding.command,
+            )
+
+
+def rule_of(name: str) -> str:
+    """A name as an identifier: letters, digits, dots, dashes and slashes; told apart by a digest where it lost any."""
+    clean = re.sub(r"[^\w./-]+", "_", name.replace(" ", "/", 1))[:LONGEST_RULE]
+    if clean.replace("/", " ", 1) == name or clean == name:
+        return clean
+    return f"{clean}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

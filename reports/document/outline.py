@@ -1,0 +1,149 @@
+"""One outline for all formats: what the report says, in order, before anybody draws it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from probes.result import Result
+from reports.document.checks import CheckText, checks
+from reports.document.comparison import AgainstText, against
+from reports.document.sections import Section, section
+from reports.document.severity import ORDER, status_of
+from reports.document.summary import Risk, risk
+from reports.report import Check, Report
+from reports.wording.catalogue import Words, words
+from reports.wording.numbers import grouped, harmless, harmless_long, percent, uncapitalized, visible
+
+NAMED = 3
+"""Up to so many checks are named in the verdict's sentence; of more, their risks."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Document:
+    title: str
+    status: str
+    sentence: str
+    decide: str
+    """What would settle an undecided verdict; empty otherwise."""
+    facts: tuple[tuple[str, str], ...]
+    risks: tuple[Risk, ...]
+    checks: tuple[CheckText, ...]
+    against: AgainstText | None
+    sections: tuple[Section, ...]
+    provenance: tuple[tuple[str, str], ...]
+    recipe: str
+    notes: tuple[str, ...]
+    glossary: tuple[tuple[str, str], ...]
+    words: Words
+
+
+def outline(report: Report, lang: str = "en") -> Document:
+    """The whole report as text and figures, in one language."""
+    say = words(lang)
+    results = sorted(report.results, key=lambda result: ORDER.index(status_of(result, report)))
+    judged = checks(report, say)
+    return Document(
+        title=say("ui", "title", name=harmless(report.model.get("name", "a model"))),
+        status=report.verdict.status,
+        sentence=_sentence(report, say),
+        decide=say("ui", "decide") if report.verdict.status == "undecided" else "",
+        facts=tuple(_facts(report, say)),
+        risks=tuple(risk(result, report, judged, say) for result in results),
+        checks=judged,
+        against=None if report.comparison is None else against(report.comparison, say),
+        sections=tuple(section(result, report, say) for result in results),
+        provenance=tuple(_provenance(report)),
+        recipe=visible(json.dumps(report.model.get("recipe", {}), indent=2, ensure_ascii=False, sort_keys=True)),
+        notes=tuple(harmless_long(say.sentence(note)) for note in report.verdict.notes),
+        glossary=tuple((str(one["term"]), str(one["says"])) for one in (say.find("glossary") or {}).values()),
+        words=say,
+    )
+
+
+def _sentence(report: Report, say: Words) -> str:
+    """Whether it may be shipped, because of which risks, and how the other checks ended."""
+    status, judged = report.verdict.status, report.verdict.checks
+    if not judged and status != "error":
+        return say("ui", "nochecks")
+    counts = {one: sum(check.status == one for check in judged) for one in ("fail", "undecided", "waived", "pass")}
+    if status == "pass" and counts["waived"]:
+        return _told("waived", [check for check in judged if check.status == "waived"], len(judged), say)
+    sentence = _told(status, [check for check in judged if check.status == status], len(judged), say)
+    also = [one for one in ("undecided", "waived") if counts[one] and one != status and status != "pass"]
+    return "".join([sentence, *(_plural("also", one, counts[one], say) for one in also)])
+
+
+def _told(key: str, named: list[Check], total: int, say: Words) -> str:
+    names = harmless_long(_names(named, say))
+    return _plural("verdict", key, len(named), say, total=total, others=total - len(named), names=names)
+
+
+def _plural(part: str, key: str, count: int, say: Words, **values: object) -> str:
+    one = f"{key}_one"
+    return say(part, one if count == 1 and say.find(part, one) else key, count=count, **values)
+
+
+def _names(named: list[Check], say: Words) -> str:
+    """The risks; of few checks, each with what was checked."""
+    groups: dict[str, list[str]] = {}
+    for check in named:
+        groups.setdefault(uncapitalized(say.probe(check.probe, "title")), []).append(say.estimate(check.estimate))
+    if len(named) > NAMED:
+        return say.listed(list(groups))
+    return say.listed(
+        [
+            say("ui", "in_short", probe=probe, estimates=say("ui", "semicolon").join(estimates))
+            for probe, estimates in groups.items()
+        ]
+    )
+
+
+def _facts(report: Report, say: Words) -> list[tuple[str, str]]:
+    """What was audited, in a handful of pairs."""
+    model, data = report.model, report.data
+    replicas = report.audit.get("replicas")
+    count = sum(n for n in replicas.values() if isinstance(n, int)) if isinstance(replicas, Mapping) else None
+    found = {
+        "architecture": model.get("architecture"),
+        "parameters": _number(model.get("parameters")),
+        "data": data.get("name"),
+        "members": _number(data.get("members")),
+        "held_out": _number(data.get("held_out")),
+        "replicas": _number(count),
+        "profile": report.verdict.profile,
+        "seed": report.audit.get("seed"),
+    }
+    return [(say("facts", key), harmless(value)) for key, value in found.items() if value is not None]
+
+
+def _number(value: object) -> str | None:
+    return grouped(value) if isinstance(value, int) else None
+
+
+def _provenance(report: Report) -> list[tuple[str, str]]:
+    verdict = report.verdict
+    found: list[tuple[str, str]] = [
+        ("tool", f"{report.tool} {report.version}"),
+        ("gate", f"profile {verdict.profile}, {verdict.multiplicity}, level {percent(verdict.level)}"),
+    ]
+    parts = (("model", report.model), ("data", report.data), ("audit", report.audit), ("cost", report.cost))
+    for part, content in parts:
+        for key, value in content.items():
+            if key == "recipe":
+                continue
+            if isinstance(value, Mapping):
+                text = ", ".join(f"{name} {item}" for name, item in value.items())
+            elif isinstance(value, list):
+                text = ", ".join(harmless(item) for item in value[:20]) + (" …" if len(value) > 20 else "")
+            else:
+                text = str(value)
+            if text:
+                found.append((harmless(f"{part}: {key}"), harmless_long(text)))
+    found += [
+        (f"probe: {harmless(r.probe)}", harmless_long(", ".join(f"{k} = {v}" for k, v in r.params.items())))
+        for r in report.results
+        if isinstance(r, Result) and r.params
+    ]
+    return found

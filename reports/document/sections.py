@@ -1,0 +1,176 @@
+"""A section a risk: what was found, because of which numbers, with what limits, and what usually helps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Table
+from reports.document.severity import RANK, status_of
+from reports.report import Report
+from reports.wording.catalogue import Words
+from reports.wording.estimates import counted, in_line, shown
+from reports.wording.figures import spoken, translated
+from reports.wording.numbers import harmless, harmless_long, slug
+
+SAMPLES_NAMED = 12
+CHARTS = 4
+"""So many of a section's charts are in sight."""
+NAMES_SAMPLES = {"sample"}
+"""Columns of tables that a reader acts on, record by record."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingText:
+    code: str
+    severity: str
+    claim: str
+    because: tuple[tuple[str, str], ...]
+    """The estimates it rests on: title, then value with interval and n."""
+    level: str
+    """Of these intervals; empty where they have several, and each says its own."""
+    how: str
+    limits: str
+    helps: str
+    command: str
+    samples: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimateText:
+    name: str
+    title: str
+    value: str
+    interval: str
+    level: str
+    """Empty where there is no interval."""
+    n: str
+    unit: str
+    caveat: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Section:
+    probe: str
+    anchor: str
+    title: str
+    status: str
+    question: str
+    failure: str
+    findings: tuple[FindingText, ...]
+    estimates: tuple[EstimateText, ...]
+    figures: tuple[Figure, ...]
+    further: tuple[Figure, ...]
+    """Those that a reader unfolds."""
+    notes: tuple[str, ...]
+    method: str
+    citations: tuple[str, ...]
+
+
+def section(result: Result | Failure, report: Report, say: Words) -> Section:
+    failure = ""
+    findings: tuple[FindingText, ...] = ()
+    estimates: tuple[EstimateText, ...] = ()
+    figures: list[Figure] = []
+    further: list[Figure] = []
+    notes: tuple[str, ...] = ()
+    if isinstance(result, Failure):
+        failure = say("ui", "failed", error=harmless(result.error), message=harmless_long(result.message))
+    else:
+        ranked = sorted(result.findings, key=lambda finding: -RANK[finding.severity])
+        findings = tuple(_finding(finding, result, say) for finding in ranked)
+        estimates = tuple(_estimate(estimate, say) for estimate in result.estimates)
+        for chosen, group in zip((figures, further), in_sight(result.figures), strict=True):
+            chosen += [_figure(figure, result.probe, say) for figure in group]
+        notes = tuple(dict.fromkeys(harmless_long(say.sentence(note)) for note in result.notes))
+    citations = say.find("probes", result.probe, "citations") or ()
+    return Section(
+        probe=result.probe,
+        anchor=slug(result.probe),
+        title=harmless(say.probe(result.probe, "title")),
+        status=status_of(result, report),
+        question=say.probe(result.probe, "question"),
+        failure=failure,
+        findings=findings,
+        estimates=estimates,
+        figures=tuple(figures),
+        further=tuple(further),
+        notes=notes,
+        method=say.probe(result.probe, "method"),
+        citations=tuple(str(one) for one in citations),
+    )
+
+
+def in_sight(figures: Sequence[Figure]) -> tuple[list[Figure], list[Figure]]:
+    """What everybody sees, and what is folded: a few charts in the probe's own order, what names samples, pictures.
+
+    Fewer figures than a screen holds are not worth a fold.
+    """
+    charts = [figure for figure in figures if isinstance(figure, Chart)]
+    others = [figure for figure in figures if not isinstance(figure, Chart)]
+    shown = charts[:CHARTS] + [one for one in others if not isinstance(one, Table) or NAMES_SAMPLES & set(one.columns)]
+    folded = charts[CHARTS:] + [one for one in others if all(one is not other for other in shown)]
+    return ([*charts, *others], []) if len(figures) <= CHARTS else (shown, folded)
+
+
+def _figure(figure: Figure, probe: str, say: Words) -> Figure:
+    """Its title, headings and caption in this language, where there are words for them."""
+    path = ("figures", f"{probe}.{figure.name}")
+    title = str(say.find(*path) or figure.title)
+    caption = say.sentence(figure.caption)
+    known = {str(key): str(value) for key, value in (say.find("words") or {}).items()}
+    if isinstance(figure, Chart):
+        return dataclasses.replace(translated(figure, known), title=title, caption=caption)
+    if isinstance(figure, Table):
+        return dataclasses.replace(spoken(figure, known), title=title, caption=caption)
+    headings = tuple(known.get(one, one) for one in figure.headings)
+    return dataclasses.replace(figure, title=title, caption=caption, headings=headings)
+
+
+def _finding(finding: Finding, result: Result, say: Words) -> FindingText:
+    estimates = {estimate.name: estimate for estimate in result.estimates}
+    levels = {shown(estimates[name], say)[2] for name in finding.because if name in estimates} - {""}
+    common = levels.pop() if len(levels) == 1 else ""
+    because = []
+    for name in finding.because:
+        told = in_line(estimates[name], say, common) if name in estimates else ""
+        because.append((harmless(say.estimate(name)), harmless_long(told)))
+    named = ", ".join(str(sample) for sample in finding.samples[:SAMPLES_NAMED])
+    if len(finding.samples) > SAMPLES_NAMED:
+        named += " " + say("ui", "more", count=len(finding.samples) - SAMPLES_NAMED)
+    texts = {key: str(say.find("findings", finding.code, key) or "") for key in ("how", "limits", "helps")}
+    return FindingText(
+        code=harmless(finding.code),
+        severity=finding.severity,
+        claim=harmless_long(say.claim(finding)),
+        because=tuple(because),
+        level=common,
+        samples=named,
+        command=command(finding, result.params, say),
+        **texts,
+    )
+
+
+def command(finding: Finding, params: Mapping[str, object], say: Words) -> str:
+    """What a reader may copy into a shell, so nothing but numbers is filled in; empty where one is missing."""
+    known = {f"twice_{name}": 2 * value for name, value in params.items() if type(value) is int}
+    known |= {name: value for name, value in finding.values.items() if type(value) is int}
+    try:
+        return str(say.find("findings", finding.code, "command") or "").format(**known)
+    except KeyError:  # an older or a stranger's probe gives other values
+        return ""
+
+
+def _estimate(estimate: Estimate, say: Words) -> EstimateText:
+    value, interval, level = shown(estimate, say)
+    return EstimateText(
+        name=harmless(estimate.name),
+        title=harmless(say.estimate(estimate.name)),
+        value=value,
+        interval=interval,
+        level=level,
+        n=counted(estimate, say),
+        unit=harmless(say("units", estimate.unit)),
+        caveat=harmless_long(say.sentence(estimate.caveat or "")),
+    )

@@ -1,0 +1,4 @@
+"""One file a format, and what formats share.
+
+Imports the document; audit imports it.
+"""

@@ -1,0 +1,116 @@
+"""The outline as one self-contained HTML file: works offline, asks the network for nothing, runs no strange script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from probes.result import Chart, Gallery, Table
+from reports.document.outline import outline
+from reports.formats.charts import svg, thin
+from reports.formats.data_uri import uri
+from reports.formats.tables import cells, length
+from reports.report import Report
+from reports.wording.catalogue import Words
+from reports.wording.numbers import capitalized, harmless, harmless_long, unbroken
+
+TABLE_ROWS, TILES, TILE_BYTES = 300, 24, 400_000
+"""Of a table and of a gallery; a gallery of large pictures has fewer, so that the page stays below two megabytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """A row of a gallery, ready to draw."""
+
+    title: str
+    pictures: tuple[str, ...]
+    """Data URIs."""
+
+
+def render(report: Report, *, lang: str = "en", thumbnails: bool = True) -> str:
+    """The page. `thumbnails` off leaves out every picture of a sample."""
+    document = outline(report, lang)
+    return page("report.html", document.words, document=document, thumbnails=thumbnails)
+
+
+def page(template: str, say: Words, **fields: object) -> str:
+    """A self-contained page in the style of the report."""
+    style, script = asset("report.css"), asset("report.js")
+    return _environment().get_template(template).render(
+        say=say,
+        style=Markup(style),
+        script=Markup(script),
+        policy=policy(style, script),
+        **fields,
+    )  # fmt: skip
+
+
+def policy(style: str, script: str) -> str:
+    """Scripts and styles by their hashes alone; pictures from the page itself; nothing from anywhere else.
+
+    Style attributes stand in the charts' SVG, so they are allowed; they can load nothing.
+    """
+    return (
+        "default-src 'none'; img-src data:; "
+        f"style-src-elem '{_hash(style)}'; style-src-attr 'unsafe-inline'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(content: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode("ascii")
+
+
+@cache
+def asset(name: str) -> str:
+    return (files("reports") / "templates" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=unbroken,
+    )
+    environment.tests["chart"] = lambda figure: isinstance(figure, Chart)
+    environment.tests["table"] = lambda figure: isinstance(figure, Table)
+    environment.tests["gallery"] = lambda figure: isinstance(figure, Gallery)
+    environment.filters["svg"] = lambda chart: Markup(svg(chart))
+    environment.filters["rows"] = lambda table: cells(table, TABLE_ROWS)
+    environment.filters["harmless"] = harmless
+    environment.filters["sentence"] = harmless_long
+    environment.filters["capitalized"] = capitalized
+    environment.filters["thin"] = thin
+    environment.filters["unbroken_parts"] = _parts
+    environment.filters["tiles"] = _tiles
+    environment.filters["signed"] = lambda gallery: any(p.dtype == "int8" for row in gallery.rows for p in row.pictures)
+    environment.filters["length_of"] = length
+    return environment
+
+
+def _parts(command: str) -> list[str]:
+    """Lines of a command end before an option or what runs after it, not between an option and its value."""
+    return re.split(r" (?=-|&&)", command)
+
+
+def _tiles(gallery: Gallery) -> list[Tile]:
+    tiles: list[Tile] = []
+    size = 0
+    for row in gallery.rows[:TILES]:
+        tile = Tile(title=row.title, pictures=tuple(uri(picture) for picture in row.pictures))
+        size += sum(map(len, tile.pictures))
+        if tiles and size > TILE_BYTES:
+            break
+        tiles.append(tile)
+    return tiles

@@ -1,0 +1,253 @@
+"""The outline as GitHub-flavoured Markdown, figures as SVG files beside it, and a short summary for CI."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from probes.result import Chart, Figure, Table
+from reports.document.comparison import AgainstText, DifferenceText
+from reports.document.outline import Document, outline
+from reports.document.sections import EstimateText, FindingText, Section
+from reports.formats.charts import png, svg
+from reports.formats.tables import cells, length
+from reports.report import Report
+from reports.wording.catalogue import Words
+from reports.wording.numbers import harmless, slug
+
+MARKS = {"pass": "✅", "fail": "❌", "undecided": "❔", "error": "⚠️", "waived": "➖", "info": "·"}
+CHANGES = {"worse": "❌", "better": "✅"}
+ROWS = 15
+
+
+def render(report: Report, *, lang: str = "en", figures: Literal["svg", "png"] = "svg") -> tuple[str, dict[str, bytes]]:
+    """The text, and the figure files by the name relative to it that the text links to.
+
+    PNG is for places that show no SVG: mails, most wikis, chat."""
+    document = outline(report, lang)
+    files: dict[str, bytes] = {}
+    parts = [*_head(document), *(against_section(document.against, document.words) if document.against else ())]
+    for section in document.sections:
+        parts += _section(section, document, files, figures)
+    parts += _appendix(document)
+    return "\n\n".join(part for part in parts if part) + "\n", files
+
+
+def summary(report: Report, *, lang: str = "en", limit: int = 65_535) -> str:
+    """Verdict, risks and checks, without figures, at most `limit` characters: for a job summary or a check run."""
+    document = outline(report, lang)
+    parts = [*_head(document), *(against_section(document.against, document.words) if document.against else ())]
+    lines = "\n\n".join(part for part in parts if part).splitlines(keepends=True)
+    text = ""
+    for line in lines:  # whole lines, so that no table row or escape is cut
+        if len(text) + len(line) > limit - 2:
+            return text + "…\n"
+        text += line
+    return text + "\n"
+
+
+def escape(text: object) -> str:
+    """Nothing in it is markup: neither Markdown's, nor HTML's, nor a mention or a link."""
+    safe = harmless_text(text)
+    safe = safe.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    safe = re.sub(r"([\\`*_\[\]|~#])", r"\\\1", safe)
+    return safe.replace("@", "@&#8203;").replace("://", ":&#8203;//")
+
+
+def harmless_text(text: object) -> str:
+    return " ".join(harmless(piece) for piece in str(text).split())
+
+
+def _head(document: Document) -> list[str]:
+    say = document.words
+    rows = [
+        (
+            f"{MARKS[risk.status]} **{escape(risk.title)}**",
+            escape(risk.what),
+            escape(risk.so_what),
+            f"{escape(risk.to_do)} `{risk.command}`" if risk.command else escape(risk.to_do),
+        )
+        for risk in document.risks
+    ]
+    undecided = [f"- {escape(c.title)}: {escape(c.because)}" for c in document.checks if c.status == "undecided"]
+    return [
+        f"# {MARKS[document.status]} {say('headline', document.status)}: {escape(document.title)}",
+        f"**{escape(document.sentence)}**",
+        escape(document.decide),
+        *(f"> {escape(note)}" for note in document.notes),
+        f"## {say('ui', 'risks')}",
+        _table(tuple(say("ui", key) for key in ("risk", "what", "so_what", "to_do")), rows),
+        f"## {say('ui', 'checks')}",
+        checks_table(document),
+        "\n".join(undecided),
+    ]
+
+
+def checks_table(document: Document) -> str:
+    """A row a check; empty where there are none."""
+    say = document.words
+    rows = [
+        (
+            f"{MARKS[check.status]} {say('status', check.status)}",
+            escape(f"{check.probe}: {check.title}"),
+            escape(check.value),
+            _leveled(check.interval, check.level),
+            escape(check.n),
+            escape(check.threshold),
+        )
+        for check in document.checks
+    ]
+    heads = tuple(say("ui", key) for key in ("status", "estimate", "value", "interval", "n", "threshold"))
+    return _table(heads, rows) if rows else ""
+
+
+def _leveled(interval: str, level: str) -> str:
+    return f"{escape(interval)} ({level})" if level else escape(interval)
+
+
+def against_section(text: AgainstText, say: Words) -> list[str]:
+    """What changed since the baseline: changed rows in sight, the others folded."""
+    changed = [row for row in text.rows if row.status in CHANGES]
+    folded = [row for row in (*text.rows, *text.untested) if row.status not in CHANGES]
+    return [
+        f"## {escape(text.title)}",
+        f"**{escape(text.sentence)}**",
+        *(f"> {escape(note)}" for note in text.notes),
+        _differences(changed, text, say) if changed else "",
+        f"<details><summary>{say('change', 'same')}, {say('change', 'untested')}</summary>",
+        _differences(folded, text, say),
+        "</details>",
+        escape(text.explained),
+    ]
+
+
+def _differences(rows: Sequence[DifferenceText], text: AgainstText, say: Words) -> str:
+    heads = (
+        *(say("ui", key) for key in ("status", "estimate")),
+        *(say("against", key) for key in ("old", "new", "change")),
+        f"{say('ui', 'interval')} ({text.level})",
+        *(say("against", key) for key in ("p", "test")),
+    )
+    cells = [
+        (
+            f"{CHANGES.get(row.status, '·')} {say('change', row.status)}",
+            escape(f"{row.probe}: {row.title}"),
+            row.old,
+            row.new,
+            row.change,
+            escape(row.interval),
+            escape(row.p),
+            f"{row.paired}, n = {row.n}",
+        )
+        for row in rows
+    ]
+    return _table(heads, cells)
+
+
+def _section(section: Section, document: Document, files: dict[str, bytes], kind: Literal["svg", "png"]) -> list[str]:
+    say = document.words
+    parts = [f"## {escape(section.title)}", f"*{escape(section.question)}*" if section.question else ""]
+    if section.failure:
+        return [*parts, f"⚠️ {escape(section.failure)}"]
+    parts += [_finding(finding, document) for finding in section.findings]
+    parts += _figures(section.figures, section, document, files, kind)
+    if section.further:
+        parts.append(f"<details><summary>{say('ui', 'further')}</summary>")
+        parts += _figures(section.further, section, document, files, kind)
+        parts.append("</details>")
+    parts.append(f"<details><summary>{say('ui', 'estimates')}</summary>")
+    parts.append(_estimates(section.estimates, document))
+    parts.append("</details>")
+    parts += [f"- {escape(note)}" for note in section.notes]
+    return parts
+
+
+def _figures(
+    figures: Sequence[Figure],
+    section: Section,
+    document: Document,
+    files: dict[str, bytes],
+    kind: Literal["svg", "png"],
+) -> list[str]:
+    """Charts as files beside the text, tables as tables; pictures of samples stay in the page."""
+    parts = []
+    for figure in figures:
+        if isinstance(figure, Chart):
+            name = f"figures/{section.anchor}-{slug(figure.name)}.{kind}"
+            files[name] = svg(figure, "white").encode() if kind == "svg" else png(figure)
+            parts.append(f"![{escape(figure.title)}]({name})\n*{_heading(figure)}* {escape(figure.caption)}")
+        elif isinstance(figure, Table):
+            parts.append(_figure_table(figure, document))
+    return parts
+
+
+def _finding(finding: FindingText, document: Document) -> str:
+    say = document.words
+    lines = [f"**{say('severity', finding.severity)}** — {escape(finding.claim)}"]
+    if finding.because:
+        numbers = (f"{escape(title)}{': ' + escape(shown) if shown else ''}" for title, shown in finding.because)
+        levels = f" ({say('ui', 'levels', level=finding.level)})" if finding.level else ""
+        lines.append(f"- {say('ui', 'because')}{levels}: {'; '.join(numbers)}")
+    lines += [
+        f"- {say('ui', key)}: {escape(text)}"
+        for key, text in (
+            ("samples", finding.samples),
+            ("how", finding.how),
+            ("limits", finding.limits),
+            ("helps", finding.helps),
+        )
+        if text
+    ]
+    if finding.command:
+        lines.append(f"- {say('ui', 'try')}: `{finding.command}`")
+    return "\n".join(lines)
+
+
+def _heading(figure: Chart | Table) -> str:
+    """The title as a sentence of its own."""
+    title = escape(figure.title)
+    return title if title.endswith(("?", "？", "!", ".")) else f"{title}."
+
+
+def _figure_table(figure: Table, document: Document) -> str:
+    names = tuple(figure.columns)
+    rows = [tuple(escape(text) for text, _ in row) for row in cells(figure, ROWS)]
+    more = ""
+    if length(figure) > ROWS:
+        more = "\n\n" + document.words("ui", "more", count=length(figure) - ROWS)
+    body = _table(tuple(escape(name) for name in names), rows)
+    return f"**{_heading(figure)}** {escape(figure.caption)}\n\n{body}{more}"
+
+
+def _estimates(estimates: Sequence[EstimateText], document: Document) -> str:
+    say = document.words
+    rows = [
+        (escape(one.title), one.value, _leveled(one.interval, one.level), escape(one.n), escape(one.unit))
+        for one in estimates
+    ]
+    return _table(tuple(say("ui", key) for key in ("estimate", "value", "interval", "n", "unit")), rows)
+
+
+def _appendix(document: Document) -> list[str]:
+    say = document.words
+    parts = [f"## {say('ui', 'methods')}"]
+    for section in document.sections:
+        if section.method:
+            cited = "".join(f"\n  - {escape(one)}" for one in section.citations)
+            parts.append(f"- **{escape(section.title)}.** {escape(section.method)}{cited}")
+    listed = "\n".join(f"- {escape(key)}: {escape(value)}" for key, value in document.provenance)
+    provenance = f"<details><summary>{say('ui', 'provenance')}</summary>\n\n{listed}\n\n</details>"
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", document.recipe)), default=2) + 1)
+    fence = fence if len(fence) >= 3 else "```"
+    recipe = (
+        f"<details><summary>{say('ui', 'recipe')}</summary>\n\n{fence}json\n{document.recipe}\n{fence}\n\n</details>"
+    )
+    terms = "\n".join(f"- **{escape(term)}**: {escape(says)}" for term, says in document.glossary)
+    glossary = f"<details><summary>{say('ui', 'glossary')}</summary>\n\n{terms}\n\n</details>"
+    return [*parts, glossary, provenance, recipe]
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])

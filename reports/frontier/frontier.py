@@ -1,0 +1,167 @@
+"""Which countermeasure works: what each candidate recipe costs in accuracy and what it buys. A pure function of audits.
+
+All candidates are audited on the same samples and folds, so what differs from the recipe as it is, is told by paired
+tests (Holm over all that are tested). A candidate is on the frontier where no other is at least as good in every
+measure and better in one, by the values; intervals say how far that can be relied on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from probes.result import Axis, Chart, Estimate
+from reports.report import EXIT_CODES, Comparison, Report, Status
+from reports.wording.catalogue import Words
+from reports.wording.numbers import capitalized, percent
+
+AS_IS = "as it is"
+Name = tuple[str, str]
+ACCURACY: Name = ("overfitting", "recipe.held_out_accuracy")
+LEAKAGE: Name = ("membership", "recipe.auc")
+MEASURES: tuple[Name, ...] = (
+    ACCURACY,
+    LEAKAGE,
+    ("membership", "recipe.tpr_at_1pct_fpr"),
+    ("overfitting", "recipe.accuracy_gap"),
+    ("drift", "checkpoint.drift_index"),
+)
+"""Usefulness first, then what it is bought with. Drift is information and makes no candidate better or worse."""
+BEST_FIRST: tuple[Status, ...] = ("pass", "undecided", "fail", "error")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tried:
+    """A candidate's audit; `against` compares it with the recipe as it is (None for that one itself)."""
+
+    name: str
+    report: Report
+    against: Comparison | None = None
+
+    def estimate(self, name: Name) -> Estimate | None:
+        return self.report.estimate(*name)
+
+    def change(self, name: Name) -> str:
+        """worse, better, same or untested against the recipe as it is; empty where there is nothing to compare."""
+        differences = self.against.differences if self.against else ()
+        return next((one.status for one in differences if (one.probe, one.estimate) == name), "")
+
+    @property
+    def passes(self) -> bool:
+        return self.report.verdict.status == "pass"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Frontier:
+    """`tried` begins with the recipe as it is; `refused` says why others do not apply or could not be trained."""
+
+    tried: tuple[Tried, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def measures(self) -> tuple[Name, ...]:
+        """Those that every candidate has."""
+        return tuple(name for name in MEASURES if all(one.estimate(name) is not None for one in self.tried))
+
+    @cached_property
+    def efficient(self) -> frozenset[str]:
+        """Names of the candidates that no other dominates."""
+        scores = {one.name: self._scores(one) for one in self.tried}
+        return frozenset(
+            name for name, mine in scores.items() if not any(_dominates(other, mine) for other in scores.values())
+        )
+
+    def _scores(self, one: Tried) -> tuple[float, ...]:
+        """More is better."""
+        signs = {"higher": 1, "lower": -1}
+        found = [one.estimate(name) for name in self.measures]
+        return tuple(
+            signs[estimate.better] * estimate.value for estimate in found if estimate and estimate.better in signs
+        )
+
+    @cached_property
+    def chosen(self) -> Tried | None:
+        """The recipe as it is where that passes the gate, else the candidate that passes with the highest held-out
+        accuracy; None where none passes."""
+        if self.tried[0].passes:
+            return self.tried[0]
+        passing = [one for one in self.tried if one.passes]
+        return max(passing, key=lambda one: _value(one.estimate(ACCURACY)), default=None)
+
+    @property
+    def status(self) -> Status:
+        """That of the best verdict."""
+        return min((one.report.verdict.status for one in self.tried), key=BEST_FIRST.index)
+
+    @property
+    def exit_code(self) -> int:
+        """0 where something passes, 3 where nothing does and something is undecided, 1 where all fail, 4 where no
+        verdict could be given."""
+        return EXIT_CODES[self.status]
+
+
+def _dominates(other: tuple[float, ...], mine: tuple[float, ...]) -> bool:
+    return all(a >= b for a, b in zip(other, mine, strict=True)) and other != mine
+
+
+def _value(estimate: Estimate | None) -> float:
+    return float("-inf") if estimate is None else estimate.value
+
+
+def charts(frontier: Frontier, say: Words) -> list[Chart]:
+    """Accuracy against leakage, then each measure with its intervals."""
+    found = []
+    if ACCURACY in frontier.measures and LEAKAGE in frontier.measures:
+        found.append(_trade(frontier, say))
+    found += [_measure(frontier, name, say) for name in frontier.measures]
+    return found
+
+
+def _trade(frontier: Frontier, say: Words) -> Chart:
+    pairs = [(one.name, one.estimate(LEAKAGE), one.estimate(ACCURACY)) for one in frontier.tried]
+    return Chart(
+        name="frontier",
+        mark="points",
+        title=say("frontier", "trade"),
+        caption=say("frontier", "trade_caption"),
+        columns={
+            "leakage": [_value(leakage) for _, leakage, _ in pairs],
+            "accuracy": [_value(accuracy) for _, _, accuracy in pairs],
+            "candidate": [named(name, say) for name, _, _ in pairs],
+        },
+        x=Axis(column="leakage", title=say.estimate(LEAKAGE[1])),
+        y=Axis(column="accuracy", title=say.estimate(ACCURACY[1])),
+        series="candidate",
+    )
+
+
+def _measure(frontier: Frontier, name: Name, say: Words) -> Chart:
+    found = [(named(one.name, say), one.estimate(name)) for one in frontier.tried]
+    present = [(label, one) for label, one in found if one is not None]
+    return Chart(
+        name=f"frontier-{name[0]}-{name[1]}",
+        mark="interval",
+        title=capitalized(say.estimate(name[1])),
+        caption=say("frontier", "measure_caption", level=percent(present[0][1].level)),
+        columns={
+            "candidate": [label for label, _ in present],
+            "value": [one.value for _, one in present],
+            "low": [one.low for _, one in present],
+            "high": [one.high for _, one in present],
+        },
+        x=Axis(column="candidate", title="", scale="category"),
+        y=Axis(column="value", title=say("units", present[0][1].unit)),
+        low="low",
+        high="high",
+        rules={say("frontier", "as_is"): present[0][1].value},
+    )
+
+
+def named(name: str, say: Words) -> str:
+    return say("frontier", "as_is") if name == AS_IS else name
+
+
+def folder_of(name: str) -> str:
+    """Where a candidate's own report lies, beside the frontier."""
+    return name.replace(" ", "-").replace("=", "-")

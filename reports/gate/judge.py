@@ -1,0 +1,245 @@
+"""The gate: results × thresholds → verdict. It compares intervals, not points, and pays for every check."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from probes.errors import ConfigError, did_you_mean
+from probes.result import Estimate, Failure, Result
+from probes.statistics.confidence_level import at_level, p_beyond
+from probes.statistics.multiplicity import holm_levels
+from reports.comparison.compare import worsening
+from reports.gate.sample_size import what_decides
+from reports.gate.thresholds import Gate, Threshold, Waiver
+from reports.report import Check, CheckStatus, Comparison, Status, Verdict
+
+NO_REPLICAS = "No replica was trained, so nothing is known about the recipe."
+
+
+def judge(
+    results: Sequence[Result | Failure], gate: Gate, *, today: datetime.date, comparison: Comparison | None = None
+) -> Verdict:
+    """Wholly inside the threshold is pass, wholly beyond is fail, else undecided.
+
+    A model fails where any check does, so failing is paid for with Holm's procedure over all checks: one that is sound
+    in every respect fails with at most 1 − level. It passes only where every check does, which needs no correction
+    (an intersection–union test, Berger 1982): one that is unsound in any respect passes with at most 1 − level.
+    Raises ConfigError for a threshold on an estimate that no probe produced, or against a baseline without one, and for
+    a waiver of what no threshold is on.
+    """
+    _check_waivers(gate)
+    failures = {result.probe: result for result in results if isinstance(result, Failure)}
+    found = {result.probe: result for result in results if isinstance(result, Result)}
+    judged: list[tuple[Threshold, Estimate]] = []
+    errors: list[Check] = []
+    for threshold in gate.thresholds:
+        if threshold.probe in failures:
+            failure = failures[threshold.probe]
+            errors.append(_unjudged(threshold, "error", f"The probe failed: {failure.error}: {failure.message}"))
+            continue
+        estimate = _find(threshold, found)
+        if threshold.against == "baseline":
+            estimate = _worsening(threshold, comparison)
+        if estimate is not None:
+            judged.append((threshold, estimate))
+        elif _without_replicas(threshold, found):
+            errors.append(_unjudged(threshold, "undecided", NO_REPLICAS))
+    alpha = 1 - gate.level
+    p_fail = np.array([_p(threshold, estimate, beyond=True) for threshold, estimate in judged])
+    p_pass = np.array([_p(threshold, estimate, beyond=False) for threshold, estimate in judged])
+    spend_fail = holm_levels(p_fail, alpha)
+    unfaithful = {
+        name for name, result in found.items() if any(f.code.endswith(".infidelity") for f in result.findings)
+    }
+    checks = []
+    for i, (threshold, estimate) in enumerate(judged):
+        doubtful = bool(unfaithful) and estimate.name.startswith("recipe.")
+        spend = Spend(p_fail=float(p_fail[i]), fail=float(spend_fail[i]), p_pass=float(p_pass[i]), passing=alpha)
+        checks.append(_check(threshold, estimate, spend, doubtful, found[threshold.probe].params))
+    notes = tuple(f"{name} failed: {failure.error}: {failure.message}" for name, failure in failures.items())
+    checks, expired = _waive([*checks, *errors], gate.waivers, today)
+    return Verdict(
+        status=_status(checks, bool(failures)),
+        checks=tuple(checks),
+        level=gate.level,
+        profile=gate.profile,
+        on_undecided=gate.on_undecided,
+        notes=notes + expired,
+    )
+
+
+def _check_waivers(gate: Gate) -> None:
+    """A waiver with a wrong name would waive nothing, and nobody would know why."""
+    checked = {(one.probe, one.estimate) for one in gate.thresholds}
+    for waiver in gate.waivers:
+        if (waiver.probe, waiver.estimate) not in checked:
+            near = did_you_mean(f"{waiver.probe} {waiver.estimate}", (" ".join(one) for one in checked))
+            raise ConfigError(f"no threshold is on {waiver.probe} {waiver.estimate}. {near}", where="waivers")
+
+
+def _find(threshold: Threshold, found: dict[str, Result]) -> Estimate | None:
+    if threshold.probe not in found:
+        if threshold.optional:
+            return None
+        raise ConfigError(
+            f"a threshold on probe {threshold.probe!r}, which did not run. {did_you_mean(threshold.probe, found)}",
+            where=f"thresholds.{threshold.probe}",
+        )
+    result = found[threshold.probe]
+    names = {estimate.name: estimate for estimate in result.estimates}
+    if threshold.estimate in names:
+        return names[threshold.estimate]
+    if threshold.optional:
+        return None
+    raise ConfigError(
+        f"a threshold on {threshold.estimate!r}, which {threshold.probe} did not produce. "
+        f"{did_you_mean(threshold.estimate, names)}",
+        where=f"thresholds.{threshold.probe}",
+    )
+
+
+def _worsening(threshold: Threshold, comparison: Comparison | None) -> Estimate:
+    """How much worse than the baseline's this estimate is, as an estimate."""
+    where = f"thresholds.{threshold.probe}"
+    if comparison is None:
+        raise ConfigError(
+            f"{threshold.estimate!r} must be no worse than a baseline, and there is none.",
+            where=where,
+            do="Give --baseline OLD/results.json.",
+        )
+    for difference in comparison.differences:
+        if (difference.probe, difference.estimate) == (threshold.probe, threshold.estimate):
+            if difference.change.better == "neither":
+                raise ConfigError(f"{threshold.estimate!r} is neither better nor worse when it moves.", where=where)
+            return worsening(difference)
+    raise ConfigError(
+        f"{threshold.estimate!r} is not in the baseline.", where=where, do="Audit the baseline with the same probes."
+    )
+
+
+def _p(threshold: Threshold, estimate: Estimate, *, beyond: bool) -> float:
+    above = (threshold.direction == "max") == beyond
+    return p_beyond(estimate, threshold.bound, "above" if above else "below")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spend:
+    """One-sided p-values of both decisions, and the error each may spend."""
+
+    p_fail: float
+    fail: float
+    p_pass: float
+    passing: float
+
+
+def _more(threshold: Threshold, estimate: Estimate, spend: Spend, params: Mapping[str, object]) -> str:
+    within = (estimate.value < threshold.bound) == (threshold.direction == "max")
+    p, alpha = (spend.p_pass, spend.passing) if within else (spend.p_fail, spend.fail)
+    return what_decides(estimate, threshold.bound, p, alpha, threshold.probe, params)
+
+
+def _check(
+    threshold: Threshold, estimate: Estimate, spend: Spend, doubtful: bool, params: Mapping[str, object]
+) -> Check:
+    decided = not doubtful and estimate.caveat is None
+    fails, passes = decided and spend.p_fail <= spend.fail, decided and spend.p_pass <= spend.passing
+    level = 1 - 2 * (spend.passing if passes else spend.fail)
+    if estimate.caveat is None and estimate.low < estimate.high:
+        low, high = at_level(estimate, level)
+    else:
+        # What cannot be told at its own level, or is one end of an interval, has no other level.
+        level, low, high = estimate.level, estimate.low, estimate.high
+    against = threshold.against == "baseline"
+    words = f"margin {threshold.bound:g}" if against else f"{threshold.direction} {threshold.bound:g}"
+    shown = f"{estimate.value:.3g} ({low:.3g} to {high:.3g} at {level:.1%})"
+    status: CheckStatus
+    if fails:
+        status, because = "fail", f"{shown} lies wholly beyond its threshold ({words})."
+    elif passes:
+        status, because = "pass", f"{shown} lies wholly within its threshold ({words})."
+    elif doubtful:
+        status, because = "undecided", f"{shown}, but the recipe does not reproduce this checkpoint."
+    elif estimate.caveat is not None:
+        status, because = "undecided", f"{shown}: {estimate.caveat}."
+    else:
+        status, because = (
+            "undecided",
+            f"{shown} contains the threshold ({words}). {_more(threshold, estimate, spend, params)}",
+        )
+    return Check(
+        probe=threshold.probe,
+        estimate=threshold.estimate,
+        direction=threshold.direction,
+        threshold=threshold.bound,
+        status=status,
+        value=estimate.value,
+        low=low,
+        high=high,
+        level=level,
+        unit=estimate.unit,
+        because=f"Worse than the baseline by {because}" if against else because,
+        p_fail=spend.p_fail,
+        p_pass=spend.p_pass,
+        against=threshold.against,
+    )
+
+
+def _without_replicas(threshold: Threshold, found: Mapping[str, Result]) -> bool:
+    """Whether the probe ran and said nothing about the recipe at all: what was not looked at is no pass."""
+    result = found.get(threshold.probe)
+    of_recipe = threshold.estimate.startswith("recipe.")
+    return result is not None and of_recipe and not any(one.name.startswith("recipe.") for one in result.estimates)
+
+
+def _unjudged(threshold: Threshold, status: CheckStatus, because: str) -> Check:
+    return Check(
+        probe=threshold.probe,
+        estimate=threshold.estimate,
+        direction=threshold.direction,
+        threshold=threshold.bound,
+        status=status,
+        value=None,
+        low=None,
+        high=None,
+        level=0.95,
+        unit="",
+        because=because,
+        against=threshold.against,
+    )
+
+
+def _waive(
+    checks: list[Check], waivers: tuple[Waiver, ...], today: datetime.date
+) -> tuple[list[Check], tuple[str, ...]]:
+    notes, waived = [], []
+    for check in checks:
+        for waiver in waivers:
+            if (waiver.probe, waiver.estimate) != (check.probe, check.estimate) or check.status not in (
+                "fail",
+                "undecided",
+            ):
+                continue
+            if waiver.expires < today:
+                notes.append(f"The waiver for {check.probe} {check.estimate} expired on {waiver.expires}.")
+            else:
+                reason = f"{check.because} Waived until {waiver.expires}: {waiver.reason}"
+                check = dataclasses.replace(check, status="waived", because=reason)
+        waived.append(check)
+    return waived, tuple(notes)
+
+
+def _status(checks: Sequence[Check], failures: bool) -> Status:
+    found = {check.status for check in checks}
+    if "fail" in found:
+        return "fail"
+    if failures or "error" in found:
+        return "error"
+    # With nothing to compare nothing is known.
+    if "undecided" in found or not checks:
+        return "undecided"
+    return "pass"

@@ -1,0 +1,87 @@
+"""Group-sequential audits: look at the gate after some of the rounds, and stop where every check is decided.
+
+Judging again and again at one level would err more often than the level says. So each look may spend only its share of
+the gate's error: the power family of Kim & DeMets (1987), whose spending up to a share t of the rounds is α·t^ρ, paid
+look by look as a union bound. That holds whatever the dependence between looks and however estimates are distributed,
+as far as each look's own p-values hold; it costs the last look (1 − t^ρ of the one before it) part of its level.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from probes.plan import Row
+from reports.gate.thresholds import Gate
+from reports.report import Json, Verdict
+
+RHO = 2.0
+"""Little is spent early, three quarters at the last look of doublings."""
+FEWEST_ROUNDS = 2
+"""One round has no stand-ins of another order."""
+SETTLED = frozenset({"pass", "fail", "waived"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """After so many of all `rounds`; `share` of the gate's error may be spent here."""
+
+    after: int
+    rounds: int
+    share: float
+
+    @property
+    def last(self) -> bool:
+        return self.after == self.rounds
+
+    def rows(self, rows: Sequence[Row]) -> list[Row]:
+        return [row for row in rows if row.repeat < self.after]
+
+    def gate(self, gate: Gate) -> Gate:
+        return dataclasses.replace(gate, level=1 - (1 - gate.level) * self.share)
+
+
+def looks(rounds: int) -> list[Look]:
+    """After two rounds, then at each doubling, and at the end."""
+    after: list[int] = []
+    while (FEWEST_ROUNDS << len(after)) < rounds:
+        after.append(FEWEST_ROUNDS << len(after))
+    after.append(rounds)
+    spent = [0.0, *((n / max(1, rounds)) ** RHO for n in after[:-1]), 1.0]
+    return [Look(after=n, rounds=rounds, share=b - a) for n, a, b in zip(after, spent, spent[1:], strict=False)]
+
+
+def single(rounds: int) -> list[Look]:
+    """One look at the end, which spends all."""
+    return [Look(after=rounds, rounds=rounds, share=1.0)]
+
+
+def gate_of(gate: Gate, audit: Mapping[str, Json]) -> Gate:
+    """The gate for results that are judged again: those of a look are judged by what that look may spend."""
+    recorded = audit.get("sequential")
+    share = recorded.get("share_of_error", 1.0) if isinstance(recorded, dict) else 1.0
+    return dataclasses.replace(gate, level=1 - (1 - gate.level) * float(str(share)))
+
+
+def decided(verdict: Verdict) -> bool:
+    """Whether more rounds could change no check."""
+    return bool(verdict.checks) and all(check.status in SETTLED for check in verdict.checks)
+
+
+def described(look: Look, planned: Sequence[Look]) -> dict[str, Json]:
+    """For the report, and for judging its results again by the same spending."""
+    return {
+        "method": f"alpha spending, power family (Kim & DeMets 1987) with exponent {RHO:g}, union bound over looks",
+        "looks_after_rounds": [one.after for one in planned],
+        "stopped_after_rounds": look.after,
+        "share_of_error": look.share,
+    }
+
+
+def said(look: Look, planned: Sequence[Look]) -> str:
+    """What a reader must know."""
+    share = f"{100 * look.share:.3g} % of the gate's error"
+    if look.last:
+        return f"Looked at {len(planned)} times, without stopping early: its last look spent {share}."
+    return f"Stopped after {look.after} of {look.rounds} rounds with every check decided: this look spent {share}."

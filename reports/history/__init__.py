@@ -1,0 +1,4 @@
+"""Audits over time.
+
+Imports wording; audit.results imports it.
+"""

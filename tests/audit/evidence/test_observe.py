@@ -1,0 +1,124 @@
+"""Looking into models: seen once, kept, proven on real inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from audit.evidence.observe import Sitter, observe
+from audit.storage.store import DamagedWarning, Store
+from audit.training.experiment import Experiment
+from probes.observable import Role, Subject
+from probes.plan import Pool
+
+LOOKS: list[str] = []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the network and its embedding say, and a number drawn."""
+
+    samples: int = 5
+
+    @property
+    def models(self) -> Mapping[Role, int]:
+        return {"audited": 1, "seeds": 1}
+
+    def choose(self, pool: Pool, rng: np.random.Generator) -> np.ndarray:
+        return np.flatnonzero(pool.held_out)[: self.samples]
+
+    def __call__(
+        self, subject: Subject, inputs: Tensor, labels: Tensor, rng: np.random.Generator
+    ) -> Mapping[str, np.ndarray]:
+        LOOKS.append(subject.name)
+        assert not any(parameter.requires_grad for parameter in subject.network.parameters())
+        with torch.no_grad():
+            logits, ends = subject.network(inputs), subject.embed(inputs)
+        return {"logits": logits.numpy(), "ends": ends.numpy(), "drawn": rng.random(2)}
+
+
+class Awkward(nn.Module):
+    """Its Python depends on its input, so that torch.fx cannot trace it."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(features, 4), nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.flatten(1)
+        return self.head(torch.relu(self.body(flat if flat.sum() > 0 else flat + 0)))
+
+
+def sitters(experiment: Experiment, scale: float = 1.0) -> list[Sitter]:
+    features = experiment.inputs[0].numel()
+
+    def build() -> nn.Module:
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Flatten(), nn.Linear(features, 4), nn.ReLU(inplace=True), nn.Linear(4, 5)).eval()
+        with torch.no_grad():
+            network[3].weight.mul_(scale)
+        return network
+
+    return [
+        Sitter(name="audited", role="audited", head="3", same_labels=True, build=build),
+        Sitter(name="seeds/0/0", role="seeds", head="3", same_labels=True, build=build),
+        Sitter(name="seeds/1/0", role="seeds", head="3", same_labels=True, build=build),
+    ]
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """No progress wanted."""
+
+
+def test_seen_once_then_recalled_bit_for_bit(experiment: Experiment, tmp_path: Path) -> None:
+    store, observable = Store(tmp_path), Answer()
+    LOOKS.clear()
+    first = observe([observable], experiment, sitters(experiment), quiet, store=store)
+    again = observe([observable], experiment, sitters(experiment), quiet, store=store)
+    assert LOOKS == ["audited", "seeds/0/0"]
+    assert list(first.seen[observable]) == ["audited", "seeds/0/0"]
+    for name, seen in first.seen[observable].items():
+        recalled = again.seen[observable][name]
+        assert sorted(recalled.arrays) == sorted(seen.arrays)
+        np.testing.assert_array_equal(recalled.samples, seen.samples)
+        for array, values in seen.arrays.items():
+            np.testing.assert_array_equal(recalled.arrays[array], values)
+            assert recalled.arrays[array].dtype == values.dtype
+    np.testing.assert_array_equal(
+        first.seen[observable]["audited"].arrays["drawn"], first.seen[observable]["seeds/0/0"].arrays["drawn"]
+    )
+
+
+def test_other_weights_or_parameters_are_seen_anew(experiment: Experiment, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    observe([Answer()], experiment, sitters(experiment), quiet, store=store)
+    LOOKS.clear()
+    observe([Answer()], experiment, sitters(experiment, scale=2.0), quiet, store=store)
+    observe([Answer(samples=4)], experiment, sitters(experiment), quiet, store=store)
+    assert LOOKS == ["audited", "seeds/0/0"] * 2
+
+
+def test_a_damaged_entry_is_seen_anew(experiment: Experiment, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    observe([Answer()], experiment, sitters(experiment)[:1], quiet, store=store)
+    (entry,) = store.entries()
+    entry.path.write_bytes(entry.path.read_bytes()[:-8])
+    with pytest.warns(DamagedWarning, match="looked at again"):
+        found = observe([Answer()], experiment, sitters(experiment)[:1], quiet, store=store)
+    assert found.seen[Answer()]["audited"].arrays["logits"].shape == (5, 5)
+
+
+def test_what_could_not_be_prepared_is_a_limit_then_and_when_recalled(experiment: Experiment, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Awkward(experiment.inputs[0].numel()).eval()
+    sitter = Sitter(name="audited", role="audited", head="head", same_labels=True, build=lambda: network)
+    for _ in range(2):
+        found = observe([Answer()], experiment, [sitter], quiet, store=Store(tmp_path))
+        assert len(found.limits) == 1
+        assert "DeepLift" in found.limits[0]

@@ -1,0 +1,108 @@
+"""Prices are about what it then costs; power is what simulation finds; a budget cuts whole rounds."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from audit.population.cost_model import Line, fit, price
+from audit.population.populate import populate, rows_of
+from audit.storage.store import Store
+from audit.training.experiment import Experiment
+from probes.plan import Plan, Rivals, Seeds, Splits
+from probes.statistics.power import detectable_tpr, power
+from probes.statistics.proportions import clopper_pearson
+from tests.audit.conftest import small_experiment
+from tests.audit.engines.test_tail import with_weights
+
+PLAN = Plan.of(Splits(repeats=6), Seeds(replicas=3), Rivals(kind="linear-probe", repeats=2))
+
+
+def test_every_row_is_priced_once_and_by_its_engine() -> None:
+    experiment = with_weights(transfer="last:1")
+    rows = rows_of(PLAN, experiment.pool, 0)
+    cost = price(experiment, rows, workers=2)
+    assert {line.engine: dict(line.designs) for line in cost.lines} == {
+        "stacked": {"seeds": 3, "splits": 12},
+        "head": {"linear-probe": 4},
+    }
+    assert cost.rows == len(rows)
+    assert cost.seconds > 0
+    assert cost.bytes > len(rows) * len(experiment.dataset) * 24
+
+
+def test_a_budget_keeps_whole_rounds_and_says_what_it_gave_up() -> None:
+    experiment = small_experiment()
+    plenty = fit(experiment, PLAN, 1e6, seed=0, workers=1)
+    assert plenty.plan == PLAN
+    assert not plenty.gave_up
+    scarce = fit(experiment, PLAN, 0.0, seed=0, workers=1)
+    assert scarce.gave_up == {"splits": (3, 6)}
+    assert scarce.price.seconds < plenty.price.seconds
+    rows = {row.name: row.keep for row in rows_of(PLAN, experiment.pool, 0)}
+    assert all(np.array_equal(row.keep, rows[row.name]) for row in rows_of(scarce.plan, experiment.pool, 0))
+
+
+def test_more_replicas_find_smaller_effects(experiment: Experiment) -> None:
+    few = power(experiment.pool, rows_of(Plan.of(Splits(repeats=3), Seeds(replicas=1)), experiment.pool, 0))
+    many = power(experiment.pool, rows_of(Plan.of(Splits(repeats=20), Seeds(replicas=9)), experiment.pool, 0))
+    assert few.accuracy_gap is not None
+    assert many.accuracy_gap is not None
+    assert many.accuracy_gap < few.accuracy_gap
+    assert few.recipe_tpr is not None
+    assert many.recipe_tpr is not None
+    assert many.recipe_tpr < few.recipe_tpr
+    nothing = power(experiment.pool, [])
+    assert dataclasses.astuple(nothing) == (None, None, None)
+
+
+def test_the_detectable_rate_is_detected_four_times_in_five() -> None:
+    rate = detectable_tpr(400, 400)
+    assert rate is not None
+    _, high = clopper_pearson(4, 400, 0.95)
+    hits = np.arange(401)
+    detected = np.array([clopper_pearson(int(k), 400, 0.95)[0] > high for k in hits])
+    assert stats.binom.pmf(hits, 400, rate)[detected].sum() == pytest.approx(0.8, abs=0.02)
+    assert detectable_tpr(400, 50) is None
+
+
+@pytest.mark.parametrize(
+    ("batches", "each", "workers", "seconds"),
+    [(24, 0.25, 2, 6.0), (24, 1.0, 2, 12.0), (24, 1.0, 1, 24.0), (1, 60.0, 8, 60.0), (5, 60.0, 4, 120.0)],
+)
+def test_processes_are_foreseen_where_the_executor_begins_them(
+    batches: int, each: float, workers: int, seconds: float
+) -> None:
+    line = Line(
+        designs={"splits": batches},
+        engine="full",
+        refused={},
+        batches=batches,
+        stage_seconds=0.0,
+        batch_seconds=each,
+        batch_bytes=0,
+        in_processes=True,
+    )
+    assert line.seconds(workers) == seconds
+    assert line.begins_processes(workers) == (seconds < batches * each)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transfer", ["parameters", "last:1", "features"])
+def test_it_takes_what_was_foreseen(transfer: str, tmp_path: Path) -> None:
+    """Within a factor of two, each trial just before what it foresees: the machine may be busy."""
+    train = {"epochs": 40, "lr": 0.02, "batch_size": 25}
+    experiment = with_weights(transfer=transfer, train=train)
+    rows = rows_of(Plan.of(Splits(repeats=12)), experiment.pool, 0)
+    foreseen = price(experiment, rows, workers=1).seconds
+    began = time.perf_counter()
+    populate(experiment, rows, store=Store(tmp_path), workers=1)
+    assert 0.5 < (time.perf_counter() - began) / foreseen < 2
+
+
+def test_a_price_of_nothing(experiment: Experiment, tmp_path: Path) -> None:
+    assert price(experiment, [], workers=1).seconds == 0
+    assert len(populate(experiment, [], store=Store(tmp_path)).population) == 0

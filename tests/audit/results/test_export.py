@@ -1,0 +1,110 @@
+"""`audit report` in every form, through the real command, on crafted results."""
+
+from __future__ import annotations
+
+import json
+import typing
+from pathlib import Path
+from typing import get_args
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from audit.cli import app as cli
+from audit.cli.app import app
+from audit.results.export import Style, run_report
+from probes.errors import AuditError, InputError, StoreError
+from reports import archive
+from reports.formats.registry import FILES, Form
+from tests.reports.sample import sample
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as `audit run` leaves it."""
+    for variable in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
+        monkeypatch.delenv(variable, raising=False)
+    (tmp_path / "results.json").write_text(archive.dump(sample()), encoding="utf-8")
+    (tmp_path / "samples.csv").write_text(archive.samples_csv(sample()), encoding="utf-8")
+    (tmp_path / "run.json").write_text('{"seconds": 61.5}', encoding="utf-8")
+    return tmp_path / "results.json"
+
+
+def audit(*arguments: str | Path) -> str:
+    """What it printed; expected errors come through."""
+    done = CliRunner().invoke(app, [str(one) for one in arguments])
+    if isinstance(done.exception, AuditError):
+        raise done.exception
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.output
+
+
+@pytest.mark.parametrize("form", [form for form in get_args(Form) if form != "github"])
+def test_every_form_lies_beside_the_results(results: Path, form: str) -> None:
+    said = audit("report", results, "--format", form)
+    assert Path(said.strip()) == results.with_name(FILES[form])  # type: ignore[index]
+    assert results.with_name(FILES[form]).stat().st_size > 30  # type: ignore[index]
+
+
+@pytest.mark.parametrize("form", [form for form in get_args(Form) if form != "github"])
+def test_every_form_goes_to_standard_output(
+    results: Path, form: Form, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Byte for byte what the file would hold, and no file called `-`."""
+    monkeypatch.chdir(results.parent)
+    audit("report", results, "--format", form, "-o", "file")
+    capfdbinary.readouterr()
+    run_report(results, form, Path("-"), Style())
+    printed = capfdbinary.readouterr()
+    assert printed.out == Path("file").read_bytes()
+    assert (b"figures are left out" in printed.err) == (form == "markdown")
+    assert not Path("-").exists()
+
+
+def test_command_and_forms_agree() -> None:
+    hints = typing.get_type_hints(cli.report)
+    assert get_args(hints["format"]) == get_args(Form) == tuple(FILES)
+
+
+def test_github_form_speaks_to_the_runner(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
+        monkeypatch.setenv(variable, str(results.with_name(variable)))
+    results.with_name("GITHUB_OUTPUT").write_text("before=1\n")
+    said = audit("report", results, "--format", "github", "--at", "recipe.toml")
+    assert said.splitlines()[0].startswith("::error file=recipe.toml,line=1,title=")
+    assert results.with_name("GITHUB_STEP_SUMMARY").read_text(encoding="utf-8").startswith("# ❌ Fail")
+    assert results.with_name("GITHUB_OUTPUT").read_text() == "before=1\nverdict=fail\nexit_code=1\n"
+    monkeypatch.setenv("GITHUB_OUTPUT", str(results / "nowhere"))
+    with pytest.raises(StoreError, match="GITHUB_OUTPUT"):
+        audit("report", results, "--format", "github")
+
+
+def test_png_figures_lie_beside_the_text(results: Path) -> None:
+    audit("report", results, "--format", "markdown", "--figures", "png", "--out", results.parent / "mail" / "a.md")
+    assert len(list((results.parent / "mail" / "figures").glob("*.png"))) == 3
+    assert "figures/" in (results.parent / "mail" / "a.md").read_text(encoding="utf-8")
+
+
+def test_per_sample_numbers_come_from_the_table_beside(results: Path) -> None:
+    audit("report", results, "--format", "parquet")
+    column = pq.read_table(results.with_name("samples.parquet"))["overfitting.memorisation"].to_pylist()
+    assert column[0] == 0.5
+    assert column[2] == 1.0
+    results.with_name("samples.csv").unlink()
+    with pytest.raises(InputError, match=r"samples\.csv"):
+        audit("report", results, "--format", "parquet")
+
+
+def test_cost_stands_in_a_report_written_again(results: Path) -> None:
+    audit("report", results)
+    assert "61.5" in results.with_name("report.html").read_text(encoding="utf-8")
+    results.with_name("run.json").write_text("{")
+    with pytest.raises(InputError, match=r"run\.json"):
+        audit("report", results)
+
+
+def test_gitlab_and_sarif_point_where_they_are_told(results: Path) -> None:
+    audit("report", results, "--format", "gitlab", "--at", "models/audit.toml")
+    entries = json.loads(results.with_name("gl-code-quality-report.json").read_text(encoding="utf-8"))
+    assert {entry["location"]["path"] for entry in entries} == {"models/audit.toml"}

@@ -1,0 +1,46 @@
+"""An edit anywhere in what a module imports of its own project changes the digest; an edit elsewhere does not."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from audit.storage import code_digest
+from audit.storage.code_digest import digest_code
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "digested_project"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder / "inner" / "__init__.py").write_text("")
+    (folder / "top.py").write_text("import json\nfrom digested_project.inner import middle\n")
+    (folder / "inner" / "middle.py").write_text("def late():\n    import digested_project.leaf\n")
+    (folder / "leaf.py").write_text("VALUE = 1\n")
+    (folder / "other.py").write_text("VALUE = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    return folder
+
+
+@pytest.mark.parametrize("edited", ["top.py", "inner/middle.py", "inner/__init__.py", "leaf.py", "__init__.py"])
+def test_an_edit_of_what_is_imported_changes_the_digest(project: Path, edited: str) -> None:
+    before = digest_code("digested_project.top")
+    with (project / edited).open("a") as file:
+        file.write("\n# edited\n")
+    assert digest_code("digested_project.top") != before
+
+
+def test_an_edit_elsewhere_changes_nothing(project: Path) -> None:
+    before = digest_code("digested_project.top")
+    (project / "other.py").write_text("VALUE = 2\n")
+    assert digest_code("digested_project.top") == before
+
+
+def test_an_observable_depends_on_the_evidence_it_reads() -> None:
+    reached = code_digest._reached("probes.drift.observables.attribution")
+    assert {"probes.evidence", "probes.observable", "probes.drift.explain.methods"} <= set(reached)
+    assert not any(name.startswith("probes.membership") for name in reached)

@@ -1,0 +1,152 @@
+"""What is in the store is complete and is what it is named after."""
+
+import dataclasses
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from audit.population.replica_key import key_of
+from audit.storage import store as module
+from audit.storage.store import ANSWERS, DamagedWarning, Replica, Store
+from audit.training.experiment import Experiment
+from probes.errors import StoreError
+from probes.evidence import answers
+
+
+def replica() -> Replica:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(1, 6, 3)).astype(np.float32)
+    return Replica(answers=answers(logits, rng.integers(0, 3, 6)), state={"head.weight": torch.ones(3, 2)})
+
+
+def path_of(store: Store, key: str) -> Path:
+    (entry,) = [entry for entry in store.entries() if entry.key == key]
+    return entry.path
+
+
+def test_what_is_put_is_what_is_got(tmp_path: Path) -> None:
+    store, original = Store(tmp_path), replica()
+    assert store.get("ab12") is None
+    store.put("ab12", original)
+    again = store.get("ab12")
+    assert again is not None
+    assert all(np.array_equal(getattr(again.answers, name), getattr(original.answers, name)) for name in ANSWERS)
+    assert torch.equal(again.state["head.weight"], original.state["head.weight"])
+    assert [entry.key for entry in store.entries()] == ["ab12"]
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_many_are_put_at_once_or_said_not_to_be(tmp_path: Path) -> None:
+    store, keys = Store(tmp_path), [f"{number:02d}ab" for number in range(20)]
+    store.put_all([(key, replica()) for key in keys])
+    assert [entry.key for entry in store.entries()] == keys
+    (tmp_path / "zz").write_text("a file where a folder should be")
+    with pytest.raises(StoreError):
+        store.put_all([("yyab", replica()), ("zzab", replica())])
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty"])
+def test_a_damaged_entry_is_reported_and_gone(tmp_path: Path, damage: str) -> None:
+    store = Store(tmp_path)
+    store.put("ab12", replica())
+    path = path_of(store, "ab12")
+    content = bytearray(path.read_bytes())
+    if damage == "flip":
+        content[-3] ^= 1
+    path.write_bytes(
+        bytes(content if damage == "flip" else content[: len(content) // 2 if damage == "truncate" else 0])
+    )
+    with pytest.warns(DamagedWarning, match="ab12"):
+        assert store.get("ab12") is None
+    assert not path.exists()
+
+
+def test_an_entry_that_cannot_be_read_is_not_taken_for_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    store.put("ab12", replica())
+
+    def too_many(path: Path) -> None:
+        raise OSError(errno.EMFILE, "Too many open files", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "load_file", too_many)
+        with pytest.raises(StoreError, match="Too many open files"):
+            store.get("ab12")
+    assert store.get("ab12") is not None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_one_line_and_leaves_nothing_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def full(tensors: object, path: Path) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError(number, "no space")
+
+    monkeypatch.setattr(module, "save_file", full)
+    with pytest.raises(StoreError, match="the disk is full") as caught:
+        Store(tmp_path).put("ab12", replica())
+    assert "\n" not in str(caught.value)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_prune_keeps_the_latest(tmp_path: Path) -> None:
+    import os
+
+    store = Store(tmp_path)
+    for age, key in enumerate(["aa1", "bb2", "cc3"]):
+        store.put(key, replica())
+        os.utime(path_of(store, key), (1000 - age, 1000 - age))
+    size = next(iter(store.entries())).size
+    assert store.prune(keep_bytes=2 * size) == 1
+    assert [entry.key for entry in store.entries()] == ["aa1", "bb2"]
+
+
+def test_the_key_is_moved_by_everything_a_replica_depends_on(experiment: Experiment) -> None:
+    row = experiment.audited_row()
+
+    def key(experiment: Experiment = experiment, **changes: object) -> str:
+        settings = {"row": row, "engine": "full", "batch": (row,), "with_state": False} | changes
+        return key_of(experiment, **settings)  # type: ignore[arg-type]
+
+    keep = row.keep.copy()
+    keep[np.flatnonzero(keep)[0]] = False
+    recipe = experiment.recipe
+    slower = recipe.model_copy(update={"train": recipe.train.model_copy(update={"lr": 0.04})})
+    inputs = experiment.dataset.inputs.copy()
+    inputs[0, 0, 0, 0] += 1
+    swapped = dataclasses.replace(experiment.pool, validation=np.zeros_like(experiment.pool.validation))
+    other = dataclasses.replace(row, keep=keep)
+    keys = [
+        key(),
+        key(row=other),
+        key(row=dataclasses.replace(row, order="other")),
+        key(row=dataclasses.replace(row, start="scratch")),
+        key(row=dataclasses.replace(row, transfer="features")),
+        key(row=dataclasses.replace(row, targets=experiment.dataset.labels[::-1].copy())),
+        key(engine="tail"),
+        key(batch=(row, other)),
+        key(with_state=True),
+        key(experiment.with_recipe(slower)),
+        key(dataclasses.replace(experiment, seed=1)),
+        key(dataclasses.replace(experiment, pool=swapped)),
+        key(dataclasses.replace(experiment, dataset=dataclasses.replace(experiment.dataset, inputs=inputs))),
+        key(dataclasses.replace(experiment, source=dataclasses.replace(experiment.source, state={"a": torch.ones(1)}))),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key(experiment.with_recipe(recipe.model_copy(update={"name": "renamed"}))) == key()
+    assert key(row=dataclasses.replace(row, design="seeds", repeat=3, fold=1)) == key()
+
+
+def test_a_changed_factory_file_is_another_replica(experiment: Experiment, tmp_path: Path) -> None:
+    row = experiment.audited_row()
+    code = (experiment.source.folder / "small_networks.py").read_text()
+    keys = []
+    for text in (code, code + "\n# changed\n"):
+        (tmp_path / "small_networks.py").write_text(text)
+        moved = dataclasses.replace(experiment, source=dataclasses.replace(experiment.source, folder=tmp_path))
+        keys.append(key_of(moved, row, engine="full", batch=(row,), with_state=False))
+    assert keys[0] != keys[1]

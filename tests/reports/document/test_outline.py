@@ -1,0 +1,140 @@
+"""What stands at the head of a report follows from what the gate decided."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from probes.result import Estimate, Finding, Result, Table
+from reports.document.outline import outline
+from reports.document.sections import in_sight
+from reports.formats import html, markdown
+from reports.gate.judge import judge
+from reports.gate.thresholds import Gate, Threshold
+from reports.report import Report
+from reports.wording.catalogue import words
+from reports.wording.estimates import in_line
+from tests.reports.sample import TODAY, chart, estimate
+
+
+def report(*estimates: str, findings: tuple[Finding, ...] = (), value: float = 0.5) -> Report:
+    """Every estimate beyond a bound of 0.1."""
+    from tests.reports.sample import sample
+
+    result = Result(
+        probe="overfitting",
+        params={},
+        estimates=tuple(estimate(name, value, 0.01) for name in estimates),
+        findings=findings,
+    )
+    bounds = tuple(Threshold(probe="overfitting", estimate=name, direction="max", bound=0.1) for name in estimates)
+    return dataclasses.replace(
+        sample(), results=(result,), verdict=judge([result], Gate(thresholds=bounds), today=TODAY)
+    )
+
+
+def finding(code: str, severity: str, *because: str) -> Finding:
+    return Finding(code=code, severity=severity, claim=f"{code} says so.", because=because)  # type: ignore[arg-type]
+
+
+def test_the_risks_line_says_why_its_check_fell() -> None:
+    graver, about = finding("a.graver", "high", "other"), finding("b.about", "low", "recipe.accuracy_gap")
+    fell = report("recipe.accuracy_gap", findings=(graver, about))
+    assert outline(fell).risks[0].what == "b.about says so."
+    passed = report("recipe.accuracy_gap", findings=(graver, about), value=0.01)
+    assert outline(passed).risks[0].what == "a.graver says so."
+    unexplained = report("recipe.accuracy_gap", findings=(graver,))
+    assert outline(unexplained).risks[0].what == "a.graver says so."
+
+
+def test_an_undecided_risk_says_what_decides_it() -> None:
+    risk = outline(report("recipe.accuracy_gap", findings=(finding("a.b", "low"),), value=0.105)).risks[0]
+    assert risk.status == "undecided"
+    assert "would decide it" in risk.to_do
+    assert risk.so_what.startswith("If it is so: ")
+
+
+def test_an_undecided_risk_without_a_finding_says_what_is_undecided() -> None:
+    unrelated = finding("a.b", "high", "other")
+    risk = outline(report("recipe.accuracy_gap", findings=(unrelated,), value=0.105)).risks[0]
+    assert risk.what == "Train / held-out accuracy gap, this recipe: 10.5 % (9.7 to 11.3 %), allowed ≤ 10.0 %."
+
+
+def test_the_sentence_names_few_checks_and_of_many_the_risks() -> None:
+    few = outline(report("recipe.accuracy_gap", "checkpoint.accuracy_gap")).sentence
+    assert few == (
+        "Not ready to ship because of overfitting (train / held-out accuracy gap, this recipe; train / held-out "
+        "accuracy gap, this model): 2 of 2 checks lie beyond their thresholds, uncertainty included."
+    )
+    many = outline(report("a", "b", "c", "d")).sentence
+    assert many == (
+        "Not ready to ship because of overfitting: 4 of 4 checks lie beyond their thresholds, uncertainty included."
+    )
+
+
+def with_statuses(*statuses: str) -> Report:
+    """A report whose checks ended so."""
+    given = report(*(f"check.{i}" for i, _ in enumerate(statuses)))
+    checks = tuple(
+        dataclasses.replace(check, status=status)
+        for check, status in zip(given.verdict.checks, statuses, strict=True)  # type: ignore[arg-type]
+    )
+    status = next(one for one in ("fail", "undecided", "pass") if one in statuses or one == "pass")
+    return dataclasses.replace(given, verdict=dataclasses.replace(given.verdict, checks=checks, status=status))
+
+
+def test_the_sentence_hides_neither_what_is_undecided_nor_what_was_waived() -> None:
+    fell = outline(with_statuses("fail", "undecided", "undecided", "waived", "pass")).sentence
+    assert fell.endswith(
+        "1 of 5 checks lies beyond its threshold, uncertainty included. 2 more are undecided. 1 is waived."
+    )
+    waived = outline(with_statuses("pass", "waived", "pass")).sentence
+    assert waived == (
+        "Nothing but what was waived stands against shipping it: 2 of 3 checks lie within their thresholds, "
+        "uncertainty included, and 1 is waived, overfitting (check.1)."
+    )
+    assert "waived" not in outline(with_statuses("pass", "pass")).sentence
+    assert "已豁免" in outline(with_statuses("pass", "waived"), "zh").sentence
+
+
+def test_bounds_and_counts_are_not_shown_as_intervals() -> None:
+    say = words("en")
+    bound = Estimate(name="epsilon.lower_bound", value=1.66, low=1.66, high=1.66, n=400, unit="ε")
+    assert in_line(bound, say) == "1.66 (lower bound at 95 %, n = 400 samples)"
+    count = Estimate(name="copies", value=3.0, low=3.0, high=3.0, n=200, unit="x", counted="held-out samples")
+    assert in_line(count, say) == "3 (exact, n = 200 held-out samples)"
+    assert in_line(estimate("a", 0.5, 0.1, n=1234), say) == "50.0 % (40.0 to 60.0 % at 95 %, n = 1\u202f234 samples)"
+    assert in_line(count, words("zh")) == "3（确数，n = 200 个留出样本）"
+
+
+def test_a_bound_is_checked_at_its_own_level() -> None:
+    bound = Estimate(name="epsilon.lower_bound", value=1.66, low=1.66, high=1.66, n=400, unit="ε", level=0.975)
+    result = Result(probe="membership", params={}, estimates=(bound,))
+    ceiling = Threshold(probe="membership", estimate=bound.name, direction="max", bound=10.0)
+    assert judge([result], Gate(thresholds=(ceiling,)), today=TODAY).checks[0].level == 0.975
+
+
+def test_a_section_shows_a_few_charts_and_what_names_samples_and_folds_the_rest() -> None:
+    drawn = [chart(f"c{i}") for i in range(6)]
+    named = Table(name="exposed", title="", caption="", columns={"sample": [1]})
+    plain = Table(name="rates", title="", caption="", columns={"rate": [0.1]})
+    shown, folded = in_sight([plain, *drawn, named])
+    assert [one.name for one in shown] == ["c0", "c1", "c2", "c3", "exposed"]
+    assert [one.name for one in folded] == ["c4", "c5", "rates"]
+    few, none = in_sight([plain, *drawn[:2], named])
+    assert [one.name for one in few] == ["c0", "c1", "rates", "exposed"]
+    assert not none
+
+
+def test_what_is_folded_stands_in_both_formats() -> None:
+    given = report("recipe.accuracy_gap")
+    (result,) = given.results
+    assert isinstance(result, Result)
+    many = dataclasses.replace(result, figures=tuple(chart(f"c{i}", f"Title {i}") for i in range(6)))
+    told = dataclasses.replace(given, results=(many,))
+    page, (text, files) = html.render(told), markdown.render(told)
+    for whole, fold in ((page, '<details class="further">'), (text, "<details><summary>Further")):
+        seen, _, unfolded = whole.partition(fold)
+        assert "Title 3" in seen
+        assert "Title 4" not in seen
+        assert "Title 4" in unfolded
+    assert len(files) == 6

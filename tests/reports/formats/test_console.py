@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from reports.formats import console
+from reports.report import Report
+from tests.reports.sample import HOSTILE, sample
+
+
+def shown(report: Report, lang: str = "en", width: int = 80) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width).print(console.table(report, lang=lang))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("report", [sample(), sample(0.02), sample(label=HOSTILE), sample(failed=True)])
+def test_fits_80_columns(report: Report, lang: str) -> None:
+    assert max(cell_len(line) for line in shown(report, lang).splitlines()) <= 80
+
+
+def test_verdict_first_and_no_number_is_cut() -> None:
+    lines = shown(sample(0.1)).splitlines()
+    assert lines[0].startswith("? Undecided")
+    row = next(line for line in lines if line.rstrip().endswith("≤ 10.0 %"))
+    assert "10.0 %" in row
+    assert "8.4 to 11.6 %" in row
+    assert "undecided" in row
+
+
+def test_terminal_codes_of_strangers_do_not_pass() -> None:
+    assert "\x1b" not in shown(sample(label="\x1b[31mred\x1b[0m"))
+    assert "[bold]" in shown(sample(label="[bold]x[/bold]"))

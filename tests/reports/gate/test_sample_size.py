@@ -1,0 +1,73 @@
+"""What is said to decide a check does decide it, as often as it says."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from probes.result import Estimate, Result
+from probes.statistics.corrected_resampled_t import nadeau_bengio
+from reports.gate.judge import judge
+from reports.gate.sample_size import ON_IT, what_decides
+from reports.gate.thresholds import Gate, Threshold
+from tests.reports.sample import TODAY, estimate
+
+
+def mean_of(values: np.ndarray) -> Estimate:
+    half = 1.959964 * values.std(ddof=1) / np.sqrt(len(values))
+    mean = float(values.mean())
+    return Estimate(name="checkpoint.a", value=mean, low=mean - half, high=mean + half, n=len(values), unit="x")
+
+
+def status(one: Estimate, bound: float) -> str:
+    gate = Gate(thresholds=(Threshold(probe="p", estimate=one.name, direction="max", bound=bound),))
+    return judge([Result(probe="p", params={}, estimates=(one,))], gate, today=TODAY).status
+
+
+def said(one: Estimate, bound: float, **params: object) -> str:
+    gate = Gate(thresholds=(Threshold(probe="p", estimate=one.name, direction="max", bound=bound),))
+    result = Result(probe="p", params=params, estimates=(one,))  # type: ignore[arg-type]
+    return judge([result], gate, today=TODAY).checks[0].because
+
+
+def test_so_many_samples_decide_four_times_of_five() -> None:
+    rng = np.random.default_rng(0)
+    seen = rng.standard_normal(50)
+    seen = (seen - seen.mean()) / seen.std(ddof=1) + 0.1
+    text = said(mean_of(seen), 0.0)
+    needed = re.search(r"About (\d+) samples instead of 50 ", text)
+    assert needed is not None, text
+    drawn = [status(mean_of(0.1 + rng.standard_normal(int(needed[1]))), 0.0) for _ in range(1000)]
+    # 1,000 draws at 80 %: outside 76.7 to 83.3 % has a probability below 1 %.
+    assert 767 <= drawn.count("fail") <= 833
+
+
+def test_folds_share_training_samples_so_no_number_of_them_may_do() -> None:
+    rng = np.random.default_rng(1)
+    folds = rng.standard_normal(8)
+    folds = 0.02 * (folds - folds.mean()) / folds.std(ddof=1) + 0.115
+    halves = nadeau_bengio("recipe.gap", folds, n_train=1.0, n_test=1.0)
+    assert halves.fixed_share == pytest.approx(1 / (1 / 8 + 1))
+    assert "No number of folds decides it" in said(halves, 0.1, repeats=4)
+    twentieths = nadeau_bengio("recipe.gap", folds, n_train=19.0, n_test=1.0)
+    text = said(twentieths, 0.101, repeats=4)
+    more = re.search(r"About (\d+) folds instead of 8 .* Try --set probes.p.repeats=(\d+)\.", text)
+    assert more is not None, text
+    assert int(more[2]) == pytest.approx(int(more[1]) / 2, abs=1)
+
+
+def test_a_value_on_its_threshold_is_decided_by_nothing() -> None:
+    assert what_decides(estimate("a", 0.5, 0.1), 0.5, 0.5, 0.05, "p", {}) == ON_IT
+    assert what_decides(estimate("a", 0.5, 0.0), 0.4, 0.0, 0.05, "p", {}) == ON_IT
+
+
+def test_the_parameter_that_n_grows_with_is_named_where_it_is_the_only_one() -> None:
+    one = estimate("checkpoint.a", 0.45, 0.1, n=64)
+    text = said(one, 0.5, deleted=64, samples=24)
+    needed = re.search(r"About (\d+) samples instead of 64 .* Try --set probes.p.deleted=(\d+)\.", text)
+    assert needed is not None, text
+    assert needed[1] == needed[2]
+    assert "Try" not in said(one, 0.5, deleted=64, samples=64)
+    assert "Try" not in said(one, 0.5, samples=24)
