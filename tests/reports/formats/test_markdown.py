@@ -11,7 +11,7 @@ from probes.result import Failure
 from reports.formats import markdown
 from tests.reports.sample import HOSTILE, chart, sample
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def test_opens_with_the_verdict_and_links_every_figure_it_gives() -> None:

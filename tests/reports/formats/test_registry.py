@@ -30,7 +30,7 @@ from reports.gate.thresholds import Gate, Threshold, Waiver
 from reports.report import Report
 from tests.reports.sample import HOSTILE, TODAY, full, sample
 
-SCHEMAS = Path(__file__).parent / "schemas"
+SCHEMAS = Path(__file__).parents[1] / "schemas"
 CONTROL = "a\x00b\x1b[31m\ud800\ufffe\n::error::x\r%0A,:"
 
 
