@@ -8,7 +8,7 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def _one_thread() -> None:
-    """The same bits on every machine, and test workers that do not fight for cores."""
+    """The same bits on every machine, whatever a test before this one set, and no fight for cores."""
     torch.set_num_threads(1)

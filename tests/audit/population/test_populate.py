@@ -130,7 +130,7 @@ populate(experiment, rows_for(experiment), store=Store(Path(sys.argv[1])), worke
 
 def test_a_killed_run_leaves_whole_entries_and_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     experiment, store = small_experiment(), Store(tmp_path / "killed")
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(store.folder)], cwd=root)
     while process.poll() is None and len(list(store.entries())) < 2:
         time.sleep(0.002)
