@@ -5,35 +5,97 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float, Float64, Int
 from scipy import stats
+
+from probes.statistics.moderated_t import squeezed_variance
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Exposure:
-    """Mean φ of replicas that trained on the sample, less the mean of those that did not, in nats; NaN where a side
-    has fewer than two replicas."""
+    """Margin φ of replicas that trained on the sample, less that of those that did not, in nats: one difference a
+    repeat, their mean, and Student's t interval over repeats. NaN where fewer than two repeats have both sides.
+
+    `shrunken` is what to expect of a sample that was picked for its value: an empirical-Bayes estimate (Efron &
+    Morris 1975), without which the largest of many values are largest in part by their error. `deviation` is the
+    moderated standard error of `value` with `dof` degrees of freedom (Smyth 2004), for tests over many samples.
+    """
 
     value: Float64[np.ndarray, " samples"]
     low: Float64[np.ndarray, " samples"]
     high: Float64[np.ndarray, " samples"]
+    shrunken: Float64[np.ndarray, " samples"]
+    deviation: Float64[np.ndarray, " samples"]
+    dof: float
+
+    def p_values(self, at: float) -> Float64[np.ndarray, " samples"]:
+        """One-sided p-values that a sample's exposure is no more than `at` nats; NaN where there is no interval."""
+        return np.asarray(stats.t.sf((self.value - at) / self.deviation, self.dof))
 
 
 def exposure(
-    phi: Float[np.ndarray, "replicas samples"], keep: Bool[np.ndarray, "replicas samples"], level: float = 0.95
+    phi: Float[np.ndarray, "replicas samples"],
+    keep: Bool[np.ndarray, "replicas samples"],
+    order: Int[np.ndarray, " replicas"],
+    level: float = 0.95,
 ) -> Exposure:
-    """A Welch interval for each sample (Welch 1947)."""
-    wide = phi.astype(np.float64)
-    parts = []
-    for chosen in (keep, ~keep):
-        count = chosen.sum(axis=0)
-        safe = np.maximum(count, 2)
-        mean = np.where(chosen, wide, 0).sum(axis=0) / safe
-        variance = (np.where(chosen, wide - mean, 0) ** 2).sum(axis=0) / (safe - 1) / safe
-        parts.append((count, mean, np.maximum(variance, 1e-24)))
-    (n_in, mean_in, v_in), (n_out, mean_out, v_out) = parts
-    enough = (n_in >= 2) & (n_out >= 2)
-    dof = (v_in + v_out) ** 2 / (v_in**2 / np.maximum(n_in - 1, 1) + v_out**2 / np.maximum(n_out - 1, 1))
-    half = stats.t.ppf(0.5 + level / 2, dof) * np.sqrt(v_in + v_out)
-    value = np.where(enough, mean_in - mean_out, np.nan)
-    return Exposure(value=value, low=value - half, high=value + half)
+    """Every sample's exposure; rows of one `order` are the folds of one repeat.
+
+    Folds of a repeat train on complementary samples, so their margins are no independent draws (correlated by −0.35 to
+    −0.70 on real transfers): the repeat is the unit, not the replica.
+
+    >>> phi = np.array([[2.0, 0.0], [1.0, 1.0], [3.0, 0.0], [1.0, 2.0]])
+    >>> keep = np.array([[True, False], [False, True], [True, False], [False, True]])
+    >>> exposure(phi, keep, np.array([0, 0, 1, 1])).value
+    array([1.5, 1.5])
+    """
+    change = differences(phi, keep, order)
+    there = np.isfinite(change)
+    count = there.sum(axis=0)
+    enough = count >= 2
+    filled = np.where(there, change, 0.0)
+    value = np.where(enough, filled.sum(axis=0) / np.maximum(count, 1), np.nan)
+    variance = (np.where(there, change - value, 0.0) ** 2).sum(axis=0) / np.maximum(count - 1, 1)
+    variance = np.where(enough, np.maximum(variance, 1e-24), np.nan)
+    half = stats.t.ppf(0.5 + level / 2, np.maximum(count - 1, 1)) * np.sqrt(variance / np.maximum(count, 1))
+    deviation, dof = np.full(len(value), np.nan), np.inf
+    if enough.any():
+        squeezed, dof = squeezed_variance(variance[enough], float(np.median(count[enough] - 1)))
+        deviation[enough] = np.sqrt(squeezed / count[enough])
+    return Exposure(
+        value=value,
+        low=value - half,
+        high=value + half,
+        shrunken=_shrunken(value, deviation),
+        deviation=deviation,
+        dof=dof,
+    )
+
+
+def differences(
+    phi: Float[np.ndarray, "replicas samples"], keep: Bool[np.ndarray, "replicas samples"], order: Int[np.ndarray, " r"]
+) -> Float64[np.ndarray, "repeats samples"]:
+    """For each repeat, mean φ of the folds that trained on the sample less that of those that did not; NaN where a side
+    is missing."""
+    rows = []
+    for own in np.unique(order):
+        inside, wide = keep[order == own], phi[order == own].astype(np.float64)
+        sides = []
+        for chosen in (inside, ~inside):
+            count = chosen.sum(axis=0)
+            sides.append(np.where(count > 0, np.where(chosen, wide, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan))
+        rows.append(sides[0] - sides[1])
+    return np.array(rows).reshape(len(rows), phi.shape[1])
+
+
+def _shrunken(
+    value: Float64[np.ndarray, " samples"], deviation: Float64[np.ndarray, " samples"]
+) -> Float64[np.ndarray, " samples"]:
+    """Each value drawn towards the mean of all by its error's share of the variance."""
+    there = np.isfinite(value) & np.isfinite(deviation)
+    if there.sum() < 3:
+        return value.copy()
+    error = deviation**2
+    centre = float(value[there].mean())
+    spread = max(0.0, float(value[there].var(ddof=1)) - float(error[there].mean()))
+    return np.asarray(centre + spread / np.maximum(spread + error, 1e-24) * (value - centre))

@@ -121,8 +121,8 @@ def exposure_chart(exposed: Float64[np.ndarray, " samples"]) -> Chart:
         name="exposure",
         mark="bars",
         title="How much training on a sample moves its margin",
-        caption=f"Mean margin φ of replicas that trained on the sample less that of those that did not, {len(finite)} "
-        f"samples in {BINS} bins.",
+        caption=f"Margin φ of replicas that trained on the sample less that of those that did not, mean over repeats, "
+        f"{len(finite)} samples in {BINS} bins.",
         columns={"from": edges[:-1].tolist(), "to": edges[1:].tolist(), "samples": counts.tolist()},
         x=Axis(column="from", title="exposure (nats)"),
         y=Axis(column="samples", title="samples"),
@@ -137,16 +137,19 @@ def exposed_table(
     member: Bool[np.ndarray, " samples"],
 ) -> Table:
     """The members that gave themselves away most."""
-    value = np.where(member & np.isfinite(exposed.value), exposed.value, -np.inf)
+    value = np.where(member & np.isfinite(exposed.shrunken), exposed.shrunken, -np.inf)
     top = [int(i) for i in np.argsort(-value, kind="stable")[:MOST_EXPOSED] if np.isfinite(value[i])]
     return Table(
         name="exposed",
         title="The most exposed members",
-        caption="Index in the data set; exposure in nats with a 95 % Welch interval over replicas.",
+        caption="Index in the data set; exposure in nats, what to expect of a sample listed for its value "
+        "(shrunken towards the mean of all samples by its error), and as measured, with Student's 95 % interval over "
+        "repeats.",
         columns={
             "sample": top,
             "class": [classes[int(labels[i])] for i in top],
-            "exposure": [round(float(exposed.value[i]), 3) for i in top],
+            "exposure": [round(float(exposed.shrunken[i]), 3) for i in top],
+            "as measured": [round(float(exposed.value[i]), 3) for i in top],
             "low": [round(float(exposed.low[i]), 3) for i in top],
             "high": [round(float(exposed.high[i]), 3) for i in top],
         },
@@ -162,7 +165,7 @@ def exposed_gallery(evidence: Evidence, exposed: Exposure, top: Sequence[int]) -
     rows = [
         GalleryRow(
             sample=i,
-            title=f"{i} ({evidence.classes[int(evidence.labels[i])]}): {exposed.value[i]:.2f} nats",
+            title=f"{i} ({evidence.classes[int(evidence.labels[i])]}): {exposed.shrunken[i]:.2f} nats",
             pictures=(inputs[i][::step, ::step],),
         )
         for i in top

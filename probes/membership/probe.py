@@ -198,8 +198,8 @@ class Membership:
     def _whom(self, evidence: Evidence, population: Population) -> Part:
         """Exposure of every sample, of classes and groups, and what explains it."""
         margin, keep, member = population.answers.margin, population.keep, evidence.pool.member
-        exposed = exposure(margin, keep, self.level)
-        value = np.where(member & np.isfinite(exposed.value), exposed.value, -np.inf)
+        exposed = exposure(margin, keep, population.order, self.level)
+        value = np.where(member & np.isfinite(exposed.shrunken), exposed.shrunken, -np.inf)
         top = [int(i) for i in np.argsort(-value, kind="stable")[:SHOWN_MARGINS] if np.isfinite(value[i])]
         figures: list[Figure] = [
             exposure_chart(exposed.value),
@@ -213,10 +213,14 @@ class Membership:
         kinds = dict.fromkeys(kind for kind, _, _ in strata(evidence))
         figures += [exposure_by_chart(mean_exposure(evidence, exposed, kind, self.level), kind) for kind in kinds]
         part = Part(
-            findings=(*exposed_finding(evidence, exposed, self.exposed_at), *uneven(evidence, exposed, self.level)),
+            findings=(
+                *exposed_finding(evidence, exposed, self.exposed_at, self.level),
+                *uneven(evidence, exposed, self.level),
+            ),
             figures=tuple(figures),
             per_sample={
                 "exposure": exposed.value,
+                "exposure_shrunken": exposed.shrunken,
                 "exposure_low": exposed.low,
                 "exposure_high": exposed.high,
             },

@@ -15,6 +15,7 @@ from probes.membership.exposure import Exposure, exposure
 from probes.membership.strongest_attack import level_each
 from probes.partial_result import Part
 from probes.result import Estimate, Finding
+from probes.statistics.multiplicity import false_discoveries
 from probes.statistics.roc import auc
 
 FEWEST = 5
@@ -22,13 +23,15 @@ FEWEST = 5
 LARGEST_GROUPS = 20
 
 
-def exposed_finding(evidence: Evidence, exposed: Exposure, at: float) -> tuple[Finding, ...]:
-    """The members whose exposure surely exceeds `at` nats."""
-    surely = np.flatnonzero(evidence.pool.member & (exposed.low > at))
+def exposed_finding(evidence: Evidence, exposed: Exposure, at: float, level: float) -> tuple[Finding, ...]:
+    """The members whose exposure exceeds `at` nats, of which at most 1 − `level` are named by chance on average
+    (Benjamini–Hochberg over all members), largest shrunken value first."""
+    member = np.flatnonzero(evidence.pool.member)
+    surely = member[false_discoveries(exposed.p_values(at)[member], 1 - level)]
     if not len(surely):
         return ()
-    worst = surely[np.argsort(-exposed.value[surely], kind="stable")]
-    share = len(surely) / int(evidence.pool.member.sum())
+    worst = surely[np.argsort(-exposed.shrunken[surely], kind="stable")]
+    share = len(surely) / len(member)
     unit = "nat" if at == 1 else "nats"
     finding = Finding(
         code="membership.exposed-samples",
@@ -45,9 +48,9 @@ def exposed_finding(evidence: Evidence, exposed: Exposure, at: float) -> tuple[F
 def explanations(evidence: Evidence, population: Population, level: float) -> Part:
     """Do rarity, doubtful labels or copies go with exposure? Exposure is measured on one half of the orders and what
     may explain it on the other: out-replicas that both need would make them agree by their noise alone. Empty where a
-    half has fewer than two replicas on either side of a sample."""
+    half has fewer than two repeats with both sides of a sample."""
     first, second = halves(population)
-    measured = exposure(first.answers.margin, first.keep).value
+    measured = exposure(first.answers.margin, first.keep, first.order).value
     own, rival, rival_probability = out_of_fold(evidence, second)
     usable = np.isfinite(measured) & np.isfinite(own)
     if usable.sum() < 4 * FEWEST:

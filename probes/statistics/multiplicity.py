@@ -33,3 +33,19 @@ def holm_levels(p_values: Float[np.ndarray, " tests"], alpha: float) -> Float64[
 
 def rejected(p_values: Float[np.ndarray, " tests"], alpha: float) -> Bool[np.ndarray, " tests"]:
     return np.asarray(holm(p_values) <= alpha)
+
+
+def false_discoveries(p_values: Float[np.ndarray, " tests"], share: float) -> Bool[np.ndarray, " tests"]:
+    """What is rejected where at most `share` of the rejections may be false on average (Benjamini & Hochberg 1995);
+    NaN is never rejected.
+
+    >>> false_discoveries(np.array([0.01, 0.04, 0.03, 0.9]), 0.06)
+    array([ True,  True,  True, False])
+    """
+    m = int(np.isfinite(p_values).sum())
+    order = np.argsort(p_values, kind="stable")
+    below = np.flatnonzero(p_values[order][:m] <= share * np.arange(1, m + 1) / max(1, m))
+    found = np.zeros(len(p_values), dtype=bool)
+    if len(below):
+        found[order[: below[-1] + 1]] = True
+    return found

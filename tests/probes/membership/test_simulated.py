@@ -42,7 +42,7 @@ def test_intervals_cover_where_there_is_leakage() -> None:
         evidence = World(leak=leak, seed=1, models=models, repeats=6).evidence()
         one = Membership(repeats=6)(evidence, np.random.default_rng(models))["recipe.auc"]
         found.append((one.value, one.low, one.high))
-        seen = exposure(evidence.population.answers.margin, evidence.population.keep)
+        seen = exposure(evidence.population.answers.margin, evidence.population.keep, evidence.population.order)
         pooled = evidence.pool.indices
         exposed.append(np.mean((seen.low[pooled] <= leak) & (leak <= seen.high[pooled])))
     value, low, high = np.array(found).T

@@ -80,7 +80,7 @@ def test_shared_noise_explains_nothing() -> None:
     """From the same replicas, noise of the out-replicas alone ties exposure to rarity; halves do not."""
     evidence = planted(1)
     population = evidence.population
-    value = exposure(population.answers.margin, population.keep).value
+    value = exposure(population.answers.margin, population.keep, population.order).value
     out = np.where(population.keep, np.nan, population.answers.margin.astype(float))
     naive = np.corrcoef(value, -np.nanmean(out, axis=0))[0, 1]
     (honest, *_) = explanations(evidence, population, 0.95).estimates
@@ -96,7 +96,7 @@ def test_halves_share_no_order() -> None:
 
 def test_an_uneven_group_is_named() -> None:
     evidence = planted(3, ward=1.5)
-    exposed = exposure(evidence.population.answers.margin, evidence.population.keep)
+    exposed = exposure(evidence.population.answers.margin, evidence.population.keep, evidence.population.order)
     (finding,) = uneven(evidence, exposed, 0.95)
     assert finding.values["name"] == "north"
     columns = mean_exposure(evidence, exposed, "group", 0.95)

@@ -9,7 +9,7 @@ import numpy as np
 from probes.evidence import Answers, Evidence, Population, answers
 from probes.membership.gradient_norm import GradientNorm, last_layer_norm
 from probes.observable import Observation
-from probes.plan import Pool, Sizes, Splits
+from probes.plan import Pool, Row, Sizes, Splits
 
 NAMES = ("log_prob", "margin", "entropy", "modified_entropy", "confidence", "predicted")
 
@@ -33,7 +33,8 @@ class World:
     everything: bool = False
     fades: float | None = None
     groups: int = 0
-    noise: float = 0.7
+    noise: float | tuple[float, float] = 0.7
+    folds_correlate: float = 0.0
 
     def evidence(self) -> Evidence:
         rng = np.random.default_rng(self.seed)
@@ -52,8 +53,10 @@ class World:
         rows = list(Splits(repeats=self.repeats).rows(pool, drawn)) if self.repeats else []
         if self.fades is not None:
             rows += list(Sizes(repeats=4).rows(pool, drawn))
-        audited = self._model(pool.member, pool, difficulty, drawn)
-        parts = [self._model(row.keep, pool, difficulty, drawn) for row in rows]
+        deviation = np.full(n, self.noise) if isinstance(self.noise, float) else rng.uniform(*self.noise, n)
+        errors = deviation * self._errors(rows, n, drawn)
+        audited = self._model(pool.member, pool, difficulty, drawn, deviation * drawn.normal(size=n))
+        parts = [self._model(row.keep, pool, difficulty, drawn, own) for row, own in zip(rows, errors, strict=True)]
         observations = {}
         if self.everything:
             norm = _gradient(audited.margin[0], pool, inputs)
@@ -69,10 +72,24 @@ class World:
             observations=observations,
         )
 
-    def _model(self, keep: np.ndarray, pool: Pool, difficulty: np.ndarray, rng: np.random.Generator) -> Answers:
+    def _errors(self, rows: list[Row], n: int, rng: np.random.Generator) -> np.ndarray:
+        """Standard normal for each row and sample, those of one order equally correlated, as far as K folds can be."""
+        found = rng.normal(size=(len(rows), n))
+        order = np.array([row.order for row in rows])
+        for own in np.unique(order):
+            mine = found[order == own]
+            k = len(mine)
+            rho = max(self.folds_correlate, -0.95 / (k - 1)) if k > 1 else 0.0
+            common = mine.mean(axis=0)
+            found[order == own] = np.sqrt(1 - rho) * (mine - common) + np.sqrt(1 + (k - 1) * rho) * common
+        return found
+
+    def _model(
+        self, keep: np.ndarray, pool: Pool, difficulty: np.ndarray, rng: np.random.Generator, errors: np.ndarray
+    ) -> Answers:
         n = len(keep)
         leak = self.leak if self.fades is None else self.leak * keep.sum() ** -self.fades
-        shared = difficulty + leak * keep + rng.normal(0, self.noise, n)
+        shared = difficulty + leak * keep + errors
         queries = shared + rng.normal(0, 0.3, (2, n)) if self.everything else None
         return answers(
             _logits(shared, pool.labels)[None],
