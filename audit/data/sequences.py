@@ -1,0 +1,65 @@
+"""Sequences for causal language models as one array: [samples, 2, length], the token ids and which of them are scored.
+
+A prompt is read and not scored; padding has id −1 and is never scored. The first token of a sequence has nothing before
+it that could predict it and is not scored either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int, Int64
+
+from probes.errors import DataError
+
+PADDING = -1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Packed:
+    """`cut` samples were longer than the context and lost the end of their answer."""
+
+    inputs: Int64[np.ndarray, "samples 2 length"]
+    cut: Int64[np.ndarray, " cut"]
+
+
+def pack(
+    prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], *, context: int, where: str = "data"
+) -> Packed:
+    """Token ids of prompts and answers as one array, at most `context` tokens a sample.
+
+    Raises DataError on an answer without a token, or on a prompt that leaves no room for one.
+
+    >>> pack([[5], []], [[6, 7], [8, 9, 9]], context=3).inputs.tolist()
+    [[[5, 6, 7], [0, 1, 1]], [[8, 9, 9], [0, 1, 1]]]
+    """
+    if len(prompts) != len(answers):
+        raise DataError(f"{len(prompts)} prompts but {len(answers)} answers.", where=where)
+    length = min(context, max((len(p) + len(a) for p, a in zip(prompts, answers, strict=True)), default=0))
+    inputs = np.full((len(prompts), 2, length), PADDING, dtype=np.int64)
+    inputs[:, 1] = 0
+    cut = []
+    for i, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+        if not len(answer):
+            raise DataError(f"sample {i} has an empty answer.", where=where, do="Remove it, or give it an answer.")
+        if len(prompt) + len(answer) > context:
+            cut.append(i)
+        whole = [*prompt, *answer][:context]
+        first = max(1, len(prompt))
+        if first >= len(whole):
+            raise DataError(
+                f"sample {i} has {len(prompt)} prompt tokens, and the model reads {context} tokens: none of the answer "
+                "is left to score.",
+                where=where,
+                do="Shorten the prompt, or remove the sample.",
+            )
+        inputs[i, 0, : len(whole)] = whole
+        inputs[i, 1, first : len(whole)] = 1
+    return Packed(inputs=inputs, cut=np.array(cut, dtype=np.int64))
+
+
+def starts(inputs: Int[np.ndarray, "samples 2 length"]) -> Int64[np.ndarray, " ends"]:
+    """Where each sample's scored tokens begin when all are laid end to end; one more entry than samples."""
+    return np.concatenate([[0], np.cumsum(inputs[:, 1].sum(axis=1))]).astype(np.int64)
