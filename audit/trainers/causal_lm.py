@@ -1,0 +1,231 @@
+"""Fine-tune a causal language model, whole or by LoRA: the one visible loop. The adapters engine must give the replicas
+that this gives."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audit.data.sequences import PADDING
+from audit.evidence.sequence_answers import logits_of
+from audit.randomness import stream, torch_seed
+from probes.errors import NonFiniteError, RecipeError
+
+
+class Adapter(BaseModel):
+    """LoRA (Hu et al. 2022): W x + (alpha / rank) B A x beside every layer whose name ends with one of `targets`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rank: int = Field(default=8, ge=1)
+    alpha: float = Field(default=16.0, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Of the layer's input on its way into A."""
+    targets: tuple[str, ...] = Field(min_length=1)
+
+
+class LanguageTraining(BaseModel):
+    """How a causal language model is fine-tuned. Without an `adapter` all weights are trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(default=3, ge=1)
+    lr: float = Field(default=2e-4, gt=0)
+    batch_size: int = Field(default=8, ge=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: float = Field(default=0.0, ge=0, lt=1)
+    """The share of all steps in which the rate rises from zero."""
+    clip_norm: float | None = Field(default=1.0, gt=0)
+    """The largest norm of the gradient over all trained weights."""
+    adapter: Adapter | None = None
+
+    def rate(self, step: int, steps: int) -> float:
+        """The factor of the learning rate at a step (from 0) of `steps`.
+
+        >>> LanguageTraining(warmup=0.5).rate(0, 4), LanguageTraining().rate(3, 4)
+        (0.5, 0.25)
+        """
+        rising = self.warmup * steps
+        if step < rising:
+            return (step + 1) / math.ceil(rising)
+        done = (step - rising) / max(1.0, steps - rising)
+        if self.schedule == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * done))
+        return 1 - done if self.schedule == "linear" else 1.0
+
+
+class LoRALinear(nn.Module):
+    """A frozen layer with R low-rank adapters beside it. Its input is R equal blocks of samples, one a replica.
+
+    `layer` maps [..., in] to [..., out]: nn.Linear, or transformers' Conv1D. A begins as in PEFT (Kaiming uniform with
+    √5), B at zero, so that every replica begins as the base.
+    """
+
+    def __init__(self, layer: nn.Module, adapter: Adapter, generators: list[torch.Generator]) -> None:
+        super().__init__()
+        wide, high = _sides(layer)
+        self.layer, self.dropout, self.scale = layer, adapter.dropout, adapter.alpha / adapter.rank
+        bound = 1 / math.sqrt(wide)
+        drawn = [
+            (torch.rand(adapter.rank, wide, generator=generator) * 2 - 1) * bound for generator in generators
+        ]  # uniform within ±√(6 / ((1 + 5) · fan in))
+        self.down = nn.Parameter(torch.stack(drawn).transpose(1, 2).contiguous())
+        self.up = nn.Parameter(torch.zeros(len(generators), adapter.rank, high))
+
+    def forward(self, inputs: Float[Tensor, "*batch wide"]) -> Float[Tensor, "*batch high"]:
+        outputs: Tensor = self.layer(inputs)
+        replicas, wide, _ = self.down.shape
+        blocks = functional.dropout(inputs.reshape(replicas, -1, wide), self.dropout, self.training)
+        change = torch.bmm(torch.bmm(blocks, self.down), self.up) * self.scale
+        return outputs + change.reshape(outputs.shape)
+
+
+def with_adapters(base: nn.Module, adapter: Adapter, seeds: list[int]) -> nn.Module:
+    """A copy of the base that shares its weights, with one adapter a seed beside each target; all else is frozen.
+
+    Raises RecipeError where no layer's name ends with a target.
+    """
+    shared: dict[int, Tensor] = {id(tensor): tensor for tensor in base.buffers()}
+    shared |= {id(weight): nn.Parameter(weight.data, requires_grad=False) for weight in base.parameters()}
+    network: nn.Module = copy.deepcopy(base, dict(shared))
+    generators = [torch.Generator().manual_seed(torch_seed(seed, "adapter")) for seed in seeds]
+    found = [
+        name
+        for name, module in network.named_modules()
+        if name.endswith(adapter.targets) and not list(module.children()) and hasattr(module, "weight")
+    ]
+    if not found:
+        raise RecipeError(
+            f"no layer of {type(base).__name__} is named like {', '.join(adapter.targets)}.", where="adapter.targets"
+        )
+    for name in found:
+        parent, _, own = name.rpartition(".")
+        layer = LoRALinear(network.get_submodule(name), adapter, generators).to(next(base.parameters()).device)
+        setattr(network.get_submodule(parent), own, layer)
+    return network
+
+
+def adapter_state(network: nn.Module, replica: int) -> dict[str, Tensor]:
+    """One replica's weights: `NAME.down` [in, rank] and `NAME.up` [rank, out] of each adapted layer."""
+    return {
+        f"{name}.{side}": getattr(module, side)[replica].detach().clone()
+        for name, module in network.named_modules()
+        if isinstance(module, LoRALinear)
+        for side in ("down", "up")
+    }
+
+
+def load_adapter(network: nn.Module, state: Mapping[str, Tensor], replica: int = 0) -> None:
+    """Into a network that `with_adapters` made."""
+    with torch.no_grad():
+        for key, value in state.items():
+            name, _, side = key.rpartition(".")
+            getattr(network.get_submodule(name), side)[replica].copy_(value)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Step:
+    """One minibatch of each replica, filled up to equal size with rows of padding, which are not scored."""
+
+    ids: Int64[Tensor, "replicas batch length"]
+    scored: Bool[Tensor, "replicas batch length"]
+
+
+def schedule_of(
+    kept: Bool[np.ndarray, " samples"], training: LanguageTraining, seed: int
+) -> list[Int64[np.ndarray, " batch"]]:
+    """The samples of every step, epoch after epoch; the last minibatch of an epoch may be smaller."""
+    mine = np.flatnonzero(kept)
+    if not len(mine):
+        raise RecipeError("a replica keeps no sample.")
+    steps = []
+    for epoch in range(training.epochs):
+        order = stream(seed, "language", epoch).permutation(mine)
+        steps += [order[first : first + training.batch_size] for first in range(0, len(order), training.batch_size)]
+    return steps
+
+
+def step_of(inputs: Int64[np.ndarray, "samples 2 length"], batches: list[Int64[np.ndarray, " batch"]]) -> Step:
+    """One minibatch a replica, cut to the longest sequence among them and filled up to the largest batch."""
+    size = max(len(batch) for batch in batches)
+    length = max(int((inputs[batch, 0] != PADDING).sum(axis=1).max()) for batch in batches)
+    ids = np.full((len(batches), size, length), PADDING, dtype=np.int64)
+    scored = np.zeros((len(batches), size, length), dtype=bool)
+    for replica, batch in enumerate(batches):
+        ids[replica, : len(batch)] = inputs[batch, 0, :length]
+        scored[replica, : len(batch)] = inputs[batch, 1, :length] > 0
+    return Step(ids=torch.from_numpy(ids), scored=torch.from_numpy(scored))
+
+
+def losses(network: nn.Module, step: Step) -> Float[Tensor, " replicas"]:
+    """Each replica's mean loss over the scored tokens of its minibatch, in nats, as the libraries' trainers have it."""
+    replicas, size, length = step.ids.shape
+    ids, scored = step.ids.reshape(-1, length), step.scored[:, :, 1:]
+    # A row that only fills up must not be all padding: attention over nothing is NaN.
+    mask = (ids != PADDING) | (torch.arange(length, device=ids.device) == 0)
+    logits = logits_of(network, ids, mask)[:, :-1]
+    targets = ids[:, 1:].clamp(min=0)
+    each = functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
+    each = each.reshape(replicas, size, length - 1) * scored
+    return each.sum(dim=(1, 2)) / scored.sum(dim=(1, 2)).clamp(min=1)
+
+
+def fine_tune(
+    base: nn.Module,
+    inputs: Int64[np.ndarray, "samples 2 length"],
+    kept: Bool[np.ndarray, " samples"],
+    training: LanguageTraining,
+    seed: int,
+) -> nn.Module:
+    """The base trained on the kept samples; the base itself is not changed.
+
+    Raises NonFiniteError where the loss diverges, RecipeError where nothing is kept or no layer is adapted.
+    """
+    adapter = training.adapter
+    network = copy.deepcopy(base).requires_grad_(True) if adapter is None else with_adapters(base, adapter, [seed])
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=training.lr, weight_decay=training.weight_decay)
+    device = weights[0].device
+    steps = schedule_of(kept, training, seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch_seed(seed, "dropout"))
+        network.train()
+        for number, batch in enumerate(steps):
+            for group in optimizer.param_groups:
+                group["lr"] = training.lr * training.rate(number, len(steps))
+            step = step_of(inputs, [batch])
+            loss = losses(network, Step(ids=step.ids.to(device), scored=step.scored.to(device)))[0]
+            if not bool(torch.isfinite(loss)):
+                raise NonFiniteError(
+                    f"the training loss became NaN or infinite in step {number + 1}.", do="Lower the learning rate."
+                )
+            optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            if training.clip_norm is not None:
+                nn.utils.clip_grad_norm_(weights, training.clip_norm)
+            optimizer.step()
+    return network.eval()
+
+
+def _sides(layer: nn.Module) -> tuple[int, int]:
+    """How wide a layer's input and output are. transformers' Conv1D holds its weight transposed."""
+    weight = layer.weight
+    assert isinstance(weight, Tensor)
+    if isinstance(layer, nn.Linear):
+        return layer.in_features, layer.out_features
+    if type(layer).__name__ == "Conv1D" and weight.ndim == 2:
+        return weight.shape[0], weight.shape[1]
+    raise RecipeError(
+        f"a {type(layer).__name__} has no adapter here.", where="adapter.targets", do="Name linear layers."
+    )
