@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -12,9 +11,8 @@ from probes.errors import PluginError
 from probes.evidence import Evidence
 from probes.observable import Observable
 from probes.plan import Plan
+from probes.registry import Registry
 from probes.result import Result
-
-GROUP = "audit.probes"
 
 
 @runtime_checkable
@@ -45,45 +43,16 @@ ProbeType = type[Any]
 """type[Probe]; runtime type checkers cannot test classes against a protocol with attributes."""
 
 
-def discover(group: str = GROUP) -> dict[str, ProbeType]:
-    """All installed probes by name.
-
-    Raises PluginError that names the distribution where one does not import, is no probe, or takes a taken name.
-    """
-    found: dict[str, ProbeType] = {}
-    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
-        probe = _load(entry)
-        if entry.name in found:
-            raise PluginError(f"two distributions offer a probe named {entry.name!r}", where=_origin(entry))
-        found[entry.name] = probe
-    return found
-
-
-def installed(group: str = GROUP) -> tuple[str, ...]:
-    """Names of all installed probes; none is imported."""
-    return tuple(sorted(entry.name for entry in entry_points(group=group)))
-
-
-def _origin(entry: EntryPoint) -> str:
-    distribution = entry.dist.name if entry.dist else "an unknown distribution"
-    return f"entry point {entry.name!r} of {distribution}"
-
-
-def _load(entry: EntryPoint) -> ProbeType:
-    try:
-        probe: Any = entry.load()
-    except Exception as error:
-        raise PluginError(
-            f"does not import: {type(error).__name__}: {error}",
-            where=_origin(entry),
-            do="Repair or uninstall that distribution.",
-        ) from error
-    if not (isinstance(probe, type) and dataclasses.is_dataclass(probe) and "__call__" in dir(probe)):
-        raise PluginError(f"{probe!r} is not a probe (a frozen dataclass that can be called)", where=_origin(entry))
+def _accept(name: str, loaded: Any) -> ProbeType:
+    if not (isinstance(loaded, type) and dataclasses.is_dataclass(loaded) and "__call__" in dir(loaded)):
+        raise PluginError(f"{loaded!r} is not a probe (a frozen dataclass that can be called)")
     for attribute in ("name", "risk", "needs", "observes"):
-        if not hasattr(probe, attribute):
-            raise PluginError(f"{probe.__name__} has no {attribute!r}", where=_origin(entry))
-    accepted = cast("ProbeType", probe)
-    if accepted.name != entry.name:
-        raise PluginError(f"calls itself {accepted.name!r}", where=_origin(entry))
+        if not hasattr(loaded, attribute):
+            raise PluginError(f"{loaded.__name__} has no {attribute!r}")
+    accepted = cast("ProbeType", loaded)
+    if accepted.name != name:
+        raise PluginError(f"calls itself {accepted.name!r}")
     return accepted
+
+
+PROBES = Registry("audit.probes", "probe", _accept)

@@ -12,7 +12,7 @@ from rich.console import Console
 from audit.config import audit_config
 from audit.storage.atomic import write
 from probes.errors import ConfigError
-from probes.probe import discover
+from probes.probe import PROBES
 from reports.formats import console
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def list_probes() -> None:
-    Console().print(console.probes_table(list(discover().values())))
+    Console().print(console.probes_table(list(PROBES.all().values())))
 
 
 def init_config(path: Path) -> None:

@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails
 from audit.config.overrides import overridden, place
 from audit.config.toml_file import read_toml
 from probes.errors import ConfigError, did_you_mean
-from probes.probe import Probe, ProbeType, discover, installed
+from probes.probe import PROBES, Probe, ProbeType
 from reports.gate.thresholds import Gate, Threshold, Waiver
 
 Profile = Literal["strict", "default", "research", "none"]
@@ -130,7 +130,7 @@ class Config(Section):
     def probes(self) -> list[Probe]:
         """All enabled probes with their parameters. Raises ConfigError on an unknown probe, parameter or value."""
         self._check_names()
-        known = discover()
+        known = PROBES.all()
         chosen = {name: dict(self.parameters.get(name, {})) for name in known}
         return [
             _make(known[name], parameters, f"{self.where}, [probes.{name}]")
@@ -140,7 +140,7 @@ class Config(Section):
 
     def _check_names(self) -> None:
         """Said before any probe is imported."""
-        known = installed()
+        known = PROBES.names()
         for name in self.parameters:
             if name not in known:
                 raise ConfigError(

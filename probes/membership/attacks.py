@@ -7,7 +7,7 @@ it cannot be run (no replicas, no reference population).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 import numpy as np
 from jaxtyping import Float64
@@ -18,13 +18,15 @@ from probes.membership.multi_query import agreement, lira_query_scores
 from probes.membership.quantile_regression import FEWEST, describe, quantile_scores
 from probes.membership.rmia import rmia_scores
 from probes.membership.target import Target
+from probes.registry import Registry
 
-GROUP = "audit.attacks"
 ENOUGH = 16
 """Replicas on either side of every sample from which a deviation a sample is better than one for all."""
 
 Scores = Float64[np.ndarray, " samples"]
 Attack = Callable[[Target], Scores | None]
+ATTACKS: Registry[Attack] = Registry("audit.attacks", "attack")
+"""What other distributions add to the ladder."""
 
 
 def loss(target: Target) -> Scores | None:
@@ -201,33 +203,24 @@ def ladder(target: Target) -> dict[str, Scores]:
 
 def offered() -> dict[str, EntryPoint]:
     """What other distributions add to the ladder. Raises PluginError where a name is taken."""
-    found: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        if entry.name in LADDER or entry.name in found:
-            raise PluginError(f"an attack named {entry.name!r} is there already", where=_origin(entry))
-        found[entry.name] = entry
+    found = ATTACKS.entries()
+    for name in set(found) & set(LADDER):
+        raise PluginError(f"an attack named {name!r} is there already", where=ATTACKS.origin(found[name]))
     return found
 
 
 def _run(entry: EntryPoint, target: Target) -> Scores | None:
-    try:
-        attack = entry.load()
-    except Exception as error:
-        raise PluginError(f"does not import: {type(error).__name__}: {error}", where=_origin(entry)) from error
+    attack = ATTACKS.load(entry.name)
     try:
         given = attack(target)
     except Exception as error:
-        raise PluginError(f"does not run: {type(error).__name__}: {error}", where=_origin(entry)) from error
+        raise PluginError(f"does not run: {type(error).__name__}: {error}", where=ATTACKS.origin(entry)) from error
     if given is None:
         return None
     scores = np.asarray(given, dtype=np.float64)
     if scores.shape != target.labels.shape or not np.isfinite(scores).all():
         raise PluginError(
             f"gave scores of shape {scores.shape}, expected {target.labels.shape}, all of them finite",
-            where=_origin(entry),
+            where=ATTACKS.origin(entry),
         )
     return scores
-
-
-def _origin(entry: EntryPoint) -> str:
-    return f"attack {entry.name!r} of {entry.dist.name if entry.dist else 'an unknown distribution'}"

@@ -14,7 +14,7 @@ from audit.cli.app import app
 from audit.config import audit_config as config
 from audit.config import recipe
 from audit.mitigation.countermeasures import candidates
-from probes.probe import discover
+from probes.probe import PROBES
 from probes.result import Finding, Result
 from reports.document.outline import outline
 from reports.wording.catalogue import words
@@ -29,7 +29,7 @@ DEMO = files("audit") / "recipes" / "demo.toml"
 
 def filled(code: str) -> str:
     """With the parameters that the probe of this finding really has."""
-    probe = discover()[code.partition(".")[0]]()
+    probe = PROBES.load(code.partition(".")[0])()
     doubled = {f"twice_{name}": 2 * value for name, value in vars(probe).items() if type(value) is int}
     return str(COMMANDS[code].format(**(doubled | VALUES)))
 

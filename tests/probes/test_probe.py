@@ -5,16 +5,17 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from probes import probe as door
+from probes import registry
 from probes.errors import PluginError
+from probes.probe import PROBES
 
 
 def offer(monkeypatch: pytest.MonkeyPatch, *entries: EntryPoint) -> None:
-    monkeypatch.setattr(door, "entry_points", lambda group: list(entries))
+    monkeypatch.setattr(registry, "entry_points", lambda group: list(entries))
 
 
 def test_the_built_in_probes_come_in_by_the_door() -> None:
-    found = door.discover()
+    found = PROBES.all()
     assert {"membership", "overfitting", "drift"} <= set(found)
     for name, kind in found.items():
         one = kind()
@@ -33,17 +34,17 @@ def test_the_built_in_probes_come_in_by_the_door() -> None:
     ],
 )
 def test_what_is_no_probe_is_named(monkeypatch: pytest.MonkeyPatch, value: str, says: str) -> None:
-    offer(monkeypatch, EntryPoint(name="mine", value=value, group=door.GROUP))
+    offer(monkeypatch, EntryPoint(name="mine", value=value, group=PROBES.group))
     with pytest.raises(PluginError, match=says) as caught:
-        door.discover()
+        PROBES.all()
     assert "'mine'" in str(caught.value)
 
 
 def test_a_taken_or_wrong_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     value = "probes.membership:Membership"
-    offer(monkeypatch, *(EntryPoint(name="membership", value=value, group=door.GROUP) for _ in range(2)))
-    with pytest.raises(PluginError, match="two"):
-        door.discover()
-    offer(monkeypatch, EntryPoint(name="other", value=value, group=door.GROUP))
+    offer(monkeypatch, *(EntryPoint(name="membership", value=value, group=PROBES.group) for _ in range(2)))
+    with pytest.raises(PluginError, match="offer two"):
+        PROBES.all()
+    offer(monkeypatch, EntryPoint(name="other", value=value, group=PROBES.group))
     with pytest.raises(PluginError, match="calls itself 'membership'"):
-        door.discover()
+        PROBES.all()

@@ -1,0 +1,81 @@
+"""How parts come in, the built-in ones and those of other distributions: by entry points, one group a kind of part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
+
+from probes.errors import InputError, PluginError, did_you_mean
+
+T = TypeVar("T")
+
+
+def as_it_is(name: str, loaded: Any) -> Any:
+    return loaded
+
+
+@dataclass(frozen=True)
+class Registry(Generic[T]):
+    """The parts that installed distributions offer in an entry-point group.
+
+    `group` is the group's name, `what` what messages call one of its parts. `accept` takes a part's name and what its
+    entry point loads and gives the part; it raises PluginError, saying what is wrong, where that is none.
+
+    >>> Registry("audit.probes", "probe").names()[:2]
+    ('contamination', 'drift')
+    """
+
+    group: str
+    what: str
+    accept: Callable[[str, Any], T] = as_it_is
+
+    def entries(self) -> dict[str, EntryPoint]:
+        """All entry points by name, none imported. Raises PluginError where two distributions offer one name."""
+        found: dict[str, EntryPoint] = {}
+        for entry in sorted(entry_points(group=self.group), key=lambda entry: entry.name):
+            if entry.name in found:
+                others = " and ".join(sorted({_distribution(entry), _distribution(found[entry.name])}))
+                raise PluginError(f"{others} offer two.", where=f"{self.what} {entry.name!r}", do="Uninstall one.")
+            found[entry.name] = entry
+        return found
+
+    def names(self) -> tuple[str, ...]:
+        """Sorted; nothing is imported."""
+        return tuple(self.entries())
+
+    def load(self, name: str, *, where: str = "") -> T:
+        """The part of that name; `where` is said where there is none. Raises InputError, PluginError."""
+        entries = self.entries()
+        if name not in entries:
+            raise InputError(f"no {self.what} {name!r}. {did_you_mean(name, entries)}", where=where)
+        return self._load(entries[name])
+
+    def all(self) -> dict[str, T]:
+        """Every part by name. Raises PluginError that names the distribution of one that does not import or fit."""
+        return {name: self._load(entry) for name, entry in self.entries().items()}
+
+    def some(self, names: Iterable[str]) -> dict[str, T]:
+        """The parts of these names, in this order."""
+        return {name: self.load(name) for name in names}
+
+    def _load(self, entry: EntryPoint) -> T:
+        where = self.origin(entry)
+        try:
+            loaded = entry.load()
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            raise PluginError(f"does not import: {said}", where=where, do="Repair or uninstall it.") from error
+        try:
+            return self.accept(entry.name, loaded)
+        except PluginError as error:
+            raise PluginError(error.what, where=where, do=error.do) from None
+
+    def origin(self, entry: EntryPoint) -> str:
+        """How messages name an entry point: 'attack 'mine' of their-attacks'."""
+        return f"{self.what} {entry.name!r} of {_distribution(entry)}"
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "an unknown distribution"
