@@ -1,19 +1,40 @@
 # make demo   fine-tune, audit and report on embedded data      make test      lint, types, tests
 # make validate   long simulations and model zoos               make bench     every benchmark
-PYTHON ?= python3.11
+# make documents  the README's pictures and the reports that its figures are from
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
+    $(python) -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(python))) python3)
 BIN := .venv/bin
+USER := .venv/installed-for-users
 STAMP := .venv/installed
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --constraint constraints.txt
 
-.PHONY: demo test lint validate bench clean
+# The CPU build of torch is a tenth of the other one's size. Where this index is not reached, any build will do.
+CPU_TORCH ?= https://download.pytorch.org/whl/cpu
+ACCELERATOR := $(wildcard /dev/nvidiactl /dev/kfd)
+
+.PHONY: demo test lint validate bench documents clean
 .DEFAULT_GOAL := test
 
-$(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "transfer-audit needs Python 3.11 or newer")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,parquet]'
-	touch $(STAMP)
+.venv/bin/python:
+	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo 'transfer-audit needs Python 3.11 or newer: make PYTHON=python3.12'; exit 1; }
+	@echo "A virtual environment in .venv ..."
+	@$(PYTHON) -m venv .venv
 
-demo: $(STAMP)
+# What an audit needs and no more.
+$(USER): pyproject.toml constraints.txt | .venv/bin/python
+	@test -e $(STAMP) || { echo "Installing what an audit needs (torch and fifty smaller packages; a few minutes) ..."; \
+	    $(if $(ACCELERATOR),:,$(PIP) --retries 0 --timeout 5 --index-url $(CPU_TORCH) torch torchvision 2>/dev/null || :); \
+	    $(PIP) --editable '.[train]'; }
+	@touch $(USER)
+
+# What development needs, too.
+$(STAMP): pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing what development needs ..."
+	@$(PIP) --quiet --editable '.[dev]'
+	@touch $(STAMP) $(USER)
+
+demo: $(USER)
 	$(BIN)/audit demo --out audit-demo || test $$? -eq 1 -o $$? -eq 3  # the demo's model has risks to be found
 
 lint: $(STAMP)
@@ -29,6 +50,9 @@ validate: $(STAMP)
 
 bench: $(STAMP)
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+documents: $(STAMP)
+	$(BIN)/python docs/regenerate.py
 
 clean:
 	rm -rf .venv audit-demo build dist *.egg-info

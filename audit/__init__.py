@@ -59,6 +59,9 @@ def run(
     `config` is an audit.toml or its content, `baseline` an earlier report to compare with. Raises AuditError, whose one
     line says what is wrong, where, and what to do.
     """
+    from audit.extras import need
+
+    need("train")
     from audit.api import run as run_
 
     return run_(

@@ -22,6 +22,7 @@ from audit.listener import Listener
 from audit.pipeline import audit
 from audit.results.read import read_audit
 from audit.runtime import check_torch, device, workers_for
+from audit.storage.folders import checkpoint_in
 from probes.errors import ConfigError, InputError
 from reports.report import Json, Report
 
@@ -66,7 +67,7 @@ def run(
         _refuse(data=data, members=members, held_out=held_out, source=source, classes=classes)
         if recipe is not None and settings.recipe is None:
             raise InputError("a checkpoint file needs its recipe as a file.", where="audit.run", do="Give its path.")
-        path = Path(model)
+        path = checkpoint_in(Path(model)) or Path(model)
         if not path.exists():
             raise InputError("no such checkpoint file.", where=str(path), do="Check the path.")
         audited = open_checkpoint(path, settings)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from reports import archive
 from tests.reports.sample import sample
@@ -62,6 +64,36 @@ def test_snippets_use_the_inputs_and_hooks_that_exist() -> None:
     hooks = {one["id"] for one in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
     repositories = next(one for one in SNIPPETS if "repos" in one)["repos"]
     assert {hook["id"] for hook in repositories[0]["hooks"]} == hooks
+
+
+def test_snippets_install_what_can_be_installed() -> None:
+    """No package index has the tool: a copy's address, with extras that there are."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    asked = [Requirement(found) for found in re.findall(r'pip install "([^"]+)"', DOCS)]
+    assert len(asked) == 3
+    for one in asked:
+        assert one.name == "transfer-audit"
+        assert str(one.url).startswith("git+https://")
+        assert one.extras <= set(extras)
+    assert not re.search(r"pip install transfer-audit", DOCS)
+
+
+@pytest.mark.parametrize(
+    ("given", "installed"),
+    [
+        ({"MODEL": "a.pt"}, "/action[train]"),
+        ({"RESULTS": "results.json"}, "/action"),
+        ({"MODEL": "a.pt", "REQUIREMENT": "mine"}, "mine"),
+    ],
+    ids=["audit", "judge", "own"],
+)
+def test_the_action_installs_what_it_needs(tmp_path: Path, given: dict[str, str], installed: str) -> None:
+    variables = environment(tmp_path, **{"HERE": "/action", "REQUIREMENT": "", **given})
+    python = tmp_path / "bin" / "python"
+    python.write_text('#!/bin/sh\necho "$@"\n')
+    python.chmod(0o755)
+    done = step("Install", tmp_path, variables)
+    assert done.stdout.split()[-1] == installed
 
 
 def test_precommit_takes_the_hooks() -> None:

@@ -12,6 +12,7 @@ import typer
 from audit.cli import options as o
 from audit.cli import validate
 from audit.cli.help import Command, Group
+from audit.cli.loading import loading
 from audit.config.run_settings import default_store
 from probes.errors import AuditError, ConfigError, Interrupted
 
@@ -45,6 +46,11 @@ app = typer.Typer(
 command = partial(app.command, cls=Command)
 
 
+@app.callback(help=HELP)
+def before_any_command(version: o.Version = False) -> None:
+    """What comes before a command's name."""
+
+
 @command(epilog=EPILOG, rich_help_panel=AUDIT)
 def demo(
     workers: o.Workers = 0,
@@ -53,7 +59,8 @@ def demo(
     quiet: o.Quiet = False,
 ) -> None:
     """A minute's tour: fine-tune on embedded data, audit, report."""
-    from audit.cli.commands import run_demo
+    with loading(quiet=quiet, log=True):
+        from audit.cli.commands import run_demo
 
     raise typer.Exit(run_demo(out, store or default_store(), workers, quiet))
 
@@ -74,7 +81,8 @@ def finetune(
     [dim]$[/dim] audit finetune recipe.toml --set train.epochs=5 -o fewer.pt
     """
     validate.must_be_a_recipe(recipe, changes)
-    from audit.cli.commands import run_finetune
+    with loading(quiet=quiet):
+        from audit.cli.commands import run_finetune
 
     run_finetune(recipe, out, quiet, changes or ())
 
@@ -129,7 +137,8 @@ def run(
     from audit.results.read import read_with_cost
 
     further = Further.of(also, out, lang=lang, at=at)
-    from audit.cli.commands import run_audit
+    with loading(quiet=quiet or json):
+        from audit.cli.commands import run_audit
     from audit.config.run_settings import Settings
     from audit.results.read import read_audit
 
@@ -191,10 +200,11 @@ def mitigate(
     seconds = validate.seconds_of(budget)
     validate.must_be_sound(config, changes)
     validate.must_be_a_recipe(recipe)
-    from audit.mitigation.countermeasures import check
+    with loading(quiet=quiet or json):
+        from audit.cli.mitigate import run_mitigate
+        from audit.mitigation.countermeasures import check
 
     check(countermeasures or ())
-    from audit.cli.mitigate import run_mitigate
     from audit.config.run_settings import Settings
 
     settings = Settings(
@@ -347,7 +357,8 @@ def plan(
     validate.must_exist(model, "checkpoint file")
     seconds = validate.seconds_of(budget)
     validate.must_be_sound(config, changes)
-    from audit.cli.plan import run_plan
+    with loading(quiet=False):
+        from audit.cli.plan import run_plan
     from audit.config.run_settings import Settings
 
     settings = Settings(
@@ -367,7 +378,8 @@ def cache(
     keep: o.MostMiB = None,
 ) -> None:
     """Show or prune the store of replicas."""
-    from audit.cli.commands import run_cache
+    with loading(quiet=False):
+        from audit.cli.commands import run_cache
 
     run_cache(store or default_store(), keep)
 
@@ -378,7 +390,8 @@ def inspect(
 ) -> None:
     """Verify what is in a checkpoint; nothing in it is run."""
     validate.must_exist(model, "checkpoint file")
-    from audit.cli.inspect import run_inspect
+    with loading(quiet=False):
+        from audit.cli.inspect import run_inspect
 
     raise typer.Exit(run_inspect(model))
 

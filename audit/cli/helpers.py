@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -14,9 +13,6 @@ from audit.storage.atomic import write
 from probes.errors import ConfigError
 from probes.probe import PROBES
 from reports.formats import console
-
-if TYPE_CHECKING:
-    pass
 
 
 def list_probes() -> None:
@@ -28,6 +24,8 @@ def init_config(path: Path) -> None:
     if path.exists():
         raise ConfigError("exists already.", where=str(path), do="Remove it, or give another --out.")
     write(path, (files("audit") / "templates" / "audit.toml").read_bytes())
+    said = f"{path}: written. Every value in it is the default; `audit run` and `audit gate` read it from this folder."
+    Console().print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 def check_config(path: Path) -> None:

@@ -13,6 +13,7 @@ from audit.cli.progress import Live
 from audit.config import audit_config
 from audit.config.run_settings import Settings
 from audit.results.run_cost import Meter
+from audit.results.screen import screen
 from audit.results.write import write_report
 from audit.runtime import check_torch
 from audit.storage.atomic import write
@@ -40,13 +41,13 @@ def run_mitigate(
     config = audit_config.load(config_path, Path.cwd(), settings.changes)
     check_torch()
     audited = open_checkpoint(model, settings)
-    screen, say = Console(stderr=True), words(lang)
+    log, say = Console(stderr=True), words(lang)
 
     def attempt(name: str, make: Callable[[Live], Report]) -> Report:
         meter = Meter()
         if not quiet:
-            screen.print(Text(named(name, say), style="bold"))
-        with Live(screen, quiet=quiet) as live:
+            log.print(Text(named(name, say), style="bold"))
+        with Live(log, quiet=quiet) as live:
             report = make(live)
         write_report(out / folder_of(name), report, meter.cost(settings), lang=lang, thumbnails=thumbnails)
         return report
@@ -58,6 +59,6 @@ def run_mitigate(
     if as_json:
         print(frontier_formats.as_json(frontier), end="")
     elif not quiet:
-        Console(width=min(80, Console().width)).print(frontier_formats.console(frontier, say))
+        screen().print(frontier_formats.console(frontier, say))
         Console().print(f"Frontier: {out / 'frontier.html'}", highlight=False, markup=False, soft_wrap=True)
     return frontier.exit_code

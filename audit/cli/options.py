@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from audit.storage.folders import checkpoint_in, results_in
+
 audited = partial(typer.Option, rich_help_panel="What is audited")
 how = partial(typer.Option, rich_help_panel="How")
 written = partial(typer.Option, rich_help_panel="What is written")
@@ -20,16 +22,41 @@ def at_least_zero(value: int | None) -> int | None:
     return value
 
 
-Model = Annotated[Path, audited("--model", "-m", metavar="PATH", help="The checkpoint.", show_default=False)]
+def show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"transfer-audit {version('transfer-audit')}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")]
+
+Model = Annotated[
+    Path,
+    audited(
+        "--model",
+        "-m",
+        metavar="PATH",
+        help="The checkpoint, or its folder.",
+        show_default=False,
+        callback=checkpoint_in,
+    ),
+]
 Recipe = Annotated[Path | None, audited(metavar="PATH", help="For weights from elsewhere: the recipe that made them.")]
 DataRoot = Annotated[Path | None, audited(metavar="PATH", help="Where the data lies now, if it has moved.")]
 TrustCode = Annotated[bool, audited("--trust-code", help="Run the Python factory that the checkpoint names.")]
 Reference = Annotated[
-    Path | None, audited(metavar="PATH", help="A checkpoint to compare reasons with: the last release.")
+    Path | None,
+    audited(metavar="PATH", help="A checkpoint to compare reasons with: the last release.", callback=checkpoint_in),
 ]
 Baseline = Annotated[
     Path | None,
-    audited(metavar="PATH", help="An earlier results.json: what got worse since, and 'no worse than' thresholds."),
+    audited(
+        metavar="PATH",
+        help="An earlier results.json: what got worse since, and 'no worse than' thresholds.",
+        callback=results_in,
+    ),
 ]
 
 ConfigFile = Annotated[
@@ -117,7 +144,8 @@ Also = Annotated[
     written(
         "--also",
         metavar="FORMATS",
-        help="Further formats, by comma: junit, sarif, github, gitlab, model-card, parquet.",
+        help="Further formats, by comma: html, markdown, summary, junit, sarif, github, gitlab, model-card, csv or "
+        "parquet.",
     ),
 ]
 AlertsAt = Annotated[str, written("--at", metavar="PATH", help="The repository's file that alerts point to.")]
@@ -141,9 +169,15 @@ MostMiB = Annotated[
 CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing: check the file that is there.")]
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a TOML file.", metavar="RECIPE.toml")]
-Results = Annotated[Path, typer.Argument(help="A results.json.", show_default=False)]
-OldResults = Annotated[Path, typer.Argument(help="The baseline's results.json, or its folder.", show_default=False)]
-NewResults = Annotated[Path, typer.Argument(help="The results.json to compare with it.", show_default=False)]
+given_results = partial(typer.Argument, show_default=False, callback=results_in)
+Results = Annotated[Path, given_results(help="A results.json, or its folder.")]
+OldResults = Annotated[Path, given_results(help="The baseline's results.json, or its folder.")]
+NewResults = Annotated[Path, given_results(help="The results.json to compare with it, or its folder.")]
 HistoryFolder = Annotated[Path, typer.Argument(help="Where results.json files lie, at any depth.", show_default=False)]
-Inspected = Annotated[Path, typer.Argument(help="A checkpoint, or weights from elsewhere.", show_default=False)]
+Inspected = Annotated[
+    Path,
+    typer.Argument(
+        help="A checkpoint or its folder, or weights from elsewhere.", show_default=False, callback=checkpoint_in
+    ),
+]
 SchemaOf = Annotated[Literal["recipe", "results"], typer.Argument(help="A recipe's, or that of results.json.")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
@@ -16,12 +17,12 @@ from audit.config.duration import written
 from audit.listener import Listener
 from audit.population.populate import Progress as ReplicaProgress
 from audit.storage.store import DamagedWarning
-from probes.result import Failure, Result
+from probes.result import Failure, Result, Severity
 from reports.report import Report
 
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
 SILENCE = 60.0
 """Seconds after which a log is told how far a stage is; a terminal sees it all the time."""
-MARKS = {"info": "·", "low": "!", "medium": "!!", "high": "!!!", "critical": "!!!!"}
 
 
 class Live(Listener):
@@ -115,12 +116,18 @@ class Live(Listener):
         if isinstance(result, Failure):
             self._say(f"  {result.probe} failed: {result.error}: {result.message}")
             return
-        for finding in result.findings:
-            line = f"  {MARKS[finding.severity]:<4} {result.probe}: {finding.claim}"
-            # An audit that may stop early looks several times; what is as it was is not said again.
-            if finding.severity != "info" and line not in self.told:
-                self.told.add(line)
-                self._say(line)
+        # What was found stands in the final table, once. An audit that may stop early looks several times.
+        line = f"  {result.probe}: {_counted(result)}"
+        if line not in self.told:
+            self.told.add(line)
+            self._say(line)
 
     def report(self, report: Report) -> None:
         """The final table is the command's own."""
+
+
+def _counted(result: Result) -> str:
+    """How many findings of each severity, the gravest first."""
+    found = Counter(finding.severity for finding in result.findings)
+    grave = [f"{found[severity]} {severity}" for severity in SEVERITIES if found[severity]]
+    return f"done, findings: {', '.join(grave)}" if grave else "done, nothing found"

@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
-
 from audit.results.read import read_audit
+from audit.results.screen import screen
 from reports import archive
 from reports.comparison.compare import compare
 from reports.document.comparison import against
@@ -41,7 +40,7 @@ def _print(comparison: Comparison, form: Literal["table", "markdown"], lang: str
     else:
         from reports.formats.console import against_table
 
-        Console(width=min(80, Console().width)).print(against_table(text, say))
+        screen().print(against_table(text, say))
 
 
 def described(comparison: Comparison, exit_code: int) -> dict[str, object]:

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from audit.config import audit_config
 from audit.results.read import read_results
+from audit.results.screen import screen
 from reports import archive
 from reports.comparison.compare import compare
 from reports.formats import console
@@ -61,5 +60,5 @@ def print_json(judged: Report, **more: str) -> None:
 
 
 def show(report: Report, lang: str) -> None:
-    """The final table, in at most 80 columns."""
-    Console(width=min(80, Console().width)).print(console.table(report, lang=lang))
+    """The final table."""
+    screen().print(console.table(report, lang=lang))

@@ -12,6 +12,7 @@ from typing import Literal
 from rich.console import Console
 
 from audit.results.read import read_results
+from audit.results.screen import screen
 from audit.results.write import is_stdout
 from audit.storage.atomic import write
 from probes.errors import InputError
@@ -29,7 +30,7 @@ def run_history(folder: Path, form: Format, out: Path | None, asked: Sequence[st
     say = words(lang)
     found = history.lines(runs, asked, say)
     if form == "table" and out is None:
-        Console(width=min(80, Console().width)).print(history_formats.console(runs, found, say))
+        screen().print(history_formats.console(runs, found, say))
         return
     if form == "csv":
         text = history.table_csv(runs, found)

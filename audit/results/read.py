@@ -5,14 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from audit.storage.folders import results_in
 from probes.errors import InputError
 from reports import archive
 from reports.report import Report
-
-if TYPE_CHECKING:
-    pass
 
 
 def read_results(path: Path) -> Report:
@@ -27,7 +24,7 @@ def read_results(path: Path) -> Report:
 
 def read_audit(path: Path) -> Report:
     """A results.json, or its folder, with the samples.csv beside it where there is one. Raises InputError."""
-    results = path / "results.json" if path.is_dir() else path
+    results = results_in(path) or path
     report = read_results(results)
     samples = results.with_name("samples.csv")
     if not samples.is_file():

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int, Shaped
-from sklearn.tree import DecisionTreeClassifier
 
 from probes.evidence import Evidence
 from probes.result import Estimate, Figure, Finding, Table
 from probes.statistics.roc import auc
+
+if TYPE_CHECKING:
+    from sklearn.tree import DecisionTreeClassifier
 
 MOST_SAMPLES = 5000
 LEAF = 5
@@ -115,6 +118,8 @@ def column_leak(
 
 
 def _grow(column: Float64[np.ndarray, " samples"], labels: Int[np.ndarray, " samples"]) -> DecisionTreeClassifier:
+    from sklearn.tree import DecisionTreeClassifier  # a configuration is checked without it
+
     leaves = max(8, 4 * len(np.unique(labels)))
     tree = DecisionTreeClassifier(min_samples_leaf=LEAF, max_leaf_nodes=leaves, random_state=0)
     return tree.fit(column[:, None], labels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Float64, Int
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 MIDDLE, UPPER = 0.5, 0.9
 FEWEST = 40
@@ -20,6 +19,7 @@ def quantile_scores(
     """(φ − median) / (90 % quantile − median), both quantiles as functions of the sample, by boosted trees with the
     pinball loss on known non-members. The spread is at least a quarter of its usual size, so that no sample scores
     high because two trees agree."""
+    from sklearn.ensemble import HistGradientBoostingRegressor  # a configuration is checked without it
 
     def fitted(level: float) -> tuple[np.ndarray, np.ndarray]:
         trees = HistGradientBoostingRegressor(

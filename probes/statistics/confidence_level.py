@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from scipy import stats
-
 from probes.result import Estimate
+from probes.statistics.distributions import binomial_cdf, binomial_tail, t_quantile, t_tail
 from probes.statistics.proportions import clopper_pearson
 
 SCALE_ENDS = (0.0, 1.0)
@@ -35,19 +34,19 @@ def p_beyond(estimate: Estimate, threshold: float, side: Literal["above", "below
         k, n = estimate.counts
         share = min(max(threshold, 0.0), 1.0)
         if side == "above":
-            return float(stats.binom.sf(k - 1, n, share))
-        return float(stats.binom.cdf(k, n, share))
+            return binomial_tail(k - 1, n, share)
+        return binomial_cdf(k, n, share)
     distance = estimate.value - threshold if side == "above" else threshold - estimate.value
     reach = estimate.value - estimate.low if side == "above" else estimate.high - estimate.value
     if reach <= 0:
         return 0.0 if distance > 0 else 1.0
     score = distance / reach * _quantile(estimate.level, estimate.dof)
-    p_value = float(stats.norm.sf(score) if estimate.dof is None else stats.t.sf(score, estimate.dof))
+    p_value = t_tail(score, math.inf if estimate.dof is None else estimate.dof)
     end = estimate.low if side == "above" else estimate.high
     return max(p_value, 0.5) if end in SCALE_ENDS and distance <= reach else p_value
 
 
 def _quantile(level: float, dof: float | None) -> float:
     tail = 0.5 + level / 2
-    value = float(stats.norm.ppf(tail) if dof is None else stats.t.ppf(tail, dof))
+    value = t_quantile(tail, math.inf if dof is None else dof)
     return value if math.isfinite(value) else math.inf

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
 from probes.errors import EvidenceError
 from probes.result import Better, Estimate
+from probes.statistics.distributions import t_quantile
 
 
 def nadeau_bengio(
@@ -34,7 +34,7 @@ def nadeau_bengio(
     values = folds.astype(np.float64)
     mean = float(values.mean())
     spread = math.sqrt(float(values.var(ddof=1)) * (1 / j + n_test / n_train))
-    half = float(stats.t.ppf(0.5 + level / 2, j - 1)) * spread
+    half = t_quantile(0.5 + level / 2, j - 1) * spread
     return Estimate(
         name=name,
         value=mean,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
-
 from probes.errors import EvidenceError
 from probes.result import Better, Estimate
+from probes.statistics.distributions import binomial_cdf
 from probes.statistics.proportions import wilson
 
 
@@ -63,7 +62,7 @@ def newcombe_paired(
 def mcnemar(only_one: int, only_other: int) -> float:
     """Two-sided exact p-value that both are right equally often on the same trials (McNemar 1947, binomial form)."""
     n = only_one + only_other
-    return float(stats.binomtest(only_one, n).pvalue) if n else 1.0
+    return min(1.0, 2 * binomial_cdf(min(only_one, only_other), n, 0.5))
 
 
 def mover(one: tuple[float, float, float], other: tuple[float, float, float]) -> tuple[float, float]:

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
-from scipy import stats
 
 from probes.errors import EvidenceError
 from probes.result import Better, Estimate
+from probes.statistics.distributions import midranks, normal_quantile, t_quantile
 
 
 def paired_mean(
@@ -55,7 +55,7 @@ def paired_auc(
     (in_one, out_one), (in_other, out_other) = _placements(one, member), _placements(other, member)
     value = float(in_one.mean() - in_other.mean())
     variance = float((in_one - in_other).var(ddof=1)) / m + float((out_one - out_other).var(ddof=1)) / n
-    half = float(stats.norm.ppf(0.5 + level / 2)) * math.sqrt(variance)
+    half = normal_quantile(0.5 + level / 2) * math.sqrt(variance)
     return Estimate(
         name=name, value=value, low=value - half, high=value + half, level=level, n=m + n, unit="AUC", better=better
     )
@@ -68,7 +68,7 @@ def independent_difference(name: str, one: Estimate, other: Estimate, *, level: 
     lower, dof_l = _together(_error(one, "low"), _error(other, "high"))
     upper, dof_u = _together(_error(one, "high"), _error(other, "low"))
     dof = min(dof_l, dof_u)
-    quantile = float(stats.t.ppf(0.5 + level / 2, dof))
+    quantile = t_quantile(0.5 + level / 2, dof)
     return Estimate(
         name=name,
         value=value,
@@ -86,7 +86,7 @@ def independent_difference(name: str, one: Estimate, other: Estimate, *, level: 
 def _student(
     name: str, value: float, error: float, dof: float, n: int, level: float, better: Better, unit: str
 ) -> Estimate:
-    half = float(stats.t.ppf(0.5 + level / 2, dof)) * error
+    half = t_quantile(0.5 + level / 2, dof) * error
     return Estimate(
         name=name,
         value=value,
@@ -112,7 +112,7 @@ def _error(estimate: Estimate, side: str) -> tuple[float, float]:
     """Standard error on one side of the interval, and degrees of freedom."""
     dof = math.inf if estimate.dof is None else estimate.dof
     reach = estimate.value - estimate.low if side == "low" else estimate.high - estimate.value
-    return reach / float(stats.t.ppf(0.5 + estimate.level / 2, dof)), dof
+    return reach / t_quantile(0.5 + estimate.level / 2, dof), dof
 
 
 def _together(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
@@ -129,9 +129,9 @@ def _placements(
 ) -> tuple[Float64[np.ndarray, " members"], Float64[np.ndarray, " others"]]:
     """Each member's share of others below it, each other's share of members above it; ties count half."""
     inside, outside = score[member].astype(np.float64), score[~member].astype(np.float64)
-    rank = stats.rankdata(np.concatenate([inside, outside]))
+    rank = midranks(np.concatenate([inside, outside]))
     m, n = len(inside), len(outside)
     return (
-        np.asarray((rank[:m] - stats.rankdata(inside)) / n),
-        np.asarray(1 - (rank[m:] - stats.rankdata(outside)) / m),
+        np.asarray((rank[:m] - midranks(inside)) / n),
+        np.asarray(1 - (rank[m:] - midranks(outside)) / m),
     )

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
-from scipy import stats
 
 from probes.errors import EvidenceError, NonFiniteError
 from probes.result import Estimate
+from probes.statistics.distributions import midranks, normal_quantile
 from probes.statistics.proportions import clopper_pearson
 
 
@@ -32,7 +32,7 @@ def auc(
         smaller = min(len(members), len(others))
         low, high = clopper_pearson(round(value * smaller), smaller, level)
     else:
-        half = float(stats.norm.ppf(0.5 + level / 2)) * error / (value * (1 - value))
+        half = normal_quantile(0.5 + level / 2) * error / (value * (1 - value))
         logit = math.log(value / (1 - value))
         low, high = (1 / (1 + math.exp(-(logit + sign * half))) for sign in (-1, 1))
     n = len(members) + len(others)
@@ -48,10 +48,10 @@ def delong_standard_error(score: Float[np.ndarray, " samples"], member: Bool[np.
 
 def _delong(members: Float64[np.ndarray, " members"], others: Float64[np.ndarray, " others"]) -> tuple[float, float]:
     m, n = len(members), len(others)
-    rank = stats.rankdata(np.concatenate([members, others]))
+    rank = midranks(np.concatenate([members, others]))
     value = float((rank[:m].sum() - m * (m + 1) / 2) / (m * n))
-    placement_members = (rank[:m] - stats.rankdata(members)) / n
-    placement_others = 1 - (rank[m:] - stats.rankdata(others)) / m
+    placement_members = (rank[:m] - midranks(members)) / n
+    placement_others = 1 - (rank[m:] - midranks(others)) / m
     return value, math.sqrt(_variance(placement_members) / m + _variance(placement_others) / n)
 
 

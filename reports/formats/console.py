@@ -1,4 +1,4 @@
-"""The final table of a run: at most 80 columns, the verdict first."""
+"""The final table of a run: 80 columns or more, the verdict first."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from probes.result import Chart, Figure, Table
 from reports.document.comparison import AgainstText, DifferenceText
 from reports.document.outline import Document, outline
 from reports.document.sections import EstimateText, FindingText, Section
-from reports.formats.charts import png, svg
 from reports.formats.tables import cells, length
 from reports.report import Report
 from reports.wording.catalogue import Words
@@ -171,6 +170,8 @@ def _figures(
     kind: Literal["svg", "png"],
 ) -> list[str]:
     """Charts as files beside the text, tables as tables; pictures of samples stay in the page."""
+    from reports.formats.charts import png, svg  # a summary draws nothing and need not wait for the library
+
     parts = []
     for figure in figures:
         if isinstance(figure, Chart):

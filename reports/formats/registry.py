@@ -59,10 +59,12 @@ def render(
 
 def _text(report: Report, form: Form, lang: str, thumbnails: bool, at: str) -> str:
     from reports import archive
-    from reports.formats import github, gitlab, html, junit, markdown, model_card, sarif
+    from reports.formats import github, gitlab, junit, markdown, model_card, sarif
 
     match form:
         case "html":
+            from reports.formats import html  # draws
+
             return html.render(report, lang=lang, thumbnails=thumbnails)
         case "summary":
             return markdown.summary(report, lang=lang)

@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from scipy import stats
-
 from probes.result import Estimate
+from probes.statistics.distributions import normal_quantile
 
 POWER, MOST = 0.8, 1000
 """The probability with which so many decide it; beyond MOST times the present number more is no advice."""
@@ -23,10 +22,10 @@ def what_decides(
     The score of the test grows with √n, so ((z_α + z_power) / z)² times the n decides. What more of the same cannot
     take away (`fixed_share` of the variance: folds share their training samples) stays, and may stand in the way.
     """
-    score = float(stats.norm.isf(p))
+    score = -normal_quantile(p)
     if abs(estimate.value - bound) <= 1e-12 or not math.isfinite(score) or score <= 0.01:
         return ON_IT
-    times = (float(stats.norm.isf(alpha) + stats.norm.ppf(POWER)) / score) ** 2
+    times = ((normal_quantile(POWER) - normal_quantile(alpha)) / score) ** 2
     left = 1 / times - estimate.fixed_share
     more = math.inf if left <= 0 else (1 - estimate.fixed_share) / left
     counted = estimate.counted or "observations"

@@ -32,13 +32,13 @@ def follow(console: Console, *, quiet: bool = False) -> str:
     return out.getvalue()
 
 
-def test_a_log_has_a_line_a_stage_and_each_finding_once() -> None:
+def test_a_log_has_a_line_a_stage_and_leaves_what_was_found_to_the_table() -> None:
     lines = follow(Console(file=io.StringIO(), width=80)).splitlines()
     assert lines == [
         "train target: 1 to do",
         "train replicas: 4 to do",
         "probe membership",
-        "  !!!  membership: It leaks.",
+        "  membership: done, findings: 1 high",
         "probe drift",
         "  drift failed: ValueError: planted",
     ]

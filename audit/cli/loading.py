@@ -1,0 +1,26 @@
+"""The heavy libraries: asked for by the extra that brings them, and named while they load, which takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+from rich.console import Console
+
+from audit.extras import need
+
+SAID = "loading torch …"
+
+
+@contextmanager
+def loading(*, quiet: bool, log: bool = False) -> Iterator[None]:
+    """Around the import of what trains or looks into models; a line of its own where no terminal is, if `log` says so.
+
+    Raises DependencyError where the extra is not installed.
+    """
+    need("train")
+    screen = Console(stderr=True)
+    if log and not quiet and not screen.is_terminal:
+        screen.print(SAID, highlight=False, markup=False)
+    with screen.status(SAID) if screen.is_terminal and not quiet else nullcontext():
+        yield

@@ -1,0 +1,25 @@
+"""A folder where a file in it is meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RESULTS, CHECKPOINT = "results.json", "ckpt.pt"
+WEIGHTS = ("*.pt", "*.pth", "*.safetensors")
+FAMILYS_OWN = "config.json"
+"""Beside the weights of a model that some library saved as a folder: the folder is the model."""
+
+
+def results_in(path: Path | None) -> Path | None:
+    """The results.json of that folder; a file stays what it is."""
+    return path / RESULTS if path is not None and path.is_dir() else path
+
+
+def checkpoint_in(path: Path | None) -> Path | None:
+    """The folder's ckpt.pt, or the only file of weights in it; else the path as it is."""
+    if path is None or not path.is_dir() or (path / FAMILYS_OWN).exists():
+        return path
+    if (path / CHECKPOINT).exists():
+        return path / CHECKPOINT
+    found = sorted(one for pattern in WEIGHTS for one in path.glob(pattern))
+    return found[0] if len(found) == 1 else path

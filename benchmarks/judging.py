@@ -1,0 +1,52 @@
+"""What judging costs: processor seconds of `audit gate`, beside those of an empty Python and of importing torch.
+
+    python benchmarks/judging.py [RESULTS.json]
+
+The ratio holds on every machine; the seconds are this one's.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from reports import archive
+
+RUNS = 5
+
+
+def seconds(code: str) -> float:
+    """Processor time, user and system, of a fresh interpreter: the least of RUNS."""
+    taken = []
+    for _ in range(RUNS):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(taken)
+
+
+def small(folder: str) -> Path:
+    """Results to judge where none are given."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.reports.sample import full
+
+    path = Path(folder) / "results.json"
+    path.write_text(archive.dump(full()), encoding="utf-8")
+    return path
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(sys.argv[1]) if len(sys.argv) > 1 else small(folder)
+        command = f"import sys; sys.argv = ['audit', 'gate', {str(results)!r}]; from audit.cli.app import main; main()"
+        judged, empty, torch = seconds(command), seconds("pass"), seconds("import torch")
+    print(f"audit gate: {judged:.2f} s; an empty Python: {empty:.2f} s; import torch alone: {torch:.2f} s")
+    print(f"gate / torch: {judged / torch:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Quantiles and tails of the distributions that intervals are made of.
+
+Straight from `scipy.special`: `scipy.stats` takes ten times as long to import, and whoever only judges results waits
+for it. The numbers are the same. Outside a domain the answer is NaN.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Float, Float64
+from scipy import special
+
+
+def normal_quantile(p: float) -> float:
+    """The standard normal's quantile at probability `p` in [0, 1]; −∞ at 0, ∞ at 1.
+
+    >>> round(normal_quantile(0.975), 4)
+    1.96
+    """
+    return float(special.ndtri(p))
+
+
+def normal_tail(x: float) -> float:
+    """P[Z > x] of a standard normal Z.
+
+    >>> normal_tail(0.0)
+    0.5
+    """
+    return float(special.ndtr(-x))
+
+
+def t_quantile(p: float, dof: int | float) -> float:
+    """Student's t at probability `p` with `dof` > 0 degrees of freedom; the normal's where they are infinite.
+
+    >>> round(t_quantile(0.975, 4), 3)
+    2.776
+    """
+    return float(special.stdtrit(dof, p)) if math.isfinite(dof) else normal_quantile(p)
+
+
+def t_tail(x: float, dof: int | float) -> float:
+    """P[T > x] of Student's t with `dof` > 0 degrees of freedom.
+
+    >>> round(t_tail(2.776, 4), 3)
+    0.025
+    """
+    return float(special.stdtr(dof, -x)) if math.isfinite(dof) else normal_tail(x)
+
+
+def beta_quantile(p: float, a: int | float, b: int | float) -> float:
+    """Of Beta(a, b), a and b > 0, at probability `p`: what Clopper–Pearson's ends are.
+
+    >>> round(beta_quantile(0.95, 1, 59), 4)
+    0.0495
+    """
+    return float(special.betaincinv(a, b, p))
+
+
+def binomial_cdf(k: int, n: int, p: float) -> float:
+    """P[K ≤ k] of `n` trials with success probability `p`.
+
+    >>> round(binomial_cdf(0, 59, 0.05), 4)
+    0.0485
+    """
+    return 0.0 if k < 0 else 1.0 if k >= n else float(special.betainc(n - k, k + 1, 1 - p))
+
+
+def binomial_tail(k: int, n: int, p: float) -> float:
+    """P[K > k] of `n` trials with success probability `p`.
+
+    >>> binomial_tail(1, 2, 0.5)
+    0.25
+    """
+    return 1.0 if k < 0 else 0.0 if k >= n else float(special.betainc(k + 1, n - k, p))
+
+
+def midranks(values: Float[np.ndarray, " values"]) -> Float64[np.ndarray, " values"]:
+    """Ranks from 1; equal values share the mean of theirs.
+
+    >>> midranks(np.array([3.0, 1.0, 3.0])).tolist()
+    [2.5, 1.0, 2.5]
+    """
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[inverse], dtype=np.float64)
