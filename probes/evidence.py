@@ -13,8 +13,9 @@ from jaxtyping import Bool, Float, Float64, Int, Shaped
 from probes.errors import EvidenceError, NonFiniteError
 from probes.observable import Observable, Observation
 from probes.plan import Pool, Row
+from probes.sequences import Sequences, TokenAnswers
 
-Modality = Literal["image", "table", "text", "audio"]
+Modality = Literal["image", "table", "text", "audio", "language"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,6 +131,24 @@ def answers(
     )
 
 
+def sequence_answers(tokens: TokenAnswers) -> Answers:
+    """Sequences as probes of single samples see them: p is the geometric mean of the answer tokens' probabilities, so
+    that `log_prob` is minus the loss in nats a token; a sequence counts as correct (class 0) where greedy decoding
+    gives all of it, else as class 1."""
+    log_p = np.minimum(tokens.average(tokens.log_prob), -1e-12)
+    rest = np.log(-np.expm1(log_p))
+    entropy = -tokens.average(tokens.mean)
+    narrow = np.float32
+    return Answers(
+        log_prob=log_p.astype(narrow),
+        margin=(log_p - rest).astype(narrow),
+        entropy=entropy.astype(narrow),
+        modified_entropy=(-np.exp(rest) * log_p - np.exp(log_p) * rest).astype(narrow),
+        confidence=np.exp(tokens.average(tokens.top)).astype(narrow),
+        predicted=np.where(tokens.greedy, 0, 1).astype(np.int32),
+    )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Population:
     """R replicas and what they answer about all N samples; row r of `answers` belongs to `rows[r]`."""
@@ -212,6 +231,9 @@ class Evidence:
     """Of the trace, from 1: the one whose weights the audited model has; None: the last."""
     privacy: PrivacyClaim | None = None
     canaries: Canaries | None = None
+    sequences: Sequences | None = None
+    """Token by token, where the model is a language model: then a sample is a sequence, and `audited` and `population`
+    hold what `sequence_answers` makes of these."""
     observations: Mapping[Observable, Mapping[str, Observation]] = field(default_factory=dict)
     """By observable, then by model name: audited, source, reference, randomised/0, seeds/0/0 (a row's name), ..."""
     limits: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ perplexity and greedy accuracy; logits of a vocabulary are never kept.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +14,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, Int64
 
 from probes.errors import EvidenceError, NonFiniteError
-from probes.evidence import Answers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,19 +127,37 @@ def token_answers(
     )
 
 
-def as_answers(tokens: TokenAnswers) -> Answers:
-    """Sequences as probes of single samples see them: p is the geometric mean of the answer tokens' probabilities, so
-    that `log_prob` is minus the loss in nats a token; a sequence counts as correct (class 0) where greedy decoding
-    gives all of it, else as class 1."""
-    log_p = np.minimum(tokens.average(tokens.log_prob), -1e-12)
-    rest = np.log(-np.expm1(log_p))
-    entropy = -tokens.average(tokens.mean)
-    narrow = np.float32
-    return Answers(
-        log_prob=log_p.astype(narrow),
-        margin=(log_p - rest).astype(narrow),
-        entropy=entropy.astype(narrow),
-        modified_entropy=(-np.exp(rest) * log_p - np.exp(log_p) * rest).astype(narrow),
-        confidence=np.exp(tokens.average(tokens.top)).astype(narrow),
-        predicted=np.where(tokens.greedy, 0, 1).astype(np.int32),
-    )
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sequences:
+    """What language models answer about every sample, and the words themselves.
+
+    `own` is the audited model's, `base` that of the model it was fine-tuned from, `replicas` one model a row of the
+    population; `lower` and `prefixed` are the audited model's answers about the same answers lower-cased and after a
+    prefix of non-members. Each but `own` may be missing.
+    """
+
+    own: TokenAnswers
+    prompts: tuple[str, ...]
+    answers: tuple[str, ...]
+    base: TokenAnswers | None = None
+    replicas: TokenAnswers | None = None
+    lower: TokenAnswers | None = None
+    prefixed: TokenAnswers | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.own) != 1:
+            raise EvidenceError(f"own must hold one model, got {len(self.own)}.")
+        for name in ("own", "base", "replicas", "lower", "prefixed"):
+            given: TokenAnswers | None = getattr(self, name)
+            if given is not None and len(given.counts) != len(self.answers):
+                raise EvidenceError(f"{name} has {len(given.counts)} sequences, answers has {len(self.answers)}.")
+
+    def on(self, sequences: Int[np.ndarray, " chosen"]) -> Sequences:
+        """What all say about some of the sequences."""
+        parts = {name: getattr(self, name) for name in ("own", "base", "replicas", "lower", "prefixed")}
+        return dataclasses.replace(
+            self,
+            prompts=tuple(self.prompts[i] for i in sequences),
+            answers=tuple(self.answers[i] for i in sequences),
+            **{name: part.on(sequences) for name, part in parts.items() if part is not None},
+        )

@@ -17,6 +17,7 @@ from probes.membership.lira import Mode, lira_scores
 from probes.membership.multi_query import agreement, lira_query_scores
 from probes.membership.quantile_regression import FEWEST, describe, quantile_scores
 from probes.membership.rmia import rmia_scores
+from probes.membership.sequence_attacks import SEQUENCE_ATTACKS
 from probes.membership.target import Target
 from probes.registry import Registry
 
@@ -159,6 +160,7 @@ LADDER: Mapping[str, Attack] = {
     "lira-online-per-sample": lira_online_per_sample,
     "lira-queries": lira_queries,
     "rmia-online": rmia_online,
+    **SEQUENCE_ATTACKS,
 }
 
 

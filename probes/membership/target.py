@@ -12,6 +12,7 @@ from scipy import linalg
 from probes.evidence import Answers, Evidence, Population
 from probes.measures.embedding import Embedding
 from probes.membership.gradient_norm import GradientNorm
+from probes.sequences import Sequences
 
 COMPONENTS = 16
 """Principal components of the source model's features: enough to say what kind of sample it is, few enough to learn
@@ -35,7 +36,7 @@ class Target:
 
     `z` are the same models' probabilities of the label on samples that no model trained on; empty where there are none.
     `features` describe the samples without the model under attack; `gradient_norm` is of the loss in the last layer;
-    `folds` cover every sample once. Each may be missing.
+    `folds` cover every sample once; `sequences` are token by token, of language models. Each may be missing.
     """
 
     labels: Int[np.ndarray, " samples"]
@@ -47,6 +48,7 @@ class Target:
     features: Float[np.ndarray, "samples features"] | None = None
     gradient_norm: Float[np.ndarray, " samples"] | None = None
     folds: Sequence[Fold] = ()
+    sequences: Sequences | None = None
 
     @property
     def in_and_out(self) -> bool:
@@ -80,6 +82,7 @@ def target_of(evidence: Evidence, population: Population, rng: np.random.Generat
         features=sample_features(evidence),
         gradient_norm=None if seen is None else seen.arrays["gradient_norm"],
         folds=folds(evidence.pool.member[pooled], rng),
+        sequences=None if evidence.sequences is None else evidence.sequences.on(pooled),
     )
 
 
@@ -104,7 +107,7 @@ def sample_features(evidence: Evidence) -> Float64[np.ndarray, "pooled component
     seen = evidence.observed(Embedding()).get("source")
     if seen is not None:
         raw = seen.arrays["embedding"][pooled]
-    elif evidence.inputs.dtype.kind in "fiu" and evidence.modality != "text":
+    elif evidence.inputs.dtype.kind in "fiu" and evidence.modality not in ("text", "language"):
         raw = evidence.inputs[pooled].reshape(len(pooled), -1)
     else:
         return None

@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from probes.errors import EvidenceError, NonFiniteError
-from probes.sequences import TokenAnswers, as_answers, token_answers
+from probes.evidence import sequence_answers
+from probes.sequences import Sequences, TokenAnswers, token_answers
 
 RNG = np.random.default_rng(5)
 LOGITS = RNG.normal(0, 2, (9, 6))
@@ -38,7 +39,7 @@ def test_greedy_means_that_every_token_is_the_likeliest() -> None:
 
 def test_a_sequence_is_a_sample_with_the_mean_loss_of_its_tokens() -> None:
     tokens = token_answers(LOGITS, TOKENS, START)
-    seen = as_answers(tokens)
+    seen = sequence_answers(tokens)
     loss = [-tokens.log_prob[0, a:b].mean() for a, b in itertools.pairwise(START)]
     assert -seen.log_prob[0] == pytest.approx(loss, abs=1e-5)
     p = np.exp(seen.log_prob[0].astype(float))
@@ -67,3 +68,12 @@ def test_a_sequence_without_an_answer_is_refused() -> None:
             deviation=broken.deviation,
             rank=broken.rank,
         )
+
+
+def test_all_answers_are_about_the_same_sequences() -> None:
+    tokens = token_answers(LOGITS, TOKENS, START)
+    whole = Sequences(own=tokens, base=tokens, prompts=("", "a", "b"), answers=("x", "y", "z"))
+    some = whole.on(np.array([2]))
+    assert (some.answers, some.own.counts.tolist(), some.replicas) == (("z",), [5], None)
+    with pytest.raises(EvidenceError, match="base has 1 sequences, answers has 3"):
+        Sequences(own=tokens, base=tokens.on(np.array([0])), prompts=("",) * 3, answers=("",) * 3)
