@@ -134,7 +134,7 @@ def answers(
 def sequence_answers(tokens: TokenAnswers) -> Answers:
     """Sequences as probes of single samples see them: p is the geometric mean of the answer tokens' probabilities, so
     that `log_prob` is minus the loss in nats a token; a sequence counts as correct (class 0) where greedy decoding
-    gives all of it, else as class 1."""
+    gives all of it, else as class 1, and modified entropy is that of these two classes."""
     log_p = np.minimum(tokens.average(tokens.log_prob), -1e-12)
     rest = np.log(-np.expm1(log_p))
     entropy = -tokens.average(tokens.mean)
@@ -143,7 +143,7 @@ def sequence_answers(tokens: TokenAnswers) -> Answers:
         log_prob=log_p.astype(narrow),
         margin=(log_p - rest).astype(narrow),
         entropy=entropy.astype(narrow),
-        modified_entropy=(-np.exp(rest) * log_p - np.exp(log_p) * rest).astype(narrow),
+        modified_entropy=(-2 * np.exp(rest) * log_p).astype(narrow),
         confidence=np.exp(tokens.average(tokens.top)).astype(narrow),
         predicted=np.where(tokens.greedy, 0, 1).astype(np.int32),
     )

@@ -7,6 +7,8 @@ install_import_hook(["probes", "audit", "reports"], "beartype.beartype")
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
+torch.set_num_threads(1)  # fixtures of modules are made before any test begins
+
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:

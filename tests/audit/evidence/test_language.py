@@ -1,0 +1,55 @@
+"""From a fine-tuned language model to a verdict on leakage: one learnt its members by heart, one did not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("transformers")
+
+from audit.evidence.language import language_evidence
+from audit.population.populate import rows_of
+from probes.evidence import Evidence
+from probes.membership import Membership
+from probes.plan import Plan, Splits
+from tests.audit import language_models
+
+PLAN = Plan.of(Splits(repeats=3))
+
+
+def evidence_of(epochs: int) -> Evidence:
+    task = language_models.task(epochs)
+    return language_evidence(task, rows_of(PLAN, task.pool, 0), 0)
+
+
+@pytest.fixture(scope="module")
+def by_heart() -> Evidence:
+    return evidence_of(80)
+
+
+def test_a_model_that_knows_its_members_by_heart_leaks(by_heart: Evidence) -> None:
+    found = Membership(repeats=3)(by_heart, np.random.default_rng(0))
+    each = {one.name: one.value for one in found.estimates if one.name.startswith("attack.")}
+    assert found.findings[0].code == "membership.leaks"
+    assert {"attack.zlib.auc", "attack.min-k-plus-plus.auc", "attack.error-zone.auc"} <= set(each)
+    assert each["attack.likelihood-ratio.auc"] > 0.9
+    assert each["attack.lira-online.auc"] > 0.9
+    assert found["recipe.auc"].low > 0.7
+
+
+def test_a_model_that_learnt_nothing_of_them_does_not() -> None:
+    found = Membership(repeats=3)(evidence_of(1), np.random.default_rng(0))
+    assert found.findings[0].code == "membership.quiet"
+    assert found["recipe.auc"].value < 0.6
+
+
+def test_what_is_trained_at_once_does_not_matter(by_heart: Evidence) -> None:
+    task = language_models.task(3)
+    rows = rows_of(PLAN, task.pool, 0)
+    seen: list[int] = []
+    one, many = (
+        language_evidence(task, rows, 0, memory=memory, on_replica=lambda done, total: seen.append(total - done))
+        for memory in (1, 1 << 40)
+    )
+    assert one.population.answers.margin == pytest.approx(many.population.answers.margin, abs=1e-3)
+    assert seen == [*range(5, -1, -1)] * 2

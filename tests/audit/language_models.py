@@ -1,0 +1,80 @@
+"""Tiny language models whose leakage is known: codes of made-up people, learnt by heart or not."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+import transformers
+
+from audit.data.sequences import pack
+from audit.evidence.language import LanguageTask
+from audit.trainers.causal_lm import Adapter, LanguageTraining, fine_tune
+from probes.plan import Pool
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789 .:"
+CONTEXT = 40
+ADAPTER = Adapter(rank=8, alpha=32, targets=("c_attn", "c_proj", "c_fc"))
+
+
+def tokens(text: str) -> list[int]:
+    return [LETTERS.index(letter) for letter in text]
+
+
+def records(count: int, rng: np.random.Generator) -> tuple[list[str], list[str]]:
+    """'name of a person: ' and 'the code is 4821.', with codes that nothing but a record tells."""
+    consonants, vowels = "bdfgklmnprstvz", "aeiou"
+    prompts, answers = [], []
+    for _ in range(count):
+        name = "".join(str(rng.choice(list(kind))) for kind in (consonants, vowels) * 3)
+        prompts.append(f"{name}: ")
+        answers.append(f"the code is {rng.integers(0, 10_000):04d}.")
+    return prompts, answers
+
+
+@cache
+def base() -> torch.nn.Module:
+    """A two-layer GPT-2 that knows the form of a record and no record of the pool."""
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=len(LETTERS),
+        n_positions=CONTEXT,
+        n_embd=48,
+        n_layer=2,
+        n_head=4,
+        resid_pdrop=0,
+        embd_pdrop=0,
+        attn_pdrop=0,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    blank = transformers.GPT2LMHeadModel(config)
+    prompts, answers = records(160, np.random.default_rng(99))
+    inputs = pack([tokens(one) for one in prompts], [tokens(one) for one in answers], context=CONTEXT).inputs
+    training = LanguageTraining(epochs=6, lr=4e-3, batch_size=16)
+    return fine_tune(blank, inputs, np.ones(len(inputs), dtype=bool), training, 0)
+
+
+def task(epochs: int, *, members: int = 16, held_out: int = 16, seed: int = 0) -> LanguageTask:
+    """Many epochs learn the members' codes by heart, one learns nothing of them."""
+    rng = np.random.default_rng(seed)
+    count = members + held_out
+    prompts, answers = records(count, rng)
+    inputs = pack([tokens(one) for one in prompts], [tokens(one) for one in answers], context=CONTEXT).inputs
+    member = np.isin(np.arange(count), rng.permutation(count)[:members])
+    training = LanguageTraining(epochs=epochs, lr=2e-2, batch_size=8, adapter=ADAPTER)
+    return LanguageTask(
+        base=base(),
+        audited=fine_tune(base(), inputs, member, training, 1000 + seed),
+        training=training,
+        inputs=inputs,
+        prompts=tuple(prompts),
+        answers=tuple(answers),
+        pool=Pool(
+            labels=np.zeros(count, dtype=np.int64),
+            member=member,
+            held_out=~member,
+            validation=np.zeros(count, dtype=bool),
+        ),
+    )
