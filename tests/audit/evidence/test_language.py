@@ -24,7 +24,7 @@ def evidence_of(epochs: int) -> Evidence:
 
 @pytest.fixture(scope="module")
 def by_heart() -> Evidence:
-    return evidence_of(80)
+    return evidence_of(120)
 
 
 def test_a_model_that_knows_its_members_by_heart_leaks(by_heart: Evidence) -> None:
