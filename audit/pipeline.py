@@ -21,6 +21,7 @@ from audit.population.budget import afford
 from audit.population.populate import Replicas, joined, populate, processors, rows_of
 from audit.randomness import stream
 from audit.results.metadata import describe_data, describe_model
+from audit.results.registration import content_of
 from audit.runtime import versions
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
@@ -29,6 +30,7 @@ from probes.plan import Plan, Row
 from probes.probe import Probe
 from probes.result import Failure, Result
 from reports.comparison.compare import compare
+from reports.gate import registration as registrations
 from reports.gate import sequential
 from reports.gate.judge import judge
 from reports.report import Comparison, Json, Report, Verdict
@@ -55,6 +57,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
             break
     assert examined is not None
     done: dict[str, Json] = {}
+    configuration = content_of(config, seed)
     if settings.stop_early:
         done["sequential"] = sequential.described(look, planned)
         limits = (*limits, sequential.said(look, planned))
@@ -68,6 +71,8 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
             "replicas": dict(sorted(designs.items())),
             "versions": dict(versions()),
             "limits": [*audited.checkpoint.limits, *limits],
+            "configuration": configuration,
+            "registration": registrations.compared(settings.registration, configuration),
             **done,
         },
         results=examined.results,
@@ -139,7 +144,9 @@ def examine(
         results.append(run_probe(probe, evidence, observations, seed))
         listener.result(results[-1])
     comparison = against(settings.baseline, audited, results, seed)
-    verdict = judge(results, look.gate(config.gate()), today=datetime.date.today(), comparison=comparison)
+    verdict = judge(
+        results, look.gate(config.gate()), today=settings.today or datetime.date.today(), comparison=comparison
+    )
     return Examined(
         replicas=replicas,
         observations=observations,

@@ -158,7 +158,15 @@ def run(
         changes=tuple(changes or ()),
     )
     code = run_audit(
-        model, out, config, settings, lang=lang, thumbnails=not no_thumbnails, quiet=quiet or json, as_json=json
+        model,
+        out,
+        config,
+        settings,
+        lang=lang,
+        thumbnails=not no_thumbnails,
+        quiet=quiet or json,
+        as_json=json,
+        baseline=baseline,
     )
     further.write(read_with_cost(out / "results.json"), out / "results.json")
     raise typer.Exit(code)
@@ -318,9 +326,84 @@ def report(
 ) -> None:
     """Write a report again, in another format or language."""
     validate.must_exist(results, "file")
+    if format == "evidence":
+        from audit.results.evidence import run_evidence
+
+        run_evidence(results, out, lang=lang, thumbnails=not no_thumbnails)
+        return
     from audit.results.export import Style, run_report
 
     run_report(results, format, out, Style(lang=lang, thumbnails=not no_thumbnails, at=at, figures=figures))
+
+
+@command(rich_help_panel=REVIEW)
+def sign(
+    pack: o.Pack,
+    key: o.PrivateKey = None,
+) -> None:
+    """Sign an evidence pack with your own Ed25519 key.
+
+    The key is made where there is none, and encrypted where
+    $AUDIT_KEY_PASSPHRASE is set. Give its .pub file to whoever verifies.
+
+    [dim]$[/dim] audit report report/results.json -f evidence -o evidence
+    [dim]$[/dim] audit sign evidence --key team.pem
+    """
+    validate.must_exist(pack, "folder")
+    from audit.results.signing import run_sign
+
+    run_sign(pack, key)
+
+
+@command(
+    epilog="Exit codes: 0 intact and signed · 1 changed · 2 wrong use · 3 intact, not signed", rich_help_panel=REVIEW
+)
+def verify(
+    pack: o.Pack,
+    key: o.PublicKey = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Say what was changed in an evidence pack.
+
+    [dim]$[/dim] audit verify evidence --key team.pub
+    """
+    validate.must_exist(pack, "folder")
+    from audit.results.signing import run_verify
+
+    raise typer.Exit(run_verify(pack, key, quiet=quiet))
+
+
+@command(epilog="Exit codes: 0 the same bytes · 1 something differs · 2 wrong use", rich_help_panel=REVIEW)
+def reproduce(
+    pack: o.Pack,
+    model: o.ModelNow = None,
+    recipe: o.Recipe = None,
+    reference: o.Reference = None,
+    baseline: o.Baseline = None,
+    data_root: o.DataRoot = None,
+    trust_code: o.TrustCode = False,
+    workers: o.Workers = 0,
+    store: o.StoreFolder = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Repeat an audit from its evidence, and compare results.json byte by byte.
+
+    Trains every replica again, in an empty store unless --store names one.
+
+    [dim]$[/dim] audit reproduce evidence --model ckpt.pt
+    """
+    validate.must_exist(pack, "folder")
+    from rich.console import Console
+
+    from audit.cli.progress import Live
+    from audit.results.reproduce import Places, run_reproduce
+
+    places = Places(
+        model=model, recipe=recipe, reference=reference, baseline=baseline, data_root=data_root, store=store
+    )
+    with Live(Console(stderr=True), quiet=quiet) as live:
+        code = run_reproduce(pack, places, workers=workers, trust_code=trust_code, listener=live, quiet=quiet)
+    raise typer.Exit(code)
 
 
 @command(rich_help_panel=REVIEW)
@@ -400,11 +483,25 @@ def inspect(
 def init(
     out: o.File = Path("audit.toml"),
     check: o.CheckOnly = False,
+    register: o.Register = False,
+    seed: o.Seed = None,
 ) -> None:
-    """Write a commented audit.toml, or check one."""
+    """Write a commented audit.toml, check one, or register one before a run.
+
+    --register records the digest of the file's thresholds, its probes and the
+    seed in audit-registered.json beside it; the next run's report says whether
+    the gate used those.
+
+    [dim]$[/dim] audit init
+    [dim]$[/dim] audit init --register --seed 7
+    """
     from audit.cli.helpers import check_config, init_config
 
-    if check:
+    if register:
+        from audit.results.registration import register as fix
+
+        fix(out if out.is_file() else None, seed)
+    elif check:
         validate.must_exist(out, "configuration file")
         check_config(out)
     else:

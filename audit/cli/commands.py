@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -13,11 +15,14 @@ from audit.cli.progress import Live
 from audit.config import audit_config
 from audit.config.run_settings import Settings
 from audit.pipeline import audit
+from audit.results import registration
 from audit.results.gate import print_json, show
 from audit.results.run_cost import Meter
+from audit.results.run_log import Recorder, log
 from audit.results.write import write_report
 from audit.runtime import check_torch
 from probes.errors import ConfigError, InputError
+from reports.report import Json
 
 
 def run_finetune(recipe_path: Path, out: Path, quiet: bool, changes: Sequence[str] = ()) -> None:
@@ -59,6 +64,7 @@ def run_audit(
     thumbnails: bool,
     quiet: bool,
     as_json: bool = False,
+    baseline: Path | None = None,
 ) -> int:
     """Audit, write, print the table, or the verdict as JSON and nothing else; returns the exit code."""
     config = audit_config.load(config_path, Path.cwd(), settings.changes)
@@ -72,10 +78,15 @@ def run_audit(
     if out.exists() and not out.is_dir():
         raise InputError("is a file; the report needs a folder.", where=str(out), do="Choose another --out.")
     meter = Meter()
+    settings = dataclasses.replace(settings, registration=registration.find(config_path))
     audited = open_checkpoint(model, settings)
     with Live(Console(stderr=True), quiet=quiet) as live:
-        report = audit(audited, config, settings, live)
-    write_report(out, report, meter.cost(settings), lang=lang, thumbnails=thumbnails)
+        recorder = Recorder(live)
+        report = audit(audited, config, settings, recorder)
+    more: dict[str, Json] = {"thumbnails": thumbnails, "day": str(datetime.date.today())}
+    more["baseline"] = None if baseline is None else str(baseline)
+    ran = log(str(model), config, settings, recorder.events, **more)
+    write_report(out, report, meter.cost(settings), lang=lang, thumbnails=thumbnails, log=ran)
     if as_json:
         print_json(report, report=str(out / "report.html"), results=str(out / "results.json"))
     elif not quiet:

@@ -117,13 +117,26 @@ HistoryFile = Annotated[
     written("--out", "-o", metavar="PATH", help="The file, else standard output, or history.html."),
 ]
 ReportFormat = Annotated[
-    Literal["html", "markdown", "summary", "junit", "sarif", "github", "gitlab", "model-card", "csv", "parquet"],
+    Literal[
+        "html",
+        "markdown",
+        "summary",
+        "junit",
+        "sarif",
+        "github",
+        "gitlab",
+        "model-card",
+        "pdf",
+        "evidence",
+        "csv",
+        "parquet",
+    ],
     written(
         "--format",
         "-f",
         metavar="NAME",
-        help="html, markdown, summary, junit, sarif, github, gitlab or model-card; csv or parquet hold a row a sample, "
-        "as sensitive as the data.",
+        help="html, markdown, summary, junit, sarif, github, gitlab, model-card, pdf (one page), or evidence (a folder "
+        "to file and sign); csv or parquet hold a row a sample, as sensitive as the data.",
     ),
 ]
 HistoryFormat = Annotated[
@@ -166,6 +179,7 @@ MostMiB = Annotated[
     int | None,
     typer.Option(metavar="MIB", help="Remove the oldest entries until so much is left.", callback=at_least_zero),
 ]
+Register = Annotated[bool, typer.Option("--register", help="Record what the gate will use, before the run.")]
 CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing: check the file that is there.")]
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a TOML file.", metavar="RECIPE.toml")]
@@ -179,5 +193,15 @@ Inspected = Annotated[
     typer.Argument(
         help="A checkpoint or its folder, or weights from elsewhere.", show_default=False, callback=checkpoint_in
     ),
+]
+Pack = Annotated[Path, typer.Argument(help="The folder of an evidence pack.", show_default=False)]
+PrivateKey = Annotated[
+    Path | None, typer.Option("--key", metavar="PATH", help="Your private key, else one in your configuration folder.")
+]
+PublicKey = Annotated[
+    Path | None, typer.Option("--key", metavar="PATH", help="The signer's public key: then nobody else's will do.")
+]
+ModelNow = Annotated[
+    Path | None, audited("--model", "-m", metavar="PATH", help="Where the checkpoint lies now, else as logged.")
 ]
 SchemaOf = Annotated[Literal["recipe", "results"], typer.Argument(help="A recipe's, or that of results.json.")]

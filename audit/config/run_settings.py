@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from reports.gate.registration import Registration
 from reports.report import Report
 
 
@@ -14,7 +16,8 @@ from reports.report import Report
 class Settings:
     """`workers = 0` takes every core; `data_root` is where relative data paths start, if the data has moved.
     `baseline` is an earlier audit to compare with; `budget` is in seconds of training;
-    `address` is that of a running Ray cluster; `changes` replace single values of audit.toml."""
+    `address` is that of a running Ray cluster; `changes` replace single values of audit.toml.
+    `registration` is what was fixed before the run; `today` is the day on which waivers are judged."""
 
     store: Path
     seed: int | None = None
@@ -29,6 +32,8 @@ class Settings:
     executor: Literal["processes", "ray"] = "processes"
     address: str | None = None
     changes: tuple[str, ...] = ()
+    registration: Registration | None = None
+    today: datetime.date | None = None
 
 
 def default_store() -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit.config import audit_config
+from audit.results import registration
 from audit.results.read import read_results
 from audit.results.screen import screen
 from reports import archive
@@ -44,7 +45,9 @@ def run_gate(
         report = dataclasses.replace(report, comparison=compare(read_audit(baseline), report))
     gate = gate_of(config.gate(), report.audit)
     verdict = judge(report.results, gate, today=datetime.date.today(), comparison=report.comparison)
-    judged = dataclasses.replace(report, verdict=verdict)
+    judged = dataclasses.replace(
+        report, verdict=verdict, audit=registration.judged_again(report.audit, config, config_path)
+    )
     if as_json:
         print_json(judged)
     elif not quiet:

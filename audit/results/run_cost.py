@@ -8,6 +8,7 @@ import platform
 import time
 
 from audit.config.run_settings import Settings
+from audit.results.run_log import commit, who
 from audit.runtime import device, workers_for
 from reports.report import Json
 
@@ -21,6 +22,8 @@ class Meter:
     def cost(self, settings: Settings) -> dict[str, Json]:
         """Seconds of the clock and of processors, child processes included."""
         return {
+            "by": who(),
+            "commit": commit(),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self.began, 2),
             "processor_seconds": round(sum(os.times()[:4]) - self.processor, 2),

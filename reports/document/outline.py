@@ -28,6 +28,10 @@ class Document:
     decide: str
     """What would settle an undecided verdict; empty otherwise."""
     facts: tuple[tuple[str, str], ...]
+    run: tuple[tuple[str, str], ...]
+    """Which model and data, with which version, when and by whom."""
+    registered: str
+    """Whether the gate used what had been registered before the run; empty for audits that do not say."""
     risks: tuple[Risk, ...]
     checks: tuple[CheckText, ...]
     against: AgainstText | None
@@ -50,6 +54,8 @@ def outline(report: Report, lang: str = "en") -> Document:
         sentence=_sentence(report, say),
         decide=say("ui", "decide") if report.verdict.status == "undecided" else "",
         facts=tuple(_facts(report, say)),
+        run=tuple(_run(report, say)),
+        registered=_registered(report, say),
         risks=tuple(risk(result, report, judged, say) for result in results),
         checks=judged,
         against=None if report.comparison is None else against(report.comparison, say),
@@ -118,6 +124,45 @@ def _facts(report: Report, say: Words) -> list[tuple[str, str]]:
     return [(say("facts", key), harmless(value)) for key, value in found.items() if value is not None]
 
 
+def _run(report: Report, say: Words) -> list[tuple[str, str]]:
+    """What names this audit, in pairs; digests as far as they are read, in full below the recipe."""
+    cost = report.cost
+    found = {
+        "tool": f"{report.tool} {report.version}",
+        "digest": _start(report.model.get("digest")),
+        "fingerprint": _start(report.data.get("fingerprint")),
+        "commit": _start(cost.get("commit")),
+        "finished": cost.get("finished"),
+        "by": cost.get("by"),
+    }
+    return [(say("facts", key), harmless(value)) for key, value in found.items() if value]
+
+
+def _start(digest: object) -> str:
+    """Of a long hex digest its first twelve digits, and what stands behind it."""
+    text = str(digest or "")
+    head, plus, tail = text.partition("+")
+    return (head[:12] + plus + tail) if len(head) > 12 else text
+
+
+def _registered(report: Report, say: Words) -> str:
+    told = report.audit.get("registration")
+    if not isinstance(told, Mapping):
+        return ""
+    key = {"as registered": "same", "changed": "changed"}.get(str(told.get("status")), "none")
+    changed = told.get("changed")
+    listed = "; ".join(str(one) for one in changed) if isinstance(changed, list) else ""
+    return harmless_long(
+        say(
+            "registration",
+            key,
+            digest=_start(told.get("digest")),
+            registered=told.get("registered", ""),
+            changed=listed,
+        )
+    )
+
+
 def _number(value: object) -> str | None:
     return grouped(value) if isinstance(value, int) else None
 
@@ -131,7 +176,7 @@ def _provenance(report: Report) -> list[tuple[str, str]]:
     parts = (("model", report.model), ("data", report.data), ("audit", report.audit), ("cost", report.cost))
     for part, content in parts:
         for key, value in content.items():
-            if key == "recipe":
+            if key in ("recipe", "configuration", "registration"):
                 continue
             if isinstance(value, Mapping):
                 text = ", ".join(f"{name} {item}" for name, item in value.items())

@@ -75,6 +75,8 @@ def _head(document: Document) -> list[str]:
         f"**{escape(document.sentence)}**",
         escape(document.decide),
         *(f"> {escape(note)}" for note in document.notes),
+        "; ".join(f"{escape(key)}: {escape(value)}" for key, value in document.run),
+        escape(document.registered),
         f"## {say('ui', 'risks')}",
         _table(tuple(say("ui", key) for key in ("risk", "what", "so_what", "to_do")), rows),
         f"## {say('ui', 'checks')}",

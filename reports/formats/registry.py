@@ -8,7 +8,9 @@ from typing import Literal, get_args
 from probes.errors import InputError, did_you_mean
 from reports.report import Report
 
-Form = Literal["html", "markdown", "summary", "junit", "sarif", "github", "gitlab", "model-card", "csv", "parquet"]
+Form = Literal[
+    "html", "markdown", "summary", "junit", "sarif", "github", "gitlab", "model-card", "pdf", "csv", "parquet"
+]
 FILES: Mapping[Form, str] = {
     "html": "report.html",
     "markdown": "report.md",
@@ -18,6 +20,7 @@ FILES: Mapping[Form, str] = {
     "github": "annotations.txt",
     "gitlab": "gl-code-quality-report.json",
     "model-card": "model-card.md",
+    "pdf": "summary.pdf",
     "csv": "samples.csv",
     "parquet": "samples.parquet",
 }
@@ -54,6 +57,10 @@ def render(
         from reports.formats import parquet
 
         return {FILES[form]: parquet.parquet(report)}
+    if form == "pdf":
+        from reports.formats import pdf
+
+        return {FILES[form]: pdf.render(report, lang=lang)}
     return {FILES[form]: _text(report, form, lang, thumbnails, at).encode()}
 
 

@@ -1,0 +1,161 @@
+"""An audit repeated from its evidence, and its results compared byte by byte."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from audit.config import audit_config
+from audit.config.run_settings import Settings
+from audit.listener import Listener
+from audit.results.read import read_audit
+from audit.results.registration import content_of
+from audit.runtime import check_torch, versions
+from probes.errors import InputError
+from reports import archive
+from reports.gate.registration import Registration
+
+EXIT_DIFFERENT = 1
+MOST = 20
+"""Differences shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where things lie now, in place of where the log says they lay."""
+
+    model: Path | None = None
+    recipe: Path | None = None
+    reference: Path | None = None
+    baseline: Path | None = None
+    data_root: Path | None = None
+    store: Path | None = None
+
+
+def run_reproduce(
+    pack: Path, places: Places, *, workers: int, trust_code: bool, listener: Listener, quiet: bool
+) -> int:
+    """Audit again as the log says, in an empty store unless one is given; 0 where results.json is the same bytes."""
+    log, wanted = _log(pack), (pack / "results.json").read_bytes()
+    config = audit_config.parse(dict(log["configuration"]), str(pack / "log.json"))
+    with tempfile.TemporaryDirectory(prefix="transfer-audit-") as scratch:
+        settings = _settings(log, places, wanted, Path(scratch), workers, trust_code, content_of(config, log["seed"]))
+        found = _again(log, places, config, settings, listener).encode()
+    screen = Console(quiet=quiet, soft_wrap=True)
+    if found == wanted:
+        screen.print(f"{pack}: results.json is the same, {len(found)} bytes.", highlight=False, markup=False)
+        return 0
+    for line in explained(json.loads(wanted), json.loads(found), log):
+        screen.print(line, highlight=False, markup=False)
+    return EXIT_DIFFERENT
+
+
+def explained(old: Mapping[str, Any], new: Mapping[str, Any], log: Mapping[str, Any]) -> Iterator[str]:
+    """What differs, and what is known to make it differ."""
+    places = list(_differences("", old, new))
+    yield f"results.json differs in {len(places)} places:"
+    yield from (f"  {place}" for place in places[:MOST])
+    if len(places) > MOST:
+        yield f"  … and {len(places) - MOST} more"
+    before, now = old.get("audit", {}).get("versions", {}), versions()
+    for package in sorted({*before, *now}):
+        if before.get(package) != now.get(package):
+            yield f"{package} was {before.get(package)}, is {now.get(package)}: the last bits of sums may differ."
+    if log.get("budget") is not None:
+        yield "The audit had a time budget: how many rounds fit depends on the machine."
+    yield "Another processor, or a GPU, may round sums otherwise."
+
+
+def _differences(path: str, old: Any, new: Any) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}):
+            yield from _differences(f"{path}.{key}".strip("."), old.get(key), new.get(key))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for i, (one, other) in enumerate(zip(old, new, strict=True)):
+            name = one.get("name") or one.get("probe") if isinstance(one, dict) else None
+            yield from _differences(f"{path}[{name or i}]", one, other)
+    elif old != new:
+        yield f"{path}: {_short(old)} → {_short(new)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _log(pack: Path) -> dict[str, Any]:
+    path = pack / "log.json"
+    try:
+        log = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {error}", where=str(path), do="Give the folder of a pack.") from None
+    wanted = ("model", "configuration", "seed", "budget", "stop_early")
+    if not isinstance(log, dict) or any(key not in log for key in wanted):
+        raise InputError(
+            "does not say how the audit was run.", where=str(path), do="Make the pack from a run of `audit run`."
+        )
+    return log
+
+
+def _settings(
+    log: Mapping[str, Any],
+    places: Places,
+    wanted: bytes,
+    scratch: Path,
+    workers: int,
+    trust_code: bool,
+    content: Mapping[str, Any],
+) -> Settings:
+    baseline = places.baseline or _path(log.get("baseline"))
+    day = log.get("day")
+    return Settings(
+        store=places.store or scratch / "store",
+        seed=log["seed"],
+        workers=workers,
+        budget=log["budget"],
+        stop_early=bool(log["stop_early"]),
+        baseline=None if baseline is None else read_audit(baseline),
+        reference=places.reference or _path(log.get("reference")),
+        recipe=places.recipe or _path(log.get("recipe")),
+        data_root=places.data_root or _path(log.get("data_root")),
+        trust_code=trust_code,
+        registration=_registration(json.loads(wanted), content),
+        today=datetime.date.fromisoformat(day) if day else None,
+    )
+
+
+def _registration(results: Mapping[str, Any], content: Mapping[str, Any]) -> Registration | None:
+    """The file that the run found, where the run used what stood in it; else it is not known here."""
+    told = results.get("audit", {}).get("registration") or {}
+    if told.get("status") != "as registered":
+        return None
+    for seed in (content.get("seed"), results["audit"].get("seed"), None):
+        made = Registration(content={**content, "seed": seed}, registered=str(told.get("registered", "")))
+        if made.digest == told.get("digest"):
+            return made
+    return None
+
+
+def _again(
+    log: Mapping[str, Any], places: Places, config: audit_config.Config, settings: Settings, listener: Listener
+) -> str:
+    from audit.checkpoints.audited_model import open_checkpoint
+    from audit.pipeline import audit
+
+    check_torch()
+    model = places.model or Path(str(log["model"]))
+    if not model.exists():
+        raise InputError("no such checkpoint file.", where=str(model), do="Give --model: where it lies now.")
+    report = audit(open_checkpoint(model, settings), config, settings, listener)
+    return archive.dump(report if log.get("thumbnails", True) else report.without_pictures())
+
+
+def _path(text: Any) -> Path | None:
+    return Path(str(text)) if text else None

@@ -1,0 +1,212 @@
+"""A signature over a pack's checksums: Ed25519 with a key of one's own, checked by plain tools too.
+
+sha256sum --check SHA256SUMS
+openssl pkeyutl -verify -rawin -pubin -inkey SHA256SUMS.pub -in SHA256SUMS -sigfile SHA256SUMS.sig
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from rich.console import Console
+
+from audit.storage.atomic import write
+from probes.errors import InputError, StoreError
+from reports.evidence import checksums
+from reports.evidence.checksums import NAME, PUBLIC_KEY, SIGNATURE, Change
+
+PASSPHRASE = "AUDIT_KEY_PASSPHRASE"
+EXIT_CHANGED, EXIT_UNSIGNED = 1, 3
+LARGEST = 1 << 20
+"""Bytes of a key, a signature or a list of checksums; more is none."""
+
+
+def default_key() -> Path:
+    """Where one's own key lies."""
+    folder = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(folder) / "transfer-audit" / "signing-key.pem"
+
+
+def run_sign(pack: Path, key_path: Path | None) -> None:
+    """Sign a pack. A key that is not there is made first. Raises InputError where a file differs from its checksum."""
+    path = key_path or default_key()
+    listed = _small(pack / NAME, "a pack's checksums", "Make the pack: audit report --format evidence -o DIR.")
+    if changes := _against(pack, listed):
+        raise InputError(f"{said(changes[0])}; nothing was signed.", where=str(pack), do="Make the pack again.")
+    key = load_key(path) if path.exists() else make_key(path)
+    write(pack / PUBLIC_KEY, _pem(key.public_key()))
+    write(pack / SIGNATURE, key.sign(listed))
+    line = f"{pack}: signed by {fingerprint(key.public_key())}"
+    Console().print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def run_verify(pack: Path, key_path: Path | None, *, quiet: bool) -> int:
+    """Say what was changed; 0 intact and signed, 1 changed, 3 intact and signed by nobody known."""
+    changes, signer = verify(pack, key_path)
+    screen = Console(quiet=quiet)
+    for change in changes:
+        screen.print(f"✗ {said(change)}", highlight=False, markup=False, soft_wrap=True)
+    if changes:
+        return EXIT_CHANGED
+    if not signer:
+        line = "intact, and not signed: whoever changed a file could have written its checksum anew."
+    elif key_path is None:
+        line = f"intact, signed by {signer}. Whose key that is, the pack cannot say: compare it, or give --key."
+    else:
+        line = f"intact, signed by the key given, {signer}."
+    screen.print(f"{pack}: {line}", highlight=False, markup=False, soft_wrap=True)
+    return 0 if signer else EXIT_UNSIGNED
+
+
+def verify(pack: Path, key_path: Path | None) -> tuple[list[Change], str]:
+    """What was changed since the pack was made and signed, and the fingerprint of the key that signed it ("" where
+    none did)."""
+    listed = _small(pack / NAME, "a pack's checksums", "Was the whole folder given?")
+    changes, signer = _signature(pack, listed, key_path)
+    return [*changes, *_against(pack, listed)], signer
+
+
+def _signature(pack: Path, listed: bytes, key_path: Path | None) -> tuple[list[Change], str]:
+    there = [(pack / name).is_file() for name in (SIGNATURE, PUBLIC_KEY)]
+    if not any(there):
+        return ([Change(kind="missing", name=SIGNATURE)] if key_path else []), ""
+    if not all(there):
+        return [Change(kind="missing", name=SIGNATURE if there[1] else PUBLIC_KEY)], ""
+    try:
+        own = _public(pack / PUBLIC_KEY)
+    except InputError:
+        return [Change(kind="malformed", name=PUBLIC_KEY, detail="no Ed25519 public key")], ""
+    wanted = own if key_path is None else _public(key_path)
+    changes = []
+    if fingerprint(own) != fingerprint(wanted):
+        detail = f"signed by {fingerprint(own)}, not by the key given, {fingerprint(wanted)}"
+        changes.append(Change(kind="changed", name=PUBLIC_KEY, detail=detail))
+    signature = _small(pack / SIGNATURE, "a signature", "")
+    if len(signature) != 64:
+        return [*changes, Change(kind="malformed", name=SIGNATURE, detail=f"{len(signature)} bytes, not 64")], ""
+    try:
+        own.verify(signature, listed)
+    except InvalidSignature:
+        return [*changes, Change(kind="changed", name=NAME, detail="or its signature, after signing")], ""
+    return changes, fingerprint(own)
+
+
+def _against(pack: Path, listing: bytes) -> list[Change]:
+    """What differs from the checksums, and from those that the statement inside repeats."""
+    listed, wrong = checksums.parse(listing)
+    present: dict[str, str] = {}
+    links = []
+    for path in sorted(pack.rglob("*")):
+        name = path.relative_to(pack).as_posix()
+        if path.is_symlink():
+            links.append(Change(kind="changed", name=name, detail="a link stands in its place"))
+            present[name] = listed.get(name, "")
+        elif path.is_file():
+            present[name] = checksums.digest(path.read_bytes())
+    found = [*wrong, *links, *checksums.differences(listed, present)]
+    named = {change.name for change in found}
+    return found + [one for one in _repeated(pack, present) if one.name not in named]
+
+
+def _repeated(pack: Path, present: dict[str, str]) -> list[Change]:
+    """Files whose checksum was written anew in one place and not in the other."""
+    from reports.evidence.statement import NAME as STATEMENT
+    from reports.evidence.statement import subjects
+
+    path = pack / STATEMENT
+    if not path.is_file() or path.is_symlink():
+        return []
+    try:
+        told = subjects(path.read_bytes())
+    except ValueError:
+        return [Change(kind="malformed", name=STATEMENT)]
+    changed = [name for name, digest in told.items() if name in present and present[name] != digest]
+    gone = [name for name in told if name not in present]
+    detail = f"{STATEMENT} has another digest of it"
+    return [Change(kind="changed", name=name, detail=detail) for name in sorted(changed)] + [
+        Change(kind="missing", name=name, detail=f"{STATEMENT} names it") for name in sorted(gone)
+    ]
+
+
+def said(change: Change) -> str:
+    """The change as a line."""
+    words = {
+        "changed": "was changed",
+        "missing": "is missing",
+        "added": "was added",
+        "renamed": f"was renamed to {change.detail}",
+        "malformed": "is malformed",
+    }
+    detail = f" ({change.detail})" if change.detail and change.kind != "renamed" else ""
+    return f"{change.name} {words[change.kind]}{detail}"
+
+
+def make_key(path: Path) -> Ed25519PrivateKey:
+    """A new private key, readable by its owner alone; encrypted where $AUDIT_KEY_PASSPHRASE is set."""
+    key = Ed25519PrivateKey.generate()
+    phrase = os.environ.get(PASSPHRASE, "").encode()
+    how: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if phrase:
+        how = serialization.BestAvailableEncryption(phrase)
+    text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(text)
+    except OSError as error:
+        raise StoreError(f"cannot be written: {error.strerror}.", where=str(path), do="Give another --key.") from None
+    write(path.with_suffix(".pub"), _pem(key.public_key()))
+    Console(stderr=True).print(f"A new key: {path}; give {path.with_suffix('.pub')} to whoever verifies.", markup=False)
+    return key
+
+
+def load_key(path: Path) -> Ed25519PrivateKey:
+    """Raises InputError for what is no Ed25519 private key, or one whose passphrase is not in $AUDIT_KEY_PASSPHRASE."""
+    content = _small(path, "a private key", "Give another --key.")
+    try:
+        key = serialization.load_pem_private_key(content, os.environ.get(PASSPHRASE, "").encode() or None)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"is no private key that can be read: {error}.", where=str(path), do=f"Is ${PASSPHRASE} right?"
+        ) from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise InputError("is no Ed25519 key.", where=str(path), do="Give another --key, or let one be made.")
+    return key
+
+
+def fingerprint(key: Ed25519PublicKey) -> str:
+    """sha256 (hex) of the raw public key."""
+    return checksums.digest(key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw))
+
+
+def _public(path: Path) -> Ed25519PublicKey:
+    """From a public key, or from the private one."""
+    content = _small(path, "a key", "Give the public key of whoever signs.")
+    if b"PRIVATE KEY" in content:
+        return load_key(path).public_key()
+    try:
+        key = serialization.load_pem_public_key(content)
+    except ValueError as error:
+        raise InputError(f"is no public key: {error}.", where=str(path)) from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise InputError("is no Ed25519 key.", where=str(path))
+    return key
+
+
+def _pem(key: Ed25519PublicKey) -> bytes:
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _small(path: Path, what: str, do: str) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise InputError(f"is too large for {what}.", where=str(path), do=do)
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"no such file: {what} is wanted.", where=str(path), do=do) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}.", where=str(path), do=do) from None

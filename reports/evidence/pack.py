@@ -1,0 +1,86 @@
+"""The files of an evidence pack: a pure function of a report, its results.json and its log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reports.evidence import annex, bill_of_materials, checksums, statement
+from reports.report import Json, Report
+
+THRESHOLDS = "thresholds.json"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inputs:
+    """What a pack is made of. `left_out` are files beside the results that do not travel, by their digests."""
+
+    report: Report
+    results: bytes
+    """results.json as it lies there."""
+    log: Mapping[str, Json]
+    left_out: Mapping[str, str]
+    selfcheck: bytes | None = None
+    """What `audit selfcheck` wrote, where it ran."""
+
+
+def pack(inputs: Inputs, *, lang: str, thumbnails: bool) -> dict[str, bytes]:
+    """File name → content; the checksums are the last."""
+    from reports.formats import html, markdown, model_card, pdf  # they draw, which takes a second to import
+
+    report = inputs.report
+    text, figures = markdown.render(report, lang=lang)
+    files = {
+        "results.json": inputs.results,
+        "report.html": html.render(report, lang=lang, thumbnails=thumbnails).encode(),
+        "report.md": text.encode(),
+        **figures,
+        "summary.pdf": pdf.render(report, lang=lang),
+        "recipe.json": _json(recipe(report)),
+        THRESHOLDS: _json(thresholds(report)),
+        "environment.json": _json(environment(report, inputs.log)),
+        "log.json": _json({**inputs.log, "run": report.cost, "left_out": inputs.left_out}),
+        "annex.json": _json(annex.as_data(report)),
+        **{f"annex.{one}.md": annex.markdown(report, one).encode() for one in ("en", "zh")},
+        bill_of_materials.NAME: bill_of_materials.render(report, inputs.results),
+        "model-card.md": model_card.render(report, lang=lang).encode(),
+    }
+    if inputs.selfcheck is not None:
+        files["selfcheck.json"] = inputs.selfcheck
+    files[statement.NAME] = statement.render(report, files, THRESHOLDS)
+    return {**files, checksums.NAME: checksums.listing(files)}
+
+
+def recipe(report: Report) -> dict[str, Any]:
+    """What made the model, and the digests that name it."""
+    keys = ("name", "architecture", "transfer", "digest", "source_digest", "recipe", "trainer", "trained_with")
+    return {key: report.model[key] for key in keys if key in report.model} | {"data": dict(report.data)}
+
+
+def thresholds(report: Report) -> dict[str, Any]:
+    """What the gate asked, whether that had been registered, and how each check ended."""
+    from reports.archive import verdict_json
+
+    told = verdict_json(report)
+    return {
+        "configuration": report.audit.get("configuration"),
+        "registration": report.audit.get("registration"),
+        "status": told["status"],
+        "checks": told["checks"],
+    }
+
+
+def environment(report: Report, log: Mapping[str, Json]) -> dict[str, Any]:
+    """Versions that numbers depend on, of the audit and of the training it audits, and all that was installed."""
+    return {
+        "audit": report.audit.get("versions", {}),
+        "training": report.model.get("trained_with", {}),
+        "machine": {key: report.cost[key] for key in ("machine", "platform", "workers") if key in report.cost},
+        "installed": log.get("installed", {}),
+    }
+
+
+def _json(content: Any) -> bytes:
+    return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n").encode()

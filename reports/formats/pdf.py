@@ -1,0 +1,181 @@
+"""One A4 page for whoever signs: verdict, who ran what and when, the risks, the checks. Made without a browser.
+
+Latin text is set in Helvetica; every other character in STSong-Light, a font that PDF readers bring along, so that
+Chinese needs no font file here. Equal reports give equal bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from reports.document.outline import Document, outline
+from reports.report import Report
+from reports.wording.numbers import harmless, harmless_long
+
+if TYPE_CHECKING:
+    from reportlab.platypus import Flowable, Paragraph
+
+OTHER = "STSong-Light"
+COLOURS = {"pass": "#1a7f37", "fail": "#c0272d", "undecided": "#9a6700", "error": "#9a6700", "waived": "#57606a"}
+MARGIN, GAP = 42.0, 6.0
+"""In points."""
+MOST_CHECKS, LONGEST = 24, 260
+SPELLED = str.maketrans({"−": "–", "\u00a0": " ", "\u202f": " ", "\u2009": " "})
+
+
+def render(report: Report, *, lang: str = "en") -> bytes:
+    """The page."""
+    from reportlab.lib.pagesizes import A4
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+    from reportlab.pdfgen.canvas import Canvas
+    from reportlab.platypus import Frame, KeepInFrame
+
+    pdfmetrics.registerFont(UnicodeCIDFont(OTHER))
+    document = outline(report, lang)
+    width, height = (side - 2 * MARGIN for side in A4)
+    held = io.BytesIO()
+    canvas = Canvas(held, pagesize=A4, invariant=1, lang="zh-CN" if lang == "zh" else "en")
+    canvas.setTitle(harmless(f"{document.words('headline', document.status)} · {document.title}"))
+    canvas.setAuthor(f"{harmless(report.tool)} {harmless(report.version)}")
+    body = KeepInFrame(width, height, _body(document, width), mode="shrink")
+    Frame(MARGIN, MARGIN, width, height, 0, 0, 0, 0).addFromList([body], canvas)
+    canvas.setFont("Helvetica", 5.5)
+    canvas.drawString(MARGIN, 0.6 * MARGIN, harmless(_footer(report)))
+    canvas.showPage()
+    canvas.save()
+    return held.getvalue()
+
+
+def _body(document: Document, width: float) -> list[Flowable]:
+    from reportlab.platypus import Spacer
+
+    say = document.words
+    risks = [
+        (
+            _paragraph(f"{risk.title}: {say('status', risk.status)}", say.lang, bold=True, colour=_colour(risk.status)),
+            _paragraph(_short(risk.what), say.lang),
+            _paragraph(_short(risk.to_do), say.lang),
+        )
+        for risk in document.risks
+    ]
+    checks = [
+        (
+            _paragraph(say("status", check.status), say.lang, bold=True, colour=_colour(check.status)),
+            _paragraph(f"{check.probe}: {check.title}", say.lang),
+            _paragraph(check.value, say.lang),
+            _paragraph(f"{check.interval} ({check.level})" if check.level else check.interval, say.lang),
+            _paragraph(check.threshold, say.lang),
+        )
+        for check in document.checks[:MOST_CHECKS]
+    ]
+    facts = " · ".join(f"{key}: {value}" for key, value in (*document.facts, *document.run))
+    parts: list[Flowable] = [
+        _paragraph(document.title, say.lang, size=9.0, colour="#57606a"),
+        _paragraph(
+            say("headline", document.status),
+            say.lang,
+            size=22.0,
+            bold=True,
+            colour=_colour(document.status),
+            leading=27.0,
+        ),
+        _paragraph(document.sentence, say.lang, size=10.5, leading=14.0),
+        Spacer(0, GAP),
+        _paragraph(facts, say.lang, size=7.5, colour="#57606a"),
+        _heading(say("ui", "risks"), say.lang),
+        _table(("risk", "what", "to_do"), risks, (0.17, 0.47, 0.36), width, document),
+        _heading(say("ui", "checks"), say.lang),
+        _table(
+            ("status", "estimate", "value", "interval", "threshold"),
+            checks,
+            (0.1, 0.4, 0.12, 0.26, 0.12),
+            width,
+            document,
+        ),
+    ]
+    if len(document.checks) > MOST_CHECKS:
+        parts.append(_paragraph(say("ui", "more", count=len(document.checks) - MOST_CHECKS), say.lang))
+    parts += [
+        *(_paragraph(_short(note), say.lang) for note in document.notes[:3]),
+        _heading(say("evidence", "means_not"), say.lang),
+        _paragraph(say("card", "limits"), say.lang),
+        _paragraph(say("evidence", "no_conformity"), say.lang),
+    ]
+    return parts
+
+
+def _table(
+    heads: Sequence[str], rows: Sequence[Sequence[Paragraph]], shares: Sequence[float], width: float, document: Document
+) -> Flowable:
+    from reportlab.lib.colors import HexColor
+    from reportlab.platypus import Table, TableStyle
+
+    say = document.words
+    if not rows:
+        return _paragraph(say("ui", "nochecks"), say.lang)
+    head = [_paragraph(say("ui", key), say.lang, bold=True, colour="#57606a") for key in heads]
+    table = Table([head, *rows], colWidths=[share * width for share in shares])
+    table.setStyle(
+        TableStyle(
+            [
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("LINEBELOW", (0, 0), (-1, -1), 0.4, HexColor("#d0d7de")),
+                ("LEFTPADDING", (0, 0), (-1, -1), 0),
+                ("TOPPADDING", (0, 0), (-1, -1), 2),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
+            ]
+        )
+    )
+    return table
+
+
+def _heading(text: str, lang: str) -> Flowable:
+    return _paragraph(text, lang, size=11.0, bold=True, leading=26.0)
+
+
+def _footer(report: Report) -> str:
+    """The digests in full, by which this page belongs to its model and data."""
+    named = {"model": report.model.get("digest"), "data": report.data.get("fingerprint")}
+    return " · ".join(f"{name} {digest}" for name, digest in named.items() if digest)
+
+
+def _paragraph(
+    text: str, lang: str, *, size: float = 8.0, bold: bool = False, colour: str = "#1f2328", leading: float = 0.0
+) -> Paragraph:
+    from reportlab.lib.colors import HexColor
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.platypus import Paragraph
+
+    style = ParagraphStyle(
+        "",
+        fontName="Helvetica-Bold" if bold else "Helvetica",
+        fontSize=size,
+        leading=leading or 1.3 * size,
+        textColor=HexColor(colour),
+        wordWrap="CJK" if lang == "zh" else None,
+    )
+    return Paragraph(_set(text), style)
+
+
+def _set(text: str) -> str:
+    """Characters that Helvetica lacks in the other font; nothing in the text is markup.
+
+    >>> _set("a<b ≤ 1")
+    'a&lt;b <font name="STSong-Light">≤</font> 1'
+    """
+    told = harmless_long(str(text)).translate(SPELLED)
+    runs = re.split(r"([^\x20-\x7e\xa1-\xff–—‘’“”•…€™]+)", told)
+    return "".join(f'<font name="{OTHER}">{escape(run)}</font>' if i % 2 else escape(run) for i, run in enumerate(runs))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"
+
+
+def _colour(status: str) -> str:
+    return COLOURS.get(status, "#57606a")

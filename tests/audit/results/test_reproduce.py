@@ -1,0 +1,130 @@
+"""An audit registered, run, packed, and repeated from its pack: the same bytes, or the place where they differ."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from audit.cli.commands import run_audit, run_finetune
+from audit.config.run_settings import Settings
+from audit.listener import Listener
+from audit.results.evidence import run_evidence
+from audit.results.gate import run_gate
+from audit.results.registration import NAME, register
+from audit.results.reproduce import Places, run_reproduce
+from probes.errors import InputError, OverwriteError
+from reports import archive
+from reports.document.outline import outline
+from tests.audit.conftest import EXAMPLES
+
+RECIPE = """
+name = "small"
+seed = 3
+data = { kind = "digits", classes = ["5", "6", "7", "8", "9"] }
+split = { members = 60, held_out = 60, validation = 30 }
+source = { model = "small_networks:digits_cnn", options = { width = 2 } }
+train = { epochs = 2, lr = 0.05, batch_size = 25 }
+"""
+OFF = "".join(f"[probes.{name}]\nenabled = false\n" for name in ("membership", "drift", "contamination"))
+CONFIG = f"{OFF}[probes.overfitting]\nrepeats = 2\nlearning_curve = false\nlinear_probe = false\ncapacity = false\n"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evidence")
+    (folder / "recipe.toml").write_text(RECIPE)
+    shutil.copy(EXAMPLES / "small_networks.py", folder)
+    (folder / "audit.toml").write_text(CONFIG)
+    run_finetune(folder / "recipe.toml", folder / "ckpt.pt", quiet=True)
+    register(folder / "audit.toml", seed=None)
+    settings = Settings(store=folder / "store", workers=1, trust_code=True)
+    options = {"lang": "en", "thumbnails": False, "quiet": True}
+    run_audit(folder / "ckpt.pt", folder / "report", folder / "audit.toml", settings, **options)  # type: ignore[arg-type]
+    run_evidence(folder / "report" / "results.json", folder / "pack", lang="en", thumbnails=False)
+    return folder
+
+
+def results(place: Path) -> dict:  # type: ignore[type-arg]
+    return json.loads((place / "report" / "results.json").read_text())  # type: ignore[no-any-return]
+
+
+def test_the_run_says_that_it_used_what_was_registered(place: Path) -> None:
+    told = results(place)["audit"]["registration"]
+    fixed = json.loads((place / NAME).read_text())
+    assert (told["status"], told["digest"], told["changed"]) == ("as registered", fixed["digest"], [])
+    report = archive.load((place / "report" / "results.json").read_text())
+    assert "are those registered on" in outline(report).registered
+    assert "与" in outline(report, "zh").registered
+
+
+def test_the_pack_repeated_gives_the_same_bytes(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    places = Places(store=place / "store")
+    assert run_reproduce(place / "pack", places, workers=1, trust_code=True, listener=Listener(), quiet=False) == 0
+    assert "is the same" in capsys.readouterr().out
+
+
+def test_a_result_that_does_not_come_out_again_is_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = place / "pack" / "results.json"
+    honest = path.read_text()
+    content = json.loads(honest)
+    content["results"][0]["estimates"][0]["value"] = 0.123456
+    path.write_text(json.dumps(content))
+    places = Places(store=place / "store")
+    code = run_reproduce(place / "pack", places, workers=1, trust_code=True, listener=Listener(), quiet=False)
+    path.write_text(honest)
+    said = capsys.readouterr().out
+    assert code == 1
+    assert "results[overfitting].estimates[checkpoint.train_accuracy].value: 0.123456 →" in said
+
+
+def test_a_pack_that_does_not_say_how_it_was_run_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "log.json").write_text("{}")
+    with pytest.raises(InputError, match="does not say how the audit was run"):
+        run_reproduce(tmp_path, Places(), workers=1, trust_code=True, listener=Listener(), quiet=True)
+
+
+def test_the_log_says_who_ran_what_and_when(place: Path) -> None:
+    log = json.loads((place / "report" / "log.json").read_text())
+    events = [one["event"] for one in log["events"]]
+    assert events[0] == "stage"
+    assert events[-1] == "verdict"
+    assert next(one for one in log["events"] if one["event"] == "replicas")["trained"] > 0
+    assert "torch" in log["installed"]
+    assert {"by", "commit", "finished"} <= set(json.loads((place / "report" / "run.json").read_text()))
+
+
+def test_judged_by_other_thresholds_it_is_not_as_registered(place: Path) -> None:
+    changed = place / "changed"
+    changed.mkdir()
+    (changed / "audit.toml").write_text(CONFIG + '[thresholds.overfitting]\n"recipe.accuracy_gap" = { max = 0.9 }\n')
+    (changed / NAME).write_bytes((place / NAME).read_bytes())
+    out = place / "report" / "results.json"
+    run_gate(out, changed / "audit.toml", baseline=None, as_json=False, lang="en", quiet=True)
+    from audit.config import audit_config
+    from audit.results.read import read_results
+    from audit.results.registration import judged_again
+
+    config = audit_config.load(changed / "audit.toml", changed)
+    told = judged_again(read_results(out).audit, config, changed / "audit.toml")["registration"]
+    assert told["status"] == "changed"  # type: ignore[index, call-overload]
+    assert told["changed"] == [  # type: ignore[index, call-overload]
+        "thresholds overfitting.recipe.accuracy_gap bound: 0.1 → 0.9",
+        "thresholds overfitting.recipe.accuracy_gap must_exist: false → true",
+    ]
+
+
+def test_a_registration_that_was_edited_is_refused(place: Path, tmp_path: Path) -> None:
+    from audit.results.registration import find
+
+    text = (place / NAME).read_text().replace('"bound": 0.1,', '"bound": 0.9,', 1)
+    (tmp_path / NAME).write_text(text)
+    with pytest.raises(InputError, match="was changed after it was written"):
+        find(tmp_path / "audit.toml")
+
+
+def test_a_registration_is_not_written_over(place: Path) -> None:
+    with pytest.raises(OverwriteError, match="exists already"):
+        register(place / "audit.toml", seed=None)
