@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -16,18 +17,17 @@ from audit.storage.atomic import write
 from probes.errors import InputError, OverwriteError
 from reports.gate import registration as registrations
 from reports.gate.registration import Registration
-from reports.report import Json
 
 NAME = "audit-registered.json"
 
 
-def content_of(config: Config, seed: int | None) -> dict[str, Json]:
+def content_of(config: Config, seed: int | None) -> dict[str, Any]:
     """What this configuration fixes."""
     probes = {probe.name: dataclasses.asdict(probe) for probe in config.probes()}  # type: ignore[call-overload]
     return registrations.content_of(config.gate(), probes, seed)
 
 
-def judged_again(ran: Mapping[str, Json], config: Config, config_path: Path | None) -> dict[str, Json]:
+def judged_again(ran: Mapping[str, Any], config: Config, config_path: Path | None) -> dict[str, Any]:
     """What results say of an audit, with the thresholds that judge them now; probes and seed are as they ran. No probe
     is imported."""
     before, seed = ran.get("configuration"), ran.get("seed")

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from probes.errors import InputError
 from reports.gate.thresholds import Gate
-from reports.report import Json
 
 FORMAT = "transfer-audit/registration/1"
 Status = Literal["as registered", "changed", "not registered"]
@@ -20,7 +19,7 @@ Status = Literal["as registered", "changed", "not registered"]
 class Registration:
     """What was fixed, when by the clock of whoever fixed it, and its digest."""
 
-    content: Mapping[str, Json]
+    content: Mapping[str, Any]
     registered: str = ""
     """ISO time in UTC; it proves no more than the file does: commit or sign that before the run."""
     version: str = ""
@@ -30,10 +29,10 @@ class Registration:
         object.__setattr__(self, "digest", digest(self.content))
 
 
-def content_of(gate: Gate, probes: Mapping[str, Mapping[str, Any]], seed: int | None) -> dict[str, Json]:
+def content_of(gate: Gate, probes: Mapping[str, Mapping[str, Any]], seed: int | None) -> dict[str, Any]:
     """All that decides a verdict, given results: thresholds as they are judged, waivers, level, probes' parameters,
     and the seed where one was chosen."""
-    thresholds: list[Json] = [
+    thresholds = [
         {
             "probe": one.probe,
             "estimate": one.estimate,
@@ -44,7 +43,7 @@ def content_of(gate: Gate, probes: Mapping[str, Mapping[str, Any]], seed: int | 
         }
         for one in gate.thresholds
     ]
-    waivers: list[Json] = [
+    waivers = [
         {"probe": one.probe, "estimate": one.estimate, "reason": one.reason, "expires": one.expires.isoformat()}
         for one in gate.waivers
     ]
@@ -59,7 +58,7 @@ def content_of(gate: Gate, probes: Mapping[str, Mapping[str, Any]], seed: int | 
     }
 
 
-def digest(content: Mapping[str, Json]) -> str:
+def digest(content: Mapping[str, Any]) -> str:
     """sha256 (hex) of the content as JSON with sorted keys: equal content, equal digest.
 
     >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
@@ -102,7 +101,7 @@ def load(text: str, where: str) -> Registration:
     return found
 
 
-def compared(registration: Registration | None, content: Mapping[str, Json]) -> dict[str, Json]:
+def compared(registration: Registration | None, content: Mapping[str, Any]) -> dict[str, Any]:
     """What results.json says: whether a run used what was registered, and every place where it did not."""
     if registration is None:
         return {"status": "not registered", "digest": digest(content), "changed": []}
@@ -148,7 +147,6 @@ def _changes(path: str, old: Any, new: Any) -> list[str]:
     return [] if old == new else [f"{path}: {json.dumps(old)} → {json.dumps(new)}"]
 
 
-def _plain(probes: Mapping[str, Mapping[str, Any]]) -> Json:
+def _plain(probes: Mapping[str, Mapping[str, Any]]) -> Any:
     """As JSON has it: tuples are lists."""
-    plain: Json = json.loads(json.dumps(probes, default=list))
-    return plain
+    return json.loads(json.dumps(probes, default=list))
