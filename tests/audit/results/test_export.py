@@ -64,7 +64,8 @@ def test_every_form_goes_to_standard_output(
 
 def test_command_and_forms_agree() -> None:
     hints = typing.get_type_hints(cli.report)
-    assert get_args(hints["format"]) == get_args(Form) == tuple(FILES)
+    assert get_args(Form) == tuple(FILES)
+    assert tuple(form for form in get_args(hints["format"]) if form != "evidence") == get_args(Form)
 
 
 def test_github_form_speaks_to_the_runner(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
