@@ -174,6 +174,7 @@ NEEDS: Mapping[str, str] = {
     "lira-online": "replicas on either side of every sample",
     "rmia-offline": "replicas on either side of every sample and validation samples",
     "rmia-online": "replicas on either side of every sample and validation samples",
+    "empirical-bayes": "replicas on either side of every sample, and two on one side",
     "lira-offline-per-sample": f"{ENOUGH} replicas on either side of every sample",
     "lira-online-per-sample": f"{ENOUGH} replicas on either side of every sample",
 }

@@ -24,6 +24,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from scipy import optimize, special
 
 from probes.errors import EvidenceError
+from probes.membership.target import Target
 from probes.statistics.moderated_t import variance_prior
 
 STRATA, FEWEST_IN_STRATUM = 5, 50
@@ -289,13 +290,21 @@ def empirical_bayes_scores(
     weights can be learned; two replicas on a side of some sample.
 
     Raises EvidenceError where a sample is never in, or never out.
+
+    >>> rng = np.random.default_rng(0)
+    >>> keep = np.arange(8)[:, None] % 2 == np.arange(400) % 2
+    >>> phi = 2 * keep + rng.normal(size=400) + rng.normal(size=(8, 400))
+    >>> log_p = -np.log1p(np.exp(-phi))
+    >>> scores = empirical_bayes_scores(phi[0], log_p[0], phi[2:], log_p[2:], keep[2:], np.arange(6) // 2)
+    >>> bool(scores[keep[0]].mean() > scores[~keep[0]].mean())
+    True
     """
     replicas, stable = replicas_of(phi_replicas, log_p_replicas, keep, order)
     everywhere = np.ones(len(order), dtype=bool)
     sums = replicas.sums(everywhere)
     change = change_of(sums, replicas.spread)
     own = features(stable(phi)[None], log_p.astype(np.float64)[None], sums, replicas.spread, change)
-    return replicas.weights(everywhere)(own)[0]
+    return np.asarray(replicas.weights(everywhere)(own)[0])
 
 
 def empirical_bayes_stand_in_scores(
@@ -314,3 +323,13 @@ def empirical_bayes_stand_in_scores(
     for mine, found in replicas.stand_ins(np.ones(len(order), dtype=bool)):
         scores[mine] = weights[int(group[mine][0])](found)
     return scores
+
+
+def empirical_bayes(target: Target) -> Float64[np.ndarray, " samples"] | None:
+    """The attack of the ladder; None without a replica on either side of every sample and two on one side of some."""
+    if not target.in_and_out or target.order is None or len(target.keep) < 3:
+        return None
+    answers, replicas = target.answers, target.replicas
+    return empirical_bayes_scores(
+        answers.margin[0], answers.log_prob[0], replicas.margin, replicas.log_prob, target.keep, target.order
+    )

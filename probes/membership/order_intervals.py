@@ -25,20 +25,26 @@ def over_orders(
     unit: str,
     bounds: tuple[float, float],
     caveat: str | None = None,
+    symmetric: bool = True,
 ) -> Estimate:
     """The mean over stand-ins with a t interval over orders: stand-ins of one order are complementary folds and no
     independent draws, so the order is the unit. It speaks of this pool and this recipe.
 
     Orders attack each other, so what two of them share by chance stands in the scores of both. Where nothing leaks,
     LiRA's mean is a degenerate U-statistic of the orders, whose variance is 2 (J − 1)/(J − 2) times s²/J (`inflation`);
-    with leakage it is nearer s²/J, and the interval is wider than it need be. Two orders cannot tell their spread: all
-    is possible then.
+    with leakage it is nearer s²/J, and the interval is wider than it need be. An attack that is not `symmetric` takes
+    from the others only their mean over both sides, as RMIA does, of which who trained on what leaves next to nothing:
+    its variance is s²/J. Two orders cannot tell their spread: all is possible then.
     """
     means = np.array([values[order == own].mean() for own in np.unique(order)])
     mean, j = float(means.mean()), len(means)
     half = math.inf
     if j > 2:
-        half = float(stats.t.ppf(0.5 + level / 2, j - 1)) * float(means.std(ddof=1)) * math.sqrt(inflation(j) / j)
+        half = (
+            float(stats.t.ppf(0.5 + level / 2, j - 1))
+            * float(means.std(ddof=1))
+            * math.sqrt((inflation(j) if symmetric else 1.0) / j)
+        )
     elif caveat is None:
         caveat = f"not resolvable: {j} repeats, 3 needed to tell their spread"
     return Estimate(
@@ -57,7 +63,14 @@ def over_orders(
 
 
 def tpr_over_orders(
-    name: str, scores: Stood, keep: Kept, order: Int[np.ndarray, " replicas"], fpr: float, *, level: float
+    name: str,
+    scores: Stood,
+    keep: Kept,
+    order: Int[np.ndarray, " replicas"],
+    fpr: float,
+    *,
+    level: float,
+    symmetric: bool = True,
 ) -> Estimate:
     """The mean true-positive rate at the one threshold at which all stand-ins together have a false-positive rate of
     `fpr`; its interval pays for that threshold too, which is set by scores that all stand-ins share."""
@@ -65,7 +78,7 @@ def tpr_over_orders(
 
     def rate_at(threshold: float, at_level: float) -> Estimate:
         found = ((scores > threshold) & keep).sum(axis=1) / keep.sum(axis=1)
-        return over_orders(name, found, order, level=at_level, unit="TPR", bounds=(0.0, 1.0))
+        return over_orders(name, found, order, level=at_level, unit="TPR", bounds=(0.0, 1.0), symmetric=symmetric)
 
     return at_true_fpr(outside, fpr, level, rate_at)
 

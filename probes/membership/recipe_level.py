@@ -8,21 +8,32 @@ from collections.abc import Sequence
 import numpy as np
 
 from probes.evidence import Evidence, Population
+from probes.membership.empirical_bayes import empirical_bayes_stand_in_scores
 from probes.membership.leave_one_out import rmia_stand_in_scores, stand_in_scores
 from probes.membership.order_intervals import over_orders, stand_in_aucs, tpr_over_orders
 from probes.membership.strongest_attack import level_each, strongest
 from probes.partial_result import Part
 from probes.result import Estimate
 
+RMIA = "rmia-online"
+
 
 def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float], level: float) -> Part:
-    """AUC and true-positive rates of the stronger of LiRA and RMIA, with an interval that pays for having tried both;
-    needs replicas of at least two orders."""
+    """AUC and true-positive rates of the strongest attack that is run on stand-ins, with an interval that pays for
+    having tried them all; needs replicas of at least two orders."""
     keep, order = population.keep[:, evidence.pool.indices], population.order
     scores = stand_ins(evidence, population)
     each = level_each(level, len(scores))
     aucs = {
-        attack: over_orders("recipe.auc", stand_in_aucs(score, keep), order, level=each, unit="AUC", bounds=(0.0, 1.0))
+        attack: over_orders(
+            "recipe.auc",
+            stand_in_aucs(score, keep),
+            order,
+            level=each,
+            unit="AUC",
+            bounds=(0.0, 1.0),
+            symmetric=attack != RMIA,
+        )
         for attack, score in scores.items()
     }
     best, overall = strongest(aucs, level)
@@ -30,7 +41,10 @@ def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float
     out = int((~keep).sum())
     for fpr in fprs:
         name = f"recipe.tpr_at_{100 * fpr:g}pct_fpr"
-        rates = {attack: tpr_over_orders(name, one, keep, order, fpr, level=each) for attack, one in scores.items()}
+        rates = {
+            attack: tpr_over_orders(name, one, keep, order, fpr, level=each, symmetric=attack != RMIA)
+            for attack, one in scores.items()
+        }
         _, estimate = strongest(rates, level)
         if out * fpr < 1:
             unresolved = f"not resolvable: {out} non-members in all stand-ins"
@@ -43,8 +57,11 @@ def stand_ins(evidence: Evidence, population: Population) -> dict[str, np.ndarra
     """Scores of every attack that is run on stand-ins, [replicas pooled]; RMIA where there are validation samples."""
     pooled, z = evidence.pool.indices, np.flatnonzero(evidence.pool.validation)
     answers, keep, order = population.answers, population.keep[:, pooled], population.order
-    scores = {"lira-online": stand_in_scores(answers.margin[:, pooled], keep, order)}
+    log_p = answers.log_prob
+    scores = {
+        "lira-online": stand_in_scores(answers.margin[:, pooled], keep, order),
+        "empirical-bayes": empirical_bayes_stand_in_scores(answers.margin[:, pooled], log_p[:, pooled], keep, order),
+    }
     if len(z):
-        log_p = answers.log_prob
-        scores["rmia-online"] = rmia_stand_in_scores(log_p[:, pooled], keep, order, log_p[:, z])
+        scores[RMIA] = rmia_stand_in_scores(log_p[:, pooled], keep, order, log_p[:, z])
     return scores

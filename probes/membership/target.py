@@ -45,6 +45,8 @@ class Target:
     keep: Bool[np.ndarray, "replicas samples"]
     z: Float64[np.ndarray, " population"]
     z_replicas: Float64[np.ndarray, "replicas population"]
+    order: Int[np.ndarray, " replicas"] | None = None
+    """Of the replicas; equal numbers share minibatch order and initial head."""
     features: Float[np.ndarray, "samples features"] | None = None
     gradient_norm: Float[np.ndarray, " samples"] | None = None
     folds: Sequence[Fold] = ()
@@ -79,6 +81,7 @@ def target_of(evidence: Evidence, population: Population, rng: np.random.Generat
         keep=population.keep[:, pooled] if len(population) else np.zeros((0, len(pooled)), dtype=bool),
         z=probability(evidence.audited.log_prob)[0],
         z_replicas=probability(population.answers.log_prob),
+        order=population.order if len(population) else None,
         features=sample_features(evidence),
         gradient_norm=None if seen is None else seen.arrays["gradient_norm"],
         folds=folds(evidence.pool.member[pooled], rng),
