@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Shaped
 
 from probes.errors import EvidenceError, NonFiniteError
+from probes.message import Text
 from probes.observable import Observable, Observation
 from probes.plan import Pool, Row
 from probes.sequences import Sequences, TokenAnswers
@@ -236,7 +237,7 @@ class Evidence:
     hold what `sequence_answers` makes of these."""
     observations: Mapping[Observable, Mapping[str, Observation]] = field(default_factory=dict)
     """By observable, then by model name: audited, source, reference, randomised/0, seeds/0/0 (a row's name), ..."""
-    limits: tuple[str, ...] = ()
+    limits: tuple[Text, ...] = ()
     """What could not be had and why ('no recipe: no replicas'); probes do what they can and repeat it."""
 
     def __post_init__(self) -> None:

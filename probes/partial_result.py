@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Shaped
 
+from probes.message import Text
 from probes.result import Estimate, Figure, Finding
 
 
@@ -17,7 +18,7 @@ class Part:
     findings: tuple[Finding, ...] = ()
     figures: tuple[Figure, ...] = ()
     per_sample: Mapping[str, Shaped[np.ndarray, " samples"]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 def joined(parts: Iterable[Part]) -> Part:

@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int8, Shaped, UInt8
 
+from probes.message import Text, Value
+
 Better = Literal["lower", "higher", "neither"]
 Severity = Literal["info", "low", "medium", "high", "critical"]
 Scalar = str | int | float | bool | None
@@ -28,7 +30,8 @@ class Estimate:
     proportions, `dof` makes them Student's t; with neither the two sides are scaled as a normal's.
 
     `caveat` is set when the number cannot carry a verdict ('not resolvable: needs 1000 non-members');
-    a check on such an estimate is undecided.
+    a check on such an estimate is undecided. `title` is what reports call it, where that depends on more than the
+    name: titles of names are in the probe's texts.
 
     `counted` says what n counts, `fixed_share` how much of the interval's variance more of them cannot take
     away: folds share their training samples, so their mean never becomes certain.
@@ -44,7 +47,8 @@ class Estimate:
     better: Better = "neither"
     counts: tuple[int, int] | None = None
     dof: float | None = None
-    caveat: str | None = None
+    caveat: Text | None = None
+    title: Text | None = None
     counted: str = "samples"
     fixed_share: float = 0.0
 
@@ -59,23 +63,23 @@ class Estimate:
 class Finding:
     """A claim, because of which estimates, about which samples.
 
-    `code` names the kind of finding for good (`membership.leaks`): reports look up the translated claim,
-    the method, the limits and the remedies by it, and fill `{placeholders}` from `values`.
-    `claim` is the same in plain English, for machines and for probes that reports do not know.
+    `code` names the kind of finding for good (`membership.leaks`): the probe's texts (probes/texts.py) have the claim,
+    the method, the limits and the remedies under it, in every language, with placeholders for `values`.
+    `claim` is for a probe without texts: plain English, shown as it is.
     """
 
     code: str
     severity: Severity
-    claim: str
     because: tuple[str, ...] = ()
     samples: tuple[int, ...] = ()
-    values: Mapping[str, Scalar] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
+    claim: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
     column: str
-    title: str
+    title: Text
     scale: Literal["linear", "log", "category"] = "linear"
 
 
@@ -92,8 +96,8 @@ class Chart:
 
     name: str
     mark: Literal["line", "interval", "points", "bars"]
-    title: str
-    caption: str
+    title: Text
+    caption: Text
     columns: Mapping[str, ColumnData]
     x: Axis
     y: Axis
@@ -118,8 +122,8 @@ class Table:
     """Rows for reading, at most a few hundred; `columns` maps each heading to its cells."""
 
     name: str
-    title: str
-    caption: str
+    title: Text
+    caption: Text
     columns: Mapping[str, ColumnData]
 
     def __post_init__(self) -> None:
@@ -133,7 +137,7 @@ class GalleryRow:
     """One sample's pictures: uint8 is an image as it is; int8 is a signed map, −127..127, zero is nothing."""
 
     sample: int
-    title: str
+    title: Text
     pictures: tuple[UInt8[np.ndarray, "height width channels"] | Int8[np.ndarray, "height width"], ...]
 
 
@@ -142,9 +146,9 @@ class Gallery:
     """Pictures in rows; `headings` names the columns. Reports leave it out where thumbnails are off."""
 
     name: str
-    title: str
-    caption: str
-    headings: tuple[str, ...]
+    title: Text
+    caption: Text
+    headings: tuple[Text, ...]
     rows: tuple[GalleryRow, ...]
 
 
@@ -161,7 +165,7 @@ class Result:
     findings: tuple[Finding, ...] = ()
     figures: tuple[Figure, ...] = ()
     per_sample: Mapping[str, Shaped[np.ndarray, " samples"]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
         names = [estimate.name for estimate in self.estimates]

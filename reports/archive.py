@@ -30,7 +30,9 @@ from probes.result import (
     Result,
     Table,
 )
+from probes.texts import texts
 from reports.report import Check, Comparison, Difference, Report, Verdict
+from reports.spoken import decoded, encoded, read, written
 
 SCHEMA_VERSION = 1
 
@@ -51,21 +53,29 @@ def dump(report: Report) -> str:
         "results": [_result(result) for result in report.results],
     }
     if report.comparison is not None:
-        content["comparison"] = comparison_json(report.comparison)
+        content["comparison"] = _comparison(report.comparison)
+    messages: dict[str, Any] = {}
+    content = written(content, messages)
+    if messages:
+        content["messages"] = messages
     return json.dumps(_ordered(_finite(content)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
     """As it stands in results.json."""
-    differences = [{**_plain(one), "change": _plain(one.change)} for one in comparison.differences]
-    plain: dict[str, Any] = _finite({**_plain(comparison), "differences": differences})
+    plain: dict[str, Any] = _finite(written(_comparison(comparison), {}))
     return plain
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    differences = [{**_plain(one), "change": _plain(one.change)} for one in comparison.differences]
+    return {**_plain(comparison), "differences": differences}
 
 
 def verdict_json(report: Report) -> dict[str, Any]:
     """What a machine asks first: the verdict, its exit code, every check, and what was found; results.json has all."""
     results = [result for result in report.results if isinstance(result, Result)]
-    plain: dict[str, Any] = _finite(
+    content = written(
         {
             "tool": {"name": report.tool, "version": report.version},
             "model": {key: report.model.get(key) for key in ("name", "architecture", "digest")},
@@ -73,7 +83,7 @@ def verdict_json(report: Report) -> dict[str, Any]:
             "exit_code": report.verdict.exit_code,
             "checks": [_plain(check) for check in report.verdict.checks],
             "findings": [
-                {"probe": result.probe, "code": one.code, "severity": one.severity, "claim": one.claim}
+                {"probe": result.probe, "code": one.code, "severity": one.severity, "claim": texts("en").claim(one)}
                 for result in results
                 for one in result.findings
             ],
@@ -81,14 +91,16 @@ def verdict_json(report: Report) -> dict[str, Any]:
             if report.comparison is None
             else [f"{one.probe}.{one.estimate}" for one in report.comparison.where("worse")],
             "notes": list(report.verdict.notes),
-        }
+        },
+        {},
     )
+    plain: dict[str, Any] = _finite(content)
     return plain
 
 
 def estimate_json(estimate: Estimate) -> dict[str, Any]:
     """As it stands in results.json."""
-    return dict(_finite(_plain(estimate)))
+    return dict(_finite(written(_plain(estimate), {})))
 
 
 def _ordered(content: Any) -> Any:
@@ -112,6 +124,10 @@ def load(text: str, where: str = "results.json") -> Report:
         raise ArchiveError(f"{found}; this version reads {SCHEMA_VERSION}.", where=where)
     try:
         content = _infinite(content)
+        messages = content.get("messages", {})
+        for part in ("verdict", "results", "comparison"):
+            if part in content:
+                content[part] = read(content[part], messages)
         verdict = content["verdict"]
         return Report(
             tool=content["tool"]["name"],
@@ -194,7 +210,7 @@ def _result(result: Result | Failure) -> dict[str, Any]:
         "probe": result.probe,
         "params": dict(result.params),
         "estimates": [_plain(estimate) for estimate in result.estimates],
-        "findings": [_plain(finding) for finding in result.findings],
+        "findings": [_finding(finding) for finding in result.findings],
         "figures": [_figure(figure) for figure in result.figures],
         "notes": list(result.notes),
     }
@@ -218,8 +234,18 @@ def _read_estimate(content: dict[str, Any]) -> Estimate:
     return Estimate(**{**content, "counts": None if counts is None else (counts[0], counts[1])})
 
 
+def _finding(finding: Finding) -> dict[str, Any]:
+    values = {name: encoded(value) for name, value in finding.values.items()}
+    return {**_plain(finding), "claim": texts("en").claim(finding), "values": values}
+
+
 def _read_finding(content: dict[str, Any]) -> Finding:
-    return Finding(**{**content, "because": tuple(content["because"]), "samples": tuple(content["samples"])})
+    """The claim stays where it is not what its template says: another version or a stranger's probe said it."""
+    values = {name: decoded(value) for name, value in content.get("values", {}).items()}
+    lists = {name: tuple(content[name]) for name in ("because", "samples")}
+    finding = Finding(**{**content, **lists, "values": values, "claim": ""})
+    said = content["claim"]
+    return finding if texts("en").claim(finding) == said else dataclasses.replace(finding, claim=said)
 
 
 def _figure(figure: Figure) -> dict[str, Any]:
@@ -264,7 +290,7 @@ def _plain(value: Any) -> dict[str, Any]:
     return {
         name: dataclasses.asdict(item) if isinstance(item, Axis) else item
         for name, item in fields.items()
-        if name != "rows"
+        if name != "rows" and not (name == "title" and item is None)
     }
 
 

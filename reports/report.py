@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from probes.message import Text
 from probes.result import Estimate, Failure, Gallery, Result
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Check:
     high: float | None
     level: float
     unit: str
-    because: str
+    because: Text
     """One sentence: why this status, and for 'undecided' what would decide it."""
     p_fail: float | None = None
     """One-sided p-value of 'beyond the threshold' being noise."""
@@ -51,7 +52,7 @@ class Verdict:
     level: float = 0.95
     profile: str = "default"
     on_undecided: Literal["stop", "warn", "fail"] = "stop"
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -85,7 +86,7 @@ class Comparison:
     differences: tuple[Difference, ...]
     level: float = 0.95
     multiplicity: str = "holm"
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
     def where(self, status: str) -> tuple[Difference, ...]:
         return tuple(one for one in self.differences if one.status == status)

@@ -19,6 +19,7 @@ from probes.membership.quantile_regression import FEWEST, describe, quantile_sco
 from probes.membership.rmia import rmia_scores
 from probes.membership.sequence_attacks import SEQUENCE_ATTACKS
 from probes.membership.target import Target
+from probes.message import Message
 from probes.registry import Registry
 
 ENOUGH = 16
@@ -164,29 +165,31 @@ LADDER: Mapping[str, Attack] = {
 }
 
 
-NEEDS: Mapping[str, str] = {
-    "label-only": "further queries, which pictures allow",
-    "lira-queries": "further queries, which pictures allow, and two replicas on either side of every sample",
-    "gradient-norm": "a look at the last layer",
-    "quantile": f"features of the samples and {FEWEST} known non-members a fold",
-    "calibrated": "replicas on either side of every sample",
-    "lira-offline": "replicas on either side of every sample",
-    "lira-online": "replicas on either side of every sample",
-    "rmia-offline": "replicas on either side of every sample and validation samples",
-    "rmia-online": "replicas on either side of every sample and validation samples",
-    "empirical-bayes": "replicas on either side of every sample, and two on one side",
-    "lira-offline-per-sample": f"{ENOUGH} replicas on either side of every sample",
-    "lira-online-per-sample": f"{ENOUGH} replicas on either side of every sample",
+NEEDS: Mapping[str, Message] = {
+    "label-only": Message("membership.needs-queries"),
+    "lira-queries": Message("membership.needs-queries-and-replicas"),
+    "gradient-norm": Message("membership.needs-last-layer"),
+    "quantile": Message("membership.needs-features", {"known": FEWEST}),
+    "calibrated": Message("membership.needs-replicas"),
+    "lira-offline": Message("membership.needs-replicas"),
+    "lira-online": Message("membership.needs-replicas"),
+    "rmia-offline": Message("membership.needs-validation"),
+    "rmia-online": Message("membership.needs-validation"),
+    "empirical-bayes": Message("membership.needs-replicas-and-two"),
+    "lira-offline-per-sample": Message("membership.needs-many-replicas", {"replicas": ENOUGH}),
+    "lira-online-per-sample": Message("membership.needs-many-replicas", {"replicas": ENOUGH}),
 }
 """What an attack is not run without; the others need no more than the model's answers."""
 
 
-def not_run(ran: Iterable[str]) -> tuple[str, ...]:
+def not_run(ran: Iterable[str]) -> tuple[Message, ...]:
     """A note for everything that attacks of the ladder lacked."""
-    lacking: dict[str, list[str]] = {}
+    lacking: dict[Message, list[str]] = {}
     for name in [name for name in NEEDS if name not in ran]:
         lacking.setdefault(NEEDS[name], []).append(name)
-    return tuple(f"Not run: {', '.join(names)} (needs {need})." for need, names in lacking.items())
+    return tuple(
+        Message("membership.not-run", {"attacks": tuple(names), "need": need}) for need, names in lacking.items()
+    )
 
 
 def ladder(target: Target) -> dict[str, Scores]:

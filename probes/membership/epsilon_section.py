@@ -122,10 +122,8 @@ def epsilon_part(evidence: Evidence, scores: Scores, rng: np.random.Generator, l
     finding = Finding(
         code="membership.false-dp-claim",
         severity="critical",
-        claim=f"The model claims ε = {claim.epsilon:.3g}, but leaks at least ε = {bound:.3g} "
-        f"(level {level:.0%}): its differential-privacy claim is false.",
         because=("epsilon.lower_bound", "epsilon.claimed"),
-        values={"claimed": round(claim.epsilon, 3), "bound": round(bound, 3), "level": level},
+        values={"claimed": claim.epsilon, "bound": bound, "level": level},
     )
     return Part(estimates=tuple(estimates), findings=(finding,))
 

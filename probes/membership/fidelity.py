@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float64
 from scipy import stats
 
 from probes.evidence import Evidence, Population
+from probes.message import Message
 from probes.result import Estimate
 
 LEVEL = 0.99
@@ -24,7 +25,7 @@ class Fidelity:
     """The audited model's behaviour against the replicas' prediction intervals, a test each."""
 
     estimates: tuple[Estimate, ...]
-    outside: tuple[str, ...]
+    outside: tuple[Message, ...]
     level: float
 
 
@@ -52,8 +53,9 @@ def fidelity(evidence: Evidence, population: Population) -> Fidelity:
             value = float(own[truth].mean()) if shares else max(float(own[truth].mean()), SMALLEST_LOSS)
             low, high = share_interval(replicas, level, int(truth.sum())) if shares else loss_interval(replicas, level)
             if not low * (1 - ROUNDING) <= value <= high * (1 + ROUNDING):
-                shown = (f"{one:.1%}" if shares else f"{one:.3g}" for one in (value, low, high))
-                outside.append("{} {} {} (replicas: {} to {})".format(side, metric, *shown).replace("_", "-"))
+                code = "membership.outside-share" if shares else "membership.outside-loss"
+                what = f"{side} {metric}".replace("_", "-")
+                outside.append(Message(code, {"what": what, "value": value, "low": low, "high": high}))
             estimates.append(
                 Estimate(
                     name=f"fidelity.{side}_{metric}",
@@ -64,7 +66,7 @@ def fidelity(evidence: Evidence, population: Population) -> Fidelity:
                     n=len(replicas),
                     counted="replicas",
                     unit="fraction" if shares else "nats",
-                    caveat=f"replicas' prediction interval is {low:.3g} to {high:.3g}",
+                    caveat=Message("membership.prediction-interval", {"low": low, "high": high}),
                 )
             )
     return Fidelity(estimates=tuple(estimates), outside=tuple(outside), level=LEVEL)

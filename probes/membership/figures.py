@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from probes.evidence import Evidence
 from probes.membership.exposure import Exposure
 from probes.membership.strongest_attack import Scores
+from probes.message import Message
 from probes.result import Axis, Chart, ColumnData, Estimate, Gallery, GalleryRow, Table
 from probes.statistics.proportions import clopper_pearson
 from probes.statistics.roc import auc, roc_curve
@@ -41,10 +42,8 @@ def roc_chart(scores: Scores, member: Bool[np.ndarray, " samples"], best: str) -
     return Chart(
         name="roc",
         mark="line",
-        title="How many members are found, at what price in false alarms",
-        caption=f"ROC on logarithmic axes, {members} members, {others} non-members, at most {POINTS} points a curve; "
-        "the band is the 95 % Clopper–Pearson interval of the true-positive rate at that threshold. The dotted line is "
-        "guessing.",
+        title=Message("membership.roc.title"),
+        caption=Message("membership.roc.caption", {"members": members, "others": others, "points": POINTS}),
         columns=columns,
         x=Axis(column="fpr", title="false-positive rate", scale="log"),
         y=Axis(column="tpr", title="true-positive rate", scale="log"),
@@ -68,10 +67,8 @@ def rates_table(
     ends = [clopper_pearson(hits, members) for _, hits in found]
     return Table(
         name="rates",
-        title="Members found at each false-positive rate",
-        caption="Counts of the strongest attack at the threshold that these non-members set, and Clopper–Pearson's "
-        "95 % interval as if the threshold were given. The estimates' intervals are wider: they pay for the threshold "
-        "and for all attacks.",
+        title=Message("membership.rates.title"),
+        caption=Message("membership.rates.caption"),
         columns={
             "false-positive rate": [f"{100 * fpr:g} %" for fpr in fprs],
             "false alarms": [f"{alarms} of {others}" for alarms, _ in found],
@@ -98,8 +95,8 @@ def attack_chart(found: Mapping[str, Estimate]) -> Chart:
     return Chart(
         name="attacks",
         mark="interval",
-        title="Every attack that was tried",
-        caption="AUC with DeLong's 95 % interval, one attack at a time; 0.5 is guessing.",
+        title=Message("membership.attacks.title"),
+        caption=Message("membership.attacks.caption"),
         columns={
             "attack": names,
             "auc": [found[name].value for name in names],
@@ -120,9 +117,8 @@ def exposure_chart(exposed: Float64[np.ndarray, " samples"]) -> Chart:
     return Chart(
         name="exposure",
         mark="bars",
-        title="How much training on a sample moves its margin",
-        caption=f"Margin φ of replicas that trained on the sample less that of those that did not, mean over repeats, "
-        f"{len(finite)} samples in {BINS} bins.",
+        title=Message("membership.exposure.title"),
+        caption=Message("membership.exposure.caption", {"samples": len(finite), "bins": BINS}),
         columns={"from": edges[:-1].tolist(), "to": edges[1:].tolist(), "samples": counts.tolist()},
         x=Axis(column="from", title="exposure (nats)"),
         y=Axis(column="samples", title="samples"),
@@ -141,10 +137,8 @@ def exposed_table(
     top = [int(i) for i in np.argsort(-value, kind="stable")[:MOST_EXPOSED] if np.isfinite(value[i])]
     return Table(
         name="exposed",
-        title="The most exposed members",
-        caption="Index in the data set; exposure in nats, what to expect of a sample listed for its value "
-        "(shrunken towards the mean of all samples by its error), and as measured, with Student's 95 % interval over "
-        "repeats.",
+        title=Message("membership.exposed.title"),
+        caption=Message("membership.exposed.caption"),
         columns={
             "sample": top,
             "class": [classes[int(labels[i])] for i in top],
@@ -165,15 +159,22 @@ def exposed_gallery(evidence: Evidence, exposed: Exposure, top: Sequence[int]) -
     rows = [
         GalleryRow(
             sample=i,
-            title=f"{i} ({evidence.classes[int(evidence.labels[i])]}): {exposed.shrunken[i]:.2f} nats",
+            title=Message(
+                "membership.exposed-pictures.row",
+                {
+                    "sample": i,
+                    "class": evidence.classes[int(evidence.labels[i])],
+                    "exposure": float(exposed.shrunken[i]),
+                },
+            ),
             pictures=(inputs[i][::step, ::step],),
         )
         for i in top
     ]
     return Gallery(
         name="exposed-pictures",
-        title="The most exposed members, as pictures",
-        caption=f"{len(rows)} members with the highest exposure: index, class and exposure.",
+        title=Message("membership.exposed-pictures.title"),
+        caption=Message("membership.exposed-pictures.caption", {"count": len(rows)}),
         headings=("sample",),
         rows=tuple(rows),
     )
@@ -195,8 +196,8 @@ def auc_chart(
     return Chart(
         name="classes" if kind == "class" else "groups",
         mark="interval",
-        title=f"Leakage by {kind}",
-        caption=f"AUC of the strongest attack among the samples of each {kind}, with DeLong's 95 % interval.",
+        title=Message("membership.leakage-by.title", {"kind": kind}),
+        caption=Message("membership.leakage-by.caption", {"kind": kind}),
         columns={kind: list(names), "auc": list(values), "low": list(lows), "high": list(highs)},
         x=Axis(column=kind, title=kind, scale="category"),
         y=Axis(column="auc", title="AUC"),
@@ -211,8 +212,8 @@ def exposure_by_chart(columns: Mapping[str, ColumnData], kind: str) -> Chart:
     return Chart(
         name=f"exposure-by-{kind}",
         mark="interval",
-        title=f"Exposure by {kind}",
-        caption=f"Mean exposure of the members of each {kind}, with a 95 % t interval over members.",
+        title=Message("membership.exposure-by.title", {"kind": kind}),
+        caption=Message("membership.exposure-by.caption", {"kind": kind}),
         columns=columns,
         x=Axis(column=kind, title=kind, scale="category"),
         y=Axis(column="exposure", title="exposure (nats)"),
@@ -238,9 +239,8 @@ def margins_chart(
     return Chart(
         name="margins",
         mark="points",
-        title="What replicas say of the most exposed members",
-        caption=f"Margin φ of the {len(chosen)} most exposed members, a point a replica; an attacker compares this "
-        "model with both clouds.",
+        title=Message("membership.margins.title"),
+        caption=Message("membership.margins.caption", {"count": len(chosen)}),
         columns={"sample": list(names), "margin": list(margins), "replica": list(sides)},
         x=Axis(column="sample", title="sample", scale="category"),
         y=Axis(column="margin", title="margin φ (nats)"),
@@ -260,9 +260,8 @@ def memorisation_chart(
     return Chart(
         name="memorisation",
         mark="points",
-        title="Memorised and exposed are not the same",
-        caption=f"{len(shown)} of {len(usable)} samples: exposure against how much more often replicas that trained on "
-        "the sample are right about it. High exposure without memorisation leaks with nothing to be seen in accuracy.",
+        title=Message("membership.memorisation.title"),
+        caption=Message("membership.memorisation.caption", {"shown": len(shown), "samples": len(usable)}),
         columns={
             "exposure": exposed[shown].tolist(),
             "memorisation": memorised[shown].tolist(),

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int
 from scipy import stats
 
+from probes.message import Message
 from probes.result import Estimate
 from probes.statistics.roc import auc
 from probes.statistics.threshold import at_true_fpr
@@ -24,7 +25,7 @@ def over_orders(
     level: float,
     unit: str,
     bounds: tuple[float, float],
-    caveat: str | None = None,
+    caveat: Message | None = None,
     symmetric: bool = True,
 ) -> Estimate:
     """The mean over stand-ins with a t interval over orders: stand-ins of one order are complementary folds and no
@@ -46,7 +47,7 @@ def over_orders(
             * math.sqrt((inflation(j) if symmetric else 1.0) / j)
         )
     elif caveat is None:
-        caveat = f"not resolvable: {j} repeats, 3 needed to tell their spread"
+        caveat = Message("membership.unresolved-spread", {"repeats": j})
     return Estimate(
         name=name,
         value=mean,

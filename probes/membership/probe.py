@@ -35,11 +35,12 @@ from probes.membership.samples_per_class import samples_per_class
 from probes.membership.strongest_attack import precision, strongest_advantage, strongest_auc, strongest_tpr
 from probes.membership.target import target_of
 from probes.membership.vulnerable_samples import explanations, exposed_finding, mean_exposure, strata, uneven
+from probes.message import Message, Value
 from probes.observable import Observable
 from probes.partial_result import Part, joined
 from probes.plan import Plan, Splits
 from probes.ranges import Count, Level, Positive, Rate
-from probes.result import Estimate, Figure, Finding, Result, Scalar, Severity
+from probes.result import Estimate, Figure, Finding, Result, Severity
 from probes.statistics.roc import auc
 
 PRECISE = 0.01
@@ -97,7 +98,7 @@ class Membership:
         epsilon = epsilon_part(evidence, scores, for_epsilon, self.level)
         sizes = samples_per_class(evidence, for_sizes, self.level)
         parts = joined((checkpoint, recipe, whom, epsilon, sizes, how_certain))
-        each = [auc(score, member, name=f"attack.{name}.auc") for name, score in scores.items()]
+        each = [_by_itself(name, auc(score, member)) for name, score in scores.items()]
         strongest = np.full(len(evidence.labels), np.nan)
         strongest[evidence.pool.indices] = scores[best]
         return Result(
@@ -107,7 +108,7 @@ class Membership:
             findings=parts.findings,
             figures=parts.figures,
             per_sample={**parts.per_sample, "attack_score": strongest},
-            notes=(f"The strongest attack is {best}.", *parts.notes, *not_run(scores), *evidence.limits),
+            notes=(Message("membership.strongest", {"attack": best}), *parts.notes, *not_run(scores), *evidence.limits),
         )
 
     def _checkpoint(self, evidence: Evidence, scores: dict[str, Scores]) -> tuple[str, Part]:
@@ -121,6 +122,7 @@ class Membership:
         for fpr in self.fprs:
             name = f"checkpoint.tpr_at_{100 * fpr:g}pct_fpr"
             rate, p_value = strongest_tpr(scores, member, fpr, self.level, name)
+            rate = dataclasses.replace(rate, title=Message("membership.tpr-of-model", {"fpr": fpr}))
             estimates.append(rate)
             rates.append(rate)
             p_values.append(p_value)
@@ -142,41 +144,33 @@ class Membership:
 
     def _leak(self, overall: Estimate, rates: list[Estimate], p_values: list[float], best: str, tried: int) -> Finding:
         """AUC and all rates share the error, half each, by Bonferroni."""
-        values: dict[str, Scalar] = {
-            "auc": round(overall.value, 3),
-            "low": round(overall.low, 3),
-            "high": round(overall.high, 3),
+        values: dict[str, Value] = {
+            "auc": overall.value,
+            "low": overall.low,
+            "high": overall.high,
             "attack": best,
             "tried": tried,
         }
-        interval = f"AUC {overall.value:.3f} ({overall.low:.3f} to {overall.high:.3f})"
         because = (overall.name, *(rate.name for rate in rates))
         if overall.low > 0.5:
             severity: Severity = "high" if overall.low > 0.6 else "medium" if overall.low > 0.52 else "low"
             return Finding(
                 code="membership.leaks",
                 severity=severity,
-                claim=f"An attacker tells members from non-members: {interval} by {best}, the strongest of {tried} "
-                "attacks.",
                 because=because,
                 values=values,
             )
         if min(p_values, default=1.0) * len(p_values) <= (1 - self.level) / 2:
             surest = int(np.argmin(p_values))
-            rate, found = f"{100 * self.fprs[surest]:g}", rates[surest]
             return Finding(
                 code="membership.leaks-few",
                 severity="low",
-                claim=f"An attacker finds more members than chance allows, though few: {found.value:.1%} at {rate} % "
-                f"false alarms. Most are not told apart: {interval}, by the strongest of {tried} attacks.",
                 because=because,
-                values={**values, "rate": rate, "found": round(found.value, 4)},
+                values={**values, "fpr": self.fprs[surest], "found": rates[surest].value},
             )
         return Finding(
             code="membership.quiet",
             severity="info",
-            claim=f"None of {tried} attacks tells members from non-members: {interval}. Leakage up to "
-            f"{overall.high:.3f} is not excluded.",
             because=(overall.name,),
             values=values,
         )
@@ -188,10 +182,8 @@ class Membership:
         finding = Finding(
             code="membership.infidelity",
             severity="medium",
-            claim=f"The recipe does not reproduce this checkpoint: {'; '.join(behaviour.outside)}, outside the "
-            f"replicas' {behaviour.level:.0%} prediction interval. What replicas show may not hold for it.",
             because=tuple(one.name for one in behaviour.estimates),
-            values={"outside": "; ".join(behaviour.outside), "level": behaviour.level},
+            values={"outside": behaviour.outside, "level": behaviour.level},
         )
         return Part(estimates=behaviour.estimates, findings=(finding,))
 
@@ -228,17 +220,16 @@ class Membership:
         return joined((part, explanations(evidence, population, self.level)))
 
 
+def _by_itself(attack: str, found: Estimate) -> Estimate:
+    title = Message("membership.attack-auc", {"attack": attack})
+    return dataclasses.replace(found, name=f"attack.{attack}.auc", title=title)
+
+
 def _without_stand_ins(evidence: Evidence, replicas: int) -> Finding:
     """Why nothing is said of the recipe: one repeat's folds train together, and may not attack each other."""
-    claim = (
-        "Replicas of one repeat attack this checkpoint, but not each other: nothing is said of the recipe, of fidelity "
-        "or of exposure."
-        if replicas
-        else "Without replicas only attacks without calibration could be run; a real attacker does better."
-    )
     return Finding(
         code="membership.one-repeat" if replicas else "membership.no-replicas",
         severity="low",
-        claim=" ".join((claim, *evidence.limits)),
         because=("checkpoint.auc",),
+        values={"limits": evidence.limits},
     )

@@ -12,6 +12,7 @@ from probes.membership.empirical_bayes import empirical_bayes_stand_in_scores
 from probes.membership.leave_one_out import rmia_stand_in_scores, stand_in_scores
 from probes.membership.order_intervals import over_orders, stand_in_aucs, tpr_over_orders
 from probes.membership.strongest_attack import level_each, strongest
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Estimate
 
@@ -46,11 +47,12 @@ def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float
             for attack, one in scores.items()
         }
         _, estimate = strongest(rates, level)
+        estimate = dataclasses.replace(estimate, title=Message("membership.tpr-of-recipe", {"fpr": fpr}))
         if out * fpr < 1:
-            unresolved = f"not resolvable: {out} non-members in all stand-ins"
+            unresolved = Message("membership.unresolved-stand-ins", {"count": out})
             estimate = dataclasses.replace(estimate, caveat=unresolved)
         found.append(estimate)
-    return Part(estimates=tuple(found), notes=(f"The strongest attack on stand-ins is {best}.",))
+    return Part(estimates=tuple(found), notes=(Message("membership.strongest-on-stand-ins", {"attack": best}),))
 
 
 def stand_ins(evidence: Evidence, population: Population) -> dict[str, np.ndarray]:

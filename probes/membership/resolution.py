@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from scipy import stats
 
 from probes.membership.order_intervals import inflation
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Estimate, Finding, Table
 
@@ -26,10 +27,8 @@ def certainty(
     finding = Finding(
         code="membership.unresolved",
         severity="info",
-        claim=f"{non_members} held-out samples do not resolve a false-positive rate of {100 * max(missing):g} %; "
-        f"{needed} would resolve all that were asked for.",
         because=tuple(f"checkpoint.tpr_at_{100 * fpr:g}pct_fpr" for fpr in missing),
-        values={"have": non_members, "rate": f"{100 * max(missing):g}", "needed": needed},
+        values={"have": non_members, "fpr": max(missing), "needed": needed},
     )
     return Part(findings=(finding,), figures=figures)
 
@@ -38,9 +37,8 @@ def resolution_table(fprs: Sequence[float], non_members: int) -> Table:
     """A rate is resolved from one allowed false alarm; at ten, the rate itself is known to a third."""
     return Table(
         name="resolution",
-        title="Which false-positive rates can be told from zero",
-        caption="A rate needs at least its inverse in non-members, so that one false alarm may happen; ten times as "
-        "many tell it well.",
+        title=Message("membership.resolution.title"),
+        caption=Message("membership.resolution.caption"),
         columns={
             "false-positive rate": [f"{100 * fpr:g} %" for fpr in fprs],
             "non-members here": [non_members for _ in fprs],
@@ -70,8 +68,8 @@ def precision_table(
         ]
     return Table(
         name="precision",
-        title="What more samples or replicas would resolve",
-        caption="Half widths of the intervals at the present size and at multiples of it, if the spread stays.",
+        title=Message("membership.precision.title"),
+        caption=Message("membership.precision.caption"),
         columns=columns,
     )
 

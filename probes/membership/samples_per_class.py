@@ -11,6 +11,7 @@ from scipy import stats
 
 from probes.evidence import Evidence, Population
 from probes.membership.leave_one_out import Sums
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Axis, Chart, Estimate, Finding
 from probes.statistics.roc import auc, delong_standard_error
@@ -39,7 +40,7 @@ def samples_per_class(evidence: Evidence, rng: np.random.Generator, level: float
     shown = sizes.auc - stats.norm.ppf(0.5 + level / 2) * sizes.error > 0.5
     caveat = None
     if not shown.all():
-        caveat = f"not resolvable: leakage is shown at {int(shown.sum())} of {len(shown)} training sizes"
+        caveat = Message("membership.unresolved-sizes", {"shown": int(shown.sum()), "sizes": len(shown)})
     estimates = (
         _estimate("recipe.leakage_exponent", exponents, level, len(shown), "exponent", caveat),
         _estimate("recipe.auc_with_twice_the_data", doubled, level, len(shown), "AUC", caveat),
@@ -121,7 +122,7 @@ def _distance(values: Float64[np.ndarray, "draws sizes"]) -> Float64[np.ndarray,
 
 
 def _estimate(
-    name: str, draws: Float64[np.ndarray, " draws"], level: float, n: int, unit: str, caveat: str | None
+    name: str, draws: Float64[np.ndarray, " draws"], level: float, n: int, unit: str, caveat: Message | None
 ) -> Estimate:
     low, high = np.quantile(draws[1:], [(1 - level) / 2, (1 + level) / 2])
     value = float(draws[0])
@@ -140,26 +141,20 @@ def _estimate(
 
 def _finding(exponent: Estimate, doubled: Estimate) -> Finding:
     values = {
-        "exponent": round(exponent.value, 2),
-        "low": round(exponent.low, 2),
-        "high": round(exponent.high, 2),
-        "doubled": round(doubled.value, 3),
+        "exponent": exponent.value,
+        "low": exponent.low,
+        "high": exponent.high,
+        "doubled": doubled.value,
     }
     because = (exponent.name, doubled.name)
     if exponent.caveat is None and exponent.low > 0:
         code = "membership.falls-with-samples"
-        claim = f"Leakage falls with the number of samples per class to the power −{exponent.value:.2f} "
-        claim += f"({exponent.low:.2f} to {exponent.high:.2f}): twice the data would bring the AUC to "
-        claim += f"{doubled.value:.3f}."
     elif exponent.caveat is None and exponent.high < 0:
         code = "membership.rises-with-samples"
         values |= {"exponent": -values["exponent"], "low": -values["high"], "high": -values["low"]}
-        claim = "More samples per class are not seen to leak less: what the attack finds grows with their number to "
-        claim += "the power {exponent:.2f} ({low:.2f} to {high:.2f}).".format(**values)
     else:
         code = "membership.sizes-unclear"
-        claim = "Whether more samples per class would leak less is not resolvable here."
-    return Finding(code=code, severity="info", claim=claim, because=because, values=values)
+    return Finding(code=code, severity="info", because=because, values=values)
 
 
 def _chart(sizes: Sizes, level: float) -> Chart:
@@ -167,9 +162,8 @@ def _chart(sizes: Sizes, level: float) -> Chart:
     return Chart(
         name="samples-per-class",
         mark="line",
-        title="Leakage, by the number of training samples per class",
-        caption=f"AUC of the difficulty-calibrated attack on replicas of each training size, with {level:.0%} "
-        "intervals; 0.5 is guessing.",
+        title=Message("membership.samples-per-class.title"),
+        caption=Message("membership.samples-per-class.caption", {"level": level}),
         columns={
             "samples per class": sizes.per_class.tolist(),
             "auc": sizes.auc.tolist(),

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy import stats
 
+from probes.message import Message
 from probes.result import Estimate
 from probes.statistics.roc import auc, roc_curve
 from probes.statistics.threshold import tpr_at_true_fpr
@@ -57,7 +58,14 @@ def precision(tpr: Estimate, members: int, others: int, fpr: float, name: str) -
         return rate * members / (rate * members + fpr * others)
 
     return dataclasses.replace(
-        tpr, name=name, value=of(tpr.value), low=of(tpr.low), high=of(tpr.high), n=members + others, unit="fraction"
+        tpr,
+        name=name,
+        value=of(tpr.value),
+        low=of(tpr.low),
+        high=of(tpr.high),
+        n=members + others,
+        unit="fraction",
+        title=Message("membership.precision", {"fpr": fpr}),
     )
 
 

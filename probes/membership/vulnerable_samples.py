@@ -13,6 +13,7 @@ from probes.measures.confident_learning import out_of_fold, suspected
 from probes.measures.exact_duplicates import content, repeated
 from probes.membership.exposure import Exposure, exposure
 from probes.membership.strongest_attack import level_each
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Estimate, Finding
 from probes.statistics.multiplicity import false_discoveries
@@ -32,15 +33,12 @@ def exposed_finding(evidence: Evidence, exposed: Exposure, at: float, level: flo
         return ()
     worst = surely[np.argsort(-exposed.shrunken[surely], kind="stable")]
     share = len(surely) / len(member)
-    unit = "nat" if at == 1 else "nats"
     finding = Finding(
         code="membership.exposed-samples",
         severity="medium" if share > 0.1 else "low",
-        claim=f"{len(surely)} members ({share:.0%}) move their own margin by more than {at:g} {unit} when a model "
-        "trains on them: these are the records an attacker recognises.",
         because=("recipe.auc",),
         samples=tuple(int(i) for i in worst[:100]),
-        values={"count": len(surely), "share": round(share, 3), "nats": at},
+        values={"count": len(surely), "share": share, "margin": Message("membership.nats", {"count": at})},
     )
     return (finding,)
 
@@ -100,35 +98,25 @@ def _explained(found: list[Estimate]) -> tuple[Finding, ...]:
     findings = []
     rarity = by_name["exposure.with_rarity"]
     if rarity.low > 0:
-        claim = f"Rare samples are exposed more: rank correlation {rarity.value:.2f} ({rarity.low:.2f} to "
-        claim += f"{rarity.high:.2f}) of exposure with how little other models expect the label."
-        findings.append(_because("membership.rarity-exposes", claim, rarity))
+        findings.append(_because("membership.rarity-exposes", rarity))
     doubtful = by_name.get("exposure.of_doubtful_labels")
     if doubtful is not None and doubtful.low > 0.5:
-        claim = f"Samples with doubtful labels are exposed more: in {doubtful.value:.0%} ({doubtful.low:.0%} to "
-        claim += f"{doubtful.high:.0%}) of pairs than one whose label is not in doubt."
-        findings.append(_because("membership.label-noise-exposes", claim, doubtful))
+        findings.append(_because("membership.label-noise-exposes", doubtful))
     copies = by_name.get("exposure.of_copies")
     if copies is not None and copies.high < 0.5:
-        claim = f"Copied samples are exposed less one by one (in {copies.value:.0%} of pairs more than a single one, "
-        claim += (
-            f"{copies.low:.0%} to {copies.high:.0%}): leaving one out leaves its copy in. Together they may not be."
-        )
-        findings.append(_because("membership.copies-hide", claim, copies))
+        findings.append(_because("membership.copies-hide", copies))
     if not findings:
-        claim = "Neither rarity nor doubtful labels nor copies were shown to explain which samples are exposed."
-        findings.append(_because("membership.exposure-unexplained", claim, *found))
+        findings.append(_because("membership.exposure-unexplained", *found))
     return tuple(findings)
 
 
-def _because(code: str, claim: str, *estimates: Estimate) -> Finding:
+def _because(code: str, *estimates: Estimate) -> Finding:
     one = estimates[0]
     return Finding(
         code=code,
         severity="info",
-        claim=claim,
         because=tuple(estimate.name for estimate in estimates),
-        values={"value": round(one.value, 3), "low": round(one.low, 3), "high": round(one.high, 3)},
+        values={"value": one.value, "low": one.low, "high": one.high},
     )
 
 
@@ -163,10 +151,8 @@ def uneven(evidence: Evidence, exposed: Exposure, level: float) -> tuple[Finding
                 Finding(
                     code="membership.uneven-exposure",
                     severity="low",
-                    claim=f"Members of {kind} {name} are exposed more than the others: {mean:.2f} against {rest:.2f} "
-                    "nats on average.",
                     because=("recipe.auc",),
-                    values={"kind": kind, "name": name, "mean": round(mean, 2), "rest": round(rest, 2)},
+                    values={"kind": kind, "name": name, "mean": mean, "rest": rest},
                 )
             )
     return tuple(findings)

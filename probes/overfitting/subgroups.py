@@ -57,7 +57,7 @@ def _uneven(kind: str, found: list[tuple[str, Estimate, Estimate]], whole: float
     listed = ", ".join(f"{name} ({one.value:.1%})" for name, one in beyond[:5])
     return (
         Finding(
-            code=f"overfitting.uneven-{kind}",
+            code="overfitting.uneven-group" if kind == "group" else "overfitting.uneven-class",
             severity="medium" if kind == "group" else "low",
             claim=f"The gap is larger than on average ({whole:.1%}) for {len(beyond)} of {len(found)} "
             f"{'groups' if kind == 'group' else 'classes'}: {listed}.",

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
 from probes.errors import EvidenceError, NonFiniteError
+from probes.message import Message
 from probes.result import Estimate
 from probes.statistics.distributions import midranks, normal_quantile
 from probes.statistics.proportions import clopper_pearson
@@ -84,7 +85,7 @@ def tpr_at_fpr(
     low, high = clopper_pearson(hits, len(members), level)
     needed = math.ceil(1 / fpr)
     caveat = (
-        f"not resolvable: {len(others)} non-members, {needed} needed to see a false-positive rate of {fpr:.1%}"
+        Message("statistics.unresolved-rate", {"others": len(others), "needed": needed, "fpr": fpr})
         if len(others) < needed
         else None
     )

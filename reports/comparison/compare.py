@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from probes.errors import InputError
+from probes.message import Text
 from probes.result import Estimate, Result
 from probes.statistics.confidence_level import p_beyond
 from probes.statistics.multiplicity import holm
@@ -93,7 +94,7 @@ def _draft(name: tuple[str, str], old: Estimate, new: Estimate, pairs: Pairs, le
     )
 
 
-def _with_caveat(change: Estimate, caveat: str) -> Estimate:
+def _with_caveat(change: Estimate, caveat: Text) -> Estimate:
     return dataclasses.replace(change, caveat=caveat)
 
 

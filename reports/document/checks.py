@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from probes.message import Message
 from reports.document.severity import ORDER
 from reports.report import Check, Report
 from reports.wording.catalogue import Words
@@ -85,8 +86,12 @@ def _check(check: Check, n: str, say: Words) -> CheckText:
 
 def why(check: Check, say: Words) -> str:
     """Without the numbers where a caveat follows them: they stand beside it."""
-    caveat = re.fullmatch(r"\S+ \(\S+ to \S+ at [\d.]+%\): (.+)\.", check.because)
-    return harmless_long(say.sentence(caveat[1] if caveat else check.because))
+    because = check.because
+    if isinstance(because, Message):
+        beside = Message(f"{because.code}.beside", because.values)
+        return harmless_long(say.text(beside if say.texts.says(beside) else because))
+    caveat = re.fullmatch(r"\S+ \(\S+ to \S+ at [\d.]+%\): (.+)\.", because)
+    return harmless_long(say.text(caveat[1] if caveat else because))
 
 
 def _judged(check: Check, say: Words) -> str:

@@ -56,7 +56,7 @@ def against(comparison: Comparison, say: Words) -> AgainstText:
         sentence=sentence(comparison, say),
         rows=tuple(text for text in texts if text.status != "untested"),
         untested=tuple(text for text in texts if text.status == "untested"),
-        notes=tuple(harmless_long(say.sentence(note)) for note in comparison.notes),
+        notes=tuple(harmless_long(say.text(note)) for note in comparison.notes),
         explained=say("against", "explained", level=percent(comparison.level), error=percent(1 - comparison.level)),
         level=percent(comparison.level),
     )
@@ -94,7 +94,7 @@ def _difference(one: Difference, say: Words) -> DifferenceText:
         paired=say("against", "paired" if one.paired else "unpaired"),
         n=counted(change, say),
         p="–" if one.status == "untested" else _p(one.p),
-        caveat=harmless(say.sentence(change.caveat or "")),
+        caveat=harmless(say.text(change.caveat)),
     )
 
 

@@ -62,7 +62,7 @@ def outline(report: Report, lang: str = "en") -> Document:
         sections=tuple(section(result, report, say) for result in results),
         provenance=tuple(_provenance(report)),
         recipe=visible(json.dumps(report.model.get("recipe", {}), indent=2, ensure_ascii=False, sort_keys=True)),
-        notes=tuple(harmless_long(say.sentence(note)) for note in report.verdict.notes),
+        notes=tuple(harmless_long(say.text(note)) for note in report.verdict.notes),
         glossary=tuple((str(one["term"]), str(one["says"])) for one in (say.find("glossary") or {}).values()),
         words=say,
     )

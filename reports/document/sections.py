@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Table
 from reports.document.severity import RANK, status_of
@@ -80,10 +81,10 @@ def section(result: Result | Failure, report: Report, say: Words) -> Section:
     else:
         ranked = sorted(result.findings, key=lambda finding: -RANK[finding.severity])
         findings = tuple(_finding(finding, result, say) for finding in ranked)
-        estimates = tuple(_estimate(estimate, say) for estimate in result.estimates)
+        estimates = tuple(_estimate(estimate, result.probe, say) for estimate in result.estimates)
         for chosen, group in zip((figures, further), in_sight(result.figures), strict=True):
             chosen += [_figure(figure, result.probe, say) for figure in group]
-        notes = tuple(dict.fromkeys(harmless_long(say.sentence(note)) for note in result.notes))
+        notes = tuple(dict.fromkeys(harmless_long(say.text(note)) for note in result.notes))
     citations = say.find("probes", result.probe, "citations") or ()
     return Section(
         probe=result.probe,
@@ -116,16 +117,16 @@ def in_sight(figures: Sequence[Figure]) -> tuple[list[Figure], list[Figure]]:
 
 def _figure(figure: Figure, probe: str, say: Words) -> Figure:
     """Its title, headings and caption in this language, where there are words for them."""
-    path = ("figures", f"{probe}.{figure.name}")
-    title = str(say.find(*path) or figure.title)
-    caption = say.sentence(figure.caption)
-    known = {str(key): str(value) for key, value in (say.find("words") or {}).items()}
+    known = say.find("figures", f"{probe}.{figure.name}")
+    title, caption = str(known or say.text(figure.title)), say.text(figure.caption)
+    term = partial(say.term, probe=probe)
     if isinstance(figure, Chart):
-        return dataclasses.replace(translated(figure, known), title=title, caption=caption)
+        return dataclasses.replace(translated(figure, term), title=title, caption=caption)
     if isinstance(figure, Table):
-        return dataclasses.replace(spoken(figure, known), title=title, caption=caption)
-    headings = tuple(known.get(one, one) for one in figure.headings)
-    return dataclasses.replace(figure, title=title, caption=caption, headings=headings)
+        return dataclasses.replace(spoken(figure, term), title=title, caption=caption)
+    headings = tuple(term(one) for one in figure.headings)
+    rows = tuple(dataclasses.replace(row, title=say.text(row.title)) for row in figure.rows)
+    return dataclasses.replace(figure, title=title, caption=caption, headings=headings, rows=rows)
 
 
 def _finding(finding: Finding, result: Result, say: Words) -> FindingText:
@@ -135,7 +136,8 @@ def _finding(finding: Finding, result: Result, say: Words) -> FindingText:
     because = []
     for name in finding.because:
         told = in_line(estimates[name], say, common) if name in estimates else ""
-        because.append((harmless(say.estimate(name)), harmless_long(told)))
+        title = say.title(estimates[name], result.probe) if name in estimates else say.estimate(name, result.probe)
+        because.append((harmless(title), harmless_long(told)))
     named = ", ".join(str(sample) for sample in finding.samples[:SAMPLES_NAMED])
     if len(finding.samples) > SAMPLES_NAMED:
         named += " " + say("ui", "more", count=len(finding.samples) - SAMPLES_NAMED)
@@ -162,15 +164,15 @@ def command(finding: Finding, params: Mapping[str, object], say: Words) -> str:
         return ""
 
 
-def _estimate(estimate: Estimate, say: Words) -> EstimateText:
+def _estimate(estimate: Estimate, probe: str, say: Words) -> EstimateText:
     value, interval, level = shown(estimate, say)
     return EstimateText(
         name=harmless(estimate.name),
-        title=harmless(say.estimate(estimate.name)),
+        title=harmless(say.title(estimate, probe)),
         value=value,
         interval=interval,
         level=level,
         n=counted(estimate, say),
         unit=harmless(say("units", estimate.unit)),
-        caveat=harmless_long(say.sentence(estimate.caveat or "")),
+        caveat=harmless_long(say.text(estimate.caveat)),
     )

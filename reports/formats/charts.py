@@ -18,6 +18,7 @@ import altair as alt
 import vl_convert
 
 from probes.result import Axis, Chart
+from probes.texts import said
 from reports.wording.numbers import harmless, number
 
 WIDTH, HEIGHT, ROW = 330, 220, 24
@@ -95,7 +96,7 @@ def specification(chart: Chart) -> dict[str, Any]:
     """The Vega-Lite specification, data inline."""
     columns = {_field(name): [_cell(value) for value in column] for name, column in chart.columns.items()}
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    titles = {chart.x.column: chart.x.title, chart.y.column: chart.y.title}
+    titles = {axis.column: said(axis.title) for axis in (chart.x, chart.y)}
     for row, values in zip(rows, zip(*chart.columns.values(), strict=True), strict=True):
         row[SAID] = _said([titles.get(name, name) for name in chart.columns], values)
     base = alt.Chart(alt.InlineData(values=rows))
@@ -237,7 +238,7 @@ def _raised(chart: Chart) -> Any:
 
 
 def _encode(channel: Any, axis: Axis, domain: tuple[float, float] | None) -> Any:
-    options: dict[str, Any] = {"title": harmless(axis.title)}
+    options: dict[str, Any] = {"title": harmless(said(axis.title))}
     kind = "N" if axis.scale == "category" else "Q"
     across = channel is alt.X
     if axis.scale == "category":

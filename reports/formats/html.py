@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from probes.result import Chart, Gallery, Table
+from probes.texts import said
 from reports.document.outline import outline
 from reports.formats.charts import svg, thin
 from reports.formats.data_uri import uri
@@ -108,7 +109,7 @@ def _tiles(gallery: Gallery) -> list[Tile]:
     tiles: list[Tile] = []
     size = 0
     for row in gallery.rows[:TILES]:
-        tile = Tile(title=row.title, pictures=tuple(uri(picture) for picture in row.pictures))
+        tile = Tile(title=said(row.title), pictures=tuple(uri(picture) for picture in row.pictures))
         size += sum(map(len, tile.pictures))
         if tiles and size > TILE_BYTES:
             break

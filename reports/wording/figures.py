@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable
 
+from probes.message import Text
 from probes.result import Axis, Chart, Table
+
+Term = Callable[[Text], str]
+"""A word or a message in another language, where it has one."""
 
 STRANGERS = frozenset({"class", "label", "models say", "copy's label", "group", "column", "feature"})
 """Columns whose cells the data's owner named: they stay as they are."""
 
 
-def translated(chart: Chart, words: Mapping[str, str]) -> Chart:
-    """The chart with axis titles, columns and series in another language, where `words` has them."""
-    renamed = {name: words.get(name, name) for name in chart.columns}
+def translated(chart: Chart, term: Term) -> Chart:
+    """The chart with axis titles, columns and series in another language."""
+    renamed = {name: term(name) for name in chart.columns}
     if len(set(renamed.values())) < len(renamed):
         renamed = {name: name for name in chart.columns}
 
     def axis(one: Axis) -> Axis:
-        return dataclasses.replace(one, column=renamed[one.column], title=words.get(one.title, one.title))
+        return dataclasses.replace(one, column=renamed[one.column], title=term(one.title))
 
     spoken = {chart.series, chart.x.column if chart.x.scale == "category" else None}
     columns = {
-        renamed[name]: [words.get(str(cell), str(cell)) for cell in column] if name in spoken else column
+        renamed[name]: [term(str(cell)) for cell in column] if name in spoken else column
         for name, column in chart.columns.items()
     }
     return dataclasses.replace(
@@ -34,16 +38,14 @@ def translated(chart: Chart, words: Mapping[str, str]) -> Chart:
         low=renamed[chart.low] if chart.low else None,
         high=renamed[chart.high] if chart.high else None,
         x_end=renamed[chart.x_end] if chart.x_end else None,
-        rules={words.get(name, name): value for name, value in chart.rules.items()},
+        rules={term(name): value for name, value in chart.rules.items()},
     )
 
 
-def spoken(table: Table, words: Mapping[str, str]) -> Table:
+def spoken(table: Table, term: Term) -> Table:
     """The table with headings and cells in another language, but for what the data's owner named."""
     columns = {
-        words.get(name, name): [
-            words.get(cell, cell) if isinstance(cell, str) and name not in STRANGERS else cell for cell in column
-        ]
+        term(name): [term(cell) if isinstance(cell, str) and name not in STRANGERS else cell for cell in column]
         for name, column in table.columns.items()
     }
     return dataclasses.replace(table, columns=columns)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from probes.drift.observables.attribution import maps_of
+from probes.message import Text
 from probes.observable import Observation
 from probes.result import Estimate, Figure, Finding
 
@@ -20,7 +21,7 @@ class Part:
     estimates: list[Estimate] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Text] = field(default_factory=list)
     per_sample: dict[str, np.ndarray] = field(default_factory=dict)
 
     def add(self, *others: Part) -> Part:

@@ -17,6 +17,7 @@ from probes.membership.order_intervals import inflation, over_orders, stand_in_a
 from probes.membership.sequence_attacks import SEQUENCE_ATTACKS
 from probes.membership.strongest_attack import precision, strongest_advantage, strongest_tpr
 from probes.result import Chart, Gallery, Result, Table
+from probes.texts import said
 from tests.probes.membership.worlds import World
 
 
@@ -59,7 +60,7 @@ def test_a_few_members_that_are_surely_found_are_told_from_a_leak_of_most() -> N
     assert finding.code == "membership.leaks-few"
     assert result["checkpoint.auc"].low < 0.5
     assert finding.values["found"] == pytest.approx(
-        result[f"checkpoint.tpr_at_{finding.values['rate']}pct_fpr"].value, abs=1e-4
+        result[f"checkpoint.tpr_at_{100 * finding.values['fpr']:g}pct_fpr"].value, abs=1e-4
     )
 
 
@@ -84,7 +85,7 @@ def test_without_validation_there_is_no_rmia() -> None:
 
 
 def test_too_few_non_members_are_not_resolvable() -> None:
-    assert "not resolvable" in str(probed(world(1.0, 3))["checkpoint.tpr_at_0.1pct_fpr"].caveat)
+    assert "not resolvable" in said(probed(world(1.0, 3))["checkpoint.tpr_at_0.1pct_fpr"].caveat)
 
 
 def test_a_recipe_that_is_not_the_checkpoints_is_said() -> None:

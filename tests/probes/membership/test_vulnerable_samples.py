@@ -14,6 +14,7 @@ from probes.membership.samples_per_class import samples_per_class
 from probes.membership.vulnerable_samples import explanations, halves, mean_exposure, uneven
 from probes.plan import Pool, Splits
 from probes.result import Estimate
+from probes.texts import said
 from tests.probes.membership.worlds import World, stack
 
 
@@ -147,7 +148,7 @@ def test_what_twice_the_data_brings_against_a_model_with_twice_the_data() -> Non
 def test_without_leakage_the_law_is_not_resolvable() -> None:
     evidence = World(leak=0.0, fades=0.0, seed=0, members=60, held_out=60, validation=0, repeats=4).evidence()
     part = samples_per_class(evidence, np.random.default_rng(0), 0.95)
-    assert "not resolvable" in str(part.estimates[0].caveat)
+    assert "not resolvable" in said(part.estimates[0].caveat)
     assert {one.code for one in part.findings} == {"membership.sizes-unclear"}
 
 
@@ -165,6 +166,6 @@ def test_what_more_would_resolve() -> None:
     assert table.columns["AUC of this recipe, ±"][1] == pytest.approx(0.04 * reach(8) / reach(4), abs=1e-3)
     part = certainty(auc_estimate(0.08), None, (0.05, 0.01, 0.001), 150, 0, 0)
     (finding,) = part.findings
-    assert finding.values == {"have": 150, "rate": "0.1", "needed": 1000}
+    assert finding.values == {"have": 150, "fpr": 0.001, "needed": 1000}
     assert part.figures[0].columns["resolved"] == ["yes", "yes", "no"]
     assert not certainty(auc_estimate(0.08), None, (0.05,), 150, 0, 0).findings

@@ -1,0 +1,97 @@
+"""Words as data: what is said is a code and its values, and each language has a template for it."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+Value = Union[str, int, float, bool, None, "Message", tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence or a term that every language says with a template of its own (probes/texts.py).
+
+    `code` names the template, begins with the name of the package that holds it, and stays for good. `values` fill its
+    placeholders: numbers as they are (templates format them), words, other messages, or tuples of these.
+
+    >>> strongest = Message("membership.strongest", {"attack": "lira-online"})
+    >>> strongest == Message("membership.strongest", {"attack": "lira-online"})
+    True
+    >>> len({strongest, Message("membership.strongest", {"attack": "rmia"})})
+    2
+    """
+
+    code: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.code, tuple(sorted(self.values.items(), key=lambda item: item[0]))))
+
+
+Text = str | Message
+"""A plain string is shown as it is, in every language."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speech:
+    """How a language says what stands in a placeholder: messages, terms, and the joints of lists."""
+
+    message: Callable[[Message], str]
+    term: Callable[[str], str]
+    comma: str = ", "
+    last: str = " and "
+    semicolon: str = "; "
+    space: str = " "
+
+    def listed(self, names: Sequence[str]) -> str:
+        """a, b and c."""
+        *first, last = names or ("",)
+        return f"{self.comma.join(first)}{self.last}{last}" if first else last
+
+
+class Fields(string.Formatter):
+    """`str.format` for templates, with names alone in its fields: no attributes, no indices, no positions.
+
+    Besides Python's own format specifications there are, for numbers, `pp` (`{gap:.1pp}`: a difference of shares in
+    percentage points, without a unit); for words, `term` (said in the language); and for tuples, `list` (a, b and c),
+    `names` (a, b, c), `items` (a; b; c) and `sentences`. None is said as nothing.
+
+    >>> fields = Fields(Speech(message=lambda one: one.code, term=str.upper))
+    >>> fields.format("{gap:.1pp} points, {share:.0%}, {whom:term}: {names:list}", gap=0.0213, share=0.5, whom="source",
+    ...               names=("a", "b", "c"))
+    '2.1 points, 50%, SOURCE: a, b and c'
+    """
+
+    def __init__(self, speech: Speech) -> None:
+        self.speech = speech
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:
+        if not field_name.isidentifier():
+            raise ValueError(f"Expected a name in a template's braces, got {field_name!r}.")
+        return kwargs[field_name], field_name
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, tuple | list):
+            return self._joined([self.format_field(one, "") for one in value], format_spec)
+        if isinstance(value, Message):
+            return self.speech.message(value)
+        if format_spec == "term":
+            return self.speech.term(str(value))
+        if format_spec.endswith("pp"):
+            how = format_spec.removesuffix("pp") or "g"
+            return format(100 * float(value), how if how[-1].isalpha() else f"{how}f")
+        return format(value, format_spec)
+
+    def _joined(self, said: list[str], how: str) -> str:
+        if how == "items":
+            return self.speech.semicolon.join(said)
+        if how == "names":
+            return self.speech.comma.join(said)
+        if how == "sentences":
+            return self.speech.space.join(said)
+        return self.speech.listed(said)

@@ -1,0 +1,168 @@
+"""What is said in each language: TOML files beside the code that says it, found by the entry points `audit.texts`.
+
+An entry point names a package (`membership = "probes.membership"`), whose folder `text` holds a file a language. Its
+name is that of the probe it speaks for: titles of estimates and terms are looked up there first. The package itself is
+not imported. A file has these tables, all of them optional:
+
+    [probes.NAME]        title, question, so_what, method, citations
+    [estimates]          a title by an estimate's name, or by the code of its title
+    [findings.CODE]      claim, how, limits, helps, command
+    [messages]           a template by its code
+    [words]              terms: headings, axes, series, words in cells
+    [figures]            titles by PROBE.FIGURE, where the figure's own title is plain English
+
+A template is a string, or `{one = "...", other = "..."}`, chosen by whether the value `count` is 1.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+from probes.errors import InputError, PluginError
+from probes.message import Fields, Message, Speech, Text
+from probes.registry import Registry
+from probes.result import Finding
+
+LANGUAGES = ("en", "zh")
+UNIQUE = ("probes", "findings", "messages", "figures")
+"""Tables in which no two packages may have the same entry; in the others, a package's own entries come first."""
+
+Content = Mapping[str, Any]
+PACKAGES: Registry[Any] = Registry("audit.texts", "texts")
+
+
+class Texts:
+    """The texts of a language, of all packages; what it lacks is said in the `fallback`."""
+
+    def __init__(self, packages: Mapping[str, Content], fallback: Texts | None = None) -> None:
+        self.packages, self.fallback = packages, fallback
+        self.content = _merged(packages)
+        self._fields = Fields(
+            Speech(
+                message=self.say,
+                term=self.term,
+                **{
+                    name: str(self.find("ui", key))
+                    for name, key in (
+                        ("comma", "comma"),
+                        ("last", "and"),
+                        ("semicolon", "semicolon"),
+                        ("space", "space"),
+                    )
+                    if self.find("ui", key) is not None
+                },
+            )
+        )
+
+    def own(self, *path: str, scope: str = "") -> Any:
+        """The entry in this language, of the package `scope` before all others; or None."""
+        for content in (self.packages.get(scope, {}), self.content):
+            value: Any = content
+            for part in path:
+                value = value.get(part) if isinstance(value, Mapping) else None
+            if value is not None:
+                return value
+        return None
+
+    def find(self, *path: str, scope: str = "") -> Any:
+        """The entry in this language or in the fallback, or None."""
+        value = self.own(*path, scope=scope)
+        return self.fallback.find(*path, scope=scope) if value is None and self.fallback is not None else value
+
+    def fill(self, template: Any, values: Mapping[str, Any]) -> str:
+        """Raises KeyError, ValueError or TypeError where the values do not fit the template."""
+        if isinstance(template, Mapping):
+            template = template["one" if values.get("count") == 1 else "other"]
+        return self._fields.vformat(str(template), (), values).strip()
+
+    def say(self, text: Text | None) -> str:
+        """A message by its template, a string as it is; a message without a template, or whose values do not fit it, by
+        its code."""
+        if not isinstance(text, Message):
+            return text or ""
+        template = self.own("messages", text.code)
+        try:
+            if template is not None:
+                return self.fill(template, text.values)
+        except (KeyError, ValueError, TypeError):
+            pass
+        return text.code if self.fallback is None else self.fallback.say(text)
+
+    def says(self, text: Text | None) -> bool:
+        """Whether there is a template that the message's values fit, in this language or its fallback."""
+        return not isinstance(text, Message) or self.say(text) != text.code
+
+    def claim(self, finding: Finding) -> str:
+        """By its template; as the probe said it where that is another sentence, has no template, or has not the values
+        that its template asks for; by its code where it said nothing."""
+        english = self._claim(finding) if self.fallback is None else self.fallback._claim(finding)
+        if finding.claim and english is not None and english != finding.claim:
+            return finding.claim
+        return self._claim(finding) or english or finding.claim or finding.code
+
+    def _claim(self, finding: Finding) -> str | None:
+        template = self.own("findings", finding.code, "claim")
+        try:
+            return None if template is None else self.fill(template, finding.values)
+        except (KeyError, ValueError, TypeError):
+            return None
+
+    def term(self, word: str, scope: str = "") -> str:
+        """A word in this language, or as it is."""
+        return str(self.find("words", word, scope=scope) or word)
+
+
+@cache
+def texts(lang: str) -> Texts:
+    """All texts of a language. Raises InputError for a language that there is none of, PluginError for broken files."""
+    if lang not in LANGUAGES:
+        raise InputError(f"no language {lang!r}. Known: {', '.join(LANGUAGES)}.", where="--lang")
+    packages = {name: _read(entry, lang) for name, entry in PACKAGES.entries().items()}
+    return Texts(packages, None if lang == "en" else texts("en"))
+
+
+def said(text: Text | None, lang: str = "en") -> str:
+    """In words.
+
+    >>> said("as it is")
+    'as it is'
+    """
+    return texts(lang).say(text)
+
+
+def _read(entry: EntryPoint, lang: str) -> Content:
+    path = _folder(entry) / f"{lang}.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PluginError(f"{path.name} is not readable: {error}", where=PACKAGES.origin(entry)) from error
+
+
+def _folder(entry: EntryPoint) -> Path:
+    """Where the package lies, found without importing it."""
+    try:
+        found = importlib.util.find_spec(entry.value)
+    except (ImportError, ValueError) as error:
+        raise PluginError(f"no package {entry.value!r}: {error}", where=PACKAGES.origin(entry)) from error
+    if found is None or not found.submodule_search_locations:
+        raise PluginError(
+            f"no package {entry.value!r}", where=PACKAGES.origin(entry), do="Repair or uninstall that distribution."
+        )
+    return Path(next(iter(found.submodule_search_locations))) / "text"
+
+
+def _merged(packages: Mapping[str, Content]) -> Content:
+    merged: dict[str, dict[str, Any]] = {}
+    for name, content in packages.items():
+        for table, entries in content.items():
+            known = merged.setdefault(table, {})
+            if table in UNIQUE and (twice := known.keys() & entries.keys()):
+                raise PluginError(f"two packages have the text {sorted(twice)[0]!r}", where=f"{PACKAGES.group}: {name}")
+            merged[table] = {**entries, **known}
+    return merged

@@ -1,0 +1,63 @@
+"""Messages in results.json: each stands in its place in English, and once in the table `messages` as code and values.
+
+So a reader of the file needs no templates, and a report can be made of it in any language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from probes.message import Message, Text
+from probes.texts import texts
+
+PLACES = frozenset({"because", "caption", "caveat", "headings", "notes", "title"})
+"""Fields that may hold messages."""
+
+
+def written(content: Any, table: dict[str, Any]) -> Any:
+    """The content with every message in English; `table` takes down what each was made of."""
+    if isinstance(content, Message):
+        text = texts("en").say(content)
+        table.setdefault(text, encoded(content))
+        return text
+    if isinstance(content, Mapping):
+        return {name: written(item, table) for name, item in content.items()}
+    if isinstance(content, list | tuple):
+        return [written(item, table) for item in content]
+    return content
+
+
+def read(content: Any, table: Mapping[str, Any], place: str = "") -> Any:
+    """The content with the messages that `written` took down. A text that its template would say otherwise today stays
+    as it is: it was said by another version."""
+    if isinstance(content, str):
+        return _message(content, table[content]) if place in PLACES and content in table else content
+    if isinstance(content, Mapping):
+        return {name: item if name == "columns" else read(item, table, name) for name, item in content.items()}
+    if isinstance(content, list):
+        return [read(item, table, place) for item in content]
+    return content
+
+
+def _message(text: str, content: Mapping[str, Any]) -> Text:
+    message = decoded(content)
+    return message if isinstance(message, Message) and texts("en").say(message) == text else text
+
+
+def encoded(value: Any) -> Any:
+    """A message's value as JSON has it."""
+    if isinstance(value, Message):
+        return {"code": value.code, "values": {name: encoded(one) for name, one in value.values.items()}}
+    if isinstance(value, tuple | list):
+        return [encoded(one) for one in value]
+    return value
+
+
+def decoded(value: Any) -> Any:
+    """As it was before `encoded`."""
+    if isinstance(value, Mapping):
+        return Message(str(value["code"]), {str(name): decoded(one) for name, one in value["values"].items()})
+    if isinstance(value, list):
+        return tuple(decoded(one) for one in value)
+    return value

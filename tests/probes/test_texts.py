@@ -1,0 +1,117 @@
+"""Every code in the source has a template in each language, every template a code, and both ask for the same values."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import audit
+import probes
+import reports
+from probes.texts import PACKAGES, texts
+
+NAME = r"[a-z0-9]+([.-][a-z0-9]+)*"
+CODES = {
+    probes: re.compile(rf"({'|'.join(sorted({*PACKAGES.names(), 'statistics'} - {'reports', 'probes'}))})\.{NAME}"),
+    reports: re.compile(rf"(gate|comparison)\.{NAME}"),
+    audit: re.compile(rf"audit\.[a-z0-9]+[.-]{NAME}"),
+}
+"""What codes look like in the strings of each package."""
+
+
+@cache
+def trees(package: ModuleType) -> tuple[ast.Module, ...]:
+    sources = sorted(Path(str(package.__path__[0])).rglob("*.py"))
+    return tuple(ast.parse(path.read_text(encoding="utf-8")) for path in sources)
+
+
+@cache
+def spoken() -> frozenset[str]:
+    """Every code that stands in the source as a whole string."""
+    return frozenset(
+        node.value
+        for package, code in CODES.items()
+        for tree in trees(package)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and code.fullmatch(node.value)
+    )
+
+
+def templates(lang: str) -> dict[str, Any]:
+    """Claims and messages by their code."""
+    content = texts(lang).content
+    claims = {code: entry["claim"] for code, entry in content["findings"].items() if "claim" in entry}
+    return {**content["messages"], **claims}
+
+
+def fields(template: Any) -> set[str]:
+    every = template.values() if isinstance(template, dict) else [template]
+    return {name for one in every for _, name, _, _ in string.Formatter().parse(one) if name}
+
+
+def given() -> Iterator[tuple[str, set[str]]]:
+    """(code, names of its values) wherever both stand in the source, in `Message(...)` and in `Finding(...)`."""
+    for package in CODES:
+        for node in (node for tree in trees(package) for node in ast.walk(tree)):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            named = {one.arg: one.value for one in node.keywords}
+            if node.func.id == "Message" and node.args:
+                code, values = node.args[0], node.args[1] if len(node.args) > 1 else ast.Dict(keys=[], values=[])
+            elif node.func.id == "Finding" and "code" in named:
+                code, values = named["code"], named.get("values", ast.Dict(keys=[], values=[]))
+            else:
+                continue
+            if isinstance(code, ast.Constant) and isinstance(values, ast.Dict) and None not in values.keys:
+                yield str(code.value), {str(one.value) for one in values.keys if isinstance(one, ast.Constant)}
+
+
+def test_every_code_has_a_template_and_every_template_a_code() -> None:
+    known = set(texts("en").content["findings"]) | set(texts("en").content["messages"])
+    assert len(spoken()) > 80
+    assert spoken() - known == set()
+    assert {code.removesuffix(".beside") for code in known} - spoken() == set()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_every_finding_has_its_method_and_limits(lang: str) -> None:
+    for code, entry in texts(lang).content["findings"].items():
+        assert entry["how"], code
+        assert entry["limits"], code
+
+
+def test_both_languages_ask_for_the_same_values() -> None:
+    english, chinese = templates("en"), templates("zh")
+    assert english.keys() <= chinese.keys()
+    for code, template in english.items():
+        assert fields(chinese[code]) == fields(template), code
+
+
+def test_templates_get_the_values_that_they_ask_for() -> None:
+    seen = dict(given())
+    assert len(seen) > 20
+    for code, names in given():
+        for lang in ("en", "zh"):
+            template = texts(lang).own("messages", code) or texts(lang).own("findings", code, "claim") or ""
+            assert fields(template) <= names, (code, lang)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_chinese_speaks_of_all_that_english_does(lang: str) -> None:
+    def paths(content: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+        for key, value in content.items():
+            if isinstance(value, dict) and set(value) != {"one", "other"}:
+                yield from paths(value, (*above, key))
+            else:
+                yield (*above, key)
+
+    lacking = set(paths(texts("en").content)) - set(paths(texts(lang).content))
+    assert {path for path in lacking if not {path[0], path[-1]} & {"command", "citations", "phrases"}} == set()
