@@ -72,16 +72,10 @@ def _from_file(path: Path, folder: Path) -> ModuleType:
 
 
 def factory_digest(name: str, folder: Path) -> str:
-    """What stands for a factory's code in the names of replicas: the sha256 of its file; its name alone where it is a
-    library's (`torchvision:NAME`), whose versions are recorded otherwise, or was not loaded."""
+    """What stands for a factory's code in the names of replicas: the sha256 of its file; its name alone where it was
+    not loaded."""
     module_name = name.partition(":")[0]
     beside = folder / f"{module_name.replace('.', '/')}.py"
     loaded = getattr(sys.modules.get(module_name), "__file__", None)
-    path = (
-        beside
-        if beside.is_file()
-        else Path(loaded)
-        if loaded and not name.startswith(("torchvision:", "timm:"))
-        else None
-    )
+    path = beside if beside.is_file() else Path(loaded) if loaded else None
     return name if path is None else hashlib.sha256(path.read_bytes()).hexdigest()

@@ -7,9 +7,7 @@ Nothing depends on the clock or on the order of dictionaries, so equal audits ar
 from __future__ import annotations
 
 import base64
-import csv
 import dataclasses
-import io
 import json
 import math
 from collections.abc import Mapping
@@ -154,53 +152,6 @@ def _read_comparison(content: dict[str, Any]) -> Comparison:
         Difference(**{**one, "change": _read_estimate(one["change"])}) for one in content["differences"]
     )
     return Comparison(**{**content, "differences": differences, "notes": tuple(content["notes"])})
-
-
-def with_samples(report: Report, text: str, where: str = "samples.csv") -> Report:
-    """The report with the per-sample columns that `samples_csv` wrote. Raises ArchiveError."""
-    rows = list(csv.reader(io.StringIO(text)))
-    if not text.endswith("\n") or rows[0][:1] != ["sample"] or any(len(row) != len(rows[0]) for row in rows):
-        raise ArchiveError("is no samples.csv of transfer-audit, or is cut off.", where=where)
-    columns: dict[str, dict[str, np.ndarray]] = {}
-    for i, name in enumerate(rows[0][1:], start=1):
-        probe, _, column = name.partition(".")
-        columns.setdefault(probe, {})[column] = _column([row[i] for row in rows[1:]])
-    results = tuple(
-        dataclasses.replace(one, per_sample=columns.get(one.probe, {})) if isinstance(one, Result) else one
-        for one in report.results
-    )
-    return dataclasses.replace(report, results=results)
-
-
-def _column(cells: list[str]) -> np.ndarray:
-    """Numbers where all cells are (an empty one is NaN), else text."""
-    try:
-        return np.array([float(cell) if cell else math.nan for cell in cells], dtype=np.float64)
-    except ValueError:
-        return np.array(cells)
-
-
-def samples_csv(report: Report) -> str:
-    """One line a sample of the data set, one column a probe's per-sample number; empty where there is none."""
-    columns: dict[str, np.ndarray] = {}
-    for result in report.results:
-        if isinstance(result, Result):
-            columns |= {f"{result.probe}.{name}": column for name, column in result.per_sample.items()}
-    lengths = {len(column) for column in columns.values()}
-    if len(lengths) > 1:
-        raise ArchiveError(f"per-sample columns have different lengths: {sorted(lengths)}.")
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["sample", *columns])
-    for sample in range(max(lengths, default=0)):
-        writer.writerow([sample, *(_cell(column[sample]) for column in columns.values())])
-    return text.getvalue()
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float | np.floating):
-        return "" if not math.isfinite(value) else f"{value:.6g}"
-    return str(value)
 
 
 def _result(result: Result | Failure) -> dict[str, Any]:

@@ -331,7 +331,8 @@ def report(
 
         run_evidence(results, out, lang=lang, thumbnails=not no_thumbnails)
         return
-    from audit.results.export import Style, run_report
+    from audit.results.export import run_report
+    from reports.formats.base import Style
 
     run_report(results, format, out, Style(lang=lang, thumbnails=not no_thumbnails, at=at, figures=figures))
 

@@ -22,12 +22,20 @@ def at_least_zero(value: int | None) -> int | None:
     return value
 
 
-def show_version(asked: bool) -> None:
+def formats(incomplete: str) -> list[str]:
+    """For the shell's completion."""
+    from reports.formats.registry import FORMATS
+
+    return [name for name in FORMATS.names() if name.startswith(incomplete)]
+
+
+def show_version(asked: bool) -> bool:
     if asked:
         from importlib.metadata import version
 
         typer.echo(f"transfer-audit {version('transfer-audit')}")
         raise typer.Exit
+    return asked
 
 
 Version = Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")]
@@ -117,24 +125,12 @@ HistoryFile = Annotated[
     written("--out", "-o", metavar="PATH", help="The file, else standard output, or history.html."),
 ]
 ReportFormat = Annotated[
-    Literal[
-        "html",
-        "markdown",
-        "summary",
-        "junit",
-        "sarif",
-        "github",
-        "gitlab",
-        "model-card",
-        "pdf",
-        "evidence",
-        "csv",
-        "parquet",
-    ],
+    str,
     written(
         "--format",
         "-f",
         metavar="NAME",
+        autocompletion=formats,
         help="html, markdown, summary, junit, sarif, github, gitlab, model-card, pdf (one page), or evidence (a folder "
         "to file and sign); csv or parquet hold a row a sample, as sensitive as the data.",
     ),
@@ -171,7 +167,7 @@ Json = Annotated[bool, written("--json", help="The verdict as JSON on standard o
 Quiet = Annotated[bool, written("--quiet", "-q", help="Only errors, and the exit code.")]
 
 Tracker = Annotated[
-    Literal["mlflow", "wandb"],
+    str,
     typer.Option(metavar="NAME", help="mlflow or wandb; its own settings say where it is.", show_default=False),
 ]
 Project = Annotated[str, typer.Option(metavar="NAME", help="MLflow's experiment, or the project in W&B.")]

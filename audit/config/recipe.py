@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from audit.config.overrides import overridden, place
 from audit.config.toml_file import read_toml
-from audit.data.kinds import Data
+from audit.data.kinds import KINDS, Data
+from audit.data.section import DataSection
 from audit.data.split import SplitSection
 from audit.sections import Section
 from probes.errors import RecipeError, did_you_mean
@@ -306,7 +307,7 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(*_first(error), where=where) from None
+        raise RecipeError(_first(error, content), where=where) from None
 
 
 def load(path: Path, changes: Sequence[str] = ()) -> Recipe:
@@ -314,31 +315,24 @@ def load(path: Path, changes: Sequence[str] = ()) -> Recipe:
     return parse(overridden(read_toml(path, RecipeError), changes, RecipeError), place(path, changes))
 
 
-def _first(error: ValidationError) -> tuple[str]:
+def _first(error: ValidationError, content: Mapping[str, Any]) -> str:
     # A misspelt key is why the right one is missing.
     mistake = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in mistake["loc"])
+    *path, last = [str(part) for part in mistake["loc"]] or [""]
+    key = ".".join([*path, last])
     if mistake["type"] == "extra_forbidden":
-        known = _siblings(Recipe, [str(part) for part in mistake["loc"][:-1]])
-        return (f"unknown key {key!r}. {did_you_mean(str(mistake['loc'][-1]), known)}",)
+        return f"unknown key {key!r}. {did_you_mean(last, _siblings(Recipe, content, path))}"
     message = mistake["msg"].removeprefix("Value error, ")
-    return (f"{key}: {message}" if key else message,)
+    return f"{key}: {message}" if key else message
 
 
-def _siblings(section: Any, path: list[str]) -> list[str]:
-    """The known keys of the section that the path leads to (a union's member is named by its kind)."""
+def _siblings(section: type[BaseModel], content: Mapping[str, Any], path: Sequence[str]) -> list[str]:
+    """The known keys of the section that the path leads to; of data, those of its kind."""
     for part in path:
-        fields = getattr(section, "model_fields", {})
-        if part in fields:
-            section = fields[part].annotation
-        options = [section, *getattr(section, "__args__", ())]
-        options = [inner for option in options for inner in (option, *getattr(option, "__args__", ()))]
-        for option in options:
-            kind = getattr(option, "model_fields", {}).get("kind")
-            if kind is not None and kind.default == part:
-                section = option
-                break
-        else:
-            models = [option for option in options if hasattr(option, "model_fields")]
-            section = models[0] if len(models) == 1 or (part in fields and models) else section
-    return list(getattr(section, "model_fields", {}))
+        annotation = section.model_fields[part].annotation
+        options = [annotation, *get_args(annotation)]
+        section = next(one for one in options if isinstance(one, type) and issubclass(one, BaseModel))
+        content = content[part]
+        if section is DataSection:
+            section = KINDS.load(str(content["kind"]))
+    return list(section.model_fields)

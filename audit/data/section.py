@@ -12,10 +12,11 @@ from probes.errors import DataError
 
 
 class DataSection(BaseModel):
-    """One kind of data source; its fields are its keys in the recipe."""
+    """One kind of data source; its fields are its keys in the recipe, `kind`, a literal, its name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    kind: str
     classes: tuple[str, ...] | None = None
     """Keep these classes only, in this order."""
     take: int | None = Field(default=None, ge=1)

@@ -33,6 +33,8 @@ class Outcome:
 @runtime_checkable
 class Engine(Protocol):
     name: ClassVar[str]
+    asked: ClassVar[int]
+    """Engines are asked in ascending order, the fastest first. The visible loop, which refuses nothing, is 100."""
     workers: ClassVar[Literal["processes", "threads"]]
     """Threads where nearly all time is spent in large products, which hold no lock; else processes."""
 

@@ -39,6 +39,7 @@ class Full(Loop):
     """The visible loop on the whole network: it takes every row."""
 
     name: ClassVar[str] = "full"
+    asked: ClassVar[int] = 100
 
     def check(self, experiment: Experiment, row: Row) -> None:
         pass

@@ -58,6 +58,7 @@ class Features(Behind):
 @dataclass(frozen=True)
 class Head:
     name: ClassVar[str] = "head"
+    asked: ClassVar[int] = 10
     workers: ClassVar[Literal["processes", "threads"]] = "threads"
 
     def check(self, experiment: Experiment, row: Row) -> None:

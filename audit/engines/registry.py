@@ -1,20 +1,37 @@
-"""Which engine trains a row: the fastest that can do exactly what the recipe asks."""
+"""Which engine trains a row: the fastest that can do exactly what the recipe asks.
+
+Other distributions add one by an entry point in the group `audit.engines`: a class as `audit/engines/base.py` has it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from audit.engines.base import Engine, Refused
-from audit.engines.full import Full
-from audit.engines.head import Head
-from audit.engines.stacked import Stacked
-from audit.engines.tail import Tail
 from audit.training.experiment import Experiment
+from probes.errors import PluginError
 from probes.plan import Row
+from probes.registry import Registry
 
-ENGINES: tuple[Engine, ...] = (Head(), Stacked(), Tail(), Full())
-"""Fastest first; the last one refuses nothing."""
+
+def _accept(name: str, loaded: Any) -> Engine:
+    engine = loaded() if isinstance(loaded, type) else loaded
+    if not isinstance(engine, Engine):
+        raise PluginError(f"{loaded!r} is not an engine (see audit.engines.base.Engine)")
+    if engine.name != name:
+        raise PluginError(f"calls itself {engine.name!r}")
+    return engine
+
+
+ENGINES = Registry("audit.engines", "engine", _accept)
+
+
+def fastest_first() -> tuple[Engine, ...]:
+    """Every installed engine in the order in which they are asked. Raises PluginError on one that does not import."""
+    return tuple(sorted(ENGINES.all().values(), key=lambda engine: (engine.asked, engine.name)))
+
 
 Kind = tuple[str, str]
 """Rows of one kind start and transfer alike, so one engine takes them all."""
@@ -32,9 +49,10 @@ def kind_of(row: Row) -> Kind:
     return row.start, row.transfer
 
 
-def choose(experiment: Experiment, row: Row, engines: Sequence[Engine] = ENGINES) -> Choice:
+def choose(experiment: Experiment, row: Row, engines: Sequence[Engine] | None = None) -> Choice:
+    """The first of `engines`, else of all that are installed, that refuses nothing of the row."""
     refused: dict[str, str] = {}
-    for engine in engines:
+    for engine in fastest_first() if engines is None else engines:
         try:
             engine.check(experiment, row)
         except Refused as reason:

@@ -59,6 +59,7 @@ def dense(network: nn.Module) -> None:
 @dataclass(frozen=True)
 class Stacked:
     name: ClassVar[str] = "stacked"
+    asked: ClassVar[int] = 20
     workers: ClassVar[Literal["processes", "threads"]] = "threads"
 
     def check(self, experiment: Experiment, row: Row) -> None:

@@ -77,6 +77,7 @@ def behind_cut(experiment: Experiment, row: Row, folder: Path, kind: type[Behind
 @dataclass(frozen=True)
 class Tail(Loop):
     name: ClassVar[str] = "tail"
+    asked: ClassVar[int] = 30
 
     def check(self, experiment: Experiment, row: Row) -> None:
         cut_for(experiment, row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from audit.config.recipe import SourceSection
-from audit.models.families.timm import timm_model
-from audit.models.families.torchvision import AUXILIARY, _torchvision, named_weights
+from audit.models.families.base import family_of
 from audit.models.head import classes_of, find_head, new_head, replace
 from audit.models.weight_files import digest_file, digest_state, read_state
-from audit.user_code import load_factory
 from probes.errors import CheckpointError, DataError, DependencyError, RecipeError
 
 
@@ -61,23 +59,9 @@ class Source:
 
 def build(section: SourceSection, folder: Path, *, trust_code: bool) -> nn.Module:
     """The architecture with random weights from torch's current generator. Raises RecipeError, DependencyError."""
-    family, _, name = section.model.partition(":")
-    if family in ("torchvision", "timm") and (loading := sorted(LOADING & set(section.options))):
-        raise RecipeError(
-            f"{loading[0]!r} would load weights past the recipe.",
-            where="source.options",
-            do="Name them as source.weights.",
-        )
-    make: Callable[..., Any]
-    if family == "torchvision":
-        make, options = _torchvision(name, section)
-    elif family == "timm":
-        make, options = timm_model(name), {"pretrained": False, **section.options}
-    else:
-        make = load_factory(section.model, folder, trust_code=trust_code, where="source.model")
-        options = dict(section.options)
+    family, name = family_of(section)
     try:
-        network = make(**options)
+        network = family.build(name, section, folder, trust_code=trust_code)
     except ImportError as error:
         raise DependencyError(
             f"{section.model} needs what is not installed: {error}.", where="source.model", do="Install it with pip."
@@ -91,11 +75,8 @@ def build(section: SourceSection, folder: Path, *, trust_code: bool) -> nn.Modul
     return network
 
 
-LOADING = {"weights", "pretrained", "checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"}
-
-
 def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None:
-    """θ_s from a file, torchvision's or timm's weights; None where the section names none.
+    """θ_s from a file or the family's published weights; None where the section names none.
 
     Raises CheckpointError on a file that is missing, unsafe or not the one its sha256 says, RecipeError on an unknown
     name, DataError where weights would have to be downloaded and cannot be.
@@ -111,18 +92,23 @@ def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None
                 do="Get the file the recipe was written for.",
             )
         return read_state(path)
-    family, _, name = section.model.partition(":")
+    family, name = family_of(section)
     try:
-        if family == "timm":
-            return dict(timm_model(name)(pretrained=True, **section.options).state_dict())
-        state = named_weights(section).get_state_dict(progress=False)
+        return dict(family.pretrained(name, section))
     except OSError as error:
         raise DataError(
             f"{section.weights} of {section.model} is not here and cannot be downloaded: {error}",
             where="source.weights",
             do="Download it elsewhere and give its file.",
         ) from error
-    return {key: value for key, value in state.items() if not key.startswith(AUXILIARY.get(name, ("\0",)))}
+
+
+def input_of_weights(section: SourceSection) -> dict[str, Any]:
+    """size, crop, mean and std that the source's weights were evaluated with. Raises RecipeError."""
+    if section.weights is None:
+        raise RecipeError('normalise = "weights" needs source.weights', where="[input]")
+    family, name = family_of(section)
+    return family.input_of(name, section)
 
 
 def identified(section: SourceSection, folder: Path) -> SourceSection:

@@ -6,39 +6,29 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
-from audit.results.read import _with_samples, read_with_cost
+from audit.results.read import read_with_cost, with_samples
 from audit.results.write import is_stdout
 from audit.storage.atomic import write
 from probes.errors import StoreError
-from reports.formats import github, markdown
-from reports.formats.registry import PER_SAMPLE, Form, named, render
+from reports.formats.base import PLAIN, Announcement, Style
+from reports.formats.registry import FORMATS, named
 from reports.report import Report
 
 
-@dataclass(frozen=True, kw_only=True)
-class Style:
-    """How reports are written; `at` is the file of a repository that alerts point to."""
-
-    lang: str = "en"
-    thumbnails: bool = True
-    at: str = "audit.toml"
-    figures: Literal["svg", "png"] = "svg"
-
-
-def run_report(results: Path, form: Form, out: Path | None, style: Style) -> None:
+def run_report(results: Path, form: str, out: Path | None, style: Style) -> None:
     """One form of existing results; GitHub's goes to its runner, the others to `out` (`-` is standard output) or
     beside the results."""
+    made = FORMATS.load(form, where="--format")
     report = read_with_cost(results)
-    if form in PER_SAMPLE:
-        report = _with_samples(report, results)
-    if form == "github" and out is None:
-        announce(report, style)
+    if made.per_sample:
+        report = with_samples(report, results)
+    if made.announce is not None and out is None:
+        announce(made.announce(report, style))
         return
-    content = _rendered(report, form, style)
+    content = made.render(report, style)
     own, *others = content
     if is_stdout(out):
         _print(content[own], left_out=len(others))
@@ -61,9 +51,9 @@ def _print(content: bytes, left_out: int) -> None:
 class Also:
     """What `--also` asks for: further forms of a report just made or judged again, into `folder`."""
 
-    forms: tuple[Form, ...] = ()
+    forms: tuple[str, ...] = ()
     folder: Path
-    style: Style = Style()
+    style: Style = PLAIN
 
     @classmethod
     def of(cls, text: str, folder: Path, *, lang: str, at: str) -> Also:
@@ -72,27 +62,22 @@ class Also:
 
     def write(self, report: Report, results: Path) -> None:
         """`results` is where its results.json stands, or its samples.csv beside that."""
-        if set(self.forms) & set(PER_SAMPLE):
-            report = _with_samples(report, results)
-        for form in self.forms:
-            if form == "github":
-                announce(report, self.style)
+        formats = FORMATS.some(self.forms)
+        if any(one.per_sample for one in formats.values()):
+            report = with_samples(report, results)
+        for one in formats.values():
+            if one.announce is not None:
+                announce(one.announce(report, self.style))
                 continue
-            for name, data in _rendered(report, form, self.style).items():
+            for name, data in one.render(report, self.style).items():
                 write(self.folder / name, data)
 
 
-def announce(report: Report, style: Style) -> None:
-    """Annotations for the runner, which reads both streams; the job's summary and outputs into the files it names.
-
-    Annotations go to standard error, so that `--json` has standard output for itself.
-    """
-    print(github.render(report, at=style.at, lang=style.lang), end="", file=sys.stderr, flush=True)
-    said = {
-        "GITHUB_STEP_SUMMARY": markdown.summary(report, lang=style.lang),
-        "GITHUB_OUTPUT": github.outputs(report),
-    }
-    for variable, text in said.items():
+def announce(said: Announcement) -> None:
+    """To the runner, which reads both streams: its lines go to standard error, so that `--json` has standard output
+    for itself; its texts into the files that the runner names."""
+    print(said.lines, end="", file=sys.stderr, flush=True)
+    for variable, text in said.appended.items():
         if path := os.environ.get(variable):
             _append(Path(path), text, variable)
 
@@ -103,9 +88,3 @@ def _append(path: Path, text: str, variable: str) -> None:
             file.write(text)
     except OSError as error:
         raise StoreError(f"cannot be written: {error.strerror}.", where=f"{path} (${variable})") from None
-
-
-def _rendered(report: Report, form: Form, style: Style) -> dict[str, bytes]:
-    return render(
-        report, form, lang=style.lang, thumbnails=style.thumbnails, at=style.at, figures=style.figures
-    )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from audit.storage.folders import results_in
 from probes.errors import InputError
-from reports import archive
+from reports import archive, per_sample
 from reports.report import Report
 
 
@@ -26,14 +26,20 @@ def read_audit(path: Path) -> Report:
     """A results.json, or its folder, with the samples.csv beside it where there is one. Raises InputError."""
     results = results_in(path) or path
     report = read_results(results)
-    samples = results.with_name("samples.csv")
-    if not samples.is_file():
-        return report
+    return with_samples(report, results) if results.with_name("samples.csv").is_file() else report
+
+
+def with_samples(report: Report, results: Path) -> Report:
+    """The report with the per-sample columns of the samples.csv beside its results.json. Raises InputError."""
+    path = results.with_name("samples.csv")
     try:
-        text = samples.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", where=str(samples)) from None
-    return archive.with_samples(report, text, str(samples))
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(
+            f"cannot be read: {said}.", where=str(path), do="Per-sample results stand there, not in results.json."
+        ) from None
+    return per_sample.from_csv(report, text, str(path))
 
 
 def read_with_cost(results: Path) -> Report:
@@ -44,15 +50,3 @@ def read_with_cost(results: Path) -> Report:
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read: {error}", where=str(path), do="Remove it, or run the audit again.") from None
     return dataclasses.replace(report, cost=cost) if isinstance(cost, dict) else report
-
-
-def _with_samples(report: Report, results: Path) -> Report:
-    path = results.with_name("samples.csv")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(
-            f"cannot be read: {said}.", where=str(path), do="Per-sample results stand there, not in results.json."
-        ) from None
-    return archive.with_samples(report, text, str(path))

@@ -1,19 +1,35 @@
-"""Results into an experiment tracker, which its own settings name (MLFLOW_TRACKING_URI, `wandb login`)."""
+"""Results into an experiment tracker, which its own settings name (MLFLOW_TRACKING_URI, `wandb login`).
+
+A tracker is a function from a report, the files that go along and a project's name to one line that says where the run
+stands; other distributions add one by an entry point in the group `audit.trackers`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 
 from audit.results.read import read_with_cost
-from probes.errors import AuditError, DependencyError
+from probes.errors import AuditError, DependencyError, PluginError
+from probes.registry import Registry
 from reports import archive
 from reports.formats.tracker_record import record
 from reports.report import Report
 
-Tracker = Literal["mlflow", "wandb"]
+Tracker = Callable[[Report, Sequence[Path], str], str]
+
+
+def _accept(name: str, loaded: Any) -> Tracker:
+    if not callable(loaded):
+        raise PluginError(f"{loaded!r} is not a tracker (a function of report, files and project)")
+    tracker: Tracker = loaded
+    return tracker
+
+
+TRACKERS = Registry("audit.trackers", "tracker", _accept)
 KEPT = ("results.json", "report.html", "report.md")
 """What goes along as artifacts. samples.csv stays: it says how exposed each record is."""
 
@@ -22,11 +38,11 @@ class TrackerError(AuditError):
     """The tracker was there and refused."""
 
 
-def run_log(results: Path, tracker: Tracker, project: str) -> None:
+def run_log(results: Path, tracker: str, project: str) -> None:
     """Log an audit as one run of `project` (MLflow's experiment, W&B's project)."""
+    log = TRACKERS.load(tracker, where="--to")
     report = read_with_cost(results)
     kept = [path for name in KEPT if (path := results.with_name(name)).is_file()]
-    log = to_mlflow if tracker == "mlflow" else to_wandb
     try:
         where = log(report, kept, project)
     except AuditError:
@@ -37,7 +53,7 @@ def run_log(results: Path, tracker: Tracker, project: str) -> None:
     Console().print(where, highlight=False, markup=False, soft_wrap=True)
 
 
-def to_mlflow(report: Report, kept: list[Path], project: str) -> str:
+def to_mlflow(report: Report, kept: Sequence[Path], project: str) -> str:
     """Raises DependencyError without MLflow. Gives the run's id and where it stands."""
     try:
         import mlflow
@@ -55,7 +71,7 @@ def to_mlflow(report: Report, kept: list[Path], project: str) -> str:
         return f"MLflow run {run.info.run_id} in {mlflow.get_tracking_uri()}"
 
 
-def to_wandb(report: Report, kept: list[Path], project: str) -> str:
+def to_wandb(report: Report, kept: Sequence[Path], project: str) -> str:
     """Raises DependencyError without wandb. Gives the run's name and where it stands."""
     try:
         import wandb

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from audit.storage.atomic import write
-from reports import archive
+from reports import archive, per_sample
 from reports.report import Json, Report
 
 
@@ -26,7 +26,7 @@ def write_report(
     report = dataclasses.replace(report if thumbnails else report.without_pictures(), cost=cost)
     # Before anything is drawn: results that are there can be drawn again by `audit report`.
     write(out / "results.json", archive.dump(report))
-    write(out / "samples.csv", archive.samples_csv(report))
+    write(out / "samples.csv", per_sample.to_csv(report))
     write(out / "run.json", json.dumps(cost, indent=1, sort_keys=True) + "\n")
     if log is not None:
         write(out / "log.json", json.dumps(log, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from audit.config.recipe import Recipe, TransferSection
 from audit.data.dataset import Dataset
+from audit.models.families.base import is_published
 from audit.models.source import Source
 from audit.randomness import torch_seed
 from audit.training.augmentation import Augment, augmentation
@@ -50,7 +51,8 @@ class Experiment:
     def factories(self) -> list[str]:
         """Digests of the code that makes the network, which the recipe only names."""
         named = (self.recipe.source.model, self.recipe.head.factory)
-        return [factory_digest(name, self.source.folder) for name in named if name]
+        # A published model's code is a library's, whose versions are recorded otherwise.
+        return [name if is_published(name) else factory_digest(name, self.source.folder) for name in named if name]
 
     @property
     def queries(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from audit.config.recipe import InputSection, Recipe
 from audit.data.dataset import Dataset
-from audit.models.families.torchvision import input_of_weights
+from audit.models.source import input_of_weights
 from probes.errors import RecipeError
 from probes.evidence import Modality
 from probes.plan import Pool

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -27,8 +28,16 @@ ENOUGH = 16
 
 Scores = Float64[np.ndarray, " samples"]
 Attack = Callable[[Target], Scores | None]
-ATTACKS: Registry[Attack] = Registry("audit.attacks", "attack")
-"""What other distributions add to the ladder."""
+
+
+def _accept(name: str, loaded: Any) -> Attack:
+    if not callable(loaded):
+        raise PluginError(f"{loaded!r} is not an attack (a function from Target to scores)")
+    attack: Attack = loaded
+    return attack
+
+
+ATTACKS = Registry("audit.attacks", "attack", _accept)
 
 
 def loss(target: Target) -> Scores | None:
@@ -145,24 +154,26 @@ def quantile(target: Target) -> Scores | None:
     return scores
 
 
-LADDER: Mapping[str, Attack] = {
-    "label-only": label_only,
-    "loss": loss,
-    "entropy": entropy,
-    "modified-entropy": modified_entropy,
-    "per-class": per_class,
-    "gradient-norm": gradient_norm,
-    "quantile": quantile,
-    "calibrated": calibrated,
-    "lira-offline": lira_offline,
-    "lira-offline-per-sample": lira_offline_per_sample,
-    "rmia-offline": rmia_offline,
-    "lira-online": lira_online,
-    "lira-online-per-sample": lira_online_per_sample,
-    "lira-queries": lira_queries,
-    "rmia-online": rmia_online,
-    **SEQUENCE_ATTACKS,
-}
+ORDER = (
+    "label-only",
+    "loss",
+    "entropy",
+    "modified-entropy",
+    "per-class",
+    "gradient-norm",
+    "quantile",
+    "calibrated",
+    "lira-offline",
+    "lira-offline-per-sample",
+    "rmia-offline",
+    "lira-online",
+    "lira-online-per-sample",
+    "lira-queries",
+    "rmia-online",
+    "empirical-bayes",
+    *SEQUENCE_ATTACKS,
+)
+"""From free to strong, as tables show them; attacks of other distributions come after, by name."""
 
 
 NEEDS: Mapping[str, Message] = {
@@ -195,23 +206,13 @@ def not_run(ran: Iterable[str]) -> tuple[Message, ...]:
 def ladder(target: Target) -> dict[str, Scores]:
     """The scores of every attack that this target allows, by name.
 
-    Raises PluginError where an attack from outside does not run, or gives no score for every sample.
+    Raises PluginError where an attack does not run, or gives no score for every sample.
     """
     found: dict[str, Scores] = {}
-    for name, attack in LADDER.items():
-        if (scores := attack(target)) is not None:
+    entries = ATTACKS.entries()
+    for name in sorted(entries, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)):
+        if (scores := _run(entries[name], target)) is not None:
             found[name] = scores
-    for name, entry in offered().items():
-        if (scores := _run(entry, target)) is not None:
-            found[name] = scores
-    return found
-
-
-def offered() -> dict[str, EntryPoint]:
-    """What other distributions add to the ladder. Raises PluginError where a name is taken."""
-    found = ATTACKS.entries()
-    for name in set(found) & set(LADDER):
-        raise PluginError(f"an attack named {name!r} is there already", where=ATTACKS.origin(found[name]))
     return found
 
 

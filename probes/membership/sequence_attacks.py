@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 
 import numpy as np
 from jaxtyping import Float64
@@ -66,13 +65,14 @@ def window_comparison(target: Target) -> Scores | None:
     return np.asarray(scores.window_comparison(target.sequences.own, target.sequences.base)[0])
 
 
-SEQUENCE_ATTACKS: Mapping[str, Callable[[Target], Scores | None]] = {
-    "zlib": zlib_ratio,
-    "min-k": min_k,
-    "min-k-plus-plus": min_k_plus_plus,
-    "recall": recall,
-    "lower-case": lower_cased,
-    "likelihood-ratio": likelihood_ratio,
-    "error-zone": error_zone,
-    "window-comparison": window_comparison,
-}
+SEQUENCE_ATTACKS = (
+    "zlib",
+    "min-k",
+    "min-k-plus-plus",
+    "recall",
+    "lower-case",
+    "likelihood-ratio",
+    "error-zone",
+    "window-comparison",
+)
+"""Their names, from free to strong."""

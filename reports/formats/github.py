@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reports.document.issues import Grade, issues
+from reports.formats import markdown
+from reports.formats.base import Announcement, Format, Style
 from reports.report import Report
 
 COMMANDS: Mapping[Grade, str] = {"error": "error", "warning": "warning", "note": "notice"}
@@ -32,3 +34,21 @@ def outputs(report: Report) -> str:
 
 def escaped(text: str, characters: Mapping[str, str]) -> str:
     return "".join(characters.get(character, character) for character in text)
+
+
+def announcement(report: Report, style: Style) -> Announcement:
+    """Annotations; the job's summary and outputs for the files that the runner names."""
+    return Announcement(
+        lines=render(report, at=style.at, lang=style.lang),
+        appended={
+            "GITHUB_STEP_SUMMARY": markdown.summary(report, lang=style.lang),
+            "GITHUB_OUTPUT": outputs(report),
+        },
+    )
+
+
+FORMAT = Format.of_text(
+    "annotations.txt",
+    lambda report, style: render(report, at=style.at, lang=style.lang),
+    announce=announcement,
+)

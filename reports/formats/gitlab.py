@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from reports.document.issues import Grade, issues
+from reports.formats.base import Format
 from reports.report import Report
 
 SEVERITIES: Mapping[Grade, str] = {"error": "critical", "warning": "major", "note": "minor"}
@@ -24,3 +25,8 @@ def render(report: Report, *, at: str = "audit.toml", lang: str = "en") -> str:
         for issue in issues(report, lang)
     ]
     return json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
+
+
+FORMAT = Format.of_text(
+    "gl-code-quality-report.json", lambda report, style: render(report, at=style.at, lang=style.lang)
+)

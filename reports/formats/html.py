@@ -15,6 +15,7 @@ from markupsafe import Markup
 from probes.result import Chart, Gallery, Table
 from probes.texts import said
 from reports.document.outline import outline
+from reports.formats.base import Format
 from reports.formats.charts import svg, thin
 from reports.formats.data_uri import uri
 from reports.formats.tables import cells, length
@@ -115,3 +116,8 @@ def _tiles(gallery: Gallery) -> list[Tile]:
             break
         tiles.append(tile)
     return tiles
+
+
+FORMAT = Format.of_text(
+    "report.html", lambda report, style: render(report, lang=style.lang, thumbnails=style.thumbnails)
+)

@@ -11,6 +11,7 @@ from reports.document.checks import CheckText
 from reports.document.issues import rule_of, said
 from reports.document.outline import Document, outline
 from reports.document.sections import Section
+from reports.formats.base import Format
 from reports.report import Report
 from reports.wording.numbers import harmless
 
@@ -88,3 +89,6 @@ def _properties(report: Report, document: Document) -> list[tuple[str, str]]:
         ("model", harmless(report.model.get("name", ""))),
         ("data", harmless(report.data.get("fingerprint", ""))),
     ]
+
+
+FORMAT = Format.of_text("junit.xml", lambda report, style: render(report, lang=style.lang))

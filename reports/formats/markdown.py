@@ -10,6 +10,7 @@ from probes.result import Chart, Figure, Table
 from reports.document.comparison import AgainstText, DifferenceText
 from reports.document.outline import Document, outline
 from reports.document.sections import EstimateText, FindingText, Section
+from reports.formats.base import Format, Style
 from reports.formats.tables import cells, length
 from reports.report import Report
 from reports.wording.catalogue import Words
@@ -254,3 +255,12 @@ def _appendix(document: Document) -> list[str]:
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+
+
+def _files(report: Report, style: Style) -> dict[str, bytes]:
+    text, drawn = render(report, lang=style.lang, figures=style.figures)
+    return {"report.md": text.encode(), **drawn}
+
+
+FORMAT = Format(file="report.md", render=_files)
+SUMMARY = Format.of_text("summary.md", lambda report, style: summary(report, lang=style.lang))

@@ -12,6 +12,7 @@ from typing import Any
 
 from probes.result import Estimate, Result
 from reports.document.outline import outline
+from reports.formats.base import Format
 from reports.formats.markdown import checks_table, escape
 from reports.report import Report
 from reports.wording.numbers import harmless, slug
@@ -100,3 +101,6 @@ def _yaml(value: Any, depth: int = 0) -> str:
 def _below(value: Any, depth: int) -> str:
     nested = isinstance(value, dict | list) and value
     return f"\n{_yaml(value, depth + 1)}" if nested else f" {_yaml(value).lstrip(' ')}"
+
+
+FORMAT = Format.of_text("model-card.md", lambda report, style: render(report, lang=style.lang))

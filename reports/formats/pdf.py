@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 
 from reports.document.outline import Document, outline
 from reports.report import Report
+from reports.formats.base import Format
 from reports.wording.numbers import harmless, harmless_long
 
 if TYPE_CHECKING:
@@ -179,3 +180,8 @@ def _short(text: str) -> str:
 
 def _colour(status: str) -> str:
     return COLOURS.get(status, "#57606a")
+
+
+FORMAT = Format(
+    file="summary.pdf", render=lambda report, style: {"summary.pdf": render(report, lang=style.lang)}
+)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from reports.document.issues import Issue, issues
+from reports.formats.base import Format
 from reports.report import Report
 from reports.wording.numbers import harmless
 
@@ -84,3 +85,6 @@ def _result(issue: Issue, index: int, at: str) -> dict[str, Any]:
     if issue.waived:
         result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": issue.waived}]
     return result
+
+
+FORMAT = Format.of_text("audit.sarif", lambda report, style: render(report, at=style.at, lang=style.lang))

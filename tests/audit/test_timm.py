@@ -6,9 +6,8 @@ import timm
 import torch
 
 from audit.config.recipe import SourceSection
-from audit.models.families.torchvision import input_of_weights
 from audit.models.head import classes_of, find_head
-from audit.models.source import build
+from audit.models.source import build, input_of_weights
 from audit.training.prepare import run
 from probes.errors import DataError, DependencyError, RecipeError
 from tests.audit.conftest import EXAMPLES, small_experiment

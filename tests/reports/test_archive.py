@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from probes.result import Gallery, Result
-from reports import archive
+from reports import archive, per_sample
 from reports.archive import ArchiveError
 from tests.reports.sample import HOSTILE, sample
 
@@ -65,7 +65,7 @@ def test_damaged_files_are_one_line(text: str, says: str) -> None:
 
 
 def test_samples_table() -> None:
-    lines = archive.samples_csv(sample()).splitlines()
+    lines = per_sample.to_csv(sample()).splitlines()
     assert lines == ["sample,overfitting.memorisation,drift.drift", "0,0.5,0.1", "1,,0.2", "2,1,"]
 
 

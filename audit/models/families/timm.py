@@ -1,15 +1,48 @@
-"""timm's models and the input they were trained for."""
+"""timm's models, their pretrained weights, and the input these were trained for."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from audit.config.recipe import SourceSection
+from audit.models.families.base import refuse_loading
 from probes.errors import DependencyError, RecipeError, did_you_mean
 
 
-def timm_model(name: str) -> Callable[..., Any]:
+class Timm:
+    def build(self, name: str, section: SourceSection, folder: Path, *, trust_code: bool) -> object:
+        refuse_loading(section)
+        return _model(name)(**{"pretrained": False, **section.options})
+
+    def pretrained(self, name: str, section: SourceSection) -> Mapping[str, Tensor]:
+        state: dict[str, Tensor] = dict(_model(name)(pretrained=True, **section.options).state_dict())
+        return state
+
+    def input_of(self, name: str, section: SourceSection) -> dict[str, Any]:
+        _model(name)
+        from timm.models import get_pretrained_cfg
+
+        stated = get_pretrained_cfg(name)
+        if stated is None:
+            raise RecipeError(
+                f"timm says nothing of {name!r}'s input.", where="input.normalise", do="Give mean and std."
+            )
+        crop = stated.input_size[-1]
+        # As timm's own evaluation: the resized picture is that much larger than the crop.
+        return {
+            "size": int(crop / stated.crop_pct),
+            "crop": crop,
+            "mean": tuple(stated.mean),
+            "std": tuple(stated.std),
+        }
+
+
+def _model(name: str) -> Callable[..., Any]:
     """What makes timm's model of that name. Raises DependencyError, RecipeError on a name it does not know.
 
     Names with a scheme (hf-hub:, local-dir:) are unknown: they would fetch code's configuration from elsewhere.
@@ -21,15 +54,3 @@ def timm_model(name: str) -> Callable[..., Any]:
     if ":" in name or not timm.is_model(name):
         raise RecipeError(f"timm has no model {name!r}. {did_you_mean(name, timm.list_models())}", where="source.model")
     return functools.partial(timm.create_model, name)
-
-
-def _input_of_timm(name: str) -> dict[str, Any]:
-    timm_model(name)
-    from timm.models import get_pretrained_cfg
-
-    stated = get_pretrained_cfg(name)
-    if stated is None:
-        raise RecipeError(f"timm says nothing of {name!r}'s input.", where="input.normalise", do="Give mean and std.")
-    crop = stated.input_size[-1]
-    # As timm's own evaluation: the resized picture is that much larger than the crop.
-    return {"size": int(crop / stated.crop_pct), "crop": crop, "mean": tuple(stated.mean), "std": tuple(stated.std)}

@@ -10,7 +10,7 @@ import pytest
 
 from audit.results.trackers import TrackerError, run_log
 from probes.errors import DependencyError
-from reports import archive
+from reports import archive, per_sample
 from reports.formats.tracker_record import record
 from tests.reports.sample import HOSTILE, full, sample
 
@@ -18,7 +18,7 @@ from tests.reports.sample import HOSTILE, full, sample
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     (tmp_path / "results.json").write_text(archive.dump(full()), encoding="utf-8")
-    (tmp_path / "samples.csv").write_text(archive.samples_csv(sample()), encoding="utf-8")
+    (tmp_path / "samples.csv").write_text(per_sample.to_csv(sample()), encoding="utf-8")
     (tmp_path / "report.md").write_text("# Fail\n", encoding="utf-8")
     return tmp_path / "results.json"
 

@@ -242,7 +242,10 @@ def test_a_vgg16s_last_layer_takes_4096_features():
         ({"model": "torchvision:resnet18", "weights": "IMAGENET1K_V9"}, r"Did you mean 'IMAGENET1K_V1'"),
         ({"model": "torchvision:resnet18", "options": {"with": 3}}, "refuses its options"),
         ({"model": "torchvision:resnet18", "options": {"weights": "DEFAULT"}}, "would load weights past the recipe"),
-        ({"model": "small_networks:digits_cnn", "weights": "nowhere"}, "only torchvision's models have named weights"),
+        (
+            {"model": "small_networks:digits_cnn", "weights": "nowhere"},
+            "is not a file, and a factory's models have no named weights",
+        ),
         ({"model": "small_networks:mlp", "options": {"features": 9}}, r"does not take inputs of \(1, 8, 8\)"),
         ({"model": "small_networks:spoken"}, "has no 'spoken'"),
     ],

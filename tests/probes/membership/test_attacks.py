@@ -9,7 +9,7 @@ from scipy import stats
 from torch.nn import functional
 
 from probes.errors import EvidenceError, NonFiniteError
-from probes.membership.attacks import LADDER, not_run
+from probes.membership.attacks import ATTACKS, ORDER, not_run
 from probes.membership.gradient_norm import last_layer_norm
 from probes.membership.leave_one_out import rmia_stand_in_scores
 from probes.membership.multi_query import agreement, lira_query_scores
@@ -163,10 +163,10 @@ def test_agreement_counts_views() -> None:
 def test_attacks_that_lack_what_they_need_say_none() -> None:
     evidence = World(leak=1.0, seed=0, repeats=0, validation=0).evidence()
     target = target_of(evidence, evidence.population, np.random.default_rng(0))
-    ran = {name for name, attack in LADDER.items() if attack(target) is not None}
+    ran = {name for name, attack in ATTACKS.all().items() if attack(target) is not None}
     assert ran == {"loss", "entropy", "modified-entropy", "per-class"}
     said = " ".join(not_run(ran))
-    assert set(LADDER) - set(SEQUENCE_ATTACKS) - ran == {
-        name for name in LADDER if f" {name}," in said or f" {name} (" in said
+    assert set(ORDER) - set(SEQUENCE_ATTACKS) - ran == {
+        name for name in ORDER if f" {name}," in said or f" {name} (" in said
     }
-    assert not_run({*LADDER, "empirical-bayes"}) == ()
+    assert not_run(ORDER) == ()

@@ -9,7 +9,6 @@ import pytest
 
 from probes.errors import PluginError
 from probes.membership import Membership
-from probes.membership.attacks import LADDER
 from tests.probes.membership.worlds import World
 
 ATTACK = """
@@ -65,11 +64,15 @@ def test_an_installed_attack_is_run_reported_and_paid_for(installed) -> None:  #
         ("mine", "their_attacks:missing", "does not import: AttributeError"),
         ("mine", "their_attacks:unfit", r"gave scores of shape \(3,\), expected \(120,\)"),
         ("mine", "their_attacks:broken", "does not run: KeyError: 'weights'"),
-        ("loss", "their_attacks:doubled", "an attack named 'loss' is there already"),
     ],
 )
 def test_what_does_not_work_is_named(installed, name: str, where: str, says: str) -> None:  # type: ignore[no-untyped-def]
-    assert "loss" in LADDER
     installed(**{name: where})
     with pytest.raises(PluginError, match=f"attack '{name}' of their-attacks: {says}"):
+        run()
+
+
+def test_a_name_that_is_taken_is_refused(installed) -> None:  # type: ignore[no-untyped-def]
+    installed(loss="their_attacks:doubled")
+    with pytest.raises(PluginError, match="attack 'loss': their-attacks and transfer-audit offer two"):
         run()

@@ -14,7 +14,7 @@ from scipy import stats
 
 from probes.errors import ConfigError, InputError
 from probes.result import Result
-from reports import archive
+from reports import archive, per_sample
 from reports.comparison.compare import compare, worsening
 from reports.gate.judge import judge
 from reports.gate.thresholds import Gate, Threshold
@@ -159,7 +159,7 @@ def test_files_keep_samples_and_comparison() -> None:
     rng = np.random.default_rng(8)
     hard = hardness(rng)
     old, new = audit(rng, hard), audit(rng, hard, skill=0.6)
-    back = archive.with_samples(without_samples(old), archive.samples_csv(old))
+    back = per_sample.from_csv(without_samples(old), per_sample.to_csv(old))
     comparison = compare(back, new)
     assert comparison == compare(old, new)
     text = archive.dump(dataclasses.replace(new, comparison=comparison))
@@ -167,7 +167,7 @@ def test_files_keep_samples_and_comparison() -> None:
     jsonschema.validate(json.loads(text), schema)
     assert archive.load(text).comparison == comparison
     with pytest.raises(archive.ArchiveError, match="cut off"):
-        archive.with_samples(old, archive.samples_csv(old)[:-9])
+        per_sample.from_csv(old, per_sample.to_csv(old)[:-9])
 
 
 def margin(bound: float, estimate: str = "checkpoint.held_out_accuracy") -> Gate:

@@ -23,8 +23,9 @@ from sarif_pydantic import Sarif
 from probes.errors import InputError
 from probes.result import Finding, Result
 from reports.document import issues
-from reports.formats import github, gitlab, junit, parquet, sarif
+from reports.formats import github, gitlab, junit, samples, sarif
 from reports.formats import registry as formats
+from reports.formats.base import Style
 from reports.gate.judge import judge
 from reports.gate.thresholds import Gate, Threshold, Waiver
 from reports.report import Report
@@ -240,13 +241,13 @@ def test_a_class_name_in_a_per_sample_column_is_one_cell() -> None:
     report = dataclasses.replace(sample(), results=(column,))
     rows = list(csv.reader(io.StringIO(formats.render(report, "csv")["samples.csv"].decode())))
     assert len(rows) == 4
-    assert pq.read_table(io.BytesIO(parquet.parquet(report)))["overfitting.class"].to_pylist() == labels
+    assert pq.read_table(io.BytesIO(samples.parquet(report)))["overfitting.class"].to_pylist() == labels
 
 
 def test_parquet_without_columns_is_one_line() -> None:
     bare = dataclasses.replace(sample(), results=())
     with pytest.raises(InputError, match="per-sample") as caught:
-        parquet.parquet(bare)
+        samples.parquet(bare)
     assert "\n" not in str(caught.value)
 
 
@@ -259,9 +260,10 @@ def test_formats_by_name() -> None:
 
 def test_every_form_renders_hostile_names() -> None:
     report = full(label=HOSTILE)
-    for form, name in formats.FILES.items():
+    for form in formats.FORMATS.names():
         if form in ("html", "markdown"):
             continue  # drawn, and tested, elsewhere
+        name = formats.FORMATS.load(form).file
         files = formats.render(report, form)
         assert next(iter(files)) == name
         assert files[name]
@@ -269,7 +271,7 @@ def test_every_form_renders_hostile_names() -> None:
 
 
 def test_png_figures() -> None:
-    files = formats.render(sample(), "markdown", figures="png")
+    files = formats.render(sample(), "markdown", Style(figures="png"))
     text = files["report.md"].decode()
     pictures = [name for name in files if name.endswith(".png")]
     assert len(pictures) == 3

@@ -10,35 +10,22 @@ import io
 import numpy as np
 
 from probes.errors import DependencyError, InputError
-from probes.result import Result
+from reports.formats.base import Format
+from reports.per_sample import columns, to_csv
 from reports.report import Report
-
-
-def columns(report: Report) -> dict[str, np.ndarray]:
-    """`probe.name` → one entry a sample. Raises InputError where there are none, or of different lengths."""
-    found = {
-        f"{result.probe}.{name}": np.asarray(column)
-        for result in report.results
-        if isinstance(result, Result)
-        for name, column in result.per_sample.items()
-    }
-    if not found:
-        raise InputError(
-            "has no per-sample results.",
-            where=str(report.model.get("name", "the report")),
-            do="Keep samples.csv beside results.json; a report that was shared without it has none.",
-        )
-    if len({len(column) for column in found.values()}) > 1:
-        raise InputError("per-sample columns have different lengths.", where="samples.csv")
-    return found
 
 
 def parquet(report: Report) -> bytes:
     """A Parquet file: `sample` and a column a per-sample number, with the audit's identity in its metadata.
 
-    Raises InputError as `columns` does, DependencyError without pyarrow.
+    Raises InputError where the report has no per-sample results, DependencyError without pyarrow.
     """
-    named = columns(report)
+    if not (named := columns(report)):
+        raise InputError(
+            "has no per-sample results.",
+            where=str(report.model.get("name", "the report")),
+            do="Keep samples.csv beside results.json; a report that was shared without it has none.",
+        )
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -55,3 +42,9 @@ def parquet(report: Report) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table.replace_schema_metadata(identity), buffer, compression="zstd")
     return buffer.getvalue()
+
+
+PARQUET = Format(
+    file="samples.parquet", render=lambda report, style: {"samples.parquet": parquet(report)}, per_sample=True
+)
+CSV = Format.of_text("samples.csv", lambda report, style: to_csv(report), per_sample=True)

@@ -1,0 +1,64 @@
+"""What a report format is: a pure function from a report to files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """How reports are written: `lang` is `en` or `zh`; without `thumbnails` no file holds a picture of a sample; `at`
+    is the file of a repository that alerts point to; `figures` are the format of pictures beside a text."""
+
+    lang: str = "en"
+    thumbnails: bool = True
+    at: str = "audit.toml"
+    figures: Literal["svg", "png"] = "svg"
+
+
+PLAIN = Style()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Announcement:
+    """What a CI runner reads: lines on standard error, and texts appended to the files that its environment variables
+    name."""
+
+    lines: str
+    appended: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A form of the report.
+
+    `file` is the name of its own file, and `render` gives the content of every file by name, its own first.
+    `per_sample` says that it needs the per-sample columns, which results.json does not hold; `announce` is for a format
+    that speaks to the runner where no file is asked for.
+    """
+
+    file: str
+    render: Callable[[Report, Style], Mapping[str, bytes]]
+    per_sample: bool = False
+    announce: Callable[[Report, Style], Announcement] | None = None
+
+    @classmethod
+    def of_text(
+        cls,
+        file: str,
+        write: Callable[[Report, Style], str],
+        *,
+        per_sample: bool = False,
+        announce: Callable[[Report, Style], Announcement] | None = None,
+    ) -> Format:
+        """A format of one UTF-8 file."""
+        return cls(
+            file=file,
+            render=lambda report, style: {file: write(report, style).encode()},
+            per_sample=per_sample,
+            announce=announce,
+        )

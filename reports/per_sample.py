@@ -1,0 +1,72 @@
+"""Per-sample results as columns: `probe.name` → one entry a sample of the data set; written and read as samples.csv."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import math
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from probes.result import Result
+from reports.archive import ArchiveError
+from reports.report import Report
+
+Columns = dict[str, Shaped[np.ndarray, " samples"]]
+
+
+def columns(report: Report) -> Columns:
+    """Every per-sample column of the report; empty where it has none. Raises ArchiveError on different lengths."""
+    found = {
+        f"{result.probe}.{name}": np.asarray(column)
+        for result in report.results
+        if isinstance(result, Result)
+        for name, column in result.per_sample.items()
+    }
+    if len(lengths := sorted({len(column) for column in found.values()})) > 1:
+        raise ArchiveError(f"per-sample columns have different lengths: {lengths}.")
+    return found
+
+
+def to_csv(report: Report) -> str:
+    """The text of samples.csv: a line a sample, a column a per-sample number; six digits, empty where not finite."""
+    named = columns(report)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["sample", *named])
+    for sample in range(max(map(len, named.values()), default=0)):
+        writer.writerow([sample, *(_cell(column[sample]) for column in named.values())])
+    return text.getvalue()
+
+
+def from_csv(report: Report, text: str, where: str = "samples.csv") -> Report:
+    """The report with the per-sample columns that `to_csv` wrote. Raises ArchiveError."""
+    rows = list(csv.reader(io.StringIO(text)))
+    if not text.endswith("\n") or rows[0][:1] != ["sample"] or any(len(row) != len(rows[0]) for row in rows):
+        raise ArchiveError("is no samples.csv of transfer-audit, or is cut off.", where=where)
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for i, name in enumerate(rows[0][1:], start=1):
+        probe, _, column = name.partition(".")
+        found.setdefault(probe, {})[column] = _column([row[i] for row in rows[1:]])
+    results = tuple(
+        dataclasses.replace(one, per_sample=found.get(one.probe, {})) if isinstance(one, Result) else one
+        for one in report.results
+    )
+    return dataclasses.replace(report, results=results)
+
+
+def _column(cells: list[str]) -> np.ndarray:
+    """Numbers where all cells are (an empty one is NaN), else text."""
+    try:
+        return np.array([float(cell) if cell else math.nan for cell in cells], dtype=np.float64)
+    except ValueError:
+        return np.array(cells)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float | np.floating):
+        return "" if not math.isfinite(value) else f"{value:.6g}"
+    return str(value)
