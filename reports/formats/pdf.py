@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from reports.document.outline import Document, outline
-from reports.report import Report
 from reports.formats.base import Format
+from reports.report import Report
 from reports.wording.numbers import harmless, harmless_long
 
 if TYPE_CHECKING:
@@ -182,6 +182,4 @@ def _colour(status: str) -> str:
     return COLOURS.get(status, "#57606a")
 
 
-FORMAT = Format(
-    file="summary.pdf", render=lambda report, style: {"summary.pdf": render(report, lang=style.lang)}
-)
+FORMAT = Format(file="summary.pdf", render=lambda report, style: {"summary.pdf": render(report, lang=style.lang)})
