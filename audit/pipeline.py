@@ -44,6 +44,9 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     # is trained.
     own = asked(audited.network(), experiment)
     reference_of(audited, settings)
+    converted = experiment.dataset.notes
+    for note in converted:
+        listener.note(note)
     listener.stage("replicas")
     wanted = Plan.union([probe.needs for probe in probes])
     plan, limits = affordable(experiment, wanted, settings, seed, listener) if audited.retrains else (wanted, ())
@@ -73,11 +76,12 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
             "limits": [*audited.checkpoint.limits, *limits],
             "configuration": configuration,
             "registration": registrations.compared(settings.registration, configuration),
+            "converted": list(converted),
             **done,
         },
         results=examined.results,
         comparison=examined.comparison,
-        verdict=dataclasses.replace(examined.verdict, notes=(*limits, *examined.verdict.notes)),
+        verdict=dataclasses.replace(examined.verdict, notes=(*converted, *limits, *examined.verdict.notes)),
     )
     listener.report(report)
     return report

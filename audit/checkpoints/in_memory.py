@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool
 from torch import Tensor, nn
 
 from audit.checkpoints.checkpoint import Checkpoint
 from audit.checkpoints.foreign_weights import fit
 from audit.config.recipe import Recipe, parse
-from audit.data.dataset import Dataset
+from audit.data.dataset import Dataset, refuse_alike
+from audit.data.features import float32_of
+from audit.data.labels import labels_of
+from audit.data.split import check_classes, chosen
 from audit.models.head import classes_of, find_head
 from audit.models.source import Source
 from audit.runtime import device
@@ -75,26 +77,34 @@ def dataset_of(data: object, classes: tuple[str, ...] | None, name: str = "given
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise DataError("is neither a Dataset nor (features, labels).", where=WHERE, do="Give data=(X, y).")
     features, labels = (_array(part) for part in data)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise DataError(
-            f"labels are {labels.dtype} of shape {labels.shape}.", where=WHERE, do="Give one class number a sample."
-        )
-    modality, inputs = _stored(features)
-    names = classes or tuple(str(i) for i in range(int(labels.max(initial=0)) + 1))
-    return Dataset(name=name, inputs=inputs, labels=labels.astype(np.int64), classes=names, modality=modality)
+    modality, inputs, notes = _stored(features)
+    if len(inputs) != len(labels):
+        raise DataError(f"{len(inputs)} samples but {len(labels)} labels", where=WHERE)
+    found = labels_of(labels, classes, WHERE)
+    dataset = Dataset(
+        name=name,
+        inputs=inputs,
+        labels=found.numbers,
+        classes=found.classes,
+        modality=modality,
+        notes=(*notes, *found.notes),
+    )
+    refuse_alike(dataset)
+    return dataset
 
 
 def _array(part: Any) -> np.ndarray:
     return part.detach().cpu().numpy() if isinstance(part, Tensor) else np.asarray(part)
 
 
-def _stored(features: np.ndarray) -> tuple[Modality, np.ndarray]:
+def _stored(features: np.ndarray) -> tuple[Modality, np.ndarray, tuple[str, ...]]:
     if features.dtype.kind == "f" and features.ndim == 4:
-        return "image", np.ascontiguousarray(features.astype(np.float32).transpose(0, 2, 3, 1))
+        return "image", np.ascontiguousarray(features.astype(np.float32).transpose(0, 2, 3, 1)), ()
     if features.dtype.kind == "f" and features.ndim == 2:
-        return "table", features.astype(np.float32)
+        names = [f"feature {i}" for i in range(features.shape[1])]
+        return "table", *float32_of(features.astype(np.float64), names, WHERE)
     if features.dtype.kind in "iu" and features.dtype != np.uint8 and features.ndim == 2:
-        return "text", features.astype(np.int64)
+        return "text", features.astype(np.int64), ()
     raise DataError(
         f"features are {features.dtype} of shape {features.shape}.",
         where=WHERE,
@@ -109,8 +119,8 @@ def pool_of(dataset: Dataset, members: object, held_out: object) -> Pool:
         raise DataError(
             "which samples trained the model is not said.", where=WHERE, do="Give members=, their indices or a mask."
         )
-    member = _mask(members, len(dataset), "members")
-    out = ~member if held_out is None else _mask(held_out, len(dataset), "held_out")
+    member = chosen(_array(members), len(dataset), "members", WHERE)
+    out = ~member if held_out is None else chosen(_array(held_out), len(dataset), "held_out", WHERE)
     return Pool(
         labels=dataset.labels,
         member=member,
@@ -119,17 +129,6 @@ def pool_of(dataset: Dataset, members: object, held_out: object) -> Pool:
         groups=dataset.groups,
         times=dataset.times,
     )
-
-
-def _mask(chosen: object, n: int, name: str) -> Bool[np.ndarray, " samples"]:
-    given = _array(chosen)
-    if given.dtype == bool and given.shape == (n,):
-        return given.copy()
-    mask = np.zeros(n, dtype=bool)
-    if given.ndim != 1 or given.dtype.kind not in "iu" or (given.size and not (0 <= given.min() <= given.max() < n)):
-        raise DataError(f"{name} are neither indices nor a mask of {n} samples.", where=WHERE)
-    mask[given.astype(np.int64)] = True
-    return mask
 
 
 def recipe_of(given: Mapping[str, Any] | Recipe | None, network: nn.Module, pool: Pool, seed: int | None) -> Recipe:
@@ -191,6 +190,7 @@ def adopt_network(
         device=device(),
     )
     check_fit(experiment)
+    check_classes(pool, dataset.classes, WHERE)
     state = {name: value.detach().clone() for name, value in network.state_dict().items()}
     expected = experiment.begin(experiment.audited_row()).network.state_dict()
     limits = [

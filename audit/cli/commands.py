@@ -36,12 +36,13 @@ def run_finetune(recipe_path: Path, out: Path, quiet: bool, changes: Sequence[st
     with Live(screen, quiet=quiet) as live:
         experiment, trained = to_file(recipe, folder, out, trust_code=True, progress=live.epoch)
     if not quiet:
+        for note in experiment.dataset.notes:
+            screen.print(note, highlight=False, markup=False, soft_wrap=True)
         trace = trained.trace
-        screen.print(
-            f"{out}: {int(experiment.pool.member.sum())} members, training accuracy {trace.train_accuracy[-1]:.1%}, "
-            f"validation accuracy {trace.validation_accuracy[-1]:.1%}",
-            highlight=False,
-        )
+        said = f"{out}: {int(experiment.pool.member.sum())} members, training accuracy {trace.train_accuracy[-1]:.1%}"
+        if experiment.pool.validation.any():
+            said += f", validation accuracy {trace.validation_accuracy[-1]:.1%}"
+        screen.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 def run_demo(out: Path, store: Path, workers: int, quiet: bool) -> int:

@@ -10,71 +10,102 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
+from audit.data.columns import Features, features_of, numbers_in
 from audit.data.dataset import Dataset
+from audit.data.labels import Labels, labels_of
+from audit.storage.bounded import MIB, regular
 from probes.errors import DataError, DependencyError, did_you_mean
+
+PARQUET_FREE, PARQUET_EXPANSION = 256 * MIB, 200
+"""As `bounded.may_become`, in cells of 8 bytes: a column of few values takes little room in Parquet."""
 
 
 def frame_of(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
     """A .csv, .tsv or .parquet file; `columns` names those of a file without a header. Raises DataError."""
-    if not path.is_file():
-        raise DataError("no such file", where=str(path), do="Check data.path in the recipe.")
+    size = regular(path, DataError, do="Check data.path in the recipe.")
     names = None if columns is None else list(columns)
     try:
-        if path.suffix == ".parquet":
-            parquet: pd.DataFrame = pd.read_parquet(path)
-            return parquet
-        separator = "\t" if path.suffix == ".tsv" else ","
-        # "?" and "NA" may be answers; only an empty cell is none.
-        options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "skipinitialspace": True}
-        text: pd.DataFrame = pd.read_csv(path, sep=separator, names=names, header=None if names else 0, **options)
-        return text
+        frame = _parquet(path, size) if path.suffix == ".parquet" else _text(path, names)
     except ImportError:
         raise DependencyError("Parquet needs pyarrow.", where=str(path), do="pip install pyarrow") from None
-    except (ValueError, OSError) as error:
-        raise DataError(f"cannot be read as a table: {str(error).splitlines()[0]}", where=str(path)) from error
+    except DataError:
+        raise
+    except Exception as error:  # pandas and pyarrow raise many unrelated types on damaged or hostile files
+        said = next(iter(str(error).splitlines()), type(error).__name__)[:200]
+        raise DataError(f"cannot be read as a table: {said}", where=str(path)) from error
+    if frame.columns.duplicated().any():
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise DataError(f"has two columns named {twice!r}.", where=str(path), do="Rename one.")
+    if not len(frame):
+        raise DataError("has no rows.", where=str(path))
+    return frame
+
+
+def _text(path: Path, names: list[str] | None) -> pd.DataFrame:
+    separator = "\t" if path.suffix == ".tsv" else ","
+    # "?" and "NA" may be answers; only an empty cell is none. What they are in a column of numbers, `columns` decides.
+    options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "skipinitialspace": True}
+    options |= {"low_memory": False, "encoding": "utf-8-sig"}
+    text: pd.DataFrame = pd.read_csv(path, sep=separator, names=names, header=None if names else 0, **options)
+    return text
+
+
+def _parquet(path: Path, size: int) -> pd.DataFrame:
+    from pyarrow import parquet
+
+    described = parquet.read_metadata(path)
+    if 8 * described.num_rows * described.num_columns > PARQUET_FREE + PARQUET_EXPANSION * size:
+        cells = f"{described.num_rows:,} rows of {described.num_columns} columns"
+        raise DataError(f"declares {cells} in {size:,} bytes; it was not read.", where=str(path))
+    frame: pd.DataFrame = parquet.read_table(path).to_pandas()
+    return frame
 
 
 def dataset(
-    frame: pd.DataFrame, path: Path, *, target: str, drop: Sequence[str], groups: str | None, times: str | None
+    frame: pd.DataFrame,
+    path: Path,
+    *,
+    target: str,
+    drop: Sequence[str],
+    groups: str | None,
+    times: str | None,
+    fill: bool = False,
 ) -> Dataset:
-    """Every column without a role is a feature. Raises DataError on an unknown column or an empty cell."""
+    """Every column without a role is a feature; `fill` puts medians where numbers are missing. Raises DataError on an
+    unknown column or an empty cell."""
     roles = [target, *drop, *filter(None, (groups, times))]
     for name in roles:
         if name not in frame.columns:
             known = [str(column) for column in frame.columns]
             raise DataError(f"has no column {name!r}. {did_you_mean(name, known)}", where=str(path))
-    if frame[target].isna().any():
-        raise DataError(f"row {int(frame[target].isna().argmax())} has no {target}.", where=str(path))
-    labels, classes = pd.factorize(frame[target], sort=True)
+    labels = _labels(frame[target], path)
     codes, group_names = (None, ()) if groups is None else _groups(frame[groups])
-    features = _features(frame.drop(columns=roles), path)
+    features: Features = features_of(frame.drop(columns=list(dict.fromkeys(roles))), str(path), fill=fill)
     return Dataset(
         name=path.stem,
-        inputs=features.to_numpy(dtype=np.float32),
-        labels=labels.astype(np.int64),
-        classes=tuple(str(name) for name in classes),
+        inputs=features.values,
+        labels=labels.numbers,
+        classes=labels.classes,
         modality="table",
-        feature_names=tuple(str(name) for name in features.columns),
+        feature_names=features.names,
         groups=codes,
         group_names=group_names,
         times=None if times is None else _ranks(frame[times], path),
+        notes=(*features.notes, *labels.notes),
     )
 
 
-def _features(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Numbers, and a 0/1 column `name=value` for each value of a column of words."""
-    if not len(frame.columns):
-        raise DataError("has no columns but the target.", where=str(path))
-    numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
-    for name in numbers:
-        if frame[name].isna().any():
-            row = int(frame[name].isna().to_numpy().argmax())
-            raise DataError(f"row {row} has no {name}.", where=str(path), do="Fill it in, or name it in data.drop.")
-    words = frame.drop(columns=numbers).astype("string").fillna("(none)")
-    parts = [frame[numbers].astype(np.float64)]
-    if len(words.columns):
-        parts.append(pd.get_dummies(words, prefix_sep="=", dtype=np.float64))
-    return pd.concat(parts, axis=1)
+def _labels(column: pd.Series[Any], path: Path) -> Labels:
+    """Words or whole numbers; a cell that stands for nothing in a column of numbers is no class."""
+    where = f"{path}, {column.name}"
+    numbers = numbers_in(column)
+    missing = column.isna() if numbers is None else numbers.isna()
+    if missing.any():
+        raise DataError(f"row {int(missing.to_numpy().argmax())} has no {column.name}.", where=str(path))
+    if numbers is not None and not pd.api.types.is_bool_dtype(column):
+        found = labels_of(numbers.to_numpy(dtype=np.float64), None, where)
+        return Labels(numbers=found.numbers, classes=found.classes)  # whose names say the numbers: nothing is lost
+    return labels_of(column.astype(str).to_numpy(dtype=str), None, where)
 
 
 def _groups(column: pd.Series[Any]) -> tuple[Int64[np.ndarray, " samples"], tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,7 +20,7 @@ from probes.evidence import Modality
 class Dataset:
     """Samples as they are stored: uint8 [samples height width channels] images, float32 [samples features] tables,
     int64 [samples length] token ids. `groups` are e.g. patients, no group may stand on both sides of a split;
-    `times` are ranks in time."""
+    `times` are ranks in time; `notes` say what was converted, left out or scaled when it was read."""
 
     name: str
     inputs: Shaped[np.ndarray, "samples ..."]
@@ -30,6 +31,7 @@ class Dataset:
     groups: Int64[np.ndarray, " samples"] | None = None
     group_names: tuple[str, ...] = ()
     times: Int64[np.ndarray, " samples"] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.labels):
@@ -58,6 +60,30 @@ class Dataset:
                 digest.update(np.ascontiguousarray(array[start : start + 4096]).tobytes())
         digest.update("\x1f".join(self.classes).encode())
         return digest.hexdigest()
+
+
+FEWEST, ALIKE = 20, 0.9
+"""From so many samples on, a data set in which this share is one and the same is refused."""
+
+
+def refuse_alike(dataset: Dataset) -> None:
+    """Raises DataError where nearly all samples are equal: what told them apart was lost before, or on reading."""
+    if len(dataset) < FEWEST:
+        return
+    rows = np.ascontiguousarray(dataset.inputs).reshape(len(dataset), -1)
+    often = Counter(hash(row.tobytes()) for row in rows).most_common(1)[0][1]
+    if often >= ALIKE * len(dataset):
+        raise DataError(
+            f"{often} of {len(dataset)} samples are equal after reading, so there is nothing to tell apart.",
+            where=dataset.name,
+            do="Look at the stored values and their range.",
+        )
+    if rows.dtype == np.uint8 and int(rows.max()) - int(rows.min()) < 4:
+        raise DataError(
+            f"all pixels lie between {rows.min()} and {rows.max()} of 255 after reading.",
+            where=dataset.name,
+            do="Look at the stored values and their range.",
+        )
 
 
 def only_classes(dataset: Dataset, chosen: tuple[str, ...]) -> Dataset:

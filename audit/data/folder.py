@@ -10,11 +10,16 @@ import numpy as np
 from PIL import Image
 
 from audit.data.dataset import Dataset
-from audit.data.images import stack
+from audit.data.images import check_declared, stack
 from audit.data.section import DataSection
-from probes.errors import DataError
+from audit.storage.bounded import regular
+from probes.errors import DataError, did_you_mean
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"
+)  # fmt: skip
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+"""Those that Pillow decodes itself, whatever a file is called: EPS would be handed to a program."""
 
 
 class Folder(DataSection):
@@ -28,27 +33,65 @@ class Folder(DataSection):
         if not folder.is_dir():
             raise DataError("no such folder", where=str(folder), do="Check data.path in the recipe.")
         names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-        names = [name for name in names if self.classes is None or name in self.classes]
-        files = [(name, file) for name in names for file in sorted((folder / name).rglob("*"))]
-        files = [(name, file) for name, file in files if file.suffix.lower() in SUFFIXES]
-        if not files:
+        for name in self.classes or ():
+            if name not in names:
+                raise DataError(f"has no class {name!r}. {did_you_mean(name, names)}", where=str(folder))
+        found = [_Class(folder / name) for name in names if self.classes is None or name in self.classes]
+        full = [one for one in found if one.pictures]
+        if not full:
             raise DataError(
                 f"holds no pictures in subfolders ({', '.join(SUFFIXES)}).", where=str(folder), do="One folder a class."
             )
+        files = [file for one in full for file in one.pictures]
+        inputs, converted = stack(_open(folder, files), self.size, str(folder))
         return Dataset(
             name=folder.name,
-            inputs=stack(_open(folder, [file for _, file in files]), self.size, str(folder)),
-            labels=np.array([names.index(name) for name, _ in files], dtype=np.int64),
-            classes=tuple(names),
+            inputs=inputs,
+            labels=np.repeat(np.arange(len(full)), [len(one.pictures) for one in full]).astype(np.int64),
+            classes=tuple(one.folder.name for one in full),
+            notes=(*_left_out(found), *converted),
         )
+
+
+class _Class:
+    """The files below a class's folder: pictures in the order of their names, hidden ones, and all others."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        files = [file for file in sorted(folder.rglob("*")) if not file.is_dir()]
+        self.hidden = [file for file in files if _hidden(file.relative_to(folder))]
+        seen = [file for file in files if not _hidden(file.relative_to(folder))]
+        self.pictures = [file for file in seen if file.suffix.lower() in SUFFIXES]
+        self.others = [file for file in seen if file.suffix.lower() not in SUFFIXES]
+
+
+def _hidden(path: Path) -> bool:
+    """What programs put there for themselves: .ipynb_checkpoints, ._photo.jpg, __MACOSX."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _left_out(found: list[_Class]) -> list[str]:
+    hidden = [file for one in found for file in one.hidden]
+    others = [file for one in found for file in one.others]
+    empty = [one.folder.name for one in found if not one.pictures]
+    notes = []
+    if hidden:
+        notes.append(f"Left out: hidden files ({len(hidden)}, the first {hidden[0].name}).")
+    if others:
+        notes.append(f"Left out: files that are no pictures ({len(others)}, the first {others[0].name}).")
+    if empty:
+        notes.append(f"Left out: folders without pictures ({len(empty)}, the first {empty[0]}).")
+    return notes
 
 
 def _open(folder: Path, files: list[Path]) -> Iterator[tuple[str, Image.Image]]:
     for file in files:
         name = str(file.relative_to(folder))
+        size = regular(file, DataError, do="Remove it.")
         try:
-            with Image.open(file) as picture:
+            with Image.open(file, formats=FORMATS) as picture:
+                check_declared(picture, size)
                 picture.load()
                 yield name, picture
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
+        except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError) as error:
             raise DataError(f"{name} cannot be read: {error}", where=str(folder), do="Repair or remove it.") from error

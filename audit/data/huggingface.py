@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Shaped
 from PIL import Image
 
 from audit.data.dataset import Dataset
 from audit.data.images import stack
+from audit.data.labels import labels_of
 from audit.data.section import DataSection
 from probes.errors import DataError, DependencyError, did_you_mean
 
@@ -49,13 +51,18 @@ class HuggingFace(DataSection):
         for column in (self.image, self.label):
             if column not in parts[0].features:
                 raise DataError(f"has no column {column!r}. {did_you_mean(column, parts[0].features)}", where=self.name)
-        labels = np.concatenate([np.asarray(part[self.label], dtype=np.int64) for part in parts])
-        names = getattr(parts[0].features[self.label], "names", None) or range(int(labels.max()) + 1)
+        labels = labels_of(
+            np.concatenate([_column(part, self.label, self.name) for part in parts]),
+            getattr(parts[0].features[self.label], "names", None),
+            self.name,
+        )
+        inputs, converted = stack(_pictures(parts, self.image), self.size, self.name)
         return Dataset(
             name=self.name,
-            inputs=stack(_pictures(parts, self.image), self.size, self.name),
-            labels=labels,
-            classes=tuple(str(name) for name in names),
+            inputs=inputs,
+            labels=labels.numbers,
+            classes=labels.classes,
+            notes=(*labels.notes, *converted),
         )
 
     def _parts(self, whole: Any) -> list[Any]:
@@ -65,6 +72,13 @@ class HuggingFace(DataSection):
             if part not in whole:
                 raise DataError(f"{self.name} has no part {part!r}. {did_you_mean(part, whole)}", where="data.parts")
         return [whole[part] for part in self.parts]
+
+
+def _column(part: Any, name: str, where: str) -> Shaped[np.ndarray, "..."]:
+    column = np.asarray(part[name])
+    if column.dtype.kind == "O":
+        raise DataError(f"{name} holds empty or mixed cells.", where=where, do="Leave these samples out.")
+    return column
 
 
 def _pictures(parts: list[Any], column: str) -> Iterator[tuple[str, Image.Image]]:

@@ -1,48 +1,197 @@
-"""Pictures to one array: what image sources share."""
+"""Pictures to one array of 8-bit pixels: what sources of images share.
+
+How pixels are brought to 0..255 is decided once for the whole data set, never a picture at a time: classes may differ
+in brightness alone.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import UInt8
-from PIL import Image
+from jaxtyping import Float32, Shaped, UInt8
+from PIL import Image, ImageOps
 
+from audit.storage.bounded import EXPANSION
 from probes.errors import DataError
+
+DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+"""Modes of whole numbers beyond 8 bits, which conversion to RGB would cut off at 255."""
+ORIENTATION = 274
+"""The EXIF tag that says how the camera was held."""
+MOST_PIXELS = 50_000_000
+"""Of one picture, where its file is not large enough to hold more."""
+
+
+@dataclass
+class _Read:
+    """Arrays of one size in the depth they are stored in, and what was met on the way."""
+
+    arrays: list[Shaped[np.ndarray, "height width channels"]] = field(default_factory=list)
+    deep: list[int] = field(default_factory=list)
+    transparent: list[int] = field(default_factory=list)
+    met: Counter[str] = field(default_factory=Counter)
 
 
 def stack(
     pictures: Iterable[tuple[str, Image.Image]], size: int | None, where: str
-) -> UInt8[np.ndarray, "samples height width channels"]:
-    """(name, picture) pairs as RGB or grey arrays of one size: the shorter side becomes `size`, then the middle square.
+) -> tuple[UInt8[np.ndarray, "samples height width channels"], tuple[str, ...]]:
+    """(name, picture) pairs as RGB or grey arrays of one size, and what was converted: the middle square becomes
+    `size` × `size`. EXIF turns are made, 16-bit and float pixels scaled to 0..255, transparent ones laid on a ground.
 
     Raises DataError where pictures cannot be read, or differ in size and no `size` is given.
     """
-    arrays: list[UInt8[np.ndarray, "height width channels"]] = []
+    read = _Read()
     for name, picture in pictures:
         try:
-            plain = picture if picture.mode in ("L", "RGB") else picture.convert("RGB")
-            array = np.asarray(plain if size is None else _square(plain, size))
-        except (OSError, ValueError) as error:
+            array = _pixels(picture, size, read)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise DataError(f"{name} cannot be read: {error}", where=where, do="Repair or remove it.") from error
-        array = array[..., None] if array.ndim == 2 else array
-        if arrays and array.shape[:2] != arrays[0].shape[:2]:
+        if read.arrays and array.shape[:2] != read.arrays[0].shape[:2]:
             raise DataError(
-                f"{name} is {array.shape[1]} × {array.shape[0]}, others are {arrays[0].shape[1]} × "
-                f"{arrays[0].shape[0]}.",
+                f"{name} is {array.shape[1]} × {array.shape[0]}, others are {read.arrays[0].shape[1]} × "
+                f"{read.arrays[0].shape[0]}.",
                 where=where,
                 do="Set data.size to bring them to one size.",
             )
-        arrays.append(array)
-    if not arrays:
+        read.arrays.append(array)
+    if not read.arrays:
         raise DataError("no pictures", where=where)
-    channels = max(array.shape[2] for array in arrays)
-    return np.stack([np.broadcast_to(array, (*array.shape[:2], channels)) for array in arrays])
+    notes = [f"{what}: {count}." for what, count in sorted(read.met.items())]
+    notes += _onto_a_ground(read) + _to_eight_bits(read, where)
+    channels = max(array.shape[2] for array in read.arrays)
+    shape = (*read.arrays[0].shape[:2], channels)
+    return np.stack([np.broadcast_to(array, shape) for array in read.arrays]), tuple(notes)
+
+
+def check_declared(picture: Image.Image, bytes_on_disk: int) -> None:
+    """Raises ValueError where a picture's header declares more pixels than its file can hold."""
+    pixels = picture.size[0] * picture.size[1]
+    if pixels > MOST_PIXELS and pixels > EXPANSION * bytes_on_disk:
+        raise ValueError(f"its {bytes_on_disk:,} bytes declare {pixels:,} pixels")
+
+
+def _pixels(picture: Image.Image, size: int | None, read: _Read) -> Shaped[np.ndarray, "height width channels"]:
+    if getattr(picture, "n_frames", 1) > 1:
+        read.met["Pictures of several frames, of which the first was taken"] += 1
+    if picture.getexif().get(ORIENTATION, 1) in range(2, 9):
+        picture = ImageOps.exif_transpose(picture)
+        read.met["Pictures turned as their EXIF orientation says"] += 1
+    plain, index = _plain(picture), len(read.arrays)
+    if plain.mode == "F":
+        read.deep.append(index)
+    elif plain.mode in ("LA", "RGBA"):
+        read.transparent.append(index)
+    array = np.asarray(plain if size is None else _square(plain, size))
+    return array[..., None] if array.ndim == 2 else array
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    """In one of the modes L, RGB, LA, RGBA (8 bits) and F (anything deeper)."""
+    if picture.mode in ("L", "RGB") and "transparency" not in picture.info:
+        return picture
+    if picture.mode == "F" or picture.mode in DEEP:
+        return picture.convert("F")
+    if picture.mode == "1":
+        return picture.convert("L")
+    if picture.has_transparency_data:
+        whole = picture.convert("RGBA")
+        opaque = min(whole.getchannel("A").tobytes(), default=255) == 255
+        return _grey_where_it_is(whole.convert("RGB")) if opaque else whole
+    return _grey_where_it_is(picture.convert("RGB")) if picture.mode == "P" else picture.convert("RGB")
+
+
+def _grey_where_it_is(picture: Image.Image) -> Image.Image:
+    """A palette of greys is grey."""
+    red, green, blue = picture.split()
+    return red if red.tobytes() == green.tobytes() == blue.tobytes() else picture
+
+
+def _onto_a_ground(read: _Read) -> list[str]:
+    """Transparent pictures on white, or on black where what is opaque in all of them is light: else it would vanish."""
+    if not read.transparent:
+        return []
+    light, opaque = 0.0, 0.0
+    for index in read.transparent:
+        alpha = read.arrays[index][..., -1:].astype(np.float64)
+        light += float((read.arrays[index][..., :-1].mean(axis=-1, keepdims=True) * alpha).sum())
+        opaque += float(alpha.sum())
+    ground = 0 if opaque and light / opaque > 200 else 255
+    for index in read.transparent:
+        colour, share = read.arrays[index][..., :-1], read.arrays[index][..., -1:].astype(np.float32) / 255
+        read.arrays[index] = np.round(colour * share + ground * (1 - share)).astype(np.uint8)
+    named = "black" if ground == 0 else "white"
+    return [f"Pictures with transparency, laid on {named}: {len(read.transparent)}."]
+
+
+def _to_eight_bits(read: _Read, where: str) -> list[str]:
+    if not read.deep:
+        return []
+    arrays = [read.arrays[index] for index in read.deep]
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise DataError("pictures hold NaN or infinite pixels.", where=where, do="Clean them.")
+    low, high = float(min(map(np.min, arrays))), float(max(map(np.max, arrays)))
+    start, end = full_scale(low, high, whole=all((array == np.round(array)).all() for array in arrays))
+    for index in read.deep:
+        read.arrays[index] = np.round((read.arrays[index] - start) * (255 / (end - start))).astype(np.uint8)
+    return [f"Pictures of more than 8 bits, scaled from {start:g} … {end:g} to 0 … 255: {len(arrays)}."]
+
+
+def full_scale(low: float, high: float, *, whole: bool) -> tuple[float, float]:
+    """The range that stands for black to white: 0..1, or all of the fewest bits that hold whole numbers; where neither
+    fits, the least to the greatest pixel."""
+    if low >= 0 and high <= 1:
+        return 0.0, 1.0
+    if low >= 0 and (whole or high <= 255):
+        bits = next(bits for bits in (8, 10, 12, 14, 16, 24, 32, 64, 1100) if high <= 2.0 ** min(bits, 1023) - 1)
+        if bits <= 16:
+            return 0.0, 2.0**bits - 1
+    return low, max(high, low + 1e-6)
+
+
+def pictures_of(
+    given: Shaped[np.ndarray, "samples ..."], where: str
+) -> tuple[Shaped[np.ndarray, "samples ..."], tuple[str, ...]]:
+    """An array of pictures with the channels last, as uint8, or as float32 on the scale 0..1 or normalised, and what
+    was converted. Raises DataError for what is no array of numbers."""
+    if given.dtype.kind not in "biuf":
+        raise DataError(f"pictures are {given.dtype}.", where=where, do="Give an array of numbers.")
+    notes: tuple[str, ...] = ()
+    if given.ndim == 3:
+        given = given[..., None]
+    if given.ndim == 4 and given.shape[1] in (1, 3, 4) and given.shape[-1] not in (1, 3, 4):
+        given = given.transpose(0, 2, 3, 1)
+        notes = ("Pictures with their channels first were turned to channels last.",)
+    if given.dtype == np.uint8 and (not given.size or given.max() > 1):
+        return given, notes
+    if not given.size or (given.dtype.kind == "f" and not np.isfinite(given).all()):
+        return given.astype(np.float32), notes  # which the data set's own check names
+    low, high = float(given.min()), float(given.max())
+    if given.dtype.kind == "f" and (high <= 1 or (low < 0 and high - low <= NORMALISED)):
+        return given.astype(np.float32), notes
+    start, end = full_scale(low, high, whole=bool(given.dtype.kind != "f" or (given == np.round(given)).all()))
+    if given.dtype.kind != "f" and (start, end) == (0.0, 255.0):
+        return given.astype(np.uint8), (*notes, f"Pictures of {given.dtype} were read as 8-bit: all values fit.")
+    said = f"Pictures of {given.dtype} were scaled from {start:g} … {end:g} to 0 … "
+    if given.dtype.kind == "f":
+        scaled: Float32[np.ndarray, "samples ..."] = ((given - start) / (end - start)).astype(np.float32)
+        return scaled, (*notes, f"{said}1.")
+    return np.round((given - start) * (255 / (end - start))).astype(np.uint8), (*notes, f"{said}255.")
+
+
+NORMALISED = 30
+"""Pictures below zero that span no more than this are taken for normalised ones, and stay."""
 
 
 def _square(picture: Image.Image, size: int) -> Image.Image:
     scale = size / min(picture.size)
     width, height = (max(size, round(length * scale)) for length in picture.size)
+    if width * height > MOST_PIXELS:  # a thread of pixels: its middle first
+        side = min(picture.size)
+        left, top = ((length - side) // 2 for length in picture.size)
+        return picture.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BILINEAR)
     left, top = (width - size) // 2, (height - size) // 2
     resized = picture.resize((width, height), Image.Resampling.BILINEAR)
     return resized.crop((left, top, left + size, top + size))

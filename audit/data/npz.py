@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Int64, Shaped
 
+from audit.data.arrays import names_in, read_arrays
 from audit.data.dataset import Dataset
+from audit.data.features import float32_of
+from audit.data.images import pictures_of
+from audit.data.labels import labels_of
 from audit.data.section import DataSection
 from probes.errors import DataError, did_you_mean
 from probes.evidence import Modality
@@ -27,30 +30,57 @@ class Npz(DataSection):
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         path = root / self.path
-        if not path.is_file():
-            raise DataError("no such file", where=str(path), do="Check data.path in the recipe.")
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                inputs = np.concatenate([_member(archive, name, path) for name in self.inputs])
-                labels = np.concatenate([_member(archive, name, path) for name in self.labels]).astype(np.int64)
-                groups = None if self.groups is None else _member(archive, self.groups, path).astype(np.int64)
-                named = self.class_names is not None and self.class_names in archive.files
-                names = [str(name) for name in archive[self.class_names]] if named else []
-                if self.modality == "image" and inputs.ndim == 3:
-                    inputs = inputs[..., None]
-        except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-            raise DataError(f"cannot be read as an .npz of plain arrays: {error}", where=str(path)) from error
+        more = [name for name in (self.class_names, self.groups) if name]
+        arrays = read_arrays(path, [*self.inputs, *self.labels, *more])
+        inputs, notes = self._inputs(_joined(arrays, self.inputs, path))
+        names = arrays.get(self.class_names) if self.class_names else None
+        known = None if names is None else [str(name) for name in names.reshape(-1)]
+        labels = labels_of(_joined(arrays, self.labels, path), known, str(path))
+        groups, group_names = (None, ()) if self.groups is None else _groups(_joined(arrays, (self.groups,), path))
         return Dataset(
             name=self.path.stem,
             inputs=inputs,
-            labels=labels,
-            classes=tuple(names) or tuple(str(i) for i in range(int(labels.max()) + 1)),
+            labels=labels.numbers,
+            classes=labels.classes,
             modality=self.modality,
             groups=groups,
+            group_names=group_names,
+            notes=(*notes, *labels.notes),
         )
 
+    def _inputs(
+        self, given: Shaped[np.ndarray, "samples ..."]
+    ) -> tuple[Shaped[np.ndarray, "samples ..."], tuple[str, ...]]:
+        where = self.path.stem
+        if given.ndim < 1:
+            raise DataError("samples are a single number.", where=where)
+        if self.modality == "image":
+            return pictures_of(given, where)
+        if given.dtype.kind not in "biuf":
+            raise DataError(f"samples are {given.dtype}.", where=where, do="Give numbers.")
+        if self.modality != "table":
+            return given, ()
+        if given.ndim != 2:
+            raise DataError(f"a row has shape {given.shape[1:]}.", where=where, do="Give [samples, features].")
+        return float32_of(given.astype(np.float64), [f"feature {i}" for i in range(given.shape[1])], where)
 
-def _member(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> Shaped[np.ndarray, "..."]:
-    if name not in archive.files:
-        raise DataError(f"holds no array {name!r}.", where=str(path), do=did_you_mean(name, archive.files))
-    return np.asarray(archive[name])
+
+def _joined(arrays: dict[str, np.ndarray], names: tuple[str, ...], path: Path) -> Shaped[np.ndarray, "..."]:
+    for name in names:
+        if name not in arrays:
+            raise DataError(f"holds no array {name!r}.", where=str(path), do=did_you_mean(name, names_in(path)))
+    parts = [arrays[name] for name in names]
+    if len(parts) == 1:
+        return parts[0]
+    try:
+        return np.concatenate(parts)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{', '.join(names)} cannot be joined: {error}", where=str(path)) from None
+
+
+def _groups(given: Shaped[np.ndarray, "..."]) -> tuple[Int64[np.ndarray, " samples"], tuple[str, ...]]:
+    """Groups by any names; whole numbers stay."""
+    if given.dtype.kind in "biu":
+        return given.reshape(-1).astype(np.int64), ()
+    names, codes = np.unique(given.reshape(-1), return_inverse=True)
+    return codes.reshape(-1).astype(np.int64), tuple(str(name) for name in names)

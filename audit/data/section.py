@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from audit.data.dataset import Dataset, only_classes, some_of
+from audit.data.dataset import Dataset, only_classes, refuse_alike, some_of
 from probes.errors import DataError
 
 
@@ -35,6 +35,7 @@ class DataSection(BaseModel):
                 where=dataset.name,
                 do='Set modality to "table" or "text", or bring it into that shape.',
             )
+        refuse_alike(dataset)
         if self.classes:
             dataset = only_classes(dataset, self.classes)
         return some_of(dataset, self.take) if self.take else dataset

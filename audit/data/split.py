@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64, Shaped
 from pydantic import Field, model_validator
 
+from audit.data.arrays import names_in, read_arrays
 from audit.data.dataset import Dataset, stratified
 from audit.sections import Section
 from probes.errors import DataError, RecipeError
@@ -24,11 +25,17 @@ def split(dataset: Dataset, section: SplitSection, rng: np.random.Generator, roo
     """
     if len(dataset.classes) < 2:
         raise DataError("has one class, so there is nothing to classify.", where=dataset.name, do="Check data.classes.")
-    if section.file is not None:
-        return _given(dataset, root / section.file)
+    pool = _drawn(dataset, section, rng) if section.file is None else _given(dataset, root / section.file)
+    check_classes(pool, dataset.classes, str(root / section.file) if section.file else dataset.name)
+    return pool
+
+
+def _drawn(dataset: Dataset, section: SplitSection, rng: np.random.Generator) -> Pool:
     n = len(dataset)
     parts = (section.members, section.held_out, section.validation)
     sizes = [round(part * n) if isinstance(part, float) else part for part in parts]
+    if any(isinstance(part, float) and not 0 <= part <= 1 for part in parts):
+        raise RecipeError("a share of the samples lies between 0 and 1.", where="[split]")
     if sum(sizes) > n:
         raise RecipeError(
             f"members + held_out + validation = {sum(sizes)}, but {dataset.name} has {n} samples.", where="[split]"
@@ -59,27 +66,83 @@ def split(dataset: Dataset, section: SplitSection, rng: np.random.Generator, roo
     )
 
 
+PARTS = ("members", "held_out", "validation")
+
+
 def _given(dataset: Dataset, path: Path) -> Pool:
-    masks = {name: np.zeros(len(dataset), dtype=bool) for name in ("members", "held_out", "validation")}
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            for name, mask in masks.items():
-                if name in archive.files or name != "validation":
-                    mask[archive[name]] = True
-    except (OSError, ValueError, EOFError, KeyError, IndexError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"is no split of {len(dataset)} samples: {error}",
-            where=str(path),
-            do="Give an .npz of index arrays: members, held_out, validation.",
-        ) from error
+    arrays = read_arrays(path, PARTS)
+    for name in PARTS[:2]:
+        if name not in arrays:
+            held = ", ".join(names_in(path)[:10]) or "nothing"
+            raise DataError(f"holds {held}, and no {name}.", where=str(path), do=EXPECTED)
+    parts = {name: chosen(array, len(dataset), name, str(path)) for name, array in arrays.items()}
+    for one, other in combinations(parts, 2):
+        if (both := parts[one] & parts[other]).any():
+            raise DataError(
+                f"{one} and {other} share samples: {int(both.sum())}, the first sample {int(both.argmax())}.",
+                where=str(path),
+            )
+    for name in PARTS[:2]:
+        if not parts[name].any():
+            raise DataError(f"{name} is empty.", where=str(path), do=EXPECTED)
     return Pool(
         labels=dataset.labels,
-        member=masks["members"],
-        held_out=masks["held_out"],
-        validation=masks["validation"],
+        member=parts["members"],
+        held_out=parts["held_out"],
+        validation=parts.get("validation", np.zeros(len(dataset), dtype=bool)),
         groups=dataset.groups,
         times=dataset.times,
     )
+
+
+EXPECTED = "Give an .npz of index arrays: members, held_out, validation."
+
+
+def chosen(given: Shaped[np.ndarray, "..."], n: int, name: str, where: str) -> Bool[np.ndarray, " samples"]:
+    """Which of `n` samples indices or a mask mean: truth values, or a 0/1 number a sample, are a mask.
+
+    Raises DataError for anything else: negative, repeated, fractional, or beyond the data.
+    """
+    flat = given[:, 0] if given.ndim == 2 and given.shape[1] == 1 else given
+    if flat.ndim != 1 or flat.dtype.kind not in "biuf":
+        raise DataError(f"{name} are {given.dtype} of shape {given.shape}.", where=where, do=EXPECTED)
+    if flat.dtype.kind == "f" and not (np.isfinite(flat).all() and (flat == np.round(flat)).all()):
+        raise DataError(f"{name} holds numbers that are no indices.", where=where, do=EXPECTED)
+    numbers = flat.astype(np.int64)
+    masking = flat.dtype.kind == "b" or (len(flat) == n > 2 and np.isin(numbers, (0, 1)).all())
+    if masking and len(flat) != n:
+        raise DataError(f"{name} is a mask of {len(flat)}, the data has {n} samples.", where=where, do=EXPECTED)
+    if masking:
+        return np.asarray(numbers == 1)
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < n:
+        wrong = numbers[(numbers < 0) | (numbers >= n)][0]
+        hint = " Are they counted from 1?" if numbers.max() == n and numbers.min() >= 1 else ""
+        raise DataError(
+            f"{name} are neither indices nor a mask of {n} samples: {wrong} is not in 0 … {n - 1}.{hint}",
+            where=where,
+        )
+    values, often = np.unique(numbers, return_counts=True)
+    if (often > 1).any():
+        raise DataError(
+            f"{name} holds samples more than once: {int((often > 1).sum())}, the first sample "
+            f"{int(values[often > 1][0])}.",
+            where=where,
+            do="Name each once.",
+        )
+    mask = np.zeros(n, dtype=bool)
+    mask[numbers] = True
+    return mask
+
+
+def check_classes(pool: Pool, classes: tuple[str, ...], where: str) -> None:
+    """Raises DataError where a class of the data has no member: no model could know it."""
+    learnt = np.unique(pool.labels[pool.member])
+    if len(unknown := np.setdiff1d(pool.labels, learnt)):
+        raise DataError(
+            f"no member is of class {classes[int(unknown[0])]}, so no model could learn it.",
+            where=where,
+            do="Leave the class out by data.classes, or give it members.",
+        )
 
 
 def _deal(dataset: Dataset, rng: np.random.Generator) -> Int64[np.ndarray, " samples"]:
@@ -105,12 +168,15 @@ def _whole_groups(
     return whole[0], whole[1], whole[2]
 
 
+Size = Annotated[int | Annotated[float, Field(allow_inf_nan=False)], Field(le=1e9)]
+
+
 class SplitSection(Section):
     """Numbers of samples, or shares of the data set where given as fractions; or the samples themselves."""
 
-    members: int | float = 0
-    held_out: int | float = 0
-    validation: int | float = Field(default=0, ge=0)
+    members: Size = 0
+    held_out: Size = 0
+    validation: Annotated[Size, Field(ge=0)] = 0
     file: Path | None = None
     """An .npz of index arrays `members`, `held_out` and, where there is one, `validation`: the split a model that was
     trained elsewhere was trained with."""

@@ -19,6 +19,8 @@ class Table(DataSection):
     columns: tuple[str, ...] | None = None
     """Names of the columns of a file without a header."""
     drop: tuple[str, ...] = ()
+    missing: Literal["refuse", "median"] = "refuse"
+    """What becomes of rows that lack a number: refused, or filled with the column's median over all samples."""
     groups: str | None = None
     """A column that says which samples belong together (a patient); it is no feature."""
     times: str | None = None
@@ -30,4 +32,5 @@ class Table(DataSection):
 
         path = root / self.path
         frame = frame_of(path, self.columns)
-        return dataset(frame, path, target=self.target, drop=self.drop, groups=self.groups, times=self.times)
+        fill = self.missing == "median"
+        return dataset(frame, path, target=self.target, drop=self.drop, groups=self.groups, times=self.times, fill=fill)

@@ -19,6 +19,17 @@ from probes.errors import DataError, did_you_mean
 OURS = ("root", "train", "download", "transform", "target_transform", "transforms", "loader", "is_valid_file")
 
 
+SAFE = frozenset({
+    "CIFAR10", "CIFAR100", "CLEVRClassification", "Country211", "DTD", "EMNIST", "EuroSAT", "FER2013", "FGVCAircraft",
+    "FashionMNIST", "Flowers102", "Food101", "GTSRB", "KMNIST", "MNIST", "OxfordIIITPet", "PCAM", "QMNIST",
+    "RenderedSST2", "SEMEION", "STL10", "SUN397", "SVHN", "StanfordCars", "USPS", "Caltech101", "Caltech256",
+    "FakeData", "INaturalist", "ImageFolder", "ImageNet", "Imagenette", "LFWPeople", "Omniglot", "Places365",
+    "CelebA", "Kitti", "LFWPairs", "VOCDetection", "VOCSegmentation", "WIDERFace",
+})  # fmt: skip
+"""Data sets whose files torchvision reads without unpickling, or only after it has compared them with a checksum of its
+own. Others (LSUN unpickles a cache file of the current folder) need --trust-code."""
+
+
 class Torchvision(DataSection):
     kind: Literal["torchvision"] = "torchvision"
     dataset: str
@@ -41,6 +52,12 @@ class Torchvision(DataSection):
                 f"torchvision has no data set {self.dataset!r}. {did_you_mean(self.dataset, kinds)}",
                 where="data.dataset",
             )
+        if self.dataset not in SAFE and not trust_code:
+            raise DataError(
+                f"torchvision's {self.dataset} could run code from its files when they are opened.",
+                where="data.dataset",
+                do="Read them with --trust-code, if you trust whoever made them.",
+            )
         kind = kinds[self.dataset]
         if mistaken := sorted(set(self.options) & set(OURS)):
             raise DataError(f"{mistaken[0]!r} is no option here.", where="data.options", do="See parts and download.")
@@ -48,12 +65,13 @@ class Torchvision(DataSection):
         parts = [self._open(kind, root / self.root, part, trust_code) for part in (self.parts if divided else ("",))]
         labels = np.concatenate([_labels(part, self.dataset) for part in parts])
         named = getattr(parts[0], "classes", None) or range(int(labels.max()) + 1)
-        inputs = [_pictures(part, self.size, self.dataset) for part in parts]
+        inputs, notes = zip(*(_pictures(part, self.size, self.dataset) for part in parts), strict=True)
         return Dataset(
             name=self.dataset,
             inputs=np.concatenate(inputs),
             labels=labels,
             classes=tuple(str(name) for name in named),
+            notes=tuple(dict.fromkeys(note for part in notes for note in part)),
         )
 
     def _open(self, kind: Any, root: Path, part: str, trust_code: bool) -> Any:
@@ -95,10 +113,12 @@ def _labels(part: Any, name: str) -> Int64[np.ndarray, " samples"]:
         ) from error
 
 
-def _pictures(part: Any, size: int | None, where: str) -> UInt8[np.ndarray, "samples height width channels"]:
+def _pictures(
+    part: Any, size: int | None, where: str
+) -> tuple[UInt8[np.ndarray, "samples height width channels"], tuple[str, ...]]:
     data = np.asarray(part.data) if hasattr(part, "data") else np.zeros(0)
     if size is None and data.dtype == np.uint8 and data.ndim == 3:
-        return data[..., None]
+        return data[..., None], ()
     if size is None and data.dtype == np.uint8 and data.ndim == 4 and data.shape[-1] == 3:
-        return data
+        return data, ()
     return stack(((f"picture {index}", part[index][0]) for index in range(len(part))), size, where)

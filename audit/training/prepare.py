@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from audit.config.recipe import HeadSection, Recipe, RegulariseSection, SourceSection, TrainSection, TransferSection
+from audit.data.dataset import Dataset
 from audit.data.split import split
 from audit.models.head import classes_of, find_head
 from audit.models.source import Source, build, identified, pretrained
@@ -40,6 +41,7 @@ def prepare(
     """Everything but the fine-tuning itself: data, split and θ_s (trained here where the recipe says so; with `out`,
     that stage's state is kept beside it too)."""
     dataset = recipe.data.load(folder, trust_code=trust_code)
+    recipe, dataset = with_channels(recipe, dataset, folder, trust_code=trust_code)
     pool = split(dataset, recipe.split, stream(recipe.seed, "split"), folder)
     check_choice(recipe.train, pool)
     planted = None
@@ -59,6 +61,21 @@ def prepare(
     )
     check_fit(experiment)
     return experiment
+
+
+def with_channels(recipe: Recipe, dataset: Dataset, folder: Path, *, trust_code: bool) -> tuple[Recipe, Dataset]:
+    """Grey pictures are repeated to the channels that the network's first convolution takes, where the recipe does not
+    say how many there are."""
+    if dataset.modality != "image" or dataset.inputs.shape[-1] != 1 or recipe.input.channels is not None:
+        return recipe, dataset
+    with torch.random.fork_rng(devices=[]):
+        network = build(recipe.source, folder, trust_code=trust_code)
+    first = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
+    if first is None or first.in_channels == 1:
+        return recipe, dataset
+    note = f"Grey pictures were repeated to the {first.in_channels} channels that the network takes."
+    section = recipe.input.model_copy(update={"channels": first.in_channels})
+    return recipe.model_copy(update={"input": section}), dataclasses.replace(dataset, notes=(*dataset.notes, note))
 
 
 def check_choice(train: TrainSection, pool: Pool) -> None:

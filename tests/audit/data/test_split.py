@@ -81,3 +81,55 @@ def test_one_class_is_nothing_to_classify():
     alone = dataclasses.replace(dataset(), labels=np.zeros(300, np.int64), classes=("a",))
     with pytest.raises(DataError, match="toy: has one class"):
         split(alone, SplitSection(members=100, held_out=100), np.random.default_rng(0))
+
+
+A, B = np.arange(0, 60), np.arange(60, 120)
+MASK = np.arange(120) < 60
+LABELS = np.arange(120) % 3
+
+
+def given(tmp_path, **parts):
+    np.savez(tmp_path / "s.npz", **parts)
+    data = dataclasses.replace(dataset(120, 3), labels=LABELS)
+    return split(data, SplitSection(file="s.npz"), np.random.default_rng(0), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"members": A, "held_out": B},
+        {"members": MASK, "held_out": ~MASK},
+        {"members": MASK.astype(int), "held_out": (~MASK).astype(np.float32)},
+        {"members": A.astype(float), "held_out": B[:, None]},
+    ],
+)
+def test_indices_and_masks_say_the_same_split(tmp_path, parts):
+    pool = given(tmp_path, **parts)
+    np.testing.assert_array_equal(pool.member, MASK)
+    np.testing.assert_array_equal(pool.held_out, ~MASK)
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        (
+            {"members": np.append(A, A[:9]), "held_out": B},
+            "members holds samples more than once: 9",
+        ),
+        ({"members": A - 1, "held_out": B}, "-1 is not in 0 … 119"),
+        ({"members": A + 1, "held_out": B[1:] + 1}, r"120 is not in 0 … 119\. Are they counted from 1"),
+        ({"members": np.append(A, 60), "held_out": B}, "members and held_out share samples: 1, the first sample 60"),
+        ({"members": A, "held_out": B, "validation": A[:3]}, "members and validation share samples: 3"),
+        ({"members": A[:0], "held_out": B}, "members is empty"),
+        ({"members": A, "held_out": B[:0]}, "held_out is empty"),
+        ({"train": A, "test": B}, "holds train, test, and no members"),
+        ({"members": A + 0.5, "held_out": B}, "holds numbers that are no indices"),
+        ({"members": A.astype(str), "held_out": B}, "members are <U"),
+        ({"members": MASK[:50], "held_out": B}, "a mask of 50, the data has 120"),
+        ({"members": A[LABELS[A] != 2], "held_out": B}, "no member is of class 2"),
+        ({"members": A[LABELS[A] == 0], "held_out": B[LABELS[B] == 0]}, "no member is of class 1"),
+    ],
+)
+def test_mistaken_split_files_are_refused(tmp_path, parts, says):
+    with pytest.raises(DataError, match=says):
+        given(tmp_path, **parts)

@@ -1,0 +1,72 @@
+"""Arrays of an .npz archive, their declared sizes held against the file's own before memory is taken for them."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audit.storage.bounded import check_archive, may_become, regular
+from probes.errors import DataError
+
+
+def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """The arrays of an .npz, or those of `names` that it holds. Never unpickles.
+
+    Raises DataError where the file is none, or would take more memory than its size allows.
+    """
+    size = regular(path, DataError, do="Check the path in the recipe.")
+    try:
+        check_archive(path, size, DataError)
+        with zipfile.ZipFile(path) as archive:
+            held = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            chosen = list(held) if names is None else [name for name in names if name in held]
+            return {name: _array(archive, held[name], path, size) for name in chosen}
+    except DataError:
+        raise
+    # Any header of the archive or of an array may be nonsense: numpy and zipfile raise many types on it.
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, SyntaxError, TypeError) as error:
+        raise _unreadable(path, error) from None
+    except (RuntimeError, NotImplementedError, MemoryError, OverflowError, KeyError) as error:
+        raise _unreadable(path, error) from None
+
+
+def names_in(path: Path) -> list[str]:
+    """Names of the arrays of an .npz that `read_arrays` could open."""
+    with zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    said = next(iter(str(error).splitlines()), type(error).__name__)[:200]
+    return DataError(f"cannot be read as an .npz of plain arrays: {said}", where=str(path))
+
+
+def _array(archive: zipfile.ZipFile, record: str, path: Path, size: int) -> np.ndarray:
+    with archive.open(record) as file:
+        shape, fortran, dtype = _header(file)
+        count = 1
+        for length in shape:
+            count *= length
+        if dtype.hasobject:
+            raise ValueError("it holds pickled objects, which could run code")
+        if count < 0 or not may_become(count * max(dtype.itemsize, 1), size):
+            raise ValueError(f"{record} declares {shape} of {dtype}, which the file cannot hold")
+        flat = (
+            np.frombuffer(file.read(count * dtype.itemsize), dtype=dtype) if dtype.itemsize else np.zeros(count, dtype)
+        )
+        if len(flat) != count:
+            raise ValueError(f"{record} is cut off")
+    array = flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+    return np.array(array, order="C")
+
+
+def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    return tuple(int(length) for length in shape), bool(fortran), dtype

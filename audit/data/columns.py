@@ -1,0 +1,142 @@
+"""Columns of a table to features: numbers, dates as days, words as one 0/1 column a value; identifiers are left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float32
+
+from audit.data.features import float32_of
+from probes.errors import DataError
+
+NOTHING = ("", "?", "-", "na", "n/a", "#n/a", "nan", "null", "none", "missing")
+"""What stands for a missing number, in lower case. Among words each may be an answer."""
+NUMERIC = 0.5
+"""A column in which more than this share of what is not missing reads as numbers is one of numbers."""
+THOUSANDS = r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?"
+MOST_VALUES = 1000
+"""Of one column of words: each becomes a feature."""
+FEW = 20
+"""A column of fewer values is never taken for identifiers."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Features:
+    """`notes` say what was converted or left out."""
+
+    values: Float32[np.ndarray, "samples features"]
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def features_of(frame: pd.DataFrame, where: str, *, fill: bool) -> Features:
+    """Numbers first, then words, as they stand in the table. Raises DataError on a missing or unusable cell."""
+    numbers: dict[str, pd.Series[Any]] = {}
+    words: dict[str, pd.Series[Any]] = {}
+    notes: list[str] = []
+    for name in frame.columns:
+        read = _column(frame[name], str(name), where, notes, fill=fill)
+        (words if read.dtype == "string" else numbers)[str(name)] = read
+    words = _without_identifiers(words, where, notes)
+    parts = [pd.DataFrame({name: column.astype(np.float64) for name, column in numbers.items()}, index=frame.index)]
+    if words:
+        parts.append(pd.get_dummies(pd.DataFrame(words), prefix_sep="=", dtype=np.float64))
+    table = pd.concat(parts, axis=1)
+    if not len(table.columns):
+        raise DataError("has no columns but the target.", where=where)
+    names = tuple(str(name) for name in table.columns)
+    values, shifted = float32_of(table.to_numpy(dtype=np.float64), names, where)
+    return Features(values=values, names=names, notes=(*notes, *shifted))
+
+
+def numbers_in(column: pd.Series[Any]) -> pd.Series[Any] | None:
+    """The column as numbers, NaN where a cell stands for nothing; None where it is one of words. Thousands may be
+    parted by commas."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
+        return column
+    if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype.kind in "mMc":
+        return None
+    text = column.astype("string").str.strip()
+    text = text.mask(text.str.lower().isin(NOTHING))
+    parted = text.str.fullmatch(THOUSANDS).fillna(False)
+    plain = text.where(~parted, text.str.replace(",", "", regex=False))
+    read = pd.to_numeric(plain, errors="coerce").astype("float64")
+    known = int(text.notna().sum())
+    if not known or read.notna().sum() <= NUMERIC * known or (read.notna().sum() < known and _answers(text, read)):
+        return None
+    return read
+
+
+def _answers(text: pd.Series[Any], read: pd.Series[Any]) -> bool:
+    """Whether what is no number among numbers are answers of their own ("<5", "6-10"), not a slip of the pen."""
+    odd = text[read.isna() & text.notna()]
+    return len(odd) > 0.05 * len(text)
+
+
+def _column(column: pd.Series[Any], name: str, where: str, notes: list[str], *, fill: bool) -> pd.Series[Any]:
+    """Numbers as float64, words as string."""
+    numbers = _of_time(column, name, notes)
+    if numbers is None:
+        numbers = numbers_in(column)
+    if numbers is None:
+        return column.astype("string").fillna("(none)")
+    if numbers is not column and column.dtype.kind not in "mM" and column.astype("string").str.contains(",").any():
+        notes.append(f"{name} was read as numbers; commas in it part thousands.")
+    return _whole(column, numbers.astype("float64"), name, where, notes, fill=fill)
+
+
+def _whole(
+    column: pd.Series[Any], numbers: pd.Series[Any], name: str, where: str, notes: list[str], *, fill: bool
+) -> pd.Series[Any]:
+    if not numbers.isna().any():
+        return numbers
+    row, count = int(numbers.isna().to_numpy().argmax()), int(numbers.isna().sum())
+    if not fill:
+        said = "" if pd.isna(column.iloc[row]) else f"It says {str(column.iloc[row])[:40]!r}. "
+        raise DataError(
+            f"row {row} has no {name}.",
+            where=where,
+            do=f'{said}{count} rows lack it. Fill it in, set data.missing = "median", or name it in data.drop.',
+        )
+    notes.append(f"Missing values of {name}, filled with its median: {count}.")
+    return numbers.fillna(numbers.median() if numbers.notna().any() else 0.0)
+
+
+def _of_time(column: pd.Series[Any], name: str, notes: list[str]) -> pd.Series[Any] | None:
+    """Days since 1970 of dates, days of spans."""
+    if column.dtype.kind == "m":
+        spans: pd.Series[Any] = column.dt.total_seconds() / 86400
+        return spans
+    if column.dtype.kind != "M":
+        if pd.api.types.is_numeric_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
+            return None
+        text = column.astype("string").str.strip()
+        if not text.str.fullmatch(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?").fillna(False).mean() > NUMERIC:
+            return None
+        column = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
+    if column.dt.tz is not None:
+        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    notes.append(f"{name} was read as dates, in days since 1970.")
+    days: pd.Series[Any] = (column - pd.Timestamp(0)).dt.total_seconds() / 86400
+    return days
+
+
+def _without_identifiers(words: dict[str, pd.Series[Any]], where: str, notes: list[str]) -> dict[str, pd.Series[Any]]:
+    """A value to itself for most rows tells rows, not kinds. Raises DataError where a column has too many values."""
+    kept = {}
+    for name, column in words.items():
+        values = column.nunique()
+        if values > FEW and 2 * values > len(column):
+            notes.append(f"Left out as an identifier: {name} ({values} values in {len(column)} rows).")
+        elif values > MOST_VALUES:
+            raise DataError(
+                f"{name} has {values} different words, and each would be a feature.",
+                where=where,
+                do="Name it in data.drop, or group its values.",
+            )
+        else:
+            kept[name] = column
+    return kept

@@ -1,0 +1,51 @@
+"""Columns of numbers as float32, which models take: what does not fit is refused, or shifted and said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from probes.errors import DataError
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def float32_of(
+    columns: Float64[np.ndarray, "samples features"], names: Sequence[str], where: str
+) -> tuple[Float32[np.ndarray, "samples features"], tuple[str, ...]]:
+    """The numbers, and what was shifted: account numbers near 1e9 are one number to float32, so their least value is
+    taken from them. Raises DataError on NaN, infinities, and numbers beyond float32."""
+    notes = []
+    shifted = columns
+    for i, name in enumerate(names):
+        column = columns[:, i]
+        _must_fit(column, name, where)
+        if _lost(column) and not _lost(column - column.min()):
+            shifted = columns.copy() if shifted is columns else shifted
+            shifted[:, i] = column - column.min()
+            notes.append(f"{name} differs by less than 32-bit floats resolve; {column.min():.12g} was subtracted.")
+    return shifted.astype(np.float32), tuple(notes)
+
+
+def _must_fit(column: Float64[np.ndarray, " samples"], name: str, where: str) -> None:
+    if not np.isfinite(column).all():
+        row = int(np.argmax(~np.isfinite(column)))
+        raise DataError(
+            f"row {row} of {name} is NaN or infinite: sample {row} holds NaN or infinite values",
+            where=where,
+            do="Clean or impute it.",
+        )
+    if len(column) and np.abs(column).max() > LARGEST:
+        row = int(np.abs(column).argmax())
+        raise DataError(
+            f"row {row} of {name} is {column[row]:g}, beyond what 32-bit floats hold.",
+            where=where,
+            do="Scale the column, or take its logarithm.",
+        )
+
+
+def _lost(column: Float64[np.ndarray, " samples"]) -> bool:
+    """Whether float32 makes fewer than half of the different numbers of a column."""
+    return 2 * len(np.unique(column.astype(np.float32))) <= len(np.unique(column)) > 1

@@ -1,0 +1,81 @@
+"""Files of strangers, opened only where they are files, and read only as far as they may go.
+
+A device never ends, a pipe waits for whoever writes, and an archive may declare a thousand times its own size: each is
+refused before a byte of memory is spent on it.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from pathlib import Path
+
+from probes.errors import InputError
+
+MIB = 2**20
+FREE = 64 * MIB
+"""Bytes that any file may become."""
+EXPANSION = 100
+"""How many times its own size a file may become beyond that: black pictures and one-hot columns stay below."""
+MOST_ENTRIES = 100_000
+
+
+def regular(path: Path, error: type[InputError], *, do: str = "Check the path.") -> int:
+    """The size of a regular file in bytes. Raises `error` for what is none: a folder, a device, a pipe, a socket."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise error("no such file", where=str(path), do=do) from None
+    except (OSError, ValueError) as wrong:
+        reason = wrong.strerror if isinstance(wrong, OSError) else str(wrong)
+        raise error(f"cannot be read: {reason}.", where=str(path), do=do) from None
+    if stat.S_ISDIR(status.st_mode):
+        raise error("is a folder, not a file.", where=str(path), do=do)
+    if not stat.S_ISREG(status.st_mode):
+        raise error("is a device or a pipe, not a file.", where=str(path), do=do)
+    return status.st_size
+
+
+def read_bytes(path: Path, most: int, error: type[InputError]) -> bytes:
+    """All of a regular file of at most `most` bytes. Raises `error`."""
+    size = regular(path, error)
+    if size > most:
+        raise error(f"has {size / MIB:,.0f} MiB; at most {most / MIB:,.0f} are read.", where=str(path))
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except OSError as wrong:
+        raise error(f"cannot be read: {wrong.strerror}.", where=str(path)) from None
+    if len(content) > most:  # /proc calls its endless files empty
+        raise error(f"has more than {most / MIB:,.0f} MiB.", where=str(path))
+    return content
+
+
+def read_text(path: Path, most: int, error: type[InputError]) -> str:
+    """A regular file of UTF-8 text, a byte order mark left out. Raises `error`."""
+    try:
+        return read_bytes(path, most, error).decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        raise error(f"is not UTF-8 text: byte {wrong.start}.", where=str(path), do="Save it as UTF-8.") from None
+
+
+def may_become(declared: int, size: int) -> bool:
+    """Whether a file of `size` bytes may say that its content takes `declared` bytes."""
+    return declared <= FREE + EXPANSION * size
+
+
+def check_archive(path: Path, size: int, error: type[InputError]) -> None:
+    """Raises `error` where a zip archive declares more than its size allows, or its records overlap."""
+    with zipfile.ZipFile(path) as archive:
+        records = archive.infolist()
+    if len(records) > MOST_ENTRIES:
+        raise error(f"holds {len(records):,} records.", where=str(path))
+    if not may_become(sum(record.file_size for record in records), size):
+        declared = sum(record.file_size for record in records) / MIB
+        raise error(
+            f"is {size / MIB:,.1f} MiB and would become {declared:,.0f}; it was not read.",
+            where=str(path),
+            do="Save it without compression.",
+        )
+    if sum(record.compress_size for record in records) > size:
+        raise error("is damaged: its records overlap.", where=str(path), do="Copy it again.")
