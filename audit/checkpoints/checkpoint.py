@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audit.checkpoints.contents import FORMAT, validated
 from audit.config.recipe import Recipe, parse
 from audit.data.dataset import Dataset
 from audit.models.source import Source
@@ -25,8 +26,6 @@ from audit.training.loop import Trained
 from probes.errors import CheckpointError, FingerprintError, OverwriteError
 from probes.evidence import PrivacyClaim, Trace
 from probes.plan import Pool
-
-FORMAT = "transfer-audit/1"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,7 +106,8 @@ def save(
         "state_dict": state,
         "digest": digest_state(state),
         "recipe": experiment.recipe.model_dump(mode="json"),
-        "folder": str(folder.resolve()),
+        # From the checkpoint to its recipe: both move together, and nobody learns where they stood.
+        "folder": Path(os.path.relpath(folder.resolve(), path.parent.resolve())).as_posix(),
         "seed": experiment.seed,
         "data": {"classes": list(experiment.dataset.classes), "fingerprint": experiment.dataset.fingerprint},
         "split": {
@@ -156,24 +156,22 @@ def load(path: Path) -> Checkpoint:
         )
     if record := damaged(path):
         raise CheckpointError(f"is damaged: {record} has not its checksum.", where=str(path), do="Copy it again.")
-    try:
-        return Checkpoint(
-            state=content["state_dict"],
-            recipe=parse(content["recipe"], str(path)),
-            folder=Path(content["folder"]),
-            seed=content["seed"],
-            classes=tuple(content["data"]["classes"]),
-            fingerprint=content["data"]["fingerprint"],
-            split={name: index.numpy() for name, index in content["split"].items()},
-            source_state=content["source"]["state_dict"],
-            source_classes=content["source"]["classes"],
-            trace=Trace(**_arrays(content["trace"])) if content["trace"] else None,
-            privacy=PrivacyClaim(**content["privacy"]) if content["privacy"] else None,
-            accounting=Accounting(**content["accounting"]) if content["accounting"] else None,
-            planted=Planted(**_arrays(content["canaries"])) if content["canaries"] else None,
-            epoch=content["epoch"],
-            chosen=content["chosen"],
-            environment=content["environment"],
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"lacks a part or holds a wrong one: {error}", where=str(path)) from None
+    whole = validated(content, path, path.stat().st_size)
+    return Checkpoint(
+        state=whole.state_dict,
+        recipe=parse(whole.recipe, str(path)),
+        folder=(path.parent / whole.folder).resolve(),
+        seed=whole.seed,
+        classes=tuple(whole.data.classes),
+        fingerprint=whole.data.fingerprint,
+        split={name: index.numpy() for name, index in whole.split},
+        source_state=whole.source.state_dict,
+        source_classes=whole.source.classes,
+        trace=Trace(**_arrays(dict(whole.trace))) if whole.trace else None,
+        privacy=PrivacyClaim(**dict(whole.privacy)) if whole.privacy else None,
+        accounting=Accounting(**dict(whole.accounting)) if whole.accounting else None,
+        planted=Planted(**_arrays(dict(whole.canaries))) if whole.canaries else None,
+        epoch=whole.epoch,
+        chosen=whole.chosen,
+        environment=whole.environment,
+    )

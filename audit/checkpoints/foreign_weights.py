@@ -14,6 +14,7 @@ from torch import Tensor
 from audit.checkpoints.checkpoint import Checkpoint
 from audit.config.recipe import Recipe
 from audit.models.weight_files import read_state
+from audit.storage.bounded import regular
 from audit.training.experiment import Experiment
 from audit.training.prepare import prepare
 from probes.errors import CheckpointError
@@ -88,6 +89,7 @@ def read_weights(path: Path, *, trust_code: bool) -> dict[str, Tensor]:
 
 def archive_kind(path: Path) -> str | None:
     """`TorchScript` or `torch.export` by the names in the archive; None for anything else."""
+    regular(path, CheckpointError)
     try:
         if not zipfile.is_zipfile(path):
             return None

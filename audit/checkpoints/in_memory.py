@@ -21,7 +21,7 @@ from audit.config.recipe import Recipe, parse
 from audit.data.dataset import Dataset, refuse_alike
 from audit.data.features import float32_of
 from audit.data.labels import labels_of
-from audit.data.split import check_classes, chosen
+from audit.data.split import chosen, unlearnt
 from audit.models.head import classes_of, find_head
 from audit.models.source import Source
 from audit.runtime import device
@@ -80,6 +80,8 @@ def dataset_of(data: object, classes: tuple[str, ...] | None, name: str = "given
     modality, inputs, notes = _stored(features)
     if len(inputs) != len(labels):
         raise DataError(f"{len(inputs)} samples but {len(labels)} labels", where=WHERE)
+    if labels.ndim == 1 and labels.dtype.kind == "f":  # a number to predict, more often than a class
+        raise DataError(f"labels are {labels.dtype}.", where=WHERE, do="Give class numbers as whole numbers.")
     found = labels_of(labels, classes, WHERE)
     dataset = Dataset(
         name=name,
@@ -181,6 +183,7 @@ def adopt_network(
     network = copy.deepcopy(network).cpu().eval()
     if classes_of(network.get_submodule(find_head(network, recipe.head.name))) != len(dataset.classes):
         dataset = _with_classes(dataset, classes_of(network.get_submodule(find_head(network, recipe.head.name))))
+    dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *unlearnt(pool, dataset.classes)))
     experiment = Experiment(
         recipe=recipe.model_copy(update={"input": resolve(recipe, dataset, pool)}),
         source=_source(network, recipe, folder, source, trust_code),
@@ -190,7 +193,6 @@ def adopt_network(
         device=device(),
     )
     check_fit(experiment)
-    check_classes(pool, dataset.classes, WHERE)
     state = {name: value.detach().clone() for name, value in network.state_dict().items()}
     expected = experiment.begin(experiment.audited_row()).network.state_dict()
     limits = [

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from audit.checkpoints import checkpoint as checkpoints
-from audit.checkpoints.checkpoint import FORMAT, Checkpoint
+from audit.checkpoints.checkpoint import Checkpoint
+from audit.checkpoints.contents import FORMAT
 from audit.checkpoints.foreign_weights import archive_kind
 from audit.models.weight_files import damaged, digest_file, digest_state, read_state, read_untrusted
 from audit.training.dp_sgd import account

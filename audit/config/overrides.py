@@ -32,7 +32,7 @@ def _read(change: str, error: type[InputError]) -> dict[str, Any]:
     for line in (change, f"{key} = {json.dumps(value.strip())}"):
         try:
             read = tomllib.loads(line)
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             continue
         if sign and read and "\n" not in change:
             return read

@@ -25,9 +25,7 @@ def split(dataset: Dataset, section: SplitSection, rng: np.random.Generator, roo
     """
     if len(dataset.classes) < 2:
         raise DataError("has one class, so there is nothing to classify.", where=dataset.name, do="Check data.classes.")
-    pool = _drawn(dataset, section, rng) if section.file is None else _given(dataset, root / section.file)
-    check_classes(pool, dataset.classes, str(root / section.file) if section.file else dataset.name)
-    return pool
+    return _drawn(dataset, section, rng) if section.file is None else _given(dataset, root / section.file)
 
 
 def _drawn(dataset: Dataset, section: SplitSection, rng: np.random.Generator) -> Pool:
@@ -75,7 +73,10 @@ def _given(dataset: Dataset, path: Path) -> Pool:
         if name not in arrays:
             held = ", ".join(names_in(path)[:10]) or "nothing"
             raise DataError(f"holds {held}, and no {name}.", where=str(path), do=EXPECTED)
-    parts = {name: chosen(array, len(dataset), name, str(path)) for name, array in arrays.items()}
+    try:
+        parts = {name: chosen(array, len(dataset), name, "") for name, array in arrays.items()}
+    except DataError as error:
+        raise DataError(f"is no split of {len(dataset)} samples: {error.what}", where=str(path), do=error.do) from None
     for one, other in combinations(parts, 2):
         if (both := parts[one] & parts[other]).any():
             raise DataError(
@@ -134,15 +135,13 @@ def chosen(given: Shaped[np.ndarray, "..."], n: int, name: str, where: str) -> B
     return mask
 
 
-def check_classes(pool: Pool, classes: tuple[str, ...], where: str) -> None:
-    """Raises DataError where a class of the data has no member: no model could know it."""
-    learnt = np.unique(pool.labels[pool.member])
-    if len(unknown := np.setdiff1d(pool.labels, learnt)):
-        raise DataError(
-            f"no member is of class {classes[int(unknown[0])]}, so no model could learn it.",
-            where=where,
-            do="Leave the class out by data.classes, or give it members.",
-        )
+def unlearnt(pool: Pool, classes: tuple[str, ...]) -> list[str]:
+    """What is to be said where a class of the data has no member: no model could learn it."""
+    lacking = np.setdiff1d(pool.labels, pool.labels[pool.member])
+    if not len(lacking):
+        return []
+    named = ", ".join(classes[int(label)] for label in lacking[:5]) + (", …" if len(lacking) > 5 else "")
+    return [f"No member is of these classes, so no model could learn them: {named}."]
 
 
 def _deal(dataset: Dataset, rng: np.random.Generator) -> Int64[np.ndarray, " samples"]:

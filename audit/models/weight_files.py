@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from audit.models.tensors import check_tensors
+from audit.storage.bounded import check_archive, regular
 from probes.errors import CheckpointError
 
 
 def digest_file(path: Path) -> str:
     """sha256 of a file. Raises CheckpointError where there is none."""
-    if not path.is_file():
-        raise CheckpointError("no such file", where=str(path))
+    regular(path, CheckpointError)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -45,6 +46,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             content = content[key]
             break
     state = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    check_tensors(state, path, path.stat().st_size)
     if not state:
         raise CheckpointError("holds no tensors", where=str(path), do="Give a state dict.")
     prefixed = all(name.startswith("module.") for name in state)
@@ -53,9 +55,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 def read_untrusted(path: Path) -> dict[str, Any]:
     """What torch.save or safetensors wrote, without running any code in it. Raises CheckpointError."""
-    if not path.is_file():
-        raise CheckpointError("no such file", where=str(path))
+    size = regular(path, CheckpointError)
     try:
+        if zipfile.is_zipfile(path):
+            check_archive(path, size, CheckpointError)
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
@@ -63,6 +66,8 @@ def read_untrusted(path: Path) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch muses about strange pickles, the error says clearly
             content = torch.load(path, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except Exception as error:  # torch raises a dozen unrelated types on damaged or hostile files
         raise CheckpointError(_diagnosis(path, error), where=str(path)) from None
     if not isinstance(content, dict):

@@ -30,7 +30,7 @@ def regular(path: Path, error: type[InputError], *, do: str = "Check the path.")
         reason = wrong.strerror if isinstance(wrong, OSError) else str(wrong)
         raise error(f"cannot be read: {reason}.", where=str(path), do=do) from None
     if stat.S_ISDIR(status.st_mode):
-        raise error("is a folder, not a file.", where=str(path), do=do)
+        raise error("no such file: it is a folder.", where=str(path), do=do)
     if not stat.S_ISREG(status.st_mode):
         raise error("is a device or a pipe, not a file.", where=str(path), do=do)
     return status.st_size

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from audit.config.recipe import HeadSection, Recipe, RegulariseSection, SourceSection, TrainSection, TransferSection
 from audit.data.dataset import Dataset
-from audit.data.split import split
+from audit.data.split import split, unlearnt
 from audit.models.head import classes_of, find_head
 from audit.models.source import Source, build, identified, pretrained
 from audit.randomness import stream, torch_seed
@@ -43,6 +43,7 @@ def prepare(
     dataset = recipe.data.load(folder, trust_code=trust_code)
     recipe, dataset = with_channels(recipe, dataset, folder, trust_code=trust_code)
     pool = split(dataset, recipe.split, stream(recipe.seed, "split"), folder)
+    dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *unlearnt(pool, dataset.classes)))
     check_choice(recipe.train, pool)
     planted = None
     if recipe.canaries:

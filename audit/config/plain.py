@@ -1,0 +1,35 @@
+"""Plain values from strangers' files: not too deep, not too many, and nothing that contains itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from probes.errors import InputError
+
+DEEPEST = 32
+MOST = 100_000
+LONGEST = 1_000_000
+"""Values in all, and characters of one."""
+
+
+def must_be_plain(value: Any, where: str, error: type[InputError]) -> None:
+    """Raises `error` for what is no tree of numbers, texts, lists and tables of a size that people write."""
+    level, count, depth = [value], 0, 0
+    while level:
+        count += len(level)
+        if depth > DEEPEST:
+            raise error(f"is nested more than {DEEPEST} deep.", where=where)
+        below: list[Any] = []
+        for one in level:
+            if isinstance(one, Mapping):
+                below += [*one.keys(), *one.values()]
+            elif isinstance(one, list | tuple):
+                below += one
+            elif isinstance(one, str) and len(one) > LONGEST:
+                raise error(f"holds a text of {len(one):,} characters.", where=where)
+            elif isinstance(one, int) and not isinstance(one, bool) and abs(one) >= 2**63:
+                raise error("holds a number of more than 64 bits.", where=where)
+            if count + len(below) > MOST:
+                raise error(f"holds more than {MOST:,} values.", where=where)
+        level, depth = below, depth + 1

@@ -1,0 +1,48 @@
+"""Tensors from strangers' files: what they declare is held against the file before anything is computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from audit.storage.bounded import MIB, may_become
+from probes.errors import CheckpointError
+
+PLAIN = frozenset({
+    torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool, torch.uint8, torch.int8, torch.int16,
+    torch.int32, torch.int64, torch.uint16, torch.uint32, torch.uint64, torch.float8_e4m3fn, torch.float8_e5m2,
+})  # fmt: skip
+"""Types of which a number takes whole bytes and that every tool of ours can read."""
+
+
+def check_tensors(state: Mapping[str, object], path: Path, size: int) -> None:
+    """Raises CheckpointError for a tensor that is sparse, quantised, without content, of a type in parts of bytes, or
+    that shows more numbers than its file of `size` bytes holds."""
+    total = 0
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            continue
+        if (odd := _odd(value)) is not None:
+            raise CheckpointError(f"{name} is {odd}.", where=str(path), do="Save plain dense tensors.")
+        total += value.numel() * value.element_size()
+        if not may_become(total, size):
+            raise CheckpointError(
+                f"shows {total / MIB:,.0f} MiB of weights, and is {size / MIB:,.1f} MiB; it was not read.",
+                where=str(path),
+                do="Save plain dense tensors.",
+            )
+
+
+def _odd(value: Tensor) -> str | None:
+    if value.layout != torch.strided:
+        return "a sparse tensor"
+    if value.is_quantized or value.dtype not in PLAIN:
+        return f"a tensor of {str(value.dtype).removeprefix('torch.')}"
+    if value.device.type != "cpu":
+        return f"a tensor on {value.device.type}, without content"
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        return f"of shape {tuple(value.shape)} over {value.untyped_storage().nbytes():,} bytes of content"
+    return None
