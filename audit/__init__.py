@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from audit.api import Arrays, Samples
+    from audit.api import Samples
     from audit.config.audit_config import Config
     from audit.config.recipe import Recipe
-    from audit.data.dataset import Dataset
     from audit.listener import Listener
     from reports.report import Comparison, Report
 
@@ -27,11 +26,13 @@ __all__ = ["compare", "load", "run"]
 
 
 def run(
-    model: str | Path | nn.Module,
-    data: Dataset | Arrays | None = None,
+    model: Any = None,
+    data: Any = None,
     *,
     members: Samples | None = None,
     held_out: Samples | None = None,
+    trainer: Any = None,
+    replica_timeout: float | None = None,
     recipe: str | Path | Mapping[str, Any] | Recipe | None = None,
     source: nn.Module | Mapping[str, Tensor] | None = None,
     classes: tuple[str, ...] | list[str] | None = None,
@@ -56,6 +57,13 @@ def run(
     trained: replicas copy its architecture and start from `source` (a network or a state dict; without it, from random
     weights). Without a recipe nothing can be retrained: the report says so, and probes do what they can.
 
+    `trainer` is your own training instead of a recipe: a function of one `audit.trainers.base.Fit` (kept samples,
+    labels, seed, start, device, a scratch folder) that returns a network, a fitted estimator, or a function from
+    indices to logits or probabilities; or its place, "train.py:train"; or an estimator to clone and fit. The model may
+    then be any of these, and the data also (DataFrame, labels) or (texts, labels). An estimator as the model needs no
+    trainer; without a model the one that the trainer makes of the members is audited. A replica that trains for more
+    than `replica_timeout` seconds (7200 unless said) is an error.
+
     `config` is an audit.toml or its content, `baseline` an earlier report to compare with. Raises AuditError, whose one
     line says what is wrong, where, and what to do.
     """
@@ -69,6 +77,8 @@ def run(
         data,
         members=members,
         held_out=held_out,
+        trainer=trainer,
+        replica_timeout=replica_timeout,
         recipe=recipe,
         source=source,
         classes=classes,

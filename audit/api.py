@@ -12,17 +12,21 @@ from torch import Tensor, nn
 
 from audit.checkpoints.audited_model import Audited, open_checkpoint
 from audit.checkpoints.in_memory import adopt_network, dataset_of, pool_of, recipe_of
+from audit.checkpoints.user_trained import adopt_trained, open_trained, trainer_of
 from audit.config import audit_config
 from audit.config import recipe as recipes
 from audit.config.audit_config import Config
 from audit.config.recipe import Recipe
 from audit.config.run_settings import Settings, default_store
 from audit.data.dataset import Dataset
+from audit.data.handed_over import handed
 from audit.listener import Listener
 from audit.pipeline import audit
 from audit.results.read import read_audit
 from audit.runtime import check_torch, device, workers_for
+from audit.storage.failures import traces_kept
 from audit.storage.folders import checkpoint_in
+from audit.trainers.predictions import is_estimator
 from probes.errors import ConfigError, InputError
 from reports.report import Json, Report
 
@@ -31,11 +35,13 @@ Samples = np.ndarray | Tensor | list[int] | range
 
 
 def run(
-    model: str | Path | nn.Module,
-    data: Dataset | Arrays | None = None,
+    model: Any = None,
+    data: Any = None,
     *,
     members: Samples | None = None,
     held_out: Samples | None = None,
+    trainer: Any = None,
+    replica_timeout: float | None = None,
     recipe: str | Path | Mapping[str, Any] | Recipe | None = None,
     source: nn.Module | Mapping[str, Tensor] | None = None,
     classes: tuple[str, ...] | list[str] | None = None,
@@ -56,26 +62,75 @@ def run(
     settings = Settings(
         store=Path(store) if store else default_store(),
         seed=seed,
-        workers=workers if workers is not None else int(isinstance(model, nn.Module)),
+        workers=workers if workers is not None else int(not isinstance(model, str | Path)),
         recipe=Path(recipe) if isinstance(recipe, str | Path) else None,
         baseline=compared,
         trust_code=trust_code,
+        trainer=trainer if isinstance(trainer, str) else None,
+        replica_timeout=replica_timeout,
     )
-    if isinstance(model, nn.Module):
-        audited = _given(model, data, members, held_out, recipe, source, classes, settings)
-    else:
-        _refuse(data=data, members=members, held_out=held_out, source=source, classes=classes)
-        if recipe is not None and settings.recipe is None:
-            raise InputError("a checkpoint file needs its recipe as a file.", where="audit.run", do="Give its path.")
-        path = checkpoint_in(Path(model)) or Path(model)
-        if not path.exists():
-            raise InputError("no such checkpoint file.", where=str(path), do="Check the path.")
-        audited = open_checkpoint(path, settings)
     began = datetime.datetime.now(datetime.UTC)
-    report = audit(audited, chosen, settings, listener or Listener())
+    with traces_kept(settings.store):
+        audited = _opened(model, data, members, held_out, trainer, recipe, source, classes, settings)
+        report = audit(audited, chosen, settings, listener or Listener())
     if out is not None:
         _write(Path(out), report, began, settings)
     return report
+
+
+def _opened(
+    model: Any,
+    data: Any,
+    members: Samples | None,
+    held_out: Samples | None,
+    trainer: Any,
+    recipe: str | Path | Mapping[str, Any] | Recipe | None,
+    source: nn.Module | Mapping[str, Tensor] | None,
+    classes: tuple[str, ...] | list[str] | None,
+    settings: Settings,
+) -> Audited:
+    """The model in its experiment, in whichever of the ways it was given."""
+    if settings.trainer is not None and data is None:
+        _refuse(members=members, held_out=held_out, source=source, classes=classes, recipe=recipe)
+        return open_trained(None if model is None else Path(model), settings)
+    if trainer is not None or is_estimator(model):
+        if recipe is not None:
+            raise InputError("a trainer and a recipe were given.", where="audit.run", do="Give one of them.")
+        return _with_trainer(model, data, members, held_out, trainer, source, classes, settings)
+    if isinstance(model, nn.Module):
+        return _given(model, data, members, held_out, recipe, source, classes, settings)
+    if not isinstance(model, str | Path):
+        raise InputError(
+            f"the model is a {type(model).__name__}.",
+            where="audit.run",
+            do="Give a checkpoint's path, a torch.nn.Module, an estimator, or a function with its trainer=.",
+        )
+    _refuse(data=data, members=members, held_out=held_out, source=source, classes=classes)
+    if recipe is not None and settings.recipe is None:
+        raise InputError("a checkpoint file needs its recipe as a file.", where="audit.run", do="Give its path.")
+    path = checkpoint_in(Path(model)) or Path(model)
+    if not path.exists():
+        raise InputError("no such checkpoint file.", where=str(path), do="Check the path.")
+    return open_checkpoint(path, settings)
+
+
+def _with_trainer(
+    model: Any,
+    data: Any,
+    members: Samples | None,
+    held_out: Samples | None,
+    trainer: Any,
+    source: nn.Module | Mapping[str, Tensor] | None,
+    classes: tuple[str, ...] | list[str] | None,
+    settings: Settings,
+) -> Audited:
+    """An estimator without a trainer is its own: its parameters are its recipe."""
+    if data is None:
+        raise InputError("a trainer without data.", where="audit.run", do="Give data=(X, y) and members=.")
+    given = handed(data, members=members, held_out=held_out, classes=None if classes is None else tuple(classes))
+    made = trainer_of(trainer if trainer is not None else model, given.features, settings.replica_timeout)
+    seed = 0 if settings.seed is None else settings.seed
+    return adopt_trained(model, given, made, seed=seed, source=source)
 
 
 def _given(

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from audit.checkpoints.audited_model import Audited, reference_of
 from audit.config.audit_config import Config
 from audit.config.run_settings import Settings
@@ -19,6 +21,7 @@ from audit.evidence.subjects import sitters
 from audit.listener import Listener
 from audit.population.budget import afford
 from audit.population.populate import Replicas, joined, populate, processors, rows_of
+from audit.population.trainer_checks import repeats_itself, trainable
 from audit.randomness import stream
 from audit.results.metadata import describe_data, describe_model
 from audit.results.registration import content_of
@@ -42,7 +45,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     seed = experiment.seed if settings.seed is None else settings.seed
     # First, because a model whose answers are not finite, or a reference that does not fit, is refused before anything
     # is trained.
-    own = asked(audited.network(), experiment)
+    own = asked(audited)
     reference_of(audited, settings)
     converted = experiment.dataset.notes
     for note in converted:
@@ -51,6 +54,8 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     wanted = Plan.union([probe.needs for probe in probes])
     plan, limits = affordable(experiment, wanted, settings, seed, listener) if audited.retrains else (wanted, ())
     rows = rows_of(plan, experiment.pool, seed) if audited.retrains else []
+    rows, untrained = trainable(experiment, rows)
+    limits = (*limits, *untrained)
     rounds = 1 + max((row.repeat for row in rows), default=-1)
     planned = sequential.looks(rounds) if settings.stop_early else sequential.single(rounds)
     examined = None
@@ -64,6 +69,10 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     if settings.stop_early:
         done["sequential"] = sequential.described(look, planned)
         limits = (*limits, sequential.said(look, planned))
+    if experiment.trainer is not None and rows:
+        known = examined.replicas.population.answers[np.array([0])]
+        differs = repeats_itself(experiment, rows[0], known, Store(settings.store))
+        limits = (*limits, differs) if differs else limits
     designs = Counter(row.design for row in look.rows(rows))
     report = Report(
         version=versions()["transfer-audit"],

@@ -48,6 +48,11 @@ def load_factory(name: str, folder: Path, *, trust_code: bool, where: str) -> Ca
     return found
 
 
+def load_file(path: Path) -> ModuleType:
+    """A file's module; files beside it may be imported by their names. Raises what the file raises."""
+    return _from_file(path, path.resolve().parent)
+
+
 def _from_file(path: Path, folder: Path) -> ModuleType:
     """Imported once a process for its path and content, under a name no other recipe's file of that name can take."""
     digest = hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()

@@ -7,6 +7,7 @@ AuditError                    one clear line, no traceback; exit code 2
 │   ├── DataError             a data set that is missing, malformed or unusable
 │   │   └── FingerprintError  the data is not the data the checkpoint was made with
 │   ├── CheckpointError       missing, truncated, not a checkpoint, unsafe
+│   ├── TrainerError          the user's training code crashed, hung, or gave what is no prediction
 │   ├── NonFiniteError        NaN or infinite logits, losses or weights
 │   └── EvidenceError         an array a probe was handed has the wrong shape or content
 ├── OverwriteError            the output exists and would be lost
@@ -67,6 +68,21 @@ class FingerprintError(DataError):
 
 class CheckpointError(InputError):
     pass
+
+
+class TrainerError(InputError):
+    """`trace` is the traceback of the user's code; whoever keeps files writes it into one and says where."""
+
+    def __init__(self, what: str, *, where: str = "", do: str = "", trace: str = "") -> None:
+        super().__init__(what, where=where, do=do)
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_traced, (self.what, self.where, self.do, self.trace))
+
+
+def _rebuild_traced(what: str, where: str, do: str, trace: str) -> TrainerError:
+    return TrainerError(what, where=where, do=do, trace=trace)
 
 
 class NonFiniteError(InputError):

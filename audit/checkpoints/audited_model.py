@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from jaxtyping import Float32
 from torch import nn
 
 from audit.checkpoints import checkpoint as checkpoints
@@ -13,7 +16,10 @@ from audit.checkpoints.checkpoint import Checkpoint
 from audit.checkpoints.foreign_weights import adopt
 from audit.config import recipe as recipes
 from audit.config.run_settings import Settings
+from audit.trainers.limited import user_code
+from audit.trainers.predictions import ask
 from audit.training.experiment import Experiment
+from audit.training.loop import predict_views
 from probes.errors import CheckpointError
 from probes.plan import Row
 
@@ -26,6 +32,10 @@ class Audited:
     experiment: Experiment
     retrains: bool = True
     """Off where no recipe is known: then there are no replicas."""
+    predictor: Any = None
+    """What answers, where a user's trainer made it: a network, an estimator or a function."""
+    looked_into: bool = True
+    """Off where there are no weights to be had, or no classifier in the network."""
 
     @cached_property
     def row(self) -> Row:
@@ -34,6 +44,22 @@ class Audited:
     def network(self) -> nn.Module:
         """Raises CheckpointError where the weights do not fit the recipe's network."""
         return load_network(self.experiment, self.checkpoint, self.row)
+
+    def logits(self) -> Float32[np.ndarray, "views classes"]:
+        """On all samples, then on each query's view of them. Raises NonFiniteError or TrainerError."""
+        trainer = self.experiment.trainer
+        if trainer is None:
+            return predict_views(self.network(), self.experiment)
+        dataset = self.experiment.dataset
+        with user_code("the given model", "", trainer.timeout):
+            return ask(
+                self.predictor,
+                len(dataset),
+                len(dataset.classes),
+                inputs=self.experiment.inputs,
+                features=trainer.features,
+                who="the given model",
+            )
 
     @cached_property
     def head(self) -> str:

@@ -182,7 +182,7 @@ def adopt_network(
     """As if the network had been made by `recipe`. Raises CheckpointError where it is not of the recipe's network."""
     network = copy.deepcopy(network).cpu().eval()
     if classes_of(network.get_submodule(find_head(network, recipe.head.name))) != len(dataset.classes):
-        dataset = _with_classes(dataset, classes_of(network.get_submodule(find_head(network, recipe.head.name))))
+        dataset = with_classes(dataset, classes_of(network.get_submodule(find_head(network, recipe.head.name))))
     dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *unlearnt(pool, dataset.classes)))
     experiment = Experiment(
         recipe=recipe.model_copy(update={"input": resolve(recipe, dataset, pool)}),
@@ -224,7 +224,7 @@ def adopt_network(
     return checkpoint, experiment
 
 
-def _with_classes(dataset: Dataset, count: int) -> Dataset:
+def with_classes(dataset: Dataset, count: int) -> Dataset:
     """Classes that no label shows: a network may know more than the data."""
     if count < len(dataset.classes):
         raise DataError(

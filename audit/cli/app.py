@@ -89,7 +89,8 @@ def finetune(
 
 @command(epilog=EPILOG, rich_help_panel=AUDIT)
 def run(
-    model: o.Model,
+    model: o.ModelOrTrainer = None,
+    trainer: o.Trainer = None,
     recipe: o.Recipe = None,
     data_root: o.DataRoot = None,
     trust_code: o.TrustCode = False,
@@ -98,6 +99,7 @@ def run(
     config: o.ConfigFile = None,
     changes: o.Changes = None,
     budget: o.Budget = None,
+    replica_timeout: o.ReplicaTimeout = None,
     stop_early: o.StopEarly = False,
     seed: o.Seed = None,
     workers: o.Workers = 0,
@@ -121,8 +123,10 @@ def run(
     [dim]$[/dim] audit run -m ckpt.pt -o report
     [dim]$[/dim] audit run -m ckpt.pt -c audit.toml --json > verdict.json
     [dim]$[/dim] audit run -m weights.safetensors --recipe recipe.toml
+    [dim]$[/dim] audit run -m ckpt.pt --trainer train.py:train
     [dim]$[/dim] audit run -m ckpt.pt --baseline last-release/results.json
     """
+    validate.must_say_what(model, trainer, recipe)
     validate.must_exist(model, "checkpoint file")
     validate.must_exist(reference, "checkpoint file")
     validate.must_exist(baseline, "results.json")
@@ -130,6 +134,7 @@ def run(
     if address is not None and executor != "ray":
         raise ConfigError("is for --executor ray.", where="--address", do="Add it, or leave --address out.")
     seconds = validate.seconds_of(budget)
+    hanging = validate.seconds_of(replica_timeout, "--replica-timeout")
     validate.must_be_sound(config, changes)
     validate.must_be_a_recipe(recipe)
     validate.must_be_formats(also)
@@ -156,6 +161,8 @@ def run(
         data_root=data_root,
         trust_code=trust_code,
         changes=tuple(changes or ()),
+        trainer=trainer,
+        replica_timeout=hanging,
     )
     code = run_audit(
         model,
@@ -486,19 +493,24 @@ def init(
     check: o.CheckOnly = False,
     register: o.Register = False,
     seed: o.Seed = None,
+    trainer: o.InitTrainer = False,
 ) -> None:
     """Write a commented audit.toml, check one, or register one before a run.
 
     --register records the digest of the file's thresholds, its probes and the
     seed in audit-registered.json beside it; the next run's report says whether
-    the gate used those.
+    the gate used those. --trainer writes a train.py to fill in, which runs as
+    it stands.
 
     [dim]$[/dim] audit init
     [dim]$[/dim] audit init --register --seed 7
+    [dim]$[/dim] audit init --trainer && audit run --trainer train.py:train
     """
-    from audit.cli.helpers import check_config, init_config
+    from audit.cli.helpers import check_config, init_config, init_trainer
 
-    if register:
+    if trainer:
+        init_trainer(Path("train.py") if out == Path("audit.toml") else out)
+    elif register:
         from audit.results.registration import register as fix
 
         fix(out if out.is_file() else None, seed)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from audit.checkpoints.audited_model import open_checkpoint
+from audit.checkpoints.audited_model import Audited, open_checkpoint
 from audit.cli.progress import Live
 from audit.config import audit_config
 from audit.config.run_settings import Settings
@@ -21,6 +21,7 @@ from audit.results.run_cost import Meter
 from audit.results.run_log import Recorder, log
 from audit.results.write import write_report
 from audit.runtime import check_torch
+from audit.storage.failures import traces_kept
 from probes.errors import ConfigError, InputError
 from reports.report import Json
 
@@ -56,7 +57,7 @@ def run_demo(out: Path, store: Path, workers: int, quiet: bool) -> int:
 
 
 def run_audit(
-    model: Path,
+    model: Path | None,
     out: Path,
     config_path: Path | None,
     settings: Settings,
@@ -80,13 +81,14 @@ def run_audit(
         raise InputError("is a file; the report needs a folder.", where=str(out), do="Choose another --out.")
     meter = Meter()
     settings = dataclasses.replace(settings, registration=registration.find(config_path))
-    audited = open_checkpoint(model, settings)
-    with Live(Console(stderr=True), quiet=quiet) as live:
-        recorder = Recorder(live)
-        report = audit(audited, config, settings, recorder)
+    with traces_kept(settings.store):
+        audited = _opened(model, settings)
+        with Live(Console(stderr=True), quiet=quiet) as live:
+            recorder = Recorder(live)
+            report = audit(audited, config, settings, recorder)
     more: dict[str, Json] = {"thumbnails": thumbnails, "day": str(datetime.date.today())}
     more["baseline"] = None if baseline is None else str(baseline)
-    ran = log(str(model), config, settings, recorder.events, **more)
+    ran = log(str(model or settings.trainer), config, settings, recorder.events, **more)
     write_report(out, report, meter.cost(settings), lang=lang, thumbnails=thumbnails, log=ran)
     if as_json:
         print_json(report, report=str(out / "report.html"), results=str(out / "results.json"))
@@ -94,6 +96,15 @@ def run_audit(
         show(report, lang)
         Console().print(f"Report: {out / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
     return report.verdict.exit_code
+
+
+def _opened(model: Path | None, settings: Settings) -> Audited:
+    if settings.trainer is not None:
+        from audit.checkpoints.user_trained import open_trained
+
+        return open_trained(model, settings)
+    assert model is not None
+    return open_checkpoint(model, settings)
 
 
 def run_cache(store: Path, keep: int | None) -> None:

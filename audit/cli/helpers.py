@@ -28,6 +28,13 @@ def init_config(path: Path) -> None:
     Console().print(said, highlight=False, markup=False, soft_wrap=True)
 
 
+def init_trainer(path: Path) -> None:
+    """A commented train.py that runs as it stands; an existing file is never replaced."""
+    if path.exists():
+        raise ConfigError("exists already.", where=str(path), do="Remove it, or give another --out.")
+    write(path, (files("audit") / "templates" / "train.py.txt").read_bytes())
+
+
 def check_config(path: Path) -> None:
     """Raises ConfigError with file, key and the nearest known name; a waiver that ended is said, and is no error."""
     gate = audit_config.load(path, Path.cwd()).gate()

@@ -52,6 +52,14 @@ Model = Annotated[
     ),
 ]
 Recipe = Annotated[Path | None, audited(metavar="PATH", help="For weights from elsewhere: the recipe that made them.")]
+ModelOrTrainer = Annotated[
+    Path | None,
+    audited("--model", "-m", metavar="PATH", help="The checkpoint, file or folder.", show_default=False),
+]
+Trainer = Annotated[
+    str | None,
+    audited(metavar="FILE:FUNCTION", help="Your training: train.py:train, with data() in the same file."),
+]
 DataRoot = Annotated[Path | None, audited(metavar="PATH", help="Where the data lies now, if it has moved.")]
 TrustCode = Annotated[bool, audited("--trust-code", help="Run the Python factory that the checkpoint names.")]
 Reference = Annotated[
@@ -101,6 +109,9 @@ Budget = Annotated[
         metavar="TIME",
         help="For training a model's replicas (90s, 10m, 1h30m): fewer rounds where all would take longer.",
     ),
+]
+ReplicaTimeout = Annotated[
+    str | None, how(metavar="TIME", help="A replica of your --trainer that takes longer is hanging; else 2h.")
 ]
 StopEarly = Annotated[bool, how("--stop-early", help="Look after 2, 4, 8 … rounds; stop where every check is decided.")]
 Executor = Annotated[Literal["processes", "ray"], how(metavar="NAME", help="What trains replicas: processes or ray.")]
@@ -176,6 +187,7 @@ MostMiB = Annotated[
     typer.Option(metavar="MIB", help="Remove the oldest entries until so much is left.", callback=at_least_zero),
 ]
 Register = Annotated[bool, typer.Option("--register", help="Record what the gate will use, before the run.")]
+InitTrainer = Annotated[bool, typer.Option("--trainer", help="Write a commented train.py instead.")]
 CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing: check the file that is there.")]
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a TOML file.", metavar="RECIPE.toml")]

@@ -56,7 +56,19 @@ def must_be_formats(also: str) -> None:
     named(also)
 
 
-def seconds_of(budget: str | None) -> float | None:
+def must_say_what(model: Path | None, trainer: str | None, recipe: Path | None) -> None:
+    if model is None and trainer is None:
+        raise InputError("what is to be audited is not said.", where="--model", do="Give --model, or --trainer.")
+    if trainer is not None and recipe is not None:
+        raise InputError("a trainer and a recipe were given.", where="--trainer", do="Give one of them.")
+    if trainer is not None:
+        file, colon, function = trainer.rpartition(":")
+        if not colon or not file.endswith(".py") or not function.isidentifier():
+            raise InputError(f"{trainer!r} names no function.", where="--trainer", do="Write file.py:function.")
+        must_exist(Path(file), "file")
+
+
+def seconds_of(span: str | None, option: str = "--budget") -> float | None:
     from audit.config.duration import seconds_of
 
-    return None if budget is None else seconds_of(budget, "--budget")
+    return None if span is None else seconds_of(span, option)

@@ -17,7 +17,9 @@ class Settings:
     """`workers = 0` takes every core; `data_root` is where relative data paths start, if the data has moved.
     `baseline` is an earlier audit to compare with; `budget` is in seconds of training;
     `address` is that of a running Ray cluster; `changes` replace single values of audit.toml.
-    `registration` is what was fixed before the run; `today` is the day on which waivers are judged."""
+    `registration` is what was fixed before the run; `today` is the day on which waivers are judged.
+    `trainer` is `file.py:function`; a replica of it that takes longer than `replica_timeout` seconds counts as hanging
+    (None: two hours)."""
 
     store: Path
     seed: int | None = None
@@ -34,6 +36,8 @@ class Settings:
     changes: tuple[str, ...] = ()
     registration: Registration | None = None
     today: datetime.date | None = None
+    trainer: str | None = None
+    replica_timeout: float | None = None
 
 
 def default_store() -> Path:

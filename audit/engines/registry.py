@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from audit.engines.base import Engine, Refused
+from audit.engines.called import Called
 from audit.training.experiment import Experiment
 from probes.errors import PluginError
 from probes.plan import Row
@@ -50,7 +51,10 @@ def kind_of(row: Row) -> Kind:
 
 
 def choose(experiment: Experiment, row: Row, engines: Sequence[Engine] | None = None) -> Choice:
-    """The first of `engines`, else of all that are installed, that refuses nothing of the row."""
+    """The first of `engines`, else of all that are installed, that refuses nothing of the row; a user's trainer is
+    called, and has no engines."""
+    if experiment.trainer is not None:
+        return Choice(engine=Called())
     refused: dict[str, str] = {}
     for engine in fastest_first() if engines is None else engines:
         try:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from audit.checkpoints.audited_model import Audited
 from audit.data.dataset import Dataset
 from audit.evidence.observe import Observations
 from audit.population.populate import Replicas
-from audit.training.experiment import Experiment
-from audit.training.loop import predict, predict_views
+from audit.training.loop import predict
 from audit.training.test_time_views import answers_with_queries
 from probes.evidence import Answers, Canaries, Evidence
 
 
-def asked(network: nn.Module, experiment: Experiment) -> Answers:
-    """What a model answers about all samples, and to the further queries."""
-    return answers_with_queries(predict_views(network, experiment), experiment.dataset.labels)
+def asked(audited: Audited) -> Answers:
+    """What the audited model answers about all samples, and to the further queries."""
+    return answers_with_queries(audited.logits(), audited.experiment.dataset.labels)
 
 
 def gather(audited: Audited, own: Answers, replicas: Replicas, observations: Observations) -> Evidence:

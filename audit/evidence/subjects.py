@@ -22,6 +22,8 @@ RANDOMISED_COPIES = 2
 
 def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings: Settings, seed: int) -> list[Sitter]:
     """Every model that could be looked into, in a fixed order."""
+    if not audited.looked_into:
+        return []
     experiment, head = audited.experiment, audited.head
     found = [Sitter(name="audited", role="audited", head=head, same_labels=True, build=audited.network)]
     if experiment.source.state is not None:

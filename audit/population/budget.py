@@ -39,7 +39,7 @@ def afford(experiment: Experiment, plan: Plan, seconds: float, seed: int, worker
     path = store / "plans" / f"{_digest(experiment, plan, seconds, seed, workers)}.json"
     repeats, foreseen = _remembered(path, plan), ""
     if repeats is None:
-        fitted = fit(experiment, plan, seconds, seed, workers)
+        fitted = fit(experiment, plan, seconds, seed, workers, store)
         # Another run on this store may have fitted meanwhile: both are to have one population.
         repeats = _remembered(path, plan)
         if repeats is None:

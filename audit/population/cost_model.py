@@ -18,8 +18,11 @@ import torch
 
 from audit.engines.registry import Choice, Kind, choose, kind_of
 from audit.population.executors.local import WORTH_PROCESSES
-from audit.population.populate import rows_of
+from audit.population.populate import rows_of, schedule
+from audit.population.tasks import run_task
+from audit.population.trainer_checks import trainable
 from audit.runtime import workers_for
+from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from audit.training.minibatches import steps_per_epoch
 from probes.plan import Design, Plan, Row
@@ -82,17 +85,20 @@ class Fitted:
 
 def price(experiment: Experiment, rows: Sequence[Row], workers: int = 0) -> Price:
     """Times a few steps of each kind of row (a second or so, more for large networks)."""
-    return _priced(experiment, rows, workers or workers_for(experiment.device), _trials(experiment, rows))
+    return _priced(experiment, rows, workers or workers_for(experiment.device), _trials(experiment, rows, None))
 
 
-def fit(experiment: Experiment, plan: Plan, seconds: float, seed: int, workers: int = 0) -> Fitted:
+def fit(
+    experiment: Experiment, plan: Plan, seconds: float, seed: int, workers: int = 0, store: Path | None = None
+) -> Fitted:
     """The plan's first rounds that fit; at least three, whatever they cost: `price.seconds` then exceeds the budget."""
     workers = workers or workers_for(experiment.device)
-    trials = _trials(experiment, rows_of(plan, experiment.pool, seed))
+    trials = _trials(experiment, trainable(experiment, rows_of(plan, experiment.pool, seed))[0], store)
     asked = max((repeats_of(design) for design in plan.designs), default=0)
     for rounds in range(asked, min(FEWEST_ROUNDS, asked) - 1, -1):
         smaller = Plan(tuple(capped(design, rounds) for design in plan.designs))
-        cost = _priced(experiment, rows_of(smaller, experiment.pool, seed), workers, trials)
+        mine, _ = trainable(experiment, rows_of(smaller, experiment.pool, seed))
+        cost = _priced(experiment, mine, workers, trials)
         if cost.seconds <= seconds:
             break
     pairs = {
@@ -124,11 +130,30 @@ class Trial:
     bytes: int
 
 
-def _trials(experiment: Experiment, rows: Sequence[Row]) -> dict[Kind, Trial]:
+def _trials(experiment: Experiment, rows: Sequence[Row], store: Path | None) -> dict[Kind, Trial]:
     kinds: dict[Kind, list[Row]] = {}
     for row in rows:
         kinds.setdefault(kind_of(row), []).append(row)
+    if experiment.trainer is not None:
+        return {kind: _trial_of_trainer(experiment, mine[0], store) for kind, mine in kinds.items()}
     return {kind: _trial(experiment, mine) for kind, mine in kinds.items()}
+
+
+def _trial_of_trainer(experiment: Experiment, row: Row, store: Path | None) -> Trial:
+    """A whole replica: nobody else's code can be asked for three steps. It is kept where there is a store."""
+    with tempfile.TemporaryDirectory(prefix="transfer-audit-") as folder:
+        batch = schedule(experiment, [row])[0]
+        before, began = _peak_bytes(), time.perf_counter()
+        stage = batch.choice.engine.stage(experiment, row, Path(folder))
+        staged = time.perf_counter()
+        run_task(batch.choice.engine, stage, batch.task, Store(store or Path(folder) / "store"), Path(folder))
+        return Trial(
+            choice=batch.choice,
+            stage=staged - began,
+            fixed=0.0,
+            training=time.perf_counter() - staged,
+            bytes=max(_peak_bytes() - before, 64 << 20),
+        )
 
 
 def _trial(experiment: Experiment, rows: Sequence[Row]) -> Trial:

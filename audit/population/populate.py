@@ -16,6 +16,7 @@ from audit.population.executors.local import execute
 from audit.population.replica_key import key_of
 from audit.population.tasks import Done, Job, Task
 from audit.population.time_left import Pace
+from audit.population.trainer_checks import Untrained
 from audit.randomness import stream
 from audit.runtime import workers_for
 from audit.storage.scratch import scratch
@@ -134,9 +135,12 @@ def populate(
     batches = schedule(experiment, rows)
     key_by_row = {id(row): key for batch in batches for row, key in zip(batch.task.rows, batch.task.keys, strict=True)}
     found: dict[str, Answers] = {}
+    row_by_key = {key_by_row[id(row)]: row for row in rows if row.targets is None}
+    untrained = Untrained(experiment, row_by_key)
     for key in dict.fromkeys(key_by_row.values()):
         if (replica := store.get(key)) is not None:
             found[key] = replica.answers
+            untrained.hear(key, replica.answers)
     missing = [batch for batch in batches if any(key not in found for key in batch.task.keys)]
     total = len(set(key_by_row.values()))
     cached = len(found)
@@ -147,6 +151,7 @@ def populate(
         run = _runner(executor, store, workers, address)
         for engine, key, replica in _train(experiment, missing, store, run):
             found[key] = replica.answers
+            untrained.hear(key, replica.answers)
             done, left = len(found), pace.after(engine)
             on_progress(Progress(done=done, total=total, cached=cached, seconds_left=left, engine=engine))
     except KeyboardInterrupt:
@@ -159,8 +164,16 @@ def populate(
         population=Population(rows=tuple(rows), answers=_stack([found[key] for key in keys], experiment)),
         experiment=experiment,
         store=store,
-        keys={row.name: key for row, key in zip(rows, keys, strict=True) if keeps_weights(row)},
+        keys={row.name: key for row, key in zip(rows, keys, strict=True) if _has_weights(experiment, row, key, store)},
     )
+
+
+def _has_weights(experiment: Experiment, row: Row, key: str, store: Store) -> bool:
+    """Where they were asked for; a trainer may hand back what has none."""
+    if not keeps_weights(row) or experiment.trainer is None:
+        return keeps_weights(row)
+    replica = store.get(key)
+    return replica is not None and bool(replica.state)
 
 
 def processors(executor: Executor, address: str | None, device: str) -> int:

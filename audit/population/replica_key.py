@@ -34,6 +34,8 @@ def key_of(experiment: Experiment, row: Row, *, engine: str, batch: Sequence[Row
         "state": with_state,
         "queries": list(experiment.queries),
     }
+    if experiment.trainer is not None:
+        described["trainer"] = experiment.trainer.digest
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for mask in (experiment.pool.member | experiment.pool.held_out, experiment.pool.validation):
         digest.update(np.packbits(mask).tobytes())

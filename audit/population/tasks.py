@@ -17,7 +17,7 @@ from audit.engines.materialised import Stage
 from audit.population.executors.device_assignment import sit
 from audit.storage.store import Replica, Store
 from audit.training.test_time_views import answers_with_queries
-from probes.errors import AuditError
+from probes.errors import AuditError, TrainerError
 from probes.plan import Row
 
 STORED_TOGETHER = 16
@@ -82,11 +82,15 @@ def train(engine: Engine, stage: Stage, task: Task) -> Iterator[Done]:
             state = changed(stage, outcome) if key in task.looked_into else {}
             targets = stage.targets(outcome.row).numpy()
             yield key, Replica(answers=answers_with_queries(outcome.logits, targets), state=state)
+    except TrainerError:  # names the replica, and carries more than others
+        raise
     except AuditError as error:
         raise type(error)(error.what, where=error.where or f"replica {task.rows[0].name}", do=error.do) from None
 
 
 def changed(stage: Stage, outcome: Outcome) -> dict[str, torch.Tensor]:
-    """The weights and buffers that training moved: all else is θ_s."""
+    """The weights and buffers that training moved: all else is θ_s. A trainer's are kept whole."""
+    if stage.trainer is not None:
+        return dict(outcome.state)
     before = stage.whole.begin(outcome.row).network.state_dict()
     return {name: value.contiguous() for name, value in outcome.state.items() if not torch.equal(value, before[name])}

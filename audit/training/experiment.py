@@ -16,11 +16,12 @@ from audit.data.dataset import Dataset
 from audit.models.families.base import is_published
 from audit.models.source import Source
 from audit.randomness import torch_seed
+from audit.trainers.base import Trainer
 from audit.training.augmentation import Augment, augmentation
 from audit.training.canaries import Planted
 from audit.training.preprocessing import preprocess
 from audit.training.test_time_views import permitted, view
-from audit.training.transfer_modes import Trainee, begin
+from audit.training.transfer_modes import Trainee, as_handed_over, begin
 from audit.user_code import factory_digest
 from probes.errors import RecipeError
 from probes.plan import Pool, Row
@@ -41,6 +42,8 @@ class Experiment:
     planted: Planted | None = None
     device: str = "cpu"
     chosen: Mapping[str, Any] = field(default_factory=dict)
+    trainer: Trainer | None = None
+    """What makes replicas, where it is not the recipe: the recipe then only says what they are of."""
 
     @cached_property
     def inputs(self) -> Tensor:
@@ -56,7 +59,10 @@ class Experiment:
 
     @property
     def queries(self) -> tuple[str, ...]:
-        """What models are asked about each sample beside the sample itself."""
+        """What models are asked about each sample beside the sample itself. A trainer may hand back a model that only
+        answers about samples."""
+        if self.trainer is not None:
+            return ()
         return permitted(self.recipe, self.dataset.modality)
 
     def views(self) -> Iterator[Tensor]:
@@ -86,7 +92,9 @@ class Experiment:
         return augmentation(self.recipe.augment, self.recipe.input)
 
     def begin(self, row: Row) -> Trainee:
-        """θ_s under the new head of the row's order."""
+        """θ_s under the new head of the row's order; of a trainer's models the architecture alone."""
+        if self.trainer is not None:
+            return as_handed_over(self.source.network(0), self.recipe.head.name)
         section = TransferSection(mode="features") if row.transfer == "features" else self.recipe.transfer
         trainee = begin(
             self.source,

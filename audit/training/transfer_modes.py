@@ -130,6 +130,18 @@ def begin(
     return trainee
 
 
+def as_handed_over(network: nn.Module, head: str | None) -> Trainee:
+    """A network that somebody else trains: only where its classifier is must be known."""
+    return Trainee(
+        network=network,
+        head=find_head(network, head),
+        trained=(),
+        anchor={},
+        phases=(Phase(start=0, trained=()),),
+        stages=(),
+    )
+
+
 def _per_sample(network: nn.Module, privacy: PrivacySection) -> nn.Module:
     """The same function with per-sample gradients: activations out of place, BatchNorm folded or refused."""
     if not has_batchnorm(network):

@@ -1,0 +1,248 @@
+"""A model whose trainer is the user's own, as a checkpoint and an experiment like any other."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from audit.checkpoints.audited_model import Audited, open_checkpoint
+from audit.checkpoints.checkpoint import Checkpoint
+from audit.checkpoints.contents import FORMAT
+from audit.checkpoints.foreign_weights import fit, read_weights
+from audit.checkpoints.in_memory import with_classes
+from audit.config.recipe import InputSection, parse
+from audit.config.run_settings import Settings
+from audit.data.dataset import Dataset
+from audit.data.handed_over import Handed, handed
+from audit.engines.called import made_of
+from audit.models.head import classes_of, find_head
+from audit.models.source import Source
+from audit.models.weight_files import read_untrusted
+from audit.runtime import device
+from audit.trainers.base import Trainer
+from audit.trainers.estimator import EstimatorTrainer
+from audit.trainers.function import FunctionTrainer, of_file, of_function, parsed
+from audit.trainers.limited import user_code
+from audit.training.experiment import Experiment
+from audit.user_code import load_file
+from probes.errors import CheckpointError, InputError, RecipeError
+
+WHERE = "audit.run"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AsGiven(Source):
+    """The architecture is the given network's own, and is drawn afresh by nobody but its trainer; without a network
+    there is nothing to look into."""
+
+    template: nn.Module | None
+
+    def network(self, seed: int, *, weights: bool = True) -> nn.Module:
+        if self.template is None:
+            raise RecipeError("the trainer gives predictions and no network.", where=WHERE)
+        network = copy.deepcopy(self.template)
+        if weights and self.state is not None:
+            network.load_state_dict(dict(self.state), strict=True)
+        return network
+
+
+def adopt_trained(
+    model: Any,
+    handed: Handed,
+    trainer: Trainer,
+    *,
+    seed: int,
+    source: nn.Module | Mapping[str, Tensor] | None = None,
+    section: InputSection | None = None,
+    limits: tuple[str, ...] = (),
+) -> Audited:
+    """`model` is a network, an estimator or a function; None audits what the trainer makes of the members.
+
+    Raises TrainerError where the trainer's code does not do what it should.
+    """
+    dataset = _as_wide(handed.dataset, model)
+    network = copy.deepcopy(model).cpu().eval() if isinstance(model, nn.Module) else None
+    content: dict[str, Any] = {
+        "name": trainer.name,
+        "seed": seed,
+        "data": {"kind": "memory"},
+        "split": {"members": int(handed.pool.member.sum()), "held_out": int(handed.pool.held_out.sum())},
+        "source": {"model": f"trainer:{trainer.name}"},
+    }
+    recipe = parse(content, WHERE)
+    recipe = recipe.model_copy(update={"input": section or InputSection(mean=(0.0,), std=(1.0,))})
+    experiment = Experiment(
+        recipe=recipe,
+        source=_source(recipe.source, network, source, len(dataset.classes)),
+        dataset=dataset,
+        pool=handed.pool,
+        seed=seed,
+        device=device(),
+        trainer=trainer,
+    )
+    said = ["which samples trained this model is its owner's word", "this model has no training history", *limits]
+    if model is None:
+        model, _ = made_of(experiment, experiment.audited_row())
+        said.append("no model was given: the audited one is what the trainer makes of the members")
+        if isinstance(model, nn.Module):
+            network = copy.deepcopy(model).cpu().eval()
+            looked = _source(recipe.source, network, source, len(dataset.classes))
+            experiment = dataclasses.replace(experiment, source=looked)
+    lacks = _cannot_be_looked_into(network)
+    said += [lacks] if lacks else []
+    return Audited(
+        checkpoint=_checkpoint(experiment, network, tuple(said)),
+        experiment=experiment,
+        predictor=network if network is not None else model,
+        looked_into=not lacks,
+    )
+
+
+def trainer_of(given: Any, features: Any, timeout: float | None = None) -> Trainer:
+    """A Trainer as it is; `file.py:function`, an estimator, or a function of one Fit. Raises InputError."""
+    made: Any
+    if isinstance(given, str):
+        made = of_file(given, features=features)
+    elif isinstance(given, FunctionTrainer | EstimatorTrainer):
+        made = given
+    elif hasattr(given, "fit") and hasattr(given, "get_params") and not isinstance(given, type):
+        made = EstimatorTrainer(estimator=given, features=features)
+    elif isinstance(given, Trainer):
+        return given
+    elif callable(given):
+        made = of_function(given, features=features)
+    else:
+        raise InputError(
+            f"trainer is a {type(given).__name__}.",
+            where=WHERE,
+            do="Give a function of one Fit, file.py:function, or an estimator.",
+        )
+    return dataclasses.replace(made, timeout=timeout) if timeout is not None else made  # type: ignore[no-any-return]
+
+
+def open_trained(path: Path | None, settings: Settings) -> Audited:
+    """`data()` and the trainer are in the user's file; the weights at `path` are what `load(path)` there makes of them,
+    else those of a checkpoint, or a state dict for a network as the trainer returns it."""
+    assert settings.trainer is not None
+    file, _ = parsed(settings.trainer)
+    seed = 0 if settings.seed is None else settings.seed
+    if path is not None and not path.exists():
+        raise InputError("no such checkpoint file.", where=str(path), do="Check the path.")
+    with user_code(file.name, ""):
+        module = load_file(file)
+    load = getattr(module, "load", None)
+    if path is not None and not callable(load) and _is_ours(path):
+        opened = open_checkpoint(path, dataclasses.replace(settings, trainer=None))
+        given = Handed(dataset=opened.experiment.dataset, pool=opened.experiment.pool, features=None)
+        section = opened.experiment.recipe.input
+        trainer = trainer_of(settings.trainer, None, settings.replica_timeout)
+        return adopt_trained(opened.network(), given, trainer, seed=opened.experiment.seed, section=section)
+    given = _data_of(module, file)
+    trainer = trainer_of(settings.trainer, given.features, settings.replica_timeout)
+    if path is None:
+        return adopt_trained(None, given, trainer, seed=seed)
+    if callable(load):
+        with user_code(f"{file.name}:load", "", settings.replica_timeout):
+            model = load(path)
+        return adopt_trained(model, given, trainer, seed=seed)
+    return _with_weights(path, given, trainer, seed, settings)
+
+
+def _data_of(module: Any, path: Path) -> Handed:
+    data = getattr(module, "data", None)
+    where = f"{path.name}:data"
+    if not callable(data):
+        raise InputError("has no function 'data'.", where=str(path), do="Return (X, y, members) from data().")
+    with user_code(where, ""):
+        found = data()
+    return handed(found, where=where)
+
+
+def _with_weights(path: Path, given: Handed, trainer: Trainer, seed: int, settings: Settings) -> Audited:
+    """The trainer's network says what the weights are of, so it trains once on the members."""
+    weights = read_weights(path, trust_code=settings.trust_code)
+    drawn = adopt_trained(None, given, trainer, seed=seed)
+    if not isinstance(drawn.predictor, nn.Module):
+        raise InputError(
+            "is not for a model that is no network.",
+            where=str(path),
+            do=f"Write a function load(path) beside {trainer.name} that returns the model.",
+        )
+    drawn.predictor.load_state_dict(fit(weights, drawn.predictor.state_dict(), path))
+    return adopt_trained(drawn.predictor, given, trainer, seed=seed)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether it is a checkpoint with data and split."""
+    try:
+        return read_untrusted(path).get("format") == FORMAT
+    except CheckpointError:
+        return False
+
+
+def _cannot_be_looked_into(network: nn.Module | None) -> str:
+    """Why nothing inside the model can be seen; empty where it can."""
+    if network is None:
+        return (
+            "the model is no torch network: its weights are not to be had, so nothing is said about attributions, "
+            "gradients and representations"
+        )
+    try:
+        find_head(network)
+    except RecipeError as error:
+        return f"{error.what.rstrip('.')}: nothing is said about attributions, gradients and representations"
+    return ""
+
+
+def _as_wide(dataset: Dataset, model: Any) -> Dataset:
+    """With classes that no label shows, where the model knows more than the data."""
+    if isinstance(model, nn.Module):
+        try:
+            known = classes_of(model.get_submodule(find_head(model)))
+        except (RecipeError, AttributeError):
+            return dataset
+    else:
+        known = len(getattr(model, "classes_", ()))
+    return with_classes(dataset, known) if known > len(dataset.classes) else dataset
+
+
+def _source(
+    section: Any, network: nn.Module | None, given: nn.Module | Mapping[str, Tensor] | None, classes: int
+) -> AsGiven:
+    state = None if given is None else dict(given.state_dict() if isinstance(given, nn.Module) else given)
+    if state is not None and network is not None and set(state) != set(network.state_dict()):
+        name = sorted(set(state) ^ set(network.state_dict()))[0]
+        raise CheckpointError(f"the source's weights are not of the model's network: {name}.", where=WHERE)
+    state = None if state is None else {name: value.detach().cpu().clone() for name, value in state.items()}
+    return AsGiven(section=section, classes=classes, state=state, trust_code=True, folder=Path(), template=network)
+
+
+def _checkpoint(experiment: Experiment, network: nn.Module | None, limits: tuple[str, ...]) -> Checkpoint:
+    state = {} if network is None else {name: value.detach().clone() for name, value in network.state_dict().items()}
+    pool = experiment.pool
+    return Checkpoint(
+        state=state,
+        recipe=experiment.recipe,
+        folder=Path(),
+        seed=experiment.seed,
+        classes=experiment.dataset.classes,
+        fingerprint=experiment.dataset.fingerprint,
+        split={name: np.flatnonzero(getattr(pool, name)) for name in ("member", "held_out", "validation")},
+        source_state=experiment.source.state,
+        source_classes=experiment.source.classes,
+        trace=None,
+        privacy=None,
+        accounting=None,
+        planted=None,
+        epoch=None,
+        chosen={},
+        environment={},
+        limits=limits,
+    )

@@ -1,0 +1,78 @@
+"""What is checked of a user's trainer that no single replica shows: that it trains, and that it repeats itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from audit.population.tasks import run_task
+from audit.storage.scratch import scratch
+from audit.storage.store import Replica, Store
+from audit.training.experiment import Experiment
+from probes.errors import TrainerError
+from probes.evidence import Answers
+from probes.plan import Row
+
+CANNOT = {
+    "scratch": "does not train from scratch (it never reads fit.start)",
+    "features": "trains no linear probe",
+}
+
+
+def trainable(experiment: Experiment, rows: Sequence[Row]) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows that the trainer can train as they are meant, and what is not known for want of the others."""
+    trainer = experiment.trainer
+    if trainer is None:
+        return list(rows), ()
+    left = [row for row in rows if trainer.trains(row)]
+    lost = [row for row in rows if not trainer.trains(row)]
+    why = dict.fromkeys(CANNOT["features" if row.transfer == "features" else "scratch"] for row in lost)
+    return left, tuple(f"{trainer.name} {reason}: what needs that is not measured" for reason in why)
+
+
+class Untrained:
+    """Notices replicas of different samples that answer alike to the bit: then the samples decided nothing."""
+
+    def __init__(self, experiment: Experiment, keeps: Mapping[str, Row]) -> None:
+        self.experiment, self.keeps = experiment, keeps
+        self.seen: dict[bytes, Row] = {}
+
+    def hear(self, key: str, answers: Answers) -> None:
+        """Raises TrainerError."""
+        trainer, row = self.experiment.trainer, self.keeps.get(key)
+        if trainer is None or row is None:
+            return
+        told = np.concatenate([answers.log_prob.ravel(), answers.confidence.ravel()]).tobytes()
+        other = self.seen.setdefault(hashlib.sha256(told).digest(), row)
+        if not np.array_equal(other.keep, row.keep):
+            raise TrainerError(
+                f"replicas {other.name} and {row.name} were trained on different samples and answer alike to the bit: "
+                "your code trains on nothing, or not on fit.kept.",
+                where=trainer.name,
+                do="Train on the samples at fit.kept, and return that model.",
+            )
+
+
+def repeats_itself(experiment: Experiment, row: Row, known: Answers, store: Store) -> str:
+    """Trains the row once more; empty where it answers the same, else by how much it does not. Kept in the store."""
+    from audit.population.populate import schedule
+
+    trainer = experiment.trainer
+    assert trainer is not None
+    batch = schedule(experiment, [row])[0]
+    again = hashlib.sha256(f"{batch.task.keys[0]} again".encode()).hexdigest()
+    replica: Replica | None = store.get(again)
+    if replica is None:
+        task = type(batch.task)(rows=(row,), keys=(again,), looked_into=frozenset())
+        with scratch(store.folder) as folder:
+            stage = batch.choice.engine.stage(experiment, row, folder)
+            replica = run_task(batch.choice.engine, stage, task, store, folder)[0][1]
+    off = float(np.abs(replica.answers.margin - known.margin).max())
+    if not off:
+        return ""
+    return (
+        f"two runs of {trainer.name} with one seed on the same samples differ (margins by up to {off:.3g}): equal "
+        "results cannot be promised of another run"
+    )

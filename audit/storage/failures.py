@@ -1,0 +1,28 @@
+"""Tracebacks of user code: a message is one line, and what it leaves out lies in a file that the line names."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from audit.storage.atomic import write
+from probes.errors import StoreError, TrainerError
+
+
+@contextlib.contextmanager
+def traces_kept(folder: Path) -> Iterator[None]:
+    """A TrainerError that passes leaves its traceback in `folder`/failures, and says where."""
+    try:
+        yield
+    except TrainerError as error:
+        if not error.trace:
+            raise
+        path = folder / "failures" / f"{hashlib.sha256(error.trace.encode()).hexdigest()[:16]}.txt"
+        try:
+            write(path, error.trace)
+        except StoreError:  # the line itself matters more
+            raise error from None
+        do = f"{error.do} Traceback: {path}".strip()
+        raise TrainerError(error.what, where=error.where, do=do) from None

@@ -1,0 +1,202 @@
+"""What a function of the user's depends on: its file and the project files that one imports, the values that it closes
+over, and the versions of its packages."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import hashlib
+import inspect
+import json
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import cloudpickle
+import numpy as np
+
+STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
+
+
+def digest_function(function: object) -> str:
+    """sha256 (hex) of what decides a function's results but its arguments: its source or, where there is none, its
+    bytecode; the file it is in and the project files that one imports; values in its closure, defaults and globals; and
+    the versions of the packages it imports.
+
+    >>> def rate(lr): return lambda epoch: lr / epoch
+    >>> digest_function(rate(0.1)) == digest_function(rate(0.1)), digest_function(rate(0.1)) == digest_function(rate(1))
+    (True, False)
+    """
+    return digest_value(function)
+
+
+def digest_value(value: object) -> str:
+    """sha256 (hex) of a value that code depends on: by content where it has a plain one, else by its pickle."""
+    digest = hashlib.sha256()
+    for part in _described(value, set()):
+        digest.update(part)
+        digest.update(b"\x1f")
+    return digest.hexdigest()
+
+
+def _described(value: Any, seen: set[int]) -> Iterator[bytes]:
+    if value is None or isinstance(value, bool | int | float | complex | str | bytes):
+        yield repr(value).encode()
+        return
+    if id(value) in seen:
+        yield b"again"
+        return
+    seen.add(id(value))
+    if isinstance(value, ModuleType):
+        yield f"{value.__name__} {_version_of(value.__name__)}".encode()
+    elif isinstance(value, functools.partial):
+        yield from _described([value.func, value.args, value.keywords], seen)
+    elif isinstance(value, MethodType):
+        yield from _described([value.__func__, value.__self__], seen)
+    elif isinstance(value, FunctionType):
+        yield from _of_function(value, seen)
+    elif isinstance(value, type):
+        yield from _of_class(value, seen)
+    elif isinstance(value, list | tuple):
+        yield type(value).__name__.encode()
+        for one in value:
+            yield from _described(one, seen)
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _described([str(key), one], seen)
+    elif isinstance(value, np.ndarray) and value.dtype != object:
+        yield f"{value.dtype.str}{value.shape}".encode()
+        yield np.ascontiguousarray(value).tobytes()
+    else:
+        yield from _described(type(value), seen)
+        yield from _pickled(value)
+
+
+def _pickled(value: Any) -> Iterator[bytes]:
+    """What cannot be pickled counts by its type alone; pickles that hold an address would never be equal again."""
+    try:
+        yield cloudpickle.dumps(value)
+    except Exception:
+        yield b"cannot be pickled"
+
+
+def _of_function(function: FunctionType, seen: set[int]) -> Iterator[bytes]:
+    code = function.__code__
+    yield function.__qualname__.encode()
+    try:
+        yield inspect.getsource(function).encode()
+    except (OSError, TypeError):
+        yield code.co_code + repr([one for one in code.co_consts if not isinstance(one, CodeType)]).encode()
+    path = Path(code.co_filename)
+    if path.is_file() and not _installed(path):
+        yield from _of_file(path)
+    elif _installed(path):
+        yield _version_of(function.__module__).encode()
+        return  # a package is its version
+    cells = [_content(cell) for cell in function.__closure__ or ()]
+    yield from _described([cells, function.__defaults__, function.__kwdefaults__], seen)
+    for name in sorted(set(_names_in(code))):
+        if name in function.__globals__:
+            yield name.encode()
+            yield from _described(function.__globals__[name], seen)
+
+
+def _content(cell: CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not yet assigned
+        return None
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _names_in(inner)
+
+
+def _of_class(kind: type, seen: set[int]) -> Iterator[bytes]:
+    yield f"{kind.__module__}.{kind.__qualname__}".encode()
+    path = Path(getattr(sys.modules.get(kind.__module__), "__file__", None) or "<none>")
+    if not path.is_file() or _installed(path):
+        yield _version_of(kind.__module__).encode()
+        if path.is_file() or kind.__module__ in sys.builtin_module_names:
+            return
+    else:
+        yield from _of_file(path)
+    for name, member in sorted(vars(kind).items()):
+        if isinstance(member, FunctionType):
+            yield name.encode()
+            yield from _described(member, seen)
+
+
+def _of_file(path: Path) -> Iterator[bytes]:
+    """A file, those of its project that it imports, and the versions of packages that they import."""
+    folder, packages = path.resolve().parent, set()
+    waiting, done = [path.resolve()], set()
+    while waiting:
+        one = waiting.pop()
+        if one in done:
+            continue
+        done.add(one)
+        try:
+            names = _named_imports(one)
+        except SyntaxError:  # who imports it says so
+            continue
+        for name in names:
+            beside = _beside(folder, name)
+            waiting += beside
+            if not beside:
+                packages.add(name.partition(".")[0])
+    for one in sorted(done):
+        yield str(one.relative_to(folder)).encode() if one.is_relative_to(folder) else one.name.encode()
+        yield one.read_bytes()
+    yield json.dumps([[name, _version_of(name)] for name in sorted(packages)]).encode()
+
+
+def _named_imports(path: Path) -> set[str]:
+    """Dotted names that import statements anywhere in the file name; of `from a import b` a, and a.b."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            found |= {base, *(f"{base}.{alias.name}".strip(".") for alias in node.names)} - {""}
+    return found
+
+
+def _beside(folder: Path, name: str) -> list[Path]:
+    """Files of the project that the import of this name runs: the module, and the packages that it lies in."""
+    parts = name.split(".")
+    found = []
+    for length in range(1, len(parts) + 1):
+        path = folder.joinpath(*parts[:length])
+        found += [one for one in (path.with_name(f"{path.name}.py"), path / "__init__.py") if one.is_file()]
+    return found
+
+
+def _installed(path: Path) -> bool:
+    return "site-packages" in path.parts or "dist-packages" in path.parts or path.is_relative_to(STANDARD_LIBRARY)
+
+
+@functools.cache
+def _version_of(module: str) -> str:
+    """The version of the distribution that a module comes from; none for the standard library and loose files."""
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return "standard library"
+    for name in _distributions().get(top, [top]):
+        with contextlib.suppress(PackageNotFoundError):
+            return version(name)
+    return "none"
+
+
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    return packages_distributions()

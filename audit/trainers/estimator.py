@@ -1,0 +1,42 @@
+"""Scikit-learn's interface as a trainer: clone, seed, fit on what is kept. Pipelines, XGBoost and LightGBM too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from audit.storage.function_digest import digest_value
+from audit.trainers.base import HOUR, Fit
+from audit.trainers.predictions import rows_of
+from probes.plan import Row
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EstimatorTrainer:
+    """`estimator` is any classifier with `fit` and `get_params`; it is never fitted itself."""
+
+    estimator: Any
+    features: Any
+    timeout: float | None = 2 * HOUR
+
+    @property
+    def name(self) -> str:
+        return type(self.estimator).__name__
+
+    @property
+    def digest(self) -> str:
+        from sklearn.base import clone
+
+        return digest_value(clone(self.estimator))
+
+    def trains(self, row: Row) -> bool:
+        """There is no source that it starts from, and nothing frozen."""
+        return row.start == "source" and row.transfer == "recipe"
+
+    def __call__(self, fit: Fit) -> object:
+        from sklearn.base import clone
+
+        made = clone(self.estimator)
+        seeds = [name for name in made.get_params(deep=True) if name.rpartition("__")[2] == "random_state"]
+        made.set_params(**dict.fromkeys(seeds, fit.seed))
+        return made.fit(rows_of(self.features, fit.kept), fit.targets)

@@ -1,0 +1,105 @@
+"""Call user code so that whatever it does is one line: its exceptions, and time without end."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import random
+import signal
+import threading
+import traceback
+from collections.abc import Iterator
+from types import FrameType
+
+import numpy as np
+import torch
+
+from audit.config.duration import written
+from probes.errors import AuditError, TrainerError
+
+
+class _TooLong(BaseException):
+    """Not an Exception: user code that catches those must not swallow it."""
+
+
+@contextlib.contextmanager
+def user_code(name: str, replica: str, timeout: float | None = None) -> Iterator[None]:
+    """What `name` raises becomes a TrainerError that names it and the replica, with the traceback; so does a call that
+    takes longer than `timeout` seconds. What it prints to standard output is kept from there: a verdict may be written
+    to it."""
+    where = f"{name}, {replica}" if replica else name
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed), _limit(timeout):
+            yield
+    except AuditError:
+        raise
+    except _TooLong:
+        raise TrainerError(
+            f"your code was still running after {written(timeout or 0)}.",
+            where=where,
+            do="Mend it, or allow more by --replica-timeout.",
+            trace=f"{printed.getvalue()}{traceback.format_exc()}",
+        ) from None
+    except (Exception, SystemExit) as error:
+        place = next(
+            (
+                f" ({frame.filename}:{frame.lineno})"
+                for frame in reversed(traceback.extract_tb(error.__traceback__))
+                if frame.filename != __file__
+            ),
+            "",
+        )
+        said = " ".join(str(error).split())
+        raise TrainerError(
+            f"your code raised {type(error).__name__}{f': {said}' if said else ''}{place}.",
+            where=where,
+            trace=f"{printed.getvalue()}{traceback.format_exc()}",
+        ) from None
+
+
+@contextlib.contextmanager
+def _limit(seconds: float | None) -> Iterator[None]:
+    """A timer of the operating system in the main thread; elsewhere an exception that the interpreter raises between
+    two instructions of the thread."""
+    if seconds is None:
+        yield
+    elif threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            raise _TooLong
+
+        before = signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+    else:
+        thread = ctypes.c_ulong(threading.get_ident())
+        raises = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        timer = threading.Timer(seconds, raises, (thread, ctypes.py_object(_TooLong)))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """The global generators of Python, NumPy and torch begin from `seed`, and are afterwards as they were."""
+    # Libraries draw from NumPy's legacy generator, so it is that one which is seeded.
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng():
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)  # noqa: NPY002

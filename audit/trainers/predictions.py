@@ -1,0 +1,97 @@
+"""What a trainer handed back, as logits: a network, an estimator or a function, asked about samples and checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, Int, Shaped
+from torch import Tensor, nn
+
+from audit.training.loop import predict
+from probes.errors import TrainerError
+
+SMALLEST = 1e-12
+"""Probabilities below count as this: a logarithm of zero says nothing."""
+
+
+def rows_of(features: Any, chosen: Int[np.ndarray, " chosen"]) -> Any:
+    """Some samples of a DataFrame, an array, a tensor, or a list."""
+    if hasattr(features, "iloc"):
+        return features.iloc[chosen]
+    if isinstance(features, list | tuple):
+        return [features[index] for index in chosen]
+    return features[chosen]
+
+
+def is_estimator(made: object) -> bool:
+    """Whether it answers as scikit-learn's classifiers do."""
+    return hasattr(made, "predict_proba") or hasattr(made, "decision_function")
+
+
+def ask(made: Any, samples: int, classes: int, *, inputs: Tensor, features: Any, who: str) -> np.ndarray:
+    """Logits [samples, classes] of whatever a trainer may hand back. Raises TrainerError where it is no such thing."""
+    if isinstance(made, nn.Module):
+        return checked(predict(made, inputs), samples, classes, who)
+    if is_estimator(made):
+        return checked(
+            _of_estimator(made, features if features is not None else inputs.numpy(), classes, who),
+            samples,
+            classes,
+            who,
+        )
+    if callable(made):
+        return checked(made(np.arange(samples)), samples, classes, who)
+    raise TrainerError(
+        f"gave a {type(made).__name__}.",
+        where=who,
+        do="Return a torch.nn.Module, an estimator, or a function from indices to logits.",
+    )
+
+
+def checked(given: object, samples: int, classes: int, who: str) -> Float32[np.ndarray, "samples classes"]:
+    """Raises TrainerError on another shape, another kind, NaN or infinity."""
+    array = np.asarray(given.detach().cpu() if isinstance(given, Tensor) else given)
+    if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
+        raise TrainerError(
+            f"predictions are {array.dtype} of shape {array.shape}.", where=who, do="Give logits or probabilities."
+        )
+    array = array.astype(np.float64)
+    if array.ndim == 1 and classes == 2 and len(array) == samples:
+        array = _two_columns(array)
+    if array.shape != (samples, classes):
+        raise TrainerError(
+            f"predictions have shape {array.shape}, not {(samples, classes)}.",
+            where=who,
+            do="Give a row for each sample asked about and a column for each class.",
+        )
+    if not np.isfinite(array).all():
+        sample = int(np.argmax(~np.isfinite(array).all(axis=1)))
+        raise TrainerError(f"the prediction for sample {sample} is NaN or infinite.", where=who)
+    return (np.log(np.maximum(array, SMALLEST)) if are_probabilities(array) else array).astype(np.float32)
+
+
+def are_probabilities(array: Float[np.ndarray, "samples classes"]) -> bool:
+    """Rows of numbers in 0..1 that sum to one, to the precision of float16."""
+    return bool((array >= 0).all() and (np.abs(array.sum(axis=1) - 1) < 2e-3).all())
+
+
+def _two_columns(one: Shaped[np.ndarray, " samples"]) -> Float[np.ndarray, "samples classes"]:
+    """A single number a sample, of two classes: the second one's probability, or its logit."""
+    if ((one >= 0) & (one <= 1)).all():
+        return np.stack([1 - one, one], axis=1)
+    return np.stack([np.zeros(len(one)), one], axis=1)
+
+
+def _of_estimator(made: Any, features: Any, classes: int, who: str) -> np.ndarray:
+    probable = hasattr(made, "predict_proba")
+    given = np.asarray(made.predict_proba(features) if probable else made.decision_function(features), np.float64)
+    known = np.asarray(getattr(made, "classes_", np.arange(given.shape[-1] if given.ndim > 1 else 2)))
+    if given.ndim == 1:
+        given = _two_columns(given)
+    if len(known) == classes or known.dtype.kind not in "iu" or known.min() < 0 or known.max() >= classes:
+        return given
+    # A class that no kept sample shows has no column: it is as improbable as can be said.
+    whole = np.full((len(given), classes), 0.0 if probable else given.min() - 1)
+    whole[:, known] = given
+    return whole

@@ -1,0 +1,44 @@
+"""The recipe's own training as a trainer: the one visible loop. Engines are what makes this one fast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from audit.storage.code_digest import digest_code
+from audit.trainers.base import Fit
+from audit.training.experiment import Experiment
+from audit.training.loop import fine_tune
+from probes.plan import Row
+
+
+@dataclass(frozen=True, eq=False)
+class RecipeTrainer:
+    """Fine-tunes as the experiment's recipe says; gives the replica that the full engine gives, to the bit."""
+
+    experiment: Experiment
+    timeout: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.experiment.recipe.name
+
+    @property
+    def digest(self) -> str:
+        return digest_code("audit.training.loop") + self.experiment.source.digest
+
+    @property
+    def features(self) -> Any:
+        return None
+
+    def trains(self, row: Row) -> bool:
+        return row.transfer == "recipe"
+
+    def __call__(self, fit: Fit) -> nn.Module:
+        keep = np.zeros(len(self.experiment.dataset), dtype=bool)
+        keep[fit.kept] = True
+        row = Row(design="trainer", repeat=0, fold=0, order=fit.order, keep=keep, start=fit.start, targets=fit.labels)
+        return fine_tune(self.experiment, row).network
