@@ -1,0 +1,76 @@
+"""The background against the foreground: what stands around the object gives the class away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from jaxtyping import Bool, Float, Shaped
+
+from probes.drift.shortcuts.family import Candidate, Family, Samples, separation
+from probes.evidence import Modality
+from probes.ranges import Rate
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Background(Family):
+    """All positions that look like the image's own border: within `near` of its contrast of the border's median
+    colour. The host's background becomes the donor's; where the donor has foreground there, the donor's mean
+    background."""
+
+    near: Rate = 0.5
+
+    name: ClassVar[str] = "background"
+    modalities: ClassVar[tuple[Modality, ...]] = ("image",)
+
+    def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
+        if min(seen.inputs.shape[2:]) < 6:
+            return ()
+        values = _colour(seen.inputs.cpu().numpy(), self.near)
+        scores = {
+            int(label): float(np.abs(separation(values, seen.labels, int(label))).max())
+            for label in np.unique(seen.labels)
+        }
+        return tuple(Candidate(label) for label in sorted(scores, key=lambda label: -scores[label]))
+
+    def transplant(
+        self,
+        candidate: Candidate,
+        hosts: Shaped[Tensor, "hosts ..."],
+        donors: Samples,
+        rng: np.random.Generator,
+    ) -> Shaped[Tensor, "hosts ..."]:
+        import torch
+
+        own, theirs = (
+            torch.from_numpy(behind(images.cpu().numpy(), self.near))[:, None].to(hosts.device)
+            for images in (hosts, donors.inputs)
+        )
+        count = theirs.sum(dim=(2, 3), keepdim=True).clamp(min=1)
+        colour = (donors.inputs * theirs).sum(dim=(2, 3), keepdim=True) / count
+        return torch.where(own, torch.where(theirs, donors.inputs, colour.expand_as(hosts)), hosts)
+
+
+def behind(
+    images: Float[np.ndarray, "samples channels height width"], near: float
+) -> Bool[np.ndarray, "samples height width"]:
+    edge = np.concatenate([images[:, :, 0], images[:, :, -1], images[:, :, :, 0], images[:, :, :, -1]], axis=2)
+    median = np.median(edge, axis=2)[:, :, None, None]
+    contrast = images.std(axis=(1, 2, 3), keepdims=True)
+    return np.asarray((np.abs(images - median) <= near * np.maximum(contrast, 1e-6)).all(axis=1))
+
+
+def _colour(
+    images: Float[np.ndarray, "samples channels height width"], near: float
+) -> Float[np.ndarray, "samples statistics"]:
+    """Mean and deviation of each channel over the background."""
+    mask = behind(images, near)[:, None]
+    count = np.maximum(mask.sum(axis=(2, 3)), 1)
+    mean = (images * mask).sum(axis=(2, 3)) / count
+    spread = np.sqrt((((images - mean[:, :, None, None]) * mask) ** 2).sum(axis=(2, 3)) / count)
+    return np.asarray(np.concatenate([mean, spread], axis=1), dtype=np.float64)

@@ -1,0 +1,118 @@
+"""What a family of shortcuts is: candidates for a class, and the transplant of one from donors into hosts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from probes.errors import PluginError
+from probes.evidence import Modality
+from probes.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Donors = Literal["heaviest", "random"]
+"""Which samples of the class give what is transplanted: those that hold most of it, or any."""
+Natural = Literal["elsewhere", "none"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Samples:
+    """Samples as the model takes them. `mass` is the positive attribution to each one's label, as shares that add up to
+    one a sample; None where the family did not ask for it or the model has none."""
+
+    inputs: Shaped[Tensor, "samples ..."]
+    labels: Int[np.ndarray, " samples"]
+    mass: Float[np.ndarray, "samples ..."] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def at(self, chosen: Int[np.ndarray, " chosen"]) -> Samples:
+        import torch
+
+        mass = None if self.mass is None else self.mass[chosen]
+        return Samples(inputs=self.inputs[torch.from_numpy(chosen)], labels=self.labels[chosen], mass=mass)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something that may give `label` away; `place` are the family's own numbers for what and where it is."""
+
+    label: int
+    place: tuple[float, ...] = field(default=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family(ABC):
+    """A frozen dataclass; its fields are its parameters and part of the cache key of what was seen."""
+
+    name: ClassVar[str]
+    modalities: ClassVar[tuple[Modality, ...]]
+    donors: ClassVar[Donors] = "random"
+    natural: ClassVar[Natural] = "none"
+    """`elsewhere` where natural evidence is of this kind too: then what the class's next candidates elsewhere take along
+    is a control as well."""
+
+    @abstractmethod
+    def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
+        """Candidates, the most suspicious first; none where the samples have nothing of the kind."""
+
+    @abstractmethod
+    def transplant(
+        self,
+        candidate: Candidate,
+        hosts: Shaped[Tensor, "hosts ..."],
+        donors: Samples,
+        rng: np.random.Generator,
+    ) -> Shaped[Tensor, "hosts ..."]:
+        """The hosts with the candidate of their donors (a donor a host) put into them; a copy.
+
+        Donors of other classes make the control: what stands in the candidate's place with them or, where donors give
+        nothing, something else of the same kind and size.
+        """
+
+    def strength(self, candidate: Candidate, seen: Samples) -> Float[np.ndarray, " samples"]:
+        """How much of the candidate each sample holds; the heaviest are those with most of it."""
+        return np.zeros(len(seen))
+
+    def apart(self, one: Candidate, other: Candidate) -> bool:
+        """Whether the two lie at different places, so that one can be the other's natural control."""
+        return False
+
+    def parts(self, candidate: Candidate) -> tuple[Candidate, ...]:
+        """Parts of the candidate that are its controls as well, each alone: a pair's two columns."""
+        return ()
+
+
+def _accept(name: str, loaded: Any) -> Family:
+    if not (isinstance(loaded, type) and issubclass(loaded, Family)):
+        raise PluginError(f"{loaded!r} is not a family of shortcuts (a frozen dataclass on {Family.__module__}.Family)")
+    made: Family = loaded()
+    if made.name != name:
+        raise PluginError(f"calls itself {made.name!r}")
+    return made
+
+
+FAMILIES: Registry[Family] = Registry("audit.shortcuts", "shortcut family", _accept)
+
+
+def separation(
+    values: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"], label: int
+) -> Float[np.ndarray, " features"]:
+    """How far the class's mean lies from the others', in pooled standard deviations (Cohen's d), signed.
+
+    >>> separation(np.array([[0.0], [1.0], [4.0], [5.0]]), np.array([0, 0, 1, 1]), 1).round(2)
+    array([5.66])
+    """
+    mine, others = values[labels == label], values[labels != label]
+    if len(mine) < 2 or len(others) < 2:
+        return np.zeros(values.shape[1])
+    spread = np.sqrt((mine.var(axis=0, ddof=1) + others.var(axis=0, ddof=1)) / 2)
+    return np.asarray((mine.mean(axis=0) - others.mean(axis=0)) / np.maximum(spread, 1e-9))

@@ -1,0 +1,98 @@
+"""Pairs of columns that decide together: what the pair moves beyond the better of the two."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from probes.drift.shortcuts.family import Candidate, Family, Samples
+from probes.evidence import Modality
+from probes.measures.dummies import groups_of
+from probes.ranges import Many
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs(Family):
+    """Pairs among the `among` columns with most attribution over all classes, by how much better a class's share is told
+    by both than by either (a table of medians); place: first and one past the last of one, then of the other."""
+
+    among: Many = 8
+
+    name: ClassVar[str] = "pairs"
+    modalities: ClassVar[tuple[Modality, ...]] = ("table",)
+
+    def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
+        table = seen.inputs.cpu().numpy().astype(np.float64)
+        groups = groups_of(table)
+        if len(groups) < 3:
+            return ()
+        weight = np.array([_weight(seen, first, end) for first, end in groups])
+        few = np.sort(np.argsort(-weight, kind="stable")[: self.among])
+        cells = {i: _cells(table[:, groups[i][0] : groups[i][1]]) for i in few}
+        found: list[tuple[float, Candidate]] = []
+        for one, other in itertools.combinations(few, 2):
+            for label in np.unique(seen.labels):
+                mine = (seen.labels == label).astype(np.float64)
+                both = _told(cells[one] * 8 + cells[other], mine)
+                better = max(_told(cells[one], mine), _told(cells[other], mine))
+                place = tuple(map(float, (*groups[one], *groups[other])))
+                found.append((both - better, Candidate(int(label), place)))
+        return tuple(candidate for _, candidate in sorted(found, key=lambda one: -one[0]))
+
+    def transplant(
+        self,
+        candidate: Candidate,
+        hosts: Shaped[Tensor, "hosts ..."],
+        donors: Samples,
+        rng: np.random.Generator,
+    ) -> Shaped[Tensor, "hosts ..."]:
+        return _with(candidate.place, hosts, donors)
+
+    def parts(self, candidate: Candidate) -> tuple[Candidate, ...]:
+        """Each column of the pair alone: controls as well."""
+        return tuple(Candidate(candidate.label, place) for place in (candidate.place[:2], candidate.place[2:]))
+
+
+def _with(
+    place: tuple[float, ...], hosts: Shaped[Tensor, "hosts columns"], donors: Samples
+) -> Shaped[Tensor, "hosts columns"]:
+    changed = hosts.clone()
+    for first, end in zip(map(int, place[::2]), map(int, place[1::2]), strict=True):
+        changed[:, first:end] = donors.inputs[:, first:end]
+    return changed
+
+
+def _weight(seen: Samples, first: int, end: int) -> float:
+    if seen.mass is None:
+        return float(seen.inputs[:, first:end].std())
+    return float(seen.mass[:, first:end].sum())
+
+
+def _cells(values: Float[np.ndarray, "samples columns"]) -> np.ndarray:
+    """Which of a word column's values (up to seven), or on which side of the median."""
+    if values.shape[1] > 1:
+        return np.minimum(values.argmax(axis=1), 7)
+    return (
+        (values[:, 0] > np.median(values[:, 0])).astype(np.int64)
+        if len(np.unique(values)) > 2
+        else (values[:, 0] == values[:, 0].max()).astype(np.int64)
+    )
+
+
+def _told(cell: np.ndarray, mine: Float[np.ndarray, " samples"]) -> float:
+    """Share of the variance of `mine` between cells, less what as many cells of noise would have (adjusted R²)."""
+    names, which = np.unique(cell, return_inverse=True)
+    mean = np.bincount(which, weights=mine) / np.bincount(which)
+    total = float(mine.var())
+    dof = len(mine) - len(names)
+    if total == 0 or dof < 1:
+        return 0.0
+    return 1 - float(((mine - mean[which]) ** 2).mean()) / total * (len(mine) - 1) / dof

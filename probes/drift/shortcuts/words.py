@@ -1,0 +1,104 @@
+"""Words and pairs of words that give a class away wherever they stand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from probes.drift.shortcuts.family import Candidate, Family, Natural, Samples
+from probes.evidence import Modality
+from probes.measures.padding import PADDING, words_of
+from probes.ranges import Count
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LONGEST = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words(Family):
+    """For each class and length (one word, two in a row) the `tried` that most more of its texts hold than of the others'
+    (log odds, half a text added); place: the token ids. Inserted at a random place; the control is a stretch of the same
+    length from a text of another class."""
+
+    tried: Count = 5
+
+    name: ClassVar[str] = "words"
+    modalities: ClassVar[tuple[Modality, ...]] = ("text",)
+    natural: ClassVar[Natural] = "elsewhere"
+
+    def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
+        tokens = seen.inputs.cpu().numpy()
+        texts = [row[keep] for row, keep in zip(tokens, words_of(tokens), strict=True)]
+        found: list[tuple[float, Candidate]] = []
+        for length in range(1, LONGEST + 1):
+            holds = [_grams(text, length) for text in texts]
+            for label in np.unique(seen.labels):
+                mine = seen.labels == label
+                found += _over(holds, mine, int(label), self.tried)
+        return tuple(candidate for _, candidate in sorted(found, key=lambda one: -one[0]))
+
+    def strength(self, candidate: Candidate, seen: Samples) -> Float[np.ndarray, " samples"]:
+        gram = tuple(map(int, candidate.place))
+        return np.array([float(gram in _grams(row, len(gram))) for row in seen.inputs.cpu().numpy()])
+
+    def transplant(
+        self,
+        candidate: Candidate,
+        hosts: Shaped[Tensor, "hosts ..."],
+        donors: Samples,
+        rng: np.random.Generator,
+    ) -> Shaped[Tensor, "hosts ..."]:
+        import torch
+
+        gram = np.array(candidate.place, dtype=np.int64)
+        texts, givers = hosts.cpu().numpy(), donors.inputs.cpu().numpy()
+        word, given = words_of(texts), words_of(givers)
+        changed = np.empty_like(texts)
+        for i, text in enumerate(texts):
+            piece = gram if donors.labels[i] == candidate.label else _stretch(givers[i][given[i]], len(gram), rng)
+            changed[i] = _inserted(text, word[i], piece, rng)
+        return torch.from_numpy(changed).to(hosts.device)
+
+    def apart(self, one: Candidate, other: Candidate) -> bool:
+        return not set(one.place) & set(other.place)
+
+
+def _grams(text: Int[np.ndarray, " words"], length: int) -> set[tuple[int, ...]]:
+    return {tuple(map(int, text[i : i + length])) for i in range(len(text) - length + 1)}
+
+
+def _over(holds: list[set[tuple[int, ...]]], mine: np.ndarray, label: int, most: int) -> list[tuple[float, Candidate]]:
+    """Those that the class's texts hold more often than the others', by z of the log odds ratio."""
+    inside, outside = (
+        Counter(gram for held, own in zip(holds, mine, strict=True) if own == side for gram in held)
+        for side in (True, False)
+    )
+    n, m = int(mine.sum()), int((~mine).sum())
+    scored = []
+    for gram, count in inside.items():
+        a, b, c, d = (count + 0.5, n - count + 0.5, outside[gram] + 0.5, m - outside[gram] + 0.5)
+        scored.append((float(np.log(a * d / (b * c)) / np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)), Candidate(label, gram)))
+    return sorted(scored, key=lambda one: -one[0])[:most]
+
+
+def _stretch(text: Int[np.ndarray, " words"], length: int, rng: np.random.Generator) -> Int[np.ndarray, " length"]:
+    start = int(rng.integers(max(1, len(text) - length + 1)))
+    piece = text[start : start + length]
+    return piece if len(piece) else np.array([PADDING] * length)
+
+
+def _inserted(
+    text: Int[np.ndarray, " length"], word: np.ndarray, piece: Int[np.ndarray, " piece"], rng: np.random.Generator
+) -> Int[np.ndarray, " length"]:
+    """At a random place among the words; what no longer fits is cut off at the end."""
+    start = int(np.argmax(word)) if word.any() else 0
+    count = int(word.sum())
+    place = start + int(rng.integers(max(1, min(count + 1, len(text) - len(piece) - start + 1))))
+    return np.concatenate([text[:place], piece, text[place:]])[: len(text)]
