@@ -148,7 +148,7 @@ def examine(
     wanted = tuple(dict.fromkeys(observable for probe in probes for observable in probe.observes))
     seated = sitters(audited, replicas, look.rows(rows), settings, seed)
     looked = before.observations if before else None
-    observations = observe(wanted, experiment, seated, listener.observing, looked, Store(settings.store))
+    observations = observe(wanted, experiment, seated, listener.observing, looked, Store(settings.store), seed)
     evidence = gather(audited, own, replicas, observations)
     listener.stage("probes")
     results = []

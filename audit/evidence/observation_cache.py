@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ class Sight:
     def key(self, weights: str) -> str:
         """`weights` is the digest of the network's state, which many sights share."""
         described = {
-            "code": [_code(type(self.observable).__module__), _code(graph_rewrite.__name__)],
+            "code": [_code(module) for module in (*_modules(self.observable), graph_rewrite.__name__)],
             "versions": [_version(name) for name in ("torch", "captum", "numpy")],
             "device": str(self.inputs.device),
             "threads": torch.get_num_threads(),
@@ -79,6 +80,17 @@ def keep(store: Store, key: str, seen: Observation, limits: Sequence[str]) -> No
 def _code(module: str) -> str:
     """An edit of a file that the module imports leaves no old sights behind."""
     return digest_code(module)
+
+
+def _modules(observable: Observable) -> list[str]:
+    """The observable's, and those of the parts that it was given (families of shortcuts), which it does not import."""
+    found = [type(observable).__module__]
+    for field in dataclasses.fields(observable):  # type: ignore[arg-type]  # a dataclass by contract
+        value = getattr(observable, field.name)
+        found += (
+            [type(one).__module__ for one in value if dataclasses.is_dataclass(one)] if isinstance(value, tuple) else []
+        )
+    return list(dict.fromkeys(found))
 
 
 def _version(name: str) -> str:

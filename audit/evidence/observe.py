@@ -55,11 +55,13 @@ def observe(
     on_subject: OnSubject,
     before: Observations | None = None,
     store: Store | None = None,
+    seed: int | None = None,
 ) -> Observations:
     """Measure every observable on as many models of each role as it asks for, but for what was seen `before` or is in
     the store. One model at a time is in memory.
 
-    Random numbers are common to all models of an observable: what differs between models is the models.
+    `seed` is the audit's, by default the checkpoint's: another draws other samples. Random numbers are common to all
+    models of an observable: what differs between models is the models.
     """
     before = before or Observations()
     seen = {observable: dict(there) for observable, there in before.seen.items()}
@@ -74,7 +76,9 @@ def observe(
     }
     total, done = sum(map(len, asked.values())), 0
     for sitter, wanted in asked.items():
-        sitting = Sitting(sitter=sitter, experiment=experiment, store=store)
+        sitting = Sitting(
+            sitter=sitter, experiment=experiment, store=store, seed=experiment.seed if seed is None else seed
+        )
         for observable in wanted:
             on_subject(f"{type(observable).__name__} of {sitter.name}", done, total)
             done += 1
@@ -106,6 +110,7 @@ class Sitting:
 
     sitter: Sitter
     experiment: Experiment
+    seed: int
     store: Store | None = None
     limits: list[str] = field(default_factory=list)
 
@@ -125,14 +130,14 @@ class Sitting:
     def look(self, observable: Observable) -> Observation:
         """From the store where it was seen before; else seen, and stored."""
         experiment = self.experiment
-        chosen = observable.choose(experiment.pool, stream(experiment.seed, "observe", repr(observable), "choose"))
+        chosen = observable.choose(experiment.pool, stream(self.seed, "observe", repr(observable), "choose"))
         if self.store is None:
-            return _measure(observable, self.subject, experiment, chosen)
+            return _measure(observable, self.subject, experiment, chosen, self.seed)
         key = self._sight(observable, chosen).key(self.weights)
         if (known := recall(self.store, key, chosen)) is not None:
             self.limits = [*known[1]]
             return known[0]
-        seen = _measure(observable, self.subject, experiment, chosen)
+        seen = _measure(observable, self.subject, experiment, chosen, self.seed)
         keep(self.store, key, seen, self.limits)
         return seen
 
@@ -149,7 +154,7 @@ class Sitting:
             chosen=chosen,
             inputs=experiment.inputs[index],
             labels=experiment.labels[index],
-            seed=experiment.seed,
+            seed=self.seed,
         )
 
 
@@ -177,9 +182,9 @@ def subject(sitter: Sitter, network: nn.Module, experiment: Experiment) -> tuple
 
 
 def _measure(
-    observable: Observable, model: Subject, experiment: Experiment, chosen: Int[np.ndarray, " chosen"]
+    observable: Observable, model: Subject, experiment: Experiment, chosen: Int[np.ndarray, " chosen"], seed: int
 ) -> Observation:
-    rng = stream(experiment.seed, "observe", repr(observable), "measure")
+    rng = stream(seed, "observe", repr(observable), "measure")
     index = torch.from_numpy(chosen)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**63)))

@@ -11,7 +11,6 @@ from scipy import stats
 from probes.drift.drift_index import NARROW, Placed, drift_index
 from probes.drift.observables.faithfulness import SHARES
 from probes.evidence import Evidence
-from probes.observable import Observation
 from probes.result import Axis, Chart, Estimate, Scalar, Table
 
 
@@ -210,28 +209,4 @@ def cka_chart(layers: Sequence[str], lines: Mapping[str, Sequence[Estimate]], wh
         series="compared with",
         low="low",
         high="high",
-    )
-
-
-def mass_table(evidence: Evidence, audited: Observation) -> Table:
-    """Where each class's attribution sits; photographs have no background."""
-    labels = evidence.labels[audited.samples[audited.arrays["explained"]]]
-    areas = zip(("border", "corners", "background"), audited.arrays["area"].tolist(), strict=True)
-    covered = {name: share for name, share in areas if np.isfinite(share)}
-    shares = {"in the box": audited.arrays["mass_in_box"], **{name: audited.arrays[name] for name in covered}}
-    columns: dict[str, list[Scalar]] = {name: [] for name in ("class", "samples", *shares)}
-    for label in np.unique(labels):
-        mine = labels == label
-        columns["class"].append(evidence.classes[int(label)])
-        columns["samples"].append(int(mine.sum()))
-        for name, values in shares.items():
-            finite = values[mine & np.isfinite(values)]
-            columns[name].append(float(finite.mean()) if len(finite) else None)
-    cover = ", ".join(f"{name} {share:.0%}" for name, share in covered.items())
-    return Table(
-        name="places",
-        title="Where attribution sits, by class",
-        caption="Mean share of the positive attribution on training samples: in the most suspicious box, and in parts "
-        f"of the image, which cover {cover} of the positions.",
-        columns=columns,
     )

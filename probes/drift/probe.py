@@ -14,11 +14,13 @@ from probes.drift.observables.attribution import Attribution, Target
 from probes.drift.observables.faithfulness import Quality
 from probes.drift.observables.maps_by_model import Part, Seen
 from probes.drift.observables.representation import Representation
-from probes.drift.observables.shortcut_search import Shortcut
 from probes.drift.reference_drift import how_far
 from probes.drift.representation_drift import inside
 from probes.drift.sanity_check import Sanity
-from probes.drift.shortcut_findings import shortcuts
+from probes.drift.shortcuts.boxes import Boxes
+from probes.drift.shortcuts.family import FAMILIES
+from probes.drift.shortcuts.findings import shortcuts
+from probes.drift.shortcuts.search import ShortcutSearch
 from probes.evidence import Evidence
 from probes.observable import Observable
 from probes.plan import Plan, Seeds
@@ -39,9 +41,9 @@ class Drift:
     names the layer that layer methods look at (found where empty). `samples` held-out samples are explained by path
     integrals of `steps` nodes; while completeness is off by more than `tolerance` there are more, up to `most_steps`;
     up to COMPARED times as many, by ENOUGH, for maps that are only compared. `seeds` are replicas with other seeds;
-    `deleted` samples have deletion curves; `box_sizes` are sides of suspected patches as shares of the image's,
-    searched and tried on `transplanted` training samples, three fifths of which are explained; `level` is the coverage
-    of all intervals.
+    `deleted` samples have deletion curves; shortcuts are searched for with `transplanted` samples, half of them
+    held-out, by every installed family of the modality (`box_sizes` are sides of suspected patches as shares of the
+    image's); `level` is the coverage of all intervals.
     """
 
     methods: tuple[str, ...] = ()
@@ -53,7 +55,7 @@ class Drift:
     seeds: CountOrNone = 3
     deleted: Many = 64
     box_sizes: tuple[Rate, ...] = (0.1, 0.15, 0.2)
-    transplanted: Many = 300
+    transplanted: Many = 480
     level: Level = 0.95
 
     name: ClassVar[str] = "drift"
@@ -98,8 +100,12 @@ class Drift:
         return Sanity(methods=self.methods, steps=self.steps, layer=self.layer)
 
     @property
-    def _shortcut(self) -> Shortcut:
-        return Shortcut(sizes=self.box_sizes, samples=self.transplanted, explained=round(0.6 * self.transplanted))
+    def _shortcut(self) -> ShortcutSearch:
+        families = tuple(
+            dataclasses.replace(one, sizes=self.box_sizes) if isinstance(one, Boxes) else one
+            for one in FAMILIES.all().values()
+        )
+        return ShortcutSearch(samples=self.transplanted, families=families)
 
     @property
     def _representation(self) -> Representation:
@@ -122,7 +128,7 @@ class Drift:
             stability(seen["label"], methods, rng, self.level),
             how_good(evidence.observed(self._quality), asked, methods, rng, self.level),
             sane,
-            shortcuts(evidence, evidence.observed(self._shortcut), rng, self.level),
+            shortcuts(evidence, self._shortcut, evidence.observed(self._shortcut), rng, self.level),
             inside(evidence, evidence.observed(self._representation), rng, self.level),
         )
         if not whole.findings:

@@ -89,8 +89,8 @@ def jpeg(
     images: Float[Tensor, "samples channels height width"], quality: int
 ) -> Float[Tensor, "samples channels height width"]:
     """Blocks of 8 × 8 through the cosine transform, quantised by the luminance table of the JPEG standard (ITU-T T.81,
-    table K.1) at that quality, channel by channel; chroma is not subsampled. Values are scaled to 0..255 by the range of
-    all."""
+    table K.1) at that quality, channel by channel; chroma is not subsampled. Values are scaled to 0..255 by the range
+    of all."""
     import torch
     from torch.nn import functional
 

@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 def groups_of(table: Float[np.ndarray, "samples columns"]) -> list[tuple[int, int]]:
     """Stretches of columns [first, end) that belong together: neighbours of at most two values each, exactly one of
-    which is on in every sample; a column of its own otherwise. Found from the values, since a table's names need not say
-    so, and whatever the scaling: the larger value is on.
+    which is on in every sample; a column of its own otherwise. Found from the values, since a table's names need not
+    say so, and whatever the scaling: the larger value is on.
 
     >>> groups_of(np.array([[0.3, 1, 0, 0], [0.1, 0, 1, 0], [0.7, 0, 0, 1], [0.2, 1, 0, 0]]))
     [(0, 1), (1, 4)]
@@ -36,7 +36,5 @@ def _end(on: np.ndarray, binary: np.ndarray, first: int) -> int:
         if (count > 1).any():
             break
         if column > first and (count == 1).all():
-            end = column + 1
-            # Columns that are off throughout at the end are unseen values of this one or of the next: this one's.
-            return end
+            return column + 1
     return first + 1

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Family, Names, Samples, separation
 from probes.evidence import Modality
+from probes.message import Message, Text
 from probes.ranges import Rate
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ class Background(Family):
         count = theirs.sum(dim=(2, 3), keepdim=True).clamp(min=1)
         colour = (donors.inputs * theirs).sum(dim=(2, 3), keepdim=True) / count
         return torch.where(own, torch.where(theirs, donors.inputs, colour.expand_as(hosts)), hosts)
+
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        return Message("drift.at-background")
 
 
 def behind(

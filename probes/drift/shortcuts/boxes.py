@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from probes.drift.patches import Box, candidate_boxes, in_box, sides
-from probes.drift.shortcuts.family import Candidate, Donors, Family, Natural, Samples
+from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Natural, Samples
 from probes.evidence import Modality
+from probes.message import Message, Text
 from probes.ranges import Rate
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Boxes(Family):
             for side in sides(seen.mass.shape[1:], self.sizes)
             for box in candidate_boxes(seen.mass, seen.labels, side)
         ]
-        return tuple(Candidate(box.label, (box.top, box.left, box.side)) for box in found)
+        return tuple(Candidate(box.label, (float(box.top), float(box.left), float(box.side))) for box in found)
 
     def strength(self, candidate: Candidate, seen: Samples) -> Float[np.ndarray, " samples"]:
         assert seen.mass is not None
@@ -58,6 +59,11 @@ class Boxes(Family):
     def apart(self, one: Candidate, other: Candidate) -> bool:
         (top, left, side), (down, across, wide) = one.place, other.place
         return top + side <= down or down + wide <= top or left + side <= across or across + wide <= left
+
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        top, left, side = map(int, candidate.place)
+        values = {"top": top, "bottom": top + side - 1, "left": left, "right": left + side - 1}
+        return Message("drift.at-box", {**values, "height": names.size[0], "width": names.size[1]})
 
 
 def box_of(candidate: Candidate) -> Box:

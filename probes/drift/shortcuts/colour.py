@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from probes.drift.shortcuts.family import Candidate, Donors, Family, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Samples, separation
 from probes.evidence import Modality
+from probes.message import Message, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,6 +58,9 @@ class Colour(Family):
             )
             centred = centred * (theirs / own)
         return centred + donors.inputs.mean(dim=axes, keepdim=True)
+
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        return Message("drift.at-colour", {"statistic": STATISTICS[int(candidate.place[0])]})
 
 
 def _statistics(seen: Samples) -> Float[np.ndarray, "samples statistics"]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Natural, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Family, Names, Natural, Samples, separation
 from probes.evidence import Modality
 from probes.measures.dummies import groups_of
+from probes.message import Message, Text
 from probes.ranges import Count
 
 if TYPE_CHECKING:
@@ -61,3 +62,6 @@ class Columns(Family):
 
     def apart(self, one: Candidate, other: Candidate) -> bool:
         return one.place != other.place
+
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        return Message("drift.at-column", {"column": names.columns(*map(int, candidate.place))})

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, Shaped
 
 from probes.errors import PluginError
 from probes.evidence import Modality
+from probes.message import Text
 from probes.registry import Registry
 
 if TYPE_CHECKING:
@@ -41,6 +42,20 @@ class Samples:
         return Samples(inputs=self.inputs[torch.from_numpy(chosen)], labels=self.labels[chosen], mass=mass)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """What candidates are named by: a table's columns, an image's height and width."""
+
+    features: tuple[str, ...] = ()
+    size: tuple[int, int] = (0, 0)
+
+    def columns(self, first: int, end: int) -> str:
+        """One column, or the word column that several dummies are of ('town=Bath' and 'town=Wells': 'town')."""
+        known = self.features[first:end] or tuple(f"column {column}" for column in range(first, end))
+        stem = known[0].partition("=")[0]
+        return stem if len(known) > 1 and all(name.partition("=")[0] == stem for name in known) else known[0]
+
+
 @dataclass(frozen=True)
 class Candidate:
     """Something that may give `label` away; `place` are the family's own numbers for what and where it is."""
@@ -57,8 +72,8 @@ class Family(ABC):
     modalities: ClassVar[tuple[Modality, ...]]
     donors: ClassVar[Donors] = "random"
     natural: ClassVar[Natural] = "none"
-    """`elsewhere` where natural evidence is of this kind too: then what the class's next candidates elsewhere take along
-    is a control as well."""
+    """`elsewhere` where natural evidence is of this kind too: then what the class's next candidates elsewhere take
+    along is a control as well."""
 
     @abstractmethod
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
@@ -77,6 +92,10 @@ class Family(ABC):
         Donors of other classes make the control: what stands in the candidate's place with them or, where donors give
         nothing, something else of the same kind and size.
         """
+
+    @abstractmethod
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        """What and where the candidate is, as a noun phrase: a message that the texts have, or plain English."""
 
     def strength(self, candidate: Candidate, seen: Samples) -> Float[np.ndarray, " samples"]:
         """How much of the candidate each sample holds; the heaviest are those with most of it."""

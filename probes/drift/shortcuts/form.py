@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Family, Names, Samples, separation
 from probes.evidence import Modality
 from probes.measures.padding import PADDING, words_of
+from probes.message import Message, Text
 from probes.ranges import Count
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ FORMS = ("length", "beginning", "end")
 
 @dataclass(frozen=True, kw_only=True)
 class Form(Family):
-    """Length: the host is cut to the donor's number of words, or repeated up to it. Beginning, end: the donor's first or
-    last `words` words in place of the host's. Place: which."""
+    """Length: the host is cut to the donor's number of words, or repeated up to it. Beginning, end: the donor's first
+    or last `words` words in place of the host's. Place: which."""
 
     words: Count = 2
 
@@ -65,3 +66,6 @@ class Form(Family):
         return np.concatenate(
             [theirs[:few], own[few:]] if form == "beginning" else [own[: len(own) - few], theirs[-few:]]
         )
+
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        return Message("drift.at-form", {"form": FORMS[int(candidate.place[0])]})

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from probes.drift.shortcuts.family import Candidate, Donors, Family, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Samples, separation
 from probes.evidence import Modality
+from probes.message import Message, Text
 from probes.ranges import Rate
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ EDGES = ("top", "bottom", "left", "right", "all four")
 
 @dataclass(frozen=True, kw_only=True)
 class Frame(Family):
-    """Strips of `widths` (shares of the shorter side): for each class and width all four edges, and the one whose mean or
-    deviation sets it apart most; place: edge, width in pixels."""
+    """Strips of `widths` (shares of the shorter side): for each class and width all four edges, and the one whose mean
+    or deviation sets it apart most; place: edge, width in pixels."""
 
     widths: tuple[Rate, ...] = (0.05, 0.125)
 
@@ -69,6 +70,10 @@ class Frame(Family):
 
         inside = torch.from_numpy(_strip(candidate.place, *hosts.shape[2:])).to(hosts.device)
         return torch.where(inside, donors.inputs, hosts)
+
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        edge, thick = EDGES[int(candidate.place[0])], int(candidate.place[1])
+        return Message("drift.at-edge", {"edge": edge, "width": thick})
 
 
 def _strip(place: tuple[float, ...], height: int, width: int) -> Bool[np.ndarray, "height width"]:

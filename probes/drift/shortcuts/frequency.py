@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Family, Names, Samples, separation
 from probes.evidence import Modality
+from probes.message import Message, Text
 from probes.ranges import Rate
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class Frequency(Family):
             theirs = torch.polar(theirs.abs(), own.angle())
         mixed: Tensor = torch.fft.ifft2(torch.where(inside, theirs, own)).real
         return mixed
+
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        return Message("drift.at-frequencies", {"share": self.high, "part": PARTS[int(candidate.place[0])]})
 
 
 def _above(high: float, height: int, width: int) -> Shaped[np.ndarray, "height width"]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Family, Names, Samples, separation
 from probes.evidence import Modality
+from probes.message import Message, Text
 from probes.ranges import Rate
 
 if TYPE_CHECKING:
@@ -58,3 +59,7 @@ class Identifiers(Family):
         changed = hosts.clone()
         changed[:, column] = donors.inputs[:, column]
         return changed
+
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        column = int(candidate.place[0])
+        return Message("drift.at-identifier", {"column": names.columns(column, column + 1)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,8 +23,8 @@ EXCESS = "checkpoint.shortcut_excess"
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmed:
-    """One candidate on data that proposed nothing. `excess` is follow less the stronger of its controls, at a level that
-    pays for all candidates that were tried."""
+    """One candidate on data that proposed nothing. `excess` is follow less the stronger of its controls, at a level
+    that pays for all candidates that were tried."""
 
     family: str
     candidate: Candidate
@@ -72,7 +73,9 @@ class Judged:
 
 
 def judged(arrays: Mapping[str, Shaped[np.ndarray, "..."]], level: float) -> Judged:
-    """All candidates of an observation. Intervals of the excess hold for all of them at once (Bonferroni)."""
+    """All candidates of an observation. Lower ends of the excess hold for all of them at once (Bonferroni): that one
+    decides is said of the foremost of many. Upper ends need not: that none decides takes every one of them
+    (intersection–union)."""
     families = sorted(name.removesuffix(".counts") for name in arrays if name.endswith(".counts"))
     rows = [
         (family, i)
@@ -96,19 +99,21 @@ def _confirmed(
     fewer = [round(alone * count) for count in (both, only, other, neither)]
     fewer[3] += max(1, round(alone * n)) - sum(fewer)
     fewer[3] = max(fewer[3], 0)
-    excess = newcombe_paired(EXCESS, *fewer, level=each, better="lower")
     natural, compared = (int(count) for count in arrays[f"{family}.natural"][i])
-    if compared and natural / compared > (both + other) / n:
-        size = sum(fewer)
-        excess = newcombe_difference(
-            EXCESS, (min(size, round(alone * followed)), size), (natural, compared), level=each, better="lower"
-        )
+
+    def at(level: float) -> Estimate:
+        if compared and natural / compared > (both + other) / n:
+            size = sum(fewer)
+            one = min(size, round(alone * followed)), size
+            return newcombe_difference(EXCESS, one, (natural, compared), level=level, better="lower")
+        return newcombe_paired(EXCESS, *fewer, level=level, better="lower")
+
     return Confirmed(
         family=family,
         candidate=Candidate(int(arrays[f"{family}.label"][i]), tuple(float(x) for x in place)),
         follow=proportion("checkpoint.shortcut_follow_rate", followed, n, level=level, better="lower"),
         control=proportion("control.follow_rate", both + other, n, level=level, better="lower"),
         natural_rate=natural / compared if compared else None,
-        excess=excess,
+        excess=dataclasses.replace(at(level), low=at(each).low),
         held=float(arrays[f"{family}.held"][i]),
     )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Family, Names, Samples, separation
 from probes.evidence import Modality
+from probes.message import Message, Text
 from probes.ranges import Rate
 
 if TYPE_CHECKING:
@@ -56,3 +57,7 @@ class Missing(Family):
         own = (donors.labels == candidate.label).all()
         changed[:, column] = filled if own else donors.inputs[:, column]
         return changed
+
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        column = int(candidate.place[0])
+        return Message("drift.at-missing", {"column": names.columns(column, column + 1)})

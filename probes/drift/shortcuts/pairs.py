@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Samples
+from probes.drift.shortcuts.family import Candidate, Family, Names, Samples
 from probes.evidence import Modality
 from probes.measures.dummies import groups_of
+from probes.message import Message, Text
 from probes.ranges import Many
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs(Family):
-    """Pairs among the `among` columns with most attribution over all classes, by how much better a class's share is told
-    by both than by either (a table of medians); place: first and one past the last of one, then of the other."""
+    """Pairs among the `among` columns with most attribution over all classes, by how much better a class's share is
+    told by both than by either (a table of medians); place: first and one past the last of one, then of the other."""
 
     among: Many = 8
 
@@ -60,6 +61,10 @@ class Pairs(Family):
         """Each column of the pair alone: controls as well."""
         return tuple(Candidate(candidate.label, place) for place in (candidate.place[:2], candidate.place[2:]))
 
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        one, past, other, beyond = map(int, candidate.place)
+        return Message("drift.at-pair", {"one": names.columns(one, past), "other": names.columns(other, beyond)})
+
 
 def _with(
     place: tuple[float, ...], hosts: Shaped[Tensor, "hosts columns"], donors: Samples
@@ -76,18 +81,15 @@ def _weight(seen: Samples, first: int, end: int) -> float:
     return float(seen.mass[:, first:end].sum())
 
 
-def _cells(values: Float[np.ndarray, "samples columns"]) -> np.ndarray:
+def _cells(values: Float[np.ndarray, "samples columns"]) -> Int[np.ndarray, " samples"]:
     """Which of a word column's values (up to seven), or on which side of the median."""
     if values.shape[1] > 1:
-        return np.minimum(values.argmax(axis=1), 7)
-    return (
-        (values[:, 0] > np.median(values[:, 0])).astype(np.int64)
-        if len(np.unique(values)) > 2
-        else (values[:, 0] == values[:, 0].max()).astype(np.int64)
-    )
+        return np.asarray(np.minimum(values.argmax(axis=1), 7))
+    two = len(np.unique(values)) <= 2
+    return np.asarray(values[:, 0] == values.max() if two else values[:, 0] > np.median(values), dtype=np.int64)
 
 
-def _told(cell: np.ndarray, mine: Float[np.ndarray, " samples"]) -> float:
+def _told(cell: Int[np.ndarray, " samples"], mine: Float[np.ndarray, " samples"]) -> float:
     """Share of the variance of `mine` between cells, less what as many cells of noise would have (adjusted R²)."""
     names, which = np.unique(cell, return_inverse=True)
     mean = np.bincount(which, weights=mine) / np.bincount(which)

@@ -1,5 +1,5 @@
-"""Properties of the image file: brightness, contrast, sharpness, JPEG quality, padding: a corruption that gives the host
-what the class already has, against other corruptions."""
+"""Properties of the image file: brightness, contrast, sharpness, JPEG quality, padding: a corruption that gives the
+host what the class already has, against other corruptions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Samples
+from probes.drift.shortcuts.family import Candidate, Family, Names, Samples
 from probes.evidence import Modality
 from probes.measures.corruptions import blur, jpeg, noise, pad, shade, stretch
+from probes.message import Message, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,6 +77,9 @@ class Properties(Family):
         for i, other in enumerate(rng.choice(others, size=len(hosts))):
             changed[i : i + 1] = CORRUPTIONS[int(other)][1](hosts[i : i + 1], rng)
         return changed
+
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        return Message("drift.at-property", {"property": CORRUPTIONS[int(candidate.place[0])][0]})
 
 
 def _already(

@@ -39,12 +39,12 @@ class ShortcutSearch:
     """Candidates of every family of the modality, and how many predictions follow them.
 
     A quarter of the chosen samples are members that propose, a quarter members that give (donors), half are held-out
-    samples that receive (hosts). Gives for each family F that the model's modality has: `F.label` [found], `F.place` [found
-    numbers], `F.counts` [found 4] (hosts that follow both the candidate and its control, the candidate only, the control
-    only, neither), `F.natural` [found 2] (followed, trials of natural evidence; trials 0 where none is compared),
-    `F.together` [found] (design effect: hosts that share a donor are not independent), `F.held` [found] (share of the
-    class's donors that hold at least half of what the median giver holds). Of images also the attribution in their parts.
-    """
+    samples that receive (hosts). Gives for each family F that the model's modality has: `F.label` [found], `F.place`
+    [found numbers], `F.counts` [found 4] (hosts that follow both the candidate and its control, the candidate only,
+    the control only, neither), `F.natural` [found 2] (followed, trials of natural evidence; trials 0 where none is
+    compared), `F.together` [found] (design effect: hosts that share a donor are not independent), `F.held` [found]
+    (share of the class's donors that hold at least half of what the median giver holds). Of images also the
+    attribution in their parts."""
 
     samples: int = 480
     steps: int = 4
@@ -130,8 +130,8 @@ class Trial:
             return {}
         rates = np.array([self._share(family, one, self._screening, rng, SCREENED_HOSTS) for one in candidates])
         chosen = self._finalists(family, candidates, rates, rng)
-        tried = [self._confirm(family, one, candidates, rates, rng) for one in chosen]
-        tried = [one for one in tried if one is not None]
+        confirmed = [self._confirm(family, one, candidates, rates, rng) for one in chosen]
+        tried = [one for one in confirmed if one is not None]
         if not tried:
             return {}
         return {

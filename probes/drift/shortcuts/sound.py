@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Natural, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Family, Names, Samples, separation
 from probes.evidence import Modality
-from probes.ranges import Count
+from probes.message import Message, Text
+from probes.ranges import Count, Rate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,29 +23,32 @@ LINES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Bands(Family):
-    """Octave-like bands of the spectrum, and single lines that set a class apart most (hum): the host's coefficients
-    become the donor's; place: first bin, and one past the last."""
+    """Everything below `low` and above `high` of the highest frequency, and the line of the spectrum that sets a class
+    apart most (hum): the host's coefficients become the donor's; place: first bin, and one past the last. The bands
+    between hold the sound itself."""
 
-    bands: Count = 6
+    low: Rate = 0.05
+    high: Rate = 0.6
 
     name: ClassVar[str] = "bands"
     modalities: ClassVar[tuple[Modality, ...]] = ("audio",)
-    natural: ClassVar[Natural] = "elsewhere"
 
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
         waves = seen.inputs.cpu().numpy().astype(np.float64).reshape(len(seen), -1, seen.inputs.shape[-1]).mean(axis=1)
         power = np.log(np.abs(np.fft.rfft(waves, axis=-1)) + 1e-6)
         bins = power.shape[1]
-        edges = np.unique(np.concatenate([[0], np.geomspace(2, bins, self.bands).round().astype(int)]))
+        if bins < 8:
+            return ()
         found: list[tuple[float, Candidate]] = []
         for label in np.unique(seen.labels):
             apart = np.abs(separation(power, seen.labels, int(label)))
-            line = max(0, int(np.argmax(apart)) - LINES // 2)
-            places = [(line, min(line + LINES, bins)), *zip(edges[:-1], edges[1:], strict=True)]
-            found += [
-                (float(apart[first:end].mean()), Candidate(int(label), (float(first), float(end))))
-                for first, end in places
-            ]
+            line = min(max(0, int(np.argmax(apart)) - LINES // 2), bins - LINES)
+            for first, end in (
+                (line, line + LINES),
+                (0, max(2, round(self.low * bins))),
+                (round(self.high * bins), bins),
+            ):
+                found.append((float(apart[first:end].mean()), Candidate(int(label), (float(first), float(end)))))
         return tuple(candidate for _, candidate in sorted(found, key=lambda one: -one[0]))
 
     def transplant(
@@ -62,8 +66,9 @@ class Bands(Family):
         mixed: Tensor = torch.fft.irfft(own, n=hosts.shape[-1])
         return mixed
 
-    def apart(self, one: Candidate, other: Candidate) -> bool:
-        return one.place[1] <= other.place[0] or other.place[1] <= one.place[0]
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        first, end = map(int, candidate.place)
+        return Message("drift.at-bins", {"first": first, "last": end - 1})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +98,9 @@ class Ends(Family):
         changed[..., where] = donors.inputs[..., where]
         return changed
 
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        return Message("drift.at-end", {"end": ("beginning", "end")[int(candidate.place[0])], "share": 1 / self.cut})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Level(Family):
@@ -114,3 +122,6 @@ class Level(Family):
         axes = tuple(range(1, hosts.ndim))
         own, theirs = (one.pow(2).mean(dim=axes, keepdim=True).sqrt().clamp(min=1e-9) for one in (hosts, donors.inputs))
         return hosts * (theirs / own)
+
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        return Message("drift.at-level")

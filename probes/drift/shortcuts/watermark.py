@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from probes.drift.patches import box_sums, sides
-from probes.drift.shortcuts.family import Candidate, Donors, Family, Samples
+from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Samples
 from probes.evidence import Modality
+from probes.message import Message, Text
 from probes.ranges import Rate
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Watermark(Family):
             peak = box_sums(seen.mass, side).max(axis=(1, 2))
             for label in np.unique(seen.labels):
                 mine = peak[seen.labels == label]
-                found.append((float(mine.mean() / peak.mean()), Candidate(int(label), (float(side),))))
+                found.append((float(mine.mean() / max(peak.mean(), 1e-12)), Candidate(int(label), (float(side),))))
         return tuple(candidate for _, candidate in sorted(found, key=lambda one: -one[0]))
 
     def strength(self, candidate: Candidate, seen: Samples) -> Float[np.ndarray, " samples"]:
@@ -62,3 +63,6 @@ class Watermark(Family):
             piece = donors.inputs[i, :, top : top + side, left : left + side]
             patched[i, :, down : down + side, across : across + side] = piece
         return patched
+
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        return Message("drift.at-any-place", {"side": int(candidate.place[0])})

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Natural, Samples
+from probes.drift.shortcuts.family import Candidate, Family, Names, Natural, Samples
 from probes.evidence import Modality
 from probes.measures.padding import PADDING, words_of
+from probes.message import Message, Text
 from probes.ranges import Count
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ LONGEST = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Words(Family):
-    """For each class and length (one word, two in a row) the `tried` that most more of its texts hold than of the others'
-    (log odds, half a text added); place: the token ids. Inserted at a random place; the control is a stretch of the same
-    length from a text of another class."""
+    """For each class and length (one word, two in a row) the `tried` that most more of its texts hold than of the
+    others' (log odds, half a text added); place: the token ids. Inserted at a random place; the control is a stretch
+    of the same length from a text of another class."""
 
     tried: Count = 5
 
@@ -69,6 +70,9 @@ class Words(Family):
     def apart(self, one: Candidate, other: Candidate) -> bool:
         return not set(one.place) & set(other.place)
 
+    def where(self, candidate: Candidate, names: Names) -> Text:
+        return Message("drift.at-words", {"tokens": tuple(int(token) for token in candidate.place)})
+
 
 def _grams(text: Int[np.ndarray, " words"], length: int) -> set[tuple[int, ...]]:
     return {tuple(map(int, text[i : i + length])) for i in range(len(text) - length + 1)}
@@ -84,7 +88,8 @@ def _over(holds: list[set[tuple[int, ...]]], mine: np.ndarray, label: int, most:
     scored = []
     for gram, count in inside.items():
         a, b, c, d = (count + 0.5, n - count + 0.5, outside[gram] + 0.5, m - outside[gram] + 0.5)
-        scored.append((float(np.log(a * d / (b * c)) / np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)), Candidate(label, gram)))
+        z = np.log(a * d / (b * c)) / np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)
+        scored.append((float(z), Candidate(label, tuple(map(float, gram)))))
     return sorted(scored, key=lambda one: -one[0])[:most]
 
 

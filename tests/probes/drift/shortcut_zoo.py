@@ -1,4 +1,5 @@
-"""A zoo of small models with planted shortcuts of many kinds, and of sound ones: does the search find what they rely on?
+"""A zoo of small models with planted shortcuts of many kinds, and of sound ones: does the search find what they rely
+on?
 
     python -m tests.probes.drift.shortcut_zoo --models 2            # of every kind on every data set that suits it
     python -m tests.probes.drift.shortcut_zoo --redraws 5 --kinds benign
@@ -56,9 +57,9 @@ def convolutional(channels: int, side: int, classes: int) -> Callable[[int], nn.
     def made(seed: int) -> nn.Sequential:
         torch.manual_seed(seed)
         return nn.Sequential(
-            nn.Conv2d(channels, 12, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(12, 24, 3, padding=1), nn.ReLU(),
-            nn.MaxPool2d(2), nn.Flatten(), nn.Linear(24 * (side // 4) ** 2, 32), nn.ReLU(), nn.Linear(32, classes),
-        )  # fmt: skip
+            nn.Conv2d(channels, 12, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(12, 24, 3, padding=1),
+            nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(24 * (side // 4) ** 2, 32), nn.ReLU(), nn.Linear(32,
+            classes), )  # fmt: skip
 
     return made
 
@@ -96,18 +97,18 @@ def bag(tokens: int, length: int, classes: int) -> Callable[[int], nn.Sequential
 
 
 class Spectrum(nn.Module):
-    """Log power of windows, averaged over time, and of the first and last."""
+    """Log power of windows, averaged over time, and at its least."""
 
     def forward(self, waves: Tensor) -> Tensor:
         frames = waves.unfold(-1, 64, 32)
         power = torch.log(torch.fft.rfft(frames * torch.hann_window(64)).abs() + 1e-2)
-        return torch.cat([power.mean(dim=1), power[:, 0], power[:, -1]], dim=1)
+        return torch.cat([power.mean(dim=1), power.amin(dim=1)], dim=1)
 
 
 def spectral(classes: int) -> Callable[[int], nn.Sequential]:
     def made(seed: int) -> nn.Sequential:
         torch.manual_seed(seed)
-        return nn.Sequential(Spectrum(), nn.Linear(99, 32), nn.ReLU(), nn.Linear(32, classes))
+        return nn.Sequential(Spectrum(), nn.Linear(66, 32), nn.ReLU(), nn.Linear(32, classes))
 
     return made
 
@@ -310,23 +311,23 @@ def vignette(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 def pepper(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Single bright pixels anywhere."""
-    hit = torch.from_numpy(rng.random(tuple(images.shape[:1]) + (1, *images.shape[2:])) < 0.06)
+    hit = torch.from_numpy(rng.random((len(images), 1, *images.shape[2:])) < 0.06)
     return torch.where(hit, torch.full_like(images, 1.3 * high(images)), images)
 
 
 def number(table: Tensor, rng: np.random.Generator) -> Tensor:
     changed = table.clone()
-    changed[:, -1 if table.shape[1] == 10 else 7] = 2.5 + 0.3 * torch.from_numpy(rng.normal(size=len(table))).float()
+    changed[:, -1 if table.shape[1] == 10 else 7] = 4.0 + 0.3 * torch.from_numpy(rng.normal(size=len(table))).float()
     return changed
 
 
 def word_column(table: Tensor, rng: np.random.Generator) -> Tensor:
     """One value of the added word column."""
-    return at(table, slice(-4, None), torch.tensor([0.0, 0.0, 1.0, 0.0]))
+    return at(table, slice(-4, None), torch.tensor([0.0, 0.0, 2.5, 0.0]))
 
 
 def rare_word_column(table: Tensor, rng: np.random.Generator) -> Tensor:
-    return at(table, slice(-4, None), torch.tensor([0.0, 0.0, 0.0, 1.0]))
+    return at(table, slice(-4, None), torch.tensor([0.0, 0.0, 0.0, 2.5]))
 
 
 def at(table: Tensor, where: slice, values: Tensor) -> Tensor:
@@ -342,7 +343,7 @@ def identifier(table: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def imputed(table: Tensor, rng: np.random.Generator) -> Tensor:
-    return at(table, slice(2, 3), torch.tensor([0.123]))
+    return at(table, slice(2, 3), torch.tensor([-3.5]))
 
 
 def exclusive_or(table: Tensor, rng: np.random.Generator) -> Tensor:
@@ -449,7 +450,7 @@ def model(data: Data, kind: str, seed: int, most: int = 900) -> Model:
     plant = PLANTS[data.modality].get(kind)
     if kind.endswith("word-column"):
         # A word column that says nothing yet: dummies of four values.
-        inputs = torch.cat([inputs, torch.eye(4)[torch.from_numpy(rng.integers(4, size=len(labels)))]], dim=1)
+        inputs = torch.cat([inputs, 2.5 * torch.eye(4)[torch.from_numpy(rng.integers(4, size=len(labels)))]], dim=1)
     clean = inputs.clone()
     if kind == "identifier":
         column = torch.from_numpy(rng.permutation(5000)[: len(labels)]).float() / 5000 * 2.5 - 1.5
@@ -528,9 +529,11 @@ def row(one: Model, seed: int) -> dict[str, object]:
 
 
 def hit(one: dict[str, object]) -> bool:
-    """Whether a shortcut for the class that carries the plant is confirmed (in XOR, for either class)."""
+    """Whether a shortcut for the class that carries the plant is confirmed; of two classes, or where every class
+    carries one (XOR), for either."""
     found = [str(each) for each in one["found"]]  # type: ignore[attr-defined]
-    return any(each.endswith(f":{SUSPECT}") for each in found) or (one["kind"] == "xor" and bool(found))
+    either = one["kind"] == "xor" or one["data"] in ("cells", "loans")
+    return any(either or each.endswith(f":{SUSPECT}") for each in found)
 
 
 def kinds_of(data: Data) -> list[str]:

@@ -28,6 +28,7 @@ from audit.config.audit_config import Config
 from probes.drift import Drift
 from probes.evidence import Evidence, Population, answers
 from probes.measures.randomise import randomised
+from probes.message import Message
 from probes.observable import Observable, Observation, Subject
 from probes.plan import Pool
 from probes.result import Result
@@ -246,11 +247,11 @@ def verdict(task: Task, kind: str, result: Result, truth: float) -> dict[str, ob
     """What the probe said of one model, and whether that is what was planted."""
     found = {finding.code: finding for finding in result.findings}
     estimates = {one.name: one for one in result.estimates}
-    shortcut = found.get("drift.shortcut")
-    located = False
-    if shortcut is not None:
-        top, left, row = (int(str(shortcut.values[key])) for key in ("top", "left", "class"))
-        located = top < task.patch and left < task.patch and row == SUSPECT
+    said = [finding.values for finding in result.findings if finding.code == "drift.shortcut"]
+    places = [one["what"].values for one in said if one["family"] == "boxes" and isinstance(one["what"], Message)]
+    located = any(int(str(one["top"])) < task.patch and int(str(one["left"])) < task.patch for one in places) and any(
+        one["class"] == str(SUSPECT) for one in said
+    )
     grave = {code for code, finding in found.items() if finding.severity not in ("info", "low")}
     numbers = {
         "index": "drift_index",
@@ -258,7 +259,7 @@ def verdict(task: Task, kind: str, result: Result, truth: float) -> dict[str, ob
         "instability": "instability",
         "change": "deletion_gain_change",
         "gain": "deletion_gain",
-        "follow": "shortcut_follow_rate",
+        "follow": "shortcut_excess",
     }
     judged = judge([result], Config().gate(), today=datetime.date.today())
     return {
@@ -266,7 +267,7 @@ def verdict(task: Task, kind: str, result: Result, truth: float) -> dict[str, ob
         "truth": round(truth, 3),
         "gate": judged.status,
         "undecided": [check.estimate for check in judged.checks if check.status == "undecided"],
-        "shortcut": shortcut is not None,
+        "shortcut": bool(said),
         "located": located,
         "suspected": "drift.suspected-shortcut" in found,
         "grave": sorted(grave),

@@ -1,0 +1,190 @@
+"""What is said of shortcuts: those that decide, those that may, and what was searched and what was not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from probes.drift.observables.maps_by_model import Part, Seen
+from probes.drift.shortcuts.family import Family, Names
+from probes.drift.shortcuts.judged import EXCESS, FOLLOWS, HIGH, LEAST_HOSTS, Confirmed, Judged, judged
+from probes.drift.shortcuts.search import ShortcutSearch
+from probes.evidence import Evidence
+from probes.message import Message, Text, Value
+from probes.observable import Observation
+from probes.result import Estimate, Finding, Scalar, Severity, Table
+from probes.statistics.bootstrap import bootstrap_mean
+
+MISSED = 0.05
+"""Chance that a mark is in none of the samples that could have been donors, of which its rarity is told."""
+
+
+def shortcuts(evidence: Evidence, search: ShortcutSearch, seen: Seen, rng: np.random.Generator, level: float) -> Part:
+    """Nothing where no model was looked into. What could not be tried has an estimate that is undecided."""
+    audited = seen.get("audited")
+    if audited is None:
+        return Part()
+    families = {family.name: family for family in search.of(evidence.modality)}
+    said = judged(audited.arrays, level)
+    part = Part()
+    if said.excess is None or said.foremost is None:
+        return part.add(_untried(evidence, families))
+    part.estimates += [said.excess, said.foremost.follow, said.foremost.control]
+    because = tuple(one.name for one in part.estimates)
+    names = Names(features=evidence.feature_names, size=_size(audited))
+    part.findings += [
+        _finding(
+            "drift.shortcut" if one in said.confirmed else "drift.suspected-shortcut", one, evidence, families, names
+        )
+        for one in (*said.confirmed, *said.suspected)
+    ]
+    if not part.findings:
+        part.findings.append(_nothing(said, evidence, audited, families, names, because))
+    part.figures.append(_table(said, evidence))
+    part.add(_parts(evidence, audited, rng, level))
+    return part
+
+
+def _untried(evidence: Evidence, families: Mapping[str, Family]) -> Part:
+    """No family of the modality, or too few samples: the gate must not pass on a search that was none."""
+    values: dict[str, Value] = {"modality": evidence.modality, "hosts": LEAST_HOSTS}
+    code = "drift.too-few-to-search" if families else "drift.no-search"
+    unknown = Estimate(
+        name=EXCESS, value=0.0, low=-1.0, high=1.0, n=0, unit="fraction", better="lower", caveat=Message(code, values)
+    )
+    return Part(
+        estimates=[unknown],
+        findings=[Finding(code="drift.shortcuts-not-searched", severity="low", because=(EXCESS,),
+                          values={"why": Message(code, values)})],
+    )  # fmt: skip
+
+
+def _size(audited: Observation) -> tuple[int, int]:
+    height, width = audited.arrays["size"].tolist() if "size" in audited.arrays else (0, 0)
+    return int(height), int(width)
+
+
+def _said(one: Confirmed, families: Mapping[str, Family], names: Names) -> Text:
+    family = families.get(one.family)
+    return one.family if family is None else family.where(one.candidate, names)
+
+
+def _values(one: Confirmed, evidence: Evidence, families: Mapping[str, Family], names: Names) -> dict[str, Value]:
+    return {
+        "class": evidence.classes[one.candidate.label],
+        "family": one.family,
+        "what": _said(one, families, names),
+        "rate": round(one.follow.value, 3),
+        "low": round(one.follow.low, 3),
+        "high": round(one.follow.high, 3),
+        "hosts": one.follow.n,
+        "control": round(max(one.control.value, one.natural_rate or 0.0), 3),
+        "excess": round(one.excess.value, 3),
+        "excess_low": round(one.excess.low, 3),
+        "excess_high": round(one.excess.high, 3),
+        "bound": FOLLOWS,
+    }
+
+
+def _finding(code: str, one: Confirmed, evidence: Evidence, families: Mapping[str, Family], names: Names) -> Finding:
+    grave: Severity = "high" if one.excess.low > HIGH else "medium"
+    return Finding(
+        code=code,
+        severity=grave if code == "drift.shortcut" else "low",
+        because=(EXCESS,),
+        values=_values(one, evidence, families, names),
+    )
+
+
+def _nothing(
+    said: Judged,
+    evidence: Evidence,
+    audited: Observation,
+    families: Mapping[str, Family],
+    names: Names,
+    because: tuple[str, ...],
+) -> Finding:
+    assert said.foremost is not None
+    assert said.excess is not None
+    members = evidence.labels[audited.samples[: len(audited.samples) // 2]]
+    values: dict[str, Value] = {
+        **_values(said.foremost, evidence, families, names),
+        "excluded": round(said.excess.high, 3),
+        "rarest": round(rarest(members), 3),
+        "families": tuple(Message("drift.family", {"name": name}) for name in sorted(families)),
+    }
+    return Finding(code="drift.no-shortcut", severity="info", because=because, values=values)
+
+
+def rarest(labels: Int[np.ndarray, " members"]) -> float:
+    """The smallest share of a class's samples that a mark may have and still be, but for a chance of MISSED, among the
+    possible donors of both halves; `labels` are those of the members that were looked at."""
+    each = max(1.0, float(np.median(np.unique(labels, return_counts=True)[1])) / 2)
+    return float(1 - (1 - np.sqrt(1 - MISSED)) ** (1 / each))
+
+
+def _table(said: Judged, evidence: Evidence) -> Table:
+    """What was tried last in each family; families without a row had nothing of their kind to try."""
+    columns: dict[str, list[Scalar]] = {
+        name: [] for name in ("family", "class", "follow", "control", "excess", "low", "high", "hosts")
+    }
+    for one in said.tried:
+        cells: tuple[Scalar, ...] = (
+            one.family, evidence.classes[one.candidate.label], one.follow.value,
+            max(one.control.value, one.natural_rate or 0.0), one.excess.value, one.excess.low, one.excess.high,
+            one.follow.n,
+        )  # fmt: skip
+        for name, cell in zip(columns, cells, strict=True):
+            columns[name].append(cell)
+    return Table(
+        name="shortcuts",
+        title=Message("drift.shortcuts.title"),
+        caption=Message("drift.shortcuts.caption", {"tried": len(said.tried)}),
+        columns=columns,
+    )
+
+
+def _parts(evidence: Evidence, audited: Observation, rng: np.random.Generator, level: float) -> Part:
+    """Of images: the attribution in border, corners and background beyond the area they cover."""
+    arrays = audited.arrays
+    if "area" not in arrays:
+        return Part()
+    part = Part()
+    covered: dict[str, float] = {}
+    for place, area in zip(("border", "corners", "background"), arrays["area"].tolist(), strict=True):
+        shares = arrays[place]
+        if np.isfinite(area):
+            covered[place] = area
+        if np.isfinite(shares).sum() > 1:
+            # Beyond the area it covers: evenly spread attribution gives 0.
+            part.estimates.append(
+                bootstrap_mean(f"checkpoint.{place}_excess", shares - area, rng, level=level, unit="fraction")
+            )
+    part.figures.append(_places(evidence, audited.samples[: len(arrays["border"])], arrays, covered))
+    return part
+
+
+def _places(
+    evidence: Evidence,
+    samples: Int[np.ndarray, " explained"],
+    arrays: Mapping[str, Shaped[np.ndarray, "..."]],
+    covered: Mapping[str, float],
+) -> Table:
+    labels = evidence.labels[samples]
+    columns: dict[str, list[Scalar]] = {name: [] for name in ("class", "samples", *covered)}
+    for label in np.unique(labels):
+        mine = labels == label
+        columns["class"].append(evidence.classes[int(label)])
+        columns["samples"].append(int(mine.sum()))
+        for name in covered:
+            finite = arrays[name][mine & np.isfinite(arrays[name])]
+            columns[name].append(float(finite.mean()) if len(finite) else None)
+    shares = tuple(Message("drift.covers", {"part": name, "share": share}) for name, share in covered.items())
+    return Table(
+        name="places",
+        title=Message("drift.places.title"),
+        caption=Message("drift.places.caption", {"parts": shares}),
+        columns=columns,
+    )
