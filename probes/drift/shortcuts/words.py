@@ -70,6 +70,12 @@ class Words(Family):
     def apart(self, one: Candidate, other: Candidate) -> bool:
         return not set(one.place) & set(other.place)
 
+    def parts(self, candidate: Candidate) -> tuple[Candidate, ...]:
+        """Each word of several."""
+        return (
+            tuple(Candidate(candidate.label, (token,)) for token in candidate.place) if len(candidate.place) > 1 else ()
+        )
+
     def where(self, candidate: Candidate, names: Names) -> Text:
         return Message("drift.at-words", {"tokens": tuple(int(token) for token in candidate.place)})
 
