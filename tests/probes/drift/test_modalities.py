@@ -93,7 +93,8 @@ def test_a_transformers_reasons_are_the_words_that_it_was_taught() -> None:
     grave = [finding for finding in result.findings if finding.severity not in ("info", "low")]
     assert {finding.code for finding in grave} == {"drift.shortcut"}
     words = [one.values["what"] for one in grave if one.values["family"] == "words"]
-    assert {one.values["tokens"] for one in words if isinstance(one, Message)} == {(key,) for key in KEYS}
+    assert words
+    assert {one.values["tokens"] for one in words if isinstance(one, Message)} <= {(key,) for key in KEYS}
 
 
 def table(planted: bool, others: int = 0) -> Result:
