@@ -1,0 +1,5 @@
+"""Extraction: answers that a language model gives back word for word, and secrets among them."""
+
+from probes.extraction.probe import Extraction
+
+__all__ = ["Extraction"]
