@@ -28,7 +28,7 @@ class RecipeTrainer:
 
     @property
     def digest(self) -> str:
-        return digest_code("audit.training.loop") + self.experiment.source.digest
+        return digest_code(fine_tune.__module__) + self.experiment.source.digest
 
     @property
     def features(self) -> Any:
