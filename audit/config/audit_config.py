@@ -28,7 +28,7 @@ from probes.errors import ConfigError, did_you_mean
 from probes.probe import PROBES, Probe, ProbeType
 from reports.gate.thresholds import Gate, Threshold, Waiver
 
-Profile = Literal["strict", "default", "research", "none"]
+Profile = Literal["strict", "default", "research", "aisvs-l3", "aisvs-l2", "none"]
 PROFILES = Path(__file__).parents[1] / "templates" / "profiles.toml"
 
 
@@ -49,6 +49,8 @@ class Bound(Section):
     no_worse_than: Literal["baseline"] | None = None
     margin: Number | None = Field(default=None, gt=0)
     """In the estimate's unit; 0.02 of an accuracy is two percentage points."""
+    why: Said | None = None
+    """Why the bound is what it is; the report shows it."""
 
     @model_validator(mode="after")
     def _one(self) -> Bound:
@@ -62,7 +64,7 @@ class Bound(Section):
 
     def thresholds(self, probe: str, estimate: str, *, optional: bool) -> list[Threshold]:
         """Against numbers, and against the baseline."""
-        make = partial(Threshold, probe=probe, estimate=estimate)
+        make = partial(Threshold, probe=probe, estimate=estimate, why=self.why or "")
         found = []
         if self.max is not None:
             found.append(make(direction="max", bound=self.max, optional=optional))
@@ -71,6 +73,15 @@ class Bound(Section):
         if self.margin is not None:
             found.append(make(direction="max", bound=self.margin, against="baseline"))
         return found
+
+
+class ProfileBound(Bound):
+    required: bool = False
+    """Undecided, and not left out, where this audit has no such estimate."""
+
+    def thresholds(self, probe: str, estimate: str, *, optional: bool) -> list[Threshold]:
+        found = super().thresholds(probe, estimate, optional=optional)
+        return [dataclasses.replace(one, required=self.required) for one in found]
 
 
 class GateSection(Section):
@@ -161,9 +172,9 @@ def _make(kind: ProbeType, parameters: dict[str, Any], where: str) -> Probe:
 
 
 @cache
-def _profile(name: str) -> dict[str, dict[str, Bound]]:
+def _profile(name: str) -> dict[str, dict[str, ProfileBound]]:
     content = tomllib.loads(PROFILES.read_text(encoding="utf-8"))
-    return TypeAdapter(dict[str, dict[str, Bound]]).validate_python(content[name])
+    return TypeAdapter(dict[str, dict[str, ProfileBound]]).validate_python(content[name])
 
 
 def load(path: Path | None, start: Path, changes: Sequence[str] = ()) -> Config:

@@ -34,7 +34,12 @@ def judged_again(ran: Mapping[str, Any], config: Config, config_path: Path | Non
     content = registrations.content_of(config.gate(), {}, seed if isinstance(seed, int) else None)
     content["probes"] = before.get("probes", {}) if isinstance(before, Mapping) else {}
     compared = registrations.compared(find(config_path), content)
-    return {**ran, "configuration": content, "registration": compared}
+    return {**ran, "configuration": content, "registration": compared, "reasons": reasons(config)}
+
+
+def reasons(config: Config) -> dict[str, Any]:
+    """Why each bound is what it is, by probe and estimate: a code that reports have words for, or the user's words."""
+    return {f"{one.probe}.{one.estimate}": one.why for one in config.gate().thresholds if one.against == "threshold"}
 
 
 def register(config_path: Path | None, seed: int | None) -> None:

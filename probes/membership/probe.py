@@ -11,6 +11,7 @@ import numpy as np
 from probes.evidence import Evidence, Population
 from probes.measures.embedding import Embedding
 from probes.measures.memorisation import memorisation
+from probes.membership.attackers import attackers_table
 from probes.membership.attacks import Scores, ladder, not_run
 from probes.membership.epsilon_section import epsilon_part
 from probes.membership.exposure import exposure
@@ -29,10 +30,12 @@ from probes.membership.figures import (
     roc_chart,
 )
 from probes.membership.gradient_norm import GradientNorm
+from probes.membership.priors import at_priors, priors_table
 from probes.membership.recipe_level import recipe_part
 from probes.membership.resolution import certainty
 from probes.membership.samples_per_class import samples_per_class
 from probes.membership.strongest_attack import precision, strongest_advantage, strongest_auc, strongest_tpr
+from probes.membership.subpopulations import worst
 from probes.membership.target import target_of
 from probes.membership.vulnerable_samples import explanations, exposed_finding, mean_exposure, strata, uneven
 from probes.message import Message, Value
@@ -118,6 +121,7 @@ class Membership:
         best, overall = strongest_auc(scores, member, self.level)
         estimates: list[Estimate] = [overall, strongest_advantage(scores, member, self.level)]
         rates: list[Estimate] = []
+        precise: list[tuple[float, Estimate]] = []
         p_values = []
         for fpr in self.fprs:
             name = f"checkpoint.tpr_at_{100 * fpr:g}pct_fpr"
@@ -129,6 +133,8 @@ class Membership:
             if fpr <= PRECISE:
                 name = f"checkpoint.precision_at_{100 * fpr:g}pct_fpr"
                 estimates.append(precision(rate, int(member.sum()), int((~member).sum()), fpr, name))
+                estimates += at_priors(rate, fpr)
+                precise.append((fpr, rate))
         each = {name: auc(score, member) for name, score in scores.items()}
         figures: list[Figure] = [
             roc_chart(scores, member, best),
@@ -136,8 +142,12 @@ class Membership:
             attack_chart(each),
         ]
         listed = [(kind, name, who[pooled]) for kind, name, who in strata(evidence)]
+        figures += [attackers_table(scores, member, PRECISE, self.level)]
+        figures += [priors_table(precise, int(member.sum()))] if precise else []
         for kind in dict.fromkeys(kind for kind, _, _ in listed):
             mine = [(name, who) for one, name, who in listed if one == kind]
+            if (most := worst(scores, member, mine, f"checkpoint.worst_{kind}_auc", self.level)) is not None:
+                estimates.append(most)
             figures.append(auc_chart(scores[best], member, mine, kind))
         finding = self._leak(overall, rates, p_values, best, len(scores))
         return best, Part(estimates=tuple(estimates), findings=(finding,), figures=tuple(figures))

@@ -19,6 +19,7 @@ from probes.overfitting.learning_curve import learning_curve
 from probes.overfitting.majority_baseline import guessing
 from probes.overfitting.memorisation import memorised
 from probes.overfitting.negative_transfer import rivals
+from probes.overfitting.per_class import per_class
 from probes.overfitting.random_labels import capacity
 from probes.overfitting.subgroups import breakdown
 from probes.overfitting.training_curve import over_epochs
@@ -104,6 +105,7 @@ class Overfitting:
                 ),
                 recipe,
                 guessing(evidence, self.level),
+                per_class(evidence, self.level),
                 breakdown(evidence, self.level),
                 calibration(evidence, rng, self.level),
                 over_epochs(evidence),

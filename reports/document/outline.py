@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from probes.result import Result
 from reports.document.checks import CheckText, checks
 from reports.document.comparison import AgainstText, against
+from reports.document.reasons import Reason, reasons
 from reports.document.sections import Section, section
 from reports.document.severity import ORDER, status_of
 from reports.document.summary import Risk, risk
@@ -34,6 +35,7 @@ class Document:
     """Whether the gate used what had been registered before the run; empty for audits that do not say."""
     risks: tuple[Risk, ...]
     checks: tuple[CheckText, ...]
+    reasons: tuple[Reason, ...]
     against: AgainstText | None
     sections: tuple[Section, ...]
     provenance: tuple[tuple[str, str], ...]
@@ -58,6 +60,7 @@ def outline(report: Report, lang: str = "en") -> Document:
         registered=_registered(report, say),
         risks=tuple(risk(result, report, judged, say) for result in results),
         checks=judged,
+        reasons=tuple(reasons(report, say)),
         against=None if report.comparison is None else against(report.comparison, say),
         sections=tuple(section(result, report, say) for result in results),
         provenance=tuple(_provenance(report)),
@@ -176,7 +179,7 @@ def _provenance(report: Report) -> list[tuple[str, str]]:
     parts = (("model", report.model), ("data", report.data), ("audit", report.audit), ("cost", report.cost))
     for part, content in parts:
         for key, value in content.items():
-            if key in ("recipe", "configuration", "registration"):
+            if key in ("recipe", "configuration", "registration", "reasons"):
                 continue
             if isinstance(value, Mapping):
                 text = ", ".join(f"{name} {item}" for name, item in value.items())

@@ -9,6 +9,7 @@ from typing import Any
 
 from reports.evidence import annex, bill_of_materials, checksums, statement
 from reports.report import Json, Report
+from reports.wording.catalogue import words
 
 THRESHOLDS = "thresholds.json"
 
@@ -67,9 +68,17 @@ def thresholds(report: Report) -> dict[str, Any]:
     return {
         "configuration": report.audit.get("configuration"),
         "registration": report.audit.get("registration"),
+        "reasons": _reasons(report),
         "status": told["status"],
         "checks": told["checks"],
     }
+
+
+def _reasons(report: Report) -> dict[str, str]:
+    """In English; the report has both languages."""
+    told, say = report.audit.get("reasons"), words("en")
+    codes = told if isinstance(told, Mapping) else {}
+    return {name: str(say.find("why", str(code) or "own") or code) for name, code in codes.items()}
 
 
 def environment(report: Report, log: Mapping[str, Json]) -> dict[str, Any]:

@@ -83,7 +83,16 @@ def _head(document: Document) -> list[str]:
         f"## {say('ui', 'checks')}",
         checks_table(document),
         "\n".join(undecided),
+        *_reasons(document),
     ]
+
+
+def _reasons(document: Document) -> list[str]:
+    """Folded: why each threshold is what it is."""
+    if not document.reasons:
+        return []
+    listed = "\n".join(f"- {escape(r.title)} {escape(r.threshold)}: {escape(r.says)}" for r in document.reasons)
+    return [f"<details><summary>{document.words('why', 'title')}</summary>", listed, "</details>"]
 
 
 def checks_table(document: Document) -> str:

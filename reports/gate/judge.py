@@ -18,6 +18,7 @@ from reports.gate.sample_size import what_decides
 from reports.gate.thresholds import Gate, Threshold, Waiver
 from reports.report import Check, CheckStatus, Comparison, Status, Verdict
 
+NOT_ESTIMATED = "The profile asks for it, and this audit did not estimate it: what was not searched has not passed."
 NO_REPLICAS = "No replica was trained, so nothing is known about the recipe."
 
 
@@ -49,6 +50,8 @@ def judge(
             judged.append((threshold, estimate))
         elif _without_replicas(threshold, found):
             errors.append(_unjudged(threshold, "undecided", NO_REPLICAS))
+        elif threshold.required:
+            errors.append(_unjudged(threshold, "undecided", NOT_ESTIMATED))
     alpha = 1 - gate.level
     p_fail = np.array([_p(threshold, estimate, beyond=True) for threshold, estimate in judged])
     p_pass = np.array([_p(threshold, estimate, beyond=False) for threshold, estimate in judged])

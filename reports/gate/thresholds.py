@@ -21,6 +21,10 @@ class Threshold:
     bound: float
     optional: bool = False
     against: Literal["threshold", "baseline"] = "threshold"
+    required: bool = False
+    """A built-in one whose estimate is missing is undecided: what was not searched has not passed."""
+    why: str = ""
+    """Why the bound is what it is: a code that reports have words for, or the user's own words."""
 
 
 @dataclass(frozen=True, kw_only=True)

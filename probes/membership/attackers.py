@@ -1,0 +1,73 @@
+"""Attackers in plain words: who, what they need, and what they get."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool
+
+from probes.membership.strongest_attack import Scores, level_each, strongest
+from probes.message import Message
+from probes.result import Scalar, Table
+from probes.statistics.roc import auc
+from probes.statistics.threshold import tpr_at_true_fpr
+
+ATTACKERS: Sequence[tuple[str, str, tuple[str, ...]]] = (
+    ("any user who sees the predicted label", "the record and a few altered copies of it", ("label-only",)),
+    (
+        "any user who sees confidences",
+        "the record",
+        ("loss", "entropy", "modified-entropy", "per-class"),
+    ),
+    ("somebody with similar data", "known non-members and the source model", ("quantile",)),
+    (
+        "somebody who knows data and recipe",
+        "data like the training data, and the time to train replicas",
+        (
+            "calibrated",
+            "lira-offline",
+            "lira-offline-per-sample",
+            "rmia-offline",
+            "lira-online",
+            "lira-online-per-sample",
+            "lira-queries",
+            "rmia-online",
+        ),
+    ),
+    ("somebody who has the weights", "the model file", ("gradient-norm",)),
+)
+"""Who, what they need, and the attacks of the ladder that are theirs; a stronger attacker can do what a weaker one
+can."""
+ELSE = ("others", "what their attack needs")
+
+
+def attackers_table(scores: Scores, member: Bool[np.ndarray, " samples"], fpr: float, level: float) -> Table:
+    """A row an attacker: the strongest of his own attacks, each interval paying for having tried all of these."""
+    listed = {name for _, _, names in ATTACKERS for name in names}
+    others = tuple(name for name in scores if name not in listed)
+    rows: list[tuple[Scalar, ...]] = []
+    for who, needs, names in (*ATTACKERS, (*ELSE, others)):
+        mine = {name: scores[name] for name in names if name in scores}
+        if mine:
+            rows.append((who, needs, *_best(mine, member, fpr, level)))
+        elif names:
+            rows.append((who, needs, "not run", None, None, None, "–"))
+    heads = ("attacker", "needs", "attack", "AUC", "low", "high", f"members found at {100 * fpr:g} % false alarms")
+    return Table(
+        name="attackers",
+        title=Message("membership.attackers.title"),
+        caption=Message("membership.attackers.caption", {"level": level}),
+        columns={head: [row[i] for row in rows] for i, head in enumerate(heads)},
+    )
+
+
+def _best(
+    mine: Mapping[str, np.ndarray], member: Bool[np.ndarray, " samples"], fpr: float, level: float
+) -> tuple[str, float, float, float, str]:
+    each = level_each(level, len(mine))
+    best, found = strongest({name: auc(score, member, level=each) for name, score in mine.items()}, level)
+    rates = [tpr_at_true_fpr(score, member, fpr, name="tpr", level=each).value for score in mine.values()]
+    members = int(member.sum())
+    named = f"{round(max(rates) * members)} of {members}"
+    return best, round(found.value, 3), round(found.low, 3), round(found.high, 3), named

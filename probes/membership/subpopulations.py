@@ -1,0 +1,38 @@
+"""The class, and the group, whose members are told apart best: an average hides whom it hurts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool
+
+from probes.membership.strongest_attack import Scores, level_each, strongest
+from probes.result import Estimate
+from probes.statistics.roc import auc
+
+FEWEST = 10
+"""Members, and non-members, below which a class or group is left out."""
+
+
+def worst(
+    scores: Scores,
+    member: Bool[np.ndarray, " samples"],
+    strata: Sequence[tuple[str, Bool[np.ndarray, " samples"]]],
+    name: str,
+    level: float,
+) -> Estimate | None:
+    """The largest AUC over strata and attacks, its interval paying for both. None without two strata that are large
+    enough."""
+    usable = [(label, who) for label, who in strata if min((who & member).sum(), (who & ~member).sum()) >= FEWEST]
+    if len(usable) < 2:
+        return None
+    each = level_each(level, len(usable) * len(scores))
+    found = {
+        f"{label}\n{attack}": auc(score[who], member[who], name=name, level=each)
+        for label, who in usable
+        for attack, score in scores.items()
+    }
+    _, estimate = strongest(found, level)
+    return dataclasses.replace(estimate, name=name, better="lower")
