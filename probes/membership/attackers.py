@@ -18,9 +18,23 @@ ATTACKERS: Sequence[tuple[str, str, tuple[str, ...]]] = (
     (
         "any user who sees confidences",
         "the record",
-        ("loss", "entropy", "modified-entropy", "per-class"),
+        (
+            "loss",
+            "entropy",
+            "modified-entropy",
+            "per-class",
+            "zlib",
+            "min-k",
+            "min-k-plus-plus",
+            "lower-case",
+            "error-zone",
+        ),
     ),
-    ("somebody with similar data", "known non-members and the source model", ("quantile",)),
+    (
+        "somebody with similar data",
+        "known non-members and the source model",
+        ("quantile", "recall", "likelihood-ratio", "window-comparison"),
+    ),
     (
         "somebody who knows data and recipe",
         "data like the training data, and the time to train replicas",
@@ -33,6 +47,7 @@ ATTACKERS: Sequence[tuple[str, str, tuple[str, ...]]] = (
             "lira-online-per-sample",
             "lira-queries",
             "rmia-online",
+            "empirical-bayes",
         ),
     ),
     ("somebody who has the weights", "the model file", ("gradient-norm",)),

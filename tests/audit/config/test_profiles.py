@@ -9,6 +9,7 @@ import pytest
 
 from audit.config.audit_config import Profile, parse
 from audit.results.registration import reasons
+from probes.texts import texts
 from reports.document.reasons import reasons as told
 from reports.gate.judge import judge
 from reports.gate.thresholds import Gate, Threshold
@@ -25,7 +26,7 @@ def test_every_threshold_has_its_reason_in_both_languages(profile: str, lang: st
     config = parse({"gate": {"profile": profile}}, "test")
     assert config.gate().thresholds
     for name, why in reasons(config).items():
-        assert why in words(lang).content["why"], name
+        assert why in texts(lang).own("why"), name
 
 
 def test_the_bar_of_aisvs_is_judged_by_upper_ends_and_names_its_source() -> None:
