@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from probes.result import Result
 from reports.document.checks import CheckText, checks
 from reports.document.comparison import AgainstText, against
+from reports.document.limits import limits
 from reports.document.reasons import Reason, reasons
 from reports.document.sections import Section, section
 from reports.document.severity import ORDER, status_of
@@ -41,6 +42,8 @@ class Document:
     provenance: tuple[tuple[str, str], ...]
     recipe: str
     notes: tuple[str, ...]
+    limits: tuple[str, ...]
+    """Scope, assumptions and what passing does not mean, in one place."""
     glossary: tuple[tuple[str, str], ...]
     words: Words
 
@@ -66,6 +69,7 @@ def outline(report: Report, lang: str = "en") -> Document:
         provenance=tuple(_provenance(report)),
         recipe=visible(json.dumps(report.model.get("recipe", {}), indent=2, ensure_ascii=False, sort_keys=True)),
         notes=tuple(harmless_long(say.text(note)) for note in report.verdict.notes),
+        limits=tuple(limits(report, say)),
         glossary=tuple((str(one["term"]), str(one["says"])) for one in (say.find("glossary") or {}).values()),
         words=say,
     )

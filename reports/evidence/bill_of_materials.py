@@ -126,7 +126,7 @@ def _number(value: float) -> str:
 
 def _limits(report: Report) -> list[str]:
     say = words("en")
-    noted = [harmless_long(str(note)) for note in report.verdict.notes]
+    noted = [harmless_long(say.text(note)) for note in report.verdict.notes]
     return list(dict.fromkeys([say("card", "limits"), say("evidence", "no_conformity"), *noted]))
 
 
@@ -145,7 +145,7 @@ def _declarations(report: Report, results: bytes) -> dict[str, Any]:
                 {
                     "bom-ref": f"claim-{ref}",
                     "target": MODEL,
-                    "predicate": harmless_long(finding.claim),
+                    "predicate": harmless_long(words("en").claim(finding)),
                     "evidence": [f"evidence-{ref}"],
                 }
             )

@@ -30,6 +30,7 @@ def render(report: Report, *, lang: str = "en", figures: Literal["svg", "png"] =
     parts = [*_head(document), *(against_section(document.against, document.words) if document.against else ())]
     for section in document.sections:
         parts += _section(section, document, files, figures)
+    parts += _limits(document)
     parts += _appendix(document)
     return "\n\n".join(part for part in parts if part) + "\n", files
 
@@ -240,6 +241,12 @@ def _estimates(estimates: Sequence[EstimateText], document: Document) -> str:
         for one in estimates
     ]
     return _table(tuple(say("ui", key) for key in ("estimate", "value", "interval", "n", "unit")), rows)
+
+
+def _limits(document: Document) -> list[str]:
+    say = document.words
+    listed = "\n".join(f"- {escape(one)}" for one in (*document.limits, say("evidence", "no_conformity")))
+    return [f"## {say('limits', 'title')}", listed]
 
 
 def _appendix(document: Document) -> list[str]:

@@ -104,8 +104,7 @@ def _body(document: Document, width: float) -> list[Flowable]:
     parts += [
         *(_paragraph(_short(note), say.lang) for note in document.notes[:3]),
         _heading(say("evidence", "means_not"), say.lang),
-        _paragraph(say("card", "limits"), say.lang),
-        _paragraph(say("evidence", "no_conformity"), say.lang),
+        *(_paragraph(one, say.lang) for one in (*document.limits, say("evidence", "no_conformity"))),
     ]
     return parts
 

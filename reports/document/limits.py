@@ -1,0 +1,28 @@
+"""Scope, assumptions and limits in one place, with this audit's own numbers; and what passing does not mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from probes.result import Result
+from reports.report import Report
+from reports.wording.catalogue import Words
+from reports.wording.numbers import grouped
+
+ALWAYS = ("attacks", "pool", "recipe", "persons", "variants", "use")
+"""What holds of every audit."""
+
+
+def limits(report: Report, say: Words) -> Iterator[str]:
+    """How much was looked at first, then what follows from no audit of this kind."""
+    replicas = report.audit.get("replicas")
+    if isinstance(replicas, Mapping) and isinstance(count := replicas.get("splits"), int):
+        yield say("limits", "replicas", count=grouped(count))
+    held_out, members = report.data.get("held_out"), report.data.get("members")
+    if isinstance(held_out, int) and isinstance(members, int) and held_out:
+        finest = f"{100 / held_out:.2g}"
+        yield say("limits", "samples", members=grouped(members), held_out=grouped(held_out), finest=finest)
+    for result in report.results:
+        if isinstance(result, Result) and isinstance(explained := result.params.get("samples"), int):
+            yield say("limits", "explained", count=grouped(explained))
+    yield from (say("limits", key) for key in ALWAYS)
