@@ -30,12 +30,12 @@ from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from probes.evidence import Answers, Evidence
 from probes.plan import Plan, Row
-from probes.probe import Probe
+from probes.probe import PROBES, Probe
 from probes.result import Failure, Result
 from reports.comparison.compare import compare
 from reports.gate import registration as registrations
 from reports.gate import sequential
-from reports.gate.judge import judge
+from reports.gate.judge import judge, recorded
 from reports.report import Comparison, Json, Report, Verdict
 
 
@@ -87,6 +87,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
             "reasons": reasons(config),
             "registration": registrations.compared(settings.registration, configuration),
             "converted": list(converted),
+            "probes": asked_probes(config),
             **done,
         },
         results=examined.results,
@@ -95,6 +96,12 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     )
     listener.report(report)
     return report
+
+
+def asked_probes(config: Config) -> dict[str, Json]:
+    """Which probes run and which the configuration leaves out: without a record, one could be taken out afterwards."""
+    on = [probe.name for probe in config.probes()]
+    return recorded(on, [name for name in PROBES.names() if name not in on])
 
 
 def affordable(
@@ -159,7 +166,11 @@ def examine(
         listener.result(results[-1])
     comparison = against(settings.baseline, audited, results, seed)
     verdict = judge(
-        results, look.gate(config.gate()), today=settings.today or datetime.date.today(), comparison=comparison
+        results,
+        look.gate(config.gate()),
+        today=settings.today or datetime.datetime.now(datetime.UTC).date(),
+        comparison=comparison,
+        probes=asked_probes(config),
     )
     return Examined(
         replicas=replicas,

@@ -31,6 +31,7 @@ from probes.result import (
 from probes.texts import texts
 from reports.report import Check, Comparison, Difference, Report, Verdict
 from reports.spoken import decoded, encoded, read, written
+from reports.validate import parse_json, validate
 
 SCHEMA_VERSION = 1
 
@@ -112,14 +113,12 @@ def _ordered(content: Any) -> Any:
 
 def load(text: str, where: str = "results.json") -> Report:
     """Raises ArchiveError with what is wrong with the file."""
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ArchiveError(f"is not JSON, or is cut off: {error}.", where=where, do="Run the audit again.") from None
+    content = parse_json(text, where, ArchiveError)
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if version != SCHEMA_VERSION:
+    if type(version) is not int or version != SCHEMA_VERSION:
         found = f"has schema_version {version}" if version is not None else "is no results.json of transfer-audit"
         raise ArchiveError(f"{found}; this version reads {SCHEMA_VERSION}.", where=where)
+    validate(content, where, ArchiveError)
     try:
         content = _infinite(content)
         messages = content.get("messages", {})
@@ -143,7 +142,7 @@ def load(text: str, where: str = "results.json") -> Report:
             ),
             comparison=_read_comparison(content["comparison"]) if "comparison" in content else None,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ArchiveError(f"lacks a part or holds a wrong one: {error}.", where=where) from None
 
 

@@ -44,9 +44,15 @@ def to_csv(report: Report) -> str:
 
 def from_csv(report: Report, text: str, where: str = "samples.csv") -> Report:
     """The report with the per-sample columns that `to_csv` wrote. Raises ArchiveError."""
-    rows = list(csv.reader(io.StringIO(text)))
-    if not text.endswith("\n") or rows[0][:1] != ["sample"] or any(len(row) != len(rows[0]) for row in rows):
+    try:
+        rows = list(csv.reader(io.StringIO(text), strict=True))
+    except csv.Error as error:
+        raise ArchiveError(f"is no samples.csv of transfer-audit: {error}.", where=where) from None
+    head = rows[0] if rows else []
+    if not text.endswith("\n") or head[:1] != ["sample"] or any(len(row) != len(head) for row in rows):
         raise ArchiveError("is no samples.csv of transfer-audit, or is cut off.", where=where)
+    if len(set(head)) < len(head) or any(row[0] != str(i) for i, row in enumerate(rows[1:])):
+        raise ArchiveError("is no samples.csv of transfer-audit: a column or a sample is there twice.", where=where)
     found: dict[str, dict[str, np.ndarray]] = {}
     for i, name in enumerate(rows[0][1:], start=1):
         probe, _, column = name.partition(".")

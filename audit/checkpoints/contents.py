@@ -13,9 +13,9 @@ import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from torch import Tensor
 
-from audit.config.plain import must_be_plain
 from audit.models.tensors import check_tensors
 from probes.errors import CheckpointError
+from reports.plain import must_be_plain
 
 FORMAT = "transfer-audit/1"
 MOST_CLASSES = 1_000_000

@@ -39,7 +39,7 @@ def check_config(path: Path) -> None:
     """Raises ConfigError with file, key and the nearest known name; a waiver that ended is said, and is no error."""
     gate = audit_config.load(path, Path.cwd()).gate()
     for waiver in gate.waivers:
-        if waiver.expires < datetime.date.today():
+        if waiver.expires < datetime.datetime.now(datetime.UTC).date():
             said = f"{path}: the waiver for {waiver.probe} {waiver.estimate} expired on {waiver.expires}."
             Console(stderr=True).print(said, highlight=False, markup=False, soft_wrap=True)
     said = f"{path}: sound, {len(gate.thresholds)} thresholds, {len(gate.waivers)} waivers."

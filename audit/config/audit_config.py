@@ -6,13 +6,14 @@ import dataclasses
 import datetime
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -24,6 +25,7 @@ from pydantic_core import ErrorDetails
 
 from audit.config.overrides import overridden, place
 from audit.config.toml_file import read_toml
+from audit.storage.bounded import regular
 from probes.errors import ConfigError, did_you_mean
 from probes.probe import PROBES, Probe, ProbeType
 from reports.gate.thresholds import Gate, Threshold, Waiver
@@ -91,11 +93,21 @@ class GateSection(Section):
     """1 − level is the error of the whole gate, and of a pass on one side."""
 
 
+def _day(value: object) -> object:
+    """A date as TOML or ISO 8601 writes it: no time of day, no number of seconds."""
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return value
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return value
+    raise ValueError("a waiver ends on a date: expires = 2026-12-31")
+
+
 class WaiverSection(Section):
     probe: str
     estimate: str
     reason: Said
-    expires: datetime.date
+    expires: Annotated[datetime.date, BeforeValidator(_day)]
+    """The last day, in UTC, on which it holds."""
 
 
 class Config(Section):
@@ -107,9 +119,10 @@ class Config(Section):
     where: str = "the defaults"
 
     def gate(self) -> Gate:
-        """The profile's thresholds, replaced by the user's where both name one estimate; `no_worse_than` adds to it."""
+        """The profile's thresholds, replaced by the user's where both bound one estimate on one side; a bound on its
+        other side, and `no_worse_than`, add to it."""
         chosen = {
-            (one.probe, one.estimate, one.against): one
+            (one.probe, one.estimate, one.against, one.direction): one
             for bounds_by_probe, optional in ((_profile(self.gate_section.profile), True), (self.thresholds, False))
             for probe, bounds in bounds_by_probe.items()
             for estimate, bound in bounds.items()
@@ -121,6 +134,8 @@ class Config(Section):
             on_undecided=self.gate_section.on_undecided,
             level=self.gate_section.level,
             profile=self.gate_section.profile,
+            off=tuple(sorted(name for name, one in self.parameters.items() if one.get("enabled") is False)),
+            loosened=tuple(loosened(self, chosen.values())),
         )
 
     def spending(self, share: float) -> Config:
@@ -171,6 +186,30 @@ def _make(kind: ProbeType, parameters: dict[str, Any], where: str) -> Probe:
     return probe
 
 
+def loosened(config: Config, chosen: Iterable[Threshold]) -> Iterator[str]:
+    """What a configuration asks less than the default one does, a sentence each: whoever may change the configuration
+    could otherwise let any model pass."""
+    section = config.gate_section
+    if section.profile in ("research", "none"):
+        yield f"The profile is {section.profile}, which asks less than the default one."
+    if section.level < GateSection().level:
+        yield f"The gate errs with {1 - section.level:.3g} instead of {1 - GateSection().level:.3g}."
+    if section.on_undecided == "warn":
+        yield "What is undecided stops nothing."
+    usual = {
+        (one.probe, one.estimate, one.direction): one
+        for probe, bounds in _profile("default").items()
+        for estimate, bound in bounds.items()
+        for one in bound.thresholds(probe, estimate, optional=True)
+    }
+    for one in chosen:
+        default = usual.get((one.probe, one.estimate, one.direction))
+        if default is None or one.against != "threshold":
+            continue
+        if one.bound > default.bound if one.direction == "max" else one.bound < default.bound:
+            yield f"{one.probe} {one.estimate}: {one.direction} {one.bound:g} instead of {default.bound:g} by default."
+
+
 @cache
 def _profile(name: str) -> dict[str, dict[str, ProfileBound]]:
     content = tomllib.loads(PROFILES.read_text(encoding="utf-8"))
@@ -184,8 +223,8 @@ def load(path: Path | None, start: Path, changes: Sequence[str] = ()) -> Config:
 
     Raises ConfigError with file, key and the nearest known name.
     """
-    if path is not None and not path.is_file():
-        raise ConfigError("no such file", where=str(path))
+    if path is not None:
+        regular(path, ConfigError)
     for candidate in [path] if path else [start / "audit.toml", start / "pyproject.toml"]:
         if candidate.is_file():
             content: dict[str, Any] | None = read_toml(candidate, ConfigError)

@@ -6,9 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from audit.config.plain import must_be_plain
 from audit.storage.bounded import MIB, read_text
 from probes.errors import InputError
+from reports.plain import must_be_plain
 
 LARGEST = MIB
 """Of a file that a person writes. Deeper or longer ones take the parser minutes."""

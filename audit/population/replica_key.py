@@ -12,7 +12,7 @@ import torch
 from audit.training.experiment import Experiment
 from probes.plan import Row
 
-CODE_VERSION = 4
+CODE_VERSION = 5
 """Raised whenever training or answers change in any bit: entries of older code are not found any more."""
 
 

@@ -44,7 +44,14 @@ def run_gate(
         report = read_audit(results)
         report = dataclasses.replace(report, comparison=compare(read_audit(baseline), report))
     gate = gate_of(config.gate(), report.audit)
-    verdict = judge(report.results, gate, today=datetime.date.today(), comparison=report.comparison)
+    ran = report.audit.get("probes", {})
+    verdict = judge(
+        report.results,
+        gate,
+        today=datetime.datetime.now(datetime.UTC).date(),
+        comparison=report.comparison,
+        probes=ran if isinstance(ran, dict) else {},
+    )
     judged = dataclasses.replace(
         report, verdict=verdict, audit=registration.judged_again(report.audit, config, config_path)
     )

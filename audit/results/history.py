@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from audit.results.read import read_results
+from audit.results.read import read_cost, read_results
 from audit.results.screen import screen
 from audit.results.write import is_stdout
 from audit.storage.atomic import write
@@ -65,11 +64,13 @@ def find(folder: Path) -> list[Run]:
 
 def _finished(results: Path) -> str:
     """In UTC, from the run.json beside it; without one, when the file was last written."""
+    written = datetime.datetime.fromtimestamp(results.stat().st_mtime, datetime.UTC)
     try:
-        cost = json.loads(results.with_name("run.json").read_text(encoding="utf-8"))
-        moment = datetime.datetime.fromisoformat(cost["finished"])
-    except (OSError, ValueError, KeyError, TypeError):
-        moment = datetime.datetime.fromtimestamp(results.stat().st_mtime, datetime.UTC)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.UTC)
-    return moment.astimezone(datetime.UTC).isoformat(timespec="seconds")
+        moment = datetime.datetime.fromisoformat(str(read_cost(results)["finished"]))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=datetime.UTC)
+        moment = moment.astimezone(datetime.UTC)
+    except (InputError, ValueError, KeyError, OverflowError):
+        moment = written
+    believed = moment if 2000 <= moment.year <= written.year + 1 else written
+    return believed.isoformat(timespec="seconds")

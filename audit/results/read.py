@@ -3,50 +3,51 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
+from audit.storage.bounded import MIB, read_text, regular
 from audit.storage.folders import results_in
 from probes.errors import InputError
 from reports import archive, per_sample
-from reports.report import Report
+from reports.report import Json, Report
+from reports.validate import parse_json
+
+LARGEST_RESULTS, LARGEST_SAMPLES, LARGEST_COST = 512 * MIB, 2048 * MIB, MIB
 
 
 def read_results(path: Path) -> Report:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError("no such file", where=str(path), do="Give the results.json of an audit.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", where=str(path)) from None
-    return archive.load(text, str(path))
+    regular(path, InputError, do="Give the results.json of an audit.")
+    return archive.load(read_text(path, LARGEST_RESULTS, InputError), str(path))
 
 
 def read_audit(path: Path) -> Report:
     """A results.json, or its folder, with the samples.csv beside it where there is one. Raises InputError."""
     results = results_in(path) or path
     report = read_results(results)
-    return with_samples(report, results) if results.with_name("samples.csv").is_file() else report
+    return with_samples(report, results) if results.with_name("samples.csv").exists() else report
 
 
 def with_samples(report: Report, results: Path) -> Report:
     """The report with the per-sample columns of the samples.csv beside its results.json. Raises InputError."""
     path = results.with_name("samples.csv")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(
-            f"cannot be read: {said}.", where=str(path), do="Per-sample results stand there, not in results.json."
-        ) from None
-    return per_sample.from_csv(report, text, str(path))
+    regular(path, InputError, do="Per-sample results stand there, not in results.json.")
+    return per_sample.from_csv(report, read_text(path, LARGEST_SAMPLES, InputError), str(path))
+
+
+def read_cost(results: Path) -> dict[str, Json]:
+    """What the run.json beside the results says; empty where there is none. Raises InputError."""
+    path = results.with_name("run.json")
+    if not path.exists():
+        return {}
+    text = read_text(path, LARGEST_COST, InputError)
+    cost = parse_json(text, str(path), InputError, most=1000)
+    if not isinstance(cost, dict):
+        raise InputError("is no run.json of transfer-audit.", where=str(path), do="Remove it, or run the audit again.")
+    if odd := next((name for name, value in cost.items() if isinstance(value, dict | list)), None):
+        raise InputError(f"{odd} is no single value.", where=str(path), do="Remove it, or run the audit again.")
+    return cost
 
 
 def read_with_cost(results: Path) -> Report:
     """The report, with the time and machine of the run.json beside it."""
-    report, path = read_results(results), results.with_name("run.json")
-    try:
-        cost = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read: {error}", where=str(path), do="Remove it, or run the audit again.") from None
-    return dataclasses.replace(report, cost=cost) if isinstance(cost, dict) else report
+    return dataclasses.replace(read_results(results), cost=read_cost(results))

@@ -75,7 +75,7 @@ class Store:
         try:
             tensors = load_file(path)
             checksum = bytes(tensors.pop("checksum").tolist()).hex()
-            if checksum != _checksum(tensors):
+            if checksum != _checksum(key, tensors):
                 raise SafetensorError("checksum differs")
             if lacking := set(needs) - set(tensors):
                 raise SafetensorError(f"lacks {min(lacking)}")
@@ -115,7 +115,7 @@ class Store:
     def write(self, key: str, tensors: Mapping[str, Tensor]) -> None:
         """Raises StoreError where the disk is full or the folder cannot be written."""
         tensors = dict(tensors)
-        tensors["checksum"] = torch.tensor(list(bytes.fromhex(_checksum(tensors))), dtype=torch.uint8)
+        tensors["checksum"] = torch.tensor(list(bytes.fromhex(_checksum(key, tensors))), dtype=torch.uint8)
         path = self._path(key)
         temporary = path.with_name(f".{key}.{me()}-{threading.get_ident()}{UNFINISHED}")
         try:
@@ -165,8 +165,9 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _checksum(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _checksum(key: str, tensors: Mapping[str, Tensor]) -> str:
+    """Over the key too: an entry under another's name is none."""
+    digest = hashlib.sha256(key.encode())
     for name in sorted(tensors):
         array = tensors[name].contiguous().numpy()
         digest.update(f"{name}{array.dtype.str}{array.shape}".encode())

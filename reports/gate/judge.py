@@ -16,14 +16,19 @@ from probes.statistics.multiplicity import holm_levels
 from reports.comparison.compare import worsening
 from reports.gate.sample_size import what_decides
 from reports.gate.thresholds import Gate, Threshold, Waiver
-from reports.report import Check, CheckStatus, Comparison, Status, Verdict
+from reports.report import Check, CheckStatus, Comparison, Json, Status, Verdict
 
 NOT_ESTIMATED = "The profile asks for it, and this audit did not estimate it: what was not searched has not passed."
 NO_REPLICAS = "No replica was trained, so nothing is known about the recipe."
 
 
 def judge(
-    results: Sequence[Result | Failure], gate: Gate, *, today: datetime.date, comparison: Comparison | None = None
+    results: Sequence[Result | Failure],
+    gate: Gate,
+    *,
+    today: datetime.date,
+    comparison: Comparison | None = None,
+    probes: Mapping[str, Json] | None = None,
 ) -> Verdict:
     """Wholly inside the threshold is pass, wholly beyond is fail, else undecided.
 
@@ -32,16 +37,23 @@ def judge(
     (an intersection–union test, Berger 1982): one that is unsound in any respect passes with at most 1 − level.
     Raises ConfigError for a threshold on an estimate that no probe produced, or against a baseline without one, and for
     a waiver of what no threshold is on.
+
+    `probes` is what the run recorded (`recorded`): a probe that it ran, or that the gate asks for, and of which there
+    is neither a result nor a failure is undecided. Without it, only the results count.
     """
     _check_waivers(gate)
     failures = {result.probe: result for result in results if isinstance(result, Failure)}
     found = {result.probe: result for result in results if isinstance(result, Result)}
+    missing, off = (set(), set()) if probes is None else _missing(gate, {*found, *failures}, probes)
     judged: list[tuple[Threshold, Estimate]] = []
     errors: list[Check] = []
     for threshold in gate.thresholds:
         if threshold.probe in failures:
             failure = failures[threshold.probe]
             errors.append(_unjudged(threshold, "error", f"The probe failed: {failure.error}: {failure.message}"))
+            continue
+        if threshold.probe in missing:
+            errors.append(_unjudged(threshold, "undecided", absent(threshold.probe)))
             continue
         estimate = _find(threshold, found)
         if threshold.against == "baseline":
@@ -65,15 +77,34 @@ def judge(
         spend = Spend(p_fail=float(p_fail[i]), fail=float(spend_fail[i]), p_pass=float(p_pass[i]), passing=alpha)
         checks.append(_check(threshold, estimate, spend, doubtful, found[threshold.probe].params))
     notes = tuple(f"{name} failed: {failure.error}: {failure.message}" for name, failure in failures.items())
+    notes += tuple(f"{name} was switched off." for name in sorted(off))
+    notes += tuple(absent(name) for name in sorted(missing)) + gate.loosened
     checks, expired = _waive([*checks, *errors], gate.waivers, today)
     return Verdict(
-        status=_status(checks, bool(failures)),
+        status=_status(checks, bool(failures), bool(missing)),
         checks=tuple(checks),
         level=gate.level,
         profile=gate.profile,
         on_undecided=gate.on_undecided,
         notes=notes + expired,
     )
+
+
+def recorded(on: Sequence[str], off: Sequence[str]) -> dict[str, Json]:
+    """For results.json: which probes an audit ran, and which were switched off."""
+    return {**dict.fromkeys(sorted(on), "on"), **dict.fromkeys(sorted(off), "off")}
+
+
+def absent(probe: str) -> str:
+    return f"{probe} did not run, or its result was taken out."
+
+
+def _missing(gate: Gate, there: set[str], probes: Mapping[str, Json]) -> tuple[set[str], set[str]]:
+    """(not there though it ran or is asked for, switched off by the run or by the gate's configuration)."""
+    off = {name for name, state in probes.items() if state == "off"} | set(gate.off)
+    ran = {name for name, state in probes.items() if state != "off"}
+    asked = {threshold.probe for threshold in gate.thresholds if threshold.optional}
+    return (ran | (asked - off)) - there, off - there
 
 
 def _check_waivers(gate: Gate) -> None:
@@ -236,13 +267,13 @@ def _waive(
     return waived, tuple(notes)
 
 
-def _status(checks: Sequence[Check], failures: bool) -> Status:
+def _status(checks: Sequence[Check], failures: bool, missing: bool = False) -> Status:
     found = {check.status for check in checks}
     if "fail" in found:
         return "fail"
     if failures or "error" in found:
         return "error"
     # With nothing to compare nothing is known.
-    if "undecided" in found or not checks:
+    if "undecided" in found or not checks or missing:
         return "undecided"
     return "pass"

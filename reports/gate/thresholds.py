@@ -29,7 +29,7 @@ class Threshold:
 
 @dataclass(frozen=True, kw_only=True)
 class Waiver:
-    """This check may fail until the day `expires`, for this reason."""
+    """This check may fail until the day `expires` (UTC) is over, for this reason."""
 
     probe: str
     estimate: str
@@ -44,3 +44,7 @@ class Gate:
     on_undecided: Literal["stop", "warn", "fail"] = "stop"
     level: float = 0.95
     profile: str = "default"
+    off: tuple[str, ...] = ()
+    """Probes that the configuration switches off."""
+    loosened: tuple[str, ...] = ()
+    """What is asked less than by default, a sentence each: it stands in the verdict."""

@@ -13,7 +13,7 @@ LONGEST = 1_000_000
 """Values in all, and characters of one."""
 
 
-def must_be_plain(value: Any, where: str, error: type[InputError]) -> None:
+def must_be_plain(value: Any, where: str, error: type[InputError], *, most: int = MOST, longest: int = LONGEST) -> None:
     """Raises `error` for what is no tree of numbers, texts, lists and tables of a size that people write."""
     level, count, depth = [value], 0, 0
     while level:
@@ -26,10 +26,10 @@ def must_be_plain(value: Any, where: str, error: type[InputError]) -> None:
                 below += [*one.keys(), *one.values()]
             elif isinstance(one, list | tuple):
                 below += one
-            elif isinstance(one, str) and len(one) > LONGEST:
+            elif isinstance(one, str) and len(one) > longest:
                 raise error(f"holds a text of {len(one):,} characters.", where=where)
             elif isinstance(one, int) and not isinstance(one, bool) and abs(one) >= 2**63:
                 raise error("holds a number of more than 64 bits.", where=where)
-            if count + len(below) > MOST:
-                raise error(f"holds more than {MOST:,} values.", where=where)
+            if count + len(below) > most:
+                raise error(f"holds more than {most:,} values.", where=where)
         level, depth = below, depth + 1

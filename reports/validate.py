@@ -1,0 +1,125 @@
+"""The one validator of results.json: the published JSON Schema, and the bounds that a schema cannot say."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from probes.errors import InputError
+from reports.plain import must_be_plain
+
+MOST = 5_000_000
+"""Values of a results.json: a chart has thousands, a gallery's pictures are one text each."""
+LONGEST = 50_000_000
+LOWEST_LEVEL, HIGHEST_LEVEL = 0.01, 1 - 1e-12
+LARGEST = 1e18
+"""Of whole numbers that count something."""
+
+
+def parse_json(text: str, where: str, error: type[InputError], *, most: int = MOST) -> Any:
+    """JSON of bounded depth and size, with each key once, without NaN. Raises `error`."""
+    try:
+        content = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except RecursionError:
+        raise error("is nested too deep.", where=where) from None
+    except ValueError as wrong:  # a number of thousands of digits is no JSONDecodeError
+        raise error(
+            f"is not JSON, or is cut off: {str(wrong)[:200]}.", where=where, do="Run the audit again."
+        ) from None
+    must_be_plain(content, where, error, most=most, longest=LONGEST)
+    return content
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {max(names, key=names.count)!r} is there twice")
+    return found
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def validate(content: Mapping[str, Any], where: str, error: type[InputError]) -> None:
+    """Raises `error` with the first part of a results.json that is wrong, by its place."""
+    import fastjsonschema
+
+    try:
+        _schema()(content)
+    except fastjsonschema.JsonSchemaException as wrong:
+        said = str(wrong).replace("data.", "", 1)
+        raise error(f"lacks a part or holds a wrong one: {said[:300]}.", where=where) from None
+    for place, mistake in _beyond(content):
+        raise error(f"lacks a part or holds a wrong one: {place} {mistake}.", where=where)
+
+
+@cache
+def _schema() -> Callable[[Any], Any]:
+    import fastjsonschema
+
+    text = (files("reports") / "schema" / "results.schema.json").read_text(encoding="utf-8")
+    # What it asks for is in draft 7 too, which is what the compiler knows.
+    schema = json.loads(text) | {"$schema": "http://json-schema.org/draft-07/schema#"}
+    compiled: Callable[[Any], Any] = fastjsonschema.compile(schema, use_default=False)
+    return compiled
+
+
+def _beyond(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What no schema says: (place, mistake)."""
+    probes = [result["probe"] for result in content["results"]]
+    for i, name in enumerate(probes):
+        if name in probes[:i]:
+            yield f"results[{i}]", f"is a second result of {name!r}"
+    estimates = [
+        (f"results[{i}].estimates[{j}]", estimate)
+        for i, result in enumerate(content["results"])
+        for j, estimate in enumerate(result.get("estimates", ()))
+    ]
+    changes = enumerate(content.get("comparison", {}).get("differences", ()))
+    for place, estimate in [*estimates, *((f"comparison.differences[{i}]", one["change"]) for i, one in changes)]:
+        yield from ((place, mistake) for mistake in _estimate(estimate))
+    checks = enumerate(content["verdict"]["checks"])
+    levels = [("verdict", content["verdict"]), *((f"verdict.checks[{i}]", check) for i, check in checks)]
+    yield from ((place, f"has level {one['level']}") for place, one in levels if not _is_level(one["level"]))
+    for i, result in enumerate(content["results"]):
+        for figure in result.get("figures", ()):
+            yield from ((f"results[{i}]", mistake) for mistake in _figure(figure))
+    spending = content["audit"].get("sequential")
+    share = spending.get("share_of_error", 1.0) if isinstance(spending, Mapping) else 1.0
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+        yield "audit.sequential.share_of_error", "lies not in 0 … 1"
+    if not isinstance(content["audit"].get("probes", {}), Mapping):
+        yield "audit.probes", "is no table"
+
+
+def _is_level(level: int | float) -> bool:
+    return LOWEST_LEVEL <= level <= HIGHEST_LEVEL
+
+
+def _estimate(estimate: Mapping[str, Any]) -> Iterator[str]:
+    if not _is_level(estimate["level"]):
+        yield f"has level {estimate['level']}"
+    if estimate["n"] > LARGEST:
+        yield "has an n beyond any count"
+    if (dof := estimate["dof"]) is not None and not 0 < dof <= LARGEST:
+        yield f"has {dof} degrees of freedom"
+    counts = estimate["counts"]
+    if counts is not None and not (0 <= counts[0] <= counts[1] <= LARGEST and counts[1] > 0):
+        yield f"counts {counts[0]} successes in {counts[1]} trials"
+    numbers = [estimate[name] for name in ("low", "value", "high")]
+    if any(isinstance(one, int) and abs(one) > 1e300 for one in numbers):
+        yield "holds a number beyond any measure"
+
+
+def _figure(figure: Mapping[str, Any]) -> Iterator[str]:
+    for row in figure.get("rows", ()):
+        for picture in row["pictures"]:
+            shape = picture["shape"]
+            if min(shape) < 1 or 4 * math.ceil(math.prod(shape) / 3) != len(picture["base64"]):
+                yield f"has a picture of shape {shape} with {len(picture['base64'])} characters"

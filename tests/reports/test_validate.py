@@ -1,0 +1,145 @@
+"""results.json, samples.csv and run.json of strangers: one line says what is wrong, whatever was changed."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from audit.results.history import find
+from audit.results.read import read_audit, read_cost
+from probes.errors import InputError
+from reports import archive, per_sample
+from reports.archive import ArchiveError
+from tests.reports.sample import sample
+
+GOOD = json.loads(archive.dump(sample()))
+
+
+def changed(path: str, value: object) -> dict:
+    whole = copy.deepcopy(GOOD)
+    part = whole
+    *parents, last = [int(one) if one.isdigit() else one for one in path.split(".")]
+    for name in parents:
+        part = part[name]
+    if value is KeyError:
+        del part[last]
+    else:
+        part[last] = value
+    return whole
+
+
+def deep(depth: int) -> list:
+    nested: list = []
+    for _ in range(depth):
+        nested = [nested]
+    return nested
+
+
+WRONG = [
+    ("schema_version", True),
+    ("schema_version", 1.0),
+    ("schema_version", "1"),
+    ("schema_version", KeyError),
+    ("tool", []),
+    ("model", None),
+    ("model", {"deep": deep(40)}),
+    ("data", "text"),
+    ("audit", {"sequential": {"share_of_error": "all"}}),
+    ("audit", {"sequential": {"share_of_error": -3}}),
+    ("audit", {"probes": ["membership"]}),
+    ("results", {}),
+    ("results", KeyError),
+    ("results", [{"probe": 3}]),
+    ("results", GOOD["results"] + GOOD["results"][:1]),
+    ("verdict", None),
+    ("verdict.status", "fine"),
+    ("verdict.level", 1e-300),
+    ("verdict.checks.0.level", 2),
+    ("verdict.checks.0.value", "high"),
+    ("verdict.notes", "text"),
+    ("results.0.probe", None),
+    ("results.0.params", []),
+    ("results.0.estimates", "abc"),
+    ("results.0.estimates.0.value", "0.5"),
+    ("results.0.estimates.0.value", 10**400),
+    ("results.0.estimates.0.low", 1e300),
+    ("results.0.estimates.0.level", 1e-300),
+    ("results.0.estimates.0.level", 0.9999999999999999),
+    ("results.0.estimates.0.n", -1),
+    ("results.0.estimates.0.n", 1.5),
+    ("results.0.estimates.0.n", 10**30),
+    ("results.0.estimates.0.counts", [1]),
+    ("results.0.estimates.0.counts", [5, 3]),
+    ("results.0.estimates.0.counts", [-1, 3]),
+    ("results.0.estimates.0.counts", [0, 0]),
+    ("results.0.estimates.0.dof", -1),
+    ("results.0.estimates.0.dof", "many"),
+    ("results.0.estimates.0.better", "up"),
+    ("results.0.estimates.0.name", 3),
+    ("results.0.findings", [{}]),
+    ("results.0.figures", [{"kind": "film"}]),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), WRONG, ids=[f"{path}-{i}" for i, (path, _) in enumerate(WRONG)])
+def test_a_wrong_part_is_refused_in_one_line(path, value):
+    with pytest.raises(ArchiveError) as caught:
+        archive.load(json.dumps(changed(path, value)))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"schema_version": ' + "9" * 5000 + "}",
+        '{"schema_version": NaN}',
+        '{"schema_version": 1, "schema_version": 1}',
+        "",
+        "null",
+        "[]",
+    ],
+)
+def test_text_that_is_no_results(text):
+    with pytest.raises(ArchiveError):
+        archive.load(text)
+
+
+def test_a_picture_has_the_bytes_of_its_shape():
+    content = copy.deepcopy(GOOD)
+    rows = [figure["rows"] for result in content["results"] for figure in result.get("figures", ()) if "rows" in figure]
+    rows[0][0]["pictures"][0]["shape"] = [100_000, 100_000, 3]
+    with pytest.raises(ArchiveError, match="picture of shape"):
+        archive.load(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "sample\n0\n0\n", "sample,a.b,a.b\n0,1,1\n", 'sample,a.b\n0,"1\n', "sample\n1\n", "x\n"]
+)
+def test_samples_that_are_none(text):
+    with pytest.raises(ArchiveError):
+        per_sample.from_csv(sample(), text)
+
+
+@pytest.mark.parametrize("text", ['{"finished": {"a": 1}}', "[" * 50_000, "[]", '{"seconds": NaN}', "\x00"])
+def test_a_run_json_of_strangers_takes_nothing_down(tmp_path: Path, text):
+    (tmp_path / "results.json").write_text(archive.dump(sample()), encoding="utf-8")
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(InputError):
+        read_cost(tmp_path / "results.json")
+    assert len(find(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:59", "0001-01-01", "tomorrow", 7])
+def test_a_moment_that_cannot_be_is_not_believed(tmp_path: Path, moment):
+    (tmp_path / "results.json").write_text(archive.dump(sample()), encoding="utf-8")
+    (tmp_path / "run.json").write_text(json.dumps({"finished": moment}))
+    assert find(tmp_path)[0].finished.startswith("20")
+
+
+def test_what_was_written_is_read(tmp_path: Path):
+    (tmp_path / "results.json").write_text(archive.dump(sample()), encoding="utf-8")
+    (tmp_path / "samples.csv").write_text(per_sample.to_csv(sample()), encoding="utf-8")
+    assert archive.dump(read_audit(tmp_path)) == archive.dump(sample())
