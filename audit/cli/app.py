@@ -322,6 +322,26 @@ def history(
 
 
 @command(rich_help_panel=REVIEW)
+def view(
+    folder: o.HistoryFolder,
+    port: o.Port = 0,
+    lang: o.Language = "en",
+    no_thumbnails: o.NoThumbnails = False,
+) -> None:
+    """Open all audits below a folder as a small site, for this machine alone.
+
+    Reports, history, each run against the one before, and a table of samples
+    with search and filters. Nothing is written; end it with Ctrl-C.
+
+    [dim]$[/dim] audit view reports/
+    """
+    validate.must_exist(folder, "folder")
+    from audit.results.view import run_view
+
+    run_view(folder, port, lang=lang, thumbnails=not no_thumbnails)
+
+
+@command(rich_help_panel=REVIEW)
 def report(
     results: o.Results,
     format: o.ReportFormat = "html",

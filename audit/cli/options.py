@@ -186,6 +186,9 @@ MostMiB = Annotated[
     int | None,
     typer.Option(metavar="MIB", help="Remove the oldest entries until so much is left.", callback=at_least_zero),
 ]
+Port = Annotated[
+    int, typer.Option("--port", metavar="N", help="Else any that is free.", show_default=False, min=0, max=65535)
+]
 Register = Annotated[bool, typer.Option("--register", help="Record what the gate will use, before the run.")]
 InitTrainer = Annotated[bool, typer.Option("--trainer", help="Write a commented train.py instead.")]
 CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing: check the file that is there.")]

@@ -23,14 +23,30 @@
       });
     });
   }
+  // Rows: the search takes any cell; a column's own box takes text, or a number behind <, > or =.
+  const passes = (cell, wanted) => {
+    const bound = wanted.match(/^([<>=])\s*(-?[\d.]+(?:e-?\d+)?)$/i);
+    if (!bound) return cell.textContent.toLowerCase().includes(wanted);
+    const number = value(cell);
+    if (typeof number !== "number") return false;
+    return bound[1] === "<" ? number < bound[2] : bound[1] === ">" ? number > bound[2] : number === Number(bound[2]);
+  };
   for (const input of document.querySelectorAll(".search input")) {
-    const rows = [...input.closest("figure").querySelector("table").tBodies[0].rows];
+    const figure = input.closest("figure");
+    const rows = [...figure.querySelector("table").tBodies[0].rows];
+    const filters = [...figure.querySelectorAll("input[data-filter]")];
     const count = input.parentElement.querySelector("output");
-    input.addEventListener("input", () => {
+    const show = () => {
       const wanted = input.value.trim().toLowerCase();
-      for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
-      count.textContent = wanted ? `${rows.filter((row) => !row.hidden).length} / ${rows.length}` : "";
-    });
+      const set = filters.map((box) => [box.dataset.filter, box.value.trim().toLowerCase()]).filter(([, text]) => text);
+      for (const row of rows) {
+        const found = row.textContent.toLowerCase().includes(wanted);
+        row.hidden = !found || !set.every(([column, text]) => passes(row.cells[column], text));
+      }
+      const narrowed = wanted || set.length;
+      count.textContent = narrowed ? `${rows.filter((row) => !row.hidden).length} / ${rows.length}` : "";
+    };
+    for (const box of [input, ...filters]) box.addEventListener("input", show);
   }
 
   // Charts: the mark nearest to the pointer says its values. Labels come from the drawing itself: "x: 1; y: 2".

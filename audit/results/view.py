@@ -1,0 +1,74 @@
+"""Audits as a site on the loopback interface: pages from memory, no file of the disk by its name."""
+
+from __future__ import annotations
+
+import http.server
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from audit.results.history import find
+from audit.results.read import read_audit
+from probes.errors import InputError
+from reports.history.history import Run
+from reports.site.pages import Page, site
+
+HOST = "127.0.0.1"
+KEPT = ("frontier.html",)
+"""Pages that other commands left in the folder."""
+
+
+def run_view(folder: Path, port: int, *, lang: str, thumbnails: bool) -> None:
+    """Serve until interrupted. Raises InputError where there is no audit, or the port is taken."""
+    with server(pages_of(folder, lang=lang, thumbnails=thumbnails), port) as serving:
+        address = f"http://{HOST}:{serving.server_address[1]}/"
+        Console().print(f"{address} (Ctrl-C ends it)", highlight=False, markup=False, soft_wrap=True)
+        serving.serve_forever()
+
+
+def pages_of(folder: Path, *, lang: str, thumbnails: bool) -> dict[str, Page]:
+    """Of all audits below the folder, with their samples where these lie beside them."""
+    runs = [_with_samples(run, folder) for run in find(folder)]
+    extra = {name: path.read_bytes() for name in KEPT if (path := folder / name).is_file()}
+    return site(runs, lang=lang, thumbnails=thumbnails, extra=extra)
+
+
+def _with_samples(run: Run, folder: Path) -> Run:
+    path = folder if run.name == folder.name and (folder / "results.json").is_file() else folder / run.name
+    return Run(name=run.name, finished=run.finished, report=read_audit(path))
+
+
+def server(pages: Mapping[str, Page], port: int) -> http.server.ThreadingHTTPServer:
+    """On the loopback interface alone. Raises InputError where the port is taken."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name = self.path.partition("?")[0]
+            if not self._from_here():
+                self.send_error(403)
+            elif name not in pages:
+                self.send_error(404)
+            else:
+                content = pages[name]()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(content)))
+                self.send_header("X-Content-Type-Options", "nosniff")
+                self.send_header("Referrer-Policy", "no-referrer")
+                self.send_header("Cache-Control", "no-store")
+                self.end_headers()
+                self.wfile.write(content)
+
+        def _from_here(self) -> bool:
+            """Whether it was asked by this machine's name: another name that leads here is a stranger's page."""
+            host = self.headers.get("Host", "").rpartition(":")[0]
+            return host in (HOST, "localhost")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """The terminal is not for every request."""
+
+    try:
+        return http.server.ThreadingHTTPServer((HOST, port), Handler)
+    except OSError as error:
+        raise InputError(f"cannot be listened on: {error.strerror}.", where=f"--port {port}") from None
