@@ -511,6 +511,7 @@ def inspect(
 def init(
     out: o.File = Path("audit.toml"),
     check: o.CheckOnly = False,
+    every: o.EveryEstimate = False,
     register: o.Register = False,
     seed: o.Seed = None,
     trainer: o.InitTrainer = False,
@@ -538,7 +539,7 @@ def init(
         validate.must_exist(out, "configuration file")
         check_config(out)
     else:
-        init_config(out)
+        init_config(out, everything=every)
 
 
 @command(rich_help_panel=HELPERS)

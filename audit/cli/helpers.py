@@ -19,11 +19,17 @@ def list_probes() -> None:
     Console().print(console.probes_table(list(PROBES.all().values())))
 
 
-def init_config(path: Path) -> None:
-    """A commented audit.toml; an existing one is never replaced."""
+def init_config(path: Path, *, everything: bool = False) -> None:
+    """A commented audit.toml, with every estimate that can be asked where `everything` is wanted; an existing one is
+    never replaced."""
     if path.exists():
         raise ConfigError("exists already.", where=str(path), do="Remove it, or give another --out.")
-    write(path, (files("audit") / "templates" / "audit.toml").read_bytes())
+    if everything:
+        from audit.config.every_estimate import template
+
+        write(path, template())
+    else:
+        write(path, (files("audit") / "templates" / "audit.toml").read_bytes())
     said = f"{path}: written. Every value in it is the default; `audit run` and `audit gate` read it from this folder."
     Console().print(said, highlight=False, markup=False, soft_wrap=True)
 

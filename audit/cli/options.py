@@ -189,6 +189,7 @@ MostMiB = Annotated[
 Port = Annotated[
     int, typer.Option("--port", metavar="N", help="Else any that is free.", show_default=False, min=0, max=65535)
 ]
+EveryEstimate = Annotated[bool, typer.Option("--all", help="With every estimate that a gate can ask, commented.")]
 Register = Annotated[bool, typer.Option("--register", help="Record what the gate will use, before the run.")]
 InitTrainer = Annotated[bool, typer.Option("--trainer", help="Write a commented train.py instead.")]
 CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing: check the file that is there.")]
