@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -12,6 +13,7 @@ from jaxtyping import Int8, Shaped, UInt8
 from probes.message import Text, Value
 
 Better = Literal["lower", "higher", "neither"]
+Bound = Literal["lower", "upper"]
 Severity = Literal["info", "low", "medium", "high", "critical"]
 Scalar = str | int | float | bool | None
 ColumnData = Sequence[str] | Sequence[float] | Sequence[int] | Sequence[float | None] | Sequence[Scalar]
@@ -28,6 +30,11 @@ class Estimate:
     `level` is the two-sided coverage of [low, high]. The gate needs intervals at other levels too
     (it pays for the number of its checks): `counts` (successes, trials) makes them exact for
     proportions, `dof` makes them Student's t; with neither the two sides are scaled as a normal's.
+
+    `unit`: a "fraction" is read as percent, a difference of fractions ("points") as percentage points.
+
+    `bound` says that the number is one end of an interval: nothing is known on its other side, where `low` or `high`
+    is infinite. A lower bound can show that a maximum is exceeded, never that it is kept.
 
     `caveat` is set when the number cannot carry a verdict ('not resolvable: needs 1000 non-members');
     a check on such an estimate is undecided. `title` is what reports call it, where that depends on more than the
@@ -51,12 +58,24 @@ class Estimate:
     title: Text | None = None
     counted: str = "samples"
     fixed_share: float = 0.0
+    bound: Bound | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.level < 1:
             raise ValueError(f"Expected 0 < level={self.level} < 1.")
         if not (self.low <= self.value <= self.high):
             raise ValueError(f"Expected low={self.low} <= value={self.value} <= high={self.high} in {self.name}.")
+        if self.bound is not None and (self.low, self.high) != one_sided(self.value, self.bound):
+            raise ValueError(f"Expected the {self.bound} bound {self.name} to be open on its other side.")
+
+
+def one_sided(value: float, bound: Bound) -> tuple[float, float]:
+    """The interval of which only one end is known.
+
+    >>> one_sided(2.0, "lower")
+    (2.0, inf)
+    """
+    return (value, math.inf) if bound == "lower" else (-math.inf, value)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ from probes.result import (
     GalleryRow,
     Result,
     Table,
+    one_sided,
 )
 from probes.texts import texts
 from reports.report import Check, Comparison, Difference, Report, Verdict
@@ -67,7 +68,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
-    differences = [{**_plain(one), "change": _plain(one.change)} for one in comparison.differences]
+    differences = [{**_plain(one), "change": _open(one.change)} for one in comparison.differences]
     return {**_plain(comparison), "differences": differences}
 
 
@@ -99,7 +100,15 @@ def verdict_json(report: Report) -> dict[str, Any]:
 
 def estimate_json(estimate: Estimate) -> dict[str, Any]:
     """As it stands in results.json."""
-    return dict(_finite(written(_plain(estimate), {})))
+    return dict(_finite(written(_open(estimate), {})))
+
+
+def _open(estimate: Estimate) -> dict[str, Any]:
+    """Of a one-sided bound, the end that is not known is null."""
+    fields = _plain(estimate)
+    if estimate.bound is not None:
+        fields["high" if estimate.bound == "lower" else "low"] = None
+    return fields
 
 
 def _ordered(content: Any) -> Any:
@@ -159,7 +168,7 @@ def _result(result: Result | Failure) -> dict[str, Any]:
     return {
         "probe": result.probe,
         "params": dict(result.params),
-        "estimates": [_plain(estimate) for estimate in result.estimates],
+        "estimates": [_open(estimate) for estimate in result.estimates],
         "findings": [_finding(finding) for finding in result.findings],
         "figures": [_figure(figure) for figure in result.figures],
         "notes": list(result.notes),
@@ -180,8 +189,9 @@ def _read_result(content: dict[str, Any]) -> Result | Failure:
 
 
 def _read_estimate(content: dict[str, Any]) -> Estimate:
-    counts = content.get("counts")
-    return Estimate(**{**content, "counts": None if counts is None else (counts[0], counts[1])})
+    counts, bound = content.get("counts"), content.get("bound")
+    ends = dict(zip(("low", "high"), one_sided(content["value"], bound), strict=True)) if bound else {}
+    return Estimate(**{**content, **ends, "counts": None if counts is None else (counts[0], counts[1])})
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

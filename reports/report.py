@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from probes.message import Text
-from probes.result import Estimate, Failure, Gallery, Result
+from probes.result import Bound, Estimate, Failure, Gallery, Result
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 Status = Literal["pass", "fail", "undecided", "error"]
-CheckStatus = Literal["pass", "fail", "undecided", "waived", "error"]
+CheckStatus = Literal["pass", "no-violation", "fail", "undecided", "waived", "error"]
+"""'no-violation': a one-sided bound that shows no violation of the threshold, and cannot show that it is kept."""
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 EXIT_CODES: Mapping[Status, int] = {"pass": 0, "fail": 1, "undecided": 3, "error": 4}
@@ -42,6 +43,8 @@ class Check:
     """One-sided p-value of 'within the threshold' being noise."""
     against: Literal["threshold", "baseline"] = "threshold"
     """Against the baseline, `value`, `low` and `high` say how much worse this model is; `threshold` is the margin."""
+    bound: Bound | None = None
+    """Of a one-sided estimate; the end on its other side is None."""
 
 
 @dataclass(frozen=True, kw_only=True)

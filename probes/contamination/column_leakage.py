@@ -1,9 +1,9 @@
-"""Tables: a column that alone gives the label away."""
+"""Tables: a column that alone gives the label away. The 0/1 columns that one column of words became are one column."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int, Shaped
@@ -12,11 +12,10 @@ from probes.evidence import Evidence
 from probes.result import Estimate, Figure, Finding, Table
 from probes.statistics.roc import auc
 
-if TYPE_CHECKING:
-    from sklearn.tree import DecisionTreeClassifier
-
 MOST_SAMPLES = 5000
 LEAF = 5
+Teller = Callable[[Float64[np.ndarray, "samples columns"]], Float64[np.ndarray, "samples classes"]]
+"""How probable each class is, by what stands in one column."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,6 +28,16 @@ class Column:
     """AUC of every column on members, by which it was chosen."""
 
 
+def columns_of(table: Float64[np.ndarray, "samples features"], names: Sequence[str]) -> dict[str, list[int]]:
+    """The features of each column as its owner sees it: `status=A` and `status=B` that hold 0 and 1 are `status`."""
+    marks = ((table == 0) | (table == 1)).all(axis=0)
+    found: dict[str, list[int]] = {}
+    for i, name in enumerate(names):
+        whole, equals, _ = name.partition("=")
+        found.setdefault(whole if equals and marks[i] else name, []).append(i)
+    return found
+
+
 def scaled(inputs: Shaped[np.ndarray, "samples ..."]) -> Float32[np.ndarray, "samples features"]:
     """Columns about their median, over their spread from the 5th to the 95th percentile; NaN is the median."""
     table = inputs.reshape(len(inputs), -1).astype(np.float64)
@@ -39,33 +48,30 @@ def scaled(inputs: Shaped[np.ndarray, "samples ..."]) -> Float32[np.ndarray, "sa
 
 
 def leaking_column(
-    inputs: Shaped[np.ndarray, "samples ..."],
+    table: Float64[np.ndarray, "samples features"],
+    columns: Sequence[Sequence[int]],
     labels: Int[np.ndarray, " samples"],
     member: Bool[np.ndarray, " samples"],
     held_out: Bool[np.ndarray, " samples"],
     rng: np.random.Generator,
     level: float,
 ) -> Column | None:
-    """A small tree on every column alone, so that any function of the column counts, not only a monotone one.
+    """A small tree on every column of numbers alone, so that any function of it counts, not only a monotone one; of a
+    column of words, how often each word went with each class.
 
     The AUC is the mean over classes (one against the rest) on held-out samples; its interval is the mean of DeLong's
     ends for the classes, which is wider than the interval of the mean. None where no class is on both sides.
     """
-    table = np.nan_to_num(inputs.reshape(len(inputs), -1).astype(np.float64), nan=-1e12)
     train = rng.permutation(np.flatnonzero(member))[:MOST_SAMPLES]
     half = len(train) // 2
     if half < 2 * LEAF or len(np.unique(labels[train])) < 2:
         return None
-    # One half grows the trees, the other chooses among the columns.
+    # One half learns, the other chooses among the columns.
     chosen = np.array(
-        [
-            _mean_auc(_grow(table[train[:half], c], labels[train[:half]]), table[:, c], labels, train[half:])
-            for c in range(table.shape[1])
-        ]
+        [_mean_auc(table[:, list(one)], labels, learn_on=train[:half], on=train[half:]) for one in columns]
     )
     best = int(np.nanargmax(np.where(np.isfinite(chosen), chosen, -1.0)))
-    tree = _grow(table[train, best], labels[train])
-    ends = _class_aucs(tree, table[:, best], labels, np.flatnonzero(held_out), level)
+    ends = _class_aucs(table[:, list(columns[best])], labels, train, np.flatnonzero(held_out), level)
     if not ends:
         return None
     value, low, high = np.mean([(one.value, one.low, one.high) for one in ends], axis=0)
@@ -90,63 +96,96 @@ def column_leak(
     if evidence.modality != "table" or evidence.inputs.dtype.kind not in "fiub":
         return [], [], []
     pool = evidence.pool
-    column = leaking_column(evidence.inputs, evidence.labels, pool.member, pool.held_out, rng, level)
+    table = np.nan_to_num(evidence.inputs.reshape(len(evidence.inputs), -1).astype(np.float64), nan=-1e12)
+    names = evidence.feature_names or tuple(f"column {i}" for i in range(table.shape[1]))
+    columns = columns_of(table, names)
+    column = leaking_column(table, list(columns.values()), evidence.labels, pool.member, pool.held_out, rng, level)
     if column is None:
         return [], [], []
-    names = evidence.feature_names or tuple(f"column {i}" for i in range(len(column.others)))
+    whole = list(columns)
     best = np.argsort(-np.nan_to_num(column.others), kind="stable")[:20]
-    table = Table(
+    shown = Table(
         name="columns",
         title="How well each column alone tells the label",
-        caption="AUC of a small tree on that column, on members it was not grown on; the 20 best.",
+        caption="AUC of what that column alone says, on members it was not learned from; the 20 best.",
         columns={
-            "column": [names[int(i)] for i in best],
+            "column": [whole[int(i)] for i in best],
             "AUC": [round(float(column.others[i]), 4) for i in best],
         },
     )
-    if column.estimate.low <= leak_at:
-        return [column.estimate], [], [table]
+    if column.estimate.value <= leak_at:
+        return [column.estimate], [], [shown]
     finding = Finding(
         code="contamination.leaking-column",
         severity="high" if column.estimate.value > 0.99 else "medium",
-        claim=f"Column {names[column.number]!r} alone gives the label away: AUC {column.estimate.value:.3f} "
+        claim=f"Column {whole[column.number]!r} alone gives the label away: AUC {column.estimate.value:.3f} "
         f"({column.estimate.low:.3f} to {column.estimate.high:.3f}). Was it known before the label was?",
         because=(column.estimate.name,),
-        values={"column": names[column.number], "auc": round(column.estimate.value, 4)},
+        values={
+            "column": whole[column.number],
+            "auc": round(column.estimate.value, 4),
+            "low": round(column.estimate.low, 4),
+            "high": round(column.estimate.high, 4),
+        },
     )
-    return [column.estimate], [finding], [table]
+    return [column.estimate], [finding], [shown]
 
 
-def _grow(column: Float64[np.ndarray, " samples"], labels: Int[np.ndarray, " samples"]) -> DecisionTreeClassifier:
+def _learned(
+    column: Float64[np.ndarray, "samples columns"], labels: Int[np.ndarray, " samples"]
+) -> tuple[Teller, Int[np.ndarray, " classes"]]:
+    if column.shape[1] > 1:
+        return _counted(column, labels)
     from sklearn.tree import DecisionTreeClassifier  # a configuration is checked without it
 
     leaves = max(8, 4 * len(np.unique(labels)))
-    tree = DecisionTreeClassifier(min_samples_leaf=LEAF, max_leaf_nodes=leaves, random_state=0)
-    return tree.fit(column[:, None], labels)
+    tree = DecisionTreeClassifier(min_samples_leaf=LEAF, max_leaf_nodes=leaves, random_state=0).fit(column, labels)
+    return tree.predict_proba, tree.classes_
+
+
+def _counted(
+    column: Float64[np.ndarray, "samples columns"], labels: Int[np.ndarray, " samples"]
+) -> tuple[Teller, Int[np.ndarray, " classes"]]:
+    """The share of each class among the samples with that word; one sample's worth of the usual shares is added, so
+    that a word seen once does not say all, and one never seen says nothing."""
+    classes, coded = np.unique(labels, return_inverse=True)
+    usual = np.bincount(coded, minlength=len(classes)) / len(labels)
+    # The last row is for none of the words.
+    seen = np.zeros((column.shape[1] + 1, len(classes)))
+    np.add.at(seen, (_words(column), coded), 1.0)
+    shares = (seen + usual) / (seen.sum(axis=1, keepdims=True) + 1)
+    return (lambda asked: np.asarray(shares[_words(asked)])), classes
+
+
+def _words(column: Float64[np.ndarray, "samples columns"]) -> Int[np.ndarray, " samples"]:
+    """Which word each sample has."""
+    return np.asarray(np.where(column.any(axis=1), column.argmax(axis=1), column.shape[1]))
 
 
 def _class_aucs(
-    tree: DecisionTreeClassifier,
-    column: Float64[np.ndarray, " samples"],
+    column: Float64[np.ndarray, "samples columns"],
     labels: Int[np.ndarray, " samples"],
+    learn_on: Int[np.ndarray, " learned"],
     on: Int[np.ndarray, " chosen"],
     level: float,
 ) -> list[Estimate]:
-    probability = tree.predict_proba(column[on, None])
+    tell, classes = _learned(column[learn_on], labels[learn_on])
+    probability = tell(column[on])
     found = []
-    for position, label in enumerate(tree.classes_):
+    for position, label in enumerate(classes):
         mine = labels[on] == label
         if mine.any() and not mine.all():
             found.append(auc(probability[:, position], mine, level=level))
     # Of two classes, one against the rest says the same twice.
-    return found[:1] if len(tree.classes_) == 2 else found
+    return found[:1] if len(classes) == 2 else found
 
 
 def _mean_auc(
-    tree: DecisionTreeClassifier,
-    column: Float64[np.ndarray, " samples"],
+    column: Float64[np.ndarray, "samples columns"],
     labels: Int[np.ndarray, " samples"],
+    *,
+    learn_on: Int[np.ndarray, " learned"],
     on: Int[np.ndarray, " chosen"],
 ) -> float:
-    found = _class_aucs(tree, column, labels, on, 0.95)
+    found = _class_aucs(column, labels, learn_on, on, 0.95)
     return float(np.mean([one.value for one in found])) if found else float("nan")

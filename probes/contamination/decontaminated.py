@@ -41,7 +41,7 @@ def _inflation(correct: Mask, clean: Mask, copies: Mask, level: float) -> Estima
         )
         value, low, high = (count / n * one for one in (difference.value, difference.low, difference.high))
     return Estimate(
-        name="accuracy_inflation", value=value, low=low, high=high, level=level, n=n, unit="fraction", better="lower"
+        name="accuracy_inflation", value=value, low=low, high=high, level=level, n=n, unit="points", better="lower"
     )
 
 

@@ -15,7 +15,7 @@ from probes.drift.observables.faithfulness import gains
 from probes.drift.observables.maps_by_model import Part, Seen, among, mean_of
 from probes.drift.sanity_check import DEPTHS
 from probes.observable import Observation
-from probes.result import Estimate, Finding, Scalar
+from probes.result import Better, Estimate, Finding, Scalar
 from probes.statistics.bootstrap import bootstrap_mean
 
 NOTICES = 0.5
@@ -98,7 +98,7 @@ def how_good(seen: Seen, asked: Sequence[str], fit: Sequence[str], rng: np.rando
     part, own = Part(), gains(audited.arrays, method)
     for name, values in own.items():
         part.estimates.append(
-            bootstrap_mean(f"checkpoint.{name}_gain", values, rng, level=level, unit="fraction", better="higher")
+            bootstrap_mean(f"checkpoint.{name}_gain", values, rng, level=level, unit="points", better="higher")
         )
     part.estimates += _axioms(audited, method, rng, level)
     gain = part.estimates[0]
@@ -112,7 +112,7 @@ def how_good(seen: Seen, asked: Sequence[str], fit: Sequence[str], rng: np.rando
     if theirs is not None:
         lost = own["deletion"] - gains(theirs, method)["deletion"]
         name = "checkpoint.deletion_gain_change"
-        difference = bootstrap_mean(name, lost, rng, level=level, unit="fraction", better="higher")
+        difference = bootstrap_mean(name, lost, rng, level=level, unit="points", better="higher")
         part.estimates.append(difference)
     if method in fit:
         part.findings.append(_judged(method, gain, difference, other))
@@ -133,7 +133,9 @@ def _axioms(audited: Observation, method: str, rng: np.random.Generator, level: 
     for array, name, unit in named:
         values = audited.arrays.get(f"{method}/{array}")
         if values is not None and np.isfinite(values).sum() > 1:
-            found.append(bootstrap_mean(name, values.astype(np.float64), rng, level=level, unit=unit, better="lower"))
+            # What the computation costs is no quality of the model.
+            better: Better = "neither" if unit == "steps" else "lower"
+            found.append(bootstrap_mean(name, values.astype(np.float64), rng, level=level, unit=unit, better=better))
     return found
 
 

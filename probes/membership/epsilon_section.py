@@ -14,7 +14,7 @@ from probes.membership.epsilon_bounds import epsilon_clopper_pearson, epsilon_on
 from probes.membership.fdp import epsilon_f_dp, epsilon_of_mu, mu_one_run
 from probes.membership.strongest_attack import Scores, level_each
 from probes.partial_result import Part
-from probes.result import Estimate, Finding
+from probes.result import Bound, Estimate, Finding, one_sided
 from probes.statistics.roc import auc, roc_curve
 
 DELTA = 1e-5
@@ -112,11 +112,13 @@ def epsilon_part(evidence: Evidence, scores: Scores, rng: np.random.Generator, l
         bound, n = max(bound, by_canaries.epsilon), n + len(evidence.canaries.score)
         gaussian = by_canaries.gaussian_epsilon
         if math.isfinite(gaussian):
-            estimates.append(_bound("epsilon.gaussian_lower_bound", gaussian, each, len(evidence.canaries.score)))
-    estimates.insert(0, _bound("epsilon.lower_bound", bound, level, n))
+            estimates.append(
+                _bound("epsilon.gaussian_lower_bound", gaussian, "lower", each, len(evidence.canaries.score))
+            )
+    estimates.insert(0, _bound("epsilon.lower_bound", bound, "lower", level, n))
     claim = evidence.privacy
     if claim is not None:
-        estimates.append(_bound("epsilon.claimed", claim.epsilon, level, n))
+        estimates.append(_bound("epsilon.claimed", claim.epsilon, "upper", level, n))
     if claim is None or bound <= claim.epsilon:
         return Part(estimates=tuple(estimates))
     finding = Finding(
@@ -128,5 +130,6 @@ def epsilon_part(evidence: Evidence, scores: Scores, rng: np.random.Generator, l
     return Part(estimates=tuple(estimates), findings=(finding,))
 
 
-def _bound(name: str, value: float, level: float, n: int) -> Estimate:
-    return Estimate(name=name, value=value, low=value, high=value, level=level, n=n, unit="ε", better="lower")
+def _bound(name: str, value: float, side: Bound, level: float, n: int) -> Estimate:
+    low, high = one_sided(value, side)
+    return Estimate(name=name, value=value, low=low, high=high, level=level, n=n, unit="ε", better="lower", bound=side)

@@ -63,7 +63,7 @@ def _gap(out: Estimate, inside: Estimate, level: float) -> Estimate:
         high=high,
         level=level,
         n=out.n + inside.n,
-        unit="fraction",
+        unit="points",
         better="lower",
     )
 

@@ -38,7 +38,7 @@ class FoldScores:
             n_test=self.n_test,
             level=level,
             better="lower",
-            unit=METRICS[metric][1],
+            unit="points" if METRICS[metric][1] == "fraction" else METRICS[metric][1],
         )
 
     def value(self, metric: str, level: float) -> Estimate:

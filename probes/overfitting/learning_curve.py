@@ -54,7 +54,7 @@ def learning_curve(evidence: Evidence, rng: np.random.Generator, level: float) -
         level=level,
         n=len(curve.size),
         counted="training sizes",
-        unit="fraction",
+        unit="points",
     )
     return Part(estimates=(estimate,), findings=_findings(estimate, n), figures=(_chart(curve, beyond, level),))
 

@@ -8,10 +8,12 @@ from probes.evidence import Evidence
 from probes.partial_result import Part
 from probes.result import Finding
 from probes.statistics.differences import newcombe_paired
+from probes.statistics.proportions import proportion
 
 
 def guessing(evidence: Evidence, level: float) -> Part:
-    """A finding where held-out samples do not show this checkpoint to be better than its members' largest class.
+    """How often guessing is right, and this checkpoint more often; a finding where held-out samples do not show it to
+    be better than its members' largest class.
 
     Both answer the same samples, so their difference is a paired one (Newcombe's score interval).
     """
@@ -20,10 +22,15 @@ def guessing(evidence: Evidence, level: float) -> Part:
     right = evidence.audited.correct(labels)[0][held_out]
     guessed = labels[held_out] == counts.argmax()
     cells = ((right & guessed).sum(), (right & ~guessed).sum(), (~right & guessed).sum(), (~right & ~guessed).sum())
-    if newcombe_paired("gain over guessing", *(int(cell) for cell in cells), level=level).low > 0:
-        return Part()
+    gain = newcombe_paired(
+        "checkpoint.gain_over_guessing", *(int(cell) for cell in cells), level=level, better="higher"
+    )
+    base = proportion("guessing.held_out_accuracy", int(guessed.sum()), len(guessed), level=level)
+    if gain.low > 0:
+        return Part(estimates=(gain, base))
     accuracy, share = float(right.mean()), float(guessed.mean())
     return Part(
+        estimates=(gain, base),
         findings=(
             Finding(
                 code="overfitting.guessing",
@@ -31,8 +38,8 @@ def guessing(evidence: Evidence, level: float) -> Part:
                 claim=f"Not shown to have learned anything: {accuracy:.1%} right on {len(right)} held-out samples, "
                 f"always guessing the largest class {share:.1%}. Risks may be missing here only because nothing was "
                 "learned.",
-                because=("checkpoint.held_out_accuracy",),
+                because=("checkpoint.gain_over_guessing", "checkpoint.held_out_accuracy"),
                 values={"accuracy": round(accuracy, 4), "samples": len(right), "majority": round(share, 4)},
             ),
-        )
+        ),
     )

@@ -28,7 +28,9 @@ def rivals(evidence: Evidence, level: float) -> Part:
         theirs = _accuracy(evidence, evidence.population.design(kind), [other for _, other in pairs], out)
         n_test = float(out.sum(axis=1).mean())
         n_train = float(np.mean([splits.keep[own].sum() for own, _ in pairs]))
-        gain = nadeau_bengio(name, ours - theirs, n_train=n_train, n_test=n_test, level=level, better="higher")
+        gain = nadeau_bengio(
+            name, ours - theirs, n_train=n_train, n_test=n_test, level=level, better="higher", unit="points"
+        )
         estimates.append(gain)
         findings.append(_finding(kind, gain))
         rows += [(str(fold + 1), float(value), SERIES[kind]) for fold, value in enumerate(ours - theirs)]

@@ -14,22 +14,31 @@ WITHIN_SCALE = ("TPR", "AUC", "probability")
 """Units of what cannot be less than 0 or more than 1, as a difference of shares can."""
 
 
-def at_level(estimate: Estimate, level: float) -> tuple[float, float]:
+def at_level(estimate: Estimate, level: float, *, difference: bool = False) -> tuple[float, float]:
     """[low, high] at two-sided `level`: exact for counts, Student's t where `dof` is known, else each side scaled as a
     normal's. At the estimate's own level this is its own interval. An end at 0 or 1 may be where the scale cut the
-    interval off, and no narrower one moves it; no wider one leaves the scale."""
+    interval off, and no narrower one moves it; no wider one leaves the scale. Neither holds for a `difference` of two
+    such numbers. A one-sided bound has its own level alone."""
+    if estimate.bound is not None:
+        return estimate.low, estimate.high
     if estimate.counts is not None:
         return clopper_pearson(*estimate.counts, level)
     ratio = _quantile(level, estimate.dof) / _quantile(estimate.level, estimate.dof)
-    below, above = (max(1.0, ratio) if end in SCALE_ENDS else ratio for end in (estimate.low, estimate.high))
+    ends = (estimate.low, estimate.high)
+    below, above = (max(1.0, ratio) if end in SCALE_ENDS and not difference else ratio for end in ends)
     low = estimate.value - (estimate.value - estimate.low) * below
     high = estimate.value + (estimate.high - estimate.value) * above
-    return (max(low, 0.0), min(high, 1.0)) if estimate.unit in WITHIN_SCALE else (low, high)
+    return (max(low, 0.0), min(high, 1.0)) if estimate.unit in WITHIN_SCALE and not difference else (low, high)
 
 
 def p_beyond(estimate: Estimate, threshold: float, side: Literal["above", "below"]) -> float:
     """One-sided p-value against 'the truth is not `side` the threshold': below α exactly where the interval at level
-    1 − 2α lies wholly on that side."""
+    1 − 2α lies wholly on that side. A lower bound speaks for 'above' alone, at its own level; an upper one for 'below'.
+    """
+    if estimate.bound is not None:
+        speaks = (estimate.bound == "lower") == (side == "above")
+        beyond = estimate.value > threshold if side == "above" else estimate.value < threshold
+        return 0.0 if speaks and beyond else 1.0
     if estimate.counts is not None:
         k, n = estimate.counts
         share = min(max(threshold, 0.0), 1.0)

@@ -17,7 +17,7 @@ def newcombe_difference(
     *,
     level: float = 0.95,
     better: Better = "neither",
-    unit: str = "fraction",
+    unit: str = "points",
 ) -> Estimate:
     """p1 − p2 of two independent samples, given as (successes, trials), by Newcombe's hybrid score interval
     (Newcombe 1998, Statistics in Medicine 17:873, method 10). Raises EvidenceError."""
@@ -39,7 +39,7 @@ def newcombe_paired(
     *,
     level: float = 0.95,
     better: Better = "neither",
-    unit: str = "fraction",
+    unit: str = "points",
 ) -> Estimate:
     """p1 − p2 on the same trials, from the 2 × 2 counts of successes, by the score interval corrected for correlation
     (Newcombe 1998, Statistics in Medicine 17:2635, method 10). Raises EvidenceError."""

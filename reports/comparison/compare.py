@@ -16,15 +16,18 @@ import numpy as np
 from probes.errors import InputError
 from probes.message import Text
 from probes.result import Estimate, Result
-from probes.statistics.confidence_level import p_beyond
-from probes.statistics.multiplicity import holm
+from probes.statistics.confidence_level import at_level, p_beyond
+from probes.statistics.multiplicity import holm, holm_levels
 from probes.statistics.paired import independent_difference
 from reports.comparison.pairing import Pairs
 from reports.report import Comparison, Difference, Json, Report
 
 Change = Literal["worse", "better", "same", "untested"]
+BOUNDS_DIFFER = "one of the two is a bound without an interval of its own, so their difference has none"
+COSTS = ("steps", "seconds", "MiB")
+"""Units of what an audit costs: no model is worse for it."""
 MISSING_NAMED = 5
-AIDS = ("attack", "ceiling", "control", "fidelity", "floor")
+AIDS = ("attack", "ceiling", "control", "fidelity", "floor", "guessing")
 """Scopes of estimates that help to read others: no model is worse for them, so they are shown and not tested."""
 
 
@@ -44,9 +47,9 @@ def compare(old: Report, new: Report, *, level: float = 0.95) -> Comparison:
     pairs = Pairs.of(old, new)
     drafts = [_draft(name, theirs[name], ours[name], pairs, level) for name in shared]
     tested = [i for i, draft in enumerate(drafts) if draft.status != "untested"]
-    adjusted = holm(np.array([drafts[i].p for i in tested], dtype=np.float64))
-    for i, p in zip(tested, adjusted, strict=True):
-        drafts[i] = _decided(drafts[i], float(p), 1 - level)
+    raw = np.array([drafts[i].p for i in tested], dtype=np.float64)
+    for i, p, spend in zip(tested, holm(raw), holm_levels(raw, 1 - level), strict=True):
+        drafts[i] = _decided(drafts[i], float(p), float(spend), 1 - level)
     return Comparison(
         baseline=_baseline(old),
         differences=tuple(drafts),
@@ -77,10 +80,11 @@ def _draft(name: tuple[str, str], old: Estimate, new: Estimate, pairs: Pairs, le
     paired = pairs.difference(name, old, new, level)
     change = paired or independent_difference(new.name, new, old, level=level)
     caveat = new.caveat or old.caveat
-    if caveat is None and paired is None and new.counts is None and (new.low == new.high or old.low == old.high):
-        caveat = "one of the two is a bound without an interval of its own, so their difference has none"
+    exact = paired is None and new.counts is None and (new.low == new.high or old.low == old.high)
+    if caveat is None and (new.bound or old.bound or exact):
+        caveat = BOUNDS_DIFFER
     aid = new.name.partition(".")[0] in AIDS
-    untested = caveat is not None or aid or new.better == "neither"
+    untested = caveat is not None or aid or new.better == "neither" or new.unit in COSTS
     p = min(1.0, 2 * min(p_beyond(change, 0.0, "above"), p_beyond(change, 0.0, "below")))
     return Difference(
         probe=name[0],
@@ -98,12 +102,15 @@ def _with_caveat(change: Estimate, caveat: Text) -> Estimate:
     return dataclasses.replace(change, caveat=caveat)
 
 
-def _decided(draft: Difference, p: float, alpha: float) -> Difference:
+def _decided(draft: Difference, p: float, spend: float, alpha: float) -> Difference:
+    """With the interval at the level that was spent on it, so that it excludes 0 exactly where a change is shown."""
     status: Change = "same"
     if p <= alpha and draft.change.value != 0:
         rises = draft.change.value > 0
         status = "better" if rises == (draft.change.better == "higher") else "worse"
-    return dataclasses.replace(draft, p=p, status=status)
+    low, high = at_level(draft.change, 1 - spend, difference=True)
+    change = dataclasses.replace(draft.change, low=low, high=high, level=1 - spend)
+    return dataclasses.replace(draft, p=p, status=status, change=change)
 
 
 def _baseline(old: Report) -> Mapping[str, Json]:

@@ -111,7 +111,9 @@ def _accuracy(part: str) -> Recipe:
         theirs = pairs.old["overfitting.correct"][chosen].astype(bool)
         counts = ((ours & theirs).sum(), (ours & ~theirs).sum(), (~ours & theirs).sum(), (~ours & ~theirs).sum())
         both, only_new, only_old, neither = (int(count) for count in counts)
-        return newcombe_paired(new.name, both, only_new, only_old, neither, level=level, better=new.better)
+        return newcombe_paired(
+            new.name, both, only_new, only_old, neither, level=level, better=new.better, unit=new.unit
+        )
 
     return made
 

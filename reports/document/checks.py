@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from probes.message import Message
 from reports.document.severity import ORDER
@@ -13,6 +14,8 @@ from reports.report import Check, Report
 from reports.wording.catalogue import Words
 from reports.wording.estimates import counted, interval_of
 from reports.wording.numbers import harmless, harmless_long, percent, quantity, slug
+
+OPEN: Mapping[str, Literal["left", "right"]] = {"lower": "right", "upper": "left"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,8 @@ class Gauge:
     high: float
     threshold: float
     allowed: tuple[float, float]
+    open: Literal["", "left", "right"] = ""
+    """Where a one-sided bound goes on for ever."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +69,9 @@ def _sizes(report: Report, say: Words) -> Mapping[tuple[str, str, str], str]:
 
 def _check(check: Check, n: str, say: Words) -> CheckText:
     value, between, level = quantity(check.value, check.unit), "–", ""
-    if check.value is not None and check.low is not None and check.high is not None:
-        value, between, exact = interval_of(check.estimate, check.value, check.low, check.high, check.unit, say)
+    if check.value is not None:
+        low, high = _ends(check)
+        value, between, exact = interval_of(check.value, low, high, check.unit, check.bound, say)
         level = "" if exact else percent(check.level)
     told = say.find("check", check.status)
     return CheckText(
@@ -101,10 +107,11 @@ def _judged(check: Check, say: Words) -> str:
 
 
 def _gauge(check: Check) -> Gauge | None:
-    shown = (check.low, check.value, check.high)
-    if None in shown:
+    if check.value is None:
         return None
-    low, value, high = (float(one) for one in shown if one is not None)
+    low, value, high = (float(one) for one in (_ends(check)[0], check.value, _ends(check)[1]))
+    if check.bound is not None:
+        low = high = value
     if not all(math.isfinite(one) for one in (low, value, high, check.threshold)):
         return None
     left, right = min(low, check.threshold), max(high, check.threshold)
@@ -116,4 +123,11 @@ def _gauge(check: Check) -> Gauge | None:
 
     bound = place(check.threshold)
     allowed = (0.0, bound) if check.direction == "max" else (bound, 100.0)
-    return Gauge(low=place(low), value=place(value), high=place(high), threshold=bound, allowed=allowed)
+    ends = {"low": place(low), "high": place(high)}
+    ends |= {"lower": {"high": 100.0}, "upper": {"low": 0.0}}.get(check.bound or "", {})
+    return Gauge(value=place(value), threshold=bound, allowed=allowed, open=OPEN.get(check.bound or "", ""), **ends)
+
+
+def _ends(check: Check) -> tuple[float, float]:
+    """None stands for the open end of a bound."""
+    return -math.inf if check.low is None else check.low, math.inf if check.high is None else check.high

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reports.report import Comparison, Difference
 from reports.wording.catalogue import Words
 from reports.wording.estimates import counted
-from reports.wording.numbers import SHARES, harmless, harmless_long, number, percent, quantity
+from reports.wording.numbers import POINTS, SHARES, harmless, harmless_long, number, percent, quantity
 
 ORDER = ("worse", "better", "same", "untested")
 NAMED = 3
@@ -23,6 +23,8 @@ class DifferenceText:
     new: str
     change: str
     interval: str
+    level: str
+    """What Holm's procedure leaves it; empty where nothing was tested."""
     paired: str
     n: str
     p: str
@@ -41,7 +43,6 @@ class AgainstText:
     untested: tuple[DifferenceText, ...]
     notes: tuple[str, ...]
     explained: str
-    level: str
 
 
 def against(comparison: Comparison, say: Words) -> AgainstText:
@@ -57,8 +58,7 @@ def against(comparison: Comparison, say: Words) -> AgainstText:
         rows=tuple(text for text in texts if text.status != "untested"),
         untested=tuple(text for text in texts if text.status == "untested"),
         notes=tuple(harmless_long(say.text(note)) for note in comparison.notes),
-        explained=say("against", "explained", level=percent(comparison.level), error=percent(1 - comparison.level)),
-        level=percent(comparison.level),
+        explained=say("against", "explained", error=percent(1 - comparison.level)),
     )
 
 
@@ -91,6 +91,7 @@ def _difference(one: Difference, say: Words) -> DifferenceText:
         new=quantity(one.new, change.unit),
         change=f"{'+' if change.value > 0 else ''}{_moved(change.value, change.unit)}",
         interval=say("ui", "between", low=low.removesuffix(" pp"), high=high),
+        level="" if one.status == "untested" and change.caveat else percent(change.level),
         paired=say("against", "paired" if one.paired else "unpaired"),
         n=counted(change, say),
         p="–" if one.status == "untested" else _p(one.p),
@@ -100,7 +101,7 @@ def _difference(one: Difference, say: Words) -> DifferenceText:
 
 def _moved(value: float, unit: str) -> str:
     """Shares in percentage points, which percent of a share would be taken for."""
-    return f"{100 * value:.1f} pp".replace("-", "−") if unit in SHARES else number(value)
+    return f"{100 * value:.1f} pp".replace("-", "−") if unit in SHARES + POINTS else number(value)
 
 
 def _p(p: float) -> str:

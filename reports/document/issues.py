@@ -83,7 +83,7 @@ def _undecided(report: Report) -> Grade:
 def _checks(document: Document, report: Report) -> Iterator[Issue]:
     sections = {section.anchor: section for section in document.sections}
     for check in document.checks:
-        if check.status == "pass":
+        if check.status in ("pass", "no-violation"):
             continue
         waived = check.because if check.status == "waived" else ""
         grade: Grade = "note" if waived else _undecided(report) if check.status == "undecided" else "error"

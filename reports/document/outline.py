@@ -16,8 +16,14 @@ from reports.document.severity import ORDER, status_of
 from reports.document.summary import Risk, risk
 from reports.report import Check, Report
 from reports.wording.catalogue import Words, words
+from reports.wording.estimates import shown
 from reports.wording.numbers import grouped, harmless, harmless_long, percent, uncapitalized, visible
 
+QUALITY = {
+    "quality": "checkpoint.held_out_accuracy",
+    "quality_recipe": "recipe.held_out_accuracy",
+    "guessing": "guessing.held_out_accuracy",
+}
 NAMED = 3
 """Up to so many checks are named in the verdict's sentence; of more, their risks."""
 
@@ -29,6 +35,8 @@ class Document:
     sentence: str
     decide: str
     """What would settle an undecided verdict; empty otherwise."""
+    quality: tuple[tuple[str, str], ...]
+    """Held-out accuracy of this model and of its recipe, beside guessing."""
     facts: tuple[tuple[str, str], ...]
     run: tuple[tuple[str, str], ...]
     """Which model and data, with which version, when and by whom."""
@@ -58,6 +66,7 @@ def outline(report: Report, lang: str = "en") -> Document:
         status=report.verdict.status,
         sentence=_sentence(report, say),
         decide=say("ui", "decide") if report.verdict.status == "undecided" else "",
+        quality=tuple(_quality(report, say)),
         facts=tuple(_facts(report, say)),
         run=tuple(_run(report, say)),
         registered=_registered(report, say),
@@ -80,11 +89,14 @@ def _sentence(report: Report, say: Words) -> str:
     status, judged = report.verdict.status, report.verdict.checks
     if not judged and status != "error":
         return say("ui", "nochecks")
-    counts = {one: sum(check.status == one for check in judged) for one in ("fail", "undecided", "waived", "pass")}
+    counts = {one: sum(check.status == one for check in judged) for one in ORDER}
     if status == "pass" and counts["waived"]:
         return _told("waived", [check for check in judged if check.status == "waived"], len(judged), say)
     sentence = _told(status, [check for check in judged if check.status == status], len(judged), say)
+    if status == "pass" and counts["no-violation"]:
+        sentence = _plural("verdict", "within", counts["pass"], say, total=len(judged))
     also = [one for one in ("undecided", "waived") if counts[one] and one != status and status != "pass"]
+    also += ["no-violation"] if counts["no-violation"] else []
     return "".join([sentence, *(_plural("also", one, counts[one], say) for one in also)])
 
 
@@ -168,6 +180,16 @@ def _registered(report: Report, say: Words) -> str:
             changed=listed,
         )
     )
+
+
+def _quality(report: Report, say: Words) -> list[tuple[str, str]]:
+    """Whether the model is any good, before how risky it is: held-out accuracy beside guessing."""
+    told = []
+    for key, name in QUALITY.items():
+        if (one := report.estimate("overfitting", name)) is not None:
+            value, interval, level = shown(one, say)
+            told.append((say("facts", key), say("facts", "quality_shown", value=value, interval=interval, level=level)))
+    return told
 
 
 def _number(value: object) -> str | None:

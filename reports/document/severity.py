@@ -6,7 +6,7 @@ from probes.result import Failure, Result
 from reports.report import Report
 
 RANK = {"critical": 4, "high": 3, "medium": 2, "low": 1, "info": 0}
-ORDER = ("fail", "error", "undecided", "waived", "pass", "info")
+ORDER = ("fail", "error", "undecided", "waived", "no-violation", "pass", "info")
 """The gravest first: of checks in a probe, and of probes in the report."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from probes.result import Failure, Finding, Result
 from reports.document.checks import CheckText, why
@@ -13,6 +13,10 @@ from reports.report import Check, Report
 from reports.wording.catalogue import Words
 from reports.wording.numbers import capitalized, harmless, harmless_long, slug, uncapitalized
 
+SOUND = ("pass", "no-violation", "waived")
+NAMED = 3
+"""Checks that fell or are open, on a risk's line; the table of checks has them all."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Risk:
@@ -21,6 +25,8 @@ class Risk:
     status: str
     severity: str
     what: str
+    also: str
+    """A finding that rests on other estimates than the gate's; empty where there is none."""
     so_what: str
     to_do: str
     command: str
@@ -33,6 +39,7 @@ class Line:
 
     what: str
     so_what: str
+    also: str = ""
     to_do: str = ""
     command: str = ""
     severity: str = "info"
@@ -60,28 +67,74 @@ def _failed(failure: Failure, say: Words) -> Line:
 
 
 def _found(result: Result, status: str, report: Report, checks: tuple[CheckText, ...], say: Words) -> Line:
-    so_what = say.probe(result.probe, "so_what")
+    """What the gate decided, at its level and in its unit; a finding that rests on other estimates has its own line."""
     fell = [one for one in report.verdict.checks if (one.probe, one.status) == (result.probe, status)]
+    if not fell:
+        return _unjudged(result, say)
+    so_what = say.probe(result.probe, "so_what")
     about = _about(result, fell)
+    aside = _gravest(
+        one for one in result.findings if RANK[one.severity] and not {c.estimate for c in fell} & {*one.because}
+    )
+    line = Line(
+        what=_decided(fell, status, checks, say),
+        also=harmless_long(say.claim(aside)) if aside else "",
+        so_what=say("ui", "fine") if status in SOUND else so_what,
+        severity=about.severity if about else "info",
+    )
     if status == "undecided":
-        shown = next(one for one in checks if one.name == harmless(f"{fell[0].probe} {fell[0].estimate}"))
-        return Line(
-            what=harmless_long(say.claim(about)) if about else _unsettled(shown, say),
-            so_what=say("ui", "unsettled", so_what=uncapitalized(so_what)),
-            to_do=why(fell[0], say),
-            severity=about.severity if about else "info",
-        )
-    worst = about if status == "fail" and about else _gravest(result.findings)
+        return replace(line, so_what=say("ui", "unsettled", so_what=uncapitalized(so_what)), to_do=_open(fell, say))
+    to_try = (about or aside) if status not in SOUND else aside
+    if to_try is None:
+        return line
+    helps = str(say.find("findings", to_try.code, "helps") or "")
+    return replace(line, to_do=helps, command=command(to_try, result.params, say))
+
+
+def _unjudged(result: Result, say: Words) -> Line:
+    """What was found where no threshold applies."""
+    worst = _gravest(result.findings)
     if worst is None:
-        return Line(what=say("ui", "nothing"), so_what=say("ui", "fine") if status == "pass" else "")
+        return Line(what=say("ui", "nothing"), so_what="")
     grave = RANK[worst.severity] > 0
     return Line(
         what=harmless_long(say.claim(worst)),
-        so_what=so_what if grave else say("ui", "fine") if status == "pass" else "",
+        so_what=say.probe(result.probe, "so_what") if grave else "",
         to_do=str(say.find("findings", worst.code, "helps") or "") if grave else "",
         command=command(worst, result.params, say) if grave else "",
         severity=worst.severity,
     )
+
+
+def _decided(fell: list[Check], status: str, checks: tuple[CheckText, ...], say: Words) -> str:
+    """The checks that decided it, each with its numbers; of those that pass the one nearest to its threshold."""
+    ranked = sorted(fell, key=lambda one: -(one.p_pass or 0.0)) if status in SOUND else fell
+    named = ranked[:1] if status in SOUND else ranked[:NAMED]
+    texts = {one.name: one for one in checks}
+    told = [_line(texts[harmless(f"{one.probe} {one.estimate}")], say) for one in named]
+    if len(fell) > len(named) and status not in SOUND:
+        told.append(say("ui", "more", count=len(fell) - len(named)))
+    return harmless_long(" ".join(told))
+
+
+def _line(check: CheckText, say: Words) -> str:
+    interval = say("ui", "at", interval=check.interval, level=check.level) if check.level else check.interval
+    return say(
+        "ui",
+        "judged",
+        status=capitalized(say("status", check.status)),
+        estimate=check.title,
+        value=check.value,
+        interval=interval,
+        threshold=check.threshold,
+    )
+
+
+def _open(fell: list[Check], say: Words) -> str:
+    """What would decide each of the undecided checks."""
+    if len(fell) == 1:
+        return why(fell[0], say)
+    return " ".join(say("ui", "for_check", estimate=say.estimate(one.estimate), why=why(one, say)) for one in fell)
 
 
 def _gravest(findings: Iterable[Finding]) -> Finding | None:
@@ -89,21 +142,6 @@ def _gravest(findings: Iterable[Finding]) -> Finding | None:
 
 
 def _about(result: Result, fell: list[Check]) -> Finding | None:
-    """The gravest finding that rests on what fell, of this model or of its recipe, so that the line says why."""
-
-    def metric(name: str) -> str:
-        return name.removeprefix("checkpoint.").removeprefix("recipe.")
-
-    named = {metric(one.estimate) for one in fell}
-    return _gravest(one for one in result.findings if RANK[one.severity] and named & {metric(n) for n in one.because})
-
-
-def _unsettled(check: CheckText, say: Words) -> str:
-    return say(
-        "ui",
-        "open",
-        estimate=capitalized(check.title),
-        value=check.value,
-        interval=check.interval,
-        threshold=check.threshold,
-    )
+    """The gravest finding that rests on what fell: it knows what helps."""
+    named = {one.estimate for one in fell}
+    return _gravest(one for one in result.findings if RANK[one.severity] and named & set(one.because))

@@ -22,12 +22,13 @@ STYLES = {
     "undecided": "bold yellow",
     "error": "bold magenta",
     "waived": "cyan",
+    "no-violation": "green",
     "info": "dim",
 }
 CHANGES = {"worse": ("✗", "bold red"), "better": ("✓", "bold green")}
 CHANGES_SHOWN = 6
 """Below a verdict, the worst first; `audit compare` and the report show all."""
-MARKS = {"pass": "✓", "fail": "✗", "undecided": "?", "error": "!", "waived": "–", "info": "·"}
+MARKS = {"pass": "✓", "fail": "✗", "undecided": "?", "error": "!", "waived": "–", "no-violation": "○", "info": "·"}
 
 
 def table(report: Report, *, lang: str = "en") -> RenderableType:
@@ -45,9 +46,12 @@ def table(report: Report, *, lang: str = "en") -> RenderableType:
     for risk in document.risks:
         style = STYLES[risk.status]
         risks.add_row(Text(MARKS[risk.status], style=style), Text(risk.title, style=style), Text(risk.what))
+        if risk.also:
+            risks.add_row("", "", Text(risk.also))
         if risk.to_do:
             risks.add_row("", "", Text(f"→ {risk.to_do}", style="dim"))
-    parts: list[RenderableType] = [head, Text(), risks]
+    quality = [Text(f"{key}: {value}") for key, value in document.quality]
+    parts: list[RenderableType] = [head, *quality, Text(), risks]
     if document.checks:
         parts += [Text(), _checks(document)]
     if document.against:

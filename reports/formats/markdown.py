@@ -16,7 +16,7 @@ from reports.report import Report
 from reports.wording.catalogue import Words
 from reports.wording.numbers import harmless, slug
 
-MARKS = {"pass": "✅", "fail": "❌", "undecided": "❔", "error": "⚠️", "waived": "➖", "info": "·"}
+MARKS = {"pass": "✅", "fail": "❌", "undecided": "❔", "error": "⚠️", "waived": "➖", "no-violation": "⚪", "info": "·"}
 CHANGES = {"worse": "❌", "better": "✅"}
 ROWS = 15
 
@@ -65,7 +65,7 @@ def _head(document: Document) -> list[str]:
     rows = [
         (
             f"{MARKS[risk.status]} **{escape(risk.title)}**",
-            escape(risk.what),
+            escape(" ".join(part for part in (risk.what, risk.also) if part)),
             escape(risk.so_what),
             f"{escape(risk.to_do)} `{risk.command}`" if risk.command else escape(risk.to_do),
         )
@@ -75,6 +75,7 @@ def _head(document: Document) -> list[str]:
     return [
         f"# {MARKS[document.status]} {say('headline', document.status)}: {escape(document.title)}",
         f"**{escape(document.sentence)}**",
+        " · ".join(f"{escape(key)}: {escape(value)}" for key, value in document.quality),
         escape(document.decide),
         *(f"> {escape(note)}" for note in document.notes),
         "; ".join(f"{escape(key)}: {escape(value)}" for key, value in document.run),
@@ -126,19 +127,19 @@ def against_section(text: AgainstText, say: Words) -> list[str]:
         f"## {escape(text.title)}",
         f"**{escape(text.sentence)}**",
         *(f"> {escape(note)}" for note in text.notes),
-        _differences(changed, text, say) if changed else "",
+        _differences(changed, say) if changed else "",
         f"<details><summary>{say('change', 'same')}, {say('change', 'untested')}</summary>",
-        _differences(folded, text, say),
+        _differences(folded, say),
         "</details>",
         escape(text.explained),
     ]
 
 
-def _differences(rows: Sequence[DifferenceText], text: AgainstText, say: Words) -> str:
+def _differences(rows: Sequence[DifferenceText], say: Words) -> str:
     heads = (
         *(say("ui", key) for key in ("status", "estimate")),
         *(say("against", key) for key in ("old", "new", "change")),
-        f"{say('ui', 'interval')} ({text.level})",
+        say("ui", "interval"),
         *(say("against", key) for key in ("p", "test")),
     )
     cells = [
@@ -148,7 +149,7 @@ def _differences(rows: Sequence[DifferenceText], text: AgainstText, say: Words) 
             row.old,
             row.new,
             row.change,
-            escape(row.interval),
+            _leveled(row.interval, row.level),
             escape(row.p),
             f"{row.paired}, n = {row.n}",
         )

@@ -73,9 +73,8 @@ def section(report: Report, *, lang: str = "en") -> str:
     """The verdict, a line a risk, the checks, and what they do not claim, as Markdown."""
     document = outline(report, lang)
     say = document.words
-    risks = [
-        f"- **{escape(risk.title)}** ({say('status', risk.status)}): {escape(risk.what)}" for risk in document.risks
-    ]
+    told = ((risk, " ".join(filter(None, (risk.what, risk.also)))) for risk in document.risks)
+    risks = [f"- **{escape(risk.title)}** ({say('status', risk.status)}): {escape(text)}" for risk, text in told]
     facts = ", ".join(f"{escape(key).lower()} {escape(value)}" for key, value in document.facts)
     parts = [
         f"## {say('card', 'title')}",

@@ -147,8 +147,8 @@ def _measure(frontier: Frontier, name: Name, say: Words) -> Chart:
         columns={
             "candidate": [label for label, _ in present],
             "value": [one.value for _, one in present],
-            "low": [one.low for _, one in present],
-            "high": [one.high for _, one in present],
+            "low": [one.value if one.bound else one.low for _, one in present],
+            "high": [one.value if one.bound else one.high for _, one in present],
         },
         x=Axis(column="candidate", title="", scale="category"),
         y=Axis(column="value", title=say("units", present[0][1].unit)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,12 @@ from reports.gate.thresholds import Gate, Threshold, Waiver
 from reports.report import Check, CheckStatus, Comparison, Json, Status, Verdict
 
 NOT_ESTIMATED = "The profile asks for it, and this audit did not estimate it: what was not searched has not passed."
-NO_REPLICAS = "No replica was trained, so nothing is known about the recipe."
+ONE_SIDED = (("lower", "max"), ("upper", "min"))
+"""Bounds and thresholds of which the one can violate the other and never keep it."""
+NO_REPLICAS = (
+    "No replica was trained, so nothing is known about the recipe. Give the recipe, so that replicas can be trained."
+)
+UNFAITHFUL = "the recipe does not reproduce this checkpoint. Give the recipe that made it."
 
 
 def judge(
@@ -34,7 +40,8 @@ def judge(
 
     A model fails where any check does, so failing is paid for with Holm's procedure over all checks: one that is sound
     in every respect fails with at most 1 − level. It passes only where every check does, which needs no correction
-    (an intersection–union test, Berger 1982): one that is unsound in any respect passes with at most 1 − level.
+    (an intersection–union test, Berger 1982): one that is unsound in any respect passes with at most 1 − level. A
+    one-sided bound is judged on its own side and at its own level: it can fail, and else shows no violation.
     Raises ConfigError for a threshold on an estimate that no probe produced, or against a baseline without one, and for
     a waiver of what no threshold is on.
 
@@ -173,8 +180,8 @@ class Spend:
 
 def _more(threshold: Threshold, estimate: Estimate, spend: Spend, params: Mapping[str, object]) -> str:
     within = (estimate.value < threshold.bound) == (threshold.direction == "max")
-    p, alpha = (spend.p_pass, spend.passing) if within else (spend.p_fail, spend.fail)
-    return what_decides(estimate, threshold.bound, p, alpha, threshold.probe, params)
+    alpha = spend.passing if within else spend.fail
+    return what_decides(estimate, threshold.bound, alpha, threshold.probe, params)
 
 
 def _check(
@@ -183,21 +190,28 @@ def _check(
     decided = not doubtful and estimate.caveat is None
     fails, passes = decided and spend.p_fail <= spend.fail, decided and spend.p_pass <= spend.passing
     level = 1 - 2 * (spend.passing if passes else spend.fail)
-    if estimate.caveat is None and estimate.low < estimate.high:
-        low, high = at_level(estimate, level)
+    if estimate.caveat is None and estimate.low < estimate.high and estimate.bound is None:
+        low, high = at_level(estimate, level, difference=threshold.against == "baseline")
     else:
-        # What cannot be told at its own level, or is one end of an interval, has no other level.
+        # What cannot be told at its own level, is counted, or is one end of an interval, has no other level.
         level, low, high = estimate.level, estimate.low, estimate.high
+    silent = decided and (estimate.bound, threshold.direction) in ONE_SIDED
     against = threshold.against == "baseline"
     words = f"margin {threshold.bound:g}" if against else f"{threshold.direction} {threshold.bound:g}"
-    shown = f"{estimate.value:.3g} ({low:.3g} to {high:.3g} at {level:.1%})"
+    within = f"{estimate.bound} bound" if estimate.bound else f"{low:.3g} to {high:.3g}"
+    shown = f"{estimate.value:.3g} ({within} at {level:.1%})"
     status: CheckStatus
     if fails:
         status, because = "fail", f"{shown} lies wholly beyond its threshold ({words})."
+    elif silent:
+        status, because = (
+            "no-violation",
+            f"{shown} shows no violation of its threshold ({words}), and cannot exclude one.",
+        )
     elif passes:
         status, because = "pass", f"{shown} lies wholly within its threshold ({words})."
     elif doubtful:
-        status, because = "undecided", f"{shown}, but the recipe does not reproduce this checkpoint."
+        status, because = "undecided", f"{shown}, but {UNFAITHFUL}"
     elif estimate.caveat is not None:
         status, because = "undecided", f"{shown}: {estimate.caveat}."
     else:
@@ -212,10 +226,11 @@ def _check(
         threshold=threshold.bound,
         status=status,
         value=estimate.value,
-        low=low,
-        high=high,
+        low=low if math.isfinite(low) or estimate.bound is None else None,
+        high=high if math.isfinite(high) or estimate.bound is None else None,
         level=level,
         unit=estimate.unit,
+        bound=estimate.bound,
         because=f"Worse than the baseline by {because}" if against else because,
         p_fail=spend.p_fail,
         p_pass=spend.p_pass,
@@ -273,7 +288,7 @@ def _status(checks: Sequence[Check], failures: bool, missing: bool = False) -> S
         return "fail"
     if failures or "error" in found:
         return "error"
-    # With nothing to compare nothing is known.
-    if "undecided" in found or not checks or missing:
+    # With nothing to compare, or with bounds alone that can only fail, nothing is known.
+    if "undecided" in found or not found - {"no-violation"} or missing:
         return "undecided"
     return "pass"

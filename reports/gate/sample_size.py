@@ -3,40 +3,97 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from probes.result import Estimate
-from probes.statistics.distributions import normal_quantile
+from probes.statistics.distributions import binomial_cdf, binomial_tail, t_quantile
 
 POWER, MOST = 0.8, 1000
 """The probability with which so many decide it; beyond MOST times the present number more is no advice."""
 ON_IT = "The value is on the threshold: no number of samples decides that."
+FEW = 400
+ADVICE: Mapping[tuple[str, str], str] = {
+    ("contamination", "contaminated_share"): "Take the copies out of the held-out split; the report lists them.",
+}
+"""By probe and estimate: what to do about a share above 0, where more samples would only show more of the same."""
 
 
-def what_decides(
-    estimate: Estimate, bound: float, p: float, alpha: float, probe: str, params: Mapping[str, Any]
-) -> str:
-    """A sentence. `p` is the one-sided p-value of the side that the value is on, `alpha` what may be spent on it.
+def what_decides(estimate: Estimate, bound: float, alpha: float, probe: str, params: Mapping[str, Any]) -> str:
+    """A sentence: the least n whose interval lies on one side of `bound` with probability POWER, if the value stays.
 
-    The score of the test grows with √n, so ((z_α + z_power) / z)² times the n decides. What more of the same cannot
-    take away (`fixed_share` of the variance: folds share their training samples) stays, and may stand in the way.
+    `alpha` is the one-sided error that may be spent on the side that the value is on. Shares of counted things by
+    their exact test; else by Student's t or the normal, whose error falls with √n but for what more of the same cannot
+    take away (`fixed_share` of the variance: folds share their training samples).
     """
-    score = -normal_quantile(p)
-    if abs(estimate.value - bound) <= 1e-12 or not math.isfinite(score) or score <= 0.01:
+    if estimate.value > 0 and (advice := ADVICE.get((probe, estimate.name))):
+        return advice
+    if abs(estimate.value - bound) <= 1e-12:
         return ON_IT
-    times = ((normal_quantile(POWER) - normal_quantile(alpha)) / score) ** 2
-    left = 1 / times - estimate.fixed_share
-    more = math.inf if left <= 0 else (1 - estimate.fixed_share) / left
+    decides = _exactly if estimate.counts is not None else _nearly
+    least = _least(estimate.n, decides(estimate, bound, alpha))
     counted = estimate.counted or "observations"
-    if more > MOST:
+    if least is None:
         if estimate.fixed_share:
             return f"No number of {counted} decides it, if the value stays: only more data narrows it."
         return f"The value is so near the threshold that not even {MOST} times the {counted} decides it."
-    needed = f"About {math.ceil(more * estimate.n)} {counted} instead of {estimate.n}"
+    needed = f"About {least} {counted} instead of {estimate.n}"
     said = f"{needed} would decide it with {POWER:.0%} probability, if the value stays."
     name = _parameter(estimate, params)
-    return f"{said} Try --set probes.{probe}.{name}={math.ceil(more * params[name])}." if name else said
+    return f"{said} Try --set probes.{probe}.{name}={math.ceil(least / estimate.n * params[name])}." if name else said
+
+
+def _exactly(estimate: Estimate, bound: float, alpha: float) -> Callable[[int], bool]:
+    """Whether n trials decide by the exact binomial test: the chance of a count that lies beyond doubt."""
+    assert estimate.counts is not None
+    share, above = estimate.value, estimate.value > bound
+
+    def enough(n: int) -> bool:
+        # The nearest count on its side of the bound that the test at `alpha` tells from it.
+        low, high = (math.floor(n * bound), n + 1) if above else (-1, math.ceil(n * bound))
+        while high - low > 1:
+            middle = (low + high) // 2
+            told = (binomial_tail(middle - 1, n, bound) if above else binomial_cdf(middle, n, bound)) <= alpha
+            if told == above:
+                high = middle
+            else:
+                low = middle
+        return (binomial_tail(high - 1, n, share) if above else binomial_cdf(low, n, share)) >= POWER
+
+    return enough
+
+
+def _nearly(estimate: Estimate, bound: float, alpha: float) -> Callable[[int], bool]:
+    """Whether n of what is counted decide by Student's t, or the normal where there are no degrees of freedom."""
+    dof = math.inf if estimate.dof is None else estimate.dof
+    reach = estimate.value - estimate.low if estimate.value > bound else estimate.high - estimate.value
+    error = reach / t_quantile(0.5 + estimate.level / 2, dof)
+    distance, fixed = abs(estimate.value - bound), estimate.fixed_share
+
+    def enough(n: int) -> bool:
+        then = dof * n / estimate.n
+        spread = error * math.sqrt(fixed + (1 - fixed) * estimate.n / n)
+        return bool(distance >= spread * (t_quantile(1 - alpha, then) + t_quantile(POWER, then)))
+
+    return enough
+
+
+def _least(now: int, enough: Callable[[int], bool]) -> int | None:
+    """The smallest n that is enough: by doubling, then by halving what is between. None beyond MOST · now.
+
+    The chance of an exact test rises with n in a saw's teeth, so that up to FEW each n is tried.
+    """
+    least = most = max(1, now)
+    while not enough(most):
+        if most > MOST * now:
+            return None
+        least, most = most, 2 * most
+    if most <= FEW:
+        return next(n for n in range(least, most + 1) if enough(n))
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (least, middle) if enough(middle) else (middle, most)
+    return most if most <= MOST * now else None
 
 
 def _parameter(estimate: Estimate, params: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ RHO = 2.0
 """Little is spent early, three quarters at the last look of doublings."""
 FEWEST_ROUNDS = 2
 """One round has no stand-ins of another order."""
-SETTLED = frozenset({"pass", "fail", "waived"})
+SETTLED = frozenset({"pass", "no-violation", "fail", "waived"})
 
 
 @dataclass(frozen=True, kw_only=True)

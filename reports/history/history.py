@@ -127,8 +127,8 @@ def _chart(
         columns={
             "finished": [label for label, _ in present],
             "value": [one.value for _, one in present],
-            "low": [one.low for _, one in present],
-            "high": [one.high for _, one in present],
+            "low": [one.value if one.bound else one.low for _, one in present],
+            "high": [one.value if one.bound else one.high for _, one in present],
         },
         x=Axis(column="finished", title="", scale="category"),
         y=Axis(column="value", title=unit),

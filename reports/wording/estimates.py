@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from probes.result import Estimate
+from probes.result import Bound, Estimate
 from reports.wording.catalogue import Words
-from reports.wording.numbers import grouped, harmless, percent, together
-
-BOUNDS = ("epsilon.lower_bound", "epsilon.gaussian_lower_bound")
-"""Estimates that are one end of an interval, of a confidence that is theirs."""
+from reports.wording.numbers import grouped, harmless, percent, quantity, together
 
 
-def interval_of(name: str, value: float, low: float, high: float, unit: str, say: Words) -> tuple[str, str, bool]:
-    """Value, interval, and whether it is exact: counted, or stated by somebody, and not estimated."""
+def interval_of(
+    value: float, low: float, high: float, unit: str, bound: Bound | None, say: Words
+) -> tuple[str, str, bool]:
+    """Value, interval, and whether it is exact: counted, and not estimated."""
+    if bound is not None:
+        return quantity(value, unit), say("ui", f"{bound}_bound"), False
     shown, lower, upper = together(value, low, high, unit)
-    if name in BOUNDS:
-        return shown, say("ui", "bound"), False
     if low == high:
         return shown, say("ui", "exact"), True
     return shown, between(lower, upper, say), False
 
 
 def between(low: str, high: str, say: Words) -> str:
-    """Both ends, with the percent sign behind the second alone."""
-    return say("ui", "between", low=low.removesuffix(" %") if high.endswith(" %") else low, high=high)
+    """Both ends, with the unit behind the second alone."""
+    unit = next((unit for unit in (" %", " pp") if high.endswith(unit)), "")
+    return say("ui", "between", low=low.removesuffix(unit), high=high)
 
 
 def shown(estimate: Estimate, say: Words) -> tuple[str, str, str]:
     """Value, interval, and the interval's level; the last is empty where there is no interval."""
-    value, interval, exact = interval_of(estimate.name, estimate.value, estimate.low, estimate.high, estimate.unit, say)
+    value, interval, exact = interval_of(
+        estimate.value, estimate.low, estimate.high, estimate.unit, estimate.bound, say
+    )
     return value, interval, "" if exact else percent(estimate.level)
 
 

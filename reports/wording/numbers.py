@@ -8,8 +8,10 @@ import unicodedata
 from collections.abc import Sequence
 
 LONGEST, READ = 160, 4000
-SHARES = ("fraction", "TPR", "TPR − FPR")
+SHARES = ("fraction", "TPR")
 """Units that are read as percent."""
+POINTS = ("points", "TPR − FPR")
+"""Differences of shares, which are read as percentage points: percent of a share would be taken for a ratio."""
 ROUNDING = 1e-9
 """What is left of zero after sums in another order."""
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -69,25 +71,30 @@ def uncapitalized(text: str) -> str:
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """Shares as percentages with one decimal (two digits below 1 %), everything else by `number`."""
-    if unit in SHARES and value is not None and math.isfinite(value):
+    """Shares as percentages with one decimal (two digits below 1 %), their differences as percentage points, everything
+    else by `number`."""
+    if (end := _end(unit)) and value is not None and math.isfinite(value):
         percent = 100 * value
         text = f"{percent:.1f}" if abs(percent) >= 1 or percent == 0 else number(float(f"{percent:.2g}"))
-        return f"{text} %".replace("-", "−")
+        return f"{text}{end}".replace("-", "−")
     return number(0.0 if value is not None and abs(value) < ROUNDING else value)
+
+
+def _end(unit: str) -> str:
+    return " %" if unit in SHARES else " pp" if unit in POINTS else ""
 
 
 def together(value: float, low: float, high: float, unit: str) -> tuple[str, str, str]:
     """A value and the ends of its interval with as many decimals as tell them apart: 0.280 (0.038 to 0.522)."""
-    three, factor = (value, low, high), 100.0 if unit in SHARES else 1.0
+    end = _end(unit)
+    three, factor = (value, low, high), 100.0 if end else 1.0
     largest, width = factor * max(map(abs, three)), factor * (high - low)
     if not all(map(math.isfinite, three)) or not 1e-3 <= largest < 1e5 or width < largest * 1e-3:
         one, two, third = (quantity(x, unit) for x in three)
         return one, two, third
     decimals = min(3 if largest >= 0.1 else 4, max(0, math.ceil(1.5 - math.log10(width))))
-    if unit in SHARES:
+    if end:
         decimals = 1 if largest >= 1 else min(decimals, 3)
-    end = " %" if unit in SHARES else ""
     one, two, third = (f"{round(factor * x, decimals) + 0.0:.{decimals}f}{end}".replace("-", "−") for x in three)
     return one, two, third
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 
 import numpy as np
 
@@ -188,7 +189,16 @@ def _leakage() -> Result:
             estimate("checkpoint.auc", 0.75, 0.07, n=1000, unit="AUC"),
             estimate("recipe.auc", 0.74, 0.02, n=16, unit="AUC", dof=7.0),
             estimate("attack.loss.auc", 0.62, 0.06, n=1000, unit="AUC"),
-            estimate("epsilon.lower_bound", 1.2, 0.0, n=1000, unit="ε"),
+            Estimate(
+                name="epsilon.lower_bound",
+                value=1.2,
+                low=1.2,
+                high=math.inf,
+                n=1000,
+                unit="ε",
+                better="lower",
+                bound="lower",
+            ),
         ),
         findings=(
             Finding(

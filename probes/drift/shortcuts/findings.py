@@ -160,7 +160,7 @@ def _parts(evidence: Evidence, audited: Observation, rng: np.random.Generator, l
         if np.isfinite(shares).sum() > 1:
             # Beyond the area it covers: evenly spread attribution gives 0.
             part.estimates.append(
-                bootstrap_mean(f"checkpoint.{place}_excess", shares - area, rng, level=level, unit="fraction")
+                bootstrap_mean(f"checkpoint.{place}_excess", shares - area, rng, level=level, unit="points")
             )
     part.figures.append(_places(evidence, audited.samples[: len(arrays["border"])], arrays, covered))
     return part

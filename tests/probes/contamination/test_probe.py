@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import re
 from typing import Any
 
@@ -10,11 +12,13 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
+from audit.config.audit_config import Config
 from probes.contamination import Contamination, Embedding
 from probes.evidence import Evidence
 from probes.observable import Observation
 from probes.plan import Plan, Pool, Splits
 from probes.result import Gallery, Result, Table
+from reports.gate.judge import judge
 from tests.probes.contamination.planted import NEAR, equal, photographs, plant, small_photographs
 from tests.probes.overfitting.trained import digits, evidence, make_pool
 
@@ -221,6 +225,55 @@ def test_a_column_that_gives_the_label_away_is_found() -> None:
     sound = audit(table, member, labels, modality="table", feature_names=names)
     assert "contamination.leaking-column" not in codes(sound)
     assert sound["leaking_column_auc"].high < 0.9
+
+
+SHAPES = {
+    "a word a class": lambda label, rng: f"s{label}",
+    "many words a class": lambda label, rng: f"{rng.integers(4)}-{'xyz'[label]}",
+    "a rare class": lambda label, rng: "open" if label else "closed",
+    "words that share letters": lambda label, rng: ("AB", "BA", "AA")[label],
+}
+"""How a column of words gives the label away."""
+
+
+def dummies(words: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    known = sorted(set(words))
+    return np.array([[word == one for one in known] for word in words], dtype=np.float64), tuple(
+        f"status={word}" for word in known
+    )
+
+
+@pytest.mark.parametrize("size", [100, 600])
+@pytest.mark.parametrize("shape", list(SHAPES))
+def test_a_column_of_words_that_gives_the_label_away_is_one_column(shape: str, size: int) -> None:
+    rng = np.random.default_rng(10)
+    shares = [0.94, 0.06] if shape == "a rare class" else [0.4, 0.3, 0.3]
+    labels = rng.choice(len(shares), size=size, p=shares)
+    noise = rng.normal(size=(size, 3))
+    told, named = dummies([SHAPES[shape](int(label), rng) for label in labels])
+    names = ("a", "b", "c", *named)
+    member = halves(size, rng)
+    result = audit(np.hstack([noise, told]), member, labels, modality="table", feature_names=names)
+    finding = next(one for one in result.findings if one.code == "contamination.leaking-column")
+    assert finding.values["column"] == "status"
+    assert result["leaking_column_auc"].value > 0.97
+    table = next(one for one in result.figures if one.name == "columns")
+    assert isinstance(table, Table)
+    assert set(table.columns["column"]) == {"status", "a", "b", "c"}
+    default = Config().gate()
+    gate = dataclasses.replace(
+        default, thresholds=tuple(one for one in default.thresholds if one.estimate == "leaking_column_auc")
+    )
+    assert judge([result], gate, today=datetime.date(2026, 1, 1)).status in ("fail", "undecided")
+
+
+def test_words_that_say_nothing_of_the_label_are_not_accused() -> None:
+    rng = np.random.default_rng(11)
+    labels = rng.integers(0, 3, 600)
+    told, named = dummies([f"w{rng.integers(40)}" for _ in labels])
+    result = audit(told, halves(600, rng), labels, modality="table", feature_names=named)
+    assert "contamination.leaking-column" not in codes(result)
+    assert result["leaking_column_auc"].value == pytest.approx(0.5, abs=0.1)
 
 
 def test_duplicate_rows_of_a_table_are_found() -> None:

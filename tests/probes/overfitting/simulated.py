@@ -179,7 +179,10 @@ def column(classes: int) -> Run:
         sides = [(np.arange(n + fresh) >= 250) & (np.arange(n + fresh) < n), np.arange(n + fresh) >= n]
         seed = int(rng.integers(2**31))
         found, truth = (
-            leaking_column(table, labels, member, side, np.random.default_rng(seed), 0.95) for side in sides
+            leaking_column(
+                table, [[i] for i in range(table.shape[1])], labels, member, side, np.random.default_rng(seed), 0.95
+            )
+            for side in sides
         )
         assert found is not None
         assert truth is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from probes.result import Estimate, Finding, Result, Table
 from reports.document.outline import outline
@@ -36,14 +37,26 @@ def finding(code: str, severity: str, *because: str) -> Finding:
     return Finding(code=code, severity=severity, claim=f"{code} says so.", because=because)  # type: ignore[arg-type]
 
 
-def test_the_risks_line_says_why_its_check_fell() -> None:
+def test_a_risk_leads_with_what_the_gate_decided_at_its_level_and_says_it_once() -> None:
     graver, about = finding("a.graver", "high", "other"), finding("b.about", "low", "recipe.accuracy_gap")
-    fell = report("recipe.accuracy_gap", findings=(graver, about))
-    assert outline(fell).risks[0].what == "b.about says so."
-    passed = report("recipe.accuracy_gap", findings=(graver, about), value=0.01)
-    assert outline(passed).risks[0].what == "a.graver says so."
-    unexplained = report("recipe.accuracy_gap", findings=(graver,))
-    assert outline(unexplained).risks[0].what == "a.graver says so."
+    fell = outline(report("recipe.accuracy_gap", findings=(graver, about))).risks[0]
+    assert fell.what == (
+        "Fail: train / held-out accuracy gap, this recipe, 50.0 % (49.2 to 50.8 % at 90 %), allowed ≤ 10.0 %."
+    )
+    assert fell.also == "a.graver says so."
+    passed = outline(report("recipe.accuracy_gap", findings=(graver, about), value=0.02)).risks[0]
+    assert passed.what.startswith("Pass: train / held-out accuracy gap, this recipe, 2.0 % (1.2 to 2.8 % at 90 %)")
+    assert passed.also == "a.graver says so."
+    assert passed.so_what == "Nothing here stands against shipping it."
+    alone = outline(report("recipe.accuracy_gap", findings=(about,), value=0.01)).risks[0]
+    assert alone.also == ""
+
+
+def test_a_check_of_this_model_is_not_explained_by_a_finding_about_the_recipe() -> None:
+    gap = finding("overfitting.gap", "high", "recipe.accuracy_gap")
+    risk = outline(report("checkpoint.accuracy_gap", findings=(gap,))).risks[0]
+    assert risk.what.startswith("Fail: train / held-out accuracy gap, this model, ")
+    assert risk.also == "overfitting.gap says so."
 
 
 def test_an_undecided_risk_says_what_decides_it() -> None:
@@ -51,12 +64,16 @@ def test_an_undecided_risk_says_what_decides_it() -> None:
     assert risk.status == "undecided"
     assert "would decide it" in risk.to_do
     assert risk.so_what.startswith("If it is so: ")
+    two = outline(report("recipe.accuracy_gap", "checkpoint.accuracy_gap", value=0.105)).risks[0]
+    assert two.to_do.count("would decide it") == 2
 
 
 def test_an_undecided_risk_without_a_finding_says_what_is_undecided() -> None:
     unrelated = finding("a.b", "high", "other")
     risk = outline(report("recipe.accuracy_gap", findings=(unrelated,), value=0.105)).risks[0]
-    assert risk.what == "Train / held-out accuracy gap, this recipe: 10.5 % (9.7 to 11.3 %), allowed ≤ 10.0 %."
+    assert risk.what == (
+        "Undecided: train / held-out accuracy gap, this recipe, 10.5 % (9.7 to 11.3 % at 90 %), allowed ≤ 10.0 %."
+    )
 
 
 def test_the_sentence_names_few_checks_and_of_many_the_risks() -> None:
@@ -96,9 +113,22 @@ def test_the_sentence_hides_neither_what_is_undecided_nor_what_was_waived() -> N
     assert "已豁免" in outline(with_statuses("pass", "waived"), "zh").sentence
 
 
+def lower_bound(value: float) -> Estimate:
+    return Estimate(
+        name="epsilon.lower_bound",
+        value=value,
+        low=value,
+        high=math.inf,
+        n=400,
+        unit="ε",
+        better="lower",
+        bound="lower",
+    )
+
+
 def test_bounds_and_counts_are_not_shown_as_intervals() -> None:
     say = words("en")
-    bound = Estimate(name="epsilon.lower_bound", value=1.66, low=1.66, high=1.66, n=400, unit="ε")
+    bound = lower_bound(1.66)
     assert in_line(bound, say) == "1.66 (lower bound at 95 %, n = 400 samples)"
     count = Estimate(name="copies", value=3.0, low=3.0, high=3.0, n=200, unit="x", counted="held-out samples")
     assert in_line(count, say) == "3 (exact, n = 200 held-out samples)"

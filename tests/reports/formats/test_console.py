@@ -34,4 +34,4 @@ def test_verdict_first_and_no_number_is_cut() -> None:
 
 def test_terminal_codes_of_strangers_do_not_pass() -> None:
     assert "\x1b" not in shown(sample(label="\x1b[31mred\x1b[0m"))
-    assert "[bold]" in shown(sample(label="[bold]x[/bold]"))
+    assert "[bold]" in shown(sample(label="[bold]x[/bold]", failed=True))

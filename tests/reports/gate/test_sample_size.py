@@ -6,9 +6,12 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from probes.result import Estimate, Result
+from probes.statistics.confidence_level import p_beyond
 from probes.statistics.corrected_resampled_t import nadeau_bengio
+from probes.statistics.proportions import proportion
 from reports.gate.judge import judge
 from reports.gate.sample_size import ON_IT, what_decides
 from reports.gate.thresholds import Gate, Threshold
@@ -59,8 +62,42 @@ def test_folds_share_training_samples_so_no_number_of_them_may_do() -> None:
 
 
 def test_a_value_on_its_threshold_is_decided_by_nothing() -> None:
-    assert what_decides(estimate("a", 0.5, 0.1), 0.5, 0.5, 0.05, "p", {}) == ON_IT
-    assert what_decides(estimate("a", 0.5, 0.0), 0.4, 0.0, 0.05, "p", {}) == ON_IT
+    assert what_decides(estimate("a", 0.5, 0.1), 0.5, 0.05, "p", {}) == ON_IT
+
+
+@pytest.mark.parametrize("seen", [*range(3, 41)])
+def test_none_of_a_few_needs_fifty_nine_against_five_percent(seen: int) -> None:
+    """0.95^59 is the first power of 0.95 below 5 %."""
+    none = proportion("share", 0, seen)
+    assert what_decides(none, 0.05, 0.05, "p", {}).startswith(f"About 59 samples instead of {seen} ")
+    assert status(proportion("share", 0, 58), 0.05) == "undecided"
+    assert status(proportion("share", 0, 59), 0.05) == "pass"
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "bound"), [(1, 40, 0.05), (5, 60, 0.05), (9, 100, 0.05), (3, 12, 0.4), (15, 20, 0.5)]
+)
+def test_so_many_counted_things_decide_four_times_of_five(k: int, n: int, bound: float) -> None:
+    needed = re.search(r"About (\d+) ", what_decides(proportion("share", k, n), bound, 0.05, "p", {}))
+    assert needed is not None
+
+    def decided(trials: int) -> float:
+        """The exact probability, count by count."""
+        chance = stats.binom.pmf(range(trials + 1), trials, k / n)
+        side = "below" if k / n < bound else "above"
+        told = [p_beyond(proportion("share", one, trials), bound, side) <= 0.05 for one in range(trials + 1)]
+        return float(chance[told].sum())
+
+    assert decided(int(needed[1])) >= 0.8
+    if int(needed[1]) <= 100:
+        assert all(decided(fewer) < 0.8 for fewer in range(n, int(needed[1])))
+
+
+def test_copies_are_taken_out_not_counted_more_exactly() -> None:
+    some = proportion("contaminated_share", 3, 60)
+    assert "Take the copies out" in what_decides(some, 0.05, 0.05, "contamination", {})
+    none = proportion("contaminated_share", 0, 20)
+    assert "About 59" in what_decides(none, 0.05, 0.05, "contamination", {})
 
 
 def test_the_parameter_that_n_grows_with_is_named_where_it_is_the_only_one() -> None:

@@ -11,7 +11,7 @@ from reports.wording.numbers import column, quantity, spaced, together, unbroken
     ("three", "unit", "shown"),
     [
         ((0.683, 0.59, 0.764), "AUC", "0.683 (0.590 to 0.764)"),
-        ((0.28, 0.0383, 0.522), "TPR − FPR", "28.0 % (3.8 % to 52.2 %)"),
+        ((0.28, 0.0383, 0.522), "TPR − FPR", "28.0 pp (3.8 pp to 52.2 pp)"),
         ((0.0696, 0.00952, 0.13), "fraction", "7.0 % (1.0 % to 13.0 %)"),
         ((0.0027, 0.0011, 0.0052), "fraction", "0.27 % (0.11 % to 0.52 %)"),
         ((-0.05, -0.2, 0.1), "x", "−0.050 (−0.200 to 0.100)"),
