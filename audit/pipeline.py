@@ -24,8 +24,8 @@ from audit.population.populate import Replicas, joined, populate, processors, ro
 from audit.population.trainer_checks import repeats_itself, trainable
 from audit.randomness import stream
 from audit.results.metadata import describe_data, describe_model
-from audit.results.registration import content_of, reasons
-from audit.runtime import versions
+from audit.results.registration import content_of
+from audit.runtime import versions, workers_for
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from probes.evidence import Answers, Evidence
@@ -156,7 +156,9 @@ def examine(
     wanted = tuple(dict.fromkeys(observable for probe in probes for observable in probe.observes))
     seated = sitters(audited, replicas, look.rows(rows), settings, seed)
     looked = before.observations if before else None
-    observations = observe(wanted, experiment, seated, listener.observing, looked, Store(settings.store), seed)
+    workers = settings.workers or workers_for(experiment.device)
+    store = Store(settings.store)
+    observations = observe(wanted, experiment, seated, listener.observing, looked, store, seed, workers)
     evidence = gather(audited, own, replicas, observations)
     listener.stage("probes")
     results = []

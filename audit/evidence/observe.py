@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 from jaxtyping import Int
 from torch import nn
 
+from audit.evidence.forked import WORTH_FORKING, can_fork, one_thread, side_by_side
 from audit.evidence.observation_cache import Sight, keep, recall
 from audit.models.graph_rewrite import PreparationWarning, embedding, prepare
 from audit.models.weight_files import digest_state
@@ -56,9 +58,10 @@ def observe(
     before: Observations | None = None,
     store: Store | None = None,
     seed: int | None = None,
+    workers: int = 1,
 ) -> Observations:
     """Measure every observable on as many models of each role as it asks for, but for what was seen `before` or is in
-    the store. One model at a time is in memory.
+    the store. One model a worker is in memory; each is looked into on one thread, so `workers` change no bit.
 
     `seed` is the audit's, by default the checkpoint's: another draws other samples. Random numbers are common to all
     models of an observable: what differs between models is the models.
@@ -74,27 +77,54 @@ def observe(
         ]
         for sitter in sitters
     }
+    drawn = experiment.seed if seed is None else seed
     total, done = sum(map(len, asked.values())), 0
-    for sitter, wanted in asked.items():
-        sitting = Sitting(
-            sitter=sitter, experiment=experiment, store=store, seed=experiment.seed if seed is None else seed
-        )
-        for observable in wanted:
-            on_subject(f"{type(observable).__name__} of {sitter.name}", done, total)
-            done += 1
-            if observable in observations.errors:
-                continue
-            try:
-                found = sitting.look(observable)
-            except AuditError:
-                raise
-            except Exception as error:
-                observations.errors[observable] = error
-                continue
-            observations.seen.setdefault(observable, {})[sitter.name] = found
-        observations.limits = tuple(dict.fromkeys((*observations.limits, *sitting.limits)))
+    with one_thread():
+        if store is not None:
+            look_ahead(asked, experiment, store, drawn, workers, lambda at: on_subject(at, done, total))
+        for sitter, wanted in asked.items():
+            sitting = Sitting(sitter=sitter, experiment=experiment, store=store, seed=drawn)
+            for observable in wanted:
+                on_subject(f"{type(observable).__name__} of {sitter.name}", done, total)
+                done += 1
+                if observable in observations.errors:
+                    continue
+                try:
+                    found = sitting.look(observable)
+                except AuditError:
+                    raise
+                except Exception as error:
+                    observations.errors[observable] = error
+                    continue
+                observations.seen.setdefault(observable, {})[sitter.name] = found
+            observations.limits = tuple(dict.fromkeys((*observations.limits, *sitting.limits)))
     on_subject("", total, total)
     return observations
+
+
+def look_ahead(
+    asked: Mapping[Sitter, Sequence[Observable]],
+    experiment: Experiment,
+    store: Store,
+    seed: int,
+    workers: int,
+    on_model: Callable[[str], None],
+) -> None:
+    """Look into several models at once where that pays; what was seen lies in the store afterwards."""
+    waiting = [(sitter, wanted) for sitter, wanted in asked.items() if wanted]
+    if workers < 2 or len(waiting) < WORTH_FORKING or not can_fork(experiment.device):
+        return
+
+    here = os.getpid()
+
+    def look(sitter: Sitter, wanted: Sequence[Observable]) -> None:
+        if os.getpid() == here:
+            on_model(sitter.name)
+        sitting = Sitting(sitter=sitter, experiment=experiment, store=store, seed=seed)
+        for observable in wanted:
+            sitting.look(observable)
+
+    side_by_side([partial(look, *one) for one in waiting], min(workers, len(waiting)))
 
 
 def _asked(observable: Observable, sitters: Sequence[Sitter]) -> list[Sitter]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,3 +125,43 @@ def test_what_could_not_be_prepared_is_a_limit_then_and_when_recalled(experiment
         found = observe([Answer()], experiment, [sitter], quiet, store=Store(tmp_path))
         assert len(found.limits) == 1
         assert "DeepLift" in found.limits[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """Which process looked, beside what the network says."""
+
+    @property
+    def models(self) -> Mapping[Role, int]:
+        return {"seeds": 8}
+
+    def choose(self, pool: Pool, rng: np.random.Generator) -> np.ndarray:
+        return np.flatnonzero(pool.held_out)[:4]
+
+    def __call__(
+        self, subject: Subject, inputs: Tensor, labels: Tensor, rng: np.random.Generator
+    ) -> Mapping[str, np.ndarray]:
+        with torch.no_grad():
+            logits = subject.network(inputs) + torch.rand(1)
+        if subject.name == "seeds/3" and os.getpid() != HERE:
+            os._exit(1)  # as a process that is killed for want of memory
+        time.sleep(0.02)
+        return {"logits": logits.numpy(), "process": np.array([os.getpid()])}
+
+
+HERE = os.getpid()
+
+
+def test_several_models_are_looked_into_at_once_with_the_same_bits(experiment: Experiment, tmp_path: Path) -> None:
+    eight = [replace(sitters(experiment, 1 + 0.1 * i)[-1], name=f"seeds/{i}", role="seeds") for i in range(8)]
+
+    def looked(workers: int) -> Mapping[str, Any]:
+        store = Store(tmp_path / str(workers))
+        return observe([Process()], experiment, eight, lambda *_: None, None, store, None, workers).seen[Process()]
+
+    alone, beside = looked(1), looked(3)
+    assert list(alone) == list(beside) == [f"seeds/{i}" for i in range(8)]
+    for name, one in alone.items():
+        assert np.array_equal(one.arrays["logits"], beside[name].arrays["logits"])
+    assert {int(one.arrays["process"][0]) for one in alone.values()} == {HERE}
+    assert len({int(one.arrays["process"][0]) for one in beside.values()}) > 1
