@@ -24,7 +24,7 @@ from audit.population.populate import Replicas, joined, populate, processors, ro
 from audit.population.trainer_checks import repeats_itself, trainable
 from audit.randomness import stream
 from audit.results.metadata import describe_data, describe_model
-from audit.results.registration import content_of
+from audit.results.registration import content_of, reasons
 from audit.runtime import versions, workers_for
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
