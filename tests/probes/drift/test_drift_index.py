@@ -142,3 +142,10 @@ def test_worse_explanations_are_found(theirs: float, code: str) -> None:
     own = 0.0 if code == "drift.worse-explanations" else 0.15
     seen = {"audited": curves(own - 0.05 if own == 0 else own), "source": curves(theirs)}
     assert [finding.code for finding in how_good(seen, ("m",), ["m"], rng, 0.95).findings] == [code]
+
+
+def test_rounding_is_no_drift() -> None:
+    """Of a frozen backbone every similarity is one but for the last bits, all on one side."""
+    floor = np.ones(40)
+    placed = Placed(reference=floor - 1e-7, floor=floor, ceiling=np.zeros(40))
+    assert p_above_floor(placed, np.random.default_rng(0)) > 0.5
