@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from audit.listener import Listener
     from reports.report import Comparison, Report
 
-__all__ = ["compare", "load", "run"]
+__all__ = ["Predictions", "compare", "load", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """What would import NumPy, when it is asked for."""
+    if name == "Predictions":
+        from audit.evidence.predictions import Predictions
+
+        return Predictions
+    raise AttributeError(f"module 'audit' has no attribute {name!r}")
 
 
 def run(
@@ -63,6 +72,8 @@ def run(
     then be any of these, and the data also (DataFrame, labels) or (texts, labels). An estimator as the model needs no
     trainer; without a model the one that the trainer makes of the members is audited. A replica that trains for more
     than `replica_timeout` seconds (7200 unless said) is an error.
+
+    `model` may also be `audit.Predictions`: what a model answered, without the model.
 
     `config` is an audit.toml or its content, `baseline` an earlier report to compare with. Raises AuditError, whose one
     line says what is wrong, where, and what to do.

@@ -20,8 +20,10 @@ from audit.config.recipe import Recipe
 from audit.config.run_settings import Settings, default_store
 from audit.data.dataset import Dataset
 from audit.data.handed_over import handed
+from audit.evidence.predictions import Predictions
 from audit.listener import Listener
 from audit.pipeline import audit
+from audit.predicted import audit_predictions
 from audit.results.read import read_audit
 from audit.runtime import check_torch, device, workers_for
 from audit.storage.failures import traces_kept
@@ -70,6 +72,12 @@ def run(
         replica_timeout=replica_timeout,
     )
     began = datetime.datetime.now(datetime.UTC)
+    if isinstance(model, Predictions):
+        _refuse(data=data, members=members, held_out=held_out, trainer=trainer, source=source, recipe=recipe)
+        report = audit_predictions(model, chosen, settings, listener or Listener())
+        if out is not None:
+            _write(Path(out), report, began, settings)
+        return report
     with traces_kept(settings.store):
         audited = _opened(model, data, members, held_out, trainer, recipe, source, classes, settings)
         report = audit(audited, chosen, settings, listener or Listener())

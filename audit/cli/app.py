@@ -91,6 +91,7 @@ def finetune(
 def run(
     model: o.ModelOrTrainer = None,
     trainer: o.Trainer = None,
+    predictions: o.PredictionsFile = None,
     recipe: o.Recipe = None,
     data_root: o.DataRoot = None,
     trust_code: o.TrustCode = False,
@@ -124,9 +125,10 @@ def run(
     [dim]$[/dim] audit run -m ckpt.pt -c audit.toml --json > verdict.json
     [dim]$[/dim] audit run -m weights.safetensors --recipe recipe.toml
     [dim]$[/dim] audit run -m ckpt.pt --trainer train.py:train
+    [dim]$[/dim] audit run --predictions answers.npz
     [dim]$[/dim] audit run -m ckpt.pt --baseline last-release/results.json
     """
-    validate.must_say_what(model, trainer, recipe)
+    validate.must_say_what(model, trainer, recipe, predictions)
     validate.must_exist(model, "checkpoint file")
     validate.must_exist(reference, "checkpoint file")
     validate.must_exist(baseline, "results.json")
@@ -163,6 +165,7 @@ def run(
         changes=tuple(changes or ()),
         trainer=trainer,
         replica_timeout=hanging,
+        predictions=predictions,
     )
     code = run_audit(
         model,

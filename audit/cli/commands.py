@@ -13,7 +13,9 @@ from rich.console import Console
 from audit.checkpoints.audited_model import Audited, open_checkpoint
 from audit.cli.progress import Live
 from audit.config import audit_config
+from audit.config.audit_config import Config
 from audit.config.run_settings import Settings
+from audit.listener import Listener
 from audit.pipeline import audit
 from audit.results import registration
 from audit.results.gate import print_json, show
@@ -23,7 +25,7 @@ from audit.results.write import write_report
 from audit.runtime import check_torch
 from audit.storage.failures import traces_kept
 from probes.errors import ConfigError, InputError
-from reports.report import Json
+from reports.report import Json, Report
 
 
 def run_finetune(recipe_path: Path, out: Path, quiet: bool, changes: Sequence[str] = ()) -> None:
@@ -81,14 +83,12 @@ def run_audit(
         raise InputError("is a file; the report needs a folder.", where=str(out), do="Choose another --out.")
     meter = Meter()
     settings = dataclasses.replace(settings, registration=registration.find(config_path))
-    with traces_kept(settings.store):
-        audited = _opened(model, settings)
-        with Live(Console(stderr=True), quiet=quiet) as live:
-            recorder = Recorder(live)
-            report = audit(audited, config, settings, recorder)
+    with traces_kept(settings.store), Live(Console(stderr=True), quiet=quiet) as live:
+        recorder = Recorder(live)
+        report = _audited(model, config, settings, recorder)
     more: dict[str, Json] = {"thumbnails": thumbnails, "day": str(datetime.date.today())}
     more["baseline"] = None if baseline is None else str(baseline)
-    ran = log(str(model or settings.trainer), config, settings, recorder.events, **more)
+    ran = log(str(model or settings.trainer or settings.predictions), config, settings, recorder.events, **more)
     write_report(out, report, meter.cost(settings), lang=lang, thumbnails=thumbnails, log=ran)
     if as_json:
         print_json(report, report=str(out / "report.html"), results=str(out / "results.json"))
@@ -96,6 +96,15 @@ def run_audit(
         show(report, lang)
         Console().print(f"Report: {out / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
     return report.verdict.exit_code
+
+
+def _audited(model: Path | None, config: Config, settings: Settings, listener: Listener) -> Report:
+    if settings.predictions is not None:
+        from audit.evidence.predictions import read
+        from audit.predicted import audit_predictions
+
+        return audit_predictions(read(settings.predictions), config, settings, listener)
+    return audit(_opened(model, settings), config, settings, listener)
 
 
 def _opened(model: Path | None, settings: Settings) -> Audited:

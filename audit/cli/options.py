@@ -60,6 +60,14 @@ Trainer = Annotated[
     str | None,
     audited(metavar="FILE:FUNCTION", help="Your training: train.py:train, with data() in the same file."),
 ]
+PredictionsFile = Annotated[
+    Path | None,
+    audited(
+        "--predictions",
+        metavar="PATH",
+        help="Instead of a model its predictions, labels and members: .npz, .csv, .parquet.",
+    ),
+]
 DataRoot = Annotated[Path | None, audited(metavar="PATH", help="Where the data lies now, if it has moved.")]
 TrustCode = Annotated[bool, audited("--trust-code", help="Run the Python factory that the checkpoint names.")]
 Reference = Annotated[

@@ -56,9 +56,15 @@ def must_be_formats(also: str) -> None:
     named(also)
 
 
-def must_say_what(model: Path | None, trainer: str | None, recipe: Path | None) -> None:
-    if model is None and trainer is None:
-        raise InputError("what is to be audited is not said.", where="--model", do="Give --model, or --trainer.")
+def must_say_what(model: Path | None, trainer: str | None, recipe: Path | None, predictions: Path | None) -> None:
+    if model is None and trainer is None and predictions is None:
+        raise InputError(
+            "what is to be audited is not said.", where="--model", do="Give --model, --trainer or --predictions."
+        )
+    must_exist(predictions, "file")
+    others = {"--model": model, "--trainer": trainer, "--recipe": recipe}
+    if predictions is not None and (beside := [name for name, value in others.items() if value is not None]):
+        raise InputError(f"goes without {beside[0]}.", where="--predictions", do="Give one of them.")
     if trainer is not None and recipe is not None:
         raise InputError("a trainer and a recipe were given.", where="--trainer", do="Give one of them.")
     if trainer is not None:

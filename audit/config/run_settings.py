@@ -38,6 +38,7 @@ class Settings:
     today: datetime.date | None = None
     trainer: str | None = None
     replica_timeout: float | None = None
+    predictions: Path | None = None
 
 
 def default_store() -> Path:

@@ -68,7 +68,18 @@ def checked(given: object, samples: int, classes: int, who: str) -> Float32[np.n
     if not np.isfinite(array).all():
         sample = int(np.argmax(~np.isfinite(array).all(axis=1)))
         raise TrainerError(f"the prediction for sample {sample} is NaN or infinite.", where=who)
-    return (np.log(np.maximum(array, SMALLEST)) if are_probabilities(array) else array).astype(np.float32)
+    return as_logits(array)
+
+
+def as_logits(array: Float[np.ndarray, "samples classes"]) -> Float32[np.ndarray, "samples classes"]:
+    """Logits as they are, of probabilities the logarithms.
+
+    >>> as_logits(np.array([[3.0, -1.0]])).tolist()
+    [[3.0, -1.0]]
+    >>> as_logits(np.array([[0.0, 1.0]])).round(1).tolist()
+    [[-27.6, 0.0]]
+    """
+    return np.asarray(np.log(np.maximum(array, SMALLEST)) if are_probabilities(array) else array, dtype=np.float32)
 
 
 def are_probabilities(array: Float[np.ndarray, "samples classes"]) -> bool:

@@ -24,12 +24,14 @@ from torch import nn
 import audit
 from audit.checkpoints.in_memory import adopt_network, dataset_of, pool_of, recipe_of
 from audit.listener import Listener
-from audit.population.populate import Progress
+from audit.population.populate import Progress, rows_of
 from audit.storage.function_digest import digest_function
 from audit.trainers.base import Fit, Trainer
 from audit.trainers.function import of_file
 from audit.trainers.recipe import RecipeTrainer
+from audit.training.loop import fine_tune, predict
 from probes.errors import AuditError, InputError, TrainerError
+from probes.plan import Plan, Splits
 from probes.result import Failure
 from reports.report import Report
 
@@ -83,7 +85,7 @@ def limits(report: Report) -> str:
     return " ".join(map(str, report.audit["limits"]))  # type: ignore[arg-type]
 
 
-def test_the_recipe_and_the_recipe_as_a_trainer_give_the_same_estimates(
+def test_recipe_trainer_and_predictions_with_shadows_give_the_same_estimates(
     data: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
     torch.manual_seed(0)
@@ -107,6 +109,25 @@ def test_the_recipe_and_the_recipe_as_a_trainer_give_the_same_estimates(
     expected, found = estimates(by_recipe), estimates(by_trainer)
     shared = [name for name in expected if "label_only" not in name]
     assert {"recipe.auc", "recipe.accuracy_gap", "fidelity.held_out_accuracy"} <= set(shared)
+    seen = [row for row in rows_of(Plan.of(Splits(repeats=2)), pool, 0) if row.design == "splits"]
+    models = [network, *(fine_tune(experiment, row).network for row in seen)]
+    own, *shadows = [predict(model, experiment.inputs) for model in models]
+    told = audit.run(
+        audit.Predictions(
+            outputs=own,
+            labels=data[1],
+            members=MEMBERS,
+            shadow_outputs=np.stack(shadows),
+            shadow_members=np.stack([row.keep for row in seen]),
+        ),
+        config=FEW,
+    )
+    by_predictions = estimates(told)
+    alike = [name for name in by_predictions if name.startswith(("recipe.", "fidelity."))]
+    assert {"recipe.auc", "recipe.accuracy_gap", "fidelity.held_out_accuracy"} <= set(alike)
+    assert {name: by_predictions[name] for name in alike} == pytest.approx(
+        {name: expected[name] for name in alike}, abs=1e-4
+    )
     assert {name: found.get(name) for name in shared} == pytest.approx(
         {name: expected[name] for name in shared}, abs=1e-4
     )

@@ -1,0 +1,291 @@
+"""Predictions alone as evidence: what a model answered, who its members were, perhaps what shadow models answered."""
+
+from __future__ import annotations
+
+import dataclasses
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64
+
+from audit.data.dataset import Dataset
+from audit.data.handed_over import array, pool_of, words
+from audit.trainers.predictions import as_logits
+from probes.errors import DataError, did_you_mean
+from probes.evidence import Evidence, Population, answers
+from probes.plan import Pool, Row
+
+NO_MODEL = (
+    "predictions were given and no model: nothing is said about attributions, gradients, representations, and about "
+    "answers to changed inputs"
+)
+NO_SHADOWS = (
+    "no shadow models' predictions were given: nothing is said about the recipe, attacks are uncalibrated, and an "
+    "attacker who trains models of his own may find more"
+)
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "outputs": ("outputs", "logits", "probabilities", "predictions", "probs"),
+    "labels": ("labels", "label", "y", "targets"),
+    "members": ("members", "member", "membership", "is_member"),
+    "held_out": ("held_out",),
+    "shadow_outputs": ("shadow_outputs", "shadow_logits", "shadow_probabilities", "shadow_predictions"),
+    "shadow_members": ("shadow_members", "shadow_masks", "shadow_membership", "keep"),
+    "groups": ("groups", "group"),
+    "ids": ("ids", "id"),
+    "texts": ("texts", "text"),
+    "classes": ("classes", "class_names"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictions:
+    """A model's answers about samples, without the model.
+
+    `outputs` are logits or probabilities [samples, classes]; `labels` class numbers [samples]; `members` the indices or
+    a mask [samples] of those that trained it; all others are `held_out` unless said. `shadow_outputs` [shadows,
+    samples, classes] are the same of models trained as this one on other samples, and `shadow_members` [shadows,
+    samples] says on which. `groups` [samples] are e.g. patients, `ids` and `texts` name samples in the report.
+
+    >>> Predictions(outputs=[[2.0, 0.0], [0.0, 1.0]], labels=[0, 1], members=[0]).logits.shape
+    (2, 2)
+    """
+
+    outputs: Any
+    labels: Any
+    members: Any
+    held_out: Any = None
+    shadow_outputs: Any = None
+    shadow_members: Any = None
+    groups: Any = None
+    ids: Any = None
+    texts: Any = None
+    classes: Sequence[str] | None = None
+    name: str = "predictions"
+
+    @property
+    def logits(self) -> Float32[np.ndarray, "samples classes"]:
+        """Raises DataError on another shape, NaN or infinity."""
+        found = _finite(array(self.outputs), "outputs", self.name)
+        if found.ndim == 1:
+            found = np.stack([1 - found, found], axis=1)
+        if found.ndim != 2 or found.shape[1] < 2:
+            raise DataError(
+                f"outputs have shape {found.shape}.",
+                where=self.name,
+                do="Give logits or probabilities [samples, classes].",
+            )
+        return as_logits(found)
+
+    def pool(self) -> Pool:
+        """Raises DataError where labels or members do not fit the outputs."""
+        return pool_of(self._dataset(), {"members": self.members, "held_out": self.held_out}, self.name)
+
+    def _dataset(self) -> Dataset:
+        n, classes = self.logits.shape
+        labels = array(self.labels)
+        if labels.shape != (n,) or labels.dtype.kind not in "iuf" or (labels != labels.astype(np.int64)).any():
+            raise DataError(
+                f"labels are {labels.dtype} of shape {labels.shape}, outputs are of {n} samples.",
+                where=self.name,
+                do="Give one class number a sample.",
+            )
+        known = tuple(map(str, self.classes)) if self.classes is not None else tuple(map(str, range(classes)))
+        if len(known) != classes:
+            raise DataError(f"{len(known)} class names for {classes} columns of outputs.", where=self.name)
+        return Dataset(
+            name=self.name,
+            inputs=self._inputs(n),
+            labels=labels.astype(np.int64),
+            classes=known,
+            modality="text",
+            groups=None
+            if self.groups is None
+            else np.unique(array(self.groups), return_inverse=True)[1].astype(np.int64),
+        )
+
+    def _inputs(self, n: int) -> Int64[np.ndarray, "samples length"]:
+        """The texts' words; without texts a number of its own for each sample: nothing says that two are alike."""
+        if self.texts is None:
+            return np.arange(n, dtype=np.int64)[:, None]
+        texts = [str(one) for one in array(self.texts)]
+        if len(texts) != n:
+            raise DataError(f"{len(texts)} texts of {n} samples.", where=self.name)
+        return words(texts)
+
+    def evidence(self) -> Evidence:
+        """As probes take it. Raises DataError where the parts do not fit each other."""
+        dataset, pool = self._dataset(), self.pool()
+        population = self._population(pool, dataset)
+        limits = (NO_MODEL,) if len(population) else (NO_MODEL, NO_SHADOWS)
+        if len(population) and (few := ~_both_ways(population) & (pool.member | pool.held_out)).any():
+            pool = dataclasses.replace(pool, member=pool.member & ~few, held_out=pool.held_out & ~few)
+            population = self._population(pool, dataset)
+            limits = (
+                *limits,
+                f"{int(few.sum())} samples are left out: too few shadow models trained with or without them",
+            )
+        return Evidence(
+            pool=pool,
+            classes=dataset.classes,
+            audited=answers(self.logits[None], dataset.labels),
+            population=population,
+            inputs=dataset.inputs,
+            modality="text",
+            limits=limits,
+        )
+
+    def _population(self, pool: Pool, dataset: Dataset) -> Population:
+        n, classes = self.logits.shape
+        if self.shadow_outputs is None:
+            return Population(rows=(), answers=answers(np.zeros((0, n, classes), np.float32), dataset.labels))
+        given = _finite(array(self.shadow_outputs), "shadow_outputs", self.name)
+        keep = _masks(self.shadow_members, len(given), n, self.name)
+        if given.shape != (len(keep), n, classes):
+            raise DataError(
+                f"shadow_outputs have shape {given.shape}, not {(len(keep), n, classes)}.",
+                where=self.name,
+                do="Give [shadows, samples, classes].",
+            )
+        keep = keep & (pool.member | pool.held_out)
+        if not keep.any(axis=1).all():
+            raise DataError("a shadow model has no member among the samples.", where=self.name)
+        rows = tuple(
+            Row(design="splits", repeat=repeat, fold=fold, order=f"shadow/{repeat}", keep=keep[shadow])
+            for shadow, (repeat, fold) in enumerate(rounds(keep, pool))
+        )
+        logits = np.stack([as_logits(one) for one in given])
+        return Population(rows=rows, answers=answers(logits, dataset.labels))
+
+
+def _both_ways(population: Population) -> Bool[np.ndarray, " samples"]:
+    """Samples that shadows of at least two repeats trained with, and of at least two without: any one of them may stand
+    in for the audited model."""
+    repeat = np.array([row.repeat for row in population.rows])
+    with_it, without = (
+        np.array([mask[repeat == one].any(axis=0) for one in np.unique(repeat)]).sum(axis=0)
+        for mask in (population.keep, ~population.keep)
+    )
+    return np.asarray((with_it >= 2) & (without >= 2))
+
+
+def rounds(keep: Bool[np.ndarray, "shadows samples"], pool: Pool) -> list[tuple[int, int]]:
+    """(repeat, fold) of each shadow: consecutive ones that leave out every pooled sample once are the folds of one
+    repeat; any other stands alone."""
+    pooled = pool.indices
+    left_out = ~keep[:, pooled]
+    found: list[tuple[int, int]] = []
+    first, repeat = 0, 0
+    while first < len(keep):
+        out, size = np.zeros(len(pooled), dtype=np.int64), 0
+        for size in range(1, len(keep) - first + 1):
+            out += left_out[first + size - 1]
+            if (out > 1).any() or (out == 1).all():
+                break
+        folds = size if (out == 1).all() else 1
+        found += [(repeat, fold) for fold in range(folds)]
+        first, repeat = first + folds, repeat + 1
+    return found
+
+
+def _finite(given: np.ndarray, name: str, where: str) -> Float64[np.ndarray, "..."]:
+    if given.dtype.kind not in "fiu":
+        raise DataError(f"{name} are {given.dtype}, not numbers.", where=where)
+    wide = given.astype(np.float64)
+    if not np.isfinite(wide).all():
+        place = tuple(int(one) for one in np.argwhere(~np.isfinite(wide))[0])
+        raise DataError(f"{name} hold NaN or infinity at {place}.", where=where)
+    return wide
+
+
+def _masks(given: Any, shadows: int, n: int, where: str) -> Bool[np.ndarray, "shadows samples"]:
+    if given is None:
+        raise DataError("which samples trained the shadow models is not said.", where=where, do="Give shadow_members.")
+    masks = array(given)
+    if masks.shape != (shadows, n) or not np.isin(masks, (0, 1)).all():
+        raise DataError(
+            f"shadow_members are {masks.dtype} of shape {masks.shape}.",
+            where=where,
+            do=f"Give a mask {(shadows, n)}: a row a shadow model.",
+        )
+    return masks.astype(bool)
+
+
+def read(path: Path) -> Predictions:
+    """From .npz (arrays as the fields are called), .csv or .parquet (a row a sample: `label`, `member`, a column a
+    class `logit_0` or `prob_0`, and for each shadow model `shadow_0_member`, `shadow_0_logit_0`). Raises DataError."""
+    if not path.is_file():
+        raise DataError("no such file.", where=str(path), do="Check the path.")
+    if path.suffix == ".npz":
+        return Predictions(**_named(_of_npz(path), path), name=path.stem)
+    if path.suffix in (".csv", ".parquet"):
+        return Predictions(**_named(_of_table(path), path), name=path.stem)
+    raise DataError(
+        f"is a {path.suffix or 'file without a suffix'}.", where=str(path), do="Give .npz, .csv or .parquet."
+    )
+
+
+def _named(found: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Under the fields' own names."""
+    known = {alias: field for field, aliases in ALIASES.items() for alias in aliases}
+    named: dict[str, Any] = {}
+    for name, value in found.items():
+        if name not in known:
+            raise DataError(f"holds {name!r}, which is unknown. {did_you_mean(name, known)}", where=str(path))
+        named[known[name]] = value
+    for field in ("outputs", "labels", "members"):
+        if field not in named:
+            raise DataError(f"has no {field}.", where=str(path), do=f"Name it one of {', '.join(ALIASES[field])}.")
+    return named
+
+
+def _of_npz(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+        raise DataError(f"cannot be read as an .npz of plain arrays: {error}", where=str(path)) from None
+
+
+def _of_table(path: Path) -> dict[str, Any]:
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    except ImportError as error:
+        raise DataError(
+            f"cannot be read: {error}", where=str(path), do="pip install 'transfer-audit[parquet]'"
+        ) from None
+    except Exception as error:  # pandas and pyarrow raise many unrelated types on damaged files
+        raise DataError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path)) from None
+    columns = [str(name) for name in frame.columns]
+    found: dict[str, Any] = {
+        name: frame[name].to_numpy() for name in columns if any(name in names for names in ALIASES.values())
+    }
+    found["outputs"] = _classes_of(frame, "", path)
+    shadows = sorted(
+        {int(name.split("_")[1]) for name in columns if name.startswith("shadow_") and name.split("_")[1].isdigit()}
+    )
+    if shadows:
+        found["shadow_outputs"] = np.stack([_classes_of(frame, f"shadow_{one}_", path) for one in shadows])
+        masks = [f"shadow_{one}_member" for one in shadows]
+        if missing := [name for name in masks if name not in columns]:
+            raise DataError(f"has no column {missing[0]!r}.", where=str(path))
+        found["shadow_members"] = frame[masks].to_numpy().T.astype(int)
+    if found.get("members", found.get("member")) is not None:
+        key = "members" if "members" in found else "member"
+        found[key] = np.asarray(found[key]).astype(bool)
+    return found
+
+
+def _classes_of(frame: Any, prefix: str, path: Path) -> np.ndarray:
+    for kind in ("logit_", "prob_", "p_"):
+        mine = [str(name) for name in frame.columns if str(name).startswith(f"{prefix}{kind}")]
+        numbered = [name for name in mine if name.removeprefix(f"{prefix}{kind}").isdigit()]
+        if numbered:
+            ordered = sorted(numbered, key=lambda name: int(name.removeprefix(f"{prefix}{kind}")))
+            return np.asarray(frame[ordered].to_numpy(), dtype=np.float64)
+    raise DataError(f"has no columns {prefix}logit_0, {prefix}logit_1, … or {prefix}prob_0, ….", where=str(path))

@@ -1,0 +1,137 @@
+"""Predictions alone: read from each format, in the shapes people have them, else refused in one line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import audit
+from audit.evidence.predictions import read, rounds
+from probes.errors import DataError, InputError
+from probes.plan import Pool
+from probes.result import Failure
+
+ONLY = {"probes": {"overfitting": {"enabled": False}}}
+
+
+def made(leaking: float, shadows: int = 0) -> dict[str, Any]:
+    """A model whose members' margins are higher by `leaking`, and shadow models alike."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 300)
+    difficulty = rng.normal(0, 1, 300)
+
+    def model(member: np.ndarray) -> np.ndarray:
+        logits = rng.normal(0, 0.5, (300, 3))
+        logits[np.arange(300), labels] += 1 + difficulty + leaking * member
+        return logits
+
+    members = np.arange(300) < 150
+    found: dict[str, Any] = {"outputs": model(members), "labels": labels, "members": members}
+    if shadows:
+        masks = np.array([rng.permutation(300) < 150 for _ in range(shadows)])
+        found |= {"shadow_outputs": np.stack([model(mask) for mask in masks]), "shadow_members": masks}
+    return found
+
+
+def values(report: Any) -> dict[str, float]:
+    assert not [result for result in report.results if isinstance(result, Failure)], report.results
+    return {one.name: one.value for result in report.results for one in result.estimates}
+
+
+def test_without_shadow_models_it_says_what_plain_attackers_find_and_what_is_unknown() -> None:
+    report = audit.run(audit.Predictions(**made(3.0)), config=ONLY)
+    assert values(report)["checkpoint.auc"] > 0.8
+    assert not any(name.startswith("recipe.") for name in values(report))
+    assert report.verdict.status != "pass"
+    limits = " ".join(map(str, report.audit["limits"]))  # type: ignore[arg-type]
+    assert "no shadow models" in limits
+    assert "not run, for want of samples or a model: contamination, drift" in limits
+    assert values(audit.run(audit.Predictions(**made(0.0)), config=ONLY))["checkpoint.auc"] < 0.65
+
+
+def test_with_shadow_models_there_is_a_recipe_and_attacks_are_calibrated() -> None:
+    report = audit.run(audit.Predictions(**made(1.5, shadows=8)), config=ONLY)
+    found = values(report)
+    assert {"recipe.auc", "fidelity.held_out_accuracy"} <= set(found)
+    assert found["checkpoint.auc"] > 0.7
+    assert report.audit["replicas"] == {"splits": 8}
+
+
+def test_every_format_says_the_same(tmp_path: Path) -> None:
+    data = made(1.0, shadows=2)
+    np.savez(tmp_path / "a.npz", logits=data["outputs"], **{k: v for k, v in data.items() if k != "outputs"})
+    frame = pd.DataFrame({"label": data["labels"], "member": data["members"].astype(int), "id": range(300)})
+    for one in range(3):
+        frame[f"logit_{one}"] = data["outputs"][:, one]
+        for shadow in range(2):
+            frame[f"shadow_{shadow}_logit_{one}"] = data["shadow_outputs"][shadow, :, one]
+    for shadow in range(2):
+        frame[f"shadow_{shadow}_member"] = data["shadow_members"][shadow].astype(int)
+    frame.to_csv(tmp_path / "b.csv", index=False)
+    frame.to_parquet(tmp_path / "c.parquet")
+    first = read(tmp_path / "a.npz").evidence()
+    for name in ("b.csv", "c.parquet"):
+        other = read(tmp_path / name).evidence()
+        np.testing.assert_allclose(other.audited.margin, first.audited.margin, rtol=1e-5)
+        np.testing.assert_allclose(other.population.answers.margin, first.population.answers.margin, rtol=1e-5)
+        assert (other.population.keep == first.population.keep).all()
+        assert (other.pool.member == first.pool.member).all()
+
+
+def test_probabilities_and_logits_of_one_model_are_the_same_evidence() -> None:
+    data = made(1.0)
+    p = np.exp(data["outputs"]) / np.exp(data["outputs"]).sum(1, keepdims=True)
+    given, other = (audit.Predictions(**data | {"outputs": one}).evidence() for one in (data["outputs"], p))
+    np.testing.assert_allclose(other.audited.margin, given.audited.margin, rtol=1e-4, atol=1e-5)
+    yes = audit.Predictions(outputs=[0.9, 0.2, 0.6], labels=[1, 0, 1], members=[0])
+    np.testing.assert_allclose(yes.evidence().audited.confidence[0], [0.9, 0.8, 0.6], rtol=1e-6)
+
+
+def test_shadows_that_partition_the_pool_are_the_folds_of_one_repeat() -> None:
+    n, none = 6, np.zeros(6, dtype=bool)
+    member = np.arange(n) < 3
+    pool = Pool(labels=np.zeros(n, int), member=member, held_out=~member, validation=none)
+    out = np.array([[1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0, 0, 0, 1, 1], [1, 0, 1, 0, 1, 0], [0, 1, 1, 0, 0, 1]])
+    assert rounds(out == 0, pool) == [(0, 0), (0, 1), (0, 2), (1, 0), (2, 0)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"outputs": np.full((300, 3), np.nan)}, "NaN or infinity at (0, 0)"),
+        ({"outputs": np.zeros((300, 3, 2))}, "outputs have shape (300, 3, 2)"),
+        ({"outputs": np.full((300, 3), "a")}, "not numbers"),
+        ({"labels": [0, 1]}, "labels are int64 of shape (2,)"),
+        ({"labels": np.full(300, 7)}, "labels run from 7 to 7"),
+        ({"members": None}, "which samples trained"),
+        ({"members": [999]}, "members are neither"),
+        ({"shadow_outputs": np.zeros((2, 300, 3))}, "which samples trained the shadow models"),
+        ({"shadow_outputs": np.zeros((2, 300, 3)), "shadow_members": np.ones((3, 300))}, "shadow_members are"),
+        ({"shadow_outputs": np.zeros((2, 300, 4)), "shadow_members": np.ones((2, 300))}, "shadow_outputs have shape"),
+        ({"shadow_outputs": np.zeros((1, 300, 3)), "shadow_members": np.zeros((1, 300))}, "no member"),
+        ({"texts": ["one"]}, "1 texts of 300"),
+        ({"classes": ["a"]}, "1 class names for 3"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=re.escape(says)) as caught:
+        audit.run(audit.Predictions(**made(0.0) | changes), config=ONLY)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_none_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04")
+    (tmp_path / "b.csv").write_text("label,prob_0,prob_1\n0,0.5,0.5\n")
+    (tmp_path / "c.txt").write_text("")
+    (tmp_path / "d.csv").write_text("label,member\n0,1\n")
+    (tmp_path / "e.parquet").write_bytes(b"PAR1")
+    np.savez(tmp_path / "f.npz", logits=np.zeros((2, 2)), lables=[0, 1])
+    said = ("plain arrays", "has no members", "a .txt", "no columns logit_0", "cannot be read", "'labels'")
+    for path, says in zip(sorted(tmp_path.iterdir()), said, strict=True):
+        with pytest.raises(DataError, match=re.escape(says)):
+            read(path)
