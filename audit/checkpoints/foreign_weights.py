@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from audit.checkpoints.checkpoint import Checkpoint
 from audit.config.recipe import Recipe
-from audit.models.weight_files import read_state
+from audit.models.weight_files import averages_in, read_state, read_untrusted
 from audit.storage.bounded import regular
 from audit.training.experiment import Experiment
 from audit.training.prepare import prepare
@@ -43,6 +44,7 @@ def adopt(path: Path, recipe: Recipe, folder: Path, *, trust_code: bool = False)
         limits.append("the split was drawn by the recipe's seed; give split.file if the model was trained on another")
     if experiment.source.state is None and recipe.source.training is None:
         limits.append("the recipe names no source weights: replicas start from random ones")
+    limits += beside(path, found, state)
     checkpoint = Checkpoint(
         state=state,
         recipe=experiment.recipe,
@@ -63,6 +65,17 @@ def adopt(path: Path, recipe: Recipe, folder: Path, *, trust_code: bool = False)
         limits=tuple(limits),
     )
     return checkpoint, experiment
+
+
+def beside(path: Path, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
+    """What the file holds and nobody uses: averaged weights, and a loss's own tensors."""
+    said = []
+    if archive_kind(path) is None and (averages := averages_in(read_untrusted(path))):
+        said.append(f"the file also holds {', '.join(averages)}: the raw weights were audited, not that average")
+    losses = [name for name in found if re.match(r"(criterion|loss\w*)\.", name) and name not in state]
+    if losses:
+        said.append(f"the file also holds {losses[0]}: a loss weighted by class is no part of the recipe")
+    return said
 
 
 def read_weights(path: Path, *, trust_code: bool) -> dict[str, Tensor]:

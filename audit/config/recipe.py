@@ -233,6 +233,18 @@ class Recipe(Section):
         return {"mode": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
+    def _transforms(self) -> Recipe:
+        """A misspelt transform is refused here, not after the source has been trained."""
+        if self.augment:
+            from audit.training.augmentation import augmentation  # it needs torch
+
+            try:
+                augmentation(self.augment, self.input)
+            except RecipeError as error:
+                raise ValueError(f"augment: {error.what} {error.do}".strip()) from None
+        return self
+
+    @model_validator(mode="after")
     def _fits(self) -> Recipe:
         _chooses_on_something(self.train, self.split)
         if self.transfer.mode == "lp-ft" and self.transfer.lp_epochs >= self.train.epochs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import warnings
 import zipfile
 import zlib
@@ -36,21 +37,57 @@ def digest_state(state: Mapping[str, Tensor]) -> str:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """A state dict from a .pt, .pth, .th or .safetensors file: bare, or under 'state_dict'; 'module.' prefixes go.
+    """A state dict from a .pt, .pth, .th or .safetensors file: bare, or under a key; 'module.' prefixes go.
 
     Raises CheckpointError. Never unpickles code.
     """
-    content = read_untrusted(path)
-    for key in ("state_dict", "model", "model_state_dict"):
-        if isinstance(content.get(key), Mapping):
-            content = content[key]
-            break
+    content = weights_in(read_untrusted(path), path)
     state = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     check_tensors(state, path, path.stat().st_size)
     if not state:
         raise CheckpointError("holds no tensors", where=str(path), do="Give a state dict.")
     prefixed = all(name.startswith("module.") for name in state)
     return {name.removeprefix("module.") if prefixed else name: value for name, value in state.items()}
+
+
+USUAL = ("state_dict", "model", "model_state_dict", "model_state", "net", "network", "weights", "params", "module")
+BESIDE = re.compile(r"optim|sched|scaler|ema|average|teacher|hyper|args|config", re.IGNORECASE)
+"""Names of what lies beside weights: states of optimizers, and averages of the weights, which are other models."""
+
+
+def weights_in(content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    """The state dict in what a training script saved: the content itself, or what is under a key of it.
+
+    Raises CheckpointError where several keys may be meant, naming them.
+    """
+    if any(isinstance(value, Tensor) and "." in str(name) for name, value in content.items()):
+        return content
+    nested: dict[str, Mapping[str, Any]] = {str(name): value for name, value in content.items() if _tensors(value)}
+    for name in USUAL:
+        if name in nested:
+            return nested[name]
+    likely = {name: value for name, value in nested.items() if not BESIDE.search(name)}
+    if len(likely) == 1:
+        return next(iter(likely.values()))
+    if len(likely) > 1:
+        raise CheckpointError(
+            f"holds weights under {' and '.join(map(repr, sorted(likely)))}.",
+            where=str(path),
+            do="Save the state dict of the audited model alone.",
+        )
+    inner = [value for name, value in content.items() if isinstance(value, Mapping) and not BESIDE.search(str(name))]
+    found = [value for value in inner if any(map(_tensors, value.values()))]
+    return weights_in(found[0], path) if len(found) == 1 else content
+
+
+def averages_in(content: Mapping[str, Any]) -> list[str]:
+    """Keys of averaged weights (EMA, SWA) that lie beside the weights."""
+    named = re.compile("ema|average|swa", re.IGNORECASE)
+    return [str(name) for name, value in content.items() if named.search(str(name)) and _tensors(value)]
+
+
+def _tensors(value: object) -> bool:
+    return isinstance(value, Mapping) and any(isinstance(one, Tensor) for one in value.values())
 
 
 def read_untrusted(path: Path) -> dict[str, Any]:
@@ -86,6 +123,20 @@ def damaged(path: Path) -> str | None:
         return "the archive's table of contents"
 
 
+def _pickled(path: Path, text: str) -> str:
+    """Names the class, and the command that leaves the weights alone where the file is trusted."""
+    named = re.search(r"GLOBAL ([\w.]+)", text)
+    held = f"a pickled {named[1]}" if named else "pickled objects other than tensors"
+    command = (
+        f"import torch; c = torch.load('{path.name}', weights_only=False); "
+        "torch.save(c['KEY OF THE WEIGHTS'], 'weights.pt')"
+    )
+    return (
+        f"holds {held}, which could run code; it was not loaded. Save a state dict, or convert it where you trust it: "
+        f'python -c "{command}"'
+    )
+
+
 def _diagnosis(path: Path, error: Exception) -> str:
     text = str(error)
     if path.stat().st_size == 0:
@@ -97,5 +148,5 @@ def _diagnosis(path: Path, error: Exception) -> str:
     # A pickle of any protocol since 2003, bare or in an archive; torch calls every other file unsafe as well.
     pickled = start == b"PK\x03\x04" or start[:1] == b"\x80"
     if pickled and ("Weights only load failed" in text or "weights_only" in text or "Unsupported" in text):
-        return "holds pickled objects other than tensors, which could run code; it was not loaded. Save a state dict."
+        return _pickled(path, text)
     return "is not a torch checkpoint."

@@ -18,8 +18,12 @@ from audit.population.populate import rows_of
 from audit.population.replica_key import key_of
 from audit.storage.atomic import write
 from audit.training.experiment import Experiment
+from probes.errors import ConfigError
 from probes.plan import Plan
 from probes.statistics.power import Power, power
+
+MOST_OVER = 60.0
+"""Seconds beyond a budget that are taken without asking."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +47,23 @@ def afford(experiment: Experiment, plan: Plan, seconds: float, seed: int, worker
         # Another run on this store may have fitted meanwhile: both are to have one population.
         repeats = _remembered(path, plan)
         if repeats is None:
+            _refuse_hopeless(fitted, seconds)
             repeats = {design.name: repeats_of(design) for design in fitted.plan.designs}
             write(path, json.dumps(repeats, sort_keys=True) + "\n", do="Choose another --store.")
             foreseen = _foreseen(fitted, seconds)
     smaller = Plan(tuple(capped(design, repeats[design.name]) for design in plan.designs))
     return Afforded(plan=smaller, limits=_limits(experiment, plan, smaller, seconds, seed), foreseen=foreseen)
+
+
+def _refuse_hopeless(fitted: Fitted, seconds: float) -> None:
+    """Raises ConfigError where the least valid population takes more than twice the budget, and a minute longer."""
+    least = fitted.price.seconds
+    if least > max(2 * seconds, seconds + MOST_OVER):
+        raise ConfigError(
+            f"{written(seconds)} buy no valid population: {fitted.price.rows} replicas take about {written(least)}.",
+            where="--budget",
+            do="Raise the budget, or audit fewer samples (data.take).",
+        )
 
 
 def _foreseen(fitted: Fitted, seconds: float) -> str:

@@ -125,3 +125,9 @@ def test_no_section_goes_unseen_by_engines():
         "select",
     }
     assert set(recipe.TrainSection.model_fields) == seen_by_all | demanded
+
+
+def test_a_misspelt_transform_is_refused_when_the_recipe_is_read() -> None:
+    content = small_recipe() | {"augment": [{"name": "RandomHorizontalFlp"}]}
+    with pytest.raises(RecipeError, match="RandomHorizontalFlip"):
+        recipe.parse(content, "t")

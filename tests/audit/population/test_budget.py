@@ -1,5 +1,6 @@
 """A budget's population is the plan's first rounds, and the same when the run is started again."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from audit.population import budget as module
 from audit.population.budget import afford
 from audit.population.cost_model import Fitted, fit
 from audit.training.experiment import Experiment
-from probes.errors import StoreError
+from probes.errors import ConfigError, StoreError
 from probes.plan import Plan, Seeds, Splits
 
 PLAN = Plan.of(Splits(repeats=6), Seeds(replicas=3))
@@ -63,3 +64,14 @@ def test_a_store_that_cannot_be_written_is_one_line(experiment: Experiment, tmp_
     (tmp_path / "plans").write_text("a file where a folder should be")
     with pytest.raises(StoreError, match="--store"):
         afford(experiment, PLAN, 0.001, 0, 1, tmp_path)
+
+
+def test_a_budget_that_no_valid_population_fits_ends_before_anything_is_trained(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = fit(experiment, PLAN, 1e6, 0, 1)
+    half_an_hour = dataclasses.replace(small, price=dataclasses.replace(small.price, seconds=1800.0))
+    monkeypatch.setattr(module, "fit", lambda *_: half_an_hour)
+    with pytest.raises(ConfigError, match=r"40s buy no valid population: .* take about 30m"):
+        afford(experiment, PLAN, 40.0, 0, 1, tmp_path)
+    assert afford(experiment, PLAN, 1000.0, 0, 1, tmp_path).plan == PLAN

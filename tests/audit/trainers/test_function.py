@@ -85,6 +85,7 @@ def limits(report: Report) -> str:
     return " ".join(map(str, report.audit["limits"]))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_recipe_trainer_and_predictions_with_shadows_give_the_same_estimates(
     data: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
