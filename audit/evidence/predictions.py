@@ -27,6 +27,11 @@ NO_SHADOWS = (
     "no shadow models' predictions were given: nothing is said about the recipe, attacks are uncalibrated, and an "
     "attacker who trains models of his own may find more"
 )
+GROUPS = 5
+"""As probes.membership.empirical_bayes learns its weights: on the orders of the other groups."""
+FEWEST = 20
+"""Members, and held-out samples, that shadow models must be able to speak of, or they are not used."""
+TOO_FEW = "too few shadow models were given to attack any one of them by the others, so none is used"
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "outputs": ("outputs", "logits", "probabilities", "predictions", "probs"),
     "labels": ("labels", "label", "y", "targets"),
@@ -122,6 +127,9 @@ class Predictions:
         population = self._population(pool, dataset)
         limits = (NO_MODEL,) if len(population) else (NO_MODEL, NO_SHADOWS)
         if len(population) and (few := ~_both_ways(population) & (pool.member | pool.held_out)).any():
+            if min((pool.member & ~few).sum(), (pool.held_out & ~few).sum()) < FEWEST:
+                plain = dataclasses.replace(self, shadow_outputs=None).evidence()
+                return dataclasses.replace(plain, limits=(*plain.limits, TOO_FEW))
             pool = dataclasses.replace(pool, member=pool.member & ~few, held_out=pool.held_out & ~few)
             population = self._population(pool, dataset)
             limits = (
@@ -154,7 +162,7 @@ class Predictions:
         if not keep.any(axis=1).all():
             raise DataError("a shadow model has no member among the samples.", where=self.name)
         rows = tuple(
-            Row(design="splits", repeat=repeat, fold=fold, order=f"shadow/{repeat}", keep=keep[shadow])
+            Row(design="splits", repeat=repeat, fold=fold, order=f"shadow/{repeat:06}", keep=keep[shadow])
             for shadow, (repeat, fold) in enumerate(rounds(keep, pool))
         )
         logits = np.stack([as_logits(one) for one in given])
@@ -162,14 +170,20 @@ class Predictions:
 
 
 def _both_ways(population: Population) -> Bool[np.ndarray, " samples"]:
-    """Samples that shadows of at least two repeats trained with, and of at least two without: any one of them may stand
-    in for the audited model."""
+    """Samples of which enough shadows trained with and without: any one shadow may stand in for the audited model, and
+    of the others a fifth is left out in turn where an attack learns its weights."""
     repeat = np.array([row.repeat for row in population.rows])
-    with_it, without = (
-        np.array([mask[repeat == one].any(axis=0) for one in np.unique(repeat)]).sum(axis=0)
-        for mask in (population.keep, ~population.keep)
-    )
-    return np.asarray((with_it >= 2) & (without >= 2))
+    repeats = np.unique(repeat)
+
+    def enough(mask: Bool[np.ndarray, "shadows samples"]) -> Bool[np.ndarray, " samples"]:
+        present = np.array([mask[repeat == one].any(axis=0) for one in repeats])
+        if len(repeats) < 3:
+            return np.asarray(present.sum(axis=0) >= 2)
+        groups = np.array([present[repeats % GROUPS == one].sum(axis=0) for one in range(GROUPS)])
+        left: Bool[np.ndarray, " samples"] = present.sum(axis=0) - groups.max(axis=0) >= 2
+        return left
+
+    return np.asarray(enough(population.keep) & enough(~population.keep))
 
 
 def rounds(keep: Bool[np.ndarray, "shadows samples"], pool: Pool) -> list[tuple[int, int]]:

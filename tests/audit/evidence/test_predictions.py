@@ -55,22 +55,28 @@ def test_without_shadow_models_it_says_what_plain_attackers_find_and_what_is_unk
 
 
 def test_with_shadow_models_there_is_a_recipe_and_attacks_are_calibrated() -> None:
-    report = audit.run(audit.Predictions(**made(1.5, shadows=8)), config=ONLY)
+    report = audit.run(audit.Predictions(**made(1.5, shadows=16)), config=ONLY)
     found = values(report)
     assert {"recipe.auc", "fidelity.held_out_accuracy"} <= set(found)
     assert found["checkpoint.auc"] > 0.7
-    assert report.audit["replicas"] == {"splits": 8}
+    assert report.audit["replicas"] == {"splits": 16}
+
+
+def test_shadow_models_that_are_too_few_are_not_used_and_that_is_said() -> None:
+    seen = audit.Predictions(**made(1.0, shadows=2)).evidence()
+    assert len(seen.population) == 0
+    assert any("too few shadow models" in str(limit) for limit in seen.limits)
 
 
 def test_every_format_says_the_same(tmp_path: Path) -> None:
-    data = made(1.0, shadows=2)
+    data = made(1.0, shadows=8)
     np.savez(tmp_path / "a.npz", logits=data["outputs"], **{k: v for k, v in data.items() if k != "outputs"})
     frame = pd.DataFrame({"label": data["labels"], "member": data["members"].astype(int), "id": range(300)})
     for one in range(3):
         frame[f"logit_{one}"] = data["outputs"][:, one]
-        for shadow in range(2):
+        for shadow in range(8):
             frame[f"shadow_{shadow}_logit_{one}"] = data["shadow_outputs"][shadow, :, one]
-    for shadow in range(2):
+    for shadow in range(8):
         frame[f"shadow_{shadow}_member"] = data["shadow_members"][shadow].astype(int)
     frame.to_csv(tmp_path / "b.csv", index=False)
     frame.to_parquet(tmp_path / "c.parquet")
