@@ -1,0 +1,62 @@
+"""The examples of trainers do what they say."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+import audit
+from audit.trainers.base import Fit
+from probes.result import Failure
+from tests.audit.conftest import EXAMPLES
+from tests.audit.trainers.test_function import CHEAP
+
+
+def example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / "trainers" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def fit_of(labels: np.ndarray, folder: Path) -> Fit:
+    return Fit(kept=np.arange(80), labels=labels, seed=1, start="source", device="cpu", folder=folder)
+
+
+def test_a_loop_with_focal_loss_and_mixup_trains(tmp_path: Path) -> None:
+    own = example("own_loop")
+    X, y, _ = own.data()
+    torch.manual_seed(0)
+    right = own.train(fit_of(y, tmp_path))(torch.from_numpy(X)).argmax(1).numpy() == y
+    assert right.mean() > 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_transformers_trainer_is_audited_as_it_is(tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    text = example("transformers_text")
+    texts, y, members = text.data()
+    report = audit.run(None, (texts, y), members=members, trainer=text.train, config=CHEAP, store=tmp_path)
+    assert not [result for result in report.results if isinstance(result, Failure)]
+    assert report.data["modality"] == "text"
+
+
+@pytest.mark.slow
+def test_a_pipeline_and_predictions_are_audited(tmp_path: Path) -> None:
+    table, told = example("sklearn_pipeline"), example("predictions").predictions()
+    X, y = table.people()
+    fitted = table.model().fit(X[:200], (y[:200] == "much").astype(int))
+    for report in (
+        audit.run(fitted, (X, y), members=range(200), config=CHEAP, store=tmp_path),
+        audit.run(audit.Predictions(**told)),
+    ):
+        assert report.results
+        assert not [result for result in report.results if isinstance(result, Failure)]
