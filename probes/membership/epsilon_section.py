@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from probes.evidence import Canaries, Evidence
 from probes.membership.epsilon_bounds import epsilon_clopper_pearson, epsilon_one_run
 from probes.membership.fdp import epsilon_f_dp, epsilon_of_mu, mu_one_run
 from probes.membership.strongest_attack import Scores, level_each
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Bound, Estimate, Finding, one_sided
 from probes.statistics.roc import auc, roc_curve
@@ -99,12 +101,17 @@ def canary_bound(canaries: Canaries, *, delta: float, level: float) -> CanaryBou
     return CanaryBounds(epsilon=epsilon, gaussian_epsilon=gaussian, guesses=guesses, correct=correct)
 
 
-def epsilon_part(evidence: Evidence, scores: Scores, rng: np.random.Generator, level: float) -> Part:
-    """Lower bounds on ε beside the claim; a lower bound above the claim is the gravest finding."""
+def epsilon_part(
+    evidence: Evidence, scores: Scores, rng: np.random.Generator, level: float, *, by_pool: bool = True
+) -> Part:
+    """Lower bounds on ε beside the claim; a lower bound above the claim is the gravest finding.
+
+    `by_pool` is False where members and held-out samples differ without any model: then only canaries, whose inclusion
+    is a coin, bound ε, and without canaries the bound is undecided."""
     member = evidence.pool.member[evidence.pool.indices]
     delta = evidence.privacy.delta if evidence.privacy else DELTA
     each = level_each(level, 1 if evidence.canaries is None else 2)
-    bound = split_sample_bound(scores, member, rng, delta=delta, level=each)
+    bound = split_sample_bound(scores, member, rng, delta=delta, level=each) if by_pool else 0.0
     n = len(member)
     estimates = []
     if evidence.canaries is not None:
@@ -115,7 +122,10 @@ def epsilon_part(evidence: Evidence, scores: Scores, rng: np.random.Generator, l
             estimates.append(
                 _bound("epsilon.gaussian_lower_bound", gaussian, "lower", each, len(evidence.canaries.score))
             )
-    estimates.insert(0, _bound("epsilon.lower_bound", bound, "lower", level, n))
+    lowest = _bound("epsilon.lower_bound", bound, "lower", level, n)
+    if not by_pool and evidence.canaries is None:
+        lowest = dataclasses.replace(lowest, caveat=Message("membership.split-differs-caveat"))
+    estimates.insert(0, lowest)
     claim = evidence.privacy
     if claim is not None:
         estimates.append(_bound("epsilon.claimed", claim.epsilon, "upper", level, n))

@@ -34,6 +34,7 @@ from probes.membership.priors import at_priors, priors_table
 from probes.membership.recipe_level import recipe_part
 from probes.membership.resolution import certainty
 from probes.membership.samples_per_class import samples_per_class
+from probes.membership.split_difference import split_difference
 from probes.membership.strongest_attack import precision, strongest_advantage, strongest_auc, strongest_tpr
 from probes.membership.subpopulations import worst
 from probes.membership.target import target_of
@@ -82,10 +83,13 @@ class Membership:
         population = evidence.population.design("splits")
         replicated = len(np.unique(population.order)) >= 2
         member = evidence.pool.member[evidence.pool.indices]
-        for_folds, for_epsilon, for_sizes = rng.spawn(3)
+        for_folds, for_epsilon, for_sizes, for_split = rng.spawn(4)
         target = target_of(evidence, population, for_folds)
         scores = ladder(target)
         best, checkpoint = self._checkpoint(evidence, scores)
+        split = split_difference(evidence, scores, for_split, self.level)
+        if split.instead is not None:
+            checkpoint = dataclasses.replace(checkpoint, findings=(split.instead,))
         recipe, whom = Part(), Part(findings=(_without_stand_ins(evidence, len(population)),))
         if replicated:
             recipe = recipe_part(evidence, population, self.fprs, self.level)
@@ -98,16 +102,16 @@ class Membership:
             len(np.unique(population.order)),
             len(population),
         )
-        epsilon = epsilon_part(evidence, scores, for_epsilon, self.level)
+        epsilon = epsilon_part(evidence, scores, for_epsilon, self.level, by_pool=split.instead is None)
         sizes = samples_per_class(evidence, for_sizes, self.level)
-        parts = joined((checkpoint, recipe, whom, epsilon, sizes, how_certain))
+        parts = joined((checkpoint, recipe, whom, epsilon, sizes, split.part, how_certain))
         each = [_by_itself(name, auc(score, member)) for name, score in scores.items()]
         strongest = np.full(len(evidence.labels), np.nan)
         strongest[evidence.pool.indices] = scores[best]
         return Result(
             probe=self.name,
             params=dataclasses.asdict(self),
-            estimates=(*parts.estimates, *each),
+            estimates=split.undecided((*parts.estimates, *each)),
             findings=parts.findings,
             figures=parts.figures,
             per_sample={**parts.per_sample, "attack_score": strongest},

@@ -1,0 +1,125 @@
+"""What samples are like, told without any model: columns, picture statistics, words, sound levels and the class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int, Shaped
+
+from probes.evidence import Evidence
+
+THUMBNAIL = 6
+"""Block means a side of a picture."""
+LARGEST_TABLE = 200
+"""Columns that are taken one by one."""
+FREQUENT = 100
+"""Tokens that are counted, the most frequent ones."""
+BANDS = 16
+"""Of a sound's spectrum."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Described:
+    """One row a sample and one column a property; the class stands last, one column each."""
+
+    values: Float64[np.ndarray, "samples properties"]
+    names: tuple[str, ...]
+
+
+def model_free_features(evidence: Evidence, samples: Int[np.ndarray, " chosen"]) -> Described:
+    """Properties of the chosen samples by their modality. Order in time and groups are left out: they say how the split
+    was made, not whether the samples differ."""
+    inputs = evidence.inputs[samples]
+    columns: dict[str, Float64[np.ndarray, " samples"]] = {}
+    if inputs.dtype.kind in "fiub":
+        if evidence.modality == "image" and inputs.ndim == 4:
+            columns = _pictures(inputs)
+        elif evidence.modality == "table":
+            columns = _table(inputs.reshape(len(inputs), -1), evidence.feature_names)
+        elif evidence.modality == "audio":
+            columns = _sounds(inputs)
+        elif inputs.dtype.kind in "iu" and inputs.ndim == 2:
+            columns = _tokens(inputs)
+    elif inputs.dtype.kind in "US":
+        columns = _texts(inputs)
+    labels = evidence.labels[samples]
+    for number, name in enumerate(evidence.classes if len(evidence.classes) <= LARGEST_TABLE else ()):
+        columns[f"class {name}"] = (labels == number).astype(np.float64)
+    kept = {name: np.nan_to_num(column, posinf=0.0, neginf=0.0) for name, column in columns.items()}
+    kept = {name: column for name, column in kept.items() if np.ptp(column) > 0}
+    values = np.column_stack(list(kept.values())) if kept else np.zeros((len(samples), 0))
+    return Described(values=values, names=tuple(kept))
+
+
+def _table(rows: Shaped[np.ndarray, "samples columns"], names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    found = {}
+    for number in range(min(rows.shape[1], LARGEST_TABLE)):
+        column = rows[:, number].astype(np.float64)
+        name = names[number] if number < len(names) else f"column {number}"
+        found[name] = column
+        if not np.isfinite(column).all():
+            found[f"{name} is missing"] = (~np.isfinite(column)).astype(np.float64)
+    return found
+
+
+def _pictures(images: Shaped[np.ndarray, "samples h w channels"]) -> dict[str, np.ndarray]:
+    wide = images.astype(np.float32)
+    _, height, width, channels = wide.shape
+    grey = wide.mean(axis=-1)
+    down, across = np.abs(np.diff(grey, axis=1)), np.abs(np.diff(grey, axis=2))
+    found: dict[str, np.ndarray] = {
+        "brightness": grey.mean(axis=(1, 2)),
+        "contrast": grey.std(axis=(1, 2)),
+        "edges": down.mean(axis=(1, 2)) + across.mean(axis=(1, 2)),
+        "darkest pixel": grey.min(axis=(1, 2)),
+        "brightest pixel": grey.max(axis=(1, 2)),
+        "border": (grey[:, 0].mean(axis=1) + grey[:, -1].mean(axis=1)) / 2,
+    }
+    if channels > 1:
+        for channel in range(channels):
+            found[f"channel {channel}"] = wide[..., channel].mean(axis=(1, 2)) - found["brightness"]
+        found["colourfulness"] = wide.std(axis=-1).mean(axis=(1, 2))
+    rows = np.array_split(np.arange(height), min(THUMBNAIL, height))
+    places = np.array_split(np.arange(width), min(THUMBNAIL, width))
+    for y, down_here in enumerate(rows):
+        for x, across_here in enumerate(places):
+            found[f"brightness at {y},{x}"] = grey[:, down_here][:, :, across_here].mean(axis=(1, 2))
+    return {name: column.astype(np.float64) for name, column in found.items()}
+
+
+def _sounds(waves: Shaped[np.ndarray, "samples ..."]) -> dict[str, np.ndarray]:
+    flat = waves.reshape(len(waves), -1).astype(np.float64)
+    found = {
+        "level": np.log(flat.std(axis=1) + 1e-12),
+        "offset": flat.mean(axis=1),
+        "peak": np.abs(flat).max(axis=1),
+        "silence": (np.abs(flat) < 1e-4 * max(1e-12, float(np.abs(flat).max()))).mean(axis=1),
+    }
+    spectrum = np.abs(np.fft.rfft(flat, axis=1))
+    for number, band in enumerate(np.array_split(np.arange(spectrum.shape[1]), BANDS)):
+        if len(band):
+            found[f"band {number}"] = np.log(spectrum[:, band].mean(axis=1) + 1e-12)
+    return found
+
+
+def _tokens(ids: Int[np.ndarray, "samples length"]) -> dict[str, np.ndarray]:
+    """The most frequent value is padding as often as not; it says how long the text is."""
+    numbers, counts = np.unique(ids, return_counts=True)
+    found = {}
+    for number in numbers[np.argsort(-counts, kind="stable")[:FREQUENT]]:
+        found[f"token {number}"] = (ids == number).sum(axis=1).astype(np.float64)
+    found["distinct tokens"] = np.array([len(np.unique(row)) for row in ids], dtype=np.float64)
+    return found
+
+
+def _texts(texts: Shaped[np.ndarray, "samples ..."]) -> dict[str, np.ndarray]:
+    listed = [str(text).lower().split() for text in texts.reshape(len(texts), -1)[:, 0]]
+    counted: dict[str, int] = {}
+    for words in listed:
+        for word in set(words):
+            counted[word] = counted.get(word, 0) + 1
+    found = {"words": np.array([len(words) for words in listed], dtype=np.float64)}
+    for word in sorted(counted, key=lambda word: (-counted[word], word))[:FREQUENT]:
+        found[f"word {word}"] = np.array([word in words for words in map(set, listed)], dtype=np.float64)
+    return found

@@ -1,0 +1,78 @@
+"""The blind baseline tells parts that differ, and does not tell random ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from probes.measures.blind_baseline import blind_baseline
+from probes.statistics.roc import auc
+from probes.statistics.stratified_auc import stratified_auc
+
+
+def halves(n: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.permutation(n) < n // 2
+
+
+def test_parts_that_differ_are_told_apart_linearly_or_not() -> None:
+    rng = np.random.default_rng(0)
+    part = halves(400, rng)
+    shifted = rng.normal(size=(400, 3)) + 0.8 * part[:, None]
+    wider = rng.normal(size=(400, 3)) * np.where(part, 2.5, 1.0)[:, None]
+    for described in (shifted, wider):
+        assert blind_baseline(described, part, rng).auc.low > 0.55
+
+
+def test_random_parts_are_not_told_apart() -> None:
+    found = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        found.append(blind_baseline(rng.normal(size=(120, 4)), halves(120, rng), rng, level=0.98).auc)
+    assert sum(one.low > 0.5 for one in found) <= 1
+    assert abs(np.mean([one.value for one in found]) - 0.5) < 0.08
+
+
+def test_a_split_by_groups_is_no_difference() -> None:
+    """Ten samples of each of 60 people, who are recognised by their mates where folds do not keep them together."""
+    rng = np.random.default_rng(1)
+    people = np.repeat(np.arange(60), 10)
+    part = halves(60, rng)[people]
+    described = rng.normal(size=(60, 5))[people] + 0.1 * rng.normal(size=(600, 5))
+    assert blind_baseline(described, part, rng).auc.low > 0.75
+    assert blind_baseline(described, part, rng, groups=people).auc.low < 0.5
+
+
+def test_too_few_samples_have_no_baseline() -> None:
+    rng = np.random.default_rng(0)
+    assert blind_baseline(rng.normal(size=(30, 2)), halves(30, rng), rng) is None
+    assert blind_baseline(np.zeros((200, 0)), halves(200, rng), rng) is None
+
+
+def test_one_stratum_is_the_plain_auc() -> None:
+    rng = np.random.default_rng(0)
+    member = halves(300, rng)
+    score = rng.normal(size=300) + member
+    one, plain = stratified_auc(score, member, np.zeros(300, dtype=np.int64)), auc(score, member)
+    assert one.value == pytest.approx(plain.value)
+    assert (one.low, one.high) == pytest.approx((plain.low, plain.high), abs=2e-3)
+
+
+def test_pairs_inside_strata_know_nothing_of_what_differs_between_them() -> None:
+    rng = np.random.default_rng(0)
+    stratum = rng.integers(0, 10, 1000)
+    member = rng.random(1000) < stratum / 10
+    score = stratum + rng.normal(size=1000)
+    assert auc(score, member).low > 0.6
+    assert stratified_auc(score, member, stratum).low < 0.5 < stratified_auc(score, member, stratum).high
+
+
+def test_clusters_widen_the_interval() -> None:
+    """Each sample ten times over says no more than once."""
+    rng = np.random.default_rng(0)
+    member = halves(100, rng)
+    score = rng.normal(size=100) + 0.5 * member
+    once = stratified_auc(score, member, np.zeros(100, dtype=np.int64))
+    ten = np.repeat(np.arange(100), 10)
+    many = stratified_auc(score[ten], member[ten], np.zeros(1000, dtype=np.int64), cluster=ten)
+    assert many.value == pytest.approx(once.value)
+    assert many.high - many.low == pytest.approx(once.high - once.low, rel=0.02)
