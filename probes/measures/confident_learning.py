@@ -1,11 +1,16 @@
-"""Labels that confident learning suspects."""
+"""Labels that confident learning suspects (Northcutt, Jiang & Chuang 2021), and how many it would on clean labels."""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
+from scipy import optimize, special
 
 from probes.evidence import Evidence, Population
+
+DRAWS = 20
+"""Of clean labels, whose mean number of suspects is reported."""
+SMALLEST = 1e-6
 
 
 def out_of_fold(
@@ -34,10 +39,86 @@ def suspected(
     rival: Int64[np.ndarray, " samples"],
     rival_probability: Float64[np.ndarray, " samples"],
 ) -> Bool[np.ndarray, " samples"]:
-    """The off-diagonal of the confident joint (eq. 1): another class whose probability reaches that class's average
-    self-confidence, and exceeds the given label's."""
-    threshold = np.full(int(max(labels.max(), rival.max())) + 1, np.inf)
-    for label in np.unique(labels[np.isfinite(own)]):
-        threshold[label] = own[np.isfinite(own) & (labels == label)].mean()
-    confident = (rival >= 0) & (np.nan_to_num(rival_probability) >= threshold[np.maximum(rival, 0)])
-    return np.asarray(confident & (np.nan_to_num(rival_probability) > np.nan_to_num(own)))
+    """The labels to prune: of each class as many as the calibrated confident joint says are wrong, those with the
+    lowest probability of their label ('prune by class', section 3.2), among samples of which another class is likelier.
+
+    The joint (eq. 1, with ties between classes by the larger probability) counts where a class's probability reaches
+    that class's average self-confidence; calibrated (eq. 3), it says which share of a class is wrong, also of the
+    samples that reach no threshold.
+    """
+    known = np.isfinite(own)
+    found = np.zeros(len(labels), dtype=bool)
+    classes = int(max(labels.max(), rival.max())) + 1
+    threshold = np.full(classes, np.inf)
+    for label in np.unique(labels[known]):
+        threshold[label] = own[known & (labels == label)].mean()
+    sure_own = known & (np.nan_to_num(own) >= threshold[labels])
+    sure_rival = known & (rival >= 0) & (np.nan_to_num(rival_probability) >= threshold[np.maximum(rival, 0)])
+    wrong = sure_rival & (~sure_own | (np.nan_to_num(rival_probability) > np.nan_to_num(own)))
+    right = sure_own & ~wrong
+    likelier = known & (np.nan_to_num(rival_probability) > np.nan_to_num(own))
+    for label in np.unique(labels[known]):
+        mine = known & (labels == label)
+        counted = int(right[mine].sum() + wrong[mine].sum())
+        if not counted:
+            continue
+        errors = round(int(mine.sum()) * int(wrong[mine].sum()) / counted)
+        candidates = np.flatnonzero(mine & likelier)
+        found[candidates[np.argsort(own[candidates], kind="stable")][:errors]] = True
+    return found
+
+
+def suspects_on_clean_labels(
+    labels: Int64[np.ndarray, " samples"],
+    own: Float64[np.ndarray, " samples"],
+    rival: Int64[np.ndarray, " samples"],
+    rival_probability: Float64[np.ndarray, " samples"],
+    rng: np.random.Generator,
+) -> float:
+    """How many labels would be suspected if none were wrong, by models as accurate as these.
+
+    Models err where they are unsure, while wrong labels contradict them wherever they are: of a reliability curve
+    (1 − ε) σ(a z + b) over the logit z of their confidence, σ is the models' accuracy and ε the share of wrong labels.
+    Labels are drawn by σ; where models err, the label has a share of the rest of the probability as those contradicted
+    labels have that are likely to be the models' errors. Mean over draws.
+    """
+    known = np.flatnonzero(np.isfinite(own))
+    classes = int(max(labels.max(), rival.max())) + 1
+    if not len(known) or classes < 2:
+        return 0.0
+    agree = own[known] >= rival_probability[known]
+    predicted = np.where(agree, labels[known], rival[known])
+    other = (labels[known] + rng.integers(1, classes, len(known))) % classes
+    runner_up = np.where(agree, np.where(rival[known] >= 0, rival[known], other), labels[known])
+    top = np.clip(np.maximum(own[known], rival_probability[known]), SMALLEST, 1 - SMALLEST)
+    if agree.all():
+        return 0.0
+    right, wrong_labels = _reliability(np.log(top / (1 - top)), agree)
+    shares = np.clip(own[known] / (1 - top), 0.0, 1.0)[~agree]
+    weight = ((1 - right) / (1 - (1 - wrong_labels) * right))[~agree] + SMALLEST
+    counts = []
+    for _ in range(DRAWS):
+        hit = rng.random(len(known)) < right
+        rest = np.minimum((1 - top) * rng.choice(shares, len(known), p=weight / weight.sum()), top)
+        drawn, theirs = np.where(hit, predicted, runner_up), np.where(hit, top, rest)
+        others = np.where(hit, rest, top)
+        counts.append(int(suspected(drawn, theirs, np.where(hit, runner_up, predicted), others).sum()))
+    return float(np.mean(counts))
+
+
+def _reliability(
+    logit: Float64[np.ndarray, " n"], agree: Bool[np.ndarray, " n"]
+) -> tuple[Float64[np.ndarray, " n"], float]:
+    """σ(a z + b) at every sample, and ε, by maximum likelihood."""
+
+    def loss(parameters: Float64[np.ndarray, " 3"]) -> float:
+        chance = (1 - parameters[0]) * special.expit(parameters[1] * logit + parameters[2])
+        chance = np.clip(chance, 1e-9, 1 - 1e-9)
+        return -float(np.where(agree, np.log(chance), np.log1p(-chance)).sum())
+
+    bounds = [(0.0, 0.6), (0.0, 20.0), (-20.0, 20.0)]
+    best = min(
+        (optimize.minimize(loss, np.array([e, 1.0, 0.0]), method="L-BFGS-B", bounds=bounds) for e in (0.0, 0.1, 0.3)),
+        key=lambda one: float(one.fun),
+    )
+    return np.asarray(special.expit(best.x[1] * logit + best.x[2])), float(best.x[0])

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from probes.evidence import Evidence, Population
-from probes.measures.confident_learning import out_of_fold, suspected
+from probes.measures.confident_learning import out_of_fold, suspected, suspects_on_clean_labels
 from probes.measures.memorisation import MEMORISED_AT, memorisation
 from probes.partial_result import Part
-from probes.result import Finding, Table
+from probes.result import Finding, Severity, Table
 from probes.statistics.proportions import proportion
 
 SHOWN = 50
+DEVIATIONS = 3
+"""Standard deviations beyond the number expected on clean labels from which labels, and not models, are in doubt."""
 
 
-def label_errors(evidence: Evidence, splits: Population, level: float) -> Part:
-    """Samples whose label the replicas that did not train on them confidently contradict, and how many of those the
-    recipe memorises: a model that fits wrong labels is overfitted to them."""
+def label_errors(evidence: Evidence, splits: Population, level: float, rng: np.random.Generator) -> Part:
+    """Samples whose label the replicas that did not train on them contradict, how many would be named if all labels
+    were right, and how many of those the recipe memorises: a model that fits wrong labels is overfitted to them."""
     own, rival, rival_probability = out_of_fold(evidence, splits)
     known = np.isfinite(own)
     suspect = suspected(evidence.labels, own, rival, rival_probability)
@@ -26,17 +30,21 @@ def label_errors(evidence: Evidence, splits: Population, level: float) -> Part:
     if not count:
         return Part(estimates=(share,), per_sample=per_sample)
     worst = np.flatnonzero(suspect)
-    worst = worst[np.argsort(own[worst] - rival_probability[worst], kind="stable")]
+    worst = worst[np.argsort(own[worst], kind="stable")]
     learned = memorisation(splits.answers.correct(evidence.labels), splits.keep) >= MEMORISED_AT
     both = int((suspect & learned).sum())
+    clean = suspects_on_clean_labels(evidence.labels, own, rival, rival_probability, rng)
+    severity: Severity = "info"
+    if count > clean + DEVIATIONS * math.sqrt(clean + 1):
+        severity = "medium" if share.low > 0.03 and both > count / 2 and clean < count / 2 else "low"
     finding = Finding(
         code="overfitting.label-errors",
-        severity="medium" if share.low > 0.03 and both > count / 2 else "low",
-        claim=f"{count} labels ({share.value:.1%}) are contradicted by replicas that did not train on them; {both} of "
-        "them are learned by heart all the same.",
+        severity=severity,
+        claim=f"{count} labels ({share.value:.1%}) are contradicted by replicas that did not train on them; about "
+        f"{clean:.0f} would be if all labels were right, by models of this accuracy. {both} are learned by heart.",
         because=(share.name,),
         samples=tuple(int(i) for i in worst[:100]),
-        values={"count": count, "share": round(share.value, 3), "memorised": both},
+        values={"count": count, "share": round(share.value, 3), "memorised": both, "clean": round(clean)},
     )
     return Part(
         estimates=(share,),
@@ -57,7 +65,7 @@ def _table(
     return Table(
         name="label-errors",
         title="Labels to look at again",
-        caption="Mean probabilities of replicas that did not train on the sample; the most doubtful first.",
+        caption="Mean probabilities of replicas that did not train on the sample; the least probable labels first.",
         columns={
             "sample": [int(i) for i in worst],
             "label": [evidence.classes[int(evidence.labels[i])] for i in worst],

@@ -85,7 +85,7 @@ class Overfitting:
         recipe, gap = Part(), own_gap
         if len(splits) >= 2:
             scores = fold_scores(splits, evidence.pool)
-            recipe = self._recipe(evidence, splits, scores, own_gap, (train.value, held_out.value))
+            recipe = self._recipe(evidence, splits, scores, own_gap, (train.value, held_out.value), rng.spawn(1)[0])
             gap = recipe.estimates[0]
             accuracy = scores.value("accuracy", self.level)
             methods.append(Method(name="this recipe, repeated K-fold", estimate=accuracy, counted="folds"))
@@ -132,6 +132,7 @@ class Overfitting:
         scores: FoldScores,
         own_gap: Estimate,
         own_accuracy: tuple[float, float],
+        rng: np.random.Generator,
     ) -> Part:
         gaps = [scores.gap(metric, self.level) for metric in scores.metrics]
         values = [scores.value(metric, self.level) for metric in scores.metrics]
@@ -143,7 +144,7 @@ class Overfitting:
                     figures=(fold_chart(scores, own_accuracy),),
                 ),
                 memorised(evidence, splits, self.level),
-                label_errors(evidence, splits, self.level),
+                label_errors(evidence, splits, self.level, rng),
             )
         )
 

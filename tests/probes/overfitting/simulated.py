@@ -153,7 +153,7 @@ def doubted(rng: np.random.Generator) -> Covered:
     rows = tuple(Splits(repeats=2).rows(pool, rng))
     sure = rng.normal(3.0, 0.5, (len(rows), 250)) * np.where((labels == 1) != wrong, 1, -1)
     made = population_evidence(pool, rows, answers(np.stack([np.zeros_like(sure), sure], axis=-1), labels))
-    return ends(label_errors(made, made.population, 0.95).estimates[0], 0.1)
+    return ends(label_errors(made, made.population, 0.95, np.random.default_rng(0)).estimates[0], 0.1)
 
 
 def inflation(rng: np.random.Generator) -> Covered:

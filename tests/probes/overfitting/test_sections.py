@@ -211,8 +211,9 @@ def test_confident_learning_finds_the_flipped_labels() -> None:
     sample = 5
     outside = ~splits.keep[:, sample]
     assert own[sample] == pytest.approx(np.exp(splits.answers.log_prob[outside, sample]).mean(), rel=1e-5)
-    suspects = np.array(label_errors(made, splits, 0.95).findings[0].samples)
-    assert flipped[suspects].mean() > 0.7
+    suspects = np.array(label_errors(made, splits, 0.95, np.random.default_rng(0)).findings[0].samples)
+    assert flipped[suspects].mean() > 0.5
+    assert flipped[suspects[:12]].mean() > 0.9
     assert np.isin(np.flatnonzero(flipped), suspects).mean() > 0.6
     # What the models say instead is the true label.
     found = np.intersect1d(suspects, np.flatnonzero(flipped))
