@@ -84,7 +84,9 @@ class Contamination:
         clashes = conflicting(found, evidence.labels)
         estimates.append(conflict_count(clashes, found, self.level))
         findings += conflict(clashes)
-        findings += groups_across(evidence)
+        across_estimates, across_findings = groups_across(evidence, self.level)
+        estimates += across_estimates
+        findings += across_findings
         for part_estimates, part_findings, part_figures in (
             source_overlap(evidence, self.level, near=self.near),
             column_leak(evidence, rng, self.level, leak_at=self.leak_at),

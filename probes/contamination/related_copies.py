@@ -7,6 +7,7 @@ import numpy as np
 from probes.contamination.duplicates import Duplicates
 from probes.evidence import Evidence
 from probes.result import Estimate, Finding
+from probes.statistics.proportions import proportion
 
 
 def apart(evidence: Evidence, found: Duplicates) -> list[Finding]:
@@ -72,20 +73,23 @@ def conflict(clashes: list[list[int]]) -> list[Finding]:
     ]
 
 
-def groups_across(evidence: Evidence) -> list[Finding]:
-    """The same patient on both sides is a copy of another kind."""
+def groups_across(evidence: Evidence, level: float) -> tuple[list[Estimate], list[Finding]]:
+    """The same patient on both sides is a copy of another kind: the share of held-out samples with a group mate among
+    the members. Nothing where the data has no groups."""
     groups = evidence.pool.groups
     if groups is None:
-        return []
+        return [], []
     both = evidence.pool.held_out & np.isin(groups, groups[evidence.pool.member])
-    if not both.any():
-        return []
     count, n = int(both.sum()), int(evidence.pool.held_out.sum())
-    return [
+    share = proportion("group_shared_share", count, n, level=level, better="lower")
+    if not count:
+        return [share], []
+    return [share], [
         Finding(
             code="contamination.groups-across-split",
             severity="high" if count > 0.05 * n else "medium",
             claim=f"{count} of {n} held-out samples belong to a group that is also among the members.",
+            because=("group_shared_share",),
             samples=tuple(int(i) for i in np.flatnonzero(both)[:100]),
             values={"count": count, "n": n},
         )

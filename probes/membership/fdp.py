@@ -22,7 +22,7 @@ from probes.errors import EvidenceError
 Inverse = Callable[[float], float]
 """The least x with f̄(x) ≥ y: how probable an event must at least be elsewhere, to have probability y here."""
 LARGEST_EPSILON, LARGEST_MU = 50.0, 20.0
-TOLERANCE = 1e-4
+TOLERANCE = 1e-7
 """Of what is found by bisection; the lower end is reported."""
 
 

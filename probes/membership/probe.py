@@ -101,6 +101,8 @@ class Membership:
             int((~member).sum()),
             len(np.unique(population.order)),
             len(population),
+            attacks=len(scores),
+            level=self.level,
         )
         epsilon = epsilon_part(evidence, scores, for_epsilon, self.level, by_pool=split.instead is None)
         sizes = samples_per_class(evidence, for_sizes, self.level)

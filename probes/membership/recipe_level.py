@@ -6,17 +6,21 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Int
 
 from probes.evidence import Evidence, Population
 from probes.membership.empirical_bayes import empirical_bayes_stand_in_scores
 from probes.membership.leave_one_out import rmia_stand_in_scores, stand_in_scores
-from probes.membership.order_intervals import over_orders, stand_in_aucs, tpr_over_orders
+from probes.membership.order_intervals import Kept, Stood, over_orders, stand_in_aucs, tpr_over_orders
 from probes.membership.strongest_attack import level_each, strongest
 from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Estimate
 
 RMIA = "rmia-online"
+BY_SAMPLE = 0.01
+"""The false-positive rate at which a threshold of each sample's own is tried."""
+Order = Int[np.ndarray, " replicas"]
 
 
 def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float], level: float) -> Part:
@@ -52,7 +56,44 @@ def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float
             unresolved = Message("membership.unresolved-stand-ins", {"count": out})
             estimate = dataclasses.replace(estimate, caveat=unresolved)
         found.append(estimate)
+    found.append(_by_sample(scores, keep, order, level))
     return Part(estimates=tuple(found), notes=(Message("membership.strongest-on-stand-ins", {"attack": best}),))
+
+
+def _by_sample(scores: dict[str, np.ndarray], keep: Kept, order: Order, level: float) -> Estimate:
+    """The rate where each sample has a threshold of its own: scores less what replicas of other orders that did not
+    train on the sample score. At one threshold for all, the false alarms of single samples may be many times the rate,
+    and others' none: the pooled rate is their average."""
+    each = level_each(level, len(scores))
+    name = f"recipe.tpr_at_{100 * BY_SAMPLE:g}pct_fpr_by_sample"
+    rates = {
+        attack: tpr_over_orders(name, calibrated(one, keep, order), keep, order, BY_SAMPLE, level=each)
+        for attack, one in scores.items()
+    }
+    _, estimate = strongest(rates, level)
+    out = int((~keep).sum())
+    unresolved = Message("membership.unresolved-stand-ins", {"count": out}) if out * BY_SAMPLE < 1 else None
+    return dataclasses.replace(
+        estimate,
+        title=Message("membership.tpr-by-sample", {"fpr": BY_SAMPLE}),
+        caveat=estimate.caveat or unresolved,
+    )
+
+
+def calibrated(scores: Stood, keep: Kept, order: Order) -> Stood:
+    """Each stand-in's scores less the mean over stand-ins of other orders that did not train on the sample.
+
+    >>> scores, keep = np.array([[3.0], [1.0], [2.0], [5.0]]), np.array([[True], [False], [True], [False]])
+    >>> calibrated(scores, keep, np.array([0, 0, 1, 1])).ravel()
+    array([-2., -4.,  1.,  4.])
+    """
+    total, count = np.where(keep, 0.0, scores).sum(axis=0), (~keep).sum(axis=0)
+    found = np.empty(scores.shape)
+    for own in np.unique(order):
+        mine = order == own
+        rest = total - np.where(keep[mine], 0.0, scores[mine]).sum(axis=0)
+        found[mine] = scores[mine] - rest / np.maximum(1, count - (~keep[mine]).sum(axis=0))
+    return found
 
 
 def stand_ins(evidence: Evidence, population: Population) -> dict[str, np.ndarray]:

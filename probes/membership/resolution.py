@@ -8,21 +8,40 @@ from collections.abc import Sequence
 from scipy import stats
 
 from probes.membership.order_intervals import inflation
+from probes.membership.strongest_attack import level_each
 from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Estimate, Finding, Table
+from probes.statistics.threshold import others_for_a_low_end
 
 FACTORS = (1, 2, 4)
 
 
 def certainty(
-    checkpoint: Estimate, recipe: Estimate | None, fprs: Sequence[float], non_members: int, orders: int, replicas: int
+    checkpoint: Estimate,
+    recipe: Estimate | None,
+    fprs: Sequence[float],
+    non_members: int,
+    orders: int,
+    replicas: int,
+    *,
+    attacks: int = 1,
+    level: float = 0.95,
 ) -> Part:
-    """`checkpoint` and `recipe` are the AUCs that were measured, with their intervals."""
-    figures = (resolution_table(fprs, non_members), precision_table(checkpoint, recipe, non_members, orders, replicas))
+    """`checkpoint` and `recipe` are the AUCs that were measured, with their intervals; `attacks` were tried."""
+    each = level_each(level, attacks)
+    figures = (
+        resolution_table(fprs, non_members, each),
+        precision_table(checkpoint, recipe, non_members, orders, replicas),
+    )
     missing = [fpr for fpr in fprs if non_members * fpr < 1]
+    notes = tuple(
+        Message("membership.low-end-needs", {"fpr": fpr, "have": non_members, "needed": needed})
+        for fpr in fprs
+        if non_members * fpr >= 1 and non_members < (needed := others_for_a_low_end(fpr, each))
+    )
     if not missing:
-        return Part(figures=figures)
+        return Part(figures=figures, notes=notes)
     needed = math.ceil(1 / min(missing))
     finding = Finding(
         code="membership.unresolved",
@@ -30,10 +49,10 @@ def certainty(
         because=tuple(f"checkpoint.tpr_at_{100 * fpr:g}pct_fpr" for fpr in missing),
         values={"have": non_members, "fpr": max(missing), "needed": needed},
     )
-    return Part(findings=(finding,), figures=figures)
+    return Part(findings=(finding,), figures=figures, notes=notes)
 
 
-def resolution_table(fprs: Sequence[float], non_members: int) -> Table:
+def resolution_table(fprs: Sequence[float], non_members: int, level: float = 0.95) -> Table:
     """A rate is resolved from one allowed false alarm; at ten, the rate itself is known to a third."""
     return Table(
         name="resolution",
@@ -43,6 +62,7 @@ def resolution_table(fprs: Sequence[float], non_members: int) -> Table:
             "false-positive rate": [f"{100 * fpr:g} %" for fpr in fprs],
             "non-members here": [non_members for _ in fprs],
             "needed": [math.ceil(1 / fpr) for fpr in fprs],
+            "for a low end above zero": [others_for_a_low_end(fpr, level) for fpr in fprs],
             "to tell it well": [math.ceil(10 / fpr) for fpr in fprs],
             "resolved": ["yes" if non_members * fpr >= 1 else "no" for fpr in fprs],
         },

@@ -76,3 +76,16 @@ def _edges(others: Float64[np.ndarray, " others"], most: int) -> list[float]:
     first = max(0, len(others) - 1 - most)
     top = np.sort(np.partition(others, first)[first:])[::-1]
     return [math.inf, *top.tolist(), -math.inf]
+
+
+def others_for_a_low_end(fpr: float, level: float) -> int:
+    """From how many non-members on the interval of `at_true_fpr` can begin above 0: until then it may be that none of
+    them lies above the true threshold, and its low end is 0 whatever is found.
+
+    >>> others_for_a_low_end(0.01, 0.95)
+    437
+    """
+    each = 1 - level
+    exact = math.log(each / 4) / math.log1p(-fpr)
+    together = max(FEWEST / fpr, math.log(each / 2) / math.log1p(-fpr))
+    return math.ceil(min(exact, together))

@@ -3,16 +3,20 @@ prints the figures of docs/membership.md."""
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections import Counter
 
 import numpy as np
 
+from probes.evidence import Evidence
 from probes.membership import Membership
 from tests.probes.membership.worlds import World
 
 ALARMS = (
     "leaks",
+    "split-differs",
+    "attack-below-half",
     "infidelity",
     "exposed-samples",
     "uneven-exposure",
@@ -22,10 +26,37 @@ ALARMS = (
     "falls-with-samples",
 )
 FPRS = Membership().fprs
+REAL = {"noise": (0.7, 1.7), "folds_correlate": -0.65}
+"""Spread between models, and correlation of a repeat's folds, as on real transfers."""
 SETTINGS = {
-    "60 and 60, 16 repeats": {"members": 60, "held_out": 60, "validation": 40, "repeats": 16},
-    "150 and 50, 4 repeats": {"members": 150, "held_out": 50, "validation": 40, "repeats": 4},
+    "60 and 60, 16 repeats": {"members": 60, "held_out": 60, "validation": 40, "repeats": 16, **REAL},
+    "150 and 50, 4 repeats": {"members": 150, "held_out": 50, "validation": 40, "repeats": 4, **REAL},
 }
+
+
+def shifted_nulls(count: int, first: int = 0) -> Counter[str]:
+    """Of `count` models that remember nothing and whose members are the easier samples: how often the split is said to
+    differ, and how often something is called leakage."""
+    counted: Counter[str] = Counter()
+    for seed in range(first, first + count):
+        world = World(leak=0.0, seed=20_000 + seed, everything=True, members=100, held_out=100, repeats=4, **REAL)
+        result = Membership(repeats=4)(by_difficulty(world.evidence()), np.random.default_rng(seed))
+        codes = {finding.code for finding in result.findings}
+        counted["split differs"] += "membership.split-differs" in codes
+        counted["leaks"] += bool({"membership.leaks", "membership.leaks-few", "membership.false-dp-claim"} & codes)
+        counted["quiet"] += "membership.quiet" in codes
+    return counted
+
+
+def by_difficulty(evidence: Evidence) -> Evidence:
+    """The same samples, split by what they look like: the first half of a drift are the members."""
+    pool, pooled = evidence.pool, evidence.pool.indices
+    drift = evidence.inputs[:, 0] + np.random.default_rng(0).normal(0, 0.7, len(evidence.labels))
+    order = pooled[np.argsort(-drift[pooled])]
+    member = np.zeros(len(pool.labels), dtype=bool)
+    member[order[: len(order) // 2]] = True
+    held_out = (pool.member | pool.held_out) & ~member
+    return dataclasses.replace(evidence, pool=dataclasses.replace(pool, member=member, held_out=held_out))
 
 
 def nulls(setting: str, count: int, first: int = 0) -> Counter[str]:
@@ -37,6 +68,7 @@ def nulls(setting: str, count: int, first: int = 0) -> Counter[str]:
         evidence = World(leak=0.0, seed=10_000 + seed, everything=True, **size).evidence()
         result = Membership(repeats=size["repeats"])(evidence, np.random.default_rng(seed))
         codes = {finding.code for finding in result.findings}
+        counted["any finding above info"] += any(one.severity != "info" for one in result.findings)
         for name in ALARMS:
             kinds = {f"membership.{name}"} | ({"membership.leaks-few"} if name == "leaks" else set())
             counted[name] += bool(kinds & codes)
@@ -60,3 +92,4 @@ def nulls(setting: str, count: int, first: int = 0) -> Counter[str]:
 if __name__ == "__main__":
     for name in sys.argv[2:] or SETTINGS:
         nulls(name, int(sys.argv[1]))
+    print(f"shifted split: {dict(shifted_nulls(int(sys.argv[1])))}")

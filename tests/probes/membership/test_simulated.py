@@ -8,7 +8,7 @@ import pytest
 from probes.membership import Membership
 from probes.membership.exposure import exposure
 from probes.membership.fdp import approximate_dp, gaussian_dp, refuted
-from tests.probes.membership.simulated import SETTINGS, nulls
+from tests.probes.membership.simulated import SETTINGS, nulls, shifted_nulls
 from tests.probes.membership.simulated_rates import coverage, drawn
 from tests.probes.membership.worlds import World
 
@@ -30,6 +30,16 @@ def test_false_alarms_of_the_whole_ladder_over_five_hundred_nulls(setting: str) 
     assert all(counted[name] >= 0.94 * NULLS for name in intervals), counted
     assert counted["exposure intervals that hold 0"] >= 0.94 * counted["exposure intervals"]
     assert counted["infidelity"] <= 0.03 * NULLS
+    assert counted["exposed-samples"] <= 0.01 * NULLS
+    assert counted["any finding above info"] <= 0.05 * NULLS + 14
+
+
+@pytest.mark.slow
+def test_a_split_that_differs_is_not_called_leakage_over_five_hundred_nulls() -> None:
+    counted = shifted_nulls(NULLS)
+    print(dict(counted))
+    assert counted["leaks"] <= 0.05 * NULLS
+    assert counted["split differs"] >= 0.95 * NULLS
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from probes.membership.samples_per_class import samples_per_class
 from probes.membership.vulnerable_samples import explanations, halves, mean_exposure, uneven
 from probes.plan import Pool, Splits
 from probes.result import Estimate
+from probes.statistics.threshold import tpr_at_true_fpr
 from probes.texts import said
 from tests.probes.membership.worlds import World, stack
 
@@ -169,3 +170,14 @@ def test_what_more_would_resolve() -> None:
     assert finding.values == {"have": 150, "fpr": 0.001, "needed": 1000}
     assert part.figures[0].columns["resolved"] == ["yes", "yes", "no"]
     assert not certainty(auc_estimate(0.08), None, (0.05,), 150, 0, 0).findings
+
+
+def test_a_low_end_of_zero_says_what_would_resolve_it() -> None:
+    part = certainty(auc_estimate(0.08), None, (0.05, 0.01), 400, 0, 0, attacks=15)
+    (note,) = part.notes
+    assert dict(note.values) == {"fpr": 0.01, "have": 400, "needed": 637}
+    rng = np.random.default_rng(0)
+    for have, above in ((436, False), (437, True)):
+        member = np.arange(2 * have) < have
+        found = tpr_at_true_fpr(rng.normal(size=2 * have) + 50 * member, member, 0.01)
+        assert (found.low > 0) == above
