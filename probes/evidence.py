@@ -235,6 +235,8 @@ class Evidence:
     sequences: Sequences | None = None
     """Token by token, where the model is a language model: then a sample is a sequence, and `audited` and `population`
     hold what `sequence_answers` makes of these."""
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    """What files say about the source, by fact; empty where they do not."""
     observations: Mapping[Observable, Mapping[str, Observation]] = field(default_factory=dict)
     """By observable, then by model name: audited, source, reference, randomised/0, seeds/0/0 (a row's name), ..."""
     limits: tuple[Text, ...] = ()

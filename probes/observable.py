@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from probes.plan import Pool
 
@@ -29,11 +29,24 @@ class Observation:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class SourceSide:
+    """Where the audited model came from: the source with its own head, that head alone (on an embedding), and, where
+    the source task's data is at hand, its samples as models take them, with who trained the source."""
+
+    network: nn.Module
+    head: Callable[[Tensor], Tensor]
+    inputs: Float[Tensor, "source_samples ..."] | Int[Tensor, "source_samples ..."] | None = None
+    labels: Int[np.ndarray, " source_samples"] | None = None
+    member: Bool[np.ndarray, " source_samples"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
     """One model, ready to be looked into: eval mode, activations out of place and unshared, on its device.
 
     `network` maps inputs to logits, `embed` the same inputs to the embedding under the head. `same_labels` says
-    whether its classes are the audited model's (a source model's usually are not).
+    whether its classes are the audited model's (a source model's usually are not). `source` gives the source, where its
+    weights are at hand.
     """
 
     name: str
@@ -42,6 +55,7 @@ class Subject:
     embed: Callable[[Tensor], Tensor]
     same_labels: bool
     modality: str = "image"
+    source: Callable[[], SourceSide] | None = None
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from audit.checkpoints.audited_model import Audited
 from audit.data.dataset import Dataset
 from audit.evidence.observe import Observations
+from audit.evidence.provenance import provenance_of
 from audit.population.populate import Replicas
 from audit.training.loop import predict
 from audit.training.test_time_views import answers_with_queries
@@ -36,6 +37,7 @@ def gather(audited: Audited, own: Answers, replicas: Replicas, observations: Obs
         epoch=audited.checkpoint.epoch,
         privacy=audited.checkpoint.privacy,
         canaries=canaries_of(audited),
+        provenance=provenance_of(experiment),
         observations=observations.seen,
         limits=(*audited.checkpoint.limits, *observations.limits),
     )

@@ -28,14 +28,15 @@ PREFIX, LIMITS = "seen.", "limits"
 class Sight:
     """One observable's look at one model: all that decides what is seen.
 
-    `architecture` is what the weights do not say: recipe and factory. `inputs` and `labels` are those of `chosen`.
-    """
+    `architecture` is what the weights do not say: recipe and factory; `source` is where the model came from. `inputs`
+    and `labels` are those of `chosen`."""
 
     observable: Observable
     role: Role
     same_labels: bool
     modality: str
     architecture: str
+    source: str
     network: nn.Module
     head: str
     chosen: Int[np.ndarray, " chosen"]
@@ -51,7 +52,15 @@ class Sight:
             "device": str(self.inputs.device),
             "threads": torch.get_num_threads(),
             "observable": [type(self.observable).__qualname__, repr(self.observable)],
-            "model": [weights, self.architecture, str(self.network), self.head, self.role, self.same_labels],
+            "model": [
+                weights,
+                self.architecture,
+                self.source,
+                str(self.network),
+                self.head,
+                self.role,
+                self.same_labels,
+            ],
             "data": [self.modality, digest_state({"inputs": self.inputs, "labels": self.labels}), self.chosen.tolist()],
             "seed": self.seed,
         }

@@ -15,6 +15,7 @@ from torch import nn
 
 from audit.evidence.forked import WORTH_FORKING, can_fork, one_thread, side_by_side
 from audit.evidence.observation_cache import Sight, keep, recall
+from audit.evidence.source_side import source_side
 from audit.models.graph_rewrite import PreparationWarning, embedding, prepare
 from audit.models.weight_files import digest_state
 from audit.randomness import stream
@@ -179,6 +180,7 @@ class Sitting:
             same_labels=self.sitter.same_labels,
             modality=experiment.dataset.modality,
             architecture=f"{experiment.recipe.source.model} {experiment.recipe.source.options} {experiment.factories}",
+            source=f"{experiment.source.digest} {experiment.recipe.source.training}",
             network=self.network,
             head=self.sitter.head,
             chosen=chosen,
@@ -207,6 +209,7 @@ def subject(sitter: Sitter, network: nn.Module, experiment: Experiment) -> tuple
         embed=embedding(prepared, sitter.head),
         same_labels=sitter.same_labels,
         modality=experiment.dataset.modality,
+        source=None if experiment.source.state is None else partial(source_side, experiment),
     )
     return made, limits
 

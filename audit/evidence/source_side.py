@@ -1,0 +1,34 @@
+"""The source as observables of the audited model see it: its network, its head, and its own task where that is at
+hand."""
+
+from __future__ import annotations
+
+from audit.data.split import split
+from audit.models.graph_rewrite import prepare
+from audit.models.head import find_head
+from audit.randomness import stream
+from audit.training.experiment import Experiment
+from audit.training.preprocessing import preprocess
+from probes.observable import SourceSide
+
+
+def source_side(experiment: Experiment) -> SourceSide:
+    """The source that the audited model was fine-tuned from; its weights must be at hand.
+
+    Its task's data is loaded, and split as it was for its training, where the recipe trained it. Raises DataError.
+    """
+    source = experiment.source
+    network = prepare(source.network(experiment.seed).eval(), experiment.inputs[:2]).eval().requires_grad_(False)
+    head = network.get_submodule(find_head(network, source.head))
+    training = experiment.recipe.source.training
+    if training is None:
+        return SourceSide(network=network, head=head)
+    dataset = training.data.load(source.folder, trust_code=source.trust_code)
+    pool = split(dataset, training.split, stream(experiment.recipe.seed, "source", "split"), source.folder)
+    return SourceSide(
+        network=network,
+        head=head,
+        inputs=preprocess(dataset.inputs, experiment.recipe.input, dataset.modality),
+        labels=dataset.labels,
+        member=pool.member,
+    )

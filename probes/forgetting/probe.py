@@ -1,0 +1,64 @@
+"""The forgetting probe: source-task accuracy and robustness of the audited model against its source, paired."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from probes.evidence import Evidence
+from probes.forgetting.observables import Corrupted
+from probes.forgetting.robustness import robustness
+from probes.forgetting.source_skill import source_skill
+from probes.measures.source_task import SourceTask
+from probes.observable import Observable
+from probes.partial_result import joined
+from probes.plan import Plan
+from probes.ranges import Level, Many
+from probes.result import Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgetting:
+    """Accuracy on the source's task, where its data is at hand, and on corrupted samples of the target's, of the
+    audited model against its source. `samples` of each are asked; `level` is the coverage of all intervals."""
+
+    samples: Many = 600
+    level: Level = 0.95
+
+    name: ClassVar[str] = "forgetting"
+    risk: ClassVar[str] = "What did it lose of what its source could do?"
+
+    @property
+    def needs(self) -> Plan:
+        return Plan()
+
+    @property
+    def _task(self) -> SourceTask:
+        return SourceTask(samples=self.samples)
+
+    @property
+    def _corrupted(self) -> Corrupted:
+        return Corrupted(samples=self.samples)
+
+    @property
+    def observes(self) -> tuple[Observable, ...]:
+        return (self._task, self._corrupted)
+
+    def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
+        whole = joined(
+            [
+                source_skill(evidence.observed(self._task), rng, self.level),
+                robustness(evidence, evidence.observed(self._corrupted), self.level),
+            ]
+        )
+        return Result(
+            probe=self.name,
+            params=dataclasses.asdict(self),
+            estimates=whole.estimates,
+            findings=whole.findings,
+            figures=whole.figures,
+            notes=(*whole.notes, *evidence.limits),
+        )

@@ -1,0 +1,3 @@
+"""Inheritance: what the audited model has from its source and its data: backdoors, worst groups, source membership."""
+
+from probes.inheritance.probe import Inheritance as Inheritance

@@ -1,0 +1,76 @@
+"""The inheritance probe: backdoors of the source, poisoned training samples, worst groups, and the source's members."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from probes.evidence import Evidence
+from probes.inheritance.backdoor import backdoor
+from probes.inheritance.provenance import provenance
+from probes.inheritance.signatures import MemberFeatures, signatures
+from probes.inheritance.source_members import source_members
+from probes.inheritance.trigger_inversion import TriggerInversion
+from probes.inheritance.weight_change import WeightChange, weight_change
+from probes.inheritance.worst_group import worst_group
+from probes.measures.embedding import Embedding
+from probes.measures.source_task import SourceTask
+from probes.observable import Observable
+from probes.partial_result import joined
+from probes.plan import Plan
+from probes.ranges import Count, Level, Many
+from probes.result import Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inheritance:
+    """Triggers that are inverted on the source (`steps` steps for each of at most `classes` of its classes) and tried
+    on the audited model; signatures of poisoned members; accuracy, calibration, gap and leakage by class, group and
+    slice. `samples` are asked of each kind; `level` is the coverage of all intervals."""
+
+    samples: Many = 400
+    classes: Many = 10
+    steps: Count = 100
+    level: Level = 0.95
+
+    name: ClassVar[str] = "inheritance"
+    risk: ClassVar[str] = "What did it inherit from its source and its data?"
+
+    @property
+    def needs(self) -> Plan:
+        return Plan()
+
+    @property
+    def _inversion(self) -> TriggerInversion:
+        return TriggerInversion(steps=self.steps, classes=self.classes)
+
+    @property
+    def _members(self) -> MemberFeatures:
+        return MemberFeatures(samples=2 * self.samples)
+
+    @property
+    def observes(self) -> tuple[Observable, ...]:
+        return (self._inversion, self._members, WeightChange(), SourceTask(), Embedding())
+
+    def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
+        whole = joined(
+            [
+                backdoor(evidence, evidence.observed(self._inversion), self.level),
+                signatures(evidence, evidence.observed(self._members)),
+                weight_change(evidence.observed(WeightChange())),
+                worst_group(evidence, evidence.observed(Embedding()), rng, self.level),
+                source_members(evidence.observed(SourceTask()), self.level),
+                provenance(evidence),
+            ]
+        )
+        return Result(
+            probe=self.name,
+            params=dataclasses.asdict(self),
+            estimates=whole.estimates,
+            findings=whole.findings,
+            figures=whole.figures,
+            notes=(*whole.notes, *evidence.limits),
+        )
