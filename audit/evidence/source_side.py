@@ -3,6 +3,11 @@ hand."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn import functional
+
 from audit.data.split import split
 from audit.models.graph_rewrite import prepare
 from audit.models.head import find_head
@@ -19,7 +24,7 @@ def source_side(experiment: Experiment) -> SourceSide:
     """
     source = experiment.source
     network = prepare(source.network(experiment.seed).eval(), experiment.inputs[:2]).eval().requires_grad_(False)
-    head = network.get_submodule(find_head(network, source.head))
+    head = _on_embedding(network.get_submodule(find_head(network, source.head)))
     training = experiment.recipe.source.training
     if training is None:
         return SourceSide(network=network, head=head)
@@ -32,3 +37,10 @@ def source_side(experiment: Experiment) -> SourceSide:
         labels=dataset.labels,
         member=pool.member,
     )
+
+
+def _on_embedding(head: nn.Module) -> Callable[[Tensor], Tensor]:
+    """A 1 × 1 convolution is a linear layer of the pooled embedding."""
+    if isinstance(head, nn.Conv2d):
+        return lambda embedding: functional.linear(embedding.flatten(1), head.weight.flatten(1), head.bias)
+    return head
