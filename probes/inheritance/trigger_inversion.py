@@ -104,5 +104,9 @@ class TriggerInversion:
                     weight *= 1.5 if works > 0.95 else 1 / 1.5
         with torch.no_grad():
             mask, pattern = torch.sigmoid(raw), low + (high - low) * torch.sigmoid(paint)
-            answers = network((1 - mask) * images + mask * pattern).argmax(dim=1)
+            others = images[network(images).argmax(dim=1) != target]
+            if len(others) < LEAST:
+                # What is predicted of nearly everything needs no trigger.
+                return mask.detach(), pattern.detach(), 0.0
+            answers = network((1 - mask) * others + mask * pattern).argmax(dim=1)
             return mask.detach(), pattern.detach(), float((answers == target).float().mean())
