@@ -195,7 +195,7 @@ MostMiB = Annotated[
     typer.Option(metavar="MIB", help="Remove the oldest entries until so much is left.", callback=at_least_zero),
 ]
 Port = Annotated[
-    int, typer.Option("--port", metavar="N", help="Else any that is free.", show_default=False, min=0, max=65535)
+    int, typer.Option("--port", metavar="N", help="Else any that is free.", show_default=False, callback=at_least_zero)
 ]
 EveryEstimate = Annotated[bool, typer.Option("--all", help="With every estimate that a gate can ask, commented.")]
 Register = Annotated[bool, typer.Option("--register", help="Record what the gate will use, before the run.")]

@@ -70,5 +70,6 @@ def server(pages: Mapping[str, Page], port: int) -> http.server.ThreadingHTTPSer
 
     try:
         return http.server.ThreadingHTTPServer((HOST, port), Handler)
-    except OSError as error:
-        raise InputError(f"cannot be listened on: {error.strerror}.", where=f"--port {port}") from None
+    except (OSError, OverflowError) as error:
+        said = error.strerror if isinstance(error, OSError) else "there are 65535 ports"
+        raise InputError(f"cannot be listened on: {said}.", where=f"--port {port}") from None
