@@ -1,6 +1,5 @@
 # make demo   fine-tune, audit and report on embedded data      make test      lint, types, tests
 # make validate   long simulations and model zoos               make bench     every benchmark
-# make documents  the README's pictures and the reports that its figures are from
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
     $(python) -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(python))) python3)
@@ -13,7 +12,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar o
 CPU_TORCH ?= https://download.pytorch.org/whl/cpu
 ACCELERATOR := $(wildcard /dev/nvidiactl /dev/kfd)
 
-.PHONY: demo test lint validate bench documents clean
+.PHONY: demo test lint validate bench clean
 .DEFAULT_GOAL := test
 
 .venv/bin/python:
@@ -50,9 +49,6 @@ validate: $(STAMP)
 
 bench: $(STAMP)
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
-
-documents: $(STAMP)
-	$(BIN)/python docs/regenerate.py
 
 clean:
 	rm -rf .venv audit-demo build dist *.egg-info

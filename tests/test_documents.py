@@ -1,0 +1,157 @@
+"""The commands of README, docs, examples and reports: the command line knows each, and README's walk-through runs as it
+stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from audit.cli.app import app
+from reports import archive
+from tests.reports.sample import full
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINE = re.compile(r"^#?    +(?:- run: |- |sh ')?((?:[A-Z_]+=\S+ )*audit [a-z].*?)'?$", re.MULTILINE)
+"""An indented block, a step of a CI snippet, or the head of an example; running text begins at the margin."""
+TINY = """
+name = "tiny"
+transfer = "parameters"
+[data]
+kind = "digits"
+classes = ["5", "6", "7", "8", "9"]
+[split]
+members = 60
+held_out = 60
+validation = 30
+[source]
+model = "small_networks:digits_cnn"
+options = { width = 4 }
+[train]
+epochs = 2
+lr = 0.05
+batch_size = 20
+"""
+QUICK = """
+[tool.audit.probes]
+membership = { repeats = 2 }
+overfitting = { repeats = 2, learning_curve = false, capacity = false, linear_probe = false }
+drift = { enabled = false }
+"""
+
+
+def plain(line: str) -> list[str]:
+    """Without what stands behind the command, and without variables before it."""
+    words = shlex.split(re.sub(r"\s+#.*$|\s{3,}\(.*$", "", line).rstrip("\\"))
+    words = words[: words.index("&&")] if "&&" in words else words
+    words = words[: words.index(">")] if ">" in words else words
+    return words[words.index("audit") :]
+
+
+def told() -> Iterator[tuple[str, list[str], bool]]:
+    """Where it stands, the command, and whether it is a whole one: in running text arguments may be missing."""
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        for found in LINE.findall(text):
+            yield path.name, plain(found), True
+        for inline in re.findall(r"`(audit [a-z][^`]*)`", re.sub(r"\n", " ", text)):
+            yield path.name, plain(inline), False
+    for path in sorted((ROOT / "examples").glob("*.toml")):
+        for found in LINE.findall(path.read_text(encoding="utf-8")):
+            yield path.name, plain(found), True
+    for path in sorted([*ROOT.glob("reports/text/*.toml"), *ROOT.glob("probes/*/text/*.toml")]):
+        for finding in tomllib.loads(path.read_text(encoding="utf-8")).get("findings", {}).values():
+            for one in re.sub(r"\{\w+\}", "8", finding.get("command", "")).split(" && "):
+                if one:
+                    yield path.name, plain(one), True
+
+
+TOLD = list(told())
+
+
+@pytest.mark.parametrize(("where", "words", "whole"), TOLD, ids=[" ".join(words)[:70] for _, words, _ in TOLD])
+def test_every_command_is_one_that_there_is(where: str, words: list[str], whole: bool) -> None:
+    group: Any = get_command(app)
+    context = group.context_class(group)
+    name, command, rest = group.resolve_command(context, words[1:])
+    try:
+        command.make_context(name, rest, parent=context)
+    except Exception as error:
+        # Typer carries a copy of click, whose classes have no other name. Running text may leave arguments out.
+        if whole or type(error).__name__ != "MissingParameter":
+            raise AssertionError(f"{where}: {' '.join(words)}") from error
+
+
+def blocks(document: str) -> list[str]:
+    """The indented blocks of a document."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(r"(?:^    .+\n)+", text, flags=re.MULTILINE)
+
+
+def walk_through() -> list[str]:
+    """README's own, but for the installation."""
+    block = next(one for one in blocks("README.md") if "audit finetune" in one)
+    lines = [line.strip() for line in block.splitlines()]
+    assert lines[0] == "pip install -e '.[train]'"
+    return lines[1:]
+
+
+def ran(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """In a shell, with the command `audit` of this interpreter."""
+    own = folder / "bin"
+    own.mkdir(exist_ok=True)
+    (own / "audit").write_text(f"#!{sys.executable}\nfrom audit.cli.app import main\nmain()\n")
+    (own / "audit").chmod(0o755)
+    environment = {"PATH": f"{own}{os.pathsep}{os.environ['PATH']}", "XDG_CACHE_HOME": str(folder / "cache")}
+    return subprocess.run(
+        ["bash", "-c", line],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_readmes_walk_through_runs_on_a_small_recipe(tmp_path: Path) -> None:
+    """All but the last line, which fine-tunes once for each countermeasure: that is for `make validate`."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    (tmp_path / "examples" / "digits.toml").write_text(TINY)
+    (tmp_path / "pyproject.toml").write_text(QUICK)
+    for line in walk_through()[:-1]:
+        done = ran(line, tmp_path)
+        verdict = line.startswith(("audit run", "audit gate"))
+        assert done.returncode in ((0, 1, 3) if verdict else (0,)), f"{line}\n{done.stderr}"
+    assert {"report.html", "report.md", "results.json"} <= {path.name for path in (tmp_path / "report").iterdir()}
+
+
+@pytest.mark.slow
+def test_readmes_walk_through_runs_as_it_stands(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for line in walk_through():
+        done = ran(line, tmp_path)
+        assert done.returncode in (0, 1, 3), f"{line}\n{done.stderr}"
+    assert (tmp_path / "remedies" / "frontier.html").exists()
+
+
+def test_what_docs_say_of_judging_runs_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "results.json").write_text(archive.dump(full()), encoding="utf-8")
+    lines = [line.strip() for one in blocks("docs/ci.md") for line in one.splitlines()]
+    judging = [line for line in lines if line.startswith(("audit gate", "audit report"))]
+    assert len(judging) >= 2
+    for line in judging:
+        done = ran(line, tmp_path)
+        assert done.returncode in (0, 1, 3), f"{line}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
