@@ -18,6 +18,7 @@ import numpy as np
 from probes.errors import InputError
 from probes.result import (
     Axis,
+    Bound,
     Chart,
     Estimate,
     Failure,
@@ -35,6 +36,8 @@ from reports.spoken import decoded, encoded, read, written
 from reports.validate import parse_json, validate
 
 SCHEMA_VERSION = 1
+UNSAID_BOUNDS: Mapping[str, Bound] = {"epsilon.lower_bound": "lower", "epsilon.gaussian_lower_bound": "lower"}
+"""Estimates that files from before `bound` hold with two equal ends."""
 
 
 class ArchiveError(InputError):
@@ -189,9 +192,9 @@ def _read_result(content: dict[str, Any]) -> Result | Failure:
 
 
 def _read_estimate(content: dict[str, Any]) -> Estimate:
-    counts, bound = content.get("counts"), content.get("bound")
+    counts, bound = content.get("counts"), content.get("bound", UNSAID_BOUNDS.get(content["name"]))
     ends = dict(zip(("low", "high"), one_sided(content["value"], bound), strict=True)) if bound else {}
-    return Estimate(**{**content, **ends, "counts": None if counts is None else (counts[0], counts[1])})
+    return Estimate(**{**content, **ends, "bound": bound, "counts": None if counts is None else (counts[0], counts[1])})
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

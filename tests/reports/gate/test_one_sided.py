@@ -94,6 +94,16 @@ def test_json_has_null_for_the_end_that_is_not_known() -> None:
     assert [check["high"] for check in archive.verdict_json(both)["checks"]] == [None, 3.0]
 
 
+def test_a_bound_from_a_file_that_did_not_say_so_is_one() -> None:
+    content = json.loads(archive.dump(report(bound(2.08))))
+    for one in content["results"][0]["estimates"]:
+        one |= {"low": 2.08, "high": 2.08}
+        del one["bound"]
+    old = archive.load(json.dumps(content)).estimate("membership", "epsilon.lower_bound")
+    assert old is not None
+    assert (old.bound, old.high) == ("lower", math.inf)
+
+
 def test_a_bound_with_two_ends_is_refused() -> None:
     with pytest.raises(ValueError, match="open on its other side"):
         Estimate(name="x", value=1.0, low=1.0, high=2.0, n=1, unit="ε", bound="lower")
