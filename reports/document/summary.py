@@ -84,7 +84,7 @@ def _found(result: Result, status: str, report: Report, checks: tuple[CheckText,
     )
     if status == "undecided":
         return replace(line, so_what=say("ui", "unsettled", so_what=uncapitalized(so_what)), to_do=_open(fell, say))
-    to_try = (about or aside) if status not in SOUND else aside
+    to_try = _gravest(one for one in (aside, about) if one) if status not in SOUND else aside
     if to_try is None:
         return line
     helps = str(say.find("findings", to_try.code, "helps") or "")
