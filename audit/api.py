@@ -198,6 +198,5 @@ def _write(out: Path, report: Report, began: datetime.datetime, settings: Settin
         "finished": ended.isoformat(timespec="seconds"),
         "seconds": round((ended - began).total_seconds(), 2),
         "workers": settings.workers or workers_for(device()),
-        "store": str(settings.store),
     }
     write_report(out, report, cost, lang="en", thumbnails=True)

@@ -10,6 +10,8 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import sysconfig
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -84,3 +86,26 @@ def factory_digest(name: str, folder: Path) -> str:
     loaded = getattr(sys.modules.get(module_name), "__file__", None)
     path = beside if beside.is_file() else Path(loaded) if loaded else None
     return name if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def blamed(error: BaseException) -> str | None:
+    """The file and line of a user's code that raised, by the innermost frame that is neither ours nor a library's;
+    None where there is none.
+
+    >>> blamed(ValueError("raised nowhere")) is None
+    True
+    """
+    if isinstance(error, SyntaxError) and error.filename and _users(error.filename):
+        return f"{error.filename}:{error.lineno}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _users(frame.filename)]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
+
+
+def _users(filename: str) -> bool:
+    if filename.startswith("<"):
+        return False
+    path, own = Path(filename).resolve(), Path(__file__).resolve().parents[1]
+    ours = [own / name for name in ("audit", "probes", "reports")]
+    libraries = [Path(place).resolve() for place in sysconfig.get_paths().values()]
+    known = (*ours, *libraries, *(Path(place).resolve() for place in sys.path if "-packages" in place))
+    return path != Path(sys.argv[0]).resolve() and not any(path.is_relative_to(place) for place in known)

@@ -19,7 +19,22 @@ AuditError                    one clear line, no traceback; exit code 2
 """
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
+
+
+def one_line(text: str) -> str:
+    """A stranger's words in a terminal or a log: on one line, and what would steer a terminal, turn the direction of
+    writing or is no character at all stands as its number.
+
+    >>> one_line("class \\x1b[2J ok\\n::error::no")
+    'class \\\\u001b[2J ok ::error::no'
+    """
+    return " ".join("".join(c if _harmless(c) else f"\\u{ord(c):04x}" for c in text).split())
+
+
+def _harmless(c: str) -> bool:
+    return c in "\n\t\r\x0b\x0c" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 class AuditError(Exception):
@@ -35,7 +50,7 @@ class AuditError(Exception):
         place = f"{self.where}: " if self.where else ""
         stop = "" if not self.do or self.what.rstrip().endswith((".", "!", "?", "…")) else "."
         advice = f"{stop} {self.do}" if self.do else ""
-        return " ".join(f"{place}{self.what.rstrip()}{advice}".split())
+        return one_line(f"{place}{self.what.rstrip()}{advice}")
 
     def __reduce__(self) -> tuple[object, ...]:
         # Worker processes hand errors back by pickle; keyword-only fields need to be said.

@@ -19,6 +19,7 @@ from audit.data.dataset import Dataset
 from audit.models.source import Source
 from audit.models.weight_files import damaged, digest_state, read_untrusted
 from audit.runtime import device, versions
+from audit.storage.atomic import private_folder
 from audit.training.canaries import Planted
 from audit.training.dp_sgd import Accounting
 from audit.training.experiment import Experiment
@@ -127,10 +128,11 @@ def save(
         "canaries": None if experiment.planted is None else _tensors(experiment.planted),
         "environment": versions(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         torch.save(content, temporary)
+        temporary.chmod(0o600)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -14,7 +16,7 @@ from audit.cli import validate
 from audit.cli.help import Command, Group
 from audit.cli.loading import loading
 from audit.config.run_settings import default_store
-from probes.errors import AuditError, ConfigError, Interrupted
+from probes.errors import AuditError, ConfigError, Interrupted, one_line
 
 EXIT_CRASH = 70
 EPILOG = "Exit codes: 0 pass · 1 fail · 2 wrong use · 3 undecided · 4 a probe failed"
@@ -81,6 +83,7 @@ def finetune(
     [dim]$[/dim] audit finetune recipe.toml --set train.epochs=5 -o fewer.pt
     """
     validate.must_be_a_recipe(recipe, changes)
+    validate.must_be_a_new_file(out)
     with loading(quiet=quiet):
         from audit.cli.commands import run_finetune
 
@@ -570,18 +573,30 @@ def probes() -> None:
 def main() -> None:
     """Expected errors are one line and their exit code; a crash is a traceback and exit code 70, never a verdict."""
     validate.threads_sleep()
+    validate.any_terminal()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI machine's stop ends as Ctrl-C does
     try:
+        validate.must_stand_somewhere()
         app()
     except AuditError as error:
-        print(f"audit: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
     except (KeyboardInterrupt, SystemExit) as ended:
         # Typer turns Ctrl-C into this exit code, without a word.
         if isinstance(ended, SystemExit) and ended.code != Interrupted.exit_code:
             raise
-        print("audit: interrupted; what was done is kept.", file=sys.stderr)
-        sys.exit(Interrupted.exit_code)
-    except Exception:
+        _end("interrupted; what was done is kept.", Interrupted.exit_code)
+    except MemoryError:
+        _end("there is not enough memory. Use fewer --workers, or smaller data.", AuditError.exit_code)
+    except Exception as error:
+        from audit.user_code import blamed
+
+        if (place := blamed(error)) is not None:
+            said = f"{place}: {type(error).__name__}: {error}. The recipe's own code raised it."
+            _end(said, AuditError.exit_code)
         traceback.print_exc()
-        print("audit: this is a defect of transfer-audit, not of your input.", file=sys.stderr)
-        sys.exit(EXIT_CRASH)
+        _end("this is a defect of transfer-audit, not of your input.", EXIT_CRASH)
+
+
+def _end(said: str, code: int) -> NoReturn:
+    print(f"audit: {one_line(said)}", file=sys.stderr)
+    sys.exit(code)

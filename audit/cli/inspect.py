@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audit.runtime import check_torch
+from probes.errors import one_line
 
 
 def run_inspect(model: Path) -> int:
@@ -21,9 +22,9 @@ def run_inspect(model: Path) -> int:
     shown.add_column(style="bold", no_wrap=True)
     shown.add_column(overflow="fold")
     for name, fact in found.facts.items():
-        shown.add_row(Text(name), Text(fact))
+        shown.add_row(Text(one_line(name)), Text(one_line(fact)))
     for check in found.checks:
         mark = ("ok", "green") if check.passed else ("FAILED", "bold red")
-        shown.add_row(Text.assemble(mark), Text(f"{check.name}: {check.detail}"))
+        shown.add_row(Text.assemble(mark), Text(one_line(f"{check.name}: {check.detail}")))
     Console().print(shown)
     return 0 if found.passed else 1

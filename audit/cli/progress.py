@@ -17,12 +17,18 @@ from audit.config.duration import written
 from audit.listener import Listener
 from audit.population.populate import Progress as ReplicaProgress
 from audit.storage.store import DamagedWarning
+from probes.errors import one_line
 from probes.result import Failure, Result, Severity
 from reports.report import Report
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
 SILENCE = 60.0
 """Seconds after which a log is told how far a stage is; a terminal sees it all the time."""
+
+
+def indented(line: str) -> str:
+    """One line whatever is in it; a runner takes a line that begins with `::` for a command."""
+    return line[: len(line) - len(line.lstrip(" "))] + one_line(line)
 
 
 class Live(Listener):
@@ -86,7 +92,7 @@ class Live(Listener):
 
     def _say(self, line: str) -> None:
         if not self.quiet:
-            self.progress.console.print(line, highlight=False, markup=False)
+            self.progress.console.print(indented(line), highlight=False, markup=False)
 
     def epoch(self, stage: str, epoch: int, epochs: int, record: Mapping[str, float]) -> None:
         accuracy = record.get("train_accuracy", float("nan"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from probes.errors import InputError, RecipeError, StoreError
+from probes.errors import InputError, OverwriteError, RecipeError, StoreError
 
 
 def threads_sleep() -> None:
@@ -18,6 +21,20 @@ def threads_sleep() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
+def any_terminal() -> None:
+    """What a terminal or a pipe has no letter for stands as a question mark: signs are lost, not text."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def must_stand_somewhere() -> None:
+    try:
+        Path.cwd()
+    except OSError:
+        raise InputError("the working folder is gone.", do="Change to one that exists.") from None
+
+
 def must_exist(path: Path | None, what: str) -> None:
     if path is not None and not path.exists():
         raise InputError(f"no such {what}.", where=str(path), do="Check the path.")
@@ -27,8 +44,24 @@ def must_be_writable(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError("is a file; the report needs a folder.", where=str(folder), do="Choose another --out.")
     present = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
-        raise StoreError("cannot be written.", where=str(folder), do="Choose another --out.")
+    try:
+        if not present.is_dir():
+            raise NotADirectoryError(20, "Not a directory")
+        # Asked by writing: rights say nothing of /proc, of a full disk, or of a folder mounted read-only.
+        with tempfile.TemporaryDirectory(prefix=".audit-", dir=present):
+            pass
+    except OSError as error:
+        said = f"cannot be written: {error.strerror}."
+        raise StoreError(said, where=str(folder), do="Choose another --out.") from None
+
+
+def must_be_a_new_file(path: Path) -> None:
+    """A checkpoint's file: not a folder, not there, and in a folder that can be written."""
+    if path.is_dir():
+        raise InputError("is a folder; the checkpoint needs a file.", where=str(path), do="Give -o FOLDER/ckpt.pt.")
+    if path.exists():
+        raise OverwriteError("exists already.", where=str(path), do="Choose another --out or remove it.")
+    must_be_writable(path.absolute().parent)
 
 
 def must_be_sound(config: Path | None, changes: Sequence[str] | None) -> None:

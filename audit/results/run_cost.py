@@ -29,5 +29,4 @@ class Meter:
             "processor_seconds": round(sum(os.times()[:4]) - self.processor, 2),
             "workers": settings.workers or workers_for(device()),
             "machine": platform.machine(),
-            "store": str(settings.store),
         }

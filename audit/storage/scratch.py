@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from audit.storage.atomic import private_folder
 from probes.errors import StoreError
 
 UNFINISHED = ".tmp"
@@ -23,7 +24,7 @@ def scratch(folder: Path) -> Iterator[Path]:
     """A folder that goes away; what runs that were killed on this machine left behind goes too."""
     parent = folder / "scratch"
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        private_folder(parent)
         for path in (*parent.iterdir(), *folder.glob(f"??/*{UNFINISHED}")):
             if owner_is_gone(path.name):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

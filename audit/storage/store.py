@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from audit.storage.atomic import private_folder
 from audit.storage.scratch import UNFINISHED, me, why_not_written
 from probes.errors import StoreError
 from probes.evidence import Answers
@@ -119,8 +120,9 @@ class Store:
         path = self._path(key)
         temporary = path.with_name(f".{key}.{me()}-{threading.get_ident()}{UNFINISHED}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(path.parent)
             save_file(tensors, temporary)
+            temporary.chmod(0o600)
             _flush(temporary)
             temporary.replace(path)
         except (OSError, SafetensorError) as error:

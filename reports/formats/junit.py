@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+from probes.errors import one_line
 from reports.document.checks import CheckText
 from reports.document.issues import rule_of, said
 from reports.document.outline import Document, outline
@@ -35,8 +36,17 @@ def render(report: Report, *, lang: str = "en") -> str:
         for name, value in _properties(report, document):
             ET.SubElement(listed, "property", name=name, value=value)
         first.insert(0, listed)
+    _well_formed(root)
     ET.indent(root, " ")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _well_formed(root: ET.Element) -> None:
+    """XML has no name for most control characters: they stand as their numbers."""
+    for element in root.iter():
+        element.attrib.update({name: one_line(value) for name, value in element.attrib.items()})
+        if element.text:
+            element.text = one_line(element.text)
 
 
 def _suite(root: ET.Element, section: Section, checks: list[CheckText], warned: bool) -> None:

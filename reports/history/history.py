@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from probes.errors import ConfigError, did_you_mean
+from probes.errors import ConfigError, did_you_mean, one_line
 from probes.result import Axis, Chart, Estimate, Result
 from reports.report import Report
 from reports.wording.catalogue import Words
@@ -161,6 +161,14 @@ def shown(estimate: Estimate | None, say: Words) -> str:
     return f"{value} ({interval})"
 
 
+def cell(value: object) -> object:
+    """A text as a spreadsheet shows it: one that begins like a formula is quoted, so that it is not run."""
+    if not isinstance(value, str):
+        return value
+    clean = one_line(value)
+    return f"'{clean}" if clean[:1] in ("=", "+", "-", "@") else clean
+
+
 def table_csv(runs: Sequence[Run], found: Sequence[Line]) -> str:
     """A line a run and estimate, as pandas and spreadsheets take it."""
     text = io.StringIO()
@@ -171,5 +179,6 @@ def table_csv(runs: Sequence[Run], found: Sequence[Line]) -> str:
         for line in found:
             if (one := line.estimates[i]) is not None:
                 numbers = [one.value, one.low, one.high, one.level, one.n, one.unit]
-                writer.writerow([*about, run.report.verdict.status, line.probe, line.name, *numbers])
+                cells = [*about, run.report.verdict.status, line.probe, line.name, *numbers]
+                writer.writerow([cell(one) for one in cells])
     return text.getvalue()

@@ -1,0 +1,145 @@
+"""What a user's machine is like: streams that are not UTF-8, folders that cannot be written, code that raises."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audit.cli import validate
+from audit.cli.app import main
+from audit.storage.atomic import write
+from probes.errors import AuditError, InputError, OverwriteError, StoreError, one_line
+from reports import archive
+from reports.formats import junit
+from reports.history.history import cell
+from tests.reports.sample import sample
+
+CODE = "from audit.cli.app import main; main()"
+
+
+def audit(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-c", CODE, *words], cwd=cwd, capture_output=True, env=os.environ | environment, timeout=300
+    )
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_a_table_is_shown_whatever_the_terminal_has_letters_for(tmp_path, encoding):
+    (tmp_path / "results.json").write_text(archive.dump(sample()), encoding="utf-8")
+    done = audit("gate", "results.json", cwd=tmp_path, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    assert done.returncode == 1, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert len(done.stdout) > 300
+
+
+def test_the_working_folder_is_gone(tmp_path):
+    script = f"import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); {CODE}"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "probes"], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "the working folder is gone" in done.stderr
+
+
+RECIPE = """
+[data]
+kind = "npz"
+path = "d.npz"
+[split]
+members = 30
+held_out = 30
+[source]
+model = "nets:net"
+[train]
+epochs = 1
+"""
+RAISES = {
+    "on import": "import json\nx = undefined_name\n",
+    "as syntax": "def net(:\n    pass\n",
+    "when made": "\n\ndef net(**options):\n    return {}['missing']\n",
+    "when asked": "from torch import nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    "        self.head = nn.Linear(64, 3)\n    def forward(self, x):\n        return self.head(x.flatten(1)).nothing\n"
+    "def net(**options):\n    return Net()\n",
+}
+
+
+@pytest.mark.parametrize("when", RAISES)
+def test_code_of_the_user_that_raises_is_the_users(tmp_path, monkeypatch, capsys, when):
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "d.npz", images=images, labels=np.arange(60) % 3)
+    (tmp_path / "nets.py").write_text(RAISES[when])
+    (tmp_path / "r.toml").write_text(RECIPE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["audit", "finetune", "r.toml", "--quiet"])
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    signal.signal(signal.SIGTERM, before)
+    said = capsys.readouterr().err
+    assert (ended.value.code, said.count("\n")) == (2, 1), said
+    assert "nets.py:" in said
+    assert "defect" not in said
+
+
+@pytest.mark.parametrize("folder", ["/proc/report", "/sys/report", "/dev/null"])
+def test_what_cannot_be_written_is_said_before_the_work(folder):
+    with pytest.raises(AuditError):
+        validate.must_be_writable(Path(folder))
+
+
+def test_a_checkpoint_is_a_new_file(tmp_path):
+    (tmp_path / "there.pt").write_text("x")
+    for path, error in (
+        (tmp_path, InputError),
+        (tmp_path / "there.pt", OverwriteError),
+        (Path("/proc/m.pt"), StoreError),
+    ):
+        with pytest.raises(error):
+            validate.must_be_a_new_file(path)
+    validate.must_be_a_new_file(tmp_path / "new" / "ckpt.pt")
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_is_written_is_its_owners_alone(tmp_path):
+    write(tmp_path / "a" / "b" / "results.json", "{}")
+    for path in (tmp_path / "a", tmp_path / "a" / "b"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "a" / "b" / "results.json").stat().st_mode) == 0o600
+
+
+HOSTILE = "a\x1b[2Jb\u202ec\x00d\n::error::e\u2028f"
+
+
+def test_a_strangers_words_steer_no_terminal():
+    for said in (one_line(HOSTILE), str(AuditError(HOSTILE, where=HOSTILE, do=HOSTILE))):
+        assert said.isprintable()
+        assert not said.startswith("::")
+
+
+@pytest.mark.parametrize("text", ['=HYPERLINK("http://x")', "+1", "-cmd", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_cell_is_a_formula(text):
+    assert str(cell(text)).startswith("'")
+    assert cell("plain") == "plain"
+    assert cell(-0.5) == -0.5
+
+
+def test_junit_is_well_formed_whatever_classes_are_called():
+    from xml.etree import ElementTree as ET
+
+    ET.fromstring(junit.render(sample(label=HOSTILE, failed=True)))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGTERM"), reason="no such signal here")
+def test_termination_ends_as_an_interruption_does(tmp_path):
+    script = f"import audit.cli.app as a, time; a.app = lambda: time.sleep(60); {CODE}"
+    child = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    time.sleep(8)
+    child.send_signal(signal.SIGTERM)
+    _, said = child.communicate(timeout=60)
+    assert (child.returncode, said) == (130, "audit: interrupted; what was done is kept.\n")
