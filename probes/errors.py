@@ -22,6 +22,9 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
+LONGEST = 1500
+"""Characters of a line that says what is wrong; what is longer is a stranger's."""
+
 
 def one_line(text: str) -> str:
     """A stranger's words in a terminal or a log: on one line, and what would steer a terminal, turn the direction of
@@ -30,7 +33,8 @@ def one_line(text: str) -> str:
     >>> one_line("class \\x1b[2J ok\\n::error::no")
     'class \\\\u001b[2J ok ::error::no'
     """
-    return " ".join("".join(c if _harmless(c) else f"\\u{ord(c):04x}" for c in text).split())
+    whole = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return " ".join("".join(c if _harmless(c) else f"\\u{ord(c):04x}" for c in whole).split())
 
 
 def _harmless(c: str) -> bool:

@@ -106,7 +106,14 @@ def _whole(
 
 
 def _of_time(column: pd.Series[Any], name: str, notes: list[str]) -> pd.Series[Any] | None:
-    """Days since 1970 of dates, days of spans."""
+    """Days since 1970 of dates, days of spans; None where the column holds neither, or dates beyond any calendar."""
+    try:
+        return _days(column, name, notes)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _days(column: pd.Series[Any], name: str, notes: list[str]) -> pd.Series[Any] | None:
     if column.dtype.kind == "m":
         spans: pd.Series[Any] = column.dt.total_seconds() / 86400
         return spans

@@ -114,9 +114,14 @@ def _groups(column: pd.Series[Any]) -> tuple[Int64[np.ndarray, " samples"], tupl
 
 
 def _ranks(column: pd.Series[Any], path: Path) -> Int64[np.ndarray, " samples"]:
-    times = (
-        column if pd.api.types.is_numeric_dtype(column) else pd.to_datetime(column, errors="coerce", format="ISO8601")
-    )
+    try:
+        times = (
+            column
+            if pd.api.types.is_numeric_dtype(column)
+            else pd.to_datetime(column, errors="coerce", format="ISO8601")
+        )
+    except (ValueError, OverflowError):
+        raise DataError(f"{column.name} holds dates beyond any calendar.", where=str(path)) from None
     if times.isna().any():
         raise DataError(f"row {int(times.isna().to_numpy().argmax())} has no {column.name}.", where=str(path))
     return times.rank(method="dense").to_numpy().astype(np.int64) - 1

@@ -3,6 +3,7 @@
 The long form (`make validate`) tries a hundred times as many.
 """
 
+import datetime
 import json
 import random
 import resource
@@ -26,7 +27,7 @@ from audit.results.read import read_audit, read_with_cost
 from audit.training.prepare import run
 from probes.errors import AuditError
 from reports import archive, per_sample
-from reports.formats import junit, markdown
+from reports.formats import junit
 from tests.audit.conftest import EXAMPLES, small_experiment
 from tests.audit.mutation import changed, damaged
 from tests.reports.sample import sample
@@ -67,7 +68,6 @@ def _beside(folder: Path, rng: random.Random) -> Path:
 def _read_results(path: Path) -> None:
     report = read_with_cost(path)
     junit.render(report)
-    markdown.render(report)
     read_audit(path)
 
 
@@ -95,6 +95,8 @@ def _value(value: object) -> str:
         return "{ " + ", ".join(f"{json.dumps(str(key))} = {_value(one)}" for key, one in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(_value(one) for one in value) + "]"
+    if isinstance(value, datetime.date):
+        return value.isoformat()
     return json.dumps(value).replace("NaN", "nan").replace("Infinity", "inf") if value is not None else '"null"'
 
 
