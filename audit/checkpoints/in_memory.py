@@ -228,7 +228,10 @@ def with_classes(dataset: Dataset, count: int) -> Dataset:
     """Classes that no label shows: a network may know more than the data."""
     if count < len(dataset.classes):
         raise DataError(
-            f"labels run to {len(dataset.classes) - 1}, the model knows {count} classes.", where=WHERE, do="Check y."
+            f"labels run to {len(dataset.classes) - 1}, the model knows {count} classes.",
+            where=WHERE,
+            do="Check y; two classes need two logits. Where the classifier is not the last linear layer, name it: "
+            'recipe={"head": {"name": ...}}.',
         )
     more = tuple(str(i) for i in range(len(dataset.classes), count))
     return dataclasses.replace(dataset, classes=(*dataset.classes, *more))

@@ -48,6 +48,8 @@ _generator = threading.Lock()
 
 def dense(network: nn.Module) -> None:
     """Raises Refused where a layer is not of the kind that gains."""
+    if len(list(network.named_parameters(remove_duplicate=False))) > len(list(network.parameters())):
+        raise Refused("layers share their weights")
     for module in network.modules():
         leaf = not any(True for _ in module.children())
         if leaf and not isinstance(module, DENSE):

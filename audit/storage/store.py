@@ -115,7 +115,7 @@ class Store:
 
     def write(self, key: str, tensors: Mapping[str, Tensor]) -> None:
         """Raises StoreError where the disk is full or the folder cannot be written."""
-        tensors = dict(tensors)
+        tensors = _apart(tensors)
         tensors["checksum"] = torch.tensor(list(bytes.fromhex(_checksum(key, tensors))), dtype=torch.uint8)
         path = self._path(key)
         temporary = path.with_name(f".{key}.{me()}-{threading.get_ident()}{UNFINISHED}")
@@ -165,6 +165,17 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same, each with memory of its own: safetensors takes no tied weights."""
+    seen: set[int] = set()
+    found = {}
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if place in seen else tensor
+        seen.add(place)
+    return found
 
 
 def _checksum(key: str, tensors: Mapping[str, Tensor]) -> str:

@@ -108,7 +108,8 @@ def check_fit(experiment: Experiment) -> None:
         raise RecipeError(
             f"{section.model} with the new head gives {got}, not {expected}.",
             where="source.model",
-            do="Its forward pass must return [samples, classes].",
+            do="Its forward pass must return [samples, classes]; head.name names a classifier that is not its last "
+            "linear layer.",
         )
 
 

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
+from audit.engines.base import Refused
 from audit.engines.registry import choose
-from audit.engines.stacked import Stacked
+from audit.engines.stacked import Stacked, dense
 from audit.engines.stacked_network import Affine, forward_of
 from audit.population.populate import rows_of
 from audit.training.loop import fine_tune, predict_views
@@ -133,3 +134,11 @@ def test_stacked_or_not_each_replica_says_what_it_says_alone(network: nn.Module)
         for number, mine in enumerate(inputs)
     ]
     torch.testing.assert_close(forward(inputs), torch.stack(alone), rtol=1e-4, atol=1e-5)
+
+
+def test_layers_that_share_their_weights_are_left_to_the_loop() -> None:
+    network = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.Linear(4, 2))
+    dense(network)
+    network[2].weight = network[0].weight
+    with pytest.raises(Refused, match="share their weights"):
+        dense(network)

@@ -150,3 +150,11 @@ def test_a_changed_factory_file_is_another_replica(experiment: Experiment, tmp_p
         moved = dataclasses.replace(experiment, source=dataclasses.replace(experiment.source, folder=tmp_path))
         keys.append(key_of(moved, row, engine="full", batch=(row,), with_state=False))
     assert keys[0] != keys[1]
+
+
+def test_tied_weights_are_stored_each_for_itself(tmp_path):
+    shared = torch.arange(6.0)
+    Store(tmp_path).write("a" * 64, {"one": shared, "other": shared})
+    found = Store(tmp_path).read("a" * 64, again="again")
+    assert found is not None
+    assert found["one"].tolist() == found["other"].tolist() == shared.tolist()
