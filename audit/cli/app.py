@@ -585,9 +585,9 @@ def main() -> None:
         if isinstance(ended, SystemExit) and ended.code != Interrupted.exit_code:
             raise
         _end("interrupted; what was done is kept.", Interrupted.exit_code)
-    except MemoryError:
-        _end("there is not enough memory. Use fewer --workers, or smaller data.", AuditError.exit_code)
     except Exception as error:
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):  # torch says so by RuntimeError
+            _end("there is not enough memory. Use fewer --workers, or smaller data.", AuditError.exit_code)
         from audit.user_code import blamed
 
         if (place := blamed(error)) is not None:

@@ -143,3 +143,17 @@ def test_termination_ends_as_an_interruption_does(tmp_path):
     child.send_signal(signal.SIGTERM)
     _, said = child.communicate(timeout=60)
     assert (child.returncode, said) == (130, "audit: interrupted; what was done is kept.\n")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_too_little_memory_is_no_defect(monkeypatch, capsys, error):
+    def runs_out() -> None:
+        raise error
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("audit.cli.app.app", runs_out)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("audit: there is not enough memory.")
