@@ -16,6 +16,7 @@ from torch import Tensor
 from audit.checkpoints.contents import FORMAT, validated
 from audit.config.recipe import Recipe, parse
 from audit.data.dataset import Dataset
+from audit.data.split import unlearnt
 from audit.models.source import Source
 from audit.models.weight_files import damaged, digest_state, read_untrusted
 from audit.runtime import device, versions
@@ -71,6 +72,8 @@ class Checkpoint:
                 where=dataset.name,
                 do="Give the original data: same samples, same order.",
             )
+        pool = self.pool(dataset)
+        dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *unlearnt(pool, dataset.classes)))
         source = Source(
             section=self.recipe.source,
             classes=self.source_classes,
@@ -83,7 +86,7 @@ class Checkpoint:
             recipe=self.recipe,
             source=source,
             dataset=dataset,
-            pool=self.pool(dataset),
+            pool=pool,
             seed=self.seed,
             other_domain=self.recipe.align.data.load(self.folder, trust_code=trust_code) if self.recipe.align else None,
             planted=self.planted,
