@@ -14,11 +14,13 @@ from audit.config.run_settings import Settings
 from audit.evidence.observe import Observations
 from audit.evidence.predictions import Predictions
 from audit.listener import Listener
-from audit.pipeline import run_probe
+from audit.pipeline import asked_probes, run_probe
+from audit.results.registration import content_of
 from audit.runtime import versions
 from probes.evidence import Evidence
+from reports.comparison.compare import compare
 from reports.gate.judge import judge
-from reports.report import Json, Report
+from reports.report import Json, Report, Verdict
 
 NEEDS_INPUTS = ("contamination", "drift")
 """Probes that look at samples or into models."""
@@ -39,8 +41,9 @@ def audit_predictions(predictions: Predictions, config: Config, settings: Settin
     limits = tuple(map(str, evidence.limits))
     if without:
         limits = (*limits, f"not run, for want of samples or a model: {', '.join(without)}")
-    verdict = judge(results, config.gate(), today=settings.today or datetime.date.today())
-    report = Report(
+    # A probe that could not run is undecided, never a pass.
+    probes = asked_probes(config)
+    draft = Report(
         version=versions()["transfer-audit"],
         model=_model(predictions),
         data=_data(predictions, evidence),
@@ -49,9 +52,17 @@ def audit_predictions(predictions: Predictions, config: Config, settings: Settin
             "replicas": dict(Counter(row.design for row in evidence.population.rows)),
             "versions": dict(versions()),
             "limits": list(limits),
+            "configuration": content_of(config, seed),
+            "probes": probes,
         },
         results=tuple(results),
-        verdict=dataclasses.replace(verdict, notes=(*limits, *verdict.notes)),
+        verdict=Verdict(status="undecided", checks=()),
+    )
+    comparison = None if settings.baseline is None else compare(settings.baseline, draft)
+    today = settings.today or datetime.date.today()
+    verdict = judge(results, config.gate(), today=today, comparison=comparison, probes=probes)
+    report = dataclasses.replace(
+        draft, comparison=comparison, verdict=dataclasses.replace(verdict, notes=(*limits, *verdict.notes))
     )
     listener.report(report)
     return report

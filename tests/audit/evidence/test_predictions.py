@@ -141,3 +141,13 @@ def test_files_that_are_none_are_one_line(tmp_path: Path) -> None:
     for path, says in zip(sorted(tmp_path.iterdir()), said, strict=True):
         with pytest.raises(DataError, match=re.escape(says)):
             read(path)
+
+
+def test_probes_that_predictions_do_not_suffice_for_are_undecided_never_a_pass() -> None:
+    report = audit.run(audit.Predictions(**made(0.0, shadows=16)), config=ONLY)
+    unseen = {check.probe: check.status for check in report.verdict.checks if check.probe in ("contamination", "drift")}
+    assert unseen == {"contamination": "undecided", "drift": "undecided"}
+    assert report.verdict.status == "undecided"
+    again = audit.run(audit.Predictions(**made(0.0, shadows=16)), config=ONLY, baseline=report)
+    assert again.comparison is not None
+    assert {one.status for one in again.comparison.differences} <= {"same", "untested"}
