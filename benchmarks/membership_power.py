@@ -1,0 +1,187 @@
+"""Power of the calibrated attacks by number of replicas: AUC and TPR at 1 % FPR on audited models that are no replicas.
+
+    python benchmarks/membership_power.py [--data FOLDER] [--replicas 4 8 16 32] [--targets 12]
+
+Without `--data`: scikit-learn's digits, an MLP. With it, what the folder holds of location30.npz (x, y; a benchmark of
+membership inference), adult.csv (UCI Adult without a header) and cifar100_20.npz with squeezenet1_0_imagenet.pt (a new
+head on frozen SqueezeNet features). Each pool is split into random halves and their complements for replicas,
+and once for each audited model; of 32 replicas every complete set of 4, 8 or 16 is used, at most two. 400 samples that
+no model trains on serve RMIA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from setting import experiment_of, populate_timed
+
+from audit.engines.stacked import Stacked
+from probes.membership.empirical_bayes import empirical_bayes_scores
+from probes.membership.lira import lira_scores
+from probes.membership.rmia import rmia_scores
+from probes.plan import Row
+from probes.statistics import auc, tpr_at_fpr
+
+UNSEEN = 400
+SETS = 2
+Data = tuple[np.ndarray, np.ndarray, list[int], dict[str, Any]]
+"""Inputs, labels, hidden widths, and the recipe's training section."""
+
+
+def digits() -> Data:
+    from sklearn.datasets import load_digits
+
+    loaded = load_digits()
+    return (loaded.data / 16).astype(np.float32), loaded.target.astype(np.int64), [128], training(60, 1e-3)
+
+
+def location(folder: Path) -> Data:
+    loaded = np.load(folder / "location30.npz")
+    labels = loaded["y"].astype(np.int64)
+    return loaded["x"].astype(np.float32), labels - labels.min(), [64], training(30, 2e-3)
+
+
+def adult(folder: Path) -> Data:
+    import pandas as pd
+
+    table = pd.read_csv(folder / "adult.csv", header=None, skipinitialspace=True)
+    x = pd.get_dummies(table.iloc[:, :-1]).astype(float)
+    x = (x - x.mean()) / (x.std() + 1e-9)
+    labels = table.iloc[:, -1].astype(str).str.contains(">50K").to_numpy().astype(np.int64)
+    return x.to_numpy().astype(np.float32), labels, [64], training(40, 1e-3)
+
+
+def squeezenet(folder: Path) -> Data:
+    import torch
+    from torchvision.models import squeezenet1_0
+
+    network = squeezenet1_0(weights=None)
+    state = torch.load(folder / "squeezenet1_0_imagenet.pt", map_location="cpu", weights_only=True)
+    network.load_state_dict(state)
+    network.eval()
+    loaded = np.load(folder / "cifar100_20.npz")
+    found, mean = [], torch.tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1)
+    with torch.no_grad():
+        for batch in np.array_split(loaded["train_images"][:2400], 40):
+            pictures = torch.tensor(batch).float().permute(0, 3, 1, 2).flip(1) - mean
+            larger = torch.nn.functional.interpolate(pictures, size=128, mode="bilinear")
+            found.append(network.features(larger).mean((2, 3)).numpy())
+    x = np.concatenate(found)
+    x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)
+    return x.astype(np.float32), loaded["train_labels"][:2400].astype(np.int64), [64], training(30, 1e-3)
+
+
+def training(epochs: int, rate: float) -> dict[str, Any]:
+    return {"epochs": epochs, "batch_size": 64, "lr": rate, "optimizer": "adam"}
+
+
+def transfers(folder: Path | None) -> Iterator[tuple[str, Data]]:
+    yield "digits", digits()
+    if folder is None:
+        return
+    needs: list[tuple[str, Callable[[Path], Data], tuple[str, ...]]] = [
+        ("Location-30", location, ("location30.npz",)),
+        ("Adult", adult, ("adult.csv",)),
+        ("SqueezeNet to CIFAR-100", squeezenet, ("cifar100_20.npz", "squeezenet1_0_imagenet.pt")),
+    ]
+    for name, load, files in needs:
+        if all((folder / file).exists() for file in files):
+            yield name, load(folder)
+
+
+def masks(samples: int, pool: int, replicas: int, targets: int) -> tuple[list[Row], list[Row]]:
+    rng = np.random.default_rng(0)
+
+    def half() -> np.ndarray:
+        mask = np.zeros(samples, dtype=bool)
+        mask[rng.permutation(pool)[: pool // 2]] = True
+        return mask
+
+    inside = np.arange(samples) < pool
+    rows = [
+        Row(design="splits", repeat=repeat, fold=fold, order=f"splits/{repeat}", keep=keep)
+        for repeat in range(replicas // 2)
+        for mask in [half()]
+        for fold, keep in enumerate((mask, inside & ~mask))
+    ]
+    audited = [
+        Row(design="targets", repeat=number, fold=0, order=f"targets/{number}", keep=half())
+        for number in range(targets)
+    ]
+    return rows, audited
+
+
+def table(name: str, data: Data, given: argparse.Namespace) -> None:
+    x, y, hidden, train = data
+    chosen = np.random.default_rng(1).permutation(len(x))[: min(len(x), 2000)]
+    x, y = x[chosen], y[chosen]
+    pool, most = len(x) - UNSEEN, max(given.replicas)
+    options: dict[str, Any] = {"features": x.shape[1], "num_classes": int(y.max()) + 1}
+    source = {"model": "networks:mlp", "options": options | {"hidden": hidden[0]}}
+    experiment = experiment_of(x, y, "table", source=source, transfer="parameters", train=train)
+    rows, targets = masks(len(x), pool, most, given.targets)
+    with tempfile.TemporaryDirectory() as folder:
+        seconds, found = populate_timed(experiment, [*rows, *targets], Path(folder), os.cpu_count() or 1, Stacked())
+    phi = np.concatenate([found[row.name].margin for row in rows])
+    log_p = np.concatenate([found[row.name].log_prob for row in rows])
+    keep, order = np.array([row.keep for row in rows])[:, :pool], np.arange(most) // 2
+    print(f"{name}: {pool} samples in the pool, {most + len(targets)} models in {seconds:.0f} s", flush=True)
+    for replicas in given.replicas:
+        for attack in ("LiRA, pooled variance", "RMIA", "empirical Bayes"):
+            aucs, rates, began = [], [], time.perf_counter()
+            for number in range(min(SETS, most // replicas)):
+                use = slice(number * replicas, (number + 1) * replicas)
+                for row in targets:
+                    own = found[row.name]
+                    score = attacked(
+                        attack, own.margin[0], own.log_prob[0], phi[use], log_p[use], keep[use], order[use]
+                    )
+                    aucs.append(auc(score, row.keep[:pool]).value)
+                    rates.append(tpr_at_fpr(score, row.keep[:pool], 0.01).value)
+            error = np.std(aucs, ddof=1) / np.sqrt(len(targets))
+            print(
+                f"  {replicas:3} replicas  {attack:22} AUC {np.mean(aucs):.3f} ± {error:.3f}   "
+                f"TPR at 1 % FPR {100 * np.mean(rates):5.1f} %   {time.perf_counter() - began:.2f} s",
+                flush=True,
+            )
+
+
+def attacked(
+    attack: str,
+    phi: np.ndarray,
+    log_p: np.ndarray,
+    phi_replicas: np.ndarray,
+    log_p_replicas: np.ndarray,
+    keep: np.ndarray,
+    order: np.ndarray,
+) -> np.ndarray:
+    pool = keep.shape[1]
+    if attack == "RMIA":
+        p, theirs = np.exp(log_p.astype(np.float64)), np.exp(log_p_replicas.astype(np.float64))
+        return rmia_scores(p[:pool], theirs[:, :pool], keep, p[pool:], theirs[:, pool:])
+    if attack == "empirical Bayes":
+        return empirical_bayes_scores(
+            phi[:pool], log_p[:pool], phi_replicas[:, :pool], log_p_replicas[:, :pool], keep, order
+        )
+    return lira_scores(phi[:pool], phi_replicas[:, :pool], keep, variance="global")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder with location30.npz, adult.csv, ...")
+    parser.add_argument("--replicas", type=int, nargs="+", default=[4, 8, 16, 32])
+    parser.add_argument("--targets", type=int, default=12)
+    given = parser.parse_args()
+    for name, data in transfers(given.data):
+        table(name, data, given)
+
+
+if __name__ == "__main__":
+    main()
