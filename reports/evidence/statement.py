@@ -21,6 +21,7 @@ LISTS: Mapping[CheckStatus, str] = {
     "error": "failedTests",
     "undecided": "warnedTests",
     "waived": "warnedTests",
+    "no-violation": "warnedTests",
 }
 
 
@@ -36,7 +37,7 @@ def render(report: Report, files: Mapping[str, bytes], configuration: str) -> by
 
 
 def predicate(report: Report, name: str, content: bytes) -> dict[str, Any]:
-    """An undecided gate is WARNED, as a waived check is; a probe that failed is FAILED."""
+    """An undecided gate is WARNED, as are waived checks and bounds that prove nothing; a failed probe is FAILED."""
     tests: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
     for check in report.verdict.checks:
         suffix = " against the baseline" if check.against == "baseline" else ""

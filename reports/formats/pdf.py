@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from reportlab.platypus import Flowable, Paragraph
 
 OTHER = "STSong-Light"
-COLOURS = {"pass": "#1a7f37", "fail": "#c0272d", "undecided": "#9a6700", "error": "#9a6700", "waived": "#57606a"}
+COLOURS = {
+    "pass": "#1a7f37",
+    "fail": "#c0272d",
+    "undecided": "#9a6700",
+    "error": "#9a6700",
+    "waived": "#57606a",
+    "no-violation": "#57606a",
+}
 MARGIN, GAP = 42.0, 6.0
 """In points."""
 MOST_CHECKS, LONGEST = 24, 260
