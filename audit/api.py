@@ -1,39 +1,59 @@
-"""The Python API: what the command line does, for programs and notebooks."""
+"""The Python API of what trains and probes; the command line goes through it. What only judges is in audit.results."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor, nn
 
 from audit.checkpoints.audited_model import Audited, open_checkpoint
+from audit.checkpoints.finetune import to_file
 from audit.checkpoints.in_memory import adopt_network, dataset_of, pool_of, recipe_of
 from audit.checkpoints.user_trained import adopt_trained, open_trained, trainer_of
 from audit.config import audit_config
 from audit.config import recipe as recipes
 from audit.config.audit_config import Config
-from audit.config.recipe import Recipe
-from audit.config.run_settings import Settings, default_store
+from audit.config.duration import seconds_of
+from audit.config.recipe import Recipe, RecipeFile
+from audit.config.run_settings import Language, Settings, default_store
 from audit.data.dataset import Dataset
 from audit.data.handed_over import handed
 from audit.evidence.predictions import Predictions
+from audit.evidence.predictions import read as read_predictions
 from audit.listener import Listener
+from audit.mitigation import search
 from audit.pipeline import audit
+from audit.population.cost_model import Fitted, fit, price
+from audit.population.populate import rows_of
 from audit.predicted import audit_predictions
-from audit.results.read import read_audit
-from audit.runtime import check_torch, device, workers_for
+from audit.results import registration
+from audit.results.read import load
+from audit.results.run_cost import Meter
+from audit.results.run_log import Recorder, log
+from audit.results.write import write_report
+from audit.runtime import check_torch
+from audit.storage.atomic import write
 from audit.storage.failures import traces_kept
 from audit.storage.folders import checkpoint_in
 from audit.trainers.predictions import is_estimator
 from probes.errors import ConfigError, InputError
-from reports.report import Json, Report
+from probes.plan import Plan
+from reports.frontier import formats as frontier_formats
+from reports.frontier.frontier import Frontier, folder_of
+from reports.report import Report
+from reports.wording.catalogue import words
 
 Arrays = tuple[Any, Any]
 Samples = np.ndarray | Tensor | list[int] | range
+GivenRecipe = str | Path | Mapping[str, Any] | Recipe | RecipeFile
+GivenConfig = str | Path | Mapping[str, Any] | Config
 
 
 def run(
@@ -43,47 +63,267 @@ def run(
     members: Samples | None = None,
     held_out: Samples | None = None,
     trainer: Any = None,
-    replica_timeout: float | None = None,
-    recipe: str | Path | Mapping[str, Any] | Recipe | None = None,
+    predictions: str | Path | None = None,
+    replica_timeout: str | float | None = None,
+    recipe: GivenRecipe | None = None,
     source: nn.Module | Mapping[str, Tensor] | None = None,
     classes: tuple[str, ...] | list[str] | None = None,
-    config: str | Path | Mapping[str, Any] | Config | None = None,
+    config: GivenConfig | None = None,
     baseline: str | Path | Report | None = None,
+    reference: str | Path | None = None,
+    budget: str | float | None = None,
+    stop_early: bool = False,
+    data_root: str | Path | None = None,
     out: str | Path | None = None,
+    lang: Language = "en",
+    thumbnails: bool = True,
     store: str | Path | None = None,
     seed: int | None = None,
     workers: int | None = None,
+    executor: Literal["processes", "ray"] = "processes",
+    address: str | None = None,
     trust_code: bool = False,
     listener: Listener | None = None,
 ) -> Report:
+    """Audit a model and return the report; with `out`, write it into that folder as the command line does.
+
+    model       the path of a checkpoint, which knows its data, split and recipe (weights from elsewhere need the path
+                of their `recipe`), or a network in memory
+    data        for a network: (features, labels). Features as the network takes them: float [samples, channels, height,
+                width] or [samples, features], or whole-number tokens [samples, length]; labels int [samples]
+    members     for a network: which samples trained it, indices or a mask
+    held_out    for a network: those that did not, else all others
+    trainer     your training instead of a recipe: a function of one `audit.trainers.base.Fit` (kept samples, labels,
+                seed, start, device, a scratch folder) that returns a network, a fitted estimator, or a function from
+                indices to logits or probabilities; or its place, "train.py:train"; or an estimator to clone and fit.
+                The model may then be any of these, and the data also (DataFrame, labels) or (texts, labels). An
+                estimator as the model needs no trainer; without a model the one that the trainer makes of the members
+                is audited
+    predictions  instead of a model, a file of what it answered; `audit.Predictions` as the model is the same in memory
+    replica_timeout  a replica of the trainer that takes longer is hanging: seconds, or text such as "2h", the default
+    recipe      how it was trained: the path of a recipe, or its content as a dict
+                (`{"train": {"epochs": 5, "lr": 0.01}}`). Replicas of a network copy its architecture. Without a recipe
+                nothing can be retrained: the report says so, and probes do what they can
+    source      for a network: where replicas start, a network or a state dict, else random weights
+    classes     for a network: names of its classes, else their numbers
+    config      an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
+    baseline    an earlier report, or its path: what got worse since
+    reference   the path of a checkpoint to compare reasons with
+    budget      for training replicas: seconds, or text such as "10m"; fewer rounds where all would take longer
+    stop_early  look after 2, 4, 8 … rounds and stop where every check is decided
+    data_root   where the data lies now, if it has moved
+    out         the folder of the report; without it nothing is written
+    lang        of what is written: en or zh
+    thumbnails  off: no picture of a sample in the report
+    store       where replicas are kept, else in the user's cache
+    seed        root seed of the audit, at least 0, else the checkpoint's
+    workers     processes, 0 for one a core; 1 by default for a network, which has to be copied to them
+    executor    processes, or ray with the `address` of a running cluster (else one is started here)
+    trust_code  run the Python factory that a checkpoint names
+    listener    hears how far it is
+
+    Raises AuditError, whose one line says what is wrong, where, and what to do.
+    """
     check_torch()
-    chosen = _config(config)
-    compared = read_audit(Path(baseline)) if isinstance(baseline, str | Path) else baseline
+    chosen = audit_config.chosen(config)
+    compared = load(baseline) if isinstance(baseline, str | Path) else baseline
     if compared is None and (named := chosen.needs_baseline()):
         raise ConfigError(f"{named} must be no worse than a baseline.", where=chosen.where, do="Give baseline=.")
+    in_memory = not isinstance(model, str | Path)
     settings = Settings(
         store=Path(store) if store else default_store(),
         seed=seed,
-        workers=workers if workers is not None else int(not isinstance(model, str | Path)),
-        recipe=Path(recipe) if isinstance(recipe, str | Path) else None,
+        workers=workers if workers is not None else int(in_memory),
+        recipe=_recipe(recipe, whole=not in_memory),
+        reference=_path(reference),
         baseline=compared,
+        data_root=_path(data_root),
         trust_code=trust_code,
         trainer=trainer if isinstance(trainer, str) else None,
-        replica_timeout=replica_timeout,
+        replica_timeout=_seconds(replica_timeout, "replica_timeout"),
+        predictions=_path(predictions),
+        budget=_seconds(budget),
+        stop_early=stop_early,
+        executor=executor,
+        address=address,
+        registration=registration.find(chosen.path),
     )
-    began = datetime.datetime.now(datetime.UTC)
-    if isinstance(model, Predictions):
-        _refuse(data=data, members=members, held_out=held_out, trainer=trainer, source=source, recipe=recipe)
-        report = audit_predictions(model, chosen, settings, listener or Listener())
-        if out is not None:
-            _write(Path(out), report, began, settings)
-        return report
-    with traces_kept(settings.store):
+    meter = Meter()
+    writing = Writing(out=_path(out), lang=lang, thumbnails=thumbnails)
+    before = str(baseline) if isinstance(baseline, str | Path) else None
+    named = settings.trainer or str(predictions or (type(model).__name__ if in_memory else model))
+
+    def make(heard: Listener) -> Report:
+        if predictions is not None or isinstance(model, Predictions):
+            _refuse(data=data, members=members, held_out=held_out, trainer=trainer, source=source, recipe=recipe)
+            answers = model if isinstance(model, Predictions) else read_predictions(Path(predictions or ""))
+            return audit_predictions(answers, chosen, settings, heard)
         audited = _opened(model, data, members, held_out, trainer, recipe, source, classes, settings)
-        report = audit(audited, chosen, settings, listener or Listener())
-    if out is not None:
-        _write(Path(out), report, began, settings)
-    return report
+        return audit(audited, chosen, settings, heard)
+
+    with traces_kept(settings.store):
+        return writing.made(make, chosen, settings, listener, meter, model=named, baseline=before)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """Where a report is written, if anywhere, and how."""
+
+    out: Path | None
+    lang: Language
+    thumbnails: bool
+
+    def made(
+        self,
+        make: Callable[[Listener], Report],
+        config: Config,
+        settings: Settings,
+        listener: Listener | None,
+        meter: Meter,
+        *,
+        model: str,
+        baseline: str | None = None,
+    ) -> Report:
+        """Make the report, note its cost, and write it."""
+        recorder = Recorder(listener or Listener())
+        report = make(recorder)
+        report = report if self.thumbnails else report.without_pictures()
+        report = dataclasses.replace(report, cost=meter.cost(settings))
+        if self.out is not None:
+            ran = log(
+                model,
+                config,
+                settings,
+                recorder.events,
+                thumbnails=self.thumbnails,
+                day=str(datetime.datetime.now(datetime.UTC).date()),
+                baseline=baseline,
+            )
+            write_report(self.out, report, lang=self.lang, log=ran)
+        return report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finetuned:
+    """A checkpoint just made. Accuracies are shares, after the last epoch; the validation's is None where nothing is
+    held back for it. `notes` say what was converted when the data was read."""
+
+    path: Path
+    members: int
+    train_accuracy: float
+    validation_accuracy: float | None
+    notes: tuple[str, ...]
+
+
+def finetune(
+    recipe: GivenRecipe, out: str | Path = "ckpt.pt", *, trust_code: bool = True, listener: Listener | None = None
+) -> Finetuned:
+    """Fine-tune a model by a recipe and write its checkpoint, which records all that an audit needs.
+
+    recipe      the path of a recipe, or its content as a dict; relative paths start at its folder, else here
+    out         the checkpoint; a killed run of the same recipe and output goes on where it stopped
+    trust_code  let the recipe's own Python factories run
+    listener    hears of epochs
+
+    Raises RecipeError, DataError, and OverwriteError where `out` exists.
+    """
+    check_torch()
+    given = _recipe(recipe)
+    assert given is not None
+    path = Path(out)
+    heard = (listener or Listener()).epoch
+    experiment, trained = to_file(given.recipe, given.folder, path, trust_code=trust_code, progress=heard)
+    return Finetuned(
+        path=path,
+        members=int(experiment.pool.member.sum()),
+        train_accuracy=trained.trace.train_accuracy[-1],
+        validation_accuracy=trained.trace.validation_accuracy[-1] if experiment.pool.validation.any() else None,
+        notes=tuple(experiment.dataset.notes),
+    )
+
+
+def plan(
+    model: str | Path,
+    *,
+    config: GivenConfig | None = None,
+    recipe: GivenRecipe | None = None,
+    budget: str | float | None = None,
+    seed: int | None = None,
+    workers: int = 0,
+    data_root: str | Path | None = None,
+    trust_code: bool = False,
+) -> Fitted:
+    """What an audit of a checkpoint would train, by which engine, in what time and memory, and what it could detect.
+
+    With a `budget` (seconds, or text such as "10m"), the rounds that fit it and what they give up. The other parameters
+    are those of `run`. A few steps of each kind of replica are trained and timed. Raises AuditError.
+    """
+    check_torch()
+    chosen, seconds = audit_config.chosen(config), _seconds(budget)
+    settings = Settings(
+        store=default_store(), recipe=_recipe(recipe), data_root=_path(data_root), trust_code=trust_code
+    )
+    experiment = open_checkpoint(_checkpoint(model), settings).experiment
+    root = experiment.seed if seed is None else seed
+    wanted = Plan.union([probe.needs for probe in chosen.probes()])
+    if seconds is not None:
+        return fit(experiment, wanted, seconds, root, workers)
+    cost = price(experiment, rows_of(wanted, experiment.pool, root), workers)
+    return Fitted(plan=wanted, price=cost, gave_up={})
+
+
+def mitigate(
+    model: str | Path,
+    countermeasures: Sequence[str] = (),
+    *,
+    out: str | Path,
+    recipe: GivenRecipe | None = None,
+    config: GivenConfig | None = None,
+    budget: str | float | None = None,
+    data_root: str | Path | None = None,
+    lang: Language = "en",
+    thumbnails: bool = True,
+    store: str | Path | None = None,
+    seed: int | None = None,
+    workers: int = 0,
+    trust_code: bool = False,
+    listening: Callable[[str], AbstractContextManager[Listener]] = lambda name: nullcontext(Listener()),
+) -> Frontier:
+    """Which countermeasure works, and what it costs: fine-tune the model again with each, audit every one on the same
+    folds, and write their reports and the frontier into `out`.
+
+    `countermeasures` are names, or NAME=STRENGTH; without any, all that apply. `listening` gives the listener of each
+    audit by its name. The other parameters are those of `run`. Raises AuditError.
+    """
+    check_torch()
+    chosen, folder = audit_config.chosen(config), Path(out)
+    settings = Settings(
+        store=Path(store) if store else default_store(),
+        seed=seed,
+        workers=workers,
+        budget=_seconds(budget),
+        recipe=_recipe(recipe),
+        data_root=_path(data_root),
+        trust_code=trust_code,
+    )
+    audited = open_checkpoint(_checkpoint(model), settings)
+
+    def attempt(name: str, make: search.Make) -> Report:
+        meter, writing = Meter(), Writing(out=folder / folder_of(name), lang=lang, thumbnails=thumbnails)
+        with listening(name) as listener:
+            candidate, judging, asked = make(listener)
+
+            def audited_again(heard: Listener) -> Report:
+                return audit(candidate, judging, asked, heard)
+
+            return writing.made(audited_again, judging, asked, listener, meter, model=str(model))
+
+    frontier = search.mitigate(audited, chosen, settings, countermeasures, folder, attempt)
+    say = words(lang)
+    write(folder / "frontier.json", frontier_formats.as_json(frontier))
+    write(folder / "frontier.md", frontier_formats.markdown(frontier, say))
+    write(folder / "frontier.html", frontier_formats.html(frontier, say))
+    return frontier
 
 
 def _opened(
@@ -92,7 +332,7 @@ def _opened(
     members: Samples | None,
     held_out: Samples | None,
     trainer: Any,
-    recipe: str | Path | Mapping[str, Any] | Recipe | None,
+    recipe: GivenRecipe | None,
     source: nn.Module | Mapping[str, Tensor] | None,
     classes: tuple[str, ...] | list[str] | None,
     settings: Settings,
@@ -114,12 +354,7 @@ def _opened(
             do="Give a checkpoint's path, a torch.nn.Module, an estimator, or a function with its trainer=.",
         )
     _refuse(data=data, members=members, held_out=held_out, source=source, classes=classes)
-    if recipe is not None and settings.recipe is None:
-        raise InputError("a checkpoint file needs its recipe as a file.", where="audit.run", do="Give its path.")
-    path = checkpoint_in(Path(model)) or Path(model)
-    if not path.exists():
-        raise InputError("no such checkpoint file.", where=str(path), do="Check the path.")
-    return open_checkpoint(path, settings)
+    return open_checkpoint(_checkpoint(model), settings)
 
 
 def _with_trainer(
@@ -146,7 +381,7 @@ def _given(
     data: Dataset | Arrays | None,
     members: Samples | None,
     held_out: Samples | None,
-    recipe: str | Path | Mapping[str, Any] | Recipe | None,
+    recipe: GivenRecipe | None,
     source: nn.Module | Mapping[str, Tensor] | None,
     classes: tuple[str, ...] | list[str] | None,
     settings: Settings,
@@ -155,9 +390,9 @@ def _given(
         raise InputError("a network without data.", where="audit.run", do="Give data=(X, y) and members=.")
     dataset = dataset_of(data, None if classes is None else tuple(classes))
     pool = pool_of(dataset, members, held_out)
-    folder = settings.recipe.resolve().parent if settings.recipe else Path.cwd()
-    content = recipes.load(settings.recipe) if settings.recipe else recipe
-    assert not isinstance(content, str | Path)
+    folder = settings.recipe.folder if settings.recipe else Path.cwd()
+    content = settings.recipe.recipe if settings.recipe else recipe
+    assert not isinstance(content, str | Path | RecipeFile)
     checkpoint, experiment = adopt_network(
         model,
         dataset,
@@ -182,21 +417,27 @@ def _refuse(**given: object) -> None:
             )
 
 
-def _config(given: str | Path | Mapping[str, Any] | Config | None) -> Config:
-    if isinstance(given, Config):
+def _checkpoint(model: str | Path) -> Path:
+    path = checkpoint_in(Path(model)) or Path(model)
+    if not path.exists():
+        raise InputError("no such checkpoint file.", where=str(path), do="Check the path.")
+    return path
+
+
+def _recipe(given: GivenRecipe | None, *, whole: bool = True) -> RecipeFile | None:
+    """The recipe, read once; content that is not `whole` is completed elsewhere, by the network it goes with."""
+    if given is None or isinstance(given, RecipeFile):
         return given
-    if isinstance(given, Mapping):
-        return audit_config.parse(dict(given), "config")
-    return audit_config.load(None if given is None else Path(given), Path.cwd())
+    if isinstance(given, str | Path):
+        return RecipeFile.read(Path(given))
+    if not whole:
+        return None
+    return RecipeFile(recipe=given if isinstance(given, Recipe) else recipes.parse(dict(given), "recipe"))
 
 
-def _write(out: Path, report: Report, began: datetime.datetime, settings: Settings) -> None:
-    from audit.results.write import write_report
+def _seconds(span: str | float | None, where: str = "budget") -> float | None:
+    return seconds_of(span, where) if isinstance(span, str) else span
 
-    ended = datetime.datetime.now(datetime.UTC)
-    cost: dict[str, Json] = {
-        "finished": ended.isoformat(timespec="seconds"),
-        "seconds": round((ended - began).total_seconds(), 2),
-        "workers": settings.workers or workers_for(device()),
-    }
-    write_report(out, report, cost, lang="en", thumbnails=True)
+
+def _path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)

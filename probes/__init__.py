@@ -1,1 +1,92 @@
-"""Probes: pure functions from evidence to results."""
+"""Probes: pure functions from evidence to results, and what a probe of somebody else's is written with.
+
+Imports nothing of reports or audit. The four risks import none of each other; what several need is in measures and
+statistics.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from probes.errors import AuditError, InputError, PluginError
+    from probes.evidence import Answers, Evidence, Population
+    from probes.observable import Observable, Observation
+    from probes.plan import Design, Plan, Pool, Rivals, Row, Seeds, Shuffled, Sizes, Splits, Subsamples
+    from probes.probe import Probe
+    from probes.registry import Registry
+    from probes.result import Chart, Estimate, Failure, Figure, Finding, Gallery, Result, Table
+
+__all__ = [
+    "Answers",
+    "AuditError",
+    "Chart",
+    "Design",
+    "Estimate",
+    "Evidence",
+    "Failure",
+    "Figure",
+    "Finding",
+    "Gallery",
+    "InputError",
+    "Observable",
+    "Observation",
+    "Plan",
+    "PluginError",
+    "Pool",
+    "Population",
+    "Probe",
+    "Registry",
+    "Result",
+    "Rivals",
+    "Row",
+    "Seeds",
+    "Shuffled",
+    "Sizes",
+    "Splits",
+    "Subsamples",
+    "Table",
+]
+
+_HOMES = {
+    "Answers": "probes.evidence",
+    "AuditError": "probes.errors",
+    "Chart": "probes.result",
+    "Design": "probes.plan",
+    "Estimate": "probes.result",
+    "Evidence": "probes.evidence",
+    "Failure": "probes.result",
+    "Figure": "probes.result",
+    "Finding": "probes.result",
+    "Gallery": "probes.result",
+    "InputError": "probes.errors",
+    "Observable": "probes.observable",
+    "Observation": "probes.observable",
+    "Plan": "probes.plan",
+    "PluginError": "probes.errors",
+    "Pool": "probes.plan",
+    "Population": "probes.evidence",
+    "Probe": "probes.probe",
+    "Registry": "probes.registry",
+    "Result": "probes.result",
+    "Rivals": "probes.plan",
+    "Row": "probes.plan",
+    "Seeds": "probes.plan",
+    "Shuffled": "probes.plan",
+    "Sizes": "probes.plan",
+    "Splits": "probes.plan",
+    "Subsamples": "probes.plan",
+    "Table": "probes.result",
+}
+
+
+def __getattr__(name: str) -> object:
+    """A public name, imported where it lives."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -14,7 +14,6 @@ from torch import nn
 from audit.checkpoints import checkpoint as checkpoints
 from audit.checkpoints.checkpoint import Checkpoint
 from audit.checkpoints.foreign_weights import adopt
-from audit.config import recipe as recipes
 from audit.config.run_settings import Settings
 from audit.trainers.limited import user_code
 from audit.trainers.predictions import ask
@@ -78,8 +77,8 @@ def load_network(experiment: Experiment, checkpoint: Checkpoint, row: Row) -> nn
 def open_checkpoint(path: Path, settings: Settings) -> Audited:
     """Load checkpoint and data, and check that they belong together; with a recipe, weights from elsewhere too."""
     if settings.recipe is not None:
-        recipe, folder = recipes.load(settings.recipe), settings.recipe.resolve().parent
-        checkpoint, experiment = adopt(path, recipe, settings.data_root or folder, trust_code=settings.trust_code)
+        folder = settings.data_root or settings.recipe.folder
+        checkpoint, experiment = adopt(path, settings.recipe.recipe, folder, trust_code=settings.trust_code)
         return Audited(checkpoint=checkpoint, experiment=experiment)
     checkpoint = checkpoints.load(path)
     dataset = checkpoint.recipe.data.load(settings.data_root or checkpoint.folder, trust_code=settings.trust_code)

@@ -64,7 +64,7 @@ def demo(
     with loading(quiet=quiet, log=True):
         from audit.cli.commands import run_demo
 
-    raise typer.Exit(run_demo(out, store or default_store(), workers, quiet))
+    raise typer.Exit(run_demo(out, store or default_store(), workers, quiet).verdict.exit_code)
 
 
 @command(rich_help_panel=MAKE)
@@ -82,12 +82,12 @@ def finetune(
     [dim]$[/dim] audit finetune examples/digits.toml -o ckpt.pt
     [dim]$[/dim] audit finetune recipe.toml --set train.epochs=5 -o fewer.pt
     """
-    validate.must_be_a_recipe(recipe, changes)
+    given = validate.recipe_file(recipe, changes)
     validate.must_be_a_new_file(out)
     with loading(quiet=quiet):
         from audit.cli.commands import run_finetune
 
-    run_finetune(recipe, out, quiet, changes or ())
+    run_finetune(given, out, quiet)
 
 
 @command(epilog=EPILOG, rich_help_panel=AUDIT)
@@ -140,49 +140,41 @@ def run(
         raise ConfigError("is for --executor ray.", where="--address", do="Add it, or leave --address out.")
     seconds = validate.seconds_of(budget)
     hanging = validate.seconds_of(replica_timeout, "--replica-timeout")
-    validate.must_be_sound(config, changes)
-    validate.must_be_a_recipe(recipe)
-    validate.must_be_formats(also)
+    thresholds = validate.configuration(config, changes)
+    validate.must_have_a_baseline(thresholds, baseline)
+    made_by = validate.recipe_file(recipe) if recipe else None
     from audit.results.export import Also as Further
-    from audit.results.read import read_with_cost
 
     further = Further.of(also, out, lang=lang, at=at)
     with loading(quiet=quiet or json):
         from audit.cli.commands import run_audit
-    from audit.config.run_settings import Settings
-    from audit.results.read import read_audit
 
-    settings = Settings(
-        store=store or default_store(),
-        seed=seed,
-        workers=workers,
+    report = run_audit(
+        model,
+        out,
+        thresholds,
+        lang=lang,
+        quiet=quiet or json,
+        as_json=json,
+        recipe=made_by,
+        reference=reference,
+        baseline=baseline,
+        data_root=data_root,
+        trust_code=trust_code,
         budget=seconds,
         stop_early=stop_early,
         executor=executor,
         address=address,
-        baseline=None if baseline is None else read_audit(baseline),
-        reference=reference,
-        recipe=recipe,
-        data_root=data_root,
-        trust_code=trust_code,
-        changes=tuple(changes or ()),
         trainer=trainer,
         replica_timeout=hanging,
         predictions=predictions,
-    )
-    code = run_audit(
-        model,
-        out,
-        config,
-        settings,
-        lang=lang,
+        seed=seed,
+        workers=workers,
+        store=store,
         thumbnails=not no_thumbnails,
-        quiet=quiet or json,
-        as_json=json,
-        baseline=baseline,
     )
-    further.write(read_with_cost(out / "results.json"), out / "results.json")
-    raise typer.Exit(code)
+    further.write(report)
+    raise typer.Exit(report.verdict.exit_code)
 
 
 @command(
@@ -219,37 +211,31 @@ def mitigate(
     validate.must_exist(model, "checkpoint file")
     validate.must_be_writable(out)
     seconds = validate.seconds_of(budget)
-    validate.must_be_sound(config, changes)
-    validate.must_be_a_recipe(recipe)
+    thresholds = validate.configuration(config, changes)
+    made_by = validate.recipe_file(recipe) if recipe else None
     with loading(quiet=quiet or json):
         from audit.cli.mitigate import run_mitigate
         from audit.mitigation.countermeasures import check
 
     check(countermeasures or ())
-    from audit.config.run_settings import Settings
-
-    settings = Settings(
-        store=store or default_store(),
-        seed=seed,
-        workers=workers,
-        budget=seconds,
-        recipe=recipe,
-        data_root=data_root,
-        trust_code=trust_code,
-        changes=tuple(changes or ()),
-    )
-    code = run_mitigate(
+    frontier = run_mitigate(
         model,
         out,
-        config,
-        settings,
         countermeasures or (),
         lang=lang,
-        thumbnails=not no_thumbnails,
         quiet=quiet or json,
         as_json=json,
+        config=thresholds,
+        recipe=made_by,
+        data_root=data_root,
+        trust_code=trust_code,
+        budget=seconds,
+        seed=seed,
+        workers=workers,
+        store=store,
+        thumbnails=not no_thumbnails,
     )
-    raise typer.Exit(code)
+    raise typer.Exit(frontier.exit_code)
 
 
 @command(epilog=EPILOG, rich_help_panel=REVIEW)
@@ -272,16 +258,22 @@ def gate(
     """
     validate.must_exist(results, "file")
     validate.must_exist(baseline, "results.json")
-    validate.must_be_sound(config, changes)
-    validate.must_be_formats(also)
+    thresholds = validate.configuration(config, changes)
     from audit.results.export import Also as Further
     from audit.results.gate import run_gate
 
     further = Further.of(also, out or results.parent, lang=lang, at=at)
-    code = run_gate(
-        results, config, baseline=baseline, as_json=json, lang=lang, quiet=quiet, also=further, changes=changes or ()
+    judged = run_gate(
+        results,
+        thresholds,
+        baseline=baseline,
+        as_json=json,
+        lang=lang,
+        quiet=quiet,
+        per_sample=further.per_sample,
     )
-    raise typer.Exit(code)
+    further.write(judged)
+    raise typer.Exit(judged.verdict.exit_code)
 
 
 @command(epilog="Exit codes: 0 nothing is worse · 1 something is · 2 wrong use", rich_help_panel=REVIEW)
@@ -473,20 +465,11 @@ def plan(
     """What an audit would cost, and what it could detect."""
     validate.must_exist(model, "checkpoint file")
     seconds = validate.seconds_of(budget)
-    validate.must_be_sound(config, changes)
+    thresholds = validate.configuration(config, changes)
     with loading(quiet=False):
         from audit.cli.plan import run_plan
-    from audit.config.run_settings import Settings
 
-    settings = Settings(
-        store=default_store(),
-        seed=seed,
-        workers=workers,
-        budget=seconds,
-        trust_code=trust_code,
-        changes=tuple(changes or ()),
-    )
-    run_plan(model, config, settings)
+    run_plan(model, thresholds, budget=seconds, seed=seed, workers=workers, trust_code=trust_code)
 
 
 @command(rich_help_panel=HELPERS)

@@ -2,63 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from audit.checkpoints.audited_model import open_checkpoint
+from audit import api
 from audit.cli.progress import Live
-from audit.config import audit_config
-from audit.config.run_settings import Settings
-from audit.results.run_cost import Meter
+from audit.config.run_settings import Language
 from audit.results.screen import screen
-from audit.results.write import write_report
-from audit.runtime import check_torch
-from audit.storage.atomic import write
-from reports.report import Report
+from reports.frontier import formats as frontier_formats
+from reports.frontier.frontier import Frontier, named
+from reports.wording.catalogue import words
 
 
 def run_mitigate(
-    model: Path,
-    out: Path,
-    config_path: Path | None,
-    settings: Settings,
-    asked: Sequence[str],
-    *,
-    lang: str,
-    thumbnails: bool,
-    quiet: bool,
-    as_json: bool = False,
-) -> int:
-    """Try countermeasures, write each one's report and the frontier; returns the best verdict's exit code."""
-    from audit.mitigation.search import mitigate
-    from reports.frontier import formats as frontier_formats
-    from reports.frontier.frontier import folder_of, named
-    from reports.wording.catalogue import words
-
-    config = audit_config.load(config_path, Path.cwd(), settings.changes)
-    check_torch()
-    audited = open_checkpoint(model, settings)
+    model: Path, out: Path, asked: Sequence[str], *, lang: Language, quiet: bool, as_json: bool, **given: Any
+) -> Frontier:
+    """Try countermeasures, write each one's report and the frontier; `given` are further parameters of
+    `audit.mitigate`."""
     log, say = Console(stderr=True), words(lang)
 
-    def attempt(name: str, make: Callable[[Live], Report]) -> Report:
-        meter = Meter()
+    @contextmanager
+    def listening(name: str) -> Iterator[Live]:
         if not quiet:
             log.print(Text(named(name, say), style="bold"))
         with Live(log, quiet=quiet) as live:
-            report = make(live)
-        write_report(out / folder_of(name), report, meter.cost(settings), lang=lang, thumbnails=thumbnails)
-        return report
+            yield live
 
-    frontier = mitigate(audited, config, settings, asked, out, attempt)
-    write(out / "frontier.json", frontier_formats.as_json(frontier))
-    write(out / "frontier.md", frontier_formats.markdown(frontier, say))
-    write(out / "frontier.html", frontier_formats.html(frontier, say))
+    frontier = api.mitigate(model, asked, out=out, lang=lang, listening=listening, **given)
     if as_json:
         print(frontier_formats.as_json(frontier), end="")
     elif not quiet:
         screen().print(frontier_formats.console(frontier, say))
         Console().print(f"Frontier: {out / 'frontier.html'}", highlight=False, markup=False, soft_wrap=True)
-    return frontier.exit_code
+    return frontier

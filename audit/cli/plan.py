@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from audit.checkpoints.audited_model import open_checkpoint
-from audit.config import audit_config
-from audit.config.run_settings import Settings
-from audit.runtime import check_torch
+from audit import api
+from audit.config.audit_config import Config
+from audit.config.duration import written
 
 
-def run_plan(model: Path, config_path: Path | None, settings: Settings) -> None:
-    """What an audit would train, by which engine, in what time and memory, and what that could detect."""
-    check_torch()
-    from audit.config.duration import written
-    from audit.population.cost_model import fit, price
-    from audit.population.populate import rows_of
-    from probes.plan import Plan
-
-    config = audit_config.load(config_path, Path.cwd(), settings.changes)
-    experiment = open_checkpoint(model, settings).experiment
-    seed = experiment.seed if settings.seed is None else settings.seed
-    plan = Plan.union([probe.needs for probe in config.probes()])
-    gave_up: Mapping[str, tuple[int, int]] = {}
-    if settings.budget is None:
-        cost = price(experiment, rows_of(plan, experiment.pool, seed), settings.workers)
-    else:
-        fitted = fit(experiment, plan, settings.budget, seed, settings.workers)
-        cost, gave_up = fitted.price, fitted.gave_up
+def run_plan(model: Path, config: Config, *, budget: float | None, **given: Any) -> None:
+    """What an audit would train, by which engine, in what time and memory, and what that could detect; `given` are
+    further parameters of `audit.plan`."""
+    fitted = api.plan(model, config=config, budget=budget, **given)
+    cost, gave_up = fitted.price, fitted.gave_up
     shown = Table(box=None, pad_edge=False)
     for heading in ("Rows", "Engine", "Seconds", "Why no faster engine"):
         shown.add_column(heading)
@@ -49,8 +35,8 @@ def run_plan(model: Path, config_path: Path | None, settings: Settings) -> None:
     )
     if gave_up:
         fewer = ", ".join(f"{left} of {asked} {name}" for name, (left, asked) in gave_up.items())
-        screen.print(f"The budget of {written(settings.budget or 0)} leaves {fewer} rounds.", highlight=False)
-    if settings.budget is not None and cost.seconds > settings.budget:
+        screen.print(f"The budget of {written(budget or 0)} leaves {fewer} rounds.", highlight=False)
+    if budget is not None and cost.seconds > budget:
         screen.print("That exceeds the budget, but no fewer would be a valid population.", highlight=False)
     powers = {
         "accuracy gap of the recipe": cost.power.accuracy_gap,

@@ -8,8 +8,13 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from probes.errors import InputError, OverwriteError, RecipeError, StoreError
+from probes.errors import ConfigError, InputError, OverwriteError, StoreError
+
+if TYPE_CHECKING:
+    from audit.config.audit_config import Config
+    from audit.config.recipe import RecipeFile
 
 
 def threads_sleep() -> None:
@@ -64,29 +69,30 @@ def must_be_a_new_file(path: Path) -> None:
     must_be_writable(path.absolute().parent)
 
 
-def must_be_sound(config: Path | None, changes: Sequence[str] | None) -> None:
-    """Thresholds and parameters."""
+def configuration(config: Path | None, changes: Sequence[str] | None) -> Config:
+    """Thresholds and parameters, read once. Raises ConfigError."""
     must_exist(config, "configuration file")
     from audit.config.audit_config import load
 
-    load(config, Path.cwd(), changes or ())
+    return load(config, Path.cwd(), changes or ())
 
 
-def must_be_a_recipe(recipe: Path | None, changes: Sequence[str] | None = None) -> None:
+def recipe_file(recipe: Path, changes: Sequence[str] | None = None) -> RecipeFile:
+    """The recipe, read once. Raises RecipeError."""
     must_exist(recipe, "recipe file")
-    if recipe is not None:
-        from audit.config.toml_file import read_toml
+    from audit.config.recipe import RecipeFile
 
-        read_toml(recipe, RecipeError)
-        from audit.config.recipe import load
-
-        load(recipe, changes or ())
+    return RecipeFile.read(recipe, changes or ())
 
 
-def must_be_formats(also: str) -> None:
-    from reports.formats.registry import named
-
-    named(also)
+def must_have_a_baseline(config: Config, baseline: Path | None) -> None:
+    """Where a threshold is against one. Raises ConfigError."""
+    if baseline is None and (named := config.needs_baseline()):
+        raise ConfigError(
+            f"{named} must be no worse than a baseline, and there is none.",
+            where=config.where,
+            do="Give --baseline OLD/results.json.",
+        )
 
 
 def must_say_what(model: Path | None, trainer: str | None, recipe: Path | None, predictions: Path | None) -> None:

@@ -117,6 +117,8 @@ class Config(Section):
     parameters: dict[str, dict[str, Any]] = {}
     """By probe; an entry `enabled = false` leaves the probe out."""
     where: str = "the defaults"
+    path: Path | None = None
+    """The file it was read from."""
 
     def gate(self) -> Gate:
         """The profile's thresholds, replaced by the user's where both bound one estimate on one side; a bound on its
@@ -231,8 +233,19 @@ def load(path: Path | None, start: Path, changes: Sequence[str] = ()) -> Config:
             if candidate.name == "pyproject.toml":
                 content = content.get("tool", {}).get("audit") if content else None
             if content is not None:
-                return parse(overridden(content, changes, ConfigError), place(candidate, changes))
+                found = parse(overridden(content, changes, ConfigError), place(candidate, changes))
+                return found.model_copy(update={"path": candidate})
     return parse(overridden({}, changes, ConfigError), place("the defaults", changes)) if changes else Config()
+
+
+def chosen(given: str | Path | Mapping[str, Any] | Config | None) -> Config:
+    """A configuration as programs give it: itself, its content, its file, or None for the working folder's. Raises
+    ConfigError."""
+    if isinstance(given, Config):
+        return given
+    if isinstance(given, Mapping):
+        return parse(dict(given), "config")
+    return load(None if given is None else Path(given), Path.cwd())
 
 
 def parse(content: dict[str, Any], where: str) -> Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -320,6 +321,24 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
         return Recipe.model_validate(content)
     except ValidationError as error:
         raise RecipeError(_first(error, content), where=where) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeFile:
+    """A recipe as it was read, once; without a `path`, a program made it."""
+
+    recipe: Recipe
+    path: Path | None = None
+
+    @classmethod
+    def read(cls, path: Path, changes: Sequence[str] = ()) -> RecipeFile:
+        """`changes` replace single values: "train.epochs=5". Raises RecipeError."""
+        return cls(recipe=load(path, changes), path=path)
+
+    @property
+    def folder(self) -> Path:
+        """What the recipe's relative paths are relative to."""
+        return Path.cwd() if self.path is None else self.path.resolve().parent
 
 
 def load(path: Path, changes: Sequence[str] = ()) -> Recipe:

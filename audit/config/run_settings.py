@@ -1,4 +1,4 @@
-"""How to audit, as against what: nothing here but `seed`, `budget`, `stop_early` and `changes` may change a number."""
+"""How to audit, as against what: nothing here but `seed`, `budget` and `stop_early` may change a number."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from audit.config.recipe import RecipeFile
 from reports.gate.registration import Registration
 from reports.report import Report
+
+Language = Literal["en", "zh"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """`workers = 0` takes every core; `data_root` is where relative data paths start, if the data has moved.
     `baseline` is an earlier audit to compare with; `budget` is in seconds of training;
-    `address` is that of a running Ray cluster; `changes` replace single values of audit.toml.
+    `address` is that of a running Ray cluster.
     `registration` is what was fixed before the run; `today` is the day on which waivers are judged.
     `trainer` is `file.py:function`; a replica of it that takes longer than `replica_timeout` seconds counts as hanging
     (None: two hours)."""
@@ -26,14 +29,13 @@ class Settings:
     workers: int = 0
     reference: Path | None = None
     baseline: Report | None = None
-    recipe: Path | None = None
+    recipe: RecipeFile | None = None
     data_root: Path | None = None
     trust_code: bool = False
     budget: float | None = None
     stop_early: bool = False
     executor: Literal["processes", "ray"] = "processes"
     address: str | None = None
-    changes: tuple[str, ...] = ()
     registration: Registration | None = None
     today: datetime.date | None = None
     trainer: str | None = None

@@ -13,7 +13,6 @@ from audit.config.audit_config import Config
 from audit.config.run_settings import Settings
 from audit.listener import Listener
 from audit.mitigation.countermeasures import Candidate, candidates
-from audit.pipeline import audit
 from probes.errors import AuditError, Interrupted, OverwriteError, RecipeError, StoreError
 from reports.comparison.compare import compare
 from reports.frontier.frontier import AS_IS, Frontier, Tried, folder_of
@@ -21,8 +20,10 @@ from reports.report import Report
 
 NOT_THE_CANDIDATES = (Interrupted, OverwriteError, StoreError)
 """Errors that end the whole command; any other is this candidate's own, and the others are tried."""
-Attempt = Callable[[str, Callable[[Listener], Report]], Report]
-"""Lets a named audit be made, before listeners of its choice, and keeps its report."""
+Make = Callable[[Listener], tuple[Audited, Config, Settings]]
+"""What is to be audited, by what, and how; fine-tuned first where it is a candidate."""
+Attempt = Callable[[str, Make], Report]
+"""Makes a named audit, before listeners of its choice, and keeps its report."""
 
 
 def mitigate(
@@ -39,15 +40,15 @@ def mitigate(
     experiment = audited.experiment
     side = int(experiment.inputs.shape[-1]) if experiment.dataset.modality == "image" else None
     found = candidates(experiment.recipe, asked, side)
-    own = attempt(AS_IS, lambda listener: audit(audited, config, settings, listener))
+    own = attempt(AS_IS, lambda listener: (audited, config, settings))
     tried, refused = [Tried(name=AS_IS, report=own)], dict(found.refused)
     # That any of k candidates passes by chance is paid for by each (Bonferroni).
     paid = config.spending(1 / max(1, len(found.recipes)))
     for candidate in found.recipes:
 
-        def make(listener: Listener, candidate: Candidate = candidate) -> Report:
+        def make(listener: Listener, candidate: Candidate = candidate) -> tuple[Audited, Config, Settings]:
             model = _trained(audited, candidate, out / folder_of(candidate.name) / "ckpt.pt", listener)
-            return audit(model, paid, dataclasses.replace(settings, baseline=None), listener)
+            return model, paid, dataclasses.replace(settings, baseline=None)
 
         try:
             report = attempt(candidate.name, make)

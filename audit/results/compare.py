@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from audit.results.read import read_audit
+from audit.results.read import load
 from audit.results.screen import screen
 from reports import archive
 from reports.comparison.compare import compare
@@ -21,7 +21,7 @@ def run_compare(
     old: Path, new: Path, *, form: Literal["table", "markdown"], as_json: bool, lang: str, quiet: bool
 ) -> int:
     """Print what changed; 1 where anything got worse beyond noise."""
-    comparison = compare(read_audit(old), read_audit(new))
+    comparison = compare(load(old), load(new))
     code = EXIT_WORSE if comparison.where("worse") else 0
     if as_json:
         print(json.dumps(described(comparison, code), indent=1, ensure_ascii=False))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
-from audit.results.read import read_with_cost, with_samples
+from audit.results.read import load, read_with_cost, with_samples
 from audit.results.write import is_stdout
 from audit.storage.atomic import write
 from probes.errors import StoreError
@@ -18,24 +20,59 @@ from reports.formats.registry import FORMATS, named
 from reports.report import Report
 
 
+def report(
+    results: str | Path | Report,
+    format: str = "html",
+    out: str | Path | None = None,
+    *,
+    lang: Literal["en", "zh"] = "en",
+    thumbnails: bool = True,
+    figures: Literal["svg", "png"] = "svg",
+    at: str = "audit.toml",
+) -> dict[str, bytes]:
+    """A report in another format or language: the content of every file by name, its own first.
+
+    results     a report, a results.json, or the folder it lies in
+    format      html, markdown, summary, junit, sarif, github, gitlab, model-card, pdf, csv or parquet, or installed
+    out         where to write its own file, with the others beside it; without it nothing is written
+    lang        en or zh
+    thumbnails  off: no picture of a sample in any file
+    figures     svg or png, for those that stand beside a text
+    at          the file of a repository that alerts point to
+
+    Raises InputError for an unknown format or results that cannot be read, StoreError where `out` cannot be written.
+    """
+    made = FORMATS.load(format, where="format")
+    given = results if isinstance(results, Report) else load(results)
+    content = dict(made.render(given, Style(lang=lang, thumbnails=thumbnails, at=at, figures=figures)))
+    if out is not None:
+        _write(content, Path(out))
+    return content
+
+
+def _write(content: Mapping[str, bytes], target: Path) -> None:
+    own = next(iter(content))
+    for name, data in content.items():
+        write(target if name == own else target.parent / name, data)
+
+
 def run_report(results: Path, form: str, out: Path | None, style: Style) -> None:
-    """One form of existing results; GitHub's goes to its runner, the others to `out` (`-` is standard output) or
-    beside the results."""
+    """One form of existing results. A format that speaks to a CI runner does so where no file is asked for; the others
+    go to `out` (`-` is standard output) or beside the results."""
     made = FORMATS.load(form, where="--format")
-    report = read_with_cost(results)
+    found = read_with_cost(results)
     if made.per_sample:
-        report = with_samples(report, results)
+        found = with_samples(found, results)
     if made.announce is not None and out is None:
-        announce(made.announce(report, style))
+        announce(made.announce(found, style))
         return
-    content = made.render(report, style)
+    content = made.render(found, style)
     own, *others = content
     if is_stdout(out):
         _print(content[own], left_out=len(others))
         return
     target = out or results.with_name(own)
-    for name, data in content.items():
-        write(target if name == own else target.parent / name, data)
+    _write(content, target)
     Console().print(str(target), highlight=False, markup=False, soft_wrap=True)
 
 
@@ -60,12 +97,13 @@ class Also:
         """Raises InputError for a form that there is none of."""
         return cls(forms=named(text), folder=folder, style=Style(lang=lang, at=at))
 
-    def write(self, report: Report, results: Path) -> None:
-        """`results` is where its results.json stands, or its samples.csv beside that."""
-        formats = FORMATS.some(self.forms)
-        if any(one.per_sample for one in formats.values()):
-            report = with_samples(report, results)
-        for one in formats.values():
+    @property
+    def per_sample(self) -> bool:
+        """Whether any of them needs the per-sample columns."""
+        return any(one.per_sample for one in FORMATS.some(self.forms).values())
+
+    def write(self, report: Report) -> None:
+        for one in FORMATS.some(self.forms).values():
             if one.announce is not None:
                 announce(one.announce(report, self.style))
                 continue

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from audit.config import audit_config
+from audit.config.audit_config import Config
 from audit.results import registration
-from audit.results.read import read_results
+from audit.results.read import load, read_with_cost
 from audit.results.screen import screen
 from reports import archive
 from reports.comparison.compare import compare
@@ -20,48 +21,57 @@ from reports.gate.judge import judge
 from reports.gate.sequential import gate_of
 from reports.report import Report
 
-if TYPE_CHECKING:
-    from audit.results.export import Also
+
+def gate(
+    results: str | Path | Report,
+    config: str | Path | Mapping[str, Any] | Config | None = None,
+    *,
+    baseline: str | Path | Report | None = None,
+) -> Report:
+    """Judge an audit again, and give its report with the new verdict.
+
+    results   a report, a results.json, or the folder it lies in
+    config    an audit.toml or its content; without one, the audit.toml or pyproject.toml of the working folder
+    baseline  an earlier audit to compare with; without one, that of the run stays
+
+    Raises InputError, ConfigError.
+    """
+    chosen = audit_config.chosen(config)
+    report = results if isinstance(results, Report) else load(results)
+    if baseline is not None:
+        older = baseline if isinstance(baseline, Report) else load(baseline)
+        report = dataclasses.replace(report, comparison=compare(older, report))
+    bounds = gate_of(chosen.gate(), report.audit)
+    ran = report.audit.get("probes", {})
+    verdict = judge(
+        report.results,
+        bounds,
+        today=datetime.datetime.now(datetime.UTC).date(),
+        comparison=report.comparison,
+        probes=ran if isinstance(ran, dict) else {},
+    )
+    judged = registration.judged_again(report.audit, chosen)
+    return dataclasses.replace(report, verdict=verdict, audit=judged)
 
 
 def run_gate(
     results: Path,
-    config_path: Path | None,
+    config: Config,
     *,
     baseline: Path | None,
     as_json: bool,
     lang: str,
     quiet: bool,
-    also: Also | None = None,
-    changes: Sequence[str] = (),
-) -> int:
-    """Judge again; against `baseline`, else against the one the results were compared with when they were made."""
-    config = audit_config.load(config_path, Path.cwd(), changes)
-    report = read_results(results)
-    if baseline is not None:
-        from audit.results.read import read_audit
-
-        report = read_audit(results)
-        report = dataclasses.replace(report, comparison=compare(read_audit(baseline), report))
-    gate = gate_of(config.gate(), report.audit)
-    ran = report.audit.get("probes", {})
-    verdict = judge(
-        report.results,
-        gate,
-        today=datetime.datetime.now(datetime.UTC).date(),
-        comparison=report.comparison,
-        probes=ran if isinstance(ran, dict) else {},
-    )
-    judged = dataclasses.replace(
-        report, verdict=verdict, audit=registration.judged_again(report.audit, config, config_path)
-    )
+    per_sample: bool = False,
+) -> Report:
+    """Judge again and print the verdict. Per-sample results are read where they are compared, or asked for."""
+    found = load(results) if baseline is not None or per_sample else read_with_cost(results)
+    judged = gate(found, config, baseline=baseline)
     if as_json:
         print_json(judged)
     elif not quiet:
         show(judged, lang)
-    if also is not None:
-        also.write(judged, results)
-    return verdict.exit_code
+    return judged
 
 
 def print_json(judged: Report, **more: str) -> None:

@@ -20,10 +20,13 @@ def read_results(path: Path) -> Report:
     return archive.load(read_text(path, LARGEST_RESULTS, InputError), str(path))
 
 
-def read_audit(path: Path) -> Report:
-    """A results.json, or its folder, with the samples.csv beside it where there is one. Raises InputError."""
-    results = results_in(path) or path
-    report = read_results(results)
+def load(path: str | Path) -> Report:
+    """The report of a results.json, or of the folder it lies in, with the samples.csv and the run.json beside it.
+
+    Raises InputError where there is none, or a file beside it cannot be read.
+    """
+    results = results_in(Path(path)) or Path(path)
+    report = read_with_cost(results)
     return with_samples(report, results) if results.with_name("samples.csv").exists() else report
 
 

@@ -27,13 +27,13 @@ def content_of(config: Config, seed: int | None) -> dict[str, Any]:
     return registrations.content_of(config.gate(), probes, seed)
 
 
-def judged_again(ran: Mapping[str, Any], config: Config, config_path: Path | None) -> dict[str, Any]:
+def judged_again(ran: Mapping[str, Any], config: Config) -> dict[str, Any]:
     """What results say of an audit, with the thresholds that judge them now; probes and seed are as they ran. No probe
     is imported."""
     before, seed = ran.get("configuration"), ran.get("seed")
     content = registrations.content_of(config.gate(), {}, seed if isinstance(seed, int) else None)
     content["probes"] = before.get("probes", {}) if isinstance(before, Mapping) else {}
-    compared = registrations.compared(find(config_path), content)
+    compared = registrations.compared(find(config.path), content)
     return {**ran, "configuration": content, "registration": compared, "reasons": reasons(config)}
 
 

@@ -13,9 +13,10 @@ from typing import Any
 from rich.console import Console
 
 from audit.config import audit_config
+from audit.config.recipe import RecipeFile
 from audit.config.run_settings import Settings
 from audit.listener import Listener
-from audit.results.read import read_audit
+from audit.results.read import load
 from audit.results.registration import content_of
 from audit.runtime import check_torch, versions
 from probes.errors import InputError
@@ -114,6 +115,7 @@ def _settings(
     content: Mapping[str, Any],
 ) -> Settings:
     baseline = places.baseline or _path(log.get("baseline"))
+    recipe = places.recipe or _path(log.get("recipe"))
     day = log.get("day")
     return Settings(
         store=places.store or scratch / "store",
@@ -121,9 +123,9 @@ def _settings(
         workers=workers,
         budget=log["budget"],
         stop_early=bool(log["stop_early"]),
-        baseline=None if baseline is None else read_audit(baseline),
+        baseline=None if baseline is None else load(baseline),
         reference=places.reference or _path(log.get("reference")),
-        recipe=places.recipe or _path(log.get("recipe")),
+        recipe=None if recipe is None else RecipeFile.read(recipe),
         data_root=places.data_root or _path(log.get("data_root")),
         trust_code=trust_code,
         registration=_registration(json.loads(wanted), content),

@@ -105,7 +105,7 @@ def log(model: str, config: Config, settings: Settings, events: list[dict[str, J
     return {
         "format": FORMAT,
         "model": model,
-        "recipe": _path(settings.recipe),
+        "recipe": _path(settings.recipe.path) if settings.recipe else None,
         "reference": _path(settings.reference),
         "data_root": _path(settings.data_root),
         "seed": settings.seed,

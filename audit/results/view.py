@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from audit.results.history import find
-from audit.results.read import read_audit
+from audit.results.read import load
 from probes.errors import InputError
 from reports.history.history import Run
 from reports.site.pages import Page, site
@@ -36,7 +36,7 @@ def pages_of(folder: Path, *, lang: str, thumbnails: bool) -> dict[str, Page]:
 
 def _with_samples(run: Run, folder: Path) -> Run:
     path = folder if run.name == folder.name and (folder / "results.json").is_file() else folder / run.name
-    return Run(name=run.name, finished=run.finished, report=read_audit(path))
+    return Run(name=run.name, finished=run.finished, report=load(path))
 
 
 def server(pages: Mapping[str, Page], port: int) -> http.server.ThreadingHTTPServer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,19 +14,16 @@ from reports.report import Json, Report
 def write_report(
     out: Path,
     report: Report,
-    cost: Mapping[str, Json],
     *,
     lang: str,
-    thumbnails: bool,
     log: Mapping[str, Json] | None = None,
 ) -> None:
     """report.html, report.md with its figures, results.json, samples.csv, run.json with times and cost, and log.json
-    with what was run. Without `thumbnails`, none of them holds a picture of a sample."""
-    report = dataclasses.replace(report if thumbnails else report.without_pictures(), cost=cost)
+    with what was run."""
     # Before anything is drawn: results that are there can be drawn again by `audit report`.
     write(out / "results.json", archive.dump(report))
     write(out / "samples.csv", per_sample.to_csv(report))
-    write(out / "run.json", json.dumps(cost, indent=1, sort_keys=True) + "\n")
+    write(out / "run.json", json.dumps(dict(report.cost), indent=1, sort_keys=True) + "\n")
     if log is not None:
         write(out / "log.json", json.dumps(log, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n")
     from reports.formats import html, markdown  # they draw, which takes a second to import

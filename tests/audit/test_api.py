@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import re
@@ -17,7 +18,10 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import audit
+import probes
+import reports
 from audit.checkpoints.in_memory import Given, dataset_of, redraw
+from audit.cli import app as cli
 from audit.config.recipe import parse
 from probes.errors import CheckpointError, ConfigError, DataError, InputError, RecipeError
 from probes.result import Failure
@@ -192,3 +196,82 @@ def test_notebooks_and_consoles_show_it(report: Report) -> None:
     assert "Leakage" in out.getvalue()
     assert repr(report).startswith("<Report of Net: ")
     assert len(repr(report)) < 120
+
+
+def test_public_names_are_listed_sorted_and_there() -> None:
+    for package in (audit, probes, reports):
+        assert list(package.__all__) == sorted(package.__all__)
+        assert all(getattr(package, name) is not None for name in package.__all__)
+        assert set(package.__all__) <= set(dir(package))
+    assert audit.__all__ == ["Predictions", "compare", "finetune", "gate", "load", "mitigate", "plan", "report", "run"]
+    assert " ".join(probes.__all__) == (
+        "Answers AuditError Chart Design Estimate Evidence Failure Figure Finding Gallery InputError Observable "
+        "Observation Plan PluginError Pool Population Probe Registry Result Rivals Row Seeds Shuffled Sizes Splits "
+        "Subsamples Table"
+    )
+    assert " ".join(reports.__all__) == (
+        "Announcement Check Comparison Difference Format Gate Report Style Threshold Verdict Waiver compare dump judge"
+    )
+    with pytest.raises(AttributeError, match="no attribute 'runs'"):
+        _ = audit.runs
+
+
+def test_everything_the_command_line_asks_for_can_be_given() -> None:
+    """Each option of a command is a parameter of its function, or says how to print."""
+    printing = {"also", "at", "json", "quiet", "changes", "no_thumbnails"}
+    for name in ("finetune", "run", "mitigate", "plan"):
+        options = set(inspect.signature(getattr(cli, name)).parameters) - printing
+        assert options <= set(inspect.signature(getattr(audit, name)).parameters), name
+
+
+RECIPE_FILE = {
+    "data": {"kind": "digits", "classes": ["0", "1", "2"]},
+    "split": {"members": 60, "held_out": 60, "validation": 30},
+    "source": {"model": "torchvision:squeezenet1_1"},
+    "input": {"channels": 3, "size": 32},
+    "transfer": "features",
+    "train": {"epochs": 2, "batch_size": 30},
+}
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a checkpoint and its report, both made by the API alone."""
+    folder = tmp_path_factory.mktemp("api")
+    made = audit.finetune(RECIPE_FILE, folder / "ckpt.pt")
+    assert made.members == 60
+    assert made.validation_accuracy is not None
+    assert 0 <= made.validation_accuracy <= 1
+    report = audit.run(made.path, config=FEW, out=folder / "report", lang="zh", store=folder / "store", workers=1)
+    assert report.cost["workers"] == 1
+    return folder
+
+
+def test_a_model_is_made_planned_audited_judged_and_written(audited: Path, tmp_path: Path) -> None:
+    assert 'lang="zh-Hans"' in (audited / "report" / "report.html").read_text(encoding="utf-8")
+    planned = audit.plan(audited / "ckpt.pt", config=FEW)
+    assert planned.price.rows > 0
+    assert not planned.gave_up
+    again = audit.run(
+        audited / "ckpt.pt",
+        config=FEW,
+        baseline=audited / "report",
+        reference=audited / "ckpt.pt",
+        stop_early=True,
+        budget="1h",
+        store=audited / "store",
+        workers=1,
+    )
+    assert again.comparison is not None
+    loose = {"gate": {"profile": "none"}, "thresholds": {"overfitting": {"recipe.accuracy_gap": {"max": 1.0}}}}
+    assert audit.gate(audited / "report", loose).verdict.status == "pass"
+    assert audit.gate(again, loose).verdict.status == "pass"
+    files = audit.report(audited / "report", "junit", tmp_path / "junit.xml")
+    assert (tmp_path / "junit.xml").read_bytes() == files["junit.xml"]
+    assert "samples.csv" in audit.report(again, "csv")
+
+
+def test_countermeasures_are_tried(audited: Path, tmp_path: Path) -> None:
+    frontier = audit.mitigate(audited / "ckpt.pt", ["l2=0.1"], out=tmp_path, config=FEW, store=audited / "store")
+    assert [one.name for one in frontier.tried] == ["as it is", "l2=0.1"]
+    assert (tmp_path / "frontier.html").exists()

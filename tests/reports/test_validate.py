@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from audit.results.history import find
-from audit.results.read import read_audit, read_cost
+from audit.results.read import load, read_cost
 from probes.errors import InputError
 from reports import archive, per_sample
 from reports.archive import ArchiveError
@@ -142,4 +142,4 @@ def test_a_moment_that_cannot_be_is_not_believed(tmp_path: Path, moment):
 def test_what_was_written_is_read(tmp_path: Path):
     (tmp_path / "results.json").write_text(archive.dump(sample()), encoding="utf-8")
     (tmp_path / "samples.csv").write_text(per_sample.to_csv(sample()), encoding="utf-8")
-    assert archive.dump(read_audit(tmp_path)) == archive.dump(sample())
+    assert archive.dump(load(tmp_path)) == archive.dump(sample())

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from audit.cli.commands import run_audit, run_finetune
-from audit.config.run_settings import Settings
+import audit
 from audit.listener import Listener
 from audit.results.evidence import run_evidence
-from audit.results.gate import run_gate
 from audit.results.registration import NAME, register
 from audit.results.reproduce import Places, run_reproduce
 from probes.errors import InputError, OverwriteError
@@ -38,11 +36,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "recipe.toml").write_text(RECIPE)
     shutil.copy(EXAMPLES / "small_networks.py", folder)
     (folder / "audit.toml").write_text(CONFIG)
-    run_finetune(folder / "recipe.toml", folder / "ckpt.pt", quiet=True)
+    audit.finetune(folder / "recipe.toml", folder / "ckpt.pt")
     register(folder / "audit.toml", seed=None)
-    settings = Settings(store=folder / "store", workers=1, trust_code=True)
-    options = {"lang": "en", "thumbnails": False, "quiet": True}
-    run_audit(folder / "ckpt.pt", folder / "report", folder / "audit.toml", settings, **options)  # type: ignore[arg-type]
+    audit.run(
+        folder / "ckpt.pt",
+        config=folder / "audit.toml",
+        out=folder / "report",
+        store=folder / "store",
+        thumbnails=False,
+        workers=1,
+        trust_code=True,
+    )
     run_evidence(folder / "report" / "results.json", folder / "pack", lang="en", thumbnails=False)
     return folder
 
@@ -102,13 +106,7 @@ def test_judged_by_other_thresholds_it_is_not_as_registered(place: Path) -> None
     (changed / "audit.toml").write_text(CONFIG + '[thresholds.overfitting]\n"recipe.accuracy_gap" = { max = 0.9 }\n')
     (changed / NAME).write_bytes((place / NAME).read_bytes())
     out = place / "report" / "results.json"
-    run_gate(out, changed / "audit.toml", baseline=None, as_json=False, lang="en", quiet=True)
-    from audit.config import audit_config
-    from audit.results.read import read_results
-    from audit.results.registration import judged_again
-
-    config = audit_config.load(changed / "audit.toml", changed)
-    told = judged_again(read_results(out).audit, config, changed / "audit.toml")["registration"]
+    told = audit.gate(out, changed / "audit.toml").audit["registration"]
     assert told["status"] == "changed"  # type: ignore[index, call-overload]
     assert told["changed"] == [  # type: ignore[index, call-overload]
         "thresholds overfitting.recipe.accuracy_gap bound: 0.1 → 0.9",

@@ -29,7 +29,7 @@ def test_without_thumbnails_no_file_holds_a_picture(tmp_path: Path, thumbnails: 
         for row in figure.rows
         for picture in row.pictures
     ]
-    write_report(tmp_path, report, {}, lang="en", thumbnails=thumbnails)
+    write_report(tmp_path, report if thumbnails else report.without_pictures(), lang="en")
     written = {path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert (b"data:image" in written["report.html"]) is thumbnails
     assert any(one in written["results.json"] for one in pictures) is thumbnails
@@ -44,7 +44,7 @@ def test_results_outlive_a_page_that_cannot_be_drawn(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(html, "render", render)
     with pytest.raises(ZeroDivisionError):
-        write_report(tmp_path, sample(), {}, lang="en", thumbnails=True)
+        write_report(tmp_path, sample(), lang="en")
     assert read_results(tmp_path / "results.json").verdict == sample().verdict
 
 
