@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -17,7 +17,8 @@ from probes.plan import Pool
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Role = Literal["audited", "source", "reference", "randomised", "seeds", "splits", "shuffled", "scratch"]
+Role = str
+"""What a model is to the audit: audited, source, reference or randomised, or a replica by the name of its design."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -80,6 +80,8 @@ class Row:
     targets: Int[np.ndarray, " samples"] | None = None
     """The labels it trains on, and its answers are about, where they are not the true ones."""
     transfer: Transfer = "recipe"
+    keeps_weights: bool = False
+    """Whether its network is kept, so that observables can look into it; a plan asks its designs."""
 
     @property
     def name(self) -> str:
@@ -96,6 +98,19 @@ class Design(Protocol):
     @property
     def stream(self) -> str:
         """The random stream its masks come from; designs that share one share masks, so they can be paired."""
+        ...
+
+    @property
+    def rounds(self) -> int:
+        """How many values `repeat` takes in its rows."""
+        ...
+
+    def capped(self, rounds: int) -> Design:
+        """Its first rounds, at most so many: what is left of it in a budget."""
+        ...
+
+    def keeps_weights(self, row: Row) -> bool:
+        """Whether this row's replica can be looked into; weights take room, so only a few should."""
         ...
 
     def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
@@ -150,6 +165,16 @@ class Splits:
     name: ClassVar[str] = "splits"
     stream: ClassVar[str] = "splits"
 
+    @property
+    def rounds(self) -> int:
+        return self.repeats
+
+    def capped(self, rounds: int) -> Splits:
+        return dataclasses.replace(self, repeats=min(self.repeats, rounds))
+
+    def keeps_weights(self, row: Row) -> bool:
+        return row.repeat == 0
+
     def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
         k = self.folds or pool.matched_folds
         if k > len(pool.indices):
@@ -172,6 +197,16 @@ class Seeds:
     name: ClassVar[str] = "seeds"
     stream: ClassVar[str] = "seeds"
 
+    @property
+    def rounds(self) -> int:
+        return self.replicas
+
+    def capped(self, rounds: int) -> Seeds:
+        return dataclasses.replace(self, replicas=min(self.replicas, rounds))
+
+    def keeps_weights(self, row: Row) -> bool:
+        return True
+
     def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
         for repeat in range(self.replicas):
             yield Row(design=self.name, repeat=repeat, fold=0, order=f"{self.name}/{repeat}", keep=pool.member.copy())
@@ -186,6 +221,16 @@ class Sizes:
     repeats: int = 4
     name: ClassVar[str] = "sizes"
     stream: ClassVar[str] = "sizes"
+
+    @property
+    def rounds(self) -> int:
+        return self.repeats
+
+    def capped(self, rounds: int) -> Sizes:
+        return dataclasses.replace(self, repeats=min(self.repeats, rounds))
+
+    def keeps_weights(self, row: Row) -> bool:
+        return False
 
     def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
         members = int(pool.member.sum())
@@ -241,6 +286,16 @@ class Subsamples:
     name: ClassVar[str] = "subsamples"
     stream: ClassVar[str] = "subsamples"
 
+    @property
+    def rounds(self) -> int:
+        return self.replicas
+
+    def capped(self, rounds: int) -> Subsamples:
+        return dataclasses.replace(self, replicas=min(self.replicas, rounds))
+
+    def keeps_weights(self, row: Row) -> bool:
+        return False
+
     def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
         for row in Sizes(shares=(self.share,), repeats=self.replicas).rows(pool, rng):
             yield dataclasses.replace(row, design=self.name, order=f"{self.name}/{row.repeat}")
@@ -253,6 +308,16 @@ class Shuffled:
     replicas: int = 2
     name: ClassVar[str] = "shuffled"
     stream: ClassVar[str] = "shuffled"
+
+    @property
+    def rounds(self) -> int:
+        return self.replicas
+
+    def capped(self, rounds: int) -> Shuffled:
+        return dataclasses.replace(self, replicas=min(self.replicas, rounds))
+
+    def keeps_weights(self, row: Row) -> bool:
+        return row.repeat == 0
 
     def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
         for repeat in range(self.replicas):
@@ -286,6 +351,16 @@ class Rivals:
     @property
     def name(self) -> str:
         return self.kind
+
+    @property
+    def rounds(self) -> int:
+        return self.repeats
+
+    def capped(self, rounds: int) -> Rivals:
+        return dataclasses.replace(self, repeats=min(self.repeats, rounds))
+
+    def keeps_weights(self, row: Row) -> bool:
+        return row.repeat == 0 and self.kind == "scratch"
 
     def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
         for row in itertools.islice(Splits(repeats=self.repeats, folds=self.folds).rows(pool, rng), self.most):
@@ -326,6 +401,10 @@ class Plan:
         for design in (*self.designs, *other.designs):
             merged[design.name] = _merge(merged[design.name], design) if design.name in merged else design
         return Plan(tuple(merged[name] for name in sorted(merged)))
+
+    def capped(self, rounds: int) -> Plan:
+        """The first rounds of every design."""
+        return Plan(tuple(design.capped(rounds) for design in self.designs))
 
     @classmethod
     def union(cls, plans: Iterator[Plan] | list[Plan] | tuple[Plan, ...]) -> Plan:

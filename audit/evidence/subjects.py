@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 from torch import nn
 
@@ -14,7 +13,6 @@ from audit.evidence.observe import Sitter
 from audit.population.populate import Replicas
 from audit.randomness import stream
 from probes.measures.randomise import randomised
-from probes.observable import Role
 from probes.plan import Row
 
 RANDOMISED_COPIES = 2
@@ -55,6 +53,5 @@ def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings:
             def replica(row: Row = row) -> nn.Module:
                 return replicas.network(row)
 
-            role = cast("Role", row.design)
-            found.append(Sitter(name=row.name, role=role, head=head, same_labels=True, build=replica))
+            found.append(Sitter(name=row.name, role=row.design, head=head, same_labels=True, build=replica))
     return found

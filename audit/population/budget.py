@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.config.duration import written
-from audit.population.cost_model import Fitted, capped, fit, repeats_of
+from audit.population.cost_model import Fitted, fit
 from audit.population.populate import rows_of
 from audit.population.replica_key import key_of
 from audit.storage.atomic import write
@@ -48,10 +48,10 @@ def afford(experiment: Experiment, plan: Plan, seconds: float, seed: int, worker
         repeats = _remembered(path, plan)
         if repeats is None:
             _refuse_hopeless(fitted, seconds)
-            repeats = {design.name: repeats_of(design) for design in fitted.plan.designs}
+            repeats = {design.name: design.rounds for design in fitted.plan.designs}
             write(path, json.dumps(repeats, sort_keys=True) + "\n", do="Choose another --store.")
             foreseen = _foreseen(fitted, seconds)
-    smaller = Plan(tuple(capped(design, repeats[design.name]) for design in plan.designs))
+    smaller = Plan(tuple(design.capped(repeats[design.name]) for design in plan.designs))
     return Afforded(plan=smaller, limits=_limits(experiment, plan, smaller, seconds, seed), foreseen=foreseen)
 
 
@@ -88,9 +88,7 @@ def _remembered(path: Path, plan: Plan) -> dict[str, int] | None:
 
 
 def _limits(experiment: Experiment, asked: Plan, left: Plan, seconds: float, seed: int) -> tuple[str, ...]:
-    pairs = [
-        (one.name, repeats_of(other), repeats_of(one)) for one, other in zip(asked.designs, left.designs, strict=True)
-    ]
+    pairs = [(one.name, other.rounds, one.rounds) for one, other in zip(asked.designs, left.designs, strict=True)]
     fewer = ", ".join(f"{some} of {all_} {name}" for name, some, all_ in pairs if some < all_)
     if not fewer:
         return ()

@@ -25,7 +25,7 @@ from audit.runtime import workers_for
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from audit.training.minibatches import steps_per_epoch
-from probes.plan import Design, Plan, Row
+from probes.plan import Plan, Row
 from probes.statistics.power import FEWEST_ROUNDS, Power, power
 
 TRIAL_STEPS = 3
@@ -94,29 +94,15 @@ def fit(
     """The plan's first rounds that fit; at least three, whatever they cost: `price.seconds` then exceeds the budget."""
     workers = workers or workers_for(experiment.device)
     trials = _trials(experiment, trainable(experiment, rows_of(plan, experiment.pool, seed))[0], store)
-    asked = max((repeats_of(design) for design in plan.designs), default=0)
+    asked = max((design.rounds for design in plan.designs), default=0)
     for rounds in range(asked, min(FEWEST_ROUNDS, asked) - 1, -1):
-        smaller = Plan(tuple(capped(design, rounds) for design in plan.designs))
+        smaller = plan.capped(rounds)
         mine, _ = trainable(experiment, rows_of(smaller, experiment.pool, seed))
         cost = _priced(experiment, mine, workers, trials)
         if cost.seconds <= seconds:
             break
-    pairs = {
-        one.name: (repeats_of(other), repeats_of(one)) for one, other in zip(plan.designs, smaller.designs, strict=True)
-    }
+    pairs = {one.name: (other.rounds, one.rounds) for one, other in zip(plan.designs, smaller.designs, strict=True)}
     return Fitted(plan=smaller, price=cost, gave_up={name: pair for name, pair in pairs.items() if pair[0] < pair[1]})
-
-
-def repeats_of(design: object) -> int:
-    """Rounds of a design, whatever it calls them."""
-    return int(getattr(design, "repeats", getattr(design, "replicas", 0)))
-
-
-def capped(design: Design, rounds: int) -> Design:
-    """The design's first rounds, at most so many."""
-    name = "repeats" if hasattr(design, "repeats") else "replicas"
-    fewer: Design = dataclasses.replace(design, **{name: min(repeats_of(design), rounds)})  # type: ignore[type-var]
-    return fewer
 
 
 @dataclass(frozen=True, kw_only=True)

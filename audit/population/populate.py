@@ -80,14 +80,13 @@ def joined(parts: Sequence[Replicas]) -> Replicas:
     )
 
 
-def keeps_weights(row: Row) -> bool:
-    """Whether the row's replica may be looked into: the seeds, and the first of every other design."""
-    return row.design == "seeds" or (row.repeat == 0 and row.design in ("splits", "shuffled", "scratch"))
-
-
 def rows_of(plan: Plan, pool: Pool, seed: int) -> list[Row]:
     """All rows of a plan in balanced rounds: first every design's first repeat, then every second."""
-    rows = [row for design in plan.designs for row in design.rows(pool, stream(seed, "plan", design.stream))]
+    rows = [
+        dataclasses.replace(row, keeps_weights=design.keeps_weights(row))
+        for design in plan.designs
+        for row in design.rows(pool, stream(seed, "plan", design.stream))
+    ]
     return sorted(rows, key=lambda row: row.repeat)
 
 
@@ -109,10 +108,10 @@ def schedule(experiment: Experiment, rows: Sequence[Row]) -> list[Batch]:
         choice = choose(experiment, mine[0])
         for together in choice.engine.together(experiment, mine):
             keys = tuple(
-                key_of(experiment, row, engine=choice.engine.name, batch=together, with_state=keeps_weights(row))
+                key_of(experiment, row, engine=choice.engine.name, batch=together, with_state=row.keeps_weights)
                 for row in together
             )
-            looked_into = frozenset(key for key, row in zip(keys, together, strict=True) if keeps_weights(row))
+            looked_into = frozenset(key for key, row in zip(keys, together, strict=True) if row.keeps_weights)
             batches.append(Batch(choice=choice, task=Task(rows=together, keys=keys, looked_into=looked_into)))
     return batches
 
@@ -170,8 +169,8 @@ def populate(
 
 def _has_weights(experiment: Experiment, row: Row, key: str, store: Store) -> bool:
     """Where they were asked for; a trainer may hand back what has none."""
-    if not keeps_weights(row) or experiment.trainer is None:
-        return keeps_weights(row)
+    if not row.keeps_weights or experiment.trainer is None:
+        return row.keeps_weights
     replica = store.get(key)
     return replica is not None and bool(replica.state)
 
