@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from probes.message import Text
+from probes.registry import Registry
 from probes.result import Bound, Estimate, Failure, Gallery, Result
+from reports.wording.numbers import harmless
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -126,24 +128,25 @@ class Report:
         return replace(self, results=tuple(_blind(one) for one in self.results))
 
     def __repr__(self) -> str:
-        from reports.formats.notebook import said
-
-        return said(self)
+        counts: dict[str, int] = {}
+        for check in self.verdict.checks:
+            counts[check.status] = counts.get(check.status, 0) + 1
+        checks = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no checks"
+        return f"<Report of {harmless(self.model.get('name', 'a model'))}: {self.verdict.status} ({checks})>"
 
     def _repr_html_(self) -> str:
-        from reports.formats.notebook import framed
-
-        return framed(self)
+        return str(DISPLAYS.load("html")(self))
 
     def _repr_markdown_(self) -> str:
-        from reports.formats.markdown import summary
-
-        return summary(self)
+        return str(DISPLAYS.load("markdown")(self))
 
     def __rich__(self) -> RenderableType:
-        from reports.formats.console import table
+        shown: RenderableType = DISPLAYS.load("console")(self)
+        return shown
 
-        return table(self)
+
+DISPLAYS: Registry[Callable[[Report], Any]] = Registry("audit.displays", "display")
+"""How a notebook or a console shows a report: it is data, and does not import what draws it."""
 
 
 def _blind(result: Result | Failure) -> Result | Failure:

@@ -18,7 +18,8 @@ import torch
 
 from audit.engines.registry import Choice, Kind, choose, kind_of
 from audit.population.executors.local import WORTH_PROCESSES
-from audit.population.populate import rows_of, schedule
+from audit.population.populate import rows_of
+from audit.population.schedule import schedule
 from audit.population.tasks import run_task
 from audit.population.trainer_checks import trainable
 from audit.runtime import workers_for

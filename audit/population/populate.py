@@ -11,10 +11,10 @@ from typing import Literal
 import numpy as np
 from torch import nn
 
-from audit.engines.registry import Choice, Kind, choose, kind_of
+from audit.engines.registry import Kind, kind_of
 from audit.population.executors.local import execute
-from audit.population.replica_key import key_of
-from audit.population.tasks import Done, Job, Task
+from audit.population.schedule import Batch, schedule
+from audit.population.tasks import Done, Job
 from audit.population.time_left import Pace
 from audit.population.trainer_checks import Untrained
 from audit.randomness import stream
@@ -88,32 +88,6 @@ def rows_of(plan: Plan, pool: Pool, seed: int) -> list[Row]:
         for row in design.rows(pool, stream(seed, "plan", design.stream))
     ]
     return sorted(rows, key=lambda row: row.repeat)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Batch:
-    """Rows that one engine trains at once."""
-
-    choice: Choice
-    task: Task
-
-
-def schedule(experiment: Experiment, rows: Sequence[Row]) -> list[Batch]:
-    """Every row's engine, batch and key."""
-    kinds: dict[Kind, list[Row]] = {}
-    for row in rows:
-        kinds.setdefault(kind_of(row), []).append(row)
-    batches = []
-    for mine in kinds.values():
-        choice = choose(experiment, mine[0])
-        for together in choice.engine.together(experiment, mine):
-            keys = tuple(
-                key_of(experiment, row, engine=choice.engine.name, batch=together, with_state=row.keeps_weights)
-                for row in together
-            )
-            looked_into = frozenset(key for key, row in zip(keys, together, strict=True) if row.keeps_weights)
-            batches.append(Batch(choice=choice, task=Task(rows=together, keys=keys, looked_into=looked_into)))
-    return batches
 
 
 def populate(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from audit.population.schedule import schedule
 from audit.population.tasks import run_task
 from audit.storage.scratch import scratch
 from audit.storage.store import Replica, Store
@@ -57,8 +58,6 @@ class Untrained:
 
 def repeats_itself(experiment: Experiment, row: Row, known: Answers, store: Store) -> str:
     """Trains the row once more; empty where it answers the same, else by how much it does not. Kept in the store."""
-    from audit.population.populate import schedule
-
     trainer = experiment.trainer
     assert trainer is not None
     batch = schedule(experiment, [row])[0]
