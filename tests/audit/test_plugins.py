@@ -1,0 +1,197 @@
+"""Somebody else's package adds one of everything that comes in by an entry point; a broken one is one line with its
+name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from audit.config import recipe as recipes
+from audit.config.audit_config import Config
+from audit.config.recipe import SourceSection
+from audit.data.kinds import KINDS
+from audit.engines.registry import ENGINES, choose, fastest_first
+from audit.models.families.base import FAMILIES
+from audit.models.source import build, input_of_weights, pretrained
+from audit.results.export import run_report
+from audit.results.trackers import TRACKERS, run_log
+from audit.training.experiment import Experiment
+from probes.errors import InputError, PluginError
+from probes.membership.attacks import ATTACKS
+from probes.probe import PROBES
+from probes.registry import Registry
+from reports import archive
+from reports.formats.base import PLAIN
+from reports.formats.registry import FORMATS, named
+from tests.reports.sample import sample
+
+THEIRS = """
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+
+from audit.data.dataset import Dataset
+from audit.data.section import DataSection
+from audit.engines.full import Full
+from probes import Estimate, Plan, Result
+from reports import Format
+
+
+class Stripes(DataSection):
+    kind: Literal["stripes"] = "stripes"
+    width: int = 4
+
+    def read(self, root, *, trust_code):
+        inputs = np.zeros((8, self.width, self.width, 1), dtype=np.uint8)
+        return Dataset(name="stripes", inputs=inputs, labels=np.arange(8) % 2, classes=("a", "b"))
+
+
+class Zoo:
+    def build(self, name, section, folder, *, trust_code):
+        return torch.nn.Linear(int(name), 2)
+
+    def pretrained(self, name, section):
+        return {"weight": torch.ones(2, int(name)), "bias": torch.zeros(2)}
+
+    def input_of(self, name, section):
+        return {"size": 8, "crop": 8, "mean": (0.0,), "std": (1.0,)}
+
+
+class Warp(Full):
+    name = "warp"
+    asked = 5
+
+    def check(self, experiment, row):
+        pass
+
+
+@dataclass(frozen=True)
+class Luck:
+    name: ClassVar[str] = "luck"
+    risk: ClassVar[str] = "Was it luck?"
+    sides: int = 6
+    needs: ClassVar[Plan] = Plan()
+    observes: ClassVar[tuple] = ()
+
+    def __call__(self, evidence, rng):
+        return Result(probe="luck", params={"sides": self.sides}, estimates=())
+
+
+def coin(target):
+    return None
+
+
+def note(report, kept, project):
+    return f"noted {report.verdict.status} in {project}"
+
+
+SHOUT = Format.of_text("shout.txt", lambda report, style: report.verdict.status.upper())
+"""
+GROUPS = {
+    "audit.data": {"stripes": "theirs:Stripes"},
+    "audit.families": {"zoo": "theirs:Zoo"},
+    "audit.engines": {"warp": "theirs:Warp"},
+    "audit.probes": {"luck": "theirs:Luck"},
+    "audit.attacks": {"coin": "theirs:coin"},
+    "audit.trackers": {"note": "theirs:note"},
+    "audit.formats": {"shout": "theirs:SHOUT"},
+}
+REGISTRIES: dict[str, Registry] = {
+    one.group: one for one in (KINDS, FAMILIES, ENGINES, PROBES, ATTACKS, TRACKERS, FORMATS)
+}
+
+Install = Callable[[dict[str, dict[str, str]]], None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Puts the package, with these entry points, where Python looks for distributions."""
+    (tmp_path / "theirs.py").write_text(THEIRS)
+    info = tmp_path / "their_parts-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-parts\nVersion: 1.0\n")
+
+    def put(groups: dict[str, dict[str, str]]) -> None:
+        lines = [
+            line
+            for group, parts in groups.items()
+            for line in (f"[{group}]", *(f"{name} = {where}" for name, where in parts.items()))
+        ]
+        (info / "entry_points.txt").write_text("\n".join([*lines, ""]))
+        monkeypatch.syspath_prepend(str(tmp_path))
+
+    return put
+
+
+def test_a_kind_of_data_is_named_in_a_recipe(install: Install, tmp_path: Path) -> None:
+    install(GROUPS)
+    content = {
+        "data": {"kind": "stripes", "width": 6, "take": 4},
+        "split": {"members": 2, "held_out": 2},
+        "source": {"model": "zoo:36"},
+    }
+    made = recipes.parse(content, "recipe.toml")
+    assert made.data.load(tmp_path).inputs.shape == (4, 6, 6, 1)
+    assert made.model_dump()["data"]["width"] == 6
+    content["data"] = {"kind": "stripes", "widht": 6}
+    with pytest.raises(InputError, match=r"unknown key 'data\.widht'\. Did you mean 'width'"):
+        recipes.parse(content, "recipe.toml")
+    content["data"] = {"kind": "strips"}
+    with pytest.raises(InputError, match=r"unknown kind 'strips'\. Did you mean 'stripes'"):
+        recipes.parse(content, "recipe.toml")
+
+
+def test_a_source_family_builds_has_weights_and_says_its_input(install: Install, tmp_path: Path) -> None:
+    install(GROUPS)
+    section = SourceSection(model="zoo:36", weights="best")
+    network = build(section, tmp_path, trust_code=False)
+    state = pretrained(section, tmp_path)
+    assert state is not None
+    network.load_state_dict(state)
+    assert torch.equal(network.weight, torch.ones(2, 36))  # type: ignore[arg-type]
+    assert input_of_weights(section)["size"] == 8
+
+
+def test_an_engine_is_asked_in_its_turn(install: Install, experiment: Experiment) -> None:
+    before = choose(experiment, experiment.audited_row()).engine.name
+    install(GROUPS)
+    assert [engine.name for engine in fastest_first()] == ["warp", "head", "stacked", "tail", "full"]
+    assert before != choose(experiment, experiment.audited_row()).engine.name == "warp"
+
+
+def test_a_probe_and_an_attack_are_there(install: Install) -> None:
+    install(GROUPS)
+    luck = next(probe for probe in Config(parameters={"luck": {"sides": 20}}).probes() if probe.name == "luck")
+    assert luck(None, np.random.default_rng(0)).params == {"sides": 20}  # type: ignore[arg-type]
+    assert ATTACKS.load("coin")(None) is None  # type: ignore[arg-type]
+
+
+def test_a_format_and_a_tracker_are_used_by_name(
+    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(GROUPS)
+    (tmp_path / "results.json").write_text(archive.dump(sample()), encoding="utf-8")
+    run_report(tmp_path / "results.json", "shout", None, PLAIN)
+    assert (tmp_path / "shout.txt").read_text() == "FAIL"
+    assert named("shout,junit") == ("shout", "junit")
+    run_log(tmp_path / "results.json", "note", "ours")
+    assert "noted fail in ours" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_broken_one_is_one_line_with_its_name(install: Install, group: str) -> None:
+    """It does not import, or is something else; what is built in stays usable."""
+    registry = REGISTRIES[group]
+    built_in = registry.names()[0]
+    install({group: {"gone": "no_such_module:x", "other": "math:pi"}})
+    for name, says in (("gone", "does not import: ModuleNotFoundError"), ("other", "is not a")):
+        with pytest.raises(PluginError, match=f"{name}' of their-parts: .*{says}") as caught:
+            registry.load(name)
+        assert "\n" not in str(caught.value)
+    assert registry.load(built_in) is not None
