@@ -11,7 +11,7 @@ from audit.training.loop import predict
 from audit.training.prepare import run
 from audit.training.transfer_selection import resolve_transfer
 from tests.audit.conftest import small_experiment
-from tests.audit.test_training import SOURCE, before, weights
+from tests.audit.trained import SOURCE, before, weights
 
 GOOD_SOURCE = SOURCE | {
     "training": {

@@ -19,7 +19,7 @@ from audit.population.populate import populate, rows_of
 from audit.storage.store import Store
 from probes.errors import NonFiniteError
 from probes.plan import Plan, Splits
-from tests.audit.engines.test_tail import with_weights
+from tests.audit.trained import with_weights
 
 experiment = with_weights(transfer="features", train={"epochs": 500, "lr": 3e38, "batch_size": 20})
 try:

@@ -11,7 +11,7 @@ from audit.models.source import build, input_of_weights
 from audit.training.prepare import run
 from probes.errors import DataError, DependencyError, RecipeError
 from tests.audit.conftest import EXAMPLES, small_experiment
-from tests.audit.test_training import same
+from tests.audit.trained import same
 
 
 def small(name: str, **changes: object) -> dict:

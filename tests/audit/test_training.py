@@ -1,6 +1,5 @@
 """The visible loop: what each option of the recipe does, on a network small enough to see it."""
 
-import copy
 import dataclasses
 
 import numpy as np
@@ -15,29 +14,9 @@ from audit.training.prepare import run
 from audit.training.transfer_modes import Trainee
 from probes.errors import DependencyError, NonFiniteError, RecipeError
 from tests.audit.conftest import small_experiment, small_recipe
+from tests.audit.trained import SOURCE, before, bn_recipe, same, weights
 
 TRAIN = {"epochs": 2, "lr": 0.05, "batch_size": 25}
-SOURCE = {
-    "model": "small_networks:digits_cnn",
-    "options": {"width": 4},
-    "training": {
-        "data": {"kind": "digits", "classes": ["0", "1", "2", "3", "4"]},
-        "split": {"members": 200, "held_out": 50},
-        "train": {"epochs": 3, "lr": 0.05, "batch_size": 25},
-    },
-}
-
-
-def weights(trained) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in trained.network.state_dict().items()}
-
-
-def same(one: dict, other: dict) -> bool:
-    return all(torch.equal(value, other[name]) for name, value in one.items())
-
-
-def before(experiment) -> dict[str, torch.Tensor]:
-    return copy.deepcopy(experiment.begin(experiment.audited_row()).network.state_dict())
 
 
 def changed(experiment) -> set[str]:
@@ -152,15 +131,6 @@ def test_layer_wise_rates():
 )
 def test_schedules(section, expected):
     assert [rate(section, step, 2) for step in range(4)] == pytest.approx(expected)
-
-
-def bn_recipe(**changes) -> dict:
-    return {
-        "source": {"model": "torchvision:resnet18", "options": {"num_classes": 4}},
-        "input": {"size": 32, "channels": 3},
-        "split": {"members": 20, "held_out": 20},
-        "train": {"epochs": 1, "lr": 0.01, "batch_size": 10},
-    } | changes
 
 
 def statistics(state: dict) -> dict:

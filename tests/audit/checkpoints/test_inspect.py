@@ -7,8 +7,7 @@ from audit.checkpoints.inspect import inspect, verify_data
 from audit.training.prepare import run
 from probes.errors import CheckpointError
 from tests.audit.conftest import EXAMPLES, small_experiment
-from tests.audit.test_training import SOURCE
-from tests.audit.training.test_dp_sgd import PRIVACY
+from tests.audit.trained import PRIVACY, SOURCE
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from pydantic import TypeAdapter
 
 from audit.data.dataset import Dataset
-from audit.data.kinds import Data
 from probes.errors import CheckpointError, DataError, DependencyError
-
-
-def load(here: Path, trust_code: bool = False, **content) -> Dataset:
-    return TypeAdapter(Data).validate_python(content).load(here, trust_code=trust_code)
+from tests.audit.data.loading import load
 
 
 def table(root: Path, text: str, **options) -> Dataset:

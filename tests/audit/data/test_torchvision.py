@@ -6,7 +6,7 @@ from torchvision import datasets
 
 from probes.errors import DataError
 from tests.audit.data import layouts
-from tests.audit.data.test_sources import load
+from tests.audit.data.loading import load
 
 TEN = [f"class {i}" for i in range(10)]
 

@@ -11,12 +11,12 @@ from audit.engines.registry import choose
 from audit.population.populate import rows_of
 from audit.training.loop import fine_tune, predict_views
 from probes.plan import Plan, Row, Shuffled, Sizes, Splits
-from tests.audit.engines.test_tail import with_weights
+from tests.audit.trained import SHORT as TRAIN
+from tests.audit.trained import with_weights
 
 TOLERANCE = 1e-4
 """Of the largest logit: sums are taken in another order."""
 
-TRAIN = {"epochs": 8, "lr": 0.05, "batch_size": 20}
 RECIPES = {
     "plain": {},
     "one class of optimizers": {"train": TRAIN | {"optimizer": "adam", "lr": 0.01}},

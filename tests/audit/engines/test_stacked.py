@@ -15,8 +15,8 @@ from audit.engines.stacked_network import Affine, forward_of
 from audit.population.populate import rows_of
 from audit.training.loop import fine_tune, predict_views
 from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits
-from tests.audit.engines.test_head import TRAIN
-from tests.audit.engines.test_tail import with_weights
+from tests.audit.trained import SHORT as TRAIN
+from tests.audit.trained import with_weights
 
 TOLERANCE = 2e-3
 """Of the largest logit, after a few epochs: sums are taken in another order, and training carries that far."""

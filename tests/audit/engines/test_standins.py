@@ -9,7 +9,7 @@ from audit.engines.head import Head
 from probes.membership.leave_one_out import stand_in_scores
 from probes.plan import Row
 from probes.statistics.roc import auc
-from tests.audit.engines.test_tail import with_weights
+from tests.audit.trained import with_weights
 
 ORDERS, EACH = 16, 8
 

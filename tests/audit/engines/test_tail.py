@@ -14,10 +14,9 @@ from audit.engines.frozen_cut import cut
 from audit.engines.registry import choose
 from audit.engines.tail import Tail
 from audit.models.source import Source
-from audit.training.experiment import Experiment
 from audit.training.loop import fine_tune, predict_views
 from audit.training.transfer_modes import begin
-from tests.audit.conftest import small_experiment
+from tests.audit.trained import with_weights
 
 NETWORKS = {
     "resnet18": ("features", "last:1", "last:2"),
@@ -27,14 +26,6 @@ NETWORKS = {
     "densenet121": ("last:1",),
     "efficientnet_b0": ("features",),
 }
-
-
-def with_weights(**changes: object) -> Experiment:
-    """Some source weights, so that there is a frozen part to share."""
-    experiment = small_experiment(**changes)
-    network = experiment.source.network(1)
-    source = dataclasses.replace(experiment.source, state=dict(network.state_dict()))
-    return dataclasses.replace(experiment, source=source)
 
 
 @pytest.mark.parametrize(("name", "mode"), [(name, mode) for name, modes in NETWORKS.items() for mode in modes])

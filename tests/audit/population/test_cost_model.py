@@ -16,7 +16,7 @@ from probes.plan import Plan, Rivals, Seeds, Splits
 from probes.statistics.power import detectable_tpr, power
 from probes.statistics.proportions import clopper_pearson
 from tests.audit.conftest import small_experiment
-from tests.audit.engines.test_tail import with_weights
+from tests.audit.trained import with_weights
 
 PLAN = Plan.of(Splits(repeats=6), Seeds(replicas=3), Rivals(kind="linear-probe", repeats=2))
 

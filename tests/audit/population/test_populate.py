@@ -20,7 +20,7 @@ from audit.training.loop import fine_tune, predict
 from probes.errors import DependencyError, Interrupted, NonFiniteError
 from probes.plan import Plan, Rivals, Row, Seeds, Shuffled, Splits
 from tests.audit.conftest import small_experiment
-from tests.audit.engines.test_tail import with_weights
+from tests.audit.trained import with_weights
 
 PLAN = Plan.of(Splits(repeats=2), Seeds(replicas=2), Shuffled(replicas=1), Rivals(kind="linear-probe"))
 

@@ -7,7 +7,7 @@ from audit.training.augmentation import augmentation
 from audit.training.prepare import run
 from probes.errors import RecipeError
 from tests.audit.conftest import small_experiment
-from tests.audit.test_training import same, weights
+from tests.audit.trained import same, weights
 
 SECTION = InputSection(mean=(0.5,), std=(0.25,))
 

@@ -12,9 +12,7 @@ from audit.training.loop import predict
 from audit.training.prepare import run
 from probes.errors import PrivacyError, RecipeError
 from tests.audit.conftest import EXAMPLES, small_experiment, small_recipe
-from tests.audit.test_training import SOURCE, before, bn_recipe, same, weights
-
-PRIVACY = {"noise_multiplier": 1.0, "delta": 1e-3, "clip_norm": 0.5}
+from tests.audit.trained import PRIVACY, SOURCE, before, bn_recipe, same, weights
 
 
 def test_epsilon_is_the_accountants():

@@ -25,7 +25,7 @@ from audit.training.preprocessing import preprocess, resolve
 from audit.training.resume_state import Keeper
 from probes.errors import CheckpointError, DependencyError, OverwriteError, RecipeError
 from tests.audit.conftest import EXAMPLES, small_experiment, small_recipe
-from tests.audit.test_training import SOURCE, same
+from tests.audit.trained import SOURCE, same
 
 
 def test_to_file_writes_a_checkpoint_and_leaves_nothing_else(tmp_path):

@@ -9,7 +9,7 @@ from audit.training.feature_losses import attention_loss, attention_map, spectra
 from audit.training.prepare import run
 from audit.training.weight_penalties import penalty
 from tests.audit.conftest import small_experiment
-from tests.audit.test_training import SOURCE, before, weights
+from tests.audit.trained import SOURCE, before, weights
 
 LONG = {"epochs": 15, "lr": 0.02, "batch_size": 25}
 

@@ -17,8 +17,7 @@ from probes.drift.explain.methods import explain
 from probes.drift.explain.target import Question, why_label
 from probes.drift.observables.faithfulness import NEIGHBOURS, PERTURBATIONS, RADIUS, infidelity, masked, sensitivity
 from probes.observable import Subject
-
-CLASSES = 4
+from tests.probes.drift.networks import CLASSES, Tokens, images
 
 
 def network() -> nn.Sequential:
@@ -29,28 +28,11 @@ def network() -> nn.Sequential:
     ).eval().requires_grad_(False)  # fmt: skip
 
 
-class Tokens(nn.Module):
-    """Token ids in, logits out, by the mean of their vectors."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.table, self.head = nn.Embedding(20, 8, padding_idx=0), nn.Sequential(nn.Linear(8, 8), nn.Tanh())
-        self.last = nn.Linear(8, CLASSES)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        logits: Tensor = self.last(self.head(self.table(tokens)).mean(dim=1))
-        return logits
-
-
 def asked(model: nn.Module, inputs: Tensor, steps: int) -> Question:
     labels = torch.arange(len(inputs)) % CLASSES
     subject = Subject(name="audited", role="audited", network=model, embed=model, same_labels=True)
     question = why_label(subject, inputs, labels, np.random.default_rng(0))
     return dataclasses.replace(question, steps=steps, most=steps)
-
-
-def images(samples: int = 7) -> Tensor:
-    return torch.randn(samples, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
 def test_integrated_gradients_are_captums_at_equal_nodes() -> None:

@@ -11,7 +11,7 @@ from audit.models.graph_rewrite import prepare
 from probes.drift.explain import names as naming
 from probes.drift.observables.attribution import LEFT_OUT, Attribution, heard
 from probes.observable import Subject
-from tests.probes.drift.test_against_captum import Tokens, images
+from tests.probes.drift.networks import Tokens, images
 
 SAMPLES, CLASSES = 4, 3
 REFUSED = {
