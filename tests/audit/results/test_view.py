@@ -14,7 +14,7 @@ import pytest
 from audit.results.view import pages_of, server
 from probes.errors import InputError
 from reports import archive, per_sample
-from tests.reports.formats.test_html import CHROMIUM, FLAGS, needs_browser
+from tests.reports.browser import CHROMIUM, FLAGS, needs_browser
 from tests.reports.sample import HOSTILE, sample
 
 
