@@ -13,8 +13,6 @@ from reports.formats import html
 from tests.reports.browser import CHROMIUM, FLAGS, needs_browser
 from tests.reports.sample import HOSTILE, full, sample
 
-FLAGS += ["--disable-component-update", "--disable-sync"]
-
 
 class Page:
     """A rendered report, opened, with what the browser complained of."""
