@@ -23,6 +23,7 @@ LAYERS = (
     ("audit.evidence",),
     ("audit.results",),
     ("audit.pipeline", "audit.mitigation"),
+    ("audit.predicted",),
     ("audit.api", "audit.results.reproduce"),
     ("audit.cli",),
 )

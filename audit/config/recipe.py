@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from audit.config.overrides import overridden, place
 from audit.config.toml_file import read_toml
+from audit.config.transforms import Transform
 from audit.data.kinds import KINDS, Data
 from audit.data.section import DataSection
 from audit.data.split import SplitSection
@@ -48,14 +49,6 @@ class InputSection(Section):
     normalise: Literal["given", "weights", "members"] = "given"
     """`weights`: size, crop, mean and std as the torchvision weights' own transforms have them. `members`: mean and
     std of each channel or feature over the members alone, whatever is given here."""
-
-
-class Transform(BaseModel):
-    """One of torchvision.transforms.v2 by name; every other key is an option of it."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    name: str
 
 
 class TrainSection(Section):
@@ -237,10 +230,9 @@ class Recipe(Section):
     def _transforms(self) -> Recipe:
         """A misspelt transform is refused here, not after the source has been trained."""
         if self.augment:
-            from audit.training.augmentation import augmentation  # it needs torch
-
             try:
-                augmentation(self.augment, self.input)
+                for transform in self.augment:
+                    transform.made()
             except RecipeError as error:
                 raise ValueError(f"augment: {error.what} {error.do}".strip()) from None
         return self

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from audit.config.recipe import InputSection, Transform
-from probes.errors import RecipeError, did_you_mean
+from audit.config.recipe import InputSection
+from audit.config.transforms import Transform
+from probes.errors import RecipeError
 
 Augment = Callable[[Float[Tensor, "batch channels height width"]], Float[Tensor, "batch channels height width"]]
 
@@ -25,7 +25,7 @@ def augmentation(transforms: Sequence[Transform], section: InputSection) -> Augm
         return None
     from torchvision.transforms import v2
 
-    chain = v2.Compose([_make(v2, transform) for transform in transforms])
+    chain = v2.Compose([transform.made() for transform in transforms])
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (section.mean, section.std))
 
     def augment(images: Tensor) -> Tensor:
@@ -45,17 +45,3 @@ def augmentation(transforms: Sequence[Transform], section: InputSection) -> Augm
         return (views - mean.to(images.device)) / std.to(images.device)
 
     return augment
-
-
-def _make(v2: Any, transform: Transform) -> Any:
-    known = [name for name, value in vars(v2).items() if isinstance(value, type) and issubclass(value, nn.Module)]
-    if transform.name not in known:
-        raise RecipeError(
-            f"torchvision.transforms.v2 has no {transform.name!r}. {did_you_mean(transform.name, known)}",
-            where="augment",
-        )
-    options = dict(transform.model_extra or {})
-    try:
-        return getattr(v2, transform.name)(**options)
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"{transform.name} refuses its options: {error}", where="augment") from error

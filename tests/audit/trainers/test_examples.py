@@ -14,7 +14,7 @@ import audit
 from audit.trainers.base import Fit
 from probes.result import Failure
 from tests.audit.conftest import EXAMPLES
-from tests.audit.trainers.test_function import CHEAP
+from tests.audit.trainers.few import CHEAP
 
 
 def example(name: str) -> ModuleType:

@@ -34,16 +34,8 @@ from probes.errors import AuditError, InputError, TrainerError
 from probes.plan import Plan, Splits
 from probes.result import Failure
 from reports.report import Report
+from tests.audit.trainers.few import CHEAP, FEW
 
-FEW: dict[str, Any] = {
-    "probes": {
-        "membership": {"repeats": 2, "inside": False},
-        "overfitting": {"repeats": 2, "learning_curve": False, "capacity": False, "linear_probe": False},
-        "drift": {"enabled": False},
-        "contamination": {"enabled": False},
-    }
-}
-CHEAP: dict[str, Any] = {"probes": FEW["probes"] | {"membership": {"enabled": False}}}
 MEMBERS = range(120)
 
 
