@@ -44,6 +44,7 @@ from audit.storage.failures import traces_kept
 from audit.storage.folders import checkpoint_in
 from audit.trainers.predictions import is_estimator
 from probes.errors import ConfigError, InputError
+from probes.message import Text
 from probes.plan import Plan
 from reports.frontier import formats as frontier_formats
 from reports.frontier.frontier import Frontier, folder_of
@@ -212,7 +213,7 @@ class Finetuned:
     members: int
     train_accuracy: float
     validation_accuracy: float | None
-    notes: tuple[str, ...]
+    notes: tuple[Text, ...]
 
 
 def finetune(

@@ -29,9 +29,11 @@ from audit.runtime import versions, workers_for
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from probes.evidence import Answers, Evidence
+from probes.message import Text
 from probes.plan import Plan, Row
 from probes.probe import PROBES, Probe
 from probes.result import Failure, Result
+from probes.texts import said
 from reports.comparison.compare import compare
 from reports.gate import registration as registrations
 from reports.gate import sequential
@@ -49,7 +51,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     reference_of(audited, settings)
     converted = experiment.dataset.notes
     for note in converted:
-        listener.note(note)
+        listener.note(said(note))
     listener.stage("replicas")
     wanted = Plan.union([probe.needs for probe in probes])
     plan, limits = affordable(experiment, wanted, settings, seed, listener) if audited.retrains else (wanted, ())
@@ -82,12 +84,12 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
             "seed": seed,
             "replicas": dict(sorted(designs.items())),
             "versions": dict(versions()),
-            "limits": [*audited.checkpoint.limits, *limits],
             "configuration": configuration,
             "reasons": reasons(config),
             "registration": registrations.compared(settings.registration, configuration),
-            "converted": list(converted),
+            "converted": [said(one) for one in converted],
             "probes": asked_probes(config),
+            "limits": [said(one) for one in (*audited.checkpoint.limits, *limits)],
             **done,
         },
         results=examined.results,
@@ -106,7 +108,7 @@ def asked_probes(config: Config) -> dict[str, Json]:
 
 def affordable(
     experiment: Experiment, plan: Plan, settings: Settings, seed: int, listener: Listener
-) -> tuple[Plan, tuple[str, ...]]:
+) -> tuple[Plan, tuple[Text, ...]]:
     """The plan, or its first rounds that fit the budget, and what that gave up."""
     if settings.budget is None:
         return plan, ()

@@ -18,6 +18,8 @@ from audit.pipeline import asked_probes, run_probe
 from audit.results.registration import content_of
 from audit.runtime import versions
 from probes.evidence import Evidence
+from probes.message import Message, Text
+from probes.texts import said
 from reports.comparison.compare import compare
 from reports.gate.judge import judge
 from reports.report import Json, Report, Verdict
@@ -38,9 +40,9 @@ def audit_predictions(predictions: Predictions, config: Config, settings: Settin
         listener.probing(probe.name)
         results.append(run_probe(probe, evidence, Observations(), seed))
         listener.result(results[-1])
-    limits = tuple(map(str, evidence.limits))
+    limits: tuple[Text, ...] = evidence.limits
     if without:
-        limits = (*limits, f"not run, for want of samples or a model: {', '.join(without)}")
+        limits = (*limits, Message("audit.not-run-without", {"probes": tuple(without)}))
     # A probe that could not run is undecided, never a pass.
     probes = asked_probes(config)
     draft = Report(
@@ -51,7 +53,7 @@ def audit_predictions(predictions: Predictions, config: Config, settings: Settin
             "seed": seed,
             "replicas": dict(Counter(row.design for row in evidence.population.rows)),
             "versions": dict(versions()),
-            "limits": list(limits),
+            "limits": [said(one) for one in limits],
             "configuration": content_of(config, seed),
             "probes": probes,
         },

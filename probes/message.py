@@ -31,8 +31,33 @@ class Message:
         return hash((self.code, tuple(sorted(self.values.items(), key=lambda item: item[0]))))
 
 
+TABLES = {"term": "words", "counted": "counted", "unit": "units"}
+"""Where words stand that a template asks for, by the format specification."""
+
 Text = str | Message
 """A plain string is shown as it is, in every language."""
+
+
+def encoded(value: Any) -> Any:
+    """A message, or a value of one, as JSON has it.
+
+    >>> decoded(encoded(Message("membership.strongest", {"attack": "rmia"}))).values
+    {'attack': 'rmia'}
+    """
+    if isinstance(value, Message):
+        return {"code": value.code, "values": {name: encoded(one) for name, one in value.values.items()}}
+    if isinstance(value, tuple | list):
+        return [encoded(one) for one in value]
+    return value
+
+
+def decoded(value: Any) -> Any:
+    """As it was before `encoded`."""
+    if isinstance(value, Mapping):
+        return Message(str(value["code"]), {str(name): decoded(one) for name, one in value["values"].items()})
+    if isinstance(value, list):
+        return tuple(decoded(one) for one in value)
+    return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +65,8 @@ class Speech:
     """How a language says what stands in a placeholder: messages, terms, and the joints of lists."""
 
     message: Callable[[Message], str]
-    term: Callable[[str], str]
+    term: Callable[[str, str], str]
+    """A word, by the table of texts that has it."""
     comma: str = ", "
     last: str = " and "
     semicolon: str = "; "
@@ -55,11 +81,11 @@ class Speech:
 class Fields(string.Formatter):
     """`str.format` for templates, with names alone in its fields: no attributes, no indices, no positions.
 
-    Besides Python's own format specifications there are, for numbers, `pp` (`{gap:.1pp}`: a difference of shares in
-    percentage points, without a unit); for words, `term` (said in the language); and for tuples, `list` (a, b and c),
-    `names` (a, b, c), `items` (a; b; c) and `sentences`. None is said as nothing.
+    Besides Python's own format specifications there are: for numbers, `pp` (`{gap:.1pp}`: a difference of shares in
+    percentage points, without a unit); for words, `term`, `counted` and `unit` (said in the language); for tuples,
+    `list` (a, b and c), `names` (a, b, c), `items` (a; b; c) and `sentences`. None is said as nothing.
 
-    >>> fields = Fields(Speech(message=lambda one: one.code, term=str.upper))
+    >>> fields = Fields(Speech(message=lambda one: one.code, term=lambda word, table: word.upper()))
     >>> fields.format("{gap:.1pp} points, {share:.0%}, {whom:term}: {names:list}", gap=0.0213, share=0.5, whom="source",
     ...               names=("a", "b", "c"))
     '2.1 points, 50%, SOURCE: a, b and c'
@@ -80,8 +106,8 @@ class Fields(string.Formatter):
             return self._joined([self.format_field(one, "") for one in value], format_spec)
         if isinstance(value, Message):
             return self.speech.message(value)
-        if format_spec == "term":
-            return self.speech.term(str(value))
+        if format_spec in TABLES:
+            return self.speech.term(str(value), TABLES[format_spec])
         if format_spec.endswith("pp"):
             how = format_spec.removesuffix("pp") or "g"
             return format(100 * float(value), how if how[-1].isalpha() else f"{how}f")

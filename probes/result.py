@@ -10,13 +10,13 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int8, Shaped, UInt8
 
-from probes.message import Text, Value
+from probes.message import Message, Text, Value
 
 Better = Literal["lower", "higher", "neither"]
 Bound = Literal["lower", "upper"]
 Severity = Literal["info", "low", "medium", "high", "critical"]
 Scalar = str | int | float | bool | None
-ColumnData = Sequence[str] | Sequence[float] | Sequence[int] | Sequence[float | None] | Sequence[Scalar]
+ColumnData = Sequence[str] | Sequence[float] | Sequence[int] | Sequence[float | None] | Sequence[Scalar | Message]
 
 
 @dataclass(frozen=True, kw_only=True)

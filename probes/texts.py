@@ -46,7 +46,7 @@ class Texts:
         self._fields = Fields(
             Speech(
                 message=self.say,
-                term=self.term,
+                term=lambda word, table: str(self.find(table, word) or word),
                 **{
                     name: str(self.find("ui", key))
                     for name, key in (

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from probes.errors import InputError
+from probes.message import decoded, encoded
 from probes.result import (
     Axis,
     Bound,
@@ -32,7 +33,7 @@ from probes.result import (
 )
 from probes.texts import texts
 from reports.report import Check, Comparison, Difference, Report, Verdict
-from reports.spoken import decoded, encoded, read, written
+from reports.spoken import read, written
 from reports.validate import parse_json, validate
 
 SCHEMA_VERSION = 1

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from probes.message import Message, Text
+from probes.message import Message, Text, decoded, encoded
 from probes.texts import texts
 
-PLACES = frozenset({"because", "caption", "caveat", "headings", "notes", "title"})
+PLACES = frozenset({"because", "caption", "caveat", "columns", "headings", "notes", "title"})
 """Fields that may hold messages."""
 
 
@@ -34,7 +34,8 @@ def read(content: Any, table: Mapping[str, Any], place: str = "") -> Any:
     if isinstance(content, str):
         return _message(content, table[content]) if place in PLACES and content in table else content
     if isinstance(content, Mapping):
-        return {name: item if name == "columns" else read(item, table, name) for name, item in content.items()}
+        inside = place == "columns"
+        return {name: read(item, table, place if inside else name) for name, item in content.items()}
     if isinstance(content, list):
         return [read(item, table, place) for item in content]
     return content
@@ -43,21 +44,3 @@ def read(content: Any, table: Mapping[str, Any], place: str = "") -> Any:
 def _message(text: str, content: Mapping[str, Any]) -> Text:
     message = decoded(content)
     return message if isinstance(message, Message) and texts("en").say(message) == text else text
-
-
-def encoded(value: Any) -> Any:
-    """A message's value as JSON has it."""
-    if isinstance(value, Message):
-        return {"code": value.code, "values": {name: encoded(one) for name, one in value.values.items()}}
-    if isinstance(value, tuple | list):
-        return [encoded(one) for one in value]
-    return value
-
-
-def decoded(value: Any) -> Any:
-    """As it was before `encoded`."""
-    if isinstance(value, Mapping):
-        return Message(str(value["code"]), {str(name): decoded(one) for name, one in value["values"].items()})
-    if isinstance(value, list):
-        return tuple(decoded(one) for one in value)
-    return value

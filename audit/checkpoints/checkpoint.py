@@ -27,6 +27,7 @@ from audit.training.experiment import Experiment
 from audit.training.loop import Trained
 from probes.errors import CheckpointError, FingerprintError, OverwriteError
 from probes.evidence import PrivacyClaim, Trace
+from probes.message import Text
 from probes.plan import Pool
 
 
@@ -51,7 +52,7 @@ class Checkpoint:
     epoch: int | None
     chosen: Mapping[str, Any]
     environment: Mapping[str, str]
-    limits: tuple[str, ...] = ()
+    limits: tuple[Text, ...] = ()
     """What is not known of a model that was not made here."""
 
     def pool(self, dataset: Dataset) -> Pool:

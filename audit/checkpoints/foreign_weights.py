@@ -19,6 +19,7 @@ from audit.storage.bounded import regular
 from audit.training.experiment import Experiment
 from audit.training.prepare import prepare
 from probes.errors import CheckpointError
+from probes.message import Message
 
 # What wrappers put before every name: DataParallel, torch.compile, Lightning modules by common habit.
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
@@ -37,13 +38,13 @@ def adopt(path: Path, recipe: Recipe, folder: Path, *, trust_code: bool = False)
     expected = experiment.begin(experiment.audited_row()).network.state_dict()
     state = fit(found, expected, path)
     limits = [
-        "this checkpoint does not say what it was trained on: its members are the recipe's word",
-        "this checkpoint has no training history",
+        Message("audit.members-by-recipe"),
+        Message("audit.checkpoint-without-history"),
     ]
     if recipe.split.file is None:
-        limits.append("the split was drawn by the recipe's seed; give split.file if the model was trained on another")
+        limits.append(Message("audit.split-by-seed"))
     if experiment.source.state is None and recipe.source.training is None:
-        limits.append("the recipe names no source weights: replicas start from random ones")
+        limits.append(Message("audit.recipe-without-source"))
     limits += beside(path, found, state)
     checkpoint = Checkpoint(
         state=state,
@@ -67,14 +68,14 @@ def adopt(path: Path, recipe: Recipe, folder: Path, *, trust_code: bool = False)
     return checkpoint, experiment
 
 
-def beside(path: Path, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
+def beside(path: Path, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[Message]:
     """What the file holds and nobody uses: averaged weights, and a loss's own tensors."""
     said = []
     if archive_kind(path) is None and (averages := averages_in(read_untrusted(path))):
-        said.append(f"the file also holds {', '.join(averages)}: the raw weights were audited, not that average")
+        said.append(Message("audit.holds-averages", {"names": tuple(averages)}))
     losses = [name for name in found if re.match(r"(criterion|loss\w*)\.", name) and name not in state]
     if losses:
-        said.append(f"the file also holds {losses[0]}: a loss weighted by class is no part of the recipe")
+        said.append(Message("audit.holds-loss", {"name": losses[0]}))
     return said
 
 

@@ -30,10 +30,11 @@ from audit.training.prepare import check_fit, source_of
 from audit.training.preprocessing import resolve
 from probes.errors import CheckpointError, DataError, RecipeError
 from probes.evidence import Modality
+from probes.message import Message, Text
 from probes.plan import Pool
 
 WHERE = "audit.run"
-NO_RECIPE = "no recipe was given, so no replica was trained: nothing is said about the recipe, attacks are uncalibrated"
+NO_RECIPE = Message("audit.without-recipe")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,7 +100,7 @@ def _array(part: Any) -> np.ndarray:
     return part.detach().cpu().numpy() if isinstance(part, Tensor) else np.asarray(part)
 
 
-def _stored(features: np.ndarray) -> tuple[Modality, np.ndarray, tuple[str, ...]]:
+def _stored(features: np.ndarray) -> tuple[Modality, np.ndarray, tuple[Text, ...]]:
     if features.dtype.kind == "f" and features.ndim == 4:
         return "image", np.ascontiguousarray(features.astype(np.float32).transpose(0, 2, 3, 1)), ()
     if features.dtype.kind == "f" and features.ndim == 2:
@@ -196,12 +197,12 @@ def adopt_network(
     state = {name: value.detach().clone() for name, value in network.state_dict().items()}
     expected = experiment.begin(experiment.audited_row()).network.state_dict()
     limits = [
-        "which samples trained this model is its owner's word",
-        "this model has no training history",
+        Message("audit.members-by-owner"),
+        Message("audit.model-without-history"),
         *([] if retrains else [NO_RECIPE]),
     ]
     if retrains and experiment.source.state is None:
-        limits.append("no source weights were given: replicas start from random ones")
+        limits.append(Message("audit.without-source"))
     checkpoint = Checkpoint(
         state=fit(state, expected, Path("the given model")),
         recipe=experiment.recipe,

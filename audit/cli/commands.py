@@ -14,6 +14,7 @@ from audit.config.audit_config import Config
 from audit.config.recipe import RecipeFile
 from audit.config.run_settings import Language
 from audit.results.gate import print_json, show
+from probes.texts import texts
 from reports.report import Report
 
 
@@ -23,7 +24,7 @@ def run_finetune(recipe: RecipeFile, out: Path, quiet: bool) -> None:
         made = api.finetune(recipe, out, listener=live)
     if not quiet:
         for note in made.notes:
-            screen.print(note, highlight=False, markup=False, soft_wrap=True)
+            screen.print(texts("en").say(note), highlight=False, markup=False, soft_wrap=True)
         said = f"{out}: {made.members} members, training accuracy {made.train_accuracy:.1%}"
         if made.validation_accuracy is not None:
             said += f", validation accuracy {made.validation_accuracy:.1%}"

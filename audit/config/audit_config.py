@@ -27,6 +27,7 @@ from audit.config.overrides import overridden, place
 from audit.config.toml_file import read_toml
 from audit.storage.bounded import regular
 from probes.errors import ConfigError, did_you_mean
+from probes.message import Message, Value
 from probes.probe import PROBES, Probe, ProbeType
 from reports.gate.thresholds import Gate, Threshold, Waiver
 
@@ -188,16 +189,16 @@ def _make(kind: ProbeType, parameters: dict[str, Any], where: str) -> Probe:
     return probe
 
 
-def loosened(config: Config, chosen: Iterable[Threshold]) -> Iterator[str]:
+def loosened(config: Config, chosen: Iterable[Threshold]) -> Iterator[Message]:
     """What a configuration asks less than the default one does, a sentence each: whoever may change the configuration
     could otherwise let any model pass."""
     section = config.gate_section
     if section.profile in ("research", "none"):
-        yield f"The profile is {section.profile}, which asks less than the default one."
+        yield Message("audit.gate-profile", {"profile": section.profile})
     if section.level < GateSection().level:
-        yield f"The gate errs with {1 - section.level:.3g} instead of {1 - GateSection().level:.3g}."
+        yield Message("audit.gate-error", {"error": 1 - section.level, "default": 1 - GateSection().level})
     if section.on_undecided == "warn":
-        yield "What is undecided stops nothing."
+        yield Message("audit.gate-undecided")
     usual = {
         (one.probe, one.estimate, one.direction): one
         for probe, bounds in _profile("default").items()
@@ -209,7 +210,8 @@ def loosened(config: Config, chosen: Iterable[Threshold]) -> Iterator[str]:
         if default is None or one.against != "threshold":
             continue
         if one.bound > default.bound if one.direction == "max" else one.bound < default.bound:
-            yield f"{one.probe} {one.estimate}: {one.direction} {one.bound:g} instead of {default.bound:g} by default."
+            which: dict[str, Value] = {"probe": one.probe, "estimate": one.estimate, "direction": one.direction}
+            yield Message("audit.gate-bound", {**which, "bound": one.bound, "default": default.bound})
 
 
 @cache

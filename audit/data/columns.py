@@ -11,6 +11,7 @@ from jaxtyping import Float32
 
 from audit.data.features import float32_of
 from probes.errors import DataError
+from probes.message import Message
 
 NOTHING = ("", "?", "-", "na", "n/a", "#n/a", "nan", "null", "none", "missing")
 """What stands for a missing number, in lower case. Among words each may be an answer."""
@@ -29,14 +30,14 @@ class Features:
 
     values: Float32[np.ndarray, "samples features"]
     names: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
 
 
 def features_of(frame: pd.DataFrame, where: str, *, fill: bool) -> Features:
     """Numbers first, then words, as they stand in the table. Raises DataError on a missing or unusable cell."""
     numbers: dict[str, pd.Series[Any]] = {}
     words: dict[str, pd.Series[Any]] = {}
-    notes: list[str] = []
+    notes: list[Message] = []
     for name in frame.columns:
         read = _column(frame[name], str(name), where, notes, fill=fill)
         (words if read.dtype == "string" else numbers)[str(name)] = read
@@ -76,7 +77,7 @@ def _answers(text: pd.Series[Any], read: pd.Series[Any]) -> bool:
     return len(odd) > 0.05 * len(text)
 
 
-def _column(column: pd.Series[Any], name: str, where: str, notes: list[str], *, fill: bool) -> pd.Series[Any]:
+def _column(column: pd.Series[Any], name: str, where: str, notes: list[Message], *, fill: bool) -> pd.Series[Any]:
     """Numbers as float64, words as string."""
     numbers = _of_time(column, name, notes)
     if numbers is None:
@@ -84,12 +85,12 @@ def _column(column: pd.Series[Any], name: str, where: str, notes: list[str], *, 
     if numbers is None:
         return column.astype("string").fillna("(none)")
     if numbers is not column and column.dtype.kind not in "mM" and column.astype("string").str.contains(",").any():
-        notes.append(f"{name} was read as numbers; commas in it part thousands.")
+        notes.append(Message("audit.data-numbers", {"column": name}))
     return _whole(column, numbers.astype("float64"), name, where, notes, fill=fill)
 
 
 def _whole(
-    column: pd.Series[Any], numbers: pd.Series[Any], name: str, where: str, notes: list[str], *, fill: bool
+    column: pd.Series[Any], numbers: pd.Series[Any], name: str, where: str, notes: list[Message], *, fill: bool
 ) -> pd.Series[Any]:
     if not numbers.isna().any():
         return numbers
@@ -101,11 +102,11 @@ def _whole(
             where=where,
             do=f'{said}{count} rows lack it. Fill it in, set data.missing = "median", or name it in data.drop.',
         )
-    notes.append(f"Missing values of {name}, filled with its median: {count}.")
+    notes.append(Message("audit.data-filled", {"column": name, "count": int(count)}))
     return numbers.fillna(numbers.median() if numbers.notna().any() else 0.0)
 
 
-def _of_time(column: pd.Series[Any], name: str, notes: list[str]) -> pd.Series[Any] | None:
+def _of_time(column: pd.Series[Any], name: str, notes: list[Message]) -> pd.Series[Any] | None:
     """Days since 1970 of dates, days of spans; None where the column holds neither, or dates beyond any calendar."""
     try:
         return _days(column, name, notes)
@@ -113,7 +114,7 @@ def _of_time(column: pd.Series[Any], name: str, notes: list[str]) -> pd.Series[A
         return None
 
 
-def _days(column: pd.Series[Any], name: str, notes: list[str]) -> pd.Series[Any] | None:
+def _days(column: pd.Series[Any], name: str, notes: list[Message]) -> pd.Series[Any] | None:
     if column.dtype.kind == "m":
         spans: pd.Series[Any] = column.dt.total_seconds() / 86400
         return spans
@@ -126,18 +127,20 @@ def _days(column: pd.Series[Any], name: str, notes: list[str]) -> pd.Series[Any]
         column = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
     if column.dt.tz is not None:
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    notes.append(f"{name} was read as dates, in days since 1970.")
+    notes.append(Message("audit.data-dates", {"column": name}))
     days: pd.Series[Any] = (column - pd.Timestamp(0)).dt.total_seconds() / 86400
     return days
 
 
-def _without_identifiers(words: dict[str, pd.Series[Any]], where: str, notes: list[str]) -> dict[str, pd.Series[Any]]:
+def _without_identifiers(
+    words: dict[str, pd.Series[Any]], where: str, notes: list[Message]
+) -> dict[str, pd.Series[Any]]:
     """A value to itself for most rows tells rows, not kinds. Raises DataError where a column has too many values."""
     kept = {}
     for name, column in words.items():
         values = column.nunique()
         if values > FEW and 2 * values > len(column):
-            notes.append(f"Left out as an identifier: {name} ({values} values in {len(column)} rows).")
+            notes.append(Message("audit.data-identifier", {"column": name, "values": int(values), "rows": len(column)}))
         elif values > MOST_VALUES:
             raise DataError(
                 f"{name} has {values} different words, and each would be a feature.",

@@ -14,6 +14,7 @@ from jaxtyping import Int64, Shaped
 from audit.randomness import stream
 from probes.errors import DataError
 from probes.evidence import Modality
+from probes.message import Text
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,7 +32,7 @@ class Dataset:
     groups: Int64[np.ndarray, " samples"] | None = None
     group_names: tuple[str, ...] = ()
     times: Int64[np.ndarray, " samples"] | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.labels):

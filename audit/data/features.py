@@ -8,16 +8,17 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from probes.errors import DataError
+from probes.message import Message
 
 LARGEST = float(np.finfo(np.float32).max)
 
 
 def float32_of(
     columns: Float64[np.ndarray, "samples features"], names: Sequence[str], where: str
-) -> tuple[Float32[np.ndarray, "samples features"], tuple[str, ...]]:
+) -> tuple[Float32[np.ndarray, "samples features"], tuple[Message, ...]]:
     """The numbers, and what was shifted: account numbers near 1e9 are one number to float32, so their least value is
     taken from them. Raises DataError on NaN, infinities, and numbers beyond float32."""
-    notes = []
+    notes: list[Message] = []
     shifted = columns
     for i, name in enumerate(names):
         column = columns[:, i]
@@ -25,7 +26,7 @@ def float32_of(
         if _lost(column) and not _lost(column - column.min()):
             shifted = columns.copy() if shifted is columns else shifted
             shifted[:, i] = column - column.min()
-            notes.append(f"{name} differs by less than 32-bit floats resolve; {column.min():.12g} was subtracted.")
+            notes.append(Message("audit.data-subtracted", {"column": name, "start": float(column.min())}))
     return shifted.astype(np.float32), tuple(notes)
 
 

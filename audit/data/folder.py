@@ -14,6 +14,7 @@ from audit.data.images import check_declared, stack
 from audit.data.section import DataSection
 from audit.storage.bounded import regular
 from probes.errors import DataError, did_you_mean
+from probes.message import Message
 
 SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"
@@ -70,17 +71,17 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
-def _left_out(found: list[_Class]) -> list[str]:
+def _left_out(found: list[_Class]) -> list[Message]:
     hidden = [file for one in found for file in one.hidden]
     others = [file for one in found for file in one.others]
     empty = [one.folder.name for one in found if not one.pictures]
-    notes = []
+    notes: list[Message] = []
     if hidden:
-        notes.append(f"Left out: hidden files ({len(hidden)}, the first {hidden[0].name}).")
+        notes.append(Message("audit.data-hidden", {"count": len(hidden), "first": hidden[0].name}))
     if others:
-        notes.append(f"Left out: files that are no pictures ({len(others)}, the first {others[0].name}).")
+        notes.append(Message("audit.data-no-pictures", {"count": len(others), "first": others[0].name}))
     if empty:
-        notes.append(f"Left out: folders without pictures ({len(empty)}, the first {empty[0]}).")
+        notes.append(Message("audit.data-empty", {"count": len(empty), "first": str(empty[0])}))
     return notes
 
 

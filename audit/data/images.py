@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 
 from audit.storage.bounded import EXPANSION
 from probes.errors import DataError
+from probes.message import Message, Value
 
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 """Modes of whole numbers beyond 8 bits, which conversion to RGB would cut off at 255."""
@@ -37,7 +38,7 @@ class _Read:
 
 def stack(
     pictures: Iterable[tuple[str, Image.Image]], size: int | None, where: str
-) -> tuple[UInt8[np.ndarray, "samples height width channels"], tuple[str, ...]]:
+) -> tuple[UInt8[np.ndarray, "samples height width channels"], tuple[Message, ...]]:
     """(name, picture) pairs as RGB or grey arrays of one size, and what was converted: the middle square becomes
     `size` × `size`. EXIF turns are made, 16-bit and float pixels scaled to 0..255, transparent ones laid on a ground.
 
@@ -59,7 +60,7 @@ def stack(
         read.arrays.append(array)
     if not read.arrays:
         raise DataError("no pictures", where=where)
-    notes = [f"{what}: {count}." for what, count in sorted(read.met.items())]
+    notes = [Message(code, {"count": count}) for code, count in sorted(read.met.items())]
     notes += _onto_a_ground(read) + _to_eight_bits(read, where)
     channels = max(array.shape[2] for array in read.arrays)
     shape = (*read.arrays[0].shape[:2], channels)
@@ -75,10 +76,10 @@ def check_declared(picture: Image.Image, bytes_on_disk: int) -> None:
 
 def _pixels(picture: Image.Image, size: int | None, read: _Read) -> Shaped[np.ndarray, "height width channels"]:
     if getattr(picture, "n_frames", 1) > 1:
-        read.met["Pictures of several frames, of which the first was taken"] += 1
+        read.met["audit.data-frames"] += 1
     if picture.getexif().get(ORIENTATION, 1) in range(2, 9):
         picture = ImageOps.exif_transpose(picture)
-        read.met["Pictures turned as their EXIF orientation says"] += 1
+        read.met["audit.data-turned"] += 1
     plain, index = _plain(picture), len(read.arrays)
     if plain.mode == "F":
         read.deep.append(index)
@@ -109,7 +110,7 @@ def _grey_where_it_is(picture: Image.Image) -> Image.Image:
     return red if red.tobytes() == green.tobytes() == blue.tobytes() else picture
 
 
-def _onto_a_ground(read: _Read) -> list[str]:
+def _onto_a_ground(read: _Read) -> list[Message]:
     """Transparent pictures on white, or on black where what is opaque in all of them is light: else it would vanish."""
     if not read.transparent:
         return []
@@ -122,11 +123,11 @@ def _onto_a_ground(read: _Read) -> list[str]:
     for index in read.transparent:
         colour, share = read.arrays[index][..., :-1], read.arrays[index][..., -1:].astype(np.float32) / 255
         read.arrays[index] = np.round(colour * share + ground * (1 - share)).astype(np.uint8)
-    named = "black" if ground == 0 else "white"
-    return [f"Pictures with transparency, laid on {named}: {len(read.transparent)}."]
+    code = "audit.data-on-black" if ground == 0 else "audit.data-on-white"
+    return [Message(code, {"count": len(read.transparent)})]
 
 
-def _to_eight_bits(read: _Read, where: str) -> list[str]:
+def _to_eight_bits(read: _Read, where: str) -> list[Message]:
     if not read.deep:
         return []
     arrays = [read.arrays[index] for index in read.deep]
@@ -136,7 +137,7 @@ def _to_eight_bits(read: _Read, where: str) -> list[str]:
     start, end = full_scale(low, high, whole=all((array == np.round(array)).all() for array in arrays))
     for index in read.deep:
         read.arrays[index] = np.round((read.arrays[index] - start) * (255 / (end - start))).astype(np.uint8)
-    return [f"Pictures of more than 8 bits, scaled from {start:g} … {end:g} to 0 … 255: {len(arrays)}."]
+    return [Message("audit.data-deep", {"start": start, "end": end, "count": len(arrays)})]
 
 
 def full_scale(low: float, high: float, *, whole: bool) -> tuple[float, float]:
@@ -153,17 +154,17 @@ def full_scale(low: float, high: float, *, whole: bool) -> tuple[float, float]:
 
 def pictures_of(
     given: Shaped[np.ndarray, "samples ..."], where: str
-) -> tuple[Shaped[np.ndarray, "samples ..."], tuple[str, ...]]:
+) -> tuple[Shaped[np.ndarray, "samples ..."], tuple[Message, ...]]:
     """An array of pictures with the channels last, as uint8, or as float32 on the scale 0..1 or normalised, and what
     was converted. Raises DataError for what is no array of numbers."""
     if given.dtype.kind not in "biuf":
         raise DataError(f"pictures are {given.dtype}.", where=where, do="Give an array of numbers.")
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
     if given.ndim == 3:
         given = given[..., None]
     if given.ndim == 4 and given.shape[1] in (1, 3, 4) and given.shape[-1] not in (1, 3, 4):
         given = given.transpose(0, 2, 3, 1)
-        notes = ("Pictures with their channels first were turned to channels last.",)
+        notes = (Message("audit.data-channels-last"),)
     if given.dtype == np.uint8 and (not given.size or given.max() > 1):
         return given, notes
     if not given.size or (given.dtype.kind == "f" and not np.isfinite(given).all()):
@@ -173,12 +174,15 @@ def pictures_of(
         return given.astype(np.float32), notes
     start, end = full_scale(low, high, whole=bool(given.dtype.kind != "f" or (given == np.round(given)).all()))
     if given.dtype.kind != "f" and (start, end) == (0.0, 255.0):
-        return given.astype(np.uint8), (*notes, f"Pictures of {given.dtype} were read as 8-bit: all values fit.")
-    said = f"Pictures of {given.dtype} were scaled from {start:g} … {end:g} to 0 … "
+        return given.astype(np.uint8), (*notes, Message("audit.data-eight-bits", {"type": str(given.dtype)}))
+    scale: dict[str, Value] = {"type": str(given.dtype), "start": start, "end": end}
     if given.dtype.kind == "f":
         scaled: Float32[np.ndarray, "samples ..."] = ((given - start) / (end - start)).astype(np.float32)
-        return scaled, (*notes, f"{said}1.")
-    return np.round((given - start) * (255 / (end - start))).astype(np.uint8), (*notes, f"{said}255.")
+        return scaled, (*notes, Message("audit.data-scaled", {**scale, "top": 1}))
+    return np.round((given - start) * (255 / (end - start))).astype(np.uint8), (
+        *notes,
+        Message("audit.data-scaled", {**scale, "top": 255}),
+    )
 
 
 NORMALISED = 30

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from probes.errors import DataError
+from probes.message import Message, Value
 
 FEW = 20
 """So many different labels are never taken for numbers to predict."""
@@ -20,7 +21,7 @@ class Labels:
 
     numbers: Int64[np.ndarray, " samples"]
     classes: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 def labels_of(given: Shaped[np.ndarray, "..."], names: Sequence[str] | None, where: str) -> Labels:
@@ -40,21 +41,23 @@ def labels_of(given: Shaped[np.ndarray, "..."], names: Sequence[str] | None, whe
     values, numbers = np.unique(whole, return_inverse=True)
     _must_be_classes(len(values), len(whole), where)
     if int(values[-1]) != len(values) - 1:
-        found = f"Labels run from {values[0]} to {values[-1]} with {len(values)} values"
-        notes = (*notes, f"{found}; they were numbered in that order and keep their names.")
+        found: dict[str, Value] = {"low": int(values[0]), "high": int(values[-1]), "count": len(values)}
+        notes = (*notes, Message("audit.data-numbered", found))
     return Labels(
         numbers=numbers.reshape(-1).astype(np.int64), classes=tuple(str(int(value)) for value in values), notes=notes
     )
 
 
-def _one_each(given: Shaped[np.ndarray, "..."], where: str) -> tuple[Shaped[np.ndarray, " samples"], tuple[str, ...]]:
+def _one_each(
+    given: Shaped[np.ndarray, "..."], where: str
+) -> tuple[Shaped[np.ndarray, " samples"], tuple[Message, ...]]:
     if given.ndim == 1:
         return given, ()
     if given.ndim == 2 and given.shape[1] == 1:
-        return given[:, 0], (f"Labels of shape {_by(given.shape)} were read as one a sample.",)
+        return given[:, 0], (Message("audit.data-one-a-sample", {"shape": _by(given.shape)}),)
     one_hot = given.ndim == 2 and given.shape[1] > 1 and given.dtype.kind in "biuf" and len(given)
     if one_hot and np.isin(given, (0, 1)).all() and (given.sum(axis=1) == 1).all():
-        return given.argmax(axis=1), (f"One-hot labels of shape {_by(given.shape)} were read as class numbers.",)
+        return given.argmax(axis=1), (Message("audit.data-one-hot", {"shape": _by(given.shape)}),)
     raise DataError(
         f"labels have shape {_by(given.shape)} and are not one-hot.", where=where, do="Give one class a sample."
     )
@@ -94,10 +97,12 @@ def _whole(flat: Shaped[np.ndarray, " samples"], where: str) -> Shaped[np.ndarra
     return flat
 
 
-def _named(whole: Shaped[np.ndarray, " samples"], names: tuple[str, ...], notes: tuple[str, ...], where: str) -> Labels:
+def _named(
+    whole: Shaped[np.ndarray, " samples"], names: tuple[str, ...], notes: tuple[Message, ...], where: str
+) -> Labels:
     low, high = int(whole.min()), int(whole.max())
     if low == 1 and high == len(names):
-        notes = (*notes, f"Labels run from 1 to {high}, one for each class name; 1 was subtracted.")
+        notes = (*notes, Message("audit.data-from-one", {"high": int(high)}))
         whole = whole - np.ones((), whole.dtype)
     elif high >= len(names):
         raise DataError(f"labels run from {low} to {high} but there are {len(names)} classes", where=where)
@@ -105,7 +110,7 @@ def _named(whole: Shaped[np.ndarray, " samples"], names: tuple[str, ...], notes:
 
 
 def _words(
-    flat: Shaped[np.ndarray, " samples"], names: Sequence[str] | None, notes: tuple[str, ...], where: str
+    flat: Shaped[np.ndarray, " samples"], names: Sequence[str] | None, notes: tuple[Message, ...], where: str
 ) -> Labels:
     words = np.char.decode(flat, "utf-8", "replace") if flat.dtype.kind == "S" else flat
     if names is None:

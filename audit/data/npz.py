@@ -16,6 +16,7 @@ from audit.data.labels import labels_of
 from audit.data.section import DataSection
 from probes.errors import DataError, did_you_mean
 from probes.evidence import Modality
+from probes.message import Text
 
 
 class Npz(DataSection):
@@ -50,7 +51,7 @@ class Npz(DataSection):
 
     def _inputs(
         self, given: Shaped[np.ndarray, "samples ..."]
-    ) -> tuple[Shaped[np.ndarray, "samples ..."], tuple[str, ...]]:
+    ) -> tuple[Shaped[np.ndarray, "samples ..."], tuple[Text, ...]]:
         where = self.path.stem
         if given.ndim < 1:
             raise DataError("samples are a single number.", where=where)

@@ -14,6 +14,7 @@ from audit.data.arrays import names_in, read_arrays
 from audit.data.dataset import Dataset, stratified
 from audit.sections import Section
 from probes.errors import DataError, RecipeError
+from probes.message import Message
 from probes.plan import Pool
 
 
@@ -135,13 +136,13 @@ def chosen(given: Shaped[np.ndarray, "..."], n: int, name: str, where: str) -> B
     return mask
 
 
-def unlearnt(pool: Pool, classes: tuple[str, ...]) -> list[str]:
+def unlearnt(pool: Pool, classes: tuple[str, ...]) -> list[Message]:
     """What is to be said where a class of the data has no member: no model could learn it."""
     lacking = np.setdiff1d(pool.labels, pool.labels[pool.member])
     if not len(lacking):
         return []
-    named = ", ".join(classes[int(label)] for label in lacking[:5]) + (", …" if len(lacking) > 5 else "")
-    return [f"No member is of these classes, so no model could learn them: {named}."]
+    named = (*(classes[int(label)] for label in lacking[:5]), *(["…"] if len(lacking) > 5 else []))
+    return [Message("audit.data-unlearnt", {"classes": named})]
 
 
 def _deal(dataset: Dataset, rng: np.random.Generator) -> Int64[np.ndarray, " samples"]:

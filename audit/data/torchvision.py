@@ -14,6 +14,7 @@ from audit.data.dataset import Dataset
 from audit.data.images import stack
 from audit.data.section import DataSection
 from probes.errors import DataError, did_you_mean
+from probes.message import Text
 
 # Said by the section itself, or a way to run code on the samples.
 OURS = ("root", "train", "download", "transform", "target_transform", "transforms", "loader", "is_valid_file")
@@ -115,7 +116,7 @@ def _labels(part: Any, name: str) -> Int64[np.ndarray, " samples"]:
 
 def _pictures(
     part: Any, size: int | None, where: str
-) -> tuple[UInt8[np.ndarray, "samples height width channels"], tuple[str, ...]]:
+) -> tuple[UInt8[np.ndarray, "samples height width channels"], tuple[Text, ...]]:
     data = np.asarray(part.data) if hasattr(part, "data") else np.zeros(0)
     if size is None and data.dtype == np.uint8 and data.ndim == 3:
         return data[..., None], ()

@@ -19,6 +19,7 @@ from audit.models import graph_rewrite
 from audit.models.weight_files import digest_state
 from audit.storage.code_digest import digest_code
 from audit.storage.store import Store
+from probes.message import Text, decoded, encoded
 from probes.observable import Observable, Observation, Role
 
 PREFIX, LIMITS = "seen.", "limits"
@@ -67,21 +68,21 @@ class Sight:
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
-def recall(store: Store, key: str, chosen: Int[np.ndarray, " chosen"]) -> tuple[Observation, Sequence[str]] | None:
+def recall(store: Store, key: str, chosen: Int[np.ndarray, " chosen"]) -> tuple[Observation, Sequence[Text]] | None:
     """What was seen, and what could not be prepared then; None where nothing was kept."""
     tensors = store.read(key, again="it is looked at again", needs=[LIMITS])
     if tensors is None:
         return None
     arrays = {name.removeprefix(PREFIX): tensor.numpy() for name, tensor in tensors.items() if name.startswith(PREFIX)}
-    limits = [str(one) for one in json.loads(bytes(tensors[LIMITS].tolist()))]
+    limits = [decoded(one) for one in json.loads(bytes(tensors[LIMITS].tolist()))]
     return Observation(samples=chosen, arrays=arrays), limits
 
 
-def keep(store: Store, key: str, seen: Observation, limits: Sequence[str]) -> None:
+def keep(store: Store, key: str, seen: Observation, limits: Sequence[Text]) -> None:
     """Raises StoreError where the disk is full or the folder cannot be written."""
     arrays = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in seen.arrays.items()}
     tensors = {f"{PREFIX}{name}": torch.from_numpy(array.copy()) for name, array in arrays.items()}
-    said = torch.tensor(list(json.dumps(list(limits)).encode()), dtype=torch.uint8)
+    said = torch.tensor(list(json.dumps([encoded(one) for one in limits]).encode()), dtype=torch.uint8)
     store.write(key, {**tensors, LIMITS: said})
 
 

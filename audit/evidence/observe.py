@@ -22,6 +22,7 @@ from audit.randomness import stream
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from probes.errors import AuditError, NonFiniteError
+from probes.message import Text
 from probes.observable import Observable, Observation, Role, Subject
 
 OnSubject = Callable[[str, int, int], None]
@@ -48,7 +49,7 @@ class Observations:
 
     seen: dict[Observable, dict[str, Observation]] = field(default_factory=dict)
     errors: dict[Observable, Exception] = field(default_factory=dict)
-    limits: tuple[str, ...] = ()
+    limits: tuple[Text, ...] = ()
 
 
 def observe(
@@ -143,7 +144,7 @@ class Sitting:
     experiment: Experiment
     seed: int
     store: Store | None = None
-    limits: list[str] = field(default_factory=list)
+    limits: list[Text] = field(default_factory=list)
 
     @cached_property
     def network(self) -> nn.Module:
@@ -190,16 +191,16 @@ class Sitting:
         )
 
 
-def subject(sitter: Sitter, network: nn.Module, experiment: Experiment) -> tuple[Subject, list[str]]:
+def subject(sitter: Sitter, network: nn.Module, experiment: Experiment) -> tuple[Subject, list[Text]]:
     """The prepared network, proven to answer as before on two inputs, in eval mode, activations out of place and
     unshared, parameters without gradients; and what could not be prepared."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PreparationWarning)
         prepared = prepare(network, experiment.inputs[:2]).eval().requires_grad_(False)
-    limits = []
+    limits: list[Text] = []
     for one in caught:
-        if issubclass(one.category, PreparationWarning):
-            limits.append(str(one.message))  # all models have one architecture
+        if isinstance(one.message, PreparationWarning):
+            limits.append(one.message.limit)  # all models have one architecture
         else:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     made = Subject(

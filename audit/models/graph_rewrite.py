@@ -22,6 +22,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from audit.models.head import replace
 from probes.errors import RecipeError
+from probes.message import Message, Text
+from probes.texts import said
 
 # Relative to the largest output: the rewrite changes no arithmetic, folding only the order of float32 operations.
 TOLERANCE = 1e-4
@@ -60,7 +62,11 @@ MODULES: Mapping[object, Callable[..., nn.Module]] = {
 
 
 class PreparationWarning(UserWarning):
-    """A network could not be rewritten; the message says why and what that costs."""
+    """A network could not be rewritten; `limit` says why and what that costs."""
+
+    def __init__(self, limit: Message) -> None:
+        super().__init__(said(limit))
+        self.limit = limit
 
 
 def prepare(network: nn.Module, example: Shaped[Tensor, "batch ..."] | None = None) -> nn.Module:
@@ -72,20 +78,17 @@ def prepare(network: nn.Module, example: Shaped[Tensor, "batch ..."] | None = No
     """
     if not any(True for _ in network.children()):  # one layer is a leaf to torch.fx, and has nothing to rewrite
         return copy.deepcopy(network)
-    reason = ""
+    reason: Text = ""
     try:
         rewritten: nn.Module = _rewrite(_trace(network))
         if example is not None and not same_outputs(network, rewritten, example):
-            reason = "its rewritten copy answers otherwise"
+            reason = Message("audit.rewritten-otherwise")
     except RecipeError as error:
         reason = error.what
     if not reason:
         return rewritten.train(network.training)
-    warnings.warn(
-        f"{type(network).__name__}: {reason}; its activations stay shared, so DeepLift and DP-SGD may refuse it.",
-        PreparationWarning,
-        stacklevel=2,
-    )
+    limit = Message("audit.activations-shared", {"network": type(network).__name__, "reason": reason})
+    warnings.warn(PreparationWarning(limit), stacklevel=2)
     return _out_of_place(copy.deepcopy(network))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from audit.population.replica_key import key_of
 from audit.storage.atomic import write
 from audit.training.experiment import Experiment
 from probes.errors import ConfigError
+from probes.message import Message
 from probes.plan import Plan
 from probes.statistics.power import Power, power
 
@@ -31,7 +31,7 @@ class Afforded:
     """`limits` says what was given up, `foreseen` what the fit expected; empty where all fits."""
 
     plan: Plan
-    limits: tuple[str, ...]
+    limits: tuple[Message, ...]
     foreseen: str
 
 
@@ -87,23 +87,24 @@ def _remembered(path: Path, plan: Plan) -> dict[str, int] | None:
         return None
 
 
-def _limits(experiment: Experiment, asked: Plan, left: Plan, seconds: float, seed: int) -> tuple[str, ...]:
+def _limits(experiment: Experiment, asked: Plan, left: Plan, seconds: float, seed: int) -> tuple[Message, ...]:
     pairs = [(one.name, other.rounds, one.rounds) for one, other in zip(asked.designs, left.designs, strict=True)]
-    fewer = ", ".join(f"{some} of {all_} {name}" for name, some, all_ in pairs if some < all_)
+    fewer = tuple(
+        Message("audit.rounds-left", {"left": some, "asked": all_, "design": name})
+        for name, some, all_ in pairs
+        if some < all_
+    )
     if not fewer:
         return ()
     found = [power(experiment.pool, rows_of(plan, experiment.pool, seed)) for plan in (left, asked)]
-    return (f"The budget of {written(seconds)} left {fewer} rounds. {_weaker(*found)}".strip(),)
+    return (Message("audit.budget-left", {"budget": written(seconds), "rounds": fewer, "weaker": _weaker(*found)}),)
 
 
-def _weaker(left: Power, asked: Power) -> str:
-    names: Mapping[str, str] = {
-        "accuracy_gap": "an accuracy gap",
-        "recipe_tpr": "a true-positive rate at 1 % false positives",
-    }
-    worse = [
-        f"{words} of {getattr(left, name):.3f} instead of {getattr(asked, name):.3f}"
-        for name, words in names.items()
-        if None not in (getattr(left, name), getattr(asked, name)) and getattr(left, name) > getattr(asked, name)
-    ]
-    return f"Found with 80 % probability is now {', '.join(worse)}." if worse else ""
+def _weaker(left: Power, asked: Power) -> Message | None:
+    named = {"accuracy_gap": Message("audit.weaker-gap"), "recipe_tpr": Message("audit.weaker-rate")}
+    worse = []
+    for name, what in named.items():
+        now, before = getattr(left, name), getattr(asked, name)
+        if None not in (now, before) and now > before:
+            worse.append(Message("audit.weaker-by", {"what": what, "now": now, "before": before}))
+    return Message("audit.budget-weaker", {"found": tuple(worse)}) if worse else None

@@ -24,6 +24,7 @@ from audit.training.loop import Trained, fine_tune
 from audit.training.preprocessing import resolve
 from audit.training.resume_state import Keeper
 from probes.errors import RecipeError
+from probes.message import Message
 from probes.plan import Pool
 
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
@@ -74,7 +75,7 @@ def with_channels(recipe: Recipe, dataset: Dataset, folder: Path, *, trust_code:
     first = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
     if first is None or first.in_channels == 1:
         return recipe, dataset
-    note = f"Grey pictures were repeated to the {first.in_channels} channels that the network takes."
+    note = Message("audit.data-grey", {"channels": first.in_channels})
     section = recipe.input.model_copy(update={"channels": first.in_channels})
     return recipe.model_copy(update={"input": section}), dataclasses.replace(dataset, notes=(*dataset.notes, note))
 

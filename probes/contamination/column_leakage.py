@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int, Shaped
 
 from probes.evidence import Evidence
+from probes.message import Message
 from probes.result import Estimate, Figure, Finding, Table
 from probes.statistics.roc import auc
 
@@ -106,8 +107,8 @@ def column_leak(
     best = np.argsort(-np.nan_to_num(column.others), kind="stable")[:20]
     shown = Table(
         name="columns",
-        title="How well each column alone tells the label",
-        caption="AUC of what that column alone says, on members it was not learned from; the 20 best.",
+        title=Message("contamination.columns.title"),
+        caption=Message("contamination.columns.caption"),
         columns={
             "column": [whole[int(i)] for i in best],
             "AUC": [round(float(column.others[i]), 4) for i in best],
@@ -118,14 +119,12 @@ def column_leak(
     finding = Finding(
         code="contamination.leaking-column",
         severity="high" if column.estimate.value > 0.99 else "medium",
-        claim=f"Column {whole[column.number]!r} alone gives the label away: AUC {column.estimate.value:.3f} "
-        f"({column.estimate.low:.3f} to {column.estimate.high:.3f}). Was it known before the label was?",
         because=(column.estimate.name,),
         values={
             "column": whole[column.number],
-            "auc": round(column.estimate.value, 4),
-            "low": round(column.estimate.low, 4),
-            "high": round(column.estimate.high, 4),
+            "auc": column.estimate.value,
+            "low": column.estimate.low,
+            "high": column.estimate.high,
         },
     )
     return [column.estimate], [finding], [shown]

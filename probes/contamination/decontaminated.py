@@ -8,6 +8,7 @@ from jaxtyping import Bool, Int64
 from probes.evidence import Evidence
 from probes.measures.calibration import calibration_error
 from probes.measures.classification import METRICS
+from probes.message import Message
 from probes.result import Estimate, Table
 from probes.statistics.differences import newcombe_difference
 from probes.statistics.proportions import proportion
@@ -61,9 +62,8 @@ def clean_table(evidence: Evidence, contaminated: Mask, group: Int64[np.ndarray,
     rows += _cross_validated(evidence, group)
     return Table(
         name="clean",
-        title="Held-out figures again, without copies of members",
-        caption=f"{int(held_out.sum())} held-out samples, {int(clean.sum())} without a copy among the members. "
-        "Cross-validated figures are means over folds, each without copies of what that fold trained on.",
+        title=Message("contamination.clean.title"),
+        caption=Message("contamination.clean.caption", {"held_out": int(held_out.sum()), "clean": int(clean.sum())}),
         columns={
             "figure": [name for name, _, _ in rows],
             "all held out": [round(value, 4) for _, value, _ in rows],

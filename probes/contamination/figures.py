@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int64, UInt8
 from probes.contamination.duplicates import Duplicates
 from probes.contamination.thumbnails import reduction
 from probes.evidence import Evidence
+from probes.message import Message
 from probes.result import Gallery, GalleryRow, Table
 
 LISTED = 300
@@ -88,20 +89,13 @@ def pairs_table(evidence: Evidence, pairs: list[Pair]) -> Table:
     def label(sample: int) -> str:
         return evidence.classes[int(evidence.labels[sample])]
 
-    residual = (
-        "the share of detail that one picture leaves of the other after alignment"
-        if evidence.modality == "image" and evidence.inputs.ndim == 4
-        else "the distance of the two, 0 for equal ones"
-    )
-    more = (
-        f" The first {LISTED} of {len(pairs)}; all groups are in the per-sample column duplicate_group."
-        if len(pairs) > LISTED
-        else ""
-    )
+    pictures = evidence.modality == "image" and evidence.inputs.ndim == 4
+    residual = Message("contamination.residual-detail") if pictures else Message("contamination.residual-distance")
+    more = Message("contamination.first", {"shown": LISTED, "pairs": len(pairs)}) if len(pairs) > LISTED else None
     return Table(
         name="duplicate-pairs",
-        title="Duplicate pairs",
-        caption=f"Indices in the data set; across the split first. The residual is {residual}.{more}",
+        title=Message("contamination.duplicate-pairs.title"),
+        caption=Message("contamination.duplicate-pairs.caption", {"residual": residual, "more": more}),
         columns={
             "sample": [pair.one for pair in shown],
             "role": [role(evidence, pair.one) for pair in shown],
@@ -124,21 +118,27 @@ def pairs_gallery(evidence: Evidence, pairs: list[Pair]) -> Gallery | None:
     for pair in _worth_seeing(pairs):
         pictures = (inputs[pair.one], inputs[pair.other], _difference(inputs[pair.one], inputs[pair.other], pair))
         names = [
-            f"{sample} ({role(evidence, sample)}, {evidence.classes[int(evidence.labels[sample])]})"
+            Message(
+                "contamination.sample",
+                {
+                    "sample": sample,
+                    "role": role(evidence, sample),
+                    "class": evidence.classes[int(evidence.labels[sample])],
+                },
+            )
             for sample in (pair.one, pair.other)
         ]
         rows.append(
             GalleryRow(
                 sample=pair.one,
-                title=f"{names[0]} – {names[1]}: {pair.how}",
+                title=Message("contamination.pair", {"one": names[0], "other": names[1], "how": pair.how}),
                 pictures=tuple(_small(picture) for picture in pictures),
             )
         )
     return Gallery(
         name="duplicates",
-        title="Duplicates side by side",
-        caption=f"{len(rows)} of {len(pairs)} pairs, across the split first: a few exact ones, then each kind of near "
-        "copy in turn. The difference is absolute, after mirroring and shifting are undone.",
+        title=Message("contamination.duplicates.title"),
+        caption=Message("contamination.duplicates.caption", {"shown": len(rows), "pairs": len(pairs)}),
         headings=("sample", "copy", "difference"),
         rows=tuple(rows),
     )

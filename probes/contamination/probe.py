@@ -17,6 +17,7 @@ from probes.contamination.related_copies import apart, conflict, conflict_count,
 from probes.contamination.source_overlap import source_overlap
 from probes.evidence import Evidence
 from probes.measures.embedding import Embedding
+from probes.message import Message, Value
 from probes.observable import Observable
 from probes.plan import Plan
 from probes.ranges import Level, Rate, Tolerated
@@ -113,44 +114,39 @@ class Contamination:
             return Finding(
                 code="contamination.none",
                 severity="info",
-                claim=f"No held-out sample has a copy among the members: at most {share.high:.1%} of new ones would.",
                 because=because,
-                values={"high": round(share.high, 4), "n": share.n},
+                values={"high": share.high, "n": share.n},
             )
         severity: Severity = "high" if share.low > 0.05 else "medium" if share.value > self.tolerated_share else "low"
         inflation = by_name.get("accuracy_inflation")
-        told = (
-            f" Without them held-out accuracy is {by_name['held_out_accuracy_clean'].value:.1%}, which differs by "
-            f"{0.0 - round(inflation.value, 3):+.1%}."
-            if inflation is not None
-            else " Nothing is left without them."
-        )
+        without = Message("contamination.nothing-left")
+        if inflation is not None:
+            clean = by_name["held_out_accuracy_clean"].value
+            without = Message("contamination.clean-accuracy", {"accuracy": clean, "change": 0.0 - inflation.value})
         listed = dict.fromkeys(s for pair in pairs if pair.across for s in (pair.one, pair.other) if contaminated[s])
         return Finding(
             code="contamination.across-split",
             severity=severity,
-            claim=f"{count} of {share.n} held-out samples ({share.value:.1%}) have a copy among the members: "
-            f"{exact.value:.0f} exact, {near.value:.0f} near.{told}",
             because=(*because, *(["accuracy_inflation"] if inflation is not None else [])),
             samples=tuple(listed)[:100],
             values={
                 "count": count,
                 "n": share.n,
-                "share": round(share.value, 4),
+                "share": share.value,
                 "exact": int(exact.value),
                 "near": int(near.value),
-                "inflation": round(inflation.value, 4) if inflation is not None else None,
+                "without": without,
             },
         )
 
-    def _notes(self, evidence: Evidence, found: Duplicates) -> tuple[str, ...]:
+    def _notes(self, evidence: Evidence, found: Duplicates) -> tuple[Message, ...]:
         if not self.near:
-            return ("Near duplicates were not looked for.",)
+            return (Message("contamination.near-off"),)
         if found.near.threshold == 0:
-            return ("Near duplicates could not be looked for: too few samples, or neighbours that are all alike.",)
+            return (Message("contamination.near-impossible"),)
         by = "pictures and the source model's features" if source_features(evidence) is not None else "content"
-        note = f"Near duplicates: {found.near.looked_at} candidate pairs by {by}, confirmed below a distance of "
-        return (f"{note}{found.near.threshold:.3g}, which was calibrated on the data.",)
+        near: dict[str, Value] = {"pairs": found.near.looked_at, "by": by, "distance": float(found.near.threshold)}
+        return (Message("contamination.near", near),)
 
 
 def _count(name: str, some: Mask, held_out: Mask, level: float) -> Estimate:

@@ -21,8 +21,6 @@ def apart(evidence: Evidence, found: Duplicates) -> list[Finding]:
             Finding(
                 code="contamination.within-members",
                 severity="info",
-                claim=f"{repeated} of {int(member.sum())} members are copies of other members: each counts more "
-                "than once in training.",
                 values={"count": repeated, "n": int(member.sum())},
             )
         )
@@ -33,8 +31,6 @@ def apart(evidence: Evidence, found: Duplicates) -> list[Finding]:
             Finding(
                 code="contamination.validation",
                 severity="low",
-                claim=f"{count} of {n} validation samples have a copy among the members: what was chosen on them "
-                "was chosen for memorising, too.",
                 samples=tuple(int(i) for i in np.flatnonzero(chosen_on)[:100]),
                 values={"count": count, "n": n},
             )
@@ -64,8 +60,6 @@ def conflict(clashes: list[list[int]]) -> list[Finding]:
         Finding(
             code="contamination.conflicting-labels",
             severity="low",
-            claim=f"{len(clashes)} groups of copies carry more than one label: one of each is wrong, or the "
-            "data does not decide it.",
             because=("conflicting_labels",),
             samples=tuple(sample for clash in clashes for sample in clash)[:100],
             values={"count": len(clashes)},
@@ -88,7 +82,6 @@ def groups_across(evidence: Evidence, level: float) -> tuple[list[Estimate], lis
         Finding(
             code="contamination.groups-across-split",
             severity="high" if count > 0.05 * n else "medium",
-            claim=f"{count} of {n} held-out samples belong to a group that is also among the members.",
             because=("group_shared_share",),
             samples=tuple(int(i) for i in np.flatnonzero(both)[:100]),
             values={"count": count, "n": n},

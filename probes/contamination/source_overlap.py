@@ -8,6 +8,7 @@ from jaxtyping import Bool
 from probes.contamination.near_duplicates import copies_between
 from probes.evidence import Evidence
 from probes.measures.exact_duplicates import together
+from probes.message import Message
 from probes.result import Estimate, Figure, Finding, Table
 from probes.statistics.proportions import proportion
 
@@ -46,8 +47,6 @@ def _finding(share: Estimate, seen: Bool[np.ndarray, " samples"], held_out: Bool
     return Finding(
         code="contamination.source",
         severity="medium" if share.low > 0.01 else "low" if count else "info",
-        claim=f"{count} of {share.n} held-out samples ({all_seen} of all) also stand in the source task's data: "
-        "the source model may know them.",
         because=(share.name,),
         samples=tuple(int(i) for i in np.flatnonzero(seen & held_out)[:100]),
         values={"count": count, "n": share.n, "all": all_seen},
@@ -58,8 +57,8 @@ def _table(evidence: Evidence, pairs: list[tuple[int, int, str]]) -> Table:
     ordered = sorted(pairs, key=lambda pair: (not evidence.pool.held_out[pair[0]], pair))[:LISTED]
     return Table(
         name="source-pairs",
-        title="Samples that also stand in the source task's data",
-        caption=f"Indices in the two data sets, held-out samples first; {len(ordered)} of {len(pairs)}.",
+        title=Message("contamination.source-pairs.title"),
+        caption=Message("contamination.source-pairs.caption", {"shown": len(ordered), "pairs": len(pairs)}),
         columns={
             "sample": [i for i, _, _ in ordered],
             "held out": ["yes" if evidence.pool.held_out[i] else "no" for i, _, _ in ordered],

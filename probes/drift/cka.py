@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 from scipy import stats
 
+from probes.message import Message
 from probes.result import Estimate
 
 
@@ -31,7 +32,7 @@ def cka(name: str, one: Float[np.ndarray, "batches rows rows"], other: Float[np.
     if count < 2:
         return Estimate(
             name=name, value=value, low=min(value, -1.0), high=max(value, 1.0), level=level, n=count,
-            unit="CKA", better="higher", caveat="one minibatch has no interval",
+            unit="CKA", better="higher", caveat=Message("drift.one-minibatch"),
         )  # fmt: skip
     left = np.array(
         [_ratio(*(float(np.delete(part, i).mean()) for part in (crossed, own, others))) for i in range(count)]

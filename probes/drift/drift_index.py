@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from probes.drift.explain.similarity import SIMILARITIES
+from probes.message import Message
 from probes.result import Estimate
 from probes.statistics.bootstrap import FEW, expanded_tail
 
@@ -61,11 +62,9 @@ def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: floa
     low, high = np.quantile(resampled, [tail, 1 - tail])
     caveat = None
     if placed.room < NARROW:
-        caveat = (
-            f"random weights are as near as another seed ({placed.room:+.2f} in similarity): the index says nothing"
-        )
+        caveat = Message("drift.no-room", {"room": float(placed.room)})
     elif n < FEW:
-        caveat = f"{n} samples are too few for an interval"
+        caveat = Message("drift.too-few", {"count": n})
     return Estimate(
         name=name,
         value=value,

@@ -14,8 +14,9 @@ from probes.drift.observables.attribution import LEFT_OUT, heard, maps_of
 from probes.drift.observables.faithfulness import gains
 from probes.drift.observables.maps_by_model import Part, Seen, among, mean_of
 from probes.drift.sanity_check import DEPTHS
+from probes.message import Message, Value
 from probes.observable import Observation
-from probes.result import Better, Estimate, Finding, Scalar
+from probes.result import Better, Estimate, Finding
 from probes.statistics.bootstrap import bootstrap_mean
 
 NOTICES = 0.5
@@ -43,7 +44,7 @@ def fit_methods(seen: Seen, methods: Sequence[str], rng: np.random.Generator, le
             for stage, alike in enumerate(stages)
         ]
         last = lines[method][-1]
-        part.estimates.append(_renamed(last, f"sanity.{method}"))
+        part.estimates.append(_summary(method, last))
         if last.low <= NOTICES:
             fit.append(method)
             continue
@@ -51,10 +52,8 @@ def fit_methods(seen: Seen, methods: Sequence[str], rng: np.random.Generator, le
             Finding(
                 code="drift.unfit-method",
                 severity="low",
-                claim=f"{method} does not notice random weights: its maps keep a cosine of {last.value:.2f} "
-                f"({last.low:.2f} to {last.high:.2f}). It is left out of the verdict.",
                 because=(f"sanity.{method}",),
-                values={"method": method, "similarity": round(last.value, 2)},
+                values={"method": method, "similarity": last.value, "low": last.low, "high": last.high},
             )
         )
     if lines:
@@ -75,14 +74,17 @@ def _stages(audited: Observation | None, method: str) -> list[np.ndarray]:
     return found if len(found) == len(DEPTHS) else []
 
 
-def left_out(seen: Mapping[str, Seen]) -> list[str]:
+def left_out(seen: Mapping[str, Seen]) -> list[Message]:
     """Notes on methods that were asked for and do not suit a network."""
     notes = []
     for here in seen.values():
         for name in ("audited", "source", "reference"):
             if name in here and LEFT_OUT in here[name].arrays:
                 words = heard(here[name].arrays[LEFT_OUT])
-                notes += [f"{method} does not suit the {name} model: {why}." for method, why in words.items()]
+                notes += [
+                    Message("drift.unsuited", {"method": method, "whom": name, "why": why})
+                    for method, why in words.items()
+                ]
     return list(dict.fromkeys(notes))
 
 
@@ -117,7 +119,7 @@ def how_good(seen: Seen, asked: Sequence[str], fit: Sequence[str], rng: np.rando
     if method in fit:
         part.findings.append(_judged(method, gain, difference, other))
     else:
-        caveat = f"{method} does not notice random weights"
+        caveat = Message("drift.unnoticed", {"method": method})
         part.estimates = [dataclasses.replace(estimate, caveat=caveat) for estimate in part.estimates]
     return part
 
@@ -140,34 +142,32 @@ def _axioms(audited: Observation, method: str, rng: np.random.Generator, level: 
 
 
 def _judged(method: str, gain: Estimate, difference: Estimate | None, other: str | None) -> Finding:
-    values: dict[str, Scalar] = {"method": method, "gain": round(gain.value, 3)}
+    values: dict[str, Value] = {"method": method, "gain": gain.value, "low": gain.low, "high": gain.high}
     if gain.low <= 0:
         surely = gain.high < 0
-        subject = f"explanations by {method}"
-        claim = f"Its {subject} do not point" if surely else f"It is not shown that its {subject} point"
+        code = "drift.point-not" if surely else "drift.point-not-shown"
         return Finding(
             code="drift.worse-explanations",
             severity="high" if surely else "medium",
-            claim=f"{claim} at what it uses: deleting by attribution costs {gain.value:.2f} ({gain.low:.2f} to "
-            f"{gain.high:.2f}) more of the prediction's probability than deleting at random.",
             because=(gain.name,),
-            values=values,
+            values={**values, "opening": Message(code, {"method": method})},
         )
     if difference is not None and difference.high < -WORSE:
         return Finding(
             code="drift.worse-than-source",
             severity="medium",
-            claim=f"Its explanations by {method} point less at what it uses than the {other} model's: deleting by "
-            f"attribution costs {-difference.value:.2f} ({-difference.high:.2f} to {-difference.low:.2f}) less of the "
-            "prediction's probability, beyond random order.",
             because=(difference.name, gain.name),
-            values={**values, "change": round(difference.value, 3), "whom": other},
+            values={
+                "method": method,
+                "whom": other,
+                "less": -difference.value,
+                "low": -difference.high,
+                "high": -difference.low,
+            },
         )
     return Finding(
         code="drift.reasons",
         severity="info",
-        claim=f"Its explanations by {method} point at what it uses: deleting by attribution costs {gain.value:.2f} "
-        f"more of the prediction's probability than deleting at random ({gain.low:.2f} to {gain.high:.2f}).",
         because=(gain.name,),
         values=values,
     )
@@ -201,25 +201,21 @@ def stability(seen: Seen, methods: Sequence[str], rng: np.random.Generator, leve
 
 
 def _unstable(alike: Estimate, chance: Estimate, beyond: Estimate | None) -> Finding:
-    values = {"stability": round(alike.value, 2), "random": round(chance.value, 2)}
     if beyond is None:
         return Finding(
             code="drift.unstable",
             severity="medium",
-            claim=f"Another seed gives other reasons: similarity {alike.value:.2f} ({alike.low:.2f} to "
-            f"{alike.high:.2f}), hardly more than random weights have ({chance.value:.2f}).",
             because=(alike.name, chance.name),
-            values=values,
+            values={"stability": alike.value, "low": alike.low, "high": alike.high, "random": chance.value},
         )
     return Finding(
         code="drift.outlier",
         severity="medium",
-        claim=f"Its reasons are not those that its recipe gives: they are {beyond.value:.2f} ({beyond.low:.2f} to "
-        f"{beyond.high:.2f}) further from other seeds' than those are from each other.",
         because=(beyond.name, alike.name),
-        values={**values, "beyond": round(beyond.value, 2)},
+        values={"beyond": beyond.value, "low": beyond.low, "high": beyond.high},
     )
 
 
-def _renamed(estimate: Estimate, name: str) -> Estimate:
-    return dataclasses.replace(estimate, name=name)
+def _summary(method: str, last: Estimate) -> Estimate:
+    title = Message("drift.sanity-of.title", {"method": method})
+    return dataclasses.replace(last, name=f"sanity.{method}", title=title)

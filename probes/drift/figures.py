@@ -11,17 +11,18 @@ from scipy import stats
 from probes.drift.drift_index import NARROW, Placed, drift_index
 from probes.drift.observables.faithfulness import SHARES
 from probes.evidence import Evidence
+from probes.message import Message
 from probes.result import Axis, Chart, Estimate, Scalar, Table
 
 
 def similarity_chart(placed: Mapping[str, Placed], whom: str, level: float) -> Chart:
     """Each similarity measure: to the reference, between floor and ceiling."""
-    return _between(placed, "similarity", "measure", "How alike the attributions are, by measure", whom, level)
+    return _between(placed, "similarity", "measure", Message("drift.similarity.title"), whom, level)
 
 
 def method_chart(placed: Mapping[str, Placed], whom: str, level: float) -> Chart:
     """Each method's signed cosine: to the reference, between floor and ceiling."""
-    title = "How alike the attributions are, by method (signed cosine)"
+    title = Message("drift.methods.title")
     return _between(placed, "methods", "method", title, whom, level)
 
 
@@ -34,7 +35,7 @@ def _half(values: Float[np.ndarray, "samples ..."], level: float) -> Float64[np.
     return np.asarray(stats.t.ppf(0.5 + level / 2, n - 1) * spread / np.sqrt(n))
 
 
-def _between(placed: Mapping[str, Placed], name: str, what: str, title: str, whom: str, level: float) -> Chart:
+def _between(placed: Mapping[str, Placed], name: str, what: str, title: Message, whom: str, level: float) -> Chart:
     rows = []
     for key, one in placed.items():
         for compared, values in (
@@ -49,9 +50,7 @@ def _between(placed: Mapping[str, Placed], name: str, what: str, title: str, who
         name=name,
         mark="interval",
         title=title,
-        caption=f"Of the audited model to the {whom} model (reference); of other seeds to each other (the floor); of "
-        f"random weights to the {whom} model (the ceiling). Mean over samples with a {percent(level)} interval "
-        "(Student's t); 1 is the same map.",
+        caption=Message("drift.between.caption", {"whom": whom, "level": level}),
         columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
         x=Axis(column=what, title=what, scale="category"),
         y=Axis(column="similarity", title="similarity"),
@@ -59,10 +58,6 @@ def _between(placed: Mapping[str, Placed], name: str, what: str, title: str, who
         low="low",
         high="high",
     )
-
-
-def percent(level: float) -> str:
-    return f"{100 * level:.4g} %"
 
 
 def measure_table(placed: Mapping[str, Placed], rng: np.random.Generator, level: float) -> Table:
@@ -83,9 +78,8 @@ def measure_table(placed: Mapping[str, Placed], rng: np.random.Generator, level:
             columns[name].append(value if index.caveat is None else None)
     return Table(
         name="measures",
-        title="How far, by every measure",
-        caption="Mean similarity, and the index between floor (0) and ceiling (1) with its interval. Where random "
-        "weights are as near as another seed, there is none.",
+        title=Message("drift.measures.title"),
+        caption=Message("drift.measures.caption"),
         columns=columns,
     )
 
@@ -117,9 +111,8 @@ def class_table(
             columns[name].append(value)
     return Table(
         name="classes",
-        title="Drift by class",
-        caption=f"Signed cosine with the {whom} model (with a {percent(level)} interval) and of other seeds with each "
-        "other, and the index between floor and ceiling, where there is room between them.",
+        title=Message("drift.classes.title"),
+        caption=Message("drift.classes.caption", {"whom": whom, "level": level}),
         columns=columns,
     )
 
@@ -148,10 +141,11 @@ def curve_chart(
     return Chart(
         name=kind,
         mark="line",
-        title="Deleting what the explanation calls important" if deleted else "Keeping only what it calls important",
-        caption=f"Probability of the prediction as a share of that on the whole input, attribution by {method}; mean "
-        f"over {len(own[curves_of])} held-out samples with a {percent(level)} interval (Student's t). A good "
-        f"explanation {'falls' if deleted else 'rises'} faster than a random order.",
+        title=Message("drift.deletion.title") if deleted else Message("drift.insertion.title"),
+        caption=Message(
+            "drift.deletion.caption" if deleted else "drift.insertion.caption",
+            {"method": method, "samples": len(own[curves_of]), "level": level},
+        ),
         columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
         x=Axis(column="share", title=f"share of positions {'deleted' if deleted else 'kept'}"),
         y=Axis(column="probability", title="share of the probability"),
@@ -172,9 +166,8 @@ def sanity_chart(lines: Mapping[str, Sequence[Estimate]], depths: Sequence[float
     return Chart(
         name="sanity",
         mark="line",
-        title="Do the methods notice random weights?",
-        caption="Signed cosine with the true maps as layers are randomised from the head down, with a "
-        f"{percent(level)} interval. A method that stays high looks at the input, not at the model.",
+        title=Message("drift.sanity.title"),
+        caption=Message("drift.sanity.caption", {"level": level}),
         columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
         x=Axis(column="share of layers", title="share of layers randomised below the head"),
         y=Axis(column="similarity", title="similarity"),
@@ -199,10 +192,8 @@ def cka_chart(layers: Sequence[str], lines: Mapping[str, Sequence[Estimate]], wh
     return Chart(
         name="cka",
         mark="interval",
-        title="How alike the layers represent the samples",
-        caption="Linear CKA with the audited model by layer, from the input to the head; for the reference a "
-        f"{percent(level)} jackknife interval over minibatches, for other seeds their range. 1 is the same "
-        "representation.",
+        title=Message("drift.cka.title"),
+        caption=Message("drift.cka.caption", {"level": level}),
         columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
         x=Axis(column="layer", title="layer", scale="category"),
         y=Axis(column="CKA", title="CKA"),

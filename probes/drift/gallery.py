@@ -8,13 +8,14 @@ import numpy as np
 from jaxtyping import Float, Int, Int8, Shaped, UInt8
 
 from probes.drift.observables.attribution import Target
+from probes.message import Message
 from probes.result import Gallery, GalleryRow
 
 CLASSES = 6
 """Classes shown: those that drifted most."""
-SPEAKS: dict[Target, str] = {
-    "label": "Red speaks for the label, blue against it",
-    "embedding": "Red raises the embedding's norm, which both models have whatever their labels; blue lowers it",
+SPEAKS: dict[Target, Message] = {
+    "label": Message("drift.colours-label"),
+    "embedding": Message("drift.colours-embedding"),
 }
 
 
@@ -36,15 +37,22 @@ def gallery(
         rows.append(
             GalleryRow(
                 sample=int(chosen[i]),
-                title=f"{classes[int(labels[i])]}, {place} (#{int(chosen[i])}), similarity {similarity[i]:.2f}",
+                title=Message(
+                    "drift.gallery.row",
+                    {
+                        "class": classes[int(labels[i])],
+                        "place": place,
+                        "sample": int(chosen[i]),
+                        "similarity": float(similarity[i]),
+                    },
+                ),
                 pictures=(_image(inputs[chosen[i]]), *(_signed(m) for m in (*maps, maps[1] - maps[0]))),
             )
         )
     return Gallery(
         name="gallery",
-        title="By class: the most drifted sample and the median one",
-        caption=f"{SPEAKS[target]}. Each map is scaled to its own largest value; the difference is audited less "
-        f"{whom}.",
+        title=Message("drift.gallery.title"),
+        caption=Message("drift.gallery.caption", {"colours": SPEAKS[target], "whom": whom}),
         headings=("input", f"{whom} model", "audited", "difference"),
         rows=tuple(rows),
     )

@@ -22,6 +22,7 @@ from probes.drift.shortcuts.family import FAMILIES
 from probes.drift.shortcuts.findings import shortcuts
 from probes.drift.shortcuts.search import ShortcutSearch
 from probes.evidence import Evidence
+from probes.message import Message
 from probes.observable import Observable
 from probes.plan import Plan, Seeds
 from probes.ranges import Count, CountOrNone, Level, Many, Positive, Rate
@@ -132,7 +133,7 @@ class Drift:
             inside(evidence, evidence.observed(self._representation), rng, self.level),
         )
         if not whole.findings:
-            whole.notes.append("No claim about the model's reasons could be made.")
+            whole.notes.append(Message("drift.no-claim"))
         return Result(
             probe=self.name,
             params={**dataclasses.asdict(self), "methods": list(asked)},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from probes.drift.gallery import gallery
 from probes.drift.observables.attribution import Target, maps_of, methods_seen
 from probes.drift.observables.maps_by_model import Part, Seen, among
 from probes.evidence import Evidence
+from probes.message import Message, Value
 from probes.result import Estimate, Finding, Scalar, Severity, Table
 from probes.statistics.bootstrap import bootstrap_mean
 
@@ -70,7 +71,7 @@ def how_far(
     if index.caveat is None:
         part.findings.append(_finding(index, primary, first.whom, rng))
     else:
-        part.notes.append(f"Drift from the {first.whom} model cannot be placed: {index.caveat}.")
+        part.notes.append(Message("drift.not-placed", {"whom": first.whom, "caveat": index.caveat}))
     measures = {measure: first.placed(measure) for measure in SIMILARITIES}
     measures = {measure: placed for measure, placed in measures.items() if np.isfinite(placed.reference).all()}
     part.figures += [similarity_chart(measures, first.whom, level), measure_table(measures, rng, level)]
@@ -114,7 +115,8 @@ def _others(possible: Sequence[Comparison], rng: np.random.Generator, level: flo
     part, first = Part(), possible[0]
     for one in possible[1:]:
         name = f"{one.whom}.{one.target}.{one.method}.drift_index"
-        part.estimates.append(drift_index(name, one.placed(PRIMARY), rng, level))
+        title = Message("drift.index.title", {"whom": one.whom, "target": one.target, "method": one.method})
+        part.estimates.append(replace(drift_index(name, one.placed(PRIMARY), rng, level), title=title))
     same = [one for one in possible if (one.whom, one.target) == (first.whom, first.target)]
     part.figures.append(method_chart({one.method: one.placed(PRIMARY) for one in same}, first.whom, level))
     return part
@@ -141,7 +143,8 @@ def _agreement(seen: Seen, methods: Sequence[str], rng: np.random.Generator, lev
                     level=level,
                     unit="fraction",
                 )
-                part.estimates.append(estimate)
+                title = Message("drift.agreement-of.title", {"kind": f"{name} agreement", "one": one, "other": other})
+                part.estimates.append(replace(estimate, title=title))
                 cells.append(estimate.value)
             rows.append(tuple(cells))
     if rows:
@@ -149,9 +152,8 @@ def _agreement(seen: Seen, methods: Sequence[str], rng: np.random.Generator, lev
         part.figures.append(
             Table(
                 name="agreement",
-                title="Do the methods agree with each other?",
-                caption="Among the tenth of positions with most attribution: the share that both methods name, at the "
-                "same rank, with the same sign.",
+                title=Message("drift.agreement.title"),
+                caption=Message("drift.agreement.caption"),
                 columns={heading: [row[i] for row in rows] for i, heading in enumerate(headings)},
             )
         )
@@ -160,38 +162,34 @@ def _agreement(seen: Seen, methods: Sequence[str], rng: np.random.Generator, lev
 
 def _finding(index: Estimate, placed: Placed, whom: str, rng: np.random.Generator) -> Finding:
     p_value = p_above_floor(placed, rng)
-    values: dict[str, Scalar] = {
-        "index": round(index.value, 2),
-        "low": round(index.low, 2),
-        "high": round(index.high, 2),
-        "p": round(p_value, 4),
+    values: dict[str, Value] = {
+        "index": index.value,
+        "low": index.low,
+        "high": index.high,
+        "p": p_value,
         "whom": whom,
     }
     because = (index.name, f"checkpoint.similarity_to_{whom}", "floor.similarity", "ceiling.similarity")
-    shown = f"drift index {index.value:.2f} ({index.low:.2f} to {index.high:.2f}; p = {p_value:.2g} against the floor)"
     if p_value > 0.05 or index.high < SETTLED:
-        how = "as another seed would" if p_value > 0.05 else "if not quite as another seed would"
+        how = Message("drift.as-another-seed") if p_value > 0.05 else Message("drift.not-quite-as-another-seed")
         return Finding(
             code="drift.benign",
             severity="info",
-            claim=f"It looks at what the {whom} model looks at, {how}: {shown}.",
             because=because,
-            values=values,
+            values={**values, "how": how},
         )
     severity: Severity = "medium" if index.low > 0.75 else "low" if index.low > 0.4 else "info"
     return Finding(
         code="drift.moved",
         severity=severity,
-        claim=f"Its reasons moved away from the {whom} model's, beyond what another seed does: {shown}; 0 is "
-        "another seed, 1 is random weights.",
         because=because,
         values=values,
     )
 
 
-def _why_not(seen: Mapping[Target, Seen]) -> str:
+def _why_not(seen: Mapping[Target, Seen]) -> Message:
     if not any(name in here for here in seen.values() for name in ("source", "reference")):
-        return "No source weights at hand: drift from the source could not be measured."
+        return Message("drift.no-source")
     if not any(name.startswith("seeds/") for here in seen.values() for name in here):
-        return "No replicas with other seeds: drift has no floor to be compared with."
-    return "No attribution method is fit for both models: drift could not be measured."
+        return Message("drift.no-floor")
+    return Message("drift.no-method")

@@ -12,6 +12,7 @@ from probes.drift.figures import cka_chart
 from probes.drift.observables.attribution import heard
 from probes.drift.observables.maps_by_model import Part, Seen
 from probes.evidence import Evidence
+from probes.message import Message
 from probes.result import Estimate, Scalar, Table
 from probes.statistics.bootstrap import bootstrap_mean
 
@@ -30,13 +31,16 @@ def _layers(seen: Seen, whom: str | None, seeds: list[str], level: float) -> Par
     own = seen["audited"].arrays
     if "gram" not in own:
         return Part()
-    names = list(heard(own["layers"]).values())
+    names = [str(name) for name in heard(own["layers"]).values()]
     lines: dict[str, list[Estimate]] = {}
     for name in ([whom] if whom else []) + seeds:
         grams = seen[name].arrays.get("gram")
         if grams is not None and grams.shape == own["gram"].shape:
             lines[name] = [
-                cka(f"cka.{name}.{layer}", one, other, level=level)
+                dataclasses.replace(
+                    cka(f"cka.{name}.{layer}", one, other, level=level),
+                    title=Message("drift.cka-of.title", {"model": name, "layer": layer}),
+                )
                 for layer, one, other in zip(names, own["gram"], grams, strict=True)
             ]
     part = Part()
@@ -81,8 +85,8 @@ def _classes(
     part.figures.append(
         Table(
             name="class-shift",
-            title="Where the classes lie in feature space",
-            caption="Distance between the class's centres in both models' embeddings, in units of its spread.",
+            title=Message("drift.class-shift.title"),
+            caption=Message("drift.class-shift.caption"),
             columns=columns,
         )
     )

@@ -71,8 +71,8 @@ def rates_table(
         caption=Message("membership.rates.caption"),
         columns={
             "false-positive rate": [f"{100 * fpr:g} %" for fpr in fprs],
-            "false alarms": [f"{alarms} of {others}" for alarms, _ in found],
-            "members found": [f"{hits} of {members}" for _, hits in found],
+            "false alarms": [Message("membership.count-of", {"count": alarms, "of": others}) for alarms, _ in found],
+            "members found": [Message("membership.count-of", {"count": hits, "of": members}) for _, hits in found],
             "share found": [round(hits / members, 4) for _, hits in found],
             "low": [round(low, 4) for low, _ in ends],
             "high": [round(high, 4) for _, high in ends],

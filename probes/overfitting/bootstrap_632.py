@@ -10,6 +10,7 @@ from jaxtyping import Float64, Int
 from scipy import stats
 
 from probes.evidence import Evidence, Population
+from probes.message import Message
 from probes.result import Estimate
 
 SHARE = 0.632
@@ -47,7 +48,7 @@ def bootstrap(evidence: Evidence, apparent: float, level: float) -> Bootstrap | 
     chance = no_information(evidence.labels[pool], replicas.answers.predicted[:, pool])
     plus = np.array([weighted_632(1 - apparent, float(one), chance) for one in outside])
     optimistic = 1 - apparent < INTERPOLATES * float(outside.mean())
-    caveat = "optimistic: the recipe is right on nearly all it trains on, and .632+ counts that" if optimistic else None
+    caveat = Message("overfitting.optimistic") if optimistic else None
     return Bootstrap(
         outside=_subsample_mean("recipe.accuracy_outside_subsamples", 1 - outside, int(pool.sum()), level),
         plus=_subsample_mean("recipe.accuracy_632plus", 1 - plus, int(pool.sum()), level, caveat),
@@ -66,7 +67,7 @@ def _subsampled(evidence: Evidence) -> Population:
 
 
 def _subsample_mean(
-    name: str, accuracy: Float64[np.ndarray, " replicas"], pool: int, level: float, caveat: str | None = None
+    name: str, accuracy: Float64[np.ndarray, " replicas"], pool: int, level: float, caveat: Message | None = None
 ) -> Estimate:
     count, mean = len(accuracy), float(accuracy.mean())
     of_replicas = float(accuracy.var(ddof=1)) / count

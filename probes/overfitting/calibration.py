@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from probes.evidence import Evidence
 from probes.measures.calibration import BINS, _bins, calibration_error
 from probes.measures.classification import brier
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Axis, Chart, Estimate, Finding
 from probes.statistics.bootstrap import bootstrap_mean
@@ -75,10 +76,8 @@ def _miscalibrated(error: Estimate) -> list[Finding]:
         Finding(
             code="overfitting.miscalibrated",
             severity="medium" if error.low > 0.15 else "low",
-            claim=f"Its confidence on new samples is off by {error.value:.1%} ({error.low:.1%} to {error.high:.1%}): "
-            "scores must not be read as probabilities.",
             because=(error.name,),
-            values={"error": round(error.value, 3), "low": round(error.low, 3), "high": round(error.high, 3)},
+            values={"error": error.value, "low": error.low, "high": error.high},
         )
     ]
 
@@ -93,11 +92,9 @@ def _overconfident(
         Finding(
             code="overfitting.overconfident",
             severity="low",
-            claim=f"Where it errs on new samples it is {sure.value:.0%} sure on average ({sure.low:.0%} to "
-            f"{sure.high:.0%}): its errors cannot be caught by their confidence.",
             because=(sure.name,),
             samples=tuple(int(i) for i in worst[:100]),
-            values={"confidence": round(sure.value, 3)},
+            values={"confidence": sure.value, "low": sure.low, "high": sure.high},
         )
     ]
 
@@ -116,9 +113,8 @@ def reliability_chart(
     return Chart(
         name="reliability",
         mark="line",
-        title="When it says 90 %, is it right 9 times of 10?",
-        caption=f"Share correct against mean confidence in at most {BINS} bins of equal mass; bands are 95 % "
-        "Clopper–Pearson intervals. On the diagonal confidence is what it claims to be.",
+        title=Message("overfitting.reliability.title"),
+        caption=Message("overfitting.reliability.caption", {"bins": BINS}),
         columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
         x=Axis(column="confidence", title="confidence"),
         y=Axis(column="correct", title="share correct"),

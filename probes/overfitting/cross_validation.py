@@ -9,6 +9,7 @@ from jaxtyping import Float64, Int
 
 from probes.evidence import Population
 from probes.measures.classification import METRICS
+from probes.message import Message
 from probes.plan import Pool
 from probes.result import Axis, Chart, Estimate
 from probes.statistics.corrected_resampled_t import nadeau_bengio
@@ -111,9 +112,8 @@ def fold_chart(scores: FoldScores, own: tuple[float, float]) -> Chart:
     return Chart(
         name="folds",
         mark="points",
-        title="Every fold, on its training samples and on the others",
-        caption=f"{len(names)} replicas of the recipe (repeat.fold), {scores.n_train:.0f} training samples each; the "
-        "lines are this checkpoint's.",
+        title=Message("overfitting.folds.title"),
+        caption=Message("overfitting.folds.caption", {"replicas": len(names), "samples": round(scores.n_train)}),
         columns={
             "fold": names + names,
             "accuracy": [*scores.train[row].tolist(), *scores.held_out[row].tolist()],

@@ -9,6 +9,7 @@ import numpy as np
 from probes.evidence import Evidence, Population
 from probes.measures.confident_learning import out_of_fold, suspected, suspects_on_clean_labels
 from probes.measures.memorisation import MEMORISED_AT, memorisation
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Finding, Severity, Table
 from probes.statistics.proportions import proportion
@@ -40,11 +41,9 @@ def label_errors(evidence: Evidence, splits: Population, level: float, rng: np.r
     finding = Finding(
         code="overfitting.label-errors",
         severity=severity,
-        claim=f"{count} labels ({share.value:.1%}) are contradicted by replicas that did not train on them; about "
-        f"{clean:.0f} would be if all labels were right, by models of this accuracy. {both} are learned by heart.",
         because=(share.name,),
         samples=tuple(int(i) for i in worst[:100]),
-        values={"count": count, "share": round(share.value, 3), "memorised": both, "clean": round(clean)},
+        values={"count": count, "share": share.value, "memorised": both, "clean": round(clean)},
     )
     return Part(
         estimates=(share,),
@@ -64,8 +63,8 @@ def _table(
 ) -> Table:
     return Table(
         name="label-errors",
-        title="Labels to look at again",
-        caption="Mean probabilities of replicas that did not train on the sample; the least probable labels first.",
+        title=Message("overfitting.label-errors.title"),
+        caption=Message("overfitting.label-errors.caption"),
         columns={
             "sample": [int(i) for i in worst],
             "label": [evidence.classes[int(evidence.labels[i])] for i in worst],

@@ -9,6 +9,7 @@ from jaxtyping import Float64
 from scipy import stats
 
 from probes.evidence import Evidence
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Axis, Chart, Estimate, Finding
 
@@ -148,21 +149,18 @@ def _with_floor(
 
 def _findings(gain: Estimate, size: float) -> tuple[Finding, ...]:
     values = {
-        "gain": round(gain.value, 3),
-        "low": round(gain.low, 3),
-        "high": round(gain.high, 3),
+        "gain": gain.value,
+        "low": gain.low,
+        "high": gain.high,
         "size": round(size),
     }
-    interval = f"{gain.value:.1%} ({gain.low:.1%} to {gain.high:.1%})"
     if gain.low > WORTH:
-        code, claim = "overfitting.limited-by-data", f"Twice the data would bring {interval} in accuracy."
+        code = "overfitting.limited-by-data"
     elif gain.high < WORTH:
         code = "overfitting.limited-by-recipe"
-        claim = f"Twice the data would bring only {interval}: change the recipe or the labels instead."
     else:
         code = "overfitting.curve-unclear"
-        claim = f"Twice the data would bring {interval}: too few sizes or replicas to tell whether it is worth it."
-    return (Finding(code=code, severity="info", claim=claim, because=(gain.name,), values=values),)
+    return (Finding(code=code, severity="info", because=(gain.name,), values=values),)
 
 
 def _chart(curve: Curve, beyond: Extrapolation, level: float) -> Chart:
@@ -173,9 +171,8 @@ def _chart(curve: Curve, beyond: Extrapolation, level: float) -> Chart:
     return Chart(
         name="learning-curve",
         mark="line",
-        title="Accuracy on new samples, by the number of training samples",
-        caption=f"Means over replicas with {level:.0%} intervals; beyond the largest size the curve is extrapolated, "
-        "and the band also pays for not knowing its shape.",
+        title=Message("overfitting.learning-curve.title"),
+        caption=Message("overfitting.learning-curve.caption", {"level": level}),
         columns={
             "samples": [*curve.size.tolist(), *beyond.size.tolist()],
             "accuracy": [*(1 - curve.error).tolist(), *(1 - middle).tolist()],

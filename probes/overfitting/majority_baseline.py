@@ -35,11 +35,8 @@ def guessing(evidence: Evidence, level: float) -> Part:
             Finding(
                 code="overfitting.guessing",
                 severity="medium",
-                claim=f"Not shown to have learned anything: {accuracy:.1%} right on {len(right)} held-out samples, "
-                f"always guessing the largest class {share:.1%}. Risks may be missing here only because nothing was "
-                "learned.",
                 because=("checkpoint.gain_over_guessing", "checkpoint.held_out_accuracy"),
-                values={"accuracy": round(accuracy, 4), "samples": len(right), "majority": round(share, 4)},
+                values={"accuracy": accuracy, "samples": len(right), "majority": share},
             ),
         ),
     )

@@ -7,6 +7,7 @@ from jaxtyping import Float64
 
 from probes.evidence import Evidence, Population
 from probes.measures.memorisation import MEMORISED_AT, memorisation
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Axis, Chart, Estimate, Finding, Table
 from probes.statistics.proportions import proportion
@@ -37,11 +38,9 @@ def _finding(share: Estimate, count: int, worst: np.ndarray) -> Finding:
     return Finding(
         code="overfitting.memorised",
         severity="high" if share.low > 0.15 else "medium" if share.low > 0.05 else "low",
-        claim=f"{count} of {share.n} members ({share.value:.1%}) are right mostly because they were trained on: rare, "
-        "hard or mislabelled samples.",
         because=(share.name,),
         samples=tuple(int(i) for i in worst[:100]),
-        values={"count": count, "share": round(share.value, 3)},
+        values={"count": count, "n": share.n, "share": share.value},
     )
 
 
@@ -51,9 +50,8 @@ def memorisation_chart(value: Float64[np.ndarray, " samples"]) -> Chart:
     return Chart(
         name="memorisation",
         mark="bars",
-        title="How many samples are right only because they were trained on",
-        caption=f"Share correct among replicas that trained on the sample less the share among the others; "
-        f"{len(finite)} samples. From {MEMORISED_AT:g} a sample counts as memorised.",
+        title=Message("overfitting.memorisation.title"),
+        caption=Message("overfitting.memorisation.caption", {"samples": len(finite), "from": MEMORISED_AT}),
         columns={"from": edges[:-1].tolist(), "to": edges[1:].tolist(), "samples": counts.tolist()},
         x=Axis(column="from", title="memorisation"),
         y=Axis(column="samples", title="samples", scale="linear"),
@@ -69,13 +67,17 @@ def _worst_table(
     n_in, n_out = keep.sum(axis=0), (~keep).sum(axis=0)
     return Table(
         name="memorised",
-        title="The samples memorised most",
-        caption="Index in the data set; how many replicas are right, of those that trained on it and of the others.",
+        title=Message("overfitting.memorised.title"),
+        caption=Message("overfitting.memorised.caption"),
         columns={
             "sample": [int(i) for i in worst],
             "class": [evidence.classes[int(evidence.labels[i])] for i in worst],
             "memorisation": [round(float(value[i]), 3) for i in worst],
-            "right when trained on": [f"{right_in[i]} of {n_in[i]}" for i in worst],
-            "right when not": [f"{right_out[i]} of {n_out[i]}" for i in worst],
+            "right when trained on": [_of(right_in[i], n_in[i]) for i in worst],
+            "right when not": [_of(right_out[i], n_out[i]) for i in worst],
         },
     )
+
+
+def _of(right: np.integer, among: np.integer) -> Message:
+    return Message("overfitting.right-of", {"right": int(right), "of": int(among)})

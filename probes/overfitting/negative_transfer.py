@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from probes.evidence import Evidence, Population
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Axis, Chart, Estimate, Finding, Scalar
 from probes.statistics.corrected_resampled_t import nadeau_bengio
@@ -54,19 +55,15 @@ def _finding(kind: str, gain: Estimate) -> Finding:
     rival = NAMES[kind]
     values: dict[str, Scalar] = {
         "rival": rival,
-        "gain": round(gain.value, 3),
-        "low": round(gain.low, 3),
-        "high": round(gain.high, 3),
+        "gain": gain.value,
+        "low": gain.low,
+        "high": gain.high,
         "folds": gain.n,
     }
-    interval = f"{gain.value:+.1%} ({gain.low:+.1%} to {gain.high:+.1%}, {gain.n} folds)"
     if gain.high < 0:
         return Finding(
             code="overfitting.negative-transfer" if kind == "scratch" else "overfitting.worse-than-linear-probe",
             severity="high" if kind == "scratch" else "medium",
-            claim=f"Transfer hurts: held-out accuracy against {rival} is {interval}."
-            if kind == "scratch"
-            else f"Fine-tuning hurts: held-out accuracy against {rival} is {interval}.",
             because=(gain.name,),
             values=values,
         )
@@ -74,14 +71,12 @@ def _finding(kind: str, gain: Estimate) -> Finding:
         return Finding(
             code="overfitting.transfer-helps" if kind == "scratch" else "overfitting.beats-linear-probe",
             severity="info",
-            claim=f"Held-out accuracy against {rival} is {interval}.",
             because=(gain.name,),
             values=values,
         )
     return Finding(
         code="overfitting.transfer-not-shown" if kind == "scratch" else "overfitting.no-better-than-linear-probe",
         severity="low" if kind == "scratch" else "info",
-        claim=f"Not shown to be better than {rival}: held-out accuracy {interval}.",
         because=(gain.name,),
         values=values,
     )
@@ -91,8 +86,8 @@ def _chart(rows: list[tuple[str, float, str]]) -> Chart:
     return Chart(
         name="rivals",
         mark="points",
-        title="Against another recipe, fold by fold",
-        caption="Held-out accuracy of the recipe less the rival's on the same folds; above zero the recipe is better.",
+        title=Message("overfitting.rivals.title"),
+        caption=Message("overfitting.rivals.caption"),
         columns={
             "fold": [row[0] for row in rows],
             "gain": [row[1] for row in rows],

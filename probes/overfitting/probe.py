@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from probes.evidence import Evidence, Population
+from probes.message import Value
 from probes.observable import Observable
 from probes.overfitting.bootstrap_632 import SHARE, Bootstrap, bootstrap
 from probes.overfitting.calibration import calibration
@@ -27,7 +28,7 @@ from probes.overfitting.validation_agreement import Method, multiple_validation
 from probes.partial_result import Part, joined
 from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits, Subsamples
 from probes.ranges import Count, CountOrNone, Level, Many, Tolerated
-from probes.result import Estimate, Finding, Result, Scalar, Severity
+from probes.result import Estimate, Finding, Result, Severity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,11 +150,11 @@ class Overfitting:
         )
 
     def _gap(self, gap: Estimate, own: Estimate) -> Finding:
-        values: dict[str, Scalar] = {
-            "gap": round(gap.value, 3),
-            "low": round(gap.low, 3),
-            "high": round(gap.high, 3),
-            "own": round(own.value, 3),
+        values: dict[str, Value] = {
+            "gap": gap.value,
+            "low": gap.low,
+            "high": gap.high,
+            "own": own.value,
             "scope": gap.name.partition(".")[0],
             "tolerated": self.tolerated_gap,
         }
@@ -161,19 +162,11 @@ class Overfitting:
         severity: Severity = "info"
         if gap.low > self.tolerated_gap:
             code, severity = "overfitting.gap", "high" if gap.low > 3 * self.tolerated_gap else "medium"
-            claim = (
-                f"Accuracy on training samples exceeds that on new ones by {gap.value:.1%} "
-                f"({gap.low:.1%} to {gap.high:.1%})."
-            )
         elif gap.high <= self.tolerated_gap:
-            code, claim = "overfitting.none", f"The train / held-out gap is at most {gap.high:.1%}."
+            code = "overfitting.none"
         else:
             code, severity = "overfitting.unclear", "low"
-            claim = (
-                f"The train / held-out gap lies between {gap.low:.1%} and {gap.high:.1%}: not enough folds or samples "
-                f"to tell whether it exceeds {self.tolerated_gap:.0%}."
-            )
-        return Finding(code=code, severity=severity, claim=claim, because=because, values=values)
+        return Finding(code=code, severity=severity, because=because, values=values)
 
 
 def _bootstrap_methods(found: Bootstrap) -> list[Method]:
@@ -203,8 +196,6 @@ def _size_mismatch(evidence: Evidence, splits: Population) -> tuple[Finding, ...
         Finding(
             code="overfitting.size-mismatch",
             severity="info",
-            claim=f"Replicas trained on {theirs:.0f} samples, the audited model on {own}: a gap shrinks with samples, "
-            "so the recipe's figures are those of another size.",
             because=("recipe.accuracy_gap",),
             values={"replicas": round(theirs), "audited": own},
         ),

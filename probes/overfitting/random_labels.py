@@ -29,7 +29,7 @@ def capacity(evidence: Evidence, level: float) -> Part:
     estimate = proportion("recipe.shuffled_train_accuracy", round(share * members), members, level=level)
     counts = np.bincount(evidence.labels[evidence.pool.member], minlength=len(evidence.classes))
     majority = float(counts.max() / counts.sum())
-    values = {"share": round(estimate.value, 3), "majority": round(majority, 3), "replicas": len(shuffled)}
+    values = {"share": estimate.value, "majority": majority, "replicas": len(shuffled)}
     if estimate.low > CAN:
         return Part(
             estimates=(estimate,),
@@ -37,8 +37,6 @@ def capacity(evidence: Evidence, level: float) -> Part:
                 Finding(
                     code="overfitting.capacity",
                     severity="low",
-                    claim=f"The recipe can learn shuffled labels: {estimate.value:.0%} right on them after training. "
-                    "Nothing in it prevents memorising, so its training accuracy says nothing.",
                     because=(estimate.name,),
                     values=values,
                 ),
@@ -50,8 +48,6 @@ def capacity(evidence: Evidence, level: float) -> Part:
             Finding(
                 code="overfitting.capacity-bounded",
                 severity="info",
-                claim=f"On shuffled labels the recipe reaches {estimate.value:.0%} in training (always guessing the "
-                f"largest class: {majority:.0%}).",
                 because=(estimate.name,),
                 values=values,
             ),

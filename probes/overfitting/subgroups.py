@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from jaxtyping import Int
 
 from probes.evidence import Evidence
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Axis, Chart, Estimate, Finding
 from probes.statistics.differences import newcombe_difference
@@ -41,7 +44,9 @@ def _by(kind: str, of: Int[np.ndarray, " samples"], names: tuple[str, ...], evid
         here = of == number
         sides = [(int(correct[side].sum()), int(side.sum())) for side in (member & here, held_out & here)]
         name = f"{kind}.{names[number]}.accuracy_gap"
+        title = Message("overfitting.gap-of.title", {"kind": kind, "name": names[number]})
         one = newcombe_difference(name, sides[0], sides[1], level=level, better="lower")
+        one = dataclasses.replace(one, title=title)
         # Bonferroni: all of them are looked at, so each pays for all.
         paid = newcombe_difference(name, sides[0], sides[1], level=1 - (1 - level) / len(numbers), better="lower")
         found.append((names[number], one, paid))
@@ -54,15 +59,13 @@ def _uneven(kind: str, found: list[tuple[str, Estimate, Estimate]], whole: float
     beyond = [(name, one) for name, one, paid in found if paid.low > max(whole, 0.0)]
     if not beyond:
         return ()
-    listed = ", ".join(f"{name} ({one.value:.1%})" for name, one in beyond[:5])
+    listed = tuple(Message("overfitting.gap-of", {"name": name, "gap": one.value}) for name, one in beyond[:5])
     return (
         Finding(
             code="overfitting.uneven-group" if kind == "group" else "overfitting.uneven-class",
             severity="medium" if kind == "group" else "low",
-            claim=f"The gap is larger than on average ({whole:.1%}) for {len(beyond)} of {len(found)} "
-            f"{'groups' if kind == 'group' else 'classes'}: {listed}.",
             because=("checkpoint.accuracy_gap",),
-            values={"count": len(beyond), "of": len(found), "worst": beyond[0][0], "whole": round(whole, 3)},
+            values={"count": len(beyond), "of": len(found), "worst": listed, "whole": whole},
         ),
     )
 
@@ -72,9 +75,8 @@ def _chart(kind: str, found: list[tuple[str, Estimate, Estimate]], whole: float,
     return Chart(
         name=f"gap-by-{kind}",
         mark="interval",
-        title=f"The gap by {kind}",
-        caption=f"This checkpoint's accuracy on members less that on held-out samples, {level:.0%} Newcombe intervals"
-        + (f"; the {MOST} largest of {len(found)}." if len(found) > MOST else "."),
+        title=Message("overfitting.gap-by.title", {"kind": kind}),
+        caption=_caption(len(found), level),
         columns={
             kind: [name for name, _, _ in shown],
             "gap": [one.value for _, one, _ in shown],
@@ -87,3 +89,9 @@ def _chart(kind: str, found: list[tuple[str, Estimate, Estimate]], whole: float,
         high="high",
         rules={"all samples": whole},
     )
+
+
+def _caption(found: int, level: float) -> Message:
+    if found > MOST:
+        return Message("overfitting.gap-by-largest.caption", {"level": level, "shown": MOST, "of": found})
+    return Message("overfitting.gap-by.caption", {"level": level})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from probes.evidence import Evidence, Trace
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Axis, Chart, Finding
 
@@ -26,10 +27,14 @@ def over_epochs(evidence: Evidence) -> Part:
     finding = Finding(
         code="overfitting.epochs",
         severity="low",
-        claim=f"Validation loss turned after epoch {best + 1} of {last + 1} ({loss[best]:.3g} to {loss[last]:.3g} "
-        f"nats): {last - best} epochs too many.",
         because=("checkpoint.log_loss_gap",),
-        values={"best": best + 1, "epochs": last + 1, "too_many": last - best},
+        values={
+            "best": best + 1,
+            "epochs": last + 1,
+            "count": last - best,
+            "lowest": float(loss[best]),
+            "last": float(loss[last]),
+        },
     )
     return Part(figures=figures, findings=(finding,))
 
@@ -41,8 +46,8 @@ def epochs_chart(trace: Trace) -> Chart:
     return Chart(
         name="epochs",
         mark="line",
-        title="Loss over epochs",
-        caption="The audited model's own training; validation samples train no model.",
+        title=Message("overfitting.epochs.title"),
+        caption=Message("overfitting.epochs.caption"),
         columns={
             "epoch": [epoch + 1 for _ in shown for epoch in range(epochs)],
             "loss": [float(value) if np.isfinite(value) else None for column in shown.values() for value in column],

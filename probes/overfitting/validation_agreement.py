@@ -6,6 +6,7 @@ import itertools
 import math
 from dataclasses import dataclass
 
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Estimate, Finding, Table
 from probes.statistics.confidence_level import at_level
@@ -52,18 +53,15 @@ def _reach(one: Estimate, towards: float, pairs: int) -> float:
 def _clash(one: Method, other: Method) -> Finding:
     a, b = one.estimate, other.estimate
     of_one_model = a.name.partition(".")[0] == b.name.partition(".")[0]
-    or_else = "" if of_one_model else ", or the recipe is not that of this checkpoint"
+    or_else = None if of_one_model else Message("overfitting.or-else")
     return Finding(
         code="overfitting.validations-disagree",
         severity="medium",
-        claim=f"Two validations disagree: {one.name} says {a.value:.1%} ({a.low:.1%} to {a.high:.1%}), {other.name} "
-        f"says {b.value:.1%} ({b.low:.1%} to {b.high:.1%}). One of the splits is not what it seems{or_else}.",
         because=(a.name, b.name),
         values={
-            "one": one.name,
-            "one_value": round(a.value, 3),
-            "other": other.name,
-            "other_value": round(b.value, 3),
+            "one": Message("overfitting.says", {"who": one.name, "value": a.value, "low": a.low, "high": a.high}),
+            "other": Message("overfitting.says", {"who": other.name, "value": b.value, "low": b.low, "high": b.high}),
+            "or_else": or_else,
         },
     )
 
@@ -73,25 +71,24 @@ def _agree(methods: list[Method]) -> Finding:
     return Finding(
         code="overfitting.validations-agree",
         severity="info",
-        claim=f"{len(methods)} validations agree: held-out accuracy from {min(values):.1%} to {max(values):.1%}, no "
-        "two further apart than chance allows.",
         because=tuple(method.estimate.name for method in methods),
-        values={"count": len(methods), "low": round(min(values), 3), "high": round(max(values), 3)},
+        values={"count": len(methods), "low": min(values), "high": max(values)},
     )
 
 
 def _table(methods: list[Method], level: float) -> Table:
     return Table(
         name="validations",
-        title="Multiple validation",
-        caption=f"Held-out accuracy by each method, with its {level:.0%} interval. What leans to one side is listed, "
-        "but not held against the others.",
+        title=Message("overfitting.validations.title"),
+        caption=Message("overfitting.validations.caption", {"level": level}),
         columns={
             "method": [method.name for method in methods],
             "accuracy": [round(method.estimate.value, 4) for method in methods],
             "low": [round(method.estimate.low, 4) for method in methods],
             "high": [round(method.estimate.high, 4) for method in methods],
-            "of": [f"{method.estimate.n} {method.counted}" for method in methods],
+            "of": [
+                Message("overfitting.counted", {"n": method.estimate.n, "what": method.counted}) for method in methods
+            ],
             "leans": [method.leans or "–" for method in methods],
         },
     )

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from probes.errors import InputError
-from probes.message import Text
+from probes.message import Message, Text
 from probes.result import Estimate, Result
 from probes.statistics.confidence_level import at_level, p_beyond
 from probes.statistics.multiplicity import holm, holm_levels
@@ -23,7 +23,7 @@ from reports.comparison.pairing import Pairs
 from reports.report import Comparison, Difference, Json, Report
 
 Change = Literal["worse", "better", "same", "untested"]
-BOUNDS_DIFFER = "one of the two is a bound without an interval of its own, so their difference has none"
+BOUNDS_DIFFER = Message("comparison.bound")
 COSTS = ("steps", "seconds", "MiB")
 """Units of what an audit costs: no model is worse for it."""
 MISSING_NAMED = 5
@@ -128,27 +128,25 @@ def _name(report: Report) -> str:
     return str(report.model.get("name", "the report"))
 
 
-def _notes(old: Report, new: Report, pairs: Pairs, missing: list[tuple[str, str]]) -> tuple[str, ...]:
+def _notes(old: Report, new: Report, pairs: Pairs, missing: list[tuple[str, str]]) -> tuple[Message, ...]:
     """What a reader must know before believing the differences."""
     notes = []
     if old.data.get("fingerprint") != new.data.get("fingerprint"):
-        notes.append("The two audits have other data, so a difference may be the data's and not the model's.")
+        notes.append(Message("comparison.other-data"))
     elif pairs.reason:
-        notes.append(f"No difference is paired: {pairs.reason}")
+        notes.append(Message("comparison.unpaired", {"reason": pairs.reason}))
     elif old.model.get("digest") and old.model.get("digest") == new.model.get("digest"):
-        notes.append("Both audits are of the same weights: what differs is the audits' own noise.")
+        notes.append(Message("comparison.same-weights"))
     if old.version != new.version:
-        notes.append(
-            f"The baseline was audited by version {old.version}, this model by {new.version}: "
-            "a difference may be the tool's."
-        )
+        notes.append(Message("comparison.other-version", {"old": old.version, "new": new.version}))
     changed = [name for name in _params(old) if name in _params(new) and _params(old)[name] != _params(new)[name]]
     if changed:
-        notes.append(f"The parameters of {', '.join(changed)} are not those of the baseline.")
+        notes.append(Message("comparison.other-parameters", {"probes": tuple(changed)}))
     if missing:
-        named = ", ".join(f"{probe} {estimate}" for probe, estimate in missing[:MISSING_NAMED])
-        more = f" and {len(missing) - MISSING_NAMED} more" if len(missing) > MISSING_NAMED else ""
-        notes.append(f"Only the baseline has {named}{more}.")
+        named = tuple(f"{probe} {estimate}" for probe, estimate in missing[:MISSING_NAMED])
+        left = len(missing) - len(named)
+        more = Message("comparison.more", {"left": left}) if left else None
+        notes.append(Message("comparison.only-baseline", {"estimates": named, "more": more}))
     return tuple(notes)
 
 

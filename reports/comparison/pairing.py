@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Shaped
 
 from probes.errors import EvidenceError
+from probes.message import Message
 from probes.result import Chart, Estimate, Result
 from probes.statistics.corrected_resampled_t import nadeau_bengio
 from probes.statistics.differences import mover, newcombe_paired
@@ -27,17 +28,17 @@ class Pairs:
     old: Columns = field(default_factory=dict)
     new: Columns = field(default_factory=dict)
     folds: tuple[Folds, Folds] | None = None
-    reason: str = ""
+    reason: Message | None = None
 
     @classmethod
     def of(cls, old: Report, new: Report) -> Pairs:
         if old.data.get("fingerprint") is None or old.data.get("fingerprint") != new.data.get("fingerprint"):
-            return cls(reason="the data is not the same.")
+            return cls(reason=Message("comparison.not-same-data"))
         ours, theirs = columns(new), columns(old)
         if "overfitting.split" not in theirs or "overfitting.split" not in ours:
-            return cls(reason="the samples.csv beside a results.json is missing, or has no overfitting columns.")
+            return cls(reason=Message("comparison.no-samples"))
         if len(ours["overfitting.split"]) != len(theirs["overfitting.split"]):
-            return cls(reason="the samples.csv files have different lengths.")
+            return cls(reason=Message("comparison.other-lengths"))
         same_pool = bool((ours["overfitting.split"] == theirs["overfitting.split"]).all())
         return cls(old=theirs, new=ours, folds=_shared_folds(old, new) if same_pool else None)
 

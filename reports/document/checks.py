@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from probes.message import Message
 from reports.document.severity import ORDER
@@ -91,13 +90,15 @@ def _check(check: Check, n: str, say: Words) -> CheckText:
 
 
 def why(check: Check, say: Words) -> str:
-    """Without the numbers where a caveat follows them: they stand beside it."""
-    because = check.because
-    if isinstance(because, Message):
-        beside = Message(f"{because.code}.beside", because.values)
-        return harmless_long(say.text(beside if say.texts.says(beside) else because))
-    caveat = re.fullmatch(r"\S+ \(\S+ to \S+ at [\d.]+%\): (.+)\.", because)
-    return harmless_long(say.text(caveat[1] if caveat else because))
+    """As it reads beside the check's numbers, without them."""
+    return harmless_long(say.text(_beside(check.because, say)))
+
+
+def _beside(text: Any, say: Words) -> Any:
+    if not isinstance(text, Message):
+        return text
+    short = Message(f"{text.code}.beside", {name: _beside(value, say) for name, value in text.values.items()})
+    return short if say.texts.says(short) else text
 
 
 def _judged(check: Check, say: Words) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from probes.errors import ConfigError, did_you_mean
+from probes.message import Message, Text, Value
 from probes.result import Estimate, Failure, Result
 from probes.statistics.confidence_level import at_level, p_beyond
 from probes.statistics.multiplicity import holm_levels
@@ -19,13 +20,11 @@ from reports.gate.sample_size import what_decides
 from reports.gate.thresholds import Gate, Threshold, Waiver
 from reports.report import Check, CheckStatus, Comparison, Json, Status, Verdict
 
-NOT_ESTIMATED = "The profile asks for it, and this audit did not estimate it: what was not searched has not passed."
+BOUNDS = {"max": "gate.max", "min": "gate.min"}
+NOT_ESTIMATED = Message("gate.not-estimated")
 ONE_SIDED = (("lower", "max"), ("upper", "min"))
 """Bounds and thresholds of which the one can violate the other and never keep it."""
-NO_REPLICAS = (
-    "No replica was trained, so nothing is known about the recipe. Give the recipe, so that replicas can be trained."
-)
-UNFAITHFUL = "the recipe does not reproduce this checkpoint. Give the recipe that made it."
+NO_REPLICAS = Message("gate.no-replicas")
 
 
 def judge(
@@ -57,7 +56,7 @@ def judge(
     for threshold in gate.thresholds:
         if threshold.probe in failures:
             failure = failures[threshold.probe]
-            errors.append(_unjudged(threshold, "error", f"The probe failed: {failure.error}: {failure.message}"))
+            errors.append(_unjudged(threshold, "error", _failed("gate.failed", failure)))
             continue
         if threshold.probe in missing:
             errors.append(_unjudged(threshold, "undecided", absent(threshold.probe)))
@@ -83,8 +82,8 @@ def judge(
         doubtful = bool(unfaithful) and estimate.name.startswith("recipe.")
         spend = Spend(p_fail=float(p_fail[i]), fail=float(spend_fail[i]), p_pass=float(p_pass[i]), passing=alpha)
         checks.append(_check(threshold, estimate, spend, doubtful, found[threshold.probe].params))
-    notes = tuple(f"{name} failed: {failure.error}: {failure.message}" for name, failure in failures.items())
-    notes += tuple(f"{name} was switched off." for name in sorted(off))
+    notes: tuple[Text, ...] = tuple(_failed("gate.probe-failed", failure) for failure in failures.values())
+    notes += tuple(Message("gate.switched-off", {"probe": name}) for name in sorted(off))
     notes += tuple(absent(name) for name in sorted(missing)) + gate.loosened
     checks, expired = _waive([*checks, *errors], gate.waivers, today)
     return Verdict(
@@ -93,7 +92,7 @@ def judge(
         level=gate.level,
         profile=gate.profile,
         on_undecided=gate.on_undecided,
-        notes=notes + expired,
+        notes=(*notes, *expired),
     )
 
 
@@ -102,8 +101,8 @@ def recorded(on: Sequence[str], off: Sequence[str]) -> dict[str, Json]:
     return {**dict.fromkeys(sorted(on), "on"), **dict.fromkeys(sorted(off), "off")}
 
 
-def absent(probe: str) -> str:
-    return f"{probe} did not run, or its result was taken out."
+def absent(probe: str) -> Message:
+    return Message("gate.absent", {"probe": probe})
 
 
 def _missing(gate: Gate, there: set[str], probes: Mapping[str, Json]) -> tuple[set[str], set[str]]:
@@ -112,6 +111,10 @@ def _missing(gate: Gate, there: set[str], probes: Mapping[str, Json]) -> tuple[s
     ran = {name for name, state in probes.items() if state != "off"}
     asked = {threshold.probe for threshold in gate.thresholds if threshold.optional}
     return (ran | (asked - off)) - there, off - there
+
+
+def _failed(code: str, failure: Failure) -> Message:
+    return Message(code, {"probe": failure.probe, "error": failure.error, "message": failure.message})
 
 
 def _check_waivers(gate: Gate) -> None:
@@ -178,7 +181,7 @@ class Spend:
     passing: float
 
 
-def _more(threshold: Threshold, estimate: Estimate, spend: Spend, params: Mapping[str, object]) -> str:
+def _more(threshold: Threshold, estimate: Estimate, spend: Spend, params: Mapping[str, object]) -> Message:
     within = (estimate.value < threshold.bound) == (threshold.direction == "max")
     alpha = spend.passing if within else spend.fail
     return what_decides(estimate, threshold.bound, alpha, threshold.probe, params)
@@ -197,28 +200,23 @@ def _check(
         level, low, high = estimate.level, estimate.low, estimate.high
     silent = decided and (estimate.bound, threshold.direction) in ONE_SIDED
     against = threshold.against == "baseline"
-    words = f"margin {threshold.bound:g}" if against else f"{threshold.direction} {threshold.bound:g}"
-    within = f"{estimate.bound} bound" if estimate.bound else f"{low:.3g} to {high:.3g}"
-    shown = f"{estimate.value:.3g} ({within} at {level:.1%})"
-    status: CheckStatus
+    told: dict[str, Value] = {
+        "shown": _shown(estimate, low, high, level, against),
+        "threshold": Message("gate.margin" if against else BOUNDS[threshold.direction], {"bound": threshold.bound}),
+    }
+    status: CheckStatus = "undecided"
     if fails:
-        status, because = "fail", f"{shown} lies wholly beyond its threshold ({words})."
+        status, because = "fail", Message("gate.beyond", told)
     elif silent:
-        status, because = (
-            "no-violation",
-            f"{shown} shows no violation of its threshold ({words}), and cannot exclude one.",
-        )
+        status, because = "no-violation", Message("gate.no-violation", told)
     elif passes:
-        status, because = "pass", f"{shown} lies wholly within its threshold ({words})."
+        status, because = "pass", Message("gate.within", told)
     elif doubtful:
-        status, because = "undecided", f"{shown}, but {UNFAITHFUL}"
+        because = Message("gate.not-reproduced", told)
     elif estimate.caveat is not None:
-        status, because = "undecided", f"{shown}: {estimate.caveat}."
+        because = Message("gate.caveat", {**told, "caveat": estimate.caveat})
     else:
-        status, because = (
-            "undecided",
-            f"{shown} contains the threshold ({words}). {_more(threshold, estimate, spend, params)}",
-        )
+        because = Message("gate.contains", {**told, "more": _more(threshold, estimate, spend, params)})
     return Check(
         probe=threshold.probe,
         estimate=threshold.estimate,
@@ -231,11 +229,19 @@ def _check(
         level=level,
         unit=estimate.unit,
         bound=estimate.bound,
-        because=f"Worse than the baseline by {because}" if against else because,
+        because=because,
         p_fail=spend.p_fail,
         p_pass=spend.p_pass,
         against=threshold.against,
     )
+
+
+def _shown(estimate: Estimate, low: float, high: float, level: float, against: bool) -> Message:
+    """The value with its interval, or as the bound that it is."""
+    ends: dict[str, Value] = {"value": estimate.value, "level": level}
+    if estimate.bound:
+        return Message("gate.bound-worse" if against else "gate.bound", {**ends, "side": f"{estimate.bound} bound"})
+    return Message("gate.shown-worse" if against else "gate.shown", {**ends, "low": low, "high": high})
 
 
 def _without_replicas(threshold: Threshold, found: Mapping[str, Result]) -> bool:
@@ -245,7 +251,7 @@ def _without_replicas(threshold: Threshold, found: Mapping[str, Result]) -> bool
     return result is not None and of_recipe and not any(one.name.startswith("recipe.") for one in result.estimates)
 
 
-def _unjudged(threshold: Threshold, status: CheckStatus, because: str) -> Check:
+def _unjudged(threshold: Threshold, status: CheckStatus, because: Message) -> Check:
     return Check(
         probe=threshold.probe,
         estimate=threshold.estimate,
@@ -264,7 +270,7 @@ def _unjudged(threshold: Threshold, status: CheckStatus, because: str) -> Check:
 
 def _waive(
     checks: list[Check], waivers: tuple[Waiver, ...], today: datetime.date
-) -> tuple[list[Check], tuple[str, ...]]:
+) -> tuple[list[Check], tuple[Message, ...]]:
     notes, waived = [], []
     for check in checks:
         for waiver in waivers:
@@ -274,9 +280,15 @@ def _waive(
             ):
                 continue
             if waiver.expires < today:
-                notes.append(f"The waiver for {check.probe} {check.estimate} expired on {waiver.expires}.")
+                which: dict[str, Value] = {"probe": check.probe, "estimate": check.estimate}
+                notes.append(Message("gate.waiver-expired", {**which, "expires": str(waiver.expires)}))
             else:
-                reason = f"{check.because} Waived until {waiver.expires}: {waiver.reason}"
+                told: dict[str, Value] = {
+                    "because": check.because,
+                    "expires": str(waiver.expires),
+                    "reason": waiver.reason,
+                }
+                reason = Message("gate.waived", told)
                 check = dataclasses.replace(check, status="waived", because=reason)
         waived.append(check)
     return waived, tuple(notes)

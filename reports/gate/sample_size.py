@@ -6,20 +6,21 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from probes.message import Message, Value
 from probes.result import Estimate
 from probes.statistics.distributions import binomial_cdf, binomial_tail, t_quantile
 
 POWER, MOST = 0.8, 1000
 """The probability with which so many decide it; beyond MOST times the present number more is no advice."""
-ON_IT = "The value is on the threshold: no number of samples decides that."
+ON_IT = Message("gate.on-threshold")
 FEW = 400
-ADVICE: Mapping[tuple[str, str], str] = {
-    ("contamination", "contaminated_share"): "Take the copies out of the held-out split; the report lists them.",
+ADVICE: Mapping[tuple[str, str], Message] = {
+    ("contamination", "contaminated_share"): Message("gate.take-copies-out"),
 }
 """By probe and estimate: what to do about a share above 0, where more samples would only show more of the same."""
 
 
-def what_decides(estimate: Estimate, bound: float, alpha: float, probe: str, params: Mapping[str, Any]) -> str:
+def what_decides(estimate: Estimate, bound: float, alpha: float, probe: str, params: Mapping[str, Any]) -> Message:
     """A sentence: the least n whose interval lies on one side of `bound` with probability POWER, if the value stays.
 
     `alpha` is the one-sided error that may be spent on the side that the value is on. Shares of counted things by
@@ -35,12 +36,14 @@ def what_decides(estimate: Estimate, bound: float, alpha: float, probe: str, par
     counted = estimate.counted or "observations"
     if least is None:
         if estimate.fixed_share:
-            return f"No number of {counted} decides it, if the value stays: only more data narrows it."
-        return f"The value is so near the threshold that not even {MOST} times the {counted} decides it."
-    needed = f"About {least} {counted} instead of {estimate.n}"
-    said = f"{needed} would decide it with {POWER:.0%} probability, if the value stays."
+            return Message("gate.more-data", {"what": counted})
+        return Message("gate.near-threshold", {"times": MOST, "what": counted})
+    enough: dict[str, Value] = {"needed": least, "what": counted, "n": estimate.n, "power": POWER}
     name = _parameter(estimate, params)
-    return f"{said} Try --set probes.{probe}.{name}={math.ceil(least / estimate.n * params[name])}." if name else said
+    if not name:
+        return Message("gate.more-of-it", enough)
+    setting = f"--set probes.{probe}.{name}={math.ceil(least / estimate.n * params[name])}"
+    return Message("gate.more-of-it-by", {**enough, "setting": setting})
 
 
 def _exactly(estimate: Estimate, bound: float, alpha: float) -> Callable[[int], bool]:

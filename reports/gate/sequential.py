@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from probes.message import Message
 from probes.plan import Row
 from reports.gate.thresholds import Gate
 from reports.report import Json, Verdict
@@ -79,9 +80,8 @@ def described(look: Look, planned: Sequence[Look]) -> dict[str, Json]:
     }
 
 
-def said(look: Look, planned: Sequence[Look]) -> str:
+def said(look: Look, planned: Sequence[Look]) -> Message:
     """What a reader must know."""
-    share = f"{100 * look.share:.3g} % of the gate's error"
     if look.last:
-        return f"Looked at {len(planned)} times, without stopping early: its last look spent {share}."
-    return f"Stopped after {look.after} of {look.rounds} rounds with every check decided: this look spent {share}."
+        return Message("gate.looked", {"count": len(planned), "share": look.share})
+    return Message("gate.stopped", {"after": look.after, "rounds": look.rounds, "share": look.share})

@@ -6,6 +6,8 @@ import datetime
 from dataclasses import dataclass
 from typing import Literal
 
+from probes.message import Text
+
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
@@ -46,5 +48,5 @@ class Gate:
     profile: str = "default"
     off: tuple[str, ...] = ()
     """Probes that the configuration switches off."""
-    loosened: tuple[str, ...] = ()
+    loosened: tuple[Text, ...] = ()
     """What is asked less than by default, a sentence each: it stands in the verdict."""

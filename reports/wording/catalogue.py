@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -32,18 +31,11 @@ class Words:
 
     def text(self, text: Text | None) -> str:
         """What a probe or the gate says, in this language; a plain string as it is."""
-        return spaced(self.texts.say(text)) if isinstance(text, Message) else self.sentence(text or "")
+        return spaced(self.texts.say(text))
 
     def term(self, text: Text, probe: str = "") -> str:
         """A word of that probe's or a message, in this language; a word that it has not as it is."""
         return self.text(text) if isinstance(text, Message) else self.texts.term(text, probe)
-
-    def sentence(self, text: str) -> str:
-        """What a probe or the gate says in English, in this language where its pattern is known."""
-        for pattern, translated in (self.texts.own("phrases") or {}).items():
-            if match := re.fullmatch(pattern, text.strip()):
-                return spaced(str(translated).format(*match.groups()))
-        return spaced(text)
 
     def listed(self, names: Sequence[str]) -> str:
         """a, b and c."""
@@ -52,15 +44,8 @@ class Words:
         return f"{comma.join(first)}{last_of_all}{last}" if first else last
 
     def estimate(self, name: str, probe: str = "") -> str:
-        """Its title; by name, else by pattern, else its name."""
-        found = self.find("estimates", name, scope=probe)
-        if found is not None:
-            return str(found)
-        for source in (self.texts.fallback or self.texts, self.texts):
-            for pattern, text in (source.own("patterns") or {}).items():
-                if match := re.match(pattern, name):
-                    found = str(text).format(*match.groups())
-        return found or name
+        """Its title by its name, or its name."""
+        return str(self.find("estimates", name, scope=probe) or name)
 
     def title(self, estimate: Estimate, probe: str) -> str:
         """What reports call it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from probes.message import Text
-from probes.result import Axis, Chart, Table
+from probes.message import Message, Text
+from probes.result import Axis, Chart, Scalar, Table
 
 Term = Callable[[Text], str]
 """A word or a message in another language, where it has one."""
@@ -44,8 +44,10 @@ def translated(chart: Chart, term: Term) -> Chart:
 
 def spoken(table: Table, term: Term) -> Table:
     """The table with headings and cells in another language, but for what the data's owner named."""
-    columns = {
-        term(name): [term(cell) if isinstance(cell, str) and name not in STRANGERS else cell for cell in column]
-        for name, column in table.columns.items()
-    }
+
+    def cell(name: str, value: Scalar | Message) -> Scalar | Message:
+        spoken = isinstance(value, Message) or (isinstance(value, str) and name not in STRANGERS)
+        return term(value) if spoken else value  # type: ignore[arg-type]
+
+    columns = {term(name): [cell(name, value) for value in column] for name, column in table.columns.items()}
     return dataclasses.replace(table, columns=columns)

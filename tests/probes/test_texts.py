@@ -22,7 +22,7 @@ NAME = r"[a-z0-9]+([.-][a-z0-9]+)*"
 CODES = {
     probes: re.compile(rf"({'|'.join(sorted({*PACKAGES.names(), 'statistics'} - {'reports', 'probes'}))})\.{NAME}"),
     reports: re.compile(rf"(gate|comparison)\.{NAME}"),
-    audit: re.compile(rf"audit\.[a-z0-9]+[.-]{NAME}"),
+    audit: re.compile(r"audit\.[a-z0-9]+(-[a-z0-9]+)+"),
 }
 """What codes look like in the strings of each package."""
 
@@ -84,6 +84,7 @@ def test_every_code_has_a_template_and_every_template_a_code() -> None:
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_every_finding_has_its_method_and_limits(lang: str) -> None:
     for code, entry in texts(lang).content["findings"].items():
+        assert entry["claim"], code
         assert entry["how"], code
         assert entry["limits"], code
 
@@ -104,8 +105,7 @@ def test_templates_get_the_values_that_they_ask_for() -> None:
             assert fields(template) <= names, (code, lang)
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
-def test_chinese_speaks_of_all_that_english_does(lang: str) -> None:
+def test_chinese_speaks_of_all_that_english_does() -> None:
     def paths(content: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
         for key, value in content.items():
             if isinstance(value, dict) and set(value) != {"one", "other"}:
@@ -113,5 +113,5 @@ def test_chinese_speaks_of_all_that_english_does(lang: str) -> None:
             else:
                 yield (*above, key)
 
-    lacking = set(paths(texts("en").content)) - set(paths(texts(lang).content))
-    assert {path for path in lacking if not {path[0], path[-1]} & {"command", "citations", "phrases"}} == set()
+    lacking = set(paths(texts("en").content)) - set(paths(texts("zh").content))
+    assert {path for path in lacking if path[-1] not in ("command", "citations")} == set()

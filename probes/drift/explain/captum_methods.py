@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from probes.drift.explain.layers import embedding_layer, hidden_layer, named_layer, spatial_layer
 from probes.drift.explain.target import Question
 from probes.drift.unsuited import Unsuited
+from probes.message import Message
 
 LRPS = ("LRP", "LayerLRP")
 ONE_AT_A_TIME = ("KernelShap", "Lime", *LRPS)
@@ -66,15 +67,12 @@ def _attributed(name: str, question: Question, cells: Tensor | None) -> Tensor:
 
 def _suits(name: str, question: Question, cells: Tensor | None) -> None:
     if name in OF_NUMBERS and not question.inputs.is_floating_point():
-        raise Unsuited("token ids have no gradient; layer-integrated-gradients explains them")
+        raise Unsuited(Message("drift.token-ids"))
     if name == "GuidedGradCam" and question.inputs.ndim != 4:
-        raise Unsuited("wants images and a convolution")
+        raise Unsuited(Message("drift.wants-images"))
     features = int(cells.max()) + 1 if cells is not None else question.inputs[0].nelement()
     if name == "ShapleyValues" and features > MOST_SHAPLEY:
-        raise Unsuited(
-            f"exact values of {features} features take each of their {features}! orders ({MOST_SHAPLEY} features at "
-            "most); ShapleyValueSampling estimates them"
-        )
+        raise Unsuited(Message("drift.too-many-features", {"features": features, "most": MOST_SHAPLEY}))
 
 
 def _set_rules(network: nn.Module) -> None:

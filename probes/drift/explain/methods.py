@@ -24,6 +24,7 @@ from probes.drift.explain.layers import embedding_layer, named_layer, spatial_la
 from probes.drift.explain.target import Question
 from probes.drift.unsuited import Unsuited
 from probes.errors import AuditError
+from probes.message import Message
 
 SHAP_SAMPLES = 8
 SHAP_NOISE = 0.1
@@ -64,7 +65,7 @@ def layer_integrated_gradients(question: Question) -> Path:
     layer = named_layer(question.score, question.layer) if question.layer else None
     layer = layer or embedding_layer(question.score, question.inputs, *question.extra)
     if layer is None:
-        raise Unsuited("found no embedding that gives vectors [samples tokens ...]")
+        raise Unsuited(Message("drift.no-embedding"))
     start, end = (_output(question, layer, inputs) for inputs in (question.baseline, question.inputs))
 
     def ask(points: Tensor, which: Tensor) -> Tensor:
@@ -188,9 +189,9 @@ def explain(method: str, question: Question) -> Explained:
     paths = [path for _, path in parts if path is not None]
     maps = torch.cat([maps for maps, _ in parts])
     if maps[0].numel() < 2:
-        raise Unsuited("a map of one position says nothing about where")
+        raise Unsuited(Message("drift.one-position"))
     if not bool(maps.isfinite().all()):
-        raise Unsuited("it gives numbers that are not finite")
+        raise Unsuited(Message("drift.not-finite"))
     return Explained(
         maps=maps,
         residual=torch.cat([path.residual for path in paths]) if paths else None,
@@ -260,7 +261,7 @@ def _integrated(question: Question, ask: Ask, start: Tensor, end: Tensor) -> Pat
 
 def _floating(question: Question) -> None:
     if not question.inputs.is_floating_point():
-        raise Unsuited("token ids have no gradient; layer-integrated-gradients explains them")
+        raise Unsuited(Message("drift.token-ids"))
 
 
 def _spatial(question: Question) -> nn.Module:
@@ -268,7 +269,7 @@ def _spatial(question: Question) -> nn.Module:
         return named_layer(question.score, question.layer)
     layer = spatial_layer(question.score, question.inputs, *question.extra)
     if layer is None:
-        raise Unsuited("no convolution gives a map of more than one position")
+        raise Unsuited(Message("drift.no-convolution"))
     return layer
 
 

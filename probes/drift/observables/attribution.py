@@ -13,6 +13,7 @@ from jaxtyping import Int, Shaped, UInt8
 
 from probes.drift.explain import names as naming
 from probes.drift.unsuited import Unsuited
+from probes.message import Text, decoded, encoded
 from probes.observable import Observation, Role, Subject, choose_stratified
 from probes.plan import Pool
 
@@ -77,24 +78,26 @@ def explained(methods: tuple[str, ...], question: Question) -> dict[str, Shaped[
     from probes.drift.explain.methods import explain
 
     arrays: dict[str, np.ndarray] = {}
-    refused = {}
+    refused: dict[str, Text] = {}
     for method in methods:
         try:
             found = explain(method, question)
         except Unsuited as error:
-            refused[method] = str(error)
+            refused[method] = error.reason
             continue
         arrays[f"maps/{method}"] = found.maps.cpu().numpy().astype(np.float32)
     return {**arrays, LEFT_OUT: said(refused)}
 
 
-def said(words: Mapping[str, str]) -> UInt8[np.ndarray, " bytes"]:
+def said(words: Mapping[str, Text]) -> UInt8[np.ndarray, " bytes"]:
     """Words as an array, since observations are arrays."""
-    return np.frombuffer(json.dumps(words, sort_keys=True).encode(), dtype=np.uint8)
+    return np.frombuffer(
+        json.dumps({name: encoded(text) for name, text in words.items()}, sort_keys=True).encode(), dtype=np.uint8
+    )
 
 
-def heard(array: UInt8[np.ndarray, " bytes"]) -> dict[str, str]:
-    return {str(key): str(value) for key, value in json.loads(array.tobytes().decode()).items()}
+def heard(array: UInt8[np.ndarray, " bytes"]) -> dict[str, Text]:
+    return {str(key): decoded(value) for key, value in json.loads(array.tobytes().decode()).items()}
 
 
 def maps_of(observation: Observation | None, method: str) -> np.ndarray | None:

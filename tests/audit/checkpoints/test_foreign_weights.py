@@ -11,6 +11,7 @@ from audit.config.recipe import parse
 from audit.training.loop import predict
 from audit.training.prepare import run
 from probes.errors import CheckpointError, DataError
+from probes.texts import said
 from tests.audit.conftest import EXAMPLES, small_experiment, small_recipe
 
 RECIPE = parse(small_recipe(), "t")
@@ -25,7 +26,7 @@ def answers_the_same(network: nn.Module, path) -> bool:
     checkpoint, experiment = adopt(path, RECIPE, EXAMPLES, trust_code=True)
     adopted = experiment.begin(experiment.audited_row()).network
     adopted.load_state_dict(dict(checkpoint.state), strict=True)
-    assert any("does not say what it was trained on" in limit for limit in checkpoint.limits)
+    assert any("does not say what it was trained on" in said(limit) for limit in checkpoint.limits)
     return bool((predict(adopted, experiment.inputs) == predict(network, experiment.inputs)).all())
 
 
@@ -99,7 +100,7 @@ def test_the_split_it_was_trained_with(tmp_path, network):
     recipe = parse(small_recipe(split={"file": str(tmp_path / "split.npz")}), "t")
     checkpoint, experiment = adopt(tmp_path / "m.pt", recipe, EXAMPLES, trust_code=True)
     assert np.flatnonzero(experiment.pool.member).tolist() == [0, 1, 2, 5, 7, 9]
-    assert not any("drawn by the recipe's seed" in limit for limit in checkpoint.limits)
+    assert not any("drawn by the recipe's seed" in said(limit) for limit in checkpoint.limits)
     np.savez(tmp_path / "split.npz", members=[0, 99999], held_out=[3])
     with pytest.raises(DataError, match="is no split of"):
         adopt(tmp_path / "m.pt", recipe, EXAMPLES, trust_code=True)

@@ -19,6 +19,7 @@ from audit.storage.store import DamagedWarning, Store
 from audit.training.experiment import Experiment
 from probes.observable import Role, Subject
 from probes.plan import Pool
+from probes.texts import said
 
 LOOKS: list[str] = []
 
@@ -124,7 +125,7 @@ def test_what_could_not_be_prepared_is_a_limit_then_and_when_recalled(experiment
     for _ in range(2):
         found = observe([Answer()], experiment, [sitter], quiet, store=Store(tmp_path))
         assert len(found.limits) == 1
-        assert "DeepLift" in found.limits[0]
+        assert "DeepLift" in said(found.limits[0])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from audit.population.cost_model import Fitted, fit
 from audit.training.experiment import Experiment
 from probes.errors import ConfigError, StoreError
 from probes.plan import Plan, Seeds, Splits
+from probes.texts import said
 
 PLAN = Plan.of(Splits(repeats=6), Seeds(replicas=3))
 
@@ -19,8 +20,8 @@ def test_what_was_given_up_is_said_with_what_it_costs(experiment: Experiment, tm
     scarce = afford(experiment, PLAN, 0.001, 0, 1, tmp_path)
     assert scarce.plan == Plan.of(Splits(repeats=3), Seeds(replicas=3))
     (limit,) = scarce.limits
-    assert "3 of 6 splits rounds" in limit
-    assert "an accuracy gap of 0." in limit
+    assert "3 of 6 splits rounds" in said(limit)
+    assert "an accuracy gap of 0." in said(limit)
     assert "No fewer would be a valid population" in scarce.foreseen
     plenty = afford(experiment, PLAN, 1e6, 0, 1, tmp_path)
     assert (plenty.plan, plenty.limits) == (PLAN, ())

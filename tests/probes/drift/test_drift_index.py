@@ -15,6 +15,7 @@ from probes.drift.sanity_check import DEPTHS
 from probes.evidence import Evidence, Population, answers
 from probes.observable import Observation
 from probes.plan import Pool
+from probes.texts import said
 
 SAMPLES = np.arange(24)
 
@@ -58,8 +59,8 @@ def test_floor_is_seeds_among_each_other_and_ceiling_random_against_the_referenc
 def test_an_index_without_room_between_floor_and_ceiling_has_a_caveat() -> None:
     rng = np.random.default_rng(3)
     close = Placed(reference=rng.random(24), floor=np.full(24, 0.5), ceiling=np.full(24, 0.48))
-    assert "says nothing" in str(drift_index("index", close, rng, 0.95).caveat)
-    assert "too few" in str(drift_index("index", placed(0.3, rng, 4), rng, 0.95).caveat)
+    assert "says nothing" in said(drift_index("index", close, rng, 0.95).caveat)
+    assert "too few" in said(drift_index("index", placed(0.3, rng, 4), rng, 0.95).caveat)
 
 
 def maps_seen(rng: np.random.Generator, shared: np.ndarray) -> dict[str, Observation]:
@@ -87,7 +88,7 @@ def test_nothing_is_claimed_where_there_is_no_room_for_an_index() -> None:
     seen: dict[Target, Seen] = {"embedding": maps_seen(rng, np.zeros(samples)), "label": {}}
     part = how_far(evidence, seen, ("m",), rng, 0.95)
     assert not part.findings
-    assert any("cannot be placed" in note for note in part.notes)
+    assert any("cannot be placed" in said(note) for note in part.notes)
     seen["embedding"] = maps_seen(rng, np.full(samples, 2.0))
     assert [finding.code for finding in how_far(evidence, seen, ("m",), rng, 0.95).findings] == ["drift.benign"]
 
@@ -124,7 +125,7 @@ def test_a_method_that_does_not_notice_random_weights_carries_no_verdict() -> No
     assert judged.estimates[0].caveat is None
     unjudged = how_good(quality, ("edges",), fit, rng, 0.95)
     assert not unjudged.findings
-    assert all("random weights" in str(estimate.caveat) for estimate in unjudged.estimates)
+    assert all("random weights" in said(estimate.caveat) for estimate in unjudged.estimates)
 
 
 @pytest.mark.parametrize(("theirs", "code"), [(0.0, "drift.worse-explanations"), (0.5, "drift.worse-than-source")])

@@ -18,6 +18,7 @@ from probes.message import Message
 from probes.observable import Subject
 from probes.plan import Pool
 from probes.result import Result
+from probes.texts import said
 from tests.probes.drift.zoo import looked_into
 
 QUICK = Drift(samples=8, deleted=12, seeds=2)
@@ -98,7 +99,7 @@ def test_one_column_has_nowhere_else_to_look() -> None:
         "drift.suspected-shortcut",
         "drift.shortcut",
     }
-    assert any("one position" in note for note in result.notes)
+    assert any("one position" in said(note) for note in result.notes)
 
 
 class Nothing(nn.Module):
@@ -111,7 +112,7 @@ def test_of_a_constant_network_no_reasons_are_claimed() -> None:
     network = untrained(nn.Flatten(), nn.Linear(36, 4), Nothing(), nn.Linear(4, 3))
     result = whole(network, torch.randn(60, 1, 6, 6), torch.arange(60) % 3)
     assert not {"drift.benign", "drift.moved", "drift.reasons"} & {finding.code for finding in result.findings}
-    assert any("cannot be placed" in note for note in result.notes)
+    assert any("cannot be placed" in said(note) for note in result.notes)
 
 
 class Bag(nn.Module):
@@ -191,5 +192,5 @@ def test_maps_that_are_not_finite_are_left_out_and_named() -> None:
     result = looked_into(
         QUICK, {"audited": network}, torch.randn(60, 1, 6, 6), torch.arange(60) // 2 % 3, pool_of(torch.arange(60) % 3)
     )
-    assert any("not finite" in note for note in result.notes)
+    assert any("not finite" in said(note) for note in result.notes)
     assert "checkpoint.deletion_gain" not in {one.name for one in result.estimates}

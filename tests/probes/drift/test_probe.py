@@ -19,6 +19,7 @@ from probes.measures.randomise import randomised
 from probes.message import Message
 from probes.plan import Pool
 from probes.result import Gallery, Result
+from probes.texts import said
 from tests.probes.drift import zoo
 
 CORNER = (slice(None), slice(None), slice(0, 2), slice(0, 2))
@@ -109,7 +110,7 @@ def test_a_planted_patch_is_found_located_and_confirmed() -> None:
 def test_without_source_or_seeds_it_says_so(sound: dict[str, nn.Sequential]) -> None:
     images, labels = data()
     result = looked_into(Drift(), {"audited": sound["audited"]}, images, labels)
-    assert any("source" in note for note in result.notes)
+    assert any("source" in said(note) for note in result.notes)
     assert "checkpoint.drift_index" not in {one.name for one in result.estimates}
     assert result["checkpoint.deletion_gain"].n == Quality().samples
 

@@ -26,6 +26,7 @@ from probes.overfitting.validation_agreement import Method, multiple_validation
 from probes.plan import Plan, Rivals, Sizes, Splits
 from probes.result import Chart, Table
 from probes.statistics import proportion
+from probes.texts import texts
 from tests.probes.overfitting.trained import digits, evidence, make_pool, population_evidence
 
 
@@ -177,7 +178,7 @@ def test_a_group_that_is_failed_is_named() -> None:
     made = type(base)(**{**base.__dict__, "group_names": ("north", "south", "west")})
     part = breakdown(made, 0.95)
     finding = next(one for one in part.findings if one.code == "overfitting.uneven-group")
-    assert finding.values["worst"] == "west"
+    assert finding.values["worst"][0].values["name"] == "west"
     assert finding.values["count"] == 1
     assert {figure.name for figure in part.figures} == {"gap-by-class", "gap-by-group"}
 
@@ -229,7 +230,7 @@ def test_validations_that_disagree_are_told_unless_sizes_differ() -> None:
     ]
     findings = multiple_validation(methods, 0.95).findings
     assert [finding.code for finding in findings] == ["overfitting.validations-disagree"]
-    assert findings[0].claim.endswith("or the recipe is not that of this checkpoint.")
+    assert texts("en").claim(findings[0]).endswith("or the recipe is not that of this checkpoint.")
     assert not multiple_validation(methods, 0.95, comparable=False).findings
     leaning = [methods[0], dataclasses.replace(methods[1], leans="low: half the size")]
     assert not multiple_validation(leaning, 0.95).findings

@@ -14,6 +14,7 @@ from scipy import stats
 
 from probes.errors import ConfigError, InputError
 from probes.result import Result
+from probes.texts import said
 from reports import archive, per_sample
 from reports.comparison.compare import compare, worsening
 from reports.gate.judge import judge
@@ -47,7 +48,7 @@ def test_same_model_twice_is_the_same() -> None:
     assert {one.status for one in comparison.differences} == {"same", "untested"}
     assert all(one.change.value == 0 for one in comparison.differences)
     assert {one.estimate for one in comparison.differences if one.paired} == PAIRED
-    assert "same weights" in comparison.notes[0]
+    assert "same weights" in said(comparison.notes[0])
 
 
 def test_planted_worsening_is_found_and_an_improvement_is_no_alarm() -> None:
@@ -69,7 +70,7 @@ def test_pairing_finds_what_two_intervals_hide() -> None:
     name = "checkpoint.held_out_accuracy"
     assert of(paired, name).paired
     assert not of(unpaired, name).paired
-    assert "samples.csv" in unpaired.notes[0]
+    assert "samples.csv" in said(unpaired.notes[0])
     width = [of(one, name).change.high - of(one, name).change.low for one in (paired, unpaired)]
     assert width[0] < 0.85 * width[1]
 
@@ -99,7 +100,7 @@ def test_what_cannot_be_tested_is_shown_and_not_tested() -> None:
     comparison = compare(audit(rng, hard), audit(rng, hard, leak=3.0))
     untested = {one.estimate for one in comparison.where("untested")}
     assert untested == {"epsilon.lower_bound", "attack.loss.auc", "checkpoint.gap_rank"}
-    assert "without an interval" in str(of(comparison, "epsilon.lower_bound").change.caveat)
+    assert "without an interval" in said(of(comparison, "epsilon.lower_bound").change.caveat)
 
 
 def test_folds_that_both_have_are_pairs_where_one_has_more_of_them() -> None:
@@ -191,7 +192,7 @@ def test_no_worse_than_by_a_margin() -> None:
     check = judged(old, bad, 0.02).checks[0]
     assert check.against == "baseline"
     assert check.value == pytest.approx(worsening(of(compare(old, bad), check.estimate)).value)
-    assert check.because.startswith("Worse than the baseline by")
+    assert said(check.because).startswith("Worse than the baseline by")
 
 
 def test_no_baseline_is_an_error_and_never_a_pass() -> None:

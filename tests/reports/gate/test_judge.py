@@ -7,6 +7,7 @@ import pytest
 
 from probes.errors import ConfigError
 from probes.result import Estimate, Failure, Finding, Result
+from probes.texts import said
 from reports.gate.judge import judge
 from reports.gate.thresholds import Gate, Threshold, Waiver
 from tests.reports.sample import TODAY, estimate
@@ -89,7 +90,7 @@ def test_a_waiver_of_what_nothing_checks_is_an_error() -> None:
 
 def test_what_would_decide_is_said() -> None:
     check = judge([result(estimate("a", 0.45, 0.1))], gate(("a", 0.5)), today=TODAY).checks[0]
-    assert "About 644 samples instead of 100 would decide it" in check.because
+    assert "About 644 samples instead of 100 would decide it" in said(check.because)
 
 
 def test_a_sound_model_fails_with_at_most_five_percent() -> None:

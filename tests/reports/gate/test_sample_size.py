@@ -12,6 +12,7 @@ from probes.result import Estimate, Result
 from probes.statistics.confidence_level import p_beyond
 from probes.statistics.corrected_resampled_t import nadeau_bengio
 from probes.statistics.proportions import proportion
+from probes.texts import texts
 from reports.gate.judge import judge
 from reports.gate.sample_size import ON_IT, what_decides
 from reports.gate.thresholds import Gate, Threshold
@@ -32,7 +33,7 @@ def status(one: Estimate, bound: float) -> str:
 def said(one: Estimate, bound: float, **params: object) -> str:
     gate = Gate(thresholds=(Threshold(probe="p", estimate=one.name, direction="max", bound=bound),))
     result = Result(probe="p", params=params, estimates=(one,))  # type: ignore[arg-type]
-    return judge([result], gate, today=TODAY).checks[0].because
+    return texts("en").say(judge([result], gate, today=TODAY).checks[0].because)
 
 
 def test_so_many_samples_decide_four_times_of_five() -> None:
@@ -69,7 +70,7 @@ def test_a_value_on_its_threshold_is_decided_by_nothing() -> None:
 def test_none_of_a_few_needs_fifty_nine_against_five_percent(seen: int) -> None:
     """0.95^59 is the first power of 0.95 below 5 %."""
     none = proportion("share", 0, seen)
-    assert what_decides(none, 0.05, 0.05, "p", {}).startswith(f"About 59 samples instead of {seen} ")
+    assert texts("en").say(what_decides(none, 0.05, 0.05, "p", {})).startswith(f"About 59 samples instead of {seen} ")
     assert status(proportion("share", 0, 58), 0.05) == "undecided"
     assert status(proportion("share", 0, 59), 0.05) == "pass"
 
@@ -78,7 +79,7 @@ def test_none_of_a_few_needs_fifty_nine_against_five_percent(seen: int) -> None:
     ("k", "n", "bound"), [(1, 40, 0.05), (5, 60, 0.05), (9, 100, 0.05), (3, 12, 0.4), (15, 20, 0.5)]
 )
 def test_so_many_counted_things_decide_four_times_of_five(k: int, n: int, bound: float) -> None:
-    needed = re.search(r"About (\d+) ", what_decides(proportion("share", k, n), bound, 0.05, "p", {}))
+    needed = re.search(r"About (\d+) ", texts("en").say(what_decides(proportion("share", k, n), bound, 0.05, "p", {})))
     assert needed is not None
 
     def decided(trials: int) -> float:
@@ -95,9 +96,9 @@ def test_so_many_counted_things_decide_four_times_of_five(k: int, n: int, bound:
 
 def test_copies_are_taken_out_not_counted_more_exactly() -> None:
     some = proportion("contaminated_share", 3, 60)
-    assert "Take the copies out" in what_decides(some, 0.05, 0.05, "contamination", {})
+    assert "Take the copies out" in texts("en").say(what_decides(some, 0.05, 0.05, "contamination", {}))
     none = proportion("contaminated_share", 0, 20)
-    assert "About 59" in what_decides(none, 0.05, 0.05, "contamination", {})
+    assert "About 59" in texts("en").say(what_decides(none, 0.05, 0.05, "contamination", {}))
 
 
 def test_the_parameter_that_n_grows_with_is_named_where_it_is_the_only_one() -> None:
