@@ -41,8 +41,8 @@ def table(report: Report, *, lang: str = "en") -> RenderableType:
     )
     risks = Table(box=None, show_header=False, padding=(0, 1, 0, 0), expand=True)
     risks.add_column(width=1)
-    risks.add_column(width=16)
-    risks.add_column(ratio=1)
+    risks.add_column(width=16, overflow="fold")
+    risks.add_column(ratio=1, overflow="fold")
     for risk in document.risks:
         style = STYLES[risk.status]
         risks.add_row(Text(MARKS[risk.status], style=style), Text(risk.title, style=style), Text(risk.what))
@@ -62,11 +62,11 @@ def table(report: Report, *, lang: str = "en") -> RenderableType:
 def _checks(document: Document) -> Table:
     say = document.words
     checks = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, padding=(0, 1, 0, 0))
-    checks.add_column(say("ui", "status"), width=11, no_wrap=True)
-    checks.add_column(say("ui", "estimate"), ratio=1)
-    checks.add_column(say("ui", "value"), justify="right", width=7)
-    checks.add_column(say("ui", "interval"), width=16)
-    checks.add_column(say("ui", "threshold"), justify="right", width=9)
+    checks.add_column(say("ui", "status"), width=12, overflow="fold")
+    checks.add_column(say("ui", "estimate"), ratio=1, overflow="fold")
+    checks.add_column(say("ui", "value"), justify="right", width=7, overflow="fold")
+    checks.add_column(say("ui", "interval"), width=16, overflow="fold")
+    checks.add_column(say("ui", "threshold"), justify="right", width=9, overflow="fold")
     for check in document.checks:
         checks.add_row(
             Text(f"{MARKS[check.status]} {say('status', check.status)}", style=STYLES[check.status]),
@@ -96,9 +96,9 @@ def _differences(rows: Sequence[DifferenceText], say: Words) -> Table:
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, padding=(0, 1))
     shown.add_column(say("ui", "estimate"), ratio=1, overflow="fold")
     for key, width in (("old", 8), ("new", 8)):
-        shown.add_column(say("against", key), justify="right", width=width)
-    shown.add_column(f"{say('against', 'change')} ({say('ui', 'interval')})", width=19)
-    shown.add_column(say("ui", "status"), width=14)
+        shown.add_column(say("against", key), justify="right", width=width, overflow="fold")
+    shown.add_column(f"{say('against', 'change')} ({say('ui', 'interval')})", width=19, overflow="fold")
+    shown.add_column(say("ui", "status"), width=14, overflow="fold")
     for row in rows:
         mark, style = CHANGES.get(row.status, ("·", "dim"))
         shown.add_row(

@@ -39,12 +39,23 @@ class Tile:
 def render(report: Report, *, lang: str = "en", thumbnails: bool = True) -> str:
     """The page. `thumbnails` off leaves out every picture of a sample."""
     document = outline(report, lang)
-    return page("report.html", document.words, document=document, thumbnails=thumbnails)
+    running = printed_edges(document.title, *(value for _, value in document.run))
+    return page("report.html", document.words, running, document=document, thumbnails=thumbnails)
 
 
-def page(template: str, say: Words, **fields: object) -> str:
-    """A self-contained page in the style of the report."""
-    style, script = asset("report.css"), asset("report.js")
+def printed_edges(*names: str) -> str:
+    """Style that prints what names the audit, and the page's number, at the foot of every page.
+
+    Of the names stays what needs no escape in a style sheet.
+    """
+    named = " · ".join(re.sub(r"[^\w .,:+/()（）-]", " ", name) for name in names)
+    number = 'counter(page) " / " counter(pages)'
+    return f'@page{{@bottom-left{{content:"{named}"}}@bottom-right{{content:{number}}}}}'
+
+
+def page(template: str, say: Words, running: str = "", **fields: object) -> str:
+    """A self-contained page in the style of the report; `running` is style of this page alone."""
+    style, script = asset("report.css") + running, asset("report.js")
     return _environment().get_template(template).render(
         say=say,
         style=Markup(style),

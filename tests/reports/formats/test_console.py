@@ -6,9 +6,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from reports.document.outline import outline
 from reports.formats import console
 from reports.report import Report
-from tests.reports.sample import HOSTILE, sample
+from tests.reports.sample import HOSTILE, full, sample
 
 
 def shown(report: Report, lang: str = "en", width: int = 80) -> str:
@@ -35,3 +36,14 @@ def test_verdict_first_and_no_number_is_cut() -> None:
 def test_terminal_codes_of_strangers_do_not_pass() -> None:
     assert "\x1b" not in shown(sample(label="\x1b[31mred\x1b[0m"))
     assert "[bold]" in shown(sample(label="[bold]x[/bold]", failed=True))
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_no_text_is_cut_and_no_percent_sign_lost(lang: str) -> None:
+    document = outline(full(), lang)
+    said = [document.sentence, *document.notes]
+    said += [text for risk in document.risks for text in (risk.what, risk.to_do)]
+    said += [text for check in document.checks for text in (check.title, check.value, check.interval, check.threshold)]
+    told = shown(full(), lang)
+    assert "…" not in told
+    assert told.count("%") >= "".join(said).count("%")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+import probes
 from probes.errors import InputError
 from probes.message import Message
 from probes.result import Estimate, Finding
@@ -33,3 +37,12 @@ def test_unknown_names_and_languages() -> None:
 
 def test_what_a_strangers_probe_notes_in_plain_text_is_shown_as_it_is() -> None:
     assert words("zh").text("Only 40 {of} them") == "Only 40 {of} them"
+
+
+def test_units_and_what_is_counted_have_their_chinese() -> None:
+    """Of every estimate of a built-in probe: the source names them by `unit=` and `counted=`."""
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(probes.__file__).parent.rglob("*.py"))
+    for table, field in (("units", "unit"), ("counted", "counted")):
+        named = set(re.findall(rf'\b{field}="([^"]+)"', source)) - {"AUC", "CKA", "ε"}
+        assert len(named) > 5
+        assert {name for name in named if words("zh").texts.own(table, name) is None} == set()
