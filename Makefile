@@ -8,8 +8,9 @@ USER := .venv/installed-for-users
 STAMP := .venv/installed
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --constraint constraints.txt
 
-# The CPU build of torch is a tenth of the other one's size. Where this index is not reached, any build will do.
-CPU_TORCH ?= https://download.pytorch.org/whl/cpu
+# The CPU build of torch is a tenth of the other one's size: make demo CPU_TORCH=URL, the index that PyTorch's own
+# installation page names for it. Without one, or where it is not reached, any build will do.
+CPU_TORCH ?=
 ACCELERATOR := $(wildcard /dev/nvidiactl /dev/kfd)
 
 .PHONY: demo test lint validate bench clean
@@ -23,7 +24,7 @@ ACCELERATOR := $(wildcard /dev/nvidiactl /dev/kfd)
 # What an audit needs and no more.
 $(USER): pyproject.toml constraints.txt | .venv/bin/python
 	@test -e $(STAMP) || { echo "Installing what an audit needs (torch and fifty smaller packages; a few minutes) ..."; \
-	    $(if $(ACCELERATOR),:,$(PIP) --retries 0 --timeout 5 --index-url $(CPU_TORCH) torch torchvision 2>/dev/null || :); \
+	    $(if $(or $(ACCELERATOR),$(if $(CPU_TORCH),,none)),:,$(PIP) --retries 0 --timeout 5 --index-url $(CPU_TORCH) torch torchvision 2>/dev/null || :); \
 	    $(PIP) --editable '.[train]'; }
 	@touch $(USER)
 
