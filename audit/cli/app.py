@@ -213,11 +213,12 @@ def mitigate(
     seconds = validate.seconds_of(budget)
     thresholds = validate.configuration(config, changes)
     made_by = validate.recipe_file(recipe) if recipe else None
-    with loading(quiet=quiet or json):
-        from audit.cli.mitigate import run_mitigate
-        from audit.mitigation.countermeasures import check
+    from audit.mitigation.countermeasures import check
 
     check(countermeasures or ())
+    with loading(quiet=quiet or json):
+        from audit.cli.mitigate import run_mitigate
+
     frontier = run_mitigate(
         model,
         out,

@@ -60,7 +60,7 @@ def test_help_is_light(place: Path, line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("run", "Missing option '--model'"),
+        ("run", "--model: what is to be audited is not said."),
         ("nonsense", "No such command 'nonsense'"),
         ("run -m no.pt", "no.pt: no such checkpoint file."),
         ("run -m ckpt.pt -c no.toml", "no.toml: no such configuration file."),

@@ -34,7 +34,7 @@ from probes.errors import ConfigError
         ('[[waivers]]\nprobe = "p"\nestimate = "a"', "waivers.0.reason is missing."),
         (
             '[[waivers]]\nprobe = "p"\nestimate = "a"\nreason = "r"\nexpires = "soon"',
-            "waivers.0.expires = 'soon': input should be a valid date",
+            "waivers.0.expires: a waiver ends on a date: expires = 2026-12-31.",
         ),
     ],
 )
