@@ -23,7 +23,7 @@ from audit.config import recipe as recipes
 from audit.data.dataframe import dataset, frame_of
 from audit.data.npz import Npz
 from audit.results.history import find
-from audit.results.read import read_audit, read_with_cost
+from audit.results.read import load, read_with_cost
 from audit.training.prepare import run
 from probes.errors import AuditError
 from reports import archive, per_sample
@@ -68,12 +68,12 @@ def _beside(folder: Path, rng: random.Random) -> Path:
 def _read_results(path: Path) -> None:
     report = read_with_cost(path)
     junit.render(report)
-    read_audit(path)
+    load(path)
 
 
 def _read_beside(path: Path) -> None:
     find(path.parent)
-    read_audit(path)
+    load(path)
     read_with_cost(path)
 
 

@@ -16,11 +16,11 @@ from audit.config import recipe
 from audit.mitigation.countermeasures import candidates
 from probes.probe import PROBES
 from probes.result import Finding, Result
+from probes.texts import texts
 from reports.document.outline import outline
-from reports.wording.catalogue import words
 from tests.reports.sample import sample
 
-FINDINGS = words("en").content["findings"]
+FINDINGS = texts("en").content["findings"]
 COMMANDS = {code: text["command"] for code, text in FINDINGS.items() if "command" in text}
 VALUES = {"best": 3, "needed": 1000}
 """Whole numbers that findings carry and commands ask for."""
