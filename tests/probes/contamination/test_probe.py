@@ -18,6 +18,7 @@ from probes.evidence import Evidence
 from probes.observable import Observation
 from probes.plan import Plan, Pool, Splits
 from probes.result import Gallery, Result, Table
+from probes.texts import said
 from reports.gate.judge import judge
 from tests.probes.contamination.planted import NEAR, equal, photographs, plant, small_photographs
 from tests.probes.overfitting.trained import digits, evidence, make_pool
@@ -139,7 +140,7 @@ def test_every_kind_of_copy_is_shown(pictures: np.ndarray) -> None:
         for k in range(20 + 2 * place, 22 + 2 * place):
             planted[others[k]] = change(pictures[members[k]], rng)
     gallery = next(figure for figure in audit(planted, member).figures if isinstance(figure, Gallery))
-    kinds = [row.title.rpartition(": ")[2] for row in gallery.rows]
+    kinds = [said(row.title).rpartition(": ")[2] for row in gallery.rows]
     assert kinds.count("exact") < len(kinds) - 6
     assert {"exact", "mirrored", "moved by a pixel", "changed in brightness or compressed"} <= set(kinds)
 
@@ -287,7 +288,7 @@ def test_duplicate_rows_of_a_table_are_found() -> None:
     assert result["near_duplicates_across_split"].value == 10
     pairs = next(one for one in result.figures if isinstance(one, Table) and one.name == "duplicate-pairs")
     assert set(pairs.columns["how"]) == {"exact", "nearly equal"}
-    assert "picture" not in pairs.caption
+    assert "picture" not in said(pairs.caption)
 
 
 def test_groups_on_both_sides_and_source_copies_are_found(pictures: np.ndarray) -> None:

@@ -76,7 +76,7 @@ def test_another_seed_is_no_drift_and_random_weights_are(sound: dict[str, nn.Seq
     assert benign["floor.similarity"].value > benign["ceiling.similarity"].value + 0.2
     assert "drift.moved" in {finding.code for finding in moved.findings}
     gallery = next(figure for figure in benign.figures if isinstance(figure, Gallery))
-    shown = [row.title.split(" (")[0].split(", ") for row in gallery.rows]
+    shown = [said(row.title).split(" (")[0].split(", ") for row in gallery.rows]
     assert [place for _, place in shown] == ["most drifted", "median"] * 6
     assert len({name for name, _ in shown}) == 6
     assert [name for name, _ in shown[::2]] == [name for name, _ in shown[1::2]]

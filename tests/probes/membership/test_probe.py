@@ -230,8 +230,8 @@ def test_what_was_counted_at_each_rate_is_listed() -> None:
     member = np.arange(50) < 10
     score = np.concatenate([np.arange(10.0) + 30, np.arange(40.0)])
     listed = rates_table(score, member, (0.05, 0.001)).columns
-    assert listed["false alarms"] == ["2 of 40", "0 of 40"]
-    assert listed["members found"] == ["2 of 10", "0 of 10"]
+    assert [said(one) for one in listed["false alarms"]] == ["2 of 40", "0 of 40"]
+    assert [said(one) for one in listed["members found"]] == ["2 of 10", "0 of 10"]
     assert (listed["low"][0], listed["high"][0]) == pytest.approx((0.0252, 0.5561), abs=1e-4)
 
 

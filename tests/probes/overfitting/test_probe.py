@@ -171,7 +171,7 @@ def test_validation_that_turned_names_the_epochs_too_many() -> None:
     trace = Trace(train_loss=loss[::-1], train_accuracy=loss, validation_loss=loss, validation_accuracy=loss)
     made = evidence(inputs, make_pool(labels, 150, 100, rng, validation=50), sound, trace=trace)
     finding = next(one for one in Overfitting()(made, rng).findings if one.code == "overfitting.epochs")
-    assert finding.values["too_many"] == 3
+    assert finding.values["count"] == 3
     # The weights of the best epoch were kept: they have not been trained too long.
     kept = dataclasses.replace(made, epoch=3)
     assert "overfitting.epochs" not in codes(Overfitting()(kept, rng))
