@@ -33,6 +33,8 @@ FEW = {
         "membership": {"repeats": 2, "inside": False},
         "overfitting": {"repeats": 2, "learning_curve": False, "capacity": False, "linear_probe": False},
         "drift": {"enabled": False},
+        "forgetting": {"enabled": False},
+        "inheritance": {"enabled": False},
     }
 }
 

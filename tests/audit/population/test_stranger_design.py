@@ -16,6 +16,7 @@ from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from probes.observable import Subject
 from probes.plan import Design, Plan, Pool, Row
+from probes.texts import said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ def test_it_fits_a_budget_is_kept_and_looked_into(experiment: Experiment, tmp_pa
     assert plan == Plan.of(Halves(turns=6))
     afforded = afford(experiment, plan, 0.001, 0, 1, tmp_path)
     assert afforded.plan == Plan.of(Halves(turns=3))
-    assert "3 of 6 halves rounds" in afforded.limits[0]
+    assert "3 of 6 halves rounds" in said(afforded.limits[0])
 
     rows = rows_of(afforded.plan.capped(2), experiment.pool, 0)
     store = Store(tmp_path)

@@ -26,7 +26,8 @@ split = { members = 60, held_out = 60, validation = 30 }
 source = { model = "small_networks:digits_cnn", options = { width = 2 } }
 train = { epochs = 2, lr = 0.05, batch_size = 25 }
 """
-OFF = "".join(f"[probes.{name}]\nenabled = false\n" for name in ("membership", "drift", "contamination"))
+OTHERS = ("contamination", "drift", "forgetting", "inheritance", "membership")
+OFF = "".join(f"[probes.{name}]\nenabled = false\n" for name in OTHERS)
 CONFIG = f"{OFF}[probes.overfitting]\nrepeats = 2\nlearning_curve = false\nlinear_probe = false\ncapacity = false\n"
 
 
