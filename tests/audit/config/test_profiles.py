@@ -47,7 +47,7 @@ def test_what_a_profile_requires_and_no_probe_estimated_is_undecided() -> None:
     verdict = judge(full().results, Gate(thresholds=(required,)), today=TODAY)
     assert [check.status for check in verdict.checks] == ["undecided"]
     assert verdict.status == "undecided"
-    assert "未查验" in words("zh").sentence(verdict.checks[0].because)
+    assert "未查验" in words("zh").text(verdict.checks[0].because)
 
 
 def test_a_reason_of_the_users_own_is_shown_as_it_is() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from audit.data.dataset import Dataset
 from audit.data.split import SplitSection, split, unlearnt
 from probes.errors import DataError, RecipeError
+from probes.texts import texts
 
 
 def dataset(n: int = 300, classes: int = 4, **more) -> Dataset:
@@ -92,7 +93,9 @@ def test_a_class_that_no_member_has_is_said(tmp_path):
     without, one = (A[LABELS[A] != 2], B), (A[LABELS[A] == 0], B[LABELS[B] == 0])
     for (members, held_out), named in ((without, "2"), (one, "1, 2")):
         said = unlearnt(given(tmp_path, members=members, held_out=held_out), ("0", "1", "2"))
-        assert said == [f"No member is of these classes, so no model could learn them: {named}."]
+        assert [texts("en").say(one) for one in said] == [
+            f"No member is of these classes, so no model could learn them: {named}."
+        ]
     assert unlearnt(given(tmp_path, members=A, held_out=B), ("0", "1", "2")) == []
 
 

@@ -11,6 +11,7 @@ from audit.models.graph_rewrite import prepare
 from probes.drift.explain import names as naming
 from probes.drift.observables.attribution import LEFT_OUT, Attribution, heard
 from probes.observable import Subject
+from probes.texts import texts
 from tests.probes.drift.networks import Tokens, images
 
 SAMPLES, CLASSES = 4, 3
@@ -62,6 +63,6 @@ def test_a_method_answers_or_says_why_not(method: str, modality: str) -> None:
         assert np.isfinite(maps).all()
         assert method == "Lime" or maps.any()  # a lasso may leave nothing
     for reason in reasons.values():
-        assert not reason.startswith(("RuntimeError", "AttributeError"))
+        assert not texts("en").say(reason).startswith(("RuntimeError", "AttributeError"))
     assert not any(module.__dict__.get("rule") for module in prepared.modules())
     assert all(torch.equal(value, weights[name]) for name, value in prepared.state_dict().items())

@@ -18,6 +18,7 @@ from probes.membership.rmia import rmia_scores
 from probes.membership.sequence_attacks import SEQUENCE_ATTACKS
 from probes.membership.target import folds, principal_components, target_of
 from probes.statistics.roc import auc
+from probes.texts import texts
 from tests.probes.membership.worlds import World
 
 
@@ -165,7 +166,7 @@ def test_attacks_that_lack_what_they_need_say_none() -> None:
     target = target_of(evidence, evidence.population, np.random.default_rng(0))
     ran = {name for name, attack in ATTACKS.all().items() if attack(target) is not None}
     assert ran == {"loss", "entropy", "modified-entropy", "per-class"}
-    said = " ".join(not_run(ran))
+    said = " ".join(texts("en").say(one) for one in not_run(ran))
     assert set(ORDER) - set(SEQUENCE_ATTACKS) - ran == {
         name for name in ORDER if f" {name}," in said or f" {name} (" in said
     }
