@@ -11,6 +11,7 @@ import torch
 from audit.checkpoints.foreign_weights import beside
 from audit.models.weight_files import read_state
 from probes.errors import CheckpointError
+from probes.texts import texts
 
 STATE = {"body.weight": torch.ones(2, 2), "head.weight": torch.zeros(2, 2)}
 
@@ -41,6 +42,7 @@ def test_several_state_dicts_are_listed_and_pickled_arguments_named(tmp_path: Pa
 
 def test_averages_and_a_weighted_loss_beside_the_weights_are_said(tmp_path: Path) -> None:
     torch.save({"model": STATE, "model_ema": STATE}, tmp_path / "a.pt")
-    (said,) = beside(tmp_path / "a.pt", {**STATE, "criterion.weight": torch.ones(2)}, STATE)[:1]
-    assert "model_ema" in said
-    assert "criterion.weight" in beside(tmp_path / "a.pt", {**STATE, "criterion.weight": torch.ones(2)}, STATE)[1]
+    found = beside(tmp_path / "a.pt", {**STATE, "criterion.weight": torch.ones(2)}, STATE)
+    averages, loss = (texts("en").say(one) for one in found)
+    assert "model_ema" in averages
+    assert "criterion.weight" in loss

@@ -17,7 +17,8 @@ from tests.reports.sample import sample
 def judged(capsys, folder: Path, content: dict, config: str = "") -> dict:
     (folder / "results.json").write_text(json.dumps(content), encoding="utf-8")
     (folder / "a.toml").write_text(config, encoding="utf-8")
-    run_gate(folder / "results.json", folder / "a.toml", baseline=None, as_json=True, lang="en", quiet=False)
+    asked = audit_config.load(folder / "a.toml", folder)
+    run_gate(folder / "results.json", asked, baseline=None, as_json=True, lang="en", quiet=False)
     said: dict = json.loads(capsys.readouterr().out)
     return said
 
