@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from torch import nn
 
-from audit.evidence.collect import asked
 from audit.population.populate import populate, rows_of
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
-from audit.training.loop import predict
+from audit.training.loop import predict, predict_views
 from audit.training.prepare import run
+from audit.training.test_time_views import answers_with_queries
 from probes.evidence import Answers, Evidence
 from probes.membership import Membership, lira_scores
 from probes.plan import Plan, Splits
@@ -40,13 +40,18 @@ def on_backbone(seed: int, **changes: Any) -> Experiment:
     return dataclasses.replace(experiment, source=dataclasses.replace(experiment.source, state=state))
 
 
+def answers_of(network: nn.Module, experiment: Experiment) -> Answers:
+    """What any network answers about the experiment's samples, to the further queries too."""
+    return answers_with_queries(predict_views(network, experiment), experiment.dataset.labels)
+
+
 def evidence_of(audited: Experiment, network: nn.Module, replicas: Experiment, folder: Path) -> Evidence:
     """`network` as the audited model beside replicas of another experiment on the same pool."""
     rows = rows_of(Plan.of(Splits(repeats=REPEATS)), audited.pool, 0)
     return Evidence(
         pool=audited.pool,
         classes=audited.dataset.classes,
-        audited=asked(network, audited),
+        audited=answers_of(network, audited),
         population=populate(replicas, rows, store=Store(folder), workers=1).population,
         inputs=audited.dataset.inputs,
     )
@@ -126,7 +131,7 @@ def test_what_cannot_leak_raises_no_alarm(kind: str, tmp_path: Path) -> None:
     if kind == "constant":
         for parameter in trained.network.parameters():
             parameter.data.zero_()
-        audited = asked(trained.network, experiment)
+        audited = answers_of(trained.network, experiment)
         assert np.ptp(audited.margin) == 0
         population = evidence.population
         same = {
@@ -168,7 +173,7 @@ def test_a_private_run_without_its_noise_is_caught_by_its_canaries(noise: str, m
     evidence = Evidence(
         pool=experiment.pool,
         classes=experiment.dataset.classes,
-        audited=asked(trained.network, experiment),
+        audited=answers_of(trained.network, experiment),
         population=populate(experiment, [], store=Store(Path("unused")), workers=1).population,
         inputs=experiment.dataset.inputs,
         privacy=trained.accounting.claim,

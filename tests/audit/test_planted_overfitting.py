@@ -13,11 +13,12 @@ from sklearn.datasets import load_digits
 import audit
 from audit.checkpoints.finetune import to_file
 from audit.config.recipe import parse
+from probes.probe import PROBES
 from probes.result import Result
 from reports.report import Report
 from tests.audit.conftest import EXAMPLES
 
-ALONE = {"membership": {"enabled": False}, "drift": {"enabled": False}, "contamination": {"enabled": False}}
+ALONE = {name: {"enabled": False} for name in PROBES.names() if name != "overfitting"}
 CHEAP = {"repeats": 2, "learning_curve": False, "capacity": False, "linear_probe": False}
 
 
@@ -66,7 +67,11 @@ def test_twenty_percent_flipped_labels_learned_by_heart_fail(tmp_path: Path) -> 
     result = overfitting_of(report)
     assert result["checkpoint.train_accuracy"].value == 1.0
     assert result["recipe.accuracy_gap"].low > 0.15
-    assert checks(report) == {"recipe.accuracy_gap": "fail", "checkpoint.accuracy_gap": "fail"}
+    assert checks(report) == {
+        "checkpoint.gain_over_guessing": "pass",
+        "recipe.accuracy_gap": "fail",
+        "checkpoint.accuracy_gap": "fail",
+    }
     assert report.verdict.status == "fail"
     assert {"overfitting.gap", "overfitting.memorised", "overfitting.label-errors"} <= codes(report)
 

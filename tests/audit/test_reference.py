@@ -16,10 +16,12 @@ from audit.config.recipe import parse
 from audit.config.run_settings import Settings
 from audit.listener import Listener
 from probes.errors import CheckpointError
+from probes.probe import PROBES
 from probes.result import Gallery, Result
+from probes.texts import texts
 from tests.audit.conftest import EXAMPLES, small_recipe
 
-QUIET = {name: {"enabled": False} for name in ("membership", "overfitting", "contamination")}
+QUIET = {name: {"enabled": False} for name in PROBES.names() if name != "drift"}
 SMALL = {"samples": 10, "seeds": 2, "steps": 2, "most_steps": 2, "transplanted": 40}
 
 
@@ -53,7 +55,7 @@ def test_the_headline_is_about_the_reference_by_the_labels_logit(folder: Path) -
     assert any(name.startswith("cka.reference.") for name in names)
     gallery = next(figure for figure in result.figures if isinstance(figure, Gallery))
     assert gallery.headings == ("input", "reference model", "audited", "difference")
-    assert "speaks for the label" in gallery.caption
+    assert "speaks for the label" in texts("en").say(gallery.caption)
 
 
 def test_a_model_has_not_drifted_from_itself(folder: Path) -> None:
