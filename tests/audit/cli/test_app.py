@@ -75,7 +75,9 @@ def test_same_bytes_whatever_the_workers_and_what_the_store_has(place: Path) -> 
 
 def test_a_budget_and_an_early_stop_say_what_they_left_out(place: Path) -> None:
     text = "".join(f"[probes.{name}]\nenabled = false\n" for name in PROBES.names() if name != "overfitting")
-    (place / "one-probe.toml").write_text(text + "[probes.overfitting]\nrepeats = 8\n")
+    text += '[probes.overfitting]\nrepeats = 8\n[gate]\nprofile = "none"\n'
+    # One check, which the first look decides.
+    (place / "one-probe.toml").write_text(f'{text}[thresholds.overfitting]\n"recipe.accuracy_gap" = {{ max = 0.99 }}\n')
     limited = ("--budget", "1s", "--stop-early", "--config", "one-probe.toml", "--workers", "1")
     done = audit("run", "--model", "ckpt.pt", "--out", "limited", *limited, cwd=place)
     assert done.returncode in (0, 1, 3), done.stderr
