@@ -98,3 +98,10 @@ def choose_stratified(
         mine = np.flatnonzero(labels[shuffled] == label)
         turn[mine] = np.arange(len(mine))
     return np.sort(shuffled[np.argsort(turn, kind="stable")[:size]])
+
+
+def choose_both_sides(pool: Pool, size: int, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
+    """Members, and as many held-out samples after them: half of `size` each, or as many as both sides have."""
+    each = min(size // 2, int(pool.held_out.sum()), int(pool.member.sum()))
+    parts = [choose_stratified(np.flatnonzero(part), pool.labels, each, rng) for part in (pool.member, pool.held_out)]
+    return np.concatenate(parts)

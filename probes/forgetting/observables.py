@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from probes.measures.corruptions import blur, jpeg, missing, noise, shade, shift, typos
-from probes.observable import Role, Subject, choose_stratified
+from probes.observable import Role, Subject, choose_both_sides
 from probes.plan import Pool
 
 if TYPE_CHECKING:
@@ -56,11 +56,7 @@ class Corrupted:
         return {"audited": 1, "source": 1}
 
     def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-        each = min(self.samples // 2, int(pool.held_out.sum()), int(pool.member.sum()))
-        parts = [
-            choose_stratified(np.flatnonzero(part), pool.labels, each, rng) for part in (pool.member, pool.held_out)
-        ]
-        return np.concatenate(parts)
+        return choose_both_sides(pool, self.samples, rng)
 
     def __call__(
         self,

@@ -15,7 +15,7 @@ from probes.drift.patches import positive_mass
 from probes.drift.shortcuts.family import FAMILIES, Candidate, Family, Samples
 from probes.drift.shortcuts.parts_of_image import attribution_in_parts
 from probes.drift.unsuited import Unsuited
-from probes.observable import Role, Subject, choose_stratified
+from probes.observable import Role, Subject, choose_both_sides
 from probes.plan import Pool
 
 if TYPE_CHECKING:
@@ -61,11 +61,7 @@ class ShortcutSearch:
 
     def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
         """Members, and as many held-out samples after them."""
-        each = min(self.samples // 2, int(pool.held_out.sum()), int(pool.member.sum()))
-        parts = [
-            choose_stratified(np.flatnonzero(part), pool.labels, each, rng) for part in (pool.member, pool.held_out)
-        ]
-        return np.concatenate(parts)
+        return choose_both_sides(pool, self.samples, rng)
 
     def __call__(
         self,
