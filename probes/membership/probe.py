@@ -14,7 +14,8 @@ from probes.measures.memorisation import memorisation
 from probes.membership.attackers import attackers_table
 from probes.membership.attacks import Scores, ladder, not_run
 from probes.membership.epsilon_section import epsilon_part
-from probes.membership.exposure import exposure
+from probes.membership.exposure import differences, exposure
+from probes.membership.exposure_by_stratum import mean_exposure, strata, uneven
 from probes.membership.fidelity import fidelity
 from probes.membership.figures import (
     SHOWN_MARGINS,
@@ -38,7 +39,7 @@ from probes.membership.split_difference import split_difference
 from probes.membership.strongest_attack import precision, strongest_advantage, strongest_auc, strongest_tpr
 from probes.membership.subpopulations import worst
 from probes.membership.target import target_of
-from probes.membership.vulnerable_samples import explanations, exposed_finding, mean_exposure, strata, uneven
+from probes.membership.vulnerable_samples import explanations, exposed_finding
 from probes.message import Message, Value
 from probes.observable import Observable
 from probes.partial_result import Part, joined
@@ -207,6 +208,7 @@ class Membership:
         """Exposure of every sample, of classes and groups, and what explains it."""
         margin, keep, member = population.answers.margin, population.keep, evidence.pool.member
         exposed = exposure(margin, keep, population.order, self.level)
+        change = differences(margin, keep, population.order)
         value = np.where(member & np.isfinite(exposed.shrunken), exposed.shrunken, -np.inf)
         top = [int(i) for i in np.argsort(-value, kind="stable")[:SHOWN_MARGINS] if np.isfinite(value[i])]
         figures: list[Figure] = [
@@ -219,11 +221,13 @@ class Membership:
         memorised = memorisation(population.answers.correct(evidence.labels), keep)
         figures.append(memorisation_chart(exposed.value, memorised, member))
         kinds = dict.fromkeys(kind for kind, _, _ in strata(evidence))
-        figures += [exposure_by_chart(mean_exposure(evidence, exposed, kind, self.level), kind) for kind in kinds]
+        figures += [
+            exposure_by_chart(mean_exposure(evidence, exposed, change, kind, self.level), kind) for kind in kinds
+        ]
         part = Part(
             findings=(
                 *exposed_finding(evidence, exposed, self.exposed_at, self.level),
-                *uneven(evidence, exposed, self.level),
+                *uneven(evidence, exposed, change, self.level),
             ),
             figures=tuple(figures),
             per_sample={

@@ -1,11 +1,9 @@
-"""Whom leakage hurts: the most exposed members, by class and group, and what explains exposure."""
+"""Whom leakage hurts: the most exposed members, and what explains exposure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Float64
 from scipy import stats
 
 from probes.evidence import Evidence, Population
@@ -21,9 +19,6 @@ from probes.statistics.roc import auc
 
 FEWEST = 5
 """Samples on either side, below which a comparison says nothing."""
-LARGEST_GROUPS = 20
-ERROR_SHARE = 5
-"""Uneven exposure spends this part of the error: false alarms of the probe add up."""
 
 
 def exposed_finding(evidence: Evidence, exposed: Exposure, at: float, level: float) -> tuple[Finding, ...]:
@@ -120,65 +115,3 @@ def _because(code: str, *estimates: Estimate) -> Finding:
         because=tuple(estimate.name for estimate in estimates),
         values={"value": one.value, "low": one.low, "high": one.high},
     )
-
-
-def strata(evidence: Evidence) -> Iterator[tuple[str, str, Bool[np.ndarray, " samples"]]]:
-    """(kind, name, who) of every class, and of the largest groups where the data has groups."""
-    for number, name in enumerate(evidence.classes):
-        yield "class", name, evidence.labels == number
-    groups = evidence.pool.groups
-    if groups is None:
-        return
-    numbers, sizes = np.unique(groups[evidence.pool.indices], return_counts=True)
-    for number in numbers[np.argsort(-sizes, kind="stable")][:LARGEST_GROUPS]:
-        yield "group", group_name(evidence.group_names, int(number)), groups == number
-
-
-def group_name(names: tuple[str, ...], number: int) -> str:
-    return names[number] if 0 <= number < len(names) else str(number)
-
-
-def uneven(evidence: Evidence, exposed: Exposure, level: float) -> tuple[Finding, ...]:
-    """Classes and groups whose members' mean exposure exceeds that of all other members (Welch, Bonferroni, at a
-    fifth of the error)."""
-    member = evidence.pool.member & np.isfinite(exposed.value)
-    listed = [(kind, name, who & member) for kind, name, who in strata(evidence)]
-    listed = [one for one in listed if min(one[2].sum(), (member & ~one[2]).sum()) >= FEWEST]
-    findings = []
-    for kind, name, who in listed:
-        theirs, others = exposed.value[who], exposed.value[member & ~who]
-        test = stats.ttest_ind(theirs, others, equal_var=False, alternative="greater")
-        if test.pvalue < (1 - level) / (ERROR_SHARE * len(listed)):
-            mean, rest = float(theirs.mean()), float(others.mean())
-            findings.append(
-                Finding(
-                    code="membership.uneven-exposure",
-                    severity="low",
-                    because=("recipe.auc",),
-                    values={"kind": kind, "name": name, "mean": mean, "rest": rest},
-                )
-            )
-    return tuple(findings)
-
-
-def mean_exposure(
-    evidence: Evidence, exposed: Exposure, kind: str, level: float
-) -> dict[str, list[str] | list[float] | list[int]]:
-    """Columns: name, members, mean exposure with a t interval, of every class or group with two members or more."""
-    member = evidence.pool.member & np.isfinite(exposed.value)
-    rows: list[tuple[str, int, float, float, float]] = []
-    for one, name, who in strata(evidence):
-        values = exposed.value[who & member]
-        if one != kind or len(values) < 2:
-            continue
-        half = float(stats.t.ppf(0.5 + level / 2, len(values) - 1)) * float(values.std(ddof=1)) / np.sqrt(len(values))
-        mean = float(values.mean())
-        rows.append((name, len(values), mean, mean - half, mean + half))
-    names, counts, means, lows, highs = zip(*rows, strict=True) if rows else ((), (), (), (), ())
-    return {
-        kind: list(names),
-        "members": list(counts),
-        "exposure": list(means),
-        "low": list(lows),
-        "high": list(highs),
-    }

@@ -28,10 +28,15 @@ ALARMS = (
 FPRS = Membership().fprs
 REAL = {"noise": (0.7, 1.7), "folds_correlate": -0.65}
 """Spread between models, and correlation of a repeat's folds, as on real transfers."""
+HALVES = {"members": 60, "held_out": 60, "validation": 40, "repeats": 16, **REAL}
+FIFTHS = {"members": 150, "held_out": 50, "validation": 40, "repeats": 4, **REAL}
 SETTINGS = {
-    "60 and 60, 16 repeats": {"members": 60, "held_out": 60, "validation": 40, "repeats": 16, **REAL},
-    "150 and 50, 4 repeats": {"members": 150, "held_out": 50, "validation": 40, "repeats": 4, **REAL},
+    "60 and 60, 16 repeats": HALVES,
+    "150 and 50, 4 repeats": FIFTHS,
+    "150 and 50, 4 repeats, models differ by class": {**FIFTHS, "shared": 0.5},
+    "150 and 50, 4 repeats, models differ by class and group": {**FIFTHS, "shared": 0.5, "groups": 40},
 }
+"""With groups, whole groups are in one fold; a split at random takes single samples, as the audited model's here."""
 
 
 def shifted_nulls(count: int, first: int = 0) -> Counter[str]:

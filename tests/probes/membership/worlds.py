@@ -18,6 +18,10 @@ NAMES = ("log_prob", "margin", "entropy", "modified_entropy", "confidence", "pre
 class World:
     """Two classes; a sample's margin is its difficulty, plus `leak` where the model trained on it, plus noise.
 
+    `noise` is a sample's standard deviation between models, in nats, or the range it is drawn from. `shared` is the
+    standard deviation of what one model adds to all samples of a class, to all of a group, and along the first input:
+    models differ in their classes' thresholds too, which no mean over samples takes away.
+
     `everything` adds what attacks beyond margins need: features that know the difficulty, two queries, gradients. With
     `fades`, leak is `leak` × (samples trained on)^−fades. The pool and its difficulties are drawn from `seed`, models
     from `models` where it is given.
@@ -35,6 +39,7 @@ class World:
     groups: int = 0
     noise: float | tuple[float, float] = 0.7
     folds_correlate: float = 0.0
+    shared: float = 0.0
 
     def evidence(self) -> Evidence:
         rng = np.random.default_rng(self.seed)
@@ -55,7 +60,11 @@ class World:
             rows += list(Sizes(repeats=4).rows(pool, drawn))
         deviation = np.full(n, self.noise) if isinstance(self.noise, float) else rng.uniform(*self.noise, n)
         errors = deviation * self._errors(rows, n, drawn)
-        audited = self._model(pool.member, pool, difficulty, drawn, deviation * drawn.normal(size=n))
+        own_error = deviation * drawn.normal(size=n)
+        if self.shared:
+            common = self._shared(len(rows) + 1, pool, inputs[:, 0], drawn)
+            errors, own_error = errors + common[1:], own_error + common[0]
+        audited = self._model(pool.member, pool, difficulty, drawn, own_error)
         parts = [self._model(row.keep, pool, difficulty, drawn, own) for row, own in zip(rows, errors, strict=True)]
         observations = {}
         if self.everything:
@@ -83,6 +92,15 @@ class World:
             common = mine.mean(axis=0)
             found[order == own] = np.sqrt(1 - rho) * (mine - common) + np.sqrt(1 + (k - 1) * rho) * common
         return found
+
+    def _shared(self, models: int, pool: Pool, drift: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """What each model adds to whole classes, to whole groups and along an input, [models samples]."""
+        by_class = rng.normal(size=(models, 2))[:, pool.labels]
+        along = rng.normal(size=(models, 1)) * (drift - drift.mean()) / drift.std()
+        by_group = 0.0
+        if pool.groups is not None:
+            by_group = rng.normal(size=(models, int(pool.groups.max()) + 1))[:, pool.groups]
+        return np.asarray(self.shared * (by_class + along + by_group))
 
     def _model(
         self, keep: np.ndarray, pool: Pool, difficulty: np.ndarray, rng: np.random.Generator, errors: np.ndarray

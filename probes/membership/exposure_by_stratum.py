@@ -1,0 +1,111 @@
+"""Whose members are exposed more than others': by class and by group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool, Float64
+from scipy import stats
+
+from probes.evidence import Evidence
+from probes.membership.exposure import Exposure
+from probes.result import Finding
+from probes.statistics.moderated_t import squeezed_variance
+
+FEWEST = 5
+"""Samples on either side, below which a comparison says nothing."""
+LARGEST_GROUPS = 20
+ERROR_SHARE = 5
+"""Uneven exposure spends this part of the error: false alarms of the probe add up."""
+ENOUGH_TO_POOL = 10
+"""Strata from which their variances tell a common prior: from fewer, a moderated t alarms two to five times too
+often (simulated)."""
+
+Changes = Float64[np.ndarray, "repeats samples"]
+"""`exposure.differences`."""
+Some = Float64[np.ndarray, "repeats _"]
+
+
+def strata(evidence: Evidence) -> Iterator[tuple[str, str, Bool[np.ndarray, " samples"]]]:
+    """(kind, name, who) of every class, and of the largest groups where the data has groups."""
+    for number, name in enumerate(evidence.classes):
+        yield "class", name, evidence.labels == number
+    groups = evidence.pool.groups
+    if groups is None:
+        return
+    numbers, sizes = np.unique(groups[evidence.pool.indices], return_counts=True)
+    for number in numbers[np.argsort(-sizes, kind="stable")][:LARGEST_GROUPS]:
+        yield "group", group_name(evidence.group_names, int(number)), groups == number
+
+
+def group_name(names: tuple[str, ...], number: int) -> str:
+    return names[number] if 0 <= number < len(names) else str(number)
+
+
+def uneven(evidence: Evidence, exposed: Exposure, change: Changes, level: float) -> tuple[Finding, ...]:
+    """Classes and groups whose members' mean exposure exceeds that of all other members, over samples (Welch) and over
+    repeats (Student): the larger of the two p-values, Bonferroni over all, at a fifth of the error.
+
+    Over samples alone, what one model adds to a whole class or group would count as many observations. It does not
+    cancel where whole groups are in one fold.
+    """
+    member = evidence.pool.member & np.isfinite(exposed.value)
+    listed = [(kind, name, who & member) for kind, name, who in strata(evidence)]
+    listed = [one for one in listed if min(one[2].sum(), (member & ~one[2]).sum()) >= FEWEST]
+    if not listed:
+        return ()
+    over_repeats = _over_repeats([change[:, who] for _, _, who in listed], [change[:, member & ~w] for *_, w in listed])
+    findings = []
+    for (kind, name, who), repeats in zip(listed, over_repeats, strict=True):
+        theirs, others = exposed.value[who], exposed.value[member & ~who]
+        samples = float(stats.ttest_ind(theirs, others, equal_var=False, alternative="greater").pvalue)
+        if max(samples, float(repeats)) < (1 - level) / (ERROR_SHARE * len(listed)):
+            mean, rest = float(theirs.mean()), float(others.mean())
+            findings.append(
+                Finding(
+                    code="membership.uneven-exposure",
+                    severity="low",
+                    because=("recipe.auc",),
+                    values={"kind": kind, "name": name, "mean": mean, "rest": rest},
+                )
+            )
+    return tuple(findings)
+
+
+def _over_repeats(theirs: list[Some], others: list[Some]) -> Float64[np.ndarray, " strata"]:
+    """One-sided p-values of the differences of means, a difference a repeat; variances are moderated where there are
+    strata enough."""
+    contrast = np.array(
+        [np.nanmean(one, axis=1) - np.nanmean(rest, axis=1) for one, rest in zip(theirs, others, strict=True)]
+    )
+    repeats = contrast.shape[1]
+    variance, dof = np.maximum(contrast.var(axis=1, ddof=1), 1e-24), repeats - 1.0
+    if len(contrast) >= ENOUGH_TO_POOL:
+        variance, dof = squeezed_variance(variance, dof)
+    return np.asarray(stats.t.sf(contrast.mean(axis=1) / np.sqrt(variance / repeats), dof))
+
+
+def mean_exposure(
+    evidence: Evidence, exposed: Exposure, change: Changes, kind: str, level: float
+) -> dict[str, list[str] | list[float] | list[int]]:
+    """Columns: name, members, mean exposure with a t interval over repeats, of every class or group that has members
+    whose exposure is known."""
+    member = evidence.pool.member & np.isfinite(exposed.value)
+    rows: list[tuple[str, int, float, float, float]] = []
+    for one, name, who in strata(evidence):
+        values = exposed.value[who & member]
+        if one != kind or not len(values):
+            continue
+        each = np.nanmean(change[:, who & member], axis=1)
+        half = float(stats.t.ppf(0.5 + level / 2, len(each) - 1)) * float(each.std(ddof=1)) / np.sqrt(len(each))
+        mean = float(values.mean())
+        rows.append((name, len(values), mean, mean - half, mean + half))
+    names, counts, means, lows, highs = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    return {
+        kind: list(names),
+        "members": list(counts),
+        "exposure": list(means),
+        "low": list(lows),
+        "high": list(highs),
+    }
