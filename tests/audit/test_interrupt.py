@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from audit.cli import helpers
 from audit.cli.app import main
 
 DIVERGING = """
@@ -31,10 +30,10 @@ except NonFiniteError as error:
 
 
 def test_ctrl_c_in_a_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted() -> None:
+    def interrupted(listed: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(helpers, "list_probes", interrupted)
+    monkeypatch.setattr("reports.formats.console.probes_table", interrupted)
     monkeypatch.setattr(sys, "argv", ["audit", "probes"])
     with pytest.raises(SystemExit) as ended:
         main()

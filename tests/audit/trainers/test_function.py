@@ -344,7 +344,7 @@ def test_a_file_says_all_from_the_shell_or_a_program(tmp_path: Path) -> None:
 
 
 def test_the_file_that_init_writes_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from audit.cli.helpers import init_trainer
+    from audit.cli.commands.init import init_trainer
 
     monkeypatch.chdir(tmp_path)
     init_trainer(Path("train.py"))

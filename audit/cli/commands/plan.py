@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from audit import api
-from audit.config.audit_config import Config
-from audit.config.duration import written
+from audit.cli import options as o
+from audit.cli import validate
+from audit.cli.loading import loading
+
+if TYPE_CHECKING:
+    from audit.population.cost_model import Fitted
 
 
-def run_plan(model: Path, config: Config, *, budget: float | None, **given: Any) -> None:
-    """What an audit would train, by which engine, in what time and memory, and what that could detect; `given` are
-    further parameters of `audit.plan`."""
-    fitted = api.plan(model, config=config, budget=budget, **given)
+def plan(
+    model: o.Model,
+    trust_code: o.TrustCode = False,
+    config: o.ConfigFile = None,
+    changes: o.Changes = None,
+    budget: o.Budget = None,
+    seed: o.Seed = None,
+    workers: o.Workers = 0,
+) -> None:
+    """What an audit would cost, and what it could detect."""
+    validate.must_exist(model, "checkpoint file")
+    seconds = validate.seconds_of(budget)
+    thresholds = validate.configuration(config, changes)
+    with loading(quiet=False):
+        from audit import api
+
+    shown(
+        api.plan(model, config=thresholds, budget=seconds, seed=seed, workers=workers, trust_code=trust_code),
+        seconds,
+    )
+
+
+def shown(fitted: Fitted, budget: float | None) -> None:
+    """What an audit would train, by which engine, in what time and memory, and what that could detect."""
+    from audit.config.duration import written
+
     cost, gave_up = fitted.price, fitted.gave_up
-    shown = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for heading in ("Rows", "Engine", "Seconds", "Why no faster engine"):
-        shown.add_column(heading)
+        table.add_column(heading)
     for line in cost.lines:
         rows = ", ".join(f"{count} {design}" for design, count in line.designs.items())
         refused = "; ".join(f"{engine}: {why}" for engine, why in line.refused.items())
-        shown.add_row(Text(rows), Text(line.engine), Text(f"{line.seconds(cost.workers):.0f}"), Text(refused))
+        table.add_row(Text(rows), Text(line.engine), Text(f"{line.seconds(cost.workers):.0f}"), Text(refused))
     screen = Console()
-    screen.print(shown)
+    screen.print(table)
     screen.print(
         f"{cost.rows} replicas, about {cost.seconds:.0f} s with {cost.workers} workers, {cost.bytes / 2**20:.0f} MiB; "
         "explaining predictions and the statistics take time of their own.",

@@ -1,4 +1,4 @@
-"""`audit probes` and `audit init`."""
+"""`audit init`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,42 @@ from pathlib import Path
 
 from rich.console import Console
 
-from audit.config import audit_config
+from audit.cli import options as o
+from audit.cli import validate
 from audit.storage.atomic import write
 from probes.errors import ConfigError
-from probes.probe import PROBES
-from reports.formats import console
 
 
-def list_probes() -> None:
-    Console().print(console.probes_table(list(PROBES.all().values())))
+def init(
+    out: o.File = Path("audit.toml"),
+    check: o.CheckOnly = False,
+    every: o.EveryEstimate = False,
+    register: o.Register = False,
+    seed: o.Seed = None,
+    trainer: o.InitTrainer = False,
+) -> None:
+    """Write a commented audit.toml, check one, or register one before a run.
+
+    --register records the digest of the file's thresholds, its probes and the
+    seed in audit-registered.json beside it; the next run's report says whether
+    the gate used those. --trainer writes a train.py to fill in, which runs as
+    it stands.
+
+    [dim]$[/dim] audit init
+    [dim]$[/dim] audit init --register --seed 7
+    [dim]$[/dim] audit init --trainer && audit run --trainer train.py:train
+    """
+    if trainer:
+        init_trainer(Path("train.py") if out == Path("audit.toml") else out)
+    elif register:
+        from audit.results.registration import register as fix
+
+        fix(out if out.is_file() else None, seed)
+    elif check:
+        validate.must_exist(out, "configuration file")
+        check_config(out)
+    else:
+        init_config(out, everything=every)
 
 
 def init_config(path: Path, *, everything: bool = False) -> None:
@@ -43,7 +70,9 @@ def init_trainer(path: Path) -> None:
 
 def check_config(path: Path) -> None:
     """Raises ConfigError with file, key and the nearest known name; a waiver that ended is said, and is no error."""
-    gate = audit_config.load(path, Path.cwd()).gate()
+    from audit.config.audit_config import load
+
+    gate = load(path, Path.cwd()).gate()
     for waiver in gate.waivers:
         if waiver.expires < datetime.datetime.now(datetime.UTC).date():
             said = f"{path}: the waiver for {waiver.probe} {waiver.estimate} expired on {waiver.expires}."

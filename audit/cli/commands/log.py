@@ -1,0 +1,25 @@
+"""`audit log`."""
+
+from __future__ import annotations
+
+from audit.cli import options as o
+from audit.cli import validate
+
+
+def log(
+    results: o.Results,
+    to: o.Tracker,
+    project: o.Project = "transfer-audit",
+) -> None:
+    """Log results to MLflow or Weights & Biases.
+
+    Estimates with their intervals become metrics, the recipe and the probes'
+    parameters become parameters; results.json and the report go along.
+    samples.csv stays here: it says how exposed each record is.
+
+    [dim]$[/dim] audit log report/results.json --to mlflow
+    """
+    validate.must_exist(results, "file")
+    from audit.results.trackers import run_log
+
+    run_log(results, to, project)

@@ -1,0 +1,129 @@
+"""`audit run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+
+from audit.cli import options as o
+from audit.cli import validate
+from audit.cli.loading import loading
+from probes.errors import ConfigError
+
+if TYPE_CHECKING:
+    from audit.config.audit_config import Config
+    from audit.config.run_settings import Language
+    from reports.report import Report
+
+
+def run(
+    model: o.ModelOrTrainer = None,
+    trainer: o.Trainer = None,
+    predictions: o.PredictionsFile = None,
+    recipe: o.Recipe = None,
+    data_root: o.DataRoot = None,
+    trust_code: o.TrustCode = False,
+    reference: o.Reference = None,
+    baseline: o.Baseline = None,
+    config: o.ConfigFile = None,
+    changes: o.Changes = None,
+    budget: o.Budget = None,
+    replica_timeout: o.ReplicaTimeout = None,
+    stop_early: o.StopEarly = False,
+    seed: o.Seed = None,
+    workers: o.Workers = 0,
+    store: o.StoreFolder = None,
+    executor: o.Executor = "processes",
+    address: o.Address = None,
+    out: o.Out = Path("audit-report"),
+    lang: o.Language = "en",
+    no_thumbnails: o.NoThumbnails = False,
+    also: o.Also = "",
+    at: o.AlertsAt = "audit.toml",
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Audit a checkpoint; the exit code is the verdict.
+
+    Trains replicas (kept in the store, so a killed run goes on), runs the
+    probes, and writes report.html, report.md, results.json, samples.csv and
+    run.json.
+
+    [dim]$[/dim] audit run -m ckpt.pt -o report
+    [dim]$[/dim] audit run -m ckpt.pt -c audit.toml --json > verdict.json
+    [dim]$[/dim] audit run -m weights.safetensors --recipe recipe.toml
+    [dim]$[/dim] audit run -m ckpt.pt --trainer train.py:train
+    [dim]$[/dim] audit run --predictions answers.npz
+    [dim]$[/dim] audit run -m ckpt.pt --baseline last-release/results.json
+    """
+    validate.must_say_what(model, trainer, recipe, predictions)
+    validate.must_exist(model, "checkpoint file")
+    validate.must_exist(reference, "checkpoint file")
+    validate.must_exist(baseline, "results.json")
+    validate.must_be_writable(out)
+    if address is not None and executor != "ray":
+        raise ConfigError("is for --executor ray.", where="--address", do="Add it, or leave --address out.")
+    seconds = validate.seconds_of(budget)
+    hanging = validate.seconds_of(replica_timeout, "--replica-timeout")
+    thresholds = validate.configuration(config, changes)
+    validate.must_have_a_baseline(thresholds, baseline)
+    made_by = validate.recipe_file(recipe) if recipe else None
+    from audit.results.export import Also as Further
+
+    further = Further.of(also, out, lang=lang, at=at)
+    report = audited(
+        model,
+        out,
+        thresholds,
+        lang=lang,
+        quiet=quiet or json,
+        as_json=json,
+        recipe=made_by,
+        reference=reference,
+        baseline=baseline,
+        data_root=data_root,
+        trust_code=trust_code,
+        budget=seconds,
+        stop_early=stop_early,
+        executor=executor,
+        address=address,
+        trainer=trainer,
+        replica_timeout=hanging,
+        predictions=predictions,
+        seed=seed,
+        workers=workers,
+        store=store,
+        thumbnails=not no_thumbnails,
+    )
+    further.write(report)
+    raise typer.Exit(report.verdict.exit_code)
+
+
+def audited(
+    model: Path | None,
+    out: Path,
+    config: Config | None,
+    *,
+    lang: Language,
+    quiet: bool,
+    as_json: bool = False,
+    **given: Any,
+) -> Report:
+    """Audit, write, print the table, or the verdict as JSON and nothing else; `given` are further parameters of
+    `audit.run`."""
+    with loading(quiet=quiet):
+        from audit import api
+    from audit.cli.progress import Live
+    from audit.results.gate import print_json, show
+
+    with Live(Console(stderr=True), quiet=quiet) as live:
+        report = api.run(model, out=out, config=config, lang=lang, listener=live, **given)
+    if as_json:
+        print_json(report, report=str(out / "report.html"), results=str(out / "results.json"))
+    elif not quiet:
+        show(report, lang)
+        Console().print(f"Report: {out / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
+    return report

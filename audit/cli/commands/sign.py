@@ -1,0 +1,24 @@
+"""`audit sign`."""
+
+from __future__ import annotations
+
+from audit.cli import options as o
+from audit.cli import validate
+
+
+def sign(
+    pack: o.Pack,
+    key: o.PrivateKey = None,
+) -> None:
+    """Sign an evidence pack with your own Ed25519 key.
+
+    The key is made where there is none, and encrypted where
+    $AUDIT_KEY_PASSPHRASE is set. Give its .pub file to whoever verifies.
+
+    [dim]$[/dim] audit report report/results.json -f evidence -o evidence
+    [dim]$[/dim] audit sign evidence --key team.pem
+    """
+    validate.must_exist(pack, "folder")
+    from audit.results.signing import run_sign
+
+    run_sign(pack, key)

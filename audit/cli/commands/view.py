@@ -1,0 +1,25 @@
+"""`audit view`."""
+
+from __future__ import annotations
+
+from audit.cli import options as o
+from audit.cli import validate
+
+
+def view(
+    folder: o.HistoryFolder,
+    port: o.Port = 0,
+    lang: o.Language = "en",
+    no_thumbnails: o.NoThumbnails = False,
+) -> None:
+    """Open all audits below a folder as a small site, for this machine alone.
+
+    Reports, history, each run against the one before, and a table of samples
+    with search and filters. Nothing is written; end it with Ctrl-C.
+
+    [dim]$[/dim] audit view reports/
+    """
+    validate.must_exist(folder, "folder")
+    from audit.results.view import run_view
+
+    run_view(folder, port, lang=lang, thumbnails=not no_thumbnails)
