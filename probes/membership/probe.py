@@ -31,6 +31,7 @@ from probes.membership.figures import (
     roc_chart,
 )
 from probes.membership.gradient_norm import GradientNorm
+from probes.membership.person import person_part
 from probes.membership.priors import at_priors, priors_table
 from probes.membership.recipe_level import recipe_part
 from probes.membership.resolution import certainty
@@ -59,7 +60,8 @@ class Membership:
     `repeats` of K-fold give the replicas; `fprs` are the false-positive rates to report at; `level` is the coverage of
     all intervals; `exposed_at` is the margin gap in nats from which a member counts as exposed; `inside` also attacks
     by the last layer's gradient and by quantile regression on the source model's features; `pictures` shows the most
-    exposed members as thumbnails, off by default, since a report travels further than the data.
+    exposed members as thumbnails, off by default, since a report travels further than the data; `persons` says that
+    the groups of the data are persons: each one's records are attacked together, too.
     """
 
     repeats: Count = 8
@@ -68,6 +70,7 @@ class Membership:
     exposed_at: Positive = 1.0
     inside: bool = True
     pictures: bool = False
+    persons: bool = False
 
     name: ClassVar[str] = "membership"
     risk: ClassVar[str] = "Does the model give away which records trained it?"
@@ -107,7 +110,8 @@ class Membership:
         )
         epsilon = epsilon_part(evidence, scores, for_epsilon, self.level, by_pool=split.instead is None)
         sizes = samples_per_class(evidence, for_sizes, self.level)
-        parts = joined((checkpoint, recipe, whom, epsilon, sizes, split.part, how_certain))
+        by_person = person_part(evidence, population, scores, self.level) if self.persons else Part()
+        parts = joined((checkpoint, recipe, by_person, whom, epsilon, sizes, split.part, how_certain))
         each = [_by_itself(name, auc(score, member)) for name, score in scores.items()]
         strongest = np.full(len(evidence.labels), np.nan)
         strongest[evidence.pool.indices] = scores[best]

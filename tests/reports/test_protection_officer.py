@@ -22,7 +22,7 @@ Page = Mapping[str, str]
 @pytest.fixture(scope="module")
 def page() -> Page:
     """The text of each part of a leaking model's page, by its id; tables and figures by their title."""
-    leakage = Membership()(World(leak=4, seed=3, repeats=2, groups=2).evidence(), np.random.default_rng(0))
+    leakage = Membership(persons=True)(World(leak=4, seed=3, repeats=2, groups=2).evidence(), np.random.default_rng(0))
     base = full()
     cost = {"finished": "2026-11-28T12:00:00+00:00", "by": "a validator", "commit": "a" * 40}
     model = {**base.model, "digest": "b" * 64}
@@ -56,6 +56,7 @@ QUESTIONS: Mapping[str, tuple[str, str]] = {
     ),
     "Which records are they?": ("The most exposed members", r"sample"),
     "Which group is hit hardest?": ("membership-title", r"AUC of the strongest attack on the group"),
+    "Is it known of single persons?": ("membership-title", r"Nothing is said by person: 0 persons trained the model"),
     "What helps?": ("risks", r"What to do .*(DP-SGD|augmentation)"),
     "What does passing not mean?": ("limits", r"does not make data anonymous.+no law, standard or contract"),
     "Which model, when, by whom?": ("top", r"Model digest ?bbbbbbbbbbbb.+2026-11-28.+a validator"),
