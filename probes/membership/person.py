@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float64
 
 from probes.evidence import Answers, Evidence, Population
 from probes.membership.exposure import exposure
+from probes.membership.exposure_by_stratum import group_name
 from probes.membership.order_intervals import Kept, Stood, over_orders, stand_in_aucs, tpr_over_orders
 from probes.membership.persons import Persons, persons_of
 from probes.membership.recipe_level import calibrated, stand_ins
@@ -23,7 +24,6 @@ from probes.membership.recognition_rates import (
     worst_recognised,
 )
 from probes.membership.strongest_attack import Scores, level_each, strongest, strongest_auc
-from probes.membership.vulnerable_samples import group_name
 from probes.message import Message, Value
 from probes.partial_result import Part
 from probes.plan import Row

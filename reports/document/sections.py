@@ -18,8 +18,8 @@ from reports.wording.numbers import harmless, harmless_long, slug
 SAMPLES_NAMED = 12
 CHARTS = 4
 """So many of a section's charts are in sight."""
-NAMES_SAMPLES = {"sample", "attacker", "prior"}
-"""Columns of tables that a reader acts on: record by record, attacker by attacker."""
+NAMES_SAMPLES = {"sample", "attacker", "person", "prior"}
+"""Columns of tables that a reader acts on: record by record, person by person, attacker by attacker."""
 
 
 @dataclass(frozen=True, kw_only=True)
