@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,9 +19,10 @@ from probes.drift.reference_drift import how_far
 from probes.drift.representation_drift import inside
 from probes.drift.sanity_check import Sanity
 from probes.drift.shortcuts.boxes import Boxes
+from probes.drift.shortcuts.excess import EXCESS
 from probes.drift.shortcuts.family import FAMILIES
 from probes.drift.shortcuts.findings import shortcuts
-from probes.drift.shortcuts.search import ShortcutSearch
+from probes.drift.shortcuts.search import DECIDES, ShortcutSearch
 from probes.evidence import Evidence
 from probes.message import Message
 from probes.observable import Observable
@@ -44,7 +46,9 @@ class Drift:
     up to COMPARED times as many, by ENOUGH, for maps that are only compared. `seeds` are replicas with other seeds;
     `deleted` samples have deletion curves; shortcuts are searched for with `transplanted` samples, half of them
     held-out, by every installed family of the modality (`box_sizes` are sides of suspected patches as shares of the
-    image's); `level` is the coverage of all intervals.
+    image's), and with up to `most_transplanted` where that leaves open whether one decides: takes along more than
+    `decides` of the predictions beyond its control (the gate's bound, where a gate judges). `level` is the coverage of
+    all intervals.
     """
 
     methods: tuple[str, ...] = ()
@@ -57,10 +61,13 @@ class Drift:
     deleted: Many = 64
     box_sizes: tuple[Rate, ...] = (0.1, 0.15, 0.2)
     transplanted: Many = 480
+    most_transplanted: Many = 1200
+    decides: Rate = DECIDES
     level: Level = 0.95
 
     name: ClassVar[str] = "drift"
     risk: ClassVar[str] = "Are its reasons still those of its source, and are they reasons at all?"
+    judged_at: ClassVar[Mapping[str, str]] = {"decides": EXCESS}
 
     def __post_init__(self) -> None:
         naming.check(self.methods)
@@ -106,7 +113,13 @@ class Drift:
             dataclasses.replace(one, sizes=self.box_sizes) if isinstance(one, Boxes) else one
             for one in FAMILIES.all().values()
         )
-        return ShortcutSearch(samples=self.transplanted, families=families)
+        return ShortcutSearch(
+            samples=self.transplanted,
+            most=self.most_transplanted,
+            bound=self.decides,
+            level=self.level,
+            families=families,
+        )
 
     @property
     def _representation(self) -> Representation:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Names, Natural, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Family, Names, Samples, separation
 from probes.evidence import Modality
 from probes.measures.dummies import groups_of
 from probes.message import Message, Text
@@ -28,7 +28,6 @@ class Columns(Family):
 
     name: ClassVar[str] = "columns"
     modalities: ClassVar[tuple[Modality, ...]] = ("table",)
-    natural: ClassVar[Natural] = "elsewhere"
 
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
         table = seen.inputs.cpu().numpy().astype(np.float64)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Donors = Literal["heaviest", "random"]
 """Which samples of the class give what is transplanted: those that hold most of it, or any."""
-Natural = Literal["elsewhere", "none"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,9 +70,6 @@ class Family(ABC):
     name: ClassVar[str]
     modalities: ClassVar[tuple[Modality, ...]]
     donors: ClassVar[Donors] = "random"
-    natural: ClassVar[Natural] = "none"
-    """`elsewhere` where natural evidence is of this kind too: then what the class's next candidates elsewhere take
-    along is a control as well."""
 
     @abstractmethod
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
@@ -102,7 +98,7 @@ class Family(ABC):
         return np.zeros(len(seen))
 
     def apart(self, one: Candidate, other: Candidate) -> bool:
-        """Whether the two lie at different places, so that one can be the other's natural control."""
+        """Whether the two lie at different places, so that one can be natural evidence beside the other."""
         return False
 
     def parts(self, candidate: Candidate) -> tuple[Candidate, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int, Shaped
 
 from probes.drift.observables.maps_by_model import Part, Seen
 from probes.drift.shortcuts.family import Family, Names
-from probes.drift.shortcuts.judged import EXCESS, FOLLOWS, HIGH, LEAST_HOSTS, Confirmed, Judged, judged
+from probes.drift.shortcuts.excess import EXCESS
+from probes.drift.shortcuts.judged import HIGH, LEAST_HOSTS, Confirmed, Judged, judged
 from probes.drift.shortcuts.search import ShortcutSearch
 from probes.evidence import Evidence
 from probes.message import Message, Text, Value
@@ -27,21 +29,25 @@ def shortcuts(evidence: Evidence, search: ShortcutSearch, seen: Seen, rng: np.ra
     if audited is None:
         return Part()
     families = {family.name: family for family in search.of(evidence.modality)}
-    said = judged(audited.arrays, level)
+    said = judged(audited.arrays, level, search.bound)
     part = Part()
     if said.excess is None or said.foremost is None:
         return part.add(_untried(evidence, families))
     part.estimates += [said.excess, said.foremost.follow, said.foremost.control]
     because = tuple(one.name for one in part.estimates)
     names = Names(features=evidence.feature_names, size=_size(audited))
+    told = _Telling(evidence=evidence, families=families, names=names, bound=said.bound)
     part.findings += [
-        _finding(
-            "drift.shortcut" if one in said.confirmed else "drift.suspected-shortcut", one, evidence, families, names
+        told.finding(code, one)
+        for code, ones in (
+            ("drift.shortcut", said.confirmed),
+            ("drift.suspected-shortcut", said.suspected),
+            ("drift.natural-evidence", said.natural),
         )
-        for one in (*said.confirmed, *said.suspected)
+        for one in ones
     ]
-    if not part.findings:
-        part.findings.append(_nothing(said, evidence, audited, families, names, because))
+    if not said.confirmed and not said.suspected:
+        part.findings.append(told.nothing(said, audited, because))
     part.figures.append(_table(said, evidence))
     part.add(_parts(evidence, audited, rng, level))
     return part
@@ -66,61 +72,60 @@ def _size(audited: Observation) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _said(one: Confirmed, families: Mapping[str, Family], names: Names) -> Text:
-    family = families.get(one.family)
-    return one.family if family is None else family.where(one.candidate, names)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Telling:
+    """What candidates are told of with."""
+
+    evidence: Evidence
+    families: Mapping[str, Family]
+    names: Names
+    bound: float
+
+    def finding(self, code: str, one: Confirmed) -> Finding:
+        severity: dict[str, Severity] = {
+            "drift.shortcut": "high" if one.excess.low > HIGH else "medium",
+            "drift.suspected-shortcut": "low",
+        }
+        return Finding(code=code, severity=severity.get(code, "info"), because=(EXCESS,), values=self._values(one))
+
+    def nothing(self, said: Judged, audited: Observation, because: tuple[str, ...]) -> Finding:
+        assert said.foremost is not None
+        assert said.excess is not None
+        members = self.evidence.labels[audited.samples[audited.arrays["members"]]]
+        values: dict[str, Value] = {
+            **self._values(said.foremost),
+            "excluded": round(said.excess.high, 3),
+            "rarest": round(rarest(members), 3),
+            "families": tuple(Message("drift.family", {"name": name}) for name in sorted(self.families)),
+        }
+        return Finding(code="drift.no-shortcut", severity="info", because=because, values=values)
+
+    def _values(self, one: Confirmed) -> dict[str, Value]:
+        family = self.families.get(one.family)
+        return {
+            "class": self.evidence.classes[one.candidate.label],
+            "family": one.family,
+            "what": one.family if family is None else family.where(one.candidate, self.names),
+            "rate": round(one.follow.value, 3),
+            "low": round(one.follow.low, 3),
+            "high": round(one.follow.high, 3),
+            "hosts": one.follow.n,
+            "control": round(_control(one), 3),
+            "excess": round(one.excess.value, 3),
+            "excess_low": round(one.excess.low, 3),
+            "excess_high": round(one.excess.high, 3),
+            "bound": self.bound,
+        }
 
 
-def _values(one: Confirmed, evidence: Evidence, families: Mapping[str, Family], names: Names) -> dict[str, Value]:
-    return {
-        "class": evidence.classes[one.candidate.label],
-        "family": one.family,
-        "what": _said(one, families, names),
-        "rate": round(one.follow.value, 3),
-        "low": round(one.follow.low, 3),
-        "high": round(one.follow.high, 3),
-        "hosts": one.follow.n,
-        "control": round(max(one.control.value, one.natural_rate or 0.0), 3),
-        "excess": round(one.excess.value, 3),
-        "excess_low": round(one.excess.low, 3),
-        "excess_high": round(one.excess.high, 3),
-        "bound": FOLLOWS,
-    }
-
-
-def _finding(code: str, one: Confirmed, evidence: Evidence, families: Mapping[str, Family], names: Names) -> Finding:
-    grave: Severity = "high" if one.excess.low > HIGH else "medium"
-    return Finding(
-        code=code,
-        severity=grave if code == "drift.shortcut" else "low",
-        because=(EXCESS,),
-        values=_values(one, evidence, families, names),
-    )
-
-
-def _nothing(
-    said: Judged,
-    evidence: Evidence,
-    audited: Observation,
-    families: Mapping[str, Family],
-    names: Names,
-    because: tuple[str, ...],
-) -> Finding:
-    assert said.foremost is not None
-    assert said.excess is not None
-    members = evidence.labels[audited.samples[: len(audited.samples) // 2]]
-    values: dict[str, Value] = {
-        **_values(said.foremost, evidence, families, names),
-        "excluded": round(said.excess.high, 3),
-        "rarest": round(rarest(members), 3),
-        "families": tuple(Message("drift.family", {"name": name}) for name in sorted(families)),
-    }
-    return Finding(code="drift.no-shortcut", severity="info", because=because, values=values)
+def _control(one: Confirmed) -> float:
+    """The stronger of the two."""
+    return max(one.control.value, one.natural_rate or 0.0)
 
 
 def rarest(labels: Int[np.ndarray, " members"]) -> float:
     """The smallest share of a class's samples that a mark may have and still be, but for a chance of MISSED, among the
-    possible donors of both halves; `labels` are those of the members that were looked at."""
+    possible donors of both halves; `labels` are those of the members that were looked at first."""
     each = max(1.0, float(np.median(np.unique(labels, return_counts=True)[1])) / 2)
     return float(1 - (1 - np.sqrt(1 - MISSED)) ** (1 / each))
 
@@ -133,7 +138,7 @@ def _table(said: Judged, evidence: Evidence) -> Table:
     for one in said.tried:
         cells: tuple[Scalar, ...] = (
             one.family, evidence.classes[one.candidate.label], one.follow.value,
-            max(one.control.value, one.natural_rate or 0.0), one.excess.value, one.excess.low, one.excess.high,
+            _control(one), one.excess.value, one.excess.low, one.excess.high,
             one.follow.n,
         )  # fmt: skip
         for name, cell in zip(columns, cells, strict=True):
@@ -162,7 +167,7 @@ def _parts(evidence: Evidence, audited: Observation, rng: np.random.Generator, l
             part.estimates.append(
                 bootstrap_mean(f"checkpoint.{place}_excess", shares - area, rng, level=level, unit="points")
             )
-    part.figures.append(_places(evidence, audited.samples[: len(arrays["border"])], arrays, covered))
+    part.figures.append(_places(evidence, audited.samples[arrays["members"]], arrays, covered))
     return part
 
 

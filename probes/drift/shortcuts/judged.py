@@ -9,22 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Shaped
 
+from probes.drift.shortcuts.excess import EXCESS, Counts
 from probes.drift.shortcuts.family import Candidate
 from probes.result import Estimate
-from probes.statistics.differences import newcombe_difference, newcombe_paired
 from probes.statistics.proportions import proportion
 
-FOLLOWS = 0.3
-"""Excess of predictions that follow over the control beyond which a shortcut decides; the default gate's bound."""
 HIGH = 0.5
 LEAST_HOSTS = 10
-EXCESS = "checkpoint.shortcut_excess"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmed:
     """One candidate on data that proposed nothing. `excess` is follow less the stronger of its controls, at a level
-    that pays for all candidates that were tried."""
+    that pays for all candidates that were tried and for its looks; `over_control` the same less the matched control
+    alone."""
 
     family: str
     candidate: Candidate
@@ -32,6 +30,7 @@ class Confirmed:
     control: Estimate
     natural_rate: float | None
     excess: Estimate
+    over_control: Estimate
     held: float
 
 
@@ -41,6 +40,7 @@ class Judged:
 
     tried: tuple[Confirmed, ...]
     level: float
+    bound: float
 
     @property
     def foremost(self) -> Confirmed | None:
@@ -48,11 +48,20 @@ class Judged:
 
     @property
     def confirmed(self) -> tuple[Confirmed, ...]:
-        return tuple(one for one in self.tried if one.excess.low > FOLLOWS)
+        return tuple(one for one in self.tried if one.excess.low > self.bound)
 
     @property
     def suspected(self) -> tuple[Confirmed, ...]:
-        return tuple(one for one in self.tried if one.excess.low <= FOLLOWS < one.excess.value and one.excess.low > 0)
+        return tuple(
+            one for one in self.tried if one.excess.low <= self.bound < one.excess.value and one.excess.low > 0
+        )
+
+    @property
+    def natural(self) -> tuple[Confirmed, ...]:
+        """What decides, but no more than natural evidence of its kind does."""
+        return tuple(
+            one for one in self.tried if one.over_control.low > self.bound and one.excess.value <= self.bound
+        )
 
     @property
     def excess(self) -> Estimate | None:
@@ -72,48 +81,46 @@ class Judged:
         )
 
 
-def judged(arrays: Mapping[str, Shaped[np.ndarray, "..."]], level: float) -> Judged:
+def judged(arrays: Mapping[str, Shaped[np.ndarray, "..."]], level: float, bound: float) -> Judged:
     """All candidates of an observation. Lower ends of the excess hold for all of them at once (Bonferroni): that one
     decides is said of the foremost of many. Upper ends need not: that none decides takes every one of them
     (intersection–union)."""
-    families = sorted(name.removesuffix(".counts") for name in arrays if name.endswith(".counts"))
+    families = sorted(name.removesuffix(".paired") for name in arrays if name.endswith(".paired"))
     rows = [
         (family, i)
         for family in families
-        for i, counts in enumerate(arrays[f"{family}.counts"])
+        for i, counts in enumerate(arrays[f"{family}.paired"])
         if counts.sum() >= LEAST_HOSTS
     ]
-    each = 1 - (1 - level) / max(1, len(rows))
-    tried = [_confirmed(arrays, family, i, level, each) for family, i in rows]
-    return Judged(tried=tuple(sorted(tried, key=lambda one: -one.excess.value)), level=level)
+    tried = [_confirmed(arrays, family, i, level, len(rows)) for family, i in rows]
+    return Judged(tried=tuple(sorted(tried, key=lambda one: -one.excess.value)), level=level, bound=bound)
 
 
 def _confirmed(
-    arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: int, level: float, each: float
+    arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: int, level: float, among: int
 ) -> Confirmed:
-    both, only, other, neither = (int(count) for count in arrays[f"{family}.counts"][i])
+    of = {key: arrays[f"{family}.{key}"][i] for key in ("label", "paired", "together", "natural", "natural_together")}
+    both, only, other, neither = (int(count) for count in of["paired"])
+    followed, trials = (int(count) for count in of["natural"])
+    counts = Counts(
+        paired=(both, only, other, neither),
+        together=float(of["together"]),
+        natural=(followed, trials),
+        natural_together=float(of["natural_together"]),
+    )
+    error = float(arrays[f"{family}.spent"][i]) * (1 - level)
+    excess, over_control = (
+        dataclasses.replace(at(1 - error), low=at(1 - error / among).low, level=level)
+        for at in (counts.excess, counts.over_control)
+    )
     place = arrays[f"{family}.place"][i] if arrays[f"{family}.place"].size else ()
-    n, followed = both + only + other + neither, both + only
-    # Hosts of one donor are not independent: as many as would tell as much.
-    alone = 1 / float(arrays[f"{family}.together"][i])
-    fewer = [round(alone * count) for count in (both, only, other, neither)]
-    fewer[3] += max(1, round(alone * n)) - sum(fewer)
-    fewer[3] = max(fewer[3], 0)
-    natural, compared = (int(count) for count in arrays[f"{family}.natural"][i])
-
-    def at(level: float) -> Estimate:
-        if compared and natural / compared > (both + other) / n:
-            size = sum(fewer)
-            one = min(size, round(alone * followed)), size
-            return newcombe_difference(EXCESS, one, (natural, compared), level=level, better="lower")
-        return newcombe_paired(EXCESS, *fewer, level=level, better="lower")
-
     return Confirmed(
         family=family,
-        candidate=Candidate(int(arrays[f"{family}.label"][i]), tuple(float(x) for x in place)),
-        follow=proportion("checkpoint.shortcut_follow_rate", followed, n, level=level, better="lower"),
-        control=proportion("control.follow_rate", both + other, n, level=level, better="lower"),
-        natural_rate=natural / compared if compared else None,
-        excess=dataclasses.replace(at(level), low=at(each).low),
+        candidate=Candidate(int(of["label"]), tuple(float(x) for x in place)),
+        follow=proportion("checkpoint.shortcut_follow_rate", counts.followed, counts.hosts, level=level, better="lower"),
+        control=proportion("control.follow_rate", counts.moved, counts.hosts, level=level, better="lower"),
+        natural_rate=counts.natural_rate,
+        excess=excess,
+        over_control=over_control,
         held=float(arrays[f"{family}.held"][i]),
     )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Int, Shaped
 
-from probes.drift.patches import positive_mass
-from probes.drift.shortcuts.family import FAMILIES, Candidate, Family, Samples
+from probes.drift.shortcuts.excess import Counts
+from probes.drift.shortcuts.family import FAMILIES, Candidate, Family
+from probes.drift.shortcuts.looks import Looks
 from probes.drift.shortcuts.parts_of_image import attribution_in_parts
-from probes.drift.unsuited import Unsuited
+from probes.drift.shortcuts.trial import Screened, Sides, Trial
 from probes.observable import Role, Subject, choose_both_sides
 from probes.plan import Pool
 
@@ -22,32 +23,30 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LEAST_SAMPLES = 12
-SCREENED = 24
-"""Candidates of a family that are screened."""
-SCREENED_HOSTS = 16
-FINALISTS = 5
-FINAL_HOSTS = 64
-NAMED = 3
-"""Candidates of a family, of different classes, that are confirmed: the foremost and those beyond PROMISING."""
-PROMISING = 0.3
-NATURAL_HOSTS = 48
-NATURAL_CLASSES = 6
+DECIDES = 0.3
+"""Excess of predictions that follow beyond which a shortcut decides, where the gate has no bound of its own."""
+FIRST_LOOK = 0.2
+"""Share of an interval's error that the first look spends, where a second one with more samples may follow."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShortcutSearch:
     """Candidates of every family of the modality, and how many predictions follow them.
 
-    A quarter of the chosen samples are members that propose, a quarter members that give (donors), half are held-out
-    samples that receive (hosts). Gives for each family F that the model's modality has: `F.label` [found], `F.place`
-    [found numbers], `F.counts` [found 4] (hosts that follow both the candidate and its control, the candidate only,
-    the control only, neither), `F.natural` [found 2] (followed, trials of natural evidence; trials 0 where none is
-    compared), `F.together` [found] (design effect: hosts that share a donor are not independent), `F.held` [found]
-    (share of the class's donors that hold at least half of what the median giver holds). Of images also the
-    attribution in their parts."""
+    Of the `samples` that are looked at first, a quarter are members that propose, a quarter members that give (donors),
+    half held-out samples that receive (hosts). A candidate whose interval at `level` still holds `bound` then is tried
+    once more, with all of the `most` samples but those that proposed.
+
+    Gives for each family F that the model's modality has `F.label` [found], `F.place` [found numbers], the Counts of
+    each (`F.paired` [found 4], `F.together` [found], `F.natural` [found 2], `F.natural_together` [found]), `F.spent`
+    [found] (the share of its interval's error that the look may spend) and `F.held` [found] (share of the class's
+    donors that hold at least half of what the median giver holds). Of images also the attribution in their parts."""
 
     samples: int = 480
+    most: int = 1200
     steps: int = 4
+    bound: float = DECIDES
+    level: float = 0.95
     families: tuple[Family, ...] = ()
     """All that are installed where none is given."""
 
@@ -61,7 +60,7 @@ class ShortcutSearch:
 
     def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
         """Members, and as many held-out samples after them."""
-        return choose_both_sides(pool, self.samples, rng)
+        return choose_both_sides(pool, max(self.samples, self.most), rng)
 
     def __call__(
         self,
@@ -73,292 +72,94 @@ class ShortcutSearch:
         families = self.of(subject.modality)
         if not families or len(labels) < LEAST_SAMPLES:
             return {}
-        named = labels.cpu().numpy()
-        members = len(named) // 2
-        mass = self._mass(subject, inputs[:members], labels[:members], rng)
-        everything = Samples(inputs=inputs[:members], labels=named[:members], mass=mass)
-        first, second = _halves(named[:members], rng)
-        trial = Trial(
-            subject=subject,
-            proposing=everything.at(first),
-            giving=everything.at(second),
-            receiving=Samples(inputs=inputs[members:], labels=named[members:]),
+        seed = int(rng.integers(2**32))
+        looks = Looks(
+            subject=subject, inputs=inputs, labels=labels, first=self.samples // 2, steps=self.steps, seed=seed
         )
-        found: dict[str, Shaped[np.ndarray, "..."]] = {}
+        trial = Trial(subject=subject, proposing=looks.proposing)
+        tried = []
         for family in families:
-            found |= {f"{family.name}.{key}": value for key, value in trial.of(family, rng).items()}
-        if subject.modality == "image" and mass is not None and mass.ndim == 3:
-            found |= attribution_in_parts(mass, inputs[:members].cpu().numpy())
-        return found
-
-    def _mass(
-        self,
-        subject: Subject,
-        inputs: Shaped[Tensor, "chosen ..."],
-        labels: Int[Tensor, " chosen"],
-        rng: np.random.Generator,
-    ) -> Float[np.ndarray, "chosen ..."] | None:
-        """None for token ids, and where the network has no gradient."""
-        from probes.drift.explain.methods import explain
-        from probes.drift.explain.target import why_label
-
-        if not inputs.is_floating_point() or subject.modality == "audio":
-            return None
-        question = dataclasses.replace(why_label(subject, inputs, labels, rng), steps=self.steps, most=self.steps)
-        try:
-            return positive_mass(explain("integrated-gradients", question).maps.cpu().numpy())
-        except Unsuited:
-            return None
+            screened = trial.screen(family, rng)
+            tried += [Tried(family=family, candidate=one, screened=screened) for one in screened.chosen]
+        confirming = Confirming(search=self, trial=trial, looks=looks, among=len(tried), rng=rng)
+        found = [one for each in tried if (one := confirming.of(each)) is not None]
+        arrays = {key: value for family in families for key, value in _arrays(family, found).items()}
+        shown = looks.shown
+        if subject.modality == "image" and shown.mass is not None and shown.mass.ndim == 3:
+            arrays |= attribution_in_parts(shown.mass, shown.inputs.cpu().numpy())
+        return {**arrays, "members": looks.members}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Trial:
-    """One model, and the three parts of the data."""
-
-    subject: Subject
-    proposing: Samples
-    giving: Samples
-    receiving: Samples
-
-    def of(self, family: Family, rng: np.random.Generator) -> dict[str, Shaped[np.ndarray, "..."]]:
-        candidates = tuple(family.propose(self.proposing, rng))[:SCREENED]
-        if not candidates:
-            return {}
-        rates = np.array([self._share(family, one, self._screening, rng, SCREENED_HOSTS) for one in candidates])
-        chosen = self._finalists(family, candidates, rates, rng)
-        confirmed = [self._confirm(family, one, candidates, rates, rng) for one in chosen]
-        tried = [one for one in confirmed if one is not None]
-        if not tried:
-            return {}
-        return {
-            "label": np.array([one.candidate.label for one in tried], dtype=np.int64),
-            "place": np.array([one.candidate.place for one in tried], dtype=np.float64),
-            "counts": np.array([one.counts for one in tried], dtype=np.int64),
-            "natural": np.array([one.natural for one in tried], dtype=np.int64),
-            "together": np.array([one.together for one in tried], dtype=np.float64),
-            "held": np.array([one.held for one in tried], dtype=np.float64),
-        }
-
-    @cached_property
-    def _screening(self) -> tuple[Samples, Samples]:
-        """Givers and receivers where nothing is confirmed."""
-        return self.proposing, self.proposing
-
-    def _finalists(
-        self,
-        family: Family,
-        candidates: Sequence[Candidate],
-        rates: Float[np.ndarray, " candidates"],
-        rng: np.random.Generator,
-    ) -> list[Candidate]:
-        """The candidate that moves most beyond its control, and the foremost of other classes that promise as much."""
-        excess: dict[Candidate, float] = {}
-        for i in sorted(np.argsort(-rates, kind="stable")[:FINALISTS].tolist()):
-            one = candidates[i]
-            tried = self._paired(family, one, self._screening, rng, FINAL_HOSTS)
-            excess[one] = -1.0 if tried is None else float(tried.followed.mean() - tried.moved.mean())
-        ranked = sorted(excess, key=lambda one: -excess[one])
-        chosen = ranked[:1]
-        for one in ranked[1:]:
-            if excess[one] >= PROMISING and one.label not in {other.label for other in chosen} and len(chosen) < NAMED:
-                chosen.append(one)
-        return chosen
-
-    def _confirm(
-        self,
-        family: Family,
-        candidate: Candidate,
-        candidates: Sequence[Candidate],
-        rates: Float[np.ndarray, " candidates"],
-        rng: np.random.Generator,
-    ) -> Tried | None:
-        parts = self.giving, self.receiving
-        paired = self._paired(family, candidate, parts, rng, None)
-        if paired is None:
-            return None
-        followed, moved = paired.followed, paired.moved
-        counts = tuple(
-            int((one & other).sum()) for one, other in
-            ((followed, moved), (followed, ~moved), (~followed, moved), (~followed, ~moved))
-        )  # fmt: skip
-        natural = self._natural(family, candidate, candidates, rates, rng) if family.natural == "elsewhere" else (0, 0)
-        return Tried(
-            candidate=candidate,
-            counts=cast("tuple[int, int, int, int]", counts),
-            natural=natural,
-            together=design_effect(followed & ~moved, paired.donor),
-            held=_held(family, candidate, self.giving, paired.donor),
-        )
-
-    def _natural(
-        self,
-        family: Family,
-        candidate: Candidate,
-        candidates: Sequence[Candidate],
-        rates: Float[np.ndarray, " candidates"],
-        rng: np.random.Generator,
-    ) -> tuple[int, int]:
-        """What evidence of this kind takes along that is not the candidate: the class's own foremost elsewhere, or the
-        median of other classes' foremost, whichever takes less, so that neither two marks of a class nor marks of many
-        classes hide each other."""
-        order = [candidates[i] for i in np.argsort(-rates, kind="stable")]
-        parts = self.giving, self.receiving
-        own = [one for one in order if one.label == candidate.label and family.apart(one, candidate)][:1]
-        others = [
-            next(one for one in order if one.label == label)
-            for label in list(dict.fromkeys(one.label for one in order if one.label != candidate.label))[
-                :NATURAL_CLASSES
-            ]
-        ]
-        elsewhere = [self._count(family, one, parts, rng, NATURAL_HOSTS) for one in own]
-        peaks = sorted(
-            (self._count(family, one, parts, rng, NATURAL_HOSTS) for one in others), key=lambda c: c[0] / max(c[1], 1)
-        )
-        # Of two classes, what makes one likelier makes the other less likely: there is no independent other class.
-        middle = [peaks[len(peaks) // 2]] if len(peaks) > 1 else []
-        compared = [one for one in (*elsewhere, *middle) if one[1]]
-        return min(compared, key=lambda c: c[0] / c[1]) if compared else (0, 0)
-
-    def _share(
-        self, family: Family, candidate: Candidate, parts: tuple[Samples, Samples], rng: np.random.Generator, most: int
-    ) -> float:
-        followed, trials = self._count(family, candidate, parts, rng, most)
-        return followed / trials if trials else -1.0
-
-    def _count(
-        self, family: Family, candidate: Candidate, parts: tuple[Samples, Samples], rng: np.random.Generator, most: int
-    ) -> tuple[int, int]:
-        hosts, donors = self._hosts(candidate, parts[1], rng, most), _donors(family, candidate, parts[0], own=True)
-        if not len(hosts) or not len(donors):
-            return 0, 0
-        followed, _ = self._put(family, candidate, parts, hosts, donors, rng)
-        return int(followed.sum()), len(hosts)
-
-    def _paired(
-        self,
-        family: Family,
-        candidate: Candidate,
-        parts: tuple[Samples, Samples],
-        rng: np.random.Generator,
-        most: int | None,
-    ) -> Paired | None:
-        """The same hosts with the candidate and with its control; the strongest control where there are several."""
-        hosts = self._hosts(candidate, parts[1], rng, most)
-        own, others = (_donors(family, candidate, parts[0], own=side) for side in (True, False))
-        if not len(hosts) or not len(own) or not len(others):
-            return None
-        followed, donor = self._put(family, candidate, parts, hosts, own, rng)
-        controls = [self._put(family, candidate, parts, hosts, others, rng)[0]]
-        controls += [self._put(family, part, parts, hosts, own, rng)[0] for part in family.parts(candidate)]
-        return Paired(followed=followed, moved=max(controls, key=lambda one: int(one.sum())), donor=donor)
-
-    def _hosts(
-        self, candidate: Candidate, receiving: Samples, rng: np.random.Generator, most: int | None
-    ) -> Int[np.ndarray, " hosts"]:
-        """Samples of other classes that are not predicted as the suspected class already."""
-        answers = self._proposing_answers if receiving is self.proposing else self._receiving_answers
-        hosts = np.flatnonzero((receiving.labels != candidate.label) & (answers != candidate.label))
-        if most is not None and len(hosts) > most:
-            hosts = np.sort(rng.choice(hosts, size=most, replace=False))
-        return hosts
-
-    def _put(
-        self,
-        family: Family,
-        candidate: Candidate,
-        parts: tuple[Samples, Samples],
-        hosts: Int[np.ndarray, " hosts"],
-        donors: Int[np.ndarray, " donors"],
-        rng: np.random.Generator,
-    ) -> tuple[Bool[np.ndarray, " hosts"], Int[np.ndarray, " hosts"]]:
-        """Which hosts are predicted as the suspected class now, and who gave to each."""
-        import torch
-
-        # Every donor gives about as often as any other.
-        donor = rng.permutation(np.resize(rng.permutation(donors), len(hosts)))
-        changed = family.transplant(candidate, parts[1].inputs[torch.from_numpy(hosts)], parts[0].at(donor), rng)
-        return self._ask(changed) == candidate.label, donor
-
-    @cached_property
-    def _proposing_answers(self) -> Int[np.ndarray, " samples"]:
-        return self._ask(self.proposing.inputs)
-
-    @cached_property
-    def _receiving_answers(self) -> Int[np.ndarray, " samples"]:
-        return self._ask(self.receiving.inputs)
-
-    def _ask(self, inputs: Shaped[Tensor, "some ..."]) -> Int[np.ndarray, " some"]:
-        import torch
-
-        with torch.no_grad():
-            answers = [self.subject.network(part).argmax(dim=1) for part in torch.split(inputs, 128)]
-        return np.asarray(torch.cat(answers).cpu().numpy())
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Paired:
-    followed: Bool[np.ndarray, " hosts"]
-    moved: Bool[np.ndarray, " hosts"]
-    """By the control."""
-    donor: Int[np.ndarray, " hosts"]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Tried:
+    """A candidate and what it was screened among; with `counts` where it was confirmed."""
+
+    family: Family
     candidate: Candidate
-    counts: tuple[int, int, int, int]
-    natural: tuple[int, int]
-    together: float
-    held: float = field(default=0.0)
+    screened: Screened
+    counts: Counts | None = None
+    spent: float = 1.0
+    held: float = float("nan")
 
 
-def _donors(family: Family, candidate: Candidate, giving: Samples, *, own: bool) -> Int[np.ndarray, " donors"]:
-    """Of the suspected class, or of the others. The heaviest are as many as a fifth of the class, or two; a mark in few
-    samples must not be mixed with samples that lack it, so where strength is a share they have at least half of the
-    most."""
-    mine = giving.labels == candidate.label
-    chosen = np.flatnonzero(mine if own else ~mine)
-    if family.donors == "random" or not len(chosen):
-        return chosen
-    strength = family.strength(candidate, giving)[chosen]
-    few = np.argsort(-strength, kind="stable")[: max(2, round(0.2 * int(mine.sum())))]
-    if strength.min() >= 0:
-        few = few[strength[few] >= strength.max() / 2]
-    return chosen[few]
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Confirming:
+    """One look, and a second at what the first leaves undecided; the lower ends of intervals pay for all candidates
+    that are tried `among` (Bonferroni), and both ends for the two looks."""
+
+    search: ShortcutSearch
+    trial: Trial
+    looks: Looks
+    among: int
+    rng: np.random.Generator
+
+    def of(self, one: Tried) -> Tried | None:
+        if not self.looks.more:
+            return self._look(one, self._first, 1.0)
+        found = self._look(one, self._first, FIRST_LOOK)
+        if found is None or found.counts is None or not self._open(found.counts, FIRST_LOOK):
+            return found
+        return self._look(one, self._second, 1 - FIRST_LOOK)
+
+    @cached_property
+    def _first(self) -> Sides:
+        return self.trial.sides(self.looks.giving, self.looks.receiving)
+
+    @cached_property
+    def _second(self) -> Sides:
+        return self.trial.sides(self.looks.giving_all, self.looks.receiving_all)
+
+    def _look(self, one: Tried, sides: Sides, spent: float) -> Tried | None:
+        """Natural evidence is asked only where the matched control does not show by itself that nothing decides."""
+        counts = self.trial.confirm(one.family, one.candidate, sides, self.rng)
+        if counts is None:
+            return None
+        if counts.over_control(self._level(spent)).high >= self.search.bound:
+            counts = self.trial.beside(counts, one.family, one.candidate, sides, self.rng, one.screened)
+        held = self.trial.held(one.family, one.candidate, sides.giving)
+        return dataclasses.replace(one, counts=counts, spent=spent, held=held)
+
+    def _open(self, counts: Counts, spent: float) -> bool:
+        low, high = counts.excess(self._level(spent / self.among)).low, counts.excess(self._level(spent)).high
+        return low <= self.search.bound <= high
+
+    def _level(self, spent: float) -> float:
+        return 1 - spent * (1 - self.search.level)
 
 
-def _held(family: Family, candidate: Candidate, giving: Samples, donor: Int[np.ndarray, " hosts"]) -> float:
-    strength = family.strength(candidate, giving)
-    mine = strength[giving.labels == candidate.label]
-    if family.donors == "random" or strength.min() < 0:
-        return float("nan")
-    return float((mine >= np.median(strength[donor]) / 2).mean())
-
-
-def design_effect(hit: Bool[np.ndarray, " hosts"], donor: Int[np.ndarray, " hosts"]) -> float:
-    """By how much the variance of the share is larger than of independent hosts, since hosts of one donor share what it
-    gave: 1 + (m − 1) ρ, with ρ the intraclass correlation by analysis of variance (Kish 1965; Donner & Koval 1980).
-
-    >>> design_effect(np.array([True, True, False, False]), np.array([0, 0, 1, 1]))
-    2.0
-    """
-    names, which, sizes = np.unique(donor, return_inverse=True, return_counts=True)
-    groups, n = len(names), len(hit)
-    if groups < 2 or n <= groups:
-        return 1.0
-    means = np.bincount(which, weights=hit) / sizes
-    between = float((sizes * (means - hit.mean()) ** 2).sum()) / (groups - 1)
-    within = float(((hit - means[which]) ** 2).sum()) / (n - groups)
-    size = (n - float((sizes**2).sum()) / n) / (groups - 1)
-    total = between + (size - 1) * within
-    correlation = max(0.0, (between - within) / total) if total > 0 else 0.0
-    return 1 + (size - 1) * correlation
-
-
-def _halves(labels: Int[np.ndarray, " chosen"], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Class by class."""
-    turn = np.empty(len(labels), dtype=np.int64)
-    for label in np.unique(labels):
-        mine = rng.permutation(np.flatnonzero(labels == label))
-        turn[mine] = np.arange(len(mine))
-    return np.flatnonzero(turn % 2 == 0), np.flatnonzero(turn % 2 == 1)
+def _arrays(family: Family, found: Sequence[Tried]) -> dict[str, Shaped[np.ndarray, "..."]]:
+    mine = [(one, one.counts) for one in found if one.family is family and one.counts is not None]
+    if not mine:
+        return {}
+    counts = [each for _, each in mine]
+    columns = {
+        "label": np.array([one.candidate.label for one, _ in mine], dtype=np.int64),
+        "place": np.array([one.candidate.place for one, _ in mine], dtype=np.float64),
+        "paired": np.array([each.paired for each in counts], dtype=np.int64),
+        "together": np.array([each.together for each in counts], dtype=np.float64),
+        "natural": np.array([each.natural for each in counts], dtype=np.int64),
+        "natural_together": np.array([each.natural_together for each in counts], dtype=np.float64),
+        "spent": np.array([one.spent for one, _ in mine], dtype=np.float64),
+        "held": np.array([one.held for one, _ in mine], dtype=np.float64),
+    }
+    return {f"{family.name}.{key}": value for key, value in columns.items()}

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probes.drift.shortcuts.judged import Judged, judged
-from probes.drift.shortcuts.search import ShortcutSearch
+from probes.drift.shortcuts.search import DECIDES, ShortcutSearch
 from probes.measures.corruptions import blur, jpeg, pad, stretch
 from probes.observable import Subject
 from probes.plan import Pool
@@ -505,7 +505,7 @@ def searched(one: Model, seed: int) -> tuple[Judged, float]:
     arrays: dict[str, Shaped[np.ndarray, "..."]] = dict(
         search(subject, one.inputs[index], torch.from_numpy(one.pool.labels)[index], np.random.default_rng([seed, 22]))
     )
-    return judged(arrays, 0.95), time.process_time() - began
+    return judged(arrays, 0.95, search.bound), time.process_time() - began
 
 
 def row(one: Model, seed: int) -> dict[str, object]:
@@ -585,9 +585,7 @@ def main() -> None:
                 for redraw in range(options.redraws):
                     rows.append(row(one, 1000 * redraw + seed))
                     print(json.dumps(rows[-1]), flush=True)
-    from probes.drift.shortcuts.judged import FOLLOWS
-
-    tell(rows, FOLLOWS)
+    tell(rows, DECIDES)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,102 @@
+"""Follow less control: the one estimate that shortcuts are found and judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from probes.result import Estimate
+from probes.statistics.differences import newcombe_difference, newcombe_paired
+
+EXCESS = "checkpoint.shortcut_excess"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What a transplant of one candidate came to.
+
+    `paired` are hosts that follow both the candidate and its control, the candidate only, the control only, neither;
+    `together` is their design effect (hosts that share a donor are not independent). `natural` are (followed, trials)
+    of natural evidence with a design effect of its own; no trials where none was compared."""
+
+    paired: tuple[int, int, int, int]
+    together: float = 1.0
+    natural: tuple[int, int] = (0, 0)
+    natural_together: float = 1.0
+
+    @property
+    def hosts(self) -> int:
+        return sum(self.paired)
+
+    @property
+    def followed(self) -> int:
+        return self.paired[0] + self.paired[1]
+
+    @property
+    def moved(self) -> int:
+        """By the control."""
+        return self.paired[0] + self.paired[2]
+
+    @property
+    def natural_rate(self) -> float | None:
+        return self.natural[0] / self.natural[1] if self.natural[1] else None
+
+    def over_control(self, level: float) -> Estimate:
+        """Newcombe's interval for a difference of paired shares, on as many hosts as would tell as much if none shared
+        a donor.
+
+        >>> Counts(paired=(0, 60, 0, 40)).over_control(0.95).value
+        0.6
+        """
+        return newcombe_paired(EXCESS, *_alone(self.paired, self.together), level=level, better="lower")
+
+    def over_natural(self, level: float) -> Estimate | None:
+        """The same against natural evidence, which has other hosts; None where none was compared."""
+        if not self.natural[1]:
+            return None
+        one, other = (
+            _alone((hits, trials - hits), together)
+            for hits, trials, together in (
+                (self.followed, self.hosts, self.together),
+                (*self.natural, self.natural_together),
+            )
+        )
+        return newcombe_difference(EXCESS, (one[0], sum(one)), (other[0], sum(other)), level=level, better="lower")
+
+    def excess(self, level: float) -> Estimate:
+        """Over the stronger of the two controls."""
+        natural = self.over_natural(level)
+        if natural is not None and (self.natural_rate or 0.0) > self.moved / self.hosts:
+            return natural
+        return self.over_control(level)
+
+
+def _alone(counts: tuple[int, ...], together: float) -> list[int]:
+    """Counts of as many independent hosts, rounded so that their sum is kept."""
+    total = max(1, round(sum(counts) / together))
+    exact = np.array(counts, dtype=np.float64) * total / sum(counts)
+    fewer = np.floor(exact).astype(np.int64)
+    fewer[np.argsort(fewer - exact, kind="stable")[: total - int(fewer.sum())]] += 1
+    return [int(one) for one in fewer]
+
+
+def design_effect(difference: Float[np.ndarray, " hosts"], donor: Int[np.ndarray, " hosts"]) -> float:
+    """By how much the variance of the mean is larger than of independent hosts, since hosts of one donor share what it
+    gave: 1 + (m − 1) ρ, with ρ the intraclass correlation by analysis of variance (Kish 1965; Donner & Koval 1980).
+
+    >>> design_effect(np.array([1.0, 1.0, 0.0, 0.0]), np.array([0, 0, 1, 1]))
+    2.0
+    """
+    names, which, sizes = np.unique(donor, return_inverse=True, return_counts=True)
+    groups, n = len(names), len(difference)
+    if groups < 2 or n <= groups:
+        return 1.0
+    means = np.bincount(which, weights=difference) / sizes
+    between = float((sizes * (means - difference.mean()) ** 2).sum()) / (groups - 1)
+    within = float(((difference - means[which]) ** 2).sum()) / (n - groups)
+    size = (n - float((sizes**2).sum()) / n) / (groups - 1)
+    total = between + (size - 1) * within
+    correlation = max(0.0, (between - within) / total) if total > 0 else 0.0
+    return 1 + (size - 1) * correlation
