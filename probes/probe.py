@@ -19,7 +19,9 @@ from probes.result import Result
 class Probe(Protocol):
     """A frozen dataclass: its fields are its parameters, its configuration schema and its cache key.
 
-    Calling it is pure: the same evidence and generator state give the same result.
+    Calling it is pure: the same evidence and generator state give the same result. A class attribute `judged_at`
+    (parameter: estimate) makes the gate's bound on that estimate the parameter's default, so that a finding and the
+    gate never differ.
     """
 
     name: ClassVar[str]

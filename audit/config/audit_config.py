@@ -160,12 +160,19 @@ class Config(Section):
         """All enabled probes with their parameters. Raises ConfigError on an unknown probe, parameter or value."""
         self._check_names()
         known = PROBES.all()
-        chosen = {name: dict(self.parameters.get(name, {})) for name in known}
+        chosen = {name: self._bounds(kind) | self.parameters.get(name, {}) for name, kind in known.items()}
         return [
             _make(known[name], parameters, f"{self.where}, [probes.{name}]")
             for name, parameters in chosen.items()
             if parameters.pop("enabled", True)
         ]
+
+    def _bounds(self, kind: ProbeType) -> dict[str, Any]:
+        """The parameters of a probe that are the gate's own bounds (`judged_at`): what it finds and what fails are
+        one."""
+        bounds = {(one.probe, one.estimate): one.bound for one in self.gate().thresholds if one.against == "threshold"}
+        asked = getattr(kind, "judged_at", {}).items()
+        return {name: bounds[kind.name, estimate] for name, estimate in asked if (kind.name, estimate) in bounds}
 
     def _check_names(self) -> None:
         """Said before any probe is imported."""

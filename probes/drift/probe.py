@@ -62,7 +62,7 @@ class Drift:
     box_sizes: tuple[Rate, ...] = (0.1, 0.15, 0.2)
     transplanted: Many = 480
     most_transplanted: Many = 1200
-    decides: Rate = DECIDES
+    decides: float = DECIDES
     level: Level = 0.95
 
     name: ClassVar[str] = "drift"

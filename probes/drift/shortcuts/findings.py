@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from probes.drift.observables.maps_by_model import Part, Seen
-from probes.drift.shortcuts.family import Family, Names
 from probes.drift.shortcuts.excess import EXCESS
+from probes.drift.shortcuts.family import Family, Names
 from probes.drift.shortcuts.judged import HIGH, LEAST_HOSTS, Confirmed, Judged, judged
 from probes.drift.shortcuts.search import ShortcutSearch
 from probes.evidence import Evidence
-from probes.message import Message, Text, Value
+from probes.message import Message, Value
 from probes.observable import Observation
 from probes.result import Estimate, Finding, Scalar, Severity, Table
 from probes.statistics.bootstrap import bootstrap_mean

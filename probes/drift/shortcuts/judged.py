@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Shaped
@@ -59,9 +60,7 @@ class Judged:
     @property
     def natural(self) -> tuple[Confirmed, ...]:
         """What decides, but no more than natural evidence of its kind does."""
-        return tuple(
-            one for one in self.tried if one.over_control.low > self.bound and one.excess.value <= self.bound
-        )
+        return tuple(one for one in self.tried if one.over_control.low > self.bound and one.excess.value <= self.bound)
 
     @property
     def excess(self) -> Estimate | None:
@@ -113,12 +112,13 @@ def _confirmed(
         dataclasses.replace(at(1 - error), low=at(1 - error / among).low, level=level)
         for at in (counts.excess, counts.over_control)
     )
+    share = partial(proportion, level=level, better="lower")
     place = arrays[f"{family}.place"][i] if arrays[f"{family}.place"].size else ()
     return Confirmed(
         family=family,
         candidate=Candidate(int(of["label"]), tuple(float(x) for x in place)),
-        follow=proportion("checkpoint.shortcut_follow_rate", counts.followed, counts.hosts, level=level, better="lower"),
-        control=proportion("control.follow_rate", counts.moved, counts.hosts, level=level, better="lower"),
+        follow=share("checkpoint.shortcut_follow_rate", counts.followed, counts.hosts),
+        control=share("control.follow_rate", counts.moved, counts.hosts),
         natural_rate=counts.natural_rate,
         excess=excess,
         over_control=over_control,

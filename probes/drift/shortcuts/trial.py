@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Int, Shaped
 
 from probes.drift.shortcuts.excess import Counts, design_effect
 from probes.drift.shortcuts.family import Candidate, Family, Samples
@@ -109,9 +109,7 @@ class Trial:
                 chosen.append(one)
         return tuple(chosen)
 
-    def confirm(
-        self, family: Family, candidate: Candidate, sides: Sides, rng: np.random.Generator
-    ) -> Counts | None:
+    def confirm(self, family: Family, candidate: Candidate, sides: Sides, rng: np.random.Generator) -> Counts | None:
         """None where nobody gives or receives."""
         paired = self._paired(family, candidate, sides, rng, None)
         if paired is None:
@@ -223,9 +221,7 @@ class Trial:
         return np.asarray(torch.cat(answers).cpu().numpy())
 
 
-def _hosts(
-    candidate: Candidate, sides: Sides, rng: np.random.Generator, most: int | None
-) -> Int[np.ndarray, " hosts"]:
+def _hosts(candidate: Candidate, sides: Sides, rng: np.random.Generator, most: int | None) -> Int[np.ndarray, " hosts"]:
     """Samples of other classes that are not predicted as the suspected class already."""
     hosts = np.flatnonzero((sides.receiving.labels != candidate.label) & (sides.answers != candidate.label))
     if most is not None and len(hosts) > most:
@@ -234,8 +230,9 @@ def _hosts(
 
 
 def _donors(family: Family, candidate: Candidate, giving: Samples, *, own: bool) -> Int[np.ndarray, " donors"]:
-    """Of the suspected class, or of the others. The heaviest are at most HEAVIEST of them, or two; a mark in few samples
-    must not be mixed with samples that lack it, so where strength is a share they have at least half of the most."""
+    """Of the suspected class, or of the others. The heaviest are at most HEAVIEST of them, or two; a mark in few
+    samples must not be mixed with samples that lack it: where strength is a share, they have at least half of the
+    most."""
     chosen = np.flatnonzero((giving.labels == candidate.label) == own)
     if family.donors == "random" or not len(chosen):
         return chosen

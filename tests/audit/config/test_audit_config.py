@@ -58,3 +58,17 @@ def test_a_probes_parameters_have_ranges(probe: str, parameter: str, said: str) 
     with pytest.raises(ConfigError) as caught:
         parse(tomllib.loads(f"[probes.{probe}]\n{parameter}"), "audit.toml")
     assert str(caught.value) == f"audit.toml, [probes.{probe}]: {said}"
+
+
+@pytest.mark.parametrize(
+    ("said", "bound"),
+    [
+        ("", 0.3),
+        ('[gate]\nprofile = "strict"', 0.25),
+        ('[thresholds.drift]\n"checkpoint.shortcut_excess" = { max = 0.4 }', 0.4),
+        ("[probes.drift]\ndecides = 0.2", 0.2),
+    ],
+)
+def test_what_a_probe_finds_and_what_the_gate_fails_have_one_bound(said: str, bound: float) -> None:
+    (drift,) = (one for one in parse(tomllib.loads(said), "audit.toml").probes() if one.name == "drift")
+    assert drift.decides == bound  # type: ignore[attr-defined]

@@ -1,0 +1,71 @@
+"""Who proposes, gives and receives; and what a second look adds."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from probes.drift.shortcuts.columns import Columns
+from probes.drift.shortcuts.looks import Looks
+from probes.drift.shortcuts.search import FIRST_LOOK, ShortcutSearch
+from probes.observable import Subject
+
+
+def subject(network: nn.Module) -> Subject:
+    return Subject(name="a", role="audited", network=network, embed=network, same_labels=True, modality="table")
+
+
+def numbered(members: int, first: int) -> Looks:
+    """The first column is the sample's number."""
+    inputs = torch.zeros(2 * members, 3)
+    inputs[:, 0] = torch.arange(2 * members)
+    labels = torch.arange(2 * members) % 3
+    return Looks(subject=subject(nn.Linear(3, 3)), inputs=inputs, labels=labels, first=first, steps=2, seed=5)
+
+
+def test_who_proposed_never_gives_and_a_second_look_has_all_others() -> None:
+    looks = numbered(members=60, first=24)
+    proposing, giving, everyone = (
+        set(side.inputs[:, 0].tolist()) for side in (looks.proposing, looks.giving, looks.giving_all)
+    )
+    assert looks.more
+    assert not proposing & everyone
+    assert giving < everyone
+    assert proposing | everyone == set(range(60))
+    assert len(looks.receiving) == 24
+    assert set(looks.receiving_all.inputs[:, 0].tolist()) == set(range(60, 120))
+    assert looks.giving_all.mass is not None
+    assert looks.giving_all.mass.shape == (48, 3)
+
+
+def test_halves_hold_as_many_of_each_class() -> None:
+    looks = numbered(members=60, first=60)
+    assert not looks.more
+    assert np.bincount(looks.proposing.labels).tolist() == [10, 10, 10] == np.bincount(looks.giving.labels).tolist()
+    assert len(looks.giving_all) == len(looks.giving)
+
+
+def found(strength: float, samples: int) -> dict[str, np.ndarray]:
+    """A model of two classes whose first column speaks for class 1 so strongly; it is 1 in class 1."""
+    rng = np.random.default_rng(2)
+    labels = np.arange(samples) % 2
+    table = rng.normal(size=(samples, 4))
+    table[:, 0] = labels
+    network = nn.Linear(4, 2)
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([[0.0, 0.0, 0.0, 0.0], [strength, 1.0, 0.0, 0.0]]))
+        network.bias.copy_(torch.tensor([0.0, -1.0]))
+    search = ShortcutSearch(samples=160, most=samples, families=(Columns(),))
+    inputs, classes = torch.from_numpy(table).float(), torch.from_numpy(labels)
+    return dict(search(subject(network.requires_grad_(False)), inputs, classes, np.random.default_rng(3)))
+
+
+def test_only_what_the_first_look_leaves_open_is_tried_again() -> None:
+    sure, open_ = found(strength=6.0, samples=800), found(strength=0.8, samples=800)
+    assert sure["columns.spent"][0] == FIRST_LOOK
+    assert sure["columns.paired"][0].sum() < 81
+    assert open_["columns.spent"][0] == 1 - FIRST_LOOK
+    assert open_["columns.paired"][0].sum() > 81
+    alone = found(strength=0.8, samples=160)
+    assert alone["columns.spent"][0] == 1.0
