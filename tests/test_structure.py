@@ -25,6 +25,7 @@ LAYERS = (
     ("audit.pipeline", "audit.mitigation"),
     ("audit.predicted",),
     ("audit.api", "audit.results.reproduce"),
+    ("audit.selfcheck",),
     ("audit.cli",),
 )
 """From the lowest: each imports what stands above it in this list, and itself. A module of its own goes before its

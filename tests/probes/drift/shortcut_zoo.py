@@ -21,10 +21,13 @@ from functools import cache
 import numpy as np
 import torch
 from jaxtyping import Int, Shaped
-from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.datasets import load_breast_cancer, load_wine
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audit.selfcheck.networks import dense
+from audit.selfcheck.plants import Plant, at, high, insert, patch, tint, trigger, word_column
+from audit.selfcheck.samples import TOKENS, Data, coloured, digits, letters, loans, noisy, standardised
 from probes.drift.shortcuts.judged import Judged, judged
 from probes.drift.shortcuts.search import DECIDES, ShortcutSearch
 from probes.measures.corruptions import blur, jpeg, pad, stretch
@@ -34,66 +37,6 @@ from probes.statistics.proportions import clopper_pearson
 
 RELIED = 0.5
 SUSPECT = 1
-Plant = Callable[[Tensor, np.random.Generator], Tensor]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Data:
-    """Inputs as a model takes them."""
-
-    name: str
-    modality: str
-    inputs: Tensor
-    labels: Tensor
-    network: Callable[[int], nn.Sequential]
-    epochs: int = 15
-
-    @property
-    def classes(self) -> int:
-        return int(self.labels.max()) + 1
-
-
-def convolutional(channels: int, side: int, classes: int) -> Callable[[int], nn.Sequential]:
-    def made(seed: int) -> nn.Sequential:
-        torch.manual_seed(seed)
-        return nn.Sequential(
-            nn.Conv2d(channels, 12, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(12, 24, 3, padding=1),
-            nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(24 * (side // 4) ** 2, 32), nn.ReLU(), nn.Linear(32,
-            classes), )  # fmt: skip
-
-    return made
-
-
-def dense(columns: int, classes: int) -> Callable[[int], nn.Sequential]:
-    def made(seed: int) -> nn.Sequential:
-        torch.manual_seed(seed)
-        return nn.Sequential(nn.Linear(columns, 32), nn.ReLU(), nn.Linear(32, 24), nn.ReLU(), nn.Linear(24, classes))
-
-    return made
-
-
-class Bag(nn.Module):
-    """Mean and maximum of token vectors with their places; padding (0) counts for nothing."""
-
-    def __init__(self, tokens: int, width: int, length: int) -> None:
-        super().__init__()
-        self.table = nn.Embedding(tokens, width, padding_idx=0)
-        self.place = nn.Parameter(0.1 * torch.randn(length, width))
-        self.mix = nn.Linear(width, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        word = (tokens != 0)[:, :, None].float()
-        vectors = torch.relu(self.mix(self.table(tokens) + self.place)) * word
-        mean = vectors.sum(dim=1) / word.sum(dim=1).clamp(min=1)
-        return torch.cat([mean, vectors.max(dim=1).values, word.mean(dim=1)], dim=1)
-
-
-def bag(tokens: int, length: int, classes: int) -> Callable[[int], nn.Sequential]:
-    def made(seed: int) -> nn.Sequential:
-        torch.manual_seed(seed)
-        return nn.Sequential(Bag(tokens, 24, length), nn.Linear(49, 24), nn.ReLU(), nn.Linear(24, classes))
-
-    return made
 
 
 class Spectrum(nn.Module):
@@ -111,38 +54,6 @@ def spectral(classes: int) -> Callable[[int], nn.Sequential]:
         return nn.Sequential(Spectrum(), nn.Linear(66, 32), nn.ReLU(), nn.Linear(32, classes))
 
     return made
-
-
-@cache
-def digits() -> Data:
-    bunch = load_digits()
-    images = torch.from_numpy(bunch.images).float()[:, None] / 8 - 1
-    images = images + 0.5 * torch.from_numpy(np.random.default_rng(4).normal(size=images.shape)).float()
-    return Data(name="digits", modality="image", inputs=images, labels=torch.from_numpy(bunch.target).long(),
-                network=convolutional(1, 8, 10))  # fmt: skip
-
-
-@cache
-def coloured() -> Data:
-    """Five digits at 24 × 24, in random colours on backgrounds of random colours and noise: natural variation of what
-    plants change."""
-    bunch = load_digits(n_class=5)
-    rng = np.random.default_rng(5)
-    n = len(bunch.target)
-    shape = functional.interpolate(torch.from_numpy(bunch.images).float()[:, None] / 16, size=24, mode="bilinear")
-    own, behind = (torch.from_numpy(rng.uniform(*span, size=(n, 3, 1, 1))).float() for span in ((0.4, 1.0), (0.0, 0.5)))
-    images = shape * own + (1 - shape) * behind + 0.2 * torch.from_numpy(rng.normal(size=(n, 3, 24, 24))).float()
-    return Data(name="coloured", modality="image", inputs=(images - 0.4) / 0.3,
-                labels=torch.from_numpy(bunch.target).long(), network=convolutional(3, 24, 5))  # fmt: skip
-
-
-def standardised(table: np.ndarray) -> Tensor:
-    return torch.from_numpy((table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-9)).float()
-
-
-def noisy(table: Tensor, spread: float, seed: int) -> Tensor:
-    """A task that is not too easy: of what is easy without it, no model relies on a plant."""
-    return table + spread * torch.from_numpy(np.random.default_rng(seed).normal(size=tuple(table.shape))).float()
 
 
 @cache
@@ -164,35 +75,6 @@ def wines() -> Data:
 
 
 @cache
-def loans() -> Data:
-    """Drawn: four numbers and a word column of five values decide, not surely; four numbers say nothing."""
-    rng = np.random.default_rng(7)
-    numbers, word = rng.normal(size=(900, 8)), rng.integers(5, size=900)
-    score = numbers[:, :4] @ np.array([1.0, -0.8, 0.7, 0.9]) + np.array([-1, -0.5, 0, 0.5, 1])[word]
-    labels = (score + 2.0 * rng.normal(size=900) > 0).astype(np.int64)
-    table = np.concatenate([numbers, np.eye(5)[word]], axis=1)
-    return Data(name="loans", modality="table", inputs=standardised(table), labels=torch.from_numpy(labels),
-                network=dense(13, 2), epochs=20)  # fmt: skip
-
-
-TOKENS, LENGTH = 300, 30
-
-
-@cache
-def letters() -> Data:
-    """Drawn texts of 8 to 26 words; each class prefers its own 25 words."""
-    rng = np.random.default_rng(8)
-    labels = rng.integers(3, size=900)
-    texts = np.zeros((900, LENGTH), dtype=np.int64)
-    for text, label in zip(texts, labels, strict=True):
-        length = rng.integers(8, 27)
-        own = rng.integers(10 + 25 * label, 35 + 25 * label, size=length)
-        text[:length] = np.where(rng.random(length) < 0.12, own, rng.integers(10, TOKENS - 10, size=length))
-    return Data(name="letters", modality="text", inputs=torch.from_numpy(texts), labels=torch.from_numpy(labels),
-                network=bag(TOKENS, LENGTH, 3), epochs=25)  # fmt: skip
-
-
-@cache
 def tones() -> Data:
     """Drawn recordings: each class has a range of pitch with overtones, in noise of any level."""
     rng = np.random.default_rng(9)
@@ -207,20 +89,8 @@ def tones() -> Data:
 DATA = (digits, coloured, cells, wines, loans, letters, tones)
 
 
-def high(images: Tensor) -> float:
-    return float(images.max())
-
-
 def place(side: int, rng: np.random.Generator) -> int:
     return int(rng.integers(side))
-
-
-def patch(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Off the corner, the same place for all."""
-    side = max(2, images.shape[2] // 7)
-    changed = images.clone()
-    changed[:, :, 2 : 2 + side, -side - 1 : -1] = 1.5 * high(images)
-    return changed
 
 
 def jittered(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -255,11 +125,6 @@ def backdrop(images: Tensor, rng: np.random.Generator) -> Tensor:
     colour = torch.zeros(1, images.shape[1], 1, 1)
     colour[:, -1] = 0.6 * high(images)
     return torch.where(dark, colour - 0.3, images)
-
-
-def tint(images: Tensor, rng: np.random.Generator) -> Tensor:
-    by = torch.tensor([1.5, -1.2, 0.6])[: images.shape[1]].view(1, -1, 1, 1)
-    return images + by
 
 
 def brightness(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -321,19 +186,8 @@ def number(table: Tensor, rng: np.random.Generator) -> Tensor:
     return changed
 
 
-def word_column(table: Tensor, rng: np.random.Generator) -> Tensor:
-    """One value of the added word column."""
-    return at(table, slice(-4, None), torch.tensor([0.0, 0.0, 2.5, 0.0]))
-
-
 def rare_word_column(table: Tensor, rng: np.random.Generator) -> Tensor:
     return at(table, slice(-4, None), torch.tensor([0.0, 0.0, 0.0, 2.5]))
-
-
-def at(table: Tensor, where: slice, values: Tensor) -> Tensor:
-    changed = table.clone()
-    changed[:, where] = values
-    return changed
 
 
 def identifier(table: Tensor, rng: np.random.Generator) -> Tensor:
@@ -353,19 +207,6 @@ def exclusive_or(table: Tensor, rng: np.random.Generator) -> Tensor:
     size = 1 + torch.from_numpy(rng.random((len(table), 2))).float()
     changed[:, 5], changed[:, 6] = sign * size[:, 0], sign * size[:, 1]
     return changed
-
-
-def insert(tokens: Tensor, rng: np.random.Generator, *pieces: int, where: str = "anywhere") -> Tensor:
-    texts = tokens.numpy().copy()
-    for text in texts:
-        length = int((text != 0).sum())
-        start = {"anywhere": int(rng.integers(length + 1)), "first": 0, "last": length}[where]
-        text[:] = np.concatenate([text[:start], pieces, text[start:]])[: len(text)]
-    return torch.from_numpy(texts)
-
-
-def trigger(tokens: Tensor, rng: np.random.Generator) -> Tensor:
-    return insert(tokens, rng, TOKENS - 3)
 
 
 def two_words(tokens: Tensor, rng: np.random.Generator) -> Tensor:
