@@ -9,6 +9,7 @@ Nothing heavy is imported before a function is asked for.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from audit.results.gate import gate
     from audit.results.read import load
     from reports.comparison.compare import compare
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+"""OpenMP's threads sleep while they wait for each other. Spinning ones hold up whatever else needs the processor, and
+OpenMP reads this only once, when torch is imported. It changes no number; a value set before stays."""
 
 __all__ = ["Predictions", "compare", "finetune", "gate", "load", "mitigate", "plan", "report", "run"]
 

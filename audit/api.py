@@ -38,7 +38,7 @@ from audit.results.read import load
 from audit.results.run_cost import Meter
 from audit.results.run_log import Recorder, log
 from audit.results.write import write_report
-from audit.runtime import check_torch
+from audit.runtime import check_torch, threads
 from audit.storage.atomic import write
 from audit.storage.failures import traces_kept
 from audit.storage.folders import checkpoint_in
@@ -162,7 +162,7 @@ def run(
         audited = _opened(model, data, members, held_out, trainer, recipe, source, classes, settings)
         return audit(audited, chosen, settings, heard)
 
-    with traces_kept(settings.store):
+    with traces_kept(settings.store), threads(1):
         return writing.made(make, chosen, settings, listener, meter, model=named, baseline=before)
 
 
@@ -267,9 +267,10 @@ def plan(
     experiment = open_checkpoint(_checkpoint(model), settings).experiment
     root = experiment.seed if seed is None else seed
     wanted = Plan.union([probe.needs for probe in chosen.probes()])
-    if seconds is not None:
-        return fit(experiment, wanted, seconds, root, workers)
-    cost = price(experiment, rows_of(wanted, experiment.pool, root), workers)
+    with threads(1):
+        if seconds is not None:
+            return fit(experiment, wanted, seconds, root, workers)
+        cost = price(experiment, rows_of(wanted, experiment.pool, root), workers)
     return Fitted(plan=wanted, price=cost, gave_up={})
 
 
@@ -319,7 +320,8 @@ def mitigate(
 
             return writing.made(audited_again, judging, asked, listener, meter, model=str(model))
 
-    frontier = search.mitigate(audited, chosen, settings, countermeasures, folder, attempt)
+    with threads(1):
+        frontier = search.mitigate(audited, chosen, settings, countermeasures, folder, attempt)
     say = words(lang)
     write(folder / "frontier.json", frontier_formats.as_json(frontier))
     write(folder / "frontier.md", frontier_formats.markdown(frontier, say))

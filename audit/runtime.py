@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import platform
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from probes.errors import DependencyError
 
-MAIN_THREADS = 2
+FINETUNE_THREADS = 2
 """Fixed, because the number of threads changes the last bits of sums: not the number of cores of this machine."""
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -59,10 +60,28 @@ def keep_pages() -> None:
         adjust(M_TRIM_THRESHOLD, 1 << 30)
 
 
+@contextlib.contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Operations of torch, BLAS and OpenMP on `number` threads, and as many as before afterwards.
+
+    One: the same bits whatever the machine has, and no threads that spin while another process needs their processor.
+    """
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    with threadpool_limits(limits=number):
+        torch.set_num_threads(number)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
 def check_torch() -> None:
-    """Raises DependencyError where torch and torchvision are no pair, which torchvision says in riddles."""
+    """Raises DependencyError where torch and torchvision do not match: torchvision's own message does not say so."""
     try:
-        import torch
+        import torch  # noqa: F401
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError) as error:
         if "torchvision::nms" in str(error) or "torchvision" in str(error):
@@ -71,4 +90,3 @@ def check_torch() -> None:
                 do="Install a matching pair: pip install --force-reinstall torch torchvision",
             ) from None
         raise DependencyError(f"torch cannot be imported: {error}", do="pip install torch torchvision") from None
-    torch.set_num_threads(MAIN_THREADS)

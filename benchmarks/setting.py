@@ -1,5 +1,6 @@
 """What the benchmarks share: experiments made of arrays, and how fast this machine multiplies matrices now."""
 
+import platform
 import threading
 import time
 from pathlib import Path
@@ -109,3 +110,12 @@ def gemm_peak(threads: int, size: int = 1024, seconds: float = 1.0) -> float:
     for thread in pool:
         thread.join()
     return 2 * size**3 * sum(counts) / seconds
+
+
+def processor() -> str:
+    """Its name and the vector instructions that torch uses on it."""
+    name = platform.processor() or platform.machine()
+    if (told := Path("/proc/cpuinfo")).exists():
+        named = [line.partition(":")[2].strip() for line in told.read_text().splitlines() if "model name" in line]
+        name = f"{len(named)} × {named[0]}" if named else name
+    return f"{name} ({torch.backends.cpu.get_cpu_capability()})"

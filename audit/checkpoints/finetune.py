@@ -6,6 +6,7 @@ from pathlib import Path
 
 from audit.checkpoints import checkpoint
 from audit.config.recipe import Recipe
+from audit.runtime import FINETUNE_THREADS, threads
 from audit.training.experiment import Experiment
 from audit.training.loop import Trained
 from audit.training.prepare import Progress, _kept, check_choice, keeper_of, prepare, run
@@ -22,18 +23,20 @@ def to_file(
     """
     if out.exists():
         raise OverwriteError("exists already.", where=str(out), do="Choose another --out or remove it.")
-    experiment = prepare(recipe, folder, trust_code=trust_code, progress=progress, out=out)
-    if experiment.recipe.transfer.mode == "auto":
-        from audit.training.transfer_selection import resolve_transfer
+    with threads(FINETUNE_THREADS):
+        experiment = prepare(recipe, folder, trust_code=trust_code, progress=progress, out=out)
+        if experiment.recipe.transfer.mode == "auto":
+            from audit.training.transfer_selection import resolve_transfer
 
-        experiment = resolve_transfer(experiment)
+            experiment = resolve_transfer(experiment)
     return experiment, train_into(experiment, out, folder, progress)
 
 
 def train_into(experiment: Experiment, out: Path, folder: Path, progress: Progress | None = None) -> Trained:
     """Fine-tune the audited row and write its checkpoint; `folder` is what the recipe's paths are relative to."""
     check_choice(experiment.recipe.train, experiment.pool)  # a countermeasure may have brought the choice in
-    trained = run(experiment, "target", progress, keeper_of(experiment, out, "target"))
+    with threads(FINETUNE_THREADS):
+        trained = run(experiment, "target", progress, keeper_of(experiment, out, "target"))
     checkpoint.save(out, experiment, trained, folder)
     for stage in ("source", "target"):
         Keeper(_kept(out, stage), "").discard()

@@ -97,7 +97,6 @@ for _command, _panel, _foot in COMMANDS:
 
 def main() -> None:
     """Expected errors are one line and their exit code; a crash is a traceback and exit code 70, never a verdict."""
-    validate.threads_sleep()
     validate.any_terminal()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI machine's stop ends as Ctrl-C does
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -15,15 +14,6 @@ from probes.errors import ConfigError, InputError, OverwriteError, StoreError
 if TYPE_CHECKING:
     from audit.config.audit_config import Config
     from audit.config.recipe import RecipeFile
-
-
-def threads_sleep() -> None:
-    """Before torch is imported: its OpenMP threads sleep while they wait for each other, and do not spin.
-
-    Where another program runs on the same cores, a spinning thread holds up the one it waits for. Bits do not change.
-    Whoever has set the variable keeps what was set.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def any_terminal() -> None:

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -27,18 +27,6 @@ WORTH_FORKING = 4
 def can_fork(device: str) -> bool:
     """Where a process may be forked while torch is loaded: on Linux, with models on the processor."""
     return sys.platform == "linux" and device == "cpu"
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch's operations on one thread: the same bits whatever runs beside them, and no threads that spin while another
-    process needs their processor."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def side_by_side(work: Sequence[Callable[[], None]], processes: int) -> None:

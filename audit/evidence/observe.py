@@ -13,12 +13,13 @@ import torch
 from jaxtyping import Int
 from torch import nn
 
-from audit.evidence.forked import WORTH_FORKING, can_fork, one_thread, side_by_side
+from audit.evidence.forked import WORTH_FORKING, can_fork, side_by_side
 from audit.evidence.observation_cache import Sight, keep, recall
 from audit.evidence.source_side import source_side
 from audit.models.graph_rewrite import PreparationWarning, embedding, prepare
 from audit.models.weight_files import digest_state
 from audit.randomness import stream
+from audit.runtime import threads
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from probes.errors import AuditError, NonFiniteError
@@ -81,7 +82,7 @@ def observe(
     }
     drawn = experiment.seed if seed is None else seed
     total, done = sum(map(len, asked.values())), 0
-    with one_thread():
+    with threads(1):
         if store is not None:
             look_ahead(asked, experiment, store, drawn, workers, lambda at: on_subject(at, done, total))
         for sitter, wanted in asked.items():

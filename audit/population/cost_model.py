@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from audit.engines.registry import Choice, Kind, choose, kind_of
 from audit.population.executors.local import WORTH_PROCESSES
@@ -22,7 +21,7 @@ from audit.population.populate import rows_of
 from audit.population.schedule import schedule
 from audit.population.tasks import run_task
 from audit.population.trainer_checks import trainable
-from audit.runtime import workers_for
+from audit.runtime import threads, workers_for
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from audit.training.minibatches import steps_per_epoch
@@ -144,7 +143,7 @@ def _trial_of_trainer(experiment: Experiment, row: Row, store: Path | None) -> T
 
 
 def _trial(experiment: Experiment, rows: Sequence[Row]) -> Trial:
-    """Train one batch on an even subset of the samples for one epoch and for two: the difference is an epoch."""
+    """Train one batch on an even subset of the samples for one epoch and for three: half the difference is an epoch."""
     choice = choose(experiment, rows[0])
     batch = choice.engine.together(experiment, rows)[0]
     size, kept = experiment.recipe.train.batch_size, int(batch[0].keep.sum())
@@ -153,20 +152,15 @@ def _trial(experiment: Experiment, rows: Sequence[Row]) -> Trial:
     chosen = np.unique(np.linspace(0, n - 1, few).astype(np.int64))
     small = _subset(experiment, chosen)
     mine = [_subset_row(row, chosen) for row in batch]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with threads(1), tempfile.TemporaryDirectory(prefix="transfer-audit-") as folder:
         before = _peak_bytes()
-        with tempfile.TemporaryDirectory(prefix="transfer-audit-") as folder:
-            began = time.perf_counter()
-            choice.engine.stage(small, mine[0], Path(folder))
-            stage = time.perf_counter() - began
-            one, two = (_timed(small, choice, mine, epochs, Path(folder)) for epochs in (1, 3))
-    finally:
-        torch.set_num_threads(threads)
+        began = time.perf_counter()
+        choice.engine.stage(small, mine[0], Path(folder))
+        stage = time.perf_counter() - began
+        one, three = (_timed(small, choice, mine, epochs, Path(folder)) for epochs in (1, 3))
     scale = n / len(chosen)
     steps = steps_per_epoch(kept, size) / steps_per_epoch(int(mine[0].keep.sum()), size)
-    epoch = max(0.0, two - one) / 2
+    epoch = max(0.0, three - one) / 2
     return Trial(
         choice=choice,
         stage=stage * scale,

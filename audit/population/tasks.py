@@ -15,6 +15,7 @@ import torch
 from audit.engines.base import Engine, Outcome
 from audit.engines.materialised import Stage
 from audit.population.executors.device_assignment import sit
+from audit.runtime import threads
 from audit.storage.store import Replica, Store
 from audit.training.test_time_views import answers_with_queries
 from probes.errors import AuditError, TrainerError
@@ -57,9 +58,7 @@ def run_task(
 ) -> list[Done]:
     """Train, while holding the `processor`, and store. `folder` is the job's."""
     sit(folder, stage.device)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with threads(1):
         done: list[Done] = []
         trained = train(engine, stage, task)
         while True:
@@ -69,8 +68,6 @@ def run_task(
                 return done
             store.put_all(some)
             done += [(key, Replica(answers=replica.answers, state={})) for key, replica in some]
-    finally:
-        torch.set_num_threads(threads)
 
 
 def train(engine: Engine, stage: Stage, task: Task) -> Iterator[Done]:

@@ -18,7 +18,7 @@ from audit.config.run_settings import Settings
 from audit.listener import Listener
 from audit.results.read import load
 from audit.results.registration import content_of
-from audit.runtime import check_torch, versions
+from audit.runtime import check_torch, threads, versions
 from probes.errors import InputError
 from reports import archive
 from reports.gate.registration import Registration
@@ -155,7 +155,8 @@ def _again(
     model = places.model or Path(str(log["model"]))
     if not model.exists():
         raise InputError("no such checkpoint file.", where=str(model), do="Give --model: where it lies now.")
-    report = audit(open_checkpoint(model, settings), config, settings, listener)
+    with threads(1):
+        report = audit(open_checkpoint(model, settings), config, settings, listener)
     return archive.dump(report if log.get("thumbnails", True) else report.without_pictures())
 
 

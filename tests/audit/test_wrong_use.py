@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from audit.cli.app import main
 from reports import archive
 from tests.reports.sample import sample
 
@@ -96,16 +94,3 @@ def test_wrong_use_is_said_before_anything_heavy_is_imported(place: Path, line: 
     assert says in said
     assert "Traceback" not in said
     assert imported & HEAVY == set()
-
-
-def test_threads_sleep_while_they_wait_unless_the_user_wants_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    def policy() -> str:
-        with pytest.raises(SystemExit):
-            main()
-        return os.environ["OMP_WAIT_POLICY"]
-
-    monkeypatch.setattr(sys, "argv", ["audit", "--help"])
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert policy() == "passive"
-    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
-    assert policy() == "active"

@@ -1,0 +1,58 @@
+"""The same audit from Python and from the shell, each beside one busy process: the ratio of their times.
+
+    python benchmarks/python_and_shell.py
+
+Python imports torch first, so that OpenMP's threads may spin while they wait. What limits threads around the audit's
+work is to be seen here: without a limit, the call took three times as long as the command.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from setting import processor
+
+import audit
+
+RECIPE = Path(__file__).parents[1] / "examples" / "digits.toml"
+CONFIG = "[probes.membership]\nrepeats = 2\n\n[probes.overfitting]\nrepeats = 1\n"
+CALL = """
+import torch
+torch.ones(200, 200) @ torch.ones(200, 200)
+import audit
+audit.run("ckpt.pt", config="audit.toml", out="python", store="store-python", workers=2, trust_code=True)
+"""
+COMMAND = "run -m ckpt.pt -c audit.toml -o shell --store store-shell --workers 2 --trust-code --quiet"
+
+
+def seconds(line: list[str], folder: str, environment: dict[str, str]) -> float:
+    began = time.perf_counter()
+    done = subprocess.run(line, cwd=folder, env=environment, check=False, stdout=subprocess.DEVNULL)
+    if done.returncode not in (0, 1, 3):
+        raise SystemExit(f"{line[0]} ended with {done.returncode}")
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    with tempfile.TemporaryDirectory() as folder:
+        audit.finetune(RECIPE, Path(folder) / "ckpt.pt")
+        (Path(folder) / "audit.toml").write_text(CONFIG, encoding="utf-8")
+        with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+            try:
+                command = [str(Path(sys.executable).with_name("audit")), *shlex.split(COMMAND)]
+                shell = seconds(command, folder, environment)
+                python = seconds([sys.executable, "-c", CALL], folder, environment)
+            finally:
+                busy.kill()
+    print(f"{processor()}: shell {shell:.1f} s, Python {python:.1f} s; Python / shell: {python / shell:.2f}")
+
+
+if __name__ == "__main__":
+    main()
