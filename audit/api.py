@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from audit.checkpoints.audited_model import Audited, open_checkpoint
 from audit.checkpoints.finetune import to_file
+from audit.checkpoints.folders.completed import completing
 from audit.checkpoints.in_memory import adopt_network, dataset_of, pool_of, recipe_of
 from audit.checkpoints.user_trained import adopt_trained, open_trained, trainer_of
 from audit.config import audit_config
@@ -65,6 +66,7 @@ def run(
     held_out: Samples | None = None,
     trainer: Any = None,
     predictions: str | Path | None = None,
+    base: str | Path | None = None,
     replica_timeout: str | float | None = None,
     recipe: GivenRecipe | None = None,
     source: nn.Module | Mapping[str, Tensor] | None = None,
@@ -89,7 +91,7 @@ def run(
     """Audit a model and return the report; with `out`, write it into that folder as the command line does.
 
     model       the path of a checkpoint, which knows its data, split and recipe (weights from elsewhere need the path
-                of their `recipe`), or a network in memory
+                of their `recipe`), a folder as transformers, PEFT, Lightning or timm leave it, or a network in memory
     data        for a network: (features, labels). Features as the network takes them: float [samples, channels, height,
                 width] or [samples, features], or whole-number tokens [samples, length]; labels int [samples]
     members     for a network: which samples trained it, indices or a mask
@@ -101,6 +103,7 @@ def run(
                 estimator as the model needs no trainer; without a model the one that the trainer makes of the members
                 is audited
     predictions  instead of a model, a file of what it answered; `audit.Predictions` as the model is the same in memory
+    base        for a model in a folder of its own: what its training started from, a folder or a file
     replica_timeout  a replica of the trainer that takes longer is hanging: seconds, or text such as "2h", the default
     recipe      how it was trained: the path of a recipe, or its content as a dict
                 (`{"train": {"epochs": 5, "lr": 0.01}}`). Replicas of a network copy its architecture. Without a recipe
@@ -135,7 +138,8 @@ def run(
         store=Path(store) if store else default_store(),
         seed=seed,
         workers=workers if workers is not None else int(in_memory),
-        recipe=_recipe(recipe, whole=not in_memory),
+        recipe=_recipe(recipe, whole=not in_memory, model=model, base=base, root=data_root, trust_code=trust_code),
+        base=_path(base),
         reference=_path(reference),
         baseline=compared,
         data_root=_path(data_root),
@@ -427,15 +431,32 @@ def _checkpoint(model: str | Path) -> Path:
     return path
 
 
-def _recipe(given: GivenRecipe | None, *, whole: bool = True) -> RecipeFile | None:
-    """The recipe, read once; content that is not `whole` is completed elsewhere, by the network it goes with."""
+def _recipe(
+    given: GivenRecipe | None,
+    *,
+    whole: bool = True,
+    model: Any = None,
+    base: str | Path | None = None,
+    root: str | Path | None = None,
+    trust_code: bool = False,
+) -> RecipeFile | None:
+    """The recipe, read once, with what the model's folder says; content that is not `whole` is completed elsewhere, by
+    the network it goes with."""
     if given is None or isinstance(given, RecipeFile):
         return given
-    if isinstance(given, str | Path):
-        return RecipeFile.read(Path(given))
+    file = Path(given) if isinstance(given, str | Path) else None
+    beside = _path(root) or (Path.cwd() if file is None else file.resolve().parent)
+    place = Path(model) if isinstance(model, str | Path) else None
+    complete = completing(place, beside, _path(base), trust_code=trust_code)
+    if file is not None:
+        return RecipeFile.read(file, complete=complete)
     if not whole:
         return None
-    return RecipeFile(recipe=given if isinstance(given, Recipe) else recipes.parse(dict(given), "recipe"))
+    if isinstance(given, Recipe):
+        return RecipeFile(recipe=given)
+    assert isinstance(given, Mapping)
+    content = dict(given)
+    return RecipeFile(recipe=recipes.parse(complete(content) if complete else content, "recipe"))
 
 
 def _seconds(span: str | float | None, where: str = "budget") -> float | None:

@@ -50,6 +50,8 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     own = asked(audited)
     reference_of(audited, settings)
     converted = experiment.dataset.notes
+    for told in audited.told:
+        listener.note(said(told))
     for note in converted:
         listener.note(said(note))
     listener.stage("replicas")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,18 @@ from torch import nn
 
 from audit.checkpoints import checkpoint as checkpoints
 from audit.checkpoints.checkpoint import Checkpoint
-from audit.checkpoints.foreign_weights import adopt
+from audit.checkpoints.folders.base import Described, OpensItself, Reader, reader_of
+from audit.checkpoints.folders.completed import completed
+from audit.checkpoints.foreign_weights import adopt, adopted
+from audit.config.recipe import Recipe, parse
 from audit.config.run_settings import Settings
 from audit.trainers.limited import user_code
 from audit.trainers.predictions import ask
 from audit.training.experiment import Experiment
 from audit.training.loop import predict_views
+from audit.training.prepare import prepare
 from probes.errors import CheckpointError
+from probes.message import Message
 from probes.plan import Row
 
 
@@ -35,6 +42,10 @@ class Audited:
     """What answers, where a user's trainer made it: a network, an estimator or a function."""
     looked_into: bool = True
     """Off where there are no weights to be had, or no classifier in the network."""
+    told: tuple[Message, ...] = ()
+    """What was read, assumed and not found where the model lies: said before anything is trained."""
+    expected: Mapping[str, float] = field(default_factory=dict)
+    """Measures that its training recorded, by their names."""
 
     @cached_property
     def row(self) -> Row:
@@ -75,7 +86,11 @@ def load_network(experiment: Experiment, checkpoint: Checkpoint, row: Row) -> nn
 
 
 def open_checkpoint(path: Path, settings: Settings) -> Audited:
-    """Load checkpoint and data, and check that they belong together; with a recipe, weights from elsewhere too."""
+    """Load checkpoint and data, and check that they belong together; with a recipe, weights from elsewhere too; a
+    folder by its reader."""
+    if (found := reader_of(path)) is not None:
+        reader = found[1]
+        return reader.opened(path, settings) if isinstance(reader, OpensItself) else open_folder(path, reader, settings)
     if settings.recipe is not None:
         folder = settings.data_root or settings.recipe.folder
         checkpoint, experiment = adopt(path, settings.recipe.recipe, folder, trust_code=settings.trust_code)
@@ -84,6 +99,33 @@ def open_checkpoint(path: Path, settings: Settings) -> Audited:
     dataset = checkpoint.recipe.data.load(settings.data_root or checkpoint.folder, trust_code=settings.trust_code)
     experiment = checkpoint.experiment(dataset, trust_code=settings.trust_code)
     return Audited(checkpoint=checkpoint, experiment=experiment)
+
+
+def open_folder(path: Path, reader: Reader, settings: Settings) -> Audited:
+    """A model as its library saved it: what the folder says, and over it the recipe where there is one.
+
+    Raises CheckpointError where neither says what it was trained on.
+    """
+    described = reader.describe(path, settings.base, trust_code=settings.trust_code)
+    folder = settings.data_root or (settings.recipe.folder if settings.recipe else path)
+    recipe = settings.recipe.recipe if settings.recipe else parse(completed(described, {}, folder), str(path))
+    recipe = _in_order(recipe, described, folder, trust_code=settings.trust_code)
+    experiment = prepare(recipe, folder, trust_code=settings.trust_code)
+    weights = reader.weights(described, experiment)
+    checkpoint = adopted(weights, experiment, folder, path)
+    told = described.said()
+    checkpoint = dataclasses.replace(checkpoint, limits=(*told, *checkpoint.limits))
+    return Audited(checkpoint=checkpoint, experiment=experiment, told=told, expected=described.expected)
+
+
+def _in_order(recipe: Recipe, described: Described, folder: Path, *, trust_code: bool) -> Recipe:
+    """With the classes in the order of the model's outputs, where it names the data's own."""
+    if not described.classes or recipe.data.classes or recipe.data.kind in described.data:
+        return recipe
+    known = recipe.data.load(folder, trust_code=trust_code).classes
+    if known == described.classes or set(known) != set(described.classes):
+        return recipe
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"classes": described.classes})})
 
 
 def reference_of(audited: Audited, settings: Settings) -> Checkpoint | None:

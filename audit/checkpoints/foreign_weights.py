@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -14,15 +15,14 @@ from torch import Tensor
 
 from audit.checkpoints.checkpoint import Checkpoint
 from audit.config.recipe import Recipe
+from audit.models.head import find_head
+from audit.models.prefixes import under_names
 from audit.models.weight_files import averages_in, read_state, read_untrusted
 from audit.storage.bounded import regular
 from audit.training.experiment import Experiment
 from audit.training.prepare import prepare
 from probes.errors import CheckpointError
 from probes.message import Message
-
-# What wrappers put before every name: DataParallel, torch.compile, Lightning modules by common habit.
-PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
 
 
 def adopt(path: Path, recipe: Recipe, folder: Path, *, trust_code: bool = False) -> tuple[Checkpoint, Experiment]:
@@ -35,20 +35,25 @@ def adopt(path: Path, recipe: Recipe, folder: Path, *, trust_code: bool = False)
     """
     found = read_weights(path, trust_code=trust_code)
     experiment = prepare(recipe, folder, trust_code=trust_code)
-    expected = experiment.begin(experiment.audited_row()).network.state_dict()
-    state = fit(found, expected, path)
-    limits = [
-        Message("audit.members-by-recipe"),
-        Message("audit.checkpoint-without-history"),
-    ]
-    if recipe.split.file is None:
+    checkpoint = adopted(found, experiment, folder, path)
+    limits = (*checkpoint.limits, *beside(path, found, checkpoint.state))
+    return dataclasses.replace(checkpoint, limits=limits), experiment
+
+
+def adopted(found: Mapping[str, Tensor], experiment: Experiment, folder: Path, where: Path) -> Checkpoint:
+    """Weights as the experiment's audited model; `folder` is its recipe's. Raises CheckpointError where they do not
+    fit."""
+    recipe = experiment.recipe
+    network = experiment.begin(experiment.audited_row()).network
+    limits = [Message("audit.members-by-recipe"), Message("audit.checkpoint-without-history")]
+    if recipe.split.file is None and not recipe.split.parts:
         limits.append(Message("audit.split-by-seed"))
     if experiment.source.state is None and recipe.source.training is None:
         limits.append(Message("audit.recipe-without-source"))
-    limits += beside(path, found, state)
-    checkpoint = Checkpoint(
-        state=state,
-        recipe=experiment.recipe,
+    limits += of_source(experiment)
+    return Checkpoint(
+        state=fit(found, network.state_dict(), where),
+        recipe=recipe,
         folder=folder,
         seed=recipe.seed,
         classes=experiment.dataset.classes,
@@ -65,7 +70,25 @@ def adopt(path: Path, recipe: Recipe, folder: Path, *, trust_code: bool = False)
         environment={},
         limits=tuple(limits),
     )
-    return checkpoint, experiment
+
+
+def of_source(experiment: Experiment) -> list[Message]:
+    """What is to be said of where replicas start: parts that every replica draws, and weights that code loads."""
+    source, said = experiment.source, []
+    if source.state is not None:
+        network = source.network(0)
+        head = find_head(network, source.head)
+        lacks = sorted({name.rpartition(".")[0] for name in source.lacking(network) if not name.startswith(f"{head}.")})
+        if lacks:
+            said.append(
+                Message(
+                    "audit.source-lacks",
+                    {"parts": tuple(lacks[:5]), "more": f" (+{len(lacks) - 5})" if len(lacks) > 5 else ""},
+                )
+            )
+    if source.loads:
+        said.append(Message("audit.factory-loads", {"factory": source.section.model}))
+    return said
 
 
 def beside(path: Path, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[Message]:
@@ -119,9 +142,7 @@ def archive_kind(path: Path) -> str | None:
 
 def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     """The tensors under the network's own names. Raises CheckpointError with the first that does not fit."""
-    state = dict(found)
-    while prefix := _common(state, expected):
-        state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    state = under_names(found, expected)
     # torch before 0.4.1 did not count batches; where momentum is given, nothing asks for the count.
     counts = {name: value for name, value in expected.items() if name.endswith("num_batches_tracked")}
     state = {**counts, **state}
@@ -143,17 +164,6 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
                 do="Check source.options and the number of classes.",
             )
     return {name: state[name] for name in expected}
-
-
-def _common(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:
-    """A wrapper's prefix that hides the network's names (a loss's own tensors beside it may have none)."""
-    if set(expected) <= set(state):
-        return None
-    for prefix in PREFIXES:
-        hidden = [name for name in state if name.startswith(prefix)]
-        if len(hidden) >= max(1, len(state) // 2):
-            return prefix
-    return None
 
 
 def _some(names: Iterable[str]) -> str:

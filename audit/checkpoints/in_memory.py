@@ -23,6 +23,7 @@ from audit.data.features import float32_of
 from audit.data.labels import labels_of
 from audit.data.split import chosen, unlearnt
 from audit.models.head import classes_of, find_head
+from audit.models.redraw import redraw
 from audit.models.source import Source
 from audit.runtime import device
 from audit.training.experiment import Experiment
@@ -52,23 +53,6 @@ class Given(Source):
         if weights and self.state is not None:
             network.load_state_dict(dict(self.state), strict=True)
         return network
-
-
-def redraw(network: nn.Module) -> None:
-    """New random parameters by each layer's own initialisation, from torch's current generator.
-
-    Raises RecipeError for a layer that has parameters and no `reset_parameters`.
-    """
-    for name, module in network.named_modules():
-        reset = getattr(module, "reset_parameters", getattr(module, "_reset_parameters", None))
-        if callable(reset):
-            reset()
-        elif next(module.parameters(recurse=False), None) is not None:
-            raise RecipeError(
-                f"{name or 'the network'} ({type(module).__name__}) cannot be initialised afresh.",
-                where=WHERE,
-                do="Give it a reset_parameters method, or name a factory as source.model in the recipe.",
-            )
 
 
 def dataset_of(data: object, classes: tuple[str, ...] | None, name: str = "given data") -> Dataset:

@@ -68,6 +68,7 @@ PredictionsFile = Annotated[
         help="Instead of a model its predictions, labels and members: .npz, .csv, .parquet.",
     ),
 ]
+Base = Annotated[Path | None, audited(metavar="PATH", help="For a model in a folder: what its training started from.")]
 DataRoot = Annotated[Path | None, audited(metavar="PATH", help="Where the data lies now, if it has moved.")]
 TrustCode = Annotated[bool, audited("--trust-code", help="Run the Python factory that the checkpoint names.")]
 Reference = Annotated[

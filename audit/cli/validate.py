@@ -75,6 +75,21 @@ def recipe_file(recipe: Path, changes: Sequence[str] | None = None) -> RecipeFil
     return RecipeFile.read(recipe, changes or ())
 
 
+def recipe_for(
+    model: Path | None, recipe: Path | None, base: Path | None, root: Path | None, *, trust_code: bool
+) -> RecipeFile | None:
+    """The recipe, with what the model's folder says where it is one. Raises RecipeError, CheckpointError."""
+    must_exist(base, "base")
+    if recipe is None:
+        return None
+    must_exist(recipe, "recipe file")
+    from audit.checkpoints.folders.completed import completing
+    from audit.config.recipe import RecipeFile
+
+    beside = root or recipe.resolve().parent
+    return RecipeFile.read(recipe, complete=completing(model, beside, base, trust_code=trust_code))
+
+
 def must_have_a_baseline(config: Config, baseline: Path | None) -> None:
     """Where a threshold is against one. Raises ConfigError."""
     if baseline is None and (named := config.needs_baseline()):

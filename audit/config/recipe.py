@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -18,7 +18,7 @@ from audit.data.split import SplitSection
 from audit.sections import Section
 from probes.errors import RecipeError, did_you_mean
 
-MODES = ("features", "parameters", "layers", "lp-ft", "gradual", "auto")
+MODES = ("features", "parameters", "layers", "lp-ft", "gradual", "adapter", "auto")
 
 REFUSED_UNDER_PRIVACY = {
     "align": "the other domain's samples would be unaccounted.",
@@ -56,7 +56,9 @@ class TrainSection(Section):
     lr: float = Field(default=0.01, gt=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
-    """The optimizer's own, on all trained parameters; `regularise.l2` is the penalty in the loss."""
+    """The optimizer's own; `regularise.l2` is the penalty in the loss."""
+    decays: Literal["all", "weights"] = "all"
+    """`weights`: weight_decay spares biases and normalisation, which are vectors, as transformers' Trainer does."""
     schedule: Literal["constant", "cosine", "linear", "step"] = "constant"
     warmup_epochs: float = Field(default=0.0, ge=0)
     milestones: tuple[int, ...] = ()
@@ -93,15 +95,15 @@ class SourceTraining(Section):
 
 
 class SourceSection(Section):
-    """θ_s: an architecture and its weights. `model` is `torchvision:NAME`, `timm:NAME`, or a factory
-    `package.module:function`, looked for beside the recipe first."""
+    """θ_s: an architecture and its weights. `model` is `torchvision:NAME`, `timm:NAME`, `transformers:FOLDER`,
+    `peft:FOLDER`, or a factory `package.module:function`, looked for beside the recipe first."""
 
     model: str
     options: dict[str, Any] = Field(default={})
     classes: int | None = None
     """How many classes the source weights' head has."""
     weights: str | None = None
-    """A torchvision weights name (IMAGENET1K_V1), `pretrained` for timm, or a file."""
+    """A torchvision weights name (IMAGENET1K_V1), `pretrained` for timm, a file, or a folder of `save_pretrained`."""
     sha256: str | None = None
     """Of the weights file: checked where given."""
     training: SourceTraining | None = None
@@ -131,6 +133,7 @@ class TransferSection(Section):
     last:N      the head and the N last stages
     layers      the head and the modules named in `layers`
     lp-ft       the head for `lp_epochs`, then all (Kumar 2022)
+    adapter     the head and what the network itself marks as trained (PEFT's adapters)
     gradual     the head, then one stage more every `unfreeze_every` epochs (Howard & Ruder 2018)
     auto        one of features, last:1, parameters with or without L2-SP, by cross-validation within the members
     """
@@ -142,6 +145,9 @@ class TransferSection(Section):
     unfreeze_every: int = Field(default=1, ge=1)
     lr_decay: float = Field(default=1.0, gt=0, le=1)
     """A stage's learning rate is this times that of the stage above it."""
+    dropout: Literal["trained", "all"] = "trained"
+    """Where dropout is active: in trained modules, or also in frozen ones, as under trainers that put the whole network
+    in train mode (transformers, PEFT, Lightning)."""
     batchnorm: Literal["update", "frozen"] = "update"
     """Whether BatchNorm inside trained stages updates its statistics; inside frozen ones it never does."""
 
@@ -286,6 +292,7 @@ def demands(recipe: Recipe) -> frozenset[str]:
         "label smoothing": train.label_smoothing,
         "gradient clipping": train.clip_norm,
         "weight decay": train.weight_decay,
+        "weight decay of weights alone": train.weight_decay and train.decays == "weights",
         "schedule": train.schedule != "constant" or train.warmup_epochs,
         "early stopping": train.patience,
         "best epoch": train.select == "best",
@@ -315,6 +322,10 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
         raise RecipeError(_first(error, content), where=where) from None
 
 
+Complete = Callable[[dict[str, Any]], dict[str, Any]]
+"""Adds to what a user wrote what a model's folder says."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecipeFile:
     """A recipe as it was read, once; without a `path`, a program made it."""
@@ -323,9 +334,9 @@ class RecipeFile:
     path: Path | None = None
 
     @classmethod
-    def read(cls, path: Path, changes: Sequence[str] = ()) -> RecipeFile:
+    def read(cls, path: Path, changes: Sequence[str] = (), complete: Complete | None = None) -> RecipeFile:
         """`changes` replace single values: "train.epochs=5". Raises RecipeError."""
-        return cls(recipe=load(path, changes), path=path)
+        return cls(recipe=load(path, changes, complete), path=path)
 
     @property
     def folder(self) -> Path:
@@ -333,9 +344,10 @@ class RecipeFile:
         return Path.cwd() if self.path is None else self.path.resolve().parent
 
 
-def load(path: Path, changes: Sequence[str] = ()) -> Recipe:
+def load(path: Path, changes: Sequence[str] = (), complete: Complete | None = None) -> Recipe:
     """`changes` replace single values: "train.epochs=5". Raises RecipeError."""
-    return parse(overridden(read_toml(path, RecipeError), changes, RecipeError), place(path, changes))
+    content = overridden(read_toml(path, RecipeError), changes, RecipeError)
+    return parse(complete(content) if complete else content, place(path, changes))
 
 
 def _first(error: ValidationError, content: Mapping[str, Any]) -> str:

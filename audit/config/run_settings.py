@@ -41,6 +41,8 @@ class Settings:
     trainer: str | None = None
     replica_timeout: float | None = None
     predictions: Path | None = None
+    base: Path | None = None
+    """What the training of a model in a folder started from."""
 
 
 def default_store() -> Path:

@@ -16,12 +16,16 @@ from probes.errors import DataError
 from probes.evidence import Modality
 from probes.message import Text
 
+ROLES = ("member", "held_out", "validation")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
     """Samples as they are stored: uint8 [samples height width channels] images, float32 [samples features] tables,
     int64 [samples length] token ids. `groups` are e.g. patients, no group may stand on both sides of a split;
-    `times` are ranks in time; `notes` say what was converted, left out or scaled when it was read."""
+    `times` are ranks in time; `texts` are what the token ids were made of, for a report; `roles` say which of ROLES a
+    sample has where the data is divided already (−1: none); `notes` say what was converted, left out or scaled when it
+    was read."""
 
     name: str
     inputs: Shaped[np.ndarray, "samples ..."]
@@ -32,6 +36,8 @@ class Dataset:
     groups: Int64[np.ndarray, " samples"] | None = None
     group_names: tuple[str, ...] = ()
     times: Int64[np.ndarray, " samples"] | None = None
+    texts: tuple[str, ...] = ()
+    roles: Int64[np.ndarray, " samples"] | None = None
     notes: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
@@ -131,4 +137,6 @@ def at(dataset: Dataset, chosen: Int64[np.ndarray, " chosen"]) -> Dataset:
         labels=dataset.labels[chosen],
         groups=None if dataset.groups is None else dataset.groups[chosen],
         times=None if dataset.times is None else dataset.times[chosen],
+        texts=tuple(dataset.texts[index] for index in chosen) if dataset.texts else (),
+        roles=None if dataset.roles is None else dataset.roles[chosen],
     )

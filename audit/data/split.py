@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int64, Shaped
 from pydantic import Field, model_validator
 
 from audit.data.arrays import names_in, read_arrays
-from audit.data.dataset import Dataset, stratified
+from audit.data.dataset import ROLES, Dataset, stratified
 from audit.sections import Section
 from probes.errors import DataError, RecipeError
 from probes.message import Message
@@ -26,7 +26,20 @@ def split(dataset: Dataset, section: SplitSection, rng: np.random.Generator, roo
     """
     if len(dataset.classes) < 2:
         raise DataError("has one class, so there is nothing to classify.", where=dataset.name, do="Check data.classes.")
+    if section.parts:
+        return _by_parts(dataset)
     return _drawn(dataset, section, rng) if section.file is None else _given(dataset, root / section.file)
+
+
+def _by_parts(dataset: Dataset) -> Pool:
+    """As the data is divided. Raises DataError where it is not, or has no part to train on or none to test on."""
+    if dataset.roles is None:
+        raise DataError("is not divided into parts.", where=dataset.name, do="Give split.members and split.held_out.")
+    masks = {role: dataset.roles == number for number, role in enumerate(ROLES)}
+    for role, part in (("member", "train"), ("held_out", "test")):
+        if not masks[role].any():
+            raise DataError(f"has no samples in a part {part!r}.", where=dataset.name, do="Check the parts' names.")
+    return Pool(labels=dataset.labels, groups=dataset.groups, times=dataset.times, **masks)
 
 
 def _drawn(dataset: Dataset, section: SplitSection, rng: np.random.Generator) -> Pool:
@@ -180,10 +193,13 @@ class SplitSection(Section):
     file: Path | None = None
     """An .npz of index arrays `members`, `held_out` and, where there is one, `validation`: the split a model that was
     trained elsewhere was trained with."""
+    parts: bool = False
+    """As the data is divided: train are the members, test is held out."""
 
     @model_validator(mode="after")
     def _given(self) -> SplitSection:
+        given = self.file is not None or self.parts
         for name in ("members", "held_out"):
-            if (self.file is None) == (getattr(self, name) <= 0):
-                raise ValueError(f"give `{name}`, or `file`" if self.file is None else f"give `{name}` or `file`")
+            if given == (getattr(self, name) > 0):
+                raise ValueError(f"give `{name}` or `file`" if given else f"give `{name}`, or `file`")
         return self

@@ -68,6 +68,8 @@ class Head:
         calls = [node for node in parts.tail.graph.nodes if node.op not in ("placeholder", "output")]
         if len(calls) != 1 or not isinstance(parts.tail.get_submodule(str(calls[0].target)), nn.Linear):
             raise Refused("more than one linear layer is behind the frozen part")
+        if parts.tail.get_submodule(str(calls[0].target)).bias is None:
+            raise Refused("the head has no bias")
 
     def together(self, experiment: Experiment, rows: Sequence[Row]) -> list[tuple[Row, ...]]:
         """Rows of one order, one number of steps and one pool."""

@@ -20,6 +20,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from audit.models.answers import is_hooked
 from audit.models.head import replace
 from probes.errors import RecipeError
 from probes.message import Message, Text
@@ -160,6 +161,12 @@ def has_batchnorm(network: nn.Module) -> bool:
 
 
 class Tracer(fx.Tracer):
+    def trace(self, root: Any, concrete_args: dict[str, Any] | None = None) -> fx.Graph:
+        # A graph is of the forward method alone.
+        if isinstance(root, nn.Module) and is_hooked(root):
+            raise TypeError("hooks change what it takes or answers")
+        return super().trace(root, concrete_args)
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         # Stochastic depth asks self.training, which must not be frozen into the graph.
         return type(m).__name__ == "StochasticDepth" or super().is_leaf_module(m, module_qualified_name)

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from audit.config.recipe import HeadSection
+from audit.models.redraw import by_library
 from probes.errors import RecipeError, did_you_mean
 
 HeadFactory = Callable[[int, int], nn.Module]
@@ -76,15 +77,20 @@ def features_of(head: nn.Module) -> int:
 
 
 def new_head(old: nn.Module, classes: int) -> nn.Module:
-    """The same kind of layer for another number of classes, freshly initialised from torch's current generator."""
-    features = features_of(old)
-    return nn.Conv2d(features, classes, kernel_size=1) if isinstance(old, nn.Conv2d) else nn.Linear(features, classes)
+    """The same kind of layer for another number of classes, freshly initialised from torch's current generator; one
+    without a bias stays without."""
+    features, bias = features_of(old), getattr(old, "bias", None) is not None
+    if isinstance(old, nn.Conv2d):
+        return nn.Conv2d(features, classes, kernel_size=1, bias=bias)
+    return nn.Linear(features, classes, bias=bias)
 
 
 def attach(network: nn.Module, name: str, section: HeadSection, classes: int, factory: HeadFactory | None) -> str:
     """Put the recipe's head where the old one was; returns the name of what takes the embedding."""
     old = network.get_submodule(name)
     head = factory(features_of(old), classes) if factory else new_head(old, classes)
+    if not factory:
+        by_library(network, head)
     if section.dropout:
         replace(network, name, nn.Sequential(nn.Dropout(section.dropout), head))
         return f"{name}.1"

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from audit.config.recipe import SourceSection
 from audit.models.families.base import family_of
 from audit.models.head import classes_of, find_head, new_head, replace
+from audit.models.redraw import by_library, loaded, redraw
 from audit.models.weight_files import digest_file, digest_state, read_state
 from probes.errors import CheckpointError, DataError, DependencyError, RecipeError
 
@@ -23,6 +24,7 @@ class Source:
     """An architecture and θ_s. `state` is None where there are no source weights: then 'source' means random.
 
     `folder` is where a factory's file is looked for: the recipe's own; `head` is the recipe's word for the classifier.
+    `loads` are the weights that the architecture's own code loads: from scratch they are drawn afresh.
     """
 
     section: SourceSection
@@ -31,26 +33,50 @@ class Source:
     trust_code: bool = False
     folder: Path = Path()
     head: str | None = None
+    loads: tuple[str, ...] = ()
 
     def network(self, seed: int, *, weights: bool = True) -> nn.Module:
         """A fresh network with the source's head; θ_s loaded unless `weights` is off (from scratch)."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = build(self.section, self.folder, trust_code=self.trust_code)
+            if self.loads:
+                modules = {name.rpartition(".")[0] for name in self.loads}
+                redraw(network, modules, where="source.model")
             head = find_head(network, self.head)
             if classes_of(network.get_submodule(head)) != self.classes:
-                replace(network, head, new_head(network.get_submodule(head), self.classes))
+                old = network.get_submodule(head)
+                replace(network, head, new_head(old, self.classes))
+                by_library(network, network.get_submodule(head))
         if weights and self.state is not None:
-            try:
-                network.load_state_dict(dict(self.state), strict=True)
-            except RuntimeError as error:
-                reason = " ".join(str(error).split())[:200]
-                raise CheckpointError(
-                    f"the weights do not fit {self.section.model}: {reason}",
-                    where="source.weights",
-                    do="Check source.model and source.options.",
-                ) from None
+            self._load(network, head, self.state)
         return network
+
+    def _load(self, network: nn.Module, head: str, state: Mapping[str, Tensor]) -> None:
+        """What `lacking` names stays as it was drawn. Raises CheckpointError where anything else does not fit."""
+        lacks = self.lacking(network)
+        strict = any(not self._drawn(name, head) for name in lacks) or len(lacks) == len(network.state_dict())
+        try:
+            unknown = network.load_state_dict(dict(state), strict=strict).unexpected_keys
+            reason = f"unexpected {unknown[0]}" if unknown else ""
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+        if reason:
+            raise CheckpointError(
+                f"the weights do not fit {self.section.model}: {reason}",
+                where="source.weights",
+                do="Check source.model and source.options.",
+            )
+
+    def lacking(self, network: nn.Module) -> list[str]:
+        """Names of the network's parameters that θ_s does not have, so that each replica draws its own."""
+        state = self.state or {}
+        return [name for name, _ in network.named_parameters() if name not in state] if state else []
+
+    def _drawn(self, name: str, head: str) -> bool:
+        """Whether θ_s may lack it: the classifier is replaced anyway."""
+        partial = bool(self.loads) or getattr(family_of(self.section)[0], "partial", False)
+        return partial or name.startswith(f"{head}.")
 
     @cached_property
     def digest(self) -> str:
@@ -84,7 +110,7 @@ def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None
     if section.weights is None:
         return None
     path = folder / section.weights
-    if path.suffix or path.exists():
+    if path.is_file() or (path.suffix and not path.is_dir()):
         if section.sha256 and (found := digest_file(path)) != section.sha256.lower():
             raise CheckpointError(
                 f"has sha256 {found[:12]}…, the recipe expects {section.sha256[:12]}….",
@@ -94,7 +120,7 @@ def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None
         return read_state(path)
     family, name = family_of(section)
     try:
-        return dict(family.pretrained(name, section))
+        return dict(family.pretrained(name, section, folder))
     except OSError as error:
         raise DataError(
             f"{section.weights} of {section.model} is not here and cannot be downloaded: {error}",
@@ -103,12 +129,12 @@ def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None
         ) from error
 
 
-def input_of_weights(section: SourceSection) -> dict[str, Any]:
+def input_of_weights(section: SourceSection, folder: Path = Path()) -> dict[str, Any]:
     """size, crop, mean and std that the source's weights were evaluated with. Raises RecipeError."""
     if section.weights is None:
         raise RecipeError('normalise = "weights" needs source.weights', where="[input]")
     family, name = family_of(section)
-    return family.input_of(name, section)
+    return family.input_of(name, section, folder)
 
 
 def identified(section: SourceSection, folder: Path) -> SourceSection:
@@ -117,3 +143,18 @@ def identified(section: SourceSection, folder: Path) -> SourceSection:
     if section.weights is None or section.sha256 or not (path := folder / section.weights).is_file():
         return section
     return section.model_copy(update={"sha256": digest_file(path)})
+
+
+def loaded_by_code(section: SourceSection, folder: Path, *, trust_code: bool) -> dict[str, Tensor]:
+    """The weights that a factory loads by itself: the same whatever the seed, so nobody drew them."""
+    if family_of(section)[1] != section.model:  # a family's networks are drawn
+        return {}
+    networks = []
+    for seed in (0, 1):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            networks.append(build(section, folder, trust_code=trust_code))
+    names = loaded(*networks)
+    modules = {name.rpartition(".")[0] for name in names}
+    state = networks[0].state_dict()
+    return {name: value for name, value in state.items() if name.rpartition(".")[0] in modules} if names else {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 RESULTS, CHECKPOINT = "results.json", "ckpt.pt"
 WEIGHTS = ("*.pt", "*.pth", "*.safetensors")
-FAMILYS_OWN = "config.json"
+FAMILYS_OWN = ("audit-record.json", "adapter_config.json", "config.json", "args.yaml", "hparams.yaml")
 """Beside the weights of a model that some library saved as a folder: the folder is the model."""
 
 
@@ -17,7 +17,7 @@ def results_in(path: Path | None) -> Path | None:
 
 def checkpoint_in(path: Path | None) -> Path | None:
     """The folder's ckpt.pt, or the only file of weights in it; else the path as it is."""
-    if path is None or not path.is_dir() or (path / FAMILYS_OWN).exists():
+    if path is None or not path.is_dir() or any((path / name).exists() for name in FAMILYS_OWN):
         return path
     if (path / CHECKPOINT).exists():
         return path / CHECKPOINT

@@ -160,7 +160,8 @@ class Run:
         """Hand the optimizer what this epoch's phase trains and it does not know yet."""
         recipe, phase = self.experiment.recipe, self.trainee.phase(epoch)
         self.trainee.enter(phase)
-        new = groups(self.trainee, phase, recipe.transfer.lr_decay, self.known)
+        spared = recipe.train.decays == "weights"
+        new = groups(self.trainee, phase, recipe.transfer.lr_decay, self.known, spared=spared)
         self.known |= set(phase.trained)
         if self.optimizer is not None:
             for group in new:

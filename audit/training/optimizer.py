@@ -38,15 +38,21 @@ def make_optimizer(section: TrainSection, groups: list[dict[str, Any]]) -> torch
     return kind(groups, lr=section.lr, weight_decay=section.weight_decay)
 
 
-def groups(trainee: Trainee, phase: Phase, decay: float, known: set[str]) -> list[dict[str, Any]]:
+def groups(
+    trainee: Trainee, phase: Phase, decay: float, known: set[str], *, spared: bool = False
+) -> list[dict[str, Any]]:
     """The phase's parameters that are not yet `known` to the optimizer: one group a depth, or one in all without
-    layer-wise decay."""
+    layer-wise decay of rates. Where vectors are `spared` from weight decay, they are groups of their own."""
     chosen = set(phase.trained) - known
-    by_depth: dict[int, list[nn.Parameter]] = {}
+    found: dict[tuple[int, bool], list[nn.Parameter]] = {}
     for name, parameter in trainee.network.named_parameters():
         if name in chosen:
-            by_depth.setdefault(trainee.depth(name) if decay != 1 else 0, []).append(parameter)
-    return [{"params": members, "depth": depth} for depth, members in sorted(by_depth.items())]
+            depth = trainee.depth(name) if decay != 1 else 0
+            found.setdefault((depth, spared and parameter.ndim < 2), []).append(parameter)
+    return [
+        {"params": members, "depth": depth} | ({"weight_decay": 0.0} if vectors else {})
+        for (depth, vectors), members in sorted(found.items())
+    ]
 
 
 def set_rates(optimizer: torch.optim.Optimizer, lr: float, decay: float) -> None:

@@ -15,7 +15,8 @@ from audit.config.recipe import HeadSection, Recipe, RegulariseSection, SourceSe
 from audit.data.dataset import Dataset
 from audit.data.split import split, unlearnt
 from audit.models.head import classes_of, find_head
-from audit.models.source import Source, build, identified, pretrained
+from audit.models.prefixes import under_names
+from audit.models.source import Source, build, identified, loaded_by_code, pretrained
 from audit.randomness import stream, torch_seed
 from audit.runtime import device, versions
 from audit.training.canaries import plant
@@ -49,7 +50,7 @@ def prepare(
     planted = None
     if recipe.canaries:
         pool, planted = plant(pool, len(dataset.classes), recipe.canaries, stream(recipe.seed, "canaries"))
-    known = {"input": resolve(recipe, dataset, pool), "source": identified(recipe.source, folder)}
+    known = {"input": resolve(recipe, dataset, pool, folder), "source": identified(recipe.source, folder)}
     recipe = recipe.model_copy(update=known)
     experiment = Experiment(
         recipe=recipe,
@@ -123,11 +124,22 @@ def source_of(
     with torch.random.fork_rng(devices=[]):
         network = build(section, folder, trust_code=trust_code)
     state = pretrained(section, folder)
+    own = loaded_by_code(section, folder, trust_code=trust_code)
+    if state is None and own:
+        state = own
     head = find_head(network, recipe.head.name)
+    if state is not None:
+        state = under_names(state, network.state_dict())
     weight = state.get(f"{head}.weight") if state else None
     classes = section.classes or (len(weight) if weight is not None else classes_of(network.get_submodule(head)))
     return Source(
-        section=section, classes=classes, state=state, trust_code=trust_code, folder=folder, head=recipe.head.name
+        section=section,
+        classes=classes,
+        state=state,
+        trust_code=trust_code,
+        folder=folder,
+        head=recipe.head.name,
+        loads=tuple(own),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
@@ -16,7 +18,7 @@ from probes.evidence import Modality
 from probes.plan import Pool
 
 
-def resolve(recipe: Recipe, dataset: Dataset, pool: Pool) -> InputSection:
+def resolve(recipe: Recipe, dataset: Dataset, pool: Pool, folder: Path = Path()) -> InputSection:
     """The input section with the numbers that `weights` or `members` stand for: what a replica or a user needs to
     repeat it. `members` keeps its name, for DP-SGD does not cover it.
 
@@ -24,7 +26,7 @@ def resolve(recipe: Recipe, dataset: Dataset, pool: Pool) -> InputSection:
     """
     section = recipe.input
     if section.normalise == "weights":
-        return section.model_copy(update={**input_of_weights(recipe.source), "normalise": "given"})
+        return section.model_copy(update={**input_of_weights(recipe.source, folder), "normalise": "given"})
     if section.normalise == "given":
         return section
     plain = section.model_copy(update={"mean": (0.0,), "std": (1.0,)})

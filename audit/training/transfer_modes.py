@@ -42,6 +42,8 @@ class Trainee:
     phases: tuple[Phase, ...]
     stages: tuple[str, ...]
     frozen_batchnorm: bool = False
+    whole: bool = False
+    """All modules are in train mode but frozen BatchNorm, so that dropout in frozen parts is active."""
 
     def phase(self, epoch: int) -> Phase:
         return [phase for phase in self.phases if phase.start <= epoch][-1]
@@ -57,6 +59,10 @@ class Trainee:
         those of the module around it are. Everything else is in eval mode: a frozen BatchNorm in train mode would
         rewrite its statistics from the private data."""
         _train_mode(self.network, within=False)
+        if self.whole:
+            for module in self.network.modules():
+                if not isinstance(module, BatchNorm):
+                    module.training = True
         if self.frozen_batchnorm:
             for module in self.network.modules():
                 if isinstance(module, BatchNorm):
@@ -105,6 +111,7 @@ def begin(
     network = source.network(seed, weights=not scratch)
     place = find_head(network, head.name)
     below = stages(network, place)
+    marked = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
     if privacy:
         network = _per_sample(network, privacy)
     factory = None
@@ -114,7 +121,7 @@ def begin(
         torch.manual_seed(seed)
         top = attach(network, place, head, classes, factory)
     names = [name for name, _ in network.named_parameters()]
-    phases = (Phase(start=0, trained=tuple(names)),) if scratch else _phases(network, section, place, below)
+    phases = (Phase(start=0, trained=tuple(names)),) if scratch else _phases(network, section, place, below, marked)
     trained = tuple(name for name in names if any(name in phase.trained for phase in phases))
     known = {} if scratch or source.state is None else dict(network.named_parameters())
     trainee = Trainee(
@@ -125,6 +132,7 @@ def begin(
         phases=phases,
         stages=tuple(below),
         frozen_batchnorm=section.batchnorm == "frozen" and not scratch,
+        whole=section.dropout == "all",
     )
     trainee.enter(phases[0])
     return trainee
@@ -181,7 +189,9 @@ def _inside(name: str, part: str) -> bool:
     return name == part or name.startswith(f"{part}.")
 
 
-def _phases(network: nn.Module, section: TransferSection, head: str, below: list[str]) -> tuple[Phase, ...]:
+def _phases(
+    network: nn.Module, section: TransferSection, head: str, below: list[str], marked: set[str]
+) -> tuple[Phase, ...]:
     names = [name for name, _ in network.named_parameters()]
 
     def under(parts: list[str]) -> tuple[str, ...]:
@@ -189,6 +199,8 @@ def _phases(network: nn.Module, section: TransferSection, head: str, below: list
 
     if section.mode == "parameters":
         return (Phase(start=0, trained=tuple(names)),)
+    if section.mode == "adapter":
+        return (Phase(start=0, trained=tuple(name for name in names if name in marked or _inside(name, head))),)
     if section.mode == "lp-ft":
         probe = Phase(start=0, trained=under([head]), lr=section.lp_lr)
         return (probe, Phase(start=section.lp_epochs, trained=tuple(names)))

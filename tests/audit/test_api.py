@@ -20,9 +20,10 @@ from torch import nn
 import audit
 import probes
 import reports
-from audit.checkpoints.in_memory import Given, dataset_of, redraw
+from audit.checkpoints.in_memory import Given, dataset_of
 from audit.cli import app as cli
 from audit.config.recipe import parse
+from audit.models.redraw import redraw
 from probes.errors import CheckpointError, ConfigError, DataError, InputError, RecipeError
 from probes.result import Failure
 from reports.report import Report

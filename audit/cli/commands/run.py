@@ -24,6 +24,7 @@ def run(
     trainer: o.Trainer = None,
     predictions: o.PredictionsFile = None,
     recipe: o.Recipe = None,
+    base: o.Base = None,
     data_root: o.DataRoot = None,
     trust_code: o.TrustCode = False,
     reference: o.Reference = None,
@@ -55,6 +56,7 @@ def run(
     [dim]$[/dim] audit run -m ckpt.pt -o report
     [dim]$[/dim] audit run -m ckpt.pt -c audit.toml --json > verdict.json
     [dim]$[/dim] audit run -m weights.safetensors --recipe recipe.toml
+    [dim]$[/dim] audit run -m saved-model/ --recipe data.toml --base bert-base/
     [dim]$[/dim] audit run -m ckpt.pt --trainer train.py:train
     [dim]$[/dim] audit run --predictions answers.npz
     [dim]$[/dim] audit run -m ckpt.pt --baseline last-release/results.json
@@ -70,7 +72,7 @@ def run(
     hanging = validate.seconds_of(replica_timeout, "--replica-timeout")
     thresholds = validate.configuration(config, changes)
     validate.must_have_a_baseline(thresholds, baseline)
-    made_by = validate.recipe_file(recipe) if recipe else None
+    made_by = validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     from audit.results.export import Also as Further
 
     further = Further.of(also, out, lang=lang, at=at)
@@ -84,6 +86,7 @@ def run(
         recipe=made_by,
         reference=reference,
         baseline=baseline,
+        base=base,
         data_root=data_root,
         trust_code=trust_code,
         budget=seconds,

@@ -26,12 +26,12 @@ class Family(Protocol):
         """
         ...
 
-    def pretrained(self, name: str, section: SourceSection) -> Mapping[str, Tensor]:
+    def pretrained(self, name: str, section: SourceSection, folder: Path) -> Mapping[str, Tensor]:
         """The weights that `section.weights` names, where it names no file. Raises RecipeError on an unknown name; an
         OSError says that they cannot be downloaded."""
         ...
 
-    def input_of(self, name: str, section: SourceSection) -> dict[str, Any]:
+    def input_of(self, name: str, section: SourceSection, folder: Path) -> dict[str, Any]:
         """`size` and `crop` in pixels, `mean` and `std` a channel, as the weights were evaluated with. Raises
         RecipeError where they say nothing about it."""
         ...

@@ -18,14 +18,14 @@ class Factory:
         make = load_factory(name, folder, trust_code=trust_code, where="source.model")
         return make(**section.options)
 
-    def pretrained(self, name: str, section: SourceSection) -> Mapping[str, Tensor]:
+    def pretrained(self, name: str, section: SourceSection, folder: Path) -> Mapping[str, Tensor]:
         raise RecipeError(
             f"{section.weights!r} is not a file, and a factory's models have no named weights.",
             where="source.weights",
             do="Give a file.",
         )
 
-    def input_of(self, name: str, section: SourceSection) -> dict[str, Any]:
+    def input_of(self, name: str, section: SourceSection, folder: Path) -> dict[str, Any]:
         raise RecipeError(
             "a factory's models do not say what input their weights were trained for.",
             where="input.normalise",

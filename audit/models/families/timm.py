@@ -19,11 +19,11 @@ class Timm:
         refuse_loading(section)
         return _model(name)(**{"pretrained": False, **section.options})
 
-    def pretrained(self, name: str, section: SourceSection) -> Mapping[str, Tensor]:
+    def pretrained(self, name: str, section: SourceSection, folder: Path) -> Mapping[str, Tensor]:
         state: dict[str, Tensor] = dict(_model(name)(pretrained=True, **section.options).state_dict())
         return state
 
-    def input_of(self, name: str, section: SourceSection) -> dict[str, Any]:
+    def input_of(self, name: str, section: SourceSection, folder: Path) -> dict[str, Any]:
         _model(name)
         from timm.models import get_pretrained_cfg
 

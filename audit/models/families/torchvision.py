@@ -30,11 +30,11 @@ class Torchvision:
             options["transform_input"] = section.weights is not None and not Path(section.weights).suffix
         return models.get_model_builder(name)(**options | section.options)
 
-    def pretrained(self, name: str, section: SourceSection) -> Mapping[str, Tensor]:
+    def pretrained(self, name: str, section: SourceSection, folder: Path) -> Mapping[str, Tensor]:
         state = _named_weights(name, section).get_state_dict(progress=False)
         return {key: value for key, value in state.items() if not key.startswith(AUXILIARY.get(name, ("\0",)))}
 
-    def input_of(self, name: str, section: SourceSection) -> dict[str, Any]:
+    def input_of(self, name: str, section: SourceSection, folder: Path) -> dict[str, Any]:
         transforms = _named_weights(name, section).transforms()
         return {
             "size": transforms.resize_size[0],

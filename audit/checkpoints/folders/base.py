@@ -1,0 +1,113 @@
+"""What a reader of model folders is, and which of the installed ones reads a folder.
+
+Other distributions add one by an entry point in the group `audit.folders`. Recognising and describing read plain text
+alone: no pickle, and nothing heavy is imported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from audit.storage.bounded import MIB, read_text
+from probes.errors import CheckpointError, PluginError
+from probes.message import Message
+from probes.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from audit.checkpoints.audited_model import Audited
+    from audit.config.run_settings import Settings
+    from audit.training.experiment import Experiment
+
+MOST = 64 * MIB
+"""Of a file of plain text in a folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """What a folder says of its model.
+
+    `recipe` is what the folder knows of a recipe: the user's own goes before it. `data` are keys for the recipe's
+    [data] by its kind ({"text": {"tokenizer": ...}}). `read`, `assumed` and `unknown` are keys and values in words that
+    need no language: "train.epochs = 3 (trainer_state.json)". `expected` are measures that the training recorded.
+    """
+
+    kind: str
+    folder: Path
+    recipe: Mapping[str, Any]
+    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    read: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    """In the order of the model's outputs, where they have names."""
+    expected: Mapping[str, float] = field(default_factory=dict)
+
+    def said(self) -> tuple[Message, ...]:
+        """To be told before anything is trained, and in the report."""
+        parts = (("read", self.read), ("assumed", self.assumed), ("unknown", self.unknown))
+        return tuple(
+            Message(f"audit.folder-{name}", {"folder": self.folder.name, "kind": self.kind, "what": what})
+            for name, what in parts
+            if what
+        )
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Of one kind of folder. The more particular one is asked first: `order` rises."""
+
+    order: int
+
+    def recognises(self, folder: Path) -> bool:
+        """By the names of its files and what stands in them as plain text."""
+        ...
+
+    def describe(self, folder: Path, base: Path | None, *, trust_code: bool) -> Described:
+        """`base` is the folder or file that the training started from, where the user names it. Pickles are read only
+        with `trust_code`. Raises CheckpointError."""
+        ...
+
+    def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
+        """The audited model's weights under the names of the experiment's network. Raises CheckpointError."""
+        ...
+
+
+@runtime_checkable
+class OpensItself(Protocol):
+    """A reader of models that are no classifiers, and open as they need."""
+
+    def opened(self, folder: Path, settings: Settings) -> Audited: ...
+
+
+def _accept(name: str, loaded: Any) -> Reader:
+    reader = loaded() if isinstance(loaded, type) else loaded
+    if not isinstance(reader, Reader):
+        raise PluginError(f"{loaded!r} is not a reader of folders (see audit.checkpoints.folders.base.Reader)")
+    return reader
+
+
+FOLDERS = Registry("audit.folders", "reader of folders", _accept)
+
+
+def reader_of(folder: Path) -> tuple[str, Reader] | None:
+    """The kind of the folder and its reader; None for what no reader recognises."""
+    if not folder.is_dir():
+        return None
+    for name, reader in sorted(FOLDERS.all().items(), key=lambda item: (item[1].order, item[0])):
+        if reader.recognises(folder):
+            return name, reader
+    return None
+
+
+def read_json(path: Path) -> Any:
+    """Raises CheckpointError in one line."""
+    try:
+        return json.loads(read_text(path, MOST, CheckpointError))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"is no JSON: {str(error)[:200]}", where=str(path)) from None

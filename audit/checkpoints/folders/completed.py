@@ -1,0 +1,67 @@
+"""A recipe of what a folder says and what its user adds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from audit.checkpoints.folders.base import Described, reader_of
+from audit.config.recipe import Complete
+from probes.errors import CheckpointError
+
+PLACES = (("source", "model"), ("source", "weights"), ("data", "tokenizer"), ("data", "path"))
+"""Keys that hold the path of something, perhaps behind a family's prefix."""
+
+
+def completing(model: Path | None, folder: Path, base: Path | None, *, trust_code: bool) -> Complete | None:
+    """What completes a recipe in `folder` for the model in a folder of its own; None for any other model."""
+    found = None if model is None else reader_of(model)
+    if model is None or found is None:
+        return None
+    described = found[1].describe(model, base, trust_code=trust_code)
+    return lambda given: completed(described, given, folder)
+
+
+def completed(described: Described, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The content of a recipe in `folder`: the user's, and the folder's where the user says nothing.
+
+    Raises CheckpointError where neither says what the model was trained on.
+    """
+    content = _over(described.recipe, given)
+    data = content.get("data")
+    if isinstance(data, Mapping):
+        content["data"] = {**described.data.get(str(data.get("kind")), {}), **data}
+    for section, what in (("data", "what it was trained on"), ("split", "which samples trained it")):
+        if section not in content:
+            raise CheckpointError(
+                f"does not say {what}.",
+                where=str(described.folder),
+                do=f"Give --recipe RECIPE.toml with [{section}].",
+            )
+    return _relative(content, folder)
+
+
+def _over(beneath: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` over what lies beneath it; data and split are one thing each, never mixed of two."""
+    merged = dict(beneath)
+    for key, value in given.items():
+        below = beneath.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping) and key not in ("data", "split"):
+            value = _over(below, value)
+        merged[key] = value
+    return merged
+
+
+def _relative(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Absolute places as seen from the recipe's folder: a replica's name must not depend on where the folders lie."""
+    for section, key in PLACES:
+        value = content.get(section, {}).get(key)
+        if not isinstance(value, str):
+            continue
+        prefix, colon, path = value.rpartition(":")
+        if Path(path).is_absolute():
+            moved = Path(os.path.relpath(path, folder.resolve())).as_posix()
+            content[section] = {**content[section], key: f"{prefix}{colon}{moved}"}
+    return content

@@ -1,0 +1,105 @@
+"""A classifier of transformers as `save_pretrained` writes it: config.json, weights in one file or several, and the
+tokenizer or image processor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audit.checkpoints.folders import training_arguments
+from audit.checkpoints.folders.base import Described, read_json
+from audit.models.saved_config import CONFIG, PROCESSOR, input_in
+from probes.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from audit.training.experiment import Experiment
+
+TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
+CLASSIFIERS = ("ForSequenceClassification", "ForImageClassification")
+
+
+class SavePretrained:
+    order = 50
+
+    def recognises(self, folder: Path) -> bool:
+        """A config.json that names a classifier."""
+        path = folder / CONFIG
+        if not path.is_file():
+            return False
+        content = read_json(path)
+        named = content.get("architectures") if isinstance(content, Mapping) else None
+        return any(str(one).endswith(CLASSIFIERS) for one in named or ())
+
+    def describe(self, folder: Path, base: Path | None, *, trust_code: bool) -> Described:
+        config = read_json(folder / CONFIG)
+        arguments = training_arguments.of_folder(folder, trust_code=trust_code)
+        began = base or base_of(config)
+        recipe: dict[str, Any] = {
+            "name": folder.resolve().name,
+            "source": {"model": f"transformers:{folder.resolve()}"},
+            "transfer": {"mode": "parameters", "dropout": "all"},
+            "train": dict(arguments.train),
+        }
+        unknown = list(arguments.unknown)
+        if began is not None:
+            recipe["source"]["weights"] = str(began.resolve())
+        else:
+            named = config.get("_name_or_path")
+            unknown.append(f"source.weights (--base FOLDER{f'; it was {named}' if named else ''})")
+        read = [f"{config['architectures'][0]} ({CONFIG})", *arguments.read]
+        if base is None and began is not None:
+            read.append(f"source.weights = {began.name} ({CONFIG})")
+        if (folder / PROCESSOR).is_file():
+            recipe["input"] = {"channels": int(config.get("num_channels", 3)), **input_in(folder)}
+            read.append(f"[input] ({PROCESSOR})")
+        if arguments.seed is not None:
+            recipe["seed"] = arguments.seed
+        return Described(
+            kind="save_pretrained",
+            folder=folder,
+            recipe=recipe,
+            data=data_of(folder, config),
+            read=tuple(read),
+            assumed=arguments.assumed,
+            unknown=tuple(unknown),
+            classes=classes_in(config),
+        )
+
+    def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
+        from audit.models.families.transformers import opened, weights_of
+
+        section = experiment.recipe.source.model_copy(update={"classes": None})
+        state = weights_of(described.folder, opened(described.folder, section))
+        if not state:
+            raise CheckpointError("holds no weights.", where=str(described.folder))
+        return state
+
+
+def data_of(folder: Path, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a recipe's [data] of texts need not say: the tokenizer and the classes."""
+    text: dict[str, Any] = {}
+    if any((folder / name).is_file() for name in TOKENIZERS):
+        text["tokenizer"] = str(folder.resolve())
+    if classes := classes_in(config):
+        text["names"] = list(classes)
+    return {"text": text}
+
+
+def classes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the classes in the order of their numbers; empty where they have none but LABEL_0, LABEL_1, …"""
+    named = config.get("id2label") or {}
+    try:
+        ordered = [str(named[key]) for key in sorted(named, key=int)]
+    except (TypeError, ValueError):
+        return ()
+    return () if all(one == f"LABEL_{number}" for number, one in enumerate(ordered)) else tuple(ordered)
+
+
+def base_of(config: Mapping[str, Any]) -> Path | None:
+    """The folder that the training started from, where the configuration names one that is there."""
+    named = config.get("_name_or_path")
+    found = Path(named) if isinstance(named, str) and named else None
+    return found if found is not None and (found / CONFIG).is_file() else None

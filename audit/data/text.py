@@ -1,0 +1,190 @@
+"""Texts from a table or a `datasets` folder, by the model's own tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from audit.data.dataset import ROLES, Dataset
+from audit.data.handed_over import words
+from audit.data.labels import labels_of
+from audit.data.section import DataSection
+from audit.data.tokens import stored_tokens
+from probes.errors import DataError, DependencyError, did_you_mean
+from probes.message import Message
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+USUAL_LENGTH, UNLIMITED = 512, 100_000
+"""A tokenizer that states no length says a number beyond any."""
+
+
+class Text(DataSection):
+    kind: Literal["text"] = "text"
+    path: Path
+    """.csv, .tsv, .jsonl, .json or .parquet with a row a sample, or a folder that `datasets.save_to_disk` wrote."""
+    text: str | tuple[str, str] = "text"
+    """The column of the text, or those of two texts."""
+    label: str = "label"
+    tokenizer: Path | None = None
+    """The folder of the model's tokenizer. Without one, words are numbered in the order of their first use."""
+    max_length: int | None = Field(default=None, ge=1)
+    """Tokens a sample, else as many as the tokenizer says that the model takes."""
+    names: tuple[str, ...] | None = None
+    """The classes in the order of the model's outputs, where it is not that of the alphabet."""
+    columns: tuple[str, ...] | None = None
+    """Names of the columns of a file without a header."""
+    groups: str | None = None
+    """A column that says which samples belong together."""
+
+    def read(self, root: Path, *, trust_code: bool) -> Dataset:
+        table = table_of(root / self.path, self.columns)
+        named = (self.text,) if isinstance(self.text, str) else self.text
+        where = str(root / self.path)
+        for name in (*named, self.label, *([self.groups] if self.groups else [])):
+            if name not in table.frame.columns:
+                known = [str(column) for column in table.frame.columns]
+                raise DataError(f"has no column {name!r}. {did_you_mean(name, known)}", where=where)
+        texts = [_strings(table.frame[name], name, where) for name in named]
+        tokens, notes = self._tokens(texts, root)
+        labels = labels_of(_labels(table.frame[self.label], where), self.names or table.names.get(self.label), where)
+        groups = None if self.groups is None else np.unique(table.frame[self.groups].astype(str), return_inverse=True)
+        return Dataset(
+            name=Path(self.path).stem,
+            inputs=tokens,
+            labels=labels.numbers,
+            classes=labels.classes,
+            modality="text",
+            groups=None if groups is None else groups[1].astype(np.int64),
+            group_names=() if groups is None else tuple(map(str, groups[0])),
+            texts=tuple(" ⏎ ".join(parts) for parts in zip(*texts, strict=True)),
+            roles=table.roles,
+            notes=(*notes, *labels.notes),
+        )
+
+    def _tokens(self, texts: list[list[str]], root: Path) -> tuple[np.ndarray, tuple[Message, ...]]:
+        if self.tokenizer is None:
+            return words([" ".join(parts) for parts in zip(*texts, strict=True)]), ()
+        read = tokenizer_in(root / self.tokenizer)
+        length = self.max_length or min(read.model_max_length, USUAL_LENGTH)
+        if length > UNLIMITED:
+            length = USUAL_LENGTH
+        whole = read(*texts, truncation=False, padding=False, verbose=False)
+        cut = read(*texts, truncation=True, max_length=length, padding=False)
+        longer = sum(len(one) > len(other) for one, other in zip(whole["input_ids"], cut["input_ids"], strict=True))
+        notes = (Message("audit.data-truncated", {"count": longer, "length": length}),) if longer else ()
+        return stored_tokens(cut["input_ids"], cut.get("token_type_ids")), notes
+
+
+def tokenizer_in(folder: Path) -> Any:
+    """A folder's tokenizer; nothing is fetched and no code in the folder runs. Raises DataError, DependencyError."""
+    try:
+        import transformers
+    except ImportError:
+        raise DependencyError(
+            "a tokenizer needs transformers.", where="data.tokenizer", do="pip install 'transfer-audit[huggingface]'"
+        ) from None
+    if not folder.is_dir():
+        raise DataError("no such folder.", where=str(folder), do="Check data.tokenizer in the recipe.")
+    try:
+        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # transformers and tokenizers raise many unrelated types on damaged or hostile files
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DataError(f"has no tokenizer to open: {said[:200]}", where=str(folder)) from None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Table:
+    """`names` are the classes of a column where the file says them; `roles` which part of the split a row is in."""
+
+    frame: pd.DataFrame
+    names: Mapping[str, Sequence[str]]
+    roles: np.ndarray | None = None
+
+
+def table_of(path: Path, columns: Sequence[str] | None) -> Table:
+    """Rows by their columns. Raises DataError, DependencyError."""
+    from audit.data.dataframe import frame_of
+
+    if path.is_dir():
+        return _of_datasets(path)
+    if path.suffix in (".jsonl", ".json", ".ndjson"):
+        return Table(frame=_of_json(path), names={})
+    return Table(frame=frame_of(path, columns), names={})
+
+
+def _of_json(path: Path) -> pd.DataFrame:
+    import json
+
+    import pandas as pd
+
+    from audit.storage.bounded import MIB, read_text
+
+    text = read_text(path, 4096 * MIB, DataError)
+    try:
+        rows = (
+            json.loads(text)
+            if text.lstrip().startswith("[")
+            else [json.loads(one) for one in text.splitlines() if one.strip()]
+        )
+        frame = pd.DataFrame(rows)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DataError(f"is neither JSON lines nor a list of objects: {error}", where=str(path)) from None
+    if not len(frame):
+        raise DataError("has no rows.", where=str(path))
+    return frame
+
+
+def _of_datasets(path: Path) -> Table:
+    import pandas as pd
+
+    try:
+        import datasets
+    except ImportError:
+        raise DependencyError("datasets is not installed.", where="data", do="pip install datasets") from None
+    try:
+        whole = datasets.load_from_disk(str(path))
+    except Exception as error:  # datasets raises many unrelated types on damaged folders
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DataError(f"is no folder of `save_to_disk`: {said[:200]}", where=str(path)) from None
+    parts = dict(whole) if isinstance(whole, Mapping) else {"": whole}
+    first = next(iter(parts.values()))
+    names = {name: kind.names for name, kind in first.features.items() if getattr(kind, "names", None)}
+    frame = pd.concat([part.to_pandas() for part in parts.values()], ignore_index=True)
+    roles = None
+    if len(parts) > 1:
+        roles = np.concatenate([np.full(len(part), role_of(name), dtype=np.int64) for name, part in parts.items()])
+    return Table(frame=frame, names=names, roles=roles)
+
+
+PARTS: Mapping[str, str] = {
+    "train": "member", "training": "member", "val": "validation", "valid": "validation", "validation": "validation",
+    "dev": "validation", "test": "held_out", "testing": "held_out", "eval": "held_out", "held_out": "held_out",
+}  # fmt: skip
+"""Usual names of the parts of a data set, and what they are in an audit."""
+
+
+def role_of(part: str) -> int:
+    """The number of its role; −1 for a part that is in none."""
+    role = PARTS.get(part.lower())
+    return ROLES.index(role) if role is not None else -1
+
+
+def _strings(column: pd.Series[Any], name: str, where: str) -> list[str]:
+    lacking = column.isna()
+    if lacking.any():
+        raise DataError(f"row {int(lacking.to_numpy().argmax())} has no {name}.", where=where, do="Leave it out.")
+    return [str(one) for one in column]
+
+
+def _labels(column: pd.Series[Any], where: str) -> np.ndarray:
+    lacking = column.isna()
+    if lacking.any():
+        raise DataError(f"row {int(lacking.to_numpy().argmax())} has no {column.name}.", where=where)
+    return column.to_numpy() if column.dtype.kind in "iubf" else column.astype(str).to_numpy(dtype=str)

@@ -1,0 +1,85 @@
+"""What networks of other libraries take and answer: token ids with their attention mask in, a tensor of logits out.
+
+Both are hooks on the network itself, so that its modules and weights keep their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from audit.data.tokens import SECOND
+
+NAMES = ("logits", "output", "outputs", "out", "scores", "preds", "predictions")
+"""Under which a mapping or an object holds its logits, in the order in which they are looked for."""
+
+
+def logits_in(answer: object) -> object:
+    """The logits of a model's answer: itself where it is a tensor; of a ModelOutput, a dict or an object what stands
+    under one of NAMES; of a tuple the first tensor of two axes; anything else as it is.
+
+    >>> logits_in({"loss": torch.tensor(0.5), "logits": torch.zeros(2, 3)}).shape
+    torch.Size([2, 3])
+    >>> logits_in((torch.tensor(0.5), torch.zeros(2, 3))).shape
+    torch.Size([2, 3])
+    """
+    if isinstance(answer, Tensor):
+        return answer
+    for name in NAMES:
+        found = answer.get(name) if isinstance(answer, Mapping) else getattr(answer, name, None)
+        if isinstance(found, Tensor):
+            return found
+    return next((one for one in _parts(answer) if one.is_floating_point() and one.ndim == 2), answer)
+
+
+def _parts(answer: object) -> Iterator[Tensor]:
+    values = answer.values() if isinstance(answer, Mapping) else answer if isinstance(answer, tuple | list) else ()
+    return (one for one in values if isinstance(one, Tensor))
+
+
+def _only_logits(network: nn.Module, inputs: tuple[Any, ...], answer: object) -> object:
+    return logits_in(answer)
+
+
+def gives_logits(network: nn.Module) -> nn.Module:
+    """The network itself, which from now on answers with a tensor wherever its answer holds one."""
+    if _only_logits not in network._forward_hooks.values():
+        network.register_forward_hook(_only_logits)
+    return network
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """From stored tokens (`audit/data/tokens.py`) to a transformer's arguments, its attention mask among them.
+
+    `padding` is the id that stands where there is no token; `typed` says whether the model tells two texts apart.
+    """
+
+    padding: int
+    typed: bool = False
+
+    def __call__(self, network: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        (stored,) = given
+        present = stored > 0
+        # Attention over nothing is NaN; a text without a token is read as one of padding.
+        first = torch.arange(stored.shape[1], device=stored.device) == 0
+        ids = torch.where(present, (stored - 1) % SECOND, self.padding)
+        arguments = {"input_ids": ids, "attention_mask": (present | first).long()}
+        if self.typed:
+            arguments["token_type_ids"] = torch.where(present, (stored - 1) // SECOND, 0)
+        return (), named | arguments
+
+
+def takes_tokens(network: nn.Module, tokens: Tokens) -> nn.Module:
+    """The network itself, which from now on takes stored tokens alone."""
+    network.register_forward_pre_hook(tokens, with_kwargs=True)
+    return network
+
+
+def is_hooked(network: nn.Module) -> bool:
+    """Whether what goes in or comes out is changed by hooks, which a rewrite of the forward pass would lose."""
+    return bool(network._forward_hooks or network._forward_pre_hooks)

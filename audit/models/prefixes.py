@@ -1,0 +1,41 @@
+"""What wrappers put before the names of weights: taken off, or put back, until they are the network's own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from torch import Tensor
+
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
+"""DataParallel, torch.compile, Lightning modules by common habit."""
+
+
+def under_names(found: Mapping[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:
+    """The tensors under the names that are expected, as far as a prefix is all that hides them.
+
+    >>> import torch
+    >>> list(under_names({"module.model.fc.weight": torch.zeros(1)}, {"fc.weight"}))
+    ['fc.weight']
+    >>> list(under_names({"fc.weight": torch.zeros(1)}, {"model.fc.weight"}))
+    ['model.fc.weight']
+    """
+    state = dict(found)
+    while prefix := _hiding(state, expected):
+        state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    for prefix in PREFIXES:
+        if not set(state) & set(expected) and all(name.startswith(prefix) for name in expected):
+            return {prefix + name: value for name, value in state.items()}
+    return state
+
+
+def _hiding(state: Mapping[str, Tensor], expected: Collection[str]) -> str | None:
+    """A wrapper's prefix that hides the network's names (a loss's own tensors beside it may have none)."""
+    known = len(set(expected) & set(state))
+    if known == len(set(expected)):
+        return None
+    for prefix in PREFIXES:
+        hidden = [name for name in state if name.startswith(prefix)]
+        shown = {name.removeprefix(prefix) for name in hidden}
+        if len(hidden) >= max(1, len(state) // 2) and len(shown & set(expected)) >= known:
+            return prefix
+    return None

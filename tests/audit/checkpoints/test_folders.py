@@ -1,0 +1,127 @@
+"""Models in the folders that libraries save them as."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import audit
+from audit.checkpoints.audited_model import Audited, open_checkpoint
+from audit.checkpoints.folders.base import reader_of
+from audit.checkpoints.folders.completed import completing
+from audit.checkpoints.folders.training_arguments import of_mapping, of_state
+from audit.config.recipe import RecipeFile, parse
+from audit.config.run_settings import Settings
+from probes.errors import CheckpointError
+from tests.audit.saved_models import image_classifier, messages, text_classifier
+from tests.audit.trainers.few import CHEAP
+
+TEXTS = {"data": {"kind": "text", "path": "messages.csv"}, "split": {"members": 30, "held_out": 30}}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved")
+    messages(folder)
+    text_classifier(folder)
+    image_classifier(folder)
+    return folder
+
+
+def opened(model: Path, content: dict, base: Path | None = None) -> Audited:
+    folder = model.parent
+    complete = completing(model, folder, base, trust_code=False)
+    assert complete is not None
+    recipe = RecipeFile(recipe=parse(complete(content), "recipe"), path=folder / "recipe.toml")
+    return open_checkpoint(model, Settings(store=folder / "store", recipe=recipe, base=base))
+
+
+def test_a_text_classifier_answers_as_its_library_does(saved: Path) -> None:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    found = opened(saved / "model", TEXTS, saved / "base")
+    theirs = AutoModelForSequenceClassification.from_pretrained(saved / "model").eval()
+    read = AutoTokenizer.from_pretrained(saved / "model")
+    texts = list(found.experiment.dataset.texts)
+    with torch.no_grad():
+        expected = theirs(**read(texts, truncation=True, padding=True, return_tensors="pt")).logits.numpy()
+    np.testing.assert_allclose(found.logits(), expected, atol=1e-5)
+    assert found.experiment.dataset.classes == ("spam", "ham")
+
+
+def test_what_a_folder_says_is_told_and_what_it_lacks_is_drawn_by_each_replica(saved: Path) -> None:
+    found = opened(saved / "model", TEXTS, saved / "base")
+    train = found.experiment.recipe.train
+    assert (train.epochs, train.batch_size, train.lr) == (2, 8, pytest.approx(3e-3 * 20 / 11, rel=0.01))
+    said = {message.code: message.values for message in found.told}
+    assert any("train.epochs = 2 (trainer_state.json)" in one for one in said["audit.folder-read"]["what"])
+    assert any("adamw" in one for one in said["audit.folder-assumed"]["what"])
+    lacks = next(one for one in found.checkpoint.limits if getattr(one, "code", "") == "audit.source-lacks")
+    assert lacks.values["parts"] == ("bert.pooler.dense",)
+    networks = [found.experiment.source.network(seed).state_dict() for seed in (1, 2)]
+    pooler, body = "bert.pooler.dense.weight", "bert.encoder.layer.0.attention.self.query.weight"
+    assert not torch.equal(networks[0][pooler], networks[1][pooler])
+    assert torch.equal(networks[0][body], networks[1][body])
+    assert networks[0]["bert.pooler.dense.bias"].abs().max() == 0  # as the library draws it
+
+
+def test_the_new_head_is_drawn_as_the_library_draws_it(saved: Path) -> None:
+    experiment = opened(saved / "model", TEXTS, saved / "base").experiment
+    head = experiment.begin(experiment.audited_row()).network.get_submodule("classifier")
+    assert head.bias.abs().max() == 0
+    assert head.weight.std() < 0.05  # nn.Linear's own would be 0.2
+
+
+def test_weights_in_several_files_are_read(tmp_path: Path) -> None:
+    messages(tmp_path)
+    model, base = text_classifier(tmp_path, shards=True)
+    assert len(list(model.glob("*.safetensors"))) > 1
+    assert opened(model, TEXTS, base).logits().shape == (60, 2)
+
+
+def test_an_image_classifier_reads_pictures_as_its_processor_does(saved: Path) -> None:
+    content = {"data": {"kind": "digits", "classes": ["0", "1"]}, "split": {"members": 30, "held_out": 30}}
+    found = opened(saved / "vit", content)
+    assert found.experiment.recipe.input.size == 8
+    assert found.experiment.recipe.input.mean == (0.5, 0.5, 0.5)
+    assert found.logits().shape[1] == 2
+
+
+@pytest.mark.slow
+def test_a_folder_is_audited_from_end_to_end(saved: Path, tmp_path: Path) -> None:
+    report = audit.run(
+        saved / "model",
+        recipe={**TEXTS, "data": {"kind": "text", "path": str(saved / "messages.csv")}},
+        base=saved / "base",
+        config=CHEAP,
+        store=tmp_path,
+        workers=1,
+    )
+    assert report.data["modality"] == "text"
+    assert any("bert.pooler.dense" in one for one in report.audit["limits"])
+
+
+def test_a_folder_alone_says_what_is_missing(saved: Path) -> None:
+    with pytest.raises(CheckpointError, match="does not say what it was trained on"):
+        open_checkpoint(saved / "model", Settings(store=saved / "store"))
+    assert reader_of(saved) is None
+
+
+def test_arguments_of_the_trainer_become_a_recipe_and_what_it_cannot_do_is_named() -> None:
+    given = {"learning_rate": 5e-5, "num_train_epochs": 3, "optim": "adafactor", "warmup_steps": 10, "seed": 42}
+    found = of_mapping(given, "training_args.bin", samples=80)
+    assert (found.seed, found.train["lr"], found.train["warmup_epochs"]) == (42, 5e-5, 1.0)
+    assert any("adafactor" in one for one in found.unknown)
+    assert of_state({"log_history": []}, pickled=True).unknown == ("train.lr (no rate was logged)",)
+
+
+def test_a_damaged_configuration_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{", encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"config\.json: is no JSON"):
+        reader_of(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(["nothing"]), encoding="utf-8")
+    assert reader_of(tmp_path) is None
