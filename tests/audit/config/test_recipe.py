@@ -116,6 +116,7 @@ def test_no_section_goes_unseen_by_engines():
     seen_by_all = {"optimizer", "lr", "momentum", "epochs", "batch_size", "milestones", "gamma", "warmup_epochs"}
     demanded = {
         "weight_decay",
+        "decays",
         "schedule",
         "label_smoothing",
         "clip_norm",
