@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from audit.api import finetune, mitigate, plan, run
+    from audit.api import finetune, mitigate, plan, populate, run
     from audit.evidence.predictions import Predictions
     from audit.results.export import report
     from audit.results.gate import gate
@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 """OpenMP's threads sleep while they wait for each other. Spinning ones hold up whatever else needs the processor, and
 OpenMP reads this only once, when torch is imported. It changes no number; a value set before stays."""
 
-__all__ = ["Predictions", "compare", "finetune", "gate", "load", "mitigate", "plan", "report", "run"]
+__all__ = ["Predictions", "compare", "finetune", "gate", "load", "mitigate", "plan", "populate", "report", "run"]
 
 _HOMES = {
     "Predictions": "audit.evidence.predictions",
@@ -35,6 +35,7 @@ _HOMES = {
     "load": "audit.results.read",
     "mitigate": "audit.api",
     "plan": "audit.api",
+    "populate": "audit.api",
     "report": "audit.results.export",
     "run": "audit.api",
 }

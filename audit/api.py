@@ -23,16 +23,18 @@ from audit.config import recipe as recipes
 from audit.config.audit_config import Config
 from audit.config.duration import seconds_of
 from audit.config.recipe import Recipe, RecipeFile
-from audit.config.run_settings import Language, Settings, default_store
+from audit.config.run_settings import Language, Settings, default_store, place_of
 from audit.data.dataset import Dataset
 from audit.data.handed_over import handed
 from audit.evidence.predictions import Predictions
 from audit.evidence.predictions import read as read_predictions
 from audit.listener import Listener
 from audit.mitigation import search
-from audit.pipeline import audit
+from audit.pipeline import audit, kept_in
 from audit.population.cost_model import Fitted, fit, price
-from audit.population.populate import rows_of
+from audit.population.populate import rows_of, train_share
+from audit.population.shard import Shard
+from audit.population.trainer_checks import trainable
 from audit.predicted import audit_predictions
 from audit.results import registration
 from audit.results.read import load
@@ -119,7 +121,7 @@ def run(
     out         the folder of the report; without it nothing is written
     lang        of what is written: en or zh
     thumbnails  off: no picture of a sample in the report
-    store       where replicas are kept, else in the user's cache
+    store       where replicas are kept, else in the user's cache: a folder, or a URL that machines share (s3://…)
     seed        root seed of the audit, at least 0, else the checkpoint's
     workers     processes, 0 for one a core; 1 by default for a network, which has to be copied to them
     executor    processes, or ray with the `address` of a running cluster (else one is started here)
@@ -134,8 +136,10 @@ def run(
     if compared is None and (named := chosen.needs_baseline()):
         raise ConfigError(f"{named} must be no worse than a baseline.", where=chosen.where, do="Give baseline=.")
     in_memory = not isinstance(model, str | Path)
+    folder, remote = place_of(store)
     settings = Settings(
-        store=Path(store) if store else default_store(),
+        store=folder,
+        remote=remote,
         seed=seed,
         workers=workers if workers is not None else int(in_memory),
         recipe=_recipe(recipe, whole=not in_memory, model=model, base=base, root=data_root, trust_code=trust_code),
@@ -247,6 +251,53 @@ def finetune(
     )
 
 
+def populate(
+    model: str | Path | None = None,
+    shard: str = "1/1",
+    *,
+    store: str | Path | None = None,
+    config: GivenConfig | None = None,
+    recipe: GivenRecipe | None = None,
+    trainer: str | None = None,
+    replica_timeout: str | float | None = None,
+    seed: int | None = None,
+    workers: int = 0,
+    data_root: str | Path | None = None,
+    trust_code: bool = False,
+    listener: Listener | None = None,
+) -> int:
+    """Train a share of the replicas of a model's audit into the store, and nothing else; returns how many it has.
+
+    shard       N/OF, such as "3/64": one command for each N from 1 to OF trains all, on whatever machines; then `run`
+                with the same store finds them. A share that was killed goes on when it is started again
+
+    The other parameters are those of `run`, and have to be the same there. Raises AuditError.
+    """
+    check_torch()
+    share, chosen = Shard.parse(shard), audit_config.chosen(config)
+    folder, remote = place_of(store)
+    settings = Settings(
+        store=folder,
+        remote=remote,
+        recipe=_recipe(recipe),
+        trainer=trainer,
+        replica_timeout=_seconds(replica_timeout, "replica_timeout"),
+        data_root=_path(data_root),
+        trust_code=trust_code,
+    )
+    with traces_kept(settings.store), threads(1):
+        audited = _opened(model, None, None, None, None, None, None, None, settings)
+        if not audited.retrains:
+            raise InputError("nothing says how this model was trained.", where=str(model), do="Give --recipe.")
+        experiment, heard = audited.experiment, listener or Listener()
+        heard.stage("replicas")
+        wanted = Plan.union([probe.needs for probe in chosen.probes()])
+        rows, _ = trainable(experiment, rows_of(wanted, experiment.pool, experiment.seed if seed is None else seed))
+        return train_share(
+            experiment, rows, share, store=kept_in(settings), workers=workers, on_progress=heard.replicas
+        )
+
+
 def plan(
     model: str | Path,
     *,
@@ -303,8 +354,10 @@ def mitigate(
     """
     check_torch()
     chosen, folder = audit_config.chosen(config), Path(out)
+    kept, remote = place_of(store)
     settings = Settings(
-        store=Path(store) if store else default_store(),
+        store=kept,
+        remote=remote,
         seed=seed,
         workers=workers,
         budget=_seconds(budget),

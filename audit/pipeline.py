@@ -26,6 +26,7 @@ from audit.randomness import stream
 from audit.results.metadata import describe_data, describe_model
 from audit.results.registration import content_of, reasons
 from audit.runtime import versions, workers_for
+from audit.storage.remote import Remote
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from probes.evidence import Answers, Evidence
@@ -75,7 +76,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
         limits = (*limits, sequential.said(look, planned))
     if experiment.trainer is not None and rows:
         known = examined.replicas.population.answers[np.array([0])]
-        differs = repeats_itself(experiment, rows[0], known, Store(settings.store))
+        differs = repeats_itself(experiment, rows[0], known, kept_in(settings))
         limits = (*limits, differs) if differs else limits
     designs = Counter(row.design for row in look.rows(rows))
     report = Report(
@@ -100,6 +101,11 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     )
     listener.report(report)
     return report
+
+
+def kept_in(settings: Settings) -> Store:
+    """The store of replicas and of what was seen inside models."""
+    return Store(settings.store, Remote(settings.remote) if settings.remote else None)
 
 
 def asked_probes(config: Config) -> dict[str, Json]:
@@ -149,7 +155,7 @@ def examine(
     more = populate(
         experiment,
         [row for row in look.rows(rows) if row not in known],
-        store=Store(settings.store),
+        store=kept_in(settings),
         workers=settings.workers,
         executor=settings.executor,
         address=settings.address,
@@ -161,7 +167,7 @@ def examine(
     seated = sitters(audited, replicas, look.rows(rows), settings, seed)
     looked = before.observations if before else None
     workers = settings.workers or workers_for(experiment.device)
-    store = Store(settings.store)
+    store = kept_in(settings)
     observations = observe(wanted, experiment, seated, listener.observing, looked, store, seed, workers)
     evidence = gather(audited, own, replicas, observations)
     listener.stage("probes")

@@ -23,6 +23,7 @@ from audit.cli.commands.inspect import inspect
 from audit.cli.commands.log import log
 from audit.cli.commands.mitigate import mitigate
 from audit.cli.commands.plan import plan
+from audit.cli.commands.population import population
 from audit.cli.commands.probes import probes
 from audit.cli.commands.report import report
 from audit.cli.commands.reproduce import reproduce
@@ -83,6 +84,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str, str | None], ...] = (
     (reproduce, REVIEW, "Exit codes: 0 the same bytes · 1 something differs · 2 wrong use"),
     (log, REVIEW, None),
     (plan, MAKE, None),
+    (population, MAKE, None),
     (cache, MORE, None),
     (inspect, MORE, None),
     (init, MAKE, None),

@@ -110,8 +110,9 @@ Workers = Annotated[
     ),
 ]
 StoreFolder = Annotated[
-    Path | None, how("--store", metavar="PATH", help="Where replicas are kept, else in the user's cache.")
+    str | None, how("--store", metavar="PATH|URL", help="Where replicas are kept, else in the user's cache.")
 ]
+Share = Annotated[str, how("--shard", metavar="N/OF", help="The share to train, such as 3/64: every share once.")]
 Budget = Annotated[
     str | None,
     how(

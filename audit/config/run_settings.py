@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ Language = Literal["en", "zh"]
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """`workers = 0` takes every core; `data_root` is where relative data paths start, if the data has moved.
+    `remote` is the URL of a store that machines share, of which `store` holds copies.
     `baseline` is an earlier audit to compare with; `budget` is in seconds of training;
     `address` is that of a running Ray cluster.
     `registration` is what was fixed before the run; `today` is the day on which waivers are judged.
@@ -25,6 +27,7 @@ class Settings:
     (None: two hours)."""
 
     store: Path
+    remote: str | None = None
     seed: int | None = None
     workers: int = 0
     reference: Path | None = None
@@ -43,6 +46,17 @@ class Settings:
     predictions: Path | None = None
     base: Path | None = None
     """What the training of a model in a folder started from."""
+
+
+def place_of(store: str | Path | None) -> tuple[Path, str | None]:
+    """The folder of a store, and its URL where it was given by one: then the folder, in the user's cache, holds copies.
+
+    >>> place_of("replicas")
+    (PosixPath('replicas'), None)
+    """
+    if store is None or "://" not in str(store):
+        return Path(store) if store else default_store(), None
+    return default_store() / "remote" / hashlib.sha256(str(store).encode()).hexdigest()[:16], str(store)
 
 
 def default_store() -> Path:

@@ -14,6 +14,7 @@ from torch import nn
 from audit.engines.registry import Kind, kind_of
 from audit.population.executors.local import execute
 from audit.population.schedule import Batch, schedule
+from audit.population.shard import Shard
 from audit.population.tasks import Done, Job
 from audit.population.time_left import Pace
 from audit.population.trainer_checks import Untrained
@@ -106,10 +107,52 @@ def populate(
     What is done is kept, whenever the run ends. Raises Interrupted on Ctrl-C, StoreError, and what training raises.
     """
     batches = schedule(experiment, rows)
-    key_by_row = {id(row): key for batch in batches for row, key in zip(batch.task.rows, batch.task.keys, strict=True)}
+    run = _runner(executor, store, workers, address)
+    found = _trained(experiment, batches, store, run, on_progress)
+    key_by_row = _keys(batches)
+    keys = [key_by_row[id(row)] for row in rows]
+    return Replicas(
+        population=Population(rows=tuple(rows), answers=_stack([found[key] for key in keys], experiment)),
+        experiment=experiment,
+        store=store,
+        keys={row.name: key for row, key in zip(rows, keys, strict=True) if _has_weights(experiment, row, key, store)},
+    )
+
+
+def train_share(
+    experiment: Experiment,
+    rows: Sequence[Row],
+    shard: Shard,
+    *,
+    store: Store,
+    workers: int = 0,
+    on_progress: OnProgress = lambda progress: None,
+) -> int:
+    """Train the shard's share of a population into the store, where `populate` of the same rows finds it. Returns how
+    many replicas the share has. Raises as `populate` does."""
+    run = _runner("processes", store, workers, None)
+    return len(_trained(experiment, shard.batches(schedule(experiment, rows)), store, run, on_progress))
+
+
+def _keys(batches: Sequence[Batch]) -> dict[int, str]:
+    """The key of each row, by the row's identity."""
+    return {id(row): key for batch in batches for row, key in zip(batch.task.rows, batch.task.keys, strict=True)}
+
+
+def _trained(
+    experiment: Experiment,
+    batches: Sequence[Batch],
+    store: Store,
+    run: Callable[[Job], Iterator[Done]],
+    on_progress: OnProgress,
+) -> dict[str, Answers]:
+    """The answers of all rows of the batches by key: from the store, else trained now."""
+    key_by_row = _keys(batches)
     found: dict[str, Answers] = {}
+    rows = [row for batch in batches for row in batch.task.rows]
     row_by_key = {key_by_row[id(row)]: row for row in rows if row.targets is None}
     untrained = Untrained(experiment, row_by_key)
+    store.fetch(key_by_row.values())
     for key in dict.fromkeys(key_by_row.values()):
         if (replica := store.get(key)) is not None:
             found[key] = replica.answers
@@ -121,7 +164,6 @@ def populate(
     pace = Pace(Counter(todo.values()))
     on_progress(Progress(done=cached, total=total, cached=cached, seconds_left=None, engine=""))
     try:
-        run = _runner(executor, store, workers, address)
         for engine, key, replica in _train(experiment, missing, store, run):
             found[key] = replica.answers
             untrained.hear(key, replica.answers)
@@ -132,13 +174,7 @@ def populate(
             f"interrupted; {sum(map(store.holds, set(key_by_row.values())))} of {total} replicas are kept.",
             do="Run again to go on from here.",
         ) from None
-    keys = [key_by_row[id(row)] for row in rows]
-    return Replicas(
-        population=Population(rows=tuple(rows), answers=_stack([found[key] for key in keys], experiment)),
-        experiment=experiment,
-        store=store,
-        keys={row.name: key for row, key in zip(rows, keys, strict=True) if _has_weights(experiment, row, key, store)},
-    )
+    return found
 
 
 def _has_weights(experiment: Experiment, row: Row, key: str, store: Store) -> bool:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from audit.config import audit_config
 from audit.config.recipe import RecipeFile
-from audit.config.run_settings import Settings
+from audit.config.run_settings import Settings, place_of
 from audit.listener import Listener
 from audit.results.read import load
 from audit.results.registration import content_of
@@ -37,7 +37,7 @@ class Places:
     reference: Path | None = None
     baseline: Path | None = None
     data_root: Path | None = None
-    store: Path | None = None
+    store: str | None = None
 
 
 def run_reproduce(
@@ -117,8 +117,10 @@ def _settings(
     baseline = places.baseline or _path(log.get("baseline"))
     recipe = places.recipe or _path(log.get("recipe"))
     day = log.get("day")
+    store, remote = place_of(places.store) if places.store else (scratch / "store", None)
     return Settings(
-        store=places.store or scratch / "store",
+        store=store,
+        remote=remote,
         seed=log["seed"],
         workers=workers,
         budget=log["budget"],

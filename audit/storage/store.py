@@ -7,7 +7,7 @@ import hashlib
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from audit.storage.atomic import private_folder
+from audit.storage.remote import Remote
 from audit.storage.scratch import UNFINISHED, me, why_not_written
 from probes.errors import StoreError
 from probes.evidence import Answers
@@ -55,24 +56,51 @@ class DamagedWarning(UserWarning):
 @dataclass(frozen=True)
 class Store:
     """A folder of safetensors files, each with a checksum of its content. Runs may share it: entries are written
-    under a temporary name, flushed to the disk and renamed; two runs that train the same write the same."""
+    under a temporary name, flushed to the disk and renamed; two runs that train the same write the same.
+
+    With a `remote`, machines share what is there: entries are written here and there, and fetched where this folder
+    lacks them."""
 
     folder: Path
+    remote: Remote | None = None
 
     def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / f"{key}.safetensors"
+        return self.folder / _name(key)
 
     def holds(self, key: str) -> bool:
         """Whether there is such an entry, whole or not."""
-        return self._path(key).exists()
+        return self._path(key).exists() or (self.remote is not None and self.remote.holds(_name(key)))
+
+    def fetch(self, keys: Iterable[str]) -> None:
+        """Bring what this folder lacks from the remote, many at once; nothing without one. Raises StoreError."""
+        if self.remote is None:
+            return
+        missing = [key for key in dict.fromkeys(keys) if not self._path(key).exists()]
+        with ThreadPoolExecutor(WRITERS) as readers:
+            list(readers.map(self._fetched, missing))
+
+    def _fetched(self, key: str) -> bool:
+        if self.remote is None:
+            return False
+        private_folder(self._path(key).parent)
+        return self.remote.fetch(_name(key), self._path(key))
 
     def read(self, key: str, *, again: str, needs: Sequence[str] = ()) -> dict[str, Tensor] | None:
         """The entry's tensors. None where there is no such entry, or where it is damaged or lacks what it `needs`: then
         a DamagedWarning says so, and what happens `again`, and it is removed. Raises StoreError where it cannot be
         read: that is no damage."""
         path = self._path(key)
-        if not path.exists():
+        if path.exists() and (tensors := self._read(key, again, needs)) is not None:
+            return tensors
+        if not self._fetched(key):
             return None
+        if (tensors := self._read(key, again, needs)) is None and self.remote is not None:
+            self.remote.remove(_name(key))
+        return tensors
+
+    def _read(self, key: str, again: str, needs: Sequence[str]) -> dict[str, Tensor] | None:
+        """From this folder."""
+        path = self._path(key)
         try:
             tensors = load_file(path)
             checksum = bytes(tensors.pop("checksum").tolist()).hex()
@@ -83,7 +111,7 @@ class Store:
         except FileNotFoundError:  # pruned since we looked
             return None
         except (SafetensorError, KeyError, ValueError) as error:
-            warnings.warn(f"{path}: damaged ({error}); {again}.", DamagedWarning, stacklevel=3)
+            warnings.warn(f"{path}: damaged ({error}); {again}.", DamagedWarning, stacklevel=4)
             with contextlib.suppress(OSError):  # it is written anew, or that is said
                 path.unlink()
             return None
@@ -134,6 +162,8 @@ class Store:
         finally:
             with contextlib.suppress(OSError):  # what is wrong with the folder has been said
                 temporary.unlink()
+        if self.remote is not None:
+            self.remote.put(_name(key), path)
 
     def put_all(self, replicas: Sequence[tuple[str, Replica]]) -> None:
         """As `put`, at once: the time goes in waiting until each lies on the disk."""
@@ -156,6 +186,10 @@ class Store:
                 entry.path.unlink(missing_ok=True)
                 removed += 1
         return removed
+
+
+def _name(key: str) -> str:
+    return f"{key[:2]}/{key}.safetensors"
 
 
 def _flush(path: Path) -> None:

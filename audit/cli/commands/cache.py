@@ -6,7 +6,7 @@ from rich.console import Console
 
 from audit.cli import options as o
 from audit.cli.loading import loading
-from audit.config.run_settings import default_store
+from audit.config.run_settings import place_of
 
 
 def cache(
@@ -17,7 +17,7 @@ def cache(
     with loading(quiet=False):
         from audit.storage.store import Store
 
-    folder = store or default_store()
+    folder, _ = place_of(store)
     kept = Store(folder)
     screen = Console()
     if keep is not None:

@@ -13,7 +13,6 @@ from audit.cli.commands.finetune import fine_tune
 from audit.cli.commands.run import audited
 from audit.cli.loading import loading
 from audit.config.recipe import RecipeFile
-from audit.config.run_settings import default_store
 
 
 def demo(
@@ -30,5 +29,5 @@ def demo(
     if not model.exists():
         with as_file(files("audit") / "recipes" / "demo.toml") as path:
             fine_tune(RecipeFile.read(path), model, quiet)
-    report = audited(model, out, None, lang="en", quiet=quiet, store=store or default_store(), workers=workers)
+    report = audited(model, out, None, lang="en", quiet=quiet, store=store, workers=workers)
     raise typer.Exit(report.verdict.exit_code)

@@ -1,0 +1,80 @@
+"""A place that several machines reach: an object store, or a folder of another file system, by its URL."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from audit.storage.scratch import UNFINISHED, me
+from probes.errors import DependencyError, StoreError
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Files by their path below a URL that fsspec knows: `s3://bucket/replicas`, `gs://…`, `file:///mnt/…`.
+
+    What a killed machine left half written is told by the entry's checksum, whoever reads it.
+    """
+
+    url: str
+
+    @cached_property
+    def _place(self) -> tuple[Any, str]:
+        """Raises DependencyError where fsspec lacks what this kind of URL needs."""
+        import fsspec
+
+        try:
+            files, root = fsspec.core.url_to_fs(self.url)
+        except (ImportError, ValueError) as error:
+            kind = self.url.partition("://")[0]
+            raise DependencyError(f"{error}", do=f"Install what fsspec needs for {kind}://.") from None
+        return files, root
+
+    def holds(self, name: str) -> bool:
+        files, root = self._place
+        with _told(self.url):
+            return bool(files.exists(f"{root}/{name}"))
+
+    def fetch(self, name: str, path: Path) -> bool:
+        """The file, whole, at `path`; False where there is none."""
+        files, root = self._place
+        temporary = path.with_name(f".{path.stem}.{me()}-{threading.get_ident()}{UNFINISHED}")
+        with _told(self.url):
+            try:
+                files.get_file(f"{root}/{name}", str(temporary))
+                temporary.chmod(0o600)
+                temporary.replace(path)
+            except FileNotFoundError:
+                return False
+            finally:
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
+        return True
+
+    def put(self, name: str, path: Path) -> None:
+        files, root = self._place
+        with _told(self.url):
+            files.makedirs(f"{root}/{name}".rpartition("/")[0], exist_ok=True)
+            files.put_file(str(path), f"{root}/{name}")
+
+    def remove(self, name: str) -> None:
+        """Nothing where there is none."""
+        files, root = self._place
+        with _told(self.url), contextlib.suppress(FileNotFoundError):
+            files.rm_file(f"{root}/{name}")
+
+
+@contextlib.contextmanager
+def _told(url: str) -> Any:
+    """Whatever the file system of another library raises is one line. Raises StoreError."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:
+        said = str(error).strip() or type(error).__name__
+        raise StoreError(f"cannot be reached: {said}", where=url, do="Check the URL and your rights to it.") from None
