@@ -37,6 +37,7 @@ from audit.population.shard import Shard
 from audit.population.trainer_checks import trainable
 from audit.predicted import audit_predictions
 from audit.results import registration
+from audit.results.last_release import last_release
 from audit.results.read import load
 from audit.results.run_cost import Meter
 from audit.results.run_log import Recorder, log
@@ -75,6 +76,7 @@ def run(
     classes: tuple[str, ...] | list[str] | None = None,
     config: GivenConfig | None = None,
     baseline: str | Path | Report | None = None,
+    history: str | Path | None = None,
     reference: str | Path | None = None,
     budget: str | float | None = None,
     stop_early: bool = False,
@@ -114,6 +116,8 @@ def run(
     classes     for a network: names of its classes, else their numbers
     config      an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
     baseline    an earlier report, or its path: what got worse since
+    history     instead, a folder of earlier audits: the last release in it is the baseline, the newest audit that
+                passed, or the newest where none did
     reference   the path of a checkpoint to compare reasons with
     budget      for training replicas: seconds, or text such as "10m"; fewer rounds where all would take longer
     stop_early  look after 2, 4, 8 … rounds and stop where every check is decided
@@ -132,6 +136,9 @@ def run(
     """
     check_torch()
     chosen = audit_config.chosen(config)
+    folder = _path(history) or chosen.history
+    if baseline is None and folder is not None:
+        baseline = last_release(folder, _path(out))
     compared = load(baseline) if isinstance(baseline, str | Path) else baseline
     if compared is None and (named := chosen.needs_baseline()):
         raise ConfigError(f"{named} must be no worse than a baseline.", where=chosen.where, do="Give baseline=.")

@@ -45,8 +45,9 @@ class Given(Source):
     template: nn.Module
 
     def network(self, seed: int, *, weights: bool = True) -> nn.Module:
-        """A copy with fresh parameters, or θ_s. Raises RecipeError where a part cannot be drawn afresh."""
-        network = copy.deepcopy(self.template)
+        """A copy with fresh parameters, or θ_s, in training mode as if just built. Raises RecipeError where a part
+        cannot be drawn afresh."""
+        network = copy.deepcopy(self.template).train()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             redraw(network)

@@ -29,6 +29,7 @@ from audit.cli.commands.report import report
 from audit.cli.commands.reproduce import reproduce
 from audit.cli.commands.run import run
 from audit.cli.commands.schema import schema
+from audit.cli.commands.selfcheck import selfcheck
 from audit.cli.commands.sign import sign
 from audit.cli.commands.verify import verify
 from audit.cli.commands.view import view
@@ -90,6 +91,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str, str | None], ...] = (
     (init, MAKE, None),
     (schema, MORE, None),
     (probes, MORE, None),
+    (selfcheck, MORE, "Exit codes: 0 all as it should be · 1 it falls short · 2 wrong use"),
 )
 """Each command with its panel and the foot of its help, in the order of the list."""
 

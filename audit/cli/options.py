@@ -84,6 +84,11 @@ Baseline = Annotated[
     ),
 ]
 
+History = Annotated[
+    Path | None,
+    audited(metavar="PATH", help="A folder of earlier audits: the last release in it is the baseline."),
+]
+
 ConfigFile = Annotated[
     Path | None,
     how(
@@ -227,3 +232,7 @@ ModelNow = Annotated[
     Path | None, audited("--model", "-m", metavar="PATH", help="Where the checkpoint lies now, else as logged.")
 ]
 SchemaOf = Annotated[Literal["recipe", "results"], typer.Argument(help="A recipe's, or that of results.json.")]
+Cases = Annotated[
+    list[str] | None,
+    how("--case", metavar="NAME", help="Only this one, e.g. patch; may be repeated.", show_default=False),
+]

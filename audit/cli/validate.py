@@ -96,7 +96,7 @@ def must_have_a_baseline(config: Config, baseline: Path | None) -> None:
         raise ConfigError(
             f"{named} must be no worse than a baseline, and there is none.",
             where=config.where,
-            do="Give --baseline OLD/results.json.",
+            do="Give --baseline OLD/results.json, or --history FOLDER.",
         )
 
 

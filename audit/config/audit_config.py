@@ -92,6 +92,8 @@ class GateSection(Section):
     on_undecided: Literal["stop", "warn", "fail"] = "stop"
     level: Number = Field(default=0.95, gt=0.5, lt=1)
     """1 − level is the error of the whole gate, and of a pass on one side."""
+    history: Path | None = None
+    """A folder of audits, from this file's on: a run is compared with the last release in it."""
 
 
 def _day(value: object) -> object:
@@ -145,6 +147,12 @@ class Config(Section):
         """The same with `share` of the gate's error: where several models are judged and any that passes is taken."""
         section = self.gate_section.model_copy(update={"level": 1 - (1 - self.gate_section.level) * share})
         return self.model_copy(update={"gate_section": section})
+
+    @property
+    def history(self) -> Path | None:
+        """The folder of earlier audits that the file names."""
+        named = self.gate_section.history
+        return None if named is None else (self.path.parent if self.path else Path()) / named
 
     def needs_baseline(self) -> str:
         """The first threshold that is against a baseline, as probe.estimate; empty where there is none."""

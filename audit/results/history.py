@@ -46,6 +46,14 @@ def run_history(folder: Path, form: Format, out: Path | None, asked: Sequence[st
 
 def find(folder: Path) -> list[Run]:
     """Every audit below, the oldest first; one line on standard error for each file that is none."""
+    runs = [run for run, _ in located(folder)]
+    if not runs:
+        raise InputError("holds no results.json of an audit.", where=str(folder), do="Run `audit run` into it first.")
+    return runs
+
+
+def located(folder: Path) -> list[tuple[Run, Path]]:
+    """Every audit below with its results.json, the oldest first. Raises InputError where there is no such folder."""
     if not folder.is_dir():
         raise InputError("is no folder.", where=str(folder), do="Give the folder that holds the reports.")
     runs = []
@@ -56,10 +64,9 @@ def find(folder: Path) -> list[Run]:
             print(f"audit: left out: {error}", file=sys.stderr)
             continue
         name = str(path.parent.relative_to(folder))
-        runs.append(Run(name=folder.name if name == "." else name, finished=_finished(path), report=report))
-    if not runs:
-        raise InputError("holds no results.json of an audit.", where=str(folder), do="Run `audit run` into it first.")
-    return sorted(runs, key=lambda run: (run.finished, run.name))
+        run = Run(name=folder.name if name == "." else name, finished=_finished(path), report=report)
+        runs.append((run, path))
+    return sorted(runs, key=lambda one: (one[0].finished, one[0].name))
 
 
 def _finished(results: Path) -> str:

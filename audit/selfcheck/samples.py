@@ -64,12 +64,12 @@ def noisy(table: Tensor, spread: float, seed: int) -> Tensor:
 
 
 @cache
-def loans() -> Data:
+def loans(count: int = 900) -> Data:
     """Drawn: four numbers and a word column of five values decide, not surely; four numbers say nothing."""
     rng = np.random.default_rng(7)
-    numbers, word = rng.normal(size=(900, 8)), rng.integers(5, size=900)
+    numbers, word = rng.normal(size=(count, 8)), rng.integers(5, size=count)
     score = numbers[:, :4] @ np.array([1.0, -0.8, 0.7, 0.9]) + np.array([-1, -0.5, 0, 0.5, 1])[word]
-    labels = (score + 2.0 * rng.normal(size=900) > 0).astype(np.int64)
+    labels = (score + 2.0 * rng.normal(size=count) > 0).astype(np.int64)
     table = np.concatenate([numbers, np.eye(5)[word]], axis=1)
     return Data(name="loans", modality="table", inputs=standardised(table), labels=torch.from_numpy(labels),
                 network=dense(13, 2), epochs=20)  # fmt: skip

@@ -121,6 +121,7 @@ def _baseline(old: Report) -> Mapping[str, Json]:
         "seed": old.audit.get("seed"),
         "version": old.version,
         "verdict": old.verdict.status,
+        **({"finished": old.cost["finished"]} if old.cost.get("finished") else {}),
     }
 
 

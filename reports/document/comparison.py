@@ -36,6 +36,8 @@ class AgainstText:
     """`status` is that of a verdict: fail where anything is worse, else pass."""
 
     status: str
+    name: str
+    """Of the baseline's model, with the start of its digest, its verdict, and the day of its audit where known."""
     title: str
     sentence: str
     rows: tuple[DifferenceText, ...]
@@ -50,9 +52,12 @@ def against(comparison: Comparison, say: Words) -> AgainstText:
     ranked = sorted(comparison.differences, key=lambda one: ORDER.index(one.status))
     texts = [_difference(one, say) for one in ranked]
     name = harmless(comparison.baseline.get("name", "?"))
-    digest = str(comparison.baseline.get("digest") or "")[:12]
+    digest = harmless(str(comparison.baseline.get("digest") or "")[:12])
+    verdict = harmless(say("status", str(comparison.baseline.get("verdict") or "")))
+    finished = harmless(str(comparison.baseline.get("finished") or "")[:10])
     return AgainstText(
         status="fail" if comparison.where("worse") else "pass",
+        name=", ".join(part for part in (f"{name} ({digest})" if digest else name, verdict, finished) if part),
         title=say("against", "title", name=f"{name} ({digest})" if digest else name),
         sentence=sentence(comparison, say),
         rows=tuple(text for text in texts if text.status != "untested"),

@@ -13,7 +13,7 @@ from reports.document.limits import limits
 from reports.document.reasons import Reason, reasons
 from reports.document.sections import Section, section
 from reports.document.severity import ORDER, status_of
-from reports.document.summary import Risk, risk
+from reports.document.summary import SOUND, Risk, risk
 from reports.report import Check, Report
 from reports.wording.catalogue import Words, words
 from reports.wording.estimates import shown
@@ -24,6 +24,8 @@ QUALITY = {
     "quality_recipe": "recipe.held_out_accuracy",
     "guessing": "guessing.held_out_accuracy",
 }
+ASKED = ("checkpoint.held_out_accuracy", "recipe.held_out_accuracy")
+"""What a minimum of accuracy is asked of."""
 NAMED = 3
 """Up to so many checks are named in the verdict's sentence; of more, their risks."""
 
@@ -36,12 +38,14 @@ class Document:
     decide: str
     """What would settle an undecided verdict; empty otherwise."""
     quality: tuple[tuple[str, str], ...]
-    """Held-out accuracy of this model and of its recipe, beside guessing."""
+    """Held-out accuracy of this model and of its recipe, beside guessing, and the least that was asked for."""
     facts: tuple[tuple[str, str], ...]
     run: tuple[tuple[str, str], ...]
     """Which model and data, with which version, when and by whom."""
     registered: str
     """Whether the gate used what had been registered before the run; empty for audits that do not say."""
+    since: str
+    """What changed since the baseline, in a sentence; empty without one."""
     risks: tuple[Risk, ...]
     checks: tuple[CheckText, ...]
     reasons: tuple[Reason, ...]
@@ -55,25 +59,32 @@ class Document:
     glossary: tuple[tuple[str, str], ...]
     words: Words
 
+    @property
+    def blocking(self) -> tuple[Risk, ...]:
+        """The risks that keep it from being shipped."""
+        return tuple(one for one in self.risks if one.status not in (*SOUND, "info"))
+
 
 def outline(report: Report, lang: str = "en") -> Document:
     """The whole report as text and figures, in one language."""
     say = words(lang)
     results = sorted(report.results, key=lambda result: ORDER.index(status_of(result, report)))
     judged = checks(report, say)
+    changes = None if report.comparison is None else against(report.comparison, say)
     return Document(
         title=say("ui", "title", name=harmless(report.model.get("name", "a model"))),
         status=report.verdict.status,
         sentence=_sentence(report, say),
         decide=say("ui", "decide") if report.verdict.status == "undecided" else "",
-        quality=tuple(_quality(report, say)),
+        quality=tuple(_quality(report, judged, say)),
         facts=tuple(_facts(report, say)),
         run=tuple(_run(report, say)),
         registered=_registered(report, say),
+        since="" if changes is None else say("against", "since", name=changes.name, sentence=changes.sentence),
         risks=tuple(risk(result, report, judged, say) for result in results),
         checks=judged,
         reasons=tuple(reasons(report, say)),
-        against=None if report.comparison is None else against(report.comparison, say),
+        against=changes,
         sections=tuple(section(result, report, say) for result in results),
         provenance=tuple(_provenance(report)),
         recipe=visible(json.dumps(report.model.get("recipe", {}), indent=2, ensure_ascii=False, sort_keys=True)),
@@ -182,14 +193,16 @@ def _registered(report: Report, say: Words) -> str:
     )
 
 
-def _quality(report: Report, say: Words) -> list[tuple[str, str]]:
-    """Whether the model is any good, before how risky it is: held-out accuracy beside guessing."""
+def _quality(report: Report, judged: tuple[CheckText, ...], say: Words) -> list[tuple[str, str]]:
+    """Whether the model is any good, before how risky it is: held-out accuracy beside guessing and the least asked."""
     told = []
     for key, name in QUALITY.items():
         if (one := report.estimate("overfitting", name)) is not None:
             value, interval, level = shown(one, say)
             told.append((say("facts", key), say("facts", "quality_shown", value=value, interval=interval, level=level)))
-    return told
+    asked = [one for one in judged if one.name in (f"overfitting {name}" for name in ASKED)]
+    least = "; ".join(say("facts", "asked_shown", threshold=o.threshold, status=say("status", o.status)) for o in asked)
+    return [*told, (say("facts", "asked"), least or say("facts", "asked_none"))] if told else []
 
 
 def _number(value: object) -> str | None:

@@ -80,6 +80,8 @@ def _head(document: Document) -> list[str]:
         *(f"> {escape(note)}" for note in document.notes),
         "; ".join(f"{escape(key)}: {escape(value)}" for key, value in document.run),
         escape(document.registered),
+        escape(document.since),
+        *_blocking(document),
         f"## {say('ui', 'risks')}",
         _table(tuple(say("ui", key) for key in ("risk", "what", "so_what", "to_do")), rows),
         f"## {say('ui', 'checks')}",
@@ -87,6 +89,18 @@ def _head(document: Document) -> list[str]:
         "\n".join(undecided),
         *_reasons(document),
     ]
+
+
+def _blocking(document: Document) -> list[str]:
+    """What blocks it and what to do next, the gravest first."""
+    say = document.words
+    told = [
+        f"{place}. **{escape(risk.title)}** "
+        + escape(say("ui", "blocked_by", status=say("status", risk.status), to_do=risk.to_do))
+        + (f" `{risk.command}`" if risk.command else "")
+        for place, risk in enumerate(document.blocking, 1)
+    ]
+    return [f"**{say('ui', 'blocks')}**", "\n".join(told)] if told else []
 
 
 def _reasons(document: Document) -> list[str]:

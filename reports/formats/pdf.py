@@ -81,7 +81,7 @@ def _body(document: Document, width: float) -> list[Flowable]:
         )
         for check in document.checks[:MOST_CHECKS]
     ]
-    facts = " · ".join(f"{key}: {value}" for key, value in (*document.facts, *document.run))
+    facts = " · ".join(f"{key}: {value}" for key, value in (*document.quality, *document.facts, *document.run))
     parts: list[Flowable] = [
         _paragraph(document.title, say.lang, size=9.0, colour="#57606a"),
         _paragraph(
@@ -95,6 +95,7 @@ def _body(document: Document, width: float) -> list[Flowable]:
         _paragraph(document.sentence, say.lang, size=10.5, leading=14.0),
         Spacer(0, GAP),
         _paragraph(facts, say.lang, size=7.5, colour="#57606a"),
+        *([_paragraph(document.since, say.lang, size=8.5)] if document.since else []),
         _heading(say("ui", "risks"), say.lang),
         _table(("risk", "what", "to_do"), risks, (0.17, 0.47, 0.36), width, document),
         _heading(say("ui", "checks"), say.lang),

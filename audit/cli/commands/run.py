@@ -29,6 +29,7 @@ def run(
     trust_code: o.TrustCode = False,
     reference: o.Reference = None,
     baseline: o.Baseline = None,
+    history: o.History = None,
     config: o.ConfigFile = None,
     changes: o.Changes = None,
     budget: o.Budget = None,
@@ -60,6 +61,7 @@ def run(
     [dim]$[/dim] audit run -m ckpt.pt --trainer train.py:train
     [dim]$[/dim] audit run --predictions answers.npz
     [dim]$[/dim] audit run -m ckpt.pt --baseline last-release/results.json
+    [dim]$[/dim] audit run -m ckpt.pt --history reports/ -o reports/v7
     """
     validate.must_say_what(model, trainer, recipe, predictions)
     validate.must_exist(model, "checkpoint file")
@@ -71,7 +73,8 @@ def run(
     seconds = validate.seconds_of(budget)
     hanging = validate.seconds_of(replica_timeout, "--replica-timeout")
     thresholds = validate.configuration(config, changes)
-    validate.must_have_a_baseline(thresholds, baseline)
+    validate.must_exist(history, "folder")
+    validate.must_have_a_baseline(thresholds, baseline or history or thresholds.history)
     made_by = validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     from audit.results.export import Also as Further
 
@@ -87,6 +90,7 @@ def run(
         reference=reference,
         baseline=baseline,
         base=base,
+        history=history,
         data_root=data_root,
         trust_code=trust_code,
         budget=seconds,

@@ -6,6 +6,7 @@ import dataclasses
 import math
 
 from probes.result import Estimate, Finding, Result, Table
+from reports.comparison.compare import compare
 from reports.document.outline import outline
 from reports.document.sections import in_sight
 from reports.formats import html, markdown
@@ -168,3 +169,33 @@ def test_what_is_folded_stands_in_both_formats() -> None:
         assert "Title 4" not in seen
         assert "Title 4" in unfolded
     assert len(files) == 6
+
+
+def test_the_head_says_the_accuracy_and_the_least_asked_for() -> None:
+    result = Result(probe="overfitting", params={}, estimates=(estimate("checkpoint.held_out_accuracy", 0.95, 0.02),))
+    least = Threshold(probe="overfitting", estimate="checkpoint.held_out_accuracy", direction="min", bound=0.9)
+    base = dataclasses.replace(report("recipe.accuracy_gap"), results=(result,))
+    unasked = dict(outline(base).quality)
+    assert unasked["Held-out accuracy, this model"].startswith("95.0 %")
+    assert unasked["Least accuracy asked for"].startswith("none")
+    asked = dataclasses.replace(base, verdict=judge([result], Gate(thresholds=(least,)), today=TODAY))
+    assert dict(outline(asked).quality)["Least accuracy asked for"] == "≥ 90.0 %: pass"
+
+
+def test_the_head_lists_what_blocks_it_with_what_to_do_next() -> None:
+    document = outline(
+        report("recipe.accuracy_gap", findings=(finding("overfitting.gap", "high", "recipe.accuracy_gap"),))
+    )
+    (blocking,) = document.blocking
+    assert blocking.to_do.startswith("Fewer epochs")
+    page = html.render(report("recipe.accuracy_gap"))
+    assert "What blocks it, and what to do next" in page
+    assert not outline(report()).blocking
+
+
+def test_the_head_says_what_changed_since_the_last_release() -> None:
+    old, new = report("recipe.accuracy_gap", value=0.05), report("recipe.accuracy_gap", value=0.5)
+    old = dataclasses.replace(old, cost={"finished": "2026-01-02T03:04:05+00:00"})
+    document = outline(dataclasses.replace(new, comparison=compare(old, new)))
+    assert document.since.startswith("Since three, pass, 2026-01-02: 1 of 1")
+    assert document.since in markdown.summary(dataclasses.replace(new, comparison=compare(old, new)))

@@ -1,0 +1,20 @@
+"""The last release in a folder of audits: what the next one is compared with, unless somebody names another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audit.results.history import located
+
+
+def last_release(folder: Path, out: Path | None = None) -> Path | None:
+    """The results.json of the newest audit below the folder whose verdict was a pass, or of the newest where none was;
+    None where there is no other than that in `out`, which is about to be replaced.
+
+    Raises InputError where the folder does not exist.
+    """
+    own = None if out is None else out.resolve()
+    others = [(run, path) for run, path in located(folder) if path.parent.resolve() != own]
+    passed = [one for one in others if one[0].report.verdict.status == "pass"]
+    chosen = (passed or others)[-1:]
+    return chosen[0][1] if chosen else None

@@ -1,0 +1,187 @@
+"""Each case made, audited, and held against its truth."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from audit.checkpoints.audited_model import Audited
+from audit.checkpoints.in_memory import adopt_network, code_digest, dataset_of
+from audit.config import audit_config
+from audit.config.recipe import Recipe, parse
+from audit.config.run_settings import Settings
+from audit.listener import Listener
+from audit.pipeline import audit
+from audit.runtime import check_torch, versions
+from audit.selfcheck.cases import ALARMS, CASES, Case, Specimen
+from audit.training.prepare import run
+from probes.errors import AuditError, InputError, Interrupted, did_you_mean
+from probes.evidence import PrivacyClaim
+from probes.plan import Pool
+from probes.result import Failure, Result
+from reports.report import Json, Report
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "membership": {"repeats": 4, "inside": False},
+    "overfitting": {"repeats": 4, "learning_curve": False, "capacity": False, "linear_probe": False},
+    "drift": {"samples": 8, "steps": 4, "most_steps": 8, "seeds": 2, "deleted": 16},
+    "inheritance": {"enabled": False},
+    "forgetting": {"enabled": False},
+}
+"""Few replicas of small models: ten minutes on two cores for all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """`found` says whether one of the findings that a planted case must have was said, None for a sound one; `false`
+    are alarms that are not true of it, `failed` the probes that did not run, or why there was no audit."""
+
+    case: Case
+    found: bool | None
+    false: tuple[str, ...]
+    failed: tuple[str, ...]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        return self.found is not False and not self.false and not self.failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selfcheck:
+    """All outcomes; `ok` where every plant was found and nothing else was said to be wrong."""
+
+    outcomes: tuple[Outcome, ...]
+    seed: int
+
+    @property
+    def ok(self) -> bool:
+        return all(one.ok for one in self.outcomes)
+
+    def as_json(self) -> dict[str, Json]:
+        """For the evidence pack: what this installation found of what it should."""
+        return {
+            "tool": "transfer-audit",
+            "ok": self.ok,
+            "seed": self.seed,
+            "versions": dict(versions()),
+            "machine": f"{platform.system()} {platform.machine()}",
+            "cases": [_case_json(one) for one in self.outcomes],
+        }
+
+
+def _case_json(one: Outcome) -> Json:
+    published = one.case.published
+    return {
+        "case": one.case.name,
+        "truth": "planted" if one.case.finds else "sound",
+        "must_find_one_of": list(one.case.finds),
+        "found": one.found,
+        "false_alarms": list(one.false),
+        "failed_probes": list(one.failed),
+        "seconds": round(one.seconds, 1),
+        "published": None if published is None else {**vars(published)},
+    }
+
+
+def selfcheck(
+    names: Sequence[str] = (),
+    *,
+    seed: int = 0,
+    workers: int = 0,
+    listening: Callable[[Case], AbstractContextManager[Listener]] = lambda case: nullcontext(Listener()),
+) -> Selfcheck:
+    """Make and audit all cases, or those of these names, in a store that is removed afterwards.
+
+    `listening` gives the listener of each audit. Raises InputError for a name that is none.
+    """
+    check_torch()
+    chosen = [_named(name) for name in names] or list(CASES)
+    outcomes = []
+    with tempfile.TemporaryDirectory(prefix="audit-selfcheck-") as folder:
+        settings = Settings(store=Path(folder), seed=seed, workers=workers)
+        for case in chosen:
+            began = time.monotonic()
+            with listening(case) as listener:
+                said = _said(case, settings, listener)
+            outcomes.append(judged(case, said, time.monotonic() - began))
+    return Selfcheck(outcomes=tuple(outcomes), seed=seed)
+
+
+def _said(case: Case, settings: Settings, listener: Listener) -> Report | str:
+    """The report, or in one line why there is none: then the others are checked all the same."""
+    try:
+        return audit_of(case, settings, listener)
+    except Interrupted:
+        raise
+    except AuditError as error:
+        listener.note(str(error))
+        return str(error)
+
+
+def _named(name: str) -> Case:
+    known = {case.name: case for case in CASES}
+    if name not in known:
+        raise InputError(f"there is no case {name!r}. {did_you_mean(name, known)}", where="--case")
+    return known[name]
+
+
+def audit_of(case: Case, settings: Settings, listener: Listener) -> Report:
+    """Train the case's model by its recipe, as its replicas will be, and audit it."""
+    made = case.make(settings.seed or 0)
+    probes = {name: {**values, **case.probes.get(name, {})} for name, values in PARAMETERS.items()}
+    return audit(trained(made, settings.seed or 0), audit_config.chosen({"probes": probes}), settings, listener)
+
+
+def trained(made: Specimen, seed: int) -> Audited:
+    """The specimen's network after its training, with what it claims."""
+    pool = Pool(labels=made.labels, member=made.member, held_out=made.held_out, validation=made.validation)
+    dataset = dataset_of((made.inputs, made.labels), None, "selfcheck")
+    recipe = _recipe(made, seed)
+    about: dict[str, Any] = {"source": None, "retrains": True, "trust_code": False}
+    _, experiment = adopt_network(made.network, dataset, pool, recipe, Path.cwd(), **about)
+    done = run(experiment, "target", None)
+    checkpoint, experiment = adopt_network(done.network, dataset, pool, recipe, Path.cwd(), **about)
+    claim: PrivacyClaim | None = made.claims or (done.accounting.claim if done.accounting else None)
+    return Audited(checkpoint=dataclasses.replace(checkpoint, privacy=claim, trace=done.trace), experiment=experiment)
+
+
+def _recipe(made: Specimen, seed: int) -> Recipe:
+    sizes = {
+        "members": int(made.member.sum()),
+        "held_out": int(made.held_out.sum()),
+        "validation": int(made.validation.sum()),
+    }
+    content: dict[str, Any] = {
+        "name": "selfcheck",
+        "seed": seed,
+        "data": {"kind": "memory"},
+        "split": sizes,
+        "input": {"mean": (0.0,), "std": (1.0,)},
+        "source": {"model": f"memory:{type(made.network).__name__}", "options": {"code": code_digest(made.network)}},
+        "train": dict(made.train),
+    }
+    return parse(content | ({"privacy": dict(made.privacy)} if made.privacy else {}), "selfcheck")
+
+
+def judged(case: Case, report: Report | str, seconds: float) -> Outcome:
+    """What the report says against what is true; without one nothing was found."""
+    if isinstance(report, str):
+        return Outcome(case=case, found=False if case.finds else None, false=(), failed=(report,), seconds=seconds)
+    results = [one for one in report.results if isinstance(one, Result)]
+    said = {finding.code for one in results for finding in one.findings}
+    true = {*case.finds, *case.may}
+    return Outcome(
+        case=case,
+        found=bool(said & set(case.finds)) if case.finds else None,
+        false=tuple(code for code in ALARMS if code in said and code not in true),
+        failed=tuple(one.probe for one in report.results if isinstance(one, Failure)),
+        seconds=seconds,
+    )
