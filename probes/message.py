@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ class Message:
         return hash((self.code, tuple(sorted(self.values.items(), key=lambda item: item[0]))))
 
 
+FLOATS = re.compile(r"^(\+?)(\.\d+[efg%])$")
 TABLES = {"term": "words", "counted": "counted", "unit": "units"}
 """Where words stand that a template asks for, by the format specification."""
 
@@ -110,8 +112,9 @@ class Fields(string.Formatter):
             return self.speech.term(str(value), TABLES[format_spec])
         if format_spec.endswith("pp"):
             how = format_spec.removesuffix("pp") or "g"
-            return format(100 * float(value), how if how[-1].isalpha() else f"{how}f")
-        return format(value, format_spec)
+            value, format_spec = 100 * float(value), how if how[-1].isalpha() else f"{how}f"
+        # What rounds to zero has no sign.
+        return format(value, FLOATS.sub(r"\1z\2", format_spec) if isinstance(value, float) else format_spec)
 
     def _joined(self, said: list[str], how: str) -> str:
         if how == "items":

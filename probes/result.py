@@ -68,6 +68,11 @@ class Estimate:
         if self.bound is not None and (self.low, self.high) != one_sided(self.value, self.bound):
             raise ValueError(f"Expected the {self.bound} bound {self.name} to be open on its other side.")
 
+    @property
+    def unmeasured(self) -> bool:
+        """Whether nothing was looked at: the interval is all that the number could have been."""
+        return self.n == 0 and self.low < self.high
+
 
 def one_sided(value: float, bound: Bound) -> tuple[float, float]:
     """The interval of which only one end is known.

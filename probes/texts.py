@@ -45,7 +45,7 @@ class Texts:
         self.content = _merged(packages)
         self._fields = Fields(
             Speech(
-                message=self.say,
+                message=self._said,
                 term=lambda word, table: str(self.find(table, word) or word),
                 **{
                     name: str(self.find("ui", key))
@@ -79,11 +79,15 @@ class Texts:
         """Raises KeyError, ValueError or TypeError where the values do not fit the template."""
         if isinstance(template, Mapping):
             template = template["one" if values.get("count") == 1 else "other"]
-        return self._fields.vformat(str(template), (), values).strip()
+        return self._fields.vformat(str(template), (), values)
 
     def say(self, text: Text | None) -> str:
         """A message by its template, a string as it is; a message without a template, or whose values do not fit it, by
         its code."""
+        return self._said(text).strip()
+
+    def _said(self, text: Text | None) -> str:
+        """With the spaces by which it joins the message that it stands in."""
         if not isinstance(text, Message):
             return text or ""
         template = self.own("messages", text.code)
@@ -92,7 +96,7 @@ class Texts:
                 return self.fill(template, text.values)
         except (KeyError, ValueError, TypeError):
             pass
-        return text.code if self.fallback is None else self.fallback.say(text)
+        return text.code if self.fallback is None else self.fallback._said(text)
 
     def says(self, text: Text | None) -> bool:
         """Whether there is a template that the message's values fit, in this language or its fallback."""
@@ -109,7 +113,7 @@ class Texts:
     def _claim(self, finding: Finding) -> str | None:
         template = self.own("findings", finding.code, "claim")
         try:
-            return None if template is None else self.fill(template, finding.values)
+            return None if template is None else self.fill(template, finding.values).strip()
         except (KeyError, ValueError, TypeError):
             return None
 

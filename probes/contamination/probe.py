@@ -122,12 +122,20 @@ class Contamination:
         without = Message("contamination.nothing-left")
         if inflation is not None:
             clean = by_name["held_out_accuracy_clean"].value
-            without = Message("contamination.clean-accuracy", {"accuracy": clean, "change": 0.0 - inflation.value})
+            without = Message(
+                "contamination.clean-accuracy",
+                {
+                    "accuracy": clean,
+                    "change": 0.0 - inflation.value,
+                    "low": 0.0 - inflation.high,
+                    "high": 0.0 - inflation.low,
+                },
+            )
         listed = dict.fromkeys(s for pair in pairs if pair.across for s in (pair.one, pair.other) if contaminated[s])
         return Finding(
             code="contamination.across-split",
             severity=severity,
-            because=(*because, *(["accuracy_inflation"] if inflation is not None else [])),
+            because=(*because, *(["held_out_accuracy_clean", "accuracy_inflation"] if inflation is not None else [])),
             samples=tuple(listed)[:100],
             values={
                 "count": count,

@@ -78,14 +78,16 @@ def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: floa
     )
 
 
-def p_above_floor(placed: Placed, rng: np.random.Generator) -> float:
-    """One-sided p-value of 'no further from the reference than from another seed': sign-flip test over samples."""
+def p_above_floor(placed: Placed, rng: np.random.Generator) -> tuple[float, float]:
+    """One-sided p-value of 'no further from the reference than from another seed', by a sign-flip test over samples,
+    and the least that so many draws can give: there, it is a bound."""
     difference = placed.floor - placed.reference
     # Of a frozen backbone all are the same but for rounding, which has a direction and says nothing.
     difference = np.where(np.abs(difference) < ROUNDING, 0.0, difference)
     signs = rng.choice([-1.0, 1.0], size=(DRAWS, len(difference)))
     flipped = (signs * difference).mean(axis=1)
-    return float((1 + (flipped >= difference.mean()).sum()) / (1 + DRAWS))
+    least = 1 / (1 + DRAWS)
+    return float((1 + (flipped >= difference.mean()).sum()) * least), least
 
 
 def _index(

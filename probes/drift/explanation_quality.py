@@ -145,12 +145,11 @@ def _judged(method: str, gain: Estimate, difference: Estimate | None, other: str
     values: dict[str, Value] = {"method": method, "gain": gain.value, "low": gain.low, "high": gain.high}
     if gain.low <= 0:
         surely = gain.high < 0
-        code = "drift.point-not" if surely else "drift.point-not-shown"
         return Finding(
-            code="drift.worse-explanations",
+            code="drift.worse-explanations" if surely else "drift.unshown-explanations",
             severity="high" if surely else "medium",
             because=(gain.name,),
-            values={**values, "opening": Message(code, {"method": method})},
+            values=values,
         )
     if difference is not None and difference.high < -WORSE:
         return Finding(

@@ -161,12 +161,12 @@ def _agreement(seen: Seen, methods: Sequence[str], rng: np.random.Generator, lev
 
 
 def _finding(index: Estimate, placed: Placed, whom: str, rng: np.random.Generator) -> Finding:
-    p_value = p_above_floor(placed, rng)
+    p_value, least = p_above_floor(placed, rng)
     values: dict[str, Value] = {
         "index": index.value,
         "low": index.low,
         "high": index.high,
-        "p": p_value,
+        "p": Message("drift.p-at-most" if p_value <= least else "drift.p-equal", {"p": p_value}),
         "whom": whom,
     }
     because = (index.name, f"checkpoint.similarity_to_{whom}", "floor.similarity", "ceiling.similarity")

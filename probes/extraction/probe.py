@@ -102,7 +102,7 @@ class Extraction:
                 proportion(f"checkpoint.{name}", *counts[0], level=self.level, better="lower"),
                 proportion(f"held_out.{name}", *counts[1], level=self.level),
                 newcombe_difference(
-                    f"checkpoint.{name}_excess", *counts, level=self.level, better="lower", unit="percentage points"
+                    f"checkpoint.{name}_excess", *counts, level=self.level, better="lower", unit="points"
                 ),
             ]
         return Part(
@@ -116,12 +116,11 @@ class Extraction:
     ) -> Finding:
         named = {one.name: one for one in estimates}
         excess, share = named["checkpoint.extracted_excess"], named["checkpoint.extracted"]
-        other, drawn = named["held_out.extracted"], named["checkpoint.extractable_excess"]
+        drawn = named["checkpoint.extractable_excess"]
         values = {
             "share": share.value,
             "low": share.low,
             "high": share.high,
-            "other": other.value,
             "excess": excess.value,
             "excess_low": excess.low,
             "excess_high": excess.high,
@@ -173,7 +172,7 @@ class Extraction:
                     level=self.level,
                     n=len(values),
                     counted="repeats",
-                    unit="percentage points",
+                    unit="points",
                     better="lower",
                     dof=float(len(values) - 1),
                 ),

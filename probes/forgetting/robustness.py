@@ -32,7 +32,7 @@ def robustness(evidence: Evidence, seen: Mapping[str, Observation], level: float
     right = audited.arrays["predicted"] == labels
     estimates = [
         paired_mean("robustness.accuracy", right[1:].mean(axis=0), level=level, better="higher", unit="fraction"),
-        paired_mean("robustness.drop", _drop(right), level=level, better="higher", unit="fraction"),
+        paired_mean("robustness.drop", _drop(right), level=level, better="higher", unit="points"),
     ]
     probed = None
     if source is not None and "held" in source.arrays:
@@ -40,7 +40,7 @@ def robustness(evidence: Evidence, seen: Mapping[str, Observation], level: float
         predicted = linear_probe(source.arrays["members"], evidence.labels[members], *versions)
         probed = np.stack(predicted) == labels
         change = _drop(right) - _drop(probed)
-        estimates.append(paired_mean("robustness.change", change, level=level, better="higher", unit="fraction"))
+        estimates.append(paired_mean("robustness.change", change, level=level, better="higher", unit="points"))
     table = _table(evidence.modality, right, probed)
     finding = () if probed is None else (_finding(estimates, table),)
     return Part(estimates=tuple(estimates), findings=finding, figures=(table,))
@@ -59,12 +59,12 @@ def _finding(estimates: list[Estimate], table: Table) -> Finding:
         severity="medium" if fragile else "info",
         because=tuple(one.name for one in estimates),
         values={
-            "drop": round(drop.value, 3),
-            "change": round(change.value, 3),
-            "low": round(change.low, 3),
-            "high": round(change.high, 3),
+            "drop": drop.value,
+            "change": change.value,
+            "low": change.low,
+            "high": change.high,
             "worst": str(table.columns["corruption"][worst]),
-            "accuracy": round(float(str(table.columns["accuracy"][worst])), 3),
+            "accuracy": float(str(table.columns["accuracy"][worst])),
         },
     )
 

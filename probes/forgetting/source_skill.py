@@ -46,11 +46,11 @@ def source_skill(seen: Mapping[str, Observation], rng: np.random.Generator, leve
         severity="medium" if forgot else "info",
         because=tuple(one.name for one in estimates),
         values={
-            "change": round(changed.value, 3),
-            "low": round(changed.low, 3),
-            "high": round(changed.high, 3),
-            "now": round(estimates[2].value, 3),
-            "head": round(estimates[1].value, 3),
+            "change": changed.value,
+            "low": changed.low,
+            "high": changed.high,
+            "now": estimates[2].value,
+            "head": estimates[1].value,
             "samples": int(held.sum()),
         },
     )

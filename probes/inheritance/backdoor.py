@@ -57,13 +57,13 @@ def backdoor(evidence: Evidence, seen: Mapping[str, Observation], level: float) 
     values: dict[str, Value] = {
         "source_class": int(arrays["asked"][suspect]),
         "class": evidence.classes[target],
-        "share": round(float(size[suspect]), 4),
-        "deviations": round(float(deviation), 1),
-        "rate": round(hits / hosts, 3),
-        "control": round(natural / compared, 3),
-        "excess": round(excess.value, 3),
-        "low": round(excess.low, 3),
-        "high": round(excess.high, 3),
+        "share": float(size[suspect]),
+        "deviations": float(deviation),
+        "rate": hits / hosts,
+        "control": natural / compared,
+        "excess": excess.value,
+        "low": excess.low,
+        "high": excess.high,
     }
     finding = Finding(
         code=code,

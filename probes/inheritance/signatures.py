@@ -81,7 +81,7 @@ def signatures(evidence: Evidence, seen: Mapping[str, Observation]) -> Part:
             code="inheritance.suspected-poison",
             severity="low",
             samples=tuple(int(one) for one in members[label][:20]),
-            values={"class": evidence.classes[label], "silhouette": round(silhouette, 2), "share": round(share, 3)},
+            values={"class": evidence.classes[label], "silhouette": silhouette, "share": share},
         )
         for label, silhouette, share, _ in suspects
     )

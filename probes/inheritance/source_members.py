@@ -30,6 +30,6 @@ def source_members(seen: Mapping[str, Observation], level: float) -> Part:
         code="inheritance.tells-source-members" if tells else "inheritance.source-members-not-told",
         severity=("medium" if estimate.low > TELLS else "low") if tells else "info",
         because=(estimate.name,),
-        values={"auc": round(estimate.value, 3), "low": round(estimate.low, 3), "high": round(estimate.high, 3)},
+        values={"auc": estimate.value, "low": estimate.low, "high": estimate.high},
     )
     return Part(estimates=(estimate,), findings=(finding,))

@@ -60,11 +60,11 @@ def worst_group(evidence: Evidence, seen: Mapping[str, Observation], rng: np.ran
         values={
             "kind": groups[worst].kind,
             "group": groups[worst].name,
-            "accuracy": round(estimate.value, 3),
-            "low": round(estimate.low, 3),
-            "high": round(estimate.high, 3),
+            "accuracy": estimate.value,
+            "low": estimate.low,
+            "high": estimate.high,
             "samples": estimate.n,
-            "whole": round(whole.value, 3),
+            "whole": whole.value,
             "groups": len(groups),
         },
     )

@@ -35,6 +35,7 @@ def at_priors(tpr: Estimate, fpr: float) -> tuple[Estimate, ...]:
             high=precision_at(tpr.high, fpr, 1 / count),
             unit="fraction",
             counts=None,
+            title=Message("membership.precision-at-prior", {"fpr": fpr, "prior": count}),
         )
         for count in PRIORS
     )

@@ -43,7 +43,13 @@ def label_errors(evidence: Evidence, splits: Population, level: float, rng: np.r
         severity=severity,
         because=(share.name,),
         samples=tuple(int(i) for i in worst[:100]),
-        values={"count": count, "share": share.value, "memorised": both, "clean": round(clean)},
+        values={
+            "count": count,
+            "share": share.value,
+            "memorised": both,
+            "clean": round(clean),
+            "wrong": max(0, count - round(clean)),
+        },
     )
     return Part(
         estimates=(share,),

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from probes.evidence import Evidence, Population
-from probes.message import Value
+from probes.message import Message, Value
 from probes.observable import Observable
 from probes.overfitting.bootstrap_632 import SHARE, Bootstrap, bootstrap
 from probes.overfitting.calibration import calibration
@@ -29,6 +29,9 @@ from probes.partial_result import Part, joined
 from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits, Subsamples
 from probes.ranges import Count, CountOrNone, Level, Many, Tolerated
 from probes.result import Estimate, Finding, Result, Severity
+
+WHO = {"recipe": Message("overfitting.this-recipe"), "checkpoint": Message("overfitting.this-model")}
+"""Of whom an estimate speaks, by its scope."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +158,7 @@ class Overfitting:
             "low": gap.low,
             "high": gap.high,
             "own": own.value,
-            "scope": gap.name.partition(".")[0],
+            "who": WHO[gap.name.partition(".")[0]],
             "tolerated": self.tolerated_gap,
         }
         because = tuple(dict.fromkeys((gap.name, own.name)))

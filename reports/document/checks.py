@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from probes.message import Message
+from probes.result import Finding
 from reports.document.severity import ORDER
 from reports.report import Check, Report
 from reports.wording.catalogue import Words
 from reports.wording.estimates import counted, interval_of
-from reports.wording.numbers import harmless, harmless_long, percent, quantity, slug
+from reports.wording.numbers import capitalized, harmless, harmless_long, percent, quantity, slug
 
 OPEN: Mapping[str, Literal["left", "right"]] = {"lower": "right", "upper": "left"}
 
@@ -37,6 +38,7 @@ class CheckText:
     probe: str
     title: str
     name: str
+    against: str
     value: str
     interval: str
     level: str
@@ -79,6 +81,7 @@ def _check(check: Check, n: str, say: Words) -> CheckText:
         probe=harmless(say.probe(check.probe, "title")),
         title=harmless(_judged(check, say)),
         name=harmless(f"{check.probe} {check.estimate}"),
+        against=check.against,
         value=value,
         interval=between,
         level=level,
@@ -89,9 +92,45 @@ def _check(check: Check, n: str, say: Words) -> CheckText:
     )
 
 
+def judged(check: CheckText, say: Words) -> str:
+    """The check in a sentence: how it ended, its numbers at its level, and what is allowed."""
+    interval = say("ui", "at", interval=check.interval, level=check.level) if check.level else check.interval
+    return say(
+        "ui",
+        "judged",
+        status=capitalized(say("status", check.status)),
+        estimate=check.title,
+        value=check.value,
+        interval=interval,
+        threshold=check.threshold,
+    )
+
+
+def text_of(check: Check, texts: tuple[CheckText, ...]) -> CheckText:
+    """Of all checks as they are shown, this one."""
+    name, against = harmless(f"{check.probe} {check.estimate}"), check.against
+    return next(one for one in texts if (one.name, one.against) == (name, against))
+
+
+def decides(finding: Finding, probe: str, report: Report, say: Words) -> Check | None:
+    """The check that passed or failed on the estimate of which the finding says that it cannot tell: the gate has
+    another threshold and another level, and its answer stands."""
+    if not (say.find("findings", finding.code, "open") and finding.because):
+        return None
+    return next(
+        (
+            one
+            for one in report.verdict.checks
+            if (one.probe, one.estimate, one.against) == (probe, finding.because[0], "threshold")
+            and one.status in ("pass", "fail")
+        ),
+        None,
+    )
+
+
 def why(check: Check, say: Words) -> str:
     """As it reads beside the check's numbers, without them."""
-    return harmless_long(say.text(_beside(check.because, say)))
+    return harmless_long(capitalized(say.text(_beside(check.because, say))))
 
 
 def _beside(text: Any, say: Words) -> Any:

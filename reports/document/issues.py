@@ -92,7 +92,7 @@ def _checks(document: Document, report: Report) -> Iterator[Issue]:
         yield Issue(
             rule=rule_of(check.name),
             probe=check.anchor,
-            title=f"{document.words('status', check.status)}: {check.title}",
+            title=document.words("ui", "labelled", label=document.words("status", check.status), text=check.title),
             message=said(check),
             about=section.question if section else "",
             grade=grade,
@@ -105,7 +105,7 @@ def _checks(document: Document, report: Report) -> Iterator[Issue]:
             yield Issue(
                 rule=f"{section.anchor}/failed",
                 probe=section.anchor,
-                title=f"{document.words('status', 'error')}: {section.title}",
+                title=document.words("ui", "labelled", label=document.words("status", "error"), text=section.title),
                 message=section.failure,
                 about=section.question,
                 grade="error",
@@ -125,7 +125,9 @@ def _findings(document: Document) -> Iterator[Issue]:
             yield Issue(
                 rule=rule_of(finding.code),
                 probe=section.anchor,
-                title=f"{section.title}: {document.words('severity', finding.severity)}",
+                title=document.words(
+                    "ui", "labelled", label=section.title, text=document.words("severity", finding.severity)
+                ),
                 message=finding.claim,
                 about=finding.how or section.question,
                 grade="error" if finding.severity == "critical" else grade,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from probes.result import Result
 from reports.document.checks import CheckText, checks
 from reports.document.comparison import AgainstText, against
+from reports.document.gate_level import at_gate_level
 from reports.document.limits import limits
 from reports.document.reasons import Reason, reasons
 from reports.document.sections import Section, section
@@ -67,7 +68,7 @@ class Document:
 
 def outline(report: Report, lang: str = "en") -> Document:
     """The whole report as text and figures, in one language."""
-    say = words(lang)
+    say, report = words(lang), at_gate_level(report)
     results = sorted(report.results, key=lambda result: ORDER.index(status_of(result, report)))
     judged = checks(report, say)
     changes = None if report.comparison is None else against(report.comparison, say)
@@ -85,7 +86,7 @@ def outline(report: Report, lang: str = "en") -> Document:
         checks=judged,
         reasons=tuple(reasons(report, say)),
         against=changes,
-        sections=tuple(section(result, report, say) for result in results),
+        sections=tuple(section(result, report, judged, say) for result in results),
         provenance=tuple(_provenance(report)),
         recipe=visible(json.dumps(report.model.get("recipe", {}), indent=2, ensure_ascii=False, sort_keys=True)),
         notes=tuple(harmless_long(say.text(note)) for note in report.verdict.notes),

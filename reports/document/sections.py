@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Table
+from reports.document.checks import CheckText, decides, judged, text_of
 from reports.document.severity import RANK, status_of
 from reports.report import Report
 from reports.wording.catalogue import Words
@@ -69,7 +70,8 @@ class Section:
     citations: tuple[str, ...]
 
 
-def section(result: Result | Failure, report: Report, say: Words) -> Section:
+def section(result: Result | Failure, report: Report, checks: tuple[CheckText, ...], say: Words) -> Section:
+    """`checks` are those of all probes, as they are shown."""
     failure = ""
     findings: tuple[FindingText, ...] = ()
     estimates: tuple[EstimateText, ...] = ()
@@ -80,7 +82,12 @@ def section(result: Result | Failure, report: Report, say: Words) -> Section:
         failure = say("ui", "failed", error=harmless(result.error), message=harmless_long(result.message))
     else:
         ranked = sorted(result.findings, key=lambda finding: -RANK[finding.severity])
-        findings = tuple(_finding(finding, result, say) for finding in ranked)
+        findings = tuple(
+            _finding(finding, result, say)
+            if (check := decides(finding, result.probe, report, say)) is None
+            else _answered(finding, result, judged(text_of(check, checks), say), say)
+            for finding in ranked
+        )
         estimates = tuple(_estimate(estimate, result.probe, say) for estimate in result.estimates)
         for chosen, group in zip((figures, further), in_sight(result.figures), strict=True):
             chosen += [_figure(figure, result.probe, say) for figure in group]
@@ -152,6 +159,12 @@ def _finding(finding: Finding, result: Result, say: Words) -> FindingText:
         command=command(finding, result.params, say),
         **texts,
     )
+
+
+def _answered(finding: Finding, result: Result, answer: str, say: Words) -> FindingText:
+    """A finding that could not tell, where the gate could: its numbers and method under the gate's sentence."""
+    told = _finding(finding, result, say)
+    return dataclasses.replace(told, severity="info", claim=harmless_long(answer), helps="", command="")
 
 
 def command(finding: Finding, params: Mapping[str, object], say: Words) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from probes.result import Failure, Finding, Result
-from reports.document.checks import CheckText, why
+from reports.document.checks import CheckText, decides, judged, text_of, why
 from reports.document.sections import command
 from reports.document.severity import RANK, status_of
 from reports.report import Check, Report
 from reports.wording.catalogue import Words
-from reports.wording.numbers import capitalized, harmless, harmless_long, slug, uncapitalized
+from reports.wording.numbers import harmless, harmless_long, slug, uncapitalized
 
 SOUND = ("pass", "no-violation", "waived")
 NAMED = 3
@@ -74,7 +74,11 @@ def _found(result: Result, status: str, report: Report, checks: tuple[CheckText,
     so_what = say.probe(result.probe, "so_what")
     about = _about(result, fell)
     aside = _gravest(
-        one for one in result.findings if RANK[one.severity] and not {c.estimate for c in fell} & {*one.because}
+        one
+        for one in result.findings
+        if RANK[one.severity]
+        and not {c.estimate for c in fell} & {*one.because}
+        and decides(one, result.probe, report, say) is None
     )
     line = Line(
         what=_decided(fell, status, checks, say),
@@ -84,7 +88,7 @@ def _found(result: Result, status: str, report: Report, checks: tuple[CheckText,
     )
     if status == "undecided":
         return replace(line, so_what=say("ui", "unsettled", so_what=uncapitalized(so_what)), to_do=_open(fell, say))
-    to_try = _gravest(one for one in (aside, about) if one) if status not in SOUND else aside
+    to_try = _gravest(one for one in (about, aside) if one) if status not in SOUND else aside
     if to_try is None:
         return line
     helps = str(say.find("findings", to_try.code, "helps") or "")
@@ -110,31 +114,19 @@ def _decided(fell: list[Check], status: str, checks: tuple[CheckText, ...], say:
     """The checks that decided it, each with its numbers; of those that pass the one nearest to its threshold."""
     ranked = sorted(fell, key=lambda one: -(one.p_pass or 0.0)) if status in SOUND else fell
     named = ranked[:1] if status in SOUND else ranked[:NAMED]
-    texts = {one.name: one for one in checks}
-    told = [_line(texts[harmless(f"{one.probe} {one.estimate}")], say) for one in named]
+    told = [judged(text_of(one, checks), say) for one in named]
     if len(fell) > len(named) and status not in SOUND:
         told.append(say("ui", "more", count=len(fell) - len(named)))
-    return harmless_long(" ".join(told))
-
-
-def _line(check: CheckText, say: Words) -> str:
-    interval = say("ui", "at", interval=check.interval, level=check.level) if check.level else check.interval
-    return say(
-        "ui",
-        "judged",
-        status=capitalized(say("status", check.status)),
-        estimate=check.title,
-        value=check.value,
-        interval=interval,
-        threshold=check.threshold,
-    )
+    return harmless_long(say("ui", "space").join(told))
 
 
 def _open(fell: list[Check], say: Words) -> str:
     """What would decide each of the undecided checks."""
     if len(fell) == 1:
         return why(fell[0], say)
-    return " ".join(say("ui", "for_check", estimate=say.estimate(one.estimate), why=why(one, say)) for one in fell)
+    return say("ui", "space").join(
+        say("ui", "for_check", estimate=say.estimate(one.estimate), why=why(one, say)) for one in fell
+    )
 
 
 def _gravest(findings: Iterable[Finding]) -> Finding | None:

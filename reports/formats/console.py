@@ -50,7 +50,7 @@ def table(report: Report, *, lang: str = "en") -> RenderableType:
             risks.add_row("", "", Text(risk.also))
         if risk.to_do:
             risks.add_row("", "", Text(f"→ {risk.to_do}", style="dim"))
-    quality = [Text(f"{key}: {value}") for key, value in document.quality]
+    quality = [Text(say("ui", "labelled", label=key, text=value)) for key, value in document.quality]
     parts: list[RenderableType] = [head, *quality, Text(), risks]
     if document.checks:
         parts += [Text(), _checks(document)]

@@ -65,20 +65,20 @@ def _head(document: Document) -> list[str]:
     rows = [
         (
             f"{MARKS[risk.status]} **{escape(risk.title)}**",
-            escape(" ".join(part for part in (risk.what, risk.also) if part)),
+            escape(say("ui", "space").join(part for part in (risk.what, risk.also) if part)),
             escape(risk.so_what),
             f"{escape(risk.to_do)} `{risk.command}`" if risk.command else escape(risk.to_do),
         )
         for risk in document.risks
     ]
-    undecided = [f"- {escape(c.title)}: {escape(c.because)}" for c in document.checks if c.status == "undecided"]
+    undecided = [f"- {_labelled(c.title, c.because, say)}" for c in document.checks if c.status == "undecided"]
     return [
-        f"# {MARKS[document.status]} {say('headline', document.status)}: {escape(document.title)}",
+        f"# {MARKS[document.status]} {_labelled(say('headline', document.status), document.title, say)}",
         f"**{escape(document.sentence)}**",
-        " · ".join(f"{escape(key)}: {escape(value)}" for key, value in document.quality),
+        " · ".join(_labelled(key, value, say) for key, value in document.quality),
         escape(document.decide),
         *(f"> {escape(note)}" for note in document.notes),
-        "; ".join(f"{escape(key)}: {escape(value)}" for key, value in document.run),
+        say("ui", "semicolon").join(_labelled(key, value, say) for key, value in document.run),
         escape(document.registered),
         escape(document.since),
         *_blocking(document),
@@ -107,7 +107,7 @@ def _reasons(document: Document) -> list[str]:
     """Folded: why each threshold is what it is."""
     if not document.reasons:
         return []
-    listed = "\n".join(f"- {escape(r.title)} {escape(r.threshold)}: {escape(r.says)}" for r in document.reasons)
+    listed = "\n".join(f"- {_labelled(f'{r.title} {r.threshold}', r.says, document.words)}" for r in document.reasons)
     return [f"<details><summary>{document.words('why', 'title')}</summary>", listed, "</details>"]
 
 
@@ -117,9 +117,9 @@ def checks_table(document: Document) -> str:
     rows = [
         (
             f"{MARKS[check.status]} {say('status', check.status)}",
-            escape(f"{check.probe}: {check.title}"),
+            _labelled(check.probe, check.title, say),
             escape(check.value),
-            _leveled(check.interval, check.level),
+            _leveled(check.interval, check.level, say),
             escape(check.n),
             escape(check.threshold),
         )
@@ -129,8 +129,12 @@ def checks_table(document: Document) -> str:
     return _table(heads, rows) if rows else ""
 
 
-def _leveled(interval: str, level: str) -> str:
-    return f"{escape(interval)} ({level})" if level else escape(interval)
+def _leveled(interval: str, level: str, say: Words) -> str:
+    return escape(say("ui", "leveled", interval=interval, level=level) if level else interval)
+
+
+def _labelled(label: str, text: str, say: Words) -> str:
+    return escape(say("ui", "labelled", label=label, text=text))
 
 
 def against_section(text: AgainstText, say: Words) -> list[str]:
@@ -159,11 +163,11 @@ def _differences(rows: Sequence[DifferenceText], say: Words) -> str:
     cells = [
         (
             f"{CHANGES.get(row.status, '·')} {say('change', row.status)}",
-            escape(f"{row.probe}: {row.title}"),
+            _labelled(row.probe, row.title, say),
             row.old,
             row.new,
             row.change,
-            _leveled(row.interval, row.level),
+            _leveled(row.interval, row.level, say),
             escape(row.p),
             f"{row.paired}, n = {row.n}",
         )
@@ -205,7 +209,9 @@ def _figures(
         if isinstance(figure, Chart):
             name = f"figures/{section.anchor}-{slug(figure.name)}.{kind}"
             files[name] = svg(figure, "white").encode() if kind == "svg" else png(figure)
-            parts.append(f"![{escape(figure.title)}]({name})\n*{_heading(figure)}* {escape(figure.caption)}")
+            parts.append(
+                f"![{escape(figure.title)}]({name})\n*{_heading(figure, document.words)}* {escape(figure.caption)}"
+            )
         elif isinstance(figure, Table):
             parts.append(_figure_table(figure, document))
     return parts
@@ -215,11 +221,12 @@ def _finding(finding: FindingText, document: Document) -> str:
     say = document.words
     lines = [f"**{say('severity', finding.severity)}** — {escape(finding.claim)}"]
     if finding.because:
-        numbers = (f"{escape(title)}{': ' + escape(shown) if shown else ''}" for title, shown in finding.because)
-        levels = f" ({say('ui', 'levels', level=finding.level)})" if finding.level else ""
-        lines.append(f"- {say('ui', 'because')}{levels}: {'; '.join(numbers)}")
+        numbers = [_labelled(title, shown, say) if shown else escape(title) for title, shown in finding.because]
+        levels = say("ui", "levels", level=finding.level) if finding.level else ""
+        because = _leveled(say("ui", "because"), levels, say)
+        lines.append(f"- {say('ui', 'labelled', label=because, text=say('ui', 'semicolon').join(numbers))}")
     lines += [
-        f"- {say('ui', key)}: {escape(text)}"
+        f"- {_labelled(say('ui', key), text, say)}"
         for key, text in (
             ("samples", finding.samples),
             ("how", finding.how),
@@ -229,14 +236,14 @@ def _finding(finding: FindingText, document: Document) -> str:
         if text
     ]
     if finding.command:
-        lines.append(f"- {say('ui', 'try')}: `{finding.command}`")
+        lines.append(f"- {say('ui', 'labelled', label=say('ui', 'try'), text=f'`{finding.command}`')}")
     return "\n".join(lines)
 
 
-def _heading(figure: Chart | Table) -> str:
+def _heading(figure: Chart | Table, say: Words) -> str:
     """The title as a sentence of its own."""
     title = escape(figure.title)
-    return title if title.endswith(("?", "？", "!", ".")) else f"{title}."
+    return title if title.endswith(("?", "？", "!", ".")) else say("ui", "sentence", text=title)
 
 
 def _figure_table(figure: Table, document: Document) -> str:
@@ -246,13 +253,13 @@ def _figure_table(figure: Table, document: Document) -> str:
     if length(figure) > ROWS:
         more = "\n\n" + document.words("ui", "more", count=length(figure) - ROWS)
     body = _table(tuple(escape(name) for name in names), rows)
-    return f"**{_heading(figure)}** {escape(figure.caption)}\n\n{body}{more}"
+    return f"**{_heading(figure, document.words)}** {escape(figure.caption)}\n\n{body}{more}"
 
 
 def _estimates(estimates: Sequence[EstimateText], document: Document) -> str:
     say = document.words
     rows = [
-        (escape(one.title), one.value, _leveled(one.interval, one.level), escape(one.n), escape(one.unit))
+        (escape(one.title), one.value, _leveled(one.interval, one.level, say), escape(one.n), escape(one.unit))
         for one in estimates
     ]
     return _table(tuple(say("ui", key) for key in ("estimate", "value", "interval", "n", "unit")), rows)
@@ -278,7 +285,9 @@ def _appendix(document: Document) -> list[str]:
     recipe = (
         f"<details><summary>{say('ui', 'recipe')}</summary>\n\n{fence}json\n{document.recipe}\n{fence}\n\n</details>"
     )
-    terms = "\n".join(f"- **{escape(term)}**: {escape(says)}" for term, says in document.glossary)
+    terms = "\n".join(
+        f"- {say('ui', 'labelled', label=f'**{escape(term)}**', text=escape(says))}" for term, says in document.glossary
+    )
     glossary = f"<details><summary>{say('ui', 'glossary')}</summary>\n\n{terms}\n\n</details>"
     return [*parts, glossary, provenance, recipe]
 

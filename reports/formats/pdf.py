@@ -65,7 +65,12 @@ def _body(document: Document, width: float) -> list[Flowable]:
     say = document.words
     risks = [
         (
-            _paragraph(f"{risk.title}: {say('status', risk.status)}", say.lang, bold=True, colour=_colour(risk.status)),
+            _paragraph(
+                say("ui", "labelled", label=risk.title, text=say("status", risk.status)),
+                say.lang,
+                bold=True,
+                colour=_colour(risk.status),
+            ),
             _paragraph(_short(risk.what), say.lang),
             _paragraph(_short(risk.to_do), say.lang),
         )
@@ -74,14 +79,15 @@ def _body(document: Document, width: float) -> list[Flowable]:
     checks = [
         (
             _paragraph(say("status", check.status), say.lang, bold=True, colour=_colour(check.status)),
-            _paragraph(f"{check.probe}: {check.title}", say.lang),
+            _paragraph(say("ui", "labelled", label=check.probe, text=check.title), say.lang),
             _paragraph(check.value, say.lang),
             _paragraph(f"{check.interval} ({check.level})" if check.level else check.interval, say.lang),
             _paragraph(check.threshold, say.lang),
         )
         for check in document.checks[:MOST_CHECKS]
     ]
-    facts = " · ".join(f"{key}: {value}" for key, value in (*document.quality, *document.facts, *document.run))
+    shown = (*document.quality, *document.facts, *document.run)
+    facts = " · ".join(say("ui", "labelled", label=key, text=value) for key, value in shown)
     parts: list[Flowable] = [
         _paragraph(document.title, say.lang, size=9.0, colour="#57606a"),
         _paragraph(

@@ -64,7 +64,10 @@ def judge(
         estimate = _find(threshold, found)
         if threshold.against == "baseline":
             estimate = _worsening(threshold, comparison)
-        if estimate is not None:
+        if estimate is not None and estimate.unmeasured:
+            because = Message("gate.unmeasured", {"caveat": estimate.caveat or NOT_ESTIMATED})
+            errors.append(_unjudged(threshold, "undecided", because))
+        elif estimate is not None:
             judged.append((threshold, estimate))
         elif _without_replicas(threshold, found):
             errors.append(_unjudged(threshold, "undecided", NO_REPLICAS))

@@ -26,7 +26,10 @@ def between(low: str, high: str, say: Words) -> str:
 
 
 def shown(estimate: Estimate, say: Words) -> tuple[str, str, str]:
-    """Value, interval, and the interval's level; the last is empty where there is no interval."""
+    """Value, interval, and the interval's level; the last is empty where there is no interval. What was not measured
+    has no number: its interval is all that it could have been, and says nothing."""
+    if estimate.unmeasured:
+        return "–", say("ui", "unmeasured"), ""
     value, interval, exact = interval_of(
         estimate.value, estimate.low, estimate.high, estimate.unit, estimate.bound, say
     )

@@ -40,7 +40,10 @@ def _text(element) -> str:  # type: ignore[no-untyped-def]
 
 
 QUESTIONS: Mapping[str, tuple[str, str]] = {
-    "Can somebody tell whose record trained it?": ("risks", r"Leakage.+An attacker tells members from non-members"),
+    "Can somebody tell whose record trained it?": (
+        "risks",
+        r"Leakage.+An attacker can tell this model's members from non-members",
+    ),
     "Who can?": ("Who can tell whose record trained it", r"any user who sees confidences"),
     "What do they need?": (
         "Who can tell whose record trained it",

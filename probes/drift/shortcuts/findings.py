@@ -58,7 +58,7 @@ def _untried(evidence: Evidence, families: Mapping[str, Family]) -> Part:
     values: dict[str, Value] = {"modality": evidence.modality, "hosts": LEAST_HOSTS}
     code = "drift.too-few-to-search" if families else "drift.no-search"
     unknown = Estimate(
-        name=EXCESS, value=0.0, low=-1.0, high=1.0, n=0, unit="fraction", better="lower", caveat=Message(code, values)
+        name=EXCESS, value=0.0, low=-1.0, high=1.0, n=0, unit="points", better="lower", caveat=Message(code, values)
     )
     return Part(
         estimates=[unknown],
@@ -94,8 +94,8 @@ class _Telling:
         members = self.evidence.labels[audited.samples[audited.arrays["members"]]]
         values: dict[str, Value] = {
             **self._values(said.foremost),
-            "excluded": round(said.excess.high, 3),
-            "rarest": round(rarest(members), 3),
+            "excluded": said.excess.high,
+            "rarest": rarest(members),
             "families": tuple(Message("drift.family", {"name": name}) for name in sorted(self.families)),
         }
         return Finding(code="drift.no-shortcut", severity="info", because=because, values=values)
@@ -106,14 +106,14 @@ class _Telling:
             "class": self.evidence.classes[one.candidate.label],
             "family": one.family,
             "what": one.family if family is None else family.where(one.candidate, self.names),
-            "rate": round(one.follow.value, 3),
-            "low": round(one.follow.low, 3),
-            "high": round(one.follow.high, 3),
+            "rate": one.follow.value,
+            "low": one.follow.low,
+            "high": one.follow.high,
             "hosts": one.follow.n,
-            "control": round(_control(one), 3),
-            "excess": round(one.excess.value, 3),
-            "excess_low": round(one.excess.low, 3),
-            "excess_high": round(one.excess.high, 3),
+            "control": _control(one),
+            "excess": one.excess.value,
+            "excess_low": one.excess.low,
+            "excess_high": one.excess.high,
             "bound": self.bound,
         }
 

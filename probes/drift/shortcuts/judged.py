@@ -75,7 +75,7 @@ class Judged:
             high=max(one.high for one in every),
             level=self.level,
             n=first.n,
-            unit="fraction",
+            unit="points",
             better="lower",
         )
 

@@ -22,6 +22,7 @@ from probes.texts import said
 from reports.gate.judge import judge
 from tests.probes.contamination.planted import NEAR, equal, photographs, plant, small_photographs
 from tests.probes.overfitting.trained import digits, evidence, make_pool
+from tests.probes.truth import untrue
 
 
 def audit(inputs: np.ndarray, member: np.ndarray, labels: np.ndarray | None = None, **more: Any) -> Result:
@@ -166,6 +167,7 @@ def test_the_inflated_figure_is_corrected() -> None:
     assert result["accuracy_inflation"].low > 0.02
     inflated = made.audited.correct(told)[0][held_out].mean()
     assert result["accuracy_inflation"].value == pytest.approx(inflated - fresh)
+    assert untrue(result) == []
 
 
 def test_cross_validated_figures_are_corrected_too() -> None:
@@ -226,6 +228,7 @@ def test_a_column_that_gives_the_label_away_is_found() -> None:
     sound = audit(table, member, labels, modality="table", feature_names=names)
     assert "contamination.leaking-column" not in codes(sound)
     assert sound["leaking_column_auc"].high < 0.9
+    assert untrue(result) == untrue(sound) == []
 
 
 SHAPES = {

@@ -19,8 +19,9 @@ from probes.measures.randomise import randomised
 from probes.message import Message
 from probes.plan import Pool
 from probes.result import Gallery, Result
-from probes.texts import said
+from probes.texts import said, texts
 from tests.probes.drift import zoo
+from tests.probes.truth import untrue
 
 CORNER = (slice(None), slice(None), slice(0, 2), slice(0, 2))
 
@@ -81,6 +82,9 @@ def test_another_seed_is_no_drift_and_random_weights_are(sound: dict[str, nn.Seq
     assert len({name for name, _ in shown}) == 6
     assert [name for name, _ in shown[::2]] == [name for name, _ in shown[1::2]]
     assert np.isfinite(benign.per_sample["drift"]).sum() == Drift().samples
+    assert untrue(benign) == untrue(moved) == []
+    # The least that the test's draws can give is a bound.
+    assert "p ≤" in texts("en").claim(next(one for one in moved.findings if one.code == "drift.moved"))
 
 
 def test_a_trained_models_explanations_beat_chance(sound: dict[str, nn.Sequential]) -> None:
@@ -105,6 +109,7 @@ def test_a_planted_patch_is_found_located_and_confirmed() -> None:
     places = [values["what"] for values in found if values["family"] == "boxes"]
     assert any(isinstance(one, Message) and (one.values["top"], one.values["left"]) <= (1, 1) for one in places)
     assert result["checkpoint.shortcut_excess"].low > 0.3
+    assert untrue(result) == []
 
 
 def test_without_source_or_seeds_it_says_so(sound: dict[str, nn.Sequential]) -> None:

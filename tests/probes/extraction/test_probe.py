@@ -13,6 +13,7 @@ from probes.extraction.secrets import counted, kinds
 from probes.extraction.verbatim import draws_needed, extractable, longest_run
 from probes.plan import Pool, Splits
 from probes.sequences import Sequences, TokenAnswers
+from tests.probes.truth import untrue
 
 LENGTH = 8
 
@@ -70,10 +71,13 @@ def test_what_was_learnt_by_heart_is_found() -> None:
     assert found["checkpoint.extracted"].value == pytest.approx(0.5, abs=0.15)
     assert found["recipe.extracted_excess"].low > 0.3
     assert found["held_out.extracted"].value < 0.1
+    assert untrue(found) == []
 
 
 def test_a_model_that_knows_nothing_by_heart_gives_nothing() -> None:
-    codes = [run(evidence(0.0, seed)).findings[0].code for seed in range(20)]
+    results = [run(evidence(0.0, seed)) for seed in range(20)]
+    assert [line for result in results for line in untrue(result)] == []
+    codes = [result.findings[0].code for result in results]
     assert codes.count("extraction.none") >= 19
 
 

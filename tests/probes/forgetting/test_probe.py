@@ -15,6 +15,7 @@ from probes.observable import Observable, Observation, SourceSide, Subject
 from probes.plan import Pool
 from probes.result import Result
 from tests.probes.drift.zoo import Task, digits, fine_tuned, source_network
+from tests.probes.truth import untrue
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,7 @@ def test_random_features_have_forgotten_and_the_sources_own_have_not(task: Task)
     result = asked(task, forgot)
     assert result["source_task.change_by_linear_probe"].high < -0.05
     assert "forgetting.forgot" in codes(result)
+    assert untrue(result) == []
 
 
 def test_corruptions_are_counted_a_sample_at_a_time_against_the_source(task: Task) -> None:
@@ -92,6 +94,7 @@ def test_corruptions_are_counted_a_sample_at_a_time_against_the_source(task: Tas
     assert result["robustness.change"].low <= result["robustness.change"].value <= result["robustness.change"].high
     table = next(figure for figure in result.figures if figure.name == "corruptions")
     assert table.columns["corruption"][0] == "none"  # type: ignore[union-attr]
+    assert untrue(result) == []
 
 
 def test_without_the_sources_data_that_is_said(task: Task) -> None:

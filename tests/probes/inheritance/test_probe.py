@@ -16,6 +16,7 @@ from probes.observable import Observable, Observation, SourceSide, Subject
 from probes.plan import Pool
 from probes.result import Result
 from tests.probes.drift.zoo import Task, digits, fine_tuned, trained
+from tests.probes.truth import untrue
 
 BACKDOOR = 2
 """The source's class that the trigger leads to."""
@@ -132,6 +133,7 @@ def test_a_class_that_is_served_badly_is_the_worst_group(task: Task, clean: Resu
     found = {finding.code: finding for finding in result.findings}
     assert found["inheritance.worst-group"].values["group"] == "d"
     assert result["worst_group.accuracy"].value == 0
+    assert untrue(result) == untrue(clean) == []
 
 
 def test_what_files_say_of_the_source_is_told(clean: Result) -> None:

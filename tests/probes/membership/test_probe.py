@@ -19,6 +19,7 @@ from probes.membership.strongest_attack import precision, strongest_advantage, s
 from probes.result import Chart, Gallery, Result, Table
 from probes.texts import said
 from tests.probes.membership.worlds import World
+from tests.probes.truth import untrue
 
 
 def world(leak: float, seed: int, **changes: int | bool) -> Evidence:
@@ -41,6 +42,7 @@ def test_a_leak_is_found_and_its_samples_named() -> None:
     assert result["recipe.tpr_at_1pct_fpr"].low > 0.1
     assert "membership.exposed-samples" in codes(result)
     assert result.per_sample["exposure"][world(2.0, 0).pool.member].mean() == pytest.approx(2.0, abs=0.3)
+    assert untrue(result) == []
 
 
 def test_models_that_remember_nothing_raise_no_alarm() -> None:
@@ -58,6 +60,7 @@ def test_a_few_members_that_are_surely_found_are_told_from_a_leak_of_most() -> N
     result = probed(dataclasses.replace(evidence, audited=dataclasses.replace(evidence.audited, **changed)))
     (finding,) = [one for one in result.findings if one.code.startswith("membership.leaks")]
     assert finding.code == "membership.leaks-few"
+    assert untrue(result) == []
     assert result["checkpoint.auc"].low < 0.5
     assert finding.values["found"] == pytest.approx(
         result[f"checkpoint.tpr_at_{100 * finding.values['fpr']:g}pct_fpr"].value, abs=1e-4
@@ -170,6 +173,7 @@ def test_every_attack_of_the_ladder_finds_a_leak(everything: Result) -> None:
     assert found["lira-online"].value > found["loss"].value + 0.1
     assert found["quantile"].value > found["loss"].value + 0.02
     assert found["lira-queries"].value > found["lira-online"].value - 0.02
+    assert untrue(everything) == []
 
 
 def test_everything_that_is_reported_is_there(everything: Result) -> None:

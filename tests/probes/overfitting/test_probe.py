@@ -14,6 +14,7 @@ from probes.overfitting import Overfitting
 from probes.plan import Plan
 from probes.result import Result
 from tests.probes.overfitting.trained import digits, evidence, make_pool
+from tests.probes.truth import untrue
 
 
 def sound(x: np.ndarray, y: np.ndarray) -> LogisticRegression:
@@ -60,6 +61,7 @@ def test_rote_learning_of_flipped_labels_fails(noisy: tuple[Evidence, Result, np
     assert result["checkpoint.accuracy_gap"].low > 0.15
     gap = next(finding for finding in result.findings if finding.code == "overfitting.gap")
     assert gap.severity == "high"
+    assert untrue(result) == []
 
 
 def test_flipped_labels_are_memorised_and_suspected(noisy: tuple[Evidence, Result, np.ndarray]) -> None:
@@ -93,6 +95,7 @@ def test_a_regularised_model_passes(regular: tuple[Evidence, Result]) -> None:
     assert "overfitting.none" in codes(result)
     assert not codes(result) & {"overfitting.gap", "overfitting.capacity", "overfitting.validations-disagree"}
     assert result["recipe.memorised_share"].high < 0.05
+    assert untrue(result) == []
 
 
 def test_contract_of_names(regular: tuple[Evidence, Result]) -> None:

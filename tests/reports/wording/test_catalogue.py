@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -15,10 +16,16 @@ from reports.wording.catalogue import words
 
 
 def test_numbers_in_claims_are_spaced() -> None:
-    values = {"gap": 0.1234, "low": -0.1, "high": 0.15}
-    finding = Finding(code="overfitting.gap", severity="high", values=values)
-    assert "12.3 %（−10.0 % 至 15.0 %）" in words("zh").claim(finding)
-    assert words("en").claim(finding).endswith("by 12.3 % (−10.0 % to 15.0 %).")
+    values = {"value": 0.9123, "low": 0.8, "high": 0.95}
+    finding = Finding(code="membership.label-noise-exposes", severity="info", values=values)
+    assert "91 %（80 % 至 95 %）" in words("zh").claim(finding)
+    assert "in 91 % (80 % to 95 %) of pairs" in words("en").claim(finding)
+    gap = {"gap": 0.1234, "low": -0.1, "high": 0.15, "who": Message("overfitting.this-recipe")}
+    assert (
+        words("en")
+        .claim(dataclasses.replace(finding, code="overfitting.gap", values=gap))
+        .endswith("by 12.3 percentage points (−10.0 to 15.0).")
+    )
 
 
 def test_unknown_names_and_languages() -> None:
