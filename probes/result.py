@@ -11,10 +11,14 @@ import numpy as np
 from jaxtyping import Int8, Shaped, UInt8
 
 from probes.message import Message, Text, Value
+from probes.pairing import Pairing
 
 Better = Literal["lower", "higher", "neither"]
 Bound = Literal["lower", "upper"]
+Tradeoff = Literal["utility", "risk"]
 Severity = Literal["info", "low", "medium", "high", "critical"]
+RECIPE = "recipe"
+"""The scope of what is said of every replica in turn as the audited model."""
 Scalar = str | int | float | bool | None
 ColumnData = Sequence[str] | Sequence[float] | Sequence[int] | Sequence[float | None] | Sequence[Scalar | Message]
 
@@ -41,7 +45,12 @@ class Estimate:
     name: titles of names are in the probe's texts.
 
     `counted` says what n counts, `fixed_share` how much of the interval's variance more of them cannot take
-    away: folds share their training samples, so their mean never becomes certain.
+    away: folds share their training samples, so their mean never becomes certain. `decided_by` is what would decide a
+    check where the value is above 0 and more of what is counted would not.
+
+    `pairing` says what it is made of, for paired tests between audits of the same samples. An `aid` helps to read other
+    estimates (a floor, a ceiling, a control): no model is worse for it. `tradeoff` marks what countermeasures are
+    weighed by: the `utility` they cost, or a `risk` they are to lower.
     """
 
     name: str
@@ -59,6 +68,10 @@ class Estimate:
     counted: str = "samples"
     fixed_share: float = 0.0
     bound: Bound | None = None
+    decided_by: Message | None = None
+    pairing: Pairing | None = None
+    aid: bool = False
+    tradeoff: Tradeoff | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.level < 1:
@@ -72,6 +85,20 @@ class Estimate:
     def unmeasured(self) -> bool:
         """Whether nothing was looked at: the interval is all that the number could have been."""
         return self.n == 0 and self.low < self.high
+
+    @property
+    def scope(self) -> str:
+        """What it speaks of."""
+        return scope(self.name)
+
+
+def scope(name: str) -> str:
+    """What an estimate of that name speaks of.
+
+    >>> scope("recipe.accuracy_gap")
+    'recipe'
+    """
+    return name.partition(".")[0]
 
 
 def one_sided(value: float, bound: Bound) -> tuple[float, float]:
@@ -90,6 +117,8 @@ class Finding:
     `code` names the kind of finding for good (`membership.leaks`): the probe's texts (probes/texts.py) have the claim,
     the method, the limits and the remedies under it, in every language, with placeholders for `values`.
     `claim` is for a probe without texts: plain English, shown as it is.
+    `doubts` names a scope whose estimates can carry no verdict because of it: `recipe`, where replicas do not behave
+    like the model.
     """
 
     code: str
@@ -98,6 +127,7 @@ class Finding:
     samples: tuple[int, ...] = ()
     values: Mapping[str, Value] = field(default_factory=dict)
     claim: str = ""
+    doubts: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,9 @@ import numpy as np
 
 from probes.errors import InputError
 from probes.message import decoded, encoded
+from probes.pairing import Pairing
 from probes.result import (
     Axis,
-    Bound,
     Chart,
     Estimate,
     Failure,
@@ -34,11 +34,10 @@ from probes.result import (
 from probes.texts import texts
 from reports.report import Check, Comparison, Difference, Report, Verdict
 from reports.spoken import read, written
+from reports.unsaid import BOUNDS, of_estimate, of_finding
 from reports.validate import parse_json, validate
 
 SCHEMA_VERSION = 1
-UNSAID_BOUNDS: Mapping[str, Bound] = {"epsilon.lower_bound": "lower", "epsilon.gaussian_lower_bound": "lower"}
-"""Estimates that files from before `bound` hold with two equal ends."""
 
 
 class ArchiveError(InputError):
@@ -102,14 +101,16 @@ def verdict_json(report: Report) -> dict[str, Any]:
     return plain
 
 
-def estimate_json(estimate: Estimate) -> dict[str, Any]:
+def estimate_json(probe: str, estimate: Estimate) -> dict[str, Any]:
     """As it stands in results.json."""
-    return dict(_finite(written(_open(estimate), {})))
+    return dict(_finite(written(_open(estimate, probe), {})))
 
 
-def _open(estimate: Estimate) -> dict[str, Any]:
-    """Of a one-sided bound, the end that is not known is null."""
-    fields = _plain(estimate)
+def _open(estimate: Estimate, probe: str = "") -> dict[str, Any]:
+    """Of a one-sided bound, the end that is not known is null. What goes without saying is not said."""
+    fields = _said(_plain(estimate), of_estimate(probe, estimate.name))
+    if isinstance(fields.get("pairing"), Pairing):
+        fields["pairing"] = dataclasses.asdict(fields["pairing"])
     if estimate.bound is not None:
         fields["high" if estimate.bound == "lower" else "low"] = None
     return fields
@@ -172,7 +173,7 @@ def _result(result: Result | Failure) -> dict[str, Any]:
     return {
         "probe": result.probe,
         "params": dict(result.params),
-        "estimates": [_open(estimate) for estimate in result.estimates],
+        "estimates": [_open(estimate, result.probe) for estimate in result.estimates],
         "findings": [_finding(finding) for finding in result.findings],
         "figures": [_figure(figure) for figure in result.figures],
         "notes": list(result.notes),
@@ -185,29 +186,37 @@ def _read_result(content: dict[str, Any]) -> Result | Failure:
     return Result(
         probe=content["probe"],
         params=content["params"],
-        estimates=tuple(_read_estimate(estimate) for estimate in content["estimates"]),
+        estimates=tuple(_read_estimate(estimate, content["probe"]) for estimate in content["estimates"]),
         findings=tuple(_read_finding(finding) for finding in content["findings"]),
         figures=tuple(_read_figure(figure) for figure in content["figures"]),
         notes=tuple(content["notes"]),
     )
 
 
-def _read_estimate(content: dict[str, Any]) -> Estimate:
-    counts, bound = content.get("counts"), content.get("bound", UNSAID_BOUNDS.get(content["name"]))
+def _said(fields: dict[str, Any], unsaid: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in unsaid or value != unsaid[name]}
+
+
+def _read_estimate(content: dict[str, Any], probe: str = "") -> Estimate:
+    counts, bound = content.get("counts"), content.get("bound", BOUNDS.get(content["name"]))
+    content = of_estimate(probe, content["name"]) | content
+    if isinstance(content["pairing"], Mapping):
+        content["pairing"] = Pairing(**{**content["pairing"], "columns": tuple(content["pairing"]["columns"])})
     ends = dict(zip(("low", "high"), one_sided(content["value"], bound), strict=True)) if bound else {}
     return Estimate(**{**content, **ends, "bound": bound, "counts": None if counts is None else (counts[0], counts[1])})
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
     values = {name: encoded(value) for name, value in finding.values.items()}
-    return {**_plain(finding), "claim": texts("en").claim(finding), "values": values}
+    said = _said(_plain(finding), of_finding(finding.code))
+    return {**said, "claim": texts("en").claim(finding), "values": values}
 
 
 def _read_finding(content: dict[str, Any]) -> Finding:
     """The claim stays where it is not what its template says: another version or a stranger's probe said it."""
     values = {name: decoded(value) for name, value in content.get("values", {}).items()}
     lists = {name: tuple(content[name]) for name in ("because", "samples")}
-    finding = Finding(**{**content, **lists, "values": values, "claim": ""})
+    finding = Finding(**{**of_finding(content["code"]), **content, **lists, "values": values, "claim": ""})
     said = content["claim"]
     return finding if texts("en").claim(finding) == said else dataclasses.replace(finding, claim=said)
 

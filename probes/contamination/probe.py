@@ -65,12 +65,15 @@ class Contamination:
         estimates = [
             _count("exact_duplicates_across_split", exact, held_out, self.level),
             _count("near_duplicates_across_split", near, held_out, self.level),
-            proportion(
-                "contaminated_share",
-                int(contaminated.sum()),
-                int(held_out.sum()),
-                level=self.level,
-                better="lower",
+            dataclasses.replace(
+                proportion(
+                    "contaminated_share",
+                    int(contaminated.sum()),
+                    int(held_out.sum()),
+                    level=self.level,
+                    better="lower",
+                ),
+                decided_by=Message("gate.take-copies-out"),
             ),
             *clean_estimates(evidence, contaminated, self.level),
         ]

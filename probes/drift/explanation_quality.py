@@ -185,7 +185,7 @@ def stability(seen: Seen, methods: Sequence[str], rng: np.random.Generator, leve
     to_seeds, to_random = (mean_of(signed_cosine(audited, one) for one in models) for models in (seeds, random))
     alike = bootstrap_mean("checkpoint.stability", to_seeds, rng, level=level, unit="cosine", better="higher")
     chance = bootstrap_mean("ceiling.label_similarity", to_random, rng, level=level, unit="cosine", better="lower")
-    part = Part(estimates=[alike, chance])
+    part = Part(estimates=[alike, dataclasses.replace(chance, aid=True)])
     beyond = None
     if len(seeds) > 1:
         between = mean_of(signed_cosine(one, other) for one, other in combinations(seeds, 2))

@@ -66,7 +66,7 @@ def how_far(
     first = possible[0]
     part = Part()
     primary = first.placed(PRIMARY)
-    index = drift_index("checkpoint.drift_index", primary, rng, level)
+    index = replace(drift_index("checkpoint.drift_index", primary, rng, level), tradeoff="risk")
     part.estimates += [index, *_similarities(first, primary, rng, level)]
     if index.caveat is None:
         part.findings.append(_finding(index, primary, first.whom, rng))
@@ -103,11 +103,14 @@ def how_far(
 
 def _similarities(first: Comparison, primary: Placed, rng: np.random.Generator, level: float) -> list[Estimate]:
     named = (
-        (f"checkpoint.similarity_to_{first.whom}", primary.reference),
-        ("floor.similarity", primary.floor),
-        ("ceiling.similarity", primary.ceiling),
+        (f"checkpoint.similarity_to_{first.whom}", primary.reference, False),
+        ("floor.similarity", primary.floor, True),
+        ("ceiling.similarity", primary.ceiling, True),
     )
-    return [bootstrap_mean(name, values, rng, level=level, unit="cosine", better="higher") for name, values in named]
+    return [
+        replace(bootstrap_mean(name, values, rng, level=level, unit="cosine", better="higher"), aid=aid)
+        for name, values, aid in named
+    ]
 
 
 def _others(possible: Sequence[Comparison], rng: np.random.Generator, level: float) -> Part:

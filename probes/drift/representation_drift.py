@@ -72,7 +72,7 @@ def _classes(
         if floor:
             mean = np.mean(floor, axis=0)
             among_seeds = bootstrap_mean("floor.class_shift", mean, rng, level=level, unit="sd")
-            part.estimates.append(dataclasses.replace(among_seeds, counted="classes"))
+            part.estimates.append(dataclasses.replace(among_seeds, counted="classes", aid=True))
     columns: dict[str, list[Scalar]] = {
         "class": [evidence.classes[label] for label in present],
         "samples": [int((labels == label).sum()) for label in present],

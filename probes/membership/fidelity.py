@@ -66,6 +66,7 @@ def fidelity(evidence: Evidence, population: Population) -> Fidelity:
                     n=len(replicas),
                     counted="replicas",
                     unit="fraction" if shares else "nats",
+                    aid=True,
                     caveat=Message("membership.prediction-interval", {"low": low, "high": high}),
                 )
             )

@@ -50,7 +50,7 @@ def person_part(evidence: Evidence, population: Population, scores: Scores, leve
         few = Message("membership.few-persons", {"inside": inside, "outside": outside, "needed": FEWEST})
         return Part(notes=(few,))
     _, overall = strongest_auc(persons.every(scores), persons.member, level)
-    overall = _counting_persons(dataclasses.replace(overall, name="person.auc"), len(persons.numbers))
+    overall = _counting_persons(dataclasses.replace(overall, name="person.auc", pairing=None), len(persons.numbers))
     notes = (Message("membership.split-persons", {"count": persons.left_out}),) if persons.left_out else ()
     if len(np.unique(population.order)) < FEWEST_ORDERS:
         return Part(estimates=(overall,), notes=(*notes, Message("membership.persons-need-replicas")))

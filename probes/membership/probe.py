@@ -46,7 +46,7 @@ from probes.observable import Observable
 from probes.partial_result import Part, joined
 from probes.plan import Plan, Splits
 from probes.ranges import Count, Level, Positive, Rate
-from probes.result import Estimate, Figure, Finding, Result, Severity
+from probes.result import RECIPE, Estimate, Figure, Finding, Result, Severity
 from probes.statistics.roc import auc
 
 PRECISE = 0.01
@@ -205,6 +205,7 @@ class Membership:
             severity="medium",
             because=tuple(one.name for one in behaviour.estimates),
             values={"outside": behaviour.outside, "level": behaviour.level},
+            doubts=RECIPE,
         )
         return Part(estimates=behaviour.estimates, findings=(finding,))
 
@@ -246,7 +247,7 @@ class Membership:
 
 def _by_itself(attack: str, found: Estimate) -> Estimate:
     title = Message("membership.attack-auc", {"attack": attack})
-    return dataclasses.replace(found, name=f"attack.{attack}.auc", title=title)
+    return dataclasses.replace(found, name=f"attack.{attack}.auc", title=title, aid=True)
 
 
 def _without_stand_ins(evidence: Evidence, replicas: int) -> Finding:

@@ -20,6 +20,8 @@ from probes.result import Estimate
 RMIA = "rmia-online"
 BY_SAMPLE = 0.01
 """The false-positive rate at which a threshold of each sample's own is tried."""
+WEIGHED = 0.01
+"""That at which countermeasures are weighed."""
 Order = Int[np.ndarray, " replicas"]
 
 
@@ -42,7 +44,7 @@ def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float
         for attack, score in scores.items()
     }
     best, overall = strongest(aucs, level)
-    found: list[Estimate] = [overall]
+    found: list[Estimate] = [dataclasses.replace(overall, tradeoff="risk")]
     out = int((~keep).sum())
     for fpr in fprs:
         name = f"recipe.tpr_at_{100 * fpr:g}pct_fpr"
@@ -52,6 +54,8 @@ def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float
         }
         _, estimate = strongest(rates, level)
         estimate = dataclasses.replace(estimate, title=Message("membership.tpr-of-recipe", {"fpr": fpr}))
+        if fpr == WEIGHED:
+            estimate = dataclasses.replace(estimate, tradeoff="risk")
         if out * fpr < 1:
             unresolved = Message("membership.unresolved-stand-ins", {"count": out})
             estimate = dataclasses.replace(estimate, caveat=unresolved)

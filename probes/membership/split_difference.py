@@ -25,8 +25,8 @@ STRATA = 10
 LISTED = 12
 NAMED = 3
 CAVEAT = Message("membership.split-differs-caveat")
-OURS = ("checkpoint.", "attack.", "person.auc")
-"""Scopes of estimates that compare this model's members with its held-out samples."""
+OURS, BY_PERSON = ("checkpoint", "attack"), "person.auc"
+"""Scopes of estimates that compare this model's members with its held-out samples, and another that does."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,7 +41,7 @@ class SplitDifference:
         if self.instead is None:
             return estimates
         return tuple(
-            dataclasses.replace(one, caveat=one.caveat or CAVEAT) if one.name.startswith(OURS) else one
+            dataclasses.replace(one, caveat=one.caveat or CAVEAT) if one.scope in OURS or one.name == BY_PERSON else one
             for one in estimates
         )
 

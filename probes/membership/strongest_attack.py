@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float64
 from scipy import stats
 
 from probes.message import Message
+from probes.pairing import Pairing
 from probes.result import Estimate
 from probes.statistics.roc import auc, roc_curve
 from probes.statistics.threshold import tpr_at_true_fpr
@@ -29,7 +30,10 @@ def strongest(found: Mapping[str, Estimate], level: float) -> tuple[str, Estimat
 def strongest_auc(scores: Scores, member: Bool[np.ndarray, " samples"], level: float) -> tuple[str, Estimate]:
     """The largest AUC over the attacks, and whose it is."""
     each = level_each(level, len(scores))
-    return strongest({n: auc(score, member, name="checkpoint.auc", level=each) for n, score in scores.items()}, level)
+    found = {name: auc(score, member, name="checkpoint.auc", level=each) for name, score in scores.items()}
+    best, overall = strongest(found, level)
+    made_of = Pairing(statistic="auc", columns=("membership.attack_score",), part="member", less="held_out")
+    return best, dataclasses.replace(overall, pairing=made_of)
 
 
 def strongest_tpr(

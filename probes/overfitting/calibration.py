@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -9,6 +11,7 @@ from probes.evidence import Evidence
 from probes.measures.calibration import BINS, _bins, calibration_error
 from probes.measures.classification import brier
 from probes.message import Message
+from probes.pairing import Pairing
 from probes.partial_result import Part
 from probes.result import Axis, Chart, Estimate, Finding
 from probes.statistics.bootstrap import bootstrap_mean
@@ -27,19 +30,18 @@ def calibration(evidence: Evidence, rng: np.random.Generator, level: float) -> P
         for name, mask in (("checkpoint.ece", sides["held out"]), ("checkpoint.ece_train", sides["training"]))
     )
     held_out = sides["held out"]
-    estimates = [
-        out,
-        inside,
-        _gap(out, inside, level),
-        bootstrap_mean(
-            "checkpoint.brier",
-            brier(confidence[held_out], correct[held_out]),
-            rng,
-            level=level,
-            better="lower",
-            unit="squared error",
-        ),
-    ]
+    score = bootstrap_mean(
+        "checkpoint.brier",
+        brier(confidence[held_out], correct[held_out]),
+        rng,
+        level=level,
+        better="lower",
+        unit="squared error",
+    )
+    made_of = Pairing(
+        statistic="squared error", columns=("overfitting.confidence", "overfitting.correct"), part="held_out"
+    )
+    estimates = [out, inside, _gap(out, inside, level), dataclasses.replace(score, pairing=made_of)]
     wrong = held_out & ~correct
     findings: list[Finding] = []
     if wrong.sum() >= 2:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from jaxtyping import Bool, Shaped
 
 from probes.evidence import Evidence
+from probes.pairing import Pairing
 from probes.result import Estimate
 from probes.statistics.bootstrap import bootstrap_difference
 from probes.statistics.differences import newcombe_difference
@@ -20,14 +23,25 @@ def checkpoint_estimates(evidence: Evidence, rng: np.random.Generator, level: fl
     member, held_out = evidence.pool.member, evidence.pool.held_out
     train, out = _counts(correct, member), _counts(correct, held_out)
     loss = -evidence.audited.log_prob[0].astype(np.float64)
+    loss_gap = bootstrap_difference(
+        "checkpoint.log_loss_gap", loss[held_out], loss[member], rng, level=level, unit="nats", better="lower"
+    )
+    by_loss = Pairing(statistic="mean", columns=("overfitting.log_loss",), part="held_out", less="member")
     return [
-        proportion("checkpoint.train_accuracy", *train, level=level, better="higher"),
-        proportion("checkpoint.held_out_accuracy", *out, level=level, better="higher"),
-        newcombe_difference("checkpoint.accuracy_gap", train, out, level=level, better="lower"),
-        bootstrap_difference(
-            "checkpoint.log_loss_gap", loss[held_out], loss[member], rng, level=level, unit="nats", better="lower"
+        _by_share(proportion("checkpoint.train_accuracy", *train, level=level, better="higher"), "member"),
+        _by_share(proportion("checkpoint.held_out_accuracy", *out, level=level, better="higher"), "held_out"),
+        _by_share(
+            newcombe_difference("checkpoint.accuracy_gap", train, out, level=level, better="lower"),
+            "member",
+            less="held_out",
         ),
+        dataclasses.replace(loss_gap, pairing=by_loss),
     ]
+
+
+def _by_share(estimate: Estimate, part: str, less: str = "") -> Estimate:
+    made_of = Pairing(statistic="share", columns=("overfitting.correct",), part=part, less=less)
+    return dataclasses.replace(estimate, pairing=made_of)
 
 
 def validation_estimate(evidence: Evidence, level: float) -> Estimate | None:
@@ -36,7 +50,7 @@ def validation_estimate(evidence: Evidence, level: float) -> Estimate | None:
         return None
     correct = evidence.audited.correct(evidence.labels)[0]
     counts = _counts(correct, evidence.pool.validation)
-    return proportion("checkpoint.validation_accuracy", *counts, level=level, better="higher")
+    return _by_share(proportion("checkpoint.validation_accuracy", *counts, level=level, better="higher"), "validation")
 
 
 def sample_columns(evidence: Evidence) -> dict[str, Shaped[np.ndarray, " samples"]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,15 @@ from jaxtyping import Float64, Int
 from probes.evidence import Population
 from probes.measures.classification import METRICS
 from probes.message import Message
+from probes.pairing import Pairing
 from probes.plan import Pool
 from probes.result import Axis, Chart, Estimate
 from probes.statistics.corrected_resampled_t import nadeau_bengio
 from probes.statistics.proportions import clopper_pearson
+
+CHART, TRAINING, HELD_OUT = "folds", "training", "held out"
+"""The chart of folds, and its two sides."""
+CHARTED = "accuracy"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +38,7 @@ class FoldScores:
         """Train less held-out (log-loss: held-out less train), so that more is always more overfitting."""
         row = self.metrics.index(metric)
         sign = -1 if metric == "log_loss" else 1
-        return nadeau_bengio(
+        found = nadeau_bengio(
             f"recipe.{metric}_gap",
             sign * (self.train[row] - self.held_out[row]),
             n_train=self.n_train,
@@ -41,11 +47,15 @@ class FoldScores:
             better="lower",
             unit="points" if METRICS[metric][1] == "fraction" else METRICS[metric][1],
         )
+        if metric != CHARTED:
+            return found
+        made_of = Pairing(statistic="fold mean", columns=(CHART,), part=TRAINING, less=HELD_OUT)
+        return dataclasses.replace(found, pairing=made_of, tradeoff="risk")
 
     def value(self, metric: str, level: float) -> Estimate:
         """The cross-validated metric on held-out folds."""
         row = self.metrics.index(metric)
-        return nadeau_bengio(
+        found = nadeau_bengio(
             f"recipe.held_out_{metric}",
             self.held_out[row],
             n_train=self.n_train,
@@ -54,9 +64,13 @@ class FoldScores:
             better="lower" if metric == "log_loss" else "higher",
             unit=METRICS[metric][1],
         )
+        if metric != CHARTED:
+            return found
+        made_of = Pairing(statistic="fold mean", columns=(CHART,), part=HELD_OUT)
+        return dataclasses.replace(found, pairing=made_of, tradeoff="utility")
 
     def accuracy_gaps(self) -> Float64[np.ndarray, " folds"]:
-        row = self.metrics.index("accuracy")
+        row = self.metrics.index(CHARTED)
         return np.asarray(self.train[row] - self.held_out[row])
 
 
@@ -107,17 +121,17 @@ def gap_rank(own: float, scores: FoldScores, level: float) -> Estimate:
 
 def fold_chart(scores: FoldScores, own: tuple[float, float]) -> Chart:
     """Accuracy of every fold on what it trained on and on what it did not; `own` is the checkpoint's on both."""
-    row = scores.metrics.index("accuracy")
+    row = scores.metrics.index(CHARTED)
     names = [f"{repeat + 1}.{fold + 1}" for repeat, fold in zip(scores.repeat, scores.fold, strict=True)]
     return Chart(
-        name="folds",
+        name=CHART,
         mark="points",
         title=Message("overfitting.folds.title"),
         caption=Message("overfitting.folds.caption", {"replicas": len(names), "samples": round(scores.n_train)}),
         columns={
             "fold": names + names,
             "accuracy": [*scores.train[row].tolist(), *scores.held_out[row].tolist()],
-            "side": ["training"] * len(names) + ["held out"] * len(names),
+            "side": [TRAINING] * len(names) + [HELD_OUT] * len(names),
         },
         x=Axis(column="fold", title="replica", scale="category"),
         y=Axis(column="accuracy", title="accuracy"),

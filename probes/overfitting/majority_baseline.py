@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from probes.evidence import Evidence
@@ -25,7 +27,9 @@ def guessing(evidence: Evidence, level: float) -> Part:
     gain = newcombe_paired(
         "checkpoint.gain_over_guessing", *(int(cell) for cell in cells), level=level, better="higher"
     )
-    base = proportion("guessing.held_out_accuracy", int(guessed.sum()), len(guessed), level=level)
+    base = dataclasses.replace(
+        proportion("guessing.held_out_accuracy", int(guessed.sum()), len(guessed), level=level), aid=True
+    )
     if gain.low > 0:
         return Part(estimates=(gain, base))
     accuracy, share = float(right.mean()), float(guessed.mean())

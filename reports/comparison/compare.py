@@ -27,8 +27,6 @@ BOUNDS_DIFFER = Message("comparison.bound")
 COSTS = ("steps", "seconds", "MiB")
 """Units of what an audit costs: no model is worse for it."""
 MISSING_NAMED = 5
-AIDS = ("attack", "ceiling", "control", "fidelity", "floor", "guessing")
-"""Scopes of estimates that help to read others: no model is worse for them, so they are shown and not tested."""
 
 
 def compare(old: Report, new: Report, *, level: float = 0.95) -> Comparison:
@@ -77,14 +75,13 @@ def _estimates(report: Report) -> dict[tuple[str, str], Estimate]:
 
 def _draft(name: tuple[str, str], old: Estimate, new: Estimate, pairs: Pairs, level: float) -> Difference:
     """The difference with its own p-value, before others are paid for."""
-    paired = pairs.difference(name, old, new, level)
+    paired = pairs.difference(name[0], old, new, level)
     change = paired or independent_difference(new.name, new, old, level=level)
     caveat = new.caveat or old.caveat
     exact = paired is None and new.counts is None and (new.low == new.high or old.low == old.high)
     if caveat is None and (new.bound or old.bound or exact):
         caveat = BOUNDS_DIFFER
-    aid = new.name.partition(".")[0] in AIDS
-    untested = caveat is not None or aid or new.better == "neither" or new.unit in COSTS
+    untested = caveat is not None or new.aid or new.better == "neither" or new.unit in COSTS
     p = min(1.0, 2 * min(p_beyond(change, 0.0, "above"), p_beyond(change, 0.0, "below")))
     return Difference(
         probe=name[0],

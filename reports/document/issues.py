@@ -41,6 +41,8 @@ class Issue:
     command: str = ""
     waived: str = ""
     """The reason, where it may stand for now."""
+    failed: bool = False
+    """The probe crashed; nothing is said of the model."""
     fingerprint: str = ""
     """The same in every audit of a model of this name; no two of a report are equal."""
 
@@ -109,6 +111,7 @@ def _checks(document: Document, report: Report) -> Iterator[Issue]:
                 message=section.failure,
                 about=section.question,
                 grade="error",
+                failed=True,
             )
 
 

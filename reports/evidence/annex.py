@@ -198,5 +198,5 @@ def _clauses(one: Framework, report: Report) -> Iterator[dict[str, Any]]:
             "shows": dict(clause.shows),
             "does_not_show": dict(clause.lacks),
             "parts": present(clause, report),
-            "estimates": [{"probe": probe, **estimate_json(found)} for probe, found in produced(clause, report)],
+            "estimates": [{"probe": probe, **estimate_json(probe, found)} for probe, found in produced(clause, report)],
         }

@@ -36,9 +36,7 @@ def render(report: Report, *, at: str = "audit.toml", lang: str = "en") -> str:
                 "executionSuccessful": report.verdict.status != "error",
                 "exitCode": report.verdict.exit_code,
                 "toolExecutionNotifications": [
-                    {"level": "error", "message": {"text": issue.message}}
-                    for issue in found
-                    if issue.rule.endswith("/failed")
+                    {"level": "error", "message": {"text": issue.message}} for issue in found if issue.failed
                 ],
             }
         ],

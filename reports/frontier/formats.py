@@ -13,7 +13,7 @@ from rich.text import Text
 from probes.result import Estimate
 from reports.archive import estimate_json
 from reports.formats.console import MARKS, STYLES
-from reports.frontier.frontier import ACCURACY, AS_IS, LEAKAGE, Frontier, Name, Tried, charts, folder_of, named
+from reports.frontier.frontier import AS_IS, Frontier, Name, Tried, charts, folder_of, named
 from reports.report import Json, Status
 from reports.wording.catalogue import Words
 from reports.wording.estimates import shown
@@ -78,8 +78,8 @@ def sentence(frontier: Frontier, say: Words) -> str:
     costs = [
         say("frontier", "cost", measure=say.estimate(name[1]), new=_shown(chosen, name), old=_shown(first, name))
         for first in frontier.tried[:1]
-        for name in (ACCURACY, LEAKAGE)
-        if name in frontier.measures
+        for name in (frontier.first("utility"), frontier.first("risk"))
+        if name is not None
     ]
     told = say("ui", "semicolon").join(costs)
     return say("frontier", "chosen", name=chosen.name, passing=passing, count=count, costs=told)
@@ -171,5 +171,5 @@ def as_json(frontier: Frontier) -> str:
 
 
 def _measured(one: Tried, name: Name, estimate: Estimate | None) -> Json:
-    found = {} if estimate is None else estimate_json(estimate)
+    found = {} if estimate is None else estimate_json(name[0], estimate)
     return {"probe": name[0], "change": one.change(name) or None, **found}

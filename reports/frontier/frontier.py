@@ -11,23 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from probes.result import Axis, Chart, Estimate
+from probes.result import Axis, Chart, Estimate, Result, Tradeoff
 from reports.report import EXIT_CODES, Comparison, Report, Status
 from reports.wording.catalogue import Words
 from reports.wording.numbers import capitalized, percent
 
 AS_IS = "as it is"
 Name = tuple[str, str]
-ACCURACY: Name = ("overfitting", "recipe.held_out_accuracy")
-LEAKAGE: Name = ("membership", "recipe.auc")
-MEASURES: tuple[Name, ...] = (
-    ACCURACY,
-    LEAKAGE,
-    ("membership", "recipe.tpr_at_1pct_fpr"),
-    ("overfitting", "recipe.accuracy_gap"),
-    ("drift", "checkpoint.drift_index"),
-)
-"""Usefulness first, then what it is bought with. Drift is information and makes no candidate better or worse."""
 BEST_FIRST: tuple[Status, ...] = ("pass", "undecided", "fail", "error")
 
 
@@ -61,8 +51,23 @@ class Frontier:
 
     @cached_property
     def measures(self) -> tuple[Name, ...]:
-        """Those that every candidate has."""
-        return tuple(name for name in MEASURES if all(one.estimate(name) is not None for one in self.tried))
+        """What every candidate was weighed by: usefulness first, then risks, last what makes none better or worse."""
+        asked = [
+            ((one.tradeoff != "utility", one.better == "neither"), (result.probe, one.name))
+            for result in self.tried[0].report.results
+            if isinstance(result, Result)
+            for one in result.estimates
+            if one.tradeoff is not None
+        ]
+        ordered = [name for _, name in sorted(asked, key=lambda one: one[0])]
+        return tuple(name for name in ordered if all(one.estimate(name) is not None for one in self.tried))
+
+    def first(self, tradeoff: Tradeoff) -> Name | None:
+        """The first measure of usefulness, or of risk."""
+        found = (self.tried[0].estimate(name) for name in self.measures)
+        return next(
+            (name for name, one in zip(self.measures, found, strict=True) if one and one.tradeoff == tradeoff), None
+        )
 
     @cached_property
     def efficient(self) -> frozenset[str]:
@@ -87,7 +92,8 @@ class Frontier:
         if self.tried[0].passes:
             return self.tried[0]
         passing = [one for one in self.tried if one.passes]
-        return max(passing, key=lambda one: _value(one.estimate(ACCURACY)), default=None)
+        useful = self.first("utility")
+        return max(passing, key=lambda one: _value(one.estimate(useful) if useful else None), default=None)
 
     @property
     def status(self) -> Status:
@@ -112,14 +118,15 @@ def _value(estimate: Estimate | None) -> float:
 def charts(frontier: Frontier, say: Words) -> list[Chart]:
     """Accuracy against leakage, then each measure with its intervals."""
     found = []
-    if ACCURACY in frontier.measures and LEAKAGE in frontier.measures:
-        found.append(_trade(frontier, say))
+    useful, risk = frontier.first("utility"), frontier.first("risk")
+    if useful and risk:
+        found.append(_trade(frontier, useful, risk, say))
     found += [_measure(frontier, name, say) for name in frontier.measures]
     return found
 
 
-def _trade(frontier: Frontier, say: Words) -> Chart:
-    pairs = [(one.name, one.estimate(LEAKAGE), one.estimate(ACCURACY)) for one in frontier.tried]
+def _trade(frontier: Frontier, useful: Name, risk: Name, say: Words) -> Chart:
+    pairs = [(one.name, one.estimate(risk), one.estimate(useful)) for one in frontier.tried]
     return Chart(
         name="frontier",
         mark="points",
@@ -130,8 +137,8 @@ def _trade(frontier: Frontier, say: Words) -> Chart:
             "accuracy": [_value(accuracy) for _, _, accuracy in pairs],
             "candidate": [named(name, say) for name, _, _ in pairs],
         },
-        x=Axis(column="leakage", title=say.estimate(LEAKAGE[1])),
-        y=Axis(column="accuracy", title=say.estimate(ACCURACY[1])),
+        x=Axis(column="leakage", title=say.estimate(risk[1])),
+        y=Axis(column="accuracy", title=say.estimate(useful[1])),
         series="candidate",
     )
 

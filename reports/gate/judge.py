@@ -12,7 +12,7 @@ import numpy as np
 
 from probes.errors import ConfigError, did_you_mean
 from probes.message import Message, Text, Value
-from probes.result import Estimate, Failure, Result
+from probes.result import RECIPE, Estimate, Failure, Result, scope
 from probes.statistics.confidence_level import at_level, p_beyond
 from probes.statistics.multiplicity import holm_levels
 from reports.comparison.compare import worsening
@@ -77,12 +77,10 @@ def judge(
     p_fail = np.array([_p(threshold, estimate, beyond=True) for threshold, estimate in judged])
     p_pass = np.array([_p(threshold, estimate, beyond=False) for threshold, estimate in judged])
     spend_fail = holm_levels(p_fail, alpha)
-    unfaithful = {
-        name for name, result in found.items() if any(f.code.endswith(".infidelity") for f in result.findings)
-    }
+    doubted = {finding.doubts for result in found.values() for finding in result.findings}
     checks = []
     for i, (threshold, estimate) in enumerate(judged):
-        doubtful = bool(unfaithful) and estimate.name.startswith("recipe.")
+        doubtful = estimate.scope in doubted
         spend = Spend(p_fail=float(p_fail[i]), fail=float(spend_fail[i]), p_pass=float(p_pass[i]), passing=alpha)
         checks.append(_check(threshold, estimate, spend, doubtful, found[threshold.probe].params))
     notes: tuple[Text, ...] = tuple(_failed("gate.probe-failed", failure) for failure in failures.values())
@@ -250,8 +248,8 @@ def _shown(estimate: Estimate, low: float, high: float, level: float, against: b
 def _without_replicas(threshold: Threshold, found: Mapping[str, Result]) -> bool:
     """Whether the probe ran and said nothing about the recipe at all: what was not looked at is no pass."""
     result = found.get(threshold.probe)
-    of_recipe = threshold.estimate.startswith("recipe.")
-    return result is not None and of_recipe and not any(one.name.startswith("recipe.") for one in result.estimates)
+    of_recipe = scope(threshold.estimate) == RECIPE
+    return result is not None and of_recipe and all(one.scope != RECIPE for one in result.estimates)
 
 
 def _unjudged(threshold: Threshold, status: CheckStatus, because: Message) -> Check:

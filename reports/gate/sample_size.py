@@ -7,17 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from probes.message import Message, Value
-from probes.result import Estimate
+from probes.result import RECIPE, Estimate
 from probes.statistics.distributions import binomial_cdf, binomial_tail, t_quantile
 
 POWER, MOST = 0.8, 1000
 """The probability with which so many decide it; beyond MOST times the present number more is no advice."""
 ON_IT = Message("gate.on-threshold")
 FEW = 400
-ADVICE: Mapping[tuple[str, str], Message] = {
-    ("contamination", "contaminated_share"): Message("gate.take-copies-out"),
-}
-"""By probe and estimate: what to do about a share above 0, where more samples would only show more of the same."""
 
 
 def what_decides(estimate: Estimate, bound: float, alpha: float, probe: str, params: Mapping[str, Any]) -> Message:
@@ -27,8 +23,8 @@ def what_decides(estimate: Estimate, bound: float, alpha: float, probe: str, par
     their exact test; else by Student's t or the normal, whose error falls with √n but for what more of the same cannot
     take away (`fixed_share` of the variance: folds share their training samples).
     """
-    if estimate.value > 0 and (advice := ADVICE.get((probe, estimate.name))):
-        return advice
+    if estimate.value > 0 and estimate.decided_by is not None:
+        return estimate.decided_by
     if abs(estimate.value - bound) <= 1e-12:
         return ON_IT
     decides = _exactly if estimate.counts is not None else _nearly
@@ -101,7 +97,7 @@ def _least(now: int, enough: Callable[[int], bool]) -> int | None:
 
 def _parameter(estimate: Estimate, params: Mapping[str, Any]) -> str:
     """The one that n grows with: repeats for what replicas say, else the only one that is n; empty where none is."""
-    if estimate.name.startswith("recipe."):
+    if estimate.scope == RECIPE:
         return "repeats" if type(params.get("repeats")) is int else ""
     same = [name for name, value in params.items() if type(value) is int and value == estimate.n]
     return same[0] if len(same) == 1 and estimate.counted == "samples" else ""

@@ -118,7 +118,7 @@ def _confirmed(
         family=family,
         candidate=Candidate(int(of["label"]), tuple(float(x) for x in place)),
         follow=share("checkpoint.shortcut_follow_rate", counts.followed, counts.hosts),
-        control=share("control.follow_rate", counts.moved, counts.hosts),
+        control=dataclasses.replace(share("control.follow_rate", counts.moved, counts.hosts), aid=True),
         natural_rate=counts.natural_rate,
         excess=excess,
         over_control=over_control,

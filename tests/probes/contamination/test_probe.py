@@ -20,6 +20,7 @@ from probes.plan import Plan, Pool, Splits
 from probes.result import Gallery, Result, Table
 from probes.texts import said
 from reports.gate.judge import judge
+from reports.unsaid import of_estimate
 from tests.probes.contamination.planted import NEAR, equal, photographs, plant, small_photographs
 from tests.probes.overfitting.trained import digits, evidence, make_pool
 from tests.probes.truth import untrue
@@ -107,6 +108,7 @@ def test_clean_photographs_and_clean_digits_are_quiet(pictures: np.ndarray) -> N
     rng = np.random.default_rng(4)
     result = audit(pictures, halves(len(pictures), rng))
     assert result["contaminated_share"].value == 0
+    assert result["contaminated_share"].decided_by == of_estimate("contamination", "contaminated_share")["decided_by"]
     assert "contamination.none" in codes(result)
     inputs, labels = digits(1000, rng)
     look_alikes = np.round(inputs * 255).astype(np.uint8).reshape(-1, 8, 8, 1)

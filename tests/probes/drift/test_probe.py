@@ -20,6 +20,7 @@ from probes.message import Message
 from probes.plan import Pool
 from probes.result import Gallery, Result
 from probes.texts import said, texts
+from reports.unsaid import of_estimate
 from tests.probes.drift import zoo
 from tests.probes.truth import untrue
 
@@ -73,6 +74,8 @@ def test_another_seed_is_no_drift_and_random_weights_are(sound: dict[str, nn.Seq
     random = randomised(sound["audited"], np.random.default_rng(9))
     moved = looked_into(Drift(), {**sound, "source": random}, images, labels)  # type: ignore[dict-item]
     assert benign["checkpoint.drift_index"].value < 0.3
+    assert all(one.aid == of_estimate("drift", one.name)["aid"] for one in benign.estimates)
+    assert benign["checkpoint.drift_index"].tradeoff == of_estimate("drift", "checkpoint.drift_index")["tradeoff"]
     assert moved["checkpoint.drift_index"].value > 0.6
     assert benign["floor.similarity"].value > benign["ceiling.similarity"].value + 0.2
     assert "drift.moved" in {finding.code for finding in moved.findings}

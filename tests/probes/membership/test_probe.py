@@ -18,6 +18,7 @@ from probes.membership.sequence_attacks import SEQUENCE_ATTACKS
 from probes.membership.strongest_attack import precision, strongest_advantage, strongest_tpr
 from probes.result import Chart, Gallery, Result, Table
 from probes.texts import said
+from reports.unsaid import of_estimate
 from tests.probes.membership.worlds import World
 from tests.probes.truth import untrue
 
@@ -278,3 +279,10 @@ def test_replicas_without_an_error_forgive_one() -> None:
     assert 0 < low < 0.01
     assert high > 0.04
     assert low * high == pytest.approx(float(np.prod(losses)) ** 0.5)  # as far below the geometric mean as above
+
+
+def test_what_a_file_leaves_unsaid_is_what_these_estimates_say(everything: Result) -> None:
+    """Files say of the built-in probes' estimates only what cannot be known by their names, and older ones nothing."""
+    for one in everything.estimates:
+        unsaid = of_estimate(everything.probe, one.name)
+        assert {name: getattr(one, name) for name in unsaid} == unsaid, one.name

@@ -13,6 +13,7 @@ from probes.evidence import Evidence, Trace
 from probes.overfitting import Overfitting
 from probes.plan import Plan
 from probes.result import Result
+from reports.unsaid import of_estimate
 from tests.probes.overfitting.trained import digits, evidence, make_pool
 from tests.probes.truth import untrue
 
@@ -189,3 +190,10 @@ def test_needs_only_what_is_switched_on(switched: bool) -> None:
     everything = {"splits", "sizes", "subsamples", "shuffled", "linear-probe", "scratch"}
     assert names == (everything if switched else {"splits"})
     assert isinstance(probe.needs, Plan)
+
+
+def test_what_a_file_leaves_unsaid_is_what_these_estimates_say(regular: tuple[Evidence, Result]) -> None:
+    """Files say of the built-in probes' estimates only what cannot be known by their names, and older ones nothing."""
+    for one in regular[1].estimates:
+        unsaid = of_estimate(regular[1].probe, one.name)
+        assert {name: getattr(one, name) for name in unsaid} == unsaid, one.name

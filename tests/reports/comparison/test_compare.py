@@ -13,7 +13,8 @@ import pytest
 from scipy import stats
 
 from probes.errors import ConfigError, InputError
-from probes.result import Result
+from probes.pairing import Pairing
+from probes.result import Estimate, Result
 from probes.texts import said
 from reports import archive, per_sample
 from reports.comparison.compare import compare, worsening
@@ -226,3 +227,45 @@ def test_an_inferior_model_passes_with_at_most_five_percent() -> None:
         passed += judged(audit(rng, hard), audit(rng, hard, skill=1.0), drop).status == "pass"
     # 60 pairs at 5 %: more than 8 have a probability below 1 %.
     assert passed <= 8
+
+
+def test_estimates_of_a_strangers_probe_are_paired_by_what_they_say_of_themselves() -> None:
+    rng = np.random.default_rng(8)
+    hard = hardness(rng)
+    loss = rng.normal(size=len(hard))
+
+    def with_theirs(report: Report, column: np.ndarray) -> Report:
+        made_of = Pairing(statistic="mean", columns=("theirs.regret",), part="held_out")
+        kept = column[MEMBERS:]
+        value, half = float(kept.mean()), 1.96 * float(kept.std()) / np.sqrt(len(kept))
+        mine = Estimate(
+            name="mean regret", value=value, low=value - half, high=value + half, n=len(kept), unit="nats",
+            better="lower", pairing=made_of,
+        )  # fmt: skip
+        theirs = Result(probe="theirs", params={}, estimates=(mine,), per_sample={"regret": column})
+        return dataclasses.replace(report, results=(*report.results, theirs))
+
+    old, new = with_theirs(audit(rng, hard), loss), with_theirs(audit(rng, hard), loss + 0.1)
+    found = of(compare(old, new), "mean regret")
+    assert found.paired
+    assert found.status == "worse"
+    assert found.change.high - found.change.low < 1e-5
+    written = archive.load(archive.dump(new)).results[-1]
+    assert isinstance(written, Result)
+    assert written.estimates[0].pairing == new.results[-1].estimates[0].pairing  # type: ignore[union-attr]
+
+
+def test_a_file_says_what_goes_without_saying_no_more_and_what_differs_from_it() -> None:
+    rng = np.random.default_rng(9)
+    report = audit(rng, hardness(rng))
+    written = archive.dump(report)
+    assert not {"pairing", "aid", "tradeoff"} & {
+        key for one in json.loads(written)["results"] for key in one["estimates"][0]
+    }
+    assert archive.load(written).results[0].estimates == report.results[0].estimates  # type: ignore[union-attr]
+    changed = dataclasses.replace(
+        report.results[0],
+        estimates=tuple(dataclasses.replace(one, pairing=None, aid=True) for one in report.results[0].estimates),  # type: ignore[union-attr]
+    )
+    read = archive.load(archive.dump(dataclasses.replace(report, results=(changed,)))).results[0]
+    assert read.estimates == changed.estimates  # type: ignore[union-attr]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 
@@ -10,13 +11,15 @@ import pytest
 from probes.result import Result
 from reports.comparison.compare import compare
 from reports.frontier.formats import as_json, console, html, markdown, sentence
-from reports.frontier.frontier import ACCURACY, AS_IS, LEAKAGE, Frontier, Tried, charts, folder_of
+from reports.frontier.frontier import AS_IS, Frontier, Tried, charts, folder_of
 from reports.gate.judge import judge
 from reports.gate.thresholds import Gate, Threshold
 from reports.report import Report
 from reports.wording.catalogue import words
 from tests.reports.sample import HOSTILE, TODAY, estimate
+from tests.reports.simulated import declared
 
+ACCURACY, LEAKAGE = ("overfitting", "recipe.held_out_accuracy"), ("membership", "recipe.auc")
 GATE = Gate(thresholds=(Threshold(probe="membership", estimate=LEAKAGE[1], direction="max", bound=0.6),))
 
 
@@ -32,6 +35,7 @@ def audited(accuracy: float, auc: float, half: float = 0.01) -> Report:
         ),
         Result(probe="membership", params={}, estimates=(estimate(LEAKAGE[1], auc, half, unit="AUC"),)),
     ]
+    results = [declared(result) for result in results]
     return Report(
         version="0",
         model={"name": HOSTILE, "digest": f"{accuracy}{auc}"},
@@ -114,3 +118,22 @@ def test_json_for_machines() -> None:
     assert content["candidates"][1]["measures"][0]["change"] == "worse"
     assert content["candidates"][1]["measures"][1]["value"] == 0.52
     assert content["refused"] == {"augment": "only images are cropped."}
+
+
+def test_what_a_probe_of_a_stranger_marks_is_weighed() -> None:
+    """By what an estimate says of itself, whatever it is called and whoever made it."""
+    found = frontier(("private", 0.8, 0.5))
+    mine = estimate("rows.retrieved", 0.4, 0.01, tradeoff="risk")
+    information = estimate("rows.seen", 0.4, 0.01, better="neither", tradeoff="risk")
+    theirs = Result(probe="theirs", params={}, estimates=(information, mine))
+    tried = tuple(
+        dataclasses.replace(one, report=dataclasses.replace(one.report, results=(theirs, *one.report.results)))
+        for one in found.tried
+    )
+    assert Frontier(tried=tried).measures == (
+        ACCURACY,
+        ("theirs", "rows.retrieved"),
+        LEAKAGE,
+        ("overfitting", "recipe.accuracy_gap"),
+        ("theirs", "rows.seen"),
+    )

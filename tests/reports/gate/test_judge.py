@@ -65,7 +65,7 @@ def test_a_threshold_on_nothing_is_an_error() -> None:
 def test_caveats_and_infidelity_are_undecided() -> None:
     caveat = estimate("a", 0.1, 0.01, caveat="not resolvable")
     assert judge([result(caveat)], gate(("a", 0.5)), today=TODAY).status == "undecided"
-    unfaithful = Finding(code="membership.infidelity", severity="medium", claim="c")
+    unfaithful = Finding(code="membership.infidelity", severity="medium", claim="c", doubts="recipe")
     one = result(estimate("recipe.a", 0.1, 0.01), estimate("checkpoint.a", 0.1, 0.01), findings=(unfaithful,))
     checks = judge([one], gate(("recipe.a", 0.5), ("checkpoint.a", 0.5)), today=TODAY).checks
     assert [check.status for check in checks] == ["undecided", "pass"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from probes.message import Message
 from probes.result import Estimate, Result
 from probes.statistics.confidence_level import p_beyond
 from probes.statistics.corrected_resampled_t import nadeau_bengio
@@ -95,9 +97,10 @@ def test_so_many_counted_things_decide_four_times_of_five(k: int, n: int, bound:
 
 
 def test_copies_are_taken_out_not_counted_more_exactly() -> None:
-    some = proportion("contaminated_share", 3, 60)
+    advice = Message("gate.take-copies-out")
+    some = dataclasses.replace(proportion("contaminated_share", 3, 60), decided_by=advice)
     assert "Take the copies out" in texts("en").say(what_decides(some, 0.05, 0.05, "contamination", {}))
-    none = proportion("contaminated_share", 0, 20)
+    none = dataclasses.replace(proportion("contaminated_share", 0, 20), decided_by=advice)
     assert "About 59" in texts("en").say(what_decides(none, 0.05, 0.05, "contamination", {}))
 
 
