@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ from audit.data.split import unlearnt
 from audit.models.source import Source
 from audit.models.weight_files import damaged, digest_state, read_untrusted
 from audit.runtime import device, versions
-from audit.storage.atomic import private_folder
+from audit.storage.atomic import replacing, why_not_written
 from audit.training.canaries import Planted
 from audit.training.dp_sgd import Accounting
 from audit.training.experiment import Experiment
 from audit.training.loop import Trained
-from probes.errors import CheckpointError, FingerprintError, OverwriteError
+from probes.errors import CheckpointError, FingerprintError, OverwriteError, StoreError
 from probes.evidence import PrivacyClaim, Trace
 from probes.message import Text
 from probes.plan import Pool
@@ -95,12 +95,39 @@ class Checkpoint:
         )
 
 
+def without_history(
+    experiment: Experiment, state: Mapping[str, Tensor], folder: Path, limits: Sequence[Text]
+) -> Checkpoint:
+    """A model that was not made here: data, split and source are those of its experiment, and `limits` say what is not
+    known of how it was trained."""
+    pool = experiment.pool
+    return Checkpoint(
+        state=state,
+        recipe=experiment.recipe,
+        folder=folder,
+        seed=experiment.seed,
+        classes=experiment.dataset.classes,
+        fingerprint=experiment.dataset.fingerprint,
+        split={name: np.flatnonzero(getattr(pool, name)) for name in ("member", "held_out", "validation")},
+        source_state=experiment.source.state,
+        source_classes=experiment.source.classes,
+        trace=None,
+        privacy=None,
+        accounting=None,
+        planted=None,
+        epoch=None,
+        chosen={},
+        environment={},
+        limits=tuple(limits),
+    )
+
+
 def save(
     path: Path, experiment: Experiment, trained: Trained, folder: Path, privacy: PrivacyClaim | None = None
 ) -> None:
-    """Written whole under a temporary name, then renamed; `privacy` overrides the claim of the run's own accountant.
+    """Written whole or not at all; `privacy` overrides the claim of the run's own accountant.
 
-    Raises OverwriteError where the file exists.
+    Raises OverwriteError where the file exists, StoreError where it cannot be written.
     """
     claim = privacy or (trained.accounting.claim if trained.accounting else None)
     if path.exists():
@@ -132,14 +159,11 @@ def save(
         "canaries": None if experiment.planted is None else _tensors(experiment.planted),
         "environment": versions(),
     }
-    private_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        torch.save(content, temporary)
-        temporary.chmod(0o600)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        with replacing(path) as temporary:
+            torch.save(content, temporary)
+    except (OSError, RuntimeError) as error:  # torch raises the latter where the disk is full
+        raise StoreError(why_not_written(error), where=str(path), do="Choose another --out.") from None
 
 
 def _tensors(arrays: Any) -> dict[str, Tensor]:

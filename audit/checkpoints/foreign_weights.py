@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from audit.checkpoints.checkpoint import Checkpoint
+from audit.checkpoints.checkpoint import Checkpoint, without_history
 from audit.config.recipe import Recipe
 from audit.models.head import find_head
 from audit.models.prefixes import under_names
@@ -51,25 +50,7 @@ def adopted(found: Mapping[str, Tensor], experiment: Experiment, folder: Path, w
     if experiment.source.state is None and recipe.source.training is None:
         limits.append(Message("audit.recipe-without-source"))
     limits += of_source(experiment)
-    return Checkpoint(
-        state=fit(found, network.state_dict(), where),
-        recipe=recipe,
-        folder=folder,
-        seed=recipe.seed,
-        classes=experiment.dataset.classes,
-        fingerprint=experiment.dataset.fingerprint,
-        split={name: np.flatnonzero(getattr(experiment.pool, name)) for name in ("member", "held_out", "validation")},
-        source_state=experiment.source.state,
-        source_classes=experiment.source.classes,
-        trace=None,
-        privacy=None,
-        accounting=None,
-        planted=None,
-        epoch=None,
-        chosen={},
-        environment={},
-        limits=tuple(limits),
-    )
+    return without_history(experiment, fit(found, network.state_dict(), where), folder, limits)
 
 
 def of_source(experiment: Experiment) -> list[Message]:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audit.checkpoints.checkpoint import Checkpoint
+from audit.checkpoints.checkpoint import Checkpoint, without_history
 from audit.checkpoints.foreign_weights import fit
 from audit.config.recipe import Recipe, parse
 from audit.data.dataset import Dataset, refuse_alike
@@ -188,26 +188,8 @@ def adopt_network(
     ]
     if retrains and experiment.source.state is None:
         limits.append(Message("audit.without-source"))
-    checkpoint = Checkpoint(
-        state=fit(state, expected, Path("the given model")),
-        recipe=experiment.recipe,
-        folder=folder,
-        seed=recipe.seed,
-        classes=dataset.classes,
-        fingerprint=dataset.fingerprint,
-        split={name: np.flatnonzero(getattr(pool, name)) for name in ("member", "held_out", "validation")},
-        source_state=experiment.source.state,
-        source_classes=experiment.source.classes,
-        trace=None,
-        privacy=None,
-        accounting=None,
-        planted=None,
-        epoch=None,
-        chosen={},
-        environment={},
-        limits=tuple(limits),
-    )
-    return checkpoint, experiment
+    fitted = fit(state, expected, Path("the given model"))
+    return without_history(experiment, fitted, folder, limits), experiment
 
 
 def with_classes(dataset: Dataset, count: int) -> Dataset:

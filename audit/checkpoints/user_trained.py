@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor, nn
 
 from audit.checkpoints.audited_model import Audited, open_checkpoint
-from audit.checkpoints.checkpoint import Checkpoint
+from audit.checkpoints.checkpoint import without_history
 from audit.checkpoints.contents import FORMAT
 from audit.checkpoints.foreign_weights import fit, read_weights
 from audit.checkpoints.in_memory import with_classes
@@ -98,7 +97,7 @@ def adopt_trained(
     lacks = _cannot_be_looked_into(network)
     said += [lacks] if lacks else []
     return Audited(
-        checkpoint=_checkpoint(experiment, network, tuple(said)),
+        checkpoint=without_history(experiment, _state(network), Path(), said),
         experiment=experiment,
         predictor=network if network is not None else model,
         looked_into=not lacks,
@@ -224,25 +223,5 @@ def _source(
     return AsGiven(section=section, classes=classes, state=state, trust_code=True, folder=Path(), template=network)
 
 
-def _checkpoint(experiment: Experiment, network: nn.Module | None, limits: tuple[str, ...]) -> Checkpoint:
-    state = {} if network is None else {name: value.detach().clone() for name, value in network.state_dict().items()}
-    pool = experiment.pool
-    return Checkpoint(
-        state=state,
-        recipe=experiment.recipe,
-        folder=Path(),
-        seed=experiment.seed,
-        classes=experiment.dataset.classes,
-        fingerprint=experiment.dataset.fingerprint,
-        split={name: np.flatnonzero(getattr(pool, name)) for name in ("member", "held_out", "validation")},
-        source_state=experiment.source.state,
-        source_classes=experiment.source.classes,
-        trace=None,
-        privacy=None,
-        accounting=None,
-        planted=None,
-        epoch=None,
-        chosen={},
-        environment={},
-        limits=limits,
-    )
+def _state(network: nn.Module | None) -> dict[str, Tensor]:
+    return {} if network is None else {name: value.detach().clone() for name, value in network.state_dict().items()}

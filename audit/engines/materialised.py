@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from audit.storage.scratch import why_not_written
+from audit.storage.atomic import why_not_written
 from audit.training.experiment import Experiment
 from probes.errors import StoreError
 from probes.plan import Row

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import shutil
@@ -12,11 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from audit.storage.atomic import private_folder
+from audit.storage.atomic import UNFINISHED, me, private_folder, why_not_written
 from probes.errors import StoreError
-
-UNFINISHED = ".tmp"
-"""How names of files end that are being written."""
 
 
 @contextlib.contextmanager
@@ -35,19 +31,6 @@ def scratch(folder: Path) -> Iterator[Path]:
         yield Path(made)
     finally:
         shutil.rmtree(made, ignore_errors=True)
-
-
-def why_not_written(error: Exception) -> str:
-    """In words, what kept a file from being written."""
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or "No space left" in str(error):
-        return "the disk is full."
-    return f"cannot be written: {getattr(error, 'strerror', None) or error}."
-
-
-def me() -> str:
-    """This process, in names of what must not outlive it."""
-    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def owner_is_gone(name: str) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from audit.storage.atomic import private_folder
+from audit.storage.atomic import replacing, why_not_written
 from audit.storage.remote import Remote
-from audit.storage.scratch import UNFINISHED, me, why_not_written
 from probes.errors import StoreError
 from probes.evidence import Answers
 
@@ -146,22 +143,15 @@ class Store:
         tensors = _apart(tensors)
         tensors["checksum"] = torch.tensor(list(bytes.fromhex(_checksum(key, tensors))), dtype=torch.uint8)
         path = self._path(key)
-        temporary = path.with_name(f".{key}.{me()}-{threading.get_ident()}{UNFINISHED}")
         try:
-            private_folder(path.parent)
-            save_file(tensors, temporary)
-            temporary.chmod(0o600)
-            _flush(temporary)
-            temporary.replace(path)
+            with replacing(path) as temporary:
+                save_file(tensors, temporary)
         except (OSError, SafetensorError) as error:
             raise StoreError(
                 why_not_written(error),
                 where=str(self.folder),
                 do="Free space or choose another --store; what is trained is kept.",
             ) from None
-        finally:
-            with contextlib.suppress(OSError):  # what is wrong with the folder has been said
-                temporary.unlink()
         if self.remote is not None:
             self.remote.put(_name(key), path)
 
@@ -190,15 +180,6 @@ class Store:
 
 def _name(key: str) -> str:
     return f"{key[:2]}/{key}.safetensors"
-
-
-def _flush(path: Path) -> None:
-    """To the disk, so that the name never stands for less than all of it, whatever fails."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from audit.storage.atomic import replacing
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,9 @@ class Keeper:
             return None
 
     def save(self, state: dict[str, Any]) -> None:
-        """Written whole under a temporary name, then renamed."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        try:
+        """Whole or not at all. Raises OSError."""
+        with replacing(self.path) as temporary:
             torch.save({"identity": self.identity, "run": state}, temporary)
-            temporary.replace(self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)

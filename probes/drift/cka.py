@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Float64
-from scipy import stats
 
 from probes.message import Message
 from probes.result import Estimate
+from probes.statistics.student_t import t_interval
 
 
 def unbiased_hsic(
@@ -38,12 +38,12 @@ def cka(name: str, one: Float[np.ndarray, "batches rows rows"], other: Float[np.
         [_ratio(*(float(np.delete(part, i).mean()) for part in (crossed, own, others))) for i in range(count)]
     )
     spread = float(np.sqrt((count - 1) / count * ((left - left.mean()) ** 2).sum()))
-    half = float(stats.t.ppf(0.5 + level / 2, count - 1)) * spread
+    low, high = t_interval(value, spread, count - 1, level)
     return Estimate(
         name=name,
         value=value,
-        low=value - half,
-        high=value + half,
+        low=low,
+        high=high,
         level=level,
         n=count * one.shape[-1],
         unit="CKA",

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Float64, Int, Shaped
-from scipy import stats
 
 from probes.drift.drift_index import NARROW, Placed, drift_index
 from probes.drift.observables.faithfulness import SHARES
 from probes.evidence import Evidence
 from probes.message import Message
 from probes.result import Axis, Chart, Estimate, Scalar, Table
+from probes.statistics.student_t import t_critical
 
 
 def similarity_chart(placed: Mapping[str, Placed], whom: str, level: float) -> Chart:
@@ -32,7 +32,7 @@ def _half(values: Float[np.ndarray, "samples ..."], level: float) -> Float64[np.
     if n < 2:
         return np.full(values.shape[1:], np.nan)
     spread = values.std(axis=0, ddof=1)
-    return np.asarray(stats.t.ppf(0.5 + level / 2, n - 1) * spread / np.sqrt(n))
+    return np.asarray(t_critical(level, n - 1) * spread / np.sqrt(n))
 
 
 def _between(placed: Mapping[str, Placed], name: str, what: str, title: Message, whom: str, level: float) -> Chart:

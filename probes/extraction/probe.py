@@ -22,8 +22,8 @@ from probes.ranges import Count, Level, Rate
 from probes.result import Axis, Chart, Estimate, Finding, Result, Severity
 from probes.sequences import Sequences, TokenAnswers
 from probes.statistics.differences import newcombe_difference
-from probes.statistics.distributions import t_quantile
 from probes.statistics.proportions import proportion
+from probes.statistics.student_t import t_critical
 
 SHORT = 5
 """Answers of fewer tokens are left out: 'Yes.' is given word for word by any model."""
@@ -161,7 +161,7 @@ class Extraction:
         mean = float(values.mean())
         # Repeats that agree to the last answer still tell the share no finer than one answer.
         spread = max(float(values.std(ddof=1)), 1 / int(used.sum()))
-        half = t_quantile(0.5 + self.level / 2, len(values) - 1) * spread / math.sqrt(len(values))
+        half = t_critical(self.level, len(values) - 1) * spread / math.sqrt(len(values))
         return Part(
             estimates=(
                 Estimate(

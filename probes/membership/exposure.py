@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
-from scipy import stats
 
 from probes.statistics.moderated_t import squeezed_variance
+from probes.statistics.student_t import t_critical, t_tail
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +30,7 @@ class Exposure:
 
     def p_values(self, at: float) -> Float64[np.ndarray, " samples"]:
         """One-sided p-values that a sample's exposure is no more than `at` nats; NaN where there is no interval."""
-        return np.asarray(stats.t.sf((self.value - at) / self.deviation, self.dof))
+        return np.asarray(t_tail((self.value - at) / self.deviation, self.dof))
 
 
 def exposure(
@@ -57,7 +57,7 @@ def exposure(
     value = np.where(enough, filled.sum(axis=0) / np.maximum(count, 1), np.nan)
     variance = (np.where(there, change - value, 0.0) ** 2).sum(axis=0) / np.maximum(count - 1, 1)
     variance = np.where(enough, np.maximum(variance, 1e-24), np.nan)
-    half = stats.t.ppf(0.5 + level / 2, np.maximum(count - 1, 1)) * np.sqrt(variance / np.maximum(count, 1))
+    half = t_critical(level, np.maximum(count - 1, 1)) * np.sqrt(variance / np.maximum(count, 1))
     deviation, dof = np.full(len(value), np.nan), np.inf
     if enough.any():
         squeezed, dof = squeezed_variance(variance[enough], float(np.median(count[enough] - 1)))

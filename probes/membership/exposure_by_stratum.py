@@ -12,6 +12,7 @@ from probes.evidence import Evidence
 from probes.membership.exposure import Exposure
 from probes.result import Finding
 from probes.statistics.moderated_t import squeezed_variance
+from probes.statistics.student_t import t_critical, t_tail
 
 FEWEST = 5
 """Samples on either side, below which a comparison says nothing."""
@@ -83,7 +84,7 @@ def _over_repeats(theirs: list[Some], others: list[Some]) -> Float64[np.ndarray,
     variance, dof = np.maximum(contrast.var(axis=1, ddof=1), 1e-24), repeats - 1.0
     if len(contrast) >= ENOUGH_TO_POOL:
         variance, dof = squeezed_variance(variance, dof)
-    return np.asarray(stats.t.sf(contrast.mean(axis=1) / np.sqrt(variance / repeats), dof))
+    return np.asarray(t_tail(contrast.mean(axis=1) / np.sqrt(variance / repeats), dof))
 
 
 def mean_exposure(
@@ -98,7 +99,7 @@ def mean_exposure(
         if one != kind or not len(values):
             continue
         each = np.nanmean(change[:, who & member], axis=1)
-        half = float(stats.t.ppf(0.5 + level / 2, len(each) - 1)) * float(each.std(ddof=1)) / np.sqrt(len(each))
+        half = t_critical(level, len(each) - 1) * float(each.std(ddof=1)) / np.sqrt(len(each))
         mean = float(values.mean())
         rows.append((name, len(values), mean, mean - half, mean + half))
     names, counts, means, lows, highs = zip(*rows, strict=True) if rows else ((), (), (), (), ())

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64
-from scipy import stats
 
 from probes.evidence import Evidence, Population
 from probes.message import Message
 from probes.result import Estimate
+from probes.statistics.student_t import t_critical
 
 LEVEL = 0.99
 SMALLEST_LOSS = 1e-12
@@ -76,7 +76,7 @@ def fidelity(evidence: Evidence, population: Population) -> Fidelity:
 def prediction_interval(values: Float64[np.ndarray, " replicas"], level: float) -> tuple[float, float]:
     """Where the next value of the same normal distribution falls: mean ± t s √(1 + 1/R)."""
     count = len(values)
-    half = float(stats.t.ppf(0.5 + level / 2, count - 1)) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / count)
+    half = t_critical(level, count - 1) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / count)
     return float(values.mean()) - half, float(values.mean()) + half
 
 

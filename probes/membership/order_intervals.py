@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int
-from scipy import stats
 
 from probes.message import Message
 from probes.result import Estimate
 from probes.statistics.roc import auc
+from probes.statistics.student_t import t_critical
 from probes.statistics.threshold import at_true_fpr
 
 Stood = Float64[np.ndarray, "replicas samples"]
@@ -41,11 +41,7 @@ def over_orders(
     mean, j = float(means.mean()), len(means)
     half = math.inf
     if j > 2:
-        half = (
-            float(stats.t.ppf(0.5 + level / 2, j - 1))
-            * float(means.std(ddof=1))
-            * math.sqrt((inflation(j) if symmetric else 1.0) / j)
-        )
+        half = t_critical(level, j - 1) * float(means.std(ddof=1)) * math.sqrt((inflation(j) if symmetric else 1.0) / j)
     elif caveat is None:
         caveat = Message("membership.unresolved-spread", {"repeats": j})
     return Estimate(

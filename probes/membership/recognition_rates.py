@@ -14,7 +14,7 @@ from probes.membership.exposure import Exposure
 from probes.membership.order_intervals import Kept, Stood, inflation
 from probes.membership.strongest_attack import level_each, strongest
 from probes.result import Estimate
-from probes.statistics.distributions import t_quantile
+from probes.statistics.student_t import t_critical
 from probes.statistics.threshold import at_true_fpr
 
 FPR = 0.01
@@ -107,7 +107,7 @@ class Moved:
     @staticmethod
     def of(exposed: Exposure, level: float) -> Moved:
         """NaN where a person has no exposure."""
-        half = t_quantile(0.5 + level_each(level, len(exposed.value)) / 2, exposed.dof) * exposed.deviation
+        half = t_critical(level_each(level, len(exposed.value)), exposed.dof) * exposed.deviation
         return Moved(value=exposed.value, low=exposed.value - half, high=exposed.value + half, dof=exposed.dof)
 
     def largest(self, name: str, level: float) -> Estimate:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy import stats
-
 from probes.membership.order_intervals import inflation
 from probes.membership.strongest_attack import level_each
 from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Estimate, Finding, Table
+from probes.statistics.student_t import t_critical
 from probes.statistics.threshold import others_for_a_low_end
 
 FACTORS = (1, 2, 4)
@@ -96,4 +95,4 @@ def precision_table(
 
 def reach(orders: int) -> float:
     """Half width in units of the spread over orders, as in `orders.over_orders`."""
-    return float(stats.t.ppf(0.975, orders - 1)) * math.sqrt(inflation(orders) / orders)
+    return t_critical(0.95, orders - 1) * math.sqrt(inflation(orders) / orders)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int
-from scipy import stats
 
 from probes.evidence import Evidence, Population
 from probes.message import Message
 from probes.result import Estimate
+from probes.statistics.student_t import t_interval
 
 SHARE = 0.632
 INTERPOLATES = 0.1
@@ -75,12 +75,12 @@ def _subsample_mean(
     share = float(np.clip(mean, 0.5 / pool, 1 - 0.5 / pool))
     of_pool = share * (1 - share) / pool
     dof = min(1e6, (of_replicas + of_pool) ** 2 / (of_replicas**2 / (count - 1))) if of_replicas else 1e6
-    half = float(stats.t.ppf(0.5 + level / 2, dof)) * math.sqrt(of_replicas + of_pool)
+    low, high = t_interval(mean, math.sqrt(of_replicas + of_pool), dof, level)
     return Estimate(
         name=name,
         value=mean,
-        low=max(0.0, mean - half),
-        high=min(1.0, mean + half),
+        low=max(0.0, low),
+        high=min(1.0, high),
         level=level,
         n=count,
         counted="subsamples",

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
-from scipy import stats
 
 from probes.evidence import Evidence
 from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Axis, Chart, Estimate, Finding
+from probes.statistics.student_t import t_critical
 
 EXPONENTS = (0.25, 0.5, 1.0)
 """Of c + a·n^−b, beside the pure power law (c = 0, b free): the families of published curves (Viering & Loog 2023)."""
@@ -164,7 +164,7 @@ def _findings(gain: Estimate, size: float) -> tuple[Finding, ...]:
 
 
 def _chart(curve: Curve, beyond: Extrapolation, level: float) -> Chart:
-    reach = float(stats.t.ppf(0.5 + level / 2, curve.dof)) * curve.spread
+    reach = t_critical(level, curve.dof) * curve.spread
     low, middle, high = np.quantile(beyond.draws, [(1 - level) / 2, 0.5, (1 + level) / 2], axis=0)
     lows = [*(1 - curve.error - reach).tolist(), *(1 - high).tolist()]
     highs = [*(1 - curve.error + reach).tolist(), *(1 - low).tolist()]

@@ -10,7 +10,8 @@ from jaxtyping import Float, Float64, Int64
 
 from probes.errors import EvidenceError
 from probes.result import Better, Estimate
-from probes.statistics.distributions import normal_tail, t_quantile
+from probes.statistics.distributions import normal_tail
+from probes.statistics.student_t import t_critical, t_interval
 
 DRAWS = 2000
 FEW = 8
@@ -37,8 +38,7 @@ def bootstrap_mean(
     finite = _finite(name, values)
     n, mean = len(finite), float(finite.mean())
     if n < FEW:
-        half = t_quantile(0.5 + level / 2, n - 1) * math.sqrt(_mean_variance(finite))
-        low, high = mean - half, mean + half
+        low, high = t_interval(mean, math.sqrt(_mean_variance(finite)), n - 1, level)
     else:
         draws = np.concatenate([finite[index].mean(axis=1) for index in _indices(n, rng)])
         tail = expanded_tail(n, level)
@@ -58,7 +58,7 @@ def bootstrap_mean(
 
 def expanded_tail(n: int, level: float) -> float:
     """The quantile at which a percentile interval of a mean of n samples ends (Hesterberg 2015, section 5.3)."""
-    return normal_tail(math.sqrt(n / (n - 1)) * t_quantile(0.5 + level / 2, n - 1))
+    return normal_tail(math.sqrt(n / (n - 1)) * t_critical(level, n - 1))
 
 
 def bootstrap_difference(

@@ -6,8 +6,9 @@ import math
 from typing import Literal
 
 from probes.result import Estimate
-from probes.statistics.distributions import binomial_cdf, binomial_tail, t_quantile, t_tail
+from probes.statistics.distributions import binomial_cdf, binomial_tail
 from probes.statistics.proportions import clopper_pearson
+from probes.statistics.student_t import t_critical, t_tail
 
 SCALE_ENDS = (0.0, 1.0)
 WITHIN_SCALE = ("TPR", "AUC", "probability")
@@ -56,6 +57,5 @@ def p_beyond(estimate: Estimate, threshold: float, side: Literal["above", "below
 
 
 def _quantile(level: float, dof: float | None) -> float:
-    tail = 0.5 + level / 2
-    value = t_quantile(tail, math.inf if dof is None else dof)
+    value = t_critical(level, math.inf if dof is None else dof)
     return value if math.isfinite(value) else math.inf

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from probes.errors import EvidenceError
 from probes.result import Better, Estimate
-from probes.statistics.distributions import t_quantile
+from probes.statistics.student_t import t_interval
 
 
 def nadeau_bengio(
@@ -34,12 +34,12 @@ def nadeau_bengio(
     values = folds.astype(np.float64)
     mean = float(values.mean())
     spread = math.sqrt(float(values.var(ddof=1)) * (1 / j + n_test / n_train))
-    half = t_quantile(0.5 + level / 2, j - 1) * spread
+    low, high = t_interval(mean, spread, j - 1, level)
     return Estimate(
         name=name,
         value=mean,
-        low=mean - half,
-        high=mean + half,
+        low=low,
+        high=high,
         level=level,
         n=j,
         unit=unit,

@@ -6,8 +6,6 @@ for it. The numbers are the same. Outside a domain the answer is NaN.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from jaxtyping import Float, Float64
 from scipy import special
@@ -29,24 +27,6 @@ def normal_tail(x: float) -> float:
     0.5
     """
     return float(special.ndtr(-x))
-
-
-def t_quantile(p: float, dof: int | float) -> float:
-    """Student's t at probability `p` with `dof` > 0 degrees of freedom; the normal's where they are infinite.
-
-    >>> round(t_quantile(0.975, 4), 3)
-    2.776
-    """
-    return float(special.stdtrit(dof, p)) if math.isfinite(dof) else normal_quantile(p)
-
-
-def t_tail(x: float, dof: int | float) -> float:
-    """P[T > x] of Student's t with `dof` > 0 degrees of freedom.
-
-    >>> round(t_tail(2.776, 4), 3)
-    0.025
-    """
-    return float(special.stdtr(dof, -x)) if math.isfinite(dof) else normal_tail(x)
 
 
 def beta_quantile(p: float, a: int | float, b: int | float) -> float:

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float, Float64
 
 from probes.errors import EvidenceError
 from probes.result import Better, Estimate
-from probes.statistics.distributions import midranks, normal_quantile, t_quantile
+from probes.statistics.distributions import midranks, normal_quantile
+from probes.statistics.student_t import t_critical, t_interval
 
 
 def paired_mean(
@@ -68,12 +69,12 @@ def independent_difference(name: str, one: Estimate, other: Estimate, *, level: 
     lower, dof_l = _together(_error(one, "low"), _error(other, "high"))
     upper, dof_u = _together(_error(one, "high"), _error(other, "low"))
     dof = min(dof_l, dof_u)
-    quantile = t_quantile(0.5 + level / 2, dof)
+    critical = t_critical(level, dof)
     return Estimate(
         name=name,
         value=value,
-        low=value - quantile * lower,
-        high=value + quantile * upper,
+        low=value - critical * lower,
+        high=value + critical * upper,
         level=level,
         n=one.n + other.n,
         counted=one.counted if one.counted == other.counted else "",
@@ -86,12 +87,12 @@ def independent_difference(name: str, one: Estimate, other: Estimate, *, level: 
 def _student(
     name: str, value: float, error: float, dof: float, n: int, level: float, better: Better, unit: str
 ) -> Estimate:
-    half = t_quantile(0.5 + level / 2, dof) * error
+    low, high = t_interval(value, error, dof, level)
     return Estimate(
         name=name,
         value=value,
-        low=value - half,
-        high=value + half,
+        low=low,
+        high=high,
         level=level,
         n=n,
         unit=unit,
@@ -112,7 +113,7 @@ def _error(estimate: Estimate, side: str) -> tuple[float, float]:
     """Standard error on one side of the interval, and degrees of freedom."""
     dof = math.inf if estimate.dof is None else estimate.dof
     reach = estimate.value - estimate.low if side == "low" else estimate.high - estimate.value
-    return reach / t_quantile(0.5 + estimate.level / 2, dof), dof
+    return reach / t_critical(estimate.level, dof), dof
 
 
 def _together(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:

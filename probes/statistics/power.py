@@ -11,6 +11,7 @@ from scipy import stats
 
 from probes.plan import Pool, Row
 from probes.statistics.proportions import clopper_pearson
+from probes.statistics.student_t import t_quantile
 
 FEWEST_ROUNDS = 3
 """Stand-ins are attacked with replicas of other orders; of two orders the recipe's interval is the whole range."""
@@ -42,7 +43,7 @@ def power(pool: Pool, rows: Sequence[Row]) -> Power:
         train = int(splits[0].keep.sum())
         test = len(pool.indices) - train
         spread = TYPICAL_ACCURACY * (1 - TYPICAL_ACCURACY) * (1 / train + 1 / test)
-        quantiles = sum(float(stats.t.ppf(q, len(splits) - 1)) for q in (0.5 + CONFIDENCE / 2, POWER))
+        quantiles = sum(t_quantile(q, len(splits) - 1) for q in (0.5 + CONFIDENCE / 2, POWER))
         gap = quantiles * math.sqrt(spread * (1 / len(splits) + test / train))
         orders = len({row.order for row in splits})
         recipe = detectable_tpr(train * orders, test * orders) if orders >= FEWEST_ROUNDS else None

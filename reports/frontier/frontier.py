@@ -53,7 +53,7 @@ class Frontier:
     def measures(self) -> tuple[Name, ...]:
         """What every candidate was weighed by: usefulness first, then risks, last what makes none better or worse."""
         asked = [
-            ((one.tradeoff != "utility", one.better == "neither"), (result.probe, one.name))
+            ((one.tradeoff != "utility", one.better == "neither", result.probe), (result.probe, one.name))
             for result in self.tried[0].report.results
             if isinstance(result, Result)
             for one in result.estimates

@@ -8,7 +8,8 @@ from typing import Any
 
 from probes.message import Message, Value
 from probes.result import RECIPE, Estimate
-from probes.statistics.distributions import binomial_cdf, binomial_tail, t_quantile
+from probes.statistics.distributions import binomial_cdf, binomial_tail
+from probes.statistics.student_t import t_critical, t_quantile
 
 POWER, MOST = 0.8, 1000
 """The probability with which so many decide it; beyond MOST times the present number more is no advice."""
@@ -66,7 +67,7 @@ def _nearly(estimate: Estimate, bound: float, alpha: float) -> Callable[[int], b
     """Whether n of what is counted decide by Student's t, or the normal where there are no degrees of freedom."""
     dof = math.inf if estimate.dof is None else estimate.dof
     reach = estimate.value - estimate.low if estimate.value > bound else estimate.high - estimate.value
-    error = reach / t_quantile(0.5 + estimate.level / 2, dof)
+    error = reach / t_critical(estimate.level, dof)
     distance, fixed = abs(estimate.value - bound), estimate.fixed_share
 
     def enough(n: int) -> bool:

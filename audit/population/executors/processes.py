@@ -22,7 +22,7 @@ from audit.engines.base import Engine
 from audit.engines.materialised import Stage
 from audit.population.tasks import Done, Job, Task, run_task
 from audit.runtime import keep_pages
-from audit.storage.scratch import why_not_written
+from audit.storage.atomic import why_not_written
 from audit.storage.store import Store
 from probes.errors import StoreError
 

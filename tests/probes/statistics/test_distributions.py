@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from probes.statistics import distributions as light
+from probes.statistics import student_t
 from probes.statistics.differences import mcnemar
 
 P = [1e-9, 1e-4, 0.025, 0.3, 0.5, 0.975, 1 - 1e-9]
@@ -18,9 +19,18 @@ P = [1e-9, 1e-4, 0.025, 0.3, 0.5, 0.975, 1 - 1e-9]
 def test_student_and_normal_are_those_of_scipy(dof: float) -> None:
     law = stats.norm() if math.isinf(dof) else stats.t(dof)
     for p in P:
-        assert light.t_quantile(p, dof) == pytest.approx(law.ppf(p), rel=1e-12)
+        assert student_t.t_quantile(p, dof) == pytest.approx(law.ppf(p), rel=1e-12)
     for x in (-9.0, -1.0, 0.0, 0.3, 2.0, 12.0):
-        assert light.t_tail(x, dof) == pytest.approx(law.sf(x), rel=1e-12)
+        assert student_t.t_tail(x, dof) == pytest.approx(law.sf(x), rel=1e-12)
+
+
+def test_students_interval_is_that_of_scipy_for_a_number_and_for_an_array() -> None:
+    dof = np.array([1, 3, 40])
+    assert (student_t.t_critical(0.9, dof) == stats.t.ppf(0.95, dof)).all()
+    x = np.array([-1.0, 0.3, 12.0])
+    assert (student_t.t_tail(x, 3) == stats.t.sf(x, 3)).all()
+    low, high = student_t.t_interval(1.0, 0.5, 7, 0.9)
+    assert (low, high) == pytest.approx(stats.t.interval(0.9, 7, loc=1.0, scale=0.5))
 
 
 @pytest.mark.parametrize("n", [1, 2, 40, 3000])

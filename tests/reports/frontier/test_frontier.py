@@ -132,8 +132,8 @@ def test_what_a_probe_of_a_stranger_marks_is_weighed() -> None:
     )
     assert Frontier(tried=tried).measures == (
         ACCURACY,
-        ("theirs", "rows.retrieved"),
         LEAKAGE,
         ("overfitting", "recipe.accuracy_gap"),
+        ("theirs", "rows.retrieved"),
         ("theirs", "rows.seen"),
     )

@@ -1,0 +1,75 @@
+"""Student's t: quantiles, tails, and the interval of an estimate with a standard error (Student 1908).
+
+Straight from `scipy.special`, as `probes/statistics/distributions.py` says. Outside a domain the answer is NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import overload
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import special
+
+from probes.statistics.distributions import normal_quantile, normal_tail
+
+Many = Float[np.ndarray, "..."]
+
+
+def t_quantile(p: float, dof: int | float) -> float:
+    """The quantile at probability `p` in [0, 1] with `dof` > 0 degrees of freedom; the normal's where they are
+    infinite.
+
+    >>> round(t_quantile(0.975, 4), 3)
+    2.776
+    """
+    return float(special.stdtrit(dof, p)) if math.isfinite(dof) else normal_quantile(p)
+
+
+@overload
+def t_tail(x: float, dof: int | float) -> float: ...
+
+
+@overload
+def t_tail(x: Many, dof: int | float) -> Many: ...
+
+
+def t_tail(x: float | Many, dof: int | float) -> float | Many:
+    """P[T > x] with `dof` > 0 degrees of freedom, of a number or of each of an array.
+
+    >>> round(t_tail(2.776, 4), 3)
+    0.025
+    """
+    if isinstance(x, np.ndarray):
+        return np.asarray(special.stdtr(dof, -x) if math.isfinite(dof) else special.ndtr(-x))
+    return float(special.stdtr(dof, -x)) if math.isfinite(dof) else normal_tail(x)
+
+
+@overload
+def t_critical(level: float, dof: int | float) -> float: ...
+
+
+@overload
+def t_critical(level: float, dof: Int[np.ndarray, "..."]) -> Many: ...
+
+
+def t_critical(level: float, dof: int | float | Int[np.ndarray, "..."]) -> float | Many:
+    """How many standard errors an interval of two-sided `level` in (0, 1) reaches to each side.
+
+    >>> round(t_critical(0.95, 4), 3), round(t_critical(0.95, math.inf), 3)
+    (2.776, 1.96)
+    """
+    if isinstance(dof, np.ndarray):
+        return np.asarray(special.stdtrit(dof, 0.5 + level / 2))
+    return t_quantile(0.5 + level / 2, dof)
+
+
+def t_interval(value: float, error: float, dof: int | float, level: float = 0.95) -> tuple[float, float]:
+    """The interval of two-sided `level` of an estimate with standard error `error`.
+
+    >>> t_interval(1.0, 0.0, 4)
+    (1.0, 1.0)
+    """
+    half = t_critical(level, dof) * error
+    return value - half, value + half
