@@ -22,6 +22,7 @@ from probes.result import (
 from reports.gate.judge import judge
 from reports.gate.thresholds import Gate, Threshold
 from reports.report import Report
+from reports.unsaid import of_estimate
 
 HOSTILE = "<script>alert(1)</script>\u202eevil](http://x.invalid) | `x` @you **b** " + "long" * 2500
 TODAY = datetime.date(2026, 1, 1)
@@ -30,6 +31,12 @@ TODAY = datetime.date(2026, 1, 1)
 def estimate(name: str, value: float, half: float, **fields: object) -> Estimate:
     given = {"n": 100, "unit": "fraction", "better": "lower"} | fields
     return Estimate(name=name, value=value, low=value - half, high=value + half, **given)  # type: ignore[arg-type]
+
+
+def declared(result: Result) -> Result:
+    """With what the built-in probes' estimates say of themselves."""
+    told = (dataclasses.replace(one, **of_estimate(result.probe, one.name)) for one in result.estimates)
+    return dataclasses.replace(result, estimates=tuple(told))
 
 
 def chart(name: str = "roc", title: str = "A curve") -> Chart:
@@ -131,9 +138,9 @@ def sample(gap: float = 0.3, label: str = "three", *, failed: bool = False) -> R
         figures=(gallery(label), chart()),
         per_sample={"drift": np.array([0.1, 0.2, np.nan])},
     )
-    results: tuple[Result | Failure, ...] = (overfitting, drift)
+    results: tuple[Result | Failure, ...] = (declared(overfitting), declared(drift))
     if failed:
-        results = (overfitting, Failure(probe="drift", error="ValueError", message=f"broken by {label}"))
+        results = (declared(overfitting), Failure(probe="drift", error="ValueError", message=f"broken by {label}"))
     gate = Gate(
         thresholds=(
             Threshold(probe="overfitting", estimate="recipe.accuracy_gap", direction="max", bound=0.1),
@@ -247,7 +254,7 @@ def _contamination() -> Result:
 def full(gap: float = 0.3, label: str = "three") -> Report:
     """All four built-in probes, more rows and pictures than a page shows, each kind of check."""
     base = sample(gap, label)
-    results = (*base.results, _leakage(), _contamination())
+    results = (*base.results, declared(_leakage()), declared(_contamination()))
     bounds = {
         ("membership", "recipe.auc"): 0.6,
         ("overfitting", "recipe.accuracy_gap"): 0.1,

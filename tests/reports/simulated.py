@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 from scipy import special
 
 from probes.result import Axis, Chart, Estimate, Result
 from probes.statistics import auc, nadeau_bengio, newcombe_difference, proportion
 from reports.report import Report, Verdict
-from reports.unsaid import of_estimate
+from tests.reports.sample import declared
 
 MEMBERS, HELD_OUT, FOLDS, REPEATS = 150, 150, 4, 2
 SPLIT = np.repeat(["member", "held_out"], [MEMBERS, HELD_OUT])
@@ -79,12 +77,6 @@ def audit(
         results=(declared(overfitting), declared(membership)),
         verdict=Verdict(status="pass", checks=()),
     )
-
-
-def declared(result: Result) -> Result:
-    """With what the built-in probes' estimates say of themselves."""
-    told = (dataclasses.replace(one, **of_estimate(result.probe, one.name)) for one in result.estimates)
-    return dataclasses.replace(result, estimates=tuple(told))
 
 
 def _mean(name: str, value: float, half: float, unit: str, dof: float | None = None) -> Estimate:

@@ -16,8 +16,7 @@ from reports.gate.judge import judge
 from reports.gate.thresholds import Gate, Threshold
 from reports.report import Report
 from reports.wording.catalogue import words
-from tests.reports.sample import HOSTILE, TODAY, estimate
-from tests.reports.simulated import declared
+from tests.reports.sample import HOSTILE, TODAY, declared, estimate
 
 ACCURACY, LEAKAGE = ("overfitting", "recipe.held_out_accuracy"), ("membership", "recipe.auc")
 GATE = Gate(thresholds=(Threshold(probe="membership", estimate=LEAKAGE[1], direction="max", bound=0.6),))
