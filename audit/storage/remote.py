@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from audit.storage.scratch import UNFINISHED, me
+from audit.storage.atomic import replacing
 from probes.errors import DependencyError, StoreError
 
 
@@ -42,17 +41,12 @@ class Remote:
     def fetch(self, name: str, path: Path) -> bool:
         """The file, whole, at `path`; False where there is none."""
         files, root = self._place
-        temporary = path.with_name(f".{path.stem}.{me()}-{threading.get_ident()}{UNFINISHED}")
         with _told(self.url):
             try:
-                files.get_file(f"{root}/{name}", str(temporary))
-                temporary.chmod(0o600)
-                temporary.replace(path)
+                with replacing(path) as temporary:
+                    files.get_file(f"{root}/{name}", str(temporary))
             except FileNotFoundError:
                 return False
-            finally:
-                with contextlib.suppress(OSError):
-                    temporary.unlink()
         return True
 
     def put(self, name: str, path: Path) -> None:

@@ -77,10 +77,7 @@ class Store:
             list(readers.map(self._fetched, missing))
 
     def _fetched(self, key: str) -> bool:
-        if self.remote is None:
-            return False
-        private_folder(self._path(key).parent)
-        return self.remote.fetch(_name(key), self._path(key))
+        return self.remote is not None and self.remote.fetch(_name(key), self._path(key))
 
     def read(self, key: str, *, again: str, needs: Sequence[str] = ()) -> dict[str, Tensor] | None:
         """The entry's tensors. None where there is no such entry, or where it is damaged or lacks what it `needs`: then

@@ -13,25 +13,15 @@ import pytest
 from audit.engines.registry import choose
 from audit.population import populate as population
 from audit.population.executors import local
-from audit.population.populate import Progress, Replicas, joined, populate, rows_of
-from audit.storage.store import ANSWERS, DamagedWarning, Store
+from audit.population.populate import Progress, joined, populate, rows_of
+from audit.storage.store import DamagedWarning, Store
 from audit.training.experiment import Experiment
 from audit.training.loop import fine_tune, predict
 from probes.errors import DependencyError, Interrupted, NonFiniteError
-from probes.plan import Plan, Rivals, Row, Seeds, Shuffled, Splits
+from probes.plan import Plan, Seeds
 from tests.audit.conftest import small_experiment
+from tests.audit.population.populations import PLAN, rows_for, same
 from tests.audit.trained import with_weights
-
-PLAN = Plan.of(Splits(repeats=2), Seeds(replicas=2), Shuffled(replicas=1), Rivals(kind="linear-probe"))
-
-
-def rows_for(experiment: Experiment) -> list[Row]:
-    return rows_of(PLAN, experiment.pool, experiment.seed)
-
-
-def same(one: Replicas, other: Replicas) -> bool:
-    pairs = [(getattr(one.population.answers, name), getattr(other.population.answers, name)) for name in ANSWERS]
-    return all(np.array_equal(a, b) for a, b in pairs)
 
 
 def test_rows_come_in_balanced_rounds(experiment: Experiment) -> None:
@@ -121,6 +111,7 @@ import torch
 from audit.population.populate import populate
 from audit.storage.store import Store
 from tests.audit.conftest import small_experiment
+from tests.audit.population.populations import PLAN, rows_for, same
 from tests.audit.population.test_populate import rows_for
 torch.set_num_threads(1)
 experiment = small_experiment()

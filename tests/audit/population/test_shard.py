@@ -15,7 +15,7 @@ from audit.storage.remote import Remote
 from audit.storage.store import ANSWERS, DamagedWarning, Store
 from audit.training.experiment import Experiment
 from probes.errors import DependencyError, InputError, Interrupted, StoreError
-from tests.audit.population.test_populate import rows_for, same
+from tests.audit.population.populations import rows_for, same
 
 URL = "memory://replicas"
 
