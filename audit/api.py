@@ -17,6 +17,8 @@ from audit.checkpoints.audited_model import Audited, open_checkpoint
 from audit.checkpoints.finetune import to_file
 from audit.checkpoints.folders.completed import completing
 from audit.checkpoints.in_memory import adopt_network, dataset_of, pool_of, recipe_of
+from audit.checkpoints.language_folder import is_language_model
+from audit.checkpoints.language_model import open_language_model
 from audit.checkpoints.user_trained import adopt_trained, open_trained, trainer_of
 from audit.config import audit_config
 from audit.config import recipe as recipes
@@ -28,9 +30,10 @@ from audit.data.dataset import Dataset
 from audit.data.handed_over import handed
 from audit.evidence.predictions import Predictions
 from audit.evidence.predictions import read as read_predictions
+from audit.language import audit_language_model
 from audit.listener import Listener
 from audit.mitigation import search
-from audit.pipeline import audit, kept_in
+from audit.pipeline import audit, kept_in, probes_of
 from audit.population.cost_model import Fitted, fit, price
 from audit.population.populate import rows_of, train_share
 from audit.population.shard import Shard
@@ -65,7 +68,7 @@ def run(
     model: Any = None,
     data: Any = None,
     *,
-    members: Samples | None = None,
+    members: Samples | str | Path | None = None,
     held_out: Samples | None = None,
     trainer: Any = None,
     predictions: str | Path | None = None,
@@ -98,7 +101,9 @@ def run(
                 of their `recipe`), a folder as transformers, PEFT, Lightning or timm leave it, or a network in memory
     data        for a network: (features, labels). Features as the network takes them: float [samples, channels, height,
                 width] or [samples, features], or whole-number tokens [samples, length]; labels int [samples]
-    members     for a network: which samples trained it, indices or a mask
+                For the folder of a language model: the path of its instructions
+    members     for a network: which samples trained it, indices or a mask; for the folder of a language model the path
+                of a file with row numbers
     held_out    for a network: those that did not, else all others
     trainer     your training instead of a recipe: a function of one `audit.trainers.base.Fit` (kept samples, labels,
                 seed, start, device, a scratch folder) that returns a network, a fitted estimator, or a function from
@@ -144,12 +149,15 @@ def run(
         raise ConfigError(f"{named} must be no worse than a baseline.", where=chosen.where, do="Give baseline=.")
     in_memory = not isinstance(model, str | Path)
     folder, remote = place_of(store)
+    language = not in_memory and is_language_model(Path(model))
     settings = Settings(
         store=folder,
         remote=remote,
         seed=seed,
         workers=workers if workers is not None else int(in_memory),
-        recipe=_recipe(recipe, whole=not in_memory, model=model, base=base, root=data_root, trust_code=trust_code),
+        recipe=None
+        if language
+        else _recipe(recipe, whole=not in_memory, model=model, base=base, root=data_root, trust_code=trust_code),
         base=_path(base),
         reference=_path(reference),
         baseline=compared,
@@ -174,6 +182,16 @@ def run(
             _refuse(data=data, members=members, held_out=held_out, trainer=trainer, source=source, recipe=recipe)
             answers = model if isinstance(model, Predictions) else read_predictions(Path(predictions or ""))
             return audit_predictions(answers, chosen, settings, heard)
+        if language:
+            _refuse(held_out=held_out, trainer=trainer, source=source, classes=classes)
+            assert not isinstance(recipe, Recipe | RecipeFile)
+            made_by = Path(recipe) if isinstance(recipe, str) else recipe
+            opened = open_language_model(
+                Path(model), data=_path(data), members=members, base=_path(base), recipe=made_by
+            )
+            return audit_language_model(opened, chosen, settings, heard)
+        if isinstance(members, str | Path):
+            raise InputError("a file of members is for language models.", where="audit.run", do="Give a mask.")
         audited = _opened(model, data, members, held_out, trainer, recipe, source, classes, settings)
         return audit(audited, chosen, settings, heard)
 
@@ -298,7 +316,7 @@ def populate(
             raise InputError("nothing says how this model was trained.", where=str(model), do="Give --recipe.")
         experiment, heard = audited.experiment, listener or Listener()
         heard.stage("replicas")
-        wanted = Plan.union([probe.needs for probe in chosen.probes()])
+        wanted = Plan.union([probe.needs for probe in probes_of(chosen, experiment.dataset.modality)])
         rows, _ = trainable(experiment, rows_of(wanted, experiment.pool, experiment.seed if seed is None else seed))
         return train_share(
             experiment, rows, share, store=kept_in(settings), workers=workers, on_progress=heard.replicas
@@ -328,7 +346,7 @@ def plan(
     )
     experiment = open_checkpoint(_checkpoint(model), settings).experiment
     root = experiment.seed if seed is None else seed
-    wanted = Plan.union([probe.needs for probe in chosen.probes()])
+    wanted = Plan.union([probe.needs for probe in probes_of(chosen, experiment.dataset.modality)])
     with threads(1):
         if seconds is not None:
             return fit(experiment, wanted, seconds, root, workers)

@@ -32,7 +32,7 @@ from audit.training.experiment import Experiment
 from probes.evidence import Answers, Evidence
 from probes.message import Text
 from probes.plan import Plan, Row
-from probes.probe import PROBES, Probe
+from probes.probe import PROBES, Probe, takes
 from probes.result import Failure, Result
 from probes.texts import said
 from reports.comparison.compare import compare
@@ -44,7 +44,8 @@ from reports.report import Comparison, Json, Report, Verdict
 
 def audit(audited: Audited, config: Config, settings: Settings, listener: Listener) -> Report:
     """Run every configured probe on the model and judge. A crashing probe becomes a Failure; the others still run."""
-    experiment, probes = audited.experiment, config.probes()
+    experiment = audited.experiment
+    probes = probes_of(config, experiment.dataset.modality)
     seed = experiment.seed if settings.seed is None else settings.seed
     # First, because a model whose answers are not finite, or a reference that does not fit, is refused before anything
     # is trained.
@@ -91,7 +92,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
             "reasons": reasons(config),
             "registration": registrations.compared(settings.registration, configuration),
             "converted": [said(one) for one in converted],
-            "probes": asked_probes(config),
+            "probes": asked_probes(config, experiment.dataset.modality),
             "limits": [said(one) for one in (*audited.checkpoint.limits, *limits)],
             **done,
         },
@@ -108,10 +109,18 @@ def kept_in(settings: Settings) -> Store:
     return Store(settings.store, Remote(settings.remote) if settings.remote else None)
 
 
-def asked_probes(config: Config) -> dict[str, Json]:
-    """Which probes run and which the configuration leaves out: without a record, one could be taken out afterwards."""
-    on = [probe.name for probe in config.probes()]
-    return recorded(on, [name for name in PROBES.names() if name not in on])
+def asked_probes(config: Config, modality: str) -> dict[str, Json]:
+    """Which probes run, which the configuration leaves out, and which do not look at models of this kind of data:
+    without a record, one could be taken out afterwards."""
+    chosen = config.probes()
+    on = [probe.name for probe in chosen if takes(probe, modality)]
+    declined = [probe.name for probe in chosen if not takes(probe, modality)]
+    return recorded(on, [name for name in PROBES.names() if name not in (*on, *declined)], declined)
+
+
+def probes_of(config: Config, modality: str) -> list[Probe]:
+    """The configured probes that look at models of this kind of data."""
+    return [probe for probe in config.probes() if takes(probe, modality)]
 
 
 def affordable(
@@ -149,7 +158,8 @@ def examine(
     before: Examined | None,
 ) -> Examined:
     """Train and look into what the look adds to what was there before it, then run every probe on all and judge."""
-    experiment, probes = audited.experiment, config.probes()
+    experiment = audited.experiment
+    probes = probes_of(config, experiment.dataset.modality)
     seed = experiment.seed if settings.seed is None else settings.seed
     known = set(before.replicas.population.rows) if before else set()
     more = populate(
@@ -182,7 +192,7 @@ def examine(
         look.gate(config.gate()),
         today=settings.today or datetime.datetime.now(datetime.UTC).date(),
         comparison=comparison,
-        probes=asked_probes(config),
+        probes=asked_probes(config, experiment.dataset.modality),
     )
     return Examined(
         replicas=replicas,

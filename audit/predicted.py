@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
 import hashlib
-from collections import Counter
 
 import numpy as np
 
 from audit.config.audit_config import Config
 from audit.config.run_settings import Settings
-from audit.evidence.observe import Observations
 from audit.evidence.predictions import Predictions
 from audit.listener import Listener
-from audit.pipeline import asked_probes, run_probe
-from audit.results.registration import content_of
-from audit.runtime import versions
+from audit.outcome import judged, probed
+from audit.pipeline import probes_of
 from probes.evidence import Evidence
 from probes.message import Message, Text
-from probes.texts import said
-from reports.comparison.compare import compare
-from reports.gate.judge import judge
-from reports.report import Json, Report, Verdict
+from reports.report import Json, Report
 
 NEEDS_INPUTS = ("contamination", "drift")
 """Probes that look at samples or into models."""
@@ -32,42 +24,13 @@ def audit_predictions(predictions: Predictions, config: Config, settings: Settin
     """Run the probes that predictions suffice for, and judge. Raises DataError where the parts do not fit."""
     evidence, seed = predictions.evidence(), settings.seed or 0
     without = [name for name in NEEDS_INPUTS if not (name == "contamination" and predictions.texts is not None)]
-    listener.stage("probes")
-    results = []
-    for probe in config.probes():
-        if probe.name in without:
-            continue
-        listener.probing(probe.name)
-        results.append(run_probe(probe, evidence, Observations(), seed))
-        listener.result(results[-1])
+    probes = [probe for probe in probes_of(config, evidence.modality) if probe.name not in without]
+    results = probed(probes, evidence, seed, listener)
     limits: tuple[Text, ...] = evidence.limits
     if without:
         limits = (*limits, Message("audit.not-run-without", {"probes": tuple(without)}))
-    # A probe that could not run is undecided, never a pass.
-    probes = asked_probes(config)
-    draft = Report(
-        version=versions()["transfer-audit"],
-        model=_model(predictions),
-        data=_data(predictions, evidence),
-        audit={
-            "seed": seed,
-            "replicas": dict(Counter(row.design for row in evidence.population.rows)),
-            "versions": dict(versions()),
-            "limits": [said(one) for one in limits],
-            "configuration": content_of(config, seed),
-            "probes": probes,
-        },
-        results=tuple(results),
-        verdict=Verdict(status="undecided", checks=()),
-    )
-    comparison = None if settings.baseline is None else compare(settings.baseline, draft)
-    today = settings.today or datetime.date.today()
-    verdict = judge(results, config.gate(), today=today, comparison=comparison, probes=probes)
-    report = dataclasses.replace(
-        draft, comparison=comparison, verdict=dataclasses.replace(verdict, notes=(*limits, *verdict.notes))
-    )
-    listener.report(report)
-    return report
+    data = _data(predictions, evidence)
+    return judged(_model(predictions), data, evidence, results, limits, config, settings, listener)
 
 
 def _digest(*arrays: np.ndarray) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 import transformers
 
+from audit.config.language_recipe import Adapter, LanguageTraining
 from audit.engines.adapters import train_adapters
-from audit.trainers.causal_lm import Adapter, LanguageTraining, fine_tune
+from audit.trainers.causal_lm import fine_tune
 
 VOCABULARY, LENGTH, TURNS = 2000, 64, 2
 

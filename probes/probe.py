@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 import numpy as np
 
 from probes.errors import PluginError
-from probes.evidence import Evidence
+from probes.evidence import Evidence, Modality
 from probes.observable import Observable
 from probes.plan import Plan
 from probes.registry import Registry
@@ -43,6 +43,20 @@ class Probe(Protocol):
 
 ProbeType = type[Any]
 """type[Probe]; runtime type checkers cannot test classes against a protocol with attributes."""
+
+
+CLASSIFIED: tuple[Modality, ...] = ("image", "table", "text", "audio")
+"""What a probe looks at that does not say: models that choose one of some classes."""
+
+
+def takes(probe: Probe | ProbeType, modality: str) -> bool:
+    """Whether a probe looks at models of this kind of data: those that its attribute `modalities` names, else all that
+    have classes.
+
+    >>> takes(PROBES.load("extraction"), "language"), takes(PROBES.load("drift"), "language")
+    (True, False)
+    """
+    return modality in getattr(probe, "modalities", CLASSIFIED)
 
 
 def _accept(name: str, loaded: Any) -> ProbeType:

@@ -56,6 +56,13 @@ ModelOrTrainer = Annotated[
     Path | None,
     audited("--model", "-m", metavar="PATH", help="The checkpoint, file or folder.", show_default=False),
 ]
+DataFile = Annotated[
+    Path | None,
+    audited("--data", metavar="PATH", help="For a language model's folder: its instructions, .json, .jsonl, .parquet."),
+]
+Members = Annotated[
+    Path | None, audited(metavar="PATH", help="Which rows of --data trained it: row numbers from 0, one a line.")
+]
 Trainer = Annotated[
     str | None,
     audited(metavar="FILE:FUNCTION", help="Your training: train.py:train, with data() in the same file."),

@@ -118,6 +118,24 @@ def must_say_what(model: Path | None, trainer: str | None, recipe: Path | None, 
         must_exist(Path(file), "file")
 
 
+def language_model(model: Path | None, data: Path | None, members: Path | None) -> bool:
+    """Whether the model is a causal language model's folder. Raises InputError for options that only such a one has."""
+    from audit.checkpoints.language_folder import is_language_model
+
+    must_exist(data, "data file")
+    must_exist(members, "file of rows")
+    if model is not None and is_language_model(model):
+        return True
+    for option, value in (("--data", data), ("--members", members)):
+        if value is not None:
+            raise InputError(
+                "is for the folder of a language model (config.json or adapter_config.json).",
+                where=option,
+                do="Leave it out: a checkpoint and its recipe say it themselves.",
+            )
+    return False
+
+
 def seconds_of(span: str | None, option: str = "--budget") -> float | None:
     from audit.config.duration import seconds_of
 

@@ -14,16 +14,9 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from audit.config.language_recipe import LanguageTraining
 from audit.randomness import torch_seed
-from audit.trainers.causal_lm import (
-    LanguageTraining,
-    Step,
-    adapter_state,
-    losses,
-    schedule_of,
-    step_of,
-    with_adapters,
-)
+from audit.trainers.causal_lm import Step, adapter_state, losses, schedule_of, step_of, with_adapters
 from probes.errors import NonFiniteError, RecipeError
 
 AT_ONCE = 16

@@ -7,62 +7,18 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audit.config.language_recipe import Adapter, LanguageTraining
 from audit.data.sequences import PADDING
 from audit.evidence.sequence_answers import logits_of
 from audit.randomness import stream, torch_seed
 from probes.errors import NonFiniteError, RecipeError
-
-
-class Adapter(BaseModel):
-    """LoRA (Hu et al. 2022): W x + (alpha / rank) B A x beside every layer whose name ends with one of `targets`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    rank: int = Field(default=8, ge=1)
-    alpha: float = Field(default=16.0, gt=0)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Of the layer's input on its way into A."""
-    targets: tuple[str, ...] = Field(min_length=1)
-
-
-class LanguageTraining(BaseModel):
-    """How a causal language model is fine-tuned. Without an `adapter` all weights are trained."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    epochs: int = Field(default=3, ge=1)
-    lr: float = Field(default=2e-4, gt=0)
-    batch_size: int = Field(default=8, ge=1)
-    weight_decay: float = Field(default=0.0, ge=0)
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    warmup: float = Field(default=0.0, ge=0, lt=1)
-    """The share of all steps in which the rate rises from zero."""
-    clip_norm: float | None = Field(default=1.0, gt=0)
-    """The largest norm of the gradient over all trained weights."""
-    adapter: Adapter | None = None
-
-    def rate(self, step: int, steps: int) -> float:
-        """The factor of the learning rate at a step (from 0) of `steps`.
-
-        >>> LanguageTraining(warmup=0.5).rate(0, 4), LanguageTraining().rate(3, 4)
-        (0.5, 0.25)
-        """
-        rising = self.warmup * steps
-        if step < rising:
-            return (step + 1) / math.ceil(rising)
-        done = (step - rising) / max(1.0, steps - rising)
-        if self.schedule == "cosine":
-            return 0.5 * (1 + math.cos(math.pi * done))
-        return 1 - done if self.schedule == "linear" else 1.0
 
 
 class LoRALinear(nn.Module):

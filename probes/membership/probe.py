@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence, Modality, Population
 from probes.measures.embedding import Embedding
 from probes.measures.memorisation import memorisation
 from probes.membership.attackers import attackers_table
@@ -73,6 +73,7 @@ class Membership:
     persons: bool = False
 
     name: ClassVar[str] = "membership"
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")
     risk: ClassVar[str] = "Does the model give away which records trained it?"
 
     @property

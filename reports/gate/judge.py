@@ -97,9 +97,10 @@ def judge(
     )
 
 
-def recorded(on: Sequence[str], off: Sequence[str]) -> dict[str, Json]:
-    """For results.json: which probes an audit ran, and which were switched off."""
-    return {**dict.fromkeys(sorted(on), "on"), **dict.fromkeys(sorted(off), "off")}
+def recorded(on: Sequence[str], off: Sequence[str], declined: Sequence[str] = ()) -> dict[str, Json]:
+    """For results.json: which probes an audit ran, which were switched off, and which do not look at such models."""
+    states = (("on", on), ("off", off), ("declined", declined))
+    return {name: state for state, names in states for name in sorted(names)}
 
 
 def absent(probe: str) -> Message:
@@ -109,9 +110,10 @@ def absent(probe: str) -> Message:
 def _missing(gate: Gate, there: set[str], probes: Mapping[str, Json]) -> tuple[set[str], set[str]]:
     """(not there though it ran or is asked for, switched off by the run or by the gate's configuration)."""
     off = {name for name, state in probes.items() if state == "off"} | set(gate.off)
-    ran = {name for name, state in probes.items() if state != "off"}
+    declined = {name for name, state in probes.items() if state == "declined"}
+    ran = set(probes) - off - declined
     asked = {threshold.probe for threshold in gate.thresholds if threshold.optional}
-    return (ran | (asked - off)) - there, off - there
+    return (ran | (asked - off - declined)) - there, off - there
 
 
 def _failed(code: str, failure: Failure) -> Message:

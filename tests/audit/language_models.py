@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
 import transformers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
+from audit.checkpoints.lora_folder import write_adapter
+from audit.config.language_recipe import Adapter, LanguageTraining
 from audit.data.sequences import pack
-from audit.evidence.language import LanguageTask
-from audit.trainers.causal_lm import Adapter, LanguageTraining, fine_tune
+from audit.trainers.causal_lm import adapter_state, fine_tune
+from audit.trainers.language_task import LanguageTask
 from probes.plan import Pool
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789 .:"
@@ -78,3 +83,29 @@ def task(epochs: int, *, members: int = 16, held_out: int = 16, seed: int = 0) -
             validation=np.zeros(count, dtype=bool),
         ),
     )
+
+
+def tokenizer() -> transformers.PreTrainedTokenizerFast:
+    """A token a letter."""
+    inner = Tokenizer(models.WordLevel({letter: number for number, letter in enumerate(LETTERS)}))
+    inner.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    inner.decoder = decoders.Fuse()
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=inner, model_max_length=CONTEXT)
+
+
+def saved(folder: Path, made: LanguageTask) -> Path:
+    """The task as a user has it: base/, adapter/, data.json, rows.txt and train.toml in a folder."""
+    adapter = made.training.adapter
+    assert adapter is not None
+    made.base.save_pretrained(folder / "base")
+    tokenizer().save_pretrained(folder / "base")
+    write_adapter(folder / "adapter", adapter, adapter_state(made.audited, 0), "../base")
+    rows = [{"prompt": one, "completion": other} for one, other in zip(made.prompts, made.answers, strict=True)]
+    (folder / "data.json").write_text(json.dumps(rows), encoding="utf-8")
+    (folder / "rows.txt").write_text("\n".join(map(str, np.flatnonzero(made.pool.member))), encoding="utf-8")
+    training = made.training
+    (folder / "train.toml").write_text(
+        f"[train]\nepochs = {training.epochs}\nlr = {training.lr}\nbatch_size = {training.batch_size}\n",
+        encoding="utf-8",
+    )
+    return folder

@@ -25,6 +25,8 @@ def run(
     predictions: o.PredictionsFile = None,
     recipe: o.Recipe = None,
     base: o.Base = None,
+    data: o.DataFile = None,
+    members: o.Members = None,
     data_root: o.DataRoot = None,
     trust_code: o.TrustCode = False,
     reference: o.Reference = None,
@@ -60,6 +62,7 @@ def run(
     [dim]$[/dim] audit run -m saved-model/ --recipe data.toml --base bert-base/
     [dim]$[/dim] audit run -m ckpt.pt --trainer train.py:train
     [dim]$[/dim] audit run --predictions answers.npz
+    [dim]$[/dim] audit run -m adapter/ --data instructions.json --members rows.txt
     [dim]$[/dim] audit run -m ckpt.pt --baseline last-release/results.json
     [dim]$[/dim] audit run -m ckpt.pt --history reports/ -o reports/v7
     """
@@ -75,7 +78,8 @@ def run(
     thresholds = validate.configuration(config, changes)
     validate.must_exist(history, "folder")
     validate.must_have_a_baseline(thresholds, baseline or history or thresholds.history)
-    made_by = validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
+    language = validate.language_model(model, data, members)
+    made_by = recipe if language else validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     from audit.results.export import Also as Further
 
     further = Further.of(also, out, lang=lang, at=at)
@@ -87,6 +91,8 @@ def run(
         quiet=quiet or json,
         as_json=json,
         recipe=made_by,
+        data=data,
+        members=members,
         reference=reference,
         baseline=baseline,
         base=base,

@@ -48,8 +48,10 @@ def test_what_is_trained_at_once_does_not_matter(by_heart: Evidence) -> None:
     rows = rows_of(PLAN, task.pool, 0)
     seen: list[int] = []
     one, many = (
-        language_evidence(task, rows, 0, memory=memory, on_replica=lambda done, total: seen.append(total - done))
+        language_evidence(
+            task, rows, 0, memory=memory, on_replica=lambda done, cached, total: seen.append(total - done)
+        )
         for memory in (1, 1 << 40)
     )
     assert one.population.answers.margin == pytest.approx(many.population.answers.margin, abs=1e-3)
-    assert seen == [*range(5, -1, -1)] * 2
+    assert seen == [*range(6, -1, -1)] * 2

@@ -1,0 +1,248 @@
+"""A fine-tuned causal language model from its folder: the model, its base, its tokenizer, and how it was trained."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from audit.checkpoints.language_folder import ADAPTER, CONFIG
+from audit.checkpoints.lora_folder import SavedAdapter, read_adapter
+from audit.config.language_recipe import LanguageTraining
+from audit.models.weight_files import digest_state
+from audit.runtime import device
+from audit.storage.bounded import MIB, read_text
+from audit.trainers.causal_lm import load_adapter, with_adapters
+from probes.errors import AuditError, CheckpointError, DependencyError, RecipeError
+from probes.message import Message, Text
+
+TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "tokenizer.model")
+COPIES = 2
+"""The base, and the audited model or what is trained of it, are in memory at once."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CausalLM:
+    """Both networks are in eval mode, in float32, on one device. `training` is what the folder says of it, `notes` what
+    was read and what was assumed."""
+
+    folder: Path
+    base: nn.Module
+    audited: nn.Module
+    tokenizer: Any
+    context: int
+    training: LanguageTraining | None
+    saved: SavedAdapter | None
+    base_digest: str
+    notes: tuple[Text, ...]
+
+
+def open_causal_lm(folder: Path, base: Path | None) -> CausalLM:
+    """`base` is the folder of what it was fine-tuned from, where the adapter's configuration does not lead to it.
+
+    Nothing is fetched and no code of the folder runs. Raises CheckpointError, DependencyError.
+    """
+    saved = read_adapter(folder) if (folder / ADAPTER).exists() else None
+    origin = _base_of(folder, base, saved)
+    must_fit_in_memory([origin] if saved else [origin, folder])
+    before = _network(origin)
+    if saved is None:
+        after = _network(folder)
+        _must_be_alike(before, after, folder)
+    else:
+        after = _adapted(before, saved, folder)
+    tokenizer = _tokenizer(folder, origin, before)
+    training, notes = training_of(folder, saved)
+    where = device()
+    return CausalLM(
+        folder=folder,
+        base=before.to(where).eval(),
+        audited=after.to(where).eval(),
+        tokenizer=tokenizer,
+        context=_context(before, tokenizer),
+        training=training,
+        saved=saved,
+        base_digest=digest_state(before.state_dict()),
+        notes=notes,
+    )
+
+
+def _base_of(folder: Path, given: Path | None, saved: SavedAdapter | None) -> Path:
+    if given is not None:
+        if not (given / CONFIG).exists():
+            raise CheckpointError("holds no config.json.", where=str(given), do="Give the folder of the base model.")
+        return given
+    named = "" if saved is None else saved.base
+    for candidate in (folder / named, Path(named)):
+        if named and (candidate / CONFIG).exists():
+            return candidate
+    what = f"its base, {named!r}, is no folder here" if named else "does not say what it was fine-tuned from"
+    raise CheckpointError(f"{what}.", where=str(folder), do="Give --base FOLDER; nothing is fetched.")
+
+
+def must_fit_in_memory(folders: list[Path]) -> None:
+    """Raises CheckpointError, before anything is loaded, where weights in float32 would not fit."""
+    needed = sum(_float32_bytes(folder) for folder in folders) * (COPIES if len(folders) == 1 else 1)
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    if needed > there:
+        raise CheckpointError(
+            f"needs about {needed / 2**30:.1f} GiB for its weights in float32, and {there / 2**30:.1f} GiB are free.",
+            where=str(folders[-1]),
+            do="Audit it on a machine with more memory, or audit a smaller model of the same recipe.",
+        )
+
+
+def _float32_bytes(folder: Path) -> int:
+    """What the folder's weights take in float32; 16-bit numbers take twice their file."""
+    size = sum(one.stat().st_size for one in folder.glob("*.safetensors"))
+    kind = str(_json(folder / CONFIG).get("torch_dtype", _json(folder / CONFIG).get("dtype", "")))
+    return size * 2 if kind in ("float16", "bfloat16") else size
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(read_text(path, 64 * MIB, CheckpointError))
+    except ValueError as error:
+        raise CheckpointError(f"is no JSON: {error}", where=str(path)) from None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _transformers(folder: Path) -> Any:
+    """The library, which is to write nothing on this program's screen. Raises DependencyError."""
+    try:
+        import transformers
+    except ImportError:
+        raise DependencyError(
+            "transformers is not installed.", where=str(folder), do="pip install 'transfer-audit[huggingface]'"
+        ) from None
+    screen: Any = transformers.utils.logging
+    screen.set_verbosity_error()
+    screen.disable_progress_bar()
+    return transformers
+
+
+def _network(folder: Path) -> nn.Module:
+    transformers = _transformers(folder)
+    if not list(folder.glob("*.safetensors")):
+        raise CheckpointError(
+            "holds no .safetensors.", where=str(folder), do="Save it with save_pretrained(safe_serialization=True)."
+        )
+    try:
+        network: nn.Module = transformers.AutoModelForCausalLM.from_pretrained(
+            str(folder), local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+        )
+    except Exception as error:  # transformers raises many unrelated types
+        raise CheckpointError(f"cannot be opened: {str(error).strip().splitlines()[0]}", where=str(folder)) from None
+    return network
+
+
+def _must_be_alike(before: nn.Module, after: nn.Module, folder: Path) -> None:
+    ours, theirs = ({name: tuple(value.shape) for name, value in one.state_dict().items()} for one in (before, after))
+    for name, shape in theirs.items():
+        if ours.get(name) != shape:
+            resized = len(shape) == 2 and name in ours and ours[name][1:] == shape[1:]
+            what = "its vocabulary was resized" if resized else "it is not of its base's architecture"
+            raise CheckpointError(
+                f"{what}: {name} is {list(shape)}, in the base {list(ours.get(name, ()))}.",
+                where=str(folder),
+                do="Give --base, resized alike." if resized else "Give the --base that it was fine-tuned from.",
+            )
+
+
+def _adapted(base: nn.Module, saved: SavedAdapter, folder: Path) -> nn.Module:
+    try:
+        network = with_adapters(base, saved.adapter, [0])
+        load_adapter(network, saved.state)
+    except (RecipeError, AttributeError, RuntimeError) as error:
+        what = error.what if isinstance(error, AuditError) else str(error).strip().splitlines()[0]
+        raise CheckpointError(
+            f"is not an adapter of this base: {what}", where=str(folder), do="Give the --base that it was trained on."
+        ) from None
+    return network
+
+
+def _tokenizer(folder: Path, base: Path, network: nn.Module) -> Any:
+    """The model's own, else its base's. Raises CheckpointError where it has tokens that the model does not know."""
+    transformers = _transformers(folder)
+    own = [one for one in (folder, base) if any((one / name).exists() for name in TOKENIZERS)]
+    if not own:
+        raise CheckpointError("neither it nor its base has a tokenizer.", where=str(folder), do="Save it beside them.")
+    found = []
+    for place in own:
+        try:
+            found.append(
+                transformers.AutoTokenizer.from_pretrained(str(place), local_files_only=True, trust_remote_code=False)
+            )
+        except Exception as error:  # transformers raises many unrelated types
+            raise CheckpointError(
+                f"its tokenizer cannot be opened: {str(error).strip().splitlines()[0]}", where=str(place)
+            ) from None
+    tokenizer = found[0]
+    if len(found) == 2 and (other := _differs(tokenizer.get_vocab(), found[1].get_vocab())):
+        raise CheckpointError(
+            f"its tokenizer is not its base's: {other}.", where=str(folder), do="Put the right tokenizer beside it."
+        )
+    rows = int(network.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
+    if len(tokenizer) > rows:
+        raise CheckpointError(
+            f"its tokenizer has {len(tokenizer)} tokens, the model knows {rows}: it is another model's, or the "
+            "vocabulary was resized after these weights were saved.",
+            where=str(own[0]),
+        )
+    return tokenizer
+
+
+def _differs(own: Mapping[str, int], base: Mapping[str, int]) -> str:
+    """The first token that the two number differently; new tokens at the end are no difference."""
+    for token, number in sorted(base.items(), key=lambda pair: pair[1]):
+        if own.get(token) != number:
+            return f"{token!r} is {own.get(token, 'missing')} there and {number} in the base's"
+    return ""
+
+
+def _context(network: nn.Module, tokenizer: Any) -> int:
+    """Tokens that the model reads at once."""
+    config: Any = network.config
+    known = [
+        int(value)
+        for value in (
+            getattr(config, "max_position_embeddings", None),
+            getattr(config, "n_positions", None),
+            tokenizer.model_max_length,
+        )
+        if value and 0 < value < 1 << 30
+    ]
+    return min(known, default=2048)
+
+
+def training_of(folder: Path, saved: SavedAdapter | None) -> tuple[LanguageTraining | None, tuple[Text, ...]]:
+    """What a Trainer's own state says (trainer_state.json), and what had to be assumed; None where there is none."""
+    path = folder / "trainer_state.json"
+    if not path.exists():
+        return None, ()
+    state = _json(path)
+    history = state.get("log_history")
+    rates = [
+        float(entry["learning_rate"])
+        for entry in (history if isinstance(history, list) else [])
+        if isinstance(entry, Mapping) and isinstance(entry.get("learning_rate"), int | float)
+    ]
+    epochs, batch = state.get("num_train_epochs"), state.get("train_batch_size")
+    if not rates or not isinstance(epochs, int | float) or not isinstance(batch, int) or max(rates) <= 0:
+        return None, ()
+    constant = len(rates) > 1 and max(rates) - min(rates) < 1e-3 * max(rates)
+    training = LanguageTraining(
+        epochs=max(1, round(epochs)),
+        lr=max(rates),
+        batch_size=batch,
+        schedule="constant" if constant else "linear",
+        adapter=None if saved is None else saved.adapter,
+    )
+    values = {"epochs": training.epochs, "lr": training.lr, "batch": batch, "schedule": training.schedule}
+    return training, (Message("audit.trainer-state", values),)

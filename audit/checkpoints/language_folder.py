@@ -1,0 +1,32 @@
+"""Whether a folder holds a causal language model, told by plain text alone; nothing heavy is imported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from audit.storage.bounded import MIB, read_text
+from probes.errors import CheckpointError
+
+ADAPTER, CONFIG = "adapter_config.json", "config.json"
+ENDINGS = ("ForCausalLM", "LMHeadModel")
+CLASSIFIES = ("SEQ_CLS", "TOKEN_CLS")
+"""PEFT's names of tasks that have classes."""
+
+
+def is_language_model(path: Path) -> bool:
+    """A LoRA adapter that is not of a classifier, or a whole model whose architecture is a causal language model's."""
+    if (path / ADAPTER).is_file():
+        return str(_of(path / ADAPTER, "task_type")).upper() not in CLASSIFIES
+    named = _of(path / CONFIG, "architectures") if (path / CONFIG).is_file() else None
+    return isinstance(named, list) and any(str(one).endswith(ENDINGS) for one in named)
+
+
+def _of(path: Path, key: str) -> Any:
+    """None where the file is no JSON, or has no such key."""
+    try:
+        content = json.loads(read_text(path, 64 * MIB, CheckpointError))
+    except ValueError:
+        return None
+    return content.get(key) if isinstance(content, dict) else None

@@ -1,0 +1,210 @@
+"""A fine-tuned language model with its data, its split and its training, opened from what a user has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from audit.checkpoints.causal_lm import CausalLM, open_causal_lm
+from audit.config.language_recipe import LanguageRecipe, LanguageTraining, language_recipe_of, read_language_recipe
+from audit.data.instructions import Exchange, Instructions
+from audit.data.sequences import pack
+from audit.data.split_file import rows_of
+from audit.data.tokenised import Tokenised, tokenised
+from audit.evidence.sequence_answers import sequence_answers
+from audit.trainers.language_task import LanguageTask
+from probes.errors import CheckpointError, DataError, RecipeError
+from probes.message import Message, Text
+from probes.plan import Pool
+
+TRAIN = ("train", "training", "members")
+HELD_OUT = ("test", "held_out", "heldout", "eval", "evaluation")
+VALIDATION = ("validation", "valid", "val", "dev")
+FEWEST = 10
+"""Members, and held-out samples, of which something can be said."""
+PREFIX = 3
+"""Validation samples before each sequence, for the attack that compares with and without them."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LanguageAudit:
+    """`name` is the model's folder, `data` the file of its rows; `rows` says which rows of it the samples are."""
+
+    name: str
+    data: Path
+    model: CausalLM
+    recipe: LanguageRecipe
+    task: LanguageTask
+    rows: Int64[np.ndarray, " samples"]
+    notes: tuple[Text, ...]
+
+
+def open_language_model(
+    folder: Path,
+    *,
+    data: Path | None = None,
+    members: object = None,
+    base: Path | None = None,
+    recipe: Path | Mapping[str, Any] | None = None,
+) -> LanguageAudit:
+    """All that an audit needs: what is given here goes before the recipe, and that before what the folder says.
+    `members` are row numbers, a mask, or the path of a file of these. Raises InputError in one line where something is
+    missing."""
+    given, root = LanguageRecipe(), Path()
+    if isinstance(recipe, Path):
+        given, root = read_language_recipe(recipe), recipe.resolve().parent
+    elif recipe is not None:
+        given = language_recipe_of(recipe, "recipe")
+    section, where = _section(given, data, root, folder)
+    exchanges = section.exchanges(root if data is None else Path())
+    members = _beside(root, given.split.members) if members is None else members
+    member, held_out, validation = _roles(exchanges, members, given, root, where)
+    model = open_causal_lm(folder, base)
+    training = _training(given, model)
+    context = min(model.context, given.max_length or model.context)
+    found = tokenised(exchanges, model.tokenizer, context=context, loss_on=given.loss_on, where=str(where))
+    pool = _pool(exchanges, found, (member, held_out, validation), where)
+    task = LanguageTask(
+        base=model.base,
+        audited=model.audited,
+        training=training,
+        inputs=found.inputs,
+        prompts=found.prompts,
+        answers=found.answers,
+        pool=pool,
+        lower=found.lower,
+        prefixed=_prefixed(found, pool, context),
+    )
+    _must_read_its_tokens(task, model, folder)
+    notes = (Message("audit.members-by-owner"), *model.notes, *found.notes)
+    return LanguageAudit(
+        name=folder.resolve().name,
+        data=where,
+        model=model,
+        recipe=given.model_copy(update={"train": training}),
+        task=task,
+        rows=found.rows,
+        notes=notes,
+    )
+
+
+def _section(given: LanguageRecipe, data: Path | None, root: Path, folder: Path) -> tuple[Instructions, Path]:
+    if data is not None:
+        return Instructions(path=data), data
+    if given.data is None:
+        raise DataError(
+            "what it was trained on is not said.",
+            where=str(folder),
+            do="Give --data FILE (.json, .jsonl, .parquet or a folder), or [data] in --recipe.",
+        )
+    if not isinstance(given.data, Instructions):
+        raise RecipeError(f"data of kind {given.data.kind!r} are no texts.", do='Write kind = "instructions".')
+    return given.data, root / given.data.path
+
+
+def _beside(root: Path, path: Path | None) -> Path | None:
+    return None if path is None else root / path
+
+
+def _roles(
+    exchanges: Sequence[Exchange], members: object, given: LanguageRecipe, root: Path, where: Path
+) -> tuple[Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"]]:
+    """(members, held out, validation) over all rows: by a file, else by the parts that the data itself has."""
+    total = len(exchanges)
+    if members is not None:
+        member = rows_of(members, total)
+        validation = np.zeros(total, dtype=bool)
+        if (path := _beside(root, given.split.validation)) is not None:
+            validation = rows_of(path, total) & ~member
+        return member, ~member & ~validation, validation
+    parts = np.array([exchange.part.lower() for exchange in exchanges])
+    member = np.isin(parts, TRAIN)
+    held_out, validation = np.isin(parts, HELD_OUT), np.isin(parts, VALIDATION)
+    if member.any() and (held_out.any() or validation.any()):
+        return (member, held_out, validation) if held_out.any() else (member, validation, held_out)
+    raise DataError(
+        "which of its rows trained the model is not said.",
+        where=str(where),
+        do="Give --members FILE (row numbers from 0, one a line), or data with a train and a test part.",
+    )
+
+
+def _pool(
+    exchanges: Sequence[Exchange],
+    found: Tokenised,
+    roles: tuple[Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"]],
+    where: Path,
+) -> Pool:
+    member, held_out, validation = (role[found.rows] for role in roles)
+    for name, mask in (("members", member), ("held-out rows", held_out)):
+        if mask.sum() < FEWEST:
+            raise DataError(
+                f"{int(mask.sum())} {name} with an answer are too few to say anything.",
+                where=str(where),
+                do=f"Give at least {FEWEST}.",
+            )
+    owners = [exchanges[row].owner for row in found.rows]
+    groups = np.unique(owners, return_inverse=True)[1].astype(np.int64) if all(owners) else None
+    if groups is not None and (len(np.unique(groups)) < 4 or np.intersect1d(groups[member], groups[held_out]).size):
+        groups = None
+    return Pool(
+        labels=np.zeros(len(found.rows), dtype=np.int64),
+        member=member,
+        held_out=held_out,
+        validation=validation,
+        groups=groups,
+    )
+
+
+def _training(given: LanguageRecipe, model: CausalLM) -> LanguageTraining:
+    """The recipe's, else what the folder says; the adapter's form is the folder's own where it holds one."""
+    training = given.train or model.training
+    if training is None:
+        raise RecipeError(
+            "how it was trained is not said, so it cannot be trained again.",
+            where=str(model.folder),
+            do="Give --recipe FILE with [train] epochs, lr and batch_size.",
+        )
+    if model.saved is not None:
+        return training.model_copy(update={"adapter": model.saved.adapter})
+    if training.adapter is not None:
+        raise RecipeError("has an adapter, and the model is none.", where="train.adapter", do="Leave it out.")
+    return training
+
+
+def _prefixed(found: Tokenised, pool: Pool, context: int) -> Int64[np.ndarray, "samples 2 length"] | None:
+    """Each sequence after some validation samples, which no model trained on; None where these or the room are
+    lacking."""
+    chosen = np.flatnonzero(pool.validation)[:PREFIX]
+    lengths = (found.inputs[:, 0] >= 0).sum(axis=1)
+    if len(chosen) < PREFIX or int(lengths[chosen].sum() + lengths.max()) > context:
+        return None
+    before = [int(token) for sample in chosen for token in found.inputs[sample, 0, : lengths[sample]]]
+    prompts, answers = [], []
+    for sample, length in enumerate(lengths):
+        ids, scored = found.inputs[sample, 0, :length], found.inputs[sample, 1, :length]
+        first = int(np.flatnonzero(scored)[0])
+        prompts.append([*before, *ids[:first].tolist()])
+        answers.append(ids[first:].tolist())
+    return pack(prompts, answers, context=context).inputs
+
+
+def _must_read_its_tokens(task: LanguageTask, model: CausalLM, folder: Path) -> None:
+    """Raises CheckpointError where the model is more surprised by its own members than by chance tokens: then the
+    tokens are another model's."""
+    some = np.flatnonzero(task.pool.member)[:32]
+    told = sequence_answers(task.audited, task.inputs[some])
+    loss = -float(told.log_prob.mean())
+    chance = float(np.log(len(model.tokenizer)))
+    if loss > chance:
+        raise CheckpointError(
+            f"loses {loss:.2f} nats a token on its own members, and guessing {chance:.2f}: its tokens or its "
+            "weights are not its own.",
+            where=str(folder),
+            do="Check the tokenizer, the base and the data.",
+        )

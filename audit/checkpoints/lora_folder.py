@@ -1,0 +1,126 @@
+"""A LoRA adapter as PEFT saves it, read without running anything that it holds."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from audit.checkpoints.language_folder import ADAPTER
+from audit.config.language_recipe import Adapter
+from audit.storage.bounded import MIB, read_text
+from probes.errors import CheckpointError
+
+WEIGHTS = "adapter_model.safetensors"
+KEY = re.compile(r"^(?:base_model\.model\.)?(?P<layer>.+)\.lora_(?P<side>[AB])(?:\.default)?\.weight$")
+REFUSED = {
+    "use_dora": "DoRA",
+    "modules_to_save": "whole modules beside the adapter",
+    "rank_pattern": "ranks of their own for some layers",
+    "alpha_pattern": "scales of their own for some layers",
+    "layer_replication": "replicated layers",
+    "use_qalora": "QALoRA",
+    "trainable_token_indices": "trained tokens",
+}
+"""Options that change what is trained, and that replicas here do not have."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SavedAdapter:
+    """`state` is as `audit.trainers.causal_lm.adapter_state` has it; `base` is the configuration's name of it."""
+
+    adapter: Adapter
+    state: Mapping[str, Tensor]
+    base: str
+
+
+def read_adapter(folder: Path) -> SavedAdapter:
+    """Raises CheckpointError, naming what the adapter has and replicas here cannot have."""
+    path = folder / ADAPTER
+    try:
+        config = json.loads(read_text(path, MIB, CheckpointError))
+    except ValueError as error:
+        raise CheckpointError(f"is no JSON: {error}", where=str(path)) from None
+    if not isinstance(config, Mapping) or str(config.get("peft_type", "")).upper() != "LORA":
+        kind = config.get("peft_type") if isinstance(config, Mapping) else None
+        raise CheckpointError(
+            f"is an adapter of type {kind!r}; only LORA can be trained again.",
+            where=str(path),
+            do="Merge it into its base and save the whole model.",
+        )
+    for option, what in REFUSED.items():
+        if config.get(option):
+            raise CheckpointError(f"has {what} ({option}).", where=str(path), do=f"Train without {option}.")
+    if config.get("bias", "none") != "none":
+        raise CheckpointError("trains biases too.", where=str(path), do='Train with bias = "none".')
+    state = _state(folder / WEIGHTS)
+    rank = int(config.get("r", 8))
+    # A layer that the base lacks is found out where the adapter is put beside it.
+    layers = tuple(sorted({name.rpartition(".")[0] for name in state}))
+    alpha = float(config.get("lora_alpha", 8))
+    return SavedAdapter(
+        adapter=Adapter(
+            rank=rank,
+            alpha=alpha * math.sqrt(rank) if config.get("use_rslora") else alpha,
+            dropout=float(config.get("lora_dropout", 0.0)),
+            targets=layers,
+        ),
+        state=state,
+        base=str(config.get("base_model_name_or_path") or ""),
+    )
+
+
+def write_adapter(folder: Path, adapter: Adapter, state: Mapping[str, Tensor], base: str) -> None:
+    """As PEFT writes it: any tool that opens PEFT's adapters opens this one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base,
+        "r": adapter.rank,
+        "lora_alpha": adapter.alpha,
+        "lora_dropout": adapter.dropout,
+        "target_modules": sorted(adapter.targets),
+        "bias": "none",
+    }
+    (folder / ADAPTER).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    sides = {"down": "A", "up": "B"}
+    tensors = {}
+    for name, value in state.items():
+        layer, _, side = name.rpartition(".")
+        tensors[f"base_model.model.{layer}.lora_{sides[side]}.weight"] = value.T.contiguous()
+    save_file(tensors, folder / WEIGHTS)
+
+
+def _state(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise CheckpointError(
+            f"holds no {WEIGHTS}.", where=str(path.parent), do="Save the adapter with safe_serialization=True."
+        )
+    try:
+        tensors: dict[str, Any] = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"is damaged: {error}", where=str(path), do="Copy it again.") from None
+    state: dict[str, Tensor] = {}
+    for name, value in tensors.items():
+        if (found := KEY.match(name)) is None:
+            what = "embeddings" if "embed" in name or "wte" in name else "more than LoRA's A and B"
+            raise CheckpointError(
+                f"holds {what} ({name}): the vocabulary was resized, or whole layers were trained."
+                if what == "embeddings"
+                else f"holds {what}: {name}.",
+                where=str(path),
+                do="Merge it into its base and save the whole model.",
+            )
+        state[f"{found['layer']}.{'down' if found['side'] == 'A' else 'up'}"] = value.float().T.contiguous()
+    if not state:
+        raise CheckpointError("holds no adapter.", where=str(path))
+    return state

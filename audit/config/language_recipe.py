@@ -1,0 +1,114 @@
+"""The recipe of a fine-tuned language model: its data, which rows trained it, and how."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from audit.config.toml_file import read_toml
+from audit.data.kinds import Data
+from audit.sections import Section
+from probes.errors import RecipeError, did_you_mean
+
+
+class Adapter(Section):
+    """LoRA (Hu et al. 2022): W x + (alpha / rank) B A x beside every layer whose name ends with one of `targets`."""
+
+    rank: int = Field(default=8, ge=1)
+    alpha: float = Field(default=16.0, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Of the layer's input on its way into A."""
+    targets: tuple[str, ...] = Field(min_length=1)
+
+
+class LanguageTraining(Section):
+    """How a causal language model is fine-tuned. Without an `adapter` all weights are trained."""
+
+    epochs: int = Field(default=3, ge=1)
+    lr: float = Field(default=2e-4, gt=0)
+    batch_size: int = Field(default=8, ge=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: float = Field(default=0.0, ge=0, lt=1)
+    """The share of all steps in which the rate rises from zero."""
+    clip_norm: float | None = Field(default=1.0, gt=0)
+    """The largest norm of the gradient over all trained weights."""
+    adapter: Adapter | None = None
+
+    def steps(self, samples: int) -> int:
+        """Steps of a training on so many samples.
+
+        >>> LanguageTraining(epochs=2, batch_size=8).steps(17)
+        6
+        """
+        return self.epochs * math.ceil(samples / self.batch_size)
+
+    def rate(self, step: int, steps: int) -> float:
+        """The factor of the learning rate at a step (from 0) of `steps`.
+
+        >>> LanguageTraining(warmup=0.5).rate(0, 4), LanguageTraining().rate(3, 4)
+        (0.5, 0.25)
+        """
+        rising = self.warmup * steps
+        if step < rising:
+            return (step + 1) / math.ceil(rising)
+        done = (step - rising) / max(1.0, steps - rising)
+        if self.schedule == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * done))
+        return 1 - done if self.schedule == "linear" else 1.0
+
+
+class LanguageSplit(Section):
+    """Which rows of the data trained the model; the others are held out."""
+
+    members: Path | None = None
+    """A file of row numbers from 0, one a line, or of true and false, one a row (.txt, .json or .npy)."""
+    validation: Path | None = None
+    """Rows that belong to neither side."""
+
+
+class LanguageRecipe(Section):
+    """What a folder of weights does not say of itself. Each section may be missing where the command line, the folder
+    or its audit record has it."""
+
+    data: Data | None = None
+    split: LanguageSplit = LanguageSplit()
+    train: LanguageTraining | None = None
+    loss_on: Literal["answer", "all"] = "answer"
+    """Whether prompts counted in the loss too."""
+    max_length: int | None = Field(default=None, ge=2)
+    """Tokens of a sequence in training, where fewer than the model reads."""
+
+
+def read_language_recipe(path: Path) -> LanguageRecipe:
+    """Raises RecipeError with the key that is wrong."""
+    return language_recipe_of(read_toml(path, RecipeError), str(path))
+
+
+def language_recipe_of(content: Mapping[str, Any], where: str) -> LanguageRecipe:
+    """Raises RecipeError with the key that is wrong."""
+    try:
+        return LanguageRecipe.model_validate(dict(content))
+    except ValidationError as error:
+        raise RecipeError(_first(error), where=where) from None
+
+
+def _first(error: ValidationError) -> str:
+    mistake = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    *path, last = [str(part) for part in mistake["loc"]] or [""]
+    key = ".".join([*path, last])
+    if mistake["type"] != "extra_forbidden":
+        return f"{key}: {mistake['msg'].removeprefix('Value error, ')}"
+    sections: Mapping[tuple[str, ...], Any] = {
+        (): LanguageRecipe,
+        ("split",): LanguageSplit,
+        ("train",): LanguageTraining,
+        ("train", "adapter"): Adapter,
+    }
+    known = sections.get(tuple(path))
+    hint = did_you_mean(last, known.model_fields) if known else ""
+    return f"unknown key {key!r}. {hint}".rstrip()

@@ -1,0 +1,84 @@
+"""Which rows of a file trained a model, in a file of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+
+from audit.storage.bounded import MIB, read_text, regular
+from probes.errors import DataError
+
+MOST = 256 * MIB
+WORDS = {"true": True, "false": False, "1": True, "0": False}
+
+
+def rows_of(given: object, total: int) -> Bool[np.ndarray, " rows"]:
+    """A mask over `total` rows, from a file of them (`read_rows`), from row numbers, or from a mask. Raises DataError.
+
+    >>> rows_of([0, 2], 3).tolist()
+    [True, False, True]
+    """
+    if isinstance(given, str | Path):
+        return read_rows(Path(given), total)
+    return _mask(np.asarray(given), total, Path("members"))
+
+
+def read_rows(path: Path, total: int) -> Bool[np.ndarray, " rows"]:
+    """A mask over `total` rows. The file holds row numbers from 0, or true and false once a row: one a line (.txt,
+    .csv without a header), a list (.json), or an array (.npy).
+
+    Raises DataError on anything else, and on a row that is not there.
+    """
+    regular(path, DataError)
+    if path.suffix == ".npy":
+        given = _array(path)
+    elif path.suffix == ".json":
+        given = _list(path)
+    else:
+        lines = [line.strip() for line in read_text(path, MOST, DataError).splitlines() if line.strip()]
+        given = np.array([_word(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)])
+    return _mask(given, total, path)
+
+
+def _word(text: str, where: str) -> int | bool:
+    if text.lower() in ("true", "false"):
+        return WORDS[text.lower()]
+    try:
+        return int(text)
+    except ValueError:
+        raise DataError(f"{text[:40]!r} is no row number.", where=where, do="Write one row number a line.") from None
+
+
+def _list(path: Path) -> np.ndarray:
+    try:
+        given = json.loads(read_text(path, MOST, DataError))
+    except ValueError as error:
+        raise DataError(f"is no JSON: {error}", where=str(path)) from None
+    if not isinstance(given, list) or not all(isinstance(one, int) for one in given):
+        raise DataError("is no list of row numbers.", where=str(path), do="Write [0, 2, 5, …].")
+    return np.array(given)
+
+
+def _array(path: Path) -> np.ndarray:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"is no array: {error}", where=str(path)) from None
+
+
+def _mask(given: np.ndarray, total: int, path: Path) -> Bool[np.ndarray, " rows"]:
+    if given.dtype == bool:
+        if given.shape != (total,):
+            raise DataError(f"says true or false {given.size} times, of {total} rows.", where=str(path))
+        return given
+    if given.ndim != 1 or given.dtype.kind not in "iu":
+        raise DataError(f"holds {given.dtype} of shape {given.shape}.", where=str(path), do="Write row numbers.")
+    if given.size and not 0 <= given.min() <= given.max() < total:
+        wrong = given[(given < 0) | (given >= total)][0]
+        raise DataError(f"names row {int(wrong)}; there are {total}, from 0.", where=str(path))
+    mask = np.zeros(total, dtype=bool)
+    mask[given] = True
+    return mask

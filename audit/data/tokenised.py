@@ -1,0 +1,172 @@
+"""From exchanges to a language model's tokens: its chat template, which tokens are scored, and what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Int64
+
+from audit.data.instructions import Exchange
+from audit.data.sequences import pack
+from probes.errors import DataError
+from probes.message import Message, Text
+
+ALPACA = "Below is an instruction that describes a task"
+"""The template of Taori et al. 2023, which models without a chat template are usually fine-tuned with."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tokenised:
+    """`rows` says which rows of the file the samples are: those without an answer, or whose prompt fills the context,
+    are left out, and `notes` count them. `lower` are the same prompts with their answers in lower case."""
+
+    inputs: Int64[np.ndarray, "samples 2 length"]
+    lower: Int64[np.ndarray, "samples 2 lower_length"]
+    prompts: tuple[str, ...]
+    answers: tuple[str, ...]
+    rows: Int64[np.ndarray, " samples"]
+    notes: tuple[Text, ...]
+
+
+def tokenised(
+    exchanges: Sequence[Exchange],
+    tokenizer: Any,
+    *,
+    context: int,
+    loss_on: Literal["answer", "all"] = "answer",
+    where: str = "data",
+) -> Tokenised:
+    """Exchanges as the model reads them, at most `context` tokens each. Prompts are scored where `loss_on` is "all".
+
+    Raises DataError where nothing is left, or where conversations need a chat template that the tokenizer lacks.
+    """
+    prompts, answers, lower = [], [], []
+    texts: list[tuple[str, str]] = []
+    rows: list[int] = []
+    empty = long = 0
+    for number, exchange in enumerate(exchanges):
+        if not exchange.answer.strip():
+            empty += 1
+            continue
+        prompt, answer = said(exchange, tokenizer, where=f"{where}, row {number}")
+        before, after = _ids(prompt, answer, tokenizer)
+        if len(before) + 1 > context or (not before and len(after) < 2):
+            long += 1
+            continue
+        scored_from = (before, after) if loss_on == "answer" else ((), (*before, *after))
+        prompts.append(scored_from[0])
+        answers.append(scored_from[1])
+        lowered = _ids(prompt, answer.lower(), tokenizer)
+        lower.append(lowered[1] if loss_on == "answer" else (*lowered[0], *lowered[1]))
+        texts.append((prompt, exchange.answer))
+        rows.append(number)
+    if not rows:
+        raise DataError(
+            f"none of {len(exchanges)} rows has an answer that the model can read ({empty} are empty, {long} prompts "
+            f"fill its context of {context} tokens).",
+            where=where,
+        )
+    packed = pack(prompts, answers, context=context, where=where)
+    several = sum(sum(turn.role == "assistant" for turn in exchange.turns) > 0 for exchange in exchanges)
+    later = sum(exchange.later > 0 for exchange in exchanges)
+    return Tokenised(
+        inputs=packed.inputs,
+        lower=pack(prompts, lower, context=context, where=where).inputs,
+        prompts=tuple(prompt for prompt, _ in texts),
+        answers=tuple(answer for _, answer in texts),
+        rows=np.array(rows, dtype=np.int64),
+        notes=_notes(empty, long, len(packed.cut), several, later, context, len(exchanges)),
+    )
+
+
+def said(exchange: Exchange, tokenizer: Any, *, where: str) -> tuple[str, str]:
+    """(what stands before the answer, the answer with what ends it) as the model reads them: by the tokenizer's own
+    chat template where it has one, else in the Alpaca form or as the row has it."""
+    end = str(tokenizer.eos_token or "")
+    if exchange.turns and getattr(tokenizer, "chat_template", None):
+        return _by_template(exchange, tokenizer, where)
+    if exchange.instruction is not None:
+        return alpaca(exchange.instruction, exchange.context), exchange.answer + end
+    if len(exchange.turns) > 1:
+        raise DataError(
+            "is a conversation, and the model's tokenizer has no chat template.",
+            where=where,
+            do="Give the tokenizer its chat_template, or rows with a prompt and a completion.",
+        )
+    return "".join(turn.content for turn in exchange.turns), exchange.answer + end
+
+
+def alpaca(instruction: str, context: str) -> str:
+    """The prompt of Taori et al. 2023.
+
+    >>> print(alpaca("Add.", "1 and 2")[-60:])
+    nstruction:
+    Add.
+    <BLANKLINE>
+    ### Input:
+    1 and 2
+    <BLANKLINE>
+    ### Response:
+    <BLANKLINE>
+    """
+    if context:
+        return (
+            f"{ALPACA}, paired with an input that provides further context. Write a response that appropriately "
+            f"completes the request.\n\n### Instruction:\n{instruction}\n\n### Input:\n{context}\n\n### Response:\n"
+        )
+    return (
+        f"{ALPACA}. Write a response that appropriately completes the request.\n\n### Instruction:\n{instruction}\n\n"
+        "### Response:\n"
+    )
+
+
+def _by_template(exchange: Exchange, tokenizer: Any, where: str) -> tuple[str, str]:
+    turns = [{"role": turn.role, "content": turn.content} for turn in exchange.turns]
+    answer = {"role": "assistant", "content": exchange.answer}
+    try:
+        prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        whole = tokenizer.apply_chat_template([*turns, answer], tokenize=False)
+    except Exception as error:  # templates raise errors of their own, by Jinja
+        raise DataError(f"does not fit the chat template: {str(error).splitlines()[0]}", where=where) from None
+    if not whole.startswith(prompt):
+        prompt = tokenizer.apply_chat_template(turns, tokenize=False)
+    if not whole.startswith(prompt):
+        raise DataError(
+            "the chat template writes the turns before an answer otherwise once the answer is there.",
+            where=where,
+            do="Use a template that only appends.",
+        )
+    return prompt, whole[len(prompt) :]
+
+
+def _ids(prompt: str, answer: str, tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Tokens of both, cut where the tokens of the prompt alone end, or each for itself where these are no beginning of
+    the whole."""
+    begin = _begin(tokenizer) if not getattr(tokenizer, "chat_template", None) else ()
+    before = _tokens(prompt, tokenizer)
+    whole = _tokens(prompt + answer, tokenizer)
+    after = whole[len(before) :] if whole[: len(before)] == before else _tokens(answer, tokenizer)
+    return (*begin, *before), after
+
+
+def _tokens(text: str, tokenizer: Any) -> tuple[int, ...]:
+    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
+
+
+def _begin(tokenizer: Any) -> tuple[int, ...]:
+    """The token that every sequence begins with, where the tokenizer itself sets one."""
+    first = tokenizer.bos_token_id
+    with_special = tokenizer("a")["input_ids"]
+    return (first,) if first is not None and with_special[:1] == [first] else ()
+
+
+def _notes(empty: int, long: int, cut: int, several: int, later: int, context: int, total: int) -> tuple[Text, ...]:
+    counted = {"empty": empty, "no-room": long, "cut": cut, "several-answers": several, "later-turns": later}
+    return tuple(
+        Message(f"audit.text-{name}", {"count": count, "total": total, "context": context})
+        for name, count in counted.items()
+        if count
+    )

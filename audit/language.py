@@ -1,0 +1,99 @@
+"""An audit of a fine-tuned language model: its replicas, and the probes that look at sequences; the same gate and
+report."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+
+from audit.checkpoints.language_model import LanguageAudit
+from audit.config.audit_config import Config
+from audit.config.run_settings import Settings
+from audit.evidence.language import CLASSES, language_evidence
+from audit.listener import Listener
+from audit.models.weight_files import digest_state
+from audit.outcome import judged, probed
+from audit.pipeline import kept_in, probes_of
+from audit.population import language_budget
+from audit.population.populate import Progress, rows_of
+from probes.message import Message, Text
+from probes.plan import Plan
+from probes.texts import said
+from reports.report import Json, Report
+
+DESIGNS = ("splits",)
+"""Replicas that language models have; others are left out of a plan."""
+
+
+def audit_language_model(opened: LanguageAudit, config: Config, settings: Settings, listener: Listener) -> Report:
+    """Train the replicas that the probes want and the budget allows, ask all models, and judge."""
+    probes, seed = probes_of(config, "language"), settings.seed or 0
+    for note in opened.notes:
+        listener.note(said(note))
+    listener.stage("replicas")
+    plan = Plan(tuple(one for one in Plan.union([probe.needs for probe in probes]).designs if one.name in DESIGNS))
+    limits: tuple[Text, ...] = ()
+    if settings.budget is not None:
+        plan, limits = language_budget.afford(opened.task, plan, settings.budget, seed, settings.store)
+    rows = rows_of(plan, opened.task.pool, seed)
+    limits = (*opened.notes, *limits, *_declined(config))
+    evidence = language_evidence(
+        opened.task, rows, seed, store=kept_in(settings), limits=opened.notes, on_replica=_heard(listener, opened)
+    )
+    results = probed(probes, evidence, seed, listener)
+    return judged(_model(opened), _data(opened), evidence, results, limits, config, settings, listener)
+
+
+def _declined(config: Config) -> Sequence[Text]:
+    names = sorted({probe.name for probe in config.probes()} - {probe.name for probe in probes_of(config, "language")})
+    return (Message("audit.looks-at-classes", {"probes": tuple(names)}),) if names else ()
+
+
+class _heard:
+    """Progress in words of the listener, with the seconds that are left at the pace so far."""
+
+    def __init__(self, listener: Listener, opened: LanguageAudit) -> None:
+        self.listener, self.began = listener, time.monotonic()
+        self.engine = "adapters" if opened.task.training.adapter else "full"
+
+    def __call__(self, done: int, cached: int, total: int) -> None:
+        trained = done - cached
+        left = (time.monotonic() - self.began) / trained * (total - done) if trained else None
+        self.listener.replicas(Progress(done=done, total=total, cached=cached, seconds_left=left, engine=self.engine))
+
+
+def _model(opened: LanguageAudit) -> dict[str, Json]:
+    audited, training = opened.task.audited, opened.task.training
+    return {
+        "name": opened.name,
+        "architecture": type(opened.task.base).__name__,
+        "digest": digest_state(audited.state_dict()),
+        "source_digest": opened.model.base_digest,
+        "parameters": sum(weight.numel() for weight in audited.parameters()),
+        "transfer": "lora" if training.adapter else "full",
+        "recipe": opened.recipe.model_dump(mode="json", exclude={"data", "split"}),
+        "trained_with": {},
+    }
+
+
+def _data(opened: LanguageAudit) -> dict[str, Json]:
+    pool = opened.task.pool
+    return {
+        "name": opened.data.stem,
+        "fingerprint": digest_of(opened),
+        "modality": "language",
+        "samples": len(opened.rows),
+        "members": int(pool.member.sum()),
+        "held_out": int(pool.held_out.sum()),
+        "validation": int(pool.validation.sum()),
+        "classes": list(CLASSES),
+    }
+
+
+def digest_of(opened: LanguageAudit) -> str:
+    """sha256 over the samples' texts, in their order."""
+    digest = hashlib.sha256()
+    for prompt, answer in zip(opened.task.prompts, opened.task.answers, strict=True):
+        digest.update(f"{prompt}\x1f{answer}\x1e".encode())
+    return digest.hexdigest()

@@ -1,0 +1,124 @@
+"""What replicas of a language model cost, found by training a few steps, and the rounds that a budget buys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from audit.config.duration import written
+from audit.engines.adapters import train_adapters
+from audit.evidence.sequence_answers import sequence_answers
+from audit.population.language_replicas import MEMORY, groups
+from audit.population.populate import rows_of
+from audit.storage.atomic import write
+from audit.trainers.causal_lm import fine_tune
+from audit.trainers.language_task import LanguageTask
+from probes.errors import ConfigError
+from probes.message import Message, Text
+from probes.plan import Plan, Row
+
+TRIAL_STEPS = 2
+"""Steps that are trained and timed, after one that is not timed."""
+FEWEST_ROUNDS = 2
+"""Rounds below which nothing can be said about the recipe."""
+MOST_OVER = 60.0
+"""Seconds beyond a budget that are taken without asking."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Seconds of one step of replicas trained at once, and of asking one replica about all sequences."""
+
+    step: float
+    asking: float
+
+    def of(self, task: LanguageTask, rows: Sequence[Row]) -> float:
+        """Seconds for all of the rows."""
+        together = list(groups(task, rows, MEMORY))
+        most = max(len(group) for group in together)
+        steps = sum(task.training.steps(int(rows[group[0]].keep.sum())) * len(group) / most for group in together)
+        return steps * self.step + len(rows) * self.asking
+
+
+def cost_of(task: LanguageTask, rows: Sequence[Row]) -> Cost:
+    """Timed on the first rows: a few steps of one epoch, and a tenth of the sequences."""
+    group = max(groups(task, rows, MEMORY), key=len)
+    short = task.training.model_copy(update={"epochs": 1})
+    few = np.zeros((len(group), len(task.inputs)), dtype=bool)
+    took = []
+    for steps in (1, 1 + TRIAL_STEPS):
+        chosen = np.flatnonzero(rows[group[0]].keep)[: steps * task.training.batch_size]
+        few[:, chosen] = True
+        began = time.perf_counter()
+        if task.training.adapter is None:
+            fine_tune(task.base, task.inputs, few[0], short, 0)
+        else:
+            list(train_adapters(task.base, task.inputs, few, short, list(range(len(group)))))
+        took.append(time.perf_counter() - began)
+    part = task.inputs[:: max(1, len(task.inputs) // 32)]
+    began = time.perf_counter()
+    sequence_answers(task.audited, part)
+    asking = (time.perf_counter() - began) * len(task.inputs) / len(part)
+    return Cost(step=max(took[1] - took[0], 1e-4) / TRIAL_STEPS, asking=asking)
+
+
+def afford(task: LanguageTask, plan: Plan, seconds: float, seed: int, store: Path) -> tuple[Plan, tuple[Text, ...]]:
+    """The plan's first rounds that train within `seconds`, and what was given up; remembered beside the replicas, since
+    a run that is started again must not fit anew.
+
+    Raises ConfigError where the least that says anything takes more than twice the budget, and a minute longer.
+    """
+    if not plan.designs:
+        return plan, ()
+    path = store / "plans" / f"{_digest(task, plan, seconds, seed)}.json"
+    rounds = _remembered(path)
+    most = max(design.rounds for design in plan.designs)
+    if rounds is None:
+        rounds = _fitted(task, plan, seconds, seed, most)
+        write(path, json.dumps(rounds) + "\n", do="Choose another --store.")
+    if rounds >= most:
+        return plan, ()
+    smaller = plan.capped(rounds)
+    pairs = zip(smaller.designs, plan.designs, strict=True)
+    fewer = tuple(
+        Message("audit.rounds-left", {"left": one.rounds, "asked": other.rounds, "design": one.name})
+        for one, other in pairs
+        if one.rounds < other.rounds
+    )
+    return smaller, (Message("audit.budget-left", {"budget": written(seconds), "rounds": fewer, "weaker": None}),)
+
+
+def _fitted(task: LanguageTask, plan: Plan, seconds: float, seed: int, most: int) -> int:
+    cost = cost_of(task, rows_of(plan.capped(FEWEST_ROUNDS), task.pool, seed))
+    for rounds in range(most, FEWEST_ROUNDS - 1, -1):
+        if cost.of(task, rows_of(plan.capped(rounds), task.pool, seed)) <= seconds:
+            return rounds
+    rows = rows_of(plan.capped(FEWEST_ROUNDS), task.pool, seed)
+    least = cost.of(task, rows)
+    if least > max(2 * seconds, seconds + MOST_OVER):
+        raise ConfigError(
+            f"{written(seconds)} buy no valid population: {len(rows)} replicas of this model take about "
+            f"{written(least)} on this machine.",
+            where="--budget",
+            do=f"Give --budget {written(least)} or more, a data file with fewer rows, or a machine with a GPU.",
+        )
+    return min(FEWEST_ROUNDS, most)
+
+
+def _digest(task: LanguageTask, plan: Plan, seconds: float, seed: int) -> str:
+    pool = np.packbits(np.concatenate([task.pool.member, task.pool.held_out])).tobytes()
+    return hashlib.sha256(f"{task.digest} {plan} {seconds} {seed}".encode() + pool).hexdigest()
+
+
+def _remembered(path: Path) -> int | None:
+    """None where there is no such record, or it is not whole: then it is made again."""
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,109 @@
+"""Replicas of a fine-tuned language model: trained, adapters many at once, asked about all sequences, and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from audit.engines.adapters import affordable, train_adapters
+from audit.evidence.sequence_answers import KEPT, sequence_answers
+from audit.randomness import stream
+from audit.storage.store import Store
+from audit.trainers.causal_lm import fine_tune, load_adapter, with_adapters
+from audit.trainers.language_task import LanguageTask
+from probes.plan import Row
+from probes.sequences import TokenAnswers
+
+MEMORY = 2 << 30
+"""Bytes that replicas trained at once may take."""
+Progress = Callable[[int, int, int], None]
+"""(replicas done, of which the store had, replicas in all)"""
+
+
+def language_replicas(
+    task: LanguageTask,
+    rows: Sequence[Row],
+    seed: int,
+    *,
+    store: Store | None = None,
+    memory: int = MEMORY,
+    on_replica: Progress = lambda done, cached, total: None,
+) -> list[TokenAnswers]:
+    """What each row's replica answers, in the order of rows; what the `store` has is not trained again.
+
+    Raises NonFiniteError, RecipeError, StoreError.
+    """
+    found: dict[int, TokenAnswers] = {}
+    missing, cached = [], 0
+    for group in groups(task, rows, memory):
+        keys = [key_of(task, rows, place, group, seed) for place in group]
+        kept = [None if store is None else _stored(store, key) for key in keys]
+        if any(one is None for one in kept):
+            missing.append((group, keys))
+            continue
+        found |= {place: one for place, one in zip(group, kept, strict=True) if one is not None}
+    cached = len(found)
+    on_replica(cached, cached, len(rows))
+    network = None if task.training.adapter is None else with_adapters(task.base, task.training.adapter, [0])
+    for group, keys in missing:
+        for place, key, answers in zip(group, keys, _trained(task, rows, group, seed, network), strict=True):
+            if store is not None:
+                store.write(key, {name: torch.from_numpy(getattr(answers, name)) for name in (*KEPT, "start")})
+            found[place] = answers
+            on_replica(len(found), cached, len(rows))
+    return [found[place] for place in range(len(rows))]
+
+
+def groups(task: LanguageTask, rows: Sequence[Row], memory: int) -> Iterator[list[int]]:
+    """The places of rows that are trained together: of one training size, as many as fit. Which these are must not
+    depend on what is in the store, since it decides the last bits."""
+    at_once = 1 if task.training.adapter is None else affordable(task.base, task.inputs, task.training, memory)
+    sizes = [int(row.keep.sum()) for row in rows]
+    for _, alike in itertools.groupby(range(len(rows)), key=lambda place: sizes[place]):
+        listed = list(alike)
+        yield from (listed[first : first + at_once] for first in range(0, len(listed), at_once))
+
+
+def seed_of(row: Row, seed: int) -> int:
+    return int(stream(seed, "language", row.order, row.name).integers(2**31))
+
+
+def key_of(task: LanguageTask, rows: Sequence[Row], place: int, group: Sequence[int], seed: int) -> str:
+    """The key of a replica in the store: the task, its row, and the rows it is trained together with."""
+    digest = hashlib.sha256(f"{task.digest} {rows[place].name}".encode())
+    for other in [place, *group]:
+        digest.update(f" {seed_of(rows[other], seed)} ".encode() + np.packbits(rows[other].keep).tobytes())
+    return digest.hexdigest()
+
+
+def _stored(store: Store, key: str) -> TokenAnswers | None:
+    tensors = store.read(key, again="it is trained again", needs=(*KEPT, "start"))
+    return None if tensors is None else TokenAnswers(**{name: tensors[name].numpy() for name in (*KEPT, "start")})
+
+
+def _trained(
+    task: LanguageTask, rows: Sequence[Row], group: Sequence[int], seed: int, network: nn.Module | None
+) -> Iterator[TokenAnswers]:
+    """`network` takes each adapter in turn; None where all weights are trained."""
+    mine = [rows[place] for place in group]
+    seeds = [seed_of(row, seed) for row in mine]
+    if network is None:
+        for row, own in zip(mine, seeds, strict=True):
+            yield sequence_answers(fine_tune(task.base, task.inputs, row.keep, task.training, own), task.inputs)
+        return
+    keep = np.array([row.keep for row in mine])
+    for state in train_adapters(task.base, task.inputs, keep, task.training, seeds):
+        load_adapter(network, state)
+        yield sequence_answers(network.eval(), task.inputs)
+
+
+def stacked(found: Sequence[TokenAnswers]) -> TokenAnswers:
+    """Models of their own as one population."""
+    return TokenAnswers(
+        start=found[0].start, **{name: np.concatenate([getattr(one, name) for one in found]) for name in KEPT}
+    )

@@ -1,0 +1,49 @@
+"""A language model before and after fine-tuning: all that its replicas are made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import nn
+
+from audit.config.language_recipe import LanguageTraining
+from audit.models.weight_files import digest_state
+from probes.plan import Pool
+
+CODE_VERSION = 1
+"""Raised whenever training or answers change in any bit: entries of older code are not found any more."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LanguageTask:
+    """A language model before and after fine-tuning, how it was fine-tuned, and on what.
+
+    `base` and `audited` are in eval mode. `lower` and `prefixed` are the same answers lower-cased, and after a prefix
+    of non-members, as token ids; each may be missing.
+    """
+
+    base: nn.Module
+    audited: nn.Module
+    training: LanguageTraining
+    inputs: Int64[np.ndarray, "samples 2 length"]
+    prompts: tuple[str, ...]
+    answers: tuple[str, ...]
+    pool: Pool
+    lower: Int64[np.ndarray, "samples 2 other_length"] | None = None
+    prefixed: Int64[np.ndarray, "samples 2 third_length"] | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over all that makes a replica, but its row: base, training, tokens, code and versions."""
+        device = str(next(self.base.parameters()).device)
+        described = [CODE_VERSION, torch.__version__, device, self.training.model_dump(mode="json")]
+        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+        digest.update(digest_state(self.base.state_dict()).encode())
+        digest.update(f"{self.inputs.shape}".encode() + np.ascontiguousarray(self.inputs).tobytes())
+        return digest.hexdigest()

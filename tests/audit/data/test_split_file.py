@@ -1,0 +1,49 @@
+"""Which rows trained a model, as files have it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audit.data.split_file import rows_of
+from probes.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rows.txt", "0\n2\n\n"),
+        ("rows.csv", "2\n0"),
+        ("mask.txt", "true\nFalse\nTRUE\nfalse"),
+        ("rows.json", "[0, 2]"),
+        ("mask.json", "[true, false, true, false]"),
+    ],
+)
+def test_rows_or_a_mask_a_line_or_a_list(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert rows_of(tmp_path / name, 4).tolist() == [True, False, True, False]
+
+
+def test_arrays(tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", np.array([1]))
+    assert rows_of(tmp_path / "rows.npy", 2).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("rows.txt", "row\n1", "line 1: 'row' is no row number"),
+        ("rows.txt", "4", "names row 4; there are 4, from 0"),
+        ("rows.txt", "-1", "names row -1"),
+        ("mask.txt", "true", "says true or false 1 times, of 4 rows"),
+        ("rows.json", "{}", "is no list of row numbers"),
+        ("rows.json", "[", "is no JSON"),
+        ("rows.npy", "x", "is no array"),
+    ],
+)
+def test_anything_else_is_one_line(tmp_path: Path, name: str, text: str, said: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=said):
+        rows_of(tmp_path / name, 4)

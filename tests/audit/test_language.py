@@ -1,0 +1,240 @@
+"""A fine-tuned language model from its folder to a verdict, on the command line; and what users get wrong, a line
+each."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+pytest.importorskip("transformers")
+
+from audit.checkpoints import causal_lm
+from audit.checkpoints.language_folder import is_language_model
+from audit.checkpoints.language_model import LanguageAudit, open_language_model
+from audit.cli.app import app
+from audit.evidence.sequence_answers import sequence_answers
+from audit.results.read import load
+from probes.errors import CheckpointError, DataError, InputError, RecipeError
+from tests.audit import language_models
+
+FEW = ("--set", "probes.membership.repeats=2", "--set", "probes.extraction.repeats=2")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return language_models.saved(tmp_path_factory.mktemp("language"), language_models.task(40))
+
+
+@pytest.fixture
+def own(made: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(made, tmp_path / "own"))
+
+
+def opened(folder: Path, **given: object) -> LanguageAudit:
+    usual = {"data": folder / "data.json", "members": folder / "rows.txt", "recipe": folder / "train.toml"}
+    return open_language_model(folder / "adapter", **{**usual, **given})  # type: ignore[arg-type]
+
+
+def run(folder: Path, *more: str) -> tuple[int, str]:
+    """The command, and what it printed."""
+    given = ["-m", folder / "adapter", "--data", folder / "data.json", "--members", folder / "rows.txt"]
+    given += ["--recipe", folder / "train.toml", "--store", folder / "store", *FEW, *more]
+    done = CliRunner().invoke(app, ["run", *map(str, given)])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+def test_a_model_that_knows_its_members_by_heart_fails_in_both_languages(made: Path) -> None:
+    code, _ = run(made, "-o", str(made / "en"), "-q")
+    assert code == 1
+    report = load(made / "en")
+    assert {result.probe for result in report.results} == {"membership", "extraction"}
+    assert report.audit["probes"] == {
+        **dict.fromkeys(("extraction", "membership"), "on"),
+        **dict.fromkeys(("contamination", "drift", "forgetting", "inheritance", "overfitting"), "declined"),
+    }
+    assert report.data["modality"] == "language"
+    assert run(made, "-o", str(made / "zh"), "--lang", "zh", "-q")[0] == 1
+    assert (made / "en/results.json").read_bytes() == (made / "zh/results.json").read_bytes()
+    assert "语言模型没有类别" in (made / "zh/report.md").read_text(encoding="utf-8")
+
+
+def test_a_killed_run_goes_on_and_gives_the_same(made: Path, tmp_path: Path) -> None:
+    run(made, "-o", str(made / "en"), "-q")
+    store = tmp_path / "store"
+    shutil.copytree(made / "store", store)
+    entries = sorted(store.glob("??/*.safetensors"))
+    entries[0].unlink()
+    assert run(made, "--store", str(store), "-o", str(tmp_path / "again"), "-q")[0] == 1
+    assert (made / "en/results.json").read_bytes() == (tmp_path / "again/results.json").read_bytes()
+    assert sorted(store.glob("??/*.safetensors")) == entries
+
+
+def test_an_adapter_is_the_network_that_was_saved(made: Path) -> None:
+    audit, task = opened(made), language_models.task(40)
+    found, expected = (sequence_answers(one.audited, task.inputs).log_prob for one in (audit.task, task))
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert np.array_equal(audit.task.inputs, task.inputs)
+    assert np.array_equal(audit.task.pool.member, task.pool.member)
+    assert audit.task.training.adapter is not None
+    assert audit.task.training.adapter.rank == task.training.adapter.rank  # type: ignore[union-attr]
+
+
+def test_whole_models_are_opened_beside_their_base(made: Path, own: Path) -> None:
+    audit = open_language_model(
+        made / "base",
+        base=made / "base",
+        data=made / "data.json",
+        members=[0, *range(2, 20)],
+        recipe=own / "train.toml",
+    )
+    assert audit.task.training.adapter is None
+    assert audit.task.pool.member[:3].tolist() == [True, False, True]
+
+
+def test_a_trainers_state_says_how_it_was_trained(own: Path) -> None:
+    rates = [{"learning_rate": 2e-3}, {"learning_rate": 1e-3}]
+    state = {"num_train_epochs": 3, "train_batch_size": 4, "log_history": rates}
+    (own / "adapter/trainer_state.json").write_text(json.dumps(state), encoding="utf-8")
+    audit = opened(own, recipe=None)
+    assert (audit.task.training.epochs, audit.task.training.batch_size, audit.task.training.lr) == (3, 4, 2e-3)
+    assert "audit.trainer-state" in [getattr(note, "code", "") for note in audit.notes]
+
+
+def test_parts_of_the_data_say_who_is_a_member(own: Path) -> None:
+    rows = json.loads((own / "data.json").read_text(encoding="utf-8"))
+    (own / "data.json").write_text(json.dumps({"train": rows[:12], "validation": rows[12:]}), encoding="utf-8")
+    audit = opened(own, members=None)
+    assert (int(audit.task.pool.member.sum()), int(audit.task.pool.held_out.sum())) == (12, 20)
+
+
+def another_tokenizer(own: Path) -> None:
+    tokenizer = language_models.tokenizer()
+    tokenizer.add_tokens(["!", "?"])
+    tokenizer.save_pretrained(own / "base")
+
+
+def other_numbers(own: Path) -> None:
+    """The adapter's own tokenizer numbers letters otherwise."""
+    language_models.tokenizer().save_pretrained(own / "adapter")
+    path = own / "adapter/tokenizer.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    vocabulary = content["model"]["vocab"]
+    vocabulary["a"], vocabulary["b"] = vocabulary["b"], vocabulary["a"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def resized(own: Path) -> None:
+    path = own / "adapter/adapter_model.safetensors"
+    state = load_file(path)
+    save_file({**state, "base_model.model.transformer.wte.weight": next(iter(state.values())).clone()}, path)
+
+
+def of_another_base(own: Path) -> None:
+    path = own / "adapter/adapter_model.safetensors"
+    save_file({name.replace(".h.1.", ".h.7."): value for name, value in load_file(path).items()}, path)
+
+
+def wrong_weights(own: Path) -> None:
+    """Another model of the same shape: nothing that it says fits the tokens."""
+    path = own / "base/model.safetensors"
+    save_file({name: 3 * value.flip(0) for name, value in load_file(path).items()}, path, {"format": "pt"})
+
+
+def of_another_kind(own: Path) -> None:
+    path = own / "adapter/adapter_config.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, "use_dora": True}), encoding="utf-8")
+
+
+def without_a_base(own: Path) -> None:
+    shutil.rmtree(own / "base")
+
+
+def without_a_tokenizer(own: Path) -> None:
+    for path in (own / "base").glob("*token*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (another_tokenizer, r"its tokenizer has 41 tokens, the model knows 39"),
+        (other_numbers, r"its tokenizer is not its base's: 'a' is 1 there and 0 in the base's"),
+        (resized, r"holds embeddings \(.*\): the vocabulary was resized"),
+        (of_another_base, r"is not an adapter of this base: .* Give the --base that it was trained on"),
+        (wrong_weights, r"nats a token on its own members, and guessing 3\.66"),
+        (of_another_kind, r"has DoRA \(use_dora\)"),
+        (without_a_base, r"its base, '\.\./base', is no folder here\. Give --base FOLDER"),
+        (without_a_tokenizer, r"neither it nor its base has a tokenizer"),
+    ],
+)
+def test_a_folder_that_does_not_fit_is_one_line(own: Path, damage: Callable[[Path], None], said: str) -> None:
+    damage(own)
+    with pytest.raises(CheckpointError, match=said) as caught:
+        opened(own)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("data", "what it was trained on is not said"),
+        ("members", "which of its rows trained the model is not said"),
+        ("recipe", "how it was trained is not said, so it cannot be trained again"),
+    ],
+)
+def test_what_is_missing_is_named(made: Path, missing: str, said: str) -> None:
+    with pytest.raises((DataError, RecipeError), match=said):
+        opened(made, **{missing: None})
+
+
+def test_too_few_members_are_refused(made: Path) -> None:
+    with pytest.raises(DataError, match="2 members with an answer are too few"):
+        opened(made, members=[0, 1])
+
+
+def test_a_recipe_with_a_misspelt_key_is_one_line(made: Path) -> None:
+    with pytest.raises(RecipeError, match=r"unknown key 'train.epoch'\. .*epochs"):
+        opened(made, recipe={"train": {"epoch": 3}})
+    with pytest.raises(RecipeError, match=r"train\.lr: Input should be greater than 0"):
+        opened(made, recipe={"train": {"lr": 0}})
+
+
+def test_a_budget_that_buys_nothing_is_refused_before_training(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audit.population.language_budget.MOST_OVER", 0.0)
+    given = ["run", "-m", made / "adapter", "--data", made / "data.json", "--members", made / "rows.txt", "-q"]
+    given += ["--recipe", made / "train.toml", "--store", made / "other", "--budget", "0.01s", "-o", made / "none"]
+    done = CliRunner().invoke(app, [str(one) for one in given])
+    assert isinstance(done.exception, InputError)
+    assert "buy no valid population: 4 replicas of this model take about" in str(done.exception)
+    assert "a machine with a GPU" in str(done.exception)
+
+
+def test_a_model_beyond_the_memory_is_refused_before_it_is_loaded(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(causal_lm.os, "sysconf", lambda name: 1)
+    with pytest.raises(CheckpointError, match=r"needs about 0\.0 GiB for its weights in float32"):
+        opened(made)
+
+
+def test_folders_are_told_apart_by_their_text(tmp_path: Path) -> None:
+    for content, expected in (
+        ({"architectures": ["GPT2LMHeadModel"]}, True),
+        ({"architectures": ["LlamaForCausalLM"]}, True),
+        ({"architectures": ["BertForSequenceClassification"]}, False),
+        ({}, False),
+    ):
+        (tmp_path / "config.json").write_text(json.dumps(content), encoding="utf-8")
+        assert is_language_model(tmp_path) is expected
+    (tmp_path / "adapter_config.json").write_text('{"task_type": "SEQ_CLS"}', encoding="utf-8")
+    assert not is_language_model(tmp_path)
+    (tmp_path / "adapter_config.json").write_text('{"task_type": "CAUSAL_LM"}', encoding="utf-8")
+    assert is_language_model(tmp_path)
