@@ -216,7 +216,7 @@ def _runs(own: TokenAnswers, member: Bool[np.ndarray, " samples"], held_out: Boo
         title=Message("extraction.longest-run.title"),
         caption=Message("extraction.longest-run.caption"),
         columns={**columns, "samples": who},
-        x=Axis(column="tokens", title=Message("extraction.tokens")),
-        y=Axis(column="share", title=Message("extraction.share")),
+        x=Axis(column="tokens", title="tokens in a row"),
+        y=Axis(column="share", title="share of samples"),
         series="samples",
     )

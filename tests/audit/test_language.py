@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("transformers")
 
+import audit
 from audit.checkpoints import causal_lm
 from audit.checkpoints.language_folder import is_language_model
 from audit.checkpoints.language_model import LanguageAudit, open_language_model
@@ -22,6 +23,9 @@ from audit.cli.app import app
 from audit.evidence.sequence_answers import sequence_answers
 from audit.results.read import load
 from probes.errors import CheckpointError, DataError, InputError, RecipeError
+from probes.result import Result
+from reports.archive import dump
+from reports.report import Report
 from tests.audit import language_models
 
 FEW = ("--set", "probes.membership.repeats=2", "--set", "probes.extraction.repeats=2")
@@ -43,77 +47,84 @@ def opened(folder: Path, **given: object) -> LanguageAudit:
     return open_language_model(folder / "adapter", **{**usual, **given})  # type: ignore[arg-type]
 
 
-def run(folder: Path, *more: str) -> tuple[int, str]:
-    """The command, and what it printed."""
-    given = ["-m", folder / "adapter", "--data", folder / "data.json", "--members", folder / "rows.txt"]
-    given += ["--recipe", folder / "train.toml", "--store", folder / "store", *FEW, *more]
-    done = CliRunner().invoke(app, ["run", *map(str, given)])
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, done.output
+@pytest.fixture(scope="module")
+def done(made: Path) -> Report:
+    """What the command wrote, in Chinese."""
+    given = ["-m", made / "adapter", "--data", made / "data.json", "--members", made / "rows.txt", "-q"]
+    given += ["--recipe", made / "train.toml", "--store", made / "store", *FEW, "-o", made / "zh", "--lang", "zh"]
+    ended = CliRunner().invoke(app, ["run", *map(str, given)])
+    assert ended.exit_code == 3, ended.exception  # two rounds leave the gate's intervals wide
+    return load(made / "zh")
 
 
-def test_a_model_that_knows_its_members_by_heart_fails_in_both_languages(made: Path) -> None:
-    code, _ = run(made, "-o", str(made / "en"), "-q")
-    assert code == 1
-    report = load(made / "en")
-    assert {result.probe for result in report.results} == {"membership", "extraction"}
-    assert report.audit["probes"] == {
+def test_a_model_that_knows_its_members_by_heart_leaks(done: Report) -> None:
+    found = {result.probe: result for result in done.results if isinstance(result, Result)}
+    assert found["membership"].findings[0].code == "membership.leaks"
+    assert done.audit["probes"] == {
         **dict.fromkeys(("extraction", "membership"), "on"),
         **dict.fromkeys(("contamination", "drift", "forgetting", "inheritance", "overfitting"), "declined"),
     }
-    assert report.data["modality"] == "language"
-    assert run(made, "-o", str(made / "zh"), "--lang", "zh", "-q")[0] == 1
-    assert (made / "en/results.json").read_bytes() == (made / "zh/results.json").read_bytes()
+    assert done.data["modality"] == "language"
+
+
+def test_what_was_not_looked_at_is_said_in_both_languages(done: Report, made: Path) -> None:
     assert "语言模型没有类别" in (made / "zh/report.md").read_text(encoding="utf-8")
+    assert "a language model has none: contamination" in " ".join(map(str, done.audit["limits"]))  # type: ignore[arg-type]
 
 
-def test_a_killed_run_goes_on_and_gives_the_same(made: Path, tmp_path: Path) -> None:
-    run(made, "-o", str(made / "en"), "-q")
-    store = tmp_path / "store"
-    shutil.copytree(made / "store", store)
-    entries = sorted(store.glob("??/*.safetensors"))
+def test_a_killed_run_goes_on_and_gives_the_same(done: Report, made: Path, tmp_path: Path) -> None:
+    """A replica of four is gone: those that are trained together are trained again, to the same bits."""
+    shutil.copytree(made / "store", tmp_path / "store")
+    entries = sorted((tmp_path / "store").glob("??/*.safetensors"))
     entries[0].unlink()
-    assert run(made, "--store", str(store), "-o", str(tmp_path / "again"), "-q")[0] == 1
-    assert (made / "en/results.json").read_bytes() == (tmp_path / "again/results.json").read_bytes()
-    assert sorted(store.glob("??/*.safetensors")) == entries
+    again = audit.run(
+        made / "adapter",
+        made / "data.json",
+        members=made / "rows.txt",
+        recipe=made / "train.toml",
+        store=tmp_path / "store",
+        config={"probes": {name: {"repeats": 2} for name in ("membership", "extraction")}},
+    )
+    assert dump(again) == dump(done)
+    assert sorted((tmp_path / "store").glob("??/*.safetensors")) == entries
 
 
 def test_an_adapter_is_the_network_that_was_saved(made: Path) -> None:
-    audit, task = opened(made), language_models.task(40)
-    found, expected = (sequence_answers(one.audited, task.inputs).log_prob for one in (audit.task, task))
+    audited, task = opened(made), language_models.task(40)
+    found, expected = (sequence_answers(one.audited, task.inputs).log_prob for one in (audited.task, task))
     assert found == pytest.approx(expected, abs=1e-5)
-    assert np.array_equal(audit.task.inputs, task.inputs)
-    assert np.array_equal(audit.task.pool.member, task.pool.member)
-    assert audit.task.training.adapter is not None
-    assert audit.task.training.adapter.rank == task.training.adapter.rank  # type: ignore[union-attr]
+    assert np.array_equal(audited.task.inputs, task.inputs)
+    assert np.array_equal(audited.task.pool.member, task.pool.member)
+    assert audited.task.training.adapter is not None
+    assert audited.task.training.adapter.rank == task.training.adapter.rank  # type: ignore[union-attr]
 
 
 def test_whole_models_are_opened_beside_their_base(made: Path, own: Path) -> None:
-    audit = open_language_model(
+    audited = open_language_model(
         made / "base",
         base=made / "base",
         data=made / "data.json",
         members=[0, *range(2, 20)],
         recipe=own / "train.toml",
     )
-    assert audit.task.training.adapter is None
-    assert audit.task.pool.member[:3].tolist() == [True, False, True]
+    assert audited.task.training.adapter is None
+    assert audited.task.pool.member[:3].tolist() == [True, False, True]
 
 
 def test_a_trainers_state_says_how_it_was_trained(own: Path) -> None:
     rates = [{"learning_rate": 2e-3}, {"learning_rate": 1e-3}]
     state = {"num_train_epochs": 3, "train_batch_size": 4, "log_history": rates}
     (own / "adapter/trainer_state.json").write_text(json.dumps(state), encoding="utf-8")
-    audit = opened(own, recipe=None)
-    assert (audit.task.training.epochs, audit.task.training.batch_size, audit.task.training.lr) == (3, 4, 2e-3)
-    assert "audit.trainer-state" in [getattr(note, "code", "") for note in audit.notes]
+    audited = opened(own, recipe=None)
+    assert (audited.task.training.epochs, audited.task.training.batch_size, audited.task.training.lr) == (3, 4, 2e-3)
+    assert "audit.trainer-state" in [getattr(note, "code", "") for note in audited.notes]
 
 
 def test_parts_of_the_data_say_who_is_a_member(own: Path) -> None:
     rows = json.loads((own / "data.json").read_text(encoding="utf-8"))
     (own / "data.json").write_text(json.dumps({"train": rows[:12], "validation": rows[12:]}), encoding="utf-8")
-    audit = opened(own, members=None)
-    assert (int(audit.task.pool.member.sum()), int(audit.task.pool.held_out.sum())) == (12, 20)
+    audited = opened(own, members=None)
+    assert (int(audited.task.pool.member.sum()), int(audited.task.pool.held_out.sum())) == (12, 20)
 
 
 def another_tokenizer(own: Path) -> None:
