@@ -16,6 +16,7 @@ from audit.checkpoints.audited_model import Audited, reference_of
 from audit.config.audit_config import Config
 from audit.config.run_settings import Settings
 from audit.evidence.collect import asked, gather
+from audit.evidence.expected import as_expected
 from audit.evidence.observe import Observations, observe
 from audit.evidence.subjects import sitters
 from audit.listener import Listener
@@ -50,6 +51,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     # First, because a model whose answers are not finite, or a reference that does not fit, is refused before anything
     # is trained.
     own = asked(audited)
+    measured = as_expected(audited, own, config)
     reference_of(audited, settings)
     converted = experiment.dataset.notes
     for told in audited.told:
@@ -61,7 +63,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     plan, limits = affordable(experiment, wanted, settings, seed, listener) if audited.retrains else (wanted, ())
     rows = rows_of(plan, experiment.pool, seed) if audited.retrains else []
     rows, untrained = trainable(experiment, rows)
-    limits = (*limits, *untrained)
+    limits = (*measured, *limits, *untrained)
     rounds = 1 + max((row.repeat for row in rows), default=-1)
     planned = sequential.looks(rounds) if settings.stop_early else sequential.single(rounds)
     examined = None

@@ -14,6 +14,7 @@ LAYERS = (
     ("audit.data",),
     ("audit.config",),
     ("audit.models", "audit.trainers.base", "audit.evidence.sequence_answers"),
+    ("audit.record",),
     ("audit.training",),
     ("audit.trainers",),
     ("audit.engines",),

@@ -17,7 +17,7 @@ from audit.checkpoints import checkpoint as checkpoints
 from audit.checkpoints.checkpoint import Checkpoint
 from audit.checkpoints.folders.base import Described, OpensItself, Reader, reader_of
 from audit.checkpoints.folders.completed import completed
-from audit.checkpoints.foreign_weights import adopt, adopted
+from audit.checkpoints.foreign_weights import adopt, adopted, beside
 from audit.config.recipe import Recipe, parse
 from audit.config.run_settings import Settings
 from audit.trainers.limited import user_code
@@ -114,6 +114,11 @@ def open_folder(path: Path, reader: Reader, settings: Settings) -> Audited:
     weights = reader.weights(described, experiment)
     checkpoint = adopted(weights, experiment, folder, path)
     told = described.said()
+    file = getattr(reader, "file", None)
+    if file is not None:
+        checkpoint = dataclasses.replace(
+            checkpoint, limits=(*checkpoint.limits, *beside(file(path), weights, checkpoint.state))
+        )
     checkpoint = dataclasses.replace(checkpoint, limits=(*told, *checkpoint.limits))
     return Audited(checkpoint=checkpoint, experiment=experiment, told=told, expected=described.expected)
 

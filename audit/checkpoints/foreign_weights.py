@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import re
 import zipfile
@@ -75,7 +76,7 @@ def of_source(experiment: Experiment) -> list[Message]:
 def beside(path: Path, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[Message]:
     """What the file holds and nobody uses: averaged weights, and a loss's own tensors."""
     said = []
-    if archive_kind(path) is None and (averages := averages_in(read_untrusted(path))):
+    if archive_kind(path) is None and (averages := averages_in(read_untrusted(path, allowed=(argparse.Namespace,)))):
         said.append(Message("audit.holds-averages", {"names": tuple(averages)}))
     losses = [name for name in found if re.match(r"(criterion|loss\w*)\.", name) and name not in state]
     if losses:

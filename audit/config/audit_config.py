@@ -113,7 +113,23 @@ class WaiverSection(Section):
     """The last day, in UTC, on which it holds."""
 
 
+class ExpectSection(Section):
+    """What the model is known to measure, checked when it is loaded: accuracies as shares, losses in nats."""
+
+    held_out_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
+    member_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
+    held_out_log_loss: Annotated[float, Field(ge=0)] | None = None
+    member_log_loss: Annotated[float, Field(ge=0)] | None = None
+    tolerance: Annotated[float, Field(gt=0)] = 0.02
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """Those that are given."""
+        return {name: value for name, value in self if value is not None and name != "tolerance"}
+
+
 class Config(Section):
+    expect: ExpectSection = ExpectSection()
     gate_section: GateSection = GateSection()
     thresholds: dict[str, dict[str, Bound]] = {}
     waivers: tuple[WaiverSection, ...] = ()
@@ -267,7 +283,13 @@ def chosen(given: str | Path | Mapping[str, Any] | Config | None) -> Config:
 
 def parse(content: dict[str, Any], where: str) -> Config:
     """Raises ConfigError."""
-    names = {"gate": "gate_section", "probes": "parameters", "thresholds": "thresholds", "waivers": "waivers"}
+    names = {
+        "gate": "gate_section",
+        "expect": "expect",
+        "probes": "parameters",
+        "thresholds": "thresholds",
+        "waivers": "waivers",
+    }
     for key in content:
         if key not in names:
             raise ConfigError(f"unknown key {key!r}. {did_you_mean(key, names)}", where=where)
@@ -282,6 +304,7 @@ def parse(content: dict[str, Any], where: str) -> Config:
 
 SECTIONS: Mapping[str, tuple[str, type[Section]]] = {
     "gate_section": ("gate", GateSection),
+    "expect": ("expect", ExpectSection),
     "thresholds": ("thresholds", Bound),
     "waivers": ("waivers", WaiverSection),
     "parameters": ("probes", Section),

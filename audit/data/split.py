@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 
 from audit.data.arrays import names_in, read_arrays
 from audit.data.dataset import ROLES, Dataset, stratified
+from audit.data.fingerprints import found
+from audit.data.record import Record
 from audit.sections import Section
 from probes.errors import DataError, RecipeError
 from probes.message import Message
@@ -81,7 +83,43 @@ def _drawn(dataset: Dataset, section: SplitSection, rng: np.random.Generator) ->
 PARTS = ("members", "held_out", "validation")
 
 
+LEAST_FOUND = 0.9
+"""Share of a record's rows that must be in the data, or it is other data."""
+
+
+def _recorded(dataset: Dataset, path: Path) -> Pool:
+    """Of an audit record: the rows that were trained on, and those that were evaluated on, else all others.
+
+    Raises DataError where the data is not the record's.
+    """
+    record = Record.read(path)
+    masks, left = found(dataset, record.rows, record.key)
+    for part in record.rows:
+        recorded = record.count(part)
+        if recorded and left[part] > (1 - LEAST_FOUND) * recorded:
+            raise DataError(
+                f"holds {recorded - left[part]} of the {recorded} rows that {path.name} says were {part} on.",
+                where=dataset.name,
+                do="Give the data of that training, by the same tokenizer and length.",
+            )
+    member = masks["trained"]
+    held_out = masks.get("evaluated", ~member) & ~member
+    if not held_out.any():
+        raise DataError("has no rows beside those trained on.", where=dataset.name, do="Add held-out samples.")
+    none = np.zeros(len(dataset), dtype=bool)
+    return Pool(
+        labels=dataset.labels,
+        member=member,
+        held_out=held_out,
+        validation=none,
+        groups=dataset.groups,
+        times=dataset.times,
+    )
+
+
 def _given(dataset: Dataset, path: Path) -> Pool:
+    if path.suffix == ".json":
+        return _recorded(dataset, path)
     arrays = read_arrays(path, PARTS)
     for name in PARTS[:2]:
         if name not in arrays:
@@ -192,7 +230,7 @@ class SplitSection(Section):
     validation: Annotated[Size, Field(ge=0)] = 0
     file: Path | None = None
     """An .npz of index arrays `members`, `held_out` and, where there is one, `validation`: the split a model that was
-    trained elsewhere was trained with."""
+    trained elsewhere was trained with; or an audit record, whose rows are found in the data."""
     parts: bool = False
     """As the data is divided: train are the members, test is held out."""
 

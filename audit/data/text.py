@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from audit.data.dataset import ROLES, Dataset
+from audit.data.fingerprints import JOINT
 from audit.data.handed_over import words
 from audit.data.labels import labels_of
 from audit.data.section import DataSection
@@ -63,7 +64,7 @@ class Text(DataSection):
             modality="text",
             groups=None if groups is None else groups[1].astype(np.int64),
             group_names=() if groups is None else tuple(map(str, groups[0])),
-            texts=tuple(" ⏎ ".join(parts) for parts in zip(*texts, strict=True)),
+            texts=tuple(JOINT.join(parts) for parts in zip(*texts, strict=True)),
             roles=table.roles,
             notes=(*notes, *labels.notes),
         )

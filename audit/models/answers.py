@@ -82,4 +82,5 @@ def takes_tokens(network: nn.Module, tokens: Tokens) -> nn.Module:
 
 def is_hooked(network: nn.Module) -> bool:
     """Whether what goes in or comes out is changed by hooks, which a rewrite of the forward pass would lose."""
-    return bool(network._forward_hooks or network._forward_pre_hooks)
+    others = [hook for hook in network._forward_hooks.values() if hook is not _only_logits]
+    return bool(others or network._forward_pre_hooks)

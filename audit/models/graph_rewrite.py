@@ -165,7 +165,11 @@ class Tracer(fx.Tracer):
         # A graph is of the forward method alone.
         if isinstance(root, nn.Module) and is_hooked(root):
             raise TypeError("hooks change what it takes or answers")
-        return super().trace(root, concrete_args)
+        graph = super().trace(root, concrete_args)
+        answer = next(node for node in graph.nodes if node.op == "output").args[0]
+        if not isinstance(answer, fx.Node):
+            raise TypeError("its answer is no tensor")
+        return graph
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         # Stochastic depth asks self.training, which must not be frozen into the graph.

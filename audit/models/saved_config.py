@@ -10,18 +10,27 @@ from typing import Any
 from audit.storage.bounded import MIB, read_text
 from probes.errors import CheckpointError, RecipeError
 
-CONFIG, PROCESSOR = "config.json", "preprocessor_config.json"
+CONFIG, PROCESSOR, ADAPTER = "config.json", "preprocessor_config.json", "adapter_config.json"
+
+
+def json_in(path: Path) -> dict[str, Any]:
+    """Raises CheckpointError where the file holds no JSON object."""
+    try:
+        content = json.loads(read_text(path, 4 * MIB, CheckpointError))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"is no JSON: {str(error)[:200]}", where=str(path)) from None
+    if not isinstance(content, dict):
+        raise CheckpointError("is no JSON object.", where=str(path))
+    return content
 
 
 def config_in(folder: Path) -> dict[str, Any]:
     """A folder's config.json. Raises CheckpointError."""
-    path = folder / CONFIG
-    try:
-        content = json.loads(read_text(path, 4 * MIB, CheckpointError))
-    except ValueError as error:
-        raise CheckpointError(f"is no JSON: {error}", where=str(path)) from None
-    if not isinstance(content, dict) or not isinstance(content.get("model_type"), str):
-        raise CheckpointError("has no model_type.", where=str(path), do="Give a folder that `save_pretrained` wrote.")
+    content = json_in(folder / CONFIG)
+    if not isinstance(content.get("model_type"), str):
+        raise CheckpointError(
+            "has no model_type.", where=str(folder / CONFIG), do="Give a folder that `save_pretrained` wrote."
+        )
     return content
 
 
@@ -30,7 +39,7 @@ def input_in(folder: Path) -> dict[str, Any]:
     path = folder / PROCESSOR
     if not path.is_file():
         raise RecipeError(f"{folder.name} has no {path.name}.", where="input.normalise", do="Give size, mean and std.")
-    content = json.loads(read_text(path, MIB, CheckpointError))
+    content = json_in(path)
     found: dict[str, Any] = {}
     for key, name in (("size", "size"), ("crop", "crop_size")):
         given = content.get(name)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from audit.config.recipe import SourceSection
+from audit.models.answers import gives_logits
 from audit.models.families.base import family_of
 from audit.models.head import classes_of, find_head, new_head, replace
 from audit.models.redraw import by_library, loaded, redraw
@@ -98,7 +99,7 @@ def build(section: SourceSection, folder: Path, *, trust_code: bool) -> nn.Modul
         raise RecipeError(
             f"{section.model} gave a {type(network).__name__}, not a torch.nn.Module", where="source.model"
         )
-    return network
+    return gives_logits(network)
 
 
 def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None:

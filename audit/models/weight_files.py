@@ -7,7 +7,7 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,12 @@ def digest_state(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
+def read_state(path: Path, *, allowed: Sequence[type] = ()) -> dict[str, Tensor]:
     """A state dict from a .pt, .pth, .th or .safetensors file: bare, or under a key; 'module.' prefixes go.
 
-    Raises CheckpointError. Never unpickles code.
+    Raises CheckpointError. Never unpickles code; `allowed` are harmless classes that may lie beside the weights.
     """
-    content = weights_in(read_untrusted(path), path)
+    content = weights_in(read_untrusted(path, allowed=allowed), path)
     state = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     check_tensors(state, path, path.stat().st_size)
     if not state:
@@ -90,7 +90,7 @@ def _tensors(value: object) -> bool:
     return isinstance(value, Mapping) and any(isinstance(one, Tensor) for one in value.values())
 
 
-def read_untrusted(path: Path) -> dict[str, Any]:
+def read_untrusted(path: Path, *, allowed: Sequence[type] = ()) -> dict[str, Any]:
     """What torch.save or safetensors wrote, without running any code in it. Raises CheckpointError."""
     size = regular(path, CheckpointError)
     try:
@@ -102,7 +102,8 @@ def read_untrusted(path: Path) -> dict[str, Any]:
             return dict(load_file(path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch muses about strange pickles, the error says clearly
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals(list(allowed)):
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
     except Exception as error:  # torch raises a dozen unrelated types on damaged or hostile files

@@ -7,13 +7,13 @@ alone: no pickle, and nothing heavy is imported.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from audit.storage.bounded import MIB, read_text
-from probes.errors import CheckpointError, PluginError
+from probes.errors import CheckpointError, DependencyError, PluginError
 from probes.message import Message
 from probes.registry import Registry
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MOST = 64 * MIB
 """Of a file of plain text in a folder."""
+MOST_ALIASES = 1000
+"""Of a YAML file: a few lines of them stand for gigabytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,3 +113,24 @@ def read_json(path: Path) -> Any:
         return json.loads(read_text(path, MOST, CheckpointError))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"is no JSON: {str(error)[:200]}", where=str(path)) from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A mapping of plain values; tags that would make objects are refused. Raises CheckpointError in one line."""
+    try:
+        import yaml
+    except ImportError:
+        raise DependencyError("PyYAML is not installed.", where=str(path), do="pip install pyyaml") from None
+    text = read_text(path, MOST, CheckpointError)
+    if "&" in text and text.count("*") > MOST_ALIASES:
+        raise CheckpointError("repeats itself by aliases; it was not read.", where=str(path))
+    try:
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"is no plain YAML: {' '.join(str(error).split())[:200]}", where=str(path)) from None
+    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def first_of(given: Mapping[str, Any], names: Iterable[str]) -> Any:
+    """The first of these keys that has a value; None where none has."""
+    return next((given[name] for name in names if given.get(name) is not None), None)

@@ -99,7 +99,13 @@ def _class_of(config: Any) -> Any:
 
 def network_of(config: Any) -> nn.Module:
     """The classifier with random weights from torch's current generator, drawn as the library draws them."""
-    return as_ours(_class_of(config).from_config(config, trust_remote_code=False), config)
+    return as_ours(bare(config), config)
+
+
+def bare(config: Any) -> nn.Module:
+    """As the library has it: its own arguments in, its own output out."""
+    made: nn.Module = _class_of(config).from_config(config, trust_remote_code=False)
+    return made
 
 
 def as_ours(network: nn.Module, config: Any) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
@@ -103,6 +104,117 @@ def test_a_folder_is_audited_from_end_to_end(saved: Path, tmp_path: Path) -> Non
     )
     assert report.data["modality"] == "text"
     assert any("bert.pooler.dense" in one for one in report.audit["limits"])
+
+
+@pytest.fixture(scope="module")
+def adapter(saved: Path) -> Path:
+    """A LoRA adapter beside a base that has all of the classifier but its head."""
+    import peft
+    from transformers import BertForSequenceClassification, BertModel
+
+    whole = BertForSequenceClassification.from_pretrained(saved / "model")
+    base = saved / "whole"
+    bert: BertModel = whole.bert
+    bert.save_pretrained(base)
+    (base / "tokenizer.json").write_bytes((saved / "base" / "tokenizer.json").read_bytes())
+    (base / "tokenizer_config.json").write_bytes((saved / "base" / "tokenizer_config.json").read_bytes())
+    lora = peft.LoraConfig(task_type="SEQ_CLS", r=2, lora_dropout=0.1, target_modules=["query"])
+    made = peft.get_peft_model(BertForSequenceClassification.from_pretrained(base), lora)
+    for name, parameter in made.named_parameters():
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter, std=0.5, generator=torch.Generator().manual_seed(len(name)))
+    made.save_pretrained(saved / "adapter")
+    return saved / "adapter"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_adapter_answers_as_its_library_does_and_replicas_train_what_it_trains(saved: Path, adapter: Path) -> None:
+    import peft
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    found = opened(adapter, TEXTS, saved / "whole")
+    theirs = peft.PeftModel.from_pretrained(
+        AutoModelForSequenceClassification.from_pretrained(saved / "whole"), adapter
+    ).eval()
+    read = AutoTokenizer.from_pretrained(saved / "whole")
+    texts = list(found.experiment.dataset.texts)
+    with torch.no_grad():
+        expected = theirs(**read(texts, truncation=True, padding=True, return_tensors="pt")).logits.numpy()
+    np.testing.assert_allclose(found.logits(), expected, atol=1e-5)
+    trainee = found.experiment.begin(found.experiment.audited_row())
+    assert {name.split(".")[-3] for name in trainee.trained if "lora" in name} == {"lora_A", "lora_B"}
+    assert all("lora" in name or "classifier" in name for name in trainee.trained)
+    trainee.train_mode()
+    dropouts = [module for module in trainee.network.modules() if isinstance(module, torch.nn.Dropout)]
+    assert all(module.training for module in dropouts)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_adapter_without_a_part_that_was_drawn_at_random_is_refused(saved: Path, adapter: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"lacks bert\.pooler\.dense, and so does the base"):
+        opened(adapter, TEXTS, saved / "base")
+
+
+LIGHTNING = """
+import torch
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(64, 10)
+    def forward(self, x):
+        return {"logits": self.fc(x.flatten(1)), "loss": None}
+"""
+
+
+def test_a_folder_of_lightning_brings_weights_and_hyperparameters(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(LIGHTNING, encoding="utf-8")
+    model = tmp_path / "version_0"
+    (model / "checkpoints").mkdir(parents=True)
+    (model / "hparams.yaml").write_text("learning_rate: 0.05\nbatch_size: 16\nmax_epochs: 2\n", encoding="utf-8")
+    state = {
+        "model.fc.weight": torch.ones(10, 64),
+        "model.fc.bias": torch.zeros(10),
+        "criterion.weight": torch.ones(10),
+    }
+    torch.save({"state_dict": state, "pytorch-lightning_version": "2.5"}, model / "checkpoints" / "last.ckpt")
+    content = {
+        "data": {"kind": "digits"}, "split": {"members": 30, "held_out": 30}, "source": {"model": "net:Net"},
+    }  # fmt: skip
+    complete = completing(model, tmp_path, None, trust_code=True)
+    assert complete is not None
+    recipe = RecipeFile(recipe=parse(complete(content), "recipe"), path=tmp_path / "recipe.toml")
+    found = open_checkpoint(model, Settings(store=tmp_path, recipe=recipe, trust_code=True))
+    train = found.experiment.recipe.train
+    assert (train.lr, train.batch_size, train.epochs) == (0.05, 16, 2)
+    assert found.logits().shape[1] == 10
+    assert any(getattr(one, "code", "") == "audit.holds-loss" for one in found.checkpoint.limits)
+
+
+def test_an_output_folder_of_timm_is_opened_though_its_checkpoint_holds_a_namespace(tmp_path: Path) -> None:
+    timm = pytest.importorskip("timm")
+    model = tmp_path / "out"
+    model.mkdir()
+    network = timm.create_model("test_resnet", num_classes=10)
+    arguments = {
+        "model": "test_resnet", "num_classes": 10, "opt": "sgd", "lr": 0.1, "epochs": 3, "batch_size": 8,
+        "sched": "cosine", "smoothing": 0.1, "mixup": 0.2, "img_size": 32, "seed": 4, "pretrained": False,
+    }  # fmt: skip
+    (model / "args.yaml").write_text("\n".join(f"{key}: {value}" for key, value in arguments.items()), encoding="utf-8")
+    state = network.state_dict()
+    saved = {"state_dict": state, "state_dict_ema": state, "args": argparse.Namespace(**arguments), "epoch": 2}
+    torch.save(saved, model / "model_best.pth.tar")
+    found = opened(model, {"data": {"kind": "digits"}, "split": {"members": 30, "held_out": 30}})
+    train = found.experiment.recipe.train
+    assert (train.optimizer, train.schedule, train.label_smoothing, found.checkpoint.seed) == ("sgd", "cosine", 0.1, 4)
+    said = {message.code: message.values for message in found.told}
+    assert any("mixup" in one for one in said["audit.folder-unknown"]["what"])
+    assert found.logits().shape[1] == 10
+
+
+def test_yaml_that_would_make_objects_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "args.yaml").write_text("model: !!python/object/apply:os.system ['true']", encoding="utf-8")
+    with pytest.raises(CheckpointError, match="is no plain YAML"):
+        reader_of(tmp_path)
 
 
 def test_a_folder_alone_says_what_is_missing(saved: Path) -> None:

@@ -1,0 +1,105 @@
+"""A folder in which a training left an audit record: what was trained on what, and how, is known."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audit.checkpoints.folders.base import FOLDERS, Described, Reader
+from audit.checkpoints.folders.training_arguments import of_mapping
+from audit.data.record import NAME, Record
+from audit.record.recording import base_of
+from probes.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from audit.training.experiment import Experiment
+
+
+class AuditRecord:
+    order = 0
+
+    def recognises(self, folder: Path) -> bool:
+        return (folder / NAME).is_file()
+
+    def describe(self, folder: Path, base: Path | None, *, trust_code: bool) -> Described:
+        """Over what the folder's own kind says stands what the record says."""
+        record = Record.read(folder / NAME)
+        began = base or _base(record, folder)
+        if began is not None and record.base.digest:
+            _must_be_the_base(began, record)
+        own = beneath(folder)
+        described = (
+            own.describe(folder, began, trust_code=trust_code) if own else Described(kind="", folder=folder, recipe={})
+        )
+        recipe = {**described.recipe, "split": {"file": str((folder / NAME).resolve())}}
+        arguments = of_mapping(record.arguments, NAME, samples=record.count("trained"))
+        stated = dict(record.recipe)
+        if record.arguments:
+            recipe["train"] = {**recipe.get("train", {}), **arguments.train}
+        for key, value in stated.items():
+            recipe[key] = {**recipe.get(key, {}), **value} if isinstance(value, Mapping) else value
+        if record.data is not None:
+            recipe["data"] = {**record.data, **_here(record.data, folder)}
+        if record.seed is not None:
+            recipe["seed"] = record.seed
+        read = (f"{record.count('trained')} rows trained on, {record.count('evaluated')} evaluated on ({NAME})",)
+        return dataclasses.replace(
+            described,
+            kind="audit-record",
+            recipe=recipe,
+            read=(*read, *described.read[:1], *arguments.read),
+            assumed=() if record.arguments else described.assumed,
+            unknown=(*arguments.unknown, *(one for one in described.unknown if one.startswith("source"))),
+            expected=record.measures,
+        )
+
+    def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
+        """Raises CheckpointError where they are not those that the record was written beside."""
+        record = Record.read(described.folder / NAME)
+        for name, digest in record.weights.items():
+            _must_be(described.folder / name, digest)
+        own = beneath(described.folder)
+        if own is None:
+            raise CheckpointError("holds no model that is known.", where=str(described.folder))
+        return own.weights(described, experiment)
+
+
+def beneath(folder: Path) -> Reader | None:
+    """The reader of the model itself."""
+    readers = sorted(FOLDERS.all().values(), key=lambda one: one.order)
+    return next((one for one in readers if not isinstance(one, AuditRecord) and one.recognises(folder)), None)
+
+
+def _base(record: Record, folder: Path) -> Path | None:
+    place = folder / record.base.name
+    return place if record.base.name and place.exists() else None
+
+
+def _here(data: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Paths of the record are seen from its folder."""
+    local = ("path", "tokenizer", "labels")
+    return {key: str((folder / value).resolve()) for key, value in data.items() if key in local and value}
+
+
+def _must_be(path: Path, digest: str) -> None:
+    from audit.models.weight_files import digest_file
+
+    if path.is_file() and digest_file(path) != digest:
+        raise CheckpointError(
+            f"is not the file that {NAME} was written beside.",
+            where=str(path),
+            do=f"Train again, or remove the {NAME} that belongs to other weights.",
+        )
+
+
+def _must_be_the_base(base: Path, record: Record) -> None:
+    if base_of(base, "", base).digest != record.base.digest:
+        raise CheckpointError(
+            f"is not the base that {NAME} was written for.",
+            where=str(base),
+            do=f"Give the weights that the training started from{f', {record.base.name}' if record.base.name else ''}.",
+        )

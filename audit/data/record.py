@@ -1,0 +1,100 @@
+"""The audit record: what a training leaves beside its weights, so that an audit need ask nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from audit.storage.atomic import write
+from audit.storage.bounded import MIB, read_text
+from probes.errors import DataError
+
+NAME = "audit-record.json"
+FORMAT = "transfer-audit-record/1"
+LARGEST = 1024 * MIB
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Part = Literal["trained", "evaluated"]
+View = Literal["text", "tokens", "array"]
+
+
+class Base(BaseModel):
+    """What the training started from: a name or a folder, its revision, and a digest of its weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = ""
+    revision: str = ""
+    digest: str = ""
+
+
+class Record(BaseModel):
+    """`rows` holds keyed digests of the samples (`audit/data/fingerprints.py`): whoever has the record and a sample can
+    tell whether it was trained on, so the record is as sensitive as a list of the members.
+
+    `data` is a recipe's [data], its paths relative to the record; `recipe` other sections of a recipe; `arguments` the
+    training library's own; `measures` what the training measured of the model at its end.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["transfer-audit-record/1"] = "transfer-audit-record/1"
+    salt: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32,128}$")]
+    rows: dict[Part, dict[View, list[Digest]]]
+    data: dict[str, Any] | None = None
+    recipe: dict[str, Any] = Field(default={})
+    arguments: dict[str, Any] = Field(default={})
+    seed: int | None = None
+    base: Base = Base()
+    measures: dict[str, float] = Field(default={})
+    versions: dict[str, str] = Field(default={})
+    weights: dict[str, str] = Field(default={})
+    """sha256 of the files of weights beside it, by their names."""
+    made: str = ""
+
+    @property
+    def key(self) -> bytes:
+        return bytes.fromhex(self.salt)
+
+    def count(self, part: Part) -> int:
+        """How many rows were recorded."""
+        return max(map(len, self.rows.get(part, {}).values()), default=0)
+
+    @classmethod
+    def read(cls, path: Path) -> Record:
+        """Raises DataError in one line."""
+        try:
+            content = json.loads(read_text(path, LARGEST, DataError))
+            return cls.model_validate(content)
+        except ValidationError as error:
+            mistake = error.errors()[0]
+            place = ".".join(map(str, mistake["loc"][:3]))
+            raise DataError(f"is no audit record: {place}: {mistake['msg']}.", where=str(path)) from None
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"is no JSON: {str(error)[:200]}", where=str(path)) from None
+
+    def write(self, folder: Path) -> Path:
+        """Whole or not at all, and for its owner alone."""
+        path = folder / NAME
+        write(path, self.model_dump_json(indent=1))
+        path.chmod(0o600)
+        return path
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What JSON has of arguments: numbers, words, truth values and flat lists of these, without the places and secrets
+    of the machine."""
+    hidden = ("token", "dir", "path", "key", "password")
+    return {
+        str(name): value
+        for name, value in values.items()
+        if not any(word in str(name).lower() for word in hidden)
+        and (
+            isinstance(value, bool | int | float | str | None)
+            or (isinstance(value, list | tuple) and all(isinstance(one, bool | int | float | str) for one in value))
+        )
+    }

@@ -1,0 +1,133 @@
+"""PEFT's adapters beside a classifier of transformers, opened from the adapter's folder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from audit.config.recipe import SourceSection
+from audit.models.families.transformers import as_ours, bare, opened, weights_of
+from audit.models.saved_config import ADAPTER, CONFIG, input_in, json_in
+from probes.errors import CheckpointError, DependencyError, RecipeError
+
+BASE = "base_model.model."
+"""What PEFT puts before the base's own names."""
+
+
+class Peft:
+    partial = True
+    """The base has no adapter: each replica draws its own."""
+
+    def build(self, name: str, section: SourceSection, folder: Path, *, trust_code: bool) -> object:
+        return network_of(folder / name, opened(base_of(folder / name, section, folder), section))
+
+    def pretrained(self, name: str, section: SourceSection, folder: Path) -> Mapping[str, Tensor]:
+        place = base_of(folder / name, section, folder)
+        config = opened(place, section)
+        return under_adapter(weights_of(place, config), network_of(folder / name, config))
+
+    def input_of(self, name: str, section: SourceSection, folder: Path) -> dict[str, Any]:
+        return input_in(base_of(folder / name, section, folder))
+
+    def digest(self, name: str, folder: Path) -> str:
+        """Of the adapter's configuration, which the recipe only names."""
+        path = folder / name / ADAPTER
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else name
+
+
+def library() -> Any:
+    """peft. Raises DependencyError."""
+    try:
+        import peft
+    except ImportError:
+        raise DependencyError("peft is not installed.", where="source.model", do="pip install peft") from None
+    return peft
+
+
+def base_of(adapter: Path, section: SourceSection, folder: Path) -> Path:
+    """The folder of the base: source.weights, else what the adapter names. Raises RecipeError where it is not here."""
+    named = section.weights or json_in(adapter / ADAPTER).get("base_model_name_or_path")
+    place = folder / str(named)
+    if named is None or not (place / CONFIG).is_file():
+        raise RecipeError(
+            f"the base {named!r} of {adapter.name} is not here, and nothing is fetched.",
+            where="source.weights",
+            do="Give its folder: --base FOLDER, or source.weights.",
+        )
+    return place
+
+
+def network_of(adapter: Path, config: Any) -> nn.Module:
+    """The base with a fresh adapter of the folder's kind, trained as PEFT trains it. Raises CheckpointError."""
+    peft = library()
+    try:
+        with quietly():
+            described = peft.PeftConfig.from_pretrained(str(adapter))
+            described.inference_mode = False
+            network = peft.get_peft_model(bare(config), described)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        said = str(error).splitlines()[0]
+        raise CheckpointError(f"peft does not open it: {said}", where=str(adapter)) from None
+    return as_ours(network, config)
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Without what the library warns its own users of: another place of the base, functions of later versions."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def under_adapter(base: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """The base's weights under the names that they have beside the adapter; what is the adapter's own has none."""
+    found = {}
+    for name in network.state_dict():
+        plain = name.removeprefix(BASE).replace(".base_layer.", ".").replace(".original_module.", ".")
+        plain = plain.replace(".modules_to_save.default.", ".")
+        if plain in base:
+            found[name] = base[plain]
+    return found
+
+
+def adapted(adapter: Path, network: nn.Module, base: Collection[str]) -> dict[str, Tensor]:
+    """All weights of the network after the folder's adapter is loaded into it; `base` are names of those that the base
+    has.
+
+    Raises CheckpointError where they do not fit, or where a part is neither the base's nor the adapter's: it was drawn
+    at random when the adapter was trained, and not saved.
+    """
+    peft = library()
+    try:
+        with quietly():
+            weights = peft.utils.load_peft_weights(str(adapter), device="cpu")
+            told = peft.set_peft_model_state_dict(network, weights)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"its adapter does not fit the base: {said}", where=str(adapter)) from None
+    if unknown := getattr(told, "unexpected_keys", ()):
+        raise CheckpointError(f"its adapter holds {unknown[0]}, which the base has not.", where=str(adapter))
+    state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    lost = sorted(
+        name.removeprefix(BASE).rpartition(".")[0]
+        for name, value in network.named_parameters()
+        if name not in base and not _in(name, weights) and ".original_module." not in name
+    )
+    if lost:
+        raise CheckpointError(
+            f"lacks {lost[0]}, and so does the base: it was drawn at random before training and not saved.",
+            where=str(adapter),
+            do=f"Train from a base that has it, or with modules_to_save naming {lost[0].rpartition('.')[2]!r}.",
+        )
+    return state
+
+
+def _in(name: str, weights: Mapping[str, Tensor]) -> bool:
+    """Whether the adapter's file holds it, where names have no adapter's name in them."""
+    return name.replace(".modules_to_save.default.", ".").replace(".default.", ".") in weights
