@@ -33,6 +33,7 @@ from audit.trainers.limited import user_code
 from audit.training.experiment import Experiment
 from audit.user_code import load_file
 from probes.errors import CheckpointError, InputError, RecipeError
+from probes.message import Message, Text
 
 WHERE = "audit.run"
 
@@ -61,7 +62,7 @@ def adopt_trained(
     seed: int,
     source: nn.Module | Mapping[str, Tensor] | None = None,
     section: InputSection | None = None,
-    limits: tuple[str, ...] = (),
+    limits: tuple[Text, ...] = (),
 ) -> Audited:
     """`model` is a network, an estimator or a function; None audits what the trainer makes of the members.
 
@@ -87,10 +88,10 @@ def adopt_trained(
         device=device(),
         trainer=trainer,
     )
-    said = ["which samples trained this model is its owner's word", "this model has no training history", *limits]
+    said = [Message("audit.members-by-owner"), Message("audit.model-without-history"), *limits]
     if model is None:
         model, _ = made_of(experiment, experiment.audited_row())
-        said.append("no model was given: the audited one is what the trainer makes of the members")
+        said.append(Message("audit.made-by-trainer"))
         if isinstance(model, nn.Module):
             network = copy.deepcopy(model).cpu().eval()
             looked = _source(recipe.source, network, source, len(dataset.classes))
@@ -187,18 +188,15 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def _cannot_be_looked_into(network: nn.Module | None) -> str:
-    """Why nothing inside the model can be seen; empty where it can."""
+def _cannot_be_looked_into(network: nn.Module | None) -> Message | None:
+    """Why nothing inside the model can be seen; None where it can."""
     if network is None:
-        return (
-            "the model is no torch network: its weights are not to be had, so nothing is said about attributions, "
-            "gradients and representations"
-        )
+        return Message("audit.not-a-network")
     try:
         find_head(network)
     except RecipeError as error:
-        return f"{error.what.rstrip('.')}: nothing is said about attributions, gradients and representations"
-    return ""
+        return Message("audit.without-classifier", {"reason": error.what.rstrip(".")})
+    return None
 
 
 def _as_wide(dataset: Dataset, model: Any) -> Dataset:

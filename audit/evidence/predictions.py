@@ -17,21 +17,16 @@ from audit.data.handed_over import array, pool_of, words
 from audit.trainers.predictions import as_logits
 from probes.errors import DataError, did_you_mean
 from probes.evidence import Evidence, Population, answers
+from probes.message import Message, Text
 from probes.plan import Pool, Row
 
-NO_MODEL = (
-    "predictions were given and no model: nothing is said about attributions, gradients, representations, and about "
-    "answers to changed inputs"
-)
-NO_SHADOWS = (
-    "no shadow models' predictions were given: nothing is said about the recipe, attacks are uncalibrated, and an "
-    "attacker who trains models of his own may find more"
-)
+NO_MODEL = Message("audit.predictions-without-model")
+NO_SHADOWS = Message("audit.predictions-without-shadows")
 GROUPS = 5
 """As probes.membership.empirical_bayes learns its weights: on the orders of the other groups."""
 FEWEST = 20
 """Members, and held-out samples, that shadow models must be able to speak of, or they are not used."""
-TOO_FEW = "too few shadow models were given to attack any one of them by the others, so none is used"
+TOO_FEW = Message("audit.few-shadows")
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "outputs": ("outputs", "logits", "probabilities", "predictions", "probs"),
     "labels": ("labels", "label", "y", "targets"),
@@ -125,17 +120,14 @@ class Predictions:
         """As probes take it. Raises DataError where the parts do not fit each other."""
         dataset, pool = self._dataset(), self.pool()
         population = self._population(pool, dataset)
-        limits = (NO_MODEL,) if len(population) else (NO_MODEL, NO_SHADOWS)
+        limits: tuple[Text, ...] = (NO_MODEL,) if len(population) else (NO_MODEL, NO_SHADOWS)
         if len(population) and (few := ~_both_ways(population) & (pool.member | pool.held_out)).any():
             if min((pool.member & ~few).sum(), (pool.held_out & ~few).sum()) < FEWEST:
                 plain = dataclasses.replace(self, shadow_outputs=None).evidence()
                 return dataclasses.replace(plain, limits=(*plain.limits, TOO_FEW))
             pool = dataclasses.replace(pool, member=pool.member & ~few, held_out=pool.held_out & ~few)
             population = self._population(pool, dataset)
-            limits = (
-                *limits,
-                f"{int(few.sum())} samples are left out: too few shadow models trained with or without them",
-            )
+            limits = (*limits, Message("audit.few-shadows-of-samples", {"count": int(few.sum())}))
         return Evidence(
             pool=pool,
             classes=dataset.classes,

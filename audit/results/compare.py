@@ -12,7 +12,7 @@ from reports import archive
 from reports.comparison.compare import compare
 from reports.document.comparison import against
 from reports.report import Comparison
-from reports.wording.catalogue import words
+from reports.wording.catalogue import Words, words
 
 EXIT_WORSE = 1
 
@@ -21,17 +21,17 @@ def run_compare(
     old: Path, new: Path, *, form: Literal["table", "markdown"], as_json: bool, lang: str, quiet: bool
 ) -> int:
     """Print what changed; 1 where anything got worse beyond noise."""
-    comparison = compare(load(old), load(new))
+    report = load(new)
+    comparison = compare(load(old), report)
     code = EXIT_WORSE if comparison.where("worse") else 0
     if as_json:
         print(json.dumps(described(comparison, code), indent=1, ensure_ascii=False))
     elif not quiet:
-        _print(comparison, form, lang)
+        _print(comparison, form, words(lang).about(report.results))
     return code
 
 
-def _print(comparison: Comparison, form: Literal["table", "markdown"], lang: str) -> None:
-    say = words(lang)
+def _print(comparison: Comparison, form: Literal["table", "markdown"], say: Words) -> None:
     text = against(comparison, say)
     if form == "markdown":
         from reports.formats.markdown import against_section

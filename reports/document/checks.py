@@ -142,7 +142,7 @@ def _beside(text: Any, say: Words) -> Any:
 
 def _judged(check: Check, say: Words) -> str:
     """What the check is of: the estimate, or how much worse it is than the baseline's."""
-    title = say.estimate(check.estimate)
+    title = say.estimate(check.estimate, check.probe)
     return title if check.against == "threshold" else say("ui", "worsening", estimate=title)
 
 

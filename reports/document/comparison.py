@@ -75,7 +75,14 @@ def sentence(comparison: Comparison, say: Words) -> str:
     for key, found in (("worse", worse), ("better", better)):
         if found:
             names = say("ui", "semicolon").join(
-                harmless(say("ui", "named", estimate=say.estimate(one.estimate), probe=say.probe(one.probe, "title")))
+                harmless(
+                    say(
+                        "ui",
+                        "named",
+                        estimate=say.estimate(one.estimate, one.probe),
+                        probe=say.probe(one.probe, "title"),
+                    )
+                )
                 for one in found[:NAMED]
             )
             if len(found) > NAMED:
@@ -90,7 +97,7 @@ def _difference(one: Difference, say: Words) -> DifferenceText:
     return DifferenceText(
         status=one.status,
         probe=harmless(say.probe(one.probe, "title")),
-        title=harmless(say.estimate(one.estimate)),
+        title=harmless(say.estimate(one.estimate, one.probe)),
         name=harmless(f"{one.probe} {one.estimate}"),
         old=quantity(one.old, change.unit),
         new=quantity(one.new, change.unit),

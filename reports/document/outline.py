@@ -68,7 +68,7 @@ class Document:
 
 def outline(report: Report, lang: str = "en") -> Document:
     """The whole report as text and figures, in one language."""
-    say, report = words(lang), at_gate_level(report)
+    say, report = words(lang).about(report.results), at_gate_level(report)
     results = sorted(report.results, key=lambda result: ORDER.index(status_of(result, report)))
     judged = checks(report, say)
     changes = None if report.comparison is None else against(report.comparison, say)
@@ -126,7 +126,9 @@ def _names(named: list[Check], say: Words) -> str:
     """The risks; of few checks, each with what was checked."""
     groups: dict[str, list[str]] = {}
     for check in named:
-        groups.setdefault(uncapitalized(say.probe(check.probe, "title")), []).append(say.estimate(check.estimate))
+        groups.setdefault(uncapitalized(say.probe(check.probe, "title")), []).append(
+            say.estimate(check.estimate, check.probe)
+        )
     if len(named) > NAMED:
         return say.listed(list(groups))
     return say.listed(

@@ -125,7 +125,7 @@ def _open(fell: list[Check], say: Words) -> str:
     if len(fell) == 1:
         return why(fell[0], say)
     return say("ui", "space").join(
-        say("ui", "for_check", estimate=say.estimate(one.estimate), why=why(one, say)) for one in fell
+        say("ui", "for_check", estimate=say.estimate(one.estimate, one.probe), why=why(one, say)) for one in fell
     )
 
 

@@ -158,7 +158,7 @@ MOST = 6
 
 def _shown(clause: Clause, report: Report, say: Words) -> str:
     found = produced(clause, report)
-    told = [f"{escape(say.estimate(one.name))}: {escape(in_line(one, say))}" for _, one in found[:MOST]]
+    told = [f"{escape(say.title(one, probe))}: {escape(in_line(one, say))}" for probe, one in found[:MOST]]
     if len(found) > MOST:
         told.append(say("ui", "more", count=len(found) - MOST))
     told += [escape(say("annex", f"part_{part}")) for part in present(clause, report)]

@@ -76,7 +76,13 @@ def sentence(frontier: Frontier, say: Words) -> str:
         return say("frontier", "unneeded", count=count)
     passing = sum(one.passes for one in frontier.tried)
     costs = [
-        say("frontier", "cost", measure=say.estimate(name[1]), new=_shown(chosen, name), old=_shown(first, name))
+        say(
+            "frontier",
+            "cost",
+            measure=say.estimate(name[1], name[0]),
+            new=_shown(chosen, name),
+            old=_shown(first, name),
+        )
         for first in frontier.tried[:1]
         for name in (frontier.first("utility"), frontier.first("risk"))
         if name is not None
@@ -92,11 +98,12 @@ def _shown(one: Tried, name: Name) -> str:
 
 def console(frontier: Frontier, say: Words) -> RenderableType:
     """In at most 80 columns."""
+    say = say.about(frontier.tried[0].report.results)
     status = frontier.status
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, padding=(0, 1))
     table.add_column(say("frontier", "candidate"), ratio=1, overflow="fold", min_width=14)
-    for _, name in frontier.measures[:IN_CONSOLE]:
-        table.add_column(say.estimate(name), width=15)
+    for probe, name in frontier.measures[:IN_CONSOLE]:
+        table.add_column(say.estimate(name, probe), width=15)
     table.add_column(say("ui", "verdict"), width=11, no_wrap=True)
     for line in lines(frontier, say):
         cells = [Text(f"{cell.value} {CHANGES.get(cell.change, '')}\n{cell.interval}") for cell in line.cells]
@@ -109,9 +116,10 @@ def console(frontier: Frontier, say: Words) -> RenderableType:
 
 def markdown(frontier: Frontier, say: Words) -> str:
     """A sentence and a table, which can be pasted anywhere."""
+    say = say.about(frontier.tried[0].report.results)
     from reports.formats.markdown import escape
 
-    heads = [say("frontier", "candidate"), *(say.estimate(name) for _, name in frontier.measures)]
+    heads = [say("frontier", "candidate"), *(say.estimate(name, probe) for probe, name in frontier.measures)]
     heads += [say("frontier", "efficient"), say("ui", "verdict")]
     rows = [f"| {' | '.join(escape(head) for head in heads)} |", f"|{' --- |' * len(heads)}"]
     for line in lines(frontier, say):
@@ -133,6 +141,7 @@ def markdown(frontier: Frontier, say: Words) -> str:
 
 def html(frontier: Frontier, say: Words) -> str:
     """One file that works offline, in the style of the report; links lead to each candidate's own report."""
+    say = say.about(frontier.tried[0].report.results)
     from reports.formats.html import page
 
     return page(
@@ -141,7 +150,7 @@ def html(frontier: Frontier, say: Words) -> str:
         status=frontier.status,
         model=harmless(frontier.tried[0].report.model.get("name", "")),
         sentence=sentence(frontier, say),
-        heads=[say.estimate(name) for _, name in frontier.measures],
+        heads=[say.estimate(name, probe) for probe, name in frontier.measures],
         lines=lines(frontier, say),
         charts=charts(frontier, say),
         refused={name: harmless_long(why) for name, why in frontier.refused.items()},

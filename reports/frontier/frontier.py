@@ -137,8 +137,8 @@ def _trade(frontier: Frontier, useful: Name, risk: Name, say: Words) -> Chart:
             "accuracy": [_value(accuracy) for _, _, accuracy in pairs],
             "candidate": [named(name, say) for name, _, _ in pairs],
         },
-        x=Axis(column="leakage", title=say.estimate(risk[1])),
-        y=Axis(column="accuracy", title=say.estimate(useful[1])),
+        x=Axis(column="leakage", title=say.estimate(risk[1], risk[0])),
+        y=Axis(column="accuracy", title=say.estimate(useful[1], useful[0])),
         series="candidate",
     )
 
@@ -149,7 +149,7 @@ def _measure(frontier: Frontier, name: Name, say: Words) -> Chart:
     return Chart(
         name=f"frontier-{name[0]}-{name[1]}",
         mark="interval",
-        title=capitalized(say.estimate(name[1])),
+        title=capitalized(say.estimate(name[1], name[0])),
         caption=say("frontier", "measure_caption", level=percent(present[0][1].level)),
         columns={
             "candidate": [label for label, _ in present],

@@ -70,10 +70,11 @@ def lines(runs: Sequence[Run], asked: Sequence[str], say: Words) -> list[Line]:
     Raises ConfigError for one that no run has, with the nearest name.
     """
     labels = _short(when(runs))
+    say = say.about(result for run in runs for result in run.report.results)
     found = []
     for probe, name in _chosen(runs, asked):
         estimates = tuple(run.estimate((probe, name)) for run in runs)
-        title = harmless(f"{say.probe(probe, 'title')}: {say.estimate(name)}")
+        title = harmless(f"{say.probe(probe, 'title')}: {say.estimate(name, probe)}")
         unit = next(one.unit for one in estimates if one is not None)
         chart = _chart(probe, name, title, say("units", unit), labels, estimates)
         found.append(Line(probe=probe, name=name, title=title, unit=unit, estimates=estimates, chart=chart))

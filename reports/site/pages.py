@@ -90,7 +90,7 @@ def _history(runs: Sequence[Run], say: Words) -> bytes:
 
 
 def _compare(old: Run, new: Run, say: Words) -> bytes:
-    text = against(compare(old.report, new.report), say)
+    text = against(compare(old.report, new.report), say.about(new.report.results))
     return page("compare.html", say, against=text, old=harmless(old.name), new=harmless(new.name)).encode()
 
 

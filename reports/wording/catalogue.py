@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from probes.message import Message, Text
-from probes.result import Estimate, Finding
+from probes.result import Estimate, Failure, Finding, Result
 from probes.texts import Texts, texts
 from reports.wording.numbers import spaced
 
@@ -15,8 +15,19 @@ from reports.wording.numbers import spaced
 class Words:
     """The texts of a language as reports ask for them: words("ui", "title", name=...)."""
 
-    def __init__(self, texts: Texts, lang: str) -> None:
-        self.texts, self.lang = texts, lang
+    def __init__(self, texts: Texts, lang: str, titles: Mapping[tuple[str, str], Text] | None = None) -> None:
+        self.texts, self.lang, self.titles = texts, lang, titles or {}
+
+    def about(self, results: Iterable[Result | Failure]) -> Words:
+        """The same words, for these results: their estimates are called what they say of themselves."""
+        titles = {
+            (result.probe, one.name): one.title
+            for result in results
+            if isinstance(result, Result)
+            for one in result.estimates
+            if one.title
+        }
+        return Words(self.texts, self.lang, titles)
 
     def find(self, *path: str, scope: str = "") -> Any:
         """The entry, in this language or in English, or None."""
@@ -43,8 +54,10 @@ class Words:
         comma, last_of_all = self("ui", "comma"), self("ui", "and")
         return f"{comma.join(first)}{last_of_all}{last}" if first else last
 
-    def estimate(self, name: str, probe: str = "") -> str:
-        """Its title by its name, or its name."""
+    def estimate(self, name: str, probe: str) -> str:
+        """Its title: its own, in a report that has it (`about`), else that of its name, else its name."""
+        if own := self.titles.get((probe, name)):
+            return self.text(own)
         return str(self.find("estimates", name, scope=probe) or name)
 
     def title(self, estimate: Estimate, probe: str) -> str:

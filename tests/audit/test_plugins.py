@@ -3,7 +3,7 @@ name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +22,15 @@ from audit.results.trackers import TRACKERS, run_log
 from audit.training.experiment import Experiment
 from probes.errors import InputError, PluginError
 from probes.membership.attacks import ATTACKS
+from probes.message import Message
 from probes.probe import PROBES
 from probes.registry import Registry
+from probes.result import Finding
+from probes.texts import texts
 from reports import archive
 from reports.formats.base import PLAIN
 from reports.formats.registry import FORMATS, named
+from reports.wording.catalogue import words
 from tests.reports.sample import sample
 
 THEIRS = """
@@ -106,6 +110,32 @@ REGISTRIES: dict[str, Registry] = {
     one.group: one for one in (KINDS, FAMILIES, ENGINES, PROBES, ATTACKS, TRACKERS, FORMATS)
 }
 
+TEXTS = {"audit.texts": {"luck": "their_words"}}
+WORDS = {
+    "en": """
+[probes.luck]
+title = "Luck"
+question = "Was it luck?"
+[estimates]
+"dice.sixes" = "share of sixes"
+[findings."luck.loaded"]
+claim = "Sixes came in {share:.0%} of throws."
+[messages]
+"luck.few" = {one = "only one throw", other = "only {count} throws"}
+""",
+    "zh": """
+[probes.luck]
+title = "运气"
+question = "是运气吗？"
+[estimates]
+"dice.sixes" = "六点所占比例"
+[findings."luck.loaded"]
+claim = "掷出六点的占 {share:.0%}。"
+[messages]
+"luck.few" = "只掷了 {count} 次"
+""",
+}
+
 Install = Callable[[dict[str, dict[str, str]]], None]
 
 
@@ -113,6 +143,10 @@ Install = Callable[[dict[str, dict[str, str]]], None]
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Puts the package, with these entry points, where Python looks for distributions."""
     (tmp_path / "theirs.py").write_text(THEIRS)
+    (tmp_path / "their_words" / "text").mkdir(parents=True)
+    (tmp_path / "their_words" / "__init__.py").touch()
+    for lang, content in WORDS.items():
+        (tmp_path / "their_words" / "text" / f"{lang}.toml").write_text(content, encoding="utf-8")
     info = tmp_path / "their_parts-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-parts\nVersion: 1.0\n")
@@ -195,3 +229,46 @@ def test_a_broken_one_is_one_line_with_its_name(install: Install, group: str) ->
             registry.load(name)
         assert "\n" not in str(caught.value)
     assert registry.load(built_in) is not None
+
+
+@pytest.fixture
+def read_anew() -> Iterator[None]:
+    """Texts are read once in a process."""
+    for made in (texts, words):
+        made.cache_clear()
+    yield
+    for made in (texts, words):
+        made.cache_clear()
+
+
+@pytest.mark.usefixtures("read_anew")
+@pytest.mark.parametrize(
+    ("lang", "title", "estimate", "claim", "note"),
+    [
+        ("en", "Luck", "share of sixes", "Sixes came in 40 % of throws.", "only one throw"),
+        ("zh", "运气", "六点所占比例", "掷出六点的占 40 %。", "只掷了 1 次"),
+    ],
+)
+def test_a_probe_speaks_both_languages_by_its_own_files(
+    install: Install, lang: str, title: str, estimate: str, claim: str, note: str
+) -> None:
+    install({**GROUPS, **TEXTS})
+    say = words(lang)
+    assert say.probe("luck", "title") == title
+    assert say.estimate("dice.sixes", "luck") == estimate
+    assert say.claim(Finding(code="luck.loaded", severity="low", values={"share": 0.4})) == claim
+    assert say.text(Message("luck.few", {"count": 1})) == note
+
+
+@pytest.mark.usefixtures("read_anew")
+def test_broken_texts_are_one_line_with_their_distribution(install: Install, tmp_path: Path) -> None:
+    install(TEXTS)
+    file = tmp_path / "their_words" / "text" / "zh.toml"
+    for content in (b"[probes.luck", b"title = '\xff'"):
+        file.write_bytes(content)
+        with pytest.raises(PluginError, match=r"texts 'luck' of their-parts: zh\.toml is not readable") as caught:
+            words("zh")
+        assert "\n" not in str(caught.value)
+    install({"audit.texts": {"luck": "no_such_package"}})
+    with pytest.raises(PluginError, match="texts 'luck' of their-parts: no package 'no_such_package'"):
+        words("zh")

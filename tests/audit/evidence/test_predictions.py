@@ -15,6 +15,7 @@ from audit.evidence.predictions import read, rounds
 from probes.errors import DataError, InputError
 from probes.plan import Pool
 from probes.result import Failure
+from probes.texts import said
 
 ONLY = {"probes": {"overfitting": {"enabled": False}}}
 
@@ -65,7 +66,7 @@ def test_with_shadow_models_there_is_a_recipe_and_attacks_are_calibrated() -> No
 def test_shadow_models_that_are_too_few_are_not_used_and_that_is_said() -> None:
     seen = audit.Predictions(**made(1.0, shadows=2)).evidence()
     assert len(seen.population) == 0
-    assert any("too few shadow models" in str(limit) for limit in seen.limits)
+    assert any("too few shadow models" in said(limit) for limit in seen.limits)
 
 
 def test_every_format_says_the_same(tmp_path: Path) -> None:

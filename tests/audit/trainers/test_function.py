@@ -138,7 +138,7 @@ def test_a_function_is_trained_kept_resumed_and_run_in_processes_to_the_same_bit
     assert one.results == two.results or estimates(one) == estimates(two)
     assert sorted(path.name for path in (tmp_path / "b").glob("??/*")) == entries
     assert {"recipe.accuracy_gap", "checkpoint.accuracy_gap"} <= set(estimates(one))
-    assert "no torch network" in limits(one)
+    assert "not a torch network" in limits(one)
     assert "differ" not in limits(one)
     heard: list[Progress] = []
 
@@ -268,7 +268,7 @@ def test_a_network_of_the_users_own_training_is_looked_into(
     }
     report = audit.run(None, data, members=MEMBERS, trainer=train, config=config, store=tmp_path)
     assert {"checkpoint.stability", "checkpoint.deletion_gain"} <= set(estimates(report))
-    assert "no torch network" not in limits(report)
+    assert "not a torch network" not in limits(report)
 
 
 def test_estimators_and_pipelines_need_no_trainer(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_estimates_are_named_as_the_gate_names_them() -> None:
                 "extraction",
             }
             if not name.endswith("."):
-                assert say.estimate(metric) != metric, f"{clause.ref}: {name}"
+                assert say.estimate(metric, probe) != metric, f"{clause.ref}: {name}"
 
 
 def test_every_probe_of_a_full_report_answers_something() -> None:
