@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -193,7 +194,7 @@ CASES = (
     Case(
         name="colour",
         title=Message("audit.selfcheck-colour"),
-        make=lambda seed: with_plant(coloured(), tint, seed),
+        make=lambda seed: with_plant(coloured(), partial(tint, by=(2.5, -2.0, 0.0)), seed),
         finds=("drift.shortcut",),
         may=LEARNT_BY_HEART,
         published=SHORTCUTS,

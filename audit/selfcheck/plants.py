@@ -26,9 +26,8 @@ def patch(images: Tensor, rng: np.random.Generator) -> Tensor:
     return changed
 
 
-def tint(images: Tensor, rng: np.random.Generator) -> Tensor:
-    by = torch.tensor([1.5, -1.2, 0.6])[: images.shape[1]].view(1, -1, 1, 1)
-    return images + by
+def tint(images: Tensor, rng: np.random.Generator, by: tuple[float, float, float] = (1.5, -1.2, 0.6)) -> Tensor:
+    return images + torch.tensor(by)[: images.shape[1]].view(1, -1, 1, 1)
 
 
 def word_column(table: Tensor, rng: np.random.Generator) -> Tensor:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from jaxtyping import Float64
 
 from probes.evidence import Evidence, Population
 from probes.message import Message
@@ -15,26 +18,46 @@ NAMES = {"scratch": "training from scratch", "linear-probe": "a linear probe on 
 SERIES = {"scratch": "from scratch", "linear-probe": "linear probe"}
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Faced:
+    """Held-out accuracy of the recipe and of its rival on the folds that both were trained for."""
+
+    ours: Float64[np.ndarray, " folds"]
+    theirs: Float64[np.ndarray, " folds"]
+    n_train: float
+    n_test: float
+
+    def corrected(self, name: str, values: Float64[np.ndarray, " folds"], level: float, unit: str) -> Estimate:
+        """Their mean, with an interval that is corrected for the training samples that folds share."""
+        sizes = {"n_train": self.n_train, "n_test": self.n_test}
+        return nadeau_bengio(name, values, **sizes, level=level, better="higher", unit=unit)
+
+
+def faced(evidence: Evidence, kind: str) -> Faced | None:
+    """None where there are fewer than two such folds."""
+    splits, rival = evidence.population.design("splits"), evidence.population.design(kind)
+    pairs = _paired(splits, rival)
+    if len(pairs) < 2:
+        return None
+    out = np.array([~splits.keep[own] & (evidence.pool.member | evidence.pool.held_out) for own, _ in pairs])
+    return Faced(
+        ours=_outside_accuracy(evidence, splits, [own for own, _ in pairs], out),
+        theirs=_outside_accuracy(evidence, rival, [other for _, other in pairs], out),
+        n_train=float(np.mean([splits.keep[own].sum() for own, _ in pairs])),
+        n_test=float(out.sum(axis=1).mean()),
+    )
+
+
 def rivals(evidence: Evidence, level: float) -> Part:
     """Held-out accuracy less the rival's on the same masks, a fold at a time; corrected for shared training samples."""
-    splits = evidence.population.design("splits")
-    in_pool = evidence.pool.member | evidence.pool.held_out
     estimates, findings, rows = [], [], []
     for kind, name in RIVALS.items():
-        pairs = _paired(splits, evidence.population.design(kind))
-        if len(pairs) < 2:
+        if (found := faced(evidence, kind)) is None:
             continue
-        out = np.array([~splits.keep[own] & in_pool for own, _ in pairs])
-        ours = _accuracy(evidence, splits, [own for own, _ in pairs], out)
-        theirs = _accuracy(evidence, evidence.population.design(kind), [other for _, other in pairs], out)
-        n_test = float(out.sum(axis=1).mean())
-        n_train = float(np.mean([splits.keep[own].sum() for own, _ in pairs]))
-        gain = nadeau_bengio(
-            name, ours - theirs, n_train=n_train, n_test=n_test, level=level, better="higher", unit="points"
-        )
+        gain = found.corrected(name, found.ours - found.theirs, level, "points")
         estimates.append(gain)
         findings.append(_finding(kind, gain))
-        rows += [(str(fold + 1), float(value), SERIES[kind]) for fold, value in enumerate(ours - theirs)]
+        rows += [(str(fold + 1), float(value), SERIES[kind]) for fold, value in enumerate(found.ours - found.theirs)]
     return Part(estimates=tuple(estimates), findings=tuple(findings), figures=(_chart(rows),) if rows else ())
 
 
@@ -46,7 +69,8 @@ def _paired(ours: Population, theirs: Population) -> list[tuple[int, int]]:
     ]
 
 
-def _accuracy(evidence: Evidence, population: Population, models: list[int], out: np.ndarray) -> np.ndarray:
+def _outside_accuracy(evidence: Evidence, population: Population, models: list[int], out: np.ndarray) -> np.ndarray:
+    """Of each of these models, on the samples that it did not train on."""
     correct = population.answers.correct(evidence.labels)[np.array(models)]
     return np.asarray((correct & out).sum(axis=1) / out.sum(axis=1))
 

@@ -13,6 +13,7 @@ from probes.message import Message, Value
 from probes.observable import Observable
 from probes.overfitting.bootstrap_632 import SHARE, Bootstrap, bootstrap
 from probes.overfitting.calibration import calibration
+from probes.overfitting.challengers import challengers
 from probes.overfitting.checkpoint_gap import checkpoint_estimates, sample_columns, validation_estimate
 from probes.overfitting.cross_validation import FoldScores, fold_chart, fold_scores, gap_rank
 from probes.overfitting.label_errors import label_errors
@@ -109,6 +110,7 @@ class Overfitting:
                 ),
                 recipe,
                 guessing(evidence, self.level),
+                challengers(evidence, self.level),
                 per_class(evidence, self.level),
                 breakdown(evidence, self.level),
                 calibration(evidence, rng, self.level),

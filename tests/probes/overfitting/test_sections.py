@@ -17,6 +17,7 @@ from probes.measures.confident_learning import out_of_fold
 from probes.measures.memorisation import memorisation
 from probes.overfitting import Overfitting
 from probes.overfitting.bootstrap_632 import bootstrap, no_information, weighted_632
+from probes.overfitting.challengers import challengers
 from probes.overfitting.label_errors import label_errors
 from probes.overfitting.learning_curve import learning_curve, measured
 from probes.overfitting.majority_baseline import guessing
@@ -163,6 +164,22 @@ def test_rivals_pair_by_mask_and_a_better_recipe_is_told() -> None:
         "overfitting.transfer-helps",
         "overfitting.no-better-than-linear-probe",
     }
+    (table,) = challengers(made, 0.95).figures
+    assert isinstance(table, Table)
+    named, reached, gained = (list(table.columns[name]) for name in ("challenger", "accuracy", "gain over it"))
+    assert named == ["largest class", "from scratch", "linear probe"]
+    assert reached[1] < 0.6 < reached[2]
+    assert gained[1:] == [round(over_scratch.value, 3), 0.0]
+
+
+def test_a_challenger_that_was_not_run_says_so() -> None:
+    rng = np.random.default_rng(9)
+    inputs, labels = digits(200, rng)
+    made = evidence(inputs, make_pool(labels, 100, 100, rng), linear, Plan.of(Splits(repeats=1)))
+    (table,) = challengers(made, 0.95).figures
+    assert isinstance(table, Table)
+    assert list(table.columns["judged by"])[1:] == ["not run", "not run"]
+    assert table.columns["accuracy"][0] < 0.3
 
 
 def test_a_group_that_is_failed_is_named() -> None:
