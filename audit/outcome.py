@@ -22,6 +22,7 @@ from probes.texts import said
 from reports.comparison.compare import compare
 from reports.gate.judge import judge
 from reports.report import Json, Report, Verdict
+from reports.sample_ids import with_ids
 
 
 def probed(probes: Sequence[Probe], evidence: Evidence, seed: int, listener: Listener) -> list[Result | Failure]:
@@ -44,8 +45,10 @@ def judged(
     config: Config,
     settings: Settings,
     listener: Listener,
+    *,
+    ids: Sequence[str] = (),
 ) -> Report:
-    """The report with its verdict. A probe of the profile that could not run is undecided, never a pass."""
+    """The report with its verdict; `ids` are the owner's names of samples. A probe of the profile that could not run is undecided, never a pass."""
     seed = settings.seed or 0
     probes = asked_probes(config, evidence.modality)
     draft = Report(
@@ -69,5 +72,6 @@ def judged(
     report = dataclasses.replace(
         draft, comparison=comparison, verdict=dataclasses.replace(verdict, notes=(*limits, *verdict.notes))
     )
+    report = with_ids(report, ids)
     listener.report(report)
     return report

@@ -41,6 +41,7 @@ from reports.gate import registration as registrations
 from reports.gate import sequential
 from reports.gate.judge import judge, recorded
 from reports.report import Comparison, Json, Report, Verdict
+from reports.sample_ids import with_ids
 
 
 def audit(audited: Audited, config: Config, settings: Settings, listener: Listener) -> Report:
@@ -102,6 +103,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
         comparison=examined.comparison,
         verdict=dataclasses.replace(examined.verdict, notes=(*converted, *limits, *examined.verdict.notes)),
     )
+    report = with_ids(report, experiment.dataset.ids)
     listener.report(report)
     return report
 

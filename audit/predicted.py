@@ -30,7 +30,8 @@ def audit_predictions(predictions: Predictions, config: Config, settings: Settin
     if without:
         limits = (*limits, Message("audit.not-run-without", {"probes": tuple(without)}))
     data = _data(predictions, evidence)
-    return judged(_model(predictions), data, evidence, results, limits, config, settings, listener)
+    ids = predictions.named(len(evidence.labels))
+    return judged(_model(predictions), data, evidence, results, limits, config, settings, listener, ids=ids)
 
 
 def _digest(*arrays: np.ndarray) -> str:

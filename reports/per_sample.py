@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,11 @@ from jaxtyping import Shaped
 from probes.result import Result
 from reports.archive import ArchiveError
 from reports.report import Report
+from reports.spreadsheet import cell
 
+ID = "id"
+"""The column of the owner's own ids; every other is `probe.name`."""
+QUOTED = re.compile(r"^'(?=[=+\-@])")
 Columns = dict[str, Shaped[np.ndarray, " samples"]]
 
 
@@ -32,8 +37,10 @@ def columns(report: Report) -> Columns:
 
 
 def to_csv(report: Report) -> str:
-    """The text of samples.csv: a line a sample, a column a per-sample number; six digits, empty where not finite."""
-    named = columns(report)
+    """The text of samples.csv: a line a sample, its owner's id where it has one, a column a per-sample number; six
+    digits, empty where not finite. An id that begins like a formula is quoted, so that no spreadsheet runs it."""
+    ids = np.array([cell(one) for one in report.ids])
+    named = {**({ID: ids} if report.ids else {}), **columns(report)}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["sample", *named])
@@ -54,14 +61,17 @@ def from_csv(report: Report, text: str, where: str = "samples.csv") -> Report:
     if len(set(head)) < len(head) or any(row[0] != str(i) for i, row in enumerate(rows[1:])):
         raise ArchiveError("is no samples.csv of transfer-audit: a column or a sample is there twice.", where=where)
     found: dict[str, dict[str, np.ndarray]] = {}
-    for i, name in enumerate(rows[0][1:], start=1):
+    ids = tuple(QUOTED.sub("", row[1]) for row in rows[1:]) if head[1:2] == [ID] else ()
+    for i, name in enumerate(head[1:], start=1):
+        if name == ID:
+            continue
         probe, _, column = name.partition(".")
         found.setdefault(probe, {})[column] = _column([row[i] for row in rows[1:]])
     results = tuple(
         dataclasses.replace(one, per_sample=found.get(one.probe, {})) if isinstance(one, Result) else one
         for one in report.results
     )
-    return dataclasses.replace(report, results=results)
+    return dataclasses.replace(report, results=results, ids=ids)
 
 
 def _column(cells: list[str]) -> np.ndarray:

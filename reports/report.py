@@ -115,6 +115,9 @@ class Report:
     """Against a baseline, where one was given."""
     cost: Mapping[str, Json] = field(default_factory=dict)
     """Seconds, machine, times: stands in run.json, never in results.json."""
+    ids: tuple[str, ...] = ()
+    """What the data's owner calls each sample: stands in samples.csv; results.json has those of samples that it names
+    (`data["ids"]`)."""
 
     def estimate(self, probe: str, name: str) -> Estimate | None:
         """What this probe said under this name; None where it failed, did not run, or has it not."""
@@ -122,6 +125,11 @@ class Report:
             if isinstance(result, Result) and result.probe == probe:
                 return next((one for one in result.estimates if one.name == name), None)
         return None
+
+    def called(self, sample: int) -> str:
+        """The owner's name of a sample; empty where it has none."""
+        named = self.data.get("ids")
+        return str(named.get(str(sample), "")) if isinstance(named, Mapping) else ""
 
     def without_pictures(self) -> Report:
         """The same, with no picture of any sample in it."""

@@ -69,11 +69,12 @@ def dataset(
     drop: Sequence[str],
     groups: str | None,
     times: str | None,
+    ids: str | None = None,
     fill: bool = False,
 ) -> Dataset:
     """Every column without a role is a feature; `fill` puts medians where numbers are missing. Raises DataError on an
     unknown column or an empty cell."""
-    roles = [target, *drop, *filter(None, (groups, times))]
+    roles = [target, *drop, *filter(None, (groups, times, ids))]
     for name in roles:
         if name not in frame.columns:
             known = [str(column) for column in frame.columns]
@@ -91,6 +92,7 @@ def dataset(
         groups=codes,
         group_names=group_names,
         times=None if times is None else _ranks(frame[times], path),
+        ids=() if ids is None else tuple(frame[ids].astype("string").fillna("")),
         notes=(*features.notes, *labels.notes),
     )
 

@@ -23,9 +23,9 @@ ROLES = ("member", "held_out", "validation")
 class Dataset:
     """Samples as they are stored: uint8 [samples height width channels] images, float32 [samples features] tables,
     int64 [samples length] token ids. `groups` are e.g. patients, no group may stand on both sides of a split;
-    `times` are ranks in time; `texts` are what the token ids were made of, for a report; `roles` say which of ROLES a
-    sample has where the data is divided already (−1: none); `notes` say what was converted, left out or scaled when it
-    was read."""
+    `times` are ranks in time; `ids` are the owner's names of samples and `texts` what token ids were made of, for a
+    report; `roles` say which of ROLES a sample has where the data is divided already (−1: none); `notes` say what was
+    converted, left out or scaled when it was read."""
 
     name: str
     inputs: Shaped[np.ndarray, "samples ..."]
@@ -36,6 +36,7 @@ class Dataset:
     groups: Int64[np.ndarray, " samples"] | None = None
     group_names: tuple[str, ...] = ()
     times: Int64[np.ndarray, " samples"] | None = None
+    ids: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     roles: Int64[np.ndarray, " samples"] | None = None
     notes: tuple[Text, ...] = ()
@@ -43,6 +44,8 @@ class Dataset:
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.labels):
             raise DataError(f"{len(self.inputs)} samples but {len(self.labels)} labels", where=self.name)
+        if self.ids and len(self.ids) != len(self.labels):
+            raise DataError(f"{len(self.ids)} ids for {len(self.labels)} samples", where=self.name)
         if not len(self.labels):
             raise DataError("no samples", where=self.name)
         if self.labels.min() < 0 or self.labels.max() >= len(self.classes):
@@ -137,6 +140,7 @@ def at(dataset: Dataset, chosen: Int64[np.ndarray, " chosen"]) -> Dataset:
         labels=dataset.labels[chosen],
         groups=None if dataset.groups is None else dataset.groups[chosen],
         times=None if dataset.times is None else dataset.times[chosen],
+        ids=tuple(dataset.ids[index] for index in chosen) if dataset.ids else (),
         texts=tuple(dataset.texts[index] for index in chosen) if dataset.texts else (),
         roles=None if dataset.roles is None else dataset.roles[chosen],
     )

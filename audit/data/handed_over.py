@@ -18,7 +18,7 @@ from probes.plan import Pool
 
 WHERE = "audit.run"
 WORD = re.compile(r"\w+|[^\w\s]")
-KEYS = ("features", "labels", "members", "held_out", "validation", "groups", "times", "classes")
+KEYS = ("features", "labels", "members", "held_out", "validation", "groups", "times", "ids", "classes")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,6 +79,7 @@ def _dataset(content: Mapping[str, Any], where: str) -> Dataset:
         feature_names=columns,
         groups=_ranks(content.get("groups")),
         times=_ranks(content.get("times")),
+        ids=() if content.get("ids") is None else tuple(map(str, array(content["ids"]))),
     )
 
 

@@ -27,11 +27,13 @@ class Npz(DataSection):
     labels: tuple[str, ...] = ("labels",)
     class_names: str | None = "classes"
     groups: str | None = None
+    ids: str | None = None
+    """The array of what the owner calls each sample; reports name samples by it."""
     modality: Modality = "image"
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         path = root / self.path
-        more = [name for name in (self.class_names, self.groups) if name]
+        more = [name for name in (self.class_names, self.groups, self.ids) if name]
         arrays = read_arrays(path, [*self.inputs, *self.labels, *more])
         inputs, notes = self._inputs(_joined(arrays, self.inputs, path))
         names = arrays.get(self.class_names) if self.class_names else None
@@ -46,6 +48,7 @@ class Npz(DataSection):
             modality=self.modality,
             groups=groups,
             group_names=group_names,
+            ids=() if self.ids is None else tuple(map(str, _joined(arrays, (self.ids,), path).reshape(-1))),
             notes=(*notes, *labels.notes),
         )
 

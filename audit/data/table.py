@@ -25,6 +25,8 @@ class Table(DataSection):
     """A column that says which samples belong together (a patient); it is no feature."""
     times: str | None = None
     """A column of numbers or ISO dates that says in which order samples came; it is no feature."""
+    ids: str | None = None
+    """A column that says what the owner calls each sample; it is no feature. Reports name samples by it."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         # Reading a recipe, to say what is wrong with it, must not wait for pandas.
@@ -33,4 +35,13 @@ class Table(DataSection):
         path = root / self.path
         frame = frame_of(path, self.columns)
         fill = self.missing == "median"
-        return dataset(frame, path, target=self.target, drop=self.drop, groups=self.groups, times=self.times, fill=fill)
+        return dataset(
+            frame,
+            path,
+            target=self.target,
+            drop=self.drop,
+            groups=self.groups,
+            times=self.times,
+            ids=self.ids,
+            fill=fill,
+        )

@@ -105,7 +105,15 @@ class Predictions:
             groups=None
             if self.groups is None
             else np.unique(array(self.groups), return_inverse=True)[1].astype(np.int64),
+            ids=self.named(n),
         )
+
+    def named(self, n: int) -> tuple[str, ...]:
+        """The ids of `n` samples; empty where none were given. Raises DataError on another number."""
+        ids = () if self.ids is None else tuple(map(str, array(self.ids)))
+        if ids and len(ids) != n:
+            raise DataError(f"{len(ids)} ids of {n} samples.", where=self.name)
+        return ids
 
     def _inputs(self, n: int) -> Int64[np.ndarray, "samples length"]:
         """The texts' words; without texts a number of its own for each sample: nothing says that two are alike."""

@@ -221,7 +221,7 @@ def _provenance(report: Report) -> list[tuple[str, str]]:
     parts = (("model", report.model), ("data", report.data), ("audit", report.audit), ("cost", report.cost))
     for part, content in parts:
         for key, value in content.items():
-            if key in ("recipe", "configuration", "registration", "reasons"):
+            if key in ("recipe", "configuration", "registration", "reasons", "ids"):
                 continue
             if isinstance(value, Mapping):
                 text = ", ".join(f"{name} {item}" for name, item in value.items())

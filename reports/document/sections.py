@@ -83,14 +83,14 @@ def section(result: Result | Failure, report: Report, checks: tuple[CheckText, .
     else:
         ranked = sorted(result.findings, key=lambda finding: -RANK[finding.severity])
         findings = tuple(
-            _finding(finding, result, say)
+            _finding(finding, result, report, say)
             if (check := decides(finding, result.probe, report, say)) is None
-            else _answered(finding, result, judged(text_of(check, checks), say), say)
+            else _answered(finding, result, report, judged(text_of(check, checks), say), say)
             for finding in ranked
         )
         estimates = tuple(_estimate(estimate, result.probe, say) for estimate in result.estimates)
         for chosen, group in zip((figures, further), in_sight(result.figures), strict=True):
-            chosen += [_figure(figure, result.probe, say) for figure in group]
+            chosen += [_figure(_with_ids(figure, report), result.probe, say) for figure in group]
         notes = tuple(dict.fromkeys(harmless_long(say.text(note)) for note in result.notes))
     citations = say.find("probes", result.probe, "citations") or ()
     return Section(
@@ -136,7 +136,23 @@ def _figure(figure: Figure, probe: str, say: Words) -> Figure:
     return dataclasses.replace(figure, title=title, caption=caption, headings=headings, rows=rows)
 
 
-def _finding(finding: Finding, result: Result, say: Words) -> FindingText:
+def _with_ids(figure: Figure, report: Report) -> Figure:
+    """A table of samples with their owner's ids beside their numbers, where they have any."""
+    if not isinstance(figure, Table) or "sample" not in figure.columns or not report.data.get("ids"):
+        return figure
+    columns = dict(figure.columns)
+    samples = columns.pop("sample")
+    ids = [harmless(report.called(one)) if type(one) is int else "" for one in samples]
+    return dataclasses.replace(figure, columns={"sample": samples, "id": ids, **columns})
+
+
+def _sample(sample: int, report: Report) -> str:
+    """Its number, and what its owner calls it."""
+    called = report.called(sample)
+    return f"{sample} ({harmless(called)})" if called else str(sample)
+
+
+def _finding(finding: Finding, result: Result, report: Report, say: Words) -> FindingText:
     estimates = {estimate.name: estimate for estimate in result.estimates}
     levels = {shown(estimates[name], say)[2] for name in finding.because if name in estimates} - {""}
     common = levels.pop() if len(levels) == 1 else ""
@@ -145,7 +161,7 @@ def _finding(finding: Finding, result: Result, say: Words) -> FindingText:
         told = in_line(estimates[name], say, common) if name in estimates else ""
         title = say.title(estimates[name], result.probe) if name in estimates else say.estimate(name, result.probe)
         because.append((harmless(title), harmless_long(told)))
-    named = ", ".join(str(sample) for sample in finding.samples[:SAMPLES_NAMED])
+    named = ", ".join(_sample(sample, report) for sample in finding.samples[:SAMPLES_NAMED])
     if len(finding.samples) > SAMPLES_NAMED:
         named += " " + say("ui", "more", count=len(finding.samples) - SAMPLES_NAMED)
     texts = {key: str(say.find("findings", finding.code, key) or "") for key in ("how", "limits", "helps")}
@@ -161,9 +177,9 @@ def _finding(finding: Finding, result: Result, say: Words) -> FindingText:
     )
 
 
-def _answered(finding: Finding, result: Result, answer: str, say: Words) -> FindingText:
+def _answered(finding: Finding, result: Result, report: Report, answer: str, say: Words) -> FindingText:
     """A finding that could not tell, where the gate could: its numbers and method under the gate's sentence."""
-    told = _finding(finding, result, say)
+    told = _finding(finding, result, report, say)
     return dataclasses.replace(told, severity="info", claim=harmless_long(answer), helps="", command="")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from probes.errors import DependencyError, InputError
 from reports.formats.base import Format
-from reports.per_sample import columns, to_csv
+from reports.per_sample import ID, columns, to_csv
 from reports.report import Report
 
 
@@ -32,7 +32,8 @@ def parquet(report: Report) -> bytes:
     except ImportError:
         raise DependencyError("Parquet needs pyarrow.", do="pip install 'transfer-audit[parquet]'") from None
     length = len(next(iter(named.values())))
-    arrays = {"sample": np.arange(length), **named}
+    ids = {ID: np.array(report.ids)} if report.ids else {}
+    arrays = {"sample": np.arange(length), **ids, **named}
     table = pa.table({name: pa.array(column) for name, column in arrays.items()})
     identity = {
         "transfer-audit.version": report.version,

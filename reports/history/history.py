@@ -8,9 +8,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from probes.errors import ConfigError, did_you_mean, one_line
+from probes.errors import ConfigError, did_you_mean
 from probes.result import Axis, Chart, Estimate, Result
 from reports.report import Report
+from reports.spreadsheet import cell
 from reports.wording.catalogue import Words
 from reports.wording.estimates import shown as told
 from reports.wording.numbers import harmless
@@ -160,14 +161,6 @@ def shown(estimate: Estimate | None, say: Words) -> str:
         return "–"
     value, interval, _ = told(estimate, say)
     return f"{value} ({interval})"
-
-
-def cell(value: object) -> object:
-    """A text as a spreadsheet shows it: one that begins like a formula is quoted, so that it is not run."""
-    if not isinstance(value, str):
-        return value
-    clean = one_line(value)
-    return f"'{clean}" if clean[:1] in ("=", "+", "-", "@") else clean
 
 
 def table_csv(runs: Sequence[Run], found: Sequence[Line]) -> str:

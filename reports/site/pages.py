@@ -101,8 +101,12 @@ def _index(entries: Sequence[Entry], extra: Sequence[str], say: Words) -> bytes:
 def _samples(run: Run, say: Words) -> bytes:
     columns = _columns(run.report)
     total = max(len(column) for column in columns.values())
-    rows = [[str(i), *(_cell(column[i]) for column in columns.values())] for i in range(min(total, ROWS))]
-    heads = [say.term("sample"), *(harmless(name) for name in columns)]
+    ids = run.report.ids
+    rows = [
+        [str(i), *([harmless(ids[i])] if ids else []), *(_cell(column[i]) for column in columns.values())]
+        for i in range(min(total, ROWS))
+    ]
+    heads = [say.term("sample"), *([say.term("id")] if ids else []), *(harmless(name) for name in columns)]
     return page("samples.html", say, heads=heads, rows=rows, total=total, name=harmless(run.name)).encode()
 
 

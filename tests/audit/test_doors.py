@@ -17,7 +17,7 @@ from audit.storage.atomic import write
 from probes.errors import AuditError, InputError, OverwriteError, StoreError, one_line
 from reports import archive
 from reports.formats import junit
-from reports.history.history import cell
+from reports.spreadsheet import cell
 from tests.reports.sample import sample
 
 CODE = "from audit.cli.app import main; main()"

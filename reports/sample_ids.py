@@ -1,0 +1,31 @@
+"""Samples by their owner's own ids: of those that a report names."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from probes.result import Failure, Gallery, Result, Table
+from reports.report import Json, Report
+
+
+def with_ids(report: Report, ids: Sequence[str]) -> Report:
+    """The report with these ids, of all samples in order; its data has those of the samples that it names."""
+    if not ids:
+        return report
+    named: dict[str, Json] = {str(one): ids[one] for one in sorted(_named(report.results)) if one < len(ids)}
+    return dataclasses.replace(report, ids=tuple(ids), data={**report.data, "ids": named})
+
+
+def _named(results: Sequence[Result | Failure]) -> set[int]:
+    return {sample for one in results if isinstance(one, Result) for sample in _in(one)}
+
+
+def _in(result: Result) -> Iterator[int]:
+    for finding in result.findings:
+        yield from finding.samples
+    for figure in result.figures:
+        if isinstance(figure, Gallery):
+            yield from (row.sample for row in figure.rows)
+        elif isinstance(figure, Table):
+            yield from (one for one in figure.columns.get("sample", ()) if type(one) is int)

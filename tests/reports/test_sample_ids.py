@@ -1,0 +1,78 @@
+"""Records by their owner's own ids, wherever a report names records."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from audit.data.handed_over import handed
+from audit.data.table import Table
+from audit.evidence.predictions import Predictions
+from probes.errors import DataError
+from reports import archive, per_sample
+from reports.document.outline import outline
+from reports.formats import html
+from reports.report import Report
+from reports.sample_ids import with_ids
+from tests.reports.sample import sample
+
+IDS = tuple(f"P-{number:04d}" for number in range(101))
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return with_ids(sample(), IDS)
+
+
+def test_results_hold_the_ids_of_named_samples_alone(report: Report) -> None:
+    named = report.data["ids"]
+    assert isinstance(named, dict)
+    assert set(named) == {"3", "1", "2", "7", "10", "9", "100", "31", "4", "5", "60"}
+    assert named["100"] == "P-0100"
+    assert "P-0050" not in archive.dump(report)
+    assert archive.load(archive.dump(report)).called(3) == "P-0003"
+
+
+def test_findings_and_tables_name_them_and_provenance_does_not_repeat_them(report: Report) -> None:
+    document = outline(report)
+    (finding, *_) = next(one for one in document.sections if one.probe == "overfitting").findings
+    assert finding.samples == "3 (P-0003), 1 (P-0001), 2 (P-0002)"
+    page = html.render(report)
+    assert "P-0100" in page
+    assert not any("P-0003" in value for _, value in document.provenance)
+    assert "编号" in html.render(report, lang="zh")
+
+
+def test_without_ids_nothing_changes() -> None:
+    plain = sample()
+    assert with_ids(plain, ()) is plain
+    assert per_sample.to_csv(plain).startswith("sample,overfitting")
+
+
+def test_samples_csv_and_parquet_carry_all_of_them_and_no_formula(report: Report) -> None:
+    short = dataclasses.replace(report, ids=("=1+1", "-x", "'=y"))
+    text = per_sample.to_csv(short)
+    assert text.splitlines()[1].startswith("0,'=1+1,")
+    back = per_sample.from_csv(sample(), text)
+    assert back.ids[:2] == ("=1+1", "-x")
+    assert "id" not in per_sample.columns(back)
+    from reports.formats.samples import parquet
+
+    assert pd.read_parquet(io.BytesIO(parquet(short)))["id"].tolist() == ["=1+1", "-x", "'=y"]
+
+
+def test_they_come_from_a_column_an_array_or_what_is_handed_over(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=30), "y": [0, 1] * 15, "case": [f"C{i}" for i in range(30)]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    read = Table(path=tmp_path / "t.csv", target="y", ids="case").read(tmp_path, trust_code=False)
+    assert read.ids[:2] == ("C0", "C1")
+    assert read.feature_names == ("x",)
+    content = {"features": rng.normal(size=(4, 2)), "labels": [0, 1, 0, 1], "members": [0, 1], "ids": list("abcd")}
+    assert handed(content).dataset.ids == ("a", "b", "c", "d")
+    with pytest.raises(DataError, match="3 ids of 2 samples"):
+        Predictions(outputs=[[1.0, 0.0], [0.0, 1.0]], labels=[0, 1], members=[0], ids=[1, 2, 3]).named(2)
