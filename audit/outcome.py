@@ -48,7 +48,8 @@ def judged(
     *,
     ids: Sequence[str] = (),
 ) -> Report:
-    """The report with its verdict; `ids` are the owner's names of samples. A probe of the profile that could not run is undecided, never a pass."""
+    """The report with its verdict; `ids` are the owner's names of samples. A probe of the profile that could not run is
+    undecided, never a pass."""
     seed = settings.seed or 0
     probes = asked_probes(config, evidence.modality)
     draft = Report(

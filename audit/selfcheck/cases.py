@@ -212,7 +212,7 @@ CASES = (
         title=Message("audit.selfcheck-word-column"),
         make=with_word_column,
         finds=("drift.shortcut",),
-        may=LEARNT_BY_HEART,
+        may=(*LEARNT_BY_HEART, "contamination.leaking-column"),
         published=SHORTCUTS,
     ),
     Case(
