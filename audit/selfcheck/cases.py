@@ -151,7 +151,8 @@ def shifted(seed: int) -> Specimen:
 
 
 def early_stopped(seed: int) -> Specimen:
-    return specimen(loans(3000), seed, (1200, 1200, 400), 20, lr=1e-3, train={"patience": 1, "select": "best"})
+    """After four epochs; the validation loss goes on falling until the fourteenth, and the model begins to leak."""
+    return specimen(loans(3000), seed, (1200, 1200, 0), 4, lr=1e-3)
 
 
 def private(seed: int) -> Specimen:
