@@ -7,12 +7,14 @@ from jaxtyping import Bool, Int64
 
 from probes.evidence import Evidence
 from probes.measures.calibration import calibration_error
-from probes.measures.classification import METRICS
+from probes.measures.classification import METRICS, Metric
 from probes.message import Message
 from probes.result import Estimate, Table
 from probes.statistics.differences import newcombe_difference
 from probes.statistics.proportions import proportion
 
+OF_SEQUENCES = ("accuracy", "log_loss")
+"""Word-for-word answers, and nats a token."""
 Mask = Bool[np.ndarray, " samples"]
 
 
@@ -52,7 +54,7 @@ def clean_table(evidence: Evidence, contaminated: Mask, group: Int64[np.ndarray,
     held_out = evidence.pool.held_out
     clean = held_out & ~contaminated
     rows: list[tuple[str, float, float]] = []
-    for name, (metric, _) in METRICS.items():
+    for name, metric in _metrics(evidence).items():
         both = [metric(evidence.audited, evidence.labels, mask) for mask in (held_out, clean)]
         rows.append((name.replace("_", " "), both[0], both[1]))
     correct = evidence.audited.correct(evidence.labels)[0]
@@ -73,11 +75,17 @@ def clean_table(evidence: Evidence, contaminated: Mask, group: Int64[np.ndarray,
     )
 
 
+def _metrics(evidence: Evidence) -> dict[str, Metric]:
+    """Of sequences, those that need no classes."""
+    kept = METRICS if evidence.sequences is None else OF_SEQUENCES
+    return {name: METRICS[name][0] for name in kept}
+
+
 def _cross_validated(evidence: Evidence, group: Int64[np.ndarray, " samples"]) -> list[tuple[str, float, float]]:
     splits = evidence.population.design("splits")
     pool = evidence.pool.member | evidence.pool.held_out
     rows = []
-    for name, (metric, _) in METRICS.items():
+    for name, metric in _metrics(evidence).items():
         scores = []
         for replica, keep in enumerate(splits.keep):
             out = ~keep & pool

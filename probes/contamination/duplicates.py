@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from probes.contamination.column_leakage import scaled
 from probes.contamination.near_duplicates import Near, near_features, near_pictures, near_rows, nothing
+from probes.contamination.near_texts import near_texts
 from probes.evidence import Evidence
 from probes.measures.embedding import Embedding
 from probes.measures.exact_duplicates import exact_pairs, together
@@ -66,6 +67,8 @@ def duplicates(evidence: Evidence, rng: np.random.Generator, *, near: bool = Tru
 
 
 def _near(evidence: Evidence, some: Int64[np.ndarray, " some"], rng: np.random.Generator) -> Near:
+    if (sequences := evidence.sequences) is not None:
+        return near_texts([f"{sequences.prompts[i]} {sequences.answers[i]}" for i in some])
     features = source_features(evidence)
     if evidence.modality == "image" and evidence.inputs.ndim == 4:
         return near_pictures(evidence.inputs[some], None if features is None else features[some], rng)

@@ -13,9 +13,10 @@ from probes.contamination.column_leakage import column_leak
 from probes.contamination.decontaminated import clean_estimates, clean_table
 from probes.contamination.duplicates import Duplicates, duplicates, source_features
 from probes.contamination.figures import Pair, conflicting, pairs_gallery, pairs_table, ranked_pairs
+from probes.contamination.near_texts import ALIKE
 from probes.contamination.related_copies import apart, conflict, conflict_count, groups_across
 from probes.contamination.source_overlap import source_overlap
-from probes.evidence import Evidence
+from probes.evidence import Evidence, Modality
 from probes.measures.embedding import Embedding
 from probes.message import Message, Value
 from probes.observable import Observable
@@ -43,6 +44,7 @@ class Contamination:
     leak_at: Rate = 0.95
 
     name: ClassVar[str] = "contamination"
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")
     risk: ClassVar[str] = "Are the held-out samples new to the model?"
 
     @property
@@ -155,6 +157,8 @@ class Contamination:
             return (Message("contamination.near-off"),)
         if found.near.threshold == 0:
             return (Message("contamination.near-impossible"),)
+        if evidence.sequences is not None:
+            return (Message("contamination.near-texts", {"pairs": found.near.looked_at, "alike": ALIKE}),)
         by = "pictures and the source model's features" if source_features(evidence) is not None else "content"
         near: dict[str, Value] = {"pairs": found.near.looked_at, "by": by, "distance": float(found.near.threshold)}
         return (Message("contamination.near", near),)

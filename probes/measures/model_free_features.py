@@ -31,6 +31,8 @@ def model_free_features(evidence: Evidence, samples: Int[np.ndarray, " chosen"])
     """Properties of the chosen samples by their modality. Order in time and groups are left out: they say how the split
     was made, not whether the samples differ."""
     inputs = evidence.inputs[samples]
+    if (sequences := evidence.sequences) is not None:
+        inputs = np.array([f"{sequences.prompts[i]} {sequences.answers[i]}" for i in samples])
     columns: dict[str, Float64[np.ndarray, " samples"]] = {}
     if inputs.dtype.kind in "fiub":
         if evidence.modality == "image" and inputs.ndim == 4:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence, Modality, Population
 from probes.message import Message, Value
 from probes.observable import Observable
 from probes.overfitting.bootstrap_632 import SHARE, Bootstrap, bootstrap
@@ -23,6 +23,7 @@ from probes.overfitting.memorisation import memorised
 from probes.overfitting.negative_transfer import rivals
 from probes.overfitting.per_class import per_class
 from probes.overfitting.random_labels import capacity
+from probes.overfitting.sequences import of_sequences
 from probes.overfitting.subgroups import breakdown
 from probes.overfitting.training_curve import over_epochs
 from probes.overfitting.validation_agreement import Method, multiple_validation
@@ -57,6 +58,7 @@ class Overfitting:
     bootstrap: CountOrNone = 0
 
     name: ClassVar[str] = "overfitting"
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")
     risk: ClassVar[str] = "Is it good on its training data only?"
 
     @property
@@ -79,6 +81,23 @@ class Overfitting:
         return ()
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
+        if evidence.sequences is not None:
+            section = of_sequences(evidence, evidence.sequences, rng, self.level, self.tolerated_gap)
+            return self._result(section, evidence)
+        return self._result(self._of_classes(evidence, rng), evidence)
+
+    def _result(self, parts: Part, evidence: Evidence) -> Result:
+        return Result(
+            probe=self.name,
+            params=dataclasses.asdict(self),
+            estimates=parts.estimates,
+            findings=parts.findings,
+            figures=parts.figures,
+            per_sample=parts.per_sample,
+            notes=(*parts.notes, *evidence.limits),
+        )
+
+    def _of_classes(self, evidence: Evidence, rng: np.random.Generator) -> Part:
         train, held_out, own_gap, loss_gap = checkpoint_estimates(evidence, rng, self.level)
         splits = evidence.population.design("splits")
         methods = [Method(name="this checkpoint, its held-out split", estimate=held_out, counted="samples")]
@@ -101,7 +120,7 @@ class Overfitting:
         if subsampled is not None:
             extra += [subsampled.outside, subsampled.plus]
             methods += _bootstrap_methods(subsampled)
-        parts = joined(
+        return joined(
             (
                 Part(
                     estimates=(train, held_out, own_gap, loss_gap, *extra),
@@ -120,15 +139,6 @@ class Overfitting:
                 rivals(evidence, self.level),
                 multiple_validation(methods, self.level, comparable=not _size_mismatch(evidence, splits)),
             )
-        )
-        return Result(
-            probe=self.name,
-            params=dataclasses.asdict(self),
-            estimates=parts.estimates,
-            findings=parts.findings,
-            figures=parts.figures,
-            per_sample=parts.per_sample,
-            notes=(*parts.notes, *evidence.limits),
         )
 
     def _recipe(

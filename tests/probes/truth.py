@@ -37,6 +37,7 @@ COUNTED: Mapping[str, frozenset[str]] = {
     "overfitting.guessing": frozenset({"accuracy", "majority"}),
     "overfitting.uneven-class": frozenset({"whole", "gap"}),
     "overfitting.uneven-group": frozenset({"whole", "gap"}),
+    "overfitting.tokens-unclear": frozenset({"tolerated"}),
     "overfitting.unclear": frozenset({"tolerated"}),
     "overfitting.gap": frozenset({"tolerated"}),
     "overfitting.none": frozenset({"tolerated"}),

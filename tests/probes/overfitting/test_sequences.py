@@ -1,0 +1,77 @@
+"""Overfitting of language models: gaps in tokens and nats, what fine-tuning brought, prompts with several answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from probes.overfitting import Overfitting
+from probes.overfitting.sequences import same_prompts, token_accuracy, token_loss
+from probes.result import Result
+from probes.sequences import token_answers
+from probes.texts import texts
+from tests.probes.simulated_sequences import evidence
+from tests.probes.truth import untrue
+
+
+def run(**given: object) -> Result:
+    return Overfitting()(evidence(**given), np.random.default_rng(0))  # type: ignore[arg-type]
+
+
+def codes(result: Result) -> list[str]:
+    return [finding.code for finding in result.findings]
+
+
+def test_losses_and_right_tokens_are_means_over_an_answers_tokens() -> None:
+    logits = np.log([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8], [0.2, 0.2, 0.6]])
+    told = token_answers(logits, np.array([1, 2, 2]), np.array([0, 2, 3]))
+    assert token_accuracy(told).tolist() == [[0.5, 1.0]]
+    assert token_loss(told)[0] == pytest.approx([-np.log([0.25, 0.8]).mean(), -np.log(0.6)])
+
+
+def test_a_gap_is_found_and_measured_in_both_scopes() -> None:
+    found = run(gap=1.0)
+    assert codes(found) == ["overfitting.tokens-gap"]
+    for scope in ("checkpoint", "recipe"):
+        estimate = found[f"{scope}.token_loss_gap"]
+        assert estimate.low < 1.0 < estimate.high
+        assert estimate.unit == "nats a token"
+        assert found[f"{scope}.token_accuracy_gap"].low > 0.05
+    assert untrue(found) == []
+
+
+def test_a_model_without_a_gap_has_none() -> None:
+    found = run(gap=0.0, n=400, repeats=6)
+    assert codes(found) == ["overfitting.tokens-none"]
+    assert found["recipe.token_loss_gap"].low < 0 < found["recipe.token_loss_gap"].high
+    assert untrue(found) == []
+
+
+def test_what_fine_tuning_brought_is_measured_on_new_samples() -> None:
+    assert run(gap=0.0, gain=0.5)["checkpoint.gain_over_base"].low > 0.3
+    assert "overfitting.learnt-nothing" in codes(run(gap=0.0, gain=0.0))
+    worse = run(gap=0.0, gain=-0.5)
+    assert "overfitting.worse-than-base" in codes(worse)
+    assert untrue(worse) == []
+
+
+def test_a_prompt_with_several_answers_is_named() -> None:
+    prompts = tuple("What is it?" if i < 40 else f"prompt {i}" for i in range(80))
+    found = run(gap=0.0, prompts=prompts)
+    finding = next(one for one in found.findings if one.code == "overfitting.contradicted-answers")
+    members = np.flatnonzero(evidence(0.0).pool.member)
+    assert set(finding.samples) == set(members[members < 40].tolist())
+    assert found["contradicted_answers"].counts == (len(finding.samples), 40)
+    assert untrue(found) == []
+
+
+def test_equal_answers_contradict_nothing() -> None:
+    assert same_prompts(["Is it?", "is it"], ["Yes.", "yes"]) == []
+    assert same_prompts(["", ""], ["a", "b"]) == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_claim_is_said(language: str) -> None:
+    for given in ({"gap": 1.0}, {"gap": 0.06}, {"gap": 0.0, "gain": 0.0}):
+        for finding in run(**given).findings:
+            assert "{" not in texts(language).claim(finding)  # type: ignore[arg-type]

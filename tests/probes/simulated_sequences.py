@@ -1,0 +1,72 @@
+"""A population of language models whose answers are drawn, not computed: what they know of what they trained on is
+given."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from probes.evidence import Evidence, Population, sequence_answers
+from probes.plan import Pool, Splits
+from probes.sequences import Sequences, TokenAnswers
+
+LENGTH = 8
+
+
+def told(loss: np.ndarray, rng: np.random.Generator) -> TokenAnswers:
+    """One model with about this loss in nats a token on each sequence; the likelier a token, the oftener it is the
+    likeliest."""
+    n = len(loss)
+    log_p = -np.abs(loss[:, None] * rng.uniform(0.5, 1.5, (n, LENGTH)))
+    rank = np.where(rng.random((n, LENGTH)) < np.exp(log_p), 0, 1 + rng.integers(0, 5, (n, LENGTH)))
+    flat = log_p.reshape(1, -1).astype(np.float32)
+    return TokenAnswers(
+        start=np.arange(0, n * LENGTH + 1, LENGTH),
+        log_prob=flat,
+        top=np.maximum(flat, -0.3),
+        mean=np.full_like(flat, -1.0),
+        deviation=np.full_like(flat, 1.0),
+        rank=rank.reshape(1, -1).astype(np.int32),
+    )
+
+
+def evidence(
+    gap: float,
+    *,
+    gain: float = 0.5,
+    n: int = 80,
+    repeats: int = 3,
+    prompts: tuple[str, ...] | None = None,
+    answers: tuple[str, ...] | None = None,
+    seed: int = 0,
+) -> Evidence:
+    """Models lose `gap` nats a token less on what they trained on than on the rest, and `gain` less than their base
+    there."""
+    rng = np.random.default_rng(seed)
+    member = np.isin(np.arange(n), rng.permutation(n)[: n // 2])
+    pool = Pool(labels=np.zeros(n, dtype=np.int64), member=member, held_out=~member, validation=np.zeros(n, bool))
+    rows = list(Splits(repeats=repeats).rows(pool, rng))
+    hard = rng.uniform(1.0, 2.0, n) + gap
+
+    def model(keep: np.ndarray) -> TokenAnswers:
+        return told(hard - gap * keep, rng)
+
+    own, each = model(member), [model(row.keep) for row in rows]
+    names = ("log_prob", "top", "mean", "deviation", "rank")
+    replicas = TokenAnswers(
+        start=own.start, **{name: np.concatenate([getattr(one, name) for one in each]) for name in names}
+    )
+    return Evidence(
+        pool=pool,
+        classes=("word for word", "otherwise"),
+        audited=sequence_answers(own),
+        population=Population(rows=tuple(rows), answers=sequence_answers(replicas)),
+        inputs=rng.integers(0, 30, (n, 2, LENGTH)),
+        modality="language",
+        sequences=Sequences(
+            own=own,
+            base=told(hard + gain, rng),
+            replicas=replicas,
+            prompts=prompts or tuple(f"prompt {i}" for i in range(n)),
+            answers=answers or tuple(f"answer {i}" for i in range(n)),
+        ),
+    )
