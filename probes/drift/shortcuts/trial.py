@@ -29,8 +29,12 @@ PROMISING = 0.3
 NATURAL_HOSTS = 96
 NATURAL_OWN = 3
 NATURAL_CLASSES = 6
-HEAVIEST = 0.4
+HEAVIEST = 0.7
 """Share of the class's samples that give, at most, where the heaviest do."""
+
+
+Followed = tuple[Bool[np.ndarray, " hosts"], Int[np.ndarray, " hosts"]]
+"""Which hosts are predicted as the suspected class, and who gave to each."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -132,8 +136,8 @@ class Trial:
         screened: Screened,
     ) -> Counts:
         """What evidence of this kind takes along that is not the candidate: the middle of the class's own next ones
-        elsewhere, or the middle of other classes' foremost, whichever takes more. Middles, so that neither a second
-        mark of the class nor marks of some other classes hide a shortcut."""
+        elsewhere, or of other classes' foremost (or the strongest, as the family says), whichever takes more. Middles,
+        so that neither a second mark of the class nor marks of some other classes hide a shortcut."""
         own: list[Candidate] = []
         for one in screened.ranked:
             if one.label == candidate.label and all(family.apart(one, other) for other in (candidate, *own)):
@@ -145,10 +149,11 @@ class Trial:
         if len(others) < 2:
             # Of two classes, what makes one likelier makes the other less likely: there is no independent other class.
             others = {}
-        middles = [
-            self._middle(family, few, sides, rng) for few in (own[:NATURAL_OWN], [*others.values()][:NATURAL_CLASSES])
+        rivals = self._tried(family, [*others.values()][:NATURAL_CLASSES], sides, rng)
+        compared = [
+            *_middle(self._tried(family, own[:NATURAL_OWN], sides, rng)),
+            *(_middle(rivals) if family.rivals == "middle" else rivals),
         ]
-        compared = [one for one in middles if one is not None]
         if not compared:
             return found
         followed, donor = max(compared, key=lambda one: float(one[0].mean()))
@@ -158,13 +163,11 @@ class Trial:
             natural_together=design_effect(followed.astype(np.float64), donor),
         )
 
-    def _middle(
+    def _tried(
         self, family: Family, candidates: Sequence[Candidate], sides: Sides, rng: np.random.Generator
-    ) -> tuple[Bool[np.ndarray, " hosts"], Int[np.ndarray, " hosts"]] | None:
-        """The median of what they take along, the lower of two."""
+    ) -> list[Followed]:
         tried = [self._follow(family, one, sides, rng, NATURAL_HOSTS) for one in candidates]
-        known = sorted((one for one in tried if one is not None), key=lambda one: float(one[0].mean()))
-        return known[(len(known) - 1) // 2] if known else None
+        return [one for one in tried if one is not None]
 
     def held(self, family: Family, candidate: Candidate, giving: Samples) -> float:
         """The share of the class that holds at least half of what the median donor holds; NaN where strength is no
@@ -178,7 +181,7 @@ class Trial:
 
     def _follow(
         self, family: Family, candidate: Candidate, sides: Sides, rng: np.random.Generator, most: int
-    ) -> tuple[Bool[np.ndarray, " hosts"], Int[np.ndarray, " hosts"]] | None:
+    ) -> Followed | None:
         hosts, donors = _hosts(candidate, sides, rng, most), _donors(family, candidate, sides.giving, own=True)
         return self._put(family, candidate, sides, hosts, donors, rng) if len(hosts) and len(donors) else None
 
@@ -203,7 +206,7 @@ class Trial:
         hosts: Int[np.ndarray, " hosts"],
         donors: Int[np.ndarray, " donors"],
         rng: np.random.Generator,
-    ) -> tuple[Bool[np.ndarray, " hosts"], Int[np.ndarray, " hosts"]]:
+    ) -> Followed:
         """Which hosts are predicted as the suspected class now, and who gave to each."""
         import torch
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from probes.drift.patches import box_sums, sides
-from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Samples
+from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Rivals, Samples
 from probes.evidence import Modality
 from probes.message import Message, Text
 from probes.ranges import Rate
@@ -29,6 +29,7 @@ class Watermark(Family):
     name: ClassVar[str] = "watermark"
     modalities: ClassVar[tuple[Modality, ...]] = ("image",)
     donors: ClassVar[Donors] = "heaviest"
+    rivals: ClassVar[Rivals] = "strongest"
 
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
         if seen.mass is None or min(seen.mass.shape[1:]) < 6:
