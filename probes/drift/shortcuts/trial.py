@@ -224,6 +224,11 @@ class Trial:
         return np.asarray(torch.cat(answers).cpu().numpy())
 
 
+def _middle(tried: Sequence[Followed]) -> list[Followed]:
+    """The one of median rate, the lower of two."""
+    return sorted(tried, key=lambda one: float(one[0].mean()))[(len(tried) - 1) // 2 :][:1] if tried else []
+
+
 def _hosts(candidate: Candidate, sides: Sides, rng: np.random.Generator, most: int | None) -> Int[np.ndarray, " hosts"]:
     """Samples of other classes that are not predicted as the suspected class already."""
     hosts = np.flatnonzero((sides.receiving.labels != candidate.label) & (sides.answers != candidate.label))
