@@ -17,6 +17,10 @@ from probes.statistics.bootstrap import FEW, expanded_tail
 DRAWS = 2000
 ROUNDING = 1e-5
 """Differences of similarities below this are those of single precision."""
+LIMITS = (-1.0, 2.0)
+"""Between which the index is told."""
+VAGUE = 1.5
+"""An interval that is wider than this, half of what lies between LIMITS, places nothing."""
 NARROW = 0.05
 """Least distance between floor and ceiling, in similarity, for an index to mean anything."""
 
@@ -51,7 +55,8 @@ def place(audited: Maps, reference: Maps, seeds: Sequence[Maps], random: Sequenc
 
 def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: float) -> Estimate:
     """(d − floor) / (ceiling − floor) with d = 1 − similarity: 0 is another seed, 1 is a network without a memory of
-    the reference. Ratio of means, expanded percentile bootstrap over samples; seeds and random copies stay fixed."""
+    the reference. Ratio of means, expanded percentile bootstrap over samples; seeds and random copies stay fixed. With a
+    caveat where floor and ceiling leave no room, and where it is at its limits or anywhere between them."""
     n = len(placed.reference)
     floor, ceiling = 1 - placed.floor, 1 - placed.ceiling
     drift = 1 - placed.reference
@@ -65,6 +70,8 @@ def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: floa
         caveat = Message("drift.no-room", {"room": float(placed.room)})
     elif n < FEW:
         caveat = Message("drift.too-few", {"count": n})
+    elif value in LIMITS or high - low > VAGUE:
+        caveat = Message("drift.saturated", {"low": float(low), "high": float(high)})
     return Estimate(
         name=name,
         value=value,
@@ -94,4 +101,4 @@ def _index(
     drift: Float64[np.ndarray, "*draws"], floor: Float64[np.ndarray, "*draws"], ceiling: Float64[np.ndarray, "*draws"]
 ) -> Float64[np.ndarray, "*draws"]:
     span = np.maximum(np.asarray(ceiling) - np.asarray(floor), 1e-3)
-    return np.asarray(np.clip((np.asarray(drift) - floor) / span, -1.0, 2.0))
+    return np.asarray(np.clip((np.asarray(drift) - floor) / span, *LIMITS))

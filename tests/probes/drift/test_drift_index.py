@@ -72,6 +72,17 @@ def maps_seen(rng: np.random.Generator, shared: np.ndarray) -> dict[str, Observa
     return {name: Observation(samples=samples, arrays={"maps/m": array}) for name, array in maps.items()}
 
 
+@pytest.mark.parametrize(("reference", "spread"), [(-0.9, 0.05), (0.3, 3.0)])
+def test_an_index_at_its_limits_or_anywhere_between_them_is_undecided(reference: float, spread: float) -> None:
+    """Grad-CAM's often is."""
+    rng = np.random.default_rng(5)
+    draw = lambda mean, by: mean + by * rng.normal(size=24)  # noqa: E731
+    far = Placed(reference=draw(reference, spread), floor=draw(0.6, 0.05), ceiling=draw(0.3, 0.05))
+    found = drift_index("index", far, rng, 0.95)
+    assert found.caveat is not None
+    assert "undecided" in said(found.caveat)
+
+
 def test_nothing_is_claimed_where_there_is_no_room_for_an_index() -> None:
     """Seeds that are as unlike as random weights: neither 'as another seed would' nor 'moved'."""
     rng, samples = np.random.default_rng(6), 24
