@@ -182,6 +182,8 @@ class RegulariseSection(Section):
     bss: float = Field(default=0.0, ge=0)
     bss_k: int = Field(default=1, ge=1)
     attention: float = Field(default=0.0, ge=0)
+    source_share: float = Field(default=0.0, ge=0, lt=1)
+    """After training, each weight that θ_s has becomes (1 − share) θ + share θ_s (WiSE-FT, Wortsman 2022)."""
 
 
 class AlignSection(Section):
@@ -305,6 +307,7 @@ def demands(recipe: Recipe) -> frozenset[str]:
         "L2-SP": regularise.l2_sp,
         "BSS": regularise.bss,
         "attention transfer": regularise.attention,
+        "interpolation": regularise.source_share,
     }
     return frozenset(name for name, value in asked.items() if value)
 

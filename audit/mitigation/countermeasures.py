@@ -52,6 +52,14 @@ def _penalty(key: str) -> Change:
     return change
 
 
+def _wise_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
+    if recipe.transfer.mode == "features":
+        raise RecipeError("only the head is trained, which the source does not have.")
+    if strength >= 1:
+        raise RecipeError("a share of 1 would be the source itself.")
+    return _penalty("source_share")(recipe, strength, side)
+
+
 def _dropout(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
     if recipe.head.dropout >= strength:
         raise RecipeError("the recipe has that much already.")
@@ -109,6 +117,7 @@ KNOWN: Mapping[str, Countermeasure] = {
     "l1": Countermeasure(change=_penalty("l1"), strength=1e-4, source="Tibshirani 1996"),
     "l2": Countermeasure(change=_penalty("l2"), strength=1e-2, source="Krogh & Hertz 1991"),
     "l2-sp": Countermeasure(change=_penalty("l2_sp"), strength=1e-2, source="Li 2018"),
+    "wise-ft": Countermeasure(change=_wise_ft, strength=0.3, source="Wortsman 2022"),
     "dropout": Countermeasure(change=_dropout, strength=0.5, source="Srivastava 2014"),
     "early-stopping": Countermeasure(change=_early_stopping, source="Prechelt 1998"),
     "features": Countermeasure(change=_mode("features"), source="Kumar 2022, linear probing"),

@@ -24,6 +24,7 @@ from audit.training.dp_sgd import (
     private_optimizer,
 )
 from audit.training.experiment import Experiment
+from audit.training.interpolation import towards
 from audit.training.minibatches import pieces, poisson, steps_per_epoch
 from audit.training.objective import Objective
 from audit.training.optimizer import compiled, groups, make_optimizer, rate, set_rates
@@ -246,6 +247,9 @@ class Run:
             )
         if self.best is not None:
             self.network.load_state_dict(self.best["network"])
+        share = self.experiment.recipe.regularise.source_share
+        if share and self.row.start != "scratch":
+            towards(self.network, {**self.buffers, **self.trainee.anchor}, share)
         return Trained(
             network=self.network.cpu().eval(),
             head=self.trainee.head,

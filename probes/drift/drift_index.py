@@ -55,8 +55,8 @@ def place(audited: Maps, reference: Maps, seeds: Sequence[Maps], random: Sequenc
 
 def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: float) -> Estimate:
     """(d − floor) / (ceiling − floor) with d = 1 − similarity: 0 is another seed, 1 is a network without a memory of
-    the reference. Ratio of means, expanded percentile bootstrap over samples; seeds and random copies stay fixed. With a
-    caveat where floor and ceiling leave no room, and where it is at its limits or anywhere between them."""
+    the reference. Ratio of means, expanded percentile bootstrap over samples; seeds and random copies stay fixed. With
+    a caveat where floor and ceiling leave no room, and where it is at its limits or anywhere between them."""
     n = len(placed.reference)
     floor, ceiling = 1 - placed.floor, 1 - placed.ceiling
     drift = 1 - placed.reference

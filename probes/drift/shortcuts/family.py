@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 Donors = Literal["heaviest", "random"]
 """Which samples of the class give what is transplanted: those that hold most of it, or any."""
-Rivals = Literal["middle", "strongest"]
-"""Which of the other classes' foremost candidates is natural evidence: the middle one, so that marks of some classes do
-not hide each other; or the strongest, where small objects themselves are of this kind."""
+Rivals = Literal["second", "strongest"]
+"""Which of the other candidates is natural evidence: the second strongest, so that one other mark does not hide the
+first; or the strongest, where what people would call the object is of this kind too."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,7 +73,7 @@ class Family(ABC):
     name: ClassVar[str]
     modalities: ClassVar[tuple[Modality, ...]]
     donors: ClassVar[Donors] = "random"
-    rivals: ClassVar[Rivals] = "middle"
+    rivals: ClassVar[Rivals] = "second"
 
     @abstractmethod
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:

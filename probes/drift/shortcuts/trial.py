@@ -28,6 +28,7 @@ NAMED = 3
 PROMISING = 0.3
 NATURAL_HOSTS = 96
 NATURAL_OWN = 3
+NATURAL_EACH = 2
 NATURAL_CLASSES = 6
 HEAVIEST = 0.7
 """Share of the class's samples that give, at most, where the heaviest do."""
@@ -135,39 +136,44 @@ class Trial:
         rng: np.random.Generator,
         screened: Screened,
     ) -> Counts:
-        """What evidence of this kind takes along that is not the candidate: the middle of the class's own next ones
-        elsewhere, or of other classes' foremost (or the strongest, as the family says), whichever takes more. Middles,
-        so that neither a second mark of the class nor marks of some other classes hide a shortcut."""
+        """What evidence of this kind takes along that is not the candidate: of the class's own next ones elsewhere, or
+        of other classes' foremost, whichever takes more; of each the second strongest, or the strongest, as the family
+        says."""
         own: list[Candidate] = []
         for one in screened.ranked:
             if one.label == candidate.label and all(family.apart(one, other) for other in (candidate, *own)):
                 own.append(one)
-        others: dict[int, Candidate] = {}
+        others: dict[int, list[Candidate]] = {}
         for one in screened.ranked:
             if one.label != candidate.label:
-                others.setdefault(one.label, one)
+                others.setdefault(one.label, []).append(one)
         if len(others) < 2:
             # Of two classes, what makes one likelier makes the other less likely: there is no independent other class.
             others = {}
-        rivals = self._tried(family, [*others.values()][:NATURAL_CLASSES], sides, rng)
-        compared = [
-            *_middle(self._tried(family, own[:NATURAL_OWN], sides, rng)),
-            *(_middle(rivals) if family.rivals == "middle" else rivals),
-        ]
+        sets = (
+            [[one] for one in own[:NATURAL_OWN]],
+            [few[:NATURAL_EACH] for few in [*others.values()][:NATURAL_CLASSES]],
+        )
+        compared = [one for few in sets for one in self._rival(family, few, sides, rng)]
         if not compared:
             return found
-        followed, donor = max(compared, key=lambda one: float(one[0].mean()))
+        followed, donor = max(compared, key=_rate)
         return dataclasses.replace(
             found,
             natural=(int(followed.sum()), len(followed)),
             natural_together=design_effect(followed.astype(np.float64), donor),
         )
 
-    def _tried(
-        self, family: Family, candidates: Sequence[Candidate], sides: Sides, rng: np.random.Generator
+    def _rival(
+        self, family: Family, each: Sequence[Sequence[Candidate]], sides: Sides, rng: np.random.Generator
     ) -> list[Followed]:
-        tried = [self._follow(family, one, sides, rng, NATURAL_HOSTS) for one in candidates]
-        return [one for one in tried if one is not None]
+        """Of several sets of candidates the best of the strongest, or of the second strongest; none of none."""
+        best = []
+        for few in each:
+            tried = [self._follow(family, one, sides, rng, NATURAL_HOSTS) for one in few]
+            best += sorted((one for one in tried if one is not None), key=_rate)[-1:]
+        place = 0 if family.rivals == "strongest" else 1
+        return sorted(best, key=_rate, reverse=True)[min(place, len(best) - 1) :][:1] if best else []
 
     def held(self, family: Family, candidate: Candidate, giving: Samples) -> float:
         """The share of the class that holds at least half of what the median donor holds; NaN where strength is no
@@ -224,9 +230,8 @@ class Trial:
         return np.asarray(torch.cat(answers).cpu().numpy())
 
 
-def _middle(tried: Sequence[Followed]) -> list[Followed]:
-    """The one of median rate, the lower of two."""
-    return sorted(tried, key=lambda one: float(one[0].mean()))[(len(tried) - 1) // 2 :][:1] if tried else []
+def _rate(followed: Followed) -> float:
+    return float(followed[0].mean())
 
 
 def _hosts(candidate: Candidate, sides: Sides, rng: np.random.Generator, most: int | None) -> Int[np.ndarray, " hosts"]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Names, Samples
+from probes.drift.shortcuts.family import Candidate, Family, Names, Rivals, Samples
 from probes.evidence import Modality
 from probes.measures.padding import PADDING, words_of
 from probes.message import Message, Text
@@ -32,6 +32,7 @@ class Words(Family):
 
     name: ClassVar[str] = "words"
     modalities: ClassVar[tuple[Modality, ...]] = ("text",)
+    rivals: ClassVar[Rivals] = "strongest"
 
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
         tokens = seen.inputs.cpu().numpy()

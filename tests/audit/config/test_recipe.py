@@ -104,6 +104,7 @@ def test_every_example_names_the_schema_to_editors(path: Path):
         ({"transfer": {"mode": "lp-ft", "lp_epochs": 1}, "head": {"dropout": 0.1}}, {"phases", "dropout"}),
         ({"train": {"schedule": "cosine", "clip_norm": 1}}, {"schedule", "gradient clipping"}),
         ({"regularise": {"l2_sp": 0.1, "attention": 1}}, {"L2-SP", "attention transfer"}),
+        ({"regularise": {"source_share": 0.3}}, {"interpolation"}),
         ({"privacy": {"epsilon": 1}, "canaries": 5}, {"privacy", "canaries"}),
     ],
 )

@@ -35,6 +35,7 @@ def test_each_changes_its_own_part_alone() -> None:
         "l1": {"regularise"},
         "l2": {"regularise"},
         "l2-sp": {"regularise"},
+        "wise-ft": {"regularise"},
         "dropout": {"head"},
         "early-stopping": {"train"},
         "features": {"transfer"},
@@ -54,6 +55,12 @@ def test_strengths_are_usual_or_given() -> None:
     assert privacy is not None
     assert privacy.epsilon == 2
     assert one("augment").augment[0].model_extra == {"size": 8, "padding": 1}
+
+
+def test_no_way_back_where_nothing_of_the_source_was_trained() -> None:
+    assert one("wise-ft=0.5").regularise.source_share == 0.5
+    assert "only the head" in refusal("wise-ft", transfer="features")
+    assert "the source itself" in refusal("wise-ft=1")
 
 
 def test_dp_takes_the_place_of_what_it_does_not_cover() -> None:

@@ -61,6 +61,16 @@ def test_l2_sp_stays_near_the_source():
     assert distance[1] < float((theta(shrunk, "9") - theta(start, "9")).norm())
 
 
+def test_a_share_of_the_way_back_to_the_source():
+    start, plain = trained({})
+    _, back = trained({"source_share": 0.25})
+    torch.testing.assert_close(theta(back, "9"), 0.75 * theta(plain, "9") + 0.25 * theta(start, "9"))
+    heads = [
+        torch.cat([value.flatten() for name, value in one.items() if name.startswith("9")]) for one in (plain, back)
+    ]
+    torch.testing.assert_close(*heads)
+
+
 def test_attention_map_by_hand():
     activation = torch.tensor([[[[1.0, 2.0]], [[3.0, 0.0]]]])  # one sample, two channels, 1 × 2 places
     expected = torch.tensor([[5.0, 2.0]])
