@@ -184,7 +184,7 @@ def tones() -> Data:
 
 @cache
 def shapes() -> Data:
-    """Four small shapes anywhere on a textured ground: the mark is the object."""
+    """Four small shapes of 13 pixels (+, T, X, L) anywhere on a textured ground: the mark is the object."""
     return drawn_shapes("shapes", apart=18)
 
 
@@ -200,10 +200,9 @@ def drawn_shapes(name: str, apart: int) -> Data:
     images = 0.5 + 0.25 * rng.normal(size=(1200, 3, 24, 24)) + 0.2 * rng.normal(size=(1200, 3, 1, 1))
     kinds = np.zeros((4, 7, 7), dtype=bool)
     kinds[0, 3], kinds[0, :, 3] = True, True
-    kinds[1] = True
-    kinds[1, 1:6, 1:6] = False
+    kinds[1, 0], kinds[1, :, 3] = True, True
     kinds[2][np.eye(7, dtype=bool) | np.eye(7, dtype=bool)[::-1]] = True
-    kinds[3, :2] = kinds[3, :, :2] = True
+    kinds[3, 6], kinds[3, :, 0] = True, True
     first = (24 - 7 - apart + 1) // 2
     for image, label in zip(images, labels, strict=True):
         down, across = first + rng.integers(apart, size=2)
