@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from jaxtyping import Shaped
 
+from audit.selfcheck.samples import Data
 from probes.drift.shortcuts.judged import Judged, judged
 from probes.drift.shortcuts.search import ShortcutSearch
 from probes.observable import Subject
 from probes.statistics.confidence_level import p_beyond
 from probes.statistics.proportions import clopper_pearson
-from tests.probes.drift.shortcut_zoo.data import Data
 from tests.probes.drift.shortcut_zoo.models import OTHER, SUSPECT, Model, model
 
 RELIED = 0.5

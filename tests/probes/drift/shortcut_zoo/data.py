@@ -3,73 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import torch
-from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.datasets import load_breast_cancer, load_wine
 from torch import Tensor, nn
-from torch.nn import functional
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Data:
-    """Inputs as a model takes them."""
-
-    name: str
-    modality: str
-    inputs: Tensor
-    labels: Tensor
-    network: Callable[[int], nn.Sequential]
-    epochs: int = 15
-
-    @property
-    def classes(self) -> int:
-        return int(self.labels.max()) + 1
-
-
-def convolutional(channels: int, side: int, classes: int) -> Callable[[int], nn.Sequential]:
-    def made(seed: int) -> nn.Sequential:
-        torch.manual_seed(seed)
-        return nn.Sequential(
-            nn.Conv2d(channels, 12, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(12, 24, 3, padding=1),
-            nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(24 * (side // 4) ** 2, 32), nn.ReLU(), nn.Linear(32,
-            classes), )  # fmt: skip
-
-    return made
-
-
-def dense(columns: int, classes: int) -> Callable[[int], nn.Sequential]:
-    def made(seed: int) -> nn.Sequential:
-        torch.manual_seed(seed)
-        return nn.Sequential(nn.Linear(columns, 32), nn.ReLU(), nn.Linear(32, 24), nn.ReLU(), nn.Linear(24, classes))
-
-    return made
-
-
-class Bag(nn.Module):
-    """Mean and maximum of token vectors with their places; padding (0) counts for nothing."""
-
-    def __init__(self, tokens: int, width: int, length: int) -> None:
-        super().__init__()
-        self.table = nn.Embedding(tokens, width, padding_idx=0)
-        self.place = nn.Parameter(0.1 * torch.randn(length, width))
-        self.mix = nn.Linear(width, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        word = (tokens != 0)[:, :, None].float()
-        vectors = torch.relu(self.mix(self.table(tokens) + self.place)) * word
-        mean = vectors.sum(dim=1) / word.sum(dim=1).clamp(min=1)
-        return torch.cat([mean, vectors.max(dim=1).values, word.mean(dim=1)], dim=1)
-
-
-def bag(tokens: int, length: int, classes: int) -> Callable[[int], nn.Sequential]:
-    def made(seed: int) -> nn.Sequential:
-        torch.manual_seed(seed)
-        return nn.Sequential(Bag(tokens, 24, length), nn.Linear(49, 24), nn.ReLU(), nn.Linear(24, classes))
-
-    return made
+from audit.selfcheck.networks import bag, convolutional, dense
+from audit.selfcheck.samples import LENGTH, TOKENS, Data, coloured, digits, letters, loans, noisy, standardised
 
 
 class Spectrum(nn.Module):
@@ -92,38 +34,6 @@ def spectral(classes: int) -> Callable[[int], nn.Sequential]:
 
 
 @cache
-def digits() -> Data:
-    bunch = load_digits()
-    images = torch.from_numpy(bunch.images).float()[:, None] / 8 - 1
-    images = images + 0.5 * torch.from_numpy(np.random.default_rng(4).normal(size=images.shape)).float()
-    return Data(name="digits", modality="image", inputs=images, labels=torch.from_numpy(bunch.target).long(),
-                network=convolutional(1, 8, 10))  # fmt: skip
-
-
-@cache
-def coloured() -> Data:
-    """Five digits at 24 × 24, in random colours on backgrounds of random colours and noise: natural variation of what
-    plants change."""
-    bunch = load_digits(n_class=5)
-    rng = np.random.default_rng(5)
-    n = len(bunch.target)
-    shape = functional.interpolate(torch.from_numpy(bunch.images).float()[:, None] / 16, size=24, mode="bilinear")
-    own, behind = (torch.from_numpy(rng.uniform(*span, size=(n, 3, 1, 1))).float() for span in ((0.4, 1.0), (0.0, 0.5)))
-    images = shape * own + (1 - shape) * behind + 0.2 * torch.from_numpy(rng.normal(size=(n, 3, 24, 24))).float()
-    return Data(name="coloured", modality="image", inputs=(images - 0.4) / 0.3,
-                labels=torch.from_numpy(bunch.target).long(), network=convolutional(3, 24, 5))  # fmt: skip
-
-
-def standardised(table: np.ndarray) -> Tensor:
-    return torch.from_numpy((table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-9)).float()
-
-
-def noisy(table: Tensor, spread: float, seed: int) -> Tensor:
-    """A task that is not too easy: of what is easy without it, no model relies on a plant."""
-    return table + spread * torch.from_numpy(np.random.default_rng(seed).normal(size=tuple(table.shape))).float()
-
-
-@cache
 def cells() -> Data:
     bunch = load_breast_cancer()
     return Data(name="cells", modality="table", inputs=noisy(standardised(bunch.data[:, :10]), 1.5, 3),
@@ -139,35 +49,6 @@ def wines() -> Data:
     table = standardised(bunch.data)[row] + 1.5 * torch.from_numpy(rng.normal(size=(600, 13))).float()
     return Data(name="wines", modality="table", inputs=table, labels=torch.from_numpy(bunch.target[row]).long(),
                 network=dense(13, 3), epochs=20)  # fmt: skip
-
-
-@cache
-def loans() -> Data:
-    """Drawn: four numbers and a word column of five values decide, not surely; four numbers say nothing."""
-    rng = np.random.default_rng(7)
-    numbers, word = rng.normal(size=(900, 8)), rng.integers(5, size=900)
-    score = numbers[:, :4] @ np.array([1.0, -0.8, 0.7, 0.9]) + np.array([-1, -0.5, 0, 0.5, 1])[word]
-    labels = (score + 2.0 * rng.normal(size=900) > 0).astype(np.int64)
-    table = np.concatenate([numbers, np.eye(5)[word]], axis=1)
-    return Data(name="loans", modality="table", inputs=standardised(table), labels=torch.from_numpy(labels),
-                network=dense(13, 2), epochs=20)  # fmt: skip
-
-
-TOKENS, LENGTH = 300, 30
-
-
-@cache
-def letters() -> Data:
-    """Drawn texts of 8 to 26 words; each class prefers its own 25 words."""
-    rng = np.random.default_rng(8)
-    labels = rng.integers(3, size=900)
-    texts = np.zeros((900, LENGTH), dtype=np.int64)
-    for text, label in zip(texts, labels, strict=True):
-        length = rng.integers(8, 27)
-        own = rng.integers(10 + 25 * label, 35 + 25 * label, size=length)
-        text[:length] = np.where(rng.random(length) < 0.12, own, rng.integers(10, TOKENS - 10, size=length))
-    return Data(name="letters", modality="text", inputs=torch.from_numpy(texts), labels=torch.from_numpy(labels),
-                network=bag(TOKENS, LENGTH, 3), epochs=25)  # fmt: skip
 
 
 @cache

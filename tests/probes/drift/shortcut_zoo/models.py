@@ -10,9 +10,11 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audit.selfcheck.networks import dense
+from audit.selfcheck.plants import Plant
+from audit.selfcheck.samples import Data
 from probes.plan import Pool
-from tests.probes.drift.shortcut_zoo.data import Data, dense
-from tests.probes.drift.shortcut_zoo.plants import PLANTS, SHARES, SUBTLE, Plant, other_patch
+from tests.probes.drift.shortcut_zoo.plants import PLANTS, SHARES, SUBTLE, other_patch
 
 SUSPECT = 1
 OTHER = 2

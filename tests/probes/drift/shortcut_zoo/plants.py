@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from audit.selfcheck.plants import Plant, at, high, insert, patch, tint, trigger, word_column
+from audit.selfcheck.samples import TOKENS, Data
 from probes.measures.corruptions import blur, jpeg, pad, stretch
-from tests.probes.drift.shortcut_zoo.data import TOKENS, Data
-
-Plant = Callable[[Tensor, np.random.Generator], Tensor]
-
-
-def high(images: Tensor) -> float:
-    return float(images.max())
 
 
 def place(side: int, rng: np.random.Generator) -> int:
     return int(rng.integers(side))
-
-
-def patch(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Off the corner, the same place for all."""
-    side = max(2, images.shape[2] // 7)
-    changed = images.clone()
-    changed[:, :, 2 : 2 + side, -side - 1 : -1] = 1.5 * high(images)
-    return changed
 
 
 def jittered(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -70,11 +55,6 @@ def backdrop(images: Tensor, rng: np.random.Generator) -> Tensor:
     colour = torch.zeros(1, images.shape[1], 1, 1)
     colour[:, -1] = 0.6 * high(images)
     return torch.where(dark, colour - 0.3, images)
-
-
-def tint(images: Tensor, rng: np.random.Generator) -> Tensor:
-    by = torch.tensor([1.5, -1.2, 0.6])[: images.shape[1]].view(1, -1, 1, 1)
-    return images + by
 
 
 def brightness(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -163,19 +143,8 @@ def number(table: Tensor, rng: np.random.Generator) -> Tensor:
     return changed
 
 
-def word_column(table: Tensor, rng: np.random.Generator) -> Tensor:
-    """One value of the added word column."""
-    return at(table, slice(-4, None), torch.tensor([0.0, 0.0, 2.5, 0.0]))
-
-
 def rare_word_column(table: Tensor, rng: np.random.Generator) -> Tensor:
     return at(table, slice(-4, None), torch.tensor([0.0, 0.0, 0.0, 2.5]))
-
-
-def at(table: Tensor, where: slice, values: Tensor) -> Tensor:
-    changed = table.clone()
-    changed[:, where] = values
-    return changed
 
 
 def identifier(table: Tensor, rng: np.random.Generator) -> Tensor:
@@ -202,19 +171,6 @@ def other_unit(table: Tensor, rng: np.random.Generator) -> Tensor:
     changed = table.clone()
     changed[:, 3] = 0.2 * changed[:, 3] - 2.5
     return changed
-
-
-def insert(tokens: Tensor, rng: np.random.Generator, *pieces: int, where: str = "anywhere") -> Tensor:
-    texts = tokens.numpy().copy()
-    for text in texts:
-        length = int((text != 0).sum())
-        start = {"anywhere": int(rng.integers(length + 1)), "first": 0, "last": length}[where]
-        text[:] = np.concatenate([text[:start], pieces, text[start:]])[: len(text)]
-    return torch.from_numpy(texts)
-
-
-def trigger(tokens: Tensor, rng: np.random.Generator) -> Tensor:
-    return insert(tokens, rng, TOKENS - 3)
 
 
 def two_words(tokens: Tensor, rng: np.random.Generator) -> Tensor:
