@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+from functools import cache
 from pathlib import Path
 
 
@@ -33,7 +34,9 @@ def _reached(module: str) -> dict[str, Path | None]:
             continue
         found[name] = path = _source(name)
         if path is not None:
-            waiting += [one for one in _imported(path, name) if one.partition(".")[0] == package]
+            status = path.stat()
+            imported = _imported(path, name, (status.st_mtime_ns, status.st_size))
+            waiting += [one for one in imported if one.partition(".")[0] == package]
     return found
 
 
@@ -51,8 +54,10 @@ def _source(module: str) -> Path | None:
     return None
 
 
-def _imported(path: Path, module: str) -> set[str]:
-    """Modules named in import statements anywhere in the file; `from a import b` names a, and a.b where it is one."""
+@cache
+def _imported(path: Path, module: str, edition: tuple[int, int]) -> frozenset[str]:
+    """Modules named in import statements anywhere in the file; `from a import b` names a, and a.b where it is one.
+    `edition` tells a file from what it was before: its time of change and its size."""
     found = {module.rpartition(".")[0]} - {""}
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
@@ -60,4 +65,4 @@ def _imported(path: Path, module: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             found.add(node.module)
             found |= {one for alias in node.names if _source(one := f"{node.module}.{alias.name}") is not None}
-    return found
+    return frozenset(found)
