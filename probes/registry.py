@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from probes.errors import InputError, PluginError, did_you_mean
@@ -34,7 +37,7 @@ class Registry(Generic[T]):
     def entries(self) -> dict[str, EntryPoint]:
         """All entry points by name, none imported. Raises PluginError where two distributions offer one name."""
         found: dict[str, EntryPoint] = {}
-        for entry in sorted(entry_points(group=self.group), key=lambda entry: entry.name):
+        for entry in sorted(_installed(_places()).select(group=self.group), key=lambda entry: entry.name):
             if entry.name in found:
                 others = " and ".join(sorted({_distribution(entry), _distribution(found[entry.name])}))
                 raise PluginError(f"{others} offer two.", where=f"{self.what} {entry.name!r}", do="Uninstall one.")
@@ -75,6 +78,17 @@ class Registry(Generic[T]):
     def origin(self, entry: EntryPoint) -> str:
         """How messages name an entry point: 'attack 'mine' of their-attacks'."""
         return f"{self.what} {entry.name!r} of {_distribution(entry)}"
+
+
+def _places() -> tuple[tuple[str, float], ...]:
+    """Where distributions may lie, and when each place last changed."""
+    return tuple((place, Path(place).stat().st_mtime) for place in sys.path if Path(place).is_dir())
+
+
+@lru_cache(maxsize=1)
+def _installed(places: tuple[tuple[str, float], ...]) -> Any:
+    """All entry points, as `EntryPoints`; reading the metadata of every distribution takes tens of milliseconds."""
+    return entry_points()
 
 
 def _distribution(entry: EntryPoint) -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
@@ -11,7 +11,7 @@ from probes.probe import PROBES
 
 
 def offer(monkeypatch: pytest.MonkeyPatch, *entries: EntryPoint) -> None:
-    monkeypatch.setattr(registry, "entry_points", lambda group: list(entries))
+    monkeypatch.setattr(registry, "_installed", lambda places: EntryPoints(entries))
 
 
 def test_the_built_in_probes_come_in_by_the_door() -> None:
