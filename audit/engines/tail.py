@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -51,8 +52,25 @@ class Behind(Stage):
         return {name: whole[name] for name in self.cut.tail.state_dict()}
 
 
+_CUTS: WeakKeyDictionary[Experiment, dict[tuple[str, str], Cut | str]] = WeakKeyDictionary()
+"""Cuts, or why there is none, of rows that start and transfer alike: several engines ask, and a cut traces thrice."""
+
+
 def cut_for(experiment: Experiment, row: Row) -> Cut:
     """Raises Refused where nothing is frozen, or what is frozen cannot be kept."""
+    known, kind = _CUTS.setdefault(experiment, {}), (row.start, row.transfer)
+    if kind not in known:
+        try:
+            known[kind] = _cut_for(experiment, row)
+        except Refused as reason:
+            known[kind] = str(reason)
+    found = known[kind]
+    if isinstance(found, str):
+        raise Refused(found)
+    return found
+
+
+def _cut_for(experiment: Experiment, row: Row) -> Cut:
     for demand in demands(experiment.recipe):
         if demand in NEEDS_WHOLE:
             raise Refused(NEEDS_WHOLE[demand])
