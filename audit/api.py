@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from audit.checkpoints.in_memory import adopt_network, dataset_of, pool_of, reci
 from audit.checkpoints.language_folder import is_language_model
 from audit.checkpoints.language_model import open_language_model
 from audit.checkpoints.user_trained import adopt_trained, open_trained, trainer_of
+from audit.checkpoints.variants import variants_of
 from audit.config import audit_config
 from audit.config import recipe as recipes
 from audit.config.audit_config import Config
@@ -81,6 +83,7 @@ def run(
     baseline: str | Path | Report | None = None,
     history: str | Path | None = None,
     reference: str | Path | None = None,
+    variants: Sequence[str | Path] | Mapping[str, Any] = (),
     budget: str | float | None = None,
     stop_early: bool = False,
     data_root: str | Path | None = None,
@@ -124,6 +127,8 @@ def run(
     history     instead, a folder of earlier audits: the last release in it is the baseline, the newest audit that
                 passed, or the newest where none did
     reference   the path of a checkpoint to compare reasons with
+    variants    of the model that are released with it (quantised, pruned, merged, distilled): paths, or by name paths,
+                networks and arrays of outputs. Each is attacked alone, and all together
     budget      for training replicas: seconds, or text such as "10m"; fewer rounds where all would take longer
     stop_early  look after 2, 4, 8 … rounds and stop where every check is decided
     data_root   where the data lies now, if it has moved
@@ -172,6 +177,7 @@ def run(
         address=address,
         registration=registration.find(chosen.path),
     )
+    called = variants if isinstance(variants, Mapping) else {Path(one).stem: Path(one) for one in variants}
     meter = Meter()
     writing = Writing(out=_path(out), lang=lang, thumbnails=thumbnails)
     before = str(baseline) if isinstance(baseline, str | Path) else None
@@ -180,10 +186,11 @@ def run(
     def make(heard: Listener) -> Report:
         if predictions is not None or isinstance(model, Predictions):
             _refuse(data=data, members=members, held_out=held_out, trainer=trainer, source=source, recipe=recipe)
+            _refuse(variants=variants or None)
             answers = model if isinstance(model, Predictions) else read_predictions(Path(predictions or ""))
             return audit_predictions(answers, chosen, settings, heard)
         if language:
-            _refuse(held_out=held_out, trainer=trainer, source=source, classes=classes)
+            _refuse(held_out=held_out, trainer=trainer, source=source, classes=classes, variants=variants or None)
             assert not isinstance(recipe, Recipe | RecipeFile)
             made_by = Path(recipe) if isinstance(recipe, str) else recipe
             opened = open_language_model(
@@ -193,10 +200,11 @@ def run(
         if isinstance(members, str | Path):
             raise InputError("a file of members is for language models.", where="audit.run", do="Give a mask.")
         audited = _opened(model, data, members, held_out, trainer, recipe, source, classes, settings)
+        audited = dataclasses.replace(audited, variants=variants_of(called, audited))
         return audit(audited, chosen, settings, heard)
 
     with traces_kept(settings.store), threads(1):
-        return writing.made(make, chosen, settings, listener, meter, model=named, baseline=before)
+        return writing.made(make, chosen, settings, listener, meter, model=named, baseline=before, variants=called)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +225,7 @@ class Writing:
         *,
         model: str,
         baseline: str | None = None,
+        variants: Mapping[str, Any] = MappingProxyType({}),
     ) -> Report:
         """Make the report, note its cost, and write it."""
         recorder = Recorder(listener or Listener())
@@ -232,6 +241,7 @@ class Writing:
                 thumbnails=self.thumbnails,
                 day=str(datetime.datetime.now(datetime.UTC).date()),
                 baseline=baseline,
+                variants={name: str(one) for name, one in variants.items() if isinstance(one, str | Path)},
             )
             write_report(self.out, report, lang=self.lang, log=ran)
         return report

@@ -235,6 +235,8 @@ class Evidence:
     sequences: Sequences | None = None
     """Token by token, where the model is a language model: then a sample is a sequence, and `audited` and `population`
     hold what `sequence_answers` makes of these."""
+    variants: Mapping[str, Answers] = field(default_factory=dict)
+    """Of other variants of the audited model (quantised, pruned, distilled), by name."""
     provenance: Mapping[str, str] = field(default_factory=dict)
     """What files say about the source, by fact; empty where they do not."""
     observations: Mapping[Observable, Mapping[str, Observation]] = field(default_factory=dict)
@@ -249,6 +251,9 @@ class Evidence:
         for name, size in (("audited", self.audited.margin.shape[1]), ("inputs", len(self.inputs))):
             if size != n:
                 raise EvidenceError(f"{name} has {size} samples, labels has {n}.")
+        for name, answers in self.variants.items():
+            if answers.margin.shape != (1, n):
+                raise EvidenceError(f"variant {name} has answers of shape {answers.margin.shape}, expected {(1, n)}.")
         if len(self.population) and self.population.keep.shape[1] != n:
             raise EvidenceError(f"population.keep has {self.population.keep.shape[1]} samples, labels has {n}.")
 

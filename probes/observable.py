@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Role = str
-"""What a model is to the audit: audited, source, reference or randomised, or a replica by the name of its design."""
+"""What a model is to the audit: audited, source, reference, variant or randomised, or a replica by the name of its
+design."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

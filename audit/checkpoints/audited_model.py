@@ -18,6 +18,7 @@ from audit.checkpoints.checkpoint import Checkpoint
 from audit.checkpoints.folders.base import Described, OpensItself, Reader, reader_of
 from audit.checkpoints.folders.completed import completed
 from audit.checkpoints.foreign_weights import adopt, adopted, beside
+from audit.checkpoints.variant import Variant
 from audit.config.recipe import Recipe, parse
 from audit.config.run_settings import Settings
 from audit.trainers.limited import user_code
@@ -46,6 +47,9 @@ class Audited:
     """What was read, assumed and not found where the model lies: said before anything is trained."""
     expected: Mapping[str, float] = field(default_factory=dict)
     """Measures that its training recorded, by their names."""
+
+    variants: tuple[Variant, ...] = ()
+    """Released beside it, asked about the same samples."""
 
     @cached_property
     def row(self) -> Row:

@@ -96,6 +96,15 @@ History = Annotated[
     audited(metavar="PATH", help="A folder of earlier audits: the last release in it is the baseline."),
 ]
 
+Variants = Annotated[
+    list[Path] | None,
+    audited(
+        "--variant",
+        metavar="PATH",
+        help="A variant released with it: a checkpoint, weights, or outputs as .npz; may be repeated.",
+    ),
+]
+
 ConfigFile = Annotated[
     Path | None,
     how(

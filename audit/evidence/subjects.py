@@ -1,4 +1,5 @@
-"""Who is looked into: the audited model, its source, a reference, randomised copies and replicas, in a fixed order."""
+"""Who is looked into: the audited model, its source, a reference, variants, randomised copies and replicas, in a fixed
+order."""
 
 from __future__ import annotations
 
@@ -39,6 +40,11 @@ def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings:
 
         same = other.classes == experiment.dataset.classes
         found.append(Sitter(name="reference", role="reference", head=head, same_labels=same, build=reference))
+    found += [
+        Sitter(name=f"variant/{one.name}", role="variant", head=one.head, same_labels=True, build=one.build)
+        for one in audited.variants
+        if one.build is not None
+    ]
     for copy in range(RANDOMISED_COPIES):
 
         def random_copy(copy: int = copy) -> nn.Module:

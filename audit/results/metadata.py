@@ -24,6 +24,7 @@ def describe_model(audited: Audited) -> Mapping[str, Json]:
         "transfer": recipe.transfer.mode,
         "recipe": recipe.model_dump(mode="json"),
         "trained_with": dict(audited.checkpoint.environment),
+        **({"variants": {one.name: one.digest for one in audited.variants}} if audited.variants else {}),
     }
 
 

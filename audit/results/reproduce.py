@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import tempfile
@@ -151,6 +152,7 @@ def _again(
     log: Mapping[str, Any], places: Places, config: audit_config.Config, settings: Settings, listener: Listener
 ) -> str:
     from audit.checkpoints.audited_model import open_checkpoint
+    from audit.checkpoints.variants import variants_of
     from audit.pipeline import audit
 
     check_torch()
@@ -158,7 +160,10 @@ def _again(
     if not model.exists():
         raise InputError("no such checkpoint file.", where=str(model), do="Give --model: where it lies now.")
     with threads(1):
-        report = audit(open_checkpoint(model, settings), config, settings, listener)
+        audited = open_checkpoint(model, settings)
+        variants = {name: Path(path) for name, path in (log.get("variants") or {}).items()}
+        audited = dataclasses.replace(audited, variants=variants_of(variants, audited))
+        report = audit(audited, config, settings, listener)
     return archive.dump(report if log.get("thumbnails", True) else report.without_pictures())
 
 

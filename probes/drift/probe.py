@@ -23,6 +23,7 @@ from probes.drift.shortcuts.excess import EXCESS
 from probes.drift.shortcuts.family import FAMILIES
 from probes.drift.shortcuts.findings import shortcuts
 from probes.drift.shortcuts.search import DECIDES, ShortcutSearch
+from probes.drift.variants import reasons_of_variants
 from probes.evidence import Evidence
 from probes.message import Message
 from probes.observable import Observable
@@ -140,6 +141,7 @@ class Drift:
         whole.add(
             how_far(evidence, seen, methods, rng, self.level),
             stability(seen["label"], methods, rng, self.level),
+            reasons_of_variants(seen["label"], methods, rng, self.level),
             how_good(evidence.observed(self._quality), asked, methods, rng, self.level),
             sane,
             shortcuts(evidence, self._shortcut, evidence.observed(self._shortcut), rng, self.level),

@@ -40,6 +40,7 @@ from probes.membership.split_difference import split_difference
 from probes.membership.strongest_attack import precision, strongest_advantage, strongest_auc, strongest_tpr
 from probes.membership.subpopulations import worst
 from probes.membership.target import target_of
+from probes.membership.variants import variants_part
 from probes.membership.vulnerable_samples import explanations, exposed_finding
 from probes.message import Message, Value
 from probes.observable import Observable
@@ -112,7 +113,10 @@ class Membership:
         epsilon = epsilon_part(evidence, scores, for_epsilon, self.level, by_pool=split.instead is None)
         sizes = samples_per_class(evidence, for_sizes, self.level)
         by_person = person_part(evidence, population, scores, self.level) if self.persons else Part()
-        parts = joined((checkpoint, recipe, by_person, whom, epsilon, sizes, split.part, how_certain))
+        released = variants_part(evidence, target, scores, self.level)
+        if split.instead is not None:
+            released = dataclasses.replace(released, findings=())
+        parts = joined((checkpoint, released, recipe, by_person, whom, epsilon, sizes, split.part, how_certain))
         each = [_by_itself(name, auc(score, member)) for name, score in scores.items()]
         strongest = np.full(len(evidence.labels), np.nan)
         strongest[evidence.pool.indices] = scores[best]

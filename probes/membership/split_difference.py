@@ -25,7 +25,7 @@ STRATA = 10
 LISTED = 12
 NAMED = 3
 CAVEAT = Message("membership.split-differs-caveat")
-OURS, BY_PERSON = ("checkpoint", "attack"), "person.auc"
+OURS, BY_PERSON = ("checkpoint", "attack", "variant", "variants"), "person.auc"
 """Scopes of estimates that compare this model's members with its held-out samples, and another that does."""
 
 

@@ -27,6 +27,7 @@ from probes.overfitting.sequences import of_sequences
 from probes.overfitting.subgroups import breakdown
 from probes.overfitting.training_curve import over_epochs
 from probes.overfitting.validation_agreement import Method, multiple_validation
+from probes.overfitting.variants import variants
 from probes.partial_result import Part, joined
 from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits, Subsamples
 from probes.ranges import Count, CountOrNone, Level, Many, Tolerated
@@ -130,6 +131,7 @@ class Overfitting:
                 recipe,
                 guessing(evidence, self.level),
                 challengers(evidence, self.level),
+                variants(evidence, self.level),
                 per_class(evidence, self.level),
                 breakdown(evidence, self.level),
                 calibration(evidence, rng, self.level),

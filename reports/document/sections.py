@@ -19,7 +19,7 @@ from reports.wording.numbers import harmless, harmless_long, slug
 SAMPLES_NAMED = 12
 CHARTS = 4
 """So many of a section's charts are in sight."""
-NAMES_SAMPLES = {"sample", "attacker", "challenger", "person", "prior"}
+NAMES_SAMPLES = {"sample", "attacker", "challenger", "person", "prior", "release", "variant"}
 """Columns of tables that a reader acts on: record by record, person by person, attacker by attacker."""
 
 

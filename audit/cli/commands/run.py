@@ -32,6 +32,7 @@ def run(
     reference: o.Reference = None,
     baseline: o.Baseline = None,
     history: o.History = None,
+    variants: o.Variants = None,
     config: o.ConfigFile = None,
     changes: o.Changes = None,
     budget: o.Budget = None,
@@ -65,6 +66,7 @@ def run(
     [dim]$[/dim] audit run -m adapter/ --data instructions.json --members rows.txt
     [dim]$[/dim] audit run -m ckpt.pt --baseline last-release/results.json
     [dim]$[/dim] audit run -m ckpt.pt --history reports/ -o reports/v7
+    [dim]$[/dim] audit run -m a.pt --variant int8.npz --variant distilled.pt
     """
     validate.must_say_what(model, trainer, recipe, predictions)
     validate.must_exist(model, "checkpoint file")
@@ -77,6 +79,8 @@ def run(
     hanging = validate.seconds_of(replica_timeout, "--replica-timeout")
     thresholds = validate.configuration(config, changes)
     validate.must_exist(history, "folder")
+    for variant in variants or ():
+        validate.must_exist(variant, "variant")
     validate.must_have_a_baseline(thresholds, baseline or history or thresholds.history)
     language = validate.language_model(model, data, members)
     made_by = recipe if language else validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
@@ -97,6 +101,7 @@ def run(
         baseline=baseline,
         base=base,
         history=history,
+        variants=tuple(variants or ()),
         data_root=data_root,
         trust_code=trust_code,
         budget=seconds,

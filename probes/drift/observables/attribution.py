@@ -26,6 +26,10 @@ Target = Literal["label", "embedding"]
 LEFT_OUT = "left_out"
 
 
+VARIANTS = 8
+"""Of the audited model that are looked into, at most."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Attribution:
     """Attributions by each method on `samples` held-out samples, stratified by class; path integrals of `steps` nodes,
@@ -48,7 +52,7 @@ class Attribution:
 
     @property
     def models(self) -> Mapping[Role, int]:
-        return {"audited": 1, "source": 1, "reference": 1, "seeds": self.seeds, "randomised": 1}
+        return {"audited": 1, "source": 1, "reference": 1, "seeds": self.seeds, "randomised": 1, "variant": VARIANTS}
 
     def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
         return choose_stratified(np.flatnonzero(pool.held_out), pool.labels, self.samples, rng)

@@ -1,0 +1,22 @@
+"""A variant of the audited model that is released beside it: quantised, pruned, merged or distilled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Variant:
+    """What it answers about all samples, and to the queries where it is a network; `build` makes that network anew,
+    where it can be looked into beside the audited model."""
+
+    name: str
+    logits: Float32[np.ndarray, "views classes"]
+    digest: str
+    build: Callable[[], nn.Module] | None = None
+    head: str = ""
