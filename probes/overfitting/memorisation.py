@@ -47,6 +47,8 @@ def _finding(share: Estimate, count: int, worst: np.ndarray) -> Finding:
 def memorisation_chart(value: Float64[np.ndarray, " samples"]) -> Chart:
     finite = value[np.isfinite(value)]
     counts, edges = np.histogram(finite, bins=BINS, range=(-1, 1))
+    first = int(np.flatnonzero(counts)[0]) if counts.any() else 0
+    counts, edges = counts[first:], edges[first:]
     return Chart(
         name="memorisation",
         mark="bars",

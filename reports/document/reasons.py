@@ -27,7 +27,14 @@ def reasons(report: Report, say: Words) -> Iterator[Reason]:
             continue
         why = str(told.get(f"{check.probe}.{check.estimate}") or "own")
         yield Reason(
-            title=harmless(f"{say.probe(check.probe, 'title')}: {say.estimate(check.estimate, check.probe)}"),
+            title=harmless(
+                say(
+                    "ui",
+                    "named",
+                    probe=say.probe(check.probe, "title"),
+                    estimate=say.estimate(check.estimate, check.probe),
+                )
+            ),
             threshold=f"{'≤' if check.direction == 'max' else '≥'} {quantity(check.threshold, check.unit)}",
             says=harmless_long(str(say.find("why", why) or why)),
         )

@@ -7,6 +7,7 @@ and prints, mails and reads as it is. Colours are ten fixed ones that the page's
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -22,6 +23,11 @@ from probes.texts import said
 from reports.wording.numbers import harmless, number
 
 WIDTH, HEIGHT, ROW = 330, 220, 24
+LETTER, IDEOGRAPH, SYMBOL = 6.8, 12.5, 28
+"""Widths at 12 px, for what is laid out before anything is drawn: of a letter, of a Chinese one, and of a legend's
+symbol with the space after it."""
+NAMED = 28
+"""Names of two lines keep this distance."""
 SERIES = ("#3b6fe0", "#d9730d", "#0f9d76", "#9250d6", "#d6336c", "#64748b")
 INK, QUIET, GRID, PAPER = "#1c2430", "#5b6778", "#e3e8ef", "#ffffff"
 FONT = "ui-sans-serif, system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, Noto Sans CJK SC, sans-serif"
@@ -131,7 +137,7 @@ def specification(chart: Chart) -> dict[str, Any]:
         ),
         legend=alt.LegendConfig(
             orient="top", title=None, labelFontSize=12, labelColor=INK, symbolSize=70, labelLimit=220, offset=10,
-            columnPadding=14, symbolOpacity=1,
+            columnPadding=14, symbolOpacity=1, columns=_legend_columns(chart),
         ),
     ).to_dict(validate=False)  # fmt: skip
     return content
@@ -140,9 +146,23 @@ def specification(chart: Chart) -> dict[str, Any]:
 def _width(chart: Chart) -> int:
     """Less where names stand beside the plot, so that all drawings, and their letters, are of one size."""
     if chart.mark != "interval":
-        return WIDTH
-    longest = max((len(str(_cell(name))) for name in chart.columns[chart.x.column]), default=0)
-    return WIDTH + 45 - min(170, round(6.8 * longest))
+        beside = [line for name, value in chart.rules.items() for line in _rule_lines(name, value)]
+        return WIDTH - (round(0.92 * max(map(_letters, beside))) if beside else 0)
+    longest = max((_letters(str(_cell(name))) for name in chart.columns[chart.x.column]), default=0)
+    return WIDTH + 45 - min(170, round(longest))
+
+
+def _letters(text: str) -> float:
+    """The width of a text in pixels, about."""
+    return sum(IDEOGRAPH if ord(letter) > 0x2E7F else LETTER for letter in text)
+
+
+def _legend_columns(chart: Chart) -> int:
+    """As many as fit beside each other, so that a legend is no wider than its chart."""
+    names = list(dict.fromkeys(str(_cell(name)) for name in chart.columns[chart.series])) if chart.series else []
+    widths = [_letters(name) + SYMBOL for name in names]
+    room = min(WIDTH, _width(chart) + 20)
+    return max(1, len(widths) if sum(widths) <= room else int(room // max(widths)))
 
 
 def _height(chart: Chart) -> int:
@@ -169,7 +189,7 @@ def _layers(chart: Chart, base: Any) -> list[Any]:
     if chart.mark == "line":
         dense = len(next(iter(chart.columns.values()), ())) > 60
         layers.append(base.mark_line(strokeWidth=2, clip=True, strokeJoin="round").encode(**encoding))
-        layers.append(base.mark_circle(size=9 if dense else 34, opacity=1, clip=True).encode(**encoding))
+        layers.append(base.mark_circle(size=9 if dense else 34, opacity=1).encode(**encoding))
     else:
         layers.append(base.mark_circle(size=46, opacity=0.75).encode(**encoding))
     return layers
@@ -217,35 +237,46 @@ def _references(chart: Chart, along: str) -> list[Any]:
                 y=_encode(alt.Y, dataclasses.replace(chart.y, column="at"), _domain(chart, "y")),
             )
         )
+    moved = _moved(chart) if along == "y" else {}
     for name, value in chart.rules.items():
-        row = [{"rule": value, "name": f"{harmless(name)} {number(value)}"}]
-        rule = alt.Chart(alt.InlineData(values=row))
+        lines = [" ".join(_rule_lines(name, value))] if along == "x" else _rule_lines(name, value)
+        rule = alt.Chart(alt.InlineData(values=[{"rule": value, "name": lines}]))
         axis = _encode(alt.X if along == "x" else alt.Y, dataclasses.replace(chart.y, column="rule"), None)
         where = {along: axis}
         layers.append(rule.mark_rule(strokeDash=[4, 4], color=QUIET).encode(**where))
-        layers += _named(chart, rule, value, along, where)
+        layers.append(_named(chart, rule, along, where, moved.get(name, 0.0)))
     return layers
 
 
-def _named(chart: Chart, rule: Any, value: float, along: str, where: dict[str, Any]) -> list[Any]:
-    """A rule's name: above the plot, or on the line; below it where the legend is near. On a ground of its own, for
-    points may lie there."""
+def _rule_lines(name: str, value: float) -> list[str]:
+    return [harmless(name), number(value)]
+
+
+def _named(chart: Chart, rule: Any, along: str, where: dict[str, Any], moved: float) -> Any:
+    """A rule's name where no point lies: above the plot, or beside it."""
     if along == "x":
         words = rule.mark_text(color=QUIET, fontSize=11, baseline="bottom", dy=-4)
-        return [words.encode(text="name:N", y=alt.value(0), **where)]
-    low, high = _range(chart, "y")
-    low, high = min(low, *chart.rules.values()), max(high, *chart.rules.values())
-    below = value > high - 0.1 * (high - low)
-    place = {
-        "fontSize": 11,
-        "align": "left",
-        "dx": 2,
-        "baseline": "top" if below else "bottom",
-        "dy": 4 if below else -3,
-    }
-    ground = rule.mark_text(stroke=PAPER, strokeWidth=4, strokeJoin="round", color=PAPER, **place)
-    words = rule.mark_text(color=QUIET, **place)
-    return [one.encode(text="name:N", x=alt.value(0), **where) for one in (ground, words)]
+        return words.encode(text="name:N", y=alt.value(0), **where)
+    words = rule.mark_text(color=QUIET, fontSize=11, align="left", baseline="middle", dx=5, dy=moved - 6, lineHeight=13)
+    return words.encode(text="name:N", x=alt.value(_width(chart)), **where)
+
+
+def _moved(chart: Chart) -> dict[str, float]:
+    """By how many pixels names of lines go down or up, where two lines are nearer than two names."""
+    values = [*_range(chart, "y"), *chart.rules.values()]
+    low, high = min(values), max(values)
+    places = sorted((HEIGHT * (high - value) / max(high - low, 1e-12), name) for name, value in chart.rules.items())
+    moved = dict.fromkeys(chart.rules, 0.0)
+    for (above, upper), (below, lower) in itertools.pairwise(places):
+        lacking = NAMED - (below - above)
+        if lacking > 0:
+            moved[upper] -= lacking / 2
+            moved[lower] += lacking / 2
+    if not places:
+        return moved
+    lowest, name = places[-1]
+    moved[name] -= max(0.0, lowest + moved[name] + NAMED / 2 - HEIGHT)  # labels of the other axis are below
+    return moved
 
 
 def _raised(chart: Chart) -> Any:
@@ -265,7 +296,13 @@ def _encode(channel: Any, axis: Axis, domain: tuple[float, float] | None) -> Any
         }
     else:
         options["scale"] = _scale(axis, domain)
-        ticks: dict[str, Any] = {"tickCount": 4, "labelOverlap": True, "labelSeparation": 6, "grid": not across}
+        ticks: dict[str, Any] = {
+            "tickCount": 4,
+            "labelOverlap": True,
+            "labelSeparation": 6,
+            "grid": not across,
+            "labelFlush": False,
+        }
         if axis.scale == "log":
             ticks["format"] = "~g"
         options["axis"] = alt.Axis(**ticks)

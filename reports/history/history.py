@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import math
 from collections.abc import Sequence
@@ -75,9 +76,11 @@ def lines(runs: Sequence[Run], asked: Sequence[str], say: Words) -> list[Line]:
     found = []
     for probe, name in _chosen(runs, asked):
         estimates = tuple(run.estimate((probe, name)) for run in runs)
-        title = harmless(f"{say.probe(probe, 'title')}: {say.estimate(name, probe)}")
+        title = harmless(say("ui", "named", probe=say.probe(probe, "title"), estimate=say.estimate(name, probe)))
         unit = next(one.unit for one in estimates if one is not None)
         chart = _chart(probe, name, title, say("units", unit), labels, estimates)
+        rules = {say("ui", "threshold"): bound for bound in [_threshold(runs[-1], probe, name)] if bound is not None}
+        chart = dataclasses.replace(chart, rules=rules)
         found.append(Line(probe=probe, name=name, title=title, unit=unit, estimates=estimates, chart=chart))
     return found
 
@@ -99,6 +102,12 @@ def _chosen(runs: Sequence[Run], asked: Sequence[str]) -> list[Name]:
             raise ConfigError(f"no run has an estimate {text!r}. {near}", where="--estimate")
         chosen |= dict.fromkeys(matching)
     return list(chosen)
+
+
+def _threshold(run: Run, probe: str, name: str) -> float | None:
+    """By which the last audit was judged."""
+    checks = (one for one in run.report.verdict.checks if (one.probe, one.estimate) == (probe, name))
+    return next((one.threshold for one in checks if one.against == "threshold"), None)
 
 
 def when(runs: Sequence[Run]) -> list[str]:
