@@ -105,8 +105,8 @@ def spaced(text: str) -> str:
 
 
 def unbroken(text: object) -> object:
-    """No line ends between a number and its percent sign."""
-    return re.sub(r"(?<=\d) %", "\u00a0%", text) if type(text) is str else text
+    """No line ends between a number and its unit, or between a relation and its number."""
+    return re.sub(r"(?<=\d) (?=%|pp\b)|(?<=[≤≥=]) (?=[−\d])", "\u00a0", text) if type(text) is str else text
 
 
 def _shown(character: str) -> bool:

@@ -111,22 +111,44 @@ def test_an_option_and_its_value_stay_on_one_line() -> None:
 
 
 @needs_browser
-@pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_runs_off_the_page(browser, tmp_path: Path, width: int) -> None:  # type: ignore[no-untyped-def]
-    page = opened(browser, tmp_path, html.render(full()), viewport={"width": width, "height": 800}).page
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_nothing_runs_off_the_page(browser, tmp_path: Path, lang: str) -> None:  # type: ignore[no-untyped-def]
+    """On a telephone, a tablet and a desk: no scrolling sideways, and no letter of a chart outside its frame."""
+    page = opened(browser, tmp_path, html.render(full(), lang=lang)).page
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for width in (360, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(OUTSIDE) == []
+
+
+OUTSIDE = """() => [...document.querySelectorAll('figure .plot svg text')].filter((text) => {
+    const letters = text.getBoundingClientRect(), frame = text.closest('figure').getBoundingClientRect();
+    return letters.left < frame.left - 1 || letters.right > frame.right + 1;
+}).map((text) => text.textContent)"""
+
+
+@needs_browser
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_summary_is_one_printed_page(browser, tmp_path: Path, lang: str) -> None:  # type: ignore[no-untyped-def]
+    """Verdict, risks and checks on A4 less its margins, 184 by 268 mm at 96 pixels an inch."""
+    width, height = 695, 1013
+    page = opened(browser, tmp_path, html.render(full(), lang=lang), viewport={"width": width, "height": height}).page
+    page.emulate_media(media="print")
+    assert page.locator("table.checks").evaluate("(one) => one.getBoundingClientRect().bottom + scrollY") <= height
+    assert page.locator("table.checks").evaluate("(one) => one.scrollWidth") <= width
 
 
 @needs_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser, tmp_path: Path, scheme: str) -> None:  # type: ignore[no-untyped-def]
-    """No violation at all, with everything unfolded."""
+    """No violation at all, with everything unfolded; in the dark only colours differ."""
     axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed: no accessibility check")
     page = opened(browser, tmp_path, html.render(full()), color_scheme=scheme).page
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run()")
+    rules = {"runOnly": ["color-contrast"]} if scheme == "dark" else {}
+    found = page.evaluate("(rules) => axe.run(rules)", rules)
     assert found["passes"]
     assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]] == []
 
