@@ -59,8 +59,8 @@ def _batch(
     limits: tuple[float, float],
 ) -> Overlay:
     one, other = images[pairs[:, 0]], images[pairs[:, 1]]
-    grey, centre = _grey(one), _inside(_grey(other), 0, 0)
-    agreement = np.stack([_correlation(_inside(_flip(grey, f), dy, dx), centre) for f, dy, dx in ALIGNMENTS])
+    shades, centre = grey(one), _inside(grey(other), 0, 0)
+    agreement = np.stack([_correlation(_inside(_flip(shades, f), dy, dx), centre) for f, dy, dx in ALIGNMENTS])
     best = agreement.argmax(axis=0)
     aligned = np.empty_like(other[:, 1:-1, 1:-1])
     for number, (flip, dy, dx) in enumerate(ALIGNMENTS):
@@ -91,7 +91,8 @@ def _flip(images: Float32[np.ndarray, "pairs h w *c"], flip: int) -> Float32[np.
     return images[:, :, ::-1] if flip else images
 
 
-def _grey(images: Float32[np.ndarray, "pairs h w c"]) -> Float32[np.ndarray, "pairs h w"]:
+def grey(images: Float32[np.ndarray, "pairs h w c"]) -> Float32[np.ndarray, "pairs h w"]:
+    """The mean of the channels."""
     # A product with a vector: a mean over an axis of three is forty times slower.
     channels = images.shape[-1]
     return np.asarray(images @ np.full(channels, 1 / channels, dtype=np.float32))
@@ -128,10 +129,10 @@ def _left(
     shared = (free * centred * (target - mean_target[:, None, None, None])).sum(axis=axes)
     gain = shared / np.maximum(spread, 1e-6)
     fitted = np.clip(gain[:, None, None, None] * centred + mean_target[:, None, None, None], low, high)
-    error, scale = _grey(fitted - target), (high - low) / 255
-    coarse = _share(_blur(error), _blur(_grey(target)), _blur(_grey(given)), FLAT * scale)
+    error, scale = grey(fitted - target), (high - low) / 255
+    coarse = _share(blur(error), blur(grey(target)), blur(grey(given)), FLAT * scale)
     # Where nothing but grain is to be seen, the grain must agree.
-    fine = _share(error, _grey(target), _grey(given), GRAIN * scale)
+    fine = _share(error, grey(target), grey(given), GRAIN * scale)
     residual = np.where(np.isfinite(coarse), coarse, fine)
     return np.where((gain < GAIN[0]) | (gain > GAIN[1]), np.inf, residual).astype(np.float32)
 
@@ -143,13 +144,13 @@ def _share(
     least: float,
 ) -> Float32[np.ndarray, " pairs"]:
     """Mean squared error over the target's detail; infinite where one shows less than `least`."""
-    detail = _detail(target)
-    flat = np.minimum(detail, _detail(given)) < least**2
-    share = (error * error).mean(axis=(1, 2)) / np.maximum(detail, 1e-6)
+    there = detail(target)
+    flat = np.minimum(there, detail(given)) < least**2
+    share = (error * error).mean(axis=(1, 2)) / np.maximum(there, 1e-6)
     return np.where(flat, np.inf, share).astype(np.float32)
 
 
-def _detail(images: Float32[np.ndarray, "pairs h w"]) -> Float32[np.ndarray, " pairs"]:
+def detail(images: Float32[np.ndarray, "pairs h w"]) -> Float32[np.ndarray, " pairs"]:
     """Variance about the best plane: two pieces of one sky share their gradient, and are no copies for that."""
     h, w = images.shape[1:3]
     down, across = np.arange(h, dtype=np.float32) - (h - 1) / 2, np.arange(w, dtype=np.float32) - (w - 1) / 2
@@ -159,7 +160,7 @@ def _detail(images: Float32[np.ndarray, "pairs h w"]) -> Float32[np.ndarray, " p
     return np.asarray(((centred**2).sum(axis=(1, 2)) - by_row - by_column) / (h * w))
 
 
-def _blur(images: Float32[np.ndarray, "pairs h w"]) -> Float32[np.ndarray, "pairs h w"]:
+def blur(images: Float32[np.ndarray, "pairs h w"]) -> Float32[np.ndarray, "pairs h w"]:
     """Means over 3 × 3 pixels."""
     h, w = images.shape[1:3]
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from probes.contamination.duplicates import Duplicates
+from probes.contamination.registration import sampled
 from probes.contamination.thumbnails import reduction
 from probes.evidence import Evidence
 from probes.message import Message
@@ -17,6 +18,9 @@ LISTED = 300
 SHOWN = 16
 EXACT_SHOWN = 3
 LARGEST = 128
+TURNED, SCALED = 2.0, 0.03
+"""Degrees, and change of scale, from which a copy is said to be turned, or cropped or enlarged."""
+Matrix = Float32[np.ndarray, "2 3"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +33,7 @@ class Pair:
     distance: float
     across: bool
     flipped: bool = False
-    moved: tuple[int, int] = (0, 0)
+    matrix: Matrix = field(default_factory=lambda: np.eye(2, 3, dtype=np.float32))
 
 
 def ranked_pairs(
@@ -40,31 +44,44 @@ def ranked_pairs(
     pictures: bool,
 ) -> list[Pair]:
     """Pairs across the split first, exact before near, the closest first."""
-    unmoved = "changed in brightness or compressed" if pictures else "nearly equal"
+    unmoved = "changed in colour or brightness, or compressed" if pictures else "nearly equal"
 
     def across(i: int, j: int) -> bool:
         return bool((member[i] and held_out[j]) or (member[j] and held_out[i]))
 
     star = _through_members(found, member)
     pairs = [Pair(one=i, other=j, how="exact", distance=0.0, across=across(i, j)) for i, j in star]
-    for i, j, distance, flipped, moved in zip(
-        found.near.one, found.near.other, found.near.distance, found.near.flipped, found.near.moved, strict=True
+    near = found.near
+    for i, j, distance, flipped, matrix in zip(
+        near.one, near.other, near.distance, near.flipped, near.matrix, strict=True
     ):
-        how = (
-            ", ".join([*(["mirrored"] if flipped else []), *(["moved by a pixel"] if np.any(moved) else [])]) or unmoved
-        )
         pairs.append(
             Pair(
                 one=int(i),
                 other=int(j),
-                how=how,
+                how=_how(bool(flipped), matrix) or unmoved,
                 distance=float(distance),
                 across=across(int(i), int(j)),
                 flipped=bool(flipped),
-                moved=(int(moved[0]), int(moved[1])),
+                matrix=matrix,
             )
         )
     return sorted(pairs, key=lambda pair: (not pair.across, pair.how != "exact", pair.distance, pair.one, pair.other))
+
+
+def _how(flipped: bool, matrix: Matrix) -> str:
+    """The changes that can be seen; empty where there is none."""
+    linear, shift = matrix[:, :2].astype(np.float64), np.abs(matrix[:, 2]).max()
+    turn = abs(np.degrees(np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])))
+    scale = np.sqrt(max(0.0, float(np.linalg.det(linear))))
+    seen = {
+        "mirrored": flipped,
+        "moved by a pixel": np.array_equal(linear, np.eye(2)) and shift == 1,
+        "moved": shift >= 1.5,
+        "turned": turn >= TURNED,
+        "cropped or enlarged": abs(scale - 1) >= SCALED,
+    }
+    return ", ".join(name for name, there in seen.items() if there)
 
 
 def _through_members(found: Duplicates, member: Bool[np.ndarray, " samples"]) -> list[tuple[int, int]]:
@@ -161,9 +178,11 @@ def _difference(
     one: UInt8[np.ndarray, "height width channels"], other: UInt8[np.ndarray, "height width channels"], pair: Pair
 ) -> UInt8[np.ndarray, "height width channels"]:
     step = reduction(max(one.shape[:2]))
-    down, across = -step * pair.moved[0], -step * pair.moved[1]
-    aligned = np.roll(one[:, ::-1] if pair.flipped else one, (down, across), axis=(0, 1))
-    return np.asarray(np.abs(aligned.astype(np.int16) - other), dtype=np.uint8)
+    matrix = pair.matrix[None].copy()
+    matrix[:, :, 2] *= step
+    given = (one[:, ::-1] if pair.flipped else one).astype(np.float32)
+    aligned = sampled(given[None], matrix, 0)[0][0]
+    return np.asarray(np.rint(np.abs(aligned - other)), dtype=np.uint8)
 
 
 def _small(picture: UInt8[np.ndarray, "height width channels"]) -> UInt8[np.ndarray, "h w channels"]:

@@ -11,7 +11,9 @@ from scipy import stats
 
 from probes.contamination.confirm import overlay
 from probes.contamination.distance_threshold import DISTANCE, FEWEST, too_close
-from probes.contamination.nearest_neighbours import nearest, pairs_above, unit
+from probes.contamination.nearest_neighbours import cells, nearest, pairs_above, unit
+from probes.contamination.poses import SMALLEST, Candidates, Search, search
+from probes.contamination.registration import COARSE, Registered, register
 from probes.contamination.thumbnails import reduced, thumbnails, tiny, variants, whole
 
 ALIKE = 0.85
@@ -25,6 +27,10 @@ PIXELS = 640
 are fewer pixels than these, for the fewer there are the more often strangers agree."""
 MOST_STILL = 0.1
 """The same of whole pictures laid over each other unmoved."""
+MOST_REGISTERED = 0.025
+"""The same of registered pictures, which have more freedom to agree."""
+STRANGERS = 2
+"""Most alike samples to which some are registered, to see how far strangers agree."""
 ROUNDING = 1e-6
 """Distance that float32 leaves between equal features."""
 PROBES = 1000
@@ -34,13 +40,15 @@ UNUSUAL = 0.05
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Near:
-    """Confirmed pairs, one < other; `distance` is what the confirmation measured, `threshold` what it was held to."""
+    """Confirmed pairs, one < other; `distance` is what the confirmation measured, `threshold` what it was held to.
+    `matrix` leads from places in the second picture, in pixels of the reduced picture from its centre, to places in the
+    first, mirrored first where `flipped`."""
 
     one: Int64[np.ndarray, " pairs"]
     other: Int64[np.ndarray, " pairs"]
     distance: Float[np.ndarray, " pairs"]
     flipped: Bool[np.ndarray, " pairs"]
-    moved: Int64[np.ndarray, "pairs 2"]
+    matrix: Float32[np.ndarray, "pairs 2 3"]
     threshold: float
     looked_at: int
 
@@ -52,10 +60,25 @@ def nothing() -> Near:
         other=none,
         distance=np.zeros(0),
         flipped=np.zeros(0, dtype=bool),
-        moved=np.zeros((0, 2), dtype=np.int64),
+        matrix=_unmoved(0),
         threshold=0.0,
         looked_at=0,
     )
+
+
+def _unmoved(pairs: int) -> Float32[np.ndarray, "pairs 2 3"]:
+    return np.repeat(np.eye(2, 3, dtype=np.float32)[None], pairs, axis=0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Confirmed:
+    """Which of the candidates are copies, and how."""
+
+    copies: Bool[np.ndarray, " pairs"]
+    distance: Float32[np.ndarray, " pairs"]
+    flipped: Bool[np.ndarray, " pairs"]
+    matrix: Float32[np.ndarray, "pairs 2 3"]
+    threshold: float
 
 
 def near_pictures(
@@ -64,7 +87,9 @@ def near_pictures(
     rng: np.random.Generator,
     between: int = 0,
 ) -> Near:
-    """Copies that were mirrored, moved by a pixel, brightened or darkened, or compressed; equal ones too, if any.
+    """Copies that were mirrored, moved, turned, cropped, recoloured, brightened or darkened, or compressed; equal ones
+    too, if any. Of pictures below `poses.SMALLEST` pixels only those mirrored, moved by a pixel, brightened or
+    compressed.
 
     With `between`, only pairs of one of the first `between` samples with one of the others.
     """
@@ -72,34 +97,128 @@ def near_pictures(
         return nothing()
     limits = (0.0, 255.0) if images.dtype == np.uint8 else (float(images.min()), float(images.max()))
     small = reduced(images)
+    posed = search(small) if min(small.shape[1:3]) >= SMALLEST else None
+    found = Candidates(pairs=_of_small(small), pose=_none(0)) if posed is None else posed.candidates(rng)
+    others = _by_features(features, rng)
+    if posed is not None:
+        others = others[~_among(others, found.pairs)]
+        added = posed.posed_best(others)
+        pose = np.concatenate([found.pose, added.pose])
+        found = Candidates(pairs=np.concatenate([found.pairs, added.pairs]), pose=pose)
+    else:
+        pairs = np.unique(np.concatenate([found.pairs, others]), axis=0)
+        found = Candidates(pairs=pairs, pose=_none(len(pairs)))
+    if between:
+        across = (found.pairs[:, 0] < between) & (found.pairs[:, 1] >= between)
+        found = Candidates(pairs=found.pairs[across], pose=found.pose[across])
+    seen = _laid_over(small, found, posed, limits, rng)
+    if posed is not None:
+        seen = _registered(small, found, posed, limits, rng, seen)
+    order = np.flatnonzero(seen.copies)
+    order = order[np.lexsort((found.pairs[order, 1], found.pairs[order, 0]))]
+    return Near(
+        one=found.pairs[order, 0],
+        other=found.pairs[order, 1],
+        distance=seen.distance[order].astype(np.float64),
+        flipped=seen.flipped[order],
+        matrix=seen.matrix[order],
+        threshold=seen.threshold,
+        looked_at=len(found.pairs),
+    )
+
+
+def _none(pairs: int) -> Int64[np.ndarray, " pairs"]:
+    return np.zeros(pairs, dtype=np.int64)
+
+
+def _of_small(small: Float32[np.ndarray, "samples h w channels"]) -> Int64[np.ndarray, "pairs 2"]:
+    """Candidates among pictures of few pixels: under all shifts by one, and by all pixels."""
     plain = thumbnails(small)
     found = [pairs_above(plain, changed, ALIKE) for changed in variants(small)]
     if tiny(small):
         upright = whole(small)
         found += [pairs_above(upright, other, ALIKE) for other in (upright, whole(small[:, :, ::-1]))]
-    pairs = [np.stack([close.one, close.other], axis=1) for close in found]
-    if features is not None:
-        vectors = unit(features - features.mean(axis=0))
-        close = pairs_above(vectors, vectors, 1 - _unusual(_sampled(vectors, rng)))
-        pairs.append(np.stack([close.one, close.other], axis=1))
-    candidates = np.unique(np.concatenate(pairs), axis=0)
-    if between:
-        candidates = candidates[(candidates[:, 0] < between) & (candidates[:, 1] >= between)]
-    seen, neighbours = overlay(small, candidates, limits), neighbour_overlay(small, plain, limits, rng)
-    pixels = small.shape[1] * small.shape[2]
-    threshold = _held_to(neighbours.residual, seen.residual, len(images), min(MOST, MOST * pixels / PIXELS))
-    still = _held_to(neighbours.still, seen.still, len(images), MOST_STILL)
+    return np.unique(np.concatenate([np.stack([close.one, close.other], axis=1) for close in found]), axis=0)
+
+
+def _by_features(
+    features: Float[np.ndarray, "samples features"] | None, rng: np.random.Generator
+) -> Int64[np.ndarray, "pairs 2"]:
+    if features is None:
+        return np.zeros((0, 2), dtype=np.int64)
+    vectors = unit(features - features.mean(axis=0))
+    close = pairs_above(vectors, vectors, 1 - _unusual(_sampled(vectors, rng)), among=cells(vectors, vectors, rng))
+    return np.stack([close.one, close.other], axis=1)
+
+
+def _among(some: Int64[np.ndarray, "some 2"], pairs: Int64[np.ndarray, "pairs 2"]) -> Bool[np.ndarray, " some"]:
+    largest = 1 + max(int(some.max(initial=0)), int(pairs.max(initial=0)))
+    return np.isin(some[:, 0] * largest + some[:, 1], pairs[:, 0] * largest + pairs[:, 1])
+
+
+def _laid_over(
+    small: Float32[np.ndarray, "samples h w channels"],
+    found: Candidates,
+    posed: Search | None,
+    limits: tuple[float, float],
+    rng: np.random.Generator,
+) -> Confirmed:
+    """Copies by `overlay`, of those that are most alike unmoved."""
+    n, pixels = len(found.pairs), small.shape[1] * small.shape[2]
+    unposed = np.ones(n, dtype=bool)
+    if posed is not None:
+        unposed = np.array([pose.plain for pose in posed.poses])[found.pose]
+    seen = overlay(small, found.pairs[unposed], limits)
+    neighbours = neighbour_overlay(small, thumbnails(small), limits, rng)
+    threshold = _held_to(neighbours.residual, seen.residual, len(small), min(MOST, MOST * pixels / PIXELS))
+    still = _held_to(neighbours.still, seen.still, len(small), MOST_STILL)
     unmoved = seen.still <= still
-    copies = unmoved | (seen.residual <= threshold)
-    return Near(
-        one=candidates[copies, 0],
-        other=candidates[copies, 1],
-        distance=np.where(unmoved, seen.still, seen.residual)[copies].astype(np.float64),
-        flipped=np.where(unmoved, seen.still_flipped, seen.flipped)[copies],
-        moved=np.where(unmoved[:, None], 0, seen.moved)[copies],
-        threshold=max(threshold, still),
-        looked_at=len(candidates),
+    copies, distance = np.zeros(n, dtype=bool), np.full(n, np.inf, dtype=np.float32)
+    flipped, matrix = np.zeros(n, dtype=bool), _unmoved(n)
+    copies[unposed] = unmoved | (seen.residual <= threshold)
+    distance[unposed] = np.where(unmoved, seen.still, seen.residual)
+    flipped[unposed] = np.where(unmoved, seen.still_flipped, seen.flipped)
+    matrix[unposed, :, 2] = np.where(unmoved[:, None], 0, seen.moved)
+    return Confirmed(copies=copies, distance=distance, flipped=flipped, matrix=matrix, threshold=max(threshold, still))
+
+
+def _registered(
+    small: Float32[np.ndarray, "samples h w channels"],
+    found: Candidates,
+    posed: Search,
+    limits: tuple[float, float],
+    rng: np.random.Generator,
+    seen: Confirmed,
+) -> Confirmed:
+    """Of the others, those that are copies once they are registered."""
+    own = np.sort(rng.permutation(len(small))[:PROBES]).astype(np.int64)
+    strangers = posed.strangers(own, STRANGERS)
+    far = _register(small, strangers, posed, limits, coarse=np.inf).residual
+    left = np.flatnonzero(~seen.copies)
+    rest = Candidates(pairs=found.pairs[left], pose=found.pose[left])
+    near = _register(small, rest, posed, limits)
+    threshold = _held_to(far.reshape(len(own), STRANGERS), near.residual, len(small), MOST_REGISTERED)
+    chosen = left[near.residual <= threshold]
+    which = near.residual <= threshold
+    copies, distance = seen.copies.copy(), seen.distance.copy()
+    flipped, matrix = seen.flipped.copy(), seen.matrix.copy()
+    copies[chosen], distance[chosen], matrix[chosen] = True, near.residual[which], near.matrix[which]
+    flipped[chosen] = np.array([pose.flipped for pose in posed.poses])[rest.pose[which]]
+    return Confirmed(
+        copies=copies, distance=distance, flipped=flipped, matrix=matrix, threshold=max(seen.threshold, threshold)
     )
+
+
+def _register(
+    small: Float32[np.ndarray, "samples h w channels"],
+    some: Candidates,
+    posed: Search,
+    limits: tuple[float, float],
+    coarse: float = COARSE,
+) -> Registered:
+    start = np.stack([pose.matrix for pose in posed.poses])[some.pose]
+    flipped = np.array([pose.flipped for pose in posed.poses])[some.pose]
+    return register(small, some.pairs, flipped, start, limits, coarse)
 
 
 def _held_to(
@@ -177,7 +296,8 @@ def _closest(
     own = np.sort(rng.permutation(len(queries))[:PROBES]).astype(np.int64)
     place, _ = nearest(queries[own], index, own)
     neighbours = apart(own, place[:, 0])
-    close = pairs_above(queries, index, to_similarity(_unusual(neighbours)))
+    among = cells(queries, index, rng)
+    close = pairs_above(queries, index, to_similarity(_unusual(neighbours)), among=among)
     distance = apart(close.one, close.other)
     threshold = too_close(neighbours, distance, looks=len(queries), surely=surely, law=DISTANCE)
     copies = distance <= threshold
@@ -187,7 +307,7 @@ def _closest(
         other=close.other[copies],
         distance=distance[copies],
         flipped=np.zeros(pairs, dtype=bool),
-        moved=np.zeros((pairs, 2), dtype=np.int64),
+        matrix=_unmoved(pairs),
         threshold=threshold,
         looked_at=len(close.one),
     )

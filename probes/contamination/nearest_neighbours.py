@@ -1,8 +1,11 @@
-"""Exact nearest-neighbour search in blocks: every pair is looked at, and memory is bounded whatever the number of
-samples."""
+"""Nearest-neighbour search in blocks, with bounded memory: of every pair up to `EXACT` samples, and beyond that of
+each sample with the cells nearest to it."""
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +13,10 @@ from jaxtyping import Bool, Float, Float32, Int64
 
 BLOCK = 2048
 """Rows and columns of similarities held at once: 16 MB."""
+EXACT = 10_000
+"""Samples up to which every pair is looked at."""
+PROBED = 3
+"""Cells that each sample is compared with."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,6 +26,55 @@ class Close:
     one: Int64[np.ndarray, " pairs"]
     other: Int64[np.ndarray, " pairs"]
     similarity: Float32[np.ndarray, " pairs"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cells:
+    """Samples by the nearest of some centres, which are samples themselves: an inverted file (Jégou, Douze & Schmid
+    2011). `members` lists the samples of cell c from `start[c]` to `start[c + 1]`; `probed` are the cells that each
+    sample is compared with, the nearest first."""
+
+    centres: Int64[np.ndarray, " cells"]
+    members: Int64[np.ndarray, " samples"]
+    start: Int64[np.ndarray, " ends"]
+    probed: Int64[np.ndarray, "samples probed"]
+
+    def asked_by(
+        self, queries: Float32[np.ndarray, "samples features"], index: Float32[np.ndarray, "samples features"]
+    ) -> Cells:
+        """The same cells for other queries: the samples under a transformation."""
+        return dataclasses.replace(self, probed=_probed(queries, index[self.centres]))
+
+
+def cells(
+    queries: Float32[np.ndarray, "samples features"],
+    index: Float32[np.ndarray, "samples features"],
+    rng: np.random.Generator,
+) -> Cells | None:
+    """About √(2n) cells, with which the products to centres and those in cells cost alike; None up to `EXACT` samples,
+    where every pair is looked at."""
+    n = len(index)
+    if n <= EXACT:
+        return None
+    centres = np.sort(rng.choice(n, round((2 * n) ** 0.5), replace=False)).astype(np.int64)
+    probed = _probed(queries, index[centres])
+    members = np.argsort(probed[:, 0], kind="stable").astype(np.int64)
+    start = np.searchsorted(probed[members, 0], np.arange(len(centres) + 1)).astype(np.int64)
+    return Cells(centres=centres, members=members, start=start, probed=probed)
+
+
+def _probed(
+    queries: Float32[np.ndarray, "samples features"], centres: Float32[np.ndarray, "cells features"]
+) -> Int64[np.ndarray, "samples probed"]:
+    found = np.empty((len(queries), PROBED), dtype=np.int64)
+    for top in range(0, len(queries), BLOCK):
+        near = queries[top : top + BLOCK] @ centres.T
+        rows = np.arange(len(near))
+        # A few maxima are several times faster than a partition.
+        for place in range(PROBED):
+            found[top : top + BLOCK, place] = best = near.argmax(axis=1)
+            near[rows, best] = -np.inf
+    return found
 
 
 def unit(vectors: Float[np.ndarray, "samples features"]) -> Float32[np.ndarray, "samples features"]:
@@ -32,29 +88,57 @@ def pairs_above(
     index: Float32[np.ndarray, "samples features"],
     threshold: float,
     most: int = 5,
+    among: Cells | None = None,
 ) -> Close:
     """All pairs i < j with queries[i] · index[j] >= threshold; but of a sample with many, only those that are among the
-    `most` best of either side.
+    `most` best of either side. With `among`, j lies in one of the `PROBED` cells nearest to i: time grows with n^1.5,
+    and a pair that is not much nearer than others may be missed.
 
     `index` is `queries`, or the same samples under a transformation whose similarity is symmetric (flipped, say): so
     half of the products suffice. The cap keeps look-alikes (digits, or degenerate features) from filling the memory; a
     sample with a hundred copies still is the best of each of them.
     """
-    n = len(queries)
+    blocks = _all_pairs(queries, index) if among is None else _in_cells(queries, index, among)
     found: list[tuple[Int64[np.ndarray, " hits"], Int64[np.ndarray, " hits"], Float32[np.ndarray, " hits"]]] = []
-    for top in range(0, n, BLOCK):
-        rows = queries[top : top + BLOCK]
-        for left in range(top, n, BLOCK):
-            similarity = rows @ index[left : left + BLOCK].T
-            if left == top:
-                similarity[np.tril_indices(len(rows), m=similarity.shape[1])] = -np.inf
-            i, j = _hits(similarity, threshold, most)
-            found.append((i + top, j + left, similarity[i, j]))
+    for rows, columns, similarity in blocks:
+        i, j = _hits(similarity, threshold, most)
+        found.append((rows[i], columns[j], similarity[i, j]))
     one, other, similar = (np.concatenate(parts) for parts in zip(*found, strict=True))
     kept = _best(one, similar, most) | _best(other, similar, most)
     one, other, similar = one[kept], other[kept], similar[kept]
     order = np.lexsort((other, one))
     return Close(one=one[order], other=other[order], similarity=similar[order])
+
+
+Block = tuple[Int64[np.ndarray, " rows"], Int64[np.ndarray, " columns"], Float32[np.ndarray, "rows columns"]]
+
+
+def _all_pairs(
+    queries: Float32[np.ndarray, "samples features"], index: Float32[np.ndarray, "samples features"]
+) -> Iterator[Block]:
+    samples = np.arange(len(queries), dtype=np.int64)
+    for top in range(0, len(queries), BLOCK):
+        for left in range(top, len(queries), BLOCK):
+            similarity = queries[top : top + BLOCK] @ index[left : left + BLOCK].T
+            if left == top:
+                similarity[np.tril_indices(len(similarity), m=similarity.shape[1])] = -np.inf
+            yield samples[top : top + BLOCK], samples[left : left + BLOCK], similarity
+
+
+def _in_cells(
+    queries: Float32[np.ndarray, "samples features"], index: Float32[np.ndarray, "samples features"], among: Cells
+) -> Iterator[Block]:
+    """A cell's samples, against the queries to which it is one of the nearest."""
+    order = np.argsort(among.probed, axis=None, kind="stable")
+    ends = np.searchsorted(among.probed.reshape(-1)[order], np.arange(len(among.centres) + 1))
+    for cell in range(len(among.centres)):
+        inside = np.sort(among.members[among.start[cell] : among.start[cell + 1]])
+        asking = (order[ends[cell] : ends[cell + 1]] // PROBED).astype(np.int64)
+        for top, left in itertools.product(range(0, len(asking), BLOCK), range(0, len(inside), BLOCK)):
+            rows, columns = asking[top : top + BLOCK], inside[left : left + BLOCK]
+            similarity = queries[rows] @ index[columns].T
+            similarity[rows[:, None] >= columns] = -np.inf
+            yield rows, columns, similarity
 
 
 def _hits(

@@ -52,6 +52,43 @@ def brightened(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(picture * rng.choice([0.7, 0.85, 1.15, 1.3]), 0, 255).astype(np.uint8)
 
 
+def moved_far(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """By 2 to 4 pixels of 32, with a black border."""
+    h, w = picture.shape[:2]
+    by = rng.integers(2, 5, 2) * rng.choice([-1, 1], 2) * (rng.random(2) < 0.8)
+    down, across = (round(int(one) * h / 32) for one in by)
+    border = max(abs(down), abs(across))
+    padded = np.pad(picture, ((border, border), (border, border), (0, 0)))
+    return padded[border + down : border + down + h, border + across : border + across + w]
+
+
+def cropped(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """By 5 to 10 % of the side, anywhere, and enlarged to the same size."""
+    h, w = picture.shape[:2]
+    kept = 1 - rng.uniform(0.05, 0.10)
+    top, left = rng.uniform(0, h * (1 - kept)), rng.uniform(0, w * (1 - kept))
+    box = (left, top, left + w * kept, top + h * kept)
+    return np.asarray(Image.fromarray(picture).resize((w, h), Image.Resampling.BILINEAR, box=box))
+
+
+def turned(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """By 3 to 10 degrees, with black corners."""
+    degrees = rng.uniform(3, 10) * rng.choice([-1, 1])
+    return np.asarray(Image.fromarray(picture).rotate(degrees, Image.Resampling.BILINEAR))
+
+
+def other_hue(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """By 5 to 20 % of the circle."""
+    colours = np.array(Image.fromarray(picture).convert("HSV"))
+    by = round(255 * rng.uniform(0.05, 0.2) * rng.choice([-1, 1]))
+    colours[..., 0] = (colours[..., 0].astype(np.int64) + by) % 256
+    return np.asarray(Image.fromarray(colours, "HSV").convert("RGB"))
+
+
+def greyed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.repeat(np.asarray(Image.fromarray(picture).convert("L"))[..., None], 3, axis=-1)
+
+
 def equal(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return picture
 
@@ -63,6 +100,14 @@ NEAR: Mapping[str, Change] = {
     "compressed": compressed,
     "brightened": brightened,
 }
+FAR: Mapping[str, Change] = {
+    "moved 2–4 px": moved_far,
+    "cropped 5–10 %": cropped,
+    "turned 3–10°": turned,
+    "other hue": other_hue,
+    "grey": greyed,
+}
+"""Of coloured pictures of 28 px or more."""
 
 
 def plant(

@@ -10,7 +10,9 @@ from probes.contamination import nearest_neighbours
 from probes.contamination.confirm import overlay
 from probes.contamination.distance_threshold import too_close
 from probes.contamination.near_duplicates import near_features, near_rows
-from probes.contamination.nearest_neighbours import nearest, pairs_above, unit
+from probes.contamination.nearest_neighbours import cells, nearest, pairs_above, unit
+from probes.contamination.poses import Pose
+from probes.contamination.registration import register, sampled
 from probes.contamination.thumbnails import shifted, thumbnails
 from probes.measures.exact_duplicates import content, exact_pairs, together
 from tests.probes.contamination.planted import photographs
@@ -58,6 +60,23 @@ def test_the_cap_is_that_of_each_side() -> None:
     assert len(expected) < len(hits)
 
 
+def test_cells_find_the_copies_that_a_look_at_every_pair_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of rows without clusters, the worst case; what they find is what there is."""
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(3000, 32))
+    vectors[-100:] = vectors[:100] + rng.normal(0, 0.05, size=(100, 32))
+    queries = unit(vectors)
+    assert cells(queries, queries, rng) is None
+    exact = pairs_above(queries, queries, 0.9)
+    monkeypatch.setattr(nearest_neighbours, "EXACT", 1000)
+    found = pairs_above(queries, queries, 0.9, among=cells(queries, queries, rng))
+    every = set(zip(exact.one.tolist(), exact.other.tolist(), strict=True))
+    assert len(every) == 100
+    seen = set(zip(found.one.tolist(), found.other.tolist(), strict=True))
+    assert seen <= every
+    assert len(seen) >= 98
+
+
 @pytest.mark.usefixtures("_small_blocks")
 def test_nearest_agrees_with_scikit_learn() -> None:
     vectors = unit(np.random.default_rng(2).normal(size=(80, 6)))
@@ -87,6 +106,24 @@ def test_overlay_undoes_mirror_shift_and_brightness() -> None:
     assert (np.abs(seen.moved) == 1).all()
     strangers = overlay(pictures, np.stack([np.arange(39), np.arange(1, 40)], axis=1))
     assert strangers.residual.min() > 0.2
+
+
+def test_registration_finds_the_map_that_was_applied() -> None:
+    """A copy moved, turned and cropped at once, registered from the pose next to it."""
+    pictures = photographs()[:20].astype(np.float32)
+    angle, scale = np.radians(5.0), 0.95
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    true = np.concatenate([linear, [[1.5], [-1.0]]], axis=1).astype(np.float32)
+    copies = sampled(pictures, np.repeat(true[None], 20, axis=0), 0)[0]
+    both = np.concatenate([pictures, 0.8 * copies + 20])
+    pairs = np.stack([np.arange(20), np.arange(20, 40)], axis=1)
+    start = np.repeat(Pose(degrees=7.0).matrix[None], 20, axis=0)
+    seen = register(both, pairs, np.zeros(20, dtype=bool), start, (0.0, 255.0))
+    close = seen.residual < 0.01
+    assert close.sum() >= 18
+    np.testing.assert_allclose(seen.matrix[close], np.repeat(true[None], close.sum(), axis=0), atol=0.6)
+    strangers = np.stack([np.arange(19), np.arange(1, 20)], axis=1)
+    assert register(both, strangers, np.zeros(19, dtype=bool), start[1:], (0.0, 255.0)).residual.min() > 0.1
 
 
 def test_two_pieces_of_one_gradient_are_no_copies() -> None:
