@@ -12,8 +12,10 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from probes.contamination.column_leakage import scaled
-from probes.contamination.near_duplicates import Near, near_features, near_pictures, near_rows, nothing
+from probes.contamination.near import Near, nothing
+from probes.contamination.near_pictures import near_pictures
 from probes.contamination.near_texts import near_texts
+from probes.contamination.near_vectors import near_features, near_rows
 from probes.evidence import Evidence
 from probes.measures.embedding import Embedding
 from probes.measures.exact_duplicates import exact_pairs, together

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from probes.contamination.near_duplicates import Near, nothing
+from probes.contamination.near import Near, nothing, unmoved
 
 WORD = re.compile(r"\w+")
 SHINGLE = 3
@@ -60,7 +60,7 @@ def near_texts(texts: Sequence[str]) -> Near:
         other=np.array([pair[1] for pair in pairs], dtype=np.int64),
         distance=np.array([pair[2] for pair in pairs], dtype=np.float64),
         flipped=np.zeros(len(pairs), dtype=bool),
-        moved=np.zeros((len(pairs), 2), dtype=np.int64),
+        matrix=unmoved(len(pairs)),
         threshold=1 - ALIKE,
         looked_at=looked_at,
     )

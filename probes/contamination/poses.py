@@ -106,6 +106,12 @@ class Search:
         similarity = np.stack([np.einsum("pf,pf->p", posed[pairs[:, 0]], target) for posed in self.posed])
         return Candidates(pairs=pairs, pose=similarity.argmax(axis=0).astype(np.int64))
 
+    def in_place(self, pairs: Int64[np.ndarray, "pairs 2"]) -> Float32[np.ndarray, " pairs"]:
+        """How alike pairs are as they are, or mirrored."""
+        target = self.plain[pairs[:, 1]]
+        unmoved = [posed for pose, posed in zip(self.poses, self.posed, strict=True) if pose.plain]
+        return np.asarray(np.max([np.einsum("pf,pf->p", posed[pairs[:, 0]], target) for posed in unmoved], axis=0))
+
     def strangers(self, own: Int64[np.ndarray, " sampled"], k: int) -> Candidates:
         """The k samples that are most like each of `own` in any pose, as pairs in the order of `own`."""
         found = [nearest(posed[own], self.plain, own, k) for posed in self.posed]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool
 
-from probes.contamination.near_duplicates import copies_between
+from probes.contamination.near_pictures import copies_between
 from probes.evidence import Evidence
 from probes.measures.exact_duplicates import together
 from probes.message import Message

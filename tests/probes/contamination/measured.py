@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from probes.contamination.near_duplicates import near_pictures
+from probes.contamination.near_pictures import near_pictures
 from tests.probes.contamination.planted import FAR, NEAR, Change, equal, photographs, plant
 
 SHARES = (0.01, 0.05, 0.2)

@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from probes.contamination import nearest_neighbours
 from probes.contamination.confirm import overlay
 from probes.contamination.distance_threshold import too_close
-from probes.contamination.near_duplicates import near_features, near_rows
+from probes.contamination.near_vectors import near_features, near_rows
 from probes.contamination.nearest_neighbours import cells, nearest, pairs_above, unit
 from probes.contamination.poses import Pose
 from probes.contamination.registration import register, sampled

@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from audit.config.audit_config import Config
 from probes.contamination import Contamination, Embedding
-from probes.contamination.near_duplicates import near_pictures
+from probes.contamination.near_pictures import near_pictures
 from probes.evidence import Evidence
 from probes.observable import Observation
 from probes.plan import Plan, Pool, Splits

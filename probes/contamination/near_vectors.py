@@ -1,0 +1,102 @@
+"""Near duplicates of samples without pixels: rows of a table, and features of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float, Float32, Float64, Int64
+from scipy import stats
+
+from probes.contamination.distance_threshold import DISTANCE, FEWEST, too_close
+from probes.contamination.near import Near, nothing, unmoved
+from probes.contamination.nearest_neighbours import cells, nearest, pairs_above, unit
+
+ROUNDING = 1e-6
+"""Distance that float32 leaves between equal features."""
+PROBES = 1000
+"""Samples whose neighbours tell how far apart strangers are."""
+UNUSUAL = 0.05
+"""Share of neighbours in features that are close enough to be looked at."""
+
+
+def near_features(features: Float[np.ndarray, "samples features"], rng: np.random.Generator) -> Near:
+    """Where samples are no pictures: pairs at a distance (1 − cosine) that neighbours do not have by chance."""
+    if len(features) < 3:
+        return nothing()
+    vectors = unit(features - features.mean(axis=0))
+    return _closest(vectors, vectors, vectors, lambda distance: 1 - distance, rng, surely=ROUNDING)
+
+
+def near_rows(table: Float32[np.ndarray, "samples features"], rng: np.random.Generator) -> Near:
+    """The same of rows of a table, whose columns have a common scale, at half their squared Euclidean distance."""
+    if len(table) < 3:
+        return nothing()
+    # (x, 1, −|x|²/2) · (y, −|y|²/2, 1) = −|x − y|²/2: the search for large products is one for small distances.
+    half = (table.astype(np.float64) ** 2).sum(axis=1, keepdims=True).astype(np.float32) / 2
+    one = np.ones_like(half)
+    queries, index = np.hstack([table, one, -half]), np.hstack([table, -half, one])
+    return _closest(table, queries, index, lambda distance: -distance, rng)
+
+
+def _closest(
+    vectors: Float32[np.ndarray, "samples features"],
+    queries: Float32[np.ndarray, "samples searched"],
+    index: Float32[np.ndarray, "samples searched"],
+    to_similarity: Callable[[float], float],
+    rng: np.random.Generator,
+    surely: float = 0.0,
+) -> Near:
+    """Pairs by their products in float32, then by |x − y|²/2 itself: of vectors of length one that is 1 − cosine."""
+
+    def apart(i: Int64[np.ndarray, " pairs"], j: Int64[np.ndarray, " pairs"]) -> Float64[np.ndarray, " pairs"]:
+        return np.asarray(((vectors[i].astype(np.float64) - vectors[j]) ** 2).sum(axis=1) / 2)
+
+    own = np.sort(rng.permutation(len(queries))[:PROBES]).astype(np.int64)
+    place, _ = nearest(queries[own], index, own)
+    neighbours = apart(own, place[:, 0])
+    among = cells(queries, index, rng)
+    close = pairs_above(queries, index, to_similarity(_unusual(neighbours)), among=among)
+    distance = apart(close.one, close.other)
+    threshold = too_close(neighbours, distance, looks=len(queries), surely=surely, law=DISTANCE)
+    copies = distance <= threshold
+    pairs = int(copies.sum())
+    return Near(
+        one=close.one[copies],
+        other=close.other[copies],
+        distance=distance[copies],
+        flipped=np.zeros(pairs, dtype=bool),
+        matrix=unmoved(pairs),
+        threshold=threshold,
+        looked_at=len(close.one),
+    )
+
+
+def unusual_pairs(
+    features: Float[np.ndarray, "samples features"] | None, rng: np.random.Generator
+) -> Int64[np.ndarray, "pairs 2"]:
+    """Pairs whose features are closer than most neighbours are."""
+    if features is None:
+        return np.zeros((0, 2), dtype=np.int64)
+    vectors = unit(features - features.mean(axis=0))
+    close = pairs_above(vectors, vectors, 1 - _unusual(_sampled(vectors, rng)), among=cells(vectors, vectors, rng))
+    return np.stack([close.one, close.other], axis=1)
+
+
+def _sampled(
+    vectors: Float32[np.ndarray, "samples features"], rng: np.random.Generator
+) -> Float64[np.ndarray, " sampled"]:
+    own = np.sort(rng.permutation(len(vectors))[:PROBES]).astype(np.int64)
+    _, similarity = nearest(vectors[own], vectors, own)
+    return np.asarray(np.maximum(0.0, 1 - similarity[:, 0].astype(np.float64)))
+
+
+def _unusual(distance: Float64[np.ndarray, " sampled"]) -> float:
+    """The distance below which a neighbour is worth a look; 0 where the data cannot tell."""
+    positive = distance[distance > ROUNDING]
+    if len(positive) < FEWEST:
+        return ROUNDING
+    logarithm = np.log(positive)
+    middle, upper = np.quantile(logarithm, [0.5, 0.75])
+    spread = (upper - middle) / stats.norm.ppf(0.75)
+    return float(np.exp(middle + stats.norm.ppf(UNUSUAL) * spread))
