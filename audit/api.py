@@ -143,6 +143,18 @@ def run(
     listener    hears how far it is
 
     Raises AuditError, whose one line says what is wrong, where, and what to do.
+
+    >>> import tempfile
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> features = np.random.default_rng(0).normal(size=(60, 4))
+    >>> labels = (features[:, 0] > 0).astype(int)
+    >>> model = LogisticRegression().fit(features[:30], labels[:30])
+    >>> others = ("drift", "forgetting", "inheritance", "membership", "overfitting")
+    >>> only = {"probes": {name: {"enabled": False} for name in others}}
+    >>> with tempfile.TemporaryDirectory() as store:
+    ...     report = run(model, (features, labels), members=range(30), config=only, store=store)
+    >>> report.estimate("contamination", "contaminated_share").value
+    0.0
     """
     check_torch()
     chosen = audit_config.chosen(config)
@@ -270,6 +282,20 @@ def finetune(
     listener    hears of epochs
 
     Raises RecipeError, DataError, and OverwriteError where `out` exists.
+
+    >>> recipe = {
+    ...     "data": {"kind": "digits"},
+    ...     "split": {"members": 20, "held_out": 20},
+    ...     "source": {"model": "torchvision:squeezenet1_1"},
+    ...     "input": {"channels": 3, "size": 32},
+    ...     "transfer": "features",
+    ...     "train": {"epochs": 1},
+    ... }
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = finetune(recipe, Path(folder, "ckpt.pt"))
+    >>> made.members
+    20
     """
     check_torch()
     given = _recipe(recipe)
@@ -307,6 +333,13 @@ def populate(
                 with the same store finds them. A share that was killed goes on when it is started again
 
     The other parameters are those of `run`, and have to be the same there. Raises AuditError.
+
+    >>> populate("ckpt.pt", "2/8", store="s3://team/replicas")  # doctest: +SKIP
+    40
+    >>> populate("gone.pt")
+    Traceback (most recent call last):
+    ...
+    probes.errors.InputError: gone.pt: no such checkpoint file. Check the path.
     """
     check_torch()
     share, chosen = Shard.parse(shard), audit_config.chosen(config)
@@ -346,8 +379,18 @@ def plan(
 ) -> Fitted:
     """What an audit of a checkpoint would train, by which engine, in what time and memory, and what it could detect.
 
-    With a `budget` (seconds, or text such as "10m"), the rounds that fit it and what they give up. The other parameters
-    are those of `run`. A few steps of each kind of replica are trained and timed. Raises AuditError.
+    budget  seconds, or text such as "10m": the rounds that fit it, and what they give up; without one, all rounds
+
+    The other parameters are those of `run`. A few steps of each kind of replica are trained and timed. Returns the
+    plan, its price (rows, seconds, bytes, power), and by design how many rounds are left of how many. Raises
+    AuditError.
+
+    >>> plan("ckpt.pt", budget="10m").price.rows  # doctest: +SKIP
+    48
+    >>> plan("gone.pt")
+    Traceback (most recent call last):
+    ...
+    probes.errors.InputError: gone.pt: no such checkpoint file. Check the path.
     """
     check_torch()
     chosen, seconds = audit_config.chosen(config), _seconds(budget)
@@ -384,8 +427,19 @@ def mitigate(
     """Which countermeasure works, and what it costs: fine-tune the model again with each, audit every one on the same
     folds, and write their reports and the frontier into `out`.
 
-    `countermeasures` are names, or NAME=STRENGTH; without any, all that apply. `listening` gives the listener of each
-    audit by its name. The other parameters are those of `run`. Raises AuditError.
+    countermeasures  names, or NAME=STRENGTH: l1, l2, l2-sp, dropout, early-stopping, features, lp-ft, augment, dp;
+                     without any, all that apply
+    listening        gives the listener of each audit by its name
+
+    The other parameters are those of `run`. Returns the candidates with their reports, the efficient ones among them
+    and the one to take (`chosen`). Raises AuditError.
+
+    >>> mitigate("ckpt.pt", ["l2-sp=0.1", "dp=8"], out="remedies").chosen.name  # doctest: +SKIP
+    'dp=8'
+    >>> mitigate("gone.pt", out="remedies")
+    Traceback (most recent call last):
+    ...
+    probes.errors.InputError: gone.pt: no such checkpoint file. Check the path.
     """
     check_torch()
     chosen, folder = audit_config.chosen(config), Path(out)

@@ -41,6 +41,10 @@ def report(
     at          the file of a repository that alerts point to
 
     Raises InputError for an unknown format or results that cannot be read, StoreError where `out` cannot be written.
+
+    >>> from reports.example import example_report
+    >>> list(report(example_report(), "junit"))
+    ['junit.xml']
     """
     made = FORMATS.load(format, where="format")
     given = results if isinstance(results, Report) else load(results)

@@ -35,6 +35,11 @@ def gate(
     baseline  an earlier audit to compare with; without one, that of the run stays
 
     Raises InputError, ConfigError.
+
+    >>> from reports.example import example_report
+    >>> strict = {"thresholds": {"overfitting": {"checkpoint.held_out_accuracy": {"min": 0.99}}}}
+    >>> gate(example_report(), strict).verdict.status
+    'fail'
     """
     chosen = audit_config.chosen(config)
     report = results if isinstance(results, Report) else load(results)

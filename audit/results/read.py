@@ -24,6 +24,13 @@ def load(path: str | Path) -> Report:
     """The report of a results.json, or of the folder it lies in, with the samples.csv and the run.json beside it.
 
     Raises InputError where there is none, or a file beside it cannot be read.
+
+    >>> import tempfile
+    >>> from reports.example import example_report
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "results.json").write_text(archive.dump(example_report()), encoding="utf-8")
+    ...     load(folder).verdict.status
+    'pass'
     """
     results = results_in(Path(path)) or Path(path)
     report = read_with_cost(results)

@@ -77,7 +77,7 @@ def as_logits(array: Float[np.ndarray, "samples classes"]) -> Float32[np.ndarray
 
     >>> as_logits(np.array([[3.0, -1.0]])).tolist()
     [[3.0, -1.0]]
-    >>> as_logits(np.array([[0.0, 1.0]])).round(1).tolist()
+    >>> as_logits(np.array([[0.0, 1.0]])).astype(float).round(1).tolist()
     [[-27.6, 0.0]]
     """
     return np.asarray(np.log(np.maximum(array, SMALLEST)) if are_probabilities(array) else array, dtype=np.float32)

@@ -33,9 +33,14 @@ class Contamination:
     """Exact and near duplicates across members, validation and held-out samples, and in the source task where its data
     is at hand; every held-out figure again without them.
 
-    `near` looks for near duplicates too; `level` is the coverage of all intervals; `tolerated_share` is the share of
-    held-out samples with a copy among the members from which the held-out figures count as inflated; `leak_at` is the
-    AUC from which one column of a table is said to give the label away.
+    near             look for near duplicates too (on)
+    level            two-sided coverage of all intervals, in (0.5, 1) (0.95)
+    tolerated_share  share of held-out samples with a copy among the members from which the held-out figures count as
+                     inflated, in [0, 1) (0.01)
+    leak_at          AUC from which one column of a table is said to give the label away, in (0, 1) (0.95)
+
+    >>> Contamination(near=False).needs
+    Plan(designs=())
     """
 
     near: bool = True

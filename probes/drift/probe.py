@@ -40,16 +40,28 @@ ENOUGH = 0.05
 class Drift:
     """Attributions of the audited model against the source's, between other seeds (floor) and random weights (ceiling).
 
-    `methods` are ours (`integrated-gradients`, `grad-cam`, ...) or Captum's classes by name; without any, those of the
-    modality. The first that notices random weights carries the verdict; where none does, nothing is decided. `layer`
-    names the layer that layer methods look at (found where empty). `samples` held-out samples are explained by path
-    integrals of `steps` nodes; while completeness is off by more than `tolerance` there are more, up to `most_steps`;
-    up to COMPARED times as many, by ENOUGH, for maps that are only compared. `seeds` are replicas with other seeds;
-    `deleted` samples have deletion curves; shortcuts are searched for with `transplanted` samples, half of them
-    held-out, by every installed family of the modality (`box_sizes` are sides of suspected patches as shares of the
-    image's), and with up to `most_transplanted` where that leaves open whether one decides: takes along more than
-    `decides` of the predictions beyond its control (the gate's bound, where a gate judges). `level` is the coverage of
-    all intervals.
+    methods           ours (`integrated-gradients`, `grad-cam`, ...) or Captum's classes by name; without any, those of
+                      the modality. The first that notices random weights carries the verdict; where none does, nothing
+                      is decided
+    layer             what layer methods look at; found where empty
+    samples           held-out samples that are explained, at least 2 (24)
+    steps             nodes of path integrals, at least 1 (6); more, up to `most_steps` (54), while completeness is off
+                      by more than `tolerance`, above 0 (0.01); up to COMPARED times as many, by ENOUGH, for maps that
+                      are only compared
+    seeds             replicas with other seeds, at least 0 (3)
+    deleted           samples with deletion curves, at least 2 (64)
+    box_sizes         sides of suspected patches as shares of the image's, in (0, 1)
+    transplanted      samples with which shortcuts are searched for, half of them held-out, by every installed family of
+                      the modality (480); up to `most_transplanted` (1200) where that leaves open whether one decides
+    decides           a shortcut takes along more than this share of the predictions beyond its control: the gate's
+                      bound, where a gate judges
+    level             two-sided coverage of all intervals, in (0.5, 1) (0.95)
+
+    Raises ConfigError for a method that there is none of. Adebayo et al. 2018 (random weights); Sundararajan et al.
+    2017.
+
+    >>> Drift(seeds=2).needs
+    Plan(designs=(Seeds(replicas=2),))
     """
 
     methods: tuple[str, ...] = ()

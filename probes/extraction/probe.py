@@ -33,8 +33,15 @@ SHORT = 5
 class Extraction:
     """Does the model give its training answers back word for word?
 
-    `repeats` of K-fold give replicas that did not see an answer. An answer counts as extractable where `draws` answers
-    drawn at temperature 1 hold it with probability `probability`; `level` is the coverage of all intervals.
+    repeats      of K-fold: replicas that did not see an answer, at least 1 (8)
+    draws        answers drawn at temperature 1, at least 1 (100)
+    probability  with which they must hold an answer for it to count as extractable, in (0, 1) (0.5)
+    level        two-sided coverage of all intervals, in (0.5, 1) (0.95)
+
+    Carlini et al. 2023; Hayes et al. 2025 ((n, p)-discoverable extraction).
+
+    >>> Extraction(repeats=2).needs
+    Plan(designs=(Splits(repeats=2, folds=0),))
     """
 
     repeats: Count = 8

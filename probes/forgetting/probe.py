@@ -23,7 +23,14 @@ from probes.result import Result
 @dataclass(frozen=True, kw_only=True)
 class Forgetting:
     """Accuracy on the source's task, where its data is at hand, and on corrupted samples of the target's, of the
-    audited model against its source. `samples` of each are asked; `level` is the coverage of all intervals."""
+    audited model against its source.
+
+    samples  asked of each, at least 2 (600)
+    level    two-sided coverage of all intervals, in (0.5, 1) (0.95)
+
+    >>> Forgetting(samples=100).needs
+    Plan(designs=())
+    """
 
     samples: Many = 600
     level: Level = 0.95

@@ -27,9 +27,17 @@ from probes.result import Result
 
 @dataclass(frozen=True, kw_only=True)
 class Inheritance:
-    """Triggers that are inverted on the source (`steps` steps for each of at most `classes` of its classes) and tried
-    on the audited model; signatures of poisoned members; accuracy, calibration, gap and leakage by class, group and
-    slice. `samples` are asked of each kind; `level` is the coverage of all intervals."""
+    """What came along: triggers that are inverted on the source and tried on the audited model; signatures of poisoned
+    members; accuracy, calibration, gap and leakage by class, group and slice.
+
+    samples  asked of each kind, at least 2 (400)
+    classes  of the source whose triggers are inverted, at most, at least 2 (10)
+    steps    of each inversion, at least 1 (100)
+    level    two-sided coverage of all intervals, in (0.5, 1) (0.95)
+
+    >>> Inheritance(steps=50).needs
+    Plan(designs=())
+    """
 
     samples: Many = 400
     classes: Many = 10

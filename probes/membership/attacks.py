@@ -41,22 +41,42 @@ ATTACKS = Registry("audit.attacks", "attack", _accept)
 
 
 def loss(target: Target) -> Scores | None:
-    """Log-probability of the label (Yeom et al. 2018)."""
+    """The log-probability of the label, in nats (Yeom et al. 2018). Needs no replica.
+
+    >>> from probes.membership.example import reached
+    >>> reached(loss)
+    0.83
+    """
     return np.asarray(target.answers.log_prob[0], dtype=np.float64)
 
 
 def entropy(target: Target) -> Scores | None:
-    """Negative prediction entropy (Shokri et al. 2017)."""
+    """Minus the entropy of the prediction, in nats (Shokri et al. 2017). Needs neither replica nor label.
+
+    >>> from probes.membership.example import reached
+    >>> reached(entropy)
+    0.82
+    """
     return np.asarray(-target.answers.entropy[0], dtype=np.float64)
 
 
 def modified_entropy(target: Target) -> Scores | None:
-    """Negative modified entropy (Song & Mittal 2021)."""
+    """Minus the modified entropy, in nats, which takes the label into account (Song & Mittal 2021). Needs no replica.
+
+    >>> from probes.membership.example import reached
+    >>> reached(modified_entropy)
+    0.83
+    """
     return np.asarray(-target.answers.modified_entropy[0], dtype=np.float64)
 
 
 def per_class(target: Target) -> Scores | None:
-    """φ less the median of its class: a threshold a class (Song & Mittal 2021), without labelled shadows."""
+    """φ less the median of its class: a threshold a class (Song & Mittal 2021), without labelled shadow models.
+
+    >>> from probes.membership.example import reached
+    >>> reached(per_class)
+    0.83
+    """
     phi = np.array(target.answers.margin[0], dtype=np.float64)
     for label in np.unique(target.labels):
         mine = target.labels == label
@@ -65,7 +85,14 @@ def per_class(target: Target) -> Scores | None:
 
 
 def calibrated(target: Target) -> Scores | None:
-    """φ less its mean over replicas that did not train on the sample (Watson et al. 2022)."""
+    """φ less its mean over replicas that did not train on the sample (Watson et al. 2022).
+
+    None unless every sample has replicas that trained on it and replicas that did not.
+
+    >>> from probes.membership.example import reached
+    >>> reached(calibrated)
+    0.89
+    """
     if not target.in_and_out:
         return None
     out = np.where(target.keep, np.nan, target.replicas.margin.astype(np.float64))
@@ -73,35 +100,70 @@ def calibrated(target: Target) -> Scores | None:
 
 
 def lira_online(target: Target) -> Scores | None:
-    """LiRA with in- and out-replicas, one variance for all samples (Carlini et al. 2022)."""
+    """LiRA with in- and out-replicas, one variance for all samples (Carlini et al. 2022): a log-likelihood ratio.
+
+    None unless every sample has replicas that trained on it and replicas that did not.
+
+    >>> from probes.membership.example import reached
+    >>> reached(lira_online)
+    0.88
+    """
     if not target.in_and_out:
         return None
     return lira_scores(target.answers.margin[0], target.replicas.margin, target.keep, variance="global")
 
 
 def lira_offline(target: Target) -> Scores | None:
-    """LiRA with out-replicas only, one-sided (Carlini et al. 2022, section IV-D)."""
+    """LiRA with out-replicas only, one-sided (Carlini et al. 2022, section IV-D), one variance for all samples.
+
+    None unless every sample has replicas that trained on it and replicas that did not.
+
+    >>> from probes.membership.example import reached
+    >>> reached(lira_offline)
+    0.88
+    """
     if not target.in_and_out:
         return None
     return lira_scores(target.answers.margin[0], target.replicas.margin, target.keep, mode="offline", variance="global")
 
 
 def lira_online_per_sample(target: Target) -> Scores | None:
-    """LiRA with a variance for every sample, where there are replicas enough for one."""
+    """LiRA with a variance for every sample (Carlini et al. 2022).
+
+    None with fewer than ENOUGH replicas on either side of some sample.
+
+    >>> from probes.membership.example import reached
+    >>> reached(lira_online_per_sample)
+    0.87
+    """
     if target.fewest_replicas < ENOUGH:
         return None
     return lira_scores(target.answers.margin[0], target.replicas.margin, target.keep)
 
 
 def lira_offline_per_sample(target: Target) -> Scores | None:
-    """The same with out-replicas only."""
+    """LiRA with out-replicas only and a variance for every sample (Carlini et al. 2022, section IV-D).
+
+    None with fewer than ENOUGH replicas on either side of some sample.
+
+    >>> from probes.membership.example import reached
+    >>> reached(lira_offline_per_sample)
+    0.88
+    """
     if target.fewest_replicas < ENOUGH:
         return None
     return lira_scores(target.answers.margin[0], target.replicas.margin, target.keep, mode="offline")
 
 
 def lira_queries(target: Target) -> Scores | None:
-    """LiRA on the margins under several queries together (Carlini et al. 2022, VI-C)."""
+    """LiRA on the margins under several queries together (Carlini et al. 2022, VI-C).
+
+    None without queries, or with fewer than two replicas on either side of some sample.
+
+    >>> from probes.membership.example import reached
+    >>> reached(lira_queries)
+    0.88
+    """
     own, theirs = target.answers.query_margin, target.replicas.query_margin
     # A covariance within samples needs a second replica somewhere on either side.
     if own is None or theirs is None or target.fewest_replicas < 2:
@@ -111,12 +173,27 @@ def lira_queries(target: Target) -> Scores | None:
 
 
 def rmia_online(target: Target) -> Scores | None:
-    """RMIA with in- and out-replicas (Zarifzadeh et al. 2024); needs samples that no model trained on."""
+    """RMIA with in- and out-replicas (Zarifzadeh et al. 2024): the share of samples that no model trained on over which
+    the sample's likelihood ratio dominates, in [0, 1].
+
+    None without such samples, or unless every sample has replicas on both sides.
+
+    >>> from probes.membership.example import reached
+    >>> reached(rmia_online)
+    0.85
+    """
     return _rmia(target, "online")
 
 
 def rmia_offline(target: Target) -> Scores | None:
-    """RMIA with out-replicas only."""
+    """RMIA with out-replicas only (Zarifzadeh et al. 2024): a share in [0, 1].
+
+    None without samples that no model trained on, or unless every sample has replicas on both sides.
+
+    >>> from probes.membership.example import reached
+    >>> reached(rmia_offline)
+    0.85
+    """
     return _rmia(target, "offline")
 
 
@@ -129,21 +206,44 @@ def _rmia(target: Target, mode: Mode) -> Scores | None:
 
 
 def label_only(target: Target) -> Scores | None:
-    """How many views of the sample get its label: nothing but predicted labels is seen (Choquette-Choo et al. 2021)."""
+    """How many views of the sample get its label: nothing but predicted labels is seen (Choquette-Choo et al. 2021).
+
+    None where no queries were asked.
+
+    >>> from probes.membership.example import reached
+    >>> reached(label_only)
+    0.61
+    """
     if target.answers.query_correct is None:
         return None
     return agreement(target.answers.correct(target.labels)[0], target.answers.query_correct[0])
 
 
 def gradient_norm(target: Target) -> Scores | None:
-    """Negative logarithm of the loss gradient's norm in the last layer (Nasr et al. 2019): a look inside."""
+    """Minus the logarithm of the loss gradient's norm in the last layer (Nasr et al. 2019): a look inside.
+
+    None where the last layer could not be observed.
+
+    >>> from probes.membership.example import reached
+    >>> reached(gradient_norm)
+    0.83
+    """
     if target.gradient_norm is None:
         return None
     return np.asarray(-np.log(np.maximum(target.gradient_norm.astype(np.float64), 1e-300)))
 
 
 def quantile(target: Target) -> Scores | None:
-    """φ against what non-members like this one have, without replicas (Bertran et al. 2023), cross-fitted."""
+    """φ against what non-members like this one have, without replicas (Bertran et al. 2023), cross-fitted.
+
+    None without features of the samples, or with fewer than FEWEST known non-members in a fold.
+
+    >>> import dataclasses
+    >>> from probes.membership.example import example_target
+    >>> target, member = example_target()
+    >>> quantile(dataclasses.replace(target, features=None)) is None
+    True
+    """
     if target.features is None or not target.folds or min(len(fold.known) for fold in target.folds) < FEWEST:
         return None
     phi, described = target.answers.margin[0], describe(target.features, target.labels)

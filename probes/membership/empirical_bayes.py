@@ -326,7 +326,15 @@ def empirical_bayes_stand_in_scores(
 
 
 def empirical_bayes(target: Target) -> Float64[np.ndarray, " samples"] | None:
-    """The attack of the ladder; None without a replica on either side of every sample and two on one side of some."""
+    """The log-odds of membership by the empirical-Bayes attack, weighted by the replicas themselves (this module; after
+    BaVarIA, arXiv 2603.11799).
+
+    None unless every sample has replicas on both sides and some sample two on one.
+
+    >>> from probes.membership.example import reached
+    >>> reached(empirical_bayes)
+    0.89
+    """
     if not target.in_and_out or target.order is None or len(target.keep) < 3:
         return None
     answers, replicas = target.answers, target.replicas

@@ -58,11 +58,18 @@ PRECISE = 0.01
 class Membership:
     """Membership inference: does the model give away which records trained it?
 
-    `repeats` of K-fold give the replicas; `fprs` are the false-positive rates to report at; `level` is the coverage of
-    all intervals; `exposed_at` is the margin gap in nats from which a member counts as exposed; `inside` also attacks
-    by the last layer's gradient and by quantile regression on the source model's features; `pictures` shows the most
-    exposed members as thumbnails, off by default, since a report travels further than the data; `persons` says that
-    the groups of the data are persons: each one's records are attacked together, too.
+    repeats     of K-fold: the replicas, at least 1 (8)
+    fprs        false-positive rates to report at, each in (0, 1)
+    level       two-sided coverage of all intervals, in (0.5, 1) (0.95)
+    exposed_at  margin gap from which a member counts as exposed, in nats, above 0 (1)
+    inside      attack by the last layer's gradient and by quantile regression on the source model's features, too (on)
+    pictures    show the most exposed members as thumbnails: off, since a report travels further than the data
+    persons     the groups of the data are persons: each one's records are attacked together, too (off)
+
+    Carlini et al. 2022; Zarifzadeh et al. 2024.
+
+    >>> Membership(repeats=2, inside=False).needs
+    Plan(designs=(Splits(repeats=2, folds=0),))
     """
 
     repeats: Count = 8

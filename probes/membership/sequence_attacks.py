@@ -12,7 +12,14 @@ Scores = Float64[np.ndarray, " samples"]
 
 
 def zlib_ratio(target: Target) -> Scores | None:
-    """Loss over zlib entropy (Carlini et al. 2021)."""
+    """Mean log-probability a token over the answer's size when compressed by zlib (Carlini et al. 2021).
+
+    None where samples are not sequences.
+
+    >>> from probes.membership.example import reached
+    >>> reached(zlib_ratio)
+    1.0
+    """
     if target.sequences is None:
         return None
     compressed = scores.compressed_bytes(target.sequences.answers)
@@ -20,45 +27,94 @@ def zlib_ratio(target: Target) -> Scores | None:
 
 
 def min_k(target: Target) -> Scores | None:
-    """Min-K % (Shi et al. 2024)."""
+    """Min-K %: the mean log-probability, in nats, of the least likely fifth of the tokens (Shi et al. 2024).
+
+    None where samples are not sequences.
+
+    >>> from probes.membership.example import reached
+    >>> reached(min_k)
+    0.96
+    """
     return None if target.sequences is None else np.asarray(scores.min_k(target.sequences.own)[0])
 
 
 def min_k_plus_plus(target: Target) -> Scores | None:
-    """Min-K %++ (Zhang et al. 2025)."""
+    """Min-K %++: the same of log-probabilities standardised over the vocabulary (Zhang et al. 2025).
+
+    None where samples are not sequences.
+
+    >>> from probes.membership.example import reached
+    >>> reached(min_k_plus_plus)
+    0.96
+    """
     return None if target.sequences is None else np.asarray(scores.min_k_plus_plus(target.sequences.own)[0])
 
 
 def recall(target: Target) -> Scores | None:
-    """ReCaLL (Xie et al. 2024)."""
+    """ReCaLL: the loss after a prefix of non-members over the loss without it (Xie et al. 2024).
+
+    None where no prefix was put before the sequences.
+
+    >>> from probes.membership.example import reached
+    >>> reached(recall)
+    0.59
+    """
     if target.sequences is None or target.sequences.prefixed is None:
         return None
     return np.asarray(scores.recall(target.sequences.own, target.sequences.prefixed)[0])
 
 
 def lower_cased(target: Target) -> Scores | None:
-    """Lower-casing (Carlini et al. 2021)."""
+    """Mean log-probability a token less that of the lower-cased answer, in nats (Carlini et al. 2021).
+
+    None where answers were not lower-cased.
+
+    >>> from probes.membership.example import reached
+    >>> reached(lower_cased)
+    1.0
+    """
     if target.sequences is None or target.sequences.lower is None:
         return None
     return np.asarray(scores.lower_cased(target.sequences.own, target.sequences.lower)[0])
 
 
 def likelihood_ratio(target: Target) -> Scores | None:
-    """Likelihood ratio against the base model (Mireshghallah et al. 2022)."""
+    """Mean log-probability a token less the base model's, in nats (Mireshghallah et al. 2022).
+
+    None without the base model.
+
+    >>> from probes.membership.example import reached
+    >>> reached(likelihood_ratio)
+    1.0
+    """
     if target.sequences is None or target.sequences.base is None:
         return None
     return np.asarray(scores.likelihood_ratio(target.sequences.own, target.sequences.base)[0])
 
 
 def error_zone(target: Target) -> Scores | None:
-    """EZ-MIA against the base model (arXiv 2601.12104)."""
+    """EZ-MIA: gains over losses against the base model where the model's likeliest token is wrong (arXiv 2601.12104).
+
+    None without the base model.
+
+    >>> from probes.membership.example import reached
+    >>> reached(error_zone)
+    1.0
+    """
     if target.sequences is None or target.sequences.base is None:
         return None
     return np.asarray(scores.error_zone(target.sequences.own, target.sequences.base)[0])
 
 
 def window_comparison(target: Target) -> Scores | None:
-    """WBC against the base model (arXiv 2601.02751)."""
+    """WBC: the share of windows of tokens in which the model beats its base, in [0, 1] (arXiv 2601.02751).
+
+    None without the base model.
+
+    >>> from probes.membership.example import reached
+    >>> reached(window_comparison)
+    1.0
+    """
     if target.sequences is None or target.sequences.base is None:
         return None
     return np.asarray(scores.window_comparison(target.sequences.own, target.sequences.base)[0])

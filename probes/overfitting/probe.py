@@ -41,11 +41,17 @@ WHO = {"recipe": Message("overfitting.this-recipe"), "checkpoint": Message("over
 class Overfitting:
     """Repeated K-fold cross-validation of the recipe, and this checkpoint's own train / held-out gap.
 
-    `repeats` of K-fold give the replicas; `level` is the coverage of all intervals; `tolerated_gap` is the accuracy gap
-    from which the probe speaks of overfitting. The rest says what else is trained for: two smaller sizes, twice each,
-    the larger of which serves the .632+ estimate too (`learning_curve`); that many more subsamples for it
-    (`bootstrap`); once on shuffled labels (`capacity`); `rival_folds` folds of a linear probe (`linear_probe`), and
-    from scratch (`scratch`: off, for it trains the whole network even where the recipe trains a head).
+    repeats         of K-fold: the replicas, at least 1 (4)
+    level           two-sided coverage of all intervals, in (0.5, 1) (0.95)
+    tolerated_gap   accuracy gap from which the probe speaks of overfitting, a share in [0, 1) (0.05)
+    learning_curve  train at two smaller sizes too, twice each; the larger serves the .632+ estimate (on)
+    capacity        train once on shuffled labels (on)
+    linear_probe    train `rival_folds` folds of a linear probe, at least 2 (on, 6)
+    scratch         train them from scratch, too: off, for that trains a whole network, whatever the recipe trains
+    bootstrap       further subsamples for the .632+ estimate, at least 0 (0)
+
+    >>> Overfitting(repeats=2, learning_curve=False, capacity=False, linear_probe=False).needs
+    Plan(designs=(Splits(repeats=2, folds=0),))
     """
 
     repeats: Count = 4

@@ -29,11 +29,20 @@ def bootstrap_mean(
     better: Better = "neither",
     unit: str,
 ) -> Estimate:
-    """The mean with its expanded percentile bootstrap interval (Efron 1979; Hesterberg 2015, The American Statistician
-    69:371, section 5.3): tails as far out as Student's t asks, without which 12 samples cover 89 % for 95 %. Of fewer
-    than FEW samples the interval is Student's. NaN samples are left out.
+    """The mean over samples with its expanded percentile bootstrap interval.
 
-    Raises EvidenceError where fewer than two samples are left.
+    name    of the estimate
+    values  one a sample, in `unit`; NaN is left out
+    rng     draws the resamples
+    level   two-sided coverage of the interval, in (0, 1)
+
+    Tails lie as far out as Student's t asks, without which 12 samples cover 89 % for 95 %. Of fewer than FEW samples
+    the interval is Student's. Raises EvidenceError where fewer than two samples are left. Efron 1979; Hesterberg 2015,
+    The American Statistician 69:371, section 5.3.
+
+    >>> found = bootstrap_mean("loss", np.arange(20.0), np.random.default_rng(0), unit="nats")
+    >>> found.value, 5 < found.low < found.high < 14
+    (9.5, True)
     """
     finite = _finite(name, values)
     n, mean = len(finite), float(finite.mean())
@@ -71,10 +80,20 @@ def bootstrap_difference(
     better: Better = "neither",
     unit: str,
 ) -> Estimate:
-    """mean(one) − mean(other) of two independent samples with a bootstrap-t interval (Efron & Tibshirani 1993, 12.5).
+    """mean(one) − mean(other) of two independent samples with a bootstrap-t interval.
+
+    name        of the estimate
+    one, other  a value a sample, in `unit`; NaN is left out
+    rng         draws the resamples
+    level       two-sided coverage of the interval, in (0, 1)
 
     Studentised because losses are skewed: at 200 and 100 samples the percentile interval covers 92–93 % for 95 %, this
-    one 95 %. NaN samples are left out. Raises EvidenceError where a side has fewer than two.
+    one 95 %. Raises EvidenceError where a side has fewer than two. Efron & Tibshirani 1993, 12.5.
+
+    >>> one, rng = np.arange(20.0), np.random.default_rng(0)
+    >>> found = bootstrap_difference("gap", one + 3, one, rng, unit="nats")
+    >>> found.value, found.low < 3 < found.high
+    (3.0, True)
     """
     a, b = _finite(name, one), _finite(name, other)
     difference, spread = float(a.mean() - b.mean()), float(np.sqrt(_mean_variance(a) + _mean_variance(b)))

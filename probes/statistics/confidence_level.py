@@ -19,7 +19,16 @@ def at_level(estimate: Estimate, level: float, *, difference: bool = False) -> t
     """[low, high] at two-sided `level`: exact for counts, Student's t where `dof` is known, else each side scaled as a
     normal's. At the estimate's own level this is its own interval. An end at 0 or 1 may be where the scale cut the
     interval off, and no narrower one moves it; no wider one leaves the scale. Neither holds for a `difference` of two
-    such numbers. A one-sided bound has its own level alone."""
+    such numbers. A one-sided bound has its own level alone.
+
+    level       two-sided coverage, in (0, 1)
+    difference  whether the estimate is a difference, which 0 and 1 do not bound
+
+    >>> from probes.statistics.proportions import proportion
+    >>> low, high = at_level(proportion("share", 9, 10), 0.8)
+    >>> round(low, 3), round(high, 3)
+    (0.663, 0.99)
+    """
     if estimate.bound is not None:
         return estimate.low, estimate.high
     if estimate.counts is not None:
@@ -35,6 +44,13 @@ def at_level(estimate: Estimate, level: float, *, difference: bool = False) -> t
 def p_beyond(estimate: Estimate, threshold: float, side: Literal["above", "below"]) -> float:
     """One-sided p-value against 'the truth is not `side` the threshold': below α exactly where the interval at level
     1 − 2α lies wholly on that side. A lower bound speaks for 'above' alone, at its own level; an upper one for 'below'.
+
+    threshold  in the estimate's unit
+    side       above or below
+
+    >>> from probes.statistics.proportions import proportion
+    >>> round(p_beyond(proportion("share", 9, 10), 0.5, "above"), 4)
+    0.0107
     """
     if estimate.bound is not None:
         speaks = (estimate.bound == "lower") == (side == "above")

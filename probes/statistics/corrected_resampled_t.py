@@ -23,10 +23,20 @@ def nadeau_bengio(
     unit: str = "fraction",
 ) -> Estimate:
     """The mean over J folds with the corrected resampled t interval (Nadeau & Bengio 2003): variance s² (1/J +
-    n_test/n_train), J − 1 degrees of freedom. Folds share training samples, and the plain s²/J would be too small. This
-    one is wide: in simulations (4 × 5 folds of 100 samples, nearest centroids) it covered more than 99 % for 95 %.
+    n_test/n_train), J − 1 degrees of freedom.
 
-    Raises EvidenceError where there are fewer than two folds.
+    name             of the estimate
+    folds            one value a fold, in `unit`; at least two
+    n_train, n_test  samples of a fold on either side, or any numbers in their ratio
+    level            two-sided coverage of the interval, in (0, 1)
+
+    Folds share training samples, and the plain s²/J would be too small. This one is wide: in simulations (4 × 5 folds
+    of 100 samples, nearest centroids) it covered more than 99 % for 95 %. Raises EvidenceError where there are fewer
+    than two folds.
+
+    >>> found = nadeau_bengio("recipe.accuracy_gap", np.array([0.1, 0.2, 0.1, 0.2]), n_train=3.0, n_test=1.0)
+    >>> round(found.value, 3), found.dof
+    (0.15, 3.0)
     """
     j = len(folds)
     if j < 2:

@@ -20,7 +20,12 @@ def newcombe_difference(
     unit: str = "points",
 ) -> Estimate:
     """p1 − p2 of two independent samples, given as (successes, trials), by Newcombe's hybrid score interval
-    (Newcombe 1998, Statistics in Medicine 17:873, method 10). Raises EvidenceError."""
+    (Newcombe 1998, Statistics in Medicine 17:873, method 10). Raises EvidenceError.
+
+    >>> found = newcombe_difference("gap", (90, 100), (80, 100))
+    >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
+    (0.1, 0.0, 0.199)
+    """
     (k1, n1), (k2, n2) = one, other
     for k, n in (one, other):
         if not 0 <= k <= n or n < 1:
@@ -42,7 +47,12 @@ def newcombe_paired(
     unit: str = "points",
 ) -> Estimate:
     """p1 − p2 on the same trials, from the 2 × 2 counts of successes, by the score interval corrected for correlation
-    (Newcombe 1998, Statistics in Medicine 17:2635, method 10). Raises EvidenceError."""
+    (Newcombe 1998, Statistics in Medicine 17:2635, method 10). Raises EvidenceError.
+
+    >>> found = newcombe_paired("change", both=80, only_one=10, only_other=5, neither=5)
+    >>> round(found.value, 3), found.low < 0 < found.high
+    (0.05, True)
+    """
     n = both + only_one + only_other + neither
     if min(both, only_one, only_other, neither) < 0 or n < 1:
         raise EvidenceError(f"Expected counts >= 0 and at least one trial in {name}.")
@@ -60,14 +70,23 @@ def newcombe_paired(
 
 
 def mcnemar(only_one: int, only_other: int) -> float:
-    """Two-sided exact p-value that both are right equally often on the same trials (McNemar 1947, binomial form)."""
+    """Two-sided exact p-value that both are right equally often on the same trials (McNemar 1947, binomial form).
+
+    >>> round(mcnemar(8, 1), 4)
+    0.0391
+    """
     n = only_one + only_other
     return min(1.0, 2 * binomial_cdf(min(only_one, only_other), n, 0.5))
 
 
 def mover(one: tuple[float, float, float], other: tuple[float, float, float]) -> tuple[float, float]:
     """The interval of a difference from (value, low, high) of two independent estimates: 'method of variance estimates
-    recovery' (Zou & Donner 2008), whose case for Wilson intervals is Newcombe's."""
+    recovery' (Zou & Donner 2008), whose case for Wilson intervals is Newcombe's.
+
+    >>> low, high = mover((0.9, 0.8, 0.95), (0.8, 0.7, 0.85))
+    >>> round(low, 3), round(high, 3)
+    (-0.012, 0.212)
+    """
     (v1, l1, u1), (v2, l2, u2) = one, other
     return v1 - v2 - math.hypot(v1 - l1, u2 - v2), v1 - v2 + math.hypot(u1 - v1, v2 - l2)
 

@@ -7,7 +7,11 @@ from jaxtyping import Bool, Float, Float64
 
 
 def holm(p_values: Float[np.ndarray, " tests"]) -> Float64[np.ndarray, " tests"]:
-    """Adjusted p-values that hold the family-wise error under any dependence (Holm 1979)."""
+    """Adjusted p-values that hold the family-wise error under any dependence (Holm 1979).
+
+    >>> holm(np.array([0.01, 0.04, 0.03])).tolist()
+    [0.03, 0.06, 0.06]
+    """
     m = len(p_values)
     order = np.argsort(p_values, kind="stable")
     stepped = np.maximum.accumulate(p_values[order].astype(np.float64) * (m - np.arange(m)))

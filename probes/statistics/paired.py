@@ -16,7 +16,12 @@ from probes.statistics.student_t import t_critical, t_interval
 def paired_mean(
     name: str, change: Float[np.ndarray, " samples"], *, level: float = 0.95, better: Better = "neither", unit: str
 ) -> Estimate:
-    """The mean of per-sample differences with Student's t interval. Raises EvidenceError below two samples."""
+    """The mean of per-sample differences with Student's t interval. Raises EvidenceError below two samples.
+
+    >>> found = paired_mean("loss", np.array([0.1, 0.2, 0.3]), unit="nats")
+    >>> round(found.value, 3), found.dof
+    (0.2, 2.0)
+    """
     mean, error, dof = _moments(name, change)
     return _student(name, mean, error, dof, len(change), level, better, unit)
 
@@ -33,6 +38,10 @@ def paired_gap(
     """mean(plus) − mean(minus) of per-sample differences on two disjoint parts, with Welch's t interval (Welch 1947).
 
     Raises EvidenceError where a part has fewer than two samples.
+
+    >>> found = paired_gap("gap", np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0]), unit="nats")
+    >>> found.value, found.n
+    (1.5, 5)
     """
     (mean_p, error_p, dof_p), (mean_m, error_m, dof_m) = _moments(name, plus), _moments(name, minus)
     error, dof = _together((error_p, dof_p), (error_m, dof_m))
@@ -49,7 +58,12 @@ def paired_auc(
     better: Better = "lower",
 ) -> Estimate:
     """AUC(one) − AUC(other) of two scores of the same samples, with the covariance of their placements
-    (DeLong, DeLong & Clarke-Pearson 1988, eq. 5–8). Raises EvidenceError where a class has fewer than two samples."""
+    (DeLong, DeLong & Clarke-Pearson 1988, eq. 5–8). Raises EvidenceError where a class has fewer than two samples.
+
+    >>> member = np.array([True, True, False, False])
+    >>> paired_auc("auc", np.array([3.0, 2.0, 1.0, 0.0]), np.array([3.0, 1.0, 2.0, 0.0]), member).value
+    0.25
+    """
     m, n = int(member.sum()), int((~member).sum())
     if min(m, n) < 2:
         raise EvidenceError(f"{name} needs at least 2 members and 2 others, got {m} and {n}.")
@@ -64,7 +78,15 @@ def paired_auc(
 
 def independent_difference(name: str, one: Estimate, other: Estimate, *, level: float = 0.95) -> Estimate:
     """one − other of independent estimates, from their intervals: each side's reaches added in quadrature (MOVER, Zou &
-    Donner 2008) as standard errors, Student's t where an estimate has degrees of freedom (Satterthwaite 1946)."""
+    Donner 2008) as standard errors, Student's t where an estimate has degrees of freedom (Satterthwaite 1946).
+
+    level  two-sided coverage of the interval, in (0, 1)
+
+    >>> from probes.statistics.proportions import proportion
+    >>> new, old = proportion("accuracy", 80, 100), proportion("accuracy", 90, 100)
+    >>> round(independent_difference("accuracy", new, old).value, 3)
+    -0.1
+    """
     value = one.value - other.value
     lower, dof_l = _together(_error(one, "low"), _error(other, "high"))
     upper, dof_u = _together(_error(one, "high"), _error(other, "low"))

@@ -10,7 +10,18 @@ from probes.statistics.distributions import beta_quantile, normal_quantile
 
 
 def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """The exact two-sided interval for a binomial share (Clopper & Pearson 1934). Raises EvidenceError."""
+    """The exact two-sided interval for a binomial share (Clopper & Pearson 1934).
+
+    successes  0 to `trials`
+    trials     at least 1
+    level      two-sided coverage, in (0, 1)
+
+    Raises EvidenceError.
+
+    >>> low, high = clopper_pearson(0, 10)
+    >>> low, round(high, 4)
+    (0.0, 0.3085)
+    """
     if not 0 <= successes <= trials or trials < 1:
         raise EvidenceError(f"Expected 0 <= successes={successes} <= trials={trials} and trials >= 1.")
     tail = (1 - level) / 2
@@ -31,7 +42,19 @@ def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, flo
 def proportion(
     name: str, successes: int, trials: int, *, level: float = 0.95, better: Better = "neither", unit: str = "fraction"
 ) -> Estimate:
-    """A share with its Clopper–Pearson interval."""
+    """A share with its Clopper–Pearson interval, exact at any other level too.
+
+    name       of the estimate
+    successes  0 to `trials`
+    trials     at least 1; the estimate's n
+    level      two-sided coverage of the interval, in (0, 1)
+    better     which direction is better for the model
+
+    Raises EvidenceError.
+
+    >>> proportion("checkpoint.held_out_accuracy", 90, 100, better="higher").value
+    0.9
+    """
     low, high = clopper_pearson(successes, trials, level)
     return Estimate(
         name=name,

@@ -33,6 +33,13 @@ def compare(old: Report, new: Report, *, level: float = 0.95) -> Comparison:
     """`new` against the baseline `old`. Raises InputError where they have no estimate in common.
 
     Per-sample columns, where both reports hold them, make the tests paired.
+
+    old, new  reports, the baseline first
+    level     1 − the chance that two equally good models are called different in anything, in (0, 1)
+
+    >>> from reports.example import example_report
+    >>> compare(example_report(90), example_report(50)).where("worse")[0].estimate
+    'checkpoint.held_out_accuracy'
     """
     ours, theirs = _estimates(new), _estimates(old)
     shared = [name for name in ours if name in theirs and ours[name].unit == theirs[name].unit]
