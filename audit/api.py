@@ -43,10 +43,10 @@ from audit.population.trainer_checks import trainable
 from audit.predicted import audit_predictions
 from audit.results import registration
 from audit.results.last_release import last_release
-from audit.results.read import load
+from audit.results.read import load, measured_remedies
 from audit.results.run_cost import Meter
 from audit.results.run_log import Recorder, log
-from audit.results.write import write_report
+from audit.results.write import write_pages, write_report
 from audit.runtime import check_torch, threads
 from audit.storage.atomic import write
 from audit.storage.failures import traces_kept
@@ -56,7 +56,7 @@ from probes.errors import ConfigError, InputError
 from probes.message import Text
 from probes.plan import Plan
 from reports.frontier import formats as frontier_formats
-from reports.frontier.frontier import Frontier, folder_of
+from reports.frontier.frontier import AS_IS, Frontier, folder_of
 from reports.report import Report
 from reports.wording.catalogue import words
 
@@ -245,6 +245,7 @@ class Writing:
         report = report if self.thumbnails else report.without_pictures()
         report = dataclasses.replace(report, cost=meter.cost(settings))
         if self.out is not None:
+            report = dataclasses.replace(report, remedies=measured_remedies(self.out / "results.json", report))
             ran = log(
                 model,
                 config,
@@ -472,6 +473,11 @@ def mitigate(
     write(folder / "frontier.json", frontier_formats.as_json(frontier))
     write(folder / "frontier.md", frontier_formats.markdown(frontier, say))
     write(folder / "frontier.html", frontier_formats.html(frontier, say))
+    # Its own report was written before anything else was tried.
+    own = folder / folder_of(AS_IS)
+    again = frontier.tried[0].report
+    again = dataclasses.replace(again, remedies=measured_remedies(own / "results.json", again))
+    write_pages(own, again, lang=lang)
     return frontier
 
 

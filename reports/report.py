@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from probes.message import Text
 from probes.registry import Registry
 from probes.result import Bound, Estimate, Failure, Gallery, Result
+from reports.remedy import Remedy
 from reports.wording.numbers import harmless
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ class Report:
     """Against a baseline, where one was given."""
     cost: Mapping[str, Json] = field(default_factory=dict)
     """Seconds, machine, times: stands in run.json, never in results.json."""
+    remedies: tuple[Remedy, ...] = ()
+    """What countermeasures did to this model: stands in the frontier.json of `audit mitigate`."""
     ids: tuple[str, ...] = ()
     """What the data's owner calls each sample: stands in samples.csv; results.json has those of samples that it names
     (`data["ids"]`)."""

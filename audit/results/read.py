@@ -9,10 +9,13 @@ from audit.storage.bounded import MIB, read_text, regular
 from audit.storage.folders import results_in
 from probes.errors import InputError
 from reports import archive, per_sample
+from reports.remedies import remedies_of
+from reports.remedy import Remedy
 from reports.report import Json, Report
 from reports.validate import parse_json
 
-LARGEST_RESULTS, LARGEST_SAMPLES, LARGEST_COST = 512 * MIB, 2048 * MIB, MIB
+FRONTIER = "frontier.json"
+LARGEST_RESULTS, LARGEST_SAMPLES, LARGEST_COST, LARGEST_FRONTIER = 512 * MIB, 2048 * MIB, MIB, 16 * MIB
 
 
 def read_results(path: Path) -> Report:
@@ -59,5 +62,22 @@ def read_cost(results: Path) -> dict[str, Json]:
 
 
 def read_with_cost(results: Path) -> Report:
-    """The report, with the time and machine of the run.json beside it."""
-    return dataclasses.replace(read_results(results), cost=read_cost(results))
+    """The report, with the time and machine of the run.json beside it, and the remedies that were measured for it."""
+    report = read_results(results)
+    return dataclasses.replace(report, cost=read_cost(results), remedies=measured_remedies(results, report))
+
+
+def measured_remedies(results: Path, report: Report) -> tuple[Remedy, ...]:
+    """Of this very model, by the frontier.json of `audit mitigate` in the results' folder, in one below it, in that
+    above, or in one beside it. A file of that name that is none is left alone: nobody gave it."""
+    folder, digest = results.absolute().parent, str(report.model.get("digest", ""))
+    near = (folder.glob(f"*/{FRONTIER}"), folder.parent.glob(f"*/{FRONTIER}"))
+    for path in [folder / FRONTIER, folder.parent / FRONTIER, *(one for found in near for one in sorted(found))]:
+        try:
+            if path.is_file():
+                content = parse_json(read_text(path, LARGEST_FRONTIER, InputError), str(path), InputError)
+                if remedies := remedies_of(content, digest, str(path)):
+                    return remedies
+        except InputError:
+            continue
+    return ()

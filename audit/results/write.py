@@ -26,6 +26,11 @@ def write_report(
     write(out / "run.json", json.dumps(dict(report.cost), indent=1, sort_keys=True) + "\n")
     if log is not None:
         write(out / "log.json", json.dumps(log, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n")
+    write_pages(out, report, lang=lang)
+
+
+def write_pages(out: Path, report: Report, *, lang: str) -> None:
+    """report.html, and report.md with its figures."""
     from reports.formats import html, markdown  # they draw, which takes a second to import
 
     write(out / "report.html", html.render(report, lang=lang))

@@ -10,6 +10,7 @@ from functools import partial
 from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Table
 from reports.document.checks import CheckText, decides, judged, text_of
 from reports.document.severity import RANK, status_of
+from reports.remedies import remedies_table
 from reports.report import Report
 from reports.wording.catalogue import Words
 from reports.wording.estimates import counted, in_line, shown
@@ -89,6 +90,8 @@ def section(result: Result | Failure, report: Report, checks: tuple[CheckText, .
             for finding in ranked
         )
         estimates = tuple(_estimate(estimate, result.probe, say) for estimate in result.estimates)
+        if (table := remedies_table(report.remedies, result.probe, say)) is not None:
+            figures.append(table)
         for chosen, group in zip((figures, further), in_sight(result.figures), strict=True):
             chosen += [_figure(_with_ids(figure, report), result.probe, say) for figure in group]
         notes = tuple(dict.fromkeys(harmless_long(say.text(note)) for note in result.notes))
