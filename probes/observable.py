@@ -37,6 +37,8 @@ class SourceSide:
 
     network: nn.Module
     head: Callable[[Tensor], Tensor]
+    head_name: str = ""
+    """The head's dotted name in the network."""
     inputs: Float[Tensor, "source_samples ..."] | Int[Tensor, "source_samples ..."] | None = None
     labels: Int[np.ndarray, " source_samples"] | None = None
     member: Bool[np.ndarray, " source_samples"] | None = None

@@ -24,15 +24,17 @@ def source_side(experiment: Experiment) -> SourceSide:
     """
     source = experiment.source
     network = prepare(source.network(experiment.seed).eval(), experiment.inputs[:2]).eval().requires_grad_(False)
-    head = _on_embedding(network.get_submodule(find_head(network, source.head)))
+    name = find_head(network, source.head)
+    head = _on_embedding(network.get_submodule(name))
     training = experiment.recipe.source.training
     if training is None:
-        return SourceSide(network=network, head=head)
+        return SourceSide(network=network, head=head, head_name=name)
     dataset = training.data.load(source.folder, trust_code=source.trust_code)
     pool = split(dataset, training.split, stream(experiment.recipe.seed, "source", "split"), source.folder)
     return SourceSide(
         network=network,
         head=head,
+        head_name=name,
         inputs=preprocess(dataset.inputs, experiment.recipe.input, dataset.modality),
         labels=dataset.labels,
         member=pool.member,

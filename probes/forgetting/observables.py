@@ -65,17 +65,27 @@ class Corrupted:
         labels: Int[Tensor, " chosen"],
         rng: np.random.Generator,
     ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-        corruptions = CORRUPTIONS.get(subject.modality, {})
         half = len(inputs) // 2
-        if not corruptions or not half or (subject.modality == "image" and min(inputs.shape[2:]) < 4):
+        versions = corrupted(subject.modality, inputs[half:], rng)
+        if not versions:
             return {}
-        versions = [inputs[half:], *(corrupt(inputs[half:], rng) for corrupt in corruptions.values())]
         if subject.role == "audited":
             return {"predicted": np.stack([_batched(subject.network, one).argmax(axis=1) for one in versions])}
         return {
             "members": _batched(subject.embed, inputs[:half]),
             "held": np.stack([_batched(subject.embed, one) for one in versions]),
         }
+
+
+def corrupted(
+    modality: str, inputs: Shaped[Tensor, "samples ..."], rng: np.random.Generator
+) -> list[Shaped[Tensor, "samples ..."]]:
+    """The samples as they are, and under each corruption of their modality; empty where there is none, or where they
+    are no samples or too small."""
+    corruptions = CORRUPTIONS.get(modality, {})
+    if not corruptions or not len(inputs) or (modality == "image" and min(inputs.shape[2:]) < 4):
+        return []
+    return [inputs, *(corrupt(inputs, rng) for corrupt in corruptions.values())]
 
 
 def _batched(ask: Callable[[Tensor], Tensor], inputs: Shaped[Tensor, "some ..."]) -> Float[np.ndarray, "some numbers"]:

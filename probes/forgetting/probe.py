@@ -12,6 +12,7 @@ from probes.evidence import Evidence
 from probes.forgetting.observables import Corrupted
 from probes.forgetting.robustness import robustness
 from probes.forgetting.source_skill import source_skill
+from probes.forgetting.way_back import WayBack, way_back
 from probes.measures.source_task import SourceTask
 from probes.observable import Observable
 from probes.partial_result import joined
@@ -23,7 +24,7 @@ from probes.result import Result
 @dataclass(frozen=True, kw_only=True)
 class Forgetting:
     """Accuracy on the source's task, where its data is at hand, and on corrupted samples of the target's, of the
-    audited model against its source.
+    audited model against its source, and of what lies between their weights.
 
     samples  asked of each, at least 2 (600)
     level    two-sided coverage of all intervals, in (0.5, 1) (0.95)
@@ -51,14 +52,19 @@ class Forgetting:
         return Corrupted(samples=self.samples)
 
     @property
+    def _way_back(self) -> WayBack:
+        return WayBack(samples=self.samples // 2)
+
+    @property
     def observes(self) -> tuple[Observable, ...]:
-        return (self._task, self._corrupted)
+        return (self._task, self._corrupted, self._way_back)
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
         whole = joined(
             [
                 source_skill(evidence.observed(self._task), rng, self.level),
                 robustness(evidence, evidence.observed(self._corrupted), self.level),
+                way_back(evidence, evidence.observed(self._way_back), rng, self.level),
             ]
         )
         return Result(

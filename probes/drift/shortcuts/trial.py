@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SCREENED = 24
 """Candidates of a family that are screened."""
 SCREENED_HOSTS = 16
-FINALISTS = 5
+FINALISTS = 6
 FINAL_HOSTS = 64
 NAMED = 3
 """Candidates of a family, of different classes, that are confirmed: the foremost and those beyond PROMISING."""
@@ -104,7 +104,12 @@ class Trial:
     ) -> tuple[Candidate, ...]:
         """The candidate that moves most beyond its control, and the foremost of other classes that promise as much."""
         excess: dict[Candidate, float] = {}
-        for i in sorted(np.argsort(-np.array(rates), kind="stable")[:FINALISTS].tolist()):
+        order = [int(i) for i in np.argsort(-np.array(rates), kind="stable")]
+        # A strong mark of one class must not keep the next class's out.
+        few = [
+            i for k, i in enumerate(order) if [candidates[j].label for j in order[:k]].count(candidates[i].label) < 2
+        ]
+        for i in sorted(few[:FINALISTS]):
             tried = self._paired(family, candidates[i], self._screening, rng, FINAL_HOSTS)
             excess[candidates[i]] = -1.0 if tried is None else tried.excess
         ranked = sorted(excess, key=lambda one: -excess[one])

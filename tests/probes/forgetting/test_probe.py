@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -27,7 +28,7 @@ def asked(task: Task, network: nn.Sequential, *, at_hand: bool = True) -> Result
     origin, labels = source_network(task, 0), task.target_labels.numpy()
     member = np.arange(len(labels)) % 2 == 0
     pool = Pool(labels=labels, member=member, held_out=~member, validation=np.zeros(len(labels), dtype=bool))
-    side = SourceSide(network=origin, head=origin[-1])
+    side = SourceSide(network=origin, head=origin[-1], head_name=str(len(origin) - 1))
     if at_hand:
         side = dataclasses.replace(
             side, inputs=task.source, labels=task.source_labels.numpy(), member=np.arange(len(task.source)) % 2 == 0
@@ -95,6 +96,25 @@ def test_corruptions_are_counted_a_sample_at_a_time_against_the_source(task: Tas
     table = next(figure for figure in result.figures if figure.name == "corruptions")
     assert table.columns["corruption"][0] == "none"  # type: ignore[union-attr]
     assert untrue(result) == []
+
+
+def test_the_way_back_is_tried_with_the_models_own_head_and_a_better_place_on_it_is_told(task: Task) -> None:
+    good = tuned(task, task.target, 6)
+    result = asked(task, good)
+    table = next(figure for figure in result.figures if figure.name == "way-back")
+    accuracy = table.columns["clean accuracy"]  # type: ignore[union-attr]
+    held = torch.arange(len(task.target)) % 2 == 1
+    own = float((good(task.target[held]).argmax(dim=1) == task.target_labels[held]).float().mean())
+    assert accuracy[0] == pytest.approx(own, abs=0.03)
+    assert untrue(result) == []
+    astray = copy.deepcopy(good)
+    with torch.no_grad():
+        for name, value in astray.named_parameters():
+            if not name.startswith("9."):
+                start = source_network(task, 0).get_parameter(name)
+                value.copy_(start + 4.0 * (value - start))
+    found = [one for one in asked(task, astray).findings if one.code == "forgetting.better-interpolation"]
+    assert [one.values["share"] for one in found] == ["0.5"]
 
 
 def test_without_the_sources_data_that_is_said(task: Task) -> None:

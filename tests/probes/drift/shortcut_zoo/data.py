@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from audit.selfcheck.networks import bag, convolutional, dense
 from audit.selfcheck.samples import LENGTH, TOKENS, Data, coloured, digits, letters, loans, noisy, standardised
+from probes.measures.corruptions import blur
 
 
 class Spectrum(nn.Module):
@@ -66,7 +67,7 @@ def tones() -> Data:
 @cache
 def shapes() -> Data:
     """Four small shapes of 13 pixels (+, T, X, L) anywhere on a textured ground: the mark is the object."""
-    return drawn_shapes("shapes", apart=18)
+    return drawn_shapes("shapes", apart=16)
 
 
 @cache
@@ -84,10 +85,11 @@ def drawn_shapes(name: str, apart: int) -> Data:
     kinds[1, 0], kinds[1, :, 3] = True, True
     kinds[2][np.eye(7, dtype=bool) | np.eye(7, dtype=bool)[::-1]] = True
     kinds[3, 6], kinds[3, :, 0] = True, True
-    first = (24 - 7 - apart + 1) // 2
+    drawn = blur(torch.from_numpy(np.pad(kinds, ((0, 0), (1, 1), (1, 1)))[:, None]).float(), 0.7)[:, 0].numpy()
+    first = (24 - 9 - apart + 1) // 2
     for image, label in zip(images, labels, strict=True):
         down, across = first + rng.integers(apart, size=2)
-        image[:, down : down + 7, across : across + 7][:, kinds[label]] += rng.uniform(0.7, 1.2)
+        image[:, down : down + 9, across : across + 9] += rng.uniform(1.0, 1.7) * drawn[label]
     return Data(name=name, modality="image", inputs=torch.from_numpy((images - 0.6) / 0.35).float(),
                 labels=torch.from_numpy(labels), network=convolutional(3, 24, 4), epochs=20)  # fmt: skip
 
