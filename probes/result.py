@@ -188,11 +188,12 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GalleryRow:
-    """One sample's pictures: uint8 is an image as it is; int8 is a signed map, −127..127, zero is nothing."""
+    """One sample's pictures: uint8 is an image as it is; int8 is a signed map, −127..127, zero is nothing, of the size
+    that the network takes."""
 
     sample: int
     title: Text
-    pictures: tuple[UInt8[np.ndarray, "height width channels"] | Int8[np.ndarray, "height width"], ...]
+    pictures: tuple[UInt8[np.ndarray, "height width channels"] | Int8[np.ndarray, "map_height map_width"], ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,29 +15,8 @@ import pytest
 import torch
 
 from probes.probe import PROBES
+from tests.audit.command import audit, refused
 from tests.audit.small import RECIPE
-
-
-def audit(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from audit.cli.app import main; main()", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        env={**os.environ, "XDG_CACHE_HOME": str(cwd / "cache"), "COLUMNS": "80", **environment},
-        check=False,
-    )
-
-
-def refused(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line of an expected error."""
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("audit: ")
-    return lines[0]
 
 
 @pytest.fixture(scope="module")
@@ -222,14 +201,15 @@ def test_init_writes_what_gate_reads(place: Path, tmp_path: Path) -> None:
     assert "exists" in refused(audit("init", cwd=tmp_path))
 
 
-def test_demo_is_the_real_thing_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    """Only what is cheap: an existing checkpoint is audited again, not trained again."""
-    (tmp_path / "recipe.toml").write_text(RECIPE)
-    assert audit("finetune", "recipe.toml", "--out", "demo/ckpt.pt", cwd=tmp_path).returncode == 0
-    before = (tmp_path / "demo" / "ckpt.pt").read_bytes()
-    assert audit("demo", "--out", "demo", "--quiet", cwd=tmp_path).returncode in (0, 1, 3)
-    assert (tmp_path / "demo" / "ckpt.pt").read_bytes() == before
-    assert (tmp_path / "demo" / "report.html").exists()
+def test_demo_goes_on_from_its_checkpoint(place: Path) -> None:
+    """What is there already is audited again, not trained again."""
+    (place / "demo").mkdir()
+    shutil.copy(place / "ckpt.pt", place / "demo" / "ckpt.pt")
+    before = (place / "demo" / "ckpt.pt").stat()
+    assert audit("demo", "--out", "demo", "--quiet", cwd=place).returncode in (0, 1, 3)
+    assert (place / "demo" / "ckpt.pt").stat() == before
+    assert (place / "demo" / "report.html").exists()
+    assert (place / "demo" / "results.json").read_bytes() == (place / "one" / "results.json").read_bytes()
 
 
 def test_inspect_plan_and_cache(place: Path, tmp_path: Path) -> None:
