@@ -122,6 +122,8 @@ class HeadSection(Section):
     """The module to replace, where it is not the network's last linear layer."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout of the head's input."""
+    keep: bool = False
+    """The source's own classifier is trained on where it has as many classes, as libraries that load one do."""
     factory: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""A folder of pictures with a subfolder a class."""
+"""A folder of pictures with a subfolder a class, perhaps below a folder a part."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PIL import Image
 
 from audit.data.dataset import Dataset
 from audit.data.images import check_declared, stack
+from audit.data.parts import are_parts, role_of
 from audit.data.section import DataSection
 from audit.storage.bounded import regular
 from probes.errors import DataError, did_you_mean
@@ -24,6 +25,8 @@ FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
 
 class Folder(DataSection):
+    """A folder a class; above these perhaps one a part (train, val, test), as `split.parts` takes them."""
+
     kind: Literal["folder"] = "folder"
     path: Path
     size: int | None = None
@@ -33,32 +36,44 @@ class Folder(DataSection):
         folder = root / self.path
         if not folder.is_dir():
             raise DataError("no such folder", where=str(folder), do="Check data.path in the recipe.")
-        names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+        below = _folders(folder)
+        parts = below if are_parts(below) and any(_folders(folder / name) for name in below) else [""]
+        names = sorted({name for part in parts for name in _folders(folder / part)})
         for name in self.classes or ():
             if name not in names:
                 raise DataError(f"has no class {name!r}. {did_you_mean(name, names)}", where=str(folder))
-        found = [_Class(folder / name) for name in names if self.classes is None or name in self.classes]
-        full = [one for one in found if one.pictures]
-        if not full:
+        wanted = [name for name in names if self.classes is None or name in self.classes]
+        found = [_Class(folder / part / name, part) for part in parts for name in wanted]
+        known = [name for name in wanted if any(one.pictures for one in found if one.folder.name == name)]
+        if not known:
             raise DataError(
                 f"holds no pictures in subfolders ({', '.join(SUFFIXES)}).", where=str(folder), do="One folder a class."
             )
-        files = [file for one in full for file in one.pictures]
+        files = [file for one in found for file in one.pictures]
         inputs, converted = stack(_open(folder, files), self.size, str(folder))
+        sizes = [len(one.pictures) for one in found]
+        numbers = [known.index(one.folder.name) if one.pictures else 0 for one in found]
         return Dataset(
             name=folder.name,
             inputs=inputs,
-            labels=np.repeat(np.arange(len(full)), [len(one.pictures) for one in full]).astype(np.int64),
-            classes=tuple(one.folder.name for one in full),
+            labels=np.repeat(numbers, sizes).astype(np.int64),
+            classes=tuple(known),
+            roles=None if parts == [""] else np.repeat([role_of(one.part) for one in found], sizes).astype(np.int64),
             notes=(*_left_out(found), *converted),
         )
+
+
+def _folders(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
 class _Class:
     """The files below a class's folder: pictures in the order of their names, hidden ones, and all others."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, part: str) -> None:
+        self.folder, self.part = folder, part
         files = [file for file in sorted(folder.rglob("*")) if not file.is_dir()]
         self.hidden = [file for file in files if _hidden(file.relative_to(folder))]
         seen = [file for file in files if not _hidden(file.relative_to(folder))]

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from audit.data.dataset import ROLES, Dataset
+from audit.data.dataset import Dataset
 from audit.data.fingerprints import JOINT
 from audit.data.handed_over import words
 from audit.data.labels import labels_of
+from audit.data.parts import role_of
 from audit.data.section import DataSection
 from audit.data.tokens import stored_tokens
 from probes.errors import DataError, DependencyError, did_you_mean
@@ -162,19 +163,6 @@ def _of_datasets(path: Path) -> Table:
     if len(parts) > 1:
         roles = np.concatenate([np.full(len(part), role_of(name), dtype=np.int64) for name, part in parts.items()])
     return Table(frame=frame, names=names, roles=roles)
-
-
-PARTS: Mapping[str, str] = {
-    "train": "member", "training": "member", "val": "validation", "valid": "validation", "validation": "validation",
-    "dev": "validation", "test": "held_out", "testing": "held_out", "eval": "held_out", "held_out": "held_out",
-}  # fmt: skip
-"""Usual names of the parts of a data set, and what they are in an audit."""
-
-
-def role_of(part: str) -> int:
-    """The number of its role; −1 for a part that is in none."""
-    role = PARTS.get(part.lower())
-    return ROLES.index(role) if role is not None else -1
 
 
 def _strings(column: pd.Series[Any], name: str, where: str) -> list[str]:

@@ -74,6 +74,11 @@ class Source:
         state = self.state or {}
         return [name for name, _ in network.named_parameters() if name not in state] if state else []
 
+    def has_head(self, head: str, classes: int) -> bool:
+        """Whether θ_s holds a classifier of so many classes at that place."""
+        weight = (self.state or {}).get(f"{head}.weight")
+        return weight is not None and len(weight) == classes
+
     def _drawn(self, name: str, head: str) -> bool:
         """Whether θ_s may lack it: the classifier is replaced anyway."""
         partial = bool(self.loads) or getattr(family_of(self.section)[0], "partial", False)

@@ -117,9 +117,12 @@ def begin(
     factory = None
     if head.factory:
         factory = load_factory(head.factory, source.folder, trust_code=source.trust_code, where="head.factory")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        top = attach(network, place, head, classes, factory)
+    if head.keep and source.has_head(place, classes):
+        top = place
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            top = attach(network, place, head, classes, factory)
     names = [name for name, _ in network.named_parameters()]
     phases = (Phase(start=0, trained=tuple(names)),) if scratch else _phases(network, section, place, below, marked)
     trained = tuple(name for name in names if any(name in phase.trained for phase in phases))

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64
 
 from probes.evidence import Evidence, Population
+from probes.membership.behaviour import behaviour
 from probes.message import Message
 from probes.result import Estimate
 from probes.statistics.student_t import t_critical
 
 LEVEL = 0.99
+WHAT = {
+    "margin_deviation": "deviation of margins",
+    "margin_spread": "spread of margins",
+    "overconfidence": "overconfidence",
+    "errors": "change of errors",
+}
+TESTS = 8
+"""Four means and four of behaviour, at LEVEL over all (Bonferroni)."""
 SMALLEST_LOSS = 1e-12
 """Nats; below it losses are rounding."""
 ROUNDING = 1e-9
@@ -27,18 +37,21 @@ class Fidelity:
     estimates: tuple[Estimate, ...]
     outside: tuple[Message, ...]
     level: float
+    accuracies: tuple[float, float] = (0.0, 1.0)
+    """Models of held-out accuracies between these ends the replicas could not have told from this one."""
 
 
 def fidelity(evidence: Evidence, population: Population) -> Fidelity:
-    """Member and held-out accuracy and log-loss of the audited model against the replicas' distribution: outside the
-    99 % prediction interval (over all four tests, Bonferroni) the recipe does not reproduce this checkpoint."""
+    """Member and held-out accuracy and log-loss of the audited model, and how it behaves sample by sample, against the
+    replicas' distribution: outside the 99 % prediction interval (over all tests, Bonferroni) the recipe does not
+    reproduce this checkpoint."""
     pool = evidence.pool
     in_pool = pool.member | pool.held_out
     correct = population.answers.correct(evidence.labels)
     loss = -population.answers.log_prob.astype(np.float64)
     audited_correct = evidence.audited.correct(evidence.labels)[0].astype(np.float64)
     audited_loss = -evidence.audited.log_prob[0].astype(np.float64)
-    level = 1 - (1 - LEVEL) / 4
+    level = 1 - (1 - LEVEL) / TESTS
     estimates, outside = [], []
     for side, mask, truth in (
         ("member", population.keep, pool.member),
@@ -70,7 +83,54 @@ def fidelity(evidence: Evidence, population: Population) -> Fidelity:
                     caveat=Message("membership.prediction-interval", {"low": low, "high": high}),
                 )
             )
-    return Fidelity(estimates=tuple(estimates), outside=tuple(outside), level=LEVEL)
+    told, beyond = _by_behaviour(evidence, population, level)
+    return Fidelity(
+        estimates=(*estimates, *told), outside=(*outside, *beyond), level=LEVEL, accuracies=_accuracies(estimates)
+    )
+
+
+def _accuracies(estimates: Sequence[Estimate]) -> tuple[float, float]:
+    """The ends of the replicas' prediction interval for held-out accuracy."""
+    caveat = next(one.caveat for one in estimates if one.name == "fidelity.held_out_accuracy")
+    assert isinstance(caveat, Message)
+    return float(str(caveat.values["low"])), float(str(caveat.values["high"]))
+
+
+def _by_behaviour(evidence: Evidence, population: Population, level: float) -> tuple[list[Estimate], list[Message]]:
+    """Tests of what means do not show: margins sample by sample, their spread, confidence, and which answers are wrong.
+
+    Left out where too few replicas of other orders tell what to expect."""
+    found = behaviour(evidence, population)
+    estimates, outside = [], []
+    for name, values, unit in (
+        ("margin_deviation", found.deviation, "nats"),
+        ("margin_spread", found.spread, "nats"),
+        ("overconfidence", found.overconfidence, "points"),
+        ("errors", found.errors, "fraction"),
+    ):
+        value, replicas = float(values[0]), values[1:]
+        if not np.isfinite(values).all() or len(replicas) < 2:
+            continue
+        low, high = loss_interval(replicas, level) if unit == "nats" else prediction_interval(replicas, level)
+        room = ROUNDING * max(1.0, abs(low), abs(high))
+        if not low - room <= max(value, SMALLEST_LOSS if unit == "nats" else value) <= high + room:
+            code = "membership.outside-loss" if unit == "nats" else "membership.outside-share"
+            outside.append(Message(code, {"what": WHAT[name], "value": value, "low": low, "high": high}))
+        estimates.append(
+            Estimate(
+                name=f"fidelity.{name}",
+                value=value,
+                low=min(low, value),
+                high=max(high, value),
+                level=level,
+                n=len(replicas),
+                counted="replicas",
+                aid=True,
+                unit=unit,
+                caveat=Message("membership.prediction-interval", {"low": low, "high": high}),
+            )
+        )
+    return estimates, outside
 
 
 def prediction_interval(values: Float64[np.ndarray, " replicas"], level: float) -> tuple[float, float]:

@@ -65,6 +65,8 @@ class Membership:
     inside      attack by the last layer's gradient and by quantile regression on the source model's features, too (on)
     pictures    show the most exposed members as thumbnails: off, since a report travels further than the data
     persons     the groups of the data are persons: each one's records are attacked together, too (off)
+    fidelity_width  the widest prediction interval of held-out accuracy, a share in (0, 1), with which replicas are
+                evidence of this model: beyond it, checks of the recipe are undecided (0.5)
 
     Carlini et al. 2022; Zarifzadeh et al. 2024.
 
@@ -79,6 +81,7 @@ class Membership:
     inside: bool = True
     pictures: bool = False
     persons: bool = False
+    fidelity_width: Rate = 0.5
 
     name: ClassVar[str] = "membership"
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")
@@ -210,8 +213,10 @@ class Membership:
 
     def _fidelity(self, evidence: Evidence, population: Population) -> Part:
         behaviour = fidelity(evidence, population)
+        low, high = behaviour.accuracies
+        power = Message("membership.fidelity-power", {"low": low, "high": high, "replicas": len(population.rows)})
         if not behaviour.outside:
-            return Part(estimates=behaviour.estimates)
+            return Part(estimates=behaviour.estimates, findings=self._blind(low, high), notes=(power,))
         finding = Finding(
             code="membership.infidelity",
             severity="medium",
@@ -219,7 +224,17 @@ class Membership:
             values={"outside": behaviour.outside, "level": behaviour.level},
             doubts=RECIPE,
         )
-        return Part(estimates=behaviour.estimates, findings=(finding,))
+        return Part(estimates=behaviour.estimates, findings=(finding,), notes=(power,))
+
+    def _blind(self, low: float, high: float) -> tuple[Finding, ...]:
+        """Replicas that could not have told this model from a very different one are no evidence of it."""
+        if high - low <= self.fidelity_width:
+            return ()
+        values = {"low": low, "high": high, "width": self.fidelity_width}
+        because = ("fidelity.held_out_accuracy",)
+        return (
+            Finding(code="membership.fidelity-blind", severity="low", because=because, values=values, doubts=RECIPE),
+        )
 
     def _whom(self, evidence: Evidence, population: Population) -> Part:
         """Exposure of every sample, of classes and groups, and what explains it."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audit.checkpoints.folders.base import FOLDERS, Described, Reader
-from audit.checkpoints.folders.training_arguments import of_mapping
+from audit.checkpoints.folders.lightning import train_of
+from audit.checkpoints.folders.training_arguments import Arguments, of_mapping
 from audit.data.record import NAME, Record
 from audit.record.recording import base_of
 from probes.errors import CheckpointError
@@ -36,9 +37,9 @@ class AuditRecord:
             own.describe(folder, began, trust_code=trust_code) if own else Described(kind="", folder=folder, recipe={})
         )
         recipe = {**described.recipe, "split": {"file": str((folder / NAME).resolve())}}
-        arguments = of_mapping(record.arguments, NAME, samples=record.count("trained"))
+        arguments = _arguments(record)
         stated = dict(record.recipe)
-        if record.arguments:
+        if arguments.train:
             recipe["train"] = {**recipe.get("train", {}), **arguments.train}
         for key, value in stated.items():
             recipe[key] = {**recipe.get(key, {}), **value} if isinstance(value, Mapping) else value
@@ -66,6 +67,14 @@ class AuditRecord:
         if own is None:
             raise CheckpointError("holds no model that is known.", where=str(described.folder))
         return own.weights(described, experiment)
+
+
+def _arguments(record: Record) -> Arguments:
+    """Of transformers' Trainer, or hyperparameters under their usual names."""
+    if "per_device_train_batch_size" in record.arguments:
+        return of_mapping(record.arguments, NAME, samples=record.count("trained"))
+    train = train_of(record.arguments)
+    return Arguments(train=train, read=tuple(f"train.{key} = {value} ({NAME})" for key, value in train.items()))
 
 
 def beneath(folder: Path) -> Reader | None:

@@ -27,6 +27,17 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 OPTIMIZERS = ("sgd", "adam", "adamw")
 
 
+def train_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's [train] by the usual names of hyperparameters.
+
+    >>> train_of({"learning_rate": 0.1, "max_epochs": 3, "hidden": 8})
+    {'lr': 0.1, 'epochs': 3}
+    """
+    train = {key: value for key, names in NAMES.items() if (value := first_of(given, names)) is not None}
+    named = str(given.get("optimizer", "")).lower()
+    return train | ({"optimizer": named} if named in OPTIMIZERS else {})
+
+
 class Lightning:
     order = 60
 
@@ -35,14 +46,13 @@ class Lightning:
 
     def describe(self, folder: Path, base: Path | None, *, trust_code: bool) -> Described:
         given = read_yaml(folder / HYPER) if (folder / HYPER).is_file() else {}
-        train = {key: value for key, names in NAMES.items() if (value := first_of(given, names)) is not None}
-        if str(given.get("optimizer", "")).lower() in OPTIMIZERS:
-            train["optimizer"] = str(given["optimizer"]).lower()
+        train = train_of(given)
         source = {} if base is None else {"weights": str(base.resolve())}
         read = tuple(f"train.{key} = {value} ({HYPER})" for key, value in train.items())
         unknown = [f"train.{key}" for key in ("lr", "batch_size", "epochs", "optimizer") if key not in train]
         recipe: dict[str, Any] = {"name": folder.resolve().name, "source": source, "train": train}
         recipe["transfer"] = {"mode": "parameters", "dropout": "all"}
+        recipe["input"] = {"mean": [0.0], "std": [1.0]}
         if isinstance(given.get("seed"), int):
             recipe["seed"] = given["seed"]
         return Described(
@@ -50,6 +60,7 @@ class Lightning:
             folder=folder,
             recipe=recipe,
             read=(*read, f"weights ({self.file(folder).name})"),
+            assumed=("input.mean = 0", "input.std = 1"),
             unknown=tuple(unknown),
         )
 

@@ -44,6 +44,7 @@ class PeftAdapter:
         recipe: dict[str, Any] = {
             "name": folder.resolve().name,
             "source": {"model": f"peft:{folder.resolve()}", "weights": str(began.resolve())},
+            "head": {"keep": True},
             "transfer": {"mode": "adapter", "dropout": "all"},
             "train": dict(arguments.train),
         }

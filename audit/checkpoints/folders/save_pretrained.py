@@ -40,6 +40,7 @@ class SavePretrained:
         recipe: dict[str, Any] = {
             "name": folder.resolve().name,
             "source": {"model": f"transformers:{folder.resolve()}"},
+            "head": {"keep": True},
             "transfer": {"mode": "parameters", "dropout": "all"},
             "train": dict(arguments.train),
         }

@@ -11,6 +11,8 @@ from audit.checkpoints.folders.base import read_json
 
 STATE, ARGUMENTS = "trainer_state.json", "training_args.bin"
 OPTIMIZERS = {"adamw_torch": "adamw", "adamw_torch_fused": "adamw", "adamw_hf": "adamw", "sgd": "sgd"}
+DEFAULTS = {"learning_rate": 5e-5, "num_train_epochs": 3, "per_device_train_batch_size": 8}
+"""Of TrainingArguments."""
 SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant", "constant_with_warmup": "constant"}
 
 
@@ -36,7 +38,8 @@ def of_folder(folder: Path, *, trust_code: bool) -> Arguments:
     unknown = (
         f"[train] ({ARGUMENTS} is a pickle: --trust-code reads it)" if (folder / ARGUMENTS).is_file() else "[train]"
     )
-    return Arguments(train={}, unknown=(unknown,))
+    usual = of_mapping(DEFAULTS, "transformers' defaults")
+    return Arguments(train=usual.train, assumed=usual.read, unknown=(unknown,))
 
 
 def of_mapping(given: Mapping[str, Any], where: str, samples: int | None = None) -> Arguments:

@@ -13,6 +13,7 @@ from audit.data.columns import features_of
 from audit.data.dataset import Dataset
 from audit.data.kinds import Data
 from audit.data.labels import labels_of
+from audit.data.split import SplitSection, split
 from probes.errors import DataError
 from probes.texts import said
 
@@ -291,3 +292,34 @@ def test_every_note_has_its_chinese(tmp_path):
     assert len(notes) == 5
     for note in notes:
         assert re.search("[一-鿿]", said(note, "zh")), note
+
+
+def test_folders_of_parts_are_parts_and_no_classes(tmp_path):
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 6), ("val", 2), ("test", 4)):
+        for name in ("bus", "car"):
+            place = tmp_path / "data" / part / name
+            place.mkdir(parents=True)
+            for index in range(count):
+                Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)).save(place / f"{index}.png")
+    dataset = load(tmp_path, kind="folder", path="data")
+    pool = split(dataset, SplitSection(parts=True), np.random.default_rng(0))
+    assert dataset.classes == ("bus", "car")
+    assert (pool.member.sum(), pool.validation.sum(), pool.held_out.sum()) == (12, 4, 8)
+    with pytest.raises(DataError, match="is not divided into parts"):
+        split(load(tmp_path, kind="digits"), SplitSection(parts=True), np.random.default_rng(0))
+
+
+def test_texts_are_read_from_what_tables_they_come_in(tmp_path):
+    frame = pd.DataFrame({"text": ["win now", "tea at home", "call"], "label": ["spam", "ham", "spam"]})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    frame.to_parquet(tmp_path / "a.parquet")
+    read = [load(tmp_path, kind="text", path=f"a.{kind}") for kind in ("csv", "jsonl", "parquet")]
+    assert {one.fingerprint for one in read} == {read[0].fingerprint}
+    assert read[0].texts == ("win now", "tea at home", "call")
+    assert (read[0].classes, read[0].modality) == (("ham", "spam"), "text")
+    named = load(tmp_path, kind="text", path="a.csv", names=("spam", "ham"))
+    assert named.labels.tolist() == [0, 1, 0]
+    with pytest.raises(DataError, match=r"no column 'body'"):
+        load(tmp_path, kind="text", path="a.csv", text="body")
