@@ -75,6 +75,7 @@ def run(
     trainer: Any = None,
     predictions: str | Path | None = None,
     base: str | Path | None = None,
+    weights: str | None = None,
     replica_timeout: str | float | None = None,
     recipe: GivenRecipe | None = None,
     source: nn.Module | Mapping[str, Tensor] | None = None,
@@ -116,6 +117,7 @@ def run(
                 is audited
     predictions  instead of a model, a file of what it answered; `audit.Predictions` as the model is the same in memory
     base        for a model in a folder of its own: what its training started from, a folder or a file
+    weights     for a file that holds several weights (an EMA beside the raw ones): the key of those that are audited
     replica_timeout  a replica of the trainer that takes longer is hanging: seconds, or text such as "2h", the default
     recipe      how it was trained: the path of a recipe, or its content as a dict
                 (`{"train": {"epochs": 5, "lr": 0.01}}`). Replicas of a network copy its architecture. Without a recipe
@@ -176,6 +178,7 @@ def run(
         if language
         else _recipe(recipe, whole=not in_memory, model=model, base=base, root=data_root, trust_code=trust_code),
         base=_path(base),
+        weights=weights,
         reference=_path(reference),
         baseline=compared,
         data_root=_path(data_root),

@@ -41,7 +41,7 @@ from reports.gate import registration as registrations
 from reports.gate import sequential
 from reports.gate.judge import judge, recorded
 from reports.report import Comparison, Json, Report, Verdict
-from reports.sample_ids import with_ids
+from reports.sample_ids import with_ids, with_texts
 
 
 def audit(audited: Audited, config: Config, settings: Settings, listener: Listener) -> Report:
@@ -103,7 +103,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
         comparison=examined.comparison,
         verdict=dataclasses.replace(examined.verdict, notes=(*converted, *limits, *examined.verdict.notes)),
     )
-    report = with_ids(report, experiment.dataset.ids)
+    report = with_texts(with_ids(report, experiment.dataset.ids), experiment.dataset.texts)
     listener.report(report)
     return report
 

@@ -134,9 +134,15 @@ class Report:
         named = self.data.get("ids")
         return str(named.get(str(sample), "")) if isinstance(named, Mapping) else ""
 
+    def text(self, sample: int) -> str:
+        """What a sample says, where samples are texts and are shown; else empty."""
+        shown = self.data.get("texts")
+        return str(shown.get(str(sample), "")) if isinstance(shown, Mapping) else ""
+
     def without_pictures(self) -> Report:
-        """The same, with no picture of any sample in it."""
-        return replace(self, results=tuple(_blind(one) for one in self.results))
+        """The same, with no picture and no text of any sample in it."""
+        data = {name: value for name, value in self.data.items() if name != "texts"}
+        return replace(self, data=data, results=tuple(_blind(one) for one in self.results))
 
     def __repr__(self) -> str:
         counts: dict[str, int] = {}

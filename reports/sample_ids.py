@@ -1,4 +1,4 @@
-"""Samples by their owner's own ids: of those that a report names."""
+"""Samples by their owner's own ids, and texts as they were written: of those that a report names."""
 
 from __future__ import annotations
 
@@ -15,6 +15,19 @@ def with_ids(report: Report, ids: Sequence[str]) -> Report:
         return report
     named: dict[str, Json] = {str(one): ids[one] for one in sorted(_named(report.results)) if one < len(ids)}
     return dataclasses.replace(report, ids=tuple(ids), data={**report.data, "ids": named})
+
+
+LONGEST = 200
+"""Characters of a text that are shown."""
+
+
+def with_texts(report: Report, texts: Sequence[str]) -> Report:
+    """The report with the texts of the samples that it names, cut to LONGEST characters."""
+    if not texts:
+        return report
+    some = [one for one in sorted(_named(report.results)) if one < len(texts)]
+    shown: dict[str, Json] = {str(one): texts[one][:LONGEST] + "…" * (len(texts[one]) > LONGEST) for one in some}
+    return dataclasses.replace(report, data={**report.data, "texts": shown})
 
 
 def _named(results: Sequence[Result | Failure]) -> set[int]:

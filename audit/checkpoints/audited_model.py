@@ -97,7 +97,8 @@ def open_checkpoint(path: Path, settings: Settings) -> Audited:
         return reader.opened(path, settings) if isinstance(reader, OpensItself) else open_folder(path, reader, settings)
     if settings.recipe is not None:
         folder = settings.data_root or settings.recipe.folder
-        checkpoint, experiment = adopt(path, settings.recipe.recipe, folder, trust_code=settings.trust_code)
+        recipe, key = settings.recipe.recipe, settings.weights
+        checkpoint, experiment = adopt(path, recipe, folder, trust_code=settings.trust_code, key=key)
         return Audited(checkpoint=checkpoint, experiment=experiment)
     checkpoint = checkpoints.load(path)
     dataset = checkpoint.recipe.data.load(settings.data_root or checkpoint.folder, trust_code=settings.trust_code)

@@ -25,18 +25,22 @@ from probes.errors import CheckpointError
 from probes.message import Message
 
 
-def adopt(path: Path, recipe: Recipe, folder: Path, *, trust_code: bool = False) -> tuple[Checkpoint, Experiment]:
+def adopt(
+    path: Path, recipe: Recipe, folder: Path, *, trust_code: bool = False, key: str | None = None
+) -> tuple[Checkpoint, Experiment]:
     """The checkpoint as if it had been made by `recipe`, and its experiment; `limits` says what is taken on trust.
 
     Takes a bare state dict, {"state_dict": ...} as Lightning and timm write it, safetensors, TorchScript and
-    torch.export archives. The last two are programs, so they are opened only with `trust_code`.
+    torch.export archives. The last two are programs, so they are opened only with `trust_code`. `key` says which of
+    several weights in a file are audited.
 
     Raises CheckpointError where the weights are not of the recipe's network.
     """
-    found = read_weights(path, trust_code=trust_code)
+    found = read_weights(path, trust_code=trust_code, key=key)
     experiment = prepare(recipe, folder, trust_code=trust_code)
     checkpoint = adopted(found, experiment, folder, path)
-    limits = (*checkpoint.limits, *beside(path, found, checkpoint.state))
+    chosen = [Message("audit.weights-chosen", {"name": key})] if key else beside(path, found, checkpoint.state)
+    limits = (*checkpoint.limits, *chosen)
     return dataclasses.replace(checkpoint, limits=limits), experiment
 
 
@@ -84,11 +88,11 @@ def beside(path: Path, found: Mapping[str, Tensor], state: Mapping[str, Tensor])
     return said
 
 
-def read_weights(path: Path, *, trust_code: bool) -> dict[str, Tensor]:
+def read_weights(path: Path, *, trust_code: bool, key: str | None = None) -> dict[str, Tensor]:
     """All tensors by name. Raises CheckpointError."""
     kind = archive_kind(path)
     if kind is None:
-        return read_state(path)
+        return read_state(path, key=key)
     if not trust_code:
         raise CheckpointError(
             f"is a {kind} program, which could run code when it is opened.",

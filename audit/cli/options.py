@@ -76,6 +76,9 @@ PredictionsFile = Annotated[
     ),
 ]
 Base = Annotated[Path | None, audited(metavar="PATH", help="For a model in a folder: what its training started from.")]
+Weights = Annotated[
+    str | None, audited(metavar="KEY", help="For a file that holds several weights (an EMA beside the raw): which.")
+]
 DataRoot = Annotated[Path | None, audited(metavar="PATH", help="Where the data lies now, if it has moved.")]
 TrustCode = Annotated[bool, audited("--trust-code", help="Run the Python factory that the checkpoint names.")]
 Reference = Annotated[
@@ -204,7 +207,7 @@ Language = Annotated[Literal["en", "zh"], written("--lang", metavar="en|zh", hel
 FigureFormat = Annotated[
     Literal["svg", "png"], written("--figures", metavar="svg|png", help="The figures beside a Markdown report.")
 ]
-NoThumbnails = Annotated[bool, written("--no-thumbnails", help="No picture of a sample in any file.")]
+NoThumbnails = Annotated[bool, written("--no-thumbnails", help="No picture or text of a sample in any file.")]
 Json = Annotated[bool, written("--json", help="The verdict as JSON on standard output, alone.")]
 Quiet = Annotated[bool, written("--quiet", "-q", help="Only errors, and the exit code.")]
 

@@ -44,6 +44,8 @@ class Settings:
     trainer: str | None = None
     replica_timeout: float | None = None
     predictions: Path | None = None
+    weights: str | None = None
+    """Under which key of a file from elsewhere the audited weights lie, where it holds several."""
     base: Path | None = None
     """What the training of a model in a folder started from."""
 

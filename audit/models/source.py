@@ -162,5 +162,6 @@ def loaded_by_code(section: SourceSection, folder: Path, *, trust_code: bool) ->
             networks.append(build(section, folder, trust_code=trust_code))
     names = loaded(*networks)
     modules = {name.rpartition(".")[0] for name in names}
-    state = networks[0].state_dict()
-    return {name: value for name, value in state.items() if name.rpartition(".")[0] in modules} if names else {}
+    one, other = (network.state_dict() for network in networks)
+    alike = {name: value for name, value in one.items() if torch.equal(value, other[name])}
+    return {name: value for name, value in alike.items() if name.rpartition(".")[0] in modules}

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from audit.models.tensors import check_tensors
 from audit.storage.bounded import check_archive, regular
-from probes.errors import CheckpointError
+from probes.errors import CheckpointError, did_you_mean
 
 
 def digest_file(path: Path) -> str:
@@ -36,18 +36,29 @@ def digest_state(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def read_state(path: Path, *, allowed: Sequence[type] = ()) -> dict[str, Tensor]:
-    """A state dict from a .pt, .pth, .th or .safetensors file: bare, or under a key; 'module.' prefixes go.
+def read_state(path: Path, *, allowed: Sequence[type] = (), key: str | None = None) -> dict[str, Tensor]:
+    """A state dict from a .pt, .pth, .th or .safetensors file: bare, under a key, or under the `key` that is given;
+    'module.' prefixes go.
 
     Raises CheckpointError. Never unpickles code; `allowed` are harmless classes that may lie beside the weights.
     """
-    content = weights_in(read_untrusted(path, allowed=allowed), path)
+    whole = read_untrusted(path, allowed=allowed)
+    content = weights_in(whole, path) if key is None else _under(key, whole, path)
     state = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     check_tensors(state, path, path.stat().st_size)
     if not state:
         raise CheckpointError("holds no tensors", where=str(path), do="Give a state dict.")
     prefixed = all(name.startswith("module.") for name in state)
     return {name.removeprefix("module.") if prefixed else name: value for name, value in state.items()}
+
+
+def _under(key: str, content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    found: Any = content.get(key)
+    if not _tensors(found):
+        held = [str(name) for name, value in content.items() if _tensors(value)]
+        raise CheckpointError(f"holds no weights under {key!r}. {did_you_mean(key, held)}", where=str(path))
+    weights: Mapping[str, Any] = found
+    return weights
 
 
 USUAL = ("state_dict", "model", "model_state_dict", "model_state", "net", "network", "weights", "params", "module")

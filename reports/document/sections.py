@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Table
 from reports.document.checks import CheckText, decides, judged, text_of
@@ -141,18 +142,21 @@ def _figure(figure: Figure, probe: str, say: Words) -> Figure:
 
 def _with_ids(figure: Figure, report: Report) -> Figure:
     """A table of samples with their owner's ids beside their numbers, where they have any."""
-    if not isinstance(figure, Table) or "sample" not in figure.columns or not report.data.get("ids"):
+    if not isinstance(figure, Table) or "sample" not in figure.columns:
         return figure
     columns = dict(figure.columns)
-    samples = columns.pop("sample")
-    ids = [harmless(report.called(one)) if type(one) is int else "" for one in samples]
-    return dataclasses.replace(figure, columns={"sample": samples, "id": ids, **columns})
+    shown: dict[str, list[Any]] = {"sample": list(columns.pop("sample"))}
+    for name, told in (("id", report.called), ("text", report.text)):
+        if report.data.get(f"{name}s"):
+            shown[name] = [harmless(told(one)) if type(one) is int else "" for one in shown["sample"]]
+    return dataclasses.replace(figure, columns={**shown, **columns})
 
 
 def _sample(sample: int, report: Report) -> str:
-    """Its number, and what its owner calls it."""
-    called = report.called(sample)
-    return f"{sample} ({harmless(called)})" if called else str(sample)
+    """Its number, what its owner calls it, and what it says."""
+    called, text = report.called(sample), report.text(sample)
+    named = f"{sample} ({harmless(called)})" if called else str(sample)
+    return f"{named} “{harmless(text)}”" if text else named
 
 
 def _finding(finding: Finding, result: Result, report: Report, say: Words) -> FindingText:

@@ -104,3 +104,20 @@ def test_the_split_it_was_trained_with(tmp_path, network):
     np.savez(tmp_path / "split.npz", members=[0, 99999], held_out=[3])
     with pytest.raises(DataError, match="is no split of"):
         adopt(tmp_path / "m.pt", recipe, EXAMPLES, trust_code=True)
+
+
+def test_an_average_beside_the_raw_weights_is_audited_where_its_key_is_named(tmp_path, network):
+    raw = network.state_dict()
+    average = {name: value + 1 if value.is_floating_point() else value for name, value in raw.items()}
+    torch.save({"state_dict": raw, "state_dict_ema": average, "epoch": 3}, tmp_path / "both.pth")
+    plain, _ = adopt(tmp_path / "both.pth", RECIPE, EXAMPLES, trust_code=True)
+    named, _ = adopt(tmp_path / "both.pth", RECIPE, EXAMPLES, trust_code=True, key="state_dict_ema")
+    first = next(iter(raw))
+    assert torch.equal(plain.state[first], raw[first])
+    assert torch.equal(named.state[first], average[first])
+    assert {"audit.holds-averages", "audit.weights-chosen"} & {one.code for one in plain.limits} == {
+        "audit.holds-averages"
+    }
+    assert any(one.code == "audit.weights-chosen" for one in named.limits)
+    with pytest.raises(CheckpointError, match=r"no weights under 'ema'.*state_dict_ema"):
+        adopt(tmp_path / "both.pth", RECIPE, EXAMPLES, trust_code=True, key="ema")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import audit
 from audit.trainers.base import Fit
 from probes.result import Failure
 from tests.audit.conftest import EXAMPLES
-from tests.audit.trainers.few import CHEAP
+from tests.audit.trainers.few import CHEAP, FEW
 
 
 def example(name: str) -> ModuleType:
@@ -60,3 +61,37 @@ def test_a_pipeline_and_predictions_are_audited(tmp_path: Path) -> None:
     ):
         assert report.results
         assert not [result for result in report.results if isinstance(result, Failure)]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "needs", "model", "more"),
+    [
+        ("lora_adapter", "peft", "adapter", {}),
+        ("vit_folder", "accelerate", "model", {"recipe": "recipe.toml", "base": "base", "trust_code": True}),
+        ("timm_output", "timm", "output", {}),
+        ("lightning_module", "lightning", ".", {"recipe": "recipe.toml", "trust_code": True}),
+    ],
+)
+def test_a_folder_that_a_library_left_is_audited(
+    name: str, needs: str, model: str, more: dict[str, Any], tmp_path: Path
+) -> None:
+    pytest.importorskip(needs)
+    folder = tmp_path / "made"
+    example(name).train(folder)
+    given = {key: folder / value if isinstance(value, str) else value for key, value in more.items()}
+    report = audit.run(folder / model, config=FEW, store=tmp_path / "store", workers=1, **given)
+    assert not [result for result in report.results if isinstance(result, Failure)]
+    assert report.audit["replicas"]["splits"] == 4
+    assert any("Read in" in one for one in report.audit["limits"])
+
+
+@pytest.mark.slow
+def test_boosted_trees_are_audited_by_fitting_them_again(tmp_path: Path) -> None:
+    pytest.importorskip("xgboost")
+    trees = example("xgboost_table")
+    X, y = trees.people()
+    fitted = trees.model().fit(X[:200], y[:200])
+    report = audit.run(fitted, (X, y), members=range(200), config=CHEAP, store=tmp_path)
+    assert not [result for result in report.results if isinstance(result, Failure)]
