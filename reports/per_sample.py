@@ -79,10 +79,10 @@ def _column(cells: list[str]) -> np.ndarray:
     try:
         return np.array([float(cell) if cell else math.nan for cell in cells], dtype=np.float64)
     except ValueError:
-        return np.array(cells)
+        return np.array([QUOTED.sub("", cell) for cell in cells])
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, float | np.floating):
         return "" if not math.isfinite(value) else f"{value:.6g}"
-    return str(value)
+    return str(cell(str(value)))

@@ -114,7 +114,8 @@ ConfigFile = Annotated[
         "--config",
         "-c",
         metavar="PATH",
-        help="Thresholds and probe parameters, else those of audit.toml or pyproject.toml here.",
+        help="Thresholds and probe parameters, else those of audit.toml or pyproject.toml here. "
+        "PATH@sha256:HEX takes the file with that digest and no other.",
     ),
 ]
 Changes = Annotated[

@@ -61,9 +61,10 @@ def must_be_a_new_file(path: Path) -> None:
 
 def configuration(config: Path | None, changes: Sequence[str] | None) -> Config:
     """Thresholds and parameters, read once. Raises ConfigError."""
-    must_exist(config, "configuration file")
     from audit.config.audit_config import load
+    from audit.config.pinned import unpinned
 
+    must_exist(None if config is None else unpinned(config), "configuration file")
     return load(config, Path.cwd(), changes or ())
 
 

@@ -24,7 +24,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from audit.config.overrides import overridden, place
-from audit.config.toml_file import read_toml
+from audit.config.pinned import check_pin, unpinned
+from audit.config.toml_file import LARGEST, read_toml
 from audit.storage.bounded import regular
 from probes.errors import ConfigError, did_you_mean
 from probes.message import Message, Value
@@ -256,10 +257,13 @@ def load(path: Path | None, start: Path, changes: Sequence[str] = ()) -> Config:
 
     `changes` replace single values: "probes.membership.repeats=16".
 
+    A `path` may end in `@sha256:HEX`, the digest that the file must have.
+
     Raises ConfigError with file, key and the nearest known name.
     """
     if path is not None:
-        regular(path, ConfigError)
+        regular(unpinned(path), ConfigError)
+        path = check_pin(path, LARGEST)
     for candidate in [path] if path else [start / "audit.toml", start / "pyproject.toml"]:
         if candidate.is_file():
             content: dict[str, Any] | None = read_toml(candidate, ConfigError)

@@ -236,4 +236,4 @@ def _provenance(report: Report) -> list[tuple[str, str]]:
         for r in report.results
         if isinstance(r, Result) and r.params
     ]
-    return found
+    return [(harmless(key), harmless_long(value)) for key, value in found]

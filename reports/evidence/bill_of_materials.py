@@ -41,7 +41,12 @@ def _metadata(report: Report) -> dict[str, Any]:
     found: dict[str, Any] = {
         "tools": {
             "components": [
-                {"type": "application", "bom-ref": TOOL, "name": harmless(report.tool), "version": report.version}
+                {
+                    "type": "application",
+                    "bom-ref": TOOL,
+                    "name": harmless(report.tool),
+                    "version": harmless(report.version),
+                }
             ]
         },
         "component": _model(report),

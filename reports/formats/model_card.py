@@ -41,7 +41,7 @@ def metadata(report: Report) -> dict[str, Any]:
     dataset = {"type": slug(data), "name": data, "split": "held-out"}
     metrics = [_metric(probe, estimate) for probe, estimate in _shown(report)]
     result = {"task": {"type": task, "name": title}, "dataset": dataset, "metrics": metrics}
-    return {"tags": [report.tool], "model-index": [{"name": name, "results": [result] if metrics else []}]}
+    return {"tags": [harmless(report.tool)], "model-index": [{"name": name, "results": [result] if metrics else []}]}
 
 
 def _shown(report: Report) -> Iterator[tuple[str, Estimate]]:

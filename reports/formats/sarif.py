@@ -24,13 +24,13 @@ def render(report: Report, *, at: str = "audit.toml", lang: str = "en") -> str:
     run = {
         "tool": {
             "driver": {
-                "name": report.tool,
-                "version": report.version,
-                "semanticVersion": report.version,
+                "name": harmless(report.tool),
+                "version": harmless(report.version),
+                "semanticVersion": harmless(report.version),
                 "rules": [_rule(by_rule[rule]) for rule in rules],
             }
         },
-        "automationDetails": {"id": f"{report.tool}/{harmless(report.model.get('name', 'model'))}/"},
+        "automationDetails": {"id": f"{harmless(report.tool)}/{harmless(report.model.get('name', 'model'))}/"},
         "invocations": [
             {
                 "executionSuccessful": report.verdict.status != "error",

@@ -250,6 +250,16 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_no_output_says_where_it_was_made(audited: Path) -> None:
+    """A report is handed on. Only log.json, from which an audit is run again, has paths as they were given."""
+    written = [path for path in (audited / "report").rglob("*") if path.is_file() and path.name != "log.json"]
+    assert len(written) > 4
+    told = [
+        path.name for path in written if any(str(one).encode() in path.read_bytes() for one in (audited, Path.cwd()))
+    ]
+    assert told == []
+
+
 def test_a_model_is_made_planned_audited_judged_and_written(audited: Path, tmp_path: Path) -> None:
     assert 'lang="zh-Hans"' in (audited / "report" / "report.html").read_text(encoding="utf-8")
     planned = audit.plan(audited / "ckpt.pt", config=FEW)

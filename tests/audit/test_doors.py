@@ -5,7 +5,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -137,9 +136,13 @@ def test_junit_is_well_formed_whatever_classes_are_called():
 
 @pytest.mark.skipif(not hasattr(signal, "SIGTERM"), reason="no such signal here")
 def test_termination_ends_as_an_interruption_does(tmp_path):
-    script = f"import audit.cli.app as a, time; a.app = lambda: time.sleep(60); {CODE}"
-    child = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
-    time.sleep(8)
+    work = "def work(): print('at work', flush=True); time.sleep(60)"
+    script = f"import audit.cli.app as a, time\n{work}\na.app = work\n{CODE}"
+    child = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "at work\n"
     child.send_signal(signal.SIGTERM)
     _, said = child.communicate(timeout=60)
     assert (child.returncode, said) == (130, "audit: interrupted; what was done is kept.\n")

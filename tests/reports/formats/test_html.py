@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Iterator
@@ -195,7 +196,7 @@ def test_no_pictures_where_thumbnails_are_off() -> None:
 
 
 def test_hostile_strings_are_escaped() -> None:
-    text = html.render(sample(label=HOSTILE))
+    text = html.render(dataclasses.replace(sample(label=HOSTILE), tool="other\u202e tool"))
     assert "<script>alert" not in text
     assert "\u202e" not in text
 

@@ -242,6 +242,7 @@ def test_a_class_name_in_a_per_sample_column_is_one_cell() -> None:
     report = dataclasses.replace(sample(), results=(column,))
     rows = list(csv.reader(io.StringIO(formats.render(report, "csv")["samples.csv"].decode())))
     assert len(rows) == 4
+    assert rows[2][1] == "'=1+1"  # no spreadsheet runs it
     assert pq.read_table(io.BytesIO(samples.parquet(report)))["overfitting.class"].to_pylist() == labels
 
 
@@ -260,7 +261,7 @@ def test_formats_by_name() -> None:
 
 
 def test_every_form_renders_hostile_names() -> None:
-    report = full(label=HOSTILE)
+    report = dataclasses.replace(full(label=HOSTILE), tool="other\u202e tool")
     for form in formats.FORMATS.names():
         if form in ("html", "markdown"):
             continue  # drawn, and tested, elsewhere
