@@ -130,7 +130,7 @@ def load(text: str, where: str = "results.json") -> Report:
     content = parse_json(text, where, ArchiveError)
     version = content.get("schema_version") if isinstance(content, dict) else None
     if type(version) is not int or version != SCHEMA_VERSION:
-        found = f"has schema_version {version}" if version is not None else "is no results.json of transfer-audit"
+        found = f"has schema_version {version}" if version is not None else "is not a results.json of transfer-audit"
         raise ArchiveError(f"{found}; this version reads {SCHEMA_VERSION}.", where=where)
     validate(content, where, ArchiveError)
     try:

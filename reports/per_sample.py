@@ -54,12 +54,12 @@ def from_csv(report: Report, text: str, where: str = "samples.csv") -> Report:
     try:
         rows = list(csv.reader(io.StringIO(text), strict=True))
     except csv.Error as error:
-        raise ArchiveError(f"is no samples.csv of transfer-audit: {error}.", where=where) from None
+        raise ArchiveError(f"is not a samples.csv of transfer-audit: {error}.", where=where) from None
     head = rows[0] if rows else []
     if not text.endswith("\n") or head[:1] != ["sample"] or any(len(row) != len(head) for row in rows):
-        raise ArchiveError("is no samples.csv of transfer-audit, or is cut off.", where=where)
+        raise ArchiveError("is not a samples.csv of transfer-audit, or is cut off.", where=where)
     if len(set(head)) < len(head) or any(row[0] != str(i) for i, row in enumerate(rows[1:])):
-        raise ArchiveError("is no samples.csv of transfer-audit: a column or a sample is there twice.", where=where)
+        raise ArchiveError("is not a samples.csv of transfer-audit: a column or a sample is there twice.", where=where)
     found: dict[str, dict[str, np.ndarray]] = {}
     ids = tuple(QUOTED.sub("", row[1]) for row in rows[1:]) if head[1:2] == [ID] else ()
     for i, name in enumerate(head[1:], start=1):

@@ -43,7 +43,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def validate(content: Mapping[str, Any], where: str, error: type[InputError]) -> None:
@@ -93,9 +93,9 @@ def _beyond(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     spending = content["audit"].get("sequential")
     share = spending.get("share_of_error", 1.0) if isinstance(spending, Mapping) else 1.0
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
-        yield "audit.sequential.share_of_error", "lies not in 0 … 1"
+        yield "audit.sequential.share_of_error", "is not within 0 … 1"
     if not isinstance(content["audit"].get("probes", {}), Mapping):
-        yield "audit.probes", "is no table"
+        yield "audit.probes", "is not a table"
 
 
 def _is_level(level: int | float) -> bool:

@@ -82,7 +82,7 @@ def _base_of(folder: Path, given: Path | None, saved: SavedAdapter | None) -> Pa
     for candidate in (folder / named, Path(named)):
         if named and (candidate / CONFIG).exists():
             return candidate
-    what = f"its base, {named!r}, is no folder here" if named else "does not say what it was fine-tuned from"
+    what = f"its base, {named!r}, is not a folder here" if named else "does not say what it was fine-tuned from"
     raise CheckpointError(f"{what}.", where=str(folder), do="Give --base FOLDER; nothing is fetched.")
 
 

@@ -185,7 +185,9 @@ def load(path: Path) -> Checkpoint:
             do="Give --recipe RECIPE.toml, or make it with `audit finetune`.",
         )
     if record := damaged(path):
-        raise CheckpointError(f"is damaged: {record} has not its checksum.", where=str(path), do="Copy it again.")
+        raise CheckpointError(
+            f"is damaged: {record} does not match its checksum.", where=str(path), do="Copy it again."
+        )
     whole = validated(content, path, path.stat().st_size)
     return Checkpoint(
         state=whole.state_dict,

@@ -35,7 +35,7 @@ def _vector(kind: Literal["index", "number", "truth"]) -> BeforeValidator:
         if kind == "truth" and value.dtype != torch.bool:
             raise ValueError(f"is {value.dtype}, not bool")
         if kind == "index" and (value.dtype != torch.int64 or (len(value) and int(value.min()) < 0)):
-            raise ValueError("holds what are no indices from 0")
+            raise ValueError("holds what are not indices from 0")
         return value
 
     return BeforeValidator(check)

@@ -138,7 +138,7 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
         )
     if extra := [name for name in state if name not in expected]:
         raise CheckpointError(
-            f"holds {_some(extra)}, which the recipe's network has not.",
+            f"holds {_some(extra)}, which the recipe's network does not have.",
             where=str(path),
             do="Check source.model in the recipe.",
         )

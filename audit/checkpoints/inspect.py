@@ -133,7 +133,7 @@ def _digest(name: str, recorded: str, found: str) -> Check:
 
 def _intact(path: Path) -> Check:
     record = damaged(path)
-    detail = f"{record} has not its checksum" if record else "every record has its checksum, where it has one"
+    detail = f"{record} does not match its checksum" if record else "every record has its checksum, where it has one"
     return Check(name="file", passed=record is None, detail=detail)
 
 

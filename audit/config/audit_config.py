@@ -338,10 +338,10 @@ def _said(mistake: ErrorDetails, section: str) -> str:
         known = re.findall(r"'([^']+)'", mistake["ctx"]["expected"])
         return f" = {given!r} is unknown. {did_you_mean(given, known)}"
     if mistake["type"] == "tuple_type":
-        return " is no list of tables: write [[waivers]]."
+        return " is not a list of tables: write [[waivers]]."
     if mistake["type"] in ("model_type", "dataclass_type", "dict_type"):
         table = ": write { max = … } or { min = … }" if section == "thresholds" else ""
-        return f" = {given} is no table{table}."
+        return f" = {given} is not a table{table}."
     if mistake["type"] == "value_error":
         return f": {mistake['msg'].removeprefix('Value error, ')}."
     return f" = {given!r}: {mistake['msg'][:1].lower()}{mistake['msg'][1:]}."

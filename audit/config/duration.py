@@ -16,7 +16,7 @@ def seconds_of(text: str, where: str) -> float:
     parts = found.groups() if found else ()
     total = sum(float(part) * size for part, size in zip(parts, SECONDS.values(), strict=False) if part)
     if total <= 0:
-        raise ConfigError(f"{text!r} is no span of time.", where=where, do="Write 90s, 10m or 1h30m.")
+        raise ConfigError(f"{text!r} is not a duration.", where=where, do="Write 90s, 10m or 1h30m.")
     return total
 
 

@@ -36,7 +36,9 @@ def _read(change: str, error: type[InputError]) -> dict[str, Any]:
             continue
         if sign and read and "\n" not in change:
             return read
-    raise error("is no KEY=VALUE.", where=f"--set {change}", do="Write it as in TOML: --set train.epochs=5.")
+    raise error(
+        "is not of the form KEY=VALUE.", where=f"--set {change}", do="Write it as in TOML: --set train.epochs=5."
+    )
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any], change: str, error: type[InputError]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class HuggingFace(DataSection):
         local = root / self.name
         if not local.is_dir() and not trust_code:
             raise DataError(
-                f"{self.name} is no folder in {root}; a checkpoint from elsewhere fetches nothing.",
+                f"{self.name} is not a folder in {root}; a checkpoint from elsewhere fetches nothing.",
                 where="data.name",
                 do="Put it there, or repeat with --trust-code.",
             )
@@ -44,7 +44,7 @@ class HuggingFace(DataSection):
             whole = datasets.load_from_disk(str(local)) if local.is_dir() else datasets.load_dataset(self.name)
         except Exception as error:  # the hub client raises many unrelated types
             raise DataError(
-                f"{self.name} is no folder and cannot be had from the hub: {str(error).splitlines()[0]}",
+                f"{self.name} is not a folder and cannot be had from the hub: {str(error).splitlines()[0]}",
                 where="data.name",
             ) from error
         parts = self._parts(whole)

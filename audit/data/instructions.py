@@ -242,7 +242,7 @@ def _listed(given: Any, where: str) -> list[Any]:
     if isinstance(given, str):
         given = _parsed(given, where) if given.lstrip().startswith("[") else [{"role": "assistant", "content": given}]
     if not isinstance(given, list) or not given:
-        raise DataError("its conversation is no list of turns.", where=where)
+        raise DataError("its conversation is not a list of turns.", where=where)
     return given
 
 

@@ -83,9 +83,9 @@ def _whole(flat: Shaped[np.ndarray, " samples"], where: str) -> Shaped[np.ndarra
         if (flat != np.round(flat)).any() or np.abs(flat).max() >= 2**53:
             row = int((flat != np.round(flat)).argmax())
             raise DataError(
-                f"label {float(flat[row]):g} of sample {row} is no class number.",
+                f"label {float(flat[row]):g} of sample {row} is not a class number.",
                 where=where,
-                do="Give whole numbers or names; a number to predict is no class.",
+                do="Give whole numbers or names; a number to predict is not a class.",
             )
         flat = flat.astype(np.int64)
     if (flat < 0).any():
@@ -130,5 +130,5 @@ def _must_be_classes(values: int, samples: int, where: str) -> None:
         raise DataError(
             f"labels hold {values} different values for {samples} samples.",
             where=where,
-            do="Classes have several samples each; a number to predict, or a name a sample, is no class.",
+            do="Classes have several samples each; a number to predict, or a name a sample, is not a class.",
         )

@@ -73,7 +73,7 @@ class Record(BaseModel):
         except ValidationError as error:
             mistake = error.errors()[0]
             place = ".".join(map(str, mistake["loc"][:3]))
-            raise DataError(f"is no audit record: {place}: {mistake['msg']}.", where=str(path)) from None
+            raise DataError(f"is not an audit record: {place}: {mistake['msg']}.", where=str(path)) from None
         except (ValueError, RecursionError) as error:
             raise DataError(f"is no JSON: {str(error)[:200]}", where=str(path)) from None
 

@@ -128,7 +128,9 @@ def _given(dataset: Dataset, path: Path) -> Pool:
     try:
         parts = {name: chosen(array, len(dataset), name, "") for name, array in arrays.items()}
     except DataError as error:
-        raise DataError(f"is no split of {len(dataset)} samples: {error.what}", where=str(path), do=error.do) from None
+        raise DataError(
+            f"is not a split of {len(dataset)} samples: {error.what}", where=str(path), do=error.do
+        ) from None
     for one, other in combinations(parts, 2):
         if (both := parts[one] & parts[other]).any():
             raise DataError(
@@ -160,7 +162,7 @@ def chosen(given: Shaped[np.ndarray, "..."], n: int, name: str, where: str) -> B
     if flat.ndim != 1 or flat.dtype.kind not in "biuf":
         raise DataError(f"{name} are {given.dtype} of shape {given.shape}.", where=where, do=EXPECTED)
     if flat.dtype.kind == "f" and not (np.isfinite(flat).all() and (flat == np.round(flat)).all()):
-        raise DataError(f"{name} holds numbers that are no indices.", where=where, do=EXPECTED)
+        raise DataError(f"{name} holds numbers that are not indices.", where=where, do=EXPECTED)
     numbers = flat.astype(np.int64)
     masking = flat.dtype.kind == "b" or (len(flat) == n > 2 and np.isin(numbers, (0, 1)).all())
     if masking and len(flat) != n:

@@ -49,7 +49,7 @@ def _word(text: str, where: str) -> int | bool:
     try:
         return int(text)
     except ValueError:
-        raise DataError(f"{text[:40]!r} is no row number.", where=where, do="Write one row number a line.") from None
+        raise DataError(f"{text[:40]!r} is not a row number.", where=where, do="Write one row number a line.") from None
 
 
 def _list(path: Path) -> np.ndarray:
@@ -58,7 +58,7 @@ def _list(path: Path) -> np.ndarray:
     except ValueError as error:
         raise DataError(f"is no JSON: {error}", where=str(path)) from None
     if not isinstance(given, list) or not all(isinstance(one, int) for one in given):
-        raise DataError("is no list of row numbers.", where=str(path), do="Write [0, 2, 5, …].")
+        raise DataError("is not a list of row numbers.", where=str(path), do="Write [0, 2, 5, …].")
     return np.array(given)
 
 
@@ -66,7 +66,7 @@ def _array(path: Path) -> np.ndarray:
     try:
         return np.asarray(np.load(path, allow_pickle=False))
     except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"is no array: {error}", where=str(path)) from None
+        raise DataError(f"is not an array: {error}", where=str(path)) from None
 
 
 def _mask(given: np.ndarray, total: int, path: Path) -> Bool[np.ndarray, " rows"]:

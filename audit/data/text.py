@@ -154,7 +154,7 @@ def _of_datasets(path: Path) -> Table:
         whole = datasets.load_from_disk(str(path))
     except Exception as error:  # datasets raises many unrelated types on damaged folders
         said = next(iter(str(error).splitlines()), type(error).__name__)
-        raise DataError(f"is no folder of `save_to_disk`: {said[:200]}", where=str(path)) from None
+        raise DataError(f"is not a folder of `save_to_disk`: {said[:200]}", where=str(path)) from None
     parts = dict(whole) if isinstance(whole, Mapping) else {"": whole}
     first = next(iter(parts.values()))
     names = {name: kind.names for name, kind in first.features.items() if getattr(kind, "names", None)}

@@ -61,7 +61,9 @@ class Torchvision(DataSection):
             )
         kind = kinds[self.dataset]
         if mistaken := sorted(set(self.options) & set(OURS)):
-            raise DataError(f"{mistaken[0]!r} is no option here.", where="data.options", do="See parts and download.")
+            raise DataError(
+                f"{mistaken[0]!r} is not an option here.", where="data.options", do="See parts and download."
+            )
         divided = bool({"train", "split"} & set(inspect.signature(kind).parameters))
         parts = [self._open(kind, root / self.root, part, trust_code) for part in (self.parts if divided else ("",))]
         labels = np.concatenate([_labels(part, self.dataset) for part in parts])

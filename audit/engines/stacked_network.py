@@ -126,7 +126,7 @@ def _stacked(network: nn.Module, state: State) -> Forward:
         elif weight is not None:
             whole.set_submodule(name, StackedLinear(weight, bias))
     if left:
-        raise ValueError(f"{min(left)} is no layer's weight")
+        raise ValueError(f"{min(left)} is not a layer's weight")
 
     def forward(inputs: Tensor) -> Tensor:
         answered: Tensor = whole(inputs.flatten(0, 1))

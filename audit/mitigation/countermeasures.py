@@ -166,7 +166,7 @@ def _read(text: str) -> tuple[str, Countermeasure, float | None]:
     except ValueError:
         strength = 0.0
     if measure.strength is None or not 0 < strength < float("inf"):
-        reason = "takes no strength" if measure.strength is None else f"{given!r} is no strength above 0"
+        reason = "takes no strength" if measure.strength is None else f"{given!r} is not a strength above 0"
         raise ConfigError(f"{name}: {reason}.", where="--try", do="Write NAME or NAME=STRENGTH, l2-sp=0.01.")
     return name, measure, strength
 

@@ -112,7 +112,7 @@ def read_untrusted(path: Path, *, allowed: Sequence[type] = ()) -> dict[str, Any
 
             return dict(load_file(path))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what torch muses about strange pickles, the error says clearly
+            warnings.simplefilter("ignore")  # torch warns about strange pickles; our error says it in one line
             with torch.serialization.safe_globals(list(allowed)):
                 content = torch.load(path, map_location="cpu", weights_only=True)
     except CheckpointError:

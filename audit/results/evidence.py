@@ -58,7 +58,7 @@ def _log(path: Path) -> Mapping[str, Json]:
     except ValueError as error:
         raise InputError(f"is not JSON: {error}.", where=str(path), do="Remove it, or run the audit again.") from None
     if not isinstance(log, dict):
-        raise InputError("is no log of an audit.", where=str(path), do="Remove it, or run the audit again.")
+        raise InputError("is not a log of an audit.", where=str(path), do="Remove it, or run the audit again.")
     return log
 
 

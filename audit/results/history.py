@@ -55,7 +55,7 @@ def find(folder: Path) -> list[Run]:
 def located(folder: Path) -> list[tuple[Run, Path]]:
     """Every audit below with its results.json, the oldest first. Raises InputError where there is no such folder."""
     if not folder.is_dir():
-        raise InputError("is no folder.", where=str(folder), do="Give the folder that holds the reports.")
+        raise InputError("is not a folder.", where=str(folder), do="Give the folder that holds the reports.")
     runs = []
     for path in sorted(folder.rglob("results.json")):
         try:

@@ -55,9 +55,11 @@ def read_cost(results: Path) -> dict[str, Json]:
     text = read_text(path, LARGEST_COST, InputError)
     cost = parse_json(text, str(path), InputError, most=1000)
     if not isinstance(cost, dict):
-        raise InputError("is no run.json of transfer-audit.", where=str(path), do="Remove it, or run the audit again.")
+        raise InputError(
+            "is not a run.json of transfer-audit.", where=str(path), do="Remove it, or run the audit again."
+        )
     if odd := next((name for name, value in cost.items() if isinstance(value, dict | list)), None):
-        raise InputError(f"{odd} is no single value.", where=str(path), do="Remove it, or run the audit again.")
+        raise InputError(f"{odd} is not a single value.", where=str(path), do="Remove it, or run the audit again.")
     return cost
 
 

@@ -171,7 +171,7 @@ def load_key(path: Path) -> Ed25519PrivateKey:
         key = serialization.load_pem_private_key(content, os.environ.get(PASSPHRASE, "").encode() or None)
     except (ValueError, TypeError) as error:
         raise InputError(
-            f"is no private key that can be read: {error}.", where=str(path), do=f"Is ${PASSPHRASE} right?"
+            f"is not a private key that can be read: {error}.", where=str(path), do=f"Is ${PASSPHRASE} right?"
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
         raise InputError("is no Ed25519 key.", where=str(path), do="Give another --key, or let one be made.")
@@ -191,7 +191,7 @@ def _public(path: Path) -> Ed25519PublicKey:
     try:
         key = serialization.load_pem_public_key(content)
     except ValueError as error:
-        raise InputError(f"is no public key: {error}.", where=str(path)) from None
+        raise InputError(f"is not a public key: {error}.", where=str(path)) from None
     if not isinstance(key, Ed25519PublicKey):
         raise InputError("is no Ed25519 key.", where=str(path))
     return key

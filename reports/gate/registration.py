@@ -91,7 +91,9 @@ def load(text: str, where: str) -> Registration:
         )
         claimed = str(whole["digest"])
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"is no registration: {error}.", where=where, do="Write one: audit init --register.") from None
+        raise InputError(
+            f"is not a registration: {error}.", where=where, do="Write one: audit init --register."
+        ) from None
     if found.digest != claimed:
         raise InputError(
             "was changed after it was written: its content does not have its digest.",

@@ -185,7 +185,7 @@ def without_a_tokenizer(own: Path) -> None:
         (of_another_base, r"is not an adapter of this base: .* Give the --base that it was trained on"),
         (wrong_weights, r"nats a token on its own members, and guessing 3\.66"),
         (of_another_kind, r"has DoRA \(use_dora\)"),
-        (without_a_base, r"its base, '\.\./base', is no folder here\. Give --base FOLDER"),
+        (without_a_base, r"its base, '\.\./base', is not a folder here\. Give --base FOLDER"),
         (without_a_tokenizer, r"neither it nor its base has a tokenizer"),
     ],
 )

@@ -65,7 +65,7 @@ def test_help_is_light(place: Path, line: str) -> None:
         ("run -m ckpt.pt -c bad.toml", "bad.toml: is not TOML"),
         ("run -m ckpt.pt -c unknown.toml", "Did you mean 'gate'?"),
         ("run -m ckpt.pt --set gate.levl=0.9", "Did you mean 'level'?"),
-        ("run -m ckpt.pt --set x", "is no KEY=VALUE"),
+        ("run -m ckpt.pt --set x", "is not of the form KEY=VALUE"),
         ("run -m ckpt.pt --budget soon", "Write 90s, 10m or 1h30m."),
         ("run -m ckpt.pt --also junitt", "--also: no format 'junitt'. Did you mean 'junit'?"),
         ("run -m ckpt.pt --lang tlh", "'tlh' is not one of"),

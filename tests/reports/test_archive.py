@@ -52,7 +52,7 @@ def test_schema_refuses_what_is_not_of_it() -> None:
     [
         ("", "cut off"),
         (archive.dump(sample())[:300], "cut off"),
-        ("[]", "no results.json"),
+        ("[]", "not a results.json"),
         ('{"schema_version": 2}', "2"),
         ('{"schema_version": 1}', "lacks"),
     ],

@@ -112,7 +112,7 @@ def adapted(adapter: Path, network: nn.Module, base: Collection[str]) -> dict[st
         said = " ".join(str(error).split())[:200]
         raise CheckpointError(f"its adapter does not fit the base: {said}", where=str(adapter)) from None
     if unknown := getattr(told, "unexpected_keys", ()):
-        raise CheckpointError(f"its adapter holds {unknown[0]}, which the base has not.", where=str(adapter))
+        raise CheckpointError(f"its adapter holds {unknown[0]}, which the base does not have.", where=str(adapter))
     state = {name: value.detach().clone() for name, value in network.state_dict().items()}
     lost = sorted(
         name.removeprefix(BASE).rpartition(".")[0]

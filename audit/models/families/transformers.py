@@ -30,7 +30,7 @@ class Transformers:
         place = folder / str(section.weights)
         if not place.is_dir():
             raise RecipeError(
-                f"{section.weights!r} is no folder; no weights are fetched.",
+                f"{section.weights!r} is not a folder; no weights are fetched.",
                 where="source.weights",
                 do="Download the base with `hf download NAME --local-dir FOLDER`, and give the folder.",
             )

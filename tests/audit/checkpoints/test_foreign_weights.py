@@ -102,7 +102,7 @@ def test_the_split_it_was_trained_with(tmp_path, network):
     assert np.flatnonzero(experiment.pool.member).tolist() == [0, 1, 2, 5, 7, 9]
     assert not any("drawn by the recipe's seed" in said(limit) for limit in checkpoint.limits)
     np.savez(tmp_path / "split.npz", members=[0, 99999], held_out=[3])
-    with pytest.raises(DataError, match="is no split of"):
+    with pytest.raises(DataError, match="is not a split of"):
         adopt(tmp_path / "m.pt", recipe, EXAMPLES, trust_code=True)
 
 

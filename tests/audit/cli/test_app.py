@@ -66,7 +66,7 @@ def test_a_budget_and_an_early_stop_say_what_they_left_out(place: Path) -> None:
     assert results["audit"]["replicas"]["splits"] == 4
     assert results["audit"]["sequential"]["looks_after_rounds"] == [2, 3]
     assert "The budget of 1s left" in done.stdout
-    assert "no span of time" in refused(audit("run", "--model", "ckpt.pt", "--budget", "soon", cwd=place))
+    assert "not a duration" in refused(audit("run", "--model", "ckpt.pt", "--budget", "soon", cwd=place))
     assert "--executor ray" in refused(audit("run", "--model", "ckpt.pt", "--address", "auto", cwd=place))
 
 

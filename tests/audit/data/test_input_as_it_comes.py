@@ -160,7 +160,7 @@ def test_labels_come_in_many_forms_and_mean_the_same(given, names, classes):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        (Y + 0.6, r"label 0\.6 of sample 0 is no class number"),
+        (Y + 0.6, r"label 0\.6 of sample 0 is not a class number"),
         (np.where(np.arange(60) == 5, np.nan, Y), "NaN or infinite: 1, the first of sample 5"),
         (np.where(np.arange(60) == 5, np.inf, Y), "NaN or infinite: 1"),
         (np.where(np.arange(60) == 7, -1, Y), "negative: 1, the first of sample 7"),
@@ -271,7 +271,7 @@ def test_a_column_of_thousands_of_words_is_refused_before_it_takes_memory():
 @pytest.mark.parametrize(
     ("target", "says"),
     [
-        (np.arange(N) / 7, "is no class number"),
+        (np.arange(N) / 7, "is not a class number"),
         (["0", "1", "NA"] * (N // 3), "row 2 has no y"),
         (np.arange(N), "240 different values for 240 samples"),
     ],

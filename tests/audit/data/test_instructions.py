@@ -84,7 +84,7 @@ def test_parquet_and_saved_data_sets_are_read(tmp_path: Path) -> None:
         ([{"prompt": "a"}], "none that is known to hold the answer"),
         ([{"title": "a", "output": "b"}], "none that is known to hold the prompt"),
         ([{"prompt": "a", "completion": 3}], "completion is a int, not a text"),
-        ([{"messages": []}], "its conversation is no list of turns"),
+        ([{"messages": []}], "its conversation is not a list of turns"),
         ([{"messages": CHAT[:1]}], "no turn is the assistant's"),
         ([{"messages": [{"role": "user"}]}], "a turn has no role"),
     ],

@@ -134,7 +134,7 @@ def test_indices_and_masks_say_the_same_split(tmp_path, parts):
         ({"members": A[:0], "held_out": B}, "members is empty"),
         ({"members": A, "held_out": B[:0]}, "held_out is empty"),
         ({"train": A, "test": B}, "holds train, test, and no members"),
-        ({"members": A + 0.5, "held_out": B}, "holds numbers that are no indices"),
+        ({"members": A + 0.5, "held_out": B}, "holds numbers that are not indices"),
         ({"members": A.astype(str), "held_out": B}, "members are <U"),
         ({"members": MASK[:50], "held_out": B}, "a mask of 50, the data has 120"),
     ],

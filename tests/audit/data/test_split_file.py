@@ -34,13 +34,13 @@ def test_arrays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("rows.txt", "row\n1", "line 1: 'row' is no row number"),
+        ("rows.txt", "row\n1", "line 1: 'row' is not a row number"),
         ("rows.txt", "4", "names row 4; there are 4, from 0"),
         ("rows.txt", "-1", "names row -1"),
         ("mask.txt", "true", "says true or false 1 times, of 4 rows"),
-        ("rows.json", "{}", "is no list of row numbers"),
+        ("rows.json", "{}", "is not a list of row numbers"),
         ("rows.json", "[", "is no JSON"),
-        ("rows.npy", "x", "is no array"),
+        ("rows.npy", "x", "is not an array"),
     ],
 )
 def test_anything_else_is_one_line(tmp_path: Path, name: str, text: str, said: str) -> None:

@@ -44,7 +44,7 @@ def test_what_is_about_to_be_replaced_is_none(tmp_path: Path) -> None:
 
 def test_an_empty_folder_holds_none_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
     assert last_release(tmp_path) is None
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         last_release(tmp_path / "missing")
 
 

@@ -164,7 +164,7 @@ def test_a_new_key_is_its_owners_alone_and_encrypted_by_a_passphrase(
 def test_what_is_no_key_is_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="no private key"):
+    with pytest.raises(InputError, match="not a private key"):
         load_key(path)
 
 
