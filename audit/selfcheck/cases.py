@@ -31,7 +31,7 @@ ALARMS = (
     "contamination.leaking-column",
     "drift.shortcut",
 )
-"""Findings that say something is wrong; each is a false alarm where it is not."""
+"""Findings that say something is wrong; each, above 'low', is a false alarm where it is not."""
 LEARNT_BY_HEART = ("membership.leaks", "membership.leaks-few", "overfitting.gap")
 """What may be true of any model that was trained until it fits: no alarm about it is false."""
 

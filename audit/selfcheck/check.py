@@ -36,6 +36,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "forgetting": {"enabled": False},
 }
 """Few replicas of small models: ten minutes on two cores for all."""
+GRAVE = ("medium", "high", "critical")
+"""Severities that keep somebody from shipping; three near copies in 450 samples do not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,12 +178,14 @@ def judged(case: Case, report: Report | str, seconds: float) -> Outcome:
     if isinstance(report, str):
         return Outcome(case=case, found=False if case.finds else None, false=(), failed=(report,), seconds=seconds)
     results = [one for one in report.results if isinstance(one, Result)]
-    said = {finding.code for one in results for finding in one.findings}
+    findings = [finding for one in results for finding in one.findings]
+    said = {finding.code for finding in findings}
+    alarms = {finding.code for finding in findings if finding.severity in GRAVE}
     true = {*case.finds, *case.may}
     return Outcome(
         case=case,
         found=bool(said & set(case.finds)) if case.finds else None,
-        false=tuple(code for code in ALARMS if code in said and code not in true),
+        false=tuple(code for code in ALARMS if code in alarms and code not in true),
         failed=tuple(one.probe for one in report.results if isinstance(one, Failure)),
         seconds=seconds,
     )

@@ -41,5 +41,5 @@ def _cells(reached: Estimate, gained: Estimate) -> tuple[Scalar, ...]:
         round(reached.value, 3),
         f"{reached.low:.3f} – {reached.high:.3f}",
         round(gained.value, 3),
-        f"{gained.low:+.3f} – {gained.high:+.3f}",
+        f"{gained.low:+.3f} – {gained.high:+.3f}".replace("-", "−"),
     )

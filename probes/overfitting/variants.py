@@ -35,7 +35,7 @@ def variants(evidence: Evidence, level: float) -> Part:
         changes.append(change)
         share = proportion("accuracy", int(right.sum()), len(right), level=each)
         same = float((answers.predicted[0][held_out] == told).mean())
-        ends = (f"{share.low:.3f} – {share.high:.3f}", f"{change.low:+.3f} – {change.high:+.3f}")
+        ends = (f"{share.low:.3f} – {share.high:.3f}", f"{change.low:+.3f} – {change.high:+.3f}".replace("-", "−"))
         rows.append((name, round(share.value, 3), ends[0], round(change.value, 3), ends[1], round(same, 3)))
         if change.high < 0:
             values: dict[str, Value] = {"variant": name, "change": change.value, "low": change.low, "high": change.high}

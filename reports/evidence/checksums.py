@@ -13,7 +13,9 @@ Kind = Literal["changed", "missing", "added", "renamed", "malformed"]
 NAME = "SHA256SUMS"
 SIGNATURE = f"{NAME}.sig"
 PUBLIC_KEY = f"{NAME}.pub"
-UNLISTED = (NAME, SIGNATURE, PUBLIC_KEY)
+SIGSTORE = f"{NAME}.sigstore.json"
+"""The bundle that sigstore's own command leaves beside what it signed."""
+UNLISTED = (NAME, SIGNATURE, PUBLIC_KEY, SIGSTORE)
 """What a signature is over, or is; nothing lists its own digest."""
 LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 

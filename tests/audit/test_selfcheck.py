@@ -13,16 +13,17 @@ from audit.selfcheck.cases import ALARMS, CASES, Case, copied, rote, shifted, wi
 from audit.selfcheck.check import Outcome, Selfcheck, judged, selfcheck
 from audit.selfcheck.table import result, sentence
 from probes.errors import DataError, InputError
-from probes.result import Failure, Finding, Result
+from probes.result import Failure, Finding, Result, Severity
 from probes.texts import texts
+from reports.report import Report
 from reports.wording.catalogue import words
 from tests.reports.sample import sample
 
 BY_NAME = {case.name: case for case in CASES}
 
 
-def report(*codes: str):  # type: ignore[no-untyped-def]
-    findings = tuple(Finding(code=code, severity="high") for code in codes)
+def report(*codes: str, severity: Severity = "high") -> Report:
+    findings = tuple(Finding(code=code, severity=severity) for code in codes)
     return dataclasses.replace(
         sample(), results=(Result(probe="membership", params={}, estimates=(), findings=findings),)
     )
@@ -65,6 +66,8 @@ def test_found_missed_and_false_alarms() -> None:
     assert alarmed.false == ("membership.false-dp-claim",)
     assert judged(sound, report("membership.quiet"), 1.0).ok
     assert judged(sound, report("membership.leaks"), 1.0).false == ("membership.leaks",)
+    assert judged(sound, report("contamination.across-split", severity="low"), 1.0).ok
+    assert judged(patch, report("drift.shortcut", severity="low"), 1.0).found
     crashed = dataclasses.replace(sample(), results=(Failure(probe="drift", error="ValueError", message="broke"),))
     assert judged(sound, crashed, 1.0).failed == ("drift",)
     assert not judged(sound, "no torch", 1.0).ok
