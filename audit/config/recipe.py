@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from audit.config.demand import Demand
 from audit.config.overrides import overridden, place
 from audit.config.toml_file import read_toml
 from audit.config.transforms import Transform
@@ -21,17 +22,17 @@ from probes.errors import RecipeError, did_you_mean
 MODES = ("features", "parameters", "layers", "lp-ft", "gradual", "adapter", "auto")
 
 REFUSED_UNDER_PRIVACY = {
-    "align": "the other domain's samples would be unaccounted.",
-    "BSS": "it mixes samples.",
-    "attention transfer": "it looks inside blocks, which the rewrite for per-sample gradients dissolves.",
-    "gradient clipping": "privacy.clip_norm clips each sample's gradient.",
-    "phases": "train in one phase.",
-    "compile": "per-sample gradients need eager mode.",
-    "mixed precision": "per-sample gradients are clipped in float32.",
-    "auto": "it chooses by training on the members without noise. Name a mode.",
-    "normalisation by the members": "their mean and deviation get no noise. Give mean and std that are public.",
+    Demand.ALIGN: "the other domain's samples would be unaccounted.",
+    Demand.BSS: "it mixes samples.",
+    Demand.ATTENTION_TRANSFER: "it looks inside blocks, which the rewrite for per-sample gradients dissolves.",
+    Demand.GRADIENT_CLIPPING: "privacy.clip_norm clips each sample's gradient.",
+    Demand.PHASES: "train in one phase.",
+    Demand.COMPILE: "per-sample gradients need eager mode.",
+    Demand.MIXED_PRECISION: "per-sample gradients are clipped in float32.",
+    Demand.AUTO: "it chooses by training on the members without noise. Name a mode.",
+    Demand.MEMBERS_NORMALISATION: "their mean and deviation get no noise. Give mean and std that are public.",
 }
-LOOKS_INSIDE = ("BSS", "attention transfer", "align")
+LOOKS_INSIDE = (Demand.BSS, Demand.ATTENTION_TRANSFER, Demand.ALIGN)
 """These read features by hooks, which compiled code does not run."""
 
 
@@ -271,45 +272,45 @@ def _chooses_on_something(train: TrainSection, split: SplitSection) -> None:
         raise ValueError("early stopping and best epoch choose on the validation split: set split.validation")
 
 
-def _looks_at_members(recipe: Recipe) -> frozenset[str]:
+def _looks_at_members(recipe: Recipe) -> frozenset[Demand]:
     """What is learned from the members before training begins."""
     asked = {
-        "auto": recipe.transfer.mode == "auto",
-        "normalisation by the members": recipe.input.normalise == "members",
+        Demand.AUTO: recipe.transfer.mode == "auto",
+        Demand.MEMBERS_NORMALISATION: recipe.input.normalise == "members",
     }
     return frozenset(name for name, value in asked.items() if value)
 
 
-def demands(recipe: Recipe) -> frozenset[str]:
+def demands(recipe: Recipe) -> frozenset[Demand]:
     """What the recipe asks beyond plain minibatch steps on the cross-entropy of stored samples.
 
     A fast engine names those it can do; a recipe that demands anything else goes through the visible loop.
     """
     train, transfer, regularise = recipe.train, recipe.transfer, recipe.regularise
     asked = {
-        "augment": recipe.augment,
-        "align": recipe.align,
-        "privacy": recipe.privacy,
-        "canaries": recipe.canaries,
-        "dropout": recipe.head.dropout,
-        "custom head": recipe.head.factory,
-        "label smoothing": train.label_smoothing,
-        "gradient clipping": train.clip_norm,
-        "weight decay": train.weight_decay,
-        "weight decay of weights alone": train.weight_decay and train.decays == "weights",
-        "schedule": train.schedule != "constant" or train.warmup_epochs,
-        "early stopping": train.patience,
-        "best epoch": train.select == "best",
-        "mixed precision": train.precision != "float32",
-        "compile": train.compile,
-        "phases": transfer.mode in ("lp-ft", "gradual"),
-        "layer-wise rates": transfer.lr_decay != 1,
-        "L1": regularise.l1,
-        "L2": regularise.l2 or regularise.l2_head,
-        "L2-SP": regularise.l2_sp,
-        "BSS": regularise.bss,
-        "attention transfer": regularise.attention,
-        "interpolation": regularise.source_share,
+        Demand.AUGMENT: recipe.augment,
+        Demand.ALIGN: recipe.align,
+        Demand.PRIVACY: recipe.privacy,
+        Demand.CANARIES: recipe.canaries,
+        Demand.DROPOUT: recipe.head.dropout,
+        Demand.CUSTOM_HEAD: recipe.head.factory,
+        Demand.LABEL_SMOOTHING: train.label_smoothing,
+        Demand.GRADIENT_CLIPPING: train.clip_norm,
+        Demand.WEIGHT_DECAY: train.weight_decay,
+        Demand.WEIGHT_DECAY_OF_WEIGHTS: train.weight_decay and train.decays == "weights",
+        Demand.SCHEDULE: train.schedule != "constant" or train.warmup_epochs,
+        Demand.EARLY_STOPPING: train.patience,
+        Demand.BEST_EPOCH: train.select == "best",
+        Demand.MIXED_PRECISION: train.precision != "float32",
+        Demand.COMPILE: train.compile,
+        Demand.PHASES: transfer.mode in ("lp-ft", "gradual"),
+        Demand.LAYER_WISE_RATES: transfer.lr_decay != 1,
+        Demand.L1: regularise.l1,
+        Demand.L2: regularise.l2 or regularise.l2_head,
+        Demand.L2_SP: regularise.l2_sp,
+        Demand.BSS: regularise.bss,
+        Demand.ATTENTION_TRANSFER: regularise.attention,
+        Demand.INTERPOLATION: regularise.source_share,
     }
     return frozenset(name for name, value in asked.items() if value)
 

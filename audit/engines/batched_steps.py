@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from audit.config.demand import Demand
 from audit.config.recipe import RegulariseSection, TrainSection
 from audit.engines.batched_optimizer import Optimizer, Parameters
 from audit.engines.cancellation import check
@@ -15,8 +16,18 @@ from probes.errors import NonFiniteError
 from probes.plan import Row
 
 KNOWN = frozenset(
-    {"label smoothing", "gradient clipping", "weight decay", "schedule", "early stopping", "best epoch"}
-    | {"layer-wise rates", "L1", "L2", "L2-SP"}
+    {
+        Demand.LABEL_SMOOTHING,
+        Demand.GRADIENT_CLIPPING,
+        Demand.WEIGHT_DECAY,
+        Demand.SCHEDULE,
+        Demand.EARLY_STOPPING,
+        Demand.BEST_EPOCH,
+        Demand.LAYER_WISE_RATES,
+        Demand.L1,
+        Demand.L2,
+        Demand.L2_SP,
+    }
 )
 """What recipes may demand (`recipe.demands`) of an engine that steps replicas together."""
 

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from audit.config.demand import Demand
 from audit.config.recipe import demands
 from audit.engines.base import Refused
 from audit.engines.frozen_cut import Cut, TailTrainee, cut, tail_of
@@ -24,11 +25,11 @@ from audit.training.experiment import Experiment
 from probes.plan import Row
 
 NEEDS_WHOLE = {
-    "augment": "augmentation draws a new view of each sample, and only one could be cached",
-    "align": "domain alignment passes other samples through the network",
-    "attention transfer": "attention transfer looks at the frozen stages too",
-    "compile": "it is compiled as a whole",
-    "mixed precision": "frozen layers run in bfloat16 while training and in float32 elsewhere",
+    Demand.AUGMENT: "augmentation draws a new view of each sample, and only one could be cached",
+    Demand.ALIGN: "domain alignment passes other samples through the network",
+    Demand.ATTENTION_TRANSFER: "attention transfer looks at the frozen stages too",
+    Demand.COMPILE: "it is compiled as a whole",
+    Demand.MIXED_PRECISION: "frozen layers run in bfloat16 while training and in float32 elsewhere",
 }
 LARGEST = 32 << 30
 """Bytes of activations beyond which computing them again costs less than keeping them."""
@@ -71,7 +72,7 @@ def cut_for(experiment: Experiment, row: Row) -> Cut:
 
 
 def _cut_for(experiment: Experiment, row: Row) -> Cut:
-    for demand in demands(experiment.recipe):
+    for demand in sorted(demands(experiment.recipe)):
         if demand in NEEDS_WHOLE:
             raise Refused(NEEDS_WHOLE[demand])
     if row.start == "scratch":

@@ -28,7 +28,7 @@ from audit.training.interpolation import towards
 from audit.training.minibatches import pieces, poisson, steps_per_epoch
 from audit.training.objective import Objective
 from audit.training.optimizer import compiled, groups, make_optimizer, rate, set_rates
-from audit.training.resume_state import Keeper
+from audit.training.resume_state import Best, Keeper, State
 from audit.training.weight_penalties import add_gradient
 from probes.errors import NonFiniteError, RecipeError
 from probes.evidence import Trace
@@ -119,7 +119,7 @@ class Run:
         self.objective = Objective(experiment, row, self.trainee)
         self.epoch, self.stale = 0, 0
         self.history: list[dict[str, float]] = []
-        self.best: dict[str, Any] | None = None
+        self.best: Best | None = None
         self.known: set[str] = set()
         self.sizes: list[int] = []
         self.optimizer: Any = None
@@ -207,8 +207,7 @@ class Run:
             weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
             self.best = {"epoch": self.epoch, "network": weights}
 
-    def state(self) -> dict[str, Any]:
-        """Everything the next epoch depends on; seeds depend on the epoch's number alone."""
+    def state(self) -> State:
         return {
             "epoch": self.epoch,
             "stale": self.stale,
@@ -220,7 +219,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: State) -> None:
         for epoch in range(state["epoch"]):
             self.grow(epoch)
         self.network.load_state_dict(state["network"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,42 +51,13 @@ def judge(
     failures = {result.probe: result for result in results if isinstance(result, Failure)}
     found = {result.probe: result for result in results if isinstance(result, Result)}
     missing, off = (set(), set()) if probes is None else _missing(gate, {*found, *failures}, probes)
-    judged: list[tuple[Threshold, Estimate]] = []
-    errors: list[Check] = []
-    for threshold in gate.thresholds:
-        if threshold.probe in failures:
-            failure = failures[threshold.probe]
-            errors.append(_unjudged(threshold, "error", _failed("gate.failed", failure)))
-            continue
-        if threshold.probe in missing:
-            errors.append(_unjudged(threshold, "undecided", absent(threshold.probe)))
-            continue
-        estimate = _find(threshold, found)
-        if threshold.against == "baseline":
-            estimate = _worsening(threshold, comparison)
-        if estimate is not None and estimate.unmeasured:
-            because = Message("gate.unmeasured", {"caveat": estimate.caveat or NOT_ESTIMATED})
-            errors.append(_unjudged(threshold, "undecided", because))
-        elif estimate is not None:
-            judged.append((threshold, estimate))
-        elif _without_replicas(threshold, found):
-            errors.append(_unjudged(threshold, "undecided", NO_REPLICAS))
-        elif threshold.required:
-            errors.append(_unjudged(threshold, "undecided", NOT_ESTIMATED))
-    alpha = 1 - gate.level
-    p_fail = np.array([_p(threshold, estimate, beyond=True) for threshold, estimate in judged])
-    p_pass = np.array([_p(threshold, estimate, beyond=False) for threshold, estimate in judged])
-    spend_fail = holm_levels(p_fail, alpha)
-    doubted = {finding.doubts for result in found.values() for finding in result.findings}
-    checks = []
-    for i, (threshold, estimate) in enumerate(judged):
-        doubtful = estimate.scope in doubted
-        spend = Spend(p_fail=float(p_fail[i]), fail=float(spend_fail[i]), p_pass=float(p_pass[i]), passing=alpha)
-        checks.append(_check(threshold, estimate, spend, doubtful, found[threshold.probe].params))
+    asked = [_asked(threshold, found, failures, missing, comparison) for threshold in gate.thresholds]
+    checks = [*_judged([one for one in asked if isinstance(one, tuple)], found, 1 - gate.level)]
+    checks += [one for one in asked if isinstance(one, Check)]
     notes: tuple[Text, ...] = tuple(_failed("gate.probe-failed", failure) for failure in failures.values())
     notes += tuple(Message("gate.switched-off", {"probe": name}) for name in sorted(off))
     notes += tuple(absent(name) for name in sorted(missing)) + gate.loosened
-    checks, expired = _waive([*checks, *errors], gate.waivers, today)
+    checks, expired = _waive(checks, gate.waivers, today)
     return Verdict(
         status=_status(checks, bool(failures), bool(missing)),
         checks=tuple(checks),
@@ -95,6 +66,43 @@ def judge(
         on_undecided=gate.on_undecided,
         notes=(*notes, *expired),
     )
+
+
+def _asked(
+    threshold: Threshold,
+    found: dict[str, Result],
+    failures: Mapping[str, Failure],
+    missing: set[str],
+    comparison: Comparison | None,
+) -> tuple[Threshold, Estimate] | Check | None:
+    """The estimate that the threshold is on; the check at once where there is none to judge; None where none is asked
+    for. Raises ConfigError."""
+    if threshold.probe in failures:
+        return _unjudged(threshold, "error", _failed("gate.failed", failures[threshold.probe]))
+    if threshold.probe in missing:
+        return _unjudged(threshold, "undecided", absent(threshold.probe))
+    estimate = _find(threshold, found)
+    if threshold.against == "baseline":
+        estimate = _worsening(threshold, comparison)
+    if estimate is not None and estimate.unmeasured:
+        because = Message("gate.unmeasured", {"caveat": estimate.caveat or NOT_ESTIMATED})
+        return _unjudged(threshold, "undecided", because)
+    if estimate is not None:
+        return threshold, estimate
+    if _without_replicas(threshold, found):
+        return _unjudged(threshold, "undecided", NO_REPLICAS)
+    return _unjudged(threshold, "undecided", NOT_ESTIMATED) if threshold.required else None
+
+
+def _judged(judged: Sequence[tuple[Threshold, Estimate]], found: Mapping[str, Result], alpha: float) -> Iterator[Check]:
+    """A check each, and all of them paid for together."""
+    p_fail = np.array([_p(threshold, estimate, beyond=True) for threshold, estimate in judged])
+    p_pass = np.array([_p(threshold, estimate, beyond=False) for threshold, estimate in judged])
+    spend_fail = holm_levels(p_fail, alpha)
+    doubted = {finding.doubts for result in found.values() for finding in result.findings}
+    for i, (threshold, estimate) in enumerate(judged):
+        spend = Spend(p_fail=float(p_fail[i]), fail=float(spend_fail[i]), p_pass=float(p_pass[i]), passing=alpha)
+        yield _check(threshold, estimate, spend, estimate.scope in doubted, found[threshold.probe].params)
 
 
 def recorded(on: Sequence[str], off: Sequence[str], declined: Sequence[str] = ()) -> dict[str, Json]:

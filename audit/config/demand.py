@@ -1,0 +1,36 @@
+"""What a recipe may ask of whatever trains it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Demand(StrEnum):
+    """Beyond plain minibatch steps on the cross-entropy of stored samples. Its text is what messages call it."""
+
+    AUGMENT = "augment"
+    ALIGN = "align"
+    PRIVACY = "privacy"
+    CANARIES = "canaries"
+    DROPOUT = "dropout"
+    CUSTOM_HEAD = "custom head"
+    LABEL_SMOOTHING = "label smoothing"
+    GRADIENT_CLIPPING = "gradient clipping"
+    WEIGHT_DECAY = "weight decay"
+    WEIGHT_DECAY_OF_WEIGHTS = "weight decay of weights alone"
+    SCHEDULE = "schedule"
+    EARLY_STOPPING = "early stopping"
+    BEST_EPOCH = "best epoch"
+    MIXED_PRECISION = "mixed precision"
+    COMPILE = "compile"
+    PHASES = "phases"
+    LAYER_WISE_RATES = "layer-wise rates"
+    L1 = "L1"
+    L2 = "L2"
+    L2_SP = "L2-SP"
+    BSS = "BSS"
+    ATTENTION_TRANSFER = "attention transfer"
+    INTERPOLATION = "interpolation"
+    # Before training begins, something is learned from the members.
+    AUTO = "auto"
+    MEMBERS_NORMALISATION = "normalisation by the members"
