@@ -1,5 +1,6 @@
 # make demo   fine-tune, audit and report on embedded data      make test      lint, types, tests
 # make validate   long simulations and model zoos               make bench     every benchmark
+# make pictures   the picture and figures of the demo in README and docs, from audit-demo
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
     $(python) -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(python))) python3)
@@ -13,7 +14,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar o
 CPU_TORCH ?=
 ACCELERATOR := $(wildcard /dev/nvidiactl /dev/kfd)
 
-.PHONY: demo test lint validate bench clean
+.PHONY: demo test lint validate bench pictures clean
 .DEFAULT_GOAL := test
 
 .venv/bin/python:
@@ -50,6 +51,10 @@ validate: $(STAMP)
 
 bench: $(STAMP)
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+pictures: $(STAMP)
+	test -e audit-demo/results.json || $(MAKE) demo
+	$(BIN)/python docs/pictures.py audit-demo
 
 clean:
 	rm -rf .venv audit-demo build dist *.egg-info

@@ -3,6 +3,7 @@ stands."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -155,3 +156,17 @@ def test_what_docs_say_of_judging_runs_as_it_stands(tmp_path: Path) -> None:
         done = ran(line, tmp_path)
         assert done.returncode in (0, 1, 3), f"{line}\n{done.stderr}"
         assert "Traceback" not in done.stderr
+
+
+def test_figures_of_the_demo_are_those_that_it_gave() -> None:
+    """`make pictures` writes docs/demo.json from the demo's report."""
+    found = json.loads((ROOT / "docs" / "demo.json").read_text(encoding="utf-8"))["estimates"]
+    told = {name: f"{one['value']} ({one['interval']})" for name, one in found.items()}
+    values = {name: one["value"].removesuffix(" %") for name, one in found.items()}
+    quoted = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
+    assert f"gap of the recipe {told['recipe.accuracy_gap']}, of this model {told['checkpoint.accuracy_gap']}" in quoted
+    assert f"this model: AUC {told['checkpoint.auc']}" in quoted
+    rate = found["recipe.tpr_at_1pct_fpr"]
+    assert f"{rate['value']} of members named at 1 % false alarms ({rate['interval']})" in quoted
+    train, held_out = (float(values[f"checkpoint.{part}_accuracy"]) / 100 for part in ("train", "held_out"))
+    assert f"accuracy {train:.3g} and {held_out:.3g};" in quoted
