@@ -63,7 +63,7 @@ def test_a_model_that_knows_its_members_by_heart_leaks(done: Report) -> None:
     assert found["membership"].findings[0].code == "membership.leaks"
     assert done.audit["probes"] == {
         **dict.fromkeys(("contamination", "extraction", "membership", "overfitting"), "on"),
-        **dict.fromkeys(("drift", "forgetting", "inheritance"), "declined"),
+        **dict.fromkeys(("attribute_inference", "drift", "forgetting", "inheritance"), "declined"),
     }
     assert done.data["modality"] == "language"
 
