@@ -22,7 +22,7 @@ from audit.data.dataset import Dataset, refuse_alike
 from audit.data.features import float32_of
 from audit.data.labels import labels_of
 from audit.data.split import chosen, unlearnt
-from audit.models.answers import gives_logits
+from audit.models.answers import gives_logits, masks_padding
 from audit.models.head import classes_of, find_head
 from audit.models.redraw import redraw
 from audit.models.source import Source
@@ -167,7 +167,7 @@ def adopt_network(
     trust_code: bool,
 ) -> tuple[Checkpoint, Experiment]:
     """As if the network had been made by `recipe`. Raises CheckpointError where it is not of the recipe's network."""
-    network = gives_logits(copy.deepcopy(network).cpu().eval())
+    network = masks_padding(gives_logits(copy.deepcopy(network).cpu().eval()))
     if classes_of(network.get_submodule(find_head(network, recipe.head.name))) != len(dataset.classes):
         dataset = with_classes(dataset, classes_of(network.get_submodule(find_head(network, recipe.head.name))))
     dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *unlearnt(pool, dataset.classes)))

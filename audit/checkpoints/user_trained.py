@@ -21,7 +21,7 @@ from audit.config.run_settings import Settings
 from audit.data.dataset import Dataset
 from audit.data.handed_over import Handed, handed
 from audit.engines.called import made_of
-from audit.models.answers import gives_logits
+from audit.models.answers import gives_logits, masks_padding
 from audit.models.head import classes_of, find_head
 from audit.models.source import Source
 from audit.models.weight_files import read_untrusted
@@ -69,7 +69,7 @@ def adopt_trained(
     Raises TrainerError where the trainer's code does not do what it should.
     """
     dataset = _as_wide(handed.dataset, model)
-    network = gives_logits(copy.deepcopy(model).cpu().eval()) if isinstance(model, nn.Module) else None
+    network = masks_padding(gives_logits(copy.deepcopy(model).cpu().eval())) if isinstance(model, nn.Module) else None
     content: dict[str, Any] = {
         "name": trainer.name,
         "seed": seed,

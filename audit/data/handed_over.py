@@ -78,6 +78,7 @@ def _dataset(content: Mapping[str, Any], where: str) -> Dataset:
         modality=modality,
         feature_names=columns,
         groups=_ranks(content.get("groups")),
+        texts=tuple(map(str, array(content["features"]))) if _are_texts(content["features"]) else (),
         times=_ranks(content.get("times")),
         ids=() if content.get("ids") is None else tuple(map(str, array(content["ids"]))),
     )
@@ -127,6 +128,14 @@ def stored(features: Any, where: str) -> tuple[Modality, np.ndarray, tuple[str, 
         do="Give what the model takes: float [samples, channels, height, width] or [samples, features], "
         "whole-number tokens [samples, length], a DataFrame, or a list of texts.",
     )
+
+
+def _are_texts(features: Any) -> bool:
+    """One text a sample, and no frame."""
+    if hasattr(features, "iloc"):
+        return False
+    given = array(features)
+    return given.ndim == 1 and (given.dtype.kind in "US" or (given.dtype == object and _all_texts(given)))
 
 
 def _all_texts(given: np.ndarray) -> bool:

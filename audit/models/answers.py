@@ -80,6 +80,31 @@ def takes_tokens(network: nn.Module, tokens: Tokens) -> nn.Module:
     return network
 
 
+@dataclass(frozen=True)
+class Masked:
+    """Hands token ids on with their attention mask: ids that are `padding` are none."""
+
+    padding: int
+
+    def __call__(self, network: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        if len(given) != 1 or named or given[0].is_floating_point():
+            return given, named
+        (ids,) = given
+        first = torch.arange(ids.shape[1], device=ids.device) == 0
+        return (), {"input_ids": ids, "attention_mask": ((ids != self.padding) | first).long()}
+
+
+def masks_padding(network: nn.Module) -> nn.Module:
+    """The network itself; one of transformers or PEFT that reads token ids gets the attention mask that its own data
+    collator would give."""
+    padding = getattr(getattr(network, "config", None), "pad_token_id", None)
+    ours = type(network).__module__.startswith(("transformers.", "peft."))
+    masked = any(isinstance(hook, Masked | Tokens) for hook in network._forward_pre_hooks.values())
+    if ours and isinstance(padding, int) and not masked:
+        network.register_forward_pre_hook(Masked(padding), with_kwargs=True)
+    return network
+
+
 def is_hooked(network: nn.Module) -> bool:
     """Whether what goes in or comes out is changed by hooks, which a rewrite of the forward pass would lose."""
     others = [hook for hook in network._forward_hooks.values() if hook is not _only_logits]

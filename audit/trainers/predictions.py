@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, Shaped
 from torch import Tensor, nn
 
-from audit.models.answers import gives_logits, logits_in
+from audit.models.answers import gives_logits, logits_in, masks_padding
 from audit.training.loop import predict
 from probes.errors import TrainerError
 
@@ -33,7 +33,7 @@ def is_estimator(made: object) -> bool:
 def ask(made: Any, samples: int, classes: int, *, inputs: Tensor, features: Any, who: str) -> np.ndarray:
     """Logits [samples, classes] of whatever a trainer may hand back. Raises TrainerError where it is no such thing."""
     if isinstance(made, nn.Module):
-        return checked(predict(gives_logits(made), inputs), samples, classes, who)
+        return checked(predict(masks_padding(gives_logits(made)), inputs), samples, classes, who)
     if is_estimator(made):
         return checked(
             _of_estimator(made, features if features is not None else inputs.numpy(), classes, who),

@@ -59,7 +59,8 @@ def train(folder: Path) -> Path:
     (folder / "recipe.toml").write_text(RECIPE)
     (folder / "module.py").write_text(NETWORK)
     features, labels = load_digits(return_X_y=True)
-    X, y = (features[:600] / 16).astype("float32"), labels[:600]
+    some = np.random.default_rng(0).permutation(len(labels))[:600]
+    X, y = (features[some] / 16).astype("float32"), labels[some]
     np.savez(folder / "digits.npz", images=X, labels=y)
     lightning.seed_everything(1)
     whole = TensorDataset(torch.from_numpy(X), torch.from_numpy(y))

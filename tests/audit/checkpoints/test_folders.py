@@ -17,6 +17,7 @@ from audit.checkpoints.folders.completed import completing
 from audit.checkpoints.folders.training_arguments import of_mapping, of_state
 from audit.config.recipe import RecipeFile, parse
 from audit.config.run_settings import Settings
+from audit.models.answers import gives_logits, masks_padding
 from probes.errors import CheckpointError
 from tests.audit.saved_models import image_classifier, messages, text_classifier
 from tests.audit.trainers.few import CHEAP
@@ -215,6 +216,18 @@ def test_yaml_that_would_make_objects_is_refused(tmp_path: Path) -> None:
     (tmp_path / "args.yaml").write_text("model: !!python/object/apply:os.system ['true']", encoding="utf-8")
     with pytest.raises(CheckpointError, match="is no plain YAML"):
         reader_of(tmp_path)
+
+
+def test_a_model_of_transformers_in_memory_gets_its_attention_mask() -> None:
+    from transformers import BertConfig, BertForSequenceClassification
+
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    network = BertForSequenceClassification(BertConfig(vocab_size=12, pad_token_id=0, **sizes)).eval()
+    ids = torch.tensor([[3, 4, 0, 0], [5, 0, 0, 0]])
+    with torch.no_grad():
+        expected = network(input_ids=ids, attention_mask=(ids != 0).long()).logits
+        assert not torch.allclose(network(ids).logits, expected, atol=1e-6)
+        torch.testing.assert_close(masks_padding(masks_padding(gives_logits(network)))(ids), expected)
 
 
 def test_a_folder_alone_says_what_is_missing(saved: Path) -> None:
