@@ -15,7 +15,7 @@ from torch import nn
 
 from audit.checkpoints import checkpoint as checkpoints
 from audit.checkpoints.checkpoint import Checkpoint
-from audit.checkpoints.folders.base import Described, OpensItself, Reader, reader_of
+from audit.checkpoints.folders.base import Described, OpensItself, Reader, must_be_known, reader_of
 from audit.checkpoints.folders.completed import completed
 from audit.checkpoints.foreign_weights import adopt, adopted, beside
 from audit.checkpoints.variant import Variant
@@ -95,6 +95,7 @@ def open_checkpoint(path: Path, settings: Settings) -> Audited:
     if (found := reader_of(path)) is not None:
         reader = found[1]
         return reader.opened(path, settings) if isinstance(reader, OpensItself) else open_folder(path, reader, settings)
+    must_be_known(path)
     if settings.recipe is not None:
         folder = settings.data_root or settings.recipe.folder
         recipe, key = settings.recipe.recipe, settings.weights

@@ -13,7 +13,9 @@ import torch
 from audit.checkpoints import checkpoint as checkpoints
 from audit.checkpoints.checkpoint import Checkpoint
 from audit.checkpoints.contents import FORMAT
+from audit.checkpoints.folders.base import Described, must_be_known, reader_of
 from audit.checkpoints.foreign_weights import archive_kind
+from audit.data.record import NAME, Record
 from audit.models.weight_files import damaged, digest_file, digest_state, read_state, read_untrusted
 from audit.training.dp_sgd import account
 from probes.errors import AuditError, CheckpointError
@@ -42,6 +44,9 @@ class Inspection:
 
 def inspect(path: Path) -> Inspection:
     """Nothing in the file is run, its data is not needed. Raises CheckpointError where it cannot be read."""
+    must_be_known(path)
+    if (found := reader_of(path)) is not None:
+        return _of_folder(path, found[1].describe(path, None, trust_code=False))
     if (kind := archive_kind(path)) is not None:
         return Inspection(
             facts={"file": str(path), "format": f"{kind} program", "sha256": digest_file(path)}, checks=()
@@ -55,6 +60,21 @@ def inspect(path: Path) -> Inspection:
     if "digest" not in content:
         raise CheckpointError("lacks the digest of its weights.", where=str(path), do="Make it again.")
     return Inspection(facts=_facts(path, checkpoint), checks=tuple(_checks(checkpoint, content)))
+
+
+def _of_folder(folder: Path, described: Described) -> Inspection:
+    """What it says, and whether its weights are those that its audit record was written beside."""
+    facts = {"folder": str(folder), "format": described.kind}
+    for name in ("read", "assumed", "unknown"):
+        if told := getattr(described, name):
+            facts[name] = "; ".join(told)
+    if not (folder / NAME).is_file():
+        return Inspection(facts=facts, checks=())
+    record = Record.read(folder / NAME)
+    facts |= {name: f"{value:.4g}" for name, value in record.measures.items()}
+    facts["made with"] = ", ".join(f"{name} {version}" for name, version in record.versions.items())
+    here = [(name, digest) for name, digest in record.weights.items() if (folder / name).is_file()]
+    return Inspection(facts=facts, checks=tuple(_digest(name, said, digest_file(folder / name)) for name, said in here))
 
 
 def _weights(state: Mapping[str, torch.Tensor]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from audit.storage.bounded import MIB, read_text
+from audit.storage.folders import checkpoint_in
 from probes.errors import CheckpointError, DependencyError, PluginError
 from probes.message import Message
 from probes.registry import Registry
@@ -105,6 +106,18 @@ def reader_of(folder: Path) -> tuple[str, Reader] | None:
         if reader.recognises(folder):
             return name, reader
     return None
+
+
+def must_be_known(folder: Path) -> None:
+    """Raises CheckpointError for a folder that no reader recognises and that holds no single file of weights."""
+    if not folder.is_dir() or checkpoint_in(folder) != folder or reader_of(folder) is not None:
+        return
+    held = "no model that is known"
+    if (folder / "config.json").is_file():
+        named = read_json(folder / "config.json")
+        kinds = named.get("architectures") if isinstance(named, Mapping) else None
+        held = f"a {kinds[0]}, which is no classifier" if isinstance(kinds, list) and kinds else held
+    raise CheckpointError(f"holds {held}.", where=str(folder), do=f"Readers of folders: {', '.join(FOLDERS.names())}.")
 
 
 def read_json(path: Path) -> Any:

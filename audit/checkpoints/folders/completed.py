@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from audit.checkpoints.folders.base import Described, reader_of
+from audit.checkpoints.folders.base import Described, must_be_known, reader_of
 from audit.config.recipe import Complete
 from probes.errors import CheckpointError
 
@@ -19,6 +19,8 @@ def completing(model: Path | None, folder: Path, base: Path | None, *, trust_cod
     """What completes a recipe in `folder` for the model in a folder of its own; None for any other model."""
     found = None if model is None else reader_of(model)
     if model is None or found is None:
+        if model is not None:
+            must_be_known(model)
         return None
     described = found[1].describe(model, base, trust_code=trust_code)
     return lambda given: completed(described, given, folder)

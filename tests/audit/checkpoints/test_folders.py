@@ -15,6 +15,7 @@ from audit.checkpoints.audited_model import Audited, open_checkpoint
 from audit.checkpoints.folders.base import reader_of
 from audit.checkpoints.folders.completed import completing
 from audit.checkpoints.folders.training_arguments import of_mapping, of_state
+from audit.checkpoints.inspect import inspect
 from audit.config.recipe import RecipeFile, parse
 from audit.config.run_settings import Settings
 from audit.models.answers import gives_logits, masks_padding
@@ -234,6 +235,16 @@ def test_a_folder_alone_says_what_is_missing(saved: Path) -> None:
     with pytest.raises(CheckpointError, match="does not say what it was trained on"):
         open_checkpoint(saved / "model", Settings(store=saved / "store"))
     assert reader_of(saved) is None
+    with pytest.raises(CheckpointError, match="holds a BertForMaskedLM, which is no classifier"):
+        open_checkpoint(saved / "base", Settings(store=saved / "store"))
+    with pytest.raises(CheckpointError, match="holds no model that is known"):
+        completing(saved, saved, None, trust_code=False)
+
+
+def test_a_folder_is_inspected(saved: Path) -> None:
+    found = inspect(saved / "model")
+    assert found.facts["format"] == "save_pretrained"
+    assert "train.epochs = 2" in found.facts["read"]
 
 
 def test_arguments_of_the_trainer_become_a_recipe_and_what_it_cannot_do_is_named() -> None:
