@@ -59,15 +59,15 @@ def joint(models: Mapping[str, Scores]) -> Scores:
     """Every model's own scores, and of attacks that all models allow the mean and the largest of standardised scores.
 
     >>> one, other = {"loss": np.array([0.0, 2.0])}, {"loss": np.array([5.0, 3.0])}
-    >>> {name: score.tolist() for name, score in joint({"a": one, "b": other}).items()}["loss, mean"]
+    >>> joint({"a": one, "b": other})["loss\\nmean"].tolist()
     [0.0, 0.0]
     """
-    found = {f"{attack} on {name}": score for name, scores in models.items() for attack, score in scores.items()}
+    found = {f"{attack}\n{name}": score for name, scores in models.items() for attack, score in scores.items()}
     first, *others = models.values()
     for attack in first:
         if all(attack in scores for scores in others):
             stacked = np.stack([_standardised(scores[attack]) for scores in models.values()])
-            found |= {f"{attack}, mean": stacked.mean(axis=0), f"{attack}, largest": stacked.max(axis=0)}
+            found |= {f"{attack}\nmean": stacked.mean(axis=0), f"{attack}\nlargest": stacked.max(axis=0)}
     return found
 
 
@@ -76,11 +76,13 @@ def _standardised(score: np.ndarray) -> np.ndarray:
     return np.asarray((score - score.mean()) / max(float(score.std()), 1e-12))
 
 
-def _row(name: str, scores: Scores, member: np.ndarray, level: float) -> tuple[tuple[Scalar, ...], Estimate]:
-    attack, found = strongest_auc(scores, member, level)
+def _row(name: str, scores: Scores, member: np.ndarray, level: float) -> tuple[tuple[Scalar | Message, ...], Estimate]:
+    best, found = strongest_auc(scores, member, level)
     rate, _ = strongest_tpr(scores, member, FPR, level, "rate")
     named = f"{round(rate.value * int(member.sum()))} / {int(member.sum())}"
-    return (name, attack, round(found.value, 3), round(found.low, 3), round(found.high, 3), named), found
+    attack, _, where = best.partition("\n")
+    told = Message("membership.joint-attack", {"attack": attack, "where": where}) if where else attack
+    return (name, told, round(found.value, 3), round(found.low, 3), round(found.high, 3), named), found
 
 
 def _finding(both: Estimate, alone: Estimate, count: int) -> Finding:

@@ -57,7 +57,9 @@ def against(comparison: Comparison, say: Words) -> AgainstText:
     finished = harmless(str(comparison.baseline.get("finished") or "")[:10])
     return AgainstText(
         status="fail" if comparison.where("worse") else "pass",
-        name=", ".join(part for part in (f"{name} ({digest})" if digest else name, verdict, finished) if part),
+        name=say("ui", "comma").join(
+            part for part in (f"{name} ({digest})" if digest else name, verdict, finished) if part
+        ),
         title=say("against", "title", name=f"{name} ({digest})" if digest else name),
         sentence=sentence(comparison, say),
         rows=tuple(text for text in texts if text.status != "untested"),
