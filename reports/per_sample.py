@@ -60,13 +60,17 @@ def from_csv(report: Report, text: str, where: str = "samples.csv") -> Report:
         raise ArchiveError("is not a samples.csv of transfer-audit, or is cut off.", where=where)
     if len(set(head)) < len(head) or any(row[0] != str(i) for i, row in enumerate(rows[1:])):
         raise ArchiveError("is not a samples.csv of transfer-audit: a column or a sample is there twice.", where=where)
-    found: dict[str, dict[str, np.ndarray]] = {}
     ids = tuple(QUOTED.sub("", row[1]) for row in rows[1:]) if head[1:2] == [ID] else ()
-    for i, name in enumerate(head[1:], start=1):
-        if name == ID:
-            continue
+    named = {name: _column([row[i] for row in rows[1:]]) for i, name in enumerate(head) if name not in ("sample", ID)}
+    return with_columns(report, named, ids)
+
+
+def with_columns(report: Report, named: Columns, ids: tuple[str, ...]) -> Report:
+    """The report with these per-sample columns, `probe.name` each, in place of its own."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for name, values in named.items():
         probe, _, column = name.partition(".")
-        found.setdefault(probe, {})[column] = _column([row[i] for row in rows[1:]])
+        found.setdefault(probe, {})[column] = values
     results = tuple(
         dataclasses.replace(one, per_sample=found.get(one.probe, {})) if isinstance(one, Result) else one
         for one in report.results

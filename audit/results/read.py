@@ -37,7 +37,22 @@ def load(path: str | Path) -> Report:
     """
     results = results_in(Path(path)) or Path(path)
     report = read_with_cost(results)
-    return with_samples(report, results) if results.with_name("samples.csv").exists() else report
+    if results.with_name("samples.csv").exists():
+        return with_samples(report, results)
+    parquet = results.with_name("samples.parquet")
+    return _with_parquet(report, parquet) if parquet.exists() else report
+
+
+def _with_parquet(report: Report, path: Path) -> Report:
+    """As `audit report --format parquet` wrote it. Raises InputError, DependencyError or DataError."""
+    from audit.data.dataframe import frame_of  # a table library takes a second to import
+
+    frame = frame_of(path, None)
+    if "sample" not in frame.columns or frame["sample"].tolist() != list(range(len(frame))):
+        raise InputError("is no samples.parquet of transfer-audit.", where=str(path), do="Remove it.")
+    ids = tuple(map(str, frame[per_sample.ID])) if per_sample.ID in frame.columns else ()
+    named = {name: frame[name].to_numpy() for name in frame.columns if name not in ("sample", per_sample.ID)}
+    return per_sample.with_columns(report, named, ids)
 
 
 def with_samples(report: Report, results: Path) -> Report:

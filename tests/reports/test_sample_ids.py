@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 from audit.data.handed_over import handed
 from audit.data.table import Table
 from audit.evidence.predictions import Predictions
-from probes.errors import DataError
+from probes.errors import DataError, InputError
 from reports import archive, per_sample
 from reports.document.outline import outline
 from reports.formats import html
@@ -63,6 +64,22 @@ def test_samples_csv_and_parquet_carry_all_of_them_and_no_formula(report: Report
     from reports.formats.samples import parquet
 
     assert pd.read_parquet(io.BytesIO(parquet(short)))["id"].tolist() == ["=1+1", "-x", "'=y"]
+
+
+def test_parquet_alone_beside_results_is_read_too(report: Report, tmp_path: Path) -> None:
+    short = dataclasses.replace(report, ids=IDS[:3])
+    (tmp_path / "results.json").write_text(archive.dump(short))
+    from audit.results.read import load
+    from reports.formats.samples import parquet
+
+    (tmp_path / "samples.parquet").write_bytes(parquet(short))
+    back = load(tmp_path)
+    assert back.ids == IDS[:3]
+    for name, column in per_sample.columns(short).items():
+        np.testing.assert_array_equal(per_sample.columns(back)[name], column)
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "samples.parquet")
+    with pytest.raises(InputError, match="is no samples"):
+        load(tmp_path)
 
 
 def test_they_come_from_a_column_an_array_or_what_is_handed_over(tmp_path) -> None:  # type: ignore[no-untyped-def]
