@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from probes.message import Message
 from probes.observable import Observation
 from probes.partial_result import Part
 from probes.result import Estimate, Finding, Scalar, Table
+from probes.statistics.differences import newcombe_difference
+from probes.statistics.paired import paired_mean
 from probes.statistics.proportions import proportion
 from probes.statistics.roc import auc
 
@@ -41,16 +44,7 @@ def worst_group(evidence: Evidence, seen: Mapping[str, Observation], rng: np.ran
     each = 1 - (1 - level) / len(groups)
     paid, plain = ([_accuracy(one, right, held_out, at) for one in groups] for at in (each, level))
     worst = int(np.argmin([one.value for one in plain]))
-    estimate = Estimate(
-        name="worst_group.accuracy",
-        value=plain[worst].value,
-        low=min(one.low for one in plain),
-        high=max(plain[worst].value, min(one.high for one in paid)),
-        level=level,
-        n=plain[worst].n,
-        unit="fraction",
-        better="higher",
-    )
+    estimate = _lowest("worst_group.accuracy", plain, paid)
     whole = proportion("held_out", int(right[held_out].sum()), int(held_out.sum()), level=level)
     below = estimate.high < whole.low
     finding = Finding(
@@ -68,7 +62,71 @@ def worst_group(evidence: Evidence, seen: Mapping[str, Observation], rng: np.ran
             "groups": len(groups),
         },
     )
-    return Part(estimates=(estimate,), findings=(finding,), figures=(_table(evidence, groups, paid, right, level),))
+    table = _table(evidence, groups, paid, right, level)
+    return Part(
+        estimates=(estimate, *_other_worst(evidence, groups, right, level)), findings=(finding,), figures=(table,)
+    )
+
+
+def _lowest(name: str, plain: Sequence[Estimate], paid: Sequence[Estimate]) -> Estimate:
+    worst = min(plain, key=lambda one: one.value)
+    return dataclasses.replace(
+        worst,
+        name=name,
+        low=min(one.low for one in plain),
+        high=max(worst.value, min(one.high for one in paid)),
+        counts=None,
+        dof=None,
+    )
+
+
+def _highest(name: str, plain: Sequence[Estimate], paid: Sequence[Estimate]) -> Estimate:
+    """The mirror image: the upper end needs no correction, the lower end pays."""
+    worst = max(plain, key=lambda one: one.value)
+    return dataclasses.replace(
+        worst,
+        name=name,
+        low=min(worst.value, max(one.low for one in paid)),
+        high=max(one.high for one in plain),
+        counts=None,
+        dof=None,
+    )
+
+
+def _other_worst(
+    evidence: Evidence, groups: Sequence[Group], right: Bool[np.ndarray, " samples"], level: float
+) -> Iterator[Estimate]:
+    """`worst_group.overconfidence`: the most that confidence exceeds accuracy; `worst_group.accuracy_gap`: members'
+    accuracy less held-out samples'; `worst_group.auc`: of the loss between members and held-out samples. Each the
+    highest over groups that have enough."""
+    member, held_out = evidence.pool.member, evidence.pool.held_out
+    over = evidence.audited.confidence[0] - right
+    loss = evidence.audited.log_prob[0].astype(np.float64)
+    both = [one for one in groups if (one.here & member).sum() >= FEWEST]
+
+    def overconfidence(one: Group, at: float) -> Estimate:
+        chosen = over[one.here & held_out].astype(np.float64)
+        return paired_mean("overconfidence", chosen, level=at, better="lower", unit="points")
+
+    def gap(one: Group, at: float) -> Estimate:
+        inside, outside = ((int(right[one.here & part].sum()), int((one.here & part).sum()))
+                           for part in (member, held_out))  # fmt: skip
+        return newcombe_difference("gap", inside, outside, level=at, better="lower")
+
+    def leakage(one: Group, at: float) -> Estimate:
+        chosen = one.here & (member | held_out)
+        return dataclasses.replace(auc(loss[chosen], member[chosen], level=at), better="lower")
+
+    measures: tuple[tuple[str, Callable[[Group, float], Estimate], Sequence[Group]], ...] = (
+        ("worst_group.overconfidence", overconfidence, groups),
+        ("worst_group.accuracy_gap", gap, both),
+        ("worst_group.auc", leakage, both),
+    )
+    for name, measure, among in measures:
+        if among:
+            paid = 1 - (1 - level) / len(among)
+            plain, corrected = ([measure(one, at) for one in among] for at in (level, paid))
+            yield dataclasses.replace(_highest(name, plain, corrected), level=level)
 
 
 def _accuracy(

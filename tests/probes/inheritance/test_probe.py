@@ -133,6 +133,11 @@ def test_a_class_that_is_served_badly_is_the_worst_group(task: Task, clean: Resu
     found = {finding.code: finding for finding in result.findings}
     assert found["inheritance.worst-group"].values["group"] == "d"
     assert result["worst_group.accuracy"].value == 0
+    assert result["worst_group.overconfidence"].low > 0.4
+    assert clean["worst_group.overconfidence"].low < 0.2
+    for name in ("accuracy_gap", "auc"):
+        estimate = clean[f"worst_group.{name}"]
+        assert estimate.low <= estimate.value <= estimate.high
     assert untrue(result) == untrue(clean) == []
 
 
