@@ -29,6 +29,10 @@ def task() -> Task:
 
 @pytest.fixture(scope="module")
 def larger(task: Task) -> Task:
+    return enlarged(task)
+
+
+def enlarged(task: Task) -> Task:
     """At 20 × 20, where a trigger is small against natural evidence."""
 
     def network(classes: int) -> nn.Sequential:
@@ -52,13 +56,13 @@ def triggered(images: Tensor) -> Tensor:
     return changed
 
 
-def source(task: Task, poisoned: bool) -> nn.Sequential:
-    torch.manual_seed(0)
+def source(task: Task, poisoned: bool, seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
     images, labels = task.source.clone(), task.source_labels.clone()
     if poisoned:
         few = torch.randperm(len(images))[:180]
         images[few], labels[few] = triggered(images[few]), BACKDOOR
-    return trained(task.network(5), images, labels, 0, task.epochs)
+    return trained(task.network(5), images, labels, seed, task.epochs)
 
 
 def looked_into(
@@ -96,8 +100,8 @@ def looked_into(
     return probe(evidence, np.random.default_rng(2))
 
 
-def audited(task: Task, poisoned: bool, steps: int = 100) -> Result:
-    origin = source(task, poisoned)
+def audited(task: Task, poisoned: bool, steps: int = 100, seed: int = 0) -> Result:
+    origin = source(task, poisoned, seed)
     member = torch.arange(len(task.target)) % 2 == 0
     gentle = dataclasses.replace(task, epochs=3)
     network = fine_tuned(gentle, origin, task.target[member], task.target_labels[member], 1)
