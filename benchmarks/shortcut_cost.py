@@ -1,0 +1,76 @@
+"""What the search for shortcuts costs: samples that go through the network, all families against boxes alone, within
+everything that the drift probe looks at.
+
+    python benchmarks/shortcut_cost.py
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from audit.selfcheck.samples import coloured
+from probes.drift import Drift
+from probes.drift.shortcuts.boxes import Boxes
+from probes.drift.shortcuts.search import ShortcutSearch
+from probes.observable import Observable, Subject
+from probes.plan import Pool
+
+MODELS = {"audited": 1, "source": 1, "seeds": 3, "randomised": 2}
+
+
+class Counted(nn.Module):
+    """Counts samples that go forward; a backward pass counts as two."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = 0
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.seen += len(inputs) * (3 if inputs.requires_grad else 1)
+        return inputs.clone()
+
+
+def passes(observable: Observable, pool: Pool, inputs: Tensor, labels: Tensor, network: nn.Sequential) -> int:
+    """Of all models that the observable asks."""
+    counted = network[0]
+    assert isinstance(counted, Counted)
+    counted.seen = 0
+    chosen = torch.from_numpy(observable.choose(pool, np.random.default_rng(0)))
+    for role, most in observable.models.items():
+        subject = Subject(name=role, role=role, network=network, embed=network[:-1], same_labels=True)
+        for _ in range(min(most, MODELS.get(role, 0))):
+            observable(subject, inputs[chosen], labels[chosen], np.random.default_rng(1))
+    return counted.seen
+
+
+def main() -> None:
+    data = coloured()
+    network = nn.Sequential(Counted(), *data.network(0))
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    member = np.arange(len(data.inputs)) % 5 < 3
+    train = torch.from_numpy(np.flatnonzero(member))
+    for _ in range(8):
+        for batch in train.split(64):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(network(data.inputs[batch]), data.labels[batch]).backward()
+            optimizer.step()
+    network.eval().requires_grad_(False)
+    pool = Pool(labels=data.labels.numpy(), member=member, held_out=~member, validation=np.zeros_like(member))
+    search = {
+        "boxes alone, one look": ShortcutSearch(families=(Boxes(),), most=480),
+        "all families, one look": ShortcutSearch(most=480),
+        "all families, a second look where needed": ShortcutSearch(),
+        "all families, a second look at nearly every candidate": ShortcutSearch(bound=0.02),
+    }
+    found = {name: passes(one, pool, data.inputs, data.labels, network) for name, one in search.items()}
+    others = [one for one in Drift().observes if not isinstance(one, ShortcutSearch)]
+    rest = sum(passes(one, pool, data.inputs, data.labels, network) for one in others)
+    base = rest + next(iter(found.values()))
+    for name, count in found.items():
+        print(f"{name}: {count} passes; the drift probe {rest + count}, {(rest + count) / base:.2f} times")
+
+
+if __name__ == "__main__":
+    main()
