@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 SCREENED = 24
 """Candidates of a family that are screened."""
 SCREENED_HOSTS = 16
-FINALISTS = 6
+FINALISTS = 8
+FINALISTS_OF_A_CLASS = 4
 FINAL_HOSTS = 64
 NAMED = 3
 """Candidates of a family, of different classes, that are confirmed: the foremost and those beyond PROMISING."""
@@ -106,9 +107,8 @@ class Trial:
         excess: dict[Candidate, float] = {}
         order = [int(i) for i in np.argsort(-np.array(rates), kind="stable")]
         # A strong mark of one class must not keep the next class's out.
-        few = [
-            i for k, i in enumerate(order) if [candidates[j].label for j in order[:k]].count(candidates[i].label) < 2
-        ]
+        labels = [candidates[i].label for i in order]
+        few = [i for k, i in enumerate(order) if labels[:k].count(labels[k]) < FINALISTS_OF_A_CLASS]
         for i in sorted(few[:FINALISTS]):
             tried = self._paired(family, candidates[i], self._screening, rng, FINAL_HOSTS)
             excess[candidates[i]] = -1.0 if tried is None else tried.excess
@@ -141,9 +141,9 @@ class Trial:
         rng: np.random.Generator,
         screened: Screened,
     ) -> Counts:
-        """What evidence of this kind takes along that is not the candidate: of the class's own next ones elsewhere, or
-        of other classes' foremost, whichever takes more; of each the second strongest, or the strongest, as the family
-        says."""
+        """What evidence of this kind takes along that is not the candidate: the second strongest of the class's own
+        next ones elsewhere, or of other classes' foremost (or the strongest of these, as the family says), whichever
+        takes more."""
         own: list[Candidate] = []
         for one in screened.ranked:
             if one.label == candidate.label and all(family.apart(one, other) for other in (candidate, *own)):
@@ -155,11 +155,11 @@ class Trial:
         if len(others) < 2:
             # Of two classes, what makes one likelier makes the other less likely: there is no independent other class.
             others = {}
-        sets = (
-            [[one] for one in own[:NATURAL_OWN]],
-            [few[:NATURAL_EACH] for few in [*others.values()][:NATURAL_CLASSES]],
-        )
-        compared = [one for few in sets for one in self._rival(family, few, sides, rng)]
+        foremost = [few[:NATURAL_EACH] for few in [*others.values()][:NATURAL_CLASSES]]
+        compared = [
+            *self._rival(family, [[one] for one in own[:NATURAL_OWN]], 1, sides, rng),
+            *self._rival(family, foremost, 0 if family.rivals == "strongest" else 1, sides, rng),
+        ]
         if not compared:
             return found
         followed, donor = max(compared, key=_rate)
@@ -170,14 +170,14 @@ class Trial:
         )
 
     def _rival(
-        self, family: Family, each: Sequence[Sequence[Candidate]], sides: Sides, rng: np.random.Generator
+        self, family: Family, each: Sequence[Sequence[Candidate]], place: int, sides: Sides, rng: np.random.Generator
     ) -> list[Followed]:
-        """Of several sets of candidates the best of the strongest, or of the second strongest; none of none."""
+        """Of several sets of candidates the best one of the strongest set (`place` 0) or of the second (1); none of
+        none."""
         best = []
         for few in each:
             tried = [self._follow(family, one, sides, rng, NATURAL_HOSTS) for one in few]
             best += sorted((one for one in tried if one is not None), key=_rate)[-1:]
-        place = 0 if family.rivals == "strongest" else 1
         return sorted(best, key=_rate, reverse=True)[min(place, len(best) - 1) :][:1] if best else []
 
     def held(self, family: Family, candidate: Candidate, giving: Samples) -> float:
