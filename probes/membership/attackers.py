@@ -61,7 +61,7 @@ def attackers_table(scores: Scores, member: Bool[np.ndarray, " samples"], fpr: f
     """A row an attacker: the strongest of his own attacks, each interval paying for having tried all of these."""
     listed = {name for _, _, names in ATTACKERS for name in names}
     others = tuple(name for name in scores if name not in listed)
-    rows: list[tuple[Scalar, ...]] = []
+    rows: list[tuple[Scalar | Message, ...]] = []
     for who, needs, names in (*ATTACKERS, (*ELSE, others)):
         mine = {name: scores[name] for name in names if name in scores}
         if mine:
@@ -79,10 +79,10 @@ def attackers_table(scores: Scores, member: Bool[np.ndarray, " samples"], fpr: f
 
 def _best(
     mine: Mapping[str, np.ndarray], member: Bool[np.ndarray, " samples"], fpr: float, level: float
-) -> tuple[str, float, float, float, str]:
+) -> tuple[str, float, float, float, Message]:
     each = level_each(level, len(mine))
     best, found = strongest({name: auc(score, member, level=each) for name, score in mine.items()}, level)
     rates = [tpr_at_true_fpr(score, member, fpr, name="tpr", level=each).value for score in mine.values()]
     members = int(member.sum())
-    named = f"{round(max(rates) * members)} of {members}"
+    named = Message("membership.count-of", {"count": round(max(rates) * members), "of": members})
     return best, round(found.value, 3), round(found.low, 3), round(found.high, 3), named

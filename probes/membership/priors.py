@@ -53,7 +53,10 @@ def priors_table(rates: Sequence[tuple[float, Estimate]], members: int) -> Table
         caption=Message("membership.priors.caption"),
         columns={
             "false-positive rate": [f"{100 * fpr:g} %" for fpr, _, _, _ in rows],
-            "members singled out": [f"{round(rate.value * members)} of {members}" for _, rate, _, _ in rows],
+            "members singled out": [
+                Message("membership.count-of", {"count": round(rate.value * members), "of": members})
+                for _, rate, _, _ in rows
+            ],
             "prior": [f"1 in {count}" for _, _, count, _ in rows],
             "precision": [round(one.value, 4) for _, _, _, one in rows],
             "low": [round(one.low, 4) for _, _, _, one in rows],

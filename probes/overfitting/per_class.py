@@ -61,7 +61,7 @@ def confusion_table(matrix: Int64[np.ndarray, "classes classes"], classes: tuple
     """The matrix itself where it can be read, else the pairs that are confused most."""
     if len(classes) <= MOST_CONFUSED:
         columns: dict[str, list[str] | list[int]] = {"class": list(classes)}
-        columns |= {f"said {name}": [int(n) for n in matrix[:, i]] for i, name in enumerate(classes)}
+        columns |= {f"→ {name}": [int(n) for n in matrix[:, i]] for i, name in enumerate(classes)}
         caption = Message("overfitting.confusion.caption")
     else:
         wrong = matrix.copy()

@@ -44,10 +44,19 @@ def test_a_data_set_with_an_option_of_its_own(tmp_path):
     data = load(tmp_path, **asked, options={"split": "letters"})
     assert data.labels.tolist() == [1, 2, 3, 1, 2]
     assert data.classes[:3] == ("N/A", "a", "b")
-    with pytest.raises(DataError, match="'loader' is no option"):
+    with pytest.raises(DataError, match="'loader' is not an option"):
         load(tmp_path, **asked, options={"loader": "os.system"})
     with pytest.raises(DataError, match="refuses its options"):
         load(tmp_path, kind="torchvision", dataset="MNIST", root=".", options={"spilt": "letters"})
+
+
+def test_files_that_could_run_code_are_not_opened(tmp_path, monkeypatch):
+    """LSUN unpickles a cache file of the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "_cache_classroomtrainlmdb").write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
+    with pytest.raises(DataError, match="LSUN could run code from its files"):
+        load(tmp_path, kind="torchvision", dataset="LSUN", root=".")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_svhn(tmp_path, monkeypatch):

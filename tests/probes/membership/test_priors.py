@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from probes.membership.priors import PRIORS, at_priors, precision_at, priors_table
 from probes.membership.strongest_attack import precision
 from probes.result import Estimate
+from probes.texts import said
 
 RATE = Estimate(name="checkpoint.tpr_at_1pct_fpr", value=0.2, low=0.1, high=0.4, n=200, unit="TPR")
 
@@ -43,6 +44,6 @@ def test_the_interval_keeps_its_order_and_its_level() -> None:
 
 def test_the_table_says_how_many_are_singled_out_at_which_prior() -> None:
     table = priors_table([(0.01, RATE)], members=200)
-    assert table.columns["members singled out"] == ["40 of 200"] * 3
+    assert [said(one) for one in table.columns["members singled out"]] == ["40 of 200"] * 3
     assert table.columns["prior"] == ["1 in 2", "1 in 10", "1 in 1000"]
     assert table.columns["precision"] == [0.9524, 0.6897, 0.0196]
