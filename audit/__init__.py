@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from audit.api import finetune, mitigate, plan, populate, run
+    from audit.config.initial import init
     from audit.evidence.predictions import Predictions
     from audit.results.export import report
     from audit.results.gate import gate
+    from audit.results.history import history
     from audit.results.read import load
     from reports.comparison.compare import compare
 
@@ -25,13 +27,28 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 """OpenMP's threads sleep while they wait for each other. Spinning ones hold up whatever else needs the processor, and
 OpenMP reads this only once, when torch is imported. It changes no number; a value set before stays."""
 
-__all__ = ["Predictions", "compare", "finetune", "gate", "load", "mitigate", "plan", "populate", "report", "run"]
+__all__ = [
+    "Predictions",
+    "compare",
+    "finetune",
+    "gate",
+    "history",
+    "init",
+    "load",
+    "mitigate",
+    "plan",
+    "populate",
+    "report",
+    "run",
+]
 
 _HOMES = {
     "Predictions": "audit.evidence.predictions",
     "compare": "reports.comparison.compare",
     "finetune": "audit.api",
     "gate": "audit.results.gate",
+    "history": "audit.results.history",
+    "init": "audit.config.initial",
     "load": "audit.results.read",
     "mitigate": "audit.api",
     "plan": "audit.api",

@@ -14,8 +14,9 @@ from rich.console import Console
 from audit.results.read import load, read_with_cost, with_samples
 from audit.results.write import is_stdout
 from audit.storage.atomic import write
-from probes.errors import StoreError
-from reports.formats.base import PLAIN, Announcement, Style
+from audit.storage.folders import results_in
+from probes.errors import InputError, OverwriteError, StoreError
+from reports.formats.base import PLAIN, Announcement, Format, Style
 from reports.formats.registry import FORMATS, named
 from reports.report import Report
 
@@ -33,7 +34,8 @@ def report(
     """A report in another format or language: the content of every file by name, its own first.
 
     results     a report, a results.json, or the folder it lies in
-    format      html, markdown, summary, junit, sarif, github, gitlab, model-card, pdf, csv or parquet, or installed
+    format      html, markdown, summary, junit, sarif, github, gitlab, model-card, pdf, csv, parquet, evidence (a
+                folder), or one that is installed
     out         where to write its own file, with the others beside it; without it nothing is written
     lang        en or zh
     thumbnails  off: no picture of a sample in any file
@@ -47,17 +49,34 @@ def report(
     ['junit.xml']
     """
     made = FORMATS.load(format, where="format")
-    given = results if isinstance(results, Report) else load(results)
-    content = dict(made.render(given, Style(lang=lang, thumbnails=thumbnails, at=at, figures=figures)))
+    style = Style(lang=lang, thumbnails=thumbnails, at=at, figures=figures)
+    if isinstance(results, Report):
+        content = dict(made.render(results, style))
+    else:
+        path = results_in(Path(results)) or Path(results)
+        content = dict(made.content(load(path), _beside(path, made), style))
     if out is not None:
-        _write(content, Path(out))
+        _write(made, content, Path(out))
     return content
 
 
-def _write(content: Mapping[str, bytes], target: Path) -> None:
-    own = next(iter(content))
+def _beside(results: Path, made: Format) -> dict[str, bytes]:
+    """Those of the run's files that the format is made of. Raises InputError."""
+    there = {name: results if name == "results.json" else results.with_name(name) for name in made.reads}
+    try:
+        return {name: path.read_bytes() for name, path in there.items() if path.is_file()}
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}.", where=str(results.parent)) from None
+
+
+def _write(made: Format, content: Mapping[str, bytes], target: Path) -> None:
+    """Raises OverwriteError where a folder is not empty: a file of another day would be one that nothing names."""
+    if made.folder and target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise OverwriteError("is not empty.", where=str(target), do="Remove it, or give another --out.")
+    own = "" if made.folder else next(iter(content))
+    folder = target if made.folder else target.parent
     for name, data in content.items():
-        write(target if name == own else target.parent / name, data)
+        write(target if name == own else folder / name, data)
 
 
 def run_report(results: Path, form: str, out: Path | None, style: Style) -> None:
@@ -70,14 +89,15 @@ def run_report(results: Path, form: str, out: Path | None, style: Style) -> None
     if made.announce is not None and out is None:
         announce(made.announce(found, style))
         return
-    content = made.render(found, style)
+    content = made.content(found, _beside(results, made), style)
     own, *others = content
-    if is_stdout(out):
+    if is_stdout(out) and not made.folder:
         _print(content[own], left_out=len(others))
         return
-    target = out or results.with_name(own)
-    _write(content, target)
-    Console().print(str(target), highlight=False, markup=False, soft_wrap=True)
+    target = out or results.with_name(made.file if made.folder else own)
+    _write(made, content, target)
+    said = f"{target}: {made.then.format(folder=target)}" if made.then else str(target)
+    Console().print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 def _print(content: bytes, left_out: int) -> None:
@@ -111,8 +131,8 @@ class Also:
             if one.announce is not None:
                 announce(one.announce(report, self.style))
                 continue
-            for name, data in one.render(report, self.style).items():
-                write(self.folder / name, data)
+            content = one.render(report, self.style)
+            _write(one, content, self.folder / (one.file if one.folder else next(iter(content))))
 
 
 def announce(said: Announcement) -> None:

@@ -16,27 +16,63 @@ from audit.results.write import is_stdout
 from audit.storage.atomic import write
 from probes.errors import InputError
 from reports.history import formats as history_formats
-from reports.history import history
-from reports.history.history import Run
+from reports.history.history import Run, lines, table_csv
 from reports.wording.catalogue import words
 
 Format = Literal["table", "html", "markdown", "csv"]
 
 
+def history(
+    folder: str | Path,
+    *,
+    estimates: Sequence[str] = (),
+    format: Literal["html", "markdown", "csv"] = "html",
+    out: str | Path | None = None,
+    lang: Literal["en", "zh"] = "en",
+) -> list[Run]:
+    """All audits below a folder, the oldest first; with `out`, their estimates over time are written there.
+
+    folder     where results.json files lie, at any depth
+    estimates  only these, such as recipe.auc; else what was checked in any of them
+    format     of what is written: html, markdown or csv
+    out        the file; without it nothing is written
+    lang       en or zh
+
+    Returns a Run each: its name (where it lies), when it finished (ISO, UTC), its report. Raises InputError where there
+    is no audit, ConfigError for an estimate that none has, StoreError where `out` cannot be written.
+
+    >>> import tempfile
+    >>> from reports import dump
+    >>> from reports.example import example_report
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "results.json").write_text(dump(example_report()), encoding="utf-8")
+    ...     len(history(folder))
+    1
+    """
+    runs = find(Path(folder))
+    if out is not None:
+        write(Path(out), _written(runs, format, estimates, lang))
+    return runs
+
+
+def _written(runs: list[Run], form: Literal["html", "markdown", "csv"], asked: Sequence[str], lang: str) -> str:
+    say = words(lang)
+    found = lines(runs, asked, say)
+    if form == "csv":
+        return table_csv(runs, found)
+    return history_formats.html(runs, found, say) if form == "html" else history_formats.markdown(runs, found, say)
+
+
 def run_history(folder: Path, form: Format, out: Path | None, asked: Sequence[str], lang: str) -> None:
     """Raises InputError where there is no audit below the folder."""
     runs = find(folder)
-    say = words(lang)
-    found = history.lines(runs, asked, say)
     if form == "table" and out is None:
-        screen().print(history_formats.console(runs, found, say))
+        say = words(lang)
+        screen().print(history_formats.console(runs, lines(runs, asked, say), say))
         return
-    if form == "csv":
-        text = history.table_csv(runs, found)
-    elif form == "html":
-        text, out = history_formats.html(runs, found, say), out or folder / "history.html"
-    else:
-        text = history_formats.markdown(runs, found, say)
+    text = _written(runs, "markdown" if form == "table" else form, asked, lang)
+    if form == "html":
+        out = out or folder / "history.html"
     if out is None or is_stdout(out):
         sys.stdout.write(text)
         return

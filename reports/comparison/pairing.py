@@ -15,6 +15,7 @@ from probes.result import Chart, Estimate, Result
 from probes.statistics.corrected_resampled_t import nadeau_bengio
 from probes.statistics.differences import mover, newcombe_paired
 from probes.statistics.paired import paired_auc, paired_gap, paired_mean
+from reports import per_sample
 from reports.report import Report
 
 Columns = Mapping[str, Shaped[np.ndarray, " samples"]]
@@ -95,12 +96,7 @@ class Pairs:
 
 def columns(report: Report) -> Columns:
     """As samples.csv holds them: six digits, so that a report in memory and one read back are the same."""
-    return {
-        f"{result.probe}.{name}": rounded(column)
-        for result in report.results
-        if isinstance(result, Result)
-        for name, column in result.per_sample.items()
-    }
+    return {name: rounded(column) for name, column in per_sample.columns(report).items()}
 
 
 def rounded(column: Shaped[np.ndarray, " samples"]) -> Shaped[np.ndarray, " samples"]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from probes.errors import InputError
+from reports.archive import dump
 from reports.evidence import annex, bill_of_materials, checksums, statement
+from reports.formats.base import Files, Format, Style
 from reports.report import Json, Report
 from reports.wording.catalogue import words
 
 THRESHOLDS = "thresholds.json"
+RESULTS, LOG, SELFCHECK = "results.json", "log.json", "selfcheck.json"
+LEFT_OUT = ("samples.csv", "samples.parquet")
+"""They say how exposed each record is, so they do not travel; their digests do."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,6 +61,31 @@ def pack(inputs: Inputs, *, lang: str, thumbnails: bool) -> dict[str, bytes]:
     return {**files, checksums.NAME: checksums.listing(files)}
 
 
+def of_files(report: Report, files: Files, style: Style) -> dict[str, bytes]:
+    """The pack of a run's files. Raises InputError where its log is not one."""
+    selfcheck = files.get(SELFCHECK)
+    if selfcheck is not None:
+        report = dataclasses.replace(report, audit={**report.audit, "selfcheck": True})
+    inputs = Inputs(
+        report=report,
+        results=files[RESULTS],
+        log=_log(files[LOG]) if LOG in files else {},
+        left_out={name: checksums.digest(files[name]) for name in LEFT_OUT if files.get(name)},
+        selfcheck=selfcheck,
+    )
+    return pack(inputs, lang=style.lang, thumbnails=style.thumbnails)
+
+
+def _log(content: bytes) -> Mapping[str, Json]:
+    try:
+        log = json.loads(content)
+    except ValueError as error:
+        raise InputError(f"is not JSON: {error}.", where=LOG, do="Remove it, or run the audit again.") from None
+    if not isinstance(log, dict):
+        raise InputError("is no log of an audit.", where=LOG, do="Remove it, or run the audit again.")
+    return log
+
+
 def recipe(report: Report) -> dict[str, Any]:
     """What made the model, and the digests that name it."""
     keys = ("name", "architecture", "transfer", "digest", "source_digest", "recipe", "trainer", "trained_with")
@@ -93,3 +125,13 @@ def environment(report: Report, log: Mapping[str, Json]) -> dict[str, Any]:
 
 def _json(content: Any) -> bytes:
     return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n").encode()
+
+
+FORMAT = Format(
+    file="evidence",
+    render=lambda report, style: of_files(report, {RESULTS: dump(report).encode()}, style),
+    reads=(RESULTS, LOG, SELFCHECK, *LEFT_OUT),
+    of_files=of_files,
+    folder=True,
+    then="sign it with `audit sign {folder}`.",
+)

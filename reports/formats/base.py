@@ -21,6 +21,7 @@ class Style:
 
 
 PLAIN = Style()
+Files = Mapping[str, bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +39,23 @@ class Format:
 
     `file` is the name of its own file, and `render` gives the content of every file by name, its own first.
     `per_sample` says that it needs the per-sample columns, which results.json does not hold; `announce` is for a format
-    that speaks to the runner where no file is asked for.
+    that speaks to the runner where no file is asked for. One that is made of the very files of a run, byte by byte,
+    names them (`reads`), and `of_files` is called in place of `render`, with those of them that are there. `folder`
+    says that its files fill a folder, which must be empty; `then` is what to do with it, as a message says it.
     """
 
     file: str
     render: Callable[[Report, Style], Mapping[str, bytes]]
     per_sample: bool = False
     announce: Callable[[Report, Style], Announcement] | None = None
+    reads: tuple[str, ...] = ()
+    of_files: Callable[[Report, Files, Style], Mapping[str, bytes]] | None = None
+    folder: bool = False
+    then: str = ""
+
+    def content(self, report: Report, files: Files, style: Style) -> Mapping[str, bytes]:
+        """The content of every file by name, its own first."""
+        return self.render(report, style) if self.of_files is None else self.of_files(report, files, style)
 
     @classmethod
     def of_text(

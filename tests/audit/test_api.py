@@ -206,7 +206,10 @@ def test_public_names_are_listed_sorted_and_there() -> None:
         assert list(package.__all__) == sorted(package.__all__)
         assert all(getattr(package, name) is not None for name in package.__all__)
         assert set(package.__all__) <= set(dir(package))
-    assert " ".join(audit.__all__) == "Predictions compare finetune gate load mitigate plan populate report run"
+    assert (
+        " ".join(audit.__all__)
+        == "Predictions compare finetune gate history init load mitigate plan populate report run"
+    )
     assert " ".join(probes.__all__) == (
         "Answers AuditError Chart Design Estimate Evidence Failure Figure Finding Gallery InputError Observable "
         "Observation Plan PluginError Pool Population Probe Registry Result Rivals Row Seeds Shuffled Sizes Splits "

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from importlib.resources import files
 from pathlib import Path
 
 from rich.console import Console
 
 from audit.cli import options as o
 from audit.cli import validate
-from audit.storage.atomic import write
-from probes.errors import ConfigError
+from audit.config import initial
 
 
 def init(
@@ -34,7 +32,7 @@ def init(
     [dim]$[/dim] audit init --trainer && audit run --trainer train.py:train
     """
     if trainer:
-        init_trainer(Path("train.py") if out == Path("audit.toml") else out)
+        initial.init(None if out == Path("audit.toml") else out, trainer=True)
     elif register:
         from audit.results.registration import register as fix
 
@@ -43,29 +41,11 @@ def init(
         validate.must_exist(out, "configuration file")
         check_config(out)
     else:
-        init_config(out, everything=every)
-
-
-def init_config(path: Path, *, everything: bool = False) -> None:
-    """A commented audit.toml, with every estimate that can be asked where `everything` is wanted; an existing one is
-    never replaced."""
-    if path.exists():
-        raise ConfigError("exists already.", where=str(path), do="Remove it, or give another --out.")
-    if everything:
-        from audit.config.every_estimate import template
-
-        write(path, template())
-    else:
-        write(path, (files("audit") / "templates" / "audit.toml").read_bytes())
-    said = f"{path}: written. Every value in it is the default; `audit run` and `audit gate` read it from this folder."
-    Console().print(said, highlight=False, markup=False, soft_wrap=True)
-
-
-def init_trainer(path: Path) -> None:
-    """A commented train.py that runs as it stands; an existing file is never replaced."""
-    if path.exists():
-        raise ConfigError("exists already.", where=str(path), do="Remove it, or give another --out.")
-    write(path, (files("audit") / "templates" / "train.py.txt").read_bytes())
+        initial.init(out, everything=every)
+        said = (
+            f"{out}: written. Every value in it is the default; `audit run` and `audit gate` read it from this folder."
+        )
+        Console().print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 def check_config(path: Path) -> None:

@@ -17,11 +17,6 @@ def report(
 ) -> None:
     """Write a report again, in another format or language."""
     validate.must_exist(results, "file")
-    if format == "evidence":
-        from audit.results.evidence import run_evidence
-
-        run_evidence(results, out, lang=lang, thumbnails=not no_thumbnails)
-        return
     from audit.results.export import run_report
     from reports.formats.base import Style
 

@@ -10,12 +10,13 @@ import pytest
 
 import audit
 from audit.listener import Listener
-from audit.results.evidence import run_evidence
+from audit.results.export import run_report
 from audit.results.registration import NAME, register
 from audit.results.reproduce import Places, run_reproduce
 from probes.errors import InputError, OverwriteError
 from reports import archive
 from reports.document.outline import outline
+from reports.formats.base import Style
 from tests.audit.conftest import EXAMPLES
 
 RECIPE = """
@@ -48,7 +49,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         workers=1,
         trust_code=True,
     )
-    run_evidence(folder / "report" / "results.json", folder / "pack", lang="en", thumbnails=False)
+    run_report(folder / "report" / "results.json", "evidence", folder / "pack", Style(thumbnails=False))
     return folder
 
 

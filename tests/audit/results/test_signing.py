@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from audit.results.evidence import run_evidence
+from audit.results.export import run_report
 from audit.results.signing import load_key, make_key, run_sign, run_verify, said, verify
 from probes.errors import InputError, OverwriteError
 from reports import archive
 from reports.evidence import checksums
+from reports.formats.base import Style
 from tests.reports.sample import full
 
 
@@ -24,7 +25,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("signed")
     (folder / "results.json").write_text(archive.dump(full()), encoding="utf-8")
     (folder / "samples.csv").write_text("sample\n0\n", encoding="utf-8")
-    run_evidence(folder / "results.json", folder / "pack", lang="en", thumbnails=True)
+    run_report(folder / "results.json", "evidence", folder / "pack", Style(thumbnails=True))
     run_sign(folder / "pack", folder / "team.pem")
     return folder / "pack", folder / "team.pub"
 
@@ -178,4 +179,4 @@ def test_what_is_no_key_is_one_line(content: bytes, tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_empty_is_left_alone(signed: tuple[Path, Path]) -> None:
     with pytest.raises(OverwriteError, match="is not empty"):
-        run_evidence(signed[0] / "results.json", signed[0], lang="en", thumbnails=True)
+        run_report(signed[0] / "results.json", "evidence", signed[0], Style(thumbnails=True))

@@ -344,11 +344,9 @@ def test_a_file_says_all_from_the_shell_or_a_program(tmp_path: Path) -> None:
 
 
 def test_the_file_that_init_writes_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from audit.cli.commands.init import init_trainer
-
     monkeypatch.chdir(tmp_path)
-    init_trainer(Path("train.py"))
+    audit.init(trainer=True)
     with pytest.raises(AuditError, match="exists already"):
-        init_trainer(Path("train.py"))
+        audit.init(trainer=True)
     report = audit.run(trainer="train.py:train", config=CHEAP, store=tmp_path / "s")
     assert estimates(report)["checkpoint.held_out_accuracy"] > 0.7
