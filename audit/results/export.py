@@ -91,7 +91,9 @@ def run_report(results: Path, form: str, out: Path | None, style: Style) -> None
         return
     content = made.content(found, _beside(results, made), style)
     own, *others = content
-    if is_stdout(out) and not made.folder:
+    if is_stdout(out):
+        if made.folder:
+            raise InputError(f"{form} fills a folder.", where="--out", do="Give one that is empty.")
         _print(content[own], left_out=len(others))
         return
     target = out or results.with_name(made.file if made.folder else own)

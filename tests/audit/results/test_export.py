@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from audit.cli.app import app
 from audit.results.export import run_report
-from probes.errors import AuditError, InputError, StoreError
+from probes.errors import AuditError, InputError, OverwriteError, StoreError
 from reports import archive, per_sample
 from reports.formats.base import Style
 from reports.formats.registry import FORMATS
@@ -29,6 +29,9 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "results.json"
 
 
+OF_ONE_FILE = [form for form in FORMATS.names() if form not in ("github", "evidence")]
+
+
 def audit(*arguments: str | Path) -> str:
     """What it printed; expected errors come through."""
     done = CliRunner().invoke(app, [str(one) for one in arguments])
@@ -38,14 +41,14 @@ def audit(*arguments: str | Path) -> str:
     return done.output
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS.names() if form != "github"])
+@pytest.mark.parametrize("form", OF_ONE_FILE)
 def test_every_form_lies_beside_the_results(results: Path, form: str) -> None:
     said = audit("report", results, "--format", form)
     assert Path(said.strip()) == results.with_name(FORMATS.load(form).file)
     assert results.with_name(FORMATS.load(form).file).stat().st_size > 30
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS.names() if form != "github"])
+@pytest.mark.parametrize("form", OF_ONE_FILE)
 def test_every_form_goes_to_standard_output(
     results: Path, form: str, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
@@ -58,6 +61,17 @@ def test_every_form_goes_to_standard_output(
     assert printed.out == Path("file").read_bytes()
     assert (b"figures are left out" in printed.err) == (form == "markdown")
     assert not Path("-").exists()
+
+
+def test_a_form_of_many_files_fills_an_empty_folder_and_says_what_to_do_with_it(results: Path) -> None:
+    said = audit("report", results, "--format", "evidence")
+    folder = results.with_name("evidence")
+    assert said.strip() == f"{folder}: sign it with `audit sign {folder}`."
+    assert (folder / "results.json").read_bytes() == results.read_bytes()
+    with pytest.raises(OverwriteError, match="is not empty"):
+        audit("report", results, "--format", "evidence")
+    with pytest.raises(InputError, match="fills a folder"):
+        audit("report", results, "--format", "evidence", "-o", "-")
 
 
 def test_an_unknown_format_is_met_with_the_nearest(results: Path) -> None:
