@@ -7,6 +7,7 @@ perplexity and greedy accuracy; logits of a vocabulary are never kept.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -128,12 +129,24 @@ def token_answers(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class GeneralText:
+    """What the audited model and its base say of texts that are no part of the data, and how far the one is from the
+    other: the mean over tokens of KL(base ‖ audited), in nats. `intruders` counts, by adapted layer, the leading
+    directions of the fine-tuned weights that are like none of the base's; empty where no weights are to be had."""
+
+    own: TokenAnswers
+    base: TokenAnswers
+    divergence: Float64[np.ndarray, " texts"]
+    intruders: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Sequences:
     """What language models answer about every sample, and the words themselves.
 
     `own` is the audited model's, `base` that of the model it was fine-tuned from, `replicas` one model a row of the
     population; `lower` and `prefixed` are the audited model's answers about the same answers lower-cased and after a
-    prefix of non-members. Each but `own` may be missing.
+    prefix of non-members; `general` is about other texts. Each but `own` may be missing.
     """
 
     own: TokenAnswers
@@ -143,6 +156,7 @@ class Sequences:
     replicas: TokenAnswers | None = None
     lower: TokenAnswers | None = None
     prefixed: TokenAnswers | None = None
+    general: GeneralText | None = None
 
     def __post_init__(self) -> None:
         if len(self.own) != 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from audit.data.sequences import pack
 from audit.data.split_file import rows_of
 from audit.data.tokenised import Tokenised, tokenised
 from audit.evidence.sequence_answers import sequence_answers
+from audit.storage.bounded import MIB, read_text
 from audit.trainers.language_task import LanguageTask
 from probes.errors import CheckpointError, DataError, RecipeError
 from probes.message import Message, Text
@@ -79,6 +81,7 @@ def open_language_model(
         pool=pool,
         lower=found.lower,
         prefixed=_prefixed(found, pool, context),
+        general=_general(_beside(root, given.general), model.tokenizer, context),
     )
     _must_read_its_tokens(task, model, folder)
     notes = (Message("audit.members-by-owner"), *model.notes, *found.notes)
@@ -192,6 +195,26 @@ def _prefixed(found: Tokenised, pool: Pool, context: int) -> Int64[np.ndarray, "
         prompts.append([*before, *ids[:first].tolist()])
         answers.append(ids[first:].tolist())
     return pack(prompts, answers, context=context).inputs
+
+
+def _general(path: Path | None, tokenizer: Any, context: int) -> Int64[np.ndarray, "texts 2 length"] | None:
+    """Texts, one a line, as the model reads them; None where its tokenizer cannot write those that ship."""
+    if path is None:
+        lines = (files("audit") / "templates" / "general.txt").read_text(encoding="utf-8").splitlines()
+    else:
+        lines = [line for line in read_text(path, 64 * MIB, DataError).splitlines() if line.strip()]
+    try:
+        ids = [tokenizer(line, add_special_tokens=False)["input_ids"][:context] for line in lines]
+    except Exception as error:  # tokenizers raise errors of their own where no token stands for a letter
+        if path is None:
+            return None
+        raise DataError(f"cannot be tokenised: {str(error).splitlines()[0]}", where=str(path)) from None
+    long_enough = [one for one in ids if len(one) >= 2]
+    if len(long_enough) < 2:
+        if path is None:
+            return None
+        raise DataError("holds fewer than two texts of two tokens.", where=str(path), do="Write one text a line.")
+    return pack([()] * len(long_enough), long_enough, context=context).inputs
 
 
 def _must_read_its_tokens(task: LanguageTask, model: CausalLM, folder: Path) -> None:

@@ -80,6 +80,8 @@ class LanguageRecipe(Section):
     train: LanguageTraining | None = None
     loss_on: Literal["answer", "all"] = "answer"
     """Whether prompts counted in the loss too."""
+    general: Path | None = None
+    """Texts on which fine-tuning is to have cost nothing, one a line; else thirty English sentences that ship."""
     max_length: int | None = Field(default=None, ge=2)
     """Tokens of a sequence in training, where fewer than the model reads."""
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from audit.evidence.sequence_answers import sequence_answers
+from audit.evidence.intruders import intruders
+from audit.evidence.sequence_answers import divergence, sequence_answers
 from audit.population.language_replicas import MEMORY, Progress, language_replicas, stacked
 from audit.storage.store import Store
 from audit.trainers.language_task import LanguageTask
@@ -14,7 +15,7 @@ from probes import evidence as core
 from probes.evidence import Evidence, Population
 from probes.message import Text
 from probes.plan import Row
-from probes.sequences import Sequences
+from probes.sequences import GeneralText, Sequences
 
 CLASSES = ("word for word", "otherwise")
 """What a language model 'predicts' of a sequence: whether greedy decoding gives its answer."""
@@ -50,7 +51,19 @@ def language_evidence(
             replicas=replicas,
             lower=None if task.lower is None else sequence_answers(task.audited, task.lower),
             prefixed=None if task.prefixed is None else sequence_answers(task.audited, task.prefixed),
+            general=None if task.general is None else general_text(task),
             prompts=task.prompts,
             answers=task.answers,
         ),
+    )
+
+
+def general_text(task: LanguageTask) -> GeneralText:
+    """What the audited model and its base say of other texts, and what its weights show."""
+    assert task.general is not None
+    return GeneralText(
+        own=sequence_answers(task.audited, task.general),
+        base=sequence_answers(task.base, task.general),
+        divergence=divergence(task.base, task.audited, task.general),
+        intruders=intruders(task.audited),
     )

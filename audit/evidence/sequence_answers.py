@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Int64
+from jaxtyping import Bool, Float, Float64, Int, Int64
 from torch import Tensor, nn
 
 from audit.data.sequences import PADDING, starts
@@ -44,6 +44,23 @@ def sequence_answers(network: nn.Module, inputs: Int64[np.ndarray, "samples 2 le
             sample = next(int(i) for i in batch if not np.isfinite(kept["log_prob"][start[i] : start[i + 1]]).all())
             raise NonFiniteError(f"the model's logits for sample {sample} are NaN or infinite.")
     return TokenAnswers(start=start, **{name: values[None] for name, values in kept.items()})
+
+
+@torch.no_grad()
+def divergence(
+    base: nn.Module, network: nn.Module, inputs: Int64[np.ndarray, "samples 2 length"]
+) -> Float64[np.ndarray, " samples"]:
+    """Each sequence's mean over scored tokens of KL(base ‖ network) between what the two say comes next, in nats."""
+    device = next(network.parameters()).device
+    found = np.zeros(len(inputs))
+    for batch in batches((inputs[:, 0] != PADDING).sum(axis=1)):
+        length = int((inputs[batch, 0] != PADDING).sum(axis=1).max())
+        ids = torch.from_numpy(inputs[batch, 0, :length]).to(device)
+        scored = torch.from_numpy(inputs[batch, 1, 1:length] > 0).to(device)
+        p, q = (logits_of(one, ids, ids != PADDING)[:, :-1].float().log_softmax(dim=-1) for one in (base, network))
+        each = (p.exp() * (p - q)).sum(dim=-1) * scored
+        found[batch] = (each.sum(dim=1) / scored.sum(dim=1)).cpu().numpy()
+    return found
 
 
 def logits_of(

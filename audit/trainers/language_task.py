@@ -25,7 +25,7 @@ class LanguageTask:
     """A language model before and after fine-tuning, how it was fine-tuned, and on what.
 
     `base` and `audited` are in eval mode. `lower` and `prefixed` are the same answers lower-cased, and after a prefix
-    of non-members, as token ids; each may be missing.
+    of non-members, as token ids; `general` are texts that are no part of the data; each may be missing.
     """
 
     base: nn.Module
@@ -37,6 +37,7 @@ class LanguageTask:
     pool: Pool
     lower: Int64[np.ndarray, "samples 2 other_length"] | None = None
     prefixed: Int64[np.ndarray, "samples 2 third_length"] | None = None
+    general: Int64[np.ndarray, "texts 2 fourth_length"] | None = None
 
     @cached_property
     def digest(self) -> str:

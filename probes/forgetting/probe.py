@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from probes.evidence import Evidence
+from probes.evidence import Evidence, Modality
+from probes.forgetting.general_text import general_text
 from probes.forgetting.observables import Corrupted
 from probes.forgetting.robustness import robustness
 from probes.forgetting.source_skill import source_skill
@@ -24,7 +25,8 @@ from probes.result import Result
 @dataclass(frozen=True, kw_only=True)
 class Forgetting:
     """Accuracy on the source's task, where its data is at hand, and on corrupted samples of the target's, of the
-    audited model against its source, and of what lies between their weights.
+    audited model against its source, and of what lies between their weights. Of a language model: loss on general text
+    against its base's, and how far the two are apart.
 
     samples  asked of each, at least 2 (600)
     level    two-sided coverage of all intervals, in (0.5, 1) (0.95)
@@ -37,6 +39,7 @@ class Forgetting:
     level: Level = 0.95
 
     name: ClassVar[str] = "forgetting"
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")
     risk: ClassVar[str] = "What did it lose of what its source could do?"
 
     @property
@@ -60,13 +63,16 @@ class Forgetting:
         return (self._task, self._corrupted, self._way_back)
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
-        whole = joined(
-            [
-                source_skill(evidence.observed(self._task), rng, self.level),
-                robustness(evidence, evidence.observed(self._corrupted), self.level),
-                way_back(evidence, evidence.observed(self._way_back), rng, self.level),
-            ]
-        )
+        if evidence.sequences is not None:
+            whole = general_text(evidence.sequences, rng, self.level)
+        else:
+            whole = joined(
+                [
+                    source_skill(evidence.observed(self._task), rng, self.level),
+                    robustness(evidence, evidence.observed(self._corrupted), self.level),
+                    way_back(evidence, evidence.observed(self._way_back), rng, self.level),
+                ]
+            )
         return Result(
             probe=self.name,
             params=dataclasses.asdict(self),

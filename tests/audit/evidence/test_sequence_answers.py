@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 
 from audit.data.sequences import PADDING, pack
 from audit.evidence import sequence_answers as module
-from audit.evidence.sequence_answers import batches, sequence_answers
+from audit.evidence.sequence_answers import batches, divergence, sequence_answers
 from probes.errors import NonFiniteError
 from probes.sequences import TokenAnswers, token_answers
 
@@ -96,3 +98,20 @@ def test_logits_that_are_not_numbers_name_their_sample(model: torch.nn.Module, i
 
     with pytest.raises(NonFiniteError, match="sample 3"):
         sequence_answers(Broken().eval(), inputs)
+
+
+def test_divergence_is_what_both_say_of_the_next_token(model: torch.nn.Module, inputs: np.ndarray) -> None:
+    """Against KL from the two models' logits, position by position."""
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for weight in other.parameters():
+            weight += 0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1))
+    expected = []
+    for ids, scored in torch.from_numpy(inputs):
+        length = int((ids != PADDING).sum())
+        with torch.no_grad():
+            p, q = (one(input_ids=ids[None, :length]).logits[0].log_softmax(-1) for one in (model, other))
+        each = [(p[i - 1].exp() * (p[i - 1] - q[i - 1])).sum() for i in range(1, length) if scored[i]]
+        expected.append(float(torch.stack(each).mean()))
+    assert divergence(model, other, inputs) == pytest.approx(expected, abs=1e-5)
+    assert divergence(model, model, inputs) == pytest.approx(np.zeros(len(inputs)), abs=1e-6)
