@@ -33,6 +33,8 @@ class CausalLM:
     was read and what was assumed."""
 
     folder: Path
+    origin: Path
+    """The base's folder."""
     base: nn.Module
     audited: nn.Module
     tokenizer: Any
@@ -62,6 +64,7 @@ def open_causal_lm(folder: Path, base: Path | None) -> CausalLM:
     where = device()
     return CausalLM(
         folder=folder,
+        origin=origin,
         base=before.to(where).eval(),
         audited=after.to(where).eval(),
         tokenizer=tokenizer,

@@ -11,14 +11,14 @@ from probes.errors import CheckpointError
 
 ADAPTER, CONFIG = "adapter_config.json", "config.json"
 ENDINGS = ("ForCausalLM", "LMHeadModel")
-CLASSIFIES = ("SEQ_CLS", "TOKEN_CLS")
-"""PEFT's names of tasks that have classes."""
+GENERATES = "CAUSAL_LM"
+"""PEFT's name of the task; an adapter without a task may be a classifier's."""
 
 
 def is_language_model(path: Path) -> bool:
-    """A LoRA adapter that is not of a classifier, or a whole model whose architecture is a causal language model's."""
+    """An adapter of a causal language model, or a whole model whose architecture is one's."""
     if (path / ADAPTER).is_file():
-        return str(_of(path / ADAPTER, "task_type")).upper() not in CLASSIFIES
+        return bool(_of(path / ADAPTER, "task_type") == GENERATES)
     named = _of(path / CONFIG, "architectures") if (path / CONFIG).is_file() else None
     return isinstance(named, list) and any(str(one).endswith(ENDINGS) for one in named)
 

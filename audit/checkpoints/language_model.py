@@ -10,14 +10,22 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int64
+from pydantic import ValidationError
 
 from audit.checkpoints.causal_lm import CausalLM, open_causal_lm
+from audit.checkpoints.folders.training_arguments import of_mapping
+from audit.checkpoints.language_folder import CONFIG
 from audit.config.language_recipe import LanguageRecipe, LanguageTraining, language_recipe_of, read_language_recipe
 from audit.data.instructions import Exchange, Instructions
+from audit.data.record import NAME as RECORD
+from audit.data.record import Record
+from audit.data.recorded_rows import contents_of, recorded_rows
 from audit.data.sequences import pack
 from audit.data.split_file import rows_of
 from audit.data.tokenised import Tokenised, tokenised
 from audit.evidence.sequence_answers import sequence_answers
+from audit.models.weight_files import digest_file
+from audit.record.recording import base_of
 from audit.storage.bounded import MIB, read_text
 from audit.trainers.language_task import LanguageTask
 from probes.errors import CheckpointError, DataError, RecipeError
@@ -57,20 +65,29 @@ def open_language_model(
     """All that an audit needs: what is given here goes before the recipe, and that before what the folder says.
     `members` are row numbers, a mask, or the path of a file of these. Raises InputError in one line where something is
     missing."""
+    record = Record.read(folder / RECORD) if (folder / RECORD).is_file() else None
     given, root = LanguageRecipe(), Path()
     if isinstance(recipe, Path):
         given, root = read_language_recipe(recipe), recipe.resolve().parent
     elif recipe is not None:
         given = language_recipe_of(recipe, "recipe")
+    if record is not None and data is None and given.data is None and record.data is not None:
+        given, root = given.model_copy(update={"data": _recorded_data(record)}), folder
     section, where = _section(given, data, root, folder)
     exchanges = section.exchanges(root if data is None else Path())
     members = _beside(root, given.split.members) if members is None else members
-    member, held_out, validation = _roles(exchanges, members, given, root, where)
-    model = open_causal_lm(folder, base)
-    training = _training(given, model)
+    roles = None if members is None and record is not None else _roles(exchanges, members, given, root, where)
+    model = open_causal_lm(folder, base or _recorded_base(record, folder))
+    notes: tuple[Text, ...] = (Message("audit.members-by-owner"),)
+    if record is not None:
+        _must_be_recorded(record, model)
+    training = _training(given, model, record)
     context = min(model.context, given.max_length or model.context)
     found = tokenised(exchanges, model.tokenizer, context=context, loss_on=given.loss_on, where=str(where))
-    pool = _pool(exchanges, found, (member, held_out, validation), where)
+    if roles is None:
+        assert record is not None
+        roles, notes = _recorded_roles(record, exchanges, found, model, where)
+    pool = _pool(exchanges, found, roles, where)
     task = LanguageTask(
         base=model.base,
         audited=model.audited,
@@ -84,7 +101,7 @@ def open_language_model(
         general=_general(_beside(root, given.general), model.tokenizer, context),
     )
     _must_read_its_tokens(task, model, folder)
-    notes = (Message("audit.members-by-owner"), *model.notes, *found.notes)
+    notes = (*notes, *model.notes, *found.notes)
     return LanguageAudit(
         name=folder.resolve().name,
         data=where,
@@ -164,9 +181,72 @@ def _pool(
     )
 
 
-def _training(given: LanguageRecipe, model: CausalLM) -> LanguageTraining:
-    """The recipe's, else what the folder says; the adapter's form is the folder's own where it holds one."""
-    training = given.train or model.training
+def _recorded_data(record: Record) -> Instructions:
+    """The record's [data]. Raises DataError where that is no kind of texts."""
+    try:
+        return Instructions.model_validate(record.data)
+    except ValidationError as error:
+        raise DataError(f"its data is no instructions: {error.errors()[0]['msg']}", where=RECORD) from None
+
+
+def _recorded_base(record: Record | None, folder: Path) -> Path | None:
+    named = record.base.name if record is not None else ""
+    return folder / named if named and (folder / named / CONFIG).exists() else None
+
+
+def _must_be_recorded(record: Record, model: CausalLM) -> None:
+    """Raises CheckpointError where base or weights are not those that the record was written for."""
+    if record.base.digest and base_of(model.origin, "", model.folder).digest != record.base.digest:
+        raise CheckpointError(
+            f"is not the base that {RECORD} was written for.",
+            where=str(model.origin),
+            do=f"Give the --base that the training started from{f', {record.base.name}' if record.base.name else ''}.",
+        )
+    for name, digest in record.weights.items():
+        path = model.folder / name
+        if path.is_file() and digest_file(path) != digest:
+            raise CheckpointError(
+                f"is not the file that {RECORD} was written beside.", where=str(path), do="Train again, or remove it."
+            )
+
+
+def _recorded_roles(
+    record: Record, exchanges: Sequence[Exchange], found: Tokenised, model: CausalLM, where: Path
+) -> tuple[tuple[Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"]], tuple[Text, ...]]:
+    """Members are the rows that the record says were trained on; held out are those that it says were evaluated, else
+    all others. Raises DataError where it is of other rows."""
+    masks, missed = recorded_rows(record, contents_of(exchanges, found, model.tokenizer.eos_token_id))
+    if not masks or not masks["trained"].any():
+        raise DataError(
+            f"none of its rows is one of the {record.count('trained')} that {RECORD} says trained the model.",
+            where=str(where),
+            do="Give the --data that it was trained on, or --members FILE.",
+        )
+    member = masks["trained"]
+    evaluated = masks.get("evaluated", np.zeros(len(member), dtype=bool)) & ~member
+    held_out = evaluated if evaluated.sum() >= FEWEST else ~member
+    counted = {"trained": int(member.sum()), "missed": missed}
+    note = Message("audit.recorded-rows-missed" if missed else "audit.recorded-rows", counted)
+    return (member, held_out, np.zeros(len(member), dtype=bool)), (note,)
+
+
+def _recorded_training(record: Record) -> LanguageTraining | None:
+    """As the record's own recipe says, else as transformers' arguments do."""
+    train: Mapping[str, Any] = record.recipe.get("train", {})
+    if not train and record.arguments:
+        known = of_mapping(record.arguments, RECORD, samples=record.count("trained")).train
+        epochs = int(known.get("epochs", 1))
+        train = {
+            name: known[name] for name in ("epochs", "lr", "batch_size", "weight_decay", "schedule") if name in known
+        }
+        train = {**train, "clip_norm": known.get("clip_norm"), "warmup": known.get("warmup_epochs", 0.0) / epochs}
+    return language_recipe_of({"train": dict(train)}, RECORD).train if train else None
+
+
+def _training(given: LanguageRecipe, model: CausalLM, record: Record | None) -> LanguageTraining:
+    """The recipe's, else the record's, else what the folder says; the adapter's form is the folder's own where it holds
+    one."""
+    training = given.train or (_recorded_training(record) if record is not None else None) or model.training
     if training is None:
         raise RecipeError(
             "how it was trained is not said, so it cannot be trained again.",

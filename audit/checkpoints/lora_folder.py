@@ -78,8 +78,11 @@ def read_adapter(folder: Path) -> SavedAdapter:
     )
 
 
-def write_adapter(folder: Path, adapter: Adapter, state: Mapping[str, Tensor], base: str) -> None:
-    """As PEFT writes it: any tool that opens PEFT's adapters opens this one."""
+def write_adapter(
+    folder: Path, adapter: Adapter, state: Mapping[str, Tensor], base: str, *, transposed: bool = False
+) -> None:
+    """As PEFT writes it: any tool that opens PEFT's adapters opens this one. `transposed`: the adapted layers hold
+    their weights as [in, out], as GPT-2's do."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "peft_type": "LORA",
@@ -90,6 +93,7 @@ def write_adapter(folder: Path, adapter: Adapter, state: Mapping[str, Tensor], b
         "lora_dropout": adapter.dropout,
         "target_modules": sorted(adapter.targets),
         "bias": "none",
+        "fan_in_fan_out": transposed,
     }
     (folder / ADAPTER).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     sides = {"down": "A", "up": "B"}

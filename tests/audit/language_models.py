@@ -99,7 +99,7 @@ def saved(folder: Path, made: LanguageTask) -> Path:
     assert adapter is not None
     made.base.save_pretrained(folder / "base")
     tokenizer().save_pretrained(folder / "base")
-    write_adapter(folder / "adapter", adapter, adapter_state(made.audited, 0), "../base")
+    write_adapter(folder / "adapter", adapter, adapter_state(made.audited, 0), "../base", transposed=True)
     rows = [{"prompt": one, "completion": other} for one, other in zip(made.prompts, made.answers, strict=True)]
     (folder / "data.json").write_text(json.dumps(rows), encoding="utf-8")
     (folder / "rows.txt").write_text("\n".join(map(str, np.flatnonzero(made.pool.member))), encoding="utf-8")

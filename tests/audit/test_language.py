@@ -7,9 +7,11 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
@@ -19,8 +21,10 @@ import audit
 from audit.checkpoints import causal_lm
 from audit.checkpoints.language_folder import is_language_model
 from audit.checkpoints.language_model import LanguageAudit, open_language_model
+from audit.checkpoints.lora_folder import read_adapter
 from audit.cli.app import app
 from audit.evidence.sequence_answers import sequence_answers
+from audit.record.recording import Recording
 from audit.results.read import load
 from probes.errors import CheckpointError, DataError, InputError, RecipeError
 from probes.result import Result
@@ -126,6 +130,64 @@ def test_parts_of_the_data_say_who_is_a_member(own: Path) -> None:
     (own / "data.json").write_text(json.dumps({"train": rows[:12], "validation": rows[12:]}), encoding="utf-8")
     audited = opened(own, members=None)
     assert (int(audited.task.pool.member.sum()), int(audited.task.pool.held_out.sum())) == (12, 20)
+
+
+def recorded(folder: Path, **more: Any) -> Path:
+    """As a training leaves it: which rows, how, and of what base."""
+    audited = opened(folder)
+    ids = [row[row >= 0].tolist() for row in audited.task.inputs[:, 0]]
+    training = {name: getattr(audited.task.training, name) for name in ("epochs", "lr", "batch_size")}
+    data = {"kind": "instructions", "path": folder / "data.json"}
+    with Recording(folder / "adapter", data=data, recipe={"train": training}, base=folder / "base", **more) as record:
+        record.trained([ids[i] for i in np.flatnonzero(audited.task.pool.member)])
+    return folder
+
+
+def test_with_an_audit_record_nothing_more_is_asked(own: Path) -> None:
+    before, audited = opened(own), open_language_model(recorded(own) / "adapter")
+    assert np.array_equal(audited.task.pool.member, before.task.pool.member)
+    assert audited.task.training == before.task.training
+    assert "audit.recorded-rows" in [getattr(note, "code", "") for note in audited.notes]
+
+
+def test_arguments_of_a_trainer_are_read_from_the_record(own: Path) -> None:
+    record = json.loads((recorded(own) / "adapter/audit-record.json").read_text(encoding="utf-8"))
+    arguments = {"learning_rate": 0.01, "num_train_epochs": 2, "per_device_train_batch_size": 4, "weight_decay": 0.1}
+    content = {**record, "recipe": {}, "arguments": arguments}
+    (own / "adapter/audit-record.json").write_text(json.dumps(content), encoding="utf-8")
+    training = open_language_model(own / "adapter").task.training
+    assert (training.lr, training.epochs, training.batch_size, training.weight_decay) == (0.01, 2, 4, 0.1)
+
+
+def test_a_base_that_is_not_the_records_is_one_line(own: Path) -> None:
+    path = recorded(own) / "base/model.safetensors"
+    save_file({name: value + 1e-3 for name, value in load_file(path).items()}, path, {"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"is not the base that audit-record\.json was written for"):
+        open_language_model(own / "adapter")
+
+
+def test_a_record_of_other_rows_is_one_line(own: Path) -> None:
+    rows = [{"prompt": "a: ", "completion": f"b {i}"} for i in range(40)]
+    (recorded(own) / "data.json").write_text(json.dumps(rows), encoding="utf-8")
+    with pytest.raises(DataError, match=r"none of its rows is one of the 16 that audit-record\.json says"):
+        open_language_model(own / "adapter")
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+@pytest.mark.filterwarnings("ignore:Could not find a config file:UserWarning")
+def test_adapters_are_those_that_peft_opens_and_writes(made: Path, tmp_path: Path) -> None:
+    peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
+    task = language_models.task(40)
+    ids = torch.from_numpy(task.inputs[:4, 0]).clamp(min=0)
+    base = transformers.AutoModelForCausalLM.from_pretrained(made / "base")
+    theirs = peft.PeftModel.from_pretrained(base, str(made / "adapter")).eval()
+    with torch.no_grad():
+        expected = theirs(input_ids=ids).logits
+        assert task.audited(input_ids=ids).logits == pytest.approx(expected, abs=1e-4)
+    theirs.save_pretrained(str(tmp_path / "again"))
+    again = read_adapter(tmp_path / "again")
+    for name, value in read_adapter(made / "adapter").state.items():
+        assert torch.equal(again.state[name], value)
 
 
 def another_tokenizer(own: Path) -> None:
@@ -248,5 +310,7 @@ def test_folders_are_told_apart_by_their_text(tmp_path: Path) -> None:
         assert is_language_model(tmp_path) is expected
     (tmp_path / "adapter_config.json").write_text('{"task_type": "SEQ_CLS"}', encoding="utf-8")
     assert not is_language_model(tmp_path)
+    (tmp_path / "adapter_config.json").write_text('{"task_type": null}', encoding="utf-8")
+    assert not is_language_model(tmp_path)  # it may be a classifier's
     (tmp_path / "adapter_config.json").write_text('{"task_type": "CAUSAL_LM"}', encoding="utf-8")
     assert is_language_model(tmp_path)
