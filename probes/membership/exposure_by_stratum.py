@@ -30,7 +30,7 @@ Some = Float64[np.ndarray, "repeats _"]
 
 def strata(evidence: Evidence) -> Iterator[tuple[str, str, Bool[np.ndarray, " samples"]]]:
     """(kind, name, who) of every class, and of the largest groups where the data has groups."""
-    for number, name in enumerate(evidence.classes):
+    for number, name in enumerate(evidence.classes if np.ptp(evidence.labels) else ()):
         yield "class", name, evidence.labels == number
     groups = evidence.pool.groups
     if groups is None:

@@ -141,7 +141,8 @@ def exposed_table(
         caption=Message("membership.exposed.caption"),
         columns={
             "sample": top,
-            "class": [classes[int(labels[i])] for i in top],
+            # Of sequences there is one class, and it says nothing.
+            **({"class": [classes[int(labels[i])] for i in top]} if np.ptp(labels) else {}),
             "exposure": [round(float(exposed.shrunken[i]), 3) for i in top],
             "as measured": [round(float(exposed.value[i]), 3) for i in top],
             "low": [round(float(exposed.low[i]), 3) for i in top],
