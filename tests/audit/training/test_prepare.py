@@ -197,7 +197,7 @@ def test_every_torchvision_family_takes_a_new_head_and_a_step(name):
     trained = run(experiment, "t", None)
     assert trained.head == find_head(network)
     assert np.isfinite(trained.trace.train_loss).all()
-    assert not torch.equal(trained.network.get_submodule(trained.head).bias, head.bias)
+    assert not torch.equal(trained.network.get_submodule(trained.head).weight, head.weight)
 
 
 def test_a_head_the_recipe_names_is_the_sources_too(tmp_path):
