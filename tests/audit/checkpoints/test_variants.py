@@ -26,7 +26,8 @@ from tests.audit.conftest import EXAMPLES, small_recipe
 
 def made(folder: Path, name: str, **changes: object) -> Path:
     path = folder / name
-    to_file(parse(small_recipe(**changes), "test"), EXAMPLES, path, trust_code=True, progress=lambda *_: None)
+    short = small_recipe(train={"epochs": 1, "lr": 0.05, "batch_size": 50}, **changes)
+    to_file(parse(short, "test"), EXAMPLES, path, trust_code=True, progress=lambda *_: None)
     return path
 
 

@@ -83,7 +83,7 @@ def test_the_worst_person_and_record_have_intervals_that_pay_for_all(found: Part
 
 
 def test_where_nobody_is_remembered_nobody_is_named() -> None:
-    part = part_of(Crowd(leak=0.0, remembered=0).evidence())
+    part = part_of(Crowd(leak=0.0, remembered=0, repeats=4).evidence())
     assert part.findings[0].code == "membership.persons-quiet"
     assert part.findings[0].severity == "info"
 

@@ -33,7 +33,7 @@ def part_of(evidence: Evidence, variants: dict[str, Answers]) -> Part:
 
 @pytest.fixture(scope="module")
 def leaking() -> Evidence:
-    return World(leak=2.0, seed=5, members=100, held_out=100, repeats=4).evidence()
+    return World(leak=2.0, seed=5, members=100, held_out=100, repeats=2).evidence()
 
 
 def test_each_variant_and_all_together_have_a_row_and_an_estimate(leaking: Evidence) -> None:
@@ -54,7 +54,7 @@ def test_each_variant_and_all_together_have_a_row_and_an_estimate(leaking: Evide
 
 
 def test_together_they_say_more_than_any_alone_where_their_noise_is_their_own() -> None:
-    clean = World(leak=1.5, seed=6, members=300, held_out=300, repeats=4).evidence()
+    clean = World(leak=1.5, seed=6, members=200, held_out=200, repeats=2).evidence()
     # The released model is a noisy one, and so is every variant: their mean is less noisy than each.
     own = dataclasses.replace(clean, audited=noisy(clean, 2.0, 10))
     part = part_of(own, {f"copy-{i}": noisy(clean, 2.0, 11 + i) for i in range(3)})
@@ -64,7 +64,7 @@ def test_together_they_say_more_than_any_alone_where_their_noise_is_their_own() 
 
 
 def test_where_nothing_leaks_the_joint_attack_is_quiet() -> None:
-    null = World(leak=0.0, seed=7, members=100, held_out=100, repeats=4).evidence()
+    null = World(leak=0.0, seed=7, members=100, held_out=100, repeats=2).evidence()
     part = part_of(null, {"int8": noisy(null, 0.3, 1)})
     assert part.findings[0].code == "membership.variants-quiet"
     assert {one.name: one for one in part.estimates}["variants.joint_auc"].low < 0.5
