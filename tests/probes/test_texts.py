@@ -35,14 +35,35 @@ def trees(package: ModuleType) -> tuple[ast.Module, ...]:
 
 @cache
 def spoken() -> frozenset[str]:
-    """Every code that stands in the source as a whole string."""
+    """Every code that stands in the source as a whole string; names of per-sample columns look alike and are none."""
     return frozenset(
         node.value
         for package, code in CODES.items()
         for tree in trees(package)
+        for columns in [columns_in(tree)]
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and code.fullmatch(node.value)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if node not in columns and code.fullmatch(node.value)
     )
+
+
+def begun() -> tuple[str, ...]:
+    """How codes begin that end in a name: `f"audit.folder-{name}"`."""
+    heads = (
+        node.values[0]
+        for trees_of in map(trees, CODES)
+        for tree in trees_of
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+    )
+    texts_of = (str(head.value) for head in heads if isinstance(head, ast.Constant))
+    return tuple(sorted({head for head in texts_of if re.fullmatch(r"[a-z]+\.[a-z-]+-", head)}))
+
+
+def columns_in(tree: ast.Module) -> set[ast.AST]:
+    """Names that are handed over as `columns=("probe.name", ...)`."""
+    handed = (node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "columns")
+    return {name for value in handed if isinstance(value, ast.Tuple) for name in value.elts}
 
 
 def templates(lang: str) -> dict[str, Any]:
@@ -78,7 +99,8 @@ def test_every_code_has_a_template_and_every_template_a_code() -> None:
     known = set(texts("en").content["findings"]) | set(texts("en").content["messages"])
     assert len(spoken()) > 80
     assert spoken() - known == set()
-    assert {code.removesuffix(".beside") for code in known} - spoken() == set()
+    unspoken = {code.removesuffix(".beside") for code in known} - spoken()
+    assert {code for code in unspoken if not code.startswith(begun())} == set()
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
