@@ -27,6 +27,10 @@ enabled = false
 enabled = false
 [probes.contamination]
 enabled = false
+[probes.forgetting]
+enabled = false
+[probes.inheritance]
+enabled = false
 [probes.overfitting]
 repeats = 3
 """
