@@ -157,9 +157,13 @@ def _begin(tokenizer: Any) -> tuple[int, ...]:
 
 
 def _notes(empty: int, long: int, cut: int, several: int, later: int, context: int, total: int) -> tuple[Text, ...]:
-    counted = {"empty": empty, "no-room": long, "cut": cut, "several-answers": several, "later-turns": later}
+    counted = {
+        "audit.text-empty": empty,
+        "audit.text-no-room": long,
+        "audit.text-cut": cut,
+        "audit.text-several-answers": several,
+        "audit.text-later-turns": later,
+    }
     return tuple(
-        Message(f"audit.text-{name}", {"count": count, "total": total, "context": context})
-        for name, count in counted.items()
-        if count
+        Message(code, {"count": count, "total": total, "context": context}) for code, count in counted.items() if count
     )

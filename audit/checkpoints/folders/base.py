@@ -53,11 +53,13 @@ class Described:
 
     def said(self) -> tuple[Message, ...]:
         """To be told before anything is trained, and in the report."""
-        parts = (("read", self.read), ("assumed", self.assumed), ("unknown", self.unknown))
+        parts = (
+            ("audit.folder-read", self.read),
+            ("audit.folder-assumed", self.assumed),
+            ("audit.folder-unknown", self.unknown),
+        )
         return tuple(
-            Message(f"audit.folder-{name}", {"folder": self.folder.name, "kind": self.kind, "what": what})
-            for name, what in parts
-            if what
+            Message(code, {"folder": self.folder.name, "kind": self.kind, "what": what}) for code, what in parts if what
         )
 
 
