@@ -53,13 +53,15 @@ class Described:
 
     def said(self) -> tuple[Message, ...]:
         """To be told before anything is trained, and in the report."""
-        parts = (
-            ("audit.folder-read", self.read),
-            ("audit.folder-assumed", self.assumed),
-            ("audit.folder-unknown", self.unknown),
-        )
+        parts = {
+            "audit.folder-read": self.read,
+            "audit.folder-assumed": self.assumed,
+            "audit.folder-unknown": self.unknown,
+        }
         return tuple(
-            Message(code, {"folder": self.folder.name, "kind": self.kind, "what": what}) for code, what in parts if what
+            Message(code, {"folder": self.folder.name, "kind": self.kind, "what": what})
+            for code, what in parts.items()
+            if what
         )
 
 
