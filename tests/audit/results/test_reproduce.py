@@ -67,7 +67,7 @@ def test_the_run_says_that_it_used_what_was_registered(place: Path) -> None:
 
 
 def test_the_pack_repeated_gives_the_same_bytes(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    places = Places(store=place / "store")
+    places = Places(store=str(place / "store"))
     assert run_reproduce(place / "pack", places, workers=1, trust_code=True, listener=Listener(), quiet=False) == 0
     assert "is the same" in capsys.readouterr().out
 
@@ -78,7 +78,7 @@ def test_a_result_that_does_not_come_out_again_is_named(place: Path, capsys: pyt
     content = json.loads(honest)
     content["results"][0]["estimates"][0]["value"] = 0.123456
     path.write_text(json.dumps(content))
-    places = Places(store=place / "store")
+    places = Places(store=str(place / "store"))
     code = run_reproduce(place / "pack", places, workers=1, trust_code=True, listener=Listener(), quiet=False)
     path.write_text(honest)
     said = capsys.readouterr().out
