@@ -1,0 +1,190 @@
+"""`audit.run`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from audit.api.given import GivenConfig, GivenRecipe, Samples, path_of, recipe_file_of, refuse, seconds_given
+from audit.api.opening import open_model
+from audit.api.writing import Writing
+from audit.checkpoints.language_folder import is_language_model
+from audit.checkpoints.language_model import open_language_model
+from audit.checkpoints.variants import variants_of
+from audit.config import audit_config
+from audit.config.recipe import Recipe, RecipeFile
+from audit.config.run_settings import Language, Settings, place_of
+from audit.evidence.predictions import Predictions
+from audit.evidence.predictions import read as read_predictions
+from audit.language import audit_language_model
+from audit.listener import Listener
+from audit.pipeline import audit
+from audit.predicted import audit_predictions
+from audit.results import registration
+from audit.results.last_release import last_release
+from audit.results.read import load
+from audit.results.run_cost import Meter
+from audit.runtime import check_torch, threads
+from audit.storage.failures import traces_kept
+from probes.errors import ConfigError, InputError
+from reports.report import Report
+
+
+def run(
+    model: Any = None,
+    data: Any = None,
+    *,
+    members: Samples | str | Path | None = None,
+    held_out: Samples | None = None,
+    trainer: Any = None,
+    predictions: str | Path | None = None,
+    base: str | Path | None = None,
+    weights: str | None = None,
+    replica_timeout: str | float | None = None,
+    recipe: GivenRecipe | None = None,
+    source: nn.Module | Mapping[str, Tensor] | None = None,
+    classes: tuple[str, ...] | list[str] | None = None,
+    config: GivenConfig | None = None,
+    baseline: str | Path | Report | None = None,
+    history: str | Path | None = None,
+    reference: str | Path | None = None,
+    variants: Sequence[str | Path] | Mapping[str, Any] = (),
+    budget: str | float | None = None,
+    stop_early: bool = False,
+    data_root: str | Path | None = None,
+    out: str | Path | None = None,
+    lang: Language = "en",
+    thumbnails: bool = True,
+    store: str | Path | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
+    executor: Literal["processes", "ray"] = "processes",
+    address: str | None = None,
+    trust_code: bool = False,
+    listener: Listener | None = None,
+) -> Report:
+    """Audit a model and return the report; with `out`, write it into that folder as the command line does.
+
+    model       the path of a checkpoint, which knows its data, split and recipe (weights from elsewhere need the path
+                of their `recipe`), a folder as transformers, PEFT, Lightning or timm leave it, or a network in memory
+    data        for a network: (features, labels). Features as the network takes them: float [samples, channels, height,
+                width] or [samples, features], or whole-number tokens [samples, length]; labels int [samples]
+                For the folder of a language model: the path of its instructions
+    members     for a network: which samples trained it, indices or a mask; for the folder of a language model the path
+                of a file with row numbers
+    held_out    for a network: those that did not, else all others
+    trainer     your training instead of a recipe: a function of one `audit.trainers.base.Fit` (kept samples, labels,
+                seed, start, device, a scratch folder) that returns a network, a fitted estimator, or a function from
+                indices to logits or probabilities; or its place, "train.py:train"; or an estimator to clone and fit.
+                The model may then be any of these, and the data also (DataFrame, labels) or (texts, labels). An
+                estimator as the model needs no trainer; without a model the one that the trainer makes of the members
+                is audited
+    predictions  instead of a model, a file of what it answered; `audit.Predictions` as the model is the same in memory
+    base        for a model in a folder of its own: what its training started from, a folder or a file
+    weights     for a file that holds several weights (an EMA beside the raw ones): the key of those that are audited
+    replica_timeout  a replica of the trainer that takes longer is hanging: seconds, or text such as "2h", the default
+    recipe      how it was trained: the path of a recipe, or its content as a dict
+                (`{"train": {"epochs": 5, "lr": 0.01}}`). Replicas of a network copy its architecture. Without a recipe
+                nothing can be retrained: the report says so, and probes do what they can
+    source      for a network: where replicas start, a network or a state dict, else random weights
+    classes     for a network: names of its classes, else their numbers
+    config      an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
+    baseline    an earlier report, or its path: what got worse since
+    history     instead, a folder of earlier audits: the last release in it is the baseline, the newest audit that
+                passed, or the newest where none did
+    reference   the path of a checkpoint to compare reasons with
+    variants    of the model that are released with it (quantised, pruned, merged, distilled): paths, or by name paths,
+                networks and arrays of outputs. Each is attacked alone, and all together
+    budget      for training replicas: seconds, or text such as "10m"; fewer rounds where all would take longer
+    stop_early  look after 2, 4, 8 … rounds and stop where every check is decided
+    data_root   where the data lies now, if it has moved
+    out         the folder of the report; without it nothing is written
+    lang        of what is written: en or zh
+    thumbnails  off: no picture of a sample in the report
+    store       where replicas are kept, else in the user's cache: a folder, or a URL that machines share (s3://…)
+    seed        root seed of the audit, at least 0, else the checkpoint's
+    workers     processes, 0 for one a core; 1 by default for a network, which has to be copied to them
+    executor    processes, or ray with the `address` of a running cluster (else one is started here)
+    trust_code  run the Python factory that a checkpoint names
+    listener    hears how far it is
+
+    Raises AuditError, whose one line says what is wrong, where, and what to do.
+
+    >>> import tempfile
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> features = np.random.default_rng(0).normal(size=(60, 4))
+    >>> labels = (features[:, 0] > 0).astype(int)
+    >>> model = LogisticRegression().fit(features[:30], labels[:30])
+    >>> others = ("drift", "forgetting", "inheritance", "membership", "overfitting")
+    >>> only = {"probes": {name: {"enabled": False} for name in others}}
+    >>> with tempfile.TemporaryDirectory() as store:
+    ...     report = run(model, (features, labels), members=range(30), config=only, store=store)
+    >>> report.estimate("contamination", "contaminated_share").value
+    0.0
+    """
+    check_torch()
+    chosen = audit_config.chosen(config)
+    folder = path_of(history) or chosen.history
+    if baseline is None and folder is not None:
+        baseline = last_release(folder, path_of(out))
+    compared = load(baseline) if isinstance(baseline, str | Path) else baseline
+    if compared is None and (named := chosen.needs_baseline()):
+        raise ConfigError(f"{named} must be no worse than a baseline.", where=chosen.where, do="Give baseline=.")
+    in_memory = not isinstance(model, str | Path)
+    folder, remote = place_of(store)
+    language = not in_memory and is_language_model(Path(model))
+    settings = Settings(
+        store=folder,
+        remote=remote,
+        seed=seed,
+        workers=workers if workers is not None else int(in_memory),
+        recipe=None
+        if language
+        else recipe_file_of(recipe, whole=not in_memory, model=model, base=base, root=data_root, trust_code=trust_code),
+        base=path_of(base),
+        weights=weights,
+        reference=path_of(reference),
+        baseline=compared,
+        data_root=path_of(data_root),
+        trust_code=trust_code,
+        trainer=trainer if isinstance(trainer, str) else None,
+        replica_timeout=seconds_given(replica_timeout, "replica_timeout"),
+        predictions=path_of(predictions),
+        budget=seconds_given(budget),
+        stop_early=stop_early,
+        executor=executor,
+        address=address,
+        registration=registration.find(chosen.path),
+    )
+    called = variants if isinstance(variants, Mapping) else {Path(one).stem: Path(one) for one in variants}
+    meter = Meter()
+    writing = Writing(out=path_of(out), lang=lang, thumbnails=thumbnails)
+    before = str(baseline) if isinstance(baseline, str | Path) else None
+    named = settings.trainer or str(predictions or (type(model).__name__ if in_memory else model))
+
+    def make(heard: Listener) -> Report:
+        if predictions is not None or isinstance(model, Predictions):
+            refuse(data=data, members=members, held_out=held_out, trainer=trainer, source=source, recipe=recipe)
+            refuse(variants=variants or None)
+            answers = model if isinstance(model, Predictions) else read_predictions(Path(predictions or ""))
+            return audit_predictions(answers, chosen, settings, heard)
+        if language:
+            refuse(held_out=held_out, trainer=trainer, source=source, classes=classes, variants=variants or None)
+            assert not isinstance(recipe, Recipe | RecipeFile)
+            made_by = Path(recipe) if isinstance(recipe, str) else recipe
+            opened = open_language_model(
+                Path(model), data=path_of(data), members=members, base=path_of(base), recipe=made_by
+            )
+            return audit_language_model(opened, chosen, settings, heard)
+        if isinstance(members, str | Path):
+            raise InputError("a file of members is for language models.", where="audit.run", do="Give a mask.")
+        audited = open_model(model, data, members, held_out, trainer, recipe, source, classes, settings)
+        audited = dataclasses.replace(audited, variants=variants_of(called, audited))
+        return audit(audited, chosen, settings, heard)
+
+    with traces_kept(settings.store), threads(1):
+        return writing.made(make, chosen, settings, listener, meter, model=named, baseline=before, variants=called)

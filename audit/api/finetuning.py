@@ -1,0 +1,65 @@
+"""`audit.finetune`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.api.given import GivenRecipe, recipe_file_of
+from audit.checkpoints.finetune import to_file
+from audit.listener import Listener
+from audit.runtime import check_torch
+from probes.message import Text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finetuned:
+    """A checkpoint just made. Accuracies are shares, after the last epoch; the validation's is None where nothing is
+    held back for it. `notes` say what was converted when the data was read."""
+
+    path: Path
+    members: int
+    train_accuracy: float
+    validation_accuracy: float | None
+    notes: tuple[Text, ...]
+
+
+def finetune(
+    recipe: GivenRecipe, out: str | Path = "ckpt.pt", *, trust_code: bool = True, listener: Listener | None = None
+) -> Finetuned:
+    """Fine-tune a model by a recipe and write its checkpoint, which records all that an audit needs.
+
+    recipe      the path of a recipe, or its content as a dict; relative paths start at its folder, else here
+    out         the checkpoint; a killed run of the same recipe and output goes on where it stopped
+    trust_code  let the recipe's own Python factories run
+    listener    hears of epochs
+
+    Raises RecipeError, DataError, and OverwriteError where `out` exists.
+
+    >>> recipe = {
+    ...     "data": {"kind": "digits"},
+    ...     "split": {"members": 20, "held_out": 20},
+    ...     "source": {"model": "torchvision:squeezenet1_1"},
+    ...     "input": {"channels": 3, "size": 32},
+    ...     "transfer": "features",
+    ...     "train": {"epochs": 1},
+    ... }
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = finetune(recipe, Path(folder, "ckpt.pt"))
+    >>> made.members
+    20
+    """
+    check_torch()
+    given = recipe_file_of(recipe)
+    assert given is not None
+    path = Path(out)
+    heard = (listener or Listener()).epoch
+    experiment, trained = to_file(given.recipe, given.folder, path, trust_code=trust_code, progress=heard)
+    return Finetuned(
+        path=path,
+        members=int(experiment.pool.member.sum()),
+        train_accuracy=trained.trace.train_accuracy[-1],
+        validation_accuracy=trained.trace.validation_accuracy[-1] if experiment.pool.validation.any() else None,
+        notes=tuple(experiment.dataset.notes),
+    )

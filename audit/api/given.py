@@ -1,0 +1,77 @@
+"""What may be given to the Python API, and what the API makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from audit.checkpoints.folders.completed import completing
+from audit.config import recipe as recipes
+from audit.config.audit_config import Config
+from audit.config.duration import seconds_of
+from audit.config.recipe import Recipe, RecipeFile
+from audit.storage.folders import checkpoint_in
+from probes.errors import InputError
+
+Arrays = tuple[Any, Any]
+Samples = np.ndarray | Tensor | list[int] | range
+GivenRecipe = str | Path | Mapping[str, Any] | Recipe | RecipeFile
+GivenConfig = str | Path | Mapping[str, Any] | Config
+
+
+def refuse(**given: object) -> None:
+    """Raises InputError for what a checkpoint file says itself."""
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(
+                f"{name} is for networks; a checkpoint and its recipe say it themselves.",
+                where="audit.run",
+                do=f"Leave {name} out.",
+            )
+
+
+def checkpoint_of(model: str | Path) -> Path:
+    path = checkpoint_in(Path(model)) or Path(model)
+    if not path.exists():
+        raise InputError("no such checkpoint file.", where=str(path), do="Check the path.")
+    return path
+
+
+def recipe_file_of(
+    given: GivenRecipe | None,
+    *,
+    whole: bool = True,
+    model: Any = None,
+    base: str | Path | None = None,
+    root: str | Path | None = None,
+    trust_code: bool = False,
+) -> RecipeFile | None:
+    """The recipe, read once, with what the model's folder says; content that is not `whole` is completed elsewhere, by
+    the network it goes with."""
+    if given is None or isinstance(given, RecipeFile):
+        return given
+    file = Path(given) if isinstance(given, str | Path) else None
+    beside = path_of(root) or (Path.cwd() if file is None else file.resolve().parent)
+    place = Path(model) if isinstance(model, str | Path) else None
+    complete = completing(place, beside, path_of(base), trust_code=trust_code)
+    if file is not None:
+        return RecipeFile.read(file, complete=complete)
+    if not whole:
+        return None
+    if isinstance(given, Recipe):
+        return RecipeFile(recipe=given)
+    assert isinstance(given, Mapping)
+    content = dict(given)
+    return RecipeFile(recipe=recipes.parse(complete(content) if complete else content, "recipe"))
+
+
+def seconds_given(span: str | float | None, where: str = "budget") -> float | None:
+    return seconds_of(span, where) if isinstance(span, str) else span
+
+
+def path_of(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)

@@ -1,0 +1,99 @@
+"""`audit.mitigate`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, path_of, recipe_file_of, seconds_given
+from audit.api.writing import Writing
+from audit.checkpoints.audited_model import open_checkpoint
+from audit.config import audit_config
+from audit.config.run_settings import Language, Settings, place_of
+from audit.listener import Listener
+from audit.mitigation import search
+from audit.pipeline import audit
+from audit.results.read import measured_remedies
+from audit.results.run_cost import Meter
+from audit.results.write import write_pages
+from audit.runtime import check_torch, threads
+from audit.storage.atomic import write
+from reports.frontier import formats as frontier_formats
+from reports.frontier.frontier import AS_IS, Frontier, folder_of
+from reports.report import Report
+from reports.wording.catalogue import words
+
+
+def mitigate(
+    model: str | Path,
+    countermeasures: Sequence[str] = (),
+    *,
+    out: str | Path,
+    recipe: GivenRecipe | None = None,
+    config: GivenConfig | None = None,
+    budget: str | float | None = None,
+    data_root: str | Path | None = None,
+    lang: Language = "en",
+    thumbnails: bool = True,
+    store: str | Path | None = None,
+    seed: int | None = None,
+    workers: int = 0,
+    trust_code: bool = False,
+    listening: Callable[[str], AbstractContextManager[Listener]] = lambda name: nullcontext(Listener()),
+) -> Frontier:
+    """Which countermeasure works, and what it costs: fine-tune the model again with each, audit every one on the same
+    folds, and write their reports and the frontier into `out`.
+
+    countermeasures  names, or NAME=STRENGTH: l1, l2, l2-sp, dropout, early-stopping, features, lp-ft, augment, dp;
+                     without any, all that apply
+    listening        gives the listener of each audit by its name
+
+    The other parameters are those of `run`. Returns the candidates with their reports, the efficient ones among them
+    and the one to take (`chosen`). Raises AuditError.
+
+    >>> mitigate("ckpt.pt", ["l2-sp=0.1", "dp=8"], out="remedies").chosen.name  # doctest: +SKIP
+    'dp=8'
+    >>> mitigate("gone.pt", out="remedies")
+    Traceback (most recent call last):
+    ...
+    probes.errors.InputError: gone.pt: no such checkpoint file. Check the path.
+    """
+    check_torch()
+    chosen, folder = audit_config.chosen(config), Path(out)
+    kept, remote = place_of(store)
+    settings = Settings(
+        store=kept,
+        remote=remote,
+        seed=seed,
+        workers=workers,
+        budget=seconds_given(budget),
+        recipe=recipe_file_of(recipe),
+        data_root=path_of(data_root),
+        trust_code=trust_code,
+    )
+    audited = open_checkpoint(checkpoint_of(model), settings)
+
+    def attempt(name: str, make: search.Make) -> Report:
+        meter, writing = Meter(), Writing(out=folder / folder_of(name), lang=lang, thumbnails=thumbnails)
+        with listening(name) as listener:
+            candidate, judging, asked = make(listener)
+
+            def audited_again(heard: Listener) -> Report:
+                return audit(candidate, judging, asked, heard)
+
+            return writing.made(audited_again, judging, asked, listener, meter, model=str(model))
+
+    with threads(1):
+        frontier = search.mitigate(audited, chosen, settings, countermeasures, folder, attempt)
+    say = words(lang)
+    write(folder / "frontier.json", frontier_formats.as_json(frontier))
+    write(folder / "frontier.md", frontier_formats.markdown(frontier, say))
+    write(folder / "frontier.html", frontier_formats.html(frontier, say))
+    # Its own report was written before anything else was tried.
+    own = folder / folder_of(AS_IS)
+    again = frontier.tried[0].report
+    again = dataclasses.replace(again, remedies=measured_remedies(own / "results.json", again))
+    write_pages(own, again, lang=lang)
+    return frontier
