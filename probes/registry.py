@@ -27,7 +27,7 @@ class Registry(Generic[T]):
     entry point loads and gives the part; it raises PluginError, saying what is wrong, where that is none.
 
     >>> Registry("audit.probes", "probe").names()[:2]
-    ('contamination', 'drift')
+    ('attribute_inference', 'contamination')
     """
 
     group: str

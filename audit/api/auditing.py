@@ -115,6 +115,7 @@ def run(
     Raises AuditError, whose one line says what is wrong, where, and what to do.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> from sklearn.linear_model import LogisticRegression
     >>> features = np.random.default_rng(0).normal(size=(60, 4))
     >>> labels = (features[:, 0] > 0).astype(int)

@@ -22,8 +22,15 @@ from probes.result import Finding, Result, Severity, Table
 @dataclass(frozen=True, kw_only=True)
 class AttributeInference:
     """Of tables: whether somebody who knows the rest of a record, its label and the model infers a column better than
-    without the model, and better for members than for others. `columns` names those to try, by default all of two to
-    eight values; `samples` records are asked about, half of them members; `level` is the coverage of all intervals."""
+    without the model, and better for members than for others.
+
+    columns  names of those to try; by default all of two to eight values
+    samples  records asked about, half of them members, at least 2 (2000)
+    level    two-sided coverage of all intervals, in (0.5, 1) (0.95)
+
+    >>> AttributeInference(columns=("married",)).needs
+    Plan(designs=())
+    """
 
     columns: tuple[str, ...] = ()
     samples: Many = 2000

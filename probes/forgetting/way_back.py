@@ -107,7 +107,7 @@ def way_back(evidence: Evidence, seen: Mapping[str, Observation], rng: np.random
                 severity="info",
                 because=tuple(one.name for one in estimates),
                 values={
-                    "share": f"{share:g}",
+                    "share": share,
                     "change": estimates[0].value,
                     "low": estimates[0].low,
                     "high": estimates[0].high,

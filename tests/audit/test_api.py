@@ -36,6 +36,7 @@ FEW = {
         "drift": {"enabled": False},
         "forgetting": {"enabled": False},
         "inheritance": {"enabled": False},
+        "attribute_inference": {"enabled": False},
     }
 }
 

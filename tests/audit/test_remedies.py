@@ -21,8 +21,8 @@ from tests.reports.sample import sample
 
 FINDINGS = texts("en").content["findings"]
 COMMANDS = {code: text["command"] for code, text in FINDINGS.items() if "command" in text}
-VALUES = {"best": 3, "needed": 1000}
-"""Whole numbers that findings carry and commands ask for."""
+VALUES = {"best": 3, "needed": 1000, "share": 0.3}
+"""Numbers that findings carry and commands ask for."""
 DEMO = files("audit") / "recipes" / "demo.toml"
 
 

@@ -18,6 +18,7 @@ COUNTED: Mapping[str, frozenset[str]] = {
         {"rate", "low", "high", "control", "bound", "excess", "excess_low", "excess_high"}
     ),
     "drift.no-shortcut": frozenset({"control", "bound", "rarest", "excess", "excess_low", "excess_high"}),
+    "forgetting.better-interpolation": frozenset({"share"}),
     "forgetting.fragile": frozenset({"accuracy"}),
     "forgetting.robust": frozenset({"accuracy"}),
     "inheritance.backdoor": frozenset({"share", "deviations", "rate", "control"}),

@@ -114,7 +114,7 @@ def test_the_way_back_is_tried_with_the_models_own_head_and_a_better_place_on_it
                 start = source_network(task, 0).get_parameter(name)
                 value.copy_(start + 4.0 * (value - start))
     found = [one for one in asked(task, astray).findings if one.code == "forgetting.better-interpolation"]
-    assert [one.values["share"] for one in found] == ["0.5"]
+    assert [one.values["share"] for one in found] == [0.5]
 
 
 def test_without_the_sources_data_that_is_said(task: Task) -> None:
