@@ -113,21 +113,24 @@ def look_ahead(
     workers: int,
     on_model: Callable[[str], None],
 ) -> None:
-    """Look into several models at once where that pays; what was seen lies in the store afterwards."""
+    """Look into several models at once where that pays; what was seen lies in the store afterwards. A piece of work is
+    one observable of one model, since one may take longer than all others together."""
     waiting = [(sitter, wanted) for sitter, wanted in asked.items() if wanted]
     if workers < 2 or len(waiting) < WORTH_FORKING or not can_fork(experiment.device):
         return
 
     here = os.getpid()
+    current: list[Sitting] = []
 
-    def look(sitter: Sitter, wanted: Sequence[Observable]) -> None:
+    def look(sitter: Sitter, observable: Observable) -> None:
         if os.getpid() == here:
             on_model(sitter.name)
-        sitting = Sitting(sitter=sitter, experiment=experiment, store=store, seed=seed)
-        for observable in wanted:
-            sitting.look(observable)
+        if not current or current[0].sitter is not sitter:
+            current[:] = [Sitting(sitter=sitter, experiment=experiment, store=store, seed=seed)]
+        current[0].look(observable)
 
-    side_by_side([partial(look, *one) for one in waiting], min(workers, len(waiting)))
+    pieces = [partial(look, sitter, observable) for sitter, wanted in waiting for observable in wanted]
+    side_by_side(pieces, min(workers, len(pieces)))
 
 
 def _asked(observable: Observable, sitters: Sequence[Sitter]) -> list[Sitter]:
