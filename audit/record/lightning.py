@@ -19,7 +19,7 @@ MEASURES = {
 """Usual names of logged measures, and what the audit calls them."""
 
 
-class AuditRecord(Callback):
+class AuditRecord(Callback):  # type: ignore[misc, unused-ignore]  # Any where Lightning is not installed
     """Writes audit-record.json into `folder`, else into the Trainer's root folder, when training or a test ends.
 
     `data` is a recipe's [data]. The rows are those of the data sets under the loaders: (inputs, label) or inputs. Those
