@@ -82,5 +82,6 @@ def test_an_entry_that_is_damaged_there_is_removed_there(experiment: Experiment,
 def test_a_place_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DependencyError, match="nowhere"):
         Store(tmp_path, Remote("nowhere://a/b")).holds("ab12")
+    (tmp_path / "a file").touch()
     with pytest.raises(StoreError, match="cannot be reached"):
-        Store(tmp_path, Remote("http://127.0.0.1:9/replicas")).get("ab12")
+        Remote(f"file://{tmp_path}/a file/replicas").put("ab/ab12.safetensors", tmp_path / "a file")
