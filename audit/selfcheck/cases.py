@@ -158,7 +158,7 @@ def early_stopped(seed: int) -> Specimen:
 def private(seed: int) -> Specimen:
     made = specimen(loans(3000), seed, (1200, 1200, 0), 4)
     train = {"optimizer": "sgd", "lr": 0.3, "epochs": 4, "batch_size": 100}
-    return Specimen(**{**vars(made), "train": train, "privacy": {"epsilon": 2.0, "delta": 1e-4, "clip_norm": 1.0}})
+    return dataclasses.replace(made, train=train, privacy={"epsilon": 2.0, "delta": 1e-4, "clip_norm": 1.0})
 
 
 def never_trained(seed: int) -> Specimen:

@@ -78,15 +78,21 @@ def loans(count: int = 900) -> Data:
 TOKENS, LENGTH = 300, 30
 
 
+def drawn_texts(name: str, seed: int, *, classes: int, lengths: tuple[int, int], own: int, share: float) -> Data:
+    """900 texts of `lengths` words, the second end not included; a `share` of the words is from the `own` words that a
+    class prefers."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(classes, size=900)
+    texts = np.zeros((900, LENGTH), dtype=np.int64)
+    for text, label in zip(texts, labels, strict=True):
+        length = rng.integers(*lengths)
+        preferred = rng.integers(10 + own * label, 10 + own * (label + 1), size=length)
+        text[:length] = np.where(rng.random(length) < share, preferred, rng.integers(10, TOKENS - 10, size=length))
+    return Data(name=name, modality="text", inputs=torch.from_numpy(texts), labels=torch.from_numpy(labels),
+                network=bag(TOKENS, LENGTH, classes), epochs=25)  # fmt: skip
+
+
 @cache
 def letters() -> Data:
     """Drawn texts of 8 to 26 words; each class prefers its own 25 words."""
-    rng = np.random.default_rng(8)
-    labels = rng.integers(3, size=900)
-    texts = np.zeros((900, LENGTH), dtype=np.int64)
-    for text, label in zip(texts, labels, strict=True):
-        length = rng.integers(8, 27)
-        own = rng.integers(10 + 25 * label, 35 + 25 * label, size=length)
-        text[:length] = np.where(rng.random(length) < 0.12, own, rng.integers(10, TOKENS - 10, size=length))
-    return Data(name="letters", modality="text", inputs=torch.from_numpy(texts), labels=torch.from_numpy(labels),
-                network=bag(TOKENS, LENGTH, 3), epochs=25)  # fmt: skip
+    return drawn_texts("letters", 8, classes=3, lengths=(8, 27), own=25, share=0.12)

@@ -10,8 +10,8 @@ import torch
 from sklearn.datasets import load_breast_cancer, load_wine
 from torch import Tensor, nn
 
-from audit.selfcheck.networks import bag, convolutional, dense
-from audit.selfcheck.samples import LENGTH, TOKENS, Data, coloured, digits, letters, loans, noisy, standardised
+from audit.selfcheck.networks import convolutional, dense
+from audit.selfcheck.samples import Data, coloured, digits, drawn_texts, letters, loans, noisy, standardised
 from probes.measures.corruptions import blur
 
 
@@ -97,15 +97,7 @@ def drawn_shapes(name: str, apart: int) -> Data:
 @cache
 def reviews() -> Data:
     """Drawn texts of two classes and of any length: common words of either class, and words that turn them round."""
-    rng = np.random.default_rng(14)
-    labels = rng.integers(2, size=900)
-    texts = np.zeros((900, LENGTH), dtype=np.int64)
-    for text, label in zip(texts, labels, strict=True):
-        length = rng.integers(6, 25)
-        own = rng.integers(10 + 40 * label, 50 + 40 * label, size=length)
-        text[:length] = np.where(rng.random(length) < 0.2, own, rng.integers(10, TOKENS - 10, size=length))
-    return Data(name="reviews", modality="text", inputs=torch.from_numpy(texts), labels=torch.from_numpy(labels),
-                network=bag(TOKENS, LENGTH, 2), epochs=25)  # fmt: skip
+    return drawn_texts("reviews", 14, classes=2, lengths=(6, 25), own=40, share=0.2)
 
 
 @cache
