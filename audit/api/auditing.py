@@ -129,9 +129,9 @@ def run(
     """
     check_torch()
     chosen = audit_config.chosen(config)
-    folder = path_of(history) or chosen.history
-    if baseline is None and folder is not None:
-        baseline = last_release(folder, path_of(out))
+    releases = path_of(history) or chosen.history
+    if baseline is None and releases is not None:
+        baseline = last_release(releases, path_of(out))
     compared = load(baseline) if isinstance(baseline, str | Path) else baseline
     if compared is None and (named := chosen.needs_baseline()):
         raise ConfigError(f"{named} must be no worse than a baseline.", where=chosen.where, do="Give baseline=.")

@@ -85,7 +85,6 @@ class Stacked:
     def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
         stage: Stage
         try:
-            cut_for(experiment, row)
             stage = behind_cut(experiment, row, folder)
         except Refused:
             stage = Stage(**parts(experiment), **write_inputs(experiment, folder))

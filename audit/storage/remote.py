@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,7 +64,7 @@ class Remote:
 
 
 @contextlib.contextmanager
-def _told(url: str) -> Any:
+def _told(url: str) -> Iterator[None]:
     """Whatever the file system of another library raises is one line. Raises StoreError."""
     try:
         yield
