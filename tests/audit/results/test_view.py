@@ -88,7 +88,7 @@ def test_a_folder_that_is_itself_an_audit_opens(folder: Path) -> None:
 
 @needs_browser
 def test_search_and_filters_narrow_the_samples_in_a_browser(port: int) -> None:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -100,14 +100,14 @@ def test_search_and_filters_narrow_the_samples_in_a_browser(port: int) -> None:
         page.goto(f"http://127.0.0.1:{port}/")
         page.click("text=samples >> nth=0")
         rows = page.locator("tbody tr:visible")
-        assert rows.count() == 3
+        expect(rows).to_have_count(3)
         page.fill("input[data-filter='1']", ">0.9")
-        assert rows.count() == 1
+        expect(rows).to_have_count(1)
         page.fill("input[data-filter='1']", "<0.9")
-        assert rows.count() == 1
+        expect(rows).to_have_count(1)
         page.fill("input[data-filter='1']", "")
         page.fill("#s", "nothing at all")
-        assert rows.count() == 0
-        assert page.inner_text("output") == "0 / 3"
+        expect(rows).to_have_count(0)
+        expect(page.locator("output")).to_have_text("0 / 3")
         browser.close()
     assert not [one for one in complaints if "favicon" not in one and "404" not in one]
