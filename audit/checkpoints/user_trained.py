@@ -90,7 +90,7 @@ def adopt_trained(
     )
     said = [Message("audit.members-by-owner"), Message("audit.model-without-history"), *limits]
     if model is None:
-        model, _ = made_of(experiment, experiment.audited_row())
+        model, _ = made_of(experiment, experiment.audited_row(), experiment.inputs)
         said.append(Message("audit.made-by-trainer"))
         if isinstance(model, nn.Module):
             network = copy.deepcopy(model).cpu().eval()

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from audit.engines.base import Outcome, Refused
 from audit.engines.full import Loop
-from audit.engines.materialised import Stage, parts, write_inputs
+from audit.engines.materialised import Stage, whole_stage
 from audit.randomness import torch_seed
 from audit.trainers.base import Fit
 from audit.trainers.limited import seeded, user_code
@@ -35,17 +35,17 @@ class Called(Loop):
             raise Refused("the recipe is what trains")
 
     def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
-        return Stage(**parts(experiment), **write_inputs(experiment, folder))
+        return whole_stage(experiment, folder)
 
     def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:
         for row in rows:
-            made, logits = made_of(stage, row)
+            made, logits = made_of(stage.experiment, row, stage.inputs)
             state = made.state_dict() if isinstance(made, nn.Module) else {}
             kept = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
             yield Outcome(row=row, logits=logits, state=kept)
 
 
-def made_of(experiment: Experiment, row: Row) -> tuple[object, np.ndarray]:
+def made_of(experiment: Experiment, row: Row, inputs: Tensor) -> tuple[object, np.ndarray]:
     """What the trainer makes of the row, and its logits on all samples. Raises TrainerError."""
     trainer = experiment.trainer
     assert trainer is not None
@@ -58,7 +58,7 @@ def made_of(experiment: Experiment, row: Row) -> tuple[object, np.ndarray]:
                 made,
                 len(experiment.dataset),
                 len(experiment.dataset.classes),
-                inputs=experiment.inputs,
+                inputs=inputs,
                 features=trainer.features,
                 who=f"{trainer.name}, {replica}",
             )

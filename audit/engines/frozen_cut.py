@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import fx, nn
@@ -177,26 +177,13 @@ def _module(whole: fx.GraphModule, graph: fx.Graph, name: str) -> fx.GraphModule
     return module
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TailTrainee(Trainee):
-    """The trainee whose network is the tail; its modules are in the modes they have in the whole."""
-
-    training: Mapping[frozenset[str], frozenset[str]]
-
-    def train_mode(self) -> None:
-        now = self.training[frozenset(self.parameters())]
-        for name, module in self.network.named_modules():
-            module.training = name in now
-
-
-def tail_of(trainee: Trainee, template: Cut) -> TailTrainee:
-    """The tail of this trainee, which differs from the one the cut was made of in its weights alone."""
+def tail_of(trainee: Trainee, template: Cut) -> Trainee:
+    """The trainee with the tail alone; it differs from the one the cut was made of in its weights alone."""
     tail = copy.deepcopy(template.tail).train()
     weights = trainee.network.state_dict()
     with torch.no_grad():
         for name, value in tail.state_dict().items():
             value.copy_(weights[name])
-    fields = {name: getattr(trainee, name) for name in Trainee.__dataclass_fields__}
-    made = TailTrainee(**fields | {"network": tail}, training=template.training)
+    made = replace(trainee, network=tail, modes=template.training)
     made.enter(made.phases[0])
     return made

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from audit.engines.base import Outcome
-from audit.engines.materialised import Stage, parts, write_inputs
+from audit.engines.materialised import Stage, whole_stage
 from audit.training.experiment import Experiment
 from audit.training.loop import fine_tune, predict
 from probes.plan import Row
@@ -27,9 +27,9 @@ class Loop:
 
     def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:
         for row in rows:
-            trained = fine_tune(stage, row)
+            trained = fine_tune(stage.experiment, row, material=stage)
             # A view at a time: minibatches that straddle two would change the last bits.
-            views = torch.split(stage.inputs, len(stage.dataset))
+            views = torch.split(stage.inputs, len(stage.experiment.dataset))
             logits = np.concatenate([predict(trained.network, view) for view in views])
             yield Outcome(row=row, logits=logits, state=dict(trained.network.state_dict()))
 
@@ -45,4 +45,4 @@ class Full(Loop):
         pass
 
     def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
-        return Stage(**parts(experiment), **write_inputs(experiment, folder))
+        return whole_stage(experiment, folder)

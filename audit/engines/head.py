@@ -45,14 +45,14 @@ class Features(Behind):
 
     @cached_property
     def head(self) -> str:
-        return self.whole.begin(self.like).head
+        return self.experiment.begin(self.like).head
 
     def initial(self, order: str) -> nn.Linear:
         """The new head that every row of this order begins with."""
         old = self.cut.tail.get_submodule(self.head)
         with _generator, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(torch_seed(self.seed, "initial", order))
-            return cast("nn.Linear", new_head(old, len(self.dataset.classes)))
+            torch.manual_seed(torch_seed(self.experiment.seed, "initial", order))
+            return cast("nn.Linear", new_head(old, len(self.experiment.dataset.classes)))
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,16 @@ class Head:
         assert isinstance(stage, Features)
         start = stage.initial(rows[0].order)
         parameters = {
-            f"{stage.head}.{name}": value.detach().expand(len(rows), *value.shape).contiguous().to(stage.device)
+            f"{stage.head}.{name}": value.detach()
+            .expand(len(rows), *value.shape)
+            .contiguous()
+            .to(stage.experiment.device)
             for name, value in start.named_parameters()
         }
         weight, bias = parameters[f"{stage.head}.weight"], parameters[f"{stage.head}.bias"]
-        train = stage.recipe.train
+        train = stage.experiment.recipe.train
         watch, batches, room = Watch(train, parameters), Batches(stage, rows), Room(weight)
-        steps = Steps(train, stage.recipe.regularise, parameters, {}, dict.fromkeys(parameters, 1.0))
+        steps = Steps(train, stage.experiment.recipe.regularise, parameters, {}, dict.fromkeys(parameters, 1.0))
         for epoch in range(train.epochs):
             for step, piece in enumerate(batches.pieces(epoch)):
                 lr = train.lr * rate(train, epoch * batches.steps + step, batches.steps)
@@ -163,20 +166,20 @@ class Batches:
     """What one batch of replicas reads in a step."""
 
     def __init__(self, stage: Features, rows: Sequence[Row]) -> None:
-        pool = stage.pool
+        pool = stage.experiment.pool
         self.stage, self.rows = stage, rows
-        self.features = stage.inputs.to(stage.device)
+        self.features = stage.inputs.to(stage.experiment.device)
         # Samples first: a piece is then whole rows.
-        self.keep = torch.from_numpy(np.stack([row.keep for row in rows], axis=1)).to(stage.device)
+        self.keep = torch.from_numpy(np.stack([row.keep for row in rows], axis=1)).to(stage.experiment.device)
         alike = all(row.targets is None for row in rows)
-        tables = [stage.labels] if alike else [stage.targets(row) for row in rows]
-        self.targets = torch.stack(tables).to(stage.device)
+        tables = [stage.experiment.labels] if alike else [stage.experiment.targets(row) for row in rows]
+        self.targets = torch.stack(tables).to(stage.experiment.device)
         self.pooled = np.flatnonzero(pool.member | pool.held_out | rows[0].keep)
-        self.steps = steps_per_epoch(int(rows[0].keep.sum()), stage.recipe.train.batch_size)
+        self.steps = steps_per_epoch(int(rows[0].keep.sum()), stage.experiment.recipe.train.batch_size)
 
     def pieces(self, epoch: int) -> Iterator[Int[Tensor, " piece"]]:
-        for piece in pieces(self.pooled, self.steps, self.stage.seed, self.rows[0].order, epoch):
-            yield torch.from_numpy(piece).to(self.stage.device)
+        for piece in pieces(self.pooled, self.steps, self.stage.experiment.seed, self.rows[0].order, epoch):
+            yield torch.from_numpy(piece).to(self.stage.experiment.device)
 
     def look_up(self, piece: Int[Tensor, " piece"]) -> tuple[Tensor, Tensor, Tensor]:
         """Targets [tables piece], each sample's share of the loss [replicas piece], and whether a replica keeps any of
@@ -188,9 +191,11 @@ class Batches:
 
     def validation(self, weight: Tensor, bias: Tensor) -> Float[Tensor, " replicas"]:
         """Mean cross-entropy on the validation samples, with the true labels."""
-        chosen = torch.from_numpy(np.flatnonzero(self.stage.pool.validation)).to(self.stage.device)
+        chosen = torch.from_numpy(np.flatnonzero(self.stage.experiment.pool.validation)).to(
+            self.stage.experiment.device
+        )
         answers = logits(weight, bias, self.features[chosen], Room(weight))
-        labels = self.stage.labels[chosen.cpu()].to(self.stage.device).expand(len(weight), -1)
+        labels = self.stage.experiment.labels[chosen.cpu()].to(self.stage.experiment.device).expand(len(weight), -1)
         return functional.cross_entropy(answers, labels, reduction="none").mean(1).cpu()
 
     def outcomes(self, weight: Tensor, bias: Tensor, head: str) -> Iterator[Outcome]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from audit.storage.atomic import why_not_written
 from audit.training.experiment import Experiment
+from audit.training.transfer_modes import Trainee
 from probes.errors import StoreError
 from probes.plan import Row
 
@@ -23,18 +23,17 @@ BATCH = 64
 """Samples at a time through a frozen prefix. Fixed: another size may change the last bits."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Stage(Experiment):
-    """`whole` is the experiment it is made of. `file` holds its views, the samples themselves first, with the channels
-    last where the networks have them there; `shipped` does where the file is out of reach."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stored:
+    """Views in a file, the samples themselves first, with the channels last where the networks have them there;
+    `shipped` holds them where the file is out of reach."""
 
-    whole: Experiment
     file: Path
     channels_last: bool
     shipped: Shaped[np.ndarray, "samples ..."] | None = None
 
     @cached_property
-    def inputs(self) -> Tensor:
+    def views(self) -> Tensor:
         if self.shipped is None:
             # Copy on write: torch wants writable memory, and nobody writes.
             stored = torch.from_numpy(np.load(self.file, mmap_mode="c"))
@@ -44,19 +43,33 @@ class Stage(Experiment):
                 stored = torch.from_numpy(self.shipped)
         return stored.permute(0, 3, 1, 2) if self.channels_last else stored
 
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage:
+    """An experiment, and what its networks take."""
+
+    experiment: Experiment
+    stored: Stored
+
+    @property
+    def inputs(self) -> Tensor:
+        return self.stored.views
+
+    def begin(self, row: Row) -> Trainee:
+        return self.experiment.begin(row)
+
     def weights(self, row: Row) -> Mapping[str, Tensor]:
         """Weights and buffers that the row's network begins with."""
         return dict(self.begin(row).network.state_dict())
 
+    def bare(self) -> Stage:
+        """A copy without what was computed from the fields, for other processes."""
+        return replace(self, experiment=replace(self.experiment), stored=replace(self.stored))
+
     def portable(self) -> Stage:
         """A copy that carries its inputs, for machines that do not see the file."""
-        return dataclasses.replace(self, shipped=np.load(self.file, mmap_mode="r"))
-
-
-def parts(experiment: Experiment) -> dict[str, Any]:
-    """The fields of an experiment without what it has computed from them: a stage is sent to other processes."""
-    plain = {field.name: getattr(experiment, field.name) for field in dataclasses.fields(Experiment)}
-    return plain | {"whole": Experiment(**plain)}
+        shipped = replace(self.stored, shipped=np.load(self.stored.file, mmap_mode="r"))
+        return replace(self.bare(), stored=shipped)
 
 
 @torch.no_grad()
@@ -64,9 +77,9 @@ def write_inputs(
     experiment: Experiment,
     folder: Path,
     through: Callable[[Tensor], Tensor] = lambda batch: batch,
-) -> dict[str, Any]:
-    """Write what `through` makes of the experiment's views, a batch at a time, in the memory layout in which it comes;
-    returns the stage's fields that say where. Raises StoreError where the disk is full."""
+) -> Stored:
+    """Write what `through` makes of the experiment's views, a batch at a time, in the memory layout in which it comes.
+    Raises StoreError where the disk is full."""
     inputs, views = experiment.inputs, 1 + len(experiment.queries)
     first = through(inputs[:BATCH].clone())
     channels_last = first.ndim == 4 and first.is_contiguous(memory_format=torch.channels_last)
@@ -89,4 +102,9 @@ def write_inputs(
             where=str(folder),
             do="Free space or choose another --store; what is trained is kept.",
         ) from None
-    return {"file": path, "channels_last": channels_last}
+    return Stored(file=path, channels_last=channels_last)
+
+
+def whole_stage(experiment: Experiment, folder: Path) -> Stage:
+    """The experiment as it is, its samples written to the folder. Raises StoreError where the disk is full."""
+    return Stage(experiment=replace(experiment), stored=write_inputs(experiment, folder))

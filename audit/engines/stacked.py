@@ -22,7 +22,7 @@ from torch.nn import functional
 from audit.config.recipe import demands
 from audit.engines.base import Outcome, Refused
 from audit.engines.batched_steps import KNOWN, Steps, Watch, check_finite, residual
-from audit.engines.materialised import Stage, parts, write_inputs
+from audit.engines.materialised import Stage, whole_stage
 from audit.engines.stacked_network import forward_of
 from audit.engines.tail import behind_cut, cut_for
 from audit.training.experiment import Experiment
@@ -87,7 +87,7 @@ class Stacked:
         try:
             stage = behind_cut(experiment, row, folder)
         except Refused:
-            stage = Stage(**parts(experiment), **write_inputs(experiment, folder))
+            stage = whole_stage(experiment, folder)
         _ = stage.inputs, stage.begin(row)  # before threads share it
         return stage
 
@@ -95,9 +95,9 @@ class Stacked:
         with _generator:
             first = stage.begin(rows[0])
             stack = Stack(stage, first, [stage.weights(row) for row in rows])
-        train = stage.recipe.train
+        train = stage.experiment.recipe.train
         watch = Watch(train, stack.trained)
-        steps = Steps(train, stage.recipe.regularise, stack.trained, first.anchor, stack.factors)
+        steps = Steps(train, stage.experiment.recipe.regularise, stack.trained, first.anchor, stack.factors)
         minibatches = Minibatches(stage, rows)
         for epoch in range(train.epochs):
             for step, (index, share) in enumerate(minibatches.epoch(epoch)):
@@ -119,10 +119,10 @@ class Stack:
         self.stage, self.network = stage, first.network.eval()
         self.state = {name: torch.stack([state[name] for state in states]) for name in states[0]}
         self.trained = {name: self.state[name].requires_grad_() for name in first.trained}
-        decay = stage.recipe.transfer.lr_decay
+        decay = stage.experiment.recipe.transfer.lr_decay
         self.factors = {name: decay ** first.depth(name) for name in self.trained}
-        self.smoothing = stage.recipe.train.label_smoothing
-        self.logits = forward_of(self.network, self.state, stage.inputs[: len(stage.dataset)])
+        self.smoothing = stage.experiment.recipe.train.label_smoothing
+        self.logits = forward_of(self.network, self.state, stage.inputs[: len(stage.experiment.dataset)])
 
     def gradients(
         self,
@@ -139,11 +139,11 @@ class Stack:
     @torch.no_grad()
     def validation(self) -> Float[Tensor, " replicas"]:
         """Mean cross-entropy on the validation samples, with the true labels."""
-        chosen = torch.from_numpy(np.flatnonzero(self.stage.pool.validation))
+        chosen = torch.from_numpy(np.flatnonzero(self.stage.experiment.pool.validation))
         replicas = len(next(iter(self.state.values())))
         total = torch.zeros(replicas)
         for some in torch.split(chosen, ANSWERED):
-            inputs, labels = self.stage.inputs[some], self.stage.labels[some].expand(replicas, -1)
+            inputs, labels = self.stage.inputs[some], self.stage.experiment.labels[some].expand(replicas, -1)
             answered = self.logits(inputs.expand(replicas, *inputs.shape)).mT
             total += functional.cross_entropy(answered, labels, reduction="none").sum(1)
         return total / len(chosen)
@@ -156,7 +156,7 @@ class Stack:
                 name: value[number].detach().clone(memory_format=torch.contiguous_format)
                 for name, value in state.items()
             }
-            views = torch.split(self.stage.inputs, len(self.stage.dataset))
+            views = torch.split(self.stage.inputs, len(self.stage.experiment.dataset))
             batches = [batch for view in views for batch in torch.split(view, ANSWERED)]
             answered = [functional_call(self.network, mine, (batch,)) for batch in batches]
             yield Outcome(row=row, logits=torch.cat(answered).numpy(), state=mine)
@@ -167,19 +167,19 @@ class Minibatches:
 
     def __init__(self, stage: Stage, rows: Sequence[Row]) -> None:
         self.stage, self.rows = stage, rows
-        self.steps = steps_per_epoch(int(rows[0].keep.sum()), stage.recipe.train.batch_size)
-        pool = stage.pool.member | stage.pool.held_out
+        self.steps = steps_per_epoch(int(rows[0].keep.sum()), stage.experiment.recipe.train.batch_size)
+        pool = stage.experiment.pool.member | stage.experiment.pool.held_out
         self.pooled = [np.flatnonzero(pool | row.keep) for row in rows]
         self.begins = [[piece[0] for piece in np.array_split(np.arange(len(mine)), self.steps)] for mine in self.pooled]
         alike = all(row.targets is None for row in rows)
-        self.table = None if alike else torch.stack([stage.targets(row) for row in rows])
+        self.table = None if alike else torch.stack([stage.experiment.targets(row) for row in rows])
 
     def epoch(self, epoch: int) -> Iterator[tuple[Int[Tensor, "replicas batch"], Float[Tensor, "replicas batch"]]]:
         """Sample indices, and each sample's share of its replica's loss (0 where padded)."""
         drawn = []
         sizes = np.zeros((len(self.rows), self.steps), dtype=np.int64)
         for number, (row, pooled) in enumerate(zip(self.rows, self.pooled, strict=True)):
-            taken = shuffled(pooled, self.stage.seed, row.order, epoch)
+            taken = shuffled(pooled, self.stage.experiment.seed, row.order, epoch)
             kept = row.keep[taken]
             drawn.append(taken[kept])
             sizes[number] = np.add.reduceat(kept, self.begins[number], dtype=np.int64)
@@ -196,4 +196,4 @@ class Minibatches:
         return taken.view(*index.shape, *taken.shape[1:])
 
     def labels(self, index: Int[Tensor, "replicas batch"]) -> Int[Tensor, "replicas batch"]:
-        return self.stage.labels[index] if self.table is None else self.table.gather(1, index)
+        return self.stage.experiment.labels[index] if self.table is None else self.table.gather(1, index)

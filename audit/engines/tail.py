@@ -6,7 +6,7 @@ The visible loop runs unchanged, on an experiment whose inputs are the activatio
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -18,10 +18,11 @@ from torch import Tensor
 from audit.config.demand import Demand
 from audit.config.recipe import demands
 from audit.engines.base import Refused
-from audit.engines.frozen_cut import Cut, TailTrainee, cut, tail_of
+from audit.engines.frozen_cut import Cut, cut, tail_of
 from audit.engines.full import Loop
-from audit.engines.materialised import Stage, parts, write_inputs
+from audit.engines.materialised import Stage, write_inputs
 from audit.training.experiment import Experiment
+from audit.training.transfer_modes import Trainee
 from probes.plan import Row
 
 NEEDS_WHOLE = {
@@ -43,13 +44,13 @@ class Behind(Stage):
 
     @cached_property
     def cut(self) -> Cut:
-        return cut(self.whole.begin(self.like))
+        return cut(self.experiment.begin(self.like))
 
-    def begin(self, row: Row) -> TailTrainee:
-        return tail_of(self.whole.begin(row), self.cut)
+    def begin(self, row: Row) -> Trainee:
+        return tail_of(self.experiment.begin(row), self.cut)
 
     def weights(self, row: Row) -> Mapping[str, Tensor]:
-        whole = self.whole.begin(row).network.state_dict()
+        whole = self.experiment.begin(row).network.state_dict()
         return {name: whole[name] for name in self.cut.tail.state_dict()}
 
 
@@ -88,9 +89,9 @@ def _cut_for(experiment: Experiment, row: Row) -> Cut:
     return parts
 
 
-def behind_cut(experiment: Experiment, row: Row, folder: Path, kind: type[Behind] | None = None) -> Behind:
-    prefix = cut_for(experiment, row).prefix.eval()
-    return (kind or Behind)(**parts(experiment), **write_inputs(experiment, folder, prefix), like=row)
+def behind_cut(experiment: Experiment, row: Row, folder: Path, kind: type[Behind] = Behind) -> Behind:
+    stored = write_inputs(experiment, folder, cut_for(experiment, row).prefix.eval())
+    return kind(experiment=replace(experiment), stored=stored, like=row)
 
 
 @dataclass(frozen=True)

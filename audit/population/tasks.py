@@ -57,7 +57,7 @@ def run_task(
     processor: AbstractContextManager[object] | None = None,
 ) -> list[Done]:
     """Train, while holding the `processor`, and store. `folder` is the job's."""
-    sit(folder, stage.device)
+    sit(folder, stage.experiment.device)
     with threads(1):
         done: list[Done] = []
         trained = train(engine, stage, task)
@@ -77,7 +77,7 @@ def train(engine: Engine, stage: Stage, task: Task) -> Iterator[Done]:
         for outcome in engine.train(stage, task.rows):
             key = keys[outcome.row.name]
             state = changed(stage, outcome) if key in task.looked_into else {}
-            targets = stage.targets(outcome.row).numpy()
+            targets = stage.experiment.targets(outcome.row).numpy()
             yield key, Replica(answers=answers_with_queries(outcome.logits, targets), state=state)
     except TrainerError:  # names the replica, and carries more than others
         raise
@@ -87,7 +87,7 @@ def train(engine: Engine, stage: Stage, task: Task) -> Iterator[Done]:
 
 def changed(stage: Stage, outcome: Outcome) -> dict[str, torch.Tensor]:
     """The weights and buffers that training moved: all else is θ_s. A trainer's are kept whole."""
-    if stage.trainer is not None:
+    if stage.experiment.trainer is not None:
         return dict(outcome.state)
-    before = stage.whole.begin(outcome.row).network.state_dict()
+    before = stage.experiment.begin(outcome.row).network.state_dict()
     return {name: value.contiguous() for name, value in outcome.state.items() if not torch.equal(value, before[name])}

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -144,12 +143,18 @@ def expected_warnings() -> Iterator[None]:
 
 
 def private_optimizer(
-    optimizer: torch.optim.Optimizer, section: PrivacySection, sigma: float, expected: float, noise: torch.Generator
-) -> Any:
-    """Clips each sample's gradient, adds N(0, (σC)²) to their sum, divides by the expected batch size."""
+    optimizer: torch.optim.Optimizer,
+    section: PrivacySection,
+    sigma: float,
+    expected: float,
+    noise: torch.Generator,
+    after_noise: Callable[[], None] | None,
+) -> torch.optim.Optimizer:
+    """Clips each sample's gradient, adds N(0, (σC)²) to their sum, divides by the expected batch size; `after_noise`
+    changes the gradient before each step."""
     from opacus.optimizers import DPOptimizer
 
-    return DPOptimizer(
+    private = DPOptimizer(
         optimizer,
         noise_multiplier=sigma,
         max_grad_norm=section.clip_norm,
@@ -157,6 +162,10 @@ def private_optimizer(
         loss_reduction="mean",
         generator=noise,
     )
+    if after_noise is not None:
+        private.attach_step_hook(lambda _: after_noise())
+    made: torch.optim.Optimizer = private
+    return made
 
 
 def check_sampling(sizes: Int[np.ndarray, " steps"], kept: int, rate: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -27,8 +27,9 @@ from audit.training.experiment import Experiment
 from audit.training.interpolation import towards
 from audit.training.minibatches import pieces, poisson, steps_per_epoch
 from audit.training.objective import Objective
-from audit.training.optimizer import compiled, groups, make_optimizer, rate, set_rates
+from audit.training.optimizer import Group, compiled, groups, make_optimizer, rate, set_rates
 from audit.training.resume_state import Best, Keeper, State
+from audit.training.transfer_modes import Phase, Trainee
 from audit.training.weight_penalties import add_gradient
 from probes.errors import NonFiniteError, RecipeError
 from probes.evidence import Trace
@@ -52,16 +53,31 @@ class Trained:
     accounting: Accounting | None = None
 
 
+class Material(Protocol):
+    """The networks that rows begin with, and what these take: the experiment's own, or what an engine made of them."""
+
+    @property
+    def inputs(self) -> Tensor: ...
+
+    def begin(self, row: Row) -> Trainee: ...
+
+
 def fine_tune(
-    experiment: Experiment, row: Row, on_epoch: OnEpoch | None = None, keeper: Keeper | None = None
+    experiment: Experiment,
+    row: Row,
+    on_epoch: OnEpoch | None = None,
+    keeper: Keeper | None = None,
+    *,
+    material: Material | None = None,
 ) -> Trained:
-    """Train the row's replica on the samples it keeps; with a `keeper`, go on after the last epoch it has.
+    """Train the row's replica on the samples it keeps, on the experiment's own `material` where no other is given; with
+    a `keeper`, go on after the last epoch it has.
 
     Raises NonFiniteError where the loss diverges, RecipeError where training changed what is frozen, PrivacyError
     where a DP run would not have the ε it claims.
     """
     train = experiment.recipe.train
-    run = Run(experiment, row)
+    run = Run(experiment, row, material or experiment)
     if keeper and (state := keeper.load()) is not None:
         run.restore(state)
     with torch.random.fork_rng(devices=[]), expected_warnings(), run.objective:
@@ -106,9 +122,9 @@ def fine_tune(
 class Run:
     """The mutable state of one training run; what the loop does with it is all in `fine_tune`."""
 
-    def __init__(self, experiment: Experiment, row: Row) -> None:
+    def __init__(self, experiment: Experiment, row: Row, material: Material) -> None:
         recipe, self.experiment, self.row = experiment.recipe, experiment, row
-        self.trainee = experiment.begin(row)
+        self.inputs, self.trainee = material.inputs, material.begin(row)
         self.network = self.trainee.network.to(experiment.device)
         # The pool, and where canaries were planted those that this row trains on.
         self.pooled = np.flatnonzero(experiment.pool.member | experiment.pool.held_out | row.keep)
@@ -122,7 +138,6 @@ class Run:
         self.best: Best | None = None
         self.known: set[str] = set()
         self.sizes: list[int] = []
-        self.optimizer: Any = None
         self.forward: Callable[..., Tensor] = self.network
         if recipe.train.compile:
             self.forward = compiled(self.network)
@@ -135,6 +150,7 @@ class Run:
         self.trainee.train_mode()
         self.frozen = self.trainee.frozen_state()
         self.buffers = {name: value.clone() for name, value in self.network.named_buffers()}
+        self.optimizer = self._optimizer()
 
     @property
     def rate(self) -> float:
@@ -159,23 +175,37 @@ class Run:
 
     def grow(self, epoch: int) -> None:
         """Hand the optimizer what this epoch's phase trains and it does not know yet."""
-        recipe, phase = self.experiment.recipe, self.trainee.phase(epoch)
+        phase = self.trainee.phase(epoch)
         self.trainee.enter(phase)
+        for group in self._new(phase):
+            self.optimizer.add_param_group(dict(group))
+
+    def _new(self, phase: Phase) -> list[Group]:
+        recipe = self.experiment.recipe
         spared = recipe.train.decays == "weights"
         new = groups(self.trainee, phase, recipe.transfer.lr_decay, self.known, spared=spared)
         self.known |= set(phase.trained)
-        if self.optimizer is not None:
-            for group in new:
-                self.optimizer.add_param_group(group)
-            return
+        return new
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        """Of the first phase's parameters, and the objective's own."""
+        recipe, phase = self.experiment.recipe, self.trainee.phase(0)
+        self.trainee.enter(phase)
+        first = self._new(phase)
         if own := list(self.objective.parameters()):
-            new.append({"params": own, "depth": 0})
-        self.optimizer = make_optimizer(recipe.train, new)
-        if recipe.privacy:
-            expected = self.kept * self.rate
-            self.optimizer = private_optimizer(self.optimizer, recipe.privacy, self.sigma, expected, self.noise)
-            if penalise := self.objective.penalty:
-                self.optimizer.attach_step_hook(lambda _: add_gradient(penalise, self.trainee.parameters()))
+            first.append({"params": own, "depth": 0})
+        optimizer = make_optimizer(recipe.train, first)
+        if not recipe.privacy:
+            return optimizer
+        penalise = self.objective.penalty
+        return private_optimizer(
+            optimizer,
+            recipe.privacy,
+            self.sigma,
+            self.kept * self.rate,
+            self.noise,
+            (lambda: add_gradient(penalise, self.trainee.parameters())) if penalise else None,
+        )
 
     def minibatches(self, epoch: int) -> Iterator[Tensor]:
         """Indices of the kept samples of each piece."""
@@ -191,14 +221,14 @@ class Run:
             yield torch.from_numpy(kept)
 
     def look_up(self, batch: Int[Tensor, " batch"]) -> tuple[Tensor, Tensor]:
-        inputs = self.experiment.inputs[batch].to(self.experiment.device)
+        inputs = self.inputs[batch].to(self.experiment.device)
         if self.augment and len(batch):
             inputs = self.augment(inputs)
         return inputs, self.targets[batch].to(self.experiment.device)
 
     def close_epoch(self, train_loss: float, train_accuracy: float) -> None:
         """Validation, and what it decides."""
-        self.history.append(_epoch_record(self.experiment, self.network, train_loss, train_accuracy))
+        self.history.append(_epoch_record(self.experiment, self.inputs, self.network, train_loss, train_accuracy))
         self.epoch += 1
         losses = [record["validation_loss"] for record in self.history]
         improved = len(losses) == 1 or losses[-1] < min(losses[:-1])
@@ -224,7 +254,7 @@ class Run:
             self.grow(epoch)
         self.network.load_state_dict(state["network"])
         self.objective.load_state_dict(state["objective"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(dict(state["optimizer"]))
         self.epoch, self.stale, self.best = state["epoch"], state["stale"], state["best"]
         self.history, self.sizes = list(state["history"]), list(state["sizes"])
 
@@ -278,13 +308,13 @@ def predict_views(network: nn.Module, experiment: Experiment) -> Float32[np.ndar
 
 
 def _epoch_record(
-    experiment: Experiment, network: nn.Module, train_loss: float, train_accuracy: float
+    experiment: Experiment, inputs: Tensor, network: nn.Module, train_loss: float, train_accuracy: float
 ) -> dict[str, float]:
     chosen = torch.from_numpy(np.flatnonzero(experiment.pool.validation))
     record = {"train_loss": train_loss, "train_accuracy": train_accuracy}
     if not len(chosen):
         return record | {"validation_loss": float("nan"), "validation_accuracy": float("nan")}
-    logits = torch.from_numpy(predict(network, experiment.inputs[chosen]))
+    logits = torch.from_numpy(predict(network, inputs[chosen]))
     labels = experiment.labels[chosen]
     return record | {
         "validation_loss": float(functional.cross_entropy(logits, labels)),

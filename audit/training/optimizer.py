@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,14 @@ from torch import Tensor, nn
 from audit.config.recipe import TrainSection
 from audit.training.transfer_modes import Phase, Trainee
 from probes.errors import DependencyError
+
+
+class Group(TypedDict):
+    """Parameters of one depth below the head, with a weight decay of their own where they have one."""
+
+    params: list[nn.Parameter]
+    depth: int
+    weight_decay: NotRequired[float]
 
 
 def rate(section: TrainSection, step: int, steps: int) -> float:
@@ -31,16 +39,15 @@ def rate(section: TrainSection, step: int, steps: int) -> float:
     return 1.0
 
 
-def make_optimizer(section: TrainSection, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+def make_optimizer(section: TrainSection, groups: list[Group]) -> torch.optim.Optimizer:
+    plain = [dict(group) for group in groups]
     if section.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=section.lr, momentum=section.momentum, weight_decay=section.weight_decay)
+        return torch.optim.SGD(plain, lr=section.lr, momentum=section.momentum, weight_decay=section.weight_decay)
     kind = torch.optim.Adam if section.optimizer == "adam" else torch.optim.AdamW
-    return kind(groups, lr=section.lr, weight_decay=section.weight_decay)
+    return kind(plain, lr=section.lr, weight_decay=section.weight_decay)
 
 
-def groups(
-    trainee: Trainee, phase: Phase, decay: float, known: set[str], *, spared: bool = False
-) -> list[dict[str, Any]]:
+def groups(trainee: Trainee, phase: Phase, decay: float, known: set[str], *, spared: bool = False) -> list[Group]:
     """The phase's parameters that are not yet `known` to the optimizer: one group a depth, or one in all without
     layer-wise decay of rates. Where vectors are `spared` from weight decay, they are groups of their own."""
     chosen = set(phase.trained) - known
@@ -50,7 +57,7 @@ def groups(
             depth = trainee.depth(name) if decay != 1 else 0
             found.setdefault((depth, spared and parameter.ndim < 2), []).append(parameter)
     return [
-        {"params": members, "depth": depth} | ({"weight_decay": 0.0} if vectors else {})
+        {"params": members, "depth": depth, "weight_decay": 0.0} if vectors else {"params": members, "depth": depth}
         for (depth, vectors), members in sorted(found.items())
     ]
 

@@ -44,6 +44,8 @@ class Trainee:
     frozen_batchnorm: bool = False
     whole: bool = False
     """All modules are in train mode but frozen BatchNorm, so that dropout in frozen parts is active."""
+    modes: Mapping[frozenset[str], frozenset[str]] | None = None
+    """The modules in train mode by what is trained, where the network is a part of another and cannot tell."""
 
     def phase(self, epoch: int) -> Phase:
         return [phase for phase in self.phases if phase.start <= epoch][-1]
@@ -58,6 +60,11 @@ class Trainee:
         """A module is in train mode where all its parameters are trained; one without parameters (dropout) where all
         those of the module around it are. Everything else is in eval mode: a frozen BatchNorm in train mode would
         rewrite its statistics from the private data."""
+        if self.modes is not None:
+            now = self.modes[frozenset(self.parameters())]
+            for name, module in self.network.named_modules():
+                module.training = name in now
+            return
         _train_mode(self.network, within=False)
         if self.whole:
             for module in self.network.modules():

@@ -12,10 +12,11 @@ from probes.drift.explain.similarity import signed_cosine
 from probes.drift.figures import curve_chart, sanity_chart
 from probes.drift.observables.attribution import LEFT_OUT, heard, maps_of
 from probes.drift.observables.faithfulness import gains
-from probes.drift.observables.maps_by_model import Part, Seen, among, mean_of
+from probes.drift.observables.maps_by_model import Seen, among, mean_of
 from probes.drift.sanity_check import DEPTHS
 from probes.message import Message, Value
 from probes.observable import Observation
+from probes.partial_result import Part
 from probes.result import Better, Estimate, Finding
 from probes.statistics.bootstrap import bootstrap_mean
 
@@ -31,7 +32,7 @@ HARDLY = 0.3
 
 def fit_methods(seen: Seen, methods: Sequence[str], rng: np.random.Generator, level: float) -> tuple[list[str], Part]:
     """The methods that notice randomised weights, and what was found about the others. Without a sanity check, all."""
-    part, fit = Part(), []
+    fit, estimates, findings = [], [], []
     audited = seen.get("audited")
     lines: dict[str, list[Estimate]] = {}
     for method in methods:
@@ -44,11 +45,11 @@ def fit_methods(seen: Seen, methods: Sequence[str], rng: np.random.Generator, le
             for stage, alike in enumerate(stages)
         ]
         last = lines[method][-1]
-        part.estimates.append(_summary(method, last))
+        estimates.append(_summary(method, last))
         if last.low <= NOTICES:
             fit.append(method)
             continue
-        part.findings.append(
+        findings.append(
             Finding(
                 code="drift.unfit-method",
                 severity="low",
@@ -56,9 +57,8 @@ def fit_methods(seen: Seen, methods: Sequence[str], rng: np.random.Generator, le
                 values={"method": method, "similarity": last.value, "low": last.low, "high": last.high},
             )
         )
-    if lines:
-        part.figures.append(sanity_chart(lines, DEPTHS, level))
-    return fit, part
+    chart = (sanity_chart(lines, DEPTHS, level),) if lines else ()
+    return fit, Part(estimates=tuple(estimates), findings=tuple(findings), figures=chart)
 
 
 def _stages(audited: Observation | None, method: str) -> list[np.ndarray]:
@@ -97,31 +97,30 @@ def how_good(seen: Seen, asked: Sequence[str], fit: Sequence[str], rng: np.rando
     if audited is None or not there:
         return Part()
     method = next((one for one in there if one in fit), there[0])
-    part, own = Part(), gains(audited.arrays, method)
-    for name, values in own.items():
-        part.estimates.append(
-            bootstrap_mean(f"checkpoint.{name}_gain", values, rng, level=level, unit="points", better="higher")
-        )
-    part.estimates += _axioms(audited, method, rng, level)
-    gain = part.estimates[0]
+    own = gains(audited.arrays, method)
+    estimates = [
+        bootstrap_mean(f"checkpoint.{name}_gain", values, rng, level=level, unit="points", better="higher")
+        for name, values in own.items()
+    ]
+    estimates += _axioms(audited, method, rng, level)
+    gain = estimates[0]
     known = [name for name in ("reference", "source") if name in seen and f"{method}/deletion" in seen[name].arrays]
     other = known[0] if known else None
     theirs = None if other is None else seen[other].arrays
-    part.figures += [
+    curves = tuple(
         curve_chart(audited.arrays, kind, method, level, other, theirs) for kind in ("deletion", "insertion")
-    ]
+    )
     difference = None
     if theirs is not None:
         lost = own["deletion"] - gains(theirs, method)["deletion"]
         name = "checkpoint.deletion_gain_change"
         difference = bootstrap_mean(name, lost, rng, level=level, unit="points", better="higher")
-        part.estimates.append(difference)
+        estimates.append(difference)
     if method in fit:
-        part.findings.append(_judged(method, gain, difference, other))
-    else:
-        caveat = Message("drift.unnoticed", {"method": method})
-        part.estimates = [dataclasses.replace(estimate, caveat=caveat) for estimate in part.estimates]
-    return part
+        judged = _judged(method, gain, difference, other)
+        return Part(estimates=tuple(estimates), findings=(judged,), figures=curves)
+    caveat = Message("drift.unnoticed", {"method": method})
+    return Part(estimates=tuple(dataclasses.replace(one, caveat=caveat) for one in estimates), figures=curves)
 
 
 def _axioms(audited: Observation, method: str, rng: np.random.Generator, level: float) -> list[Estimate]:
@@ -185,18 +184,18 @@ def stability(seen: Seen, methods: Sequence[str], rng: np.random.Generator, leve
     to_seeds, to_random = (mean_of(signed_cosine(audited, one) for one in models) for models in (seeds, random))
     alike = bootstrap_mean("checkpoint.stability", to_seeds, rng, level=level, unit="cosine", better="higher")
     chance = bootstrap_mean("ceiling.label_similarity", to_random, rng, level=level, unit="cosine", better="lower")
-    part = Part(estimates=[alike, dataclasses.replace(chance, aid=True)])
+    estimates = [alike, dataclasses.replace(chance, aid=True)]
     beyond = None
     if len(seeds) > 1:
         between = mean_of(signed_cosine(one, other) for one, other in combinations(seeds, 2))
         beyond = bootstrap_mean(
             "checkpoint.instability", between - to_seeds, rng, level=level, unit="cosine", better="lower"
         )
-        part.estimates.append(beyond)
+        estimates.append(beyond)
     hardly = alike.high < chance.value + HARDLY
-    if hardly or (beyond is not None and beyond.low > UNSTABLE):
-        part.findings.append(_unstable(alike, chance, None if hardly else beyond))
-    return part
+    unstable = hardly or (beyond is not None and beyond.low > UNSTABLE)
+    findings = (_unstable(alike, chance, None if hardly else beyond),) if unstable else ()
+    return Part(estimates=tuple(estimates), findings=findings)
 
 
 def _unstable(alike: Estimate, chance: Estimate, beyond: Estimate | None) -> Finding:

@@ -13,7 +13,7 @@ from probes.drift.explain import names as naming
 from probes.drift.explanation_quality import fit_methods, how_good, left_out, stability
 from probes.drift.observables.attribution import Attribution, Target
 from probes.drift.observables.faithfulness import Quality
-from probes.drift.observables.maps_by_model import Part, Seen
+from probes.drift.observables.maps_by_model import Seen
 from probes.drift.observables.representation import Representation
 from probes.drift.reference_drift import how_far
 from probes.drift.representation_drift import inside
@@ -27,6 +27,7 @@ from probes.drift.variants import reasons_of_variants
 from probes.evidence import Evidence
 from probes.message import Message
 from probes.observable import Observable
+from probes.partial_result import Part, joined
 from probes.plan import Plan, Seeds
 from probes.ranges import Count, CountOrNone, Level, Many, Positive, Rate
 from probes.result import Result
@@ -148,9 +149,10 @@ class Drift:
             "embedding": evidence.observed(self._embedding),
             "label": evidence.observed(self._label),
         }
-        whole = Part(notes=[*evidence.limits, *left_out({str(target): here for target, here in seen.items()})])
+        limits = (*evidence.limits, *left_out({str(target): here for target, here in seen.items()}))
         methods, sane = fit_methods(evidence.observed(self._sanity), asked, rng, self.level)
-        whole.add(
+        sections = (
+            Part(notes=limits),
             how_far(evidence, seen, methods, rng, self.level),
             stability(seen["label"], methods, rng, self.level),
             reasons_of_variants(seen["label"], methods, rng, self.level),
@@ -159,14 +161,14 @@ class Drift:
             shortcuts(evidence, self._shortcut, evidence.observed(self._shortcut), rng, self.level),
             inside(evidence, evidence.observed(self._representation), rng, self.level),
         )
-        if not whole.findings:
-            whole.notes.append(Message("drift.no-claim"))
+        whole = joined(sections)
+        silent = () if whole.findings else (Message("drift.no-claim"),)
         return Result(
             probe=self.name,
             params={**dataclasses.asdict(self), "methods": list(asked)},
-            estimates=tuple(whole.estimates),
-            findings=tuple(whole.findings),
-            figures=tuple(whole.figures),
+            estimates=whole.estimates,
+            findings=whole.findings,
+            figures=whole.figures,
             per_sample=whole.per_sample,
-            notes=tuple(whole.notes),
+            notes=(*whole.notes, *silent),
         )

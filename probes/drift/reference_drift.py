@@ -13,10 +13,11 @@ from probes.drift.explain.similarity import SIMILARITIES
 from probes.drift.figures import class_table, measure_table, method_chart, similarity_chart
 from probes.drift.gallery import gallery
 from probes.drift.observables.attribution import Target, maps_of, methods_seen
-from probes.drift.observables.maps_by_model import Part, Seen, among
+from probes.drift.observables.maps_by_model import Seen, among
 from probes.evidence import Evidence
 from probes.message import Message, Value
-from probes.result import Estimate, Finding, Scalar, Severity, Table
+from probes.partial_result import Part, joined
+from probes.result import Estimate, Figure, Finding, Scalar, Severity, Table
 from probes.statistics.bootstrap import bootstrap_mean
 
 PRIMARY = "signed cosine"
@@ -62,27 +63,35 @@ def how_far(
     possible = comparisons(seen, methods)
     agreeing = _agreement(seen["label"] or seen["embedding"], methods, rng, level)
     if not possible:
-        return Part(notes=[_why_not(seen)]).add(agreeing)
+        return joined((Part(notes=(_why_not(seen),)), agreeing))
     first = possible[0]
-    part = Part()
     primary = first.placed(PRIMARY)
-    index = replace(drift_index("checkpoint.drift_index", primary, rng, level), tradeoff="risk")
-    part.estimates += [index, *_similarities(first, primary, rng, level)]
-    if index.caveat is None:
-        part.findings.append(_finding(index, primary, first.whom, rng))
-    else:
-        part.notes.append(Message("drift.not-placed", {"whom": first.whom, "caveat": index.caveat}))
+    headline = _headline(first, primary, rng, level)
     measures = {measure: first.placed(measure) for measure in SIMILARITIES}
     measures = {measure: placed for measure, placed in measures.items() if np.isfinite(placed.reference).all()}
-    part.figures += [similarity_chart(measures, first.whom, level), measure_table(measures, rng, level)]
-    part.add(_others(possible, rng, level), agreeing)
+    measured = Part(figures=(similarity_chart(measures, first.whom, level), measure_table(measures, rng, level)))
+    others = _others(possible, rng, level)
+    return joined((headline, measured, others, agreeing, _by_sample(evidence, first, primary, rng, level)))
+
+
+def _headline(first: Comparison, primary: Placed, rng: np.random.Generator, level: float) -> Part:
+    index = replace(drift_index("checkpoint.drift_index", primary, rng, level), tradeoff="risk")
+    estimates = (index, *_similarities(first, primary, rng, level))
+    if index.caveat is None:
+        return Part(estimates=estimates, findings=(_finding(index, primary, first.whom, rng),))
+    note = Message("drift.not-placed", {"whom": first.whom, "caveat": index.caveat})
+    return Part(estimates=estimates, notes=(note,))
+
+
+def _by_sample(evidence: Evidence, first: Comparison, primary: Placed, rng: np.random.Generator, level: float) -> Part:
+    """The drift of each sample: by class, as a column and, of pictures, beside the maps."""
     observed = first.seen["audited"]
-    part.figures.append(class_table(evidence, observed.samples, primary, first.whom, rng, level))
+    figures: list[Figure] = [class_table(evidence, observed.samples, primary, first.whom, rng, level)]
     audited, other = (maps_of(first.seen[name], first.method) for name in ("audited", first.whom))
     assert audited is not None
     assert other is not None
     if evidence.modality == "image" and audited.ndim == 3:
-        part.figures.append(
+        figures.append(
             gallery(
                 evidence.inputs,
                 observed.samples,
@@ -97,8 +106,7 @@ def how_far(
         )
     column = np.full(len(evidence.labels), np.nan)
     column[observed.samples] = 1 - primary.reference
-    part.per_sample["drift"] = column
-    return part
+    return Part(figures=tuple(figures), per_sample={"drift": column})
 
 
 def _similarities(first: Comparison, primary: Placed, rng: np.random.Generator, level: float) -> list[Estimate]:
@@ -115,21 +123,21 @@ def _similarities(first: Comparison, primary: Placed, rng: np.random.Generator, 
 
 def _others(possible: Sequence[Comparison], rng: np.random.Generator, level: float) -> Part:
     """The index by every other target, model and method; the methods of the headline's question in a chart."""
-    part, first = Part(), possible[0]
+    estimates, first = [], possible[0]
     for one in possible[1:]:
         name = f"{one.whom}.{one.target}.{one.method}.drift_index"
         title = Message("drift.index.title", {"whom": one.whom, "target": one.target, "method": one.method})
-        part.estimates.append(replace(drift_index(name, one.placed(PRIMARY), rng, level), title=title))
+        estimates.append(replace(drift_index(name, one.placed(PRIMARY), rng, level), title=title))
     same = [one for one in possible if (one.whom, one.target) == (first.whom, first.target)]
-    part.figures.append(method_chart({one.method: one.placed(PRIMARY) for one in same}, first.whom, level))
-    return part
+    chart = method_chart({one.method: one.placed(PRIMARY) for one in same}, first.whom, level)
+    return Part(estimates=tuple(estimates), figures=(chart,))
 
 
 def _agreement(seen: Seen, methods: Sequence[str], rng: np.random.Generator, level: float) -> Part:
     """Krishna et al. 2022: feature, rank and sign agreement of each pair of methods on the audited model."""
     there = methods_seen(seen.get("audited"), methods)
     rows: list[tuple[Scalar, ...]] = []
-    part = Part()
+    estimates = []
     for i, one in enumerate(there):
         for other in there[i + 1 :]:
             maps = [maps_of(seen["audited"], method) for method in (one, other)]
@@ -147,20 +155,19 @@ def _agreement(seen: Seen, methods: Sequence[str], rng: np.random.Generator, lev
                     unit="fraction",
                 )
                 title = Message("drift.agreement-of.title", {"kind": f"{name} agreement", "one": one, "other": other})
-                part.estimates.append(replace(estimate, title=title))
+                estimates.append(replace(estimate, title=title))
                 cells.append(estimate.value)
             rows.append(tuple(cells))
-    if rows:
-        headings = ("method", "other method", "feature agreement", "rank agreement", "sign agreement")
-        part.figures.append(
-            Table(
-                name="agreement",
-                title=Message("drift.agreement.title"),
-                caption=Message("drift.agreement.caption"),
-                columns={heading: [row[i] for row in rows] for i, heading in enumerate(headings)},
-            )
-        )
-    return part
+    if not rows:
+        return Part()
+    headings = ("method", "other method", "feature agreement", "rank agreement", "sign agreement")
+    table = Table(
+        name="agreement",
+        title=Message("drift.agreement.title"),
+        caption=Message("drift.agreement.caption"),
+        columns={heading: [row[i] for row in rows] for i, heading in enumerate(headings)},
+    )
+    return Part(estimates=tuple(estimates), figures=(table,))
 
 
 def _finding(index: Estimate, placed: Placed, whom: str, rng: np.random.Generator) -> Finding:

@@ -10,9 +10,10 @@ from jaxtyping import Float64, Int
 from probes.drift.cka import cka
 from probes.drift.figures import cka_chart
 from probes.drift.observables.attribution import heard
-from probes.drift.observables.maps_by_model import Part, Seen
+from probes.drift.observables.maps_by_model import Seen
 from probes.evidence import Evidence
 from probes.message import Message
+from probes.partial_result import Part, joined
 from probes.result import Estimate, Scalar, Table
 from probes.statistics.bootstrap import bootstrap_mean
 
@@ -23,7 +24,7 @@ def inside(evidence: Evidence, seen: Seen, rng: np.random.Generator, level: floa
         return Part()
     whom = next((name for name in ("reference", "source") if name in seen), None)
     seeds = sorted(name for name in seen if name.startswith("seeds/"))
-    return Part().add(_layers(seen, whom, seeds, level), _classes(evidence, seen, whom, seeds, rng, level))
+    return joined((_layers(seen, whom, seeds, level), _classes(evidence, seen, whom, seeds, rng, level)))
 
 
 def _layers(seen: Seen, whom: str | None, seeds: list[str], level: float) -> Part:
@@ -43,12 +44,10 @@ def _layers(seen: Seen, whom: str | None, seeds: list[str], level: float) -> Par
                 )
                 for layer, one, other in zip(names, own["gram"], grams, strict=True)
             ]
-    part = Part()
-    if whom in lines:
-        part.estimates += lines[whom]
-    if lines:
-        part.figures.append(cka_chart(names, lines, whom, level))
-    return part
+    return Part(
+        estimates=tuple(lines[whom]) if whom in lines else (),
+        figures=(cka_chart(names, lines, whom, level),) if lines else (),
+    )
 
 
 def _classes(
@@ -64,33 +63,29 @@ def _classes(
     labels = evidence.labels[seen["audited"].samples]
     present = [int(label) for label in np.unique(labels) if (labels == label).sum() > 1]
     shifts = {name: np.array([_shift(own, ends, labels, label) for label in present]) for name, ends in others.items()}
-    part = Part()
+    floor = [shifts[name] for name in seeds if name in shifts]
+    estimates = []
     if len(present) > 1:
         moved = bootstrap_mean(f"checkpoint.class_shift_from_{whom}", shifts[whom], rng, level=level, unit="sd")
-        part.estimates.append(dataclasses.replace(moved, counted="classes"))
-        floor = [shifts[name] for name in seeds if name in shifts]
+        estimates.append(dataclasses.replace(moved, counted="classes"))
         if floor:
             mean = np.mean(floor, axis=0)
             among_seeds = bootstrap_mean("floor.class_shift", mean, rng, level=level, unit="sd")
-            part.estimates.append(dataclasses.replace(among_seeds, counted="classes", aid=True))
+            estimates.append(dataclasses.replace(among_seeds, counted="classes", aid=True))
     columns: dict[str, list[Scalar]] = {
         "class": [evidence.classes[label] for label in present],
         "samples": [int((labels == label).sum()) for label in present],
         f"shift from {whom}": [float(value) for value in shifts[whom]],
     }
-    if any(name in shifts for name in seeds):
-        columns["shift from other seeds"] = [
-            float(np.mean([shifts[name][i] for name in seeds if name in shifts])) for i in range(len(present))
-        ]
-    part.figures.append(
-        Table(
-            name="class-shift",
-            title=Message("drift.class-shift.title"),
-            caption=Message("drift.class-shift.caption"),
-            columns=columns,
-        )
+    if floor:
+        columns["shift from other seeds"] = [float(np.mean([one[i] for one in floor])) for i in range(len(present))]
+    table = Table(
+        name="class-shift",
+        title=Message("drift.class-shift.title"),
+        caption=Message("drift.class-shift.caption"),
+        columns=columns,
     )
-    return part
+    return Part(estimates=tuple(estimates), figures=(table,))
 
 
 def _shift(

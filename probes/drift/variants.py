@@ -9,8 +9,9 @@ import numpy as np
 
 from probes.drift.explain.similarity import signed_cosine
 from probes.drift.observables.attribution import maps_of
-from probes.drift.observables.maps_by_model import Part, Seen, among
+from probes.drift.observables.maps_by_model import Seen, among
 from probes.message import Message
+from probes.partial_result import Part
 from probes.result import Scalar, Table
 from probes.statistics.bootstrap import bootstrap_mean
 
@@ -21,15 +22,15 @@ HEADS = ("variant", "similarity", "low", "high", "another seed")
 def reasons_of_variants(seen: Seen, methods: Sequence[str], rng: np.random.Generator, level: float) -> Part:
     """The cosine of each variant's attributions of the label to the audited model's, beside that of replicas with other
     seeds. Variants that could not be looked into have none."""
-    part = Part()
     there = [name for name in sorted(seen) if name.startswith(PREFIX)]
     method = next((one for one in methods if maps_of(seen.get("audited"), one) is not None), None)
     if not there or method is None:
-        return part
+        return Part()
     audited = maps_of(seen["audited"], method)
     assert audited is not None
     others = [signed_cosine(audited, maps) for maps in among(seen, "seeds/", method)]
     floor = round(float(np.mean(others)), 3) if others else None
+    estimates = []
     rows: list[tuple[Scalar, ...]] = []
     for name in there:
         maps = maps_of(seen[name], method)
@@ -45,15 +46,14 @@ def reasons_of_variants(seen: Seen, methods: Sequence[str], rng: np.random.Gener
             better="higher",
         )
         alike = dataclasses.replace(alike, title=Message("drift.variant-similarity", {"variant": called}))
-        part.estimates.append(alike)
+        estimates.append(alike)
         rows.append((called, round(alike.value, 3), round(alike.low, 3), round(alike.high, 3), floor))
-    if rows:
-        part.figures.append(
-            Table(
-                name="variants",
-                title=Message("drift.variants.title"),
-                caption=Message("drift.variants.caption", {"method": method, "level": level}),
-                columns={head: [row[i] for row in rows] for i, head in enumerate(HEADS)},
-            )
-        )
-    return part
+    if not rows:
+        return Part()
+    table = Table(
+        name="variants",
+        title=Message("drift.variants.title"),
+        caption=Message("drift.variants.caption", {"method": method, "level": level}),
+        columns={head: [row[i] for row in rows] for i, head in enumerate(HEADS)},
+    )
+    return Part(estimates=tuple(estimates), figures=(table,))

@@ -24,7 +24,7 @@ WORTH_PROCESSES = 8.0
 
 def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
     """All tasks, in whatever order they are done, each stored before it is heard of."""
-    workers = min(workers or workers_for(job.stage.device), len(job.tasks))
+    workers = min(workers or workers_for(job.stage.experiment.device), len(job.tasks))
     if job.engine.workers == "threads" and job.tasks:
         yield from _on_threads(job, store, workers)
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import signal
 import threading
@@ -75,7 +74,7 @@ class Processes:
         """Raises StoreError where the disk is full."""
         try:
             # As it was made: what it has read from its file since would travel along, once a process.
-            joblib.dump((self.job.engine, dataclasses.replace(self.job.stage)), self.path)
+            joblib.dump((self.job.engine, self.job.stage.bare()), self.path)
         except OSError as error:
             raise StoreError(
                 why_not_written(error),

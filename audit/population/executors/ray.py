@@ -24,7 +24,7 @@ def execute_on_ray(job: Job, store: Store, address: str | None) -> Iterator[Done
     """
     ray = _connect(address)
     shared = ray.put((job.engine, job.stage.portable()))
-    accelerators = 1 if job.stage.device == "cuda" else 0
+    accelerators = 1 if job.stage.experiment.device == "cuda" else 0
     remote = ray.remote(
         num_cpus=1,
         num_gpus=accelerators,

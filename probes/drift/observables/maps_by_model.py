@@ -1,37 +1,16 @@
-"""What each section of the probe adds to its result."""
+"""What was seen of several models: the maps of those of a kind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from probes.drift.observables.attribution import maps_of
-from probes.message import Text
 from probes.observable import Observation
-from probes.result import Estimate, Figure, Finding
 
 Seen = Mapping[str, Observation]
 """What one observable gave, by model."""
-
-
-@dataclass(kw_only=True)
-class Part:
-    estimates: list[Estimate] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    figures: list[Figure] = field(default_factory=list)
-    notes: list[Text] = field(default_factory=list)
-    per_sample: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def add(self, *others: Part) -> Part:
-        for other in others:
-            self.estimates += other.estimates
-            self.findings += other.findings
-            self.figures += other.figures
-            self.notes += other.notes
-            self.per_sample |= other.per_sample
-        return self
 
 
 def among(seen: Seen, prefix: str, method: str) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from probes.drift.observables.maps_by_model import Part, Seen
+from probes.drift.observables.maps_by_model import Seen
 from probes.drift.shortcuts.excess import EXCESS
 from probes.drift.shortcuts.family import Family, Names
 from probes.drift.shortcuts.judged import HIGH, LEAST_HOSTS, Confirmed, Judged, judged
@@ -16,6 +16,7 @@ from probes.drift.shortcuts.search import ShortcutSearch
 from probes.evidence import Evidence
 from probes.message import Message, Value
 from probes.observable import Observation
+from probes.partial_result import Part, joined
 from probes.result import Estimate, Finding, Scalar, Severity, Table
 from probes.statistics.bootstrap import bootstrap_mean
 
@@ -30,14 +31,13 @@ def shortcuts(evidence: Evidence, search: ShortcutSearch, seen: Seen, rng: np.ra
         return Part()
     families = {family.name: family for family in search.of(evidence.modality)}
     said = judged(audited.arrays, level, search.bound)
-    part = Part()
     if said.excess is None or said.foremost is None:
-        return part.add(_untried(evidence, families))
-    part.estimates += [said.excess, said.foremost.follow, said.foremost.control]
-    because = tuple(one.name for one in part.estimates)
+        return _untried(evidence, families)
+    estimates = (said.excess, said.foremost.follow, said.foremost.control)
+    because = tuple(one.name for one in estimates)
     names = Names(features=evidence.feature_names, size=_size(audited))
     told = _Telling(evidence=evidence, families=families, names=names, bound=said.bound)
-    part.findings += [
+    findings = [
         told.finding(code, one)
         for code, ones in (
             ("drift.shortcut", said.confirmed),
@@ -47,10 +47,9 @@ def shortcuts(evidence: Evidence, search: ShortcutSearch, seen: Seen, rng: np.ra
         for one in ones
     ]
     if not said.confirmed and not said.suspected:
-        part.findings.append(told.nothing(said, audited, because))
-    part.figures.append(_table(said, evidence))
-    part.add(_parts(evidence, audited, rng, level))
-    return part
+        findings.append(told.nothing(said, audited, because))
+    found = Part(estimates=estimates, findings=tuple(findings), figures=(_table(said, evidence),))
+    return joined((found, _parts(evidence, audited, rng, level)))
 
 
 def _untried(evidence: Evidence, families: Mapping[str, Family]) -> Part:
@@ -60,11 +59,10 @@ def _untried(evidence: Evidence, families: Mapping[str, Family]) -> Part:
     unknown = Estimate(
         name=EXCESS, value=0.0, low=-1.0, high=1.0, n=0, unit="points", better="lower", caveat=Message(code, values)
     )
-    return Part(
-        estimates=[unknown],
-        findings=[Finding(code="drift.shortcuts-not-searched", severity="low", because=(EXCESS,),
-                          values={"why": Message(code, values)})],
-    )  # fmt: skip
+    finding = Finding(
+        code="drift.shortcuts-not-searched", severity="low", because=(EXCESS,), values={"why": Message(code, values)}
+    )
+    return Part(estimates=(unknown,), findings=(finding,))
 
 
 def _size(audited: Observation) -> tuple[int, int]:
@@ -156,7 +154,7 @@ def _parts(evidence: Evidence, audited: Observation, rng: np.random.Generator, l
     arrays = audited.arrays
     if "area" not in arrays:
         return Part()
-    part = Part()
+    estimates = []
     covered: dict[str, float] = {}
     for place, area in zip(("border", "corners", "background"), arrays["area"].tolist(), strict=True):
         shares = arrays[place]
@@ -164,11 +162,11 @@ def _parts(evidence: Evidence, audited: Observation, rng: np.random.Generator, l
             covered[place] = area
         if np.isfinite(shares).sum() > 1:
             # Beyond the area it covers: evenly spread attribution gives 0.
-            part.estimates.append(
+            estimates.append(
                 bootstrap_mean(f"checkpoint.{place}_excess", shares - area, rng, level=level, unit="points")
             )
-    part.figures.append(_places(evidence, audited.samples[arrays["members"]], arrays, covered))
-    return part
+    table = _places(evidence, audited.samples[arrays["members"]], arrays, covered)
+    return Part(estimates=tuple(estimates), figures=(table,))
 
 
 def _places(

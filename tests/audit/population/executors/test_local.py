@@ -32,10 +32,10 @@ class Slow(Full):
     name: ClassVar[str] = "slow"
 
     def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:
-        (stage.file.parent / f"process-{os.getpid()}").touch()
+        (stage.stored.file.parent / f"process-{os.getpid()}").touch()
         time.sleep(1)
         for row in rows:
-            logits = np.zeros((len(stage.dataset), len(stage.dataset.classes)), dtype=np.float32)
+            logits = np.zeros((len(stage.experiment.dataset), len(stage.experiment.dataset.classes)), dtype=np.float32)
             yield Outcome(row=row, logits=logits, state={})
 
 
