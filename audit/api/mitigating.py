@@ -9,7 +9,7 @@ from pathlib import Path
 
 from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, path_of, recipe_file_of, seconds_given
 from audit.api.writing import Writing
-from audit.checkpoints.audited_model import open_checkpoint
+from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config
 from audit.config.run_settings import Language, Settings, place_of
 from audit.listener import Listener

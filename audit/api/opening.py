@@ -9,8 +9,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from audit.api.given import Arrays, GivenRecipe, Samples, checkpoint_of, refuse
-from audit.checkpoints.audited_model import Audited, open_checkpoint
+from audit.checkpoints.audited_model import Audited
 from audit.checkpoints.in_memory import adopt_network, dataset_of, pool_of, recipe_of
+from audit.checkpoints.open_model import open_checkpoint
 from audit.checkpoints.user_trained import adopt_trained, open_trained, trainer_of
 from audit.config.recipe import RecipeFile
 from audit.config.run_settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, path_of, recipe_file_of, seconds_given
-from audit.checkpoints.audited_model import open_checkpoint
+from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config
 from audit.config.run_settings import Settings, default_store
 from audit.pipeline import probes_of

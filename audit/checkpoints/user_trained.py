@@ -11,11 +11,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from audit.checkpoints.audited_model import Audited, open_checkpoint
+from audit.checkpoints.audited_model import Audited
 from audit.checkpoints.checkpoint import without_history
 from audit.checkpoints.contents import FORMAT
 from audit.checkpoints.foreign_weights import fit, read_weights
 from audit.checkpoints.in_memory import with_classes
+from audit.checkpoints.open_model import open_checkpoint
 from audit.config.recipe import InputSection, parse
 from audit.config.run_settings import Settings
 from audit.data.dataset import Dataset

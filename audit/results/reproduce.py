@@ -151,7 +151,7 @@ def _registration(results: Mapping[str, Any], content: Mapping[str, Any]) -> Reg
 def _again(
     log: Mapping[str, Any], places: Places, config: audit_config.Config, settings: Settings, listener: Listener
 ) -> str:
-    from audit.checkpoints.audited_model import open_checkpoint
+    from audit.checkpoints.open_model import open_checkpoint
     from audit.checkpoints.variants import variants_of
     from audit.pipeline import audit
 

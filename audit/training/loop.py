@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -53,6 +53,7 @@ class Trained:
     accounting: Accounting | None = None
 
 
+@runtime_checkable
 class Material(Protocol):
     """The networks that rows begin with, and what these take: the experiment's own, or what an engine made of them."""
 

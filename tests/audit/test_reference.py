@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from audit import pipeline
-from audit.checkpoints.audited_model import open_checkpoint
 from audit.checkpoints.finetune import to_file
+from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config as config
 from audit.config.recipe import parse
 from audit.config.run_settings import Settings

@@ -21,8 +21,6 @@ from probes.registry import Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from audit.checkpoints.audited_model import Audited
-    from audit.config.run_settings import Settings
     from audit.training.experiment import Experiment
 
 MOST = 64 * MIB
@@ -83,13 +81,6 @@ class Reader(Protocol):
     def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
         """The audited model's weights under the names of the experiment's network. Raises CheckpointError."""
         ...
-
-
-@runtime_checkable
-class OpensItself(Protocol):
-    """A reader of models that are no classifiers, and open as they need."""
-
-    def opened(self, folder: Path, settings: Settings) -> Audited: ...
 
 
 def _accept(name: str, loaded: Any) -> Reader:

@@ -11,11 +11,12 @@ import pytest
 import torch
 
 import audit
-from audit.checkpoints.audited_model import Audited, open_checkpoint
+from audit.checkpoints.audited_model import Audited
 from audit.checkpoints.folders.base import reader_of
 from audit.checkpoints.folders.completed import completing
 from audit.checkpoints.folders.training_arguments import of_mapping, of_state
 from audit.checkpoints.inspect import inspect
+from audit.checkpoints.open_model import open_checkpoint
 from audit.config.recipe import RecipeFile, parse
 from audit.config.run_settings import Settings
 from audit.models.answers import gives_logits, masks_padding

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from audit.checkpoints.audited_model import Audited, open_checkpoint
+from audit.checkpoints.audited_model import Audited
 from audit.checkpoints.finetune import to_file
+from audit.checkpoints.open_model import open_checkpoint
 from audit.checkpoints.variants import variants_of
 from audit.config.recipe import parse
 from audit.config.run_settings import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audit.checkpoints.audited_model import open_checkpoint
+from audit.checkpoints.open_model import open_checkpoint
 from audit.config.run_settings import Settings
 from audit.data.dataset import Dataset
 from audit.data.fingerprints import found

@@ -1,0 +1,64 @@
+"""Opens the model under audit: a checkpoint, weights from elsewhere with their recipe, or a folder by its reader."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from audit.checkpoints import checkpoint as checkpoints
+from audit.checkpoints.audited_model import Audited
+from audit.checkpoints.folders.base import Described, Reader, must_be_known, reader_of
+from audit.checkpoints.folders.completed import completed
+from audit.checkpoints.foreign_weights import adopt, adopted, beside
+from audit.config.recipe import Recipe, parse
+from audit.config.run_settings import Settings
+from audit.training.prepare import prepare
+
+
+def open_checkpoint(path: Path, settings: Settings) -> Audited:
+    """Load checkpoint and data, and check that they belong together; with a recipe, weights from elsewhere too; a
+    folder by its reader."""
+    if (found := reader_of(path)) is not None:
+        return open_folder(path, found[1], settings)
+    must_be_known(path)
+    if settings.recipe is not None:
+        folder = settings.data_root or settings.recipe.folder
+        recipe, key = settings.recipe.recipe, settings.weights
+        checkpoint, experiment = adopt(path, recipe, folder, trust_code=settings.trust_code, key=key)
+        return Audited(checkpoint=checkpoint, experiment=experiment)
+    checkpoint = checkpoints.load(path)
+    dataset = checkpoint.recipe.data.load(settings.data_root or checkpoint.folder, trust_code=settings.trust_code)
+    experiment = checkpoint.experiment(dataset, trust_code=settings.trust_code)
+    return Audited(checkpoint=checkpoint, experiment=experiment)
+
+
+def open_folder(path: Path, reader: Reader, settings: Settings) -> Audited:
+    """A model as its library saved it: what the folder says, and over it the recipe where there is one.
+
+    Raises CheckpointError where neither says what it was trained on.
+    """
+    described = reader.describe(path, settings.base, trust_code=settings.trust_code)
+    folder = settings.data_root or (settings.recipe.folder if settings.recipe else path)
+    recipe = settings.recipe.recipe if settings.recipe else parse(completed(described, {}, folder), str(path))
+    recipe = _in_order(recipe, described, folder, trust_code=settings.trust_code)
+    experiment = prepare(recipe, folder, trust_code=settings.trust_code)
+    weights = reader.weights(described, experiment)
+    checkpoint = adopted(weights, experiment, folder, path)
+    told = described.said()
+    file = getattr(reader, "file", None)
+    if file is not None:
+        checkpoint = dataclasses.replace(
+            checkpoint, limits=(*checkpoint.limits, *beside(file(path), weights, checkpoint.state))
+        )
+    checkpoint = dataclasses.replace(checkpoint, limits=(*told, *checkpoint.limits))
+    return Audited(checkpoint=checkpoint, experiment=experiment, told=told, expected=described.expected)
+
+
+def _in_order(recipe: Recipe, described: Described, folder: Path, *, trust_code: bool) -> Recipe:
+    """With the classes in the order of the model's outputs, where it names the data's own."""
+    if not described.classes or recipe.data.classes or recipe.data.kind in described.data:
+        return recipe
+    known = recipe.data.load(folder, trust_code=trust_code).classes
+    if known == described.classes or set(known) != set(described.classes):
+        return recipe
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"classes": described.classes})})
