@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from audit.api import finetune, mitigate, plan, populate, run
+    from audit.api import canaries, finetune, mitigate, plan, populate, run
     from audit.config.initial import init
     from audit.evidence.predictions import Predictions
     from audit.results.export import report
@@ -29,6 +29,7 @@ OpenMP reads this only once, when torch is imported. It changes no number; a val
 
 __all__ = [
     "Predictions",
+    "canaries",
     "compare",
     "finetune",
     "gate",
@@ -44,6 +45,7 @@ __all__ = [
 
 _HOMES = {
     "Predictions": "audit.evidence.predictions",
+    "canaries": "audit.api",
     "compare": "reports.comparison.compare",
     "finetune": "audit.api",
     "gate": "audit.results.gate",

@@ -206,6 +206,22 @@ class Canaries:
 
     included: Bool[np.ndarray, " canaries"]
     score: Float[np.ndarray, " canaries"]
+    copies: Int[np.ndarray, " canaries"] | None = None
+    """How often each stands in the training where it is included; None: once."""
+    references: Float[np.ndarray, " references"] | None = None
+    """Scores of others that were drawn alike and are in no training: what exposure is measured against."""
+
+    def of(self, copies: int) -> Canaries:
+        """Those that stand so often in the training, as a group of their own."""
+        if self.copies is None:
+            return self
+        mine = self.copies == copies
+        return Canaries(included=self.included[mine], score=self.score[mine], references=self.references)
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """The numbers of copies that occur, ascending."""
+        return (1,) if self.copies is None else tuple(int(one) for one in np.unique(self.copies))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

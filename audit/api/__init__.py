@@ -7,6 +7,7 @@ from audit.api.auditing import run
 from audit.api.finetuning import Finetuned, finetune
 from audit.api.mitigating import mitigate
 from audit.api.planning import plan
+from audit.api.planting import canaries
 from audit.api.populating import populate
 
-__all__ = ["Finetuned", "finetune", "mitigate", "plan", "populate", "run"]
+__all__ = ["Finetuned", "canaries", "finetune", "mitigate", "plan", "populate", "run"]

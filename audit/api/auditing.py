@@ -42,6 +42,7 @@ def run(
     held_out: Samples | None = None,
     trainer: Any = None,
     predictions: str | Path | None = None,
+    canaries: str | Path | None = None,
     base: str | Path | None = None,
     weights: str | None = None,
     replica_timeout: str | float | None = None,
@@ -84,6 +85,7 @@ def run(
                 estimator as the model needs no trainer; without a model the one that the trainer makes of the members
                 is audited
     predictions  instead of a model, a file of what it answered; `audit.Predictions` as the model is the same in memory
+    canaries    for a language model: the secret list of the canaries that its training held, as `canaries` wrote it
     base        for a model in a folder of its own: what its training started from, a folder or a file
     weights     for a file that holds several weights (an EMA beside the raw ones): the key of those that are audited
     replica_timeout  a replica of the trainer that takes longer is hanging: seconds, or text such as "2h", the default
@@ -178,9 +180,18 @@ def run(
             assert not isinstance(recipe, Recipe | RecipeFile)
             made_by = Path(recipe) if isinstance(recipe, str) else recipe
             opened = open_language_model(
-                Path(model), data=path_of(data), members=members, base=path_of(base), recipe=made_by
+                Path(model),
+                data=path_of(data),
+                members=members,
+                base=path_of(base),
+                recipe=made_by,
+                canaries=path_of(canaries),
             )
             return audit_language_model(opened, chosen, settings, heard)
+        if canaries is not None:
+            raise InputError(
+                "a list of canaries is for language models.", where="audit.run", do="Write canaries = N in the recipe."
+            )
         if isinstance(members, str | Path):
             raise InputError("a file of members is for language models.", where="audit.run", do="Give a mask.")
         audited = open_model(model, data, members, held_out, trainer, recipe, source, classes, settings)

@@ -16,6 +16,7 @@ from audit.checkpoints.causal_lm import CausalLM, open_causal_lm
 from audit.checkpoints.folders.training_arguments import of_mapping
 from audit.checkpoints.language_folder import CONFIG
 from audit.config.language_recipe import LanguageRecipe, LanguageTraining, language_recipe_of, read_language_recipe
+from audit.data.canaries import CanaryFile, places_of
 from audit.data.instructions import Exchange, Instructions
 from audit.data.record import NAME as RECORD
 from audit.data.record import Record
@@ -27,7 +28,7 @@ from audit.evidence.sequence_answers import sequence_answers
 from audit.models.weight_files import digest_file
 from audit.record.recording import base_of
 from audit.storage.bounded import MIB, read_text
-from audit.trainers.language_task import LanguageTask
+from audit.trainers.language_task import LanguageTask, PlantedTexts
 from probes.errors import CheckpointError, DataError, RecipeError
 from probes.message import Message, Text
 from probes.plan import Pool
@@ -61,10 +62,11 @@ def open_language_model(
     members: object = None,
     base: Path | None = None,
     recipe: Path | Mapping[str, Any] | None = None,
+    canaries: Path | None = None,
 ) -> LanguageAudit:
     """All that an audit needs: what is given here goes before the recipe, and that before what the folder says.
-    `members` are row numbers, a mask, or the path of a file of these. Raises InputError in one line where something is
-    missing."""
+    `members` are row numbers, a mask, or the path of a file of these; `canaries` is their secret list. Raises
+    InputError in one line where something is missing."""
     record = Record.read(folder / RECORD) if (folder / RECORD).is_file() else None
     given, root = LanguageRecipe(), Path()
     if isinstance(recipe, Path):
@@ -87,6 +89,11 @@ def open_language_model(
     if roles is None:
         assert record is not None
         roles, notes = _recorded_roles(record, exchanges, found, model, where)
+    secret = canaries or _beside(root, given.split.canaries)
+    planted = None
+    if secret is not None:
+        planted, mine = _planted(secret, section, exchanges, model.tokenizer, context, given)
+        roles = tuple(role & ~mine for role in roles)
     pool = _pool(exchanges, found, roles, where)
     task = LanguageTask(
         base=model.base,
@@ -99,6 +106,7 @@ def open_language_model(
         lower=found.lower,
         prefixed=_prefixed(found, pool, context),
         general=_general(_beside(root, given.general), model.tokenizer, context),
+        planted=planted,
     )
     _must_read_its_tokens(task, model, folder)
     notes = (*notes, *model.notes, *found.notes)
@@ -179,6 +187,35 @@ def _pool(
         validation=validation,
         groups=groups,
     )
+
+
+def _planted(
+    path: Path,
+    section: Instructions,
+    exchanges: Sequence[Exchange],
+    tokenizer: Any,
+    context: int,
+    given: LanguageRecipe,
+) -> tuple[PlantedTexts, Bool[np.ndarray, " rows"]]:
+    """Canaries as the model reads them, and which rows of the data are canaries. Raises DataError."""
+    secret = CanaryFile.read(path)
+    asked = section.read_rows([one.row for one in secret.canaries], path)
+    others = section.read_rows(secret.references, path)
+    if not asked or not others:
+        raise DataError("holds no canary, or no reference.", where=str(path), do="Make it with `audit canaries`.")
+    read = [
+        tokenised(some, tokenizer, context=context, loss_on=given.loss_on, where=str(path)) for some in (asked, others)
+    ]
+    kept = [secret.canaries[row] for row in read[0].rows]
+    mine = np.zeros(len(exchanges), dtype=bool)
+    mine[list(places_of(exchanges, asked))] = True
+    texts = PlantedTexts(
+        inputs=read[0].inputs,
+        included=np.array([one.included for one in kept], dtype=bool),
+        copies=np.array([one.copies for one in kept], dtype=np.int64),
+        references=read[1].inputs,
+    )
+    return texts, mine
 
 
 def _recorded_data(record: Record) -> Instructions:

@@ -13,6 +13,7 @@ import typer
 from audit.cli import options as o
 from audit.cli import validate
 from audit.cli.commands.cache import cache
+from audit.cli.commands.canaries import canaries
 from audit.cli.commands.compare import compare
 from audit.cli.commands.demo import demo
 from audit.cli.commands.finetune import finetune
@@ -86,6 +87,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str, str | None], ...] = (
     (log, REVIEW, None),
     (plan, MAKE, None),
     (population, MAKE, None),
+    (canaries, MAKE, None),
     (cache, MORE, None),
     (inspect, MORE, None),
     (init, MAKE, None),

@@ -63,6 +63,10 @@ DataFile = Annotated[
 Members = Annotated[
     Path | None, audited(metavar="PATH", help="Which rows of --data trained it: row numbers from 0, one a line.")
 ]
+Canaries = Annotated[
+    Path | None,
+    audited(metavar="PATH", help="For a language model: the secret list of the canaries that its training held."),
+]
 Trainer = Annotated[
     str | None,
     audited(metavar="FILE:FUNCTION", help="Your training: train.py:train, with data() in the same file."),
@@ -228,6 +232,22 @@ EveryEstimate = Annotated[bool, typer.Option("--all", help="With every estimate 
 Register = Annotated[bool, typer.Option("--register", help="Record what the gate will use, before the run.")]
 InitTrainer = Annotated[bool, typer.Option("--trainer", help="Write a commented train.py instead.")]
 CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing: check the file that is there.")]
+
+TrainingData = Annotated[
+    Path, typer.Argument(help="Instructions: .json, .jsonl, .parquet or a folder.", show_default=False)
+]
+Mixture = Annotated[Path, written("--out", "-o", metavar="PATH", help="The data with canaries, .jsonl.")]
+SecretList = Annotated[Path, written("--secret", metavar="PATH", help="The list of canaries; keep it secret.")]
+CanaryCount = Annotated[int, how(metavar="N", help="Canaries for each number of copies, at least 8.")]
+Copies = Annotated[
+    list[int] | None,
+    how("--copies", metavar="N", help="How often one stands in the training, else once; may be repeated."),
+]
+References = Annotated[int, how(metavar="N", help="Texts drawn alike that no training holds.")]
+CanaryWords = Annotated[int, how("--words", metavar="N", help="Words of a canary's prompt, and of its answer.")]
+CoinSeed = Annotated[
+    int | None, how("--seed", metavar="N", help="Of the coins, else the machine's randomness.", callback=at_least_zero)
+]
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a TOML file.", metavar="RECIPE.toml")]
 given_results = partial(typer.Argument, show_default=False, callback=results_in)

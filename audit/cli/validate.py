@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,15 +119,16 @@ def must_say_what(model: Path | None, trainer: str | None, recipe: Path | None, 
         must_exist(Path(file), "file")
 
 
-def language_model(model: Path | None, data: Path | None, members: Path | None) -> bool:
-    """Whether the model is a causal language model's folder. Raises InputError for options that only such a one has."""
+def language_model(model: Path | None, only: Mapping[str, Path | None]) -> bool:
+    """Whether the model is a causal language model's folder. Raises InputError for options that `only` such a one
+    has."""
     from audit.checkpoints.language_folder import is_language_model
 
-    must_exist(data, "data file")
-    must_exist(members, "file of rows")
+    for value in only.values():
+        must_exist(value, "file")
     if model is not None and is_language_model(model):
         return True
-    for option, value in (("--data", data), ("--members", members)):
+    for option, value in only.items():
         if value is not None:
             raise InputError(
                 "is for the folder of a language model (config.json or adapter_config.json).",

@@ -69,6 +69,8 @@ class LanguageSplit(Section):
     """A file of row numbers from 0, one a line, or of true and false, one a row (.txt, .json or .npy)."""
     validation: Path | None = None
     """Rows that belong to neither side."""
+    canaries: Path | None = None
+    """The secret list that `audit canaries` wrote, where the training held canaries."""
 
 
 class LanguageRecipe(Section):

@@ -89,6 +89,24 @@ class Instructions(DataSection):
             raise DataError("holds no row.", where=str(path), do="Check data.path.")
         return found
 
+    def read_rows(self, rows: Sequence[Mapping[str, Any]], where: Path) -> list[Exchange]:
+        """Rows of this form that are in no file of data. Raises DataError."""
+        return [self._exchange(row, "", number, where) for number, row in enumerate(rows)]
+
+    def row_like(self, row: Mapping[str, Any], prompt: str, answer: str) -> dict[str, Any]:
+        """Another prompt and answer in the form of this row; its other fields are empty. A text is both in one."""
+        empty = {name: None if value is None else type(value)() for name, value in row.items()}
+        if (name := self.messages or _one(row, CHATS)) is not None:
+            return {**empty, name: _conversation(row[name], prompt, answer)}
+        asked, answered = self.prompt or _one(row, PROMPTS), self.answer or _one(row, ANSWERS)
+        if answered is None or asked is None:
+            name = self.text or _one(row, TEXTS)
+            return {**empty, str(name): f"{prompt} {answer}"}
+        if isinstance(row.get(asked), list):
+            turns = _conversation(row[asked], prompt, answer)
+            return {**empty, asked: turns[:1], answered: turns[1:]}
+        return {**empty, asked: prompt, answered: answer}
+
     def _exchange(self, row: Mapping[str, Any], part: str, number: int, path: Path) -> Exchange:
         where = f"{path}, row {number}"
         part = part or _said(row, _one(row, PARTS))
@@ -225,6 +243,18 @@ def _turns(given: Any, where: str) -> tuple[tuple[Turn, ...], int]:
     if not answers:
         raise DataError("no turn is the assistant's.", where=where, do="Remove the row, or check its roles.")
     return turns[: answers[-1] + 1], len(turns) - 1 - answers[-1]
+
+
+def _conversation(like: Any, prompt: str, answer: str) -> Any:
+    """A question and an answer, named as in the conversation that is given."""
+    turns = _listed(like, "")
+    sharegpt = "from" in turns[0]
+    roles, content = (("human", "gpt"), "value") if sharegpt else (("user", "assistant"), "content")
+    pair = [
+        {"from" if sharegpt else "role": role, content: text}
+        for role, text in zip(roles, (prompt, answer), strict=True)
+    ]
+    return json.dumps(pair) if isinstance(like, str) else pair
 
 
 def _turn(given: Any, where: str) -> Turn:

@@ -12,7 +12,7 @@ from audit.population.language_replicas import MEMORY, Progress, language_replic
 from audit.storage.store import Store
 from audit.trainers.language_task import LanguageTask
 from probes import evidence as core
-from probes.evidence import Evidence, Population
+from probes.evidence import Canaries, Evidence, Population
 from probes.message import Text
 from probes.plan import Row
 from probes.sequences import GeneralText, Sequences
@@ -45,6 +45,7 @@ def language_evidence(
         inputs=task.inputs,
         modality="language",
         limits=limits,
+        canaries=None if task.planted is None else canaries(task),
         sequences=Sequences(
             own=own,
             base=base,
@@ -56,6 +57,16 @@ def language_evidence(
             answers=task.answers,
         ),
     )
+
+
+def canaries(task: LanguageTask) -> Canaries:
+    """Each canary's log-likelihood less the base's, in nats: what training added to it."""
+    assert task.planted is not None
+    gains = []
+    for inputs in (task.planted.inputs, task.planted.references):
+        own, base = (sequence_answers(network, inputs) for network in (task.audited, task.base))
+        gains.append((own.total(own.log_prob) - base.total(base.log_prob))[0])
+    return Canaries(included=task.planted.included, score=gains[0], copies=task.planted.copies, references=gains[1])
 
 
 def general_text(task: LanguageTask) -> GeneralText:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 from torch import nn
 
 from audit.config.language_recipe import LanguageTraining
@@ -18,6 +18,22 @@ from probes.plan import Pool
 
 CODE_VERSION = 1
 """Raised whenever training or answers change in any bit: entries of older code are not found any more."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlantedTexts:
+    """Canaries as token ids: which of them the training held, how often each stands there if it does, and texts drawn
+    alike that no training held."""
+
+    inputs: Int64[np.ndarray, "canaries 2 length"]
+    included: Bool[np.ndarray, " canaries"]
+    copies: Int64[np.ndarray, " canaries"]
+    references: Int64[np.ndarray, "references 2 other_length"]
+
+    @property
+    def trained(self) -> Int64[np.ndarray, "rows 2 length"]:
+        """What the audited model's training held of them, as often as it did."""
+        return self.inputs[np.repeat(np.arange(len(self.copies)), np.where(self.included, self.copies, 0))]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,6 +54,8 @@ class LanguageTask:
     lower: Int64[np.ndarray, "samples 2 other_length"] | None = None
     prefixed: Int64[np.ndarray, "samples 2 third_length"] | None = None
     general: Int64[np.ndarray, "texts 2 fourth_length"] | None = None
+    planted: PlantedTexts | None = None
+    """Texts of the audited training that belong to no part of the pool: replicas train without them."""
 
     @cached_property
     def digest(self) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float64
-from scipy import stats
+from scipy import optimize, stats
 
 from probes.evidence import Canaries, Evidence
 from probes.membership.epsilon_bounds import epsilon_clopper_pearson, epsilon_one_run
@@ -68,7 +70,7 @@ def _best_threshold(
 @dataclass(frozen=True, kw_only=True)
 class CanaryBounds:
     """`epsilon` holds for any mechanism; `gaussian_epsilon` for one whose trade-off function is a Gaussian's, which
-    DP-SGD's nears with many steps. `guesses` and `correct` are those of `epsilon`."""
+    DP-SGD's nears with many steps. Both are of one record. `guesses` and `correct` are those of `epsilon`."""
 
     epsilon: float
     gaussian_epsilon: float
@@ -77,8 +79,21 @@ class CanaryBounds:
 
 
 def canary_bound(canaries: Canaries, *, delta: float, level: float) -> CanaryBounds:
-    """One-run auditing: guess 'in' for the highest and 'out' for the lowest scores, at three numbers of guesses fixed
-    beforehand, each at a third of the error.
+    """One-run auditing of each group of canaries that stand equally often in the training, all at the error of one.
+
+    A canary that stands there c times is a group of c records: what refutes (c ε, δ_c)-DP of the group, with
+    δ_c = δ (e^{c ε} − 1) / (e^ε − 1), refutes (ε, δ)-DP of a record (Dwork & Roth 2014, theorem 2.2).
+    """
+    groups = canaries.groups
+    each = level_each(level, len(groups))
+    found = [_bound_of_group(canaries.of(copies), copies, delta, each) for copies in groups]
+    best = max(found, key=lambda one: one.epsilon)
+    return dataclasses.replace(best, gaussian_epsilon=max(one.gaussian_epsilon for one in found))
+
+
+def _bound_of_group(canaries: Canaries, copies: int, delta: float, level: float) -> CanaryBounds:
+    """Guess 'in' for the highest and 'out' for the lowest scores, at three numbers of guesses fixed beforehand, each at
+    a third of the error.
 
     ε is the larger of Steinke's and the f-DP bound, at no further price: for given numbers of canaries and guesses and
     a given ε each rejects from a number of right guesses upwards, so together they are the one of them that is fixed
@@ -93,12 +108,33 @@ def canary_bound(canaries: Canaries, *, delta: float, level: float) -> CanaryBou
         top, bottom = rank < half, rank >= m - half
         guesses = min(m, int(top.sum() + bottom.sum()))
         correct = min(guesses, int(canaries.included[top].sum() + (~canaries.included[bottom]).sum()))
-        bounds = [bound(m, guesses, correct, delta=delta, level=each) for bound in (epsilon_one_run, epsilon_f_dp)]
+        bounds = [
+            of_a_record(partial(bound, m, guesses, correct, level=each), copies, delta)
+            for bound in (epsilon_one_run, epsilon_f_dp)
+        ]
         found.append((max(bounds), guesses, correct))
-        mu = max(mu, mu_one_run(m, guesses, correct, level=each))
+        mu = max(mu, mu_one_run(m, guesses, correct, level=each) / copies)
     epsilon, guesses, correct = max(found)
     gaussian = epsilon_of_mu(mu, delta) if delta > 0 else math.inf
     return CanaryBounds(epsilon=epsilon, gaussian_epsilon=gaussian, guesses=guesses, correct=correct)
+
+
+def of_a_record(bound: Callable[..., float], copies: int, delta: float) -> float:
+    """The largest ε of a record whose (c ε, δ_c) is refuted of a group of c, where `bound(delta=δ)` is the largest ε
+    that is refuted of the group at that δ.
+
+    >>> of_a_record(lambda delta: 8.0, 4, 0.0)
+    2.0
+    """
+    if copies == 1 or delta == 0:
+        return bound(delta=delta) / copies
+
+    def excess(epsilon: float) -> float:
+        grown = copies if epsilon == 0 else math.expm1(copies * epsilon) / math.expm1(epsilon)
+        return bound(delta=min(delta * grown, 0.999)) - copies * epsilon
+
+    highest = bound(delta=delta) / copies
+    return 0.0 if excess(0.0) <= 0 else float(optimize.brentq(excess, 0.0, highest, xtol=1e-6))
 
 
 def epsilon_part(

@@ -13,6 +13,7 @@ from probes.measures.embedding import Embedding
 from probes.measures.memorisation import memorisation
 from probes.membership.attackers import attackers_table
 from probes.membership.attacks import Scores, ladder, not_run
+from probes.membership.canaries import canaries_part
 from probes.membership.epsilon_section import epsilon_part
 from probes.membership.exposure import differences, exposure
 from probes.membership.exposure_by_stratum import mean_exposure, strata, uneven
@@ -121,6 +122,7 @@ class Membership:
             level=self.level,
         )
         epsilon = epsilon_part(evidence, scores, for_epsilon, self.level, by_pool=split.instead is None)
+        epsilon = joined((epsilon, canaries_part(evidence.canaries, self.level)))
         sizes = samples_per_class(evidence, for_sizes, self.level)
         by_person = person_part(evidence, population, scores, self.level) if self.persons else Part()
         released = variants_part(evidence, target, scores, self.level)

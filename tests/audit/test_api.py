@@ -209,7 +209,7 @@ def test_public_names_are_listed_sorted_and_there() -> None:
         assert set(package.__all__) <= set(dir(package))
     assert (
         " ".join(audit.__all__)
-        == "Predictions compare finetune gate history init load mitigate plan populate report run"
+        == "Predictions canaries compare finetune gate history init load mitigate plan populate report run"
     )
     assert " ".join(probes.__all__) == (
         "Answers AuditError Chart Design Estimate Evidence Failure Figure Finding Gallery InputError Observable "

@@ -3,6 +3,7 @@ each."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from audit.checkpoints.language_folder import is_language_model
 from audit.checkpoints.language_model import LanguageAudit, open_language_model
 from audit.checkpoints.lora_folder import read_adapter
 from audit.cli.app import app
+from audit.data.instructions import Instructions
+from audit.evidence.language import language_evidence
 from audit.evidence.sequence_answers import sequence_answers
 from audit.record.recording import Recording
 from audit.results.read import load
@@ -188,6 +191,27 @@ def test_adapters_are_those_that_peft_opens_and_writes(made: Path, tmp_path: Pat
     again = read_adapter(tmp_path / "again")
     for name, value in read_adapter(made / "adapter").state.items():
         assert torch.equal(again.state[name], value)
+
+
+def test_canaries_in_the_data_belong_to_no_part_of_it(own: Path) -> None:
+    given = {"out": own / "mixed.jsonl", "secret": own / "secret.json", "count": 8, "words": 2, "seed": 0}
+    made_of = audit.canaries(own / "data.json", copies=(1, 2), references=20, **given)  # type: ignore[arg-type]
+    before = opened(own)
+    for data in ("data.json", "mixed.jsonl"):
+        rows = Instructions(path=own / data).exchanges(Path())
+        members = [
+            number
+            for number, row in enumerate(rows)
+            if any(row.answer == before.task.answers[i] for i in np.flatnonzero(before.task.pool.member))
+        ]
+        found = opened(own, data=own / data, members=members, canaries=own / "secret.json").task
+        assert found.planted is not None
+        assert (len(found.planted.inputs), len(found.planted.references)) == (16, 20)
+        assert len(found.planted.trained) == sum(one.copies for one in made_of.canaries if one.included)
+        assert (int(found.pool.member.sum()), int(found.pool.held_out.sum())) == (16, 16)
+    evidence = language_evidence(dataclasses.replace(found, audited=found.base), [], 0)
+    assert evidence.canaries is not None
+    assert evidence.canaries.score == pytest.approx(0.0, abs=1e-4)  # the base knows no more of them than itself
 
 
 def another_tokenizer(own: Path) -> None:

@@ -28,6 +28,7 @@ def run(
     weights: o.Weights = None,
     data: o.DataFile = None,
     members: o.Members = None,
+    canaries: o.Canaries = None,
     data_root: o.DataRoot = None,
     trust_code: o.TrustCode = False,
     reference: o.Reference = None,
@@ -83,7 +84,7 @@ def run(
     for variant in variants or ():
         validate.must_exist(variant, "variant")
     validate.must_have_a_baseline(thresholds, baseline or history or thresholds.history)
-    language = validate.language_model(model, data, members)
+    language = validate.language_model(model, {"--data": data, "--members": members, "--canaries": canaries})
     made_by = recipe if language else validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     from audit.results.export import Also as Further
 
@@ -98,6 +99,7 @@ def run(
         recipe=made_by,
         data=data,
         members=members,
+        canaries=canaries,
         reference=reference,
         baseline=baseline,
         base=base,

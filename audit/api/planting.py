@@ -1,0 +1,83 @@
+"""`audit.canaries`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from audit.checkpoints.language_model import TRAIN
+from audit.data.canaries import CanaryFile, as_lines, drawn, mixed, must_be_counts
+from audit.data.instructions import Instructions, rows_in
+from audit.randomness import stream
+from audit.storage.atomic import write
+from probes.errors import InputError
+
+
+def canaries(
+    data: str | Path,
+    *,
+    out: str | Path,
+    secret: str | Path,
+    count: int = 64,
+    copies: Sequence[int] = (1,),
+    references: int = 256,
+    words: int = 8,
+    seed: int | None = None,
+) -> CanaryFile:
+    """Before a language model is fine-tuned: put random texts into its training data, each with probability one half,
+    and keep a secret list of them. `run(..., canaries=secret)` then says how much of them the model remembers, and
+    bounds ε from below with no assumption about the data.
+
+    data        instructions as `run` takes them; where they have parts, the training part gets the canaries
+    out         the training data with canaries, as .jsonl
+    secret      the list, .json: whoever has it knows what the training held
+    count       canaries for each number of copies, at least 8; half of them will be in the training
+    copies      how often one stands in the training, each at least 1: (1, 4, 16) shows what repetition does
+    references  texts drawn alike that no training holds, at least 1; n of them bound exposure by log2(n + 1) bits
+    words       of a canary's prompt and of its answer, at least 2
+    seed        of the coins, at least 0; without it the machine's own randomness, as an audit for others needs
+
+    Returns the list. Raises InputError, DataError, StoreError.
+
+    >>> import json, pathlib, tempfile
+    >>> rows = [{"prompt": f"a{i}", "completion": f"b{i} c{i}"} for i in range(20)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     own = pathlib.Path(folder)
+    ...     _ = (own / "data.json").write_text(json.dumps(rows))
+    ...     made = canaries(own / "data.json", out=own / "mixed.jsonl", secret=own / "secret.json", seed=0)
+    ...     lines = (own / "mixed.jsonl").read_text().splitlines()
+    >>> len(made.canaries), len(lines) == 20 + sum(one.included for one in made.canaries)
+    (64, True)
+    """
+    must_be_counts(count, copies, references, words)
+    source, mixture = Path(data), Path(out)
+    if not source.exists():
+        raise InputError("no such data file.", where=str(source), do="Check the path.")
+    if mixture.suffix not in (".jsonl", ".ndjson"):
+        raise InputError("is written as JSON lines.", where=str(mixture), do="Name it .jsonl.")
+    if mixture.resolve() in (source.resolve(), Path(secret).resolve()):
+        raise InputError("would be written over.", where=str(mixture), do="Give another --out.")
+    rng = np.random.default_rng(secrets.randbits(128)) if seed is None else stream(seed, "canaries")
+    section, rows = Instructions(path=source), list(rows_in(source))
+    exchanges = section.exchanges(Path())
+    made = drawn(
+        exchanges,
+        rows[0][1],
+        section,
+        rng,
+        count=count,
+        copies=copies,
+        references=references,
+        words=words,
+        where=str(source),
+    )
+    parts = [exchange.part for exchange in exchanges]
+    mixture_rows = mixed([(part, row) for part, (_, row) in zip(parts, rows, strict=True)], made, TRAIN, rng)
+    # The list first: a mixture whose list is lost can be audited by nobody.
+    write(Path(secret), json.dumps(made.model_dump(), ensure_ascii=False, indent=1, default=str) + "\n")
+    write(mixture, as_lines(mixture_rows))
+    return made

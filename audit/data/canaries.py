@@ -1,0 +1,138 @@
+"""Canaries in texts: random answers that are put into a training with probability one half each, and the secret list of
+them, by which its model is audited (Carlini et al. 2019; Steinke, Nasr & Jagielski 2023)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from audit.data.instructions import Exchange, Instructions
+from audit.storage.bounded import MIB, read_text
+from probes.errors import DataError, InputError
+
+LARGEST = 256 * MIB
+FEWEST_WORDS = 16
+"""Distinct words of which canaries can be drawn: with fewer, two of them may be alike."""
+Row = dict[str, Any]
+
+
+class Canary(BaseModel):
+    """`row` has the form of the data's rows; it stands in the training `copies` times where it is `included`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    row: Row
+    included: bool
+    copies: Annotated[int, Field(ge=1)] = 1
+
+
+class CanaryFile(BaseModel):
+    """Whoever has it knows what the training held, so it is as secret as the members. `references` are rows drawn like
+    the canaries and held by no training."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["transfer-audit-canaries/1"] = "transfer-audit-canaries/1"
+    canaries: tuple[Canary, ...]
+    references: tuple[Row, ...] = ()
+
+    @classmethod
+    def read(cls, path: Path) -> CanaryFile:
+        """Raises DataError in one line."""
+        try:
+            return cls.model_validate(json.loads(read_text(path, LARGEST, DataError)))
+        except ValidationError as error:
+            mistake = error.errors()[0]
+            place = ".".join(map(str, mistake["loc"][:3])) or "content"
+            raise DataError(
+                f"is no list of canaries: {place}: {mistake['msg']}.",
+                where=str(path),
+                do="Give the file that `audit canaries --secret` wrote.",
+            ) from None
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"is no JSON: {str(error)[:200]}", where=str(path)) from None
+
+
+def drawn(
+    exchanges: Sequence[Exchange],
+    like: Mapping[str, Any],
+    data: Instructions,
+    rng: np.random.Generator,
+    *,
+    count: int,
+    copies: Sequence[int],
+    references: int,
+    words: int,
+    where: str,
+) -> CanaryFile:
+    """`count` canaries for each number of copies, and references: prompts and answers of so many words, drawn uniformly
+    from the distinct words of the data's own answers, so that the tokenizer can write them. A coin decides of each
+    canary whether the training holds it.
+
+    Raises DataError where the data has too few words.
+    """
+    known = sorted({word for one in exchanges for word in one.answer.split()})
+    if len(known) < FEWEST_WORDS:
+        raise DataError(
+            f"its answers have {len(known)} distinct words: too few to draw canaries from.",
+            where=where,
+            do=f"Give data with at least {FEWEST_WORDS}.",
+        )
+
+    def text() -> str:
+        return " ".join(known[i] for i in rng.integers(len(known), size=words))
+
+    def row() -> Row:
+        return data.row_like(like, text(), text())
+
+    return CanaryFile(
+        canaries=tuple(
+            Canary(row=row(), included=bool(rng.random() < 0.5), copies=number)
+            for number in copies
+            for _ in range(count)
+        ),
+        references=tuple(row() for _ in range(references)),
+    )
+
+
+def mixed(
+    rows: Sequence[tuple[str, Mapping[str, Any]]], secret: CanaryFile, parts: Sequence[str], rng: np.random.Generator
+) -> list[Row]:
+    """The rows with every included canary as often as it is to stand there, at random places among those of `parts`;
+    rows of other parts follow. Where the data has parts, each row says its own in a field `split`."""
+    named = any(part for part, _ in rows)
+    trained = [dict(row) for part, row in rows if not named or part.lower() in parts]
+    others = [{**row, "split": part} for part, row in rows if named and part.lower() not in parts]
+    trained += [dict(one.row) for one in secret.canaries if one.included for _ in range(one.copies)]
+    order = rng.permutation(len(trained))
+    return [({**trained[i], "split": "train"} if named else trained[i]) for i in order] + others
+
+
+def as_lines(rows: Sequence[Row]) -> str:
+    """JSONL."""
+    return "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+
+
+def places_of(exchanges: Sequence[Exchange], canaries: Sequence[Exchange]) -> Iterator[int]:
+    """Rows of the data that are canaries."""
+    known = {(one.turns, one.answer) for one in canaries}
+    return (number for number, one in enumerate(exchanges) if (one.turns, one.answer) in known)
+
+
+def must_be_counts(count: int, copies: Sequence[int], references: int, words: int) -> None:
+    """Raises InputError where a number makes no canary."""
+    for option, value, least in (
+        ("--count", count, 8),
+        ("--copies", min(copies, default=0), 1),
+        ("--references", references, 1),
+        ("--words", words, 2),
+    ):
+        if value < least:
+            raise InputError(f"is {value}, and must be at least {least}.", where=option)
+    if len(set(copies)) < len(copies):
+        raise InputError("names one number twice.", where="--copies", do="Give each once.")
