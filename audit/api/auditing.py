@@ -14,6 +14,7 @@ from audit.api.opening import open_model
 from audit.api.writing import Writing
 from audit.checkpoints.language_folder import is_language_model
 from audit.checkpoints.language_model import open_language_model
+from audit.checkpoints.variants import named as named_variants
 from audit.checkpoints.variants import variants_of
 from audit.config import audit_config
 from audit.config.recipe import Recipe, RecipeFile
@@ -163,7 +164,7 @@ def run(
         address=address,
         registration=registration.find(chosen.path),
     )
-    called = variants if isinstance(variants, Mapping) else {Path(one).stem: Path(one) for one in variants}
+    released = named_variants(variants)
     meter = Meter()
     writing = Writing(out=path_of(out), lang=lang, thumbnails=thumbnails)
     before = str(baseline) if isinstance(baseline, str | Path) else None
@@ -195,8 +196,8 @@ def run(
         if isinstance(members, str | Path):
             raise InputError("a file of members is for language models.", where="audit.run", do="Give a mask.")
         audited = open_model(model, data, members, held_out, trainer, recipe, source, classes, settings)
-        audited = dataclasses.replace(audited, variants=variants_of(called, audited))
+        audited = dataclasses.replace(audited, variants=variants_of(released, audited))
         return audit(audited, chosen, settings, heard)
 
     with traces_kept(settings.store), threads(1):
-        return writing.made(make, chosen, settings, listener, meter, model=named, baseline=before, variants=called)
+        return writing.made(make, chosen, settings, listener, meter, model=named, baseline=before, variants=released)

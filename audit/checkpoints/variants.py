@@ -26,17 +26,26 @@ from probes.errors import CheckpointError, DataError, InputError
 OUTPUTS = ("outputs", "logits", "probabilities", "predictions", "probs")
 
 
-def variants_of(given: Sequence[Path] | Mapping[str, object], audited: Audited) -> tuple[Variant, ...]:
+def named(given: Sequence[str | Path] | Mapping[str, object]) -> dict[str, object]:
+    """Variants by the name that a report gives them: that of the file without its ending, in lower case, other
+    characters than letters and digits as hyphens. Raises InputError for two of one name.
+
+    >>> named(["release/Int8 (static).npz"])
+    {'int8-static': 'release/Int8 (static).npz'}
+    """
+    found: dict[str, object] = {}
+    for called, one in given.items() if isinstance(given, Mapping) else [(Path(one).stem, one) for one in given]:
+        name = re.sub(r"[^a-z0-9]+", "-", called.lower()).strip("-") or "variant"
+        if name in found:
+            raise InputError(f"two variants are called {name!r}.", where="--variant", do="Rename one of the files.")
+        found[name] = one
+    return found
+
+
+def variants_of(given: Sequence[str | Path] | Mapping[str, object], audited: Audited) -> tuple[Variant, ...]:
     """Files, or by name files, networks and arrays of outputs. Raises InputError, CheckpointError or DataError for one
     that is not about the audited model's samples and classes."""
-    named = given.items() if isinstance(given, Mapping) else [(path.stem, path) for path in given]
-    found: list[Variant] = []
-    for called, one in named:
-        name = re.sub(r"[^a-z0-9]+", "-", called.lower()).strip("-") or "variant"
-        if name in {other.name for other in found}:
-            raise InputError(f"two variants are called {name!r}.", where="--variant", do="Rename one of the files.")
-        found.append(_variant(name, one, audited))
-    return tuple(found)
+    return tuple(_variant(name, one, audited) for name, one in named(given).items())
 
 
 def _variant(name: str, given: object, audited: Audited) -> Variant:

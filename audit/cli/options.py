@@ -112,6 +112,11 @@ Variants = Annotated[
     ),
 ]
 
+VariantsNow = Annotated[
+    list[Path] | None,
+    audited("--variant", metavar="PATH", help="Where the variant of this file's name lies now; may be repeated."),
+]
+
 ConfigFile = Annotated[
     Path | None,
     how(
@@ -267,6 +272,13 @@ PrivateKey = Annotated[
 ]
 PublicKey = Annotated[
     Path | None, typer.Option("--key", metavar="PATH", help="The signer's public key: then nobody else's will do.")
+]
+Identity = Annotated[
+    str | None,
+    typer.Option("--identity", metavar="WHO", help="The address or URL that must have signed through sigstore."),
+]
+Issuer = Annotated[
+    str | None, typer.Option("--issuer", metavar="URL", help="The identity provider that must vouch for --identity.")
 ]
 ModelNow = Annotated[
     Path | None, audited("--model", "-m", metavar="PATH", help="Where the checkpoint lies now, else as logged.")

@@ -37,6 +37,8 @@ class Places:
     recipe: Path | None = None
     reference: Path | None = None
     baseline: Path | None = None
+    variants: tuple[Path, ...] = ()
+    """Each stands for the variant of its name in the log."""
     data_root: Path | None = None
     store: str | None = None
 
@@ -161,10 +163,25 @@ def _again(
         raise InputError("no such checkpoint file.", where=str(model), do="Give --model: where it lies now.")
     with threads(1):
         audited = open_checkpoint(model, settings)
-        variants = {name: Path(path) for name, path in (log.get("variants") or {}).items()}
-        audited = dataclasses.replace(audited, variants=variants_of(variants, audited))
+        audited = dataclasses.replace(audited, variants=variants_of(_variants(log, places), audited))
         report = audit(audited, config, settings, listener)
     return archive.dump(report if log.get("thumbnails", True) else report.without_pictures())
+
+
+def _variants(log: Mapping[str, Any], places: Places) -> dict[str, object]:
+    """Those of the log, each where it lies now."""
+    from audit.checkpoints.variants import named
+
+    told: dict[str, object] = dict(log.get("variants") or {})
+    now = named(places.variants)
+    if strange := sorted(now.keys() - told.keys()):
+        known = ", ".join(sorted(told)) or "none"
+        raise InputError(
+            f"the audit had no variant {strange[0]!r}; it had {known}.",
+            where=f"--variant {now[strange[0]]}",
+            do="Give a file of the name that the variant had.",
+        )
+    return told | now
 
 
 def _path(text: Any) -> Path | None:

@@ -14,10 +14,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from rich.console import Console
 
+from audit.results.sigstore_bundle import Bundled, checked
 from audit.storage.atomic import write
 from probes.errors import InputError, StoreError
 from reports.evidence import checksums
-from reports.evidence.checksums import NAME, PUBLIC_KEY, SIGNATURE, Change
+from reports.evidence.checksums import NAME, PUBLIC_KEY, SIGNATURE, SIGSTORE, Change
 
 PASSPHRASE = "AUDIT_KEY_PASSPHRASE"
 EXIT_CHANGED, EXIT_UNSIGNED = 1, 3
@@ -44,22 +45,42 @@ def run_sign(pack: Path, key_path: Path | None) -> None:
     Console().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def run_verify(pack: Path, key_path: Path | None, *, quiet: bool) -> int:
-    """Say what was changed; 0 intact and signed, 1 changed, 3 intact and signed by nobody known."""
+def run_verify(
+    pack: Path, key_path: Path | None, *, identity: str | None = None, issuer: str | None = None, quiet: bool
+) -> int:
+    """Say what was changed; 0 intact and signed, 1 changed, 3 intact and signed by nobody known. A sigstore bundle must
+    be of `identity` where that is given."""
     changes, signer = verify(pack, key_path)
-    screen = Console(quiet=quiet)
+    bundled = _bundle(pack, identity, issuer)
+    changes += [bundled.change] if bundled.change else []
+    screen = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
     for change in changes:
-        screen.print(f"✗ {said(change)}", highlight=False, markup=False, soft_wrap=True)
+        screen.print(f"✗ {said(change)}")
+    if bundled.unchecked:
+        screen.print(f"{SIGSTORE} {bundled.unchecked}")
     if changes:
         return EXIT_CHANGED
-    if not signer:
+    known = [f"by the key given, {signer}" if key_path else f"by {signer}"] if signer else []
+    known += [f"through sigstore by {bundled.signer}"] if bundled.signer else []
+    if not known:
         line = "intact, and not signed: whoever changed a file could have written its checksum anew."
-    elif key_path is None:
-        line = f"intact, signed by {signer}. Whose key that is, the pack cannot say: compare it, or give --key."
     else:
-        line = f"intact, signed by the key given, {signer}."
-    screen.print(f"{pack}: {line}", highlight=False, markup=False, soft_wrap=True)
-    return 0 if signer else EXIT_UNSIGNED
+        line = f"intact, signed {' and '.join(known)}."
+        if key_path is None and signer:
+            line += " Whose key that is, the pack cannot say: compare it, or give --key."
+        if bundled.signer and identity is None:
+            line += " Anybody can sign through sigstore: compare the name, or give --identity."
+    screen.print(f"{pack}: {line}")
+    return 0 if known else EXIT_UNSIGNED
+
+
+def _bundle(pack: Path, identity: str | None, issuer: str | None) -> Bundled:
+    path = pack / SIGSTORE
+    if not path.is_file():
+        return Bundled(change=Change(kind="missing", name=SIGSTORE)) if identity else Bundled()
+    bundle = _small(path, "a sigstore bundle", "Sign again.")
+    listed = _small(pack / NAME, "a pack's checksums", "Was the whole folder given?")
+    return checked(listed, bundle, identity, issuer)
 
 
 def verify(pack: Path, key_path: Path | None) -> tuple[list[Change], str]:

@@ -235,7 +235,7 @@ class Membership:
         values = {"low": low, "high": high, "width": self.fidelity_width}
         because = ("fidelity.held_out_accuracy",)
         return (
-            Finding(code="membership.fidelity-blind", severity="low", because=because, values=values, doubts=RECIPE),
+            Finding(code="membership.fidelity-blind", severity="info", because=because, values=values, doubts=RECIPE),
         )
 
     def _whom(self, evidence: Evidence, population: Population) -> Part:

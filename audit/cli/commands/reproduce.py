@@ -14,6 +14,7 @@ def reproduce(
     recipe: o.Recipe = None,
     reference: o.Reference = None,
     baseline: o.Baseline = None,
+    variants: o.VariantsNow = None,
     data_root: o.DataRoot = None,
     trust_code: o.TrustCode = False,
     workers: o.Workers = 0,
@@ -33,7 +34,13 @@ def reproduce(
     from audit.results.reproduce import Places, run_reproduce
 
     places = Places(
-        model=model, recipe=recipe, reference=reference, baseline=baseline, data_root=data_root, store=store
+        model=model,
+        recipe=recipe,
+        reference=reference,
+        baseline=baseline,
+        variants=tuple(variants or ()),
+        data_root=data_root,
+        store=store,
     )
     with Live(Console(stderr=True), quiet=quiet) as live:
         code = run_reproduce(pack, places, workers=workers, trust_code=trust_code, listener=live, quiet=quiet)

@@ -6,9 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 import audit
+from audit.checkpoints import checkpoint
+from audit.checkpoints.audited_model import open_checkpoint
+from audit.config.run_settings import Settings
 from audit.listener import Listener
 from audit.results.export import run_report
 from audit.results.registration import NAME, register
@@ -17,6 +22,8 @@ from probes.errors import InputError, OverwriteError
 from reports import archive
 from reports.document.outline import outline
 from reports.formats.base import Style
+from tests.audit.command import audit as command
+from tests.audit.command import refused
 from tests.audit.conftest import EXAMPLES
 
 RECIPE = """
@@ -40,17 +47,24 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "audit.toml").write_text(CONFIG)
     audit.finetune(folder / "recipe.toml", folder / "ckpt.pt")
     register(folder / "audit.toml", seed=None)
-    audit.run(
-        folder / "ckpt.pt",
-        config=folder / "audit.toml",
-        out=folder / "report",
-        store=folder / "store",
-        thumbnails=False,
-        workers=1,
-        trust_code=True,
+    variants(folder)
+    done = command(
+        *("run", "-m", "ckpt.pt", "-c", "audit.toml", "-o", "report", "--store", "store", "--workers", "1", "--quiet"),
+        *("--no-thumbnails", "--trust-code", "--variant", "Int8 (static).npz", "--variant", "pruned.pth"),
+        cwd=folder,
     )
+    assert done.returncode in (0, 1, 3), done.stderr
     run_report(folder / "report" / "results.json", "evidence", folder / "pack", Style(thumbnails=False))
     return folder
+
+
+def variants(folder: Path) -> None:
+    """What an engine of eight bits answers, and weights of which the smallest are zero."""
+    state = checkpoint.load(folder / "ckpt.pt").state
+    torch.save({name: value * (value.abs() > 0.05) for name, value in state.items()}, folder / "pruned.pth")
+    opened = open_checkpoint(folder / "ckpt.pt", Settings(store=folder / "store", trust_code=True))
+    samples = len(opened.experiment.dataset)
+    np.savez(folder / "Int8 (static).npz", outputs=np.random.default_rng(0).normal(size=(samples, 5)))
 
 
 def results(place: Path) -> dict:  # type: ignore[type-arg]
@@ -66,10 +80,33 @@ def test_the_run_says_that_it_used_what_was_registered(place: Path) -> None:
     assert "与" in outline(report, "zh").registered
 
 
-def test_the_pack_repeated_gives_the_same_bytes(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    places = Places(store=str(place / "store"))
-    assert run_reproduce(place / "pack", places, workers=1, trust_code=True, listener=Listener(), quiet=False) == 0
-    assert "is the same" in capsys.readouterr().out
+def test_the_pack_repeated_gives_the_same_bytes_wherever_model_and_variants_lie_now(place: Path) -> None:
+    moved = place / "moved"
+    moved.mkdir()
+    for name in ("ckpt.pt", "pruned.pth", "small_networks.py"):
+        shutil.copy(place / name, moved)
+    places = ("--model", "moved/ckpt.pt", "--variant", "moved/pruned.pth", "--store", "store")
+    done = command("reproduce", "pack", *places, "--workers", "1", "--trust-code", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "results.json is the same" in done.stdout
+
+
+def test_variants_given_on_the_command_line_are_in_the_report_and_the_log(place: Path) -> None:
+    estimates = {one["name"]: one for probe in results(place)["results"] for one in probe["estimates"]}
+    assert {"variant.int8-static.accuracy_change", "variant.pruned.accuracy_change"} <= estimates.keys()
+    assert set(results(place)["model"]["variants"]) == {"int8-static", "pruned"}
+    log = json.loads((place / "pack" / "log.json").read_text())
+    assert log["variants"] == {"int8-static": "Int8 (static).npz", "pruned": "pruned.pth"}
+
+
+def test_variants_that_cannot_be_told_apart_or_were_not_audited_are_one_line(place: Path) -> None:
+    (place / "other").mkdir()
+    shutil.copy(place / "pruned.pth", place / "other" / "Pruned.pth")
+    both = ("--variant", "pruned.pth", "--variant", "other/Pruned.pth")
+    line = refused(command("run", "-m", "ckpt.pt", *both, "--trust-code", cwd=place))
+    assert "two variants are called 'pruned'" in line
+    line = refused(command("reproduce", "pack", "--variant", "ckpt.pt", "--trust-code", cwd=place))
+    assert "the audit had no variant 'ckpt'; it had int8-static, pruned" in line
 
 
 def test_a_result_that_does_not_come_out_again_is_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +115,11 @@ def test_a_result_that_does_not_come_out_again_is_named(place: Path, capsys: pyt
     content = json.loads(honest)
     content["results"][0]["estimates"][0]["value"] = 0.123456
     path.write_text(json.dumps(content))
-    places = Places(store=str(place / "store"))
+    places = Places(
+        model=place / "ckpt.pt",
+        variants=(place / "Int8 (static).npz", place / "pruned.pth"),
+        store=str(place / "store"),
+    )
     code = run_reproduce(place / "pack", places, workers=1, trust_code=True, listener=Listener(), quiet=False)
     path.write_text(honest)
     said = capsys.readouterr().out

@@ -132,14 +132,6 @@ def test_an_unsigned_pack_is_intact_and_no_more(signed: tuple[Path, Path], tmp_p
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine")
-def test_the_bundle_that_sigstore_leaves_is_no_added_file(signed: tuple[Path, Path], tmp_path: Path) -> None:
-    pack, public = signed
-    copy = tmp_path / "pack"
-    shutil.copytree(pack, copy)
-    (copy / "SHA256SUMS.sigstore.json").write_text("{}")
-    assert run_verify(copy, public, quiet=True) == 0
-
-
 def test_openssl_verifies_the_signature(signed: tuple[Path, Path]) -> None:
     command = "openssl pkeyutl -verify -rawin -pubin -inkey SHA256SUMS.pub -in SHA256SUMS -sigfile SHA256SUMS.sig"
     done = subprocess.run(command.split(), cwd=signed[0], capture_output=True, text=True)
