@@ -16,7 +16,7 @@ from torch import Tensor
 from audit.checkpoints.contents import FORMAT, validated
 from audit.config.recipe import Recipe, parse
 from audit.data.dataset import Dataset
-from audit.data.split import unlearnt
+from audit.data.split import first_left, unlearnt
 from audit.models.source import Source
 from audit.models.weight_files import damaged, digest_state, read_untrusted
 from audit.runtime import device, versions
@@ -74,7 +74,8 @@ class Checkpoint:
                 do="Give the original data: same samples, same order.",
             )
         pool = self.pool(dataset)
-        dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *unlearnt(pool, dataset.classes)))
+        shifted = first_left(pool) if self.recipe.split.file is not None else []
+        dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *unlearnt(pool, dataset.classes), *shifted))
         source = Source(
             section=self.recipe.source,
             classes=self.source_classes,

@@ -17,7 +17,8 @@ from audit.checkpoints.checkpoint import Checkpoint, without_history
 from audit.config.recipe import Recipe
 from audit.models.head import find_head
 from audit.models.prefixes import under_names
-from audit.models.weight_files import averages_in, read_state, read_untrusted
+from audit.models.tensors import check_numbers
+from audit.models.weight_files import averages_among, averages_in, read_state, read_untrusted
 from audit.storage.bounded import regular
 from audit.training.experiment import Experiment
 from audit.training.prepare import prepare
@@ -78,10 +79,13 @@ def of_source(experiment: Experiment) -> list[Message]:
 
 
 def beside(path: Path, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[Message]:
-    """What the file holds and nobody uses: averaged weights, and a loss's own tensors."""
+    """What the file holds and nobody uses: averaged weights, counts of epochs and steps, and a loss's own tensors."""
     said = []
-    if archive_kind(path) is None and (averages := averages_in(read_untrusted(path, allowed=(argparse.Namespace,)))):
+    content = read_untrusted(path, allowed=(argparse.Namespace,)) if archive_kind(path) is None else {}
+    if averages := [*averages_in(content), *averages_among(found, state)]:
         said.append(Message("audit.holds-averages", {"names": tuple(averages)}))
+    if counts := [name for name, value in found.items() if name not in state and _counts(name, value)]:
+        said.append(Message("audit.holds-counts", {"names": tuple(counts)}))
     losses = [name for name in found if re.match(r"(criterion|loss\w*)\.", name) and name not in state]
     if losses:
         said.append(Message("audit.holds-loss", {"name": losses[0]}))
@@ -131,7 +135,7 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
     state = under_names(found, expected)
     # torch before 0.4.1 did not count batches; where momentum is given, nothing asks for the count.
     counts = {name: value for name, value in expected.items() if name.endswith("num_batches_tracked")}
-    state = {**counts, **state}
+    state = {**counts, **{name: value for name, value in state.items() if name in expected or not _counts(name, value)}}
     if missing := [name for name in expected if name not in state]:
         raise CheckpointError(
             f"lacks {_some(missing)} of the recipe's network.", where=str(path), do="Check source.model in the recipe."
@@ -144,12 +148,22 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
         )
     for name, value in expected.items():
         if state[name].shape != value.shape:
+            one_logit = state[name].shape[:1] == (1,) and value.shape[:1] == (2,)
             raise CheckpointError(
                 f"{name} is {tuple(state[name].shape)}, the recipe's network has {tuple(value.shape)}.",
                 where=str(path),
-                do="Check source.options and the number of classes.",
+                do="Two classes need two logits: of one logit z save 0 and z, a row of zeros before its weights."
+                if one_logit
+                else "Check source.options and the number of classes.",
             )
-    return {name: state[name] for name in expected}
+    fitted = {name: state[name] for name in expected}
+    check_numbers(fitted, path)
+    return fitted
+
+
+def _counts(name: str, value: Tensor) -> bool:
+    """Whether it is an epoch or a number of steps that was saved among the weights."""
+    return not value.ndim and not value.is_floating_point() and "." not in name
 
 
 def _some(names: Iterable[str]) -> str:

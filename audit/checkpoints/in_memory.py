@@ -21,14 +21,15 @@ from audit.config.recipe import Recipe, parse
 from audit.data.dataset import Dataset, refuse_alike
 from audit.data.features import float32_of
 from audit.data.labels import labels_of
-from audit.data.split import chosen, unlearnt
+from audit.data.split import chosen, first_left, unlearnt
 from audit.models.answers import gives_logits, masks_padding
 from audit.models.head import classes_of, find_head
 from audit.models.redraw import redraw
 from audit.models.source import Source
 from audit.runtime import device
 from audit.training.experiment import Experiment
-from audit.training.prepare import check_fit, source_of
+from audit.training.network_fit import check_fit
+from audit.training.prepare import source_of
 from audit.training.preprocessing import resolve
 from probes.errors import CheckpointError, DataError, RecipeError
 from probes.evidence import Modality
@@ -170,7 +171,7 @@ def adopt_network(
     network = masks_padding(gives_logits(copy.deepcopy(network).cpu().eval()))
     if classes_of(network.get_submodule(find_head(network, recipe.head.name))) != len(dataset.classes):
         dataset = with_classes(dataset, classes_of(network.get_submodule(find_head(network, recipe.head.name))))
-    dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *unlearnt(pool, dataset.classes)))
+    dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *unlearnt(pool, dataset.classes), *first_left(pool)))
     experiment = Experiment(
         recipe=recipe.model_copy(update={"input": resolve(recipe, dataset, pool)}),
         source=_source(network, recipe, folder, source, trust_code),

@@ -17,11 +17,12 @@ from audit.checkpoints.contents import FORMAT
 from audit.checkpoints.foreign_weights import fit, read_weights
 from audit.checkpoints.in_memory import with_classes
 from audit.checkpoints.open_model import open_checkpoint
-from audit.config.recipe import InputSection, parse
+from audit.config.recipe import HeadSection, InputSection, parse
 from audit.config.run_settings import Settings
 from audit.data.dataset import Dataset
 from audit.data.handed_over import Handed, handed
 from audit.engines.called import made_of
+from audit.models.answering_layer import answering_layer, same_place
 from audit.models.answers import gives_logits, masks_padding
 from audit.models.head import classes_of, find_head
 from audit.models.source import Source
@@ -32,6 +33,7 @@ from audit.trainers.estimator import EstimatorTrainer
 from audit.trainers.function import FunctionTrainer, of_file, of_function, parsed
 from audit.trainers.limited import user_code
 from audit.training.experiment import Experiment
+from audit.training.preprocessing import preprocess
 from audit.user_code import load_file
 from probes.errors import CheckpointError, InputError, RecipeError
 from probes.message import Message, Text
@@ -69,7 +71,9 @@ def adopt_trained(
 
     Raises TrainerError where the trainer's code does not do what it should.
     """
-    dataset = _as_wide(handed.dataset, model)
+    section = section or InputSection(mean=(0.0,), std=(1.0,))
+    samples = preprocess(handed.dataset.inputs[:2], section, handed.dataset.modality)
+    dataset = _as_wide(handed.dataset, model, samples)
     network = masks_padding(gives_logits(copy.deepcopy(model).cpu().eval())) if isinstance(model, nn.Module) else None
     content: dict[str, Any] = {
         "name": trainer.name,
@@ -79,7 +83,7 @@ def adopt_trained(
         "source": {"model": f"trainer:{trainer.name}"},
     }
     recipe = parse(content, WHERE)
-    recipe = recipe.model_copy(update={"input": section or InputSection(mean=(0.0,), std=(1.0,))})
+    recipe = recipe.model_copy(update={"input": section, "head": _head(network, samples)})
     experiment = Experiment(
         recipe=recipe,
         source=_source(recipe.source, network, source, len(dataset.classes)),
@@ -96,8 +100,9 @@ def adopt_trained(
         if isinstance(model, nn.Module):
             network = copy.deepcopy(model).cpu().eval()
             looked = _source(recipe.source, network, source, len(dataset.classes))
-            experiment = dataclasses.replace(experiment, source=looked)
-    lacks = _cannot_be_looked_into(network)
+            recipe = recipe.model_copy(update={"head": _head(network, samples)})
+            experiment = dataclasses.replace(experiment, recipe=recipe, source=looked)
+    lacks = _cannot_be_looked_into(network, recipe.head.name)
     said += [lacks] if lacks else []
     return Audited(
         checkpoint=without_history(experiment, _state(network), Path(), said),
@@ -189,22 +194,33 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def _cannot_be_looked_into(network: nn.Module | None) -> Message | None:
+def _head(network: nn.Module | None, samples: Tensor) -> HeadSection:
+    """Names the classifier where it is not the last linear layer: nobody replaces it, so it need only be known."""
+    by = None if network is None else answering_layer(network, samples)
+    try:
+        usual = find_head(network) if network is not None else ""
+    except RecipeError:
+        usual = ""
+    return HeadSection(name=None if by is None or same_place(by, usual) else by)
+
+
+def _cannot_be_looked_into(network: nn.Module | None, head: str | None) -> Message | None:
     """Why nothing inside the model can be seen; None where it can."""
     if network is None:
         return Message("audit.not-a-network")
     try:
-        find_head(network)
+        find_head(network, head)
     except RecipeError as error:
         return Message("audit.without-classifier", {"reason": error.what.rstrip(".")})
     return None
 
 
-def _as_wide(dataset: Dataset, model: Any) -> Dataset:
+def _as_wide(dataset: Dataset, model: Any, samples: Tensor) -> Dataset:
     """With classes that no label shows, where the model knows more than the data."""
     if isinstance(model, nn.Module):
         try:
-            known = classes_of(model.get_submodule(find_head(model)))
+            named = _head(masks_padding(gives_logits(copy.deepcopy(model).cpu())), samples).name
+            known = classes_of(model.get_submodule(find_head(model, named)))
         except (RecipeError, AttributeError):
             return dataset
     else:

@@ -110,4 +110,5 @@ def _open(folder: Path, files: list[Path]) -> Iterator[tuple[str, Image.Image]]:
                 picture.load()
                 yield name, picture
         except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError) as error:
-            raise DataError(f"{name} cannot be read: {error}", where=str(folder), do="Repair or remove it.") from error
+            reason = str(error).replace(f" {str(file)!r}", "")  # Pillow says the whole path again
+            raise DataError(f"{name} cannot be read: {reason}", where=str(folder), do="Repair or remove it.") from error

@@ -160,7 +160,8 @@ def chosen(given: Shaped[np.ndarray, "..."], n: int, name: str, where: str) -> B
     """
     flat = given[:, 0] if given.ndim == 2 and given.shape[1] == 1 else given
     if flat.ndim != 1 or flat.dtype.kind not in "biuf":
-        raise DataError(f"{name} are {given.dtype} of shape {given.shape}.", where=where, do=EXPECTED)
+        kind = "text" if flat.dtype.kind in "SU" else str(given.dtype)
+        raise DataError(f"{name} are {kind} of shape {given.shape}.", where=where, do=EXPECTED)
     if flat.dtype.kind == "f" and not (np.isfinite(flat).all() and (flat == np.round(flat)).all()):
         raise DataError(f"{name} holds numbers that are not indices.", where=where, do=EXPECTED)
     numbers = flat.astype(np.int64)
@@ -196,6 +197,13 @@ def unlearnt(pool: Pool, classes: tuple[str, ...]) -> list[Message]:
         return []
     named = (*(classes[int(label)] for label in lacking[:5]), *(["…"] if len(lacking) > 5 else []))
     return [Message("audit.data-unlearnt", {"classes": named})]
+
+
+def first_left(pool: Pool) -> list[Message]:
+    """What is to be said of a split that somebody gave, where all samples but the first are in it: indices from 1 that
+    happen to fit."""
+    used = pool.member | pool.held_out | pool.validation
+    return [Message("audit.data-first-left")] if len(used) > 2 and not used[0] and used[1:].all() else []
 
 
 def _deal(dataset: Dataset, rng: np.random.Generator) -> Int64[np.ndarray, " samples"]:

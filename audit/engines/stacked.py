@@ -58,6 +58,15 @@ def dense(network: nn.Module) -> None:
             raise Refused("its layers are large enough to keep a processor busy alone")
 
 
+def all_take_part(experiment: Experiment, row: Row) -> None:
+    """Raises Refused where a trained weight has no gradient: the loop's optimizer leaves such a weight where it is."""
+    trainee = experiment.begin(row)
+    trained = [trainee.network.get_parameter(name).requires_grad_() for name in trainee.trained]
+    answered = trainee.network.eval()(experiment.inputs[:1])
+    if any(one is None for one in torch.autograd.grad(answered.sum(), trained, allow_unused=True)):
+        raise Refused("a trained weight takes no part in the answer")
+
+
 @dataclass(frozen=True)
 class Stacked:
     name: ClassVar[str] = "stacked"
@@ -74,6 +83,7 @@ class Stacked:
         except Refused:
             network = experiment.begin(row).network
         dense(network)
+        all_take_part(experiment, row)
 
     def together(self, experiment: Experiment, rows: Sequence[Row]) -> list[tuple[Row, ...]]:
         groups: dict[tuple[str, int], list[Row]] = {}

@@ -25,7 +25,15 @@ def under_names(found: Mapping[str, Tensor], expected: Collection[str]) -> dict[
     for prefix in PREFIXES:
         if not set(state) & set(expected) and all(name.startswith(prefix) for name in expected):
             return {prefix + name: value for name, value in state.items()}
-    return state
+    return _within(state, expected) if not set(state) & set(expected) else state
+
+
+def _within(state: dict[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:
+    """Without a prefix that no wrapper of note has, where one and only one shows all of the network's names."""
+    first = min(expected, default="")
+    prefixes = [name.removesuffix(first) for name in state if name.endswith(f".{first}")]
+    whole = [prefix for prefix in prefixes if all(prefix + name in state for name in expected)]
+    return {name: state[whole[0] + name] for name in expected} if len(whole) == 1 else state
 
 
 def _hiding(state: Mapping[str, Tensor], expected: Collection[str]) -> str | None:

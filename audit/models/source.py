@@ -16,8 +16,18 @@ from audit.models.answers import gives_logits
 from audit.models.families.base import family_of
 from audit.models.head import classes_of, find_head, new_head, replace
 from audit.models.redraw import by_library, loaded, redraw
-from audit.models.weight_files import digest_file, digest_state, read_state
+from audit.models.tensors import check_numbers
+from audit.models.weight_files import (
+    averages_among,
+    averages_in,
+    digest_file,
+    digest_state,
+    read_state,
+    read_untrusted,
+    weights_in,
+)
 from probes.errors import CheckpointError, DataError, DependencyError, RecipeError
+from probes.message import Message
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,7 +133,9 @@ def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None
                 where=str(path),
                 do="Get the file the recipe was written for.",
             )
-        return read_state(path)
+        state = read_state(path)
+        check_numbers(state, path)
+        return state
     family, name = family_of(section)
     try:
         return dict(family.pretrained(name, section, folder))
@@ -133,6 +145,15 @@ def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None
             where="source.weights",
             do="Download it elsewhere and give its file.",
         ) from error
+
+
+def averages_beside(section: SourceSection, folder: Path) -> list[Message]:
+    """What is to be said of a file of weights that holds averaged ones too, which were not taken."""
+    if section.weights is None or not (path := folder / section.weights).is_file():
+        return []
+    whole = read_untrusted(path)
+    names = [*averages_in(whole), *averages_among(weights_in(whole, path), ())]
+    return [Message("audit.source-averages", {"file": path.name, "names": tuple(names)})] if names else []
 
 
 def input_of_weights(section: SourceSection, folder: Path = Path()) -> dict[str, Any]:

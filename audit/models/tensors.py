@@ -46,3 +46,10 @@ def _odd(value: Tensor) -> str | None:
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         return f"of shape {tuple(value.shape)} over {value.untyped_storage().nbytes():,} bytes of content"
     return None
+
+
+def check_numbers(state: Mapping[str, Tensor], path: Path) -> None:
+    """Raises CheckpointError for weights that are no numbers. Infinities are let be: masks of attention hold them."""
+    for name, value in state.items():
+        if value.is_floating_point() and bool(torch.isnan(value).any()):
+            raise CheckpointError(f"{name} holds NaN.", where=str(path), do="Give weights from before training failed.")

@@ -7,7 +7,7 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,11 @@ def read_state(path: Path, *, allowed: Sequence[type] = (), key: str | None = No
 def _under(key: str, content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     found: Any = content.get(key)
     if not _tensors(found):
-        held = [str(name) for name, value in content.items() if _tensors(value)]
+        flat = weights_in(content, path)
+        inner = {name.removeprefix(f"{key}."): value for name, value in flat.items() if str(name).startswith(f"{key}.")}
+        if _tensors(inner):
+            return inner
+        held = [*(str(name) for name, value in content.items() if _tensors(value)), *_averaged(flat)]
         raise CheckpointError(f"holds no weights under {key!r}. {did_you_mean(key, held)}", where=str(path))
     weights: Mapping[str, Any] = found
     return weights
@@ -91,10 +95,27 @@ def weights_in(content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     return weights_in(found[0], path) if len(found) == 1 else content
 
 
+AVERAGED = re.compile(r"(?<![a-z])(ema|swa)|(ema|swa)(?![a-z])|average", re.IGNORECASE)
+
+
 def averages_in(content: Mapping[str, Any]) -> list[str]:
     """Keys of averaged weights (EMA, SWA) that lie beside the weights."""
-    named = re.compile("ema|average|swa", re.IGNORECASE)
-    return [str(name) for name, value in content.items() if named.search(str(name)) and _tensors(value)]
+    return [str(name) for name, value in content.items() if AVERAGED.search(str(name)) and _tensors(value)]
+
+
+def averages_among(found: Mapping[str, Tensor], used: Collection[str]) -> list[str]:
+    """Prefixes of averaged weights that lie among the weights, as a wrapper that holds both models saves them.
+
+    >>> averages_among({"model.fc": torch.zeros(1), "ema_model.fc": torch.zeros(1)}, {"fc"})
+    ['ema_model']
+    """
+    own = {name.partition(".")[0] for name in used}
+    return [prefix for prefix in _averaged(found) if prefix not in own]
+
+
+def _averaged(state: Mapping[str, Any]) -> list[str]:
+    prefixes = dict.fromkeys(str(name).partition(".")[0] for name in state if "." in str(name))
+    return [prefix for prefix in prefixes if AVERAGED.search(prefix)]
 
 
 def _tensors(value: object) -> bool:
@@ -139,9 +160,12 @@ def _pickled(path: Path, text: str) -> str:
     """Names the class, and the command that leaves the weights alone where the file is trusted."""
     named = re.search(r"GLOBAL ([\w.]+)", text)
     held = f"a pickled {named[1]}" if named else "pickled objects other than tensors"
+    arrays = "numpy" in held and "_reconstruct" in held
+    weights = "getattr(c, 'state_dict', lambda: c['KEY OF THE WEIGHTS'])()"
+    tensors = "{name: torch.as_tensor(value) for name, value in c.items()}"
     command = (
         f"import torch; c = torch.load('{path.name}', weights_only=False); "
-        "torch.save(c['KEY OF THE WEIGHTS'], 'weights.pt')"
+        f"torch.save({tensors if arrays else weights}, 'weights.pt')"
     )
     return (
         f"holds {held}, which could run code; it was not loaded. Save a state dict, or convert it where you trust it: "

@@ -13,21 +13,23 @@ from torch import Tensor, nn
 
 from audit.config.recipe import HeadSection, Recipe, RegulariseSection, SourceSection, TrainSection, TransferSection
 from audit.data.dataset import Dataset
-from audit.data.split import split, unlearnt
+from audit.data.split import first_left, split, unlearnt
 from audit.models.head import classes_of, find_head
 from audit.models.prefixes import under_names
-from audit.models.source import Source, build, identified, loaded_by_code, pretrained
+from audit.models.source import Source, averages_beside, build, identified, loaded_by_code, pretrained
 from audit.randomness import stream, torch_seed
 from audit.runtime import device, versions
 from audit.training.canaries import plant
 from audit.training.experiment import Experiment
 from audit.training.loop import Trained, fine_tune
+from audit.training.network_fit import check_fit
 from audit.training.preprocessing import resolve
 from audit.training.resume_state import Keeper
 from probes.errors import RecipeError
 from probes.message import Message
 from probes.plan import Pool
 
+COLOURS = 3
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
 """(stage, epoch, epochs, record) after each epoch."""
 
@@ -45,7 +47,9 @@ def prepare(
     dataset = recipe.data.load(folder, trust_code=trust_code)
     recipe, dataset = with_channels(recipe, dataset, folder, trust_code=trust_code)
     pool = split(dataset, recipe.split, stream(recipe.seed, "split"), folder)
-    dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *unlearnt(pool, dataset.classes)))
+    shifted = first_left(pool) if recipe.split.file is not None else []
+    said = [*unlearnt(pool, dataset.classes), *shifted, *averages_beside(recipe.source, folder)]
+    dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *said))
     check_choice(recipe.train, pool)
     planted = None
     if recipe.canaries:
@@ -67,14 +71,14 @@ def prepare(
 
 
 def with_channels(recipe: Recipe, dataset: Dataset, folder: Path, *, trust_code: bool) -> tuple[Recipe, Dataset]:
-    """Grey pictures are repeated to the channels that the network's first convolution takes, where the recipe does not
-    say how many there are."""
+    """Grey pictures are repeated to the three channels that the network's first convolution takes, where the recipe
+    does not say how many there are."""
     if dataset.modality != "image" or dataset.inputs.shape[-1] != 1 or recipe.input.channels is not None:
         return recipe, dataset
     with torch.random.fork_rng(devices=[]):
         network = build(recipe.source, folder, trust_code=trust_code)
     first = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
-    if first is None or first.in_channels == 1:
+    if first is None or first.in_channels != COLOURS:
         return recipe, dataset
     note = Message("audit.data-grey", {"channels": first.in_channels})
     section = recipe.input.model_copy(update={"channels": first.in_channels})
@@ -88,30 +92,6 @@ def check_choice(train: TrainSection, pool: Pool) -> None:
             "early stopping and best epoch choose on validation samples, and the split has none.",
             where="[split]",
             do="Add `validation` to the split's file, or more samples.",
-        )
-
-
-def check_fit(experiment: Experiment) -> None:
-    """Raises RecipeError where the network does not take the data's inputs or does not give its classes' logits."""
-    section, samples = experiment.recipe.source, experiment.inputs[:2]
-    row = dataclasses.replace(experiment.audited_row(), transfer="features")
-    try:
-        with torch.no_grad():
-            logits = experiment.begin(row).network.eval()(samples)
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        raise RecipeError(
-            f"{section.model} does not take inputs of {tuple(samples.shape[1:])}: {str(error).splitlines()[0]}",
-            where="source.model",
-            do="Fit [input] or source.options to the data.",
-        ) from error
-    expected = (len(samples), len(experiment.dataset.classes))
-    if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
-        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise RecipeError(
-            f"{section.model} with the new head gives {got}, not {expected}.",
-            where="source.model",
-            do="Its forward pass must return [samples, classes]; head.name names a classifier that is not its last "
-            "linear layer.",
         )
 
 

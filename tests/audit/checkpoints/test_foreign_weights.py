@@ -121,3 +121,57 @@ def test_an_average_beside_the_raw_weights_is_audited_where_its_key_is_named(tmp
     assert any(one.code == "audit.weights-chosen" for one in named.limits)
     with pytest.raises(CheckpointError, match=r"no weights under 'ema'.*state_dict_ema"):
         adopt(tmp_path / "both.pth", RECIPE, EXAMPLES, trust_code=True, key="ema")
+
+
+def test_an_average_among_the_weights_is_told_and_audited_by_its_prefix(tmp_path, network):
+    raw = network.state_dict()
+    average = {name: value + 1 if value.is_floating_point() else value for name, value in raw.items()}
+    both = {f"model.{name}": value for name, value in raw.items()}
+    both |= {f"ema_model.module.{name}": value for name, value in average.items()}
+    torch.save({"state_dict": both}, tmp_path / "both.ckpt")
+    plain, _ = adopt(tmp_path / "both.ckpt", RECIPE, EXAMPLES, trust_code=True)
+    named, _ = adopt(tmp_path / "both.ckpt", RECIPE, EXAMPLES, trust_code=True, key="ema_model")
+    first = next(iter(raw))
+    assert torch.equal(plain.state[first], raw[first])
+    assert torch.equal(named.state[first], average[first])
+    assert any("ema_model: the raw weights were audited" in said(limit) for limit in plain.limits)
+    with pytest.raises(CheckpointError, match=r"no weights under 'ema'.*ema_model"):
+        adopt(tmp_path / "both.ckpt", RECIPE, EXAMPLES, trust_code=True, key="ema")
+
+
+@pytest.mark.parametrize("shape", ["a wrapper of one's own", "averaged by torch", "resumed"])
+def test_what_lies_around_and_among_the_weights_is_no_obstacle(tmp_path, network, shape):
+    state = network.state_dict()
+    content = {
+        "a wrapper of one's own": {f"classifier_net.{name}": value for name, value in state.items()},
+        "averaged by torch": torch.optim.swa_utils.AveragedModel(network).state_dict(),
+        "resumed": {"epoch": torch.tensor(3), **state},
+    }[shape]
+    torch.save(content, tmp_path / "m.pt")
+    assert answers_the_same(network, tmp_path / "m.pt")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda state: {**state, "9.weight": state["9.weight"] * torch.nan}, r"9\.weight holds NaN"),
+        (lambda state: {**state, "9.weight": state["9.weight"][:1]}, r"9\.weight is \(1, 16\), .* \(5, 16\)\. Check"),
+        (lambda state: {**state, "scale": torch.tensor(1.5)}, "holds scale, which the recipe's network does not have"),
+        (lambda state: {f"{own}.{name}": value for own in "ab" for name, value in state.items()}, r"lacks 0\.weight"),
+    ],
+)
+def test_weights_that_cannot_be_those_are_refused(tmp_path, network, change, says):
+    torch.save(change(network.state_dict()), tmp_path / "m.pt")
+    with pytest.raises(CheckpointError, match=says):
+        adopt(tmp_path / "m.pt", RECIPE, EXAMPLES, trust_code=True)
+
+
+def test_one_logit_for_two_classes_is_told_how_to_be_two():
+    expected, found = nn.Linear(4, 2).state_dict(), nn.Linear(4, 1).state_dict()
+    with pytest.raises(CheckpointError, match=r"weight is \(1, 4\), .* \(2, 4\)\. Two classes need two logits: of one"):
+        fit(found, expected, Path("one.pt"))
+    zeros = {
+        "weight": torch.cat([torch.zeros(1, 4), found["weight"]]),
+        "bias": torch.cat([torch.zeros(1), found["bias"]]),
+    }
+    assert list(fit(zeros, expected, Path("two.pt"))) == list(expected)

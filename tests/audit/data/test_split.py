@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.data.dataset import Dataset
-from audit.data.split import SplitSection, split, unlearnt
+from audit.data.split import SplitSection, first_left, split, unlearnt
 from probes.errors import DataError, RecipeError
 from probes.texts import texts
 
@@ -99,6 +99,15 @@ def test_a_class_that_no_member_has_is_said(tmp_path):
     assert unlearnt(given(tmp_path, members=A, held_out=B), ("0", "1", "2")) == []
 
 
+def test_indices_from_one_that_happen_to_fit_are_said(tmp_path):
+    shifted = given(tmp_path, members=A + 1, held_out=B[:-1] + 1)
+    assert [texts("en").say(one).partition(".")[0] for one in first_left(shifted)] == [
+        "Sample 0 is in no part and all others are"
+    ]
+    assert first_left(given(tmp_path, members=A, held_out=B)) == []
+    assert first_left(given(tmp_path, members=A[1:], held_out=B[:-1])) == []
+
+
 def given(tmp_path, **parts):
     np.savez(tmp_path / "s.npz", **parts)
     data = dataclasses.replace(dataset(120, 3), labels=LABELS)
@@ -135,7 +144,7 @@ def test_indices_and_masks_say_the_same_split(tmp_path, parts):
         ({"members": A, "held_out": B[:0]}, "held_out is empty"),
         ({"train": A, "test": B}, "holds train, test, and no members"),
         ({"members": A + 0.5, "held_out": B}, "holds numbers that are not indices"),
-        ({"members": A.astype(str), "held_out": B}, "members are <U"),
+        ({"members": A.astype(str), "held_out": B}, "members are text of shape"),
         ({"members": MASK[:50], "held_out": B}, "a mask of 50, the data has 120"),
     ],
 )

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from audit.checkpoints.foreign_weights import beside
+from audit.config.recipe import SourceSection
+from audit.models.source import averages_beside, pretrained
 from audit.models.weight_files import read_state
 from probes.errors import CheckpointError
 from probes.texts import texts
@@ -46,3 +48,34 @@ def test_averages_and_a_weighted_loss_beside_the_weights_are_said(tmp_path: Path
     averages, loss = (texts("en").say(one) for one in found)
     assert "model_ema" in averages
     assert "criterion.weight" in loss
+
+
+@pytest.mark.parametrize(
+    ("content", "command"),
+    [
+        (torch.nn.Linear(2, 2), "state_dict"),
+        ({"weight": torch.ones(2).numpy()}, "as_tensor"),
+        ({"model": STATE, "best": torch.ones(1).numpy()[0]}, "KEY OF THE WEIGHTS"),
+    ],
+)
+def test_the_command_that_is_told_converts_what_the_file_holds(tmp_path, monkeypatch, content, command):
+    torch.save(content, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match=command) as refused:
+        read_state(tmp_path / "a.pt")
+    monkeypatch.chdir(tmp_path)
+    told = str(refused.value).partition('python -c "')[2].removesuffix('"')
+    exec(told.replace("KEY OF THE WEIGHTS", "model"), {})
+    assert set(read_state(tmp_path / "weights.pt")) in ({"weight", "bias"}, {"weight"}, set(STATE))
+
+
+def test_the_sources_weights_are_numbers_and_an_average_beside_them_is_said(tmp_path):
+    section = SourceSection(model="torchvision:resnet18", weights="a.pt")
+    torch.save({"state_dict": STATE, "state_dict_ema": STATE}, tmp_path / "a.pt")
+    (said,) = averages_beside(section, tmp_path)
+    assert "a.pt also holds state_dict_ema: the raw weights" in texts("en").say(said)
+    torch.save(STATE, tmp_path / "a.pt")
+    assert averages_beside(section, tmp_path) == []
+    assert set(pretrained(section, tmp_path) or {}) == set(STATE)
+    torch.save(STATE | {"head.weight": torch.full((2, 2), torch.nan)}, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match=r"a\.pt: head\.weight holds NaN"):
+        pretrained(section, tmp_path)

@@ -1,0 +1,82 @@
+"""Which layer gives a network's answer: asked of the network itself, where names and order of layers mislead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from audit.models.answers import logits_in
+
+
+def answering_layer(network: nn.Module, samples: Tensor) -> str | None:
+    """The dotted name of the linear layer, or 1 × 1 convolution, that is called last of those with as many outputs as
+    the network's answer about `samples` has classes; None where none has, or the network does not take the samples.
+
+    >>> network = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3), nn.Softmax(dim=1))
+    >>> answering_layer(network, torch.zeros(2, 4))
+    '2'
+    """
+    training = network.training
+    try:
+        with torch.no_grad(), _called(network.eval()) as called:
+            answer = logits_in(network(samples))
+    except (RuntimeError, ValueError, IndexError, TypeError, KeyError, AttributeError):
+        return None
+    finally:
+        network.train(training)
+    if not isinstance(answer, Tensor) or answer.ndim != 2:
+        return None
+    fitting = [name for name, width in called if width == answer.shape[1]]
+    return fitting[-1] if fitting else None
+
+
+@contextmanager
+def _called(network: nn.Module) -> Iterator[list[tuple[str, int]]]:
+    """(name, outputs) of each layer that could be a classifier, in the order in which they are called."""
+    called: list[tuple[str, int]] = []
+    hooks = []
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1)):
+            width = module.out_features if isinstance(module, nn.Linear) else module.out_channels
+
+            def hook(*_: object, name: str = name, width: int = width) -> None:
+                called.append((name, width))
+
+            hooks.append(module.register_forward_hook(hook))
+    try:
+        yield called
+    finally:
+        for one in hooks:
+            one.remove()
+
+
+def takes_part(network: nn.Module, layer: str, samples: Tensor) -> bool:
+    """Whether the answer about `samples` depends on the parameters of the layer of that name.
+
+    >>> takes_part(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), "0", torch.zeros(2, 4))
+    True
+    """
+    parameters = list(network.get_submodule(layer).parameters())
+    wanted = [parameter.requires_grad for parameter in parameters]
+    for parameter in parameters:
+        parameter.requires_grad_()
+    with torch.enable_grad():
+        answer = logits_in(network(samples))
+        found: tuple[Tensor | None, ...] = ()
+        if isinstance(answer, Tensor) and answer.requires_grad:
+            found = torch.autograd.grad(answer.sum(), parameters, allow_unused=True)
+    for parameter, was in zip(parameters, wanted, strict=True):
+        parameter.requires_grad_(was)
+    return not parameters or any(one is not None for one in found)
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether one of two layers is the other, or lies within it.
+
+    >>> same_place("head", "head.1"), same_place("head", "header")
+    (True, False)
+    """
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")

@@ -1,0 +1,71 @@
+"""Whether a recipe's network takes the data's inputs, and answers about its classes through the head that is new."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from audit.models.answering_layer import answering_layer, same_place, takes_part
+from audit.models.head import find_head
+from audit.training.experiment import Experiment
+from probes.errors import RecipeError
+
+
+def check_fit(experiment: Experiment) -> None:
+    """Raises RecipeError where the network does not take the data's inputs, does not give its classes' logits, or gives
+    them by another layer than the one that was taken for its classifier."""
+    section, samples = experiment.recipe.source, experiment.inputs[:2]
+    row = dataclasses.replace(experiment.audited_row(), transfer="features")
+    trainee = experiment.begin(row)
+    network = trainee.network.eval()
+    try:
+        with torch.no_grad():
+            logits = network(samples)
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        _check_head(experiment, samples)
+        raise RecipeError(
+            f"{section.model} does not take inputs of {tuple(samples.shape[1:])}: {str(error).splitlines()[0]}",
+            where="source.model",
+            do="Fit [input] or source.options to the data.",
+        ) from error
+    expected = (len(samples), len(experiment.dataset.classes))
+    if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
+        _check_head(experiment, samples)
+        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise RecipeError(
+            f"{section.model} with the new head gives {got}, not {expected}.",
+            where="source.model",
+            do="Its forward pass must return [samples, classes]; head.name names a classifier that is not its last "
+            "linear layer.",
+        )
+    if not takes_part(network, trainee.head, samples):
+        _refuse(experiment, trainee.head, answering_layer(network, samples))
+    if experiment.recipe.head.name is None and experiment.recipe.head.factory is None:
+        by = answering_layer(network, samples)
+        if by is not None and not same_place(by, trainee.head):
+            _refuse(experiment, trainee.head, by)
+
+
+def _check_head(experiment: Experiment, samples: Tensor) -> None:
+    """Raises RecipeError where the network works with the head it came with: then another one stands in a place that
+    is not its classifier's."""
+    network: nn.Module = experiment.source.network(0)
+    by, head = answering_layer(network, samples), find_head(network, experiment.recipe.head.name)
+    if by is not None and not same_place(by, head):
+        _refuse(experiment, head, by)
+
+
+def _refuse(experiment: Experiment, head: str, by: str | None) -> NoReturn:
+    """`head` stands for the classifier, and the answer comes from `by`, or from nothing that could be replaced."""
+    model, name = experiment.recipe.source.model, by or "NAME"
+    taken = f"{head!r}" if experiment.recipe.head.name is not None else f"{head!r}, its last linear layer"
+    said = f"answers through {by!r}, not through" if by else "gives an answer that does not depend on"
+    in_memory = f'Give recipe={{"head": {{"name": "{name}"}}}}.'
+    raise RecipeError(
+        f"{model} {said} {taken}.",
+        where="head.name",
+        do=in_memory if model.startswith("memory:") else f'Set head.name = "{name}" in the recipe.',
+    )
