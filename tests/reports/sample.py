@@ -169,7 +169,7 @@ def _leakage() -> Result:
     roc = Chart(
         name="roc",
         mark="line",
-        title="How many members are found, at what price in false alarms",
+        title="How many members are found, and at how many false alarms",
         caption="ROC on logarithmic axes, 500 members, 500 non-members; the band is the 95 % interval.",
         columns={key: [row[i] for row in rows] for i, key in enumerate(("fpr", "tpr", "low", "high", "attack"))},
         x=Axis(column="fpr", title="false-positive rate", scale="log"),

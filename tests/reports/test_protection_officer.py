@@ -44,24 +44,29 @@ QUESTIONS: Mapping[str, tuple[str, str]] = {
         "risks",
         r"Leakage.+An attacker can tell this model's members from non-members",
     ),
-    "Who can?": ("Who can tell whose record trained it", r"any user who sees confidences"),
+    "Who can?": ("Which attackers can tell who is a member", r"any user who sees confidences"),
     "What do they need?": (
-        "Who can tell whose record trained it",
+        "Which attackers can tell who is a member",
         r"data like the training data, and the time to train",
     ),
     "How many records are singled out?": (
-        "How many members are singled out, and how far an accusation can be believed",
+        "How many members are singled out, and how credible an accusation is",
         r"\d+ of 60",
     ),
-    "How sure is an accusation where few were members?": (
-        "How many members are singled out, and how far an accusation can be believed",
+    "How certain is an accusation where few were members?": (
+        "How many members are singled out, and how credible an accusation is",
         r"1 in 1000",
     ),
     "Which records are they?": ("The most exposed members", r"sample"),
     "Which group is hit hardest?": ("membership-title", r"AUC of the strongest attack on the group"),
-    "Is it known of single persons?": ("membership-title", r"Nothing is said by person: 0 persons trained the model"),
+    "Is anything known about single persons?": (
+        "membership-title",
+        r"Nothing is reported per person: 0 persons are "
+        r"in the "
+        r"training data",
+    ),
     "What helps?": ("risks", r"What to do .*(DP-SGD|augmentation)"),
-    "What does passing not mean?": ("limits", r"does not make data anonymous.+no law, standard or contract"),
+    "What does passing not mean?": ("limits", r"does not make data anonymous.+any law, standard or contract"),
     "Which model, when, by whom?": ("top", r"Model digest ?bbbbbbbbbbbb.+2026-11-28.+a validator"),
 }
 

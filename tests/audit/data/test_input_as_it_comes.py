@@ -65,7 +65,7 @@ def test_what_is_drawn_in_alpha_alone_is_seen(tmp_path):
     for colour, ground in ((0, "white"), (255, "black")):
         data = folder(tmp_path / ground, drawn(colour))
         assert len(np.unique(data.inputs)) >= 2
-        assert tuple(map(said, data.notes)) == (f"Pictures with transparency, laid on {ground}: 24.",)
+        assert tuple(map(said, data.notes)) == (f"Images with transparency, composited on {ground}: 24.",)
 
 
 def test_pictures_stand_as_the_camera_was_held(tmp_path):
@@ -78,7 +78,7 @@ def test_pictures_stand_as_the_camera_was_held(tmp_path):
         upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "f" / name / "b.png", exif=exif)
     data = load(tmp_path, kind="folder", path="f")
     np.testing.assert_array_equal(data.inputs[0], data.inputs[1])
-    assert tuple(map(said, data.notes)) == ("Pictures turned as their EXIF orientation says: 2.",)
+    assert tuple(map(said, data.notes)) == ("Images rotated according to their EXIF orientation: 2.",)
 
 
 def test_hidden_strange_and_empty_are_left_out_and_said(tmp_path):
@@ -95,8 +95,8 @@ def test_hidden_strange_and_empty_are_left_out_and_said(tmp_path):
     assert data.classes == ("across", "along")
     assert [said(note).partition(",")[0] for note in data.notes] == [
         "Left out: hidden files (3",
-        "Left out: files that are no pictures (1",
-        "Left out: folders without pictures (1",
+        "Left out: files that are not images (1",
+        "Left out: folders without images (1",
     ]
     with pytest.raises(DataError, match=r"no class 'acros'\. Did you mean 'across'"):
         load(tmp_path, kind="folder", path="f", classes=["acros", "along"])
@@ -221,7 +221,7 @@ def test_numbers_with_gaps_stay_numbers(tmp_path, nothing):
     filled = table(tmp_path, {"age": ages, **LABEL}, missing="median")
     assert filled.feature_names == ("age",)
     assert filled.inputs[7, 0] == pytest.approx(np.median([20 + i / 4 for i in range(N) if i not in (7, 9)]))
-    assert tuple(map(said, filled.notes)) == ("Missing values of age, filled with its median: 2.",)
+    assert tuple(map(said, filled.notes)) == ("Missing values of age, filled with the column's median: 2.",)
 
 
 def test_thousands_and_dates_are_numbers_and_identifiers_are_none(tmp_path):
@@ -253,7 +253,7 @@ def test_account_numbers_differ_in_float32_and_what_does_not_fit_is_refused(tmp_
     data = table(tmp_path, {"account": accounts, **LABEL})
     assert len(np.unique(data.inputs[:, 0])) == N
     assert tuple(map(said, data.notes)) == (
-        "account differs by less than 32-bit floats resolve; 4000000000 was subtracted.",
+        "account varies by less than 32-bit floats resolve; 4000000000 was subtracted.",
     )
     with pytest.raises(DataError, match=r"row 3 of x is 1e\+39, beyond what 32-bit floats hold"):
         table(tmp_path, {"x": np.where(np.arange(N) == 3, 1e39, 1.0), **LABEL})

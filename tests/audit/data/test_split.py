@@ -94,7 +94,7 @@ def test_a_class_that_no_member_has_is_said(tmp_path):
     for (members, held_out), named in ((without, "2"), (one, "1, 2")):
         said = unlearnt(given(tmp_path, members=members, held_out=held_out), ("0", "1", "2"))
         assert [texts("en").say(one) for one in said] == [
-            f"No member is of these classes, so no model could learn them: {named}."
+            f"No member belongs to these classes, so no model could learn them: {named}."
         ]
     assert unlearnt(given(tmp_path, members=A, held_out=B), ("0", "1", "2")) == []
 

@@ -46,7 +46,7 @@ def test_a_result_that_was_taken_out_is_undecided(capsys, tmp_path, passing):
         fewer = passing | {"results": [one for j, one in enumerate(passing["results"]) if i != j]}
         said = judged(capsys, tmp_path, fewer)
         assert said["status"] != "pass"
-        assert f"{probe} did not run, or its result was taken out." in said["notes"]
+        assert f"{probe} did not run, or its result was removed." in said["notes"]
 
 
 def test_a_probe_of_the_profile_must_have_run_even_where_nothing_is_recorded(capsys, tmp_path, passing):

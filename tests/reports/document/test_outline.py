@@ -48,7 +48,7 @@ def test_a_risk_leads_with_what_the_gate_decided_at_its_level_and_says_it_once()
     passed = outline(report("recipe.accuracy_gap", findings=(graver, about), value=0.02)).risks[0]
     assert passed.what.startswith("Pass: train / held-out accuracy gap, this recipe, 2.0 % (1.2 to 2.8 % at 90 %)")
     assert passed.also == "a.graver says so."
-    assert passed.so_what == "Nothing here stands against shipping it."
+    assert passed.so_what == "Nothing here blocks shipping."
     alone = outline(report("recipe.accuracy_gap", findings=(about,), value=0.01)).risks[0]
     assert alone.also == ""
 
@@ -81,11 +81,11 @@ def test_the_sentence_names_few_checks_and_of_many_the_risks() -> None:
     few = outline(report("recipe.accuracy_gap", "checkpoint.accuracy_gap")).sentence
     assert few == (
         "Not ready to ship because of overfitting (train / held-out accuracy gap, this recipe; train / held-out "
-        "accuracy gap, this model): 2 of 2 checks lie beyond their thresholds, uncertainty included."
+        "accuracy gap, this model): 2 of 2 checks are beyond their thresholds, uncertainty included."
     )
     many = outline(report("a", "b", "c", "d")).sentence
     assert many == (
-        "Not ready to ship because of overfitting: 4 of 4 checks lie beyond their thresholds, uncertainty included."
+        "Not ready to ship because of overfitting: 4 of 4 checks are beyond their thresholds, uncertainty included."
     )
 
 
@@ -103,11 +103,11 @@ def with_statuses(*statuses: str) -> Report:
 def test_the_sentence_hides_neither_what_is_undecided_nor_what_was_waived() -> None:
     fell = outline(with_statuses("fail", "undecided", "undecided", "waived", "pass")).sentence
     assert fell.endswith(
-        "1 of 5 checks lies beyond its threshold, uncertainty included. 2 more are undecided. 1 is waived."
+        "1 of 5 checks is beyond its threshold, uncertainty included. 2 more are undecided. 1 is waived."
     )
     waived = outline(with_statuses("pass", "waived", "pass")).sentence
     assert waived == (
-        "Nothing but what was waived stands against shipping it: 2 of 3 checks lie within their thresholds, "
+        "Nothing blocks shipping except what was waived: 2 of 3 checks are within their thresholds, "
         "uncertainty included, and 1 is waived, overfitting (check.1)."
     )
     assert "waived" not in outline(with_statuses("pass", "pass")).sentence
@@ -177,9 +177,9 @@ def test_the_head_says_the_accuracy_and_the_least_asked_for() -> None:
     base = dataclasses.replace(report("recipe.accuracy_gap"), results=(result,))
     unasked = dict(outline(base).quality)
     assert unasked["Held-out accuracy, this model"].startswith("95.0 %")
-    assert unasked["Least accuracy asked for"].startswith("none")
+    assert unasked["Required accuracy"].startswith("none")
     asked = dataclasses.replace(base, verdict=judge([result], Gate(thresholds=(least,)), today=TODAY))
-    assert dict(outline(asked).quality)["Least accuracy asked for"] == "≥ 90.0 %: pass"
+    assert dict(outline(asked).quality)["Required accuracy"] == "≥ 90.0 %: pass"
 
 
 def test_the_head_lists_what_blocks_it_with_what_to_do_next() -> None:
@@ -189,7 +189,7 @@ def test_the_head_lists_what_blocks_it_with_what_to_do_next() -> None:
     (blocking,) = document.blocking
     assert blocking.to_do.startswith("Fewer epochs")
     page = html.render(report("recipe.accuracy_gap"))
-    assert "What blocks it, and what to do next" in page
+    assert "What blocks shipping, and what to do next" in page
     assert not outline(report()).blocking
 
 

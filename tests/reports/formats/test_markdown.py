@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 def test_opens_with_the_verdict_and_links_every_figure_it_gives() -> None:
     text, files = markdown.render(sample())
     assert text.splitlines()[0].startswith("# ❌")
-    assert "1 of 1 checks lies beyond" in text
+    assert "1 of 1 checks is beyond" in text
     linked = set(re.findall(r"\]\((figures/[^)]+)\)", text))
     assert linked == set(files)
     assert linked

@@ -222,7 +222,7 @@ def test_model_card_names_the_hubs_accuracy_and_speaks_of_no_sample() -> None:
     )
     text = formats.render(report, "model-card")["model-card.md"].decode()
     assert "accuracy" in {one.metric_type for one in hub.ModelCard(text).data.eval_results}
-    assert "Samples concerned" not in text
+    assert "Samples affected" not in text
 
 
 def test_csv_and_parquet_hold_the_same_numbers() -> None:

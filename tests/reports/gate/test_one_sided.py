@@ -68,8 +68,8 @@ def test_every_format_says_that_no_violation_was_found_and_nothing_more() -> Non
     both = report(bound(2.08), estimate("recipe.auc", 0.5, 0.01))
     document = outline(both)
     assert document.sentence == (
-        "Nothing that was checked stands against shipping it: 1 of 2 checks lie within their thresholds, uncertainty "
-        "included. 1 bound shows no violation, which is no proof that there is none."
+        "Nothing that was checked blocks shipping: 1 of 2 checks are within their thresholds, uncertainty "
+        "included. 1 bound shows no violation, which does not prove that there is none."
     )
     shown = next(check for check in document.checks if check.status == "no-violation")
     assert (shown.value, shown.interval, shown.level) == ("2.08", "lower bound", "95 %")
@@ -77,7 +77,7 @@ def test_every_format_says_that_no_violation_was_found_and_nothing_more() -> Non
     assert (shown.gauge.open, shown.gauge.high) == ("right", 100.0)
     case = next(one for one in ET.fromstring(junit.render(both)).iter("testcase") if "epsilon" in one.attrib["name"])
     assert case.find("failure") is None
-    assert "shows no violation, and cannot exclude one" in str(case.findtext("system-out"))
+    assert "shows no violation, but cannot rule one out" in str(case.findtext("system-out"))
     assert 'class="arrow"' in html.render(both)
     for lang in ("en", "zh"):
         words = outline(both, lang)

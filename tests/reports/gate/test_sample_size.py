@@ -99,7 +99,7 @@ def test_so_many_counted_things_decide_four_times_of_five(k: int, n: int, bound:
 def test_copies_are_taken_out_not_counted_more_exactly() -> None:
     advice = Message("gate.take-copies-out")
     some = dataclasses.replace(proportion("contaminated_share", 3, 60), decided_by=advice)
-    assert "Take the copies out" in texts("en").say(what_decides(some, 0.05, 0.05, "contamination", {}))
+    assert "Remove the copies" in texts("en").say(what_decides(some, 0.05, 0.05, "contamination", {}))
     none = dataclasses.replace(proportion("contaminated_share", 0, 20), decided_by=advice)
     assert "About 59" in texts("en").say(what_decides(none, 0.05, 0.05, "contamination", {}))
 

@@ -41,7 +41,7 @@ def test_unknown_names_and_languages() -> None:
         name="attack.loss.auc", value=0.5, low=0.4, high=0.6, n=9, unit="AUC",
         title=Message("membership.attack-auc", {"attack": "loss"}),
     )  # fmt: skip
-    assert say.title(loss, "membership") == "AUC of the attack loss, by itself"
+    assert say.title(loss, "membership") == "AUC of the attack loss alone"
     assert words("zh").title(loss, "membership") == "单独使用攻击 loss 的 AUC"
     assert say.estimate("strange.number", "") == "strange.number"
     assert say.probe("strange", "title") == "strange"
