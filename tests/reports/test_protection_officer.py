@@ -58,7 +58,7 @@ QUESTIONS: Mapping[str, tuple[str, str]] = {
         r"1 in 1000",
     ),
     "Which records are they?": ("The most exposed members", r"sample"),
-    "Which group is hit hardest?": ("membership-title", r"AUC of the strongest attack on the group"),
+    "Which group is hit hardest?": ("membership-title", r"AUC of the strongest attack on the most exposed group"),
     "Is anything known about single persons?": (
         "membership-title",
         r"Nothing is reported per person: 0 persons are "

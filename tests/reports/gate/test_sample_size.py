@@ -56,7 +56,7 @@ def test_folds_share_training_samples_so_no_number_of_them_may_do() -> None:
     folds = 0.02 * (folds - folds.mean()) / folds.std(ddof=1) + 0.115
     halves = nadeau_bengio("recipe.gap", folds, n_train=1.0, n_test=1.0)
     assert halves.fixed_share == pytest.approx(1 / (1 / 8 + 1))
-    assert "No number of folds decides it" in said(halves, 0.1, repeats=4)
+    assert "No number of folds would decide it" in said(halves, 0.1, repeats=4)
     twentieths = nadeau_bengio("recipe.gap", folds, n_train=19.0, n_test=1.0)
     text = said(twentieths, 0.101, repeats=4)
     more = re.search(r"About (\d+) folds instead of 8 .* Try --set probes.p.repeats=(\d+)\.", text)
