@@ -62,7 +62,7 @@ def test_a_probe_of_the_profile_must_have_run_even_where_nothing_is_recorded(cap
     [
         ('[gate]\nprofile = "none"\n[thresholds.overfitting]\n"recipe.accuracy_gap" = { max = 1e308 }', "is none"),
         ('[gate]\nprofile = "research"', "is research"),
-        ("[gate]\nlevel = 0.6", "allows an error of 0.4 instead of 0.05"),
+        ("[gate]\nlevel = 0.6", "allows an error rate of 0.4 instead of 0.05"),
         ('[gate]\non_undecided = "warn"', "do not stop the gate"),
         ('[thresholds.overfitting]\n"recipe.accuracy_gap" = { max = 1e308 }', "max 1e+308 instead of"),
     ],
