@@ -61,9 +61,7 @@ QUESTIONS: Mapping[str, tuple[str, str]] = {
     "Which group is hit hardest?": ("membership-title", r"AUC of the strongest attack on the most exposed group"),
     "Is anything known about single persons?": (
         "membership-title",
-        r"Nothing is reported per person: 0 persons are "
-        r"in the "
-        r"training data",
+        r"Nothing is reported per person: 0 persons are in the training data",
     ),
     "What helps?": ("risks", r"What to do .*(DP-SGD|augmentation)"),
     "What does passing not mean?": ("limits", r"does not make data anonymous.+any law, standard or contract"),
