@@ -167,6 +167,6 @@ def test_figures_of_the_demo_are_those_that_it_gave() -> None:
     assert f"gap of the recipe {told['recipe.accuracy_gap']}, of this model {told['checkpoint.accuracy_gap']}" in quoted
     assert f"this model: AUC {told['checkpoint.auc']}" in quoted
     rate = found["recipe.tpr_at_1pct_fpr"]
-    assert f"{rate['value']} of members named at 1 % false alarms ({rate['interval']})" in quoted
+    assert f"{rate['value']} of members found at 1 % false alarms ({rate['interval']})" in quoted
     train, held_out = (float(values[f"checkpoint.{part}_accuracy"]) / 100 for part in ("train", "held_out"))
     assert f"accuracy {train:.3g} and {held_out:.3g};" in quoted
