@@ -14,7 +14,8 @@ from probes.result import Finding, Scalar, Table
 from probes.statistics.differences import newcombe_difference
 
 OUTLIER = 2.0
-"""Median absolute deviations below the median size from which a source class's trigger is an outlier (Wang 2019)."""
+"""Median absolute deviations below the median from which a source class's trigger is an outlier (Wang 2019; of the
+sizes' logarithms here)."""
 SMALLER = 0.5
 """And at most this part of the next larger one: of few classes the deviation alone tells little."""
 WORKS = 0.75
@@ -75,10 +76,15 @@ def backdoor(evidence: Evidence, seen: Mapping[str, Observation], level: float) 
 
 
 def _deviations(size: np.ndarray) -> np.ndarray:
-    """How many (consistent) median absolute deviations each size lies below the median."""
-    middle = np.median(size)
-    spread = 1.4826 * np.median(np.abs(size - middle))
-    return np.asarray((middle - size) / max(float(spread), 1e-9))
+    """How many (consistent) median absolute deviations the logarithm of each size lies below the median's.
+
+    Sizes are shares of an image and differ by factors: on their own scale a few classes of unlike size hide one that is
+    five times smaller than any of them.
+    """
+    logs = np.log(np.maximum(size, 1e-9))
+    middle = np.median(logs)
+    spread = 1.4826 * np.median(np.abs(logs - middle))
+    return np.asarray((middle - logs) / max(float(spread), 1e-9))
 
 
 def _moved(plain: np.ndarray, triggered: np.ndarray, labels: np.ndarray) -> tuple[int, int, int]:

@@ -32,7 +32,7 @@ class Inheritance:
 
     samples  asked of each kind, at least 2 (400)
     classes  of the source whose triggers are inverted, at most, at least 2 (10)
-    steps    of each inversion, at least 1 (100)
+    steps    of each inversion, at least 1 (150)
     level    two-sided coverage of all intervals, in (0.5, 1) (0.95)
 
     >>> Inheritance(steps=50).needs
@@ -41,7 +41,7 @@ class Inheritance:
 
     samples: Many = 400
     classes: Many = 10
-    steps: Count = 100
+    steps: Count = 150
     level: Level = 0.95
 
     name: ClassVar[str] = "inheritance"

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 LEAST = 20
+ADJUSTED = 5
+"""Steps between two changes of the weight: at 10 the masks of a poisoned class and of the others lie closer."""
+WORKS = 0.95
+PIXELS = 2**20
+"""At most so many of one channel go through the network at a time, which bounds memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +36,12 @@ class TriggerInversion:
     """
 
     samples: int = 200
-    steps: int = 100
+    steps: int = 150
+    batch: int = 16
+    """Images a step, drawn anew for each."""
     classes: int = 10
     rate: float = 0.2
+    """Of the first step; it falls to a tenth, which lets small batches settle."""
     weight: float = 1.0
     """Of the mask's mean in the loss, to begin with."""
 
@@ -61,52 +69,72 @@ class TriggerInversion:
         with torch.no_grad():
             count = int(source.network(inputs[:2]).shape[1])
             plain = subject.network(inputs[trying]).argmax(dim=1)
-        asked = np.sort(rng.permutation(count)[: self.classes])
-        found = [self._inverted(source.network, inputs[fitting], int(target)) for target in asked]
-        triggered = []
+        asked = np.sort(rng.permutation(count)[: self.classes]).astype(np.int64)
+        together = max(1, PIXELS // (self.batch * inputs[0, 0].numel()))
+        parts = np.array_split(asked, -(-len(asked) // together))
+        found = [self._inverted(source.network, inputs[fitting], part, rng) for part in parts]
+        mask, pattern = (torch.cat(part) for part in zip(*found, strict=True))
         with torch.no_grad():
-            for mask, pattern, _ in found:
-                triggered.append(subject.network((1 - mask) * inputs[trying] + mask * pattern).argmax(dim=1))
+            own = source.network(inputs[fitting]).argmax(dim=1)
+            works, triggered = [], []
+            for target, one in enumerate(asked):
+                trigger = mask[target : target + 1], pattern[target : target + 1]
+                triggered.append(subject.network(_stamped(inputs[trying], *trigger)).argmax(dim=1))
+                others = inputs[fitting][own != one]
+                # What is predicted of nearly everything needs no trigger.
+                answers = source.network(_stamped(others, *trigger)) if len(others) >= LEAST else None
+                works.append(0.0 if answers is None else float((answers.argmax(dim=1) == one).float().mean()))
         return {
-            "asked": asked.astype(np.int64),
-            "size": np.array([float(mask.mean()) for mask, _, _ in found]),
-            "works": np.array([works for _, _, works in found]),
+            "asked": asked,
+            "size": mask.double().mean(dim=(1, 2, 3)).numpy(),
+            "works": np.array(works),
             "plain": plain.cpu().numpy(),
             "triggered": torch.stack(triggered).cpu().numpy(),
             "shown": trying.numpy(),
         }
 
     def _inverted(
-        self, network: nn.Module, images: Float[Tensor, "fitting channels height width"], target: int
-    ) -> tuple[Tensor, Tensor, float]:
-        """Mask [height width], pattern [channels height width], and the share of images that they take to `target`."""
+        self,
+        network: nn.Module,
+        images: Float[Tensor, "fitting channels height width"],
+        targets: Int[np.ndarray, " targets"],
+        rng: np.random.Generator,
+    ) -> tuple[Float[Tensor, "targets 1 height width"], Float[Tensor, "targets channels height width"]]:
+        """Mask and pattern for each target; the targets share each step's images, and nothing else."""
         import torch
         from torch.nn import functional
 
-        low, high = float(images.min()), float(images.max())
-        with torch.enable_grad():
-            raw = torch.full(images.shape[2:], -2.0, requires_grad=True)
-            paint = torch.zeros(images.shape[1:], requires_grad=True)
-            optimizer = torch.optim.Adam([raw, paint], lr=self.rate)
-            goal = torch.full((len(images),), target)
-            weight = self.weight
-            for step in range(self.steps):
+        count, (low, high) = len(targets), (float(images.min()), float(images.max()))
+        batch = min(self.batch, len(images))
+        raw = torch.full((count, 1, *images.shape[2:]), -2.0, requires_grad=True)
+        paint = torch.zeros((count, *images.shape[1:]), requires_grad=True)
+        optimizer = torch.optim.Adam([raw, paint], lr=self.rate)
+        goal = torch.from_numpy(targets).repeat_interleave(batch)
+        weight = torch.full((count,), self.weight)
+        works = torch.zeros(count)
+        for step in range(self.steps):
+            optimizer.param_groups[0]["lr"] = self.rate * (1 - 0.9 * step / self.steps)
+            drawn = images[torch.from_numpy(rng.permutation(len(images))[:batch])]
+            with torch.enable_grad():
                 mask, pattern = torch.sigmoid(raw), low + (high - low) * torch.sigmoid(paint)
-                logits = network((1 - mask) * images + mask * pattern)
-                loss = functional.cross_entropy(logits, goal) + weight * mask.mean()
-                grads = torch.autograd.grad(loss, [raw, paint])
-                for parameter, grad in zip((raw, paint), grads, strict=True):
-                    parameter.grad = grad
-                optimizer.step()
-                if step % 10 == 9:
-                    # As in the paper: more weight on the size while the trigger works, less while it does not.
-                    works = float((logits.argmax(dim=1) == goal).float().mean())
-                    weight *= 1.5 if works > 0.95 else 1 / 1.5
+                logits = network(_stamped(drawn, mask, pattern))
+                size = mask.mean(dim=(1, 2, 3))
+                loss = functional.cross_entropy(logits, goal, reduction="sum") / batch + (weight * size).sum()
+                raw.grad, paint.grad = torch.autograd.grad(loss, [raw, paint])
+            optimizer.step()
+            works += (logits.detach().argmax(dim=1) == goal).reshape(count, batch).float().mean(dim=1) / ADJUSTED
+            if step % ADJUSTED == ADJUSTED - 1:
+                # As in the paper: more weight on the size while the trigger works, less while it does not.
+                weight = torch.where(works > WORKS, weight * 1.5, weight / 1.5)
+                works = torch.zeros(count)
         with torch.no_grad():
-            mask, pattern = torch.sigmoid(raw), low + (high - low) * torch.sigmoid(paint)
-            others = images[network(images).argmax(dim=1) != target]
-            if len(others) < LEAST:
-                # What is predicted of nearly everything needs no trigger.
-                return mask.detach(), pattern.detach(), 0.0
-            answers = network((1 - mask) * others + mask * pattern).argmax(dim=1)
-            return mask.detach(), pattern.detach(), float((answers == target).float().mean())
+            return torch.sigmoid(raw), low + (high - low) * torch.sigmoid(paint)
+
+
+def _stamped(
+    images: Float[Tensor, "images channels height width"],
+    mask: Float[Tensor, "targets 1 height width"],
+    pattern: Float[Tensor, "targets channels height width"],
+) -> Float[Tensor, "stamped channels height width"]:
+    """Every image under every trigger, target by target."""
+    return ((1 - mask[:, None]) * images + (mask * pattern)[:, None]).flatten(0, 1)

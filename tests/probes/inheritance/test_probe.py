@@ -100,7 +100,7 @@ def looked_into(
     return probe(evidence, np.random.default_rng(2))
 
 
-def audited(task: Task, poisoned: bool, steps: int = 100, seed: int = 0) -> Result:
+def audited(task: Task, poisoned: bool, steps: int = 150, seed: int = 0) -> Result:
     origin = source(task, poisoned, seed)
     member = torch.arange(len(task.target)) % 2 == 0
     gentle = dataclasses.replace(task, epochs=3)
