@@ -197,6 +197,8 @@ class PrivacyClaim:
     epsilon: float
     delta: float
     accountant: str = "prv"
+    searched: int = 1
+    """Trainings on the same data of which this one was chosen: the claim is of one of them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

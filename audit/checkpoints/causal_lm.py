@@ -18,7 +18,7 @@ from audit.config.language_recipe import LanguageTraining
 from audit.models.weight_files import digest_state
 from audit.runtime import device
 from audit.storage.bounded import MIB, read_text
-from audit.trainers.causal_lm import load_adapter, with_adapters
+from audit.trainers.lora import load_adapter, with_adapters
 from probes.errors import AuditError, CheckpointError, DependencyError, RecipeError
 from probes.message import Message, Text
 

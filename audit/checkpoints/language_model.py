@@ -29,7 +29,9 @@ from audit.models.weight_files import digest_file
 from audit.record.recording import base_of
 from audit.storage.bounded import MIB, read_text
 from audit.trainers.language_task import LanguageTask, PlantedTexts
+from audit.trainers.private_lora import accounted
 from probes.errors import CheckpointError, DataError, RecipeError
+from probes.evidence import PrivacyClaim
 from probes.message import Message, Text
 from probes.plan import Pool
 
@@ -106,6 +108,7 @@ def open_language_model(
         lower=found.lower,
         prefixed=_prefixed(found, pool, context),
         general=_general(_beside(root, given.general), model.tokenizer, context),
+        claim=_claim(given, training, int(pool.member.sum())),
         planted=planted,
     )
     _must_read_its_tokens(task, model, folder)
@@ -187,6 +190,13 @@ def _pool(
         validation=validation,
         groups=groups,
     )
+
+
+def _claim(given: LanguageRecipe, training: LanguageTraining, members: int) -> PrivacyClaim | None:
+    """As the recipe has it, else what the training's own noise gives on so many members. Raises PrivacyError."""
+    if given.claim is not None:
+        return PrivacyClaim(**given.claim.model_dump())
+    return None if training.privacy is None else accounted(training, members).claim
 
 
 def _planted(

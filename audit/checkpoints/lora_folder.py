@@ -35,7 +35,7 @@ REFUSED = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SavedAdapter:
-    """`state` is as `audit.trainers.causal_lm.adapter_state` has it; `base` is the configuration's name of it."""
+    """`state` is as `audit.trainers.lora.adapter_state` has it; `base` is the configuration's name of it."""
 
     adapter: Adapter
     state: Mapping[str, Tensor]

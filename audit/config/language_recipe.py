@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from audit.config.recipe import PrivacySection
 from audit.config.toml_file import read_toml
 from audit.data.kinds import Data
 from audit.sections import Section
@@ -38,6 +39,8 @@ class LanguageTraining(Section):
     clip_norm: float | None = Field(default=1.0, gt=0)
     """The largest norm of the gradient over all trained weights."""
     adapter: Adapter | None = None
+    privacy: PrivacySection | None = None
+    """DP-SGD on the adapter: `clip_norm` of a sequence's gradient, and noise, in place of the one above."""
 
     def steps(self, samples: int) -> int:
         """Steps of a training on so many samples.
@@ -73,6 +76,16 @@ class LanguageSplit(Section):
     """The secret list that `audit canaries` wrote, where the training held canaries."""
 
 
+class Claim(Section):
+    """What is claimed of a training that was made elsewhere: (ε, δ)-DP of a sequence."""
+
+    epsilon: float = Field(gt=0)
+    delta: float = Field(default=1e-5, gt=0, lt=1)
+    accountant: str = "prv"
+    searched: int = Field(default=1, ge=1)
+    """Trainings on these data of which the model is the one that was chosen, by epochs, rates, seeds or else."""
+
+
 class LanguageRecipe(Section):
     """What a folder of weights does not say of itself. Each section may be missing where the command line, the folder
     or its audit record has it."""
@@ -80,6 +93,8 @@ class LanguageRecipe(Section):
     data: Data | None = None
     split: LanguageSplit = LanguageSplit()
     train: LanguageTraining | None = None
+    claim: Claim | None = None
+    """Else what `train.privacy` gives, where the training had it."""
     loss_on: Literal["answer", "all"] = "answer"
     """Whether prompts counted in the loss too."""
     general: Path | None = None
@@ -112,6 +127,8 @@ def _first(error: ValidationError) -> str:
         ("split",): LanguageSplit,
         ("train",): LanguageTraining,
         ("train", "adapter"): Adapter,
+        ("train", "privacy"): PrivacySection,
+        ("claim",): Claim,
     }
     known = sections.get(tuple(path))
     hint = did_you_mean(last, known.model_fields) if known else ""

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from audit.config.language_recipe import LanguageTraining
 from audit.randomness import torch_seed
-from audit.trainers.causal_lm import Step, adapter_state, losses, schedule_of, step_of, with_adapters
+from audit.trainers.causal_lm import Step, losses, schedule_of, step_of
+from audit.trainers.lora import adapter_state, with_adapters
 from probes.errors import NonFiniteError, RecipeError
 
 AT_ONCE = 16

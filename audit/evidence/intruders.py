@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from audit.trainers.causal_lm import LoRALinear
+from audit.trainers.lora import LoRALinear
 
 LEADING = 10
 """Singular vectors of the fine-tuned weight that are looked at."""

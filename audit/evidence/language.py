@@ -45,6 +45,7 @@ def language_evidence(
         inputs=task.inputs,
         modality="language",
         limits=limits,
+        privacy=task.claim,
         canaries=None if task.planted is None else canaries(task),
         sequences=Sequences(
             own=own,

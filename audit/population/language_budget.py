@@ -14,7 +14,7 @@ import numpy as np
 from audit.config.duration import written
 from audit.engines.adapters import train_adapters
 from audit.evidence.sequence_answers import sequence_answers
-from audit.population.language_replicas import MEMORY, groups
+from audit.population.language_replicas import MEMORY, groups, together
 from audit.population.populate import rows_of
 from audit.storage.atomic import write
 from audit.trainers.causal_lm import fine_tune
@@ -56,7 +56,7 @@ def cost_of(task: LanguageTask, rows: Sequence[Row]) -> Cost:
         chosen = np.flatnonzero(rows[group[0]].keep)[: steps * task.training.batch_size]
         few[:, chosen] = True
         began = time.perf_counter()
-        if task.training.adapter is None:
+        if not together(task):
             fine_tune(task.base, task.inputs, few[0], short, 0)
         else:
             list(train_adapters(task.base, task.inputs, few, short, list(range(len(group)))))

@@ -14,8 +14,9 @@ from audit.engines.adapters import affordable, train_adapters
 from audit.evidence.sequence_answers import KEPT, sequence_answers
 from audit.randomness import stream
 from audit.storage.store import Store
-from audit.trainers.causal_lm import fine_tune, load_adapter, with_adapters
+from audit.trainers.causal_lm import fine_tune
 from audit.trainers.language_task import LanguageTask
+from audit.trainers.lora import load_adapter, with_adapters
 from probes.plan import Row
 from probes.sequences import TokenAnswers
 
@@ -49,7 +50,8 @@ def language_replicas(
         found |= {place: one for place, one in zip(group, kept, strict=True) if one is not None}
     cached = len(found)
     on_replica(cached, cached, len(rows))
-    network = None if task.training.adapter is None else with_adapters(task.base, task.training.adapter, [0])
+    adapter = task.training.adapter
+    network = with_adapters(task.base, adapter, [0]) if adapter is not None and together(task) else None
     for group, keys in missing:
         for place, key, answers in zip(group, keys, _trained(task, rows, group, seed, network), strict=True):
             if store is not None:
@@ -62,11 +64,16 @@ def language_replicas(
 def groups(task: LanguageTask, rows: Sequence[Row], memory: int) -> Iterator[list[int]]:
     """The places of rows that are trained together: of one training size, as many as fit. Which these are must not
     depend on what is in the store, since it decides the last bits."""
-    at_once = 1 if task.training.adapter is None else affordable(task.base, task.inputs, task.training, memory)
+    at_once = affordable(task.base, task.inputs, task.training, memory) if together(task) else 1
     sizes = [int(row.keep.sum()) for row in rows]
     for _, alike in itertools.groupby(range(len(rows)), key=lambda place: sizes[place]):
         listed = list(alike)
         yield from (listed[first : first + at_once] for first in range(0, len(listed), at_once))
+
+
+def together(task: LanguageTask) -> bool:
+    """Whether replicas can be trained many at once: adapters can, but not where noise makes them private."""
+    return task.training.adapter is not None and task.training.privacy is None
 
 
 def seed_of(row: Row, seed: int) -> int:
@@ -89,7 +96,7 @@ def _stored(store: Store, key: str) -> TokenAnswers | None:
 def _trained(
     task: LanguageTask, rows: Sequence[Row], group: Sequence[int], seed: int, network: nn.Module | None
 ) -> Iterator[TokenAnswers]:
-    """`network` takes each adapter in turn; None where all weights are trained."""
+    """`network` takes each adapter in turn; None where replicas are trained one after another."""
     mine = [rows[place] for place in group]
     seeds = [seed_of(row, seed) for row in mine]
     if network is None:

@@ -14,6 +14,7 @@ from torch import nn
 
 from audit.config.language_recipe import LanguageTraining
 from audit.models.weight_files import digest_state
+from probes.evidence import PrivacyClaim
 from probes.plan import Pool
 
 CODE_VERSION = 1
@@ -54,6 +55,7 @@ class LanguageTask:
     lower: Int64[np.ndarray, "samples 2 other_length"] | None = None
     prefixed: Int64[np.ndarray, "samples 2 third_length"] | None = None
     general: Int64[np.ndarray, "texts 2 fourth_length"] | None = None
+    claim: PrivacyClaim | None = None
     planted: PlantedTexts | None = None
     """Texts of the audited training that belong to no part of the pool: replicas train without them."""
 

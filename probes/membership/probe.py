@@ -34,6 +34,7 @@ from probes.membership.figures import (
 from probes.membership.gradient_norm import GradientNorm
 from probes.membership.person import person_part
 from probes.membership.priors import at_priors, priors_table
+from probes.membership.privacy_claim import claim_part
 from probes.membership.recipe_level import recipe_part
 from probes.membership.resolution import certainty
 from probes.membership.samples_per_class import samples_per_class
@@ -122,7 +123,7 @@ class Membership:
             level=self.level,
         )
         epsilon = epsilon_part(evidence, scores, for_epsilon, self.level, by_pool=split.instead is None)
-        epsilon = joined((epsilon, canaries_part(evidence.canaries, self.level)))
+        epsilon = joined((epsilon, claim_part(evidence, self.level), canaries_part(evidence.canaries, self.level)))
         sizes = samples_per_class(evidence, for_sizes, self.level)
         by_person = person_part(evidence, population, scores, self.level) if self.persons else Part()
         released = variants_part(evidence, target, scores, self.level)

@@ -14,8 +14,9 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from audit.checkpoints.lora_folder import write_adapter
 from audit.config.language_recipe import Adapter, LanguageTraining
 from audit.data.sequences import pack
-from audit.trainers.causal_lm import adapter_state, fine_tune
+from audit.trainers.causal_lm import fine_tune
 from audit.trainers.language_task import LanguageTask
+from audit.trainers.lora import adapter_state
 from probes.plan import Pool
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789 .:"

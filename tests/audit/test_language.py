@@ -30,6 +30,7 @@ from audit.evidence.sequence_answers import sequence_answers
 from audit.record.recording import Recording
 from audit.results.read import load
 from probes.errors import CheckpointError, DataError, InputError, RecipeError
+from probes.evidence import PrivacyClaim
 from probes.result import Result
 from reports.archive import dump
 from reports.report import Report
@@ -212,6 +213,18 @@ def test_canaries_in_the_data_belong_to_no_part_of_it(own: Path) -> None:
     evidence = language_evidence(dataclasses.replace(found, audited=found.base), [], 0)
     assert evidence.canaries is not None
     assert evidence.canaries.score == pytest.approx(0.0, abs=1e-4)  # the base knows no more of them than itself
+
+
+def test_a_claim_is_the_recipes_or_what_its_own_noise_gives(made: Path) -> None:
+    train = {"epochs": 1, "lr": 0.01, "batch_size": 4}
+    claimed = opened(made, recipe={"train": train, "claim": {"epsilon": 3.0, "searched": 5}}).task.claim
+    assert claimed == PrivacyClaim(epsilon=3.0, delta=1e-5, searched=5)
+    own = {**train, "privacy": {"noise_multiplier": 1.0, "accountant": "rdp"}}
+    spent = opened(made, recipe={"train": own}).task.claim
+    assert spent is not None
+    assert 1 < spent.epsilon < 20
+    with pytest.raises(RecipeError, match="exactly one of epsilon and noise_multiplier"):
+        opened(made, recipe={"train": {**train, "privacy": {}}})
 
 
 def another_tokenizer(own: Path) -> None:

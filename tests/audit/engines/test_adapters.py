@@ -10,7 +10,8 @@ from audit.config.language_recipe import Adapter, LanguageTraining
 from audit.data.sequences import pack
 from audit.engines.adapters import AT_ONCE, affordable, clip_each, train_adapters
 from audit.evidence.sequence_answers import sequence_answers
-from audit.trainers.causal_lm import adapter_state, fine_tune, load_adapter, with_adapters
+from audit.trainers.causal_lm import fine_tune
+from audit.trainers.lora import adapter_state, load_adapter, with_adapters
 from probes.errors import RecipeError
 
 transformers = pytest.importorskip("transformers")

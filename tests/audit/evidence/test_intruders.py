@@ -8,7 +8,7 @@ from torch import nn
 
 from audit.config.language_recipe import Adapter
 from audit.evidence.intruders import count_intruders, intruders
-from audit.trainers.causal_lm import LoRALinear, with_adapters
+from audit.trainers.lora import LoRALinear, with_adapters
 
 
 @pytest.fixture
