@@ -14,14 +14,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from audit.api import canaries, finetune, mitigate, plan, populate, run
+    from audit.api import cache, canaries, finetune, mitigate, plan, populate, run
+    from audit.checkpoints.inspect import inspect
+    from audit.config.audit_config import check_config
     from audit.config.initial import init
     from audit.evidence.predictions import Predictions
+    from audit.results.compare import compare
     from audit.results.export import report
     from audit.results.gate import gate
     from audit.results.history import history
     from audit.results.read import load
-    from reports.comparison.compare import compare
+    from audit.results.registration import register
+    from audit.results.reproduce import reproduce
+    from audit.results.signing import sign, verify
+    from audit.results.trackers import log
+    from audit.results.view import view
+    from audit.schemas import schema
+    from audit.self_check.check import selfcheck
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 """OpenMP's threads sleep while they wait for each other. Spinning ones hold up whatever else needs the processor, and
@@ -29,42 +38,66 @@ OpenMP reads this only once, when torch is imported. It changes no number; a val
 
 __all__ = [
     "Predictions",
+    "cache",
     "canaries",
+    "check_config",
     "compare",
     "finetune",
     "gate",
     "history",
     "init",
+    "inspect",
     "load",
+    "log",
     "mitigate",
     "plan",
     "populate",
+    "register",
     "report",
+    "reproduce",
     "run",
+    "schema",
+    "selfcheck",
+    "sign",
+    "verify",
+    "view",
 ]
 
 _HOMES = {
     "Predictions": "audit.evidence.predictions",
+    "cache": "audit.api",
     "canaries": "audit.api",
-    "compare": "reports.comparison.compare",
+    "check_config": "audit.config.audit_config",
+    "compare": "audit.results.compare",
     "finetune": "audit.api",
     "gate": "audit.results.gate",
     "history": "audit.results.history",
     "init": "audit.config.initial",
+    "inspect": "audit.checkpoints.inspect",
     "load": "audit.results.read",
+    "log": "audit.results.trackers",
     "mitigate": "audit.api",
     "plan": "audit.api",
     "populate": "audit.api",
+    "register": "audit.results.registration",
     "report": "audit.results.export",
+    "reproduce": "audit.results.reproduce",
     "run": "audit.api",
+    "schema": "audit.schemas",
+    "selfcheck": "audit.self_check.check",
+    "sign": "audit.results.signing",
+    "verify": "audit.results.signing",
+    "view": "audit.results.view",
 }
+_TRAINING = ("audit.api", "audit.checkpoints", "audit.results.reproduce", "audit.self_check")
+"""What needs the extra `train`."""
 
 
 def __getattr__(name: str) -> object:
     """A public name, imported where it lives. Raises DependencyError where what it needs is not installed."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if _HOMES[name] == "audit.api":
+    if _HOMES[name].startswith(_TRAINING):
         from audit.extras import need
 
         need("train")

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audit.selfcheck.samples import coloured
+from audit.self_check.samples import coloured
 from probes.drift import Drift
 from probes.drift.shortcuts.boxes import Boxes
 from probes.drift.shortcuts.search import ShortcutSearch

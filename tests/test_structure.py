@@ -10,7 +10,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 LAYERS = (
-    ("audit.extras", "audit.randomness", "audit.runtime", "audit.sections", "audit.storage", "audit.user_code"),
+    (
+        "audit.extras",
+        "audit.schemas",
+        "audit.randomness",
+        "audit.runtime",
+        "audit.sections",
+        "audit.storage",
+        "audit.user_code",
+    ),
     ("audit.data",),
     ("audit.config",),
     ("audit.models", "audit.trainers.base", "audit.evidence.sequence_answers"),
@@ -27,7 +35,7 @@ LAYERS = (
     ("audit.outcome",),
     ("audit.predicted", "audit.language"),
     ("audit.api", "audit.results.reproduce"),
-    ("audit.selfcheck",),
+    ("audit.self_check",),
     ("audit.cli",),
 )
 """From the lowest: each imports what stands above it in this list, and itself. A module of its own goes before its

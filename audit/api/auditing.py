@@ -9,16 +9,17 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from audit.api.given import GivenConfig, GivenRecipe, Samples, path_of, recipe_file_of, refuse, seconds_given
+from audit.api.given import GivenConfig, GivenRecipe, Samples, path_of, recipe_file_of, refuse, settings_of
 from audit.api.opening import open_model
 from audit.api.writing import Writing
 from audit.checkpoints.language_folder import is_language_model
-from audit.checkpoints.language_model import open_language_model
+from audit.checkpoints.language_model import LanguageAudit, open_language_model
 from audit.checkpoints.variants import named as named_variants
 from audit.checkpoints.variants import variants_of
 from audit.config import audit_config
+from audit.config.audit_config import Config
 from audit.config.recipe import Recipe, RecipeFile
-from audit.config.run_settings import Language, Settings, place_of
+from audit.config.run_settings import Language
 from audit.evidence.predictions import Predictions
 from audit.evidence.predictions import read as read_predictions
 from audit.language import audit_language_model
@@ -51,6 +52,7 @@ def run(
     source: nn.Module | Mapping[str, Tensor] | None = None,
     classes: tuple[str, ...] | list[str] | None = None,
     config: GivenConfig | None = None,
+    changes: Sequence[str] = (),
     baseline: str | Path | Report | None = None,
     history: str | Path | None = None,
     reference: str | Path | None = None,
@@ -96,6 +98,7 @@ def run(
     source      for a network: where replicas start, a network or a state dict, else random weights
     classes     for a network: names of its classes, else their numbers
     config      an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
+    changes     single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
     baseline    an earlier report, or its path: what got worse since
     history     instead, a folder of earlier audits: the last release in it is the baseline, the newest audit that
                 passed, or the newest where none did
@@ -111,11 +114,12 @@ def run(
     store       where replicas are kept, else in the user's cache: a folder, or a URL that machines share (s3://…)
     seed        root seed of the audit, at least 0, else the checkpoint's
     workers     processes, 0 for one a core; 1 by default for a network, which has to be copied to them
-    executor    processes, or ray with the `address` of a running cluster (else one is started here)
+    executor    processes (the default) or ray
+    address     of a running Ray cluster; without one, one is started here
     trust_code  run the Python factory that a checkpoint names
     listener    hears how far it is
 
-    Raises AuditError, whose one line says what is wrong, where, and what to do.
+    Returns the report. Raises AuditError, whose one line says what is wrong, where, and what to do.
 
     >>> import tempfile
     >>> import numpy as np
@@ -131,34 +135,30 @@ def run(
     0.0
     """
     check_torch()
-    chosen = audit_config.chosen(config)
-    releases = path_of(history) or chosen.history
-    if baseline is None and releases is not None:
-        baseline = last_release(releases, path_of(out))
-    compared = load(baseline) if isinstance(baseline, str | Path) else baseline
+    chosen = audit_config.check_config(config, changes)
+    before = baseline if baseline is not None else _last_release(history, chosen, out)
+    compared = load(before) if isinstance(before, str | Path) else before
     if compared is None and (named := chosen.needs_baseline()):
         raise ConfigError(f"{named} must be no worse than a baseline.", where=chosen.where, do="Give baseline=.")
     in_memory = not isinstance(model, str | Path)
-    folder, remote = place_of(store)
     language = not in_memory and is_language_model(Path(model))
-    settings = Settings(
-        store=folder,
-        remote=remote,
+    settings = settings_of(
+        store=store,
         seed=seed,
         workers=workers if workers is not None else int(in_memory),
         recipe=None
         if language
         else recipe_file_of(recipe, whole=not in_memory, model=model, base=base, root=data_root, trust_code=trust_code),
-        base=path_of(base),
+        base=base,
         weights=weights,
-        reference=path_of(reference),
+        reference=reference,
         baseline=compared,
-        data_root=path_of(data_root),
+        data_root=data_root,
         trust_code=trust_code,
         trainer=trainer if isinstance(trainer, str) else None,
-        replica_timeout=seconds_given(replica_timeout, "replica_timeout"),
-        predictions=path_of(predictions),
-        budget=seconds_given(budget),
+        replica_timeout=replica_timeout,
+        predictions=predictions,
+        budget=budget,
         stop_early=stop_early,
         executor=executor,
         address=address,
@@ -167,7 +167,6 @@ def run(
     released = named_variants(variants)
     meter = Meter()
     writing = Writing(out=path_of(out), lang=lang, thumbnails=thumbnails)
-    before = str(baseline) if isinstance(baseline, str | Path) else None
     named = settings.trainer or str(predictions or (type(model).__name__ if in_memory else model))
 
     def make(heard: Listener) -> Report:
@@ -178,16 +177,7 @@ def run(
             return audit_predictions(answers, chosen, settings, heard)
         if language:
             refuse(held_out=held_out, trainer=trainer, source=source, classes=classes, variants=variants or None)
-            assert not isinstance(recipe, Recipe | RecipeFile)
-            made_by = Path(recipe) if isinstance(recipe, str) else recipe
-            opened = open_language_model(
-                Path(model),
-                data=path_of(data),
-                members=members,
-                base=path_of(base),
-                recipe=made_by,
-                canaries=path_of(canaries),
-            )
+            opened = _language_model(Path(model), path_of(data), members, path_of(base), recipe, path_of(canaries))
             return audit_language_model(opened, chosen, settings, heard)
         if canaries is not None:
             raise InputError(
@@ -201,3 +191,22 @@ def run(
 
     with traces_kept(settings.store), threads(1):
         return writing.made(make, chosen, settings, listener, meter, model=named, baseline=before, variants=released)
+
+
+def _last_release(history: str | Path | None, config: Config, out: str | Path | None) -> Path | None:
+    """The results of the last release in the folder given, else in that of the configuration."""
+    releases = path_of(history) or config.history
+    return None if releases is None else last_release(releases, path_of(out))
+
+
+def _language_model(
+    folder: Path,
+    data: Path | None,
+    members: Samples | str | Path | None,
+    base: Path | None,
+    recipe: GivenRecipe | None,
+    canaries: Path | None,
+) -> LanguageAudit:
+    assert not isinstance(recipe, Recipe | RecipeFile)
+    made_by = Path(recipe) if isinstance(recipe, str) else recipe
+    return open_language_model(folder, data=data, members=members, base=base, recipe=made_by, canaries=canaries)

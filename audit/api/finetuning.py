@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,14 @@ from probes.message import Text
 
 @dataclass(frozen=True, kw_only=True)
 class Finetuned:
-    """A checkpoint just made. Accuracies are shares, after the last epoch; the validation's is None where nothing is
-    held back for it. `notes` say what was converted when the data was read."""
+    """A checkpoint just made.
+
+    path                 of the checkpoint
+    members              how many samples trained it
+    train_accuracy       share of them that it gets right after the last epoch, in [0, 1]
+    validation_accuracy  the same of the validation samples; None where nothing is held back for them
+    notes                what was converted when the data was read
+    """
 
     path: Path
     members: int
@@ -25,16 +32,23 @@ class Finetuned:
 
 
 def finetune(
-    recipe: GivenRecipe, out: str | Path = "ckpt.pt", *, trust_code: bool = True, listener: Listener | None = None
+    recipe: GivenRecipe,
+    out: str | Path = "ckpt.pt",
+    *,
+    changes: Sequence[str] = (),
+    trust_code: bool = True,
+    listener: Listener | None = None,
 ) -> Finetuned:
     """Fine-tune a model by a recipe and write its checkpoint, which records all that an audit needs.
 
     recipe      the path of a recipe, or its content as a dict; relative paths start at its folder, else here
     out         the checkpoint; a killed run of the same recipe and output goes on where it stopped
-    trust_code  let the recipe's own Python factories run
+    changes     single values that replace the recipe's, as KEY=VALUE in TOML: "train.epochs=5"
+    trust_code  let the recipe's own Python factories run; on by default
     listener    hears of epochs
 
-    Raises RecipeError, DataError, and OverwriteError where `out` exists.
+    Returns the checkpoint's path and what its training came to. Raises RecipeError, DataError, and OverwriteError where
+    `out` exists.
 
     >>> recipe = {
     ...     "data": {"kind": "digits"},
@@ -51,7 +65,7 @@ def finetune(
     20
     """
     check_torch()
-    given = recipe_file_of(recipe)
+    given = recipe_file_of(recipe, changes=changes)
     assert given is not None
     path = Path(out)
     heard = (listener or Listener()).epoch

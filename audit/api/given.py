@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor
@@ -13,9 +13,13 @@ from audit.checkpoints.folders.completed import completing
 from audit.config import recipe as recipes
 from audit.config.audit_config import Config
 from audit.config.duration import seconds_of
+from audit.config.overrides import overridden
 from audit.config.recipe import Recipe, RecipeFile
+from audit.config.run_settings import Settings, place_of
 from audit.storage.folders import checkpoint_in
-from probes.errors import InputError
+from probes.errors import InputError, RecipeError
+from reports.gate.registration import Registration
+from reports.report import Report
 
 Arrays = tuple[Any, Any]
 Samples = np.ndarray | Tensor | list[int] | range
@@ -49,9 +53,12 @@ def recipe_file_of(
     base: str | Path | None = None,
     root: str | Path | None = None,
     trust_code: bool = False,
+    changes: Sequence[str] = (),
 ) -> RecipeFile | None:
     """The recipe, read once, with what the model's folder says; content that is not `whole` is completed elsewhere, by
-    the network it goes with."""
+    the network it goes with. Raises RecipeError where there is nothing for the `changes` to change."""
+    if changes and not isinstance(given, str | Path | Mapping):
+        raise RecipeError("there is no file or content to change.", where="changes", do="Give it as the recipe.")
     if given is None or isinstance(given, RecipeFile):
         return given
     file = Path(given) if isinstance(given, str | Path) else None
@@ -59,14 +66,60 @@ def recipe_file_of(
     place = Path(model) if isinstance(model, str | Path) else None
     complete = completing(place, beside, path_of(base), trust_code=trust_code)
     if file is not None:
-        return RecipeFile.read(file, complete=complete)
+        return RecipeFile.read(file, changes, complete=complete)
     if not whole:
         return None
     if isinstance(given, Recipe):
         return RecipeFile(recipe=given)
     assert isinstance(given, Mapping)
-    content = dict(given)
+    content = overridden(given, changes, RecipeError)
     return RecipeFile(recipe=recipes.parse(complete(content) if complete else content, "recipe"))
+
+
+def settings_of(
+    *,
+    store: str | Path | None = None,
+    seed: int | None = None,
+    workers: int = 0,
+    recipe: RecipeFile | None = None,
+    base: str | Path | None = None,
+    weights: str | None = None,
+    reference: str | Path | None = None,
+    baseline: Report | None = None,
+    data_root: str | Path | None = None,
+    trust_code: bool = False,
+    trainer: str | None = None,
+    replica_timeout: str | float | None = None,
+    predictions: str | Path | None = None,
+    budget: str | float | None = None,
+    stop_early: bool = False,
+    executor: Literal["processes", "ray"] = "processes",
+    address: str | None = None,
+    registration: Registration | None = None,
+) -> Settings:
+    """Settings of what a caller may write as text: paths, spans of time, the store's folder or URL."""
+    folder, remote = place_of(store)
+    return Settings(
+        store=folder,
+        remote=remote,
+        seed=seed,
+        workers=workers,
+        recipe=recipe,
+        base=path_of(base),
+        weights=weights,
+        reference=path_of(reference),
+        baseline=baseline,
+        data_root=path_of(data_root),
+        trust_code=trust_code,
+        trainer=trainer,
+        replica_timeout=seconds_given(replica_timeout, "replica_timeout"),
+        predictions=path_of(predictions),
+        budget=seconds_given(budget),
+        stop_early=stop_early,
+        executor=executor,
+        address=address,
+        registration=registration,
+    )
 
 
 def seconds_given(span: str | float | None, where: str = "budget") -> float | None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, path_of, recipe_file_of, seconds_given
+from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, recipe_file_of, settings_of
 from audit.api.writing import Writing
 from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config
-from audit.config.run_settings import Language, Settings, place_of
+from audit.config.run_settings import Language
 from audit.listener import Listener
 from audit.mitigation import search
 from audit.pipeline import audit
@@ -33,6 +33,7 @@ def mitigate(
     out: str | Path,
     recipe: GivenRecipe | None = None,
     config: GivenConfig | None = None,
+    changes: Sequence[str] = (),
     budget: str | float | None = None,
     data_root: str | Path | None = None,
     lang: Language = "en",
@@ -46,12 +47,26 @@ def mitigate(
     """Which countermeasure works, and what it costs: fine-tune the model again with each, audit every one on the same
     folds, and write their reports and the frontier into `out`.
 
+    model            the path of a checkpoint, or the folder it lies in
     countermeasures  names, or NAME=STRENGTH: l1, l2, l2-sp, dropout, early-stopping, features, lp-ft, augment, dp;
                      without any, all that apply
+    out              the folder of the frontier and of each candidate's report
+    recipe           how it was trained, where the checkpoint does not say: the path of a recipe, or its content
+    config           an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
+    changes          single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
+    budget           for training each candidate's replicas: seconds, or text such as "10m"; fewer rounds where all
+                     would take longer
+    data_root        where the data lies now, if it has moved
+    lang             of what is written: en (the default) or zh
+    thumbnails       off: no picture or text of a sample in any file
+    store            where replicas are kept, else in the user's cache: a folder, or a URL that machines share (s3://…)
+    seed             root seed of the audit, at least 0, else the checkpoint's
+    workers          processes, 0 (the default) for one a core; never changes a number
+    trust_code       run the Python factory that the checkpoint names; off by default
     listening        gives the listener of each audit by its name
 
-    The other parameters are those of `run`. Returns the candidates with their reports, the efficient ones among them
-    and the one to take (`chosen`). Raises AuditError.
+    Returns the candidates with their reports, the efficient ones among them and the one to take (`chosen`). Raises
+    AuditError.
 
     >>> mitigate("ckpt.pt", ["l2-sp=0.1", "dp=8"], out="remedies").chosen.name  # doctest: +SKIP
     'dp=8'
@@ -61,16 +76,14 @@ def mitigate(
     probes.errors.InputError: gone.pt: no such checkpoint file. Check the path.
     """
     check_torch()
-    chosen, folder = audit_config.chosen(config), Path(out)
-    kept, remote = place_of(store)
-    settings = Settings(
-        store=kept,
-        remote=remote,
+    chosen, folder = audit_config.check_config(config, changes), Path(out)
+    settings = settings_of(
+        store=store,
         seed=seed,
         workers=workers,
-        budget=seconds_given(budget),
+        budget=budget,
         recipe=recipe_file_of(recipe),
-        data_root=path_of(data_root),
+        data_root=data_root,
         trust_code=trust_code,
     )
     audited = open_checkpoint(checkpoint_of(model), settings)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, path_of, recipe_file_of, seconds_given
+from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, recipe_file_of, settings_of
 from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config
-from audit.config.run_settings import Settings, default_store
 from audit.pipeline import probes_of
 from audit.population.cost_model import Fitted, fit, price
 from audit.population.populate import rows_of
@@ -19,6 +19,7 @@ def plan(
     model: str | Path,
     *,
     config: GivenConfig | None = None,
+    changes: Sequence[str] = (),
     recipe: GivenRecipe | None = None,
     budget: str | float | None = None,
     seed: int | None = None,
@@ -28,11 +29,18 @@ def plan(
 ) -> Fitted:
     """What an audit of a checkpoint would train, by which engine, in what time and memory, and what it could detect.
 
-    budget  seconds, or text such as "10m": the rounds that fit it, and what they give up; without one, all rounds
+    model       the path of a checkpoint, or the folder it lies in
+    config      an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
+    changes     single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
+    recipe      how it was trained, where the checkpoint does not say: the path of a recipe, or its content
+    budget      seconds, or text such as "10m": the rounds that fit it, and what they give up; without one, all rounds
+    seed        root seed of the audit, at least 0, else the checkpoint's
+    workers     processes, 0 (the default) for one a core; never changes a number
+    data_root   where the data lies now, if it has moved
+    trust_code  run the Python factory that the checkpoint names; off by default
 
-    The other parameters are those of `run`. A few steps of each kind of replica are trained and timed. Returns the
-    plan, its price (rows, seconds, bytes, power), and by design how many rounds are left of how many. Raises
-    AuditError.
+    A few steps of each kind of replica are trained and timed. Returns the plan, its price (rows, seconds, bytes,
+    power), and by design how many rounds are left of how many. Raises AuditError.
 
     >>> plan("ckpt.pt", budget="10m").price.rows  # doctest: +SKIP
     48
@@ -42,15 +50,15 @@ def plan(
     probes.errors.InputError: gone.pt: no such checkpoint file. Check the path.
     """
     check_torch()
-    chosen, seconds = audit_config.chosen(config), seconds_given(budget)
-    settings = Settings(
-        store=default_store(), recipe=recipe_file_of(recipe), data_root=path_of(data_root), trust_code=trust_code
+    chosen = audit_config.check_config(config, changes)
+    settings = settings_of(
+        recipe=recipe_file_of(recipe), data_root=data_root, trust_code=trust_code, budget=budget, workers=workers
     )
     experiment = open_checkpoint(checkpoint_of(model), settings).experiment
     root = experiment.seed if seed is None else seed
     wanted = Plan.union([probe.needs for probe in probes_of(chosen, experiment.dataset.modality)])
     with threads(1):
-        if seconds is not None:
-            return fit(experiment, wanted, seconds, root, workers)
+        if settings.budget is not None:
+            return fit(experiment, wanted, settings.budget, root, workers)
         cost = price(experiment, rows_of(wanted, experiment.pool, root), workers)
     return Fitted(plan=wanted, price=cost, gave_up={})

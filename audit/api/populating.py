@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from audit.api.given import GivenConfig, GivenRecipe, path_of, recipe_file_of, seconds_given
+from audit.api.given import GivenConfig, GivenRecipe, recipe_file_of, settings_of
 from audit.api.opening import open_model
 from audit.config import audit_config
-from audit.config.run_settings import Settings, place_of
 from audit.listener import Listener
 from audit.pipeline import kept_in, probes_of
 from audit.population.populate import rows_of, train_share
@@ -25,6 +25,7 @@ def populate(
     *,
     store: str | Path | None = None,
     config: GivenConfig | None = None,
+    changes: Sequence[str] = (),
     recipe: GivenRecipe | None = None,
     trainer: str | None = None,
     replica_timeout: str | float | None = None,
@@ -36,10 +37,23 @@ def populate(
 ) -> int:
     """Train a share of the replicas of a model's audit into the store, and nothing else; returns how many it has.
 
-    shard       N/OF, such as "3/64": one command for each N from 1 to OF trains all, on whatever machines; then `run`
-                with the same store finds them. A share that was killed goes on when it is started again
+    model            the path of a checkpoint, or the folder it lies in
+    shard            N/OF, such as "3/64": one command for each N from 1 to OF trains all, on whatever machines; then
+                     `run` with the same store finds them. A share that was killed goes on when it is started again
+    store            where replicas are kept, else in the user's cache: a folder, or a URL that machines share (s3://…)
+    config           an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
+    changes          single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
+    recipe           how it was trained, where the checkpoint does not say: the path of a recipe, or its content
+    trainer          your training instead of a recipe, as "train.py:train"
+    replica_timeout  a replica of the trainer that takes longer is hanging: seconds, or text such as "2h", the default
+    seed             root seed of the audit, at least 0, else the checkpoint's
+    workers          processes, 0 (the default) for one a core; never changes a number
+    data_root        where the data lies now, if it has moved
+    trust_code       run the Python factory that the checkpoint names; off by default
+    listener         hears how far it is
 
-    The other parameters are those of `run`, and have to be the same there. Raises AuditError.
+    What is given here has to be the same in `run`. Returns how many replicas of the share are in the store. Raises
+    AuditError.
 
     >>> populate("ckpt.pt", "2/8", store="s3://team/replicas")  # doctest: +SKIP
     40
@@ -49,15 +63,13 @@ def populate(
     probes.errors.InputError: gone.pt: no such checkpoint file. Check the path.
     """
     check_torch()
-    share, chosen = Shard.parse(shard), audit_config.chosen(config)
-    folder, remote = place_of(store)
-    settings = Settings(
-        store=folder,
-        remote=remote,
+    share, chosen = Shard.parse(shard), audit_config.check_config(config, changes)
+    settings = settings_of(
+        store=store,
         recipe=recipe_file_of(recipe),
         trainer=trainer,
-        replica_timeout=seconds_given(replica_timeout, "replica_timeout"),
-        data_root=path_of(data_root),
+        replica_timeout=replica_timeout,
+        data_root=data_root,
         trust_code=trust_code,
     )
     with traces_kept(settings.store), threads(1):

@@ -37,7 +37,7 @@ class Writing:
         meter: Meter,
         *,
         model: str,
-        baseline: str | None = None,
+        baseline: str | Path | Report | None = None,
         variants: Mapping[str, Any] = MappingProxyType({}),
     ) -> Report:
         """Make the report, note its cost, and write it."""
@@ -54,7 +54,7 @@ class Writing:
                 recorder.events,
                 thumbnails=self.thumbnails,
                 day=str(datetime.datetime.now(datetime.UTC).date()),
-                baseline=baseline,
+                baseline=str(baseline) if isinstance(baseline, str | Path) else None,
                 variants={name: str(one) for name, one in variants.items() if isinstance(one, str | Path)},
             )
             write_report(self.out, report, lang=self.lang, log=ran)

@@ -17,13 +17,19 @@ from audit.checkpoints.folders.base import Described, must_be_known, reader_of
 from audit.checkpoints.foreign_weights import archive_kind
 from audit.data.record import NAME, Record
 from audit.models.weight_files import damaged, digest_file, digest_state, read_state, read_untrusted
+from audit.storage.folders import checkpoint_in
 from audit.training.dp_sgd import account
 from probes.errors import AuditError, CheckpointError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """`detail` says what was compared with what."""
+    """One thing that a checkpoint says of itself, held against its content.
+
+    name    of what was checked
+    passed  whether they agree
+    detail  what was compared with what
+    """
 
     name: str
     passed: bool
@@ -32,7 +38,11 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """`facts` in reading order; every check that could be made."""
+    """What is in a checkpoint.
+
+    facts   what it says, by name, in reading order
+    checks  every check that could be made
+    """
 
     facts: Mapping[str, str]
     checks: tuple[Check, ...]
@@ -42,8 +52,21 @@ class Inspection:
         return all(check.passed for check in self.checks)
 
 
-def inspect(path: Path) -> Inspection:
-    """Nothing in the file is run, its data is not needed. Raises CheckpointError where it cannot be read."""
+def inspect(model: str | Path) -> Inspection:
+    """What is in a checkpoint, and whether it is what it says. Nothing in it is run, and its data is not needed.
+
+    model  a checkpoint or its folder, weights from elsewhere, or the folder of a library's model
+
+    Returns facts and checks; `passed` where every check did. Raises CheckpointError where it cannot be read.
+
+    >>> import tempfile
+    >>> from safetensors.torch import save_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_file({"weight": torch.zeros(2, 2)}, f"{folder}/weights.safetensors")
+    ...     inspect(f"{folder}/weights.safetensors").passed
+    True
+    """
+    path = checkpoint_in(Path(model)) or Path(model)
     must_be_known(path)
     if (found := reader_of(path)) is not None:
         return _of_folder(path, found[1].describe(path, None, trust_code=False))

@@ -275,14 +275,30 @@ def load(path: Path | None, start: Path, changes: Sequence[str] = ()) -> Config:
     return parse(overridden({}, changes, ConfigError), place("the defaults", changes)) if changes else Config()
 
 
-def chosen(given: str | Path | Mapping[str, Any] | Config | None) -> Config:
-    """A configuration as programs give it: itself, its content, its file, or None for the working folder's. Raises
-    ConfigError."""
-    if isinstance(given, Config):
-        return given
-    if isinstance(given, Mapping):
-        return parse(dict(given), "config")
-    return load(None if given is None else Path(given), Path.cwd())
+def check_config(config: str | Path | Mapping[str, Any] | Config | None = None, changes: Sequence[str] = ()) -> Config:
+    """The configuration that an audit or a gate will use, read and checked: every key, name, value and waiver.
+
+    config   an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder; a path may end
+             in @sha256:HEX, the digest that the file must have
+    changes  single values that replace the file's, as KEY=VALUE in TOML: "probes.membership.repeats=16"
+
+    Returns the configuration, which every function takes as its `config`. Raises ConfigError with file, key and the
+    nearest known name.
+
+    >>> check_config({"gate": {"level": 0.9}}).gate().level
+    0.9
+    >>> check_config({"gate": {"levle": 0.9}})
+    Traceback (most recent call last):
+    ...
+    probes.errors.ConfigError: config: unknown key 'gate.levle'. Did you mean 'level'?
+    """
+    if isinstance(config, Config):
+        if changes:
+            raise ConfigError("is read already.", where="config", do="Give changes= where it is read.")
+        return config
+    if isinstance(config, Mapping):
+        return parse(overridden(config, changes, ConfigError), place("config", changes))
+    return load(None if config is None else Path(config), Path.cwd(), changes)
 
 
 def parse(content: dict[str, Any], where: str) -> Config:

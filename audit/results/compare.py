@@ -9,12 +9,31 @@ from typing import Literal
 from audit.results.read import load
 from audit.results.screen import screen
 from reports import archive
-from reports.comparison.compare import compare
+from reports.comparison.compare import compare as compared
 from reports.document.comparison import against
-from reports.report import Comparison
+from reports.report import Comparison, Report
 from reports.wording.catalogue import Words, words
 
 EXIT_WORSE = 1
+
+
+def compare(old: str | Path | Report, new: str | Path | Report, *, level: float = 0.95) -> Comparison:
+    """What got worse, better or stayed the same between two audits, beyond noise.
+
+    Tests are paired where both audits speak of the same samples (the samples.csv beside each results.json), and pay for
+    their number (Holm).
+
+    old, new  reports, results.json files, or the folders they lie in; the baseline first
+    level     1 − the chance that two equally good models are called different in anything, in (0, 1)
+
+    Returns a Comparison: a Difference for each estimate that both audits have. Raises InputError where they have none
+    in common or cannot be read.
+
+    >>> from reports.example import example_report
+    >>> compare(example_report(90), example_report(50)).where("worse")[0].estimate
+    'checkpoint.held_out_accuracy'
+    """
+    return compared(*(one if isinstance(one, Report) else load(one) for one in (old, new)), level=level)
 
 
 def run_compare(
@@ -22,7 +41,7 @@ def run_compare(
 ) -> int:
     """Print what changed; 1 where anything got worse beyond noise."""
     report = load(new)
-    comparison = compare(load(old), report)
+    comparison = compare(old, report)
     code = EXIT_WORSE if comparison.where("worse") else 0
     if as_json:
         print(json.dumps(described(comparison, code), indent=1, ensure_ascii=False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +27,23 @@ def gate(
     config: str | Path | Mapping[str, Any] | Config | None = None,
     *,
     baseline: str | Path | Report | None = None,
+    changes: Sequence[str] = (),
 ) -> Report:
     """Judge an audit again, and give its report with the new verdict.
 
     results   a report, a results.json, or the folder it lies in
     config    an audit.toml or its content; without one, the audit.toml or pyproject.toml of the working folder
     baseline  an earlier audit to compare with; without one, that of the run stays
+    changes   single values that replace those of `config`, as KEY=VALUE in TOML: "gate.level=0.9"
 
-    Raises InputError, ConfigError.
+    Returns the report with the new verdict. Raises InputError where results cannot be read, ConfigError.
 
     >>> from reports.example import example_report
     >>> strict = {"thresholds": {"overfitting": {"checkpoint.held_out_accuracy": {"min": 0.99}}}}
     >>> gate(example_report(), strict).verdict.status
     'fail'
     """
-    chosen = audit_config.chosen(config)
+    chosen = audit_config.check_config(config, changes)
     report = results if isinstance(results, Report) else load(results)
     if baseline is not None:
         older = baseline if isinstance(baseline, Report) else load(baseline)

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from audit.config import audit_config
 from audit.config.audit_config import Config
 from audit.runtime import versions
@@ -42,20 +40,35 @@ def reasons(config: Config) -> dict[str, Any]:
     return {f"{one.probe}.{one.estimate}": one.why for one in config.gate().thresholds if one.against == "threshold"}
 
 
-def register(config_path: Path | None, seed: int | None) -> None:
-    """Write the registration beside the configuration. Raises OverwriteError where one is there already."""
-    config = audit_config.load(config_path, Path.cwd())
+def register(config: str | Path | None = None, *, seed: int | None = None) -> Registration:
+    """Record, before a run, what its gate will use: thresholds, probes and seed. The run's report says whether it did.
+
+    config  an audit.toml, else the audit.toml or pyproject.toml of the working folder
+    seed    the root seed that the run will be given, at least 0; None, the default, leaves it open
+
+    Returns the registration, which is written to audit-registered.json beside the configuration. Raises ConfigError,
+    and OverwriteError where one is there already.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "audit.toml")
+    ...     _ = file.write_text("")
+    ...     made = register(file, seed=7)
+    ...     Path(folder, "audit-registered.json").exists(), len(made.digest)
+    (True, 64)
+    """
+    config_path = None if config is None else Path(config)
+    fixed = audit_config.load(config_path, Path.cwd())
     path = beside(config_path)
     if path.exists():
         raise OverwriteError("exists already.", where=str(path), do="Remove it to register anew.")
     made = Registration(
-        content=content_of(config, seed),
+        content=content_of(fixed, seed),
         registered=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         version=versions()["transfer-audit"],
     )
     write(path, registrations.dump(made))
-    said = f"{path}: {made.digest}. Commit or sign it before the run; `audit run` finds it here."
-    Console().print(said, highlight=False, markup=False, soft_wrap=True)
+    return made
 
 
 def beside(config_path: Path | None) -> Path:

@@ -6,12 +6,10 @@ import dataclasses
 import datetime
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from audit.config import audit_config
 from audit.config.recipe import RecipeFile
@@ -40,25 +38,78 @@ class Places:
     variants: tuple[Path, ...] = ()
     """Each stands for the variant of its name in the log."""
     data_root: Path | None = None
-    store: str | None = None
+    store: str | Path | None = None
 
 
-def run_reproduce(
-    pack: Path, places: Places, *, workers: int, trust_code: bool, listener: Listener, quiet: bool
-) -> int:
-    """Audit again as the log says, in an empty store unless one is given; 0 where results.json is the same bytes."""
-    log, wanted = _log(pack), (pack / "results.json").read_bytes()
-    config = audit_config.parse(dict(log["configuration"]), str(pack / "log.json"))
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """Whether results.json came out again to the byte, how many bytes it has, and, where not, lines that say where it
+    differs and what is known to make it differ."""
+
+    same: bool
+    size: int
+    explained: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        return 0 if self.same else EXIT_DIFFERENT
+
+
+def reproduce(
+    pack: str | Path,
+    *,
+    model: str | Path | None = None,
+    recipe: str | Path | None = None,
+    reference: str | Path | None = None,
+    baseline: str | Path | None = None,
+    variants: Sequence[str | Path] = (),
+    data_root: str | Path | None = None,
+    trust_code: bool = False,
+    workers: int = 0,
+    store: str | Path | None = None,
+    listener: Listener | None = None,
+) -> Reproduction:
+    """Repeat an audit from its evidence pack, and compare results.json byte by byte.
+
+    pack        the pack's folder; the paths below stand for those that its log names
+    model       where the checkpoint lies now
+    recipe      where the recipe lies now
+    reference   where the reference checkpoint lies now
+    baseline    where the baseline's results.json lies now
+    variants    where the variants lie now, each of the name that it had
+    data_root   where the data lies now
+    trust_code  run the Python factory that the checkpoint names
+    workers     processes, 0 (the default) for one a core; never changes a number
+    store       where replicas are kept; without one every replica is trained again, in an empty store
+    listener    hears how far it is
+
+    Returns whether the bytes are the same, and what differs. Raises InputError where the pack does not say how the
+    audit was run, and what `run` raises.
+
+    >>> reproduce("evidence", model="ckpt.pt").same  # doctest: +SKIP
+    True
+    >>> reproduce("gone")
+    Traceback (most recent call last):
+    ...
+    probes.errors.InputError: gone/log.json: cannot be read: No such file or directory. Give the folder of a pack.
+    """
+    folder = Path(pack)
+    given = {"model": model, "recipe": recipe, "reference": reference, "baseline": baseline, "data_root": data_root}
+    places = Places(
+        store=store,
+        variants=tuple(map(Path, variants)),
+        **{name: None if path is None else Path(path) for name, path in given.items()},
+    )
+    log = _log(folder)
+    wanted = (folder / "results.json").read_bytes()
+    config = audit_config.parse(dict(log["configuration"]), str(folder / "log.json"))
     with tempfile.TemporaryDirectory(prefix="transfer-audit-") as scratch:
         settings = _settings(log, places, wanted, Path(scratch), workers, trust_code, content_of(config, log["seed"]))
-        found = _again(log, places, config, settings, listener).encode()
-    screen = Console(quiet=quiet, soft_wrap=True)
+        found = _again(log, places, config, settings, listener or Listener()).encode()
     if found == wanted:
-        screen.print(f"{pack}: results.json is the same, {len(found)} bytes.", highlight=False, markup=False)
-        return 0
-    for line in explained(json.loads(wanted), json.loads(found), log):
-        screen.print(line, highlight=False, markup=False)
-    return EXIT_DIFFERENT
+        return Reproduction(same=True, size=len(found))
+    lines = tuple(explained(json.loads(wanted), json.loads(found), log))
+    return Reproduction(same=False, size=len(found), explained=lines)
 
 
 def explained(old: Mapping[str, Any], new: Mapping[str, Any], log: Mapping[str, Any]) -> Iterator[str]:
@@ -99,7 +150,8 @@ def _log(pack: Path) -> dict[str, Any]:
     try:
         log = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read: {error}", where=str(path), do="Give the folder of a pack.") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"cannot be read: {why}.", where=str(path), do="Give the folder of a pack.") from None
     wanted = ("model", "configuration", "seed", "budget", "stop_early")
     if not isinstance(log, dict) or any(key not in log for key in wanted):
         raise InputError(

@@ -7,12 +7,12 @@ openssl pkeyutl -verify -rawin -pubin -inkey SHA256SUMS.pub -in SHA256SUMS -sigf
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from rich.console import Console
 
 from audit.results.sigstore_bundle import Bundled, checked
 from audit.storage.atomic import write
@@ -32,63 +32,116 @@ def default_key() -> Path:
     return Path(folder) / "transfer-audit" / "signing-key.pem"
 
 
-def run_sign(pack: Path, key_path: Path | None) -> None:
-    """Sign a pack. A key that is not there is made first. Raises InputError where a file differs from its checksum."""
-    path = key_path or default_key()
-    listed = _small(pack / NAME, "a pack's checksums", "Make the pack: audit report --format evidence -o DIR.")
-    if changes := _against(pack, listed):
-        raise InputError(f"{said(changes[0])}; nothing was signed.", where=str(pack), do="Make the pack again.")
-    key = load_key(path) if path.exists() else make_key(path)
-    write(pack / PUBLIC_KEY, _pem(key.public_key()))
-    write(pack / SIGNATURE, key.sign(listed))
-    line = f"{pack}: signed by {fingerprint(key.public_key())}"
-    Console().print(line, highlight=False, markup=False, soft_wrap=True)
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """Who signed a pack.
+
+    fingerprint  of the public key
+    key          where the private key lies
+    new          whether it was made for this
+    """
+
+    fingerprint: str
+    key: Path
+    new: bool
 
 
-def run_verify(
-    pack: Path, key_path: Path | None, *, identity: str | None = None, issuer: str | None = None, quiet: bool
-) -> int:
-    """Say what was changed; 0 intact and signed, 1 changed, 3 intact and signed by nobody known. A sigstore bundle must
-    be of `identity` where that is given."""
-    changes, signer = verify(pack, key_path)
-    bundled = _bundle(pack, identity, issuer)
-    changes += [bundled.change] if bundled.change else []
-    screen = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
-    for change in changes:
-        screen.print(f"✗ {said(change)}")
-    if bundled.unchecked:
-        screen.print(f"{SIGSTORE} {bundled.unchecked}")
-    if changes:
-        return EXIT_CHANGED
-    known = [f"by the key given, {signer}" if key_path else f"by {signer}"] if signer else []
-    known += [f"through sigstore by {bundled.signer}"] if bundled.signer else []
-    if not known:
-        line = "intact, and not signed: whoever changed a file could have written its checksum anew."
-    else:
-        line = f"intact, signed {' and '.join(known)}."
-        if key_path is None and signer:
-            line += " Whose key that is, the pack cannot say: compare it, or give --key."
-        if bundled.signer and identity is None:
-            line += " Anybody can sign through sigstore: compare the name, or give --identity."
-    screen.print(f"{pack}: {line}")
-    return 0 if known else EXIT_UNSIGNED
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What was found of an evidence pack.
+
+    changes    since it was made and signed
+    signer     fingerprint of the key that signed it; "" where none did
+    sigstore   whom a good sigstore bundle is of; "" where there is none
+    unchecked  why a bundle that is there was not checked; "" where it was
+    """
+
+    changes: tuple[Change, ...]
+    signer: str
+    sigstore: str = ""
+    unchecked: str = ""
+
+    @property
+    def intact(self) -> bool:
+        return not self.changes
+
+    @property
+    def exit_code(self) -> int:
+        """0 intact and signed, 1 changed, 3 intact and signed by nobody known."""
+        if self.changes:
+            return EXIT_CHANGED
+        return 0 if self.signer or self.sigstore else EXIT_UNSIGNED
 
 
-def _bundle(pack: Path, identity: str | None, issuer: str | None) -> Bundled:
+def sign(pack: str | Path, key: str | Path | None = None) -> Signature:
+    """Sign an evidence pack with your own Ed25519 key; a key that is not there is made first.
+
+    pack  the folder that `report(..., "evidence", out)` filled
+    key   your private key, a PEM file, else the one in your configuration folder; encrypted where
+          $AUDIT_KEY_PASSPHRASE is set
+
+    Returns the signer's fingerprint and where the key lies; its public half lies beside it, as .pub. Raises InputError
+    where a file differs from its checksum or the key cannot be read, StoreError where a file cannot be written.
+
+    >>> import tempfile
+    >>> from audit.results.export import report
+    >>> from reports.example import example_report
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pack = Path(folder, "pack")
+    ...     _ = report(example_report(), "evidence", pack)
+    ...     signed = sign(pack, Path(folder, "key.pem"))
+    ...     checked = verify(pack, Path(folder, "key.pub"))
+    >>> signed.new, checked.intact, checked.signer == signed.fingerprint
+    (True, True, True)
+    """
+    folder, path = Path(pack), Path(key) if key is not None else default_key()
+    listed = _small(folder / NAME, "a pack's checksums", "Make the pack: audit report --format evidence -o DIR.")
+    if changes := _against(folder, listed):
+        raise InputError(f"{said(changes[0])}; nothing was signed.", where=str(folder), do="Make the pack again.")
+    new = not path.exists()
+    private = make_key(path) if new else load_key(path)
+    write(folder / PUBLIC_KEY, _pem(private.public_key()))
+    write(folder / SIGNATURE, private.sign(listed))
+    return Signature(fingerprint=fingerprint(private.public_key()), key=path, new=new)
+
+
+def verify(
+    pack: str | Path, key: str | Path | None = None, *, identity: str | None = None, issuer: str | None = None
+) -> Verification:
+    """What was changed in an evidence pack since it was made and signed, and who signed it.
+
+    pack      the pack's folder; a sigstore bundle in it is checked too, without a network
+    key       the signer's public key, a PEM file: then nobody else's will do. Without one, whose key signed the pack
+              cannot be said, only which
+    identity  an address or URL that a sigstore bundle must be of; None, the default, for whoever signed
+    issuer    who must vouch for that identity; None, the default, for anybody
+
+    Returns the changes (none in an intact pack) and who signed. Raises InputError where the folder is not a pack or the
+    key cannot be read. `sign` has an example.
+
+    >>> verify("gone")
+    Traceback (most recent call last):
+    ...
+    probes.errors.InputError: gone/SHA256SUMS: no such file: a pack's checksums is wanted. Was the whole folder given?
+    """
+    folder = Path(pack)
+    listed = _small(folder / NAME, "a pack's checksums", "Was the whole folder given?")
+    changes, signer = _signature(folder, listed, Path(key) if key is not None else None)
+    bundled = _bundle(folder, listed, identity, issuer)
+    changes += [*_against(folder, listed), *([bundled.change] if bundled.change else [])]
+    return Verification(
+        changes=tuple(changes),
+        signer=signer,
+        sigstore=bundled.signer,
+        unchecked=f"{SIGSTORE} {bundled.unchecked}" if bundled.unchecked else "",
+    )
+
+
+def _bundle(pack: Path, listed: bytes, identity: str | None, issuer: str | None) -> Bundled:
     path = pack / SIGSTORE
     if not path.is_file():
         return Bundled(change=Change(kind="missing", name=SIGSTORE)) if identity else Bundled()
-    bundle = _small(path, "a sigstore bundle", "Sign again.")
-    listed = _small(pack / NAME, "a pack's checksums", "Was the whole folder given?")
-    return checked(listed, bundle, identity, issuer)
-
-
-def verify(pack: Path, key_path: Path | None) -> tuple[list[Change], str]:
-    """What was changed since the pack was made and signed, and the fingerprint of the key that signed it ("" where
-    none did)."""
-    listed = _small(pack / NAME, "a pack's checksums", "Was the whole folder given?")
-    changes, signer = _signature(pack, listed, key_path)
-    return [*changes, *_against(pack, listed)], signer
+    return checked(listed, _small(path, "a sigstore bundle", "Sign again."), identity, issuer)
 
 
 def _signature(pack: Path, listed: bytes, key_path: Path | None) -> tuple[list[Change], str]:
@@ -181,7 +234,6 @@ def make_key(path: Path) -> Ed25519PrivateKey:
     except OSError as error:
         raise StoreError(f"cannot be written: {error.strerror}.", where=str(path), do="Give another --key.") from None
     write(path.with_suffix(".pub"), _pem(key.public_key()))
-    Console(stderr=True).print(f"A new key: {path}; give {path.with_suffix('.pub')} to whoever verifies.", markup=False)
     return key
 
 

@@ -10,9 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from audit.results.read import read_with_cost
+from audit.storage.folders import results_in
 from probes.errors import AuditError, DependencyError, PluginError
 from probes.registry import Registry
 from reports import archive
@@ -38,19 +37,35 @@ class TrackerError(AuditError):
     """The tracker was there and refused."""
 
 
-def run_log(results: Path, tracker: str, project: str) -> None:
-    """Log an audit as one run of `project` (MLflow's experiment, W&B's project)."""
-    log = TRACKERS.load(tracker, where="--to")
-    report = read_with_cost(results)
-    kept = [path for name in KEPT if (path := results.with_name(name)).is_file()]
+def log(results: str | Path | Report, to: str, project: str = "transfer-audit") -> str:
+    """Log an audit to an experiment tracker, as one run.
+
+    results  a report, a results.json, or the folder it lies in; the files beside a results.json go along, samples.csv
+             does not
+    to       mlflow, wandb, or one that is installed; its own settings say where it is
+    project  MLflow's experiment, or the project in Weights & Biases
+
+    Returns a line that says where the run stands. Raises InputError for an unknown tracker or results that cannot be
+    read, DependencyError where the tracker's package is not installed, TrackerError where it refuses the run.
+
+    >>> from reports.example import example_report
+    >>> log(example_report(), "mlflow")  # doctest: +SKIP
+    'MLflow run 1f0c in file:///work/mlruns'
+    """
+    tracker = TRACKERS.load(to, where="to")
+    if isinstance(results, Report):
+        report, kept = results, []
+    else:
+        path = results_in(Path(results)) or Path(results)
+        report = read_with_cost(path)
+        kept = [beside for name in KEPT if (beside := path.with_name(name)).is_file()]
     try:
-        where = log(report, kept, project)
+        return tracker(report, kept, project)
     except AuditError:
         raise
     except Exception as error:  # a server's refusal is the user's to settle, in one line
         line = next(iter(str(error).splitlines()), "")
-        raise TrackerError(f"did not take the run: {type(error).__name__}: {line}", where=tracker) from error
-    Console().print(where, highlight=False, markup=False, soft_wrap=True)
+        raise TrackerError(f"did not take the run: {type(error).__name__}: {line}", where=to) from error
 
 
 def to_mlflow(report: Report, kept: Sequence[Path], project: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import http.server
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-
-from rich.console import Console
+from types import TracebackType
+from typing import Literal
 
 from audit.results.history import find
 from audit.results.read import load
@@ -19,12 +20,56 @@ KEPT = ("frontier.html",)
 """Pages that other commands left in the folder."""
 
 
-def run_view(folder: Path, port: int, *, lang: str, thumbnails: bool) -> None:
-    """Serve until interrupted. Raises InputError where there is no audit, or the port is taken."""
-    with server(pages_of(folder, lang=lang, thumbnails=thumbnails), port) as serving:
-        address = f"http://{HOST}:{serving.server_address[1]}/"
-        Console().print(f"{address} (Ctrl-C ends it)", highlight=False, markup=False, soft_wrap=True)
-        serving.serve_forever()
+class Viewer:
+    """A site that is served until it is closed; a context manager closes it at its end."""
+
+    def __init__(self, serving: http.server.ThreadingHTTPServer) -> None:
+        self._serving = serving
+        self._thread = threading.Thread(target=serving.serve_forever, daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"http://{HOST}:{self._serving.server_address[1]}/"
+
+    def wait(self) -> None:
+        """Until another thread closes it, or Ctrl-C."""
+        self._thread.join()
+
+    def close(self) -> None:
+        self._serving.shutdown()
+        self._thread.join()
+        self._serving.server_close()
+
+    def __enter__(self) -> Viewer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def view(folder: str | Path, *, port: int = 0, lang: Literal["en", "zh"] = "en", thumbnails: bool = True) -> Viewer:
+    """Serve all audits below a folder as a small site, for this machine alone, and return at once.
+
+    folder      where results.json files lie, at any depth
+    port        0 to 65535; 0, the default, is any that is free
+    lang        en or zh
+    thumbnails  off: no picture or text of a sample on any page
+
+    Returns the viewer: its address, and `close`. Raises InputError where there is no audit, or the port is taken.
+
+    >>> import tempfile
+    >>> from reports import dump
+    >>> from reports.example import example_report
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "results.json").write_text(dump(example_report()), encoding="utf-8")
+    ...     with view(folder) as viewer:
+    ...         viewer.address.rpartition(":")[0]
+    'http://127.0.0.1'
+    """
+    return Viewer(server(pages_of(Path(folder), lang=lang, thumbnails=thumbnails), port))
 
 
 def pages_of(folder: Path, *, lang: str, thumbnails: bool) -> dict[str, Page]:
@@ -72,4 +117,4 @@ def server(pages: Mapping[str, Page], port: int) -> http.server.ThreadingHTTPSer
         return http.server.ThreadingHTTPServer((HOST, port), Handler)
     except (OSError, OverflowError) as error:
         said = error.strerror if isinstance(error, OSError) else "there are 65535 ports"
-        raise InputError(f"cannot be listened on: {said}.", where=f"--port {port}") from None
+        raise InputError(f"cannot be listened on: {said}.", where=f"port {port}") from None

@@ -18,7 +18,7 @@ from audit.engines.registry import ENGINES, choose, fastest_first
 from audit.models.families.base import FAMILIES
 from audit.models.source import build, input_of_weights, pretrained
 from audit.results.export import run_report
-from audit.results.trackers import TRACKERS, run_log
+from audit.results.trackers import TRACKERS, log
 from audit.training.experiment import Experiment
 from probes.errors import InputError, PluginError
 from probes.membership.attacks import ATTACKS
@@ -206,16 +206,13 @@ def test_a_probe_and_an_attack_are_there(install: Install) -> None:
     assert ATTACKS.load("coin")(None) is None  # type: ignore[arg-type]
 
 
-def test_a_format_and_a_tracker_are_used_by_name(
-    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_format_and_a_tracker_are_used_by_name(install: Install, tmp_path: Path) -> None:
     install(GROUPS)
     (tmp_path / "results.json").write_text(archive.dump(sample()), encoding="utf-8")
     run_report(tmp_path / "results.json", "shout", None, PLAIN)
     assert (tmp_path / "shout.txt").read_text() == "FAIL"
     assert named("shout,junit") == ("shout", "junit")
-    run_log(tmp_path / "results.json", "note", "ours")
-    assert "noted fail in ours" in capsys.readouterr().out
+    assert log(tmp_path, "note", "ours") == "noted fail in ours"
 
 
 @pytest.mark.parametrize("group", GROUPS)

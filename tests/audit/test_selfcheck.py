@@ -8,10 +8,10 @@ import json
 import numpy as np
 import pytest
 
-from audit.selfcheck import check as checking
-from audit.selfcheck.cases import ALARMS, CASES, Case, copied, rote, shifted, with_word_column
-from audit.selfcheck.check import Outcome, Selfcheck, judged, selfcheck
-from audit.selfcheck.table import result, sentence
+from audit.self_check import check as checking
+from audit.self_check.cases import ALARMS, CASES, Case, copied, rote, shifted, with_word_column
+from audit.self_check.check import Outcome, Selfcheck, judged, selfcheck
+from audit.self_check.table import result, sentence
 from probes.errors import DataError, InputError
 from probes.result import Failure, Finding, Result, Severity
 from probes.texts import texts
@@ -49,7 +49,7 @@ def test_what_is_planted_is_there() -> None:
     says = (column.inputs[:, -2] > 0).numpy()
     assert says[column.labels == 1].mean() > 0.9
     assert says[column.labels == 0].mean() < 0.1
-    from audit.selfcheck.samples import digits
+    from audit.self_check.samples import digits
 
     honest = digits().labels.numpy()
     order = np.random.default_rng([0, 0]).permutation(len(honest))[:800]

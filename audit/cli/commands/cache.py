@@ -6,7 +6,6 @@ from rich.console import Console
 
 from audit.cli import options as o
 from audit.cli.loading import loading
-from audit.config.run_settings import place_of
 
 
 def cache(
@@ -15,13 +14,11 @@ def cache(
 ) -> None:
     """Show or prune the store of replicas."""
     with loading(quiet=False):
-        from audit.storage.store import Store
+        from audit import api
 
-    folder, _ = place_of(store)
-    kept = Store(folder)
-    screen = Console()
+    found, screen = api.cache(store, keep=keep), Console()
     if keep is not None:
-        screen.print(f"{kept.prune(keep * 2**20)} entries removed.", highlight=False)
-    entries = list(kept.entries())
-    size = sum(entry.size for entry in entries) / 2**20
-    screen.print(f"{folder}: {len(entries)} entries, {size:.1f} MiB.", highlight=False, soft_wrap=True)
+        screen.print(f"{found.removed} entries removed.", highlight=False)
+    of = "" if found.remote is None else f" (copies of {found.remote}, which is left as it is)"
+    line = f"{found.folder}{of}: {found.entries} entries, {found.mib:.1f} MiB."
+    screen.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -34,28 +34,34 @@ def init(
     if trainer:
         initial.init(None if out == Path("audit.toml") else out, trainer=True)
     elif register:
-        from audit.results.registration import register as fix
+        from audit.results import registration
 
-        fix(out if out.is_file() else None, seed)
+        fixed = out if out.is_file() else None
+        made = registration.register(fixed, seed=seed)
+        _say(
+            f"{registration.beside(fixed)}: {made.digest}. Commit or sign it before the run; `audit run` finds it here."
+        )
     elif check:
         validate.must_exist(out, "configuration file")
-        check_config(out)
+        _check(out)
     else:
         initial.init(out, everything=every)
-        said = (
+        _say(
             f"{out}: written. Every value in it is the default; `audit run` and `audit gate` read it from this folder."
         )
-        Console().print(said, highlight=False, markup=False, soft_wrap=True)
 
 
-def check_config(path: Path) -> None:
+def _say(line: str) -> None:
+    Console().print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _check(path: Path) -> None:
     """Raises ConfigError with file, key and the nearest known name; a waiver that ended is said, and is no error."""
-    from audit.config.audit_config import load
+    from audit.config.audit_config import check_config
 
-    gate = load(path, Path.cwd()).gate()
+    gate = check_config(path).gate()
     for waiver in gate.waivers:
         if waiver.expires < datetime.datetime.now(datetime.UTC).date():
             said = f"{path}: the waiver for {waiver.probe} {waiver.estimate} expired on {waiver.expires}."
             Console(stderr=True).print(said, highlight=False, markup=False, soft_wrap=True)
-    said = f"{path}: sound, {len(gate.thresholds)} thresholds, {len(gate.waivers)} waivers."
-    Console().print(said, highlight=False, markup=False, soft_wrap=True)
+    _say(f"{path}: sound, {len(gate.thresholds)} thresholds, {len(gate.waivers)} waivers.")

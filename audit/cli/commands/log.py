@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.console import Console
+
 from audit.cli import options as o
 from audit.cli import validate
 
@@ -20,6 +22,6 @@ def log(
     [dim]$[/dim] audit log report/results.json --to mlflow
     """
     validate.must_exist(results, "file")
-    from audit.results.trackers import run_log
+    from audit.results import trackers
 
-    run_log(results, to, project)
+    Console().print(trackers.log(results, to, project), highlight=False, markup=False, soft_wrap=True)

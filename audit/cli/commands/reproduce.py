@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typer
+from rich.console import Console
 
 from audit.cli import options as o
 from audit.cli import validate
@@ -28,20 +29,25 @@ def reproduce(
     [dim]$[/dim] audit reproduce evidence --model ckpt.pt
     """
     validate.must_exist(pack, "folder")
-    from rich.console import Console
-
     from audit.cli.progress import Live
-    from audit.results.reproduce import Places, run_reproduce
+    from audit.results import reproduce as repeating
 
-    places = Places(
-        model=model,
-        recipe=recipe,
-        reference=reference,
-        baseline=baseline,
-        variants=tuple(variants or ()),
-        data_root=data_root,
-        store=store,
-    )
     with Live(Console(stderr=True), quiet=quiet) as live:
-        code = run_reproduce(pack, places, workers=workers, trust_code=trust_code, listener=live, quiet=quiet)
-    raise typer.Exit(code)
+        found = repeating.reproduce(
+            pack,
+            model=model,
+            recipe=recipe,
+            reference=reference,
+            baseline=baseline,
+            variants=variants or (),
+            data_root=data_root,
+            trust_code=trust_code,
+            workers=workers,
+            store=store,
+            listener=live,
+        )
+    screen = Console(quiet=quiet, soft_wrap=True)
+    lines = (f"{pack}: results.json is the same, {found.size} bytes.",) if found.same else found.explained
+    for line in lines:
+        screen.print(line, highlight=False, markup=False)
+    raise typer.Exit(found.exit_code)

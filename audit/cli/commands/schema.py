@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from audit.cli import options as o
+from audit.schemas import text_of
 
 
 def schema(
@@ -14,7 +15,4 @@ def schema(
 
     [dim]$[/dim] audit schema recipe > recipe.schema.json
     """
-    from importlib.resources import files
-
-    package = "audit" if of == "recipe" else "reports"
-    typer.echo((files(package) / "schema" / f"{of}.schema.json").read_text(encoding="utf-8"), nl=False)
+    typer.echo(text_of(of), nl=False)

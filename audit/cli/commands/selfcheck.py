@@ -18,7 +18,7 @@ from audit.cli.loading import loading
 
 if TYPE_CHECKING:
     from audit.cli.progress import Live
-    from audit.selfcheck.cases import Case
+    from audit.self_check.cases import Case
 
 FILE = "selfcheck.json"
 
@@ -43,10 +43,10 @@ def selfcheck(
     """
     validate.must_be_writable(out)
     with loading(quiet=quiet or json):
-        from audit.selfcheck.check import selfcheck as checked
+        from audit.self_check.check import selfcheck as checked
     from audit.cli.progress import Live
     from audit.results.screen import screen
-    from audit.selfcheck.table import sentence, table
+    from audit.self_check.table import sentence, table
     from audit.storage.atomic import write
     from reports.wording.catalogue import words
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.console import Console
+
 from audit.cli import options as o
 from audit.cli import validate
 
@@ -19,6 +21,10 @@ def sign(
     [dim]$[/dim] audit sign evidence --key team.pem
     """
     validate.must_exist(pack, "folder")
-    from audit.results.signing import run_sign
+    from audit.results import signing
 
-    run_sign(pack, key)
+    signed = signing.sign(pack, key)
+    if signed.new:
+        told = f"A new key: {signed.key}; give {signed.key.with_suffix('.pub')} to whoever verifies."
+        Console(stderr=True).print(told, markup=False)
+    Console().print(f"{pack}: signed by {signed.fingerprint}", highlight=False, markup=False, soft_wrap=True)

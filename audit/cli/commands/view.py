@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.console import Console
+
 from audit.cli import options as o
 from audit.cli import validate
 
@@ -20,6 +22,8 @@ def view(
     [dim]$[/dim] audit view reports/
     """
     validate.must_exist(folder, "folder")
-    from audit.results.view import run_view
+    from audit.results import view as serving
 
-    run_view(folder, port, lang=lang, thumbnails=not no_thumbnails)
+    with serving.view(folder, port=port, lang=lang, thumbnails=not no_thumbnails) as viewer:
+        Console().print(f"{viewer.address} (Ctrl-C ends it)", highlight=False, markup=False, soft_wrap=True)
+        viewer.wait()

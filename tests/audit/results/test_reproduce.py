@@ -12,12 +12,10 @@ import torch
 
 import audit
 from audit.checkpoints import checkpoint
-from audit.checkpoints.audited_model import open_checkpoint
+from audit.checkpoints.open_model import open_checkpoint
 from audit.config.run_settings import Settings
-from audit.listener import Listener
 from audit.results.export import run_report
-from audit.results.registration import NAME, register
-from audit.results.reproduce import Places, run_reproduce
+from audit.results.registration import NAME
 from probes.errors import InputError, OverwriteError
 from reports import archive
 from reports.document.outline import outline
@@ -46,7 +44,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(EXAMPLES / "small_networks.py", folder)
     (folder / "audit.toml").write_text(CONFIG)
     audit.finetune(folder / "recipe.toml", folder / "ckpt.pt")
-    register(folder / "audit.toml", seed=None)
+    audit.register(folder / "audit.toml")
     variants(folder)
     done = command(
         *("run", "-m", "ckpt.pt", "-c", "audit.toml", "-o", "report", "--store", "store", "--workers", "1", "--quiet"),
@@ -109,28 +107,30 @@ def test_variants_that_cannot_be_told_apart_or_were_not_audited_are_one_line(pla
     assert "the audit had no variant 'ckpt'; it had int8-static, pruned" in line
 
 
-def test_a_result_that_does_not_come_out_again_is_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_result_that_does_not_come_out_again_is_named(place: Path) -> None:
     path = place / "pack" / "results.json"
     honest = path.read_text()
     content = json.loads(honest)
     content["results"][0]["estimates"][0]["value"] = 0.123456
     path.write_text(json.dumps(content))
-    places = Places(
+    found = audit.reproduce(
+        place / "pack",
         model=place / "ckpt.pt",
         variants=(place / "Int8 (static).npz", place / "pruned.pth"),
-        store=str(place / "store"),
+        store=place / "store",
+        workers=1,
+        trust_code=True,
     )
-    code = run_reproduce(place / "pack", places, workers=1, trust_code=True, listener=Listener(), quiet=False)
     path.write_text(honest)
-    said = capsys.readouterr().out
-    assert code == 1
+    assert (found.same, found.exit_code) == (False, 1)
+    said = "\n".join(found.explained)
     assert "results[overfitting].estimates[checkpoint.train_accuracy].value: 0.123456 →" in said
 
 
 def test_a_pack_that_does_not_say_how_it_was_run_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "log.json").write_text("{}")
     with pytest.raises(InputError, match="does not say how the audit was run"):
-        run_reproduce(tmp_path, Places(), workers=1, trust_code=True, listener=Listener(), quiet=True)
+        audit.reproduce(tmp_path)
 
 
 def test_the_log_says_who_ran_what_and_when(place: Path) -> None:
@@ -168,4 +168,4 @@ def test_a_registration_that_was_edited_is_refused(place: Path, tmp_path: Path) 
 
 def test_a_registration_is_not_written_over(place: Path) -> None:
     with pytest.raises(OverwriteError, match="exists already"):
-        register(place / "audit.toml", seed=None)
+        audit.register(place / "audit.toml")

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from audit.results.export import run_report
-from audit.results.signing import load_key, make_key, run_sign, run_verify, said, verify
+from audit.results.signing import load_key, make_key, said, sign, verify
 from probes.errors import InputError, OverwriteError
 from reports import archive
 from reports.evidence import checksums
 from reports.formats.base import Style
+from tests.audit.command import audit
 from tests.reports.sample import full
 
 
@@ -26,7 +27,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     (folder / "results.json").write_text(archive.dump(full()), encoding="utf-8")
     (folder / "samples.csv").write_text("sample\n0\n", encoding="utf-8")
     run_report(folder / "results.json", "evidence", folder / "pack", Style(thumbnails=True))
-    run_sign(folder / "pack", folder / "team.pem")
+    sign(folder / "pack", folder / "team.pem")
     return folder / "pack", folder / "team.pub"
 
 
@@ -54,7 +55,7 @@ def signed_again_by_somebody_else(pack: Path) -> None:
             one["digest"]["sha256"] = checksums.digest((pack / "results.json").read_bytes())
     (pack / "statement.intoto.json").write_text(json.dumps(statement))
     rewrite_sums(pack)
-    run_sign(pack, pack.parent / "stranger.pem")
+    sign(pack, pack.parent / "stranger.pem")
 
 
 def linked(pack: Path) -> None:
@@ -105,22 +106,29 @@ def test_a_tampering_is_named(what: str, signed: tuple[Path, Path], tmp_path: Pa
     shutil.copytree(pack, copy)
     tamper, named = TAMPERINGS[what]
     tamper(copy)
-    changes, _ = verify(copy, public)
-    assert any(said(change).startswith(named) for change in changes), [said(change) for change in changes]
-    assert run_verify(copy, public, quiet=True) == 1
+    found = verify(copy, public)
+    assert any(said(change).startswith(named) for change in found.changes), [said(one) for one in found.changes]
+    assert (found.intact, found.exit_code) == (False, 1)
 
 
-def test_an_intact_pack_is_the_signers(signed: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_intact_pack_is_the_signers(signed: tuple[Path, Path]) -> None:
     pack, public = signed
-    assert run_verify(pack, public, quiet=False) == 0
-    assert "signed by the key given" in capsys.readouterr().out
+    done = audit("verify", pack, "--key", public, cwd=pack.parent)
+    assert (done.returncode, "signed by the key given" in done.stdout) == (0, True)
 
 
-def test_without_a_key_it_says_that_it_cannot_say_whose(
-    signed: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run_verify(signed[0], None, quiet=False) == 0
-    assert "Whose key that is" in capsys.readouterr().out
+def test_without_a_key_it_says_that_it_cannot_say_whose(signed: tuple[Path, Path]) -> None:
+    done = audit("verify", signed[0], cwd=signed[0].parent)
+    assert (done.returncode, "Whose key that is" in done.stdout) == (0, True)
+
+
+def test_a_key_that_is_made_is_told_of(signed: tuple[Path, Path], tmp_path: Path) -> None:
+    copy = tmp_path / "pack"
+    shutil.copytree(signed[0], copy)
+    for new in (True, False):
+        done = audit("sign", copy, "--key", tmp_path / "mine.pem", cwd=tmp_path)
+        assert ("A new key" in done.stderr) is new
+        assert verify(copy, tmp_path / "mine.pub").signer in done.stdout.replace("\n", "")
 
 
 def test_an_unsigned_pack_is_intact_and_no_more(signed: tuple[Path, Path], tmp_path: Path) -> None:
@@ -128,7 +136,7 @@ def test_an_unsigned_pack_is_intact_and_no_more(signed: tuple[Path, Path], tmp_p
     shutil.copytree(signed[0], copy)
     for name in ("SHA256SUMS.sig", "SHA256SUMS.pub"):
         (copy / name).unlink()
-    assert run_verify(copy, None, quiet=True) == 3
+    assert verify(copy, None).exit_code == 3
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine")
@@ -143,7 +151,7 @@ def test_a_changed_pack_is_not_signed(signed: tuple[Path, Path], tmp_path: Path)
     shutil.copytree(signed[0], copy)
     better_result(copy)
     with pytest.raises(InputError, match=r"results\.json was changed; nothing was signed"):
-        run_sign(copy, tmp_path / "key.pem")
+        sign(copy, tmp_path / "key.pem")
     assert not (tmp_path / "key.pem").exists()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from audit.results.signing import run_sign, run_verify
+from audit.results.signing import said, sign, verify
 from audit.results.sigstore_bundle import Bundled, checked
 from reports import archive
 from reports.evidence import checksums
@@ -68,27 +68,23 @@ def test_another_signer_or_other_checksums_are_told(made: Callable[[], Bundled],
     assert says in found.change.detail
 
 
-def test_a_pack_with_the_bundle_of_something_else_was_changed(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pack_with_the_bundle_of_something_else_was_changed(pack: Path) -> None:
     pytest.importorskip("sigstore")
     shutil.copy(BUNDLE, pack / checksums.SIGSTORE)
-    assert run_verify(pack, None, quiet=False) == 1
-    assert f"{checksums.SIGSTORE} was changed (no signature of these checksums" in capsys.readouterr().out
+    (change,) = verify(pack).changes
+    assert said(change).startswith(f"{checksums.SIGSTORE} was changed (no signature of these checksums")
 
 
 @pytest.mark.parametrize("content", ["{}", "no json", json.dumps({"mediaType": "application/json"})])
-def test_what_is_no_bundle_is_malformed_whoever_signed_beside_it(
-    content: str, pack: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_no_bundle_is_malformed_whoever_signed_beside_it(content: str, pack: Path) -> None:
     pytest.importorskip("sigstore")
-    run_sign(pack, pack.parent / f"{pack.name}.pem")
+    sign(pack, pack.parent / f"{pack.name}.pem")
     (pack / checksums.SIGSTORE).write_text(content)
-    assert run_verify(pack, None, quiet=False) == 1
-    assert f"{checksums.SIGSTORE} is malformed" in capsys.readouterr().out
+    (change,) = verify(pack).changes
+    assert said(change).startswith(f"{checksums.SIGSTORE} is malformed")
 
 
-def test_without_the_library_the_bundle_is_said_not_to_be_checked(
-    pack: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_library_the_bundle_is_said_not_to_be_checked(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def without(name: str, *rest: Any, **more: Any) -> Any:
@@ -98,8 +94,9 @@ def test_without_the_library_the_bundle_is_said_not_to_be_checked(
 
     monkeypatch.setattr(builtins, "__import__", without)
     shutil.copy(BUNDLE, pack / checksums.SIGSTORE)
-    assert run_verify(pack, None, quiet=False) == 3
-    told = " ".join(capsys.readouterr().out.split())
+    done = command("verify", ".", cwd=pack)
+    told = " ".join(done.stdout.split())
+    assert done.returncode == 3
     assert "was not checked: pip install 'transfer-audit[sigstore]'" in told
     assert "intact, and not signed" in told
 

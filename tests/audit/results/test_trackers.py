@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.results.trackers import TrackerError, run_log
+from audit.results.trackers import TrackerError, log
 from probes.errors import DependencyError
 from reports import archive, per_sample
 from reports.formats.tracker_record import record
@@ -29,23 +29,20 @@ def test_an_absent_tracker_is_one_line_with_the_command(
 ) -> None:
     monkeypatch.setitem(sys.modules, tracker, None)
     with pytest.raises(DependencyError, match=rf"pip install 'transfer-audit\[{tracker}\]'") as caught:
-        run_log(results, tracker, "audits")  # type: ignore[arg-type]
+        log(results, tracker, "audits")  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("label", ["three", HOSTILE], ids=["plain", "hostile"])
-def test_mlflow_reads_it_back(
-    results: Path, label: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mlflow_reads_it_back(results: Path, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed: nothing was logged to it")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.chdir(results.parent)
     mlflow.set_tracking_uri((results.parent / "mlruns").as_uri())
     report = full(label=label)
     results.write_text(archive.dump(report), encoding="utf-8")
-    run_log(results, "mlflow", "audits")
-    identity = capsys.readouterr().out.split()[2]
+    identity = log(results, "mlflow", "audits").split()[2]
     run = mlflow.get_run(identity)
     expected = record(report)
     assert run.data.metrics == pytest.approx(dict(expected.metrics))
@@ -58,15 +55,12 @@ def test_mlflow_reads_it_back(
 
 
 @pytest.mark.filterwarnings("default")
-def test_wandb_keeps_it_offline(
-    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wandb_keeps_it_offline(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wandb = pytest.importorskip("wandb", reason="wandb is not installed: nothing was logged to it")
     for variable, value in (("MODE", "offline"), ("DIR", str(results.parent)), ("SILENT", "true")):
         monkeypatch.setenv(f"WANDB_{variable}", value)
-    run_log(results, "wandb", "audits")
+    assert "Weights & Biases run" in log(results, "wandb", "audits")
     wandb.teardown()  # its service writes the rest, as when a process ends
-    assert "Weights & Biases run" in capsys.readouterr().out
     kept = [path.read_bytes() for path in results.parent.glob("wandb/offline-run-*/*.wandb")]
     assert len(kept) == 1
     assert b"membership/recipe.auc" in kept[0]
@@ -82,7 +76,7 @@ def test_a_tracker_that_refuses_is_one_line(results: Path, monkeypatch: pytest.M
 
     monkeypatch.setitem(sys.modules, "mlflow", Refuses)
     with pytest.raises(TrackerError, match="ConnectionError: no route") as caught:
-        run_log(results, "mlflow", "audits")
+        log(results, "mlflow", "audits")
     assert "\n" not in str(caught.value)
 
 

@@ -78,7 +78,7 @@ def test_another_name_that_leads_here_is_refused(port: int) -> None:
 
 
 def test_a_port_that_is_taken_is_one_line(port: int) -> None:
-    with pytest.raises(InputError, match=f"--port {port}: cannot be listened on"):
+    with pytest.raises(InputError, match=f"port {port}: cannot be listened on"):
         server({}, port)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from audit.selfcheck.samples import Data, loans
+from audit.self_check.samples import Data, loans
 from tests.probes.drift.shortcut_zoo.audits import RELIED, audits, table
 from tests.probes.drift.shortcut_zoo.data import DATA, tones
 from tests.probes.drift.shortcut_zoo.plants import HELD_BACK, kinds_of

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Shaped
 
-from audit.selfcheck.samples import Data
+from audit.self_check.samples import Data
 from probes.drift.shortcuts.judged import Judged, judged
 from probes.drift.shortcuts.search import ShortcutSearch
 from probes.observable import Subject

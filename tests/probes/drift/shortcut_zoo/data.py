@@ -10,8 +10,8 @@ import torch
 from sklearn.datasets import load_breast_cancer, load_wine
 from torch import Tensor, nn
 
-from audit.selfcheck.networks import convolutional, dense
-from audit.selfcheck.samples import Data, coloured, digits, drawn_texts, letters, loans, noisy, standardised
+from audit.self_check.networks import convolutional, dense
+from audit.self_check.samples import Data, coloured, digits, drawn_texts, letters, loans, noisy, standardised
 from probes.measures.corruptions import blur
 
 

@@ -10,9 +10,9 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from audit.selfcheck.networks import dense
-from audit.selfcheck.plants import Plant
-from audit.selfcheck.samples import Data
+from audit.self_check.networks import dense
+from audit.self_check.plants import Plant
+from audit.self_check.samples import Data
 from probes.plan import Pool
 from tests.probes.drift.shortcut_zoo.plants import PLANTS, SHARES, SUBTLE, other_patch
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audit.selfcheck.plants import Plant, at, high, insert, patch, tint, trigger, word_column
-from audit.selfcheck.samples import TOKENS, Data
+from audit.self_check.plants import Plant, at, high, insert, patch, tint, trigger, word_column
+from audit.self_check.samples import TOKENS, Data
 from probes.measures.corruptions import blur, jpeg, pad, stretch
 
 

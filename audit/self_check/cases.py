@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
-from audit.selfcheck.networks import dense
-from audit.selfcheck.plants import Plant, patch, tint, trigger, word_column
-from audit.selfcheck.samples import Data, coloured, digits, letters, loans
+from audit.self_check.networks import dense
+from audit.self_check.plants import Plant, patch, tint, trigger, word_column
+from audit.self_check.samples import Data, coloured, digits, letters, loans
 from probes.evidence import PrivacyClaim
 from probes.message import Message
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from audit.selfcheck.cases import Published
-from audit.selfcheck.check import Outcome, Selfcheck
+from audit.self_check.cases import Published
+from audit.self_check.check import Outcome, Selfcheck
 from reports.wording.catalogue import Words
 
 COLUMNS = ("case", "truth", "result", "published", "seconds")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audit.selfcheck.samples import TOKENS
+from audit.self_check.samples import TOKENS
 
 Plant = Callable[[Tensor, np.random.Generator], Tensor]
 """Samples in, the same samples with what is planted."""

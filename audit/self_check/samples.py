@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional
 
-from audit.selfcheck.networks import bag, convolutional, dense
+from audit.self_check.networks import bag, convolutional, dense
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

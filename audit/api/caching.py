@@ -1,0 +1,54 @@
+"""`audit.cache`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.config.run_settings import place_of
+from audit.storage.store import Store
+from probes.errors import InputError
+
+MIB = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cached:
+    """What a store of replicas holds on this machine.
+
+    folder   where they lie
+    remote   the URL of the store of which these are the copies here; None for a store of this machine
+    entries  how many are left
+    mib      their size in MiB
+    removed  how many were removed just now
+    """
+
+    folder: Path
+    remote: str | None
+    entries: int
+    mib: float
+    removed: int
+
+
+def cache(store: str | Path | None = None, *, keep: int | None = None) -> Cached:
+    """What the store of replicas holds on this machine; with `keep`, the oldest entries are removed first.
+
+    store  a folder, or the URL of a shared store: then the copies of it on this machine; else the store in the user's
+           cache
+    keep   MiB that are left, at least 0; without it nothing is removed
+
+    Returns folder, number and size of what is left. Raises InputError for a negative `keep`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cache(folder, keep=0).entries
+    0
+    """
+    if keep is not None and keep < 0:
+        raise InputError(f"{keep} is less than 0.", where="keep", do="Give MiB to be left.")
+    folder, remote = place_of(store)
+    kept = Store(folder)
+    removed = 0 if keep is None else kept.prune(keep * MIB)
+    entries = list(kept.entries())
+    size = sum(entry.size for entry in entries) / MIB
+    return Cached(folder=folder, remote=remote, entries=len(entries), mib=size, removed=removed)
