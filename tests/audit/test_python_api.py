@@ -39,6 +39,7 @@ COMMANDS_ALONE = {
     "probes": "prints probes.probe.PROBES, which Python has as it is",
 }
 OPTIONS_ALONE = {
+    "canaries quiet": PRINTING,
     "compare format": PRINTING,
     "compare lang": PRINTING,
     "compare json": PRINTING,
