@@ -42,7 +42,8 @@ def audit_language_model(opened: LanguageAudit, config: Config, settings: Settin
         opened.task, rows, seed, store=kept_in(settings), limits=opened.notes, on_replica=_heard(listener, opened)
     )
     results = probed(probes, evidence, seed, listener)
-    return judged(_model(opened), _data(opened), evidence, results, limits, config, settings, listener)
+    ids = tuple(row.id for row in opened.rows) if any(row.id for row in opened.rows) else ()
+    return judged(_model(opened), _data(opened), evidence, results, limits, config, settings, listener, ids=ids)
 
 
 def _declined(config: Config) -> Sequence[Text]:

@@ -31,6 +31,8 @@ class Folder(DataSection):
     path: Path
     size: int | None = None
     """Pictures are brought to size × size: shorter side, then the middle."""
+    ids: Literal["path"] | None = None
+    """Reports name pictures by their paths below the folder. Leave it out where file names must not travel."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         folder = root / self.path
@@ -59,6 +61,7 @@ class Folder(DataSection):
             labels=np.repeat(numbers, sizes).astype(np.int64),
             classes=tuple(known),
             roles=None if parts == [""] else np.repeat([role_of(one.part) for one in found], sizes).astype(np.int64),
+            ids=tuple(file.relative_to(folder).as_posix() for file in files) if self.ids else (),
             notes=(*_left_out(found), *converted),
         )
 

@@ -27,6 +27,8 @@ class HuggingFace(DataSection):
     image: str = "image"
     label: str = "label"
     size: int | None = None
+    ids: str | None = None
+    """A column by which reports name samples."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         try:
@@ -48,7 +50,7 @@ class HuggingFace(DataSection):
                 where="data.name",
             ) from error
         parts = self._parts(whole)
-        for column in (self.image, self.label):
+        for column in (self.image, self.label, *([self.ids] if self.ids else [])):
             if column not in parts[0].features:
                 raise DataError(f"has no column {column!r}. {did_you_mean(column, parts[0].features)}", where=self.name)
         labels = labels_of(
@@ -62,6 +64,7 @@ class HuggingFace(DataSection):
             inputs=inputs,
             labels=labels.numbers,
             classes=labels.classes,
+            ids=() if self.ids is None else tuple(str(one) for part in parts for one in part[self.ids]),
             notes=(*labels.notes, *converted),
         )
 

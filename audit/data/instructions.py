@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,7 +41,8 @@ class Exchange:
     """One row: the turns before an answer, and the answer. A text without a prompt is an answer alone.
 
     `instruction` and `context` are the two fields of the Alpaca form, where the row has that form. `part` is the split
-    that the row says it belongs to, `owner` whose it is (a user, a document); both may be empty.
+    that the row says it belongs to, `owner` whose it is (a user, a document), `id` what reports call it: all may be
+    empty.
     """
 
     turns: tuple[Turn, ...]
@@ -50,6 +51,7 @@ class Exchange:
     context: str = ""
     part: str = ""
     owner: str = ""
+    id: str = ""
     later: int = field(default=0)
     """Turns after the last answer, which are left out."""
 
@@ -68,6 +70,8 @@ class Instructions(DataSection):
     text: str | None = None
     groups: str | None = None
     """A column that says whose a row is: a user or a document. Rows of one are never on both sides of a split."""
+    ids: str | None = None
+    """A column by which reports name rows."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         """As probes compare samples: texts as numbers of their words, in one class."""
@@ -79,15 +83,23 @@ class Instructions(DataSection):
             labels=np.zeros(len(rows), dtype=np.int64),
             classes=("answer",),
             modality="text",
+            ids=tuple(row.id for row in rows) if self.ids else (),
         )
 
     def exchanges(self, root: Path) -> list[Exchange]:
         """All rows in their order; those of a folder's files or splits one after another. Raises DataError."""
         path = root / self.path
-        found = [self._exchange(row, part, number, path) for number, (part, row) in enumerate(rows_in(path))]
+        found = [self._named(row, part, number, path) for number, (part, row) in enumerate(rows_in(path))]
         if not found:
             raise DataError("holds no row.", where=str(path), do="Check data.path.")
         return found
+
+    def _named(self, row: Mapping[str, Any], part: str, number: int, path: Path) -> Exchange:
+        if self.ids is None:
+            return self._exchange(row, part, number, path)
+        if self.ids not in row:
+            raise DataError(f"has no {self.ids!r}. {did_you_mean(self.ids, row)}", where=f"{path}, row {number}")
+        return replace(self._exchange(row, part, number, path), id=_said(row, self.ids))
 
     def read_rows(self, rows: Sequence[Mapping[str, Any]], where: Path) -> list[Exchange]:
         """Rows of this form that are in no file of data. Raises DataError."""

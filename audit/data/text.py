@@ -44,12 +44,14 @@ class Text(DataSection):
     """Names of the columns of a file without a header."""
     groups: str | None = None
     """A column that says which samples belong together."""
+    ids: str | None = None
+    """A column by which reports name samples."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         table = table_of(root / self.path, self.columns)
         named = (self.text,) if isinstance(self.text, str) else self.text
         where = str(root / self.path)
-        for name in (*named, self.label, *([self.groups] if self.groups else [])):
+        for name in (*named, self.label, *(one for one in (self.groups, self.ids) if one)):
             if name not in table.frame.columns:
                 known = [str(column) for column in table.frame.columns]
                 raise DataError(f"has no column {name!r}. {did_you_mean(name, known)}", where=where)
@@ -65,6 +67,7 @@ class Text(DataSection):
             modality="text",
             groups=None if groups is None else groups[1].astype(np.int64),
             group_names=() if groups is None else tuple(map(str, groups[0])),
+            ids=() if self.ids is None else tuple(table.frame[self.ids].astype("string").fillna("")),
             texts=tuple(JOINT.join(parts) for parts in zip(*texts, strict=True)),
             roles=table.roles,
             notes=(*notes, *labels.notes),

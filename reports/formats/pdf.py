@@ -63,18 +63,12 @@ def _body(document: Document, width: float) -> list[Flowable]:
     from reportlab.platypus import Spacer
 
     say = document.words
-    risks = [
-        (
-            _paragraph(
-                say("ui", "labelled", label=risk.title, text=say("status", risk.status)),
-                say.lang,
-                bold=True,
-                colour=_colour(risk.status),
-            ),
-            _paragraph(_short(risk.what), say.lang),
-            _paragraph(_short(risk.to_do), say.lang),
+    blocking = [
+        _paragraph(
+            f"{number}. {risk.title} " + say("ui", "blocked_by", status=say("status", risk.status), to_do=risk.to_do),
+            say.lang,
         )
-        for risk in document.risks
+        for number, risk in enumerate(document.blocking, start=1)
     ]
     checks = [
         (
@@ -102,8 +96,9 @@ def _body(document: Document, width: float) -> list[Flowable]:
         Spacer(0, GAP),
         _paragraph(facts, say.lang, size=7.5, colour="#57606a"),
         *([_paragraph(document.since, say.lang, size=8.5)] if document.since else []),
+        *([_heading(say("ui", "blocks"), say.lang), *blocking] if blocking else []),
         _heading(say("ui", "risks"), say.lang),
-        _table(("risk", "what", "to_do"), risks, (0.17, 0.47, 0.36), width, document),
+        _risks(document, width),
         _heading(say("ui", "checks"), say.lang),
         _table(
             ("status", "estimate", "value", "interval", "threshold"),
@@ -121,6 +116,27 @@ def _body(document: Document, width: float) -> list[Flowable]:
         *(_paragraph(one, say.lang) for one in (*document.limits, say("evidence", "no_conformity"))),
     ]
     return parts
+
+
+def _risks(document: Document, width: float) -> Flowable:
+    """What to do about those that block a release stands above; the column is there where another has something."""
+    say = document.words
+    rows = [
+        (
+            _paragraph(
+                say("ui", "labelled", label=risk.title, text=say("status", risk.status)),
+                say.lang,
+                bold=True,
+                colour=_colour(risk.status),
+            ),
+            _paragraph(_short(risk.what), say.lang),
+            _paragraph(_short(risk.to_do), say.lang),
+        )
+        for risk in document.risks
+    ]
+    if any(risk.to_do for risk in document.risks if risk not in document.blocking):
+        return _table(("risk", "what", "to_do"), rows, (0.17, 0.47, 0.36), width, document)
+    return _table(("risk", "what"), [row[:2] for row in rows], (0.2, 0.8), width, document)
 
 
 def _table(
@@ -149,7 +165,7 @@ def _table(
 
 
 def _heading(text: str, lang: str) -> Flowable:
-    return _paragraph(text, lang, size=11.0, bold=True, leading=26.0)
+    return _paragraph(text, lang, size=11.0, bold=True, before=10.0)
 
 
 def _footer(report: Report) -> str:
@@ -159,7 +175,14 @@ def _footer(report: Report) -> str:
 
 
 def _paragraph(
-    text: str, lang: str, *, size: float = 8.0, bold: bool = False, colour: str = "#1f2328", leading: float = 0.0
+    text: str,
+    lang: str,
+    *,
+    size: float = 8.0,
+    bold: bool = False,
+    colour: str = "#1f2328",
+    leading: float = 0.0,
+    before: float = 0.0,
 ) -> Paragraph:
     from reportlab.lib.colors import HexColor
     from reportlab.lib.styles import ParagraphStyle
@@ -170,6 +193,7 @@ def _paragraph(
         fontName="Helvetica-Bold" if bold else "Helvetica",
         fontSize=size,
         leading=leading or 1.3 * size,
+        spaceBefore=before,
         textColor=HexColor(colour),
         wordWrap="CJK" if lang == "zh" else None,
     )

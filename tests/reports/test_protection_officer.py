@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,6 +68,11 @@ QUESTIONS: Mapping[str, tuple[str, str]] = {
     "What does passing not mean?": ("limits", r"does not make data anonymous.+any law, standard or contract"),
     "Which model, when, by whom?": ("top", r"Model digest ?bbbbbbbbbbbb.+2026-11-28.+a validator"),
 }
+
+
+def test_the_documentation_lists_them_with_their_places() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    assert [question for question in QUESTIONS if f"| {question} |" not in told] == []
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from audit.data.folder import Folder
 from audit.data.handed_over import handed
+from audit.data.instructions import Instructions
 from audit.data.table import Table
+from audit.data.text import Text
 from audit.evidence.predictions import Predictions
 from probes.errors import DataError, InputError
 from reports import archive, per_sample
@@ -89,7 +94,27 @@ def test_they_come_from_a_column_an_array_or_what_is_handed_over(tmp_path) -> No
     read = Table(path=tmp_path / "t.csv", target="y", ids="case").read(tmp_path, trust_code=False)
     assert read.ids[:2] == ("C0", "C1")
     assert read.feature_names == ("x",)
+    frame["text"] = [f"word {i}" for i in range(30)]
+    frame.to_csv(tmp_path / "texts.csv", index=False)
+    texts = Text(path=tmp_path / "texts.csv", label="y", ids="case").read(tmp_path, trust_code=False)
+    assert texts.ids == read.ids
+    with pytest.raises(DataError, match="has no column 'cas'"):
+        Text(path=tmp_path / "texts.csv", label="y", ids="cas").read(tmp_path, trust_code=False)
     content = {"features": rng.normal(size=(4, 2)), "labels": [0, 1, 0, 1], "members": [0, 1], "ids": list("abcd")}
     assert handed(content).dataset.ids == ("a", "b", "c", "d")
     with pytest.raises(DataError, match="3 ids of 2 samples"):
         Predictions(outputs=[[1.0, 0.0], [0.0, 1.0]], labels=[0, 1], members=[0], ids=[1, 2, 3]).named(2)
+
+
+def test_pictures_are_named_by_their_paths_and_instructions_by_a_field(tmp_path: Path) -> None:
+    for name in ("cats/a.png", "dogs/sub/b.png"):
+        (tmp_path / "pets" / name).parent.mkdir(parents=True)
+        Image.new("L", (4, 4)).save(tmp_path / "pets" / name)
+    named, plain = (Folder(path=Path("pets"), ids=how).read(tmp_path, trust_code=False) for how in ("path", None))
+    assert named.ids == ("cats/a.png", "dogs/sub/b.png")
+    assert plain.ids == ()
+    rows = [{"prompt": "a", "completion": "b", "ticket": 17}, {"prompt": "c", "completion": "d", "ticket": 18}]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    assert Instructions(path=Path("rows.json"), ids="ticket").read(tmp_path, trust_code=False).ids == ("17", "18")
+    with pytest.raises(DataError, match="row 0: has no 'tickets'"):
+        Instructions(path=Path("rows.json"), ids="tickets").read(tmp_path, trust_code=False)

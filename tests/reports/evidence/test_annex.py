@@ -87,6 +87,7 @@ def test_estimates_are_named_as_the_gate_names_them() -> None:
                 "inheritance",
                 "variants",
                 "extraction",
+                "attribute_inference",
             }
             if not name.endswith("."):
                 assert say.estimate(metric, probe) != metric, f"{clause.ref}: {name}"

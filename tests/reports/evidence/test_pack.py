@@ -141,6 +141,7 @@ def test_the_summary_says_verdict_checks_and_what_it_does_not_mean() -> None:
     text = PdfReader(io.BytesIO(pdf.render(full()))).pages[0].extract_text()
     for said in (
         "Fail",
+        "What blocks it, and what to do next 1. Overfitting (fail): Fewer epochs",
         "AUC of the strongest attack, this recipe",
         "What this does not mean",
         "conformity with any law",
