@@ -112,6 +112,8 @@ def _by_behaviour(evidence: Evidence, population: Population, level: float) -> t
         if not np.isfinite(values).all() or len(replicas) < 2:
             continue
         low, high = loss_interval(replicas, level) if unit == "nats" else prediction_interval(replicas, level)
+        if unit == "fraction":
+            low, high = max(low, 0.0), min(high, 1.0)
         room = ROUNDING * max(1.0, abs(low), abs(high))
         if not low - room <= max(value, SMALLEST_LOSS if unit == "nats" else value) <= high + room:
             code = "membership.outside-loss" if unit == "nats" else "membership.outside-share"

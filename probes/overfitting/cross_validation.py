@@ -64,6 +64,8 @@ class FoldScores:
             better="lower" if metric == "log_loss" else "higher",
             unit=METRICS[metric][1],
         )
+        if METRICS[metric][1] == "fraction":
+            found = dataclasses.replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
         if metric != CHARTED:
             return found
         made_of = Pairing(statistic="fold mean", columns=(CHART,), part=HELD_OUT)

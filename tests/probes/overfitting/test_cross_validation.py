@@ -11,7 +11,7 @@ from sklearn.model_selection import cross_validate
 from probes.evidence import answers
 from probes.measures.classification import balanced_accuracy, macro_f1
 from probes.overfitting import Overfitting
-from probes.overfitting.cross_validation import fold_scores, gap_rank
+from probes.overfitting.cross_validation import FoldScores, fold_scores, gap_rank
 from probes.plan import Plan, Splits
 from tests.probes.overfitting.trained import digits, evidence, make_pool
 
@@ -79,3 +79,20 @@ def test_replicas_of_another_size_are_said_to_be() -> None:
     )
     finding = next(one for one in probe(made, rng).findings if one.code == "overfitting.size-mismatch")
     assert finding.values == {"replicas": 150, "audited": 240}
+
+
+def test_shares_stay_on_their_scale_however_wide_their_interval() -> None:
+    held_out = np.array([[1.0, 0.8, 1.0, 0.9], [0.1, 0.9, 0.1, 0.5]])
+    scores = FoldScores(
+        metrics=("accuracy", "log_loss"),
+        train=np.ones((2, 4)),
+        held_out=held_out,
+        repeat=np.array([0, 0, 1, 1]),
+        fold=np.array([0, 1, 0, 1]),
+        n_train=50.0,
+        n_test=50.0,
+    )
+    found = scores.value("accuracy", 0.99)
+    assert found.high == 1.0
+    assert 0 < found.low < found.value
+    assert scores.value("log_loss", 0.99).low < 0
