@@ -15,6 +15,7 @@ from reports import archive
 from reports.evidence import annex, bill_of_materials, checksums, statement
 from reports.evidence.pack import Inputs, pack
 from reports.formats import pdf
+from reports.wording.catalogue import words
 from tests.reports.sample import HOSTILE, full, sample
 
 LOG: Mapping[str, Any] = {"format": "transfer-audit/log/1", "installed": {"numpy": "2"}}
@@ -141,7 +142,7 @@ def test_the_summary_says_verdict_checks_and_what_it_does_not_mean() -> None:
     text = PdfReader(io.BytesIO(pdf.render(full()))).pages[0].extract_text()
     for said in (
         "Fail",
-        "What blocks it, and what to do next 1. Overfitting (fail): Fewer epochs",
+        f"{words('en')('ui', 'blocks')} 1. Overfitting (fail): Fewer epochs",
         "AUC of the strongest attack, this recipe",
         "What this does not mean",
         "conformity with any law",
