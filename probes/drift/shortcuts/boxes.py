@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from probes.drift.patches import Box, candidate_boxes, in_box, sides
-from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Samples
+from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Rivals, Samples
 from probes.evidence import Modality
 from probes.message import Message, Text
 from probes.ranges import Rate
@@ -28,6 +28,7 @@ class Boxes(Family):
     name: ClassVar[str] = "boxes"
     modalities: ClassVar[tuple[Modality, ...]] = ("image",)
     donors: ClassVar[Donors] = "heaviest"
+    rivals: ClassVar[Rivals] = "placed"
 
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
         if seen.mass is None or min(seen.mass.shape[1:]) < 2:

@@ -17,18 +17,24 @@ EXCESS = "checkpoint.shortcut_excess"
 class Counts:
     """What a transplant of one candidate came to.
 
-    `paired` are hosts that follow both the candidate and its control, the candidate only, the control only, neither;
-    `together` is their design effect (hosts that share a donor are not independent). `natural` are (followed, trials)
-    of natural evidence with a design effect of its own; no trials where none was compared."""
+    `paired` are transplants that follow both the candidate and its control, the candidate only, the control only,
+    neither; each host has as many `draws`, each with another donor. `together` is their design effect (transplants that
+    share a host or a donor are not independent). `natural` are (followed, trials) of natural evidence with a design
+    effect of its own; no trials where none was compared."""
 
     paired: tuple[int, int, int, int]
+    draws: int = 1
     together: float = 1.0
     natural: tuple[int, int] = (0, 0)
     natural_together: float = 1.0
 
     @property
-    def hosts(self) -> int:
+    def trials(self) -> int:
         return sum(self.paired)
+
+    @property
+    def hosts(self) -> int:
+        return self.trials // self.draws
 
     @property
     def followed(self) -> int:
@@ -44,22 +50,22 @@ class Counts:
         return self.natural[0] / self.natural[1] if self.natural[1] else None
 
     def over_control(self, level: float) -> Estimate:
-        """Newcombe's interval for a difference of paired shares, on as many hosts as would tell as much if none shared
-        a donor.
+        """Newcombe's interval for a difference of paired shares, on as many hosts as would tell as much if each had one
+        transplant of a donor of its own.
 
         >>> Counts(paired=(0, 60, 0, 40)).over_control(0.95).value
         0.6
         """
-        return newcombe_paired(EXCESS, *_alone(self.paired, self.together), level=level, better="lower")
+        return newcombe_paired(EXCESS, *alone(self.paired, self.together), level=level, better="lower")
 
     def over_natural(self, level: float) -> Estimate | None:
         """The same against natural evidence, which has other hosts; None where none was compared."""
         if not self.natural[1]:
             return None
         one, other = (
-            _alone((hits, trials - hits), together)
+            alone((hits, trials - hits), together)
             for hits, trials, together in (
-                (self.followed, self.hosts, self.together),
+                (self.followed, self.trials, self.together),
                 (*self.natural, self.natural_together),
             )
         )
@@ -68,12 +74,12 @@ class Counts:
     def excess(self, level: float) -> Estimate:
         """Over the stronger of the two controls."""
         natural = self.over_natural(level)
-        if natural is not None and (self.natural_rate or 0.0) > self.moved / self.hosts:
+        if natural is not None and (self.natural_rate or 0.0) > self.moved / self.trials:
             return natural
         return self.over_control(level)
 
 
-def _alone(counts: tuple[int, ...], together: float) -> list[int]:
+def alone(counts: tuple[int, ...], together: float) -> list[int]:
     """Counts of as many independent hosts, rounded so that their sum is kept."""
     total = max(1, round(sum(counts) / together))
     exact = np.array(counts, dtype=np.float64) * total / sum(counts)
@@ -82,14 +88,27 @@ def _alone(counts: tuple[int, ...], together: float) -> list[int]:
     return [int(one) for one in fewer]
 
 
-def design_effect(difference: Float[np.ndarray, " hosts"], donor: Int[np.ndarray, " hosts"]) -> float:
-    """By how much the variance of the mean is larger than of independent hosts, since hosts of one donor share what it
-    gave: 1 + (m − 1) ρ, with ρ the intraclass correlation by analysis of variance (Kish 1965; Donner & Koval 1980).
+def crossed_design_effect(
+    difference: Float[np.ndarray, " trials"], donor: Int[np.ndarray, " trials"], host: Int[np.ndarray, " trials"]
+) -> float:
+    """By how much the variance of the mean is larger than of independent transplants, where both donors and hosts are
+    drawn more than once (crossed random effects: the two shares of the variance add up).
+
+    >>> crossed_design_effect(np.array([1.0, 1.0, 0.0, 0.0]), np.array([0, 1, 2, 3]), np.array([0, 0, 1, 1]))
+    2.0
+    """
+    return design_effect(difference, donor) + design_effect(difference, host) - 1
+
+
+def design_effect(difference: Float[np.ndarray, " trials"], group: Int[np.ndarray, " trials"]) -> float:
+    """By how much the variance of the mean is larger than of independent trials, since those of one group (a donor, a
+    host) resemble each other: 1 + (m − 1) ρ, with ρ the intraclass correlation by analysis of variance (Kish 1965;
+    Donner & Koval 1980).
 
     >>> design_effect(np.array([1.0, 1.0, 0.0, 0.0]), np.array([0, 0, 1, 1]))
     2.0
     """
-    names, which, sizes = np.unique(donor, return_inverse=True, return_counts=True)
+    names, which, sizes = np.unique(group, return_inverse=True, return_counts=True)
     groups, n = len(names), len(difference)
     if groups < 2 or n <= groups:
         return 1.0

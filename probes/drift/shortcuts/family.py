@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 Donors = Literal["heaviest", "random"]
 """Which samples of the class give what is transplanted: those that hold most of it, or any."""
-Rivals = Literal["second", "strongest"]
+Rivals = Literal["second", "strongest", "placed"]
 """Which of the other candidates is natural evidence: the second strongest, so that one other mark does not hide the
-first; or the strongest, where what people would call the object is of this kind too."""
+first; or the strongest, where what people would call the object is of this kind too; or the second strongest and,
+where a candidate is bound to a place that may be the object's, what other classes have at the same places."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

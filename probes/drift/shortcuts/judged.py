@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Shaped
 
-from probes.drift.shortcuts.excess import EXCESS, Counts
+from probes.drift.shortcuts.excess import EXCESS, Counts, alone
 from probes.drift.shortcuts.family import Candidate
 from probes.result import Estimate
 from probes.statistics.proportions import proportion
@@ -89,7 +89,7 @@ def judged(arrays: Mapping[str, Shaped[np.ndarray, "..."]], level: float, bound:
         (family, i)
         for family in families
         for i, counts in enumerate(arrays[f"{family}.paired"])
-        if counts.sum() >= LEAST_HOSTS
+        if counts.sum() >= LEAST_HOSTS * arrays[f"{family}.draws"][i]
     ]
     tried = [_confirmed(arrays, family, i, level, len(rows)) for family, i in rows]
     return Judged(tried=tuple(sorted(tried, key=lambda one: -one.excess.value)), level=level, bound=bound)
@@ -98,11 +98,15 @@ def judged(arrays: Mapping[str, Shaped[np.ndarray, "..."]], level: float, bound:
 def _confirmed(
     arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: int, level: float, among: int
 ) -> Confirmed:
-    of = {key: arrays[f"{family}.{key}"][i] for key in ("label", "paired", "together", "natural", "natural_together")}
+    of = {
+        key: arrays[f"{family}.{key}"][i]
+        for key in ("label", "paired", "draws", "together", "natural", "natural_together")
+    }
     both, only, other, neither = (int(count) for count in of["paired"])
     followed, trials = (int(count) for count in of["natural"])
     counts = Counts(
         paired=(both, only, other, neither),
+        draws=int(of["draws"]),
         together=float(of["together"]),
         natural=(followed, trials),
         natural_together=float(of["natural_together"]),
@@ -112,15 +116,25 @@ def _confirmed(
         dataclasses.replace(at(1 - error), low=at(1 - error / among).low, level=level)
         for at in (counts.excess, counts.over_control)
     )
-    share = partial(proportion, level=level, better="lower")
+    share = partial(_share, counts=counts, level=level)
     place = arrays[f"{family}.place"][i] if arrays[f"{family}.place"].size else ()
     return Confirmed(
         family=family,
         candidate=Candidate(int(of["label"]), tuple(float(x) for x in place)),
-        follow=share("checkpoint.shortcut_follow_rate", counts.followed, counts.hosts),
-        control=dataclasses.replace(share("control.follow_rate", counts.moved, counts.hosts), aid=True),
+        follow=share("checkpoint.shortcut_follow_rate", counts.followed),
+        control=dataclasses.replace(share("control.follow_rate", counts.moved), aid=True),
         natural_rate=counts.natural_rate,
         excess=excess,
         over_control=over_control,
         held=float(arrays[f"{family}.held"][i]),
+    )
+
+
+def _share(name: str, hits: int, counts: Counts, level: float) -> Estimate:
+    """Of transplants, with the interval of as many independent hosts; n is the number of hosts."""
+    value = hits / counts.trials
+    few = alone((hits, counts.trials - hits), counts.together)
+    found = proportion(name, few[0], sum(few), level=level, better="lower")
+    return dataclasses.replace(
+        found, value=value, low=min(found.low, value), high=max(found.high, value), n=counts.hosts
     )

@@ -35,10 +35,12 @@ class ShortcutSearch:
 
     Of the `samples` that are looked at first, a quarter are members that propose, a quarter members that give (donors),
     half held-out samples that receive (hosts). A candidate whose interval at `level` still holds `bound` then is tried
-    once more, with all of the `most` samples but those that proposed.
+    once more, with all of the `most` samples but those that proposed; each host receives from several donors where
+    there are fewer hosts than half of `most`.
 
     Gives for each family F that the model's modality has `F.label` [found], `F.place` [found numbers], the Counts of
-    each (`F.paired` [found 4], `F.together` [found], `F.natural` [found 2], `F.natural_together` [found]), `F.spent`
+    each (`F.paired` [found 4], `F.draws` [found], `F.together` [found], `F.natural` [found 2], `F.natural_together`
+    [found]), `F.spent`
     [found] (the share of its interval's error that the look may spend) and `F.held` [found] (share of the class's
     donors that hold at least half of what the median giver holds). Of images also the attribution in their parts."""
 
@@ -115,11 +117,11 @@ class Confirming:
 
     def of(self, one: Tried) -> Tried | None:
         if not self.looks.more:
-            return self._look(one, self._first, 1.0)
+            return self._look(one, self._first, 1.0, self.search.most // 2)
         found = self._look(one, self._first, FIRST_LOOK)
         if found is None or found.counts is None or not self._open(found.counts, FIRST_LOOK):
             return found
-        return self._look(one, self._second, 1 - FIRST_LOOK)
+        return self._look(one, self._second, 1 - FIRST_LOOK, self.search.most // 2)
 
     @cached_property
     def _first(self) -> Sides:
@@ -129,13 +131,13 @@ class Confirming:
     def _second(self) -> Sides:
         return self.trial.sides(self.looks.giving_all, self.looks.receiving_all)
 
-    def _look(self, one: Tried, sides: Sides, spent: float) -> Tried | None:
+    def _look(self, one: Tried, sides: Sides, spent: float, trials: int = 0) -> Tried | None:
         """Natural evidence is asked only where the matched control does not show by itself that nothing decides."""
-        counts = self.trial.confirm(one.family, one.candidate, sides, self.rng)
+        counts = self.trial.confirm(one.family, one.candidate, sides, self.rng, trials)
         if counts is None:
             return None
         if counts.over_control(self._level(spent)).high >= self.search.bound:
-            counts = self.trial.beside(counts, one.family, one.candidate, sides, self.rng, one.screened)
+            counts = self.trial.beside(counts, one.family, one.candidate, sides, self.rng, one.screened, trials)
         held = self.trial.held(one.family, one.candidate, sides.giving)
         return dataclasses.replace(one, counts=counts, spent=spent, held=held)
 
@@ -156,6 +158,7 @@ def _arrays(family: Family, found: Sequence[Tried]) -> dict[str, Shaped[np.ndarr
         "label": np.array([one.candidate.label for one, _ in mine], dtype=np.int64),
         "place": np.array([one.candidate.place for one, _ in mine], dtype=np.float64),
         "paired": np.array([each.paired for each in counts], dtype=np.int64),
+        "draws": np.array([each.draws for each in counts], dtype=np.int64),
         "together": np.array([each.together for each in counts], dtype=np.float64),
         "natural": np.array([each.natural for each in counts], dtype=np.int64),
         "natural_together": np.array([each.natural_together for each in counts], dtype=np.float64),

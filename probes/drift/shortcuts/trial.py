@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from jaxtyping import Bool, Int, Shaped
 
-from probes.drift.shortcuts.excess import Counts, design_effect
+from probes.drift.shortcuts.excess import Counts, crossed_design_effect
 from probes.drift.shortcuts.family import Candidate, Family, Samples
 from probes.observable import Subject
 
@@ -21,22 +21,38 @@ if TYPE_CHECKING:
 SCREENED = 24
 """Candidates of a family that are screened."""
 SCREENED_HOSTS = 16
-FINALISTS = 8
+FINALISTS = 6
 FINALISTS_OF_A_CLASS = 4
 FINAL_HOSTS = 64
 NAMED = 3
 """Candidates of a family, of different classes, that are confirmed: the foremost and those beyond PROMISING."""
 PROMISING = 0.3
-NATURAL_HOSTS = 96
+NATURAL_HOSTS = 48
+"""That choose which natural evidence is compared; it is measured on as many transplants as the candidate."""
 NATURAL_OWN = 3
 NATURAL_EACH = 2
 NATURAL_CLASSES = 6
+MOST_DRAWS = 4
+"""Transplants into one host, each of another donor, where few hosts would leave open what more of them would tell."""
 HEAVIEST = 0.7
 """Share of the class's samples that give, at most, where the heaviest do."""
 
 
-Followed = tuple[Bool[np.ndarray, " hosts"], Int[np.ndarray, " hosts"]]
-"""Which hosts are predicted as the suspected class, and who gave to each."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Followed:
+    """Which transplants are predicted as the suspected class, who gave and who received."""
+
+    followed: Bool[np.ndarray, " trials"]
+    donor: Int[np.ndarray, " trials"]
+    host: Int[np.ndarray, " trials"]
+
+    @property
+    def rate(self) -> float:
+        return float(self.followed.mean())
+
+    @property
+    def together(self) -> float:
+        return crossed_design_effect(self.followed.astype(np.float64), self.donor, self.host)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,15 +66,25 @@ class Sides:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Paired:
-    """The same hosts with the candidate and with its control."""
+    """The same hosts, `draws` times each, with the candidate and with its control."""
 
-    followed: Bool[np.ndarray, " hosts"]
-    moved: Bool[np.ndarray, " hosts"]
-    donor: Int[np.ndarray, " hosts"]
+    candidate: Followed
+    moved: Bool[np.ndarray, " trials"]
+    draws: int
 
     @property
     def excess(self) -> float:
-        return float(self.followed.mean() - self.moved.mean())
+        return self.candidate.rate - float(self.moved.mean())
+
+    @property
+    def counts(self) -> Counts:
+        followed, moved = self.candidate.followed, self.moved
+        paired = tuple(
+            int((one & other).sum()) for one, other in
+            ((followed, moved), (followed, ~moved), (~followed, moved), (~followed, ~moved))
+        )  # fmt: skip
+        together = crossed_design_effect(followed.astype(np.float64) - moved, self.candidate.donor, self.candidate.host)
+        return Counts(paired=cast("tuple[int, int, int, int]", paired), draws=self.draws, together=together)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +121,7 @@ class Trial:
         rates = []
         for one in candidates:
             followed = self._follow(family, one, self._screening, rng, SCREENED_HOSTS)
-            rates.append(-1.0 if followed is None else float(followed[0].mean()))
+            rates.append(-1.0 if followed is None else followed.rate)
         return Screened(
             candidates=candidates, rates=tuple(rates), chosen=self._finalists(family, candidates, rates, rng)
         )
@@ -119,18 +145,13 @@ class Trial:
                 chosen.append(one)
         return tuple(chosen)
 
-    def confirm(self, family: Family, candidate: Candidate, sides: Sides, rng: np.random.Generator) -> Counts | None:
-        """None where nobody gives or receives."""
-        paired = self._paired(family, candidate, sides, rng, None)
-        if paired is None:
-            return None
-        followed, moved = paired.followed, paired.moved
-        counts = tuple(
-            int((one & other).sum()) for one, other in
-            ((followed, moved), (followed, ~moved), (~followed, moved), (~followed, ~moved))
-        )  # fmt: skip
-        together = design_effect(followed.astype(np.float64) - moved, paired.donor)
-        return Counts(paired=cast("tuple[int, int, int, int]", counts), together=together)
+    def confirm(
+        self, family: Family, candidate: Candidate, sides: Sides, rng: np.random.Generator, trials: int = 0
+    ) -> Counts | None:
+        """As many transplants as there are hosts, or about `trials` where that is more; None where nobody gives or
+        receives."""
+        paired = self._paired(family, candidate, sides, rng, None, trials)
+        return None if paired is None else paired.counts
 
     def beside(
         self,
@@ -140,10 +161,11 @@ class Trial:
         sides: Sides,
         rng: np.random.Generator,
         screened: Screened,
+        trials: int = 0,
     ) -> Counts:
         """What evidence of this kind takes along that is not the candidate: the second strongest of the class's own
-        next ones elsewhere, or of other classes' foremost (or the strongest of these, as the family says), whichever
-        takes more."""
+        next ones elsewhere, or of other classes' foremost (or the strongest of these, as the family says), or what
+        another class has at the very places of these and of the candidate, whichever takes more."""
         own: list[Candidate] = []
         for one in screened.ranked:
             if one.label == candidate.label and all(family.apart(one, other) for other in (candidate, *own)):
@@ -156,29 +178,38 @@ class Trial:
             # Of two classes, what makes one likelier makes the other less likely: there is no independent other class.
             others = {}
         foremost = [few[:NATURAL_EACH] for few in [*others.values()][:NATURAL_CLASSES]]
-        compared = [
-            *self._rival(family, [[one] for one in own[:NATURAL_OWN]], 1, sides, rng),
-            *self._rival(family, foremost, 0 if family.rivals == "strongest" else 1, sides, rng),
-        ]
+        mine = self._strongest(family, [[one] for one in own[:NATURAL_OWN]], sides, rng)
+        theirs = self._strongest(family, foremost, sides, rng)
+        compared = [*_second(mine), *(theirs[:1] if family.rivals == "strongest" else _second(theirs))]
+        if family.rivals == "placed":
+            for place in (candidate, *(one for _, one in theirs[:1])):
+                held = [
+                    [dataclasses.replace(place, label=label)]
+                    for label in others
+                    if label not in (candidate.label, place.label)
+                ]
+                compared += self._strongest(family, held[:NATURAL_CLASSES], sides, rng)[:1]
         if not compared:
             return found
-        followed, donor = max(compared, key=_rate)
+        _, natural = max(compared, key=lambda one: one[0])
+        measured = self._follow(family, natural, sides, rng, None, trials)
+        assert measured is not None
         return dataclasses.replace(
             found,
-            natural=(int(followed.sum()), len(followed)),
-            natural_together=design_effect(followed.astype(np.float64), donor),
+            natural=(int(measured.followed.sum()), len(measured.followed)),
+            natural_together=measured.together,
         )
 
-    def _rival(
-        self, family: Family, each: Sequence[Sequence[Candidate]], place: int, sides: Sides, rng: np.random.Generator
-    ) -> list[Followed]:
-        """Of several sets of candidates the best one of the strongest set (`place` 0) or of the second (1); none of
-        none."""
-        best = []
+    def _strongest(
+        self, family: Family, each: Sequence[Sequence[Candidate]], sides: Sides, rng: np.random.Generator
+    ) -> list[tuple[float, Candidate]]:
+        """The best one of each set, with the share that follows it, the strongest set's first."""
+        best: list[tuple[float, Candidate]] = []
         for few in each:
-            tried = [self._follow(family, one, sides, rng, NATURAL_HOSTS) for one in few]
-            best += sorted((one for one in tried if one is not None), key=_rate)[-1:]
-        return sorted(best, key=_rate, reverse=True)[min(place, len(best) - 1) :][:1] if best else []
+            tried = [(self._follow(family, one, sides, rng, NATURAL_HOSTS), one) for one in few]
+            rates = [(followed.rate, one) for followed, one in tried if followed is not None]
+            best += sorted(rates, key=lambda one: one[0])[-1:]
+        return sorted(best, key=lambda one: -one[0])
 
     def held(self, family: Family, candidate: Candidate, giving: Samples) -> float:
         """The share of the class that holds at least half of what the median donor holds; NaN where strength is no
@@ -191,41 +222,56 @@ class Trial:
         return float((mine >= np.median(strength[donors]) / 2).mean())
 
     def _follow(
-        self, family: Family, candidate: Candidate, sides: Sides, rng: np.random.Generator, most: int
+        self,
+        family: Family,
+        candidate: Candidate,
+        sides: Sides,
+        rng: np.random.Generator,
+        most: int | None,
+        trials: int = 0,
     ) -> Followed | None:
         hosts, donors = _hosts(candidate, sides, rng, most), _donors(family, candidate, sides.giving, own=True)
-        return self._put(family, candidate, sides, hosts, donors, rng) if len(hosts) and len(donors) else None
+        if not len(hosts) or not len(donors):
+            return None
+        return self._put(family, candidate, sides, np.tile(hosts, _draws(hosts, trials)), donors, rng)
 
     def _paired(
-        self, family: Family, candidate: Candidate, sides: Sides, rng: np.random.Generator, most: int | None
+        self,
+        family: Family,
+        candidate: Candidate,
+        sides: Sides,
+        rng: np.random.Generator,
+        most: int | None,
+        trials: int = 0,
     ) -> Paired | None:
         """The strongest control where there are several."""
         hosts = _hosts(candidate, sides, rng, most)
         own, others = (_donors(family, candidate, sides.giving, own=side) for side in (True, False))
         if not len(hosts) or not len(own) or not len(others):
             return None
-        followed, donor = self._put(family, candidate, sides, hosts, own, rng)
-        controls = [self._put(family, candidate, sides, hosts, others, rng)[0]]
-        controls += [self._put(family, part, sides, hosts, own, rng)[0] for part in family.parts(candidate)]
-        return Paired(followed=followed, moved=max(controls, key=lambda one: int(one.sum())), donor=donor)
+        draws = _draws(hosts, trials)
+        hosts = np.tile(hosts, draws)
+        followed = self._put(family, candidate, sides, hosts, own, rng)
+        controls = [self._put(family, candidate, sides, hosts, others, rng)]
+        controls += [self._put(family, part, sides, hosts, own, rng) for part in family.parts(candidate)]
+        return Paired(candidate=followed, moved=max(controls, key=lambda one: one.rate).followed, draws=draws)
 
     def _put(
         self,
         family: Family,
         candidate: Candidate,
         sides: Sides,
-        hosts: Int[np.ndarray, " hosts"],
+        hosts: Int[np.ndarray, " trials"],
         donors: Int[np.ndarray, " donors"],
         rng: np.random.Generator,
     ) -> Followed:
-        """Which hosts are predicted as the suspected class now, and who gave to each."""
         import torch
 
         # Every donor gives about as often as any other.
         donor = rng.permutation(np.resize(rng.permutation(donors), len(hosts)))
         received = sides.receiving.inputs[torch.from_numpy(hosts)]
         changed = family.transplant(candidate, received, sides.giving.at(donor), rng)
-        return self._ask(changed) == candidate.label, donor
+        return Followed(followed=self._ask(changed) == candidate.label, donor=donor, host=hosts)
 
     def _ask(self, inputs: Shaped[Tensor, "some ..."]) -> Int[np.ndarray, " some"]:
         import torch
@@ -235,8 +281,13 @@ class Trial:
         return np.asarray(torch.cat(answers).cpu().numpy())
 
 
-def _rate(followed: Followed) -> float:
-    return float(followed[0].mean())
+def _second(ranked: Sequence[tuple[float, Candidate]]) -> Sequence[tuple[float, Candidate]]:
+    """The second, or the only one."""
+    return ranked[min(1, len(ranked) - 1) :][:1] if ranked else ()
+
+
+def _draws(hosts: Int[np.ndarray, " hosts"], trials: int) -> int:
+    return min(MOST_DRAWS, max(1, round(trials / len(hosts))))
 
 
 def _hosts(candidate: Candidate, sides: Sides, rng: np.random.Generator, most: int | None) -> Int[np.ndarray, " hosts"]:

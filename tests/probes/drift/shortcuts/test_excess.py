@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probes.drift.shortcuts.excess import Counts, design_effect
+from probes.drift.shortcuts.excess import Counts, crossed_design_effect, design_effect
 from probes.statistics.differences import newcombe_paired
 
 
@@ -54,3 +54,29 @@ def test_intervals_cover_where_each_donor_has_its_own_share(share: float, spread
         found = counts.excess(0.95)
         covered.append(found.low <= share - 0.05 <= found.high)
     assert np.mean(covered) > 0.9
+
+
+@pytest.mark.parametrize(("by_donor", "by_host"), [(0.5, 0.5), (1.5, 0.0), (0.0, 1.5)])
+def test_intervals_cover_where_each_host_receives_from_several_donors(by_donor: float, by_host: float) -> None:
+    """20 donors to 90 hosts, four transplants each; both have effects on the log odds of following."""
+    rng = np.random.default_rng(2)
+    normal = rng.normal(size=100_000)
+    share = float(np.mean(1 / (1 + np.exp(-(by_donor**2 + by_host**2) ** 0.5 * normal))))
+    covered, alone = [], []
+    for _ in range(300):
+        host = np.tile(np.arange(90), 4)
+        donor = rng.permutation(np.resize(np.arange(20), len(host)))
+        odds = by_donor * rng.normal(size=20)[donor] + by_host * rng.normal(size=90)[host]
+        followed = rng.random(len(host)) < 1 / (1 + np.exp(-odds))
+        paired = (0, int(followed.sum()), 0, int((~followed).sum()))
+        together = crossed_design_effect(followed.astype(np.float64), donor, host)
+        found = Counts(paired=paired, draws=4, together=together).over_control(0.95)
+        covered.append(found.low <= share <= found.high)
+        found = Counts(paired=paired, draws=4).over_control(0.95)
+        alone.append(found.low <= share <= found.high)
+    assert np.mean(covered) > 0.92
+    assert np.mean(alone) < np.mean(covered)
+
+
+def test_as_many_hosts_are_told_as_there_are() -> None:
+    assert Counts(paired=(10, 50, 0, 60), draws=4).hosts == 30
