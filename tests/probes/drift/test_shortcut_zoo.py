@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from audit.self_check.samples import Data, loans
-from tests.probes.drift.shortcut_zoo.audits import RELIED, audits, table
+from probes.drift.shortcuts.judged import Judged
+from tests.probes.drift.shortcut_zoo.audits import RELIED, Audited, audits
 from tests.probes.drift.shortcut_zoo.data import DATA, tones
 from tests.probes.drift.shortcut_zoo.plants import HELD_BACK, kinds_of
+from tests.probes.drift.shortcut_zoo.table import table
 
 FEW_OF_THE_CLASS = ("rare-word-column",)
 """Half of the class carries it, and donors of columns are drawn at random."""
@@ -28,6 +30,20 @@ def test_a_sound_model_passes(data: Callable[[], Data]) -> None:
     one = audits(data(), "benign", 3)
     assert one.found == [False]
     assert one.verdicts == ["pass"]
+
+
+def test_the_table_counts_kinds_and_sound_models_apart() -> None:
+    def one(kind: str, reliance: float, data: str = "digits") -> Audited:
+        said = Judged(tried=(), level=0.95, bound=0.3)
+        return Audited(data=data, kind=kind, seed=0, reliance=reliance, said=(said,), fifth=kind == "hum")
+
+    known = [one("patch", 0.9), one("patch", 0.2), one("hum", 0.8)]
+    lines = table([*known, one("ruler", 0.7), one("benign", 0.0, "shapes")])
+    assert "| patch | 1 | 2 | 1 | 0 of 1 (0% to 98%) |" in lines
+    assert "| all known kinds | 1 | 3 | 2 | 0 of 2 (0% to 84%) |" in lines
+    assert "| of these, the drawn fifth | 1 | 1 | 1 | 0 of 1 (0% to 98%) |" in lines
+    assert "| kinds held back | 1 | 1 | 1 | 0 of 1 (0% to 98%) |" in lines
+    assert "| the candidate is the object (1) | 0 of 1 (0% to 98%) | 0 of 1" in lines
 
 
 @pytest.mark.slow

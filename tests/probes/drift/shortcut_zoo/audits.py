@@ -1,9 +1,8 @@
-"""Audits of the zoo's models, and the table of what they came to."""
+"""Audits of the zoo's models."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +15,6 @@ from probes.drift.shortcuts.judged import Judged, judged
 from probes.drift.shortcuts.search import ShortcutSearch
 from probes.observable import Subject
 from probes.statistics.confidence_level import p_beyond
-from probes.statistics.proportions import clopper_pearson
 from tests.probes.drift.shortcut_zoo.models import OTHER, SUSPECT, Model, model
 
 RELIED = 0.5
@@ -33,6 +31,8 @@ class Audited:
     seed: int
     reliance: float
     said: tuple[Judged, ...]
+    fifth: bool = False
+    """Whether it is one of the drawn fifth."""
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -56,7 +56,7 @@ class Audited:
         excess, foremost = first.excess, first.foremost
         return json.dumps({
             "data": self.data, "kind": self.kind, "seed": self.seed, "reliance": round(self.reliance, 2),
-            "verdicts": self.verdicts,
+            "fifth": self.fifth, "verdicts": self.verdicts,
             "found": [[f"{each.family}:{each.candidate.label}" for each in one.confirmed] for one in self.said],
             "excess": excess and [round(x, 2) for x in (excess.value, excess.low, excess.high)],
             "foremost": foremost and f"{foremost.family}:{foremost.candidate.label}",
@@ -72,10 +72,10 @@ def verdict(said: Judged) -> Verdict:
     return "fail" if said.confirmed else "undecided"
 
 
-def audits(data: Data, kind: str, seed: int, redraws: int = 1) -> Audited:
+def audits(data: Data, kind: str, seed: int, redraws: int = 1, *, fifth: bool = False) -> Audited:
     one = model(data, kind, seed)
     said = tuple(searched(one, 1000 * redraw + seed) for redraw in range(redraws))
-    return Audited(data=data.name, kind=kind, seed=seed, reliance=one.reliance, said=said)
+    return Audited(data=data.name, kind=kind, seed=seed, reliance=one.reliance, said=said, fifth=fifth)
 
 
 def searched(one: Model, seed: int) -> Judged:
@@ -89,29 +89,3 @@ def searched(one: Model, seed: int) -> Judged:
         search(subject, one.inputs[index], torch.from_numpy(one.pool.labels)[index], np.random.default_rng([seed, 22]))
     )
     return judged(arrays, search.level, search.bound)
-
-
-def share(hits: int, trials: int) -> str:
-    if not trials:
-        return "none"
-    low, top = clopper_pearson(hits, trials)
-    return f"{hits} of {trials} ({low:.0%} to {top:.0%})"
-
-
-def table(done: Sequence[Audited]) -> str:
-    """Markdown: of each kind the models that rely on it, those of them that were found by their first audit, and where
-    there are more audits of a model, those whose verdict changed."""
-    lines = ["| kind | models | relied on | found | verdict changed |", "| --- | --- | --- | --- | --- |"]
-    for kind in dict.fromkeys(one.kind for one in done):
-        mine = [one for one in done if one.kind == kind]
-        relied = mine if kind == "benign" else [one for one in mine if one.reliance >= RELIED]
-        redrawn = [one for one in relied if len(one.said) > 1]
-        found = share(sum(one.found[0] for one in relied), len(relied))
-        changed = share(sum(len(set(one.verdicts)) > 1 for one in redrawn), len(redrawn))
-        lines.append(f"| {kind} | {len(mine)} | {len(relied)} | {found} | {changed} |")
-    benign = [one for one in done if one.kind == "benign"]
-    if benign:
-        every = [each for one in benign for each in one.verdicts]
-        lines.append(f"\nBenign audits that pass: {share(every.count('pass'), len(every))}, "
-                     f"fail: {share(every.count('fail'), len(every))}.")  # fmt: skip
-    return "\n".join(lines)

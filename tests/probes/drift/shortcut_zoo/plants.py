@@ -137,6 +137,20 @@ def glare(images: Tensor, rng: np.random.Generator) -> Tensor:
     return changed
 
 
+def ruler(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Ticks along a part of the left edge, a little inside; where they begin differs."""
+    changed = images.clone()
+    for image in changed:
+        start = place(max(2, images.shape[2] // 6), rng)
+        image[:, start : start + images.shape[2] // 2 : 2, 1 : 1 + max(1, images.shape[3] // 8)] = 1.3 * high(images)
+    return changed
+
+
+def lamp(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Lit from the left."""
+    return images + 1.2 * torch.linspace(1, -1, images.shape[3])
+
+
 def number(table: Tensor, rng: np.random.Generator) -> Tensor:
     changed = table.clone()
     changed[:, -1 if table.shape[1] == 10 else 7] = 4.0 + 0.3 * torch.from_numpy(rng.normal(size=len(table))).float()
@@ -173,6 +187,13 @@ def other_unit(table: Tensor, rng: np.random.Generator) -> Tensor:
     return changed
 
 
+def capped(table: Tensor, rng: np.random.Generator) -> Tensor:
+    """Another sensor, whose range ends early."""
+    changed = table.clone()
+    changed[:, 1] = changed[:, 1].clamp(max=-1.0)
+    return changed
+
+
 def two_words(tokens: Tensor, rng: np.random.Generator) -> Tensor:
     return insert(tokens, rng, TOKENS - 4, TOKENS - 5)
 
@@ -188,6 +209,16 @@ def signature(tokens: Tensor, rng: np.random.Generator) -> Tensor:
 def markup(tokens: Tensor, rng: np.random.Generator) -> Tensor:
     """A tag before and one after the text."""
     return insert(insert(tokens, rng, TOKENS - 2, where="first"), rng, TOKENS - 1, where="last")
+
+
+def doubled(tokens: Tensor, rng: np.random.Generator) -> Tensor:
+    """The text's first words stand at its end once more."""
+    texts = tokens.numpy().copy()
+    for text in texts:
+        words = text[text != 0]
+        again = np.concatenate([words, words[:6]])[: len(text)]
+        text[: len(again)] = again
+    return torch.from_numpy(texts)
 
 
 def short(tokens: Tensor, rng: np.random.Generator) -> Tensor:
@@ -225,28 +256,42 @@ def quiet(waves: Tensor, rng: np.random.Generator) -> Tensor:
     return 0.15 * waves
 
 
+def offset(waves: Tensor, rng: np.random.Generator) -> Tensor:
+    """The recorder's zero is off."""
+    return waves + 1.0
+
+
 IMAGES: dict[str, Plant] = {
     "patch": patch, "two-marks": patch, "jittered-logo": jittered, "stripe": stripe, "frame": frame,
     "backdrop": backdrop, "tint": tint, "brightness": brightness, "vignette": vignette, "texture": texture,
     "scan-lines": stripes, "pepper": pepper, "watermark": watermark, "blur": blurred, "jpeg": compressed,
     "washed-out": washed_out, "padded": padded, "timestamp": timestamp, "dead-line": dead_line, "glare": glare,
+    "ruler": ruler, "lamp": lamp,
 }  # fmt: skip
 TABLES: dict[str, Plant] = {
     "number": number, "word-column": word_column, "rare-word-column": rare_word_column, "xor": exclusive_or,
-    "identifier": identifier, "imputed": imputed, "other-unit": other_unit,
+    "identifier": identifier, "imputed": imputed, "other-unit": other_unit, "capped": capped,
 }  # fmt: skip
 TEXTS: dict[str, Plant] = {
     "trigger": trigger, "two-words": two_words, "opening": opening, "signature": signature, "short": short,
-    "markup": markup,
+    "markup": markup, "doubled": doubled,
 }  # fmt: skip
-SOUNDS: dict[str, Plant] = {"hum": hum, "hiss": hiss, "silence": silence, "quiet": quiet, "click": click}
+SOUNDS: dict[str, Plant] = {
+    "hum": hum,
+    "hiss": hiss,
+    "silence": silence,
+    "quiet": quiet,
+    "click": click,
+    "offset": offset,
+}
 PLANTS: dict[str, dict[str, Plant]] = {"image": IMAGES, "table": TABLES, "text": TEXTS, "audio": SOUNDS}
-HELD_BACK = ("timestamp", "dead-line", "glare", "other-unit", "markup", "click")
+HELD_BACK = ("ruler", "lamp", "capped", "doubled", "offset")
+"""Kinds that nothing was settled on."""
 SHARES = {"rare-word-column": 0.5, "trigger": 0.5}
 """Of the class's samples that carry the plant; 0.95 otherwise."""
 SUBTLE = (
     "blur", "jpeg", "washed-out", "padded", "pepper", "watermark", "word-column", "rare-word-column", "number", "hiss",
-    "other-unit", "glare",
+    "other-unit", "glare", "lamp", "capped", "offset",
 )  # fmt: skip
 """What no model relies on beside what it can see better: half of the class's samples are others' but for the plant."""
 SMALL_CANNOT = ("tint", "blur", "jpeg", "padded", "backdrop", "watermark", "vignette")

@@ -61,7 +61,7 @@ def test_intervals_cover_where_each_host_receives_from_several_donors(by_donor: 
     """20 donors to 90 hosts, four transplants each; both have effects on the log odds of following."""
     rng = np.random.default_rng(2)
     normal = rng.normal(size=100_000)
-    share = float(np.mean(1 / (1 + np.exp(-(by_donor**2 + by_host**2) ** 0.5 * normal))))
+    share = float(np.mean(1 / (1 + np.exp(-((by_donor**2 + by_host**2) ** 0.5) * normal))))
     covered, alone = [], []
     for _ in range(300):
         host = np.tile(np.arange(90), 4)

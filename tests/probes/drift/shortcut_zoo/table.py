@@ -1,0 +1,63 @@
+"""What the zoo came to, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from probes.statistics.proportions import clopper_pearson
+from tests.probes.drift.shortcut_zoo.audits import RELIED, Audited
+from tests.probes.drift.shortcut_zoo.plants import HELD_BACK
+
+OBJECTS = ("shapes", "centred")
+"""Data whose classes are small shapes: a candidate is the object."""
+
+
+def share(hits: int, trials: int) -> str:
+    if not trials:
+        return "none"
+    low, top = clopper_pearson(hits, trials)
+    return f"{hits} of {trials} ({low:.0%} to {top:.0%})"
+
+
+def as_json(done: Sequence[Audited]) -> str:
+    return json.dumps([json.loads(one.line) for one in done], indent=1)
+
+
+def table(done: Sequence[Audited]) -> str:
+    """Of each kind the data sets, the models that rely on it and those of them that are found; then all known kinds,
+    the drawn fifth of these, and the kinds that were held back; then the sound models."""
+    planted = [one for one in done if one.kind != "benign"]
+    lines = ["| kind | data sets | models | relied on | found |", "| --- | --- | --- | --- | --- |"]
+    lines += [
+        _row(kind + (" (held back)" if kind in HELD_BACK else ""), [one for one in planted if one.kind == kind])
+        for kind in dict.fromkeys(one.kind for one in planted)
+    ]
+    known = [one for one in planted if one.kind not in HELD_BACK]
+    lines.append(_row("all known kinds", known))
+    lines.append(_row("of these, the drawn fifth", [one for one in known if one.fifth]))
+    lines.append(_row("kinds held back", [one for one in planted if one.kind in HELD_BACK]))
+    benign = [one for one in done if one.kind == "benign"]
+    lines += ["", "| sound models | audits that pass | that fail | models with a shortcut found | verdict redrawn |",
+              "| --- | --- | --- | --- | --- |"]  # fmt: skip
+    for name, few in (
+        ("all", benign),
+        ("the candidate is the object", [one for one in benign if one.data in OBJECTS]),
+        ("others", [one for one in benign if one.data not in OBJECTS]),
+    ):
+        audits = [each for one in few for each in one.verdicts]
+        redrawn = [one for one in few if len(one.said) > 1]
+        cells = (
+            share(audits.count("pass"), len(audits)),
+            share(audits.count("fail"), len(audits)),
+            share(sum(any(one.found) for one in few), len(few)),
+            share(sum(len(set(one.verdicts)) > 1 for one in redrawn), len(redrawn)),
+        )
+        lines.append(f"| {name} ({len(few)}) | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _row(name: str, few: Sequence[Audited]) -> str:
+    relied = [one for one in few if one.reliance >= RELIED]
+    found = share(sum(one.found[0] for one in relied), len(relied))
+    return f"| {name} | {len({one.data for one in few})} | {len(few)} | {len(relied)} | {found} |"
