@@ -7,6 +7,8 @@ import hashlib
 import time
 from collections.abc import Sequence
 
+import numpy as np
+
 from audit.checkpoints.language_model import LanguageAudit
 from audit.config.audit_config import Config
 from audit.config.run_settings import Settings
@@ -16,6 +18,7 @@ from audit.models.weight_files import digest_state
 from audit.outcome import judged, probed
 from audit.pipeline import kept_in, probes_of
 from audit.population import language_budget
+from audit.population.language_replicas import repeats_itself
 from audit.population.populate import Progress, rows_of
 from probes.message import Message, Text
 from probes.plan import Plan
@@ -41,6 +44,12 @@ def audit_language_model(opened: LanguageAudit, config: Config, settings: Settin
     evidence = language_evidence(
         opened.task, rows, seed, store=kept_in(settings), limits=opened.notes, on_replica=_heard(listener, opened)
     )
+    if opened.task.trainer is not None and rows:
+        assert evidence.sequences is not None
+        assert evidence.sequences.replicas is not None
+        known = evidence.sequences.replicas[np.array([0])]
+        differs = repeats_itself(opened.task, rows[0], known, seed, kept_in(settings))
+        limits = (*limits, differs) if differs else limits
     results = probed(probes, evidence, seed, listener)
     ids = tuple(row.id for row in opened.rows) if any(row.id for row in opened.rows) else ()
     return judged(_model(opened), _data(opened), evidence, results, limits, config, settings, listener, ids=ids)
@@ -56,7 +65,7 @@ class _heard:
 
     def __init__(self, listener: Listener, opened: LanguageAudit) -> None:
         self.listener, self.began = listener, time.monotonic()
-        self.engine = "adapters" if opened.task.training.adapter else "full"
+        self.engine = "trainer" if opened.task.trainer else "adapters" if opened.task.adapter else "full"
 
     def __call__(self, done: int, cached: int, total: int) -> None:
         trained = done - cached
@@ -65,15 +74,16 @@ class _heard:
 
 
 def _model(opened: LanguageAudit) -> dict[str, Json]:
-    audited, training = opened.task.audited, opened.task.training
+    audited = opened.task.audited
     return {
         "name": opened.name,
         "architecture": type(opened.task.base).__name__,
         "digest": digest_state(audited.state_dict()),
         "source_digest": opened.model.base_digest,
         "parameters": sum(weight.numel() for weight in audited.parameters()),
-        "transfer": "lora" if training.adapter else "full",
-        "recipe": opened.recipe.model_dump(mode="json", exclude={"data", "split"}),
+        "transfer": "lora" if opened.model.saved is not None else "full",
+        "recipe": opened.recipe.model_dump(mode="json", exclude={"data", "split"})
+        | ({"trainer": opened.task.trainer.trainer.name} if opened.task.trainer else {}),
         "trained_with": {},
     }
 

@@ -14,6 +14,7 @@ from audit.api.opening import open_model
 from audit.api.writing import Writing
 from audit.checkpoints.language_folder import is_language_model
 from audit.checkpoints.language_model import LanguageAudit, open_language_model
+from audit.checkpoints.user_trained import trainer_of
 from audit.checkpoints.variants import named as named_variants
 from audit.checkpoints.variants import variants_of
 from audit.config import audit_config
@@ -32,6 +33,7 @@ from audit.results.read import load
 from audit.results.run_cost import Meter
 from audit.runtime import check_torch, threads
 from audit.storage.failures import traces_kept
+from audit.trainers.base import Trainer
 from probes.errors import ConfigError, InputError
 from reports.report import Report
 
@@ -176,8 +178,11 @@ def run(
             answers = model if isinstance(model, Predictions) else read_predictions(Path(predictions or ""))
             return audit_predictions(answers, chosen, settings, heard)
         if language:
-            refuse(held_out=held_out, trainer=trainer, source=source, classes=classes, variants=variants or None)
-            opened = _language_model(Path(model), path_of(data), members, path_of(base), recipe, path_of(canaries))
+            refuse(held_out=held_out, source=source, classes=classes, variants=variants or None)
+            made_by = None if trainer is None else trainer_of(trainer, None, settings.replica_timeout)
+            opened = _language_model(
+                Path(model), path_of(data), members, path_of(base), recipe, path_of(canaries), made_by
+            )
             return audit_language_model(opened, chosen, settings, heard)
         if canaries is not None:
             raise InputError(
@@ -206,7 +211,10 @@ def _language_model(
     base: Path | None,
     recipe: GivenRecipe | None,
     canaries: Path | None,
+    trainer: Trainer | None,
 ) -> LanguageAudit:
     assert not isinstance(recipe, Recipe | RecipeFile)
     made_by = Path(recipe) if isinstance(recipe, str) else recipe
-    return open_language_model(folder, data=data, members=members, base=base, recipe=made_by, canaries=canaries)
+    return open_language_model(
+        folder, data=data, members=members, base=base, recipe=made_by, canaries=canaries, trainer=trainer
+    )

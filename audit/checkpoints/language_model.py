@@ -28,7 +28,9 @@ from audit.evidence.sequence_answers import sequence_answers
 from audit.models.weight_files import digest_file
 from audit.record.recording import base_of
 from audit.storage.bounded import MIB, read_text
+from audit.trainers.base import Trainer
 from audit.trainers.language_task import LanguageTask, PlantedTexts
+from audit.trainers.language_trainer import LanguageTrainer
 from audit.trainers.private_lora import accounted
 from probes.errors import CheckpointError, DataError, RecipeError
 from probes.evidence import PrivacyClaim
@@ -65,10 +67,11 @@ def open_language_model(
     base: Path | None = None,
     recipe: Path | Mapping[str, Any] | None = None,
     canaries: Path | None = None,
+    trainer: Trainer | None = None,
 ) -> LanguageAudit:
     """All that an audit needs: what is given here goes before the recipe, and that before what the folder says.
-    `members` are row numbers, a mask, or the path of a file of these; `canaries` is their secret list. Raises
-    InputError in one line where something is missing."""
+    `members` are row numbers, a mask, or the path of a file of these; `canaries` is their secret list; a `trainer`
+    fine-tunes instead of a recipe. Raises InputError in one line where something is missing."""
     record = Record.read(folder / RECORD) if (folder / RECORD).is_file() else None
     given, root = LanguageRecipe(), Path()
     if isinstance(recipe, Path):
@@ -85,7 +88,7 @@ def open_language_model(
     notes: tuple[Text, ...] = (Message("audit.members-by-owner"),)
     if record is not None:
         _must_be_recorded(record, model)
-    training = _training(given, model, record)
+    training = None if trainer is not None else _training(given, model, record)
     context = min(model.context, given.max_length or model.context)
     found = tokenised(exchanges, model.tokenizer, context=context, loss_on=given.loss_on, where=str(where))
     if roles is None:
@@ -110,6 +113,7 @@ def open_language_model(
         general=_general(_beside(root, given.general), model.tokenizer, context),
         claim=_claim(given, training, int(pool.member.sum())),
         planted=planted,
+        trainer=None if trainer is None else LanguageTrainer(trainer=trainer, rows=found.rows, total=len(exchanges)),
     )
     _must_read_its_tokens(task, model, folder)
     notes = (*notes, *model.notes, *found.notes)
@@ -192,11 +196,13 @@ def _pool(
     )
 
 
-def _claim(given: LanguageRecipe, training: LanguageTraining, members: int) -> PrivacyClaim | None:
+def _claim(given: LanguageRecipe, training: LanguageTraining | None, members: int) -> PrivacyClaim | None:
     """As the recipe has it, else what the training's own noise gives on so many members. Raises PrivacyError."""
     if given.claim is not None:
         return PrivacyClaim(**given.claim.model_dump())
-    return None if training.privacy is None else accounted(training, members).claim
+    if training is None or training.privacy is None:
+        return None
+    return accounted(training, members).claim
 
 
 def _planted(

@@ -18,7 +18,7 @@ from probes.plan import Pool
 
 WHERE = "audit.run"
 WORD = re.compile(r"\w+|[^\w\s]")
-KEYS = ("features", "labels", "members", "held_out", "validation", "groups", "times", "ids", "classes")
+KEYS = ("features", "labels", "members", "held_out", "validation", "groups", "times", "ids", "classes", "texts")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,10 +78,20 @@ def _dataset(content: Mapping[str, Any], where: str) -> Dataset:
         modality=modality,
         feature_names=columns,
         groups=_ranks(content.get("groups")),
-        texts=tuple(map(str, array(content["features"]))) if _are_texts(content["features"]) else (),
+        texts=_texts(content, len(inputs), where),
         times=_ranks(content.get("times")),
         ids=() if content.get("ids") is None else tuple(map(str, array(content["ids"]))),
     )
+
+
+def _texts(content: Mapping[str, Any], samples: int, where: str) -> tuple[str, ...]:
+    """What a report shows of each sample: the features themselves, or what token ids were made of."""
+    given = content.get("texts")
+    if given is None:
+        return tuple(map(str, array(content["features"]))) if _are_texts(content["features"]) else ()
+    if len(given) != samples:
+        raise DataError(f"{samples} samples but {len(given)} texts.", where=where)
+    return tuple(map(str, given))
 
 
 def _labels(given: Any, names: Any, where: str) -> tuple[Int64[np.ndarray, " samples"], tuple[str, ...]]:

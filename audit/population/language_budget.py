@@ -33,27 +33,36 @@ MOST_OVER = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Seconds of one step of replicas trained at once, and of asking one replica about all sequences."""
+    """Seconds of one step of replicas trained at once, and of asking one replica about all sequences; of the user's
+    own trainer, all that a replica takes counts as asking."""
 
     step: float
     asking: float
 
     def of(self, task: LanguageTask, rows: Sequence[Row]) -> float:
         """Seconds for all of the rows."""
-        together = list(groups(task, rows, MEMORY))
+        if task.training is None:
+            return len(rows) * self.asking
+        training, together = task.training, list(groups(task, rows, MEMORY))
         most = max(len(group) for group in together)
-        steps = sum(task.training.steps(int(rows[group[0]].keep.sum())) * len(group) / most for group in together)
+        steps = sum(training.steps(int(rows[group[0]].keep.sum())) * len(group) / most for group in together)
         return steps * self.step + len(rows) * self.asking
 
 
 def cost_of(task: LanguageTask, rows: Sequence[Row]) -> Cost:
-    """Timed on the first rows: a few steps of one epoch, and a tenth of the sequences."""
+    """Timed on the first rows: a few steps of one epoch, and a tenth of the sequences; a user's trainer on the whole
+    of the first row."""
+    if task.training is None:
+        assert task.trainer is not None
+        began = time.perf_counter()
+        task.trainer.answers(rows[0], 0, task.inputs, str(next(task.base.parameters()).device))
+        return Cost(step=0.0, asking=time.perf_counter() - began)
     group = max(groups(task, rows, MEMORY), key=len)
     short = task.training.model_copy(update={"epochs": 1})
     few = np.zeros((len(group), len(task.inputs)), dtype=bool)
     took = []
     for steps in (1, 1 + TRIAL_STEPS):
-        chosen = np.flatnonzero(rows[group[0]].keep)[: steps * task.training.batch_size]
+        chosen = np.flatnonzero(rows[group[0]].keep)[: steps * short.batch_size]
         few[:, chosen] = True
         began = time.perf_counter()
         if not together(task):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from audit.storage.store import Store
 from audit.trainers.causal_lm import fine_tune
 from audit.trainers.language_task import LanguageTask
 from audit.trainers.lora import load_adapter, with_adapters
+from probes.errors import TrainerError
+from probes.message import Message, Text
 from probes.plan import Row
 from probes.sequences import TokenAnswers
 
@@ -50,7 +52,7 @@ def language_replicas(
         found |= {place: one for place, one in zip(group, kept, strict=True) if one is not None}
     cached = len(found)
     on_replica(cached, cached, len(rows))
-    adapter = task.training.adapter
+    adapter = task.adapter
     network = with_adapters(task.base, adapter, [0]) if adapter is not None and together(task) else None
     for group, keys in missing:
         for place, key, answers in zip(group, keys, _trained(task, rows, group, seed, network), strict=True):
@@ -58,13 +60,17 @@ def language_replicas(
                 store.write(key, {name: torch.from_numpy(getattr(answers, name)) for name in (*KEPT, "start")})
             found[place] = answers
             on_replica(len(found), cached, len(rows))
+    if task.trainer is not None:
+        must_depend_on_samples(found, rows, task.trainer.trainer.name)
     return [found[place] for place in range(len(rows))]
 
 
 def groups(task: LanguageTask, rows: Sequence[Row], memory: int) -> Iterator[list[int]]:
     """The places of rows that are trained together: of one training size, as many as fit. Which these are must not
     depend on what is in the store, since it decides the last bits."""
-    at_once = affordable(task.base, task.inputs, task.training, memory) if together(task) else 1
+    at_once = 1
+    if task.training is not None and together(task):
+        at_once = affordable(task.base, task.inputs, task.training, memory)
     sizes = [int(row.keep.sum()) for row in rows]
     for _, alike in itertools.groupby(range(len(rows)), key=lambda place: sizes[place]):
         listed = list(alike)
@@ -73,7 +79,8 @@ def groups(task: LanguageTask, rows: Sequence[Row], memory: int) -> Iterator[lis
 
 def together(task: LanguageTask) -> bool:
     """Whether replicas can be trained many at once: adapters can, but not where noise makes them private."""
-    return task.training.adapter is not None and task.training.privacy is None
+    training = task.training
+    return training is not None and training.adapter is not None and training.privacy is None
 
 
 def seed_of(row: Row, seed: int) -> int:
@@ -99,6 +106,12 @@ def _trained(
     """`network` takes each adapter in turn; None where replicas are trained one after another."""
     mine = [rows[place] for place in group]
     seeds = [seed_of(row, seed) for row in mine]
+    if task.trainer is not None:
+        device = str(next(task.base.parameters()).device)
+        for row, own in zip(mine, seeds, strict=True):
+            yield task.trainer.answers(row, own, task.inputs, device)
+        return
+    assert task.training is not None
     if network is None:
         for row, own in zip(mine, seeds, strict=True):
             yield sequence_answers(fine_tune(task.base, task.inputs, row.keep, task.training, own), task.inputs)
@@ -107,6 +120,36 @@ def _trained(
     for state in train_adapters(task.base, task.inputs, keep, task.training, seeds):
         load_adapter(network, state)
         yield sequence_answers(network.eval(), task.inputs)
+
+
+def must_depend_on_samples(found: Mapping[int, TokenAnswers], rows: Sequence[Row], who: str) -> None:
+    """Raises TrainerError where replicas of different samples answer alike to the bit: then these decided nothing."""
+    seen: dict[bytes, Row] = {}
+    for place, answers in found.items():
+        other = seen.setdefault(answers.log_prob.tobytes(), rows[place])
+        if not np.array_equal(other.keep, rows[place].keep):
+            raise TrainerError(
+                f"replicas {other.name} and {rows[place].name} were trained on different samples and answer alike to "
+                "the bit: your code trains on nothing, or not on fit.kept.",
+                where=who,
+                do="Train on the rows at fit.kept, and return that model.",
+            )
+
+
+def repeats_itself(task: LanguageTask, row: Row, known: TokenAnswers, seed: int, store: Store | None) -> Text | None:
+    """Has the user's trainer make the row once more: None where that answers the same, else by how much it does not.
+    Kept in the store."""
+    assert task.trainer is not None
+    key = hashlib.sha256(f"{key_of(task, [row], 0, [0], seed)} again".encode()).hexdigest()
+    again = None if store is None else _stored(store, key)
+    if again is None:
+        (again,) = _trained(task, [row], [0], seed, None)
+        if store is not None:
+            store.write(key, {name: torch.from_numpy(getattr(again, name)) for name in (*KEPT, "start")})
+    off = float(np.abs(again.log_prob - known.log_prob).max())
+    if not off:
+        return None
+    return Message("audit.language-trainer-differs", {"trainer": task.trainer.trainer.name, "most": off})
 
 
 def stacked(found: Sequence[TokenAnswers]) -> TokenAnswers:

@@ -14,23 +14,21 @@ from audit.storage.store import Replica, Store
 from audit.training.experiment import Experiment
 from probes.errors import TrainerError
 from probes.evidence import Answers
+from probes.message import Message, Text
 from probes.plan import Row
 
-CANNOT = {
-    "scratch": "does not train from scratch (it never reads fit.start)",
-    "features": "trains no linear probe",
-}
 
-
-def trainable(experiment: Experiment, rows: Sequence[Row]) -> tuple[list[Row], tuple[str, ...]]:
+def trainable(experiment: Experiment, rows: Sequence[Row]) -> tuple[list[Row], tuple[Text, ...]]:
     """The rows that the trainer can train as they are meant, and what is not known for want of the others."""
     trainer = experiment.trainer
     if trainer is None:
         return list(rows), ()
     left = [row for row in rows if trainer.trains(row)]
     lost = [row for row in rows if not trainer.trains(row)]
-    why = dict.fromkeys(CANNOT["features" if row.transfer == "features" else "scratch"] for row in lost)
-    return left, tuple(f"{trainer.name} {reason}: what needs that is not measured" for reason in why)
+    features = [row.transfer == "features" for row in lost]
+    said = {"trainer": trainer.name}
+    limits = [Message("audit.trainer-no-scratch", said)] if not all(features) else []
+    return left, (*limits, *([Message("audit.trainer-no-linear-probe", said)] if any(features) else []))
 
 
 class Untrained:
@@ -56,8 +54,8 @@ class Untrained:
             )
 
 
-def repeats_itself(experiment: Experiment, row: Row, known: Answers, store: Store) -> str:
-    """Trains the row once more; empty where it answers the same, else by how much it does not. Kept in the store."""
+def repeats_itself(experiment: Experiment, row: Row, known: Answers, store: Store) -> Text | None:
+    """Trains the row once more: None where it answers the same, else by how much it does not. Kept in the store."""
     trainer = experiment.trainer
     assert trainer is not None
     batch = schedule(experiment, [row])[0]
@@ -69,9 +67,4 @@ def repeats_itself(experiment: Experiment, row: Row, known: Answers, store: Stor
             stage = batch.choice.engine.stage(experiment, row, folder)
             replica = run_task(batch.choice.engine, stage, task, store, folder)[0][1]
     off = float(np.abs(replica.answers.margin - known.margin).max())
-    if not off:
-        return ""
-    return (
-        f"two runs of {trainer.name} with one seed on the same samples differ (margins by up to {off:.3g}): equal "
-        "results cannot be promised of another run"
-    )
+    return Message("audit.trainer-differs", {"trainer": trainer.name, "most": off}) if off else None

@@ -97,9 +97,10 @@ def _of_function(function: FunctionType, seen: set[int]) -> Iterator[bytes]:
         yield from _of_file(path)
     elif _installed(path):
         yield _version_of(function.__module__).encode()
-        return  # a package is its version
     cells = [_content(cell) for cell in function.__closure__ or ()]
     yield from _described([cells, function.__defaults__, function.__kwdefaults__], seen)
+    if _installed(path):
+        return  # a package is its version, and what it was handed: a decorator holds the function it decorates
     for name in sorted(set(_names_in(code))):
         if name in function.__globals__:
             yield name.encode()

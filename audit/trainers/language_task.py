@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Bool, Int64
 from torch import nn
 
-from audit.config.language_recipe import LanguageTraining
+from audit.config.language_recipe import Adapter, LanguageTraining
 from audit.models.weight_files import digest_state
+from audit.trainers.language_trainer import LanguageTrainer
 from probes.evidence import PrivacyClaim
 from probes.plan import Pool
 
@@ -41,13 +42,14 @@ class PlantedTexts:
 class LanguageTask:
     """A language model before and after fine-tuning, how it was fine-tuned, and on what.
 
-    `base` and `audited` are in eval mode. `lower` and `prefixed` are the same answers lower-cased, and after a prefix
-    of non-members, as token ids; `general` are texts that are no part of the data; each may be missing.
+    `training` is None where `trainer` fine-tunes, the user's own. `base` and `audited` are in eval mode. `lower` and
+    `prefixed` are the same answers lower-cased, and after a prefix of non-members, as token ids; `general` are texts
+    that are no part of the data; each may be missing.
     """
 
     base: nn.Module
     audited: nn.Module
-    training: LanguageTraining
+    training: LanguageTraining | None
     inputs: Int64[np.ndarray, "samples 2 length"]
     prompts: tuple[str, ...]
     answers: tuple[str, ...]
@@ -58,12 +60,20 @@ class LanguageTask:
     claim: PrivacyClaim | None = None
     planted: PlantedTexts | None = None
     """Texts of the audited training that belong to no part of the pool: replicas train without them."""
+    trainer: LanguageTrainer | None = None
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """Which layers get adapters, where the recipe trains these alone."""
+        return None if self.training is None else self.training.adapter
 
     @cached_property
     def digest(self) -> str:
         """sha256 over all that makes a replica, but its row: base, training, tokens, code and versions."""
         device = str(next(self.base.parameters()).device)
-        described = [CODE_VERSION, torch.__version__, device, self.training.model_dump(mode="json")]
+        how = self.training.model_dump(mode="json") if self.training else ""
+        how = self.trainer.trainer.digest if self.trainer else how
+        described = [CODE_VERSION, torch.__version__, device, how]
         digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
         digest.update(digest_state(self.base.state_dict()).encode())
         digest.update(f"{self.inputs.shape}".encode() + np.ascontiguousarray(self.inputs).tobytes())

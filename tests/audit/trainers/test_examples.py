@@ -44,8 +44,7 @@ def test_a_loop_with_focal_loss_and_mixup_trains(tmp_path: Path) -> None:
 def test_transformers_trainer_is_audited_as_it_is(tmp_path: Path) -> None:
     pytest.importorskip("accelerate")
     text = example("transformers_text")
-    texts, y, members = text.data()
-    report = audit.run(None, (texts, y), members=members, trainer=text.train, config=CHEAP, store=tmp_path)
+    report = audit.run(None, text.data(), trainer=text.train, config=CHEAP, store=tmp_path)
     assert not [result for result in report.results if isinstance(result, Failure)]
     assert report.data["modality"] == "text"
 

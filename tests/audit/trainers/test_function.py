@@ -350,3 +350,17 @@ def test_the_file_that_init_writes_runs_as_it_stands(tmp_path: Path, monkeypatch
         audit.init(trainer=True)
     report = audit.run(trainer="train.py:train", config=CHEAP, store=tmp_path / "s")
     assert estimates(report)["checkpoint.held_out_accuracy"] > 0.7
+
+
+def test_a_function_in_a_librarys_decorator_counts_with_all_it_needs() -> None:
+    """What is installed counts by its version, and by what it was handed."""
+
+    def decorated(rate: float) -> object:
+        @torch.no_grad()
+        def train(fit: Fit) -> float:
+            return rate
+
+        return train
+
+    assert digest_function(decorated(1.0)) == digest_function(decorated(1.0))
+    assert digest_function(decorated(1.0)) != digest_function(decorated(2.0))
