@@ -21,22 +21,32 @@ Modality = Literal["image", "table", "text", "audio", "language"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answers:
-    """What models answer about every sample, label included; nats where logarithms stand."""
+    """What models answer about every sample, label included.
+
+    log_prob          log p of the label, in nats
+    margin            φ = log p_y − log(1 − p_y) = logit_y − logsumexp(other logits), in nats
+    entropy           of the prediction, in nats
+    modified_entropy  −(1 − p_y) log p_y − Σ_{i≠y} p_i log(1 − p_i), in nats (Song & Mittal 2021, eq. 7)
+    confidence        the largest softmax probability, in [0, 1]
+    predicted         the class of that probability
+    query_margin      φ under further queries (flips, shifts); None, the default, where none were asked
+    query_correct     whether the label is predicted under them: all that a label-only attacker sees
+
+    `answers` makes them of logits.
+
+    >>> found = answers(np.zeros((1, 2, 2)), np.array([0, 1]))
+    >>> found.confidence.tolist(), found.margin.tolist()
+    ([[0.5, 0.5]], [[0.0, 0.0]])
+    """
 
     log_prob: Float[np.ndarray, "models samples"]
-    """log p of the label."""
     margin: Float[np.ndarray, "models samples"]
-    """φ = log p_y − log(1 − p_y) = logit_y − logsumexp(other logits)."""
     entropy: Float[np.ndarray, "models samples"]
     modified_entropy: Float[np.ndarray, "models samples"]
-    """Song & Mittal 2021, eq. 7: −(1 − p_y) log p_y − Σ_{i≠y} p_i log(1 − p_i)."""
     confidence: Float[np.ndarray, "models samples"]
-    """The largest softmax probability."""
     predicted: Int[np.ndarray, "models samples"]
     query_margin: Float[np.ndarray, "models queries samples"] | None = None
-    """φ under further queries (flips, shifts), where they were asked."""
     query_correct: Bool[np.ndarray, "models queries samples"] | None = None
-    """Whether the label is predicted under them: all that a label-only attacker sees."""
 
     def __len__(self) -> int:
         return int(self.log_prob.shape[0])
@@ -71,7 +81,12 @@ class Answers:
 
 
 def log_softmax(logits: Float[np.ndarray, "*axes classes"]) -> Float64[np.ndarray, "*axes classes"]:
-    """In float64 whatever comes in: float32 rounds the confident tail, where members are."""
+    """Log probabilities in float64 whatever comes in: float32 rounds the confident tail, where members are.
+
+    logits  float, finite
+
+    Returns log probabilities, in nats.
+    """
     wide = logits.astype(np.float64)
     wide = wide - wide.max(axis=-1, keepdims=True)
     return np.asarray(wide - np.log(np.exp(wide).sum(axis=-1, keepdims=True)))
@@ -80,9 +95,16 @@ def log_softmax(logits: Float[np.ndarray, "*axes classes"]) -> Float64[np.ndarra
 def logit_margin(
     logits: Float[np.ndarray, "*axes samples classes"], labels: Int[np.ndarray, " samples"]
 ) -> Float64[np.ndarray, "*axes samples"]:
-    """φ = log p_y − log(1 − p_y), stably as logit_y − logsumexp(other logits) (Carlini 2022, eq. 4).
+    """φ = log p_y − log(1 − p_y), stably as logit_y − logsumexp(other logits) (Carlini et al. 2022, eq. 4).
 
-    Raises EvidenceError where labels do not fit the logits, NonFiniteError where logits are NaN or infinite.
+    logits  float, finite, of at least 2 classes
+    labels  the true class of each sample, from 0
+
+    Returns nats, one a sample. Raises EvidenceError where labels do not fit the logits, NonFiniteError where logits are
+    NaN or infinite.
+
+    >>> logit_margin(np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([0, 0])).tolist()
+    [2.0, -1.0]
     """
     if logits.shape[-2] != labels.shape[0]:
         raise EvidenceError(f"labels has {labels.shape[0]} samples, logits has {logits.shape[-2]}.")
@@ -107,8 +129,15 @@ def answers(
     labels: Int[np.ndarray, " samples"],
     queries: Float[np.ndarray, "models queries samples classes"] | None = None,
 ) -> Answers:
-    """All that probes need of the logits, computed in float64 and kept in float32; `queries` are the logits under
-    further queries."""
+    """All that probes need of the logits, computed in float64 and kept in float32.
+
+    logits   of every model, float and finite
+    labels   the true class of each sample, from 0
+    queries  logits under further queries; None, the default, where none were asked
+
+    Returns the answers. Raises EvidenceError where labels do not fit the logits, NonFiniteError where logits are NaN or
+    infinite.
+    """
     margin = logit_margin(logits, labels)
     log_p = log_softmax(logits)
     p = np.exp(log_p)
@@ -152,7 +181,11 @@ def sequence_answers(tokens: TokenAnswers) -> Answers:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Population:
-    """R replicas and what they answer about all N samples; row r of `answers` belongs to `rows[r]`."""
+    """Replicas and what they answer about all samples.
+
+    rows     one a replica: the samples it trained on, its order
+    answers  of the replicas, in the order of `rows`, about all samples
+    """
 
     rows: tuple[Row, ...]
     answers: Answers
@@ -230,9 +263,30 @@ class Canaries:
 class Evidence:
     """One audited model, its pool, the population of its replicas, and what was observed inside models.
 
-    `audited` holds one model; its mask is `pool.member`. The N axis ('samples') is the whole target data set: pool
-    samples and validation samples. `inputs` are the raw samples as the data set stores them, e.g. uint8
-    [samples height width channels] images or float tables.
+    pool           labels, and which samples are members, held out or for validation
+    classes        their names, by number
+    audited        what the audited model answers: one model; its mask is `pool.member`
+    population     what its replicas answer
+    inputs         the raw samples as the data set stores them, such as uint8 [samples height width channels] images or
+                   float tables
+    modality       of the inputs; image by default
+    feature_names  of the columns of a table; empty by default
+    group_names    of the groups in `pool.groups`; empty by default
+    source_inputs  raw samples of the source's task; None, the default, where they are not at hand
+    source_labels  their classes
+    trace          of the audited model's training; None, the default, where it is not known
+    epoch          of the trace, from 1: the one whose weights the audited model has; None, the default, for the last
+    privacy        what differential privacy the checkpoint claims; None, the default, for none
+    canaries       planted in the audited model's training; None, the default, where there are none
+    sequences      token by token, where the model is a language model: then a sample is a sequence, and `audited` and
+                   `population` hold what `sequence_answers` makes of these
+    variants       answers of other variants of the audited model (quantised, pruned, distilled), by name
+    provenance     what files say about the source, by fact; empty where they do not
+    observations   by observable, then by model name: audited, source, reference, randomised/0, seeds/0/0 (a row's
+                   name), ...
+    limits         what could not be had and why; probes do what they can and repeat it
+
+    The axis 'samples' is the whole target data set: pool samples and validation samples.
     """
 
     pool: Pool
@@ -247,20 +301,13 @@ class Evidence:
     source_labels: Int[np.ndarray, " source_samples"] | None = None
     trace: Trace | None = None
     epoch: int | None = None
-    """Of the trace, from 1: the one whose weights the audited model has; None: the last."""
     privacy: PrivacyClaim | None = None
     canaries: Canaries | None = None
     sequences: Sequences | None = None
-    """Token by token, where the model is a language model: then a sample is a sequence, and `audited` and `population`
-    hold what `sequence_answers` makes of these."""
     variants: Mapping[str, Answers] = field(default_factory=dict)
-    """Of other variants of the audited model (quantised, pruned, distilled), by name."""
     provenance: Mapping[str, str] = field(default_factory=dict)
-    """What files say about the source, by fact; empty where they do not."""
     observations: Mapping[Observable, Mapping[str, Observation]] = field(default_factory=dict)
-    """By observable, then by model name: audited, source, reference, randomised/0, seeds/0/0 (a row's name), ..."""
     limits: tuple[Text, ...] = ()
-    """What could not be had and why ('no recipe: no replicas'); probes do what they can and repeat it."""
 
     def __post_init__(self) -> None:
         n = len(self.pool.labels)

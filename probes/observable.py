@@ -24,7 +24,11 @@ design."""
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Observation:
-    """What one model gave: named arrays whose first axis is `samples` where they are per sample."""
+    """What one model gave to an observable.
+
+    samples  indices of the samples that were looked at
+    arrays   by name; their first axis is `samples` where they are per sample
+    """
 
     samples: Int[np.ndarray, " chosen"]
     arrays: Mapping[str, Shaped[np.ndarray, "..."]]

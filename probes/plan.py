@@ -24,9 +24,14 @@ Transfer = Literal["recipe", "features"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pool:
-    """The audited model's members and held-out samples; validation samples train no model, ever.
+    """The audited model's members and held-out samples.
 
-    `groups` (ids of e.g. patients) and `times` (ranks in time) constrain the folds where given.
+    labels      the class of each sample
+    member      which samples trained the audited model
+    held_out    which did not, and may train replicas
+    validation  which train no model, ever
+    groups      ids of e.g. patients: whole groups lie in one fold; None, the default, for none
+    times       ranks in time: folds are stretches of it; None, the default, for none
     """
 
     labels: Int[np.ndarray, " samples"]
@@ -67,8 +72,16 @@ class Pool:
 class Row:
     """One replica to train.
 
-    Rows with an equal `order` share minibatch order and initial head: they resemble each other more than they
-    resemble the audited model, so a stand-in is attacked only with rows of other orders.
+    design         name of the design that asks for it
+    repeat, fold   its place in the design, from 0
+    order          names a minibatch order with its initial head; rows of one order resemble each other more than they
+                   resemble the audited model, so a stand-in is attacked only with rows of other orders
+    keep           which samples it trains on
+    start          source (the default) or scratch: where its weights begin
+    targets        the labels it trains on, and its answers are about, where they are not the true ones; None by default
+    transfer       recipe (the default), or features: a new head on frozen features
+    keeps_weights  whether its network is kept, so that observables can look into it; off by default, a plan asks its
+                   designs
     """
 
     design: str
@@ -78,10 +91,8 @@ class Row:
     keep: Bool[np.ndarray, " samples"]
     start: Start = "source"
     targets: Int[np.ndarray, " samples"] | None = None
-    """The labels it trains on, and its answers are about, where they are not the true ones."""
     transfer: Transfer = "recipe"
     keeps_weights: bool = False
-    """Whether its network is kept, so that observables can look into it; a plan asks its designs."""
 
     @property
     def name(self) -> str:
@@ -158,7 +169,11 @@ def _stretches(pool: Pool, k: int, rng: np.random.Generator) -> Int[np.ndarray, 
 
 @dataclass(frozen=True, kw_only=True)
 class Splits:
-    """Repeated K-fold over the pool; `folds = 0` matches the audited model's training size."""
+    """Repeated K-fold over the pool.
+
+    repeats  of the folds, at least 1 (8)
+    folds    at least 2, or 0, the default, for as many as match the audited model's training size
+    """
 
     repeats: int = 8
     folds: int = 0
@@ -191,7 +206,10 @@ class Splits:
 
 @dataclass(frozen=True, kw_only=True)
 class Seeds:
-    """The audited model's own mask with other seeds: the noise floor of everything that is compared."""
+    """The audited model's own mask with other seeds: the noise floor of everything that is compared.
+
+    replicas  how many, at least 0 (4)
+    """
 
     replicas: int = 4
     name: ClassVar[str] = "seeds"
@@ -214,8 +232,13 @@ class Seeds:
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """Other training sizes, as shares of the audited model's: the learning curve. Stratified subsets of the pool; whole
-    groups, or stretches of time, where the pool has those."""
+    """Other training sizes: the learning curve.
+
+    shares   of the audited model's training size, in (0, 1) (0.25 and 0.5)
+    repeats  of each, at least 1 (4)
+
+    Stratified subsets of the pool; whole groups, or stretches of time, where the pool has those.
+    """
 
     shares: tuple[float, ...] = (0.25, 0.5)
     repeats: int = 4
@@ -279,7 +302,11 @@ def _balanced(
 
 @dataclass(frozen=True, kw_only=True)
 class Subsamples:
-    """Stratified subsets of `share` of the audited model's size, each drawn anew: the bootstrap, no sample twice."""
+    """Stratified subsets of the pool, each drawn anew: the bootstrap, no sample twice.
+
+    share     of the audited model's training size, in (0, 1] (0.632)
+    replicas  how many, at least 0 (8)
+    """
 
     share: float = 0.632
     replicas: int = 8
@@ -303,7 +330,10 @@ class Subsamples:
 
 @dataclass(frozen=True, kw_only=True)
 class Shuffled:
-    """The audited model's mask with shuffled labels: the recipe's capacity to memorise."""
+    """The audited model's mask with shuffled labels: the recipe's capacity to memorise.
+
+    replicas  how many, at least 0 (2)
+    """
 
     replicas: int = 2
     name: ClassVar[str] = "shuffled"
@@ -337,9 +367,12 @@ class Shuffled:
 class Rivals:
     """The first folds of `Splits`, trained another way: from scratch, or as a linear probe on frozen features.
 
-    Takes the same stream as `Splits`, so that repeat and fold name the same mask and differences are paired. At most
-    `most` rows, from as many of the `repeats` as it takes: of two folds Student's t leaves an interval six times as
-    wide as of six.
+    kind     scratch, or linear-probe: on frozen features
+    repeats  of the folds that they may take, at least 1 (3)
+    folds    as in `Splits` (0)
+    most     rows in all (6): of two folds Student's t leaves an interval six times as wide as of six
+
+    Takes the same stream as `Splits`, so that repeat and fold name the same mask and differences are paired.
     """
 
     kind: Literal["scratch", "linear-probe"]
@@ -387,7 +420,10 @@ def _merge(one: Design, other: Design) -> Design:
 
 @dataclass(frozen=True)
 class Plan:
-    """A set of designs, one of each name."""
+    """The replicas that probes need.
+
+    designs  of replicas, one of each name; none by default
+    """
 
     designs: tuple[Design, ...] = ()
 

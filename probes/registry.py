@@ -23,8 +23,10 @@ def as_it_is(name: str, loaded: Any) -> Any:
 class Registry(Generic[T]):
     """The parts that installed distributions offer in an entry-point group.
 
-    `group` is the group's name, `what` what messages call one of its parts. `accept` takes a part's name and what its
-    entry point loads and gives the part; it raises PluginError, saying what is wrong, where that is none.
+    group   name of the entry-point group
+    what    what messages call one of its parts
+    accept  takes a part's name and what its entry point loads, and gives the part; raises PluginError, saying what is
+            wrong, where that is none. By default it is taken as it is
 
     >>> Registry("audit.probes", "probe").names()[:2]
     ('attribute_inference', 'contamination')

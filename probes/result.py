@@ -27,30 +27,36 @@ ColumnData = Sequence[str] | Sequence[float] | Sequence[int] | Sequence[float | 
 class Estimate:
     """A number with its interval, its n and its unit.
 
-    `name` is `scope.metric`, unique in its result, with the scope `checkpoint` (this model)
-    or `recipe` (every replica in turn as the audited one) where the difference exists:
-    `checkpoint.auc`, `recipe.accuracy_gap`.
+    name         `scope.metric`, unique in its result, with the scope `checkpoint` (this model) or `recipe` (every
+                 replica in turn as the audited one) where the difference exists: `checkpoint.auc`,
+                 `recipe.accuracy_gap`
+    value        in `unit`
+    low, high    its interval; infinite where a one-sided bound knows nothing
+    level        two-sided coverage of [low, high], in (0, 1) (0.95)
+    n            how many of what is `counted` it comes from
+    unit         a fraction is read as percent, a difference of fractions (points) as percentage points
+    better       which direction is better for the model: higher, lower or neither (the default)
+    counts       (successes, trials) of a proportion: its interval is exact at any level
+    dof          degrees of freedom: Student's t at other levels. With neither, the two sides are scaled as a normal's
+    caveat       why the number cannot carry a verdict: a check on it is undecided
+    title        what reports call it, where that depends on more than the name: titles of names are in the probe's
+                 texts
+    counted      what n counts (samples)
+    fixed_share  how much of the interval's variance more of them cannot take away, in [0, 1] (0): folds share their
+                 training samples, so their mean never becomes certain
+    bound        lower or upper: the number is one end of an interval, and nothing is known on its other side. A lower
+                 bound can show that a maximum is exceeded, never that it is kept
+    decided_by   what would decide a check where the value is above 0 and more of what is counted would not
+    pairing      what it is made of, for paired tests between audits of the same samples
+    aid          whether it helps to read other estimates (a floor, a ceiling, a control): no model is worse for it; off
+                 by default
+    tradeoff     what countermeasures are weighed by: the `utility` they cost, or a `risk` they are to lower
 
-    `level` is the two-sided coverage of [low, high]. The gate needs intervals at other levels too
-    (it pays for the number of its checks): `counts` (successes, trials) makes them exact for
-    proportions, `dof` makes them Student's t; with neither the two sides are scaled as a normal's.
+    The gate needs intervals at other levels too: it pays for the number of its checks. What has no default here is
+    None, unless it says otherwise.
 
-    `unit`: a "fraction" is read as percent, a difference of fractions ("points") as percentage points.
-
-    `bound` says that the number is one end of an interval: nothing is known on its other side, where `low` or `high`
-    is infinite. A lower bound can show that a maximum is exceeded, never that it is kept.
-
-    `caveat` is set when the number cannot carry a verdict ('not resolvable: needs 1000 non-members');
-    a check on such an estimate is undecided. `title` is what reports call it, where that depends on more than the
-    name: titles of names are in the probe's texts.
-
-    `counted` says what n counts, `fixed_share` how much of the interval's variance more of them cannot take
-    away: folds share their training samples, so their mean never becomes certain. `decided_by` is what would decide a
-    check where the value is above 0 and more of what is counted would not.
-
-    `pairing` says what it is made of, for paired tests between audits of the same samples. An `aid` helps to read other
-    estimates (a floor, a ceiling, a control): no model is worse for it. `tradeoff` marks what countermeasures are
-    weighed by: the `utility` they cost, or a `risk` they are to lower.
+    >>> Estimate(name="checkpoint.auc", value=0.6, low=0.55, high=0.65, n=400, unit="fraction").level
+    0.95
     """
 
     name: str
@@ -114,11 +120,15 @@ def one_sided(value: float, bound: Bound) -> tuple[float, float]:
 class Finding:
     """A claim, because of which estimates, about which samples.
 
-    `code` names the kind of finding for good (`membership.leaks`): the probe's texts (probes/texts.py) have the claim,
-    the method, the limits and the remedies under it, in every language, with placeholders for `values`.
-    `claim` is for a probe without texts: plain English, shown as it is.
-    `doubts` names a scope whose estimates can carry no verdict because of it: `recipe`, where replicas do not behave
-    like the model.
+    code      names the kind of finding for good (`membership.leaks`): the probe's texts (probes/texts.py) have the
+              claim, the method, the limits and the remedies under it, in every language
+    severity  info, low, medium, high or critical
+    because   names of the estimates that it rests on
+    samples   indices of those that it is about
+    values    fill the placeholders of the claim
+    claim     for a probe without texts: plain English, shown as it is
+    doubts    a scope whose estimates can carry no verdict because of it: `recipe`, where replicas do not behave like
+              the model; empty, the default, for none
     """
 
     code: str
@@ -139,13 +149,20 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """Columns of equal length and how to read them.
+    """Columns and how to read them.
 
-    line       y against x, a band from `low` to `high` where given
-    interval   a point with its interval from `low` to `high` at each x (or y) category
-    points     a scatter
-    bars       a height at each x; with numeric x, `x_end` names the column of the bins' right edges
-    `series` names the column that separates lines / colours. `diagonal` draws y = x, `rules` horizontal lines.
+    name       of the figure, unique in its result
+    mark       line: y against x, a band from `low` to `high` where given. interval: a point with its interval at each x
+               (or y) category. points: a scatter. bars: a height at each x
+    title      a message
+    caption    a message
+    columns    of equal length, by name
+    x, y       which columns are the axes, and how they are scaled
+    series     the column that separates lines or colours
+    low, high  the columns of the interval's ends
+    x_end      of bars with numeric x: the column of their right edges
+    diagonal   whether y = x is drawn; off by default
+    rules      horizontal lines, by what they are called
     """
 
     name: str
@@ -173,7 +190,13 @@ class Chart:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows for reading, at most a few hundred; `columns` maps each heading to its cells."""
+    """Rows for reading, at most a few hundred.
+
+    name     of the figure, unique in its result
+    title    a message
+    caption  a message
+    columns  the cells of each heading
+    """
 
     name: str
     title: Text
@@ -198,7 +221,14 @@ class GalleryRow:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gallery:
-    """Pictures in rows; `headings` names the columns. Reports leave it out where thumbnails are off."""
+    """Pictures in rows. Reports leave it out where thumbnails are off.
+
+    name      of the figure, unique in its result
+    title     a message
+    caption   a message
+    headings  of the columns
+    rows      a sample's pictures each
+    """
 
     name: str
     title: Text
@@ -212,7 +242,16 @@ Figure = Chart | Table | Gallery
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
-    """All that one probe says. `per_sample` columns have one entry a sample of the evidence."""
+    """All that one probe says.
+
+    probe       its name
+    params      its parameters
+    estimates   of unique names
+    findings    none by default
+    figures     none by default
+    per_sample  columns with one entry a sample of the evidence; none by default
+    notes       what else a reader must know; none by default
+    """
 
     probe: str
     params: Mapping[str, Scalar | Sequence[Scalar]]
@@ -236,7 +275,12 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A probe that crashed: the audit goes on, and no gate passes on it."""
+    """A probe that crashed: the audit goes on, and no gate passes on it.
+
+    probe    its name
+    error    the type of the exception
+    message  its text
+    """
 
     probe: str
     error: str

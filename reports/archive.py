@@ -45,7 +45,16 @@ class ArchiveError(InputError):
 
 
 def dump(report: Report) -> str:
-    """The text of results.json."""
+    """The text of results.json.
+
+    report  any
+
+    Returns JSON text; equal reports are equal bytes. `load` reads it back.
+
+    >>> from reports.example import example_report
+    >>> load(dump(example_report())).verdict.status
+    'pass'
+    """
     content = {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": report.tool, "version": report.version},
@@ -126,7 +135,13 @@ def _ordered(content: Any) -> Any:
 
 
 def load(text: str, where: str = "results.json") -> Report:
-    """Raises ArchiveError with what is wrong with the file."""
+    """The report of a results.json's text.
+
+    text   of a results.json
+    where  its name, for messages
+
+    Returns the report. Raises ArchiveError, saying what is wrong with the file.
+    """
     content = parse_json(text, where, ArchiveError)
     version = content.get("schema_version") if isinstance(content, dict) else None
     if type(version) is not int or version != SCHEMA_VERSION:

@@ -26,7 +26,22 @@ EXIT_CODES: Mapping[Status, int] = {"pass": 0, "fail": 1, "undecided": 3, "error
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One threshold against one estimate. `low` and `high` are the interval at the level that pays for all checks."""
+    """One threshold against one estimate.
+
+    probe, estimate  what was judged
+    direction        max or min
+    threshold        the bound; against the baseline, the margin
+    status           pass, no-violation (of a one-sided bound), fail, undecided, waived or error
+    value            of the estimate; against the baseline, how much worse this model is. None where there is none
+    low, high        its interval at the level that pays for all checks; None at the open end of a one-sided bound
+    level            of that interval, in (0, 1)
+    unit             of the estimate
+    because          one sentence: why this status, and for 'undecided' what would decide it
+    p_fail           one-sided p-value of 'beyond the threshold' being noise
+    p_pass           one-sided p-value of 'within the threshold' being noise
+    against          threshold (the default) or baseline
+    bound            of a one-sided estimate: lower or upper
+    """
 
     probe: str
     estimate: str
@@ -39,19 +54,25 @@ class Check:
     level: float
     unit: str
     because: Text
-    """One sentence: why this status, and for 'undecided' what would decide it."""
     p_fail: float | None = None
-    """One-sided p-value of 'beyond the threshold' being noise."""
     p_pass: float | None = None
-    """One-sided p-value of 'within the threshold' being noise."""
     against: Literal["threshold", "baseline"] = "threshold"
-    """Against the baseline, `value`, `low` and `high` say how much worse this model is; `threshold` is the margin."""
     bound: Bound | None = None
-    """Of a one-sided estimate; the end on its other side is None."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
+    """What a gate says of a report.
+
+    status        pass, fail, undecided, or error: a probe failed
+    checks        one a threshold
+    multiplicity  how the number of checks is paid for (holm)
+    level         1 − the chance that a sound model fails, in (0, 1) (0.95)
+    profile       name of the built-in thresholds (default)
+    on_undecided  stop (the default), warn or fail
+    notes         what was asked less than by default, and what else a reader must know
+    """
+
     status: Status
     checks: tuple[Check, ...]
     multiplicity: str = "holm"
@@ -70,9 +91,16 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One estimate of two audits. `change` is new − old with its interval; `p` is two-sided and pays for all tested
-    differences. 'same' means that no difference was shown, 'untested' that none can be (no better side, no interval,
-    or a caveat)."""
+    """One estimate of two audits.
+
+    probe, estimate  what is compared
+    old, new         the values
+    change           new − old with its interval
+    paired           whether both are of the same samples
+    status           worse, better, same (no difference was shown) or untested (none can be: no better side, no
+                     interval, or a caveat)
+    p                two-sided p-value that pays for all tested differences
+    """
 
     probe: str
     estimate: str
@@ -86,7 +114,14 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A report against a baseline's; `baseline` names that: model, digest, data fingerprint, seed, version, verdict."""
+    """A report against a baseline's.
+
+    baseline      what it is compared with: model, digest, data fingerprint, seed, version, verdict
+    differences   one an estimate that both have
+    level         1 − the chance that two equally good models are called different in anything, in (0, 1) (0.95)
+    multiplicity  how the number of differences is paid for (holm)
+    notes         what could not be compared
+    """
 
     baseline: Mapping[str, Json]
     differences: tuple[Difference, ...]
@@ -100,7 +135,20 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Report:
-    """`model`, `data` and `audit` are plain JSON: names, recipe, fingerprints, versions, seed, plan, fidelity, limits.
+    """An audit's results with its verdict.
+
+    version     of the schema of results.json
+    model       names and digests; plain JSON, as `data` and `audit` are
+    data        its fingerprint, classes and split
+    audit       recipe, versions, seed, plan, fidelity, limits
+    results     of each probe, or how it failed
+    verdict     of the gate
+    tool        what made it (transfer-audit)
+    comparison  with a baseline; None, the default, where none was given
+    cost        seconds, machine, times: stands in run.json, never in results.json
+    remedies    what countermeasures did to this model: stands in the frontier.json of `audit mitigate`
+    ids         what the data's owner calls each sample: stands in samples.csv; results.json has those of samples that
+                it names (`data["ids"]`)
 
     Nothing in it depends on the clock, so equal audits are equal bytes.
     """
@@ -113,14 +161,9 @@ class Report:
     verdict: Verdict
     tool: str = "transfer-audit"
     comparison: Comparison | None = None
-    """Against a baseline, where one was given."""
     cost: Mapping[str, Json] = field(default_factory=dict)
-    """Seconds, machine, times: stands in run.json, never in results.json."""
     remedies: tuple[Remedy, ...] = ()
-    """What countermeasures did to this model: stands in the frontier.json of `audit mitigate`."""
     ids: tuple[str, ...] = ()
-    """What the data's owner calls each sample: stands in samples.csv; results.json has those of samples that it names
-    (`data["ids"]`)."""
 
     def estimate(self, probe: str, name: str) -> Estimate | None:
         """What this probe said under this name; None where it failed, did not run, or has it not."""

@@ -45,10 +45,18 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 class Predictions:
     """A model's answers about samples, without the model.
 
-    `outputs` are logits or probabilities [samples, classes]; `labels` class numbers [samples]; `members` the indices or
-    a mask [samples] of those that trained it; all others are `held_out` unless said. `shadow_outputs` [shadows,
-    samples, classes] are the same of models trained as this one on other samples, and `shadow_members` [shadows,
-    samples] says on which. `groups` [samples] are e.g. patients, `ids` and `texts` name samples in the report.
+    outputs         logits or probabilities [samples, classes], or of two classes the second's probability [samples]
+    labels          class numbers [samples], from 0
+    members         indices or a mask [samples] of those that trained it
+    held_out        the same of those that did not; None, the default, for all others
+    shadow_outputs  [shadows, samples, classes]: the same of models trained as this one on other samples; None, the
+                    default, for none
+    shadow_members  [shadows, samples]: which samples trained each of them
+    groups          [samples], such as patients; None, the default, for none
+    ids             [samples]: what the report calls them; None, the default, for their numbers
+    texts           [samples]: what the report shows of them; None, the default, for nothing
+    classes         their names; None, the default, for their numbers
+    name            of the model in the report (predictions)
 
     >>> Predictions(outputs=[[2.0, 0.0], [0.0, 1.0]], labels=[0, 1], members=[0]).logits.shape
     (2, 2)

@@ -26,7 +26,9 @@ def read_results(path: Path) -> Report:
 def load(path: str | Path) -> Report:
     """The report of a results.json, or of the folder it lies in, with the samples.csv and the run.json beside it.
 
-    Raises InputError where there is none, or a file beside it cannot be read.
+    path  a results.json, or the folder it lies in
+
+    Returns the report. Raises InputError where there is none, or a file beside it cannot be read.
 
     >>> import tempfile
     >>> from reports.example import example_report

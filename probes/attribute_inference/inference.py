@@ -81,8 +81,13 @@ def inferred(
 
 
 def worst(found: Sequence[Estimate], level: float) -> tuple[int, Estimate]:
-    """The largest of estimates that were made at 1 − (1 − level)/their number, and its place; the interval runs from
-    the largest lower to the largest upper end."""
+    """The largest of estimates; its interval runs from the largest lower to the largest upper end.
+
+    found  estimates at 1 − (1 − level)/their number
+    level  that the interval of the largest has, in (0, 1)
+
+    Returns its place among them, and the estimate.
+    """
     place = int(np.argmax([one.value for one in found]))
     low, high = (max(getattr(one, side) for one in found) for side in ("low", "high"))
     return place, dataclasses.replace(found[place], low=low, high=high, level=level)

@@ -93,7 +93,15 @@ def leaking_column(
 def column_leak(
     evidence: Evidence, rng: np.random.Generator, level: float, *, leak_at: float
 ) -> tuple[list[Estimate], list[Finding], list[Figure]]:
-    """What to say of a table's best column; empty for all that is no table of numbers."""
+    """What to say of a table's best column.
+
+    evidence  the audited model's samples and answers
+    rng       draws the folds
+    level     two-sided coverage of the interval, in (0, 1)
+    leak_at   AUC from which the column is a finding, in (0.5, 1)
+
+    Returns estimates, findings and figures; none for what is no table of numbers.
+    """
     if evidence.modality != "table" or evidence.inputs.dtype.kind not in "fiub":
         return [], [], []
     pool = evidence.pool

@@ -20,7 +20,14 @@ Mask = Bool[np.ndarray, " samples"]
 
 def clean_estimates(evidence: Evidence, contaminated: Mask, level: float) -> list[Estimate]:
     """Held-out accuracy without copies, and by how much copies inflate it: share × (accuracy on copies − accuracy on
-    the others), Newcombe's interval, given the share. Empty where nothing would be left."""
+    the others), Newcombe's interval, given the share.
+
+    evidence      the audited model's samples and answers
+    contaminated  which samples have a copy among the members
+    level         two-sided coverage of the interval, in (0, 1)
+
+    Returns the estimates; none where nothing would be left.
+    """
     held_out = evidence.pool.held_out
     clean = held_out & ~contaminated
     if not clean.any():

@@ -39,6 +39,14 @@ def apart(evidence: Evidence, found: Duplicates) -> list[Finding]:
 
 
 def conflict_count(clashes: list[list[int]], found: Duplicates, level: float) -> Estimate:
+    """How many groups of equal samples have more than one label.
+
+    clashes  groups of equal samples whose labels differ
+    found    the copies that were found
+    level    noted on the estimate; the count is exact
+
+    Returns the estimate, in groups of copies.
+    """
     count, groups = float(len(clashes)), int(found.group.max(initial=-1)) + 1
     return Estimate(
         name="conflicting_labels",
@@ -69,7 +77,13 @@ def conflict(clashes: list[list[int]]) -> list[Finding]:
 
 def groups_across(evidence: Evidence, level: float) -> tuple[list[Estimate], list[Finding]]:
     """The same patient on both sides is a copy of another kind: the share of held-out samples with a group mate among
-    the members. Nothing where the data has no groups."""
+    the members.
+
+    evidence  the audited model's samples and answers
+    level     two-sided coverage of the interval, in (0, 1)
+
+    Returns estimates and findings; none where the data has no groups.
+    """
     groups = evidence.pool.groups
     if groups is None:
         return [], []

@@ -18,8 +18,14 @@ LISTED = 300
 def source_overlap(
     evidence: Evidence, level: float, *, near: bool
 ) -> tuple[list[Estimate], list[Finding], list[Figure]]:
-    """Exact copies of held-out samples in the source task's data, and near ones where pictures have one size. Empty
-    where that data is not at hand."""
+    """Exact copies of held-out samples in the source task's data, and near ones where pictures have one size.
+
+    evidence  the audited model's samples and answers
+    level     two-sided coverage of the interval, in (0, 1)
+    near      whether near copies are looked for too
+
+    Returns estimates, findings and figures; none where that data is not at hand.
+    """
     source = evidence.source_inputs
     if source is None or not len(source) or source.shape[1:] != evidence.inputs.shape[1:]:
         return [], [], []

@@ -55,8 +55,18 @@ def place(audited: Maps, reference: Maps, seeds: Sequence[Maps], random: Sequenc
 
 def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: float) -> Estimate:
     """(d − floor) / (ceiling − floor) with d = 1 − similarity: 0 is another seed, 1 is a network without a memory of
-    the reference. Ratio of means, expanded percentile bootstrap over samples; seeds and random copies stay fixed. With
-    a caveat where floor and ceiling leave no room, and where it is at its limits or anywhere between them."""
+    the reference.
+
+    name    of the estimate
+    placed  similarities a sample to the reference, between seeds and with random weights
+    rng     draws the resamples
+    level   two-sided coverage of the interval, in (0, 1)
+
+    Ratio of means, expanded percentile bootstrap over samples; seeds and random copies stay fixed.
+
+    Returns the estimate, a fraction. It has a caveat where floor and ceiling leave no room, and where it is at its
+    limits or anywhere between them.
+    """
     n = len(placed.reference)
     floor, ceiling = 1 - placed.floor, 1 - placed.ceiling
     drift = 1 - placed.reference

@@ -46,14 +46,16 @@ class Drift:
                       is decided
     layer             what layer methods look at; found where empty
     samples           held-out samples that are explained, at least 2 (24)
-    steps             nodes of path integrals, at least 1 (6); more, up to `most_steps` (54), while completeness is off
-                      by more than `tolerance`, above 0 (0.01); up to COMPARED times as many, by ENOUGH, for maps that
-                      are only compared
+    steps             nodes of path integrals, at least 1 (6)
+    most_steps        more nodes, up to so many, at least 1 (54), while completeness is off; for maps that are only
+                      compared up to COMPARED times `steps`
+    tolerance         how far completeness may be off, above 0 (0.01); ENOUGH for maps that are only compared
     seeds             replicas with other seeds, at least 0 (3)
     deleted           samples with deletion curves, at least 2 (64)
     box_sizes         sides of suspected patches as shares of the image's, in (0, 1)
     transplanted      samples with which shortcuts are searched for, half of them held-out, by every installed family of
-                      the modality (480); up to `most_transplanted` (1200) where that leaves open whether one decides
+                      the modality, at least 2 (480)
+    most_transplanted  more samples, up to so many (1200), where those leave open whether one decides
     decides           a shortcut takes along more than this share of the predictions beyond its control: the gate's
                       bound, where a gate judges
     level             two-sided coverage of all intervals, in (0.5, 1) (0.95)

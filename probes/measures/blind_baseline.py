@@ -27,8 +27,11 @@ LARGEST = 6000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BlindBaseline:
-    """`auc` of a cross-validated classifier of the parts; `propensity` is its out-of-fold score of each sample, a mean
-    of ranks in 0..1, NaN where a sample was left out."""
+    """How well a classifier that never sees the model tells two parts of the samples apart.
+
+    auc         of a cross-validated classifier of the parts, a fraction
+    propensity  its out-of-fold score of each sample, a mean of ranks in [0, 1]; NaN where a sample was left out
+    """
 
     auc: Estimate
     propensity: Float64[np.ndarray, " samples"]
@@ -44,8 +47,17 @@ def blind_baseline(
     level: float = 0.95,
 ) -> BlindBaseline | None:
     """A linear and a tree classifier together (logistic regression, histogram gradient boosting), scored on samples of
-    folds they have not seen, whole groups in one fold; AUC from pairs inside folds. None where either part has fewer
-    than 20 samples or groups, or nothing is described.
+    folds they have not seen; AUC from pairs inside folds.
+
+    described  properties of each sample; NaN is allowed
+    part       which samples are of the first part
+    rng        deals the folds
+    groups     a number for each sample: whole groups lie in one fold; None, the default, for none
+    name       of the estimate; blind.auc by default
+    level      two-sided coverage of the interval, in (0, 1); 0.95 by default
+
+    Returns the AUC and each sample's score; None where either part has fewer than 20 samples or groups, or nothing is
+    described.
 
     >>> rng = np.random.default_rng(0)
     >>> part = np.arange(200) % 2 == 0

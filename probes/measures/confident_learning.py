@@ -18,7 +18,13 @@ def out_of_fold(
 ) -> tuple[Float64[np.ndarray, " samples"], Int64[np.ndarray, " samples"], Float64[np.ndarray, " samples"]]:
     """Mean probability of the given label over the replicas that did not train on the sample; the other class they
     predict most, and a lower bound of its mean probability (only predictions' own confidence is kept). NaN outside the
-    pool."""
+    pool.
+
+    evidence  labels and classes
+    splits    replicas, each with the samples it trained on
+
+    Returns three numbers a sample: the label's probability, the other class, and its probability.
+    """
     out = ~splits.keep & (evidence.pool.member | evidence.pool.held_out)
     n_out = out.sum(axis=0)
     total = np.maximum(n_out, 1)
@@ -42,9 +48,20 @@ def suspected(
     """The labels to prune: of each class as many as the calibrated confident joint says are wrong, those with the
     lowest probability of their label ('prune by class', section 3.2), among samples of which another class is likelier.
 
+    labels             the given class of each sample
+    own                mean probability of that label by models that did not train on the sample, in [0, 1]
+    rival              the other class that they predict most
+    rival_probability  its mean probability, in [0, 1]
+
     The joint (eq. 1, with ties between classes by the larger probability) counts where a class's probability reaches
     that class's average self-confidence; calibrated (eq. 3), it says which share of a class is wrong, also of the
     samples that reach no threshold.
+
+    Returns which labels are suspected. Northcutt, Jiang & Chuang 2021.
+
+    >>> labels, own = np.array([0, 0, 0, 1, 1, 1]), np.array([0.9, 0.9, 0.1, 0.9, 0.9, 0.9])
+    >>> suspected(labels, own, 1 - labels, 1 - own).tolist()
+    [False, False, True, False, False, False]
     """
     known = np.isfinite(own)
     found = np.zeros(len(labels), dtype=bool)
@@ -77,10 +94,18 @@ def suspects_on_clean_labels(
 ) -> float:
     """How many labels would be suspected if none were wrong, by models as accurate as these.
 
-    Models err where they are unsure, while wrong labels contradict them wherever they are: of a reliability curve
-    (1 − ε) σ(a z + b) over the logit z of their confidence, σ is the models' accuracy and ε the share of wrong labels.
+    labels             the given class of each sample
+    own                mean probability of that label by models that did not train on the sample, in [0, 1]
+    rival              the other class that they predict most
+    rival_probability  its mean probability, in [0, 1]
+    rng                draws the clean labels
+
+    Models err where they are unsure, while wrong labels contradict them wherever they are: of a reliability curve (1 −
+    ε) σ(a z + b) over the logit z of their confidence, σ is the models' accuracy and ε the share of wrong labels.
     Labels are drawn by σ; where models err, the label has a share of the rest of the probability as those contradicted
-    labels have that are likely to be the models' errors. Mean over draws.
+    labels have that are likely to be the models' errors.
+
+    Returns the mean number over draws.
     """
     known = np.flatnonzero(np.isfinite(own))
     classes = int(max(labels.max(), rival.max())) + 1

@@ -21,7 +21,17 @@ SPATIAL = (2, 3)
 def shade(
     images: Float[Tensor, "samples channels height width"], by: float
 ) -> Float[Tensor, "samples channels height width"]:
-    """Brighter by `by` of the range of all values; values stay inside it."""
+    """Brighter images; values stay inside their range.
+
+    images  float, in any range
+    by      share of the range of all values, in [−1, 1]
+
+    Returns the images changed.
+
+    >>> import torch
+    >>> shade(torch.tensor([[[[0.0, 1.0]]]]), 0.25).flatten().tolist()
+    [0.25, 1.0]
+    """
     low, high = float(images.min()), float(images.max())
     return (images + by * (high - low)).clamp(low, high)
 
@@ -29,7 +39,17 @@ def shade(
 def stretch(
     images: Float[Tensor, "samples channels height width"], by: float
 ) -> Float[Tensor, "samples channels height width"]:
-    """The contrast times `by`, about each image's mean; values stay inside the range of all."""
+    """Another contrast about each image's mean; values stay inside the range of all.
+
+    images  float, in any range
+    by      factor of the contrast, at least 0
+
+    Returns the images changed.
+
+    >>> import torch
+    >>> stretch(torch.tensor([[[[0.0, 1.0]]]]), 0.5).flatten().tolist()
+    [0.25, 0.75]
+    """
     low, high = float(images.min()), float(images.max())
     mean = images.mean(dim=SPATIAL, keepdim=True)
     return ((images - mean) * by + mean).clamp(low, high)
@@ -38,7 +58,17 @@ def stretch(
 def blur(
     images: Float[Tensor, "samples channels height width"], sigma: float
 ) -> Float[Tensor, "samples channels height width"]:
-    """A Gaussian of `sigma` pixels, edges repeated."""
+    """Blurred by a Gaussian, edges repeated.
+
+    images  float, in any range
+    sigma   of the Gaussian, in pixels, above 0
+
+    Returns the images changed.
+
+    >>> import torch
+    >>> blur(torch.ones(1, 1, 4, 4), 1.0).shape
+    torch.Size([1, 1, 4, 4])
+    """
     import torch
     from torch.nn import functional
 
@@ -52,7 +82,18 @@ def blur(
 
 
 def noise(inputs: Float[Tensor, "samples ..."], share: float, rng: np.random.Generator) -> Float[Tensor, "samples ..."]:
-    """Gaussian noise of `share` of the range of all values."""
+    """With Gaussian noise.
+
+    inputs  float, in any range
+    share   standard deviation as a share of the range of all values, at least 0
+    rng     draws the noise
+
+    Returns the inputs changed.
+
+    >>> import torch
+    >>> noise(torch.zeros(1, 2), 0.1, np.random.default_rng(0)).shape
+    torch.Size([1, 2])
+    """
     import torch
 
     spread = share * float(inputs.max() - inputs.min())
@@ -63,7 +104,17 @@ def noise(inputs: Float[Tensor, "samples ..."], share: float, rng: np.random.Gen
 def shift(
     images: Float[Tensor, "samples channels height width"], down: int, right: int
 ) -> Float[Tensor, "samples channels height width"]:
-    """Moved by pixels, edges repeated."""
+    """Moved by pixels, edges repeated.
+
+    images       float, in any range
+    down, right  pixels; negative for up and left
+
+    Returns the images changed.
+
+    >>> import torch
+    >>> shift(torch.tensor([[[[1.0, 2.0, 3.0]]]]), 0, 1).flatten().tolist()
+    [1.0, 1.0, 2.0]
+    """
     import torch
 
     rows = (torch.arange(images.shape[2], device=images.device) - down).clamp(0, images.shape[2] - 1)
@@ -74,7 +125,17 @@ def shift(
 def pad(
     images: Float[Tensor, "samples channels height width"], scale: float
 ) -> Float[Tensor, "samples channels height width"]:
-    """Shrunk to `scale` of each side and centred on the lowest value of all."""
+    """Shrunk, and centred on the lowest value of all.
+
+    images  float, in any range
+    scale   share of each side that is left, in (0, 1]
+
+    Returns images of the same size.
+
+    >>> import torch
+    >>> pad(torch.ones(1, 1, 4, 4), 0.5).shape
+    torch.Size([1, 1, 4, 4])
+    """
     from torch.nn import functional
 
     height, width = images.shape[2:]
@@ -89,8 +150,17 @@ def jpeg(
     images: Float[Tensor, "samples channels height width"], quality: int
 ) -> Float[Tensor, "samples channels height width"]:
     """Blocks of 8 × 8 through the cosine transform, quantised by the luminance table of the JPEG standard (ITU-T T.81,
-    table K.1) at that quality, channel by channel; chroma is not subsampled. Values are scaled to 0..255 by the range
-    of all."""
+    table K.1), channel by channel; chroma is not subsampled. Values are scaled to 0..255 by the range of all.
+
+    images   float, in any range
+    quality  of the JPEG, 1 to 100
+
+    Returns the images as they are after compression.
+
+    >>> import torch
+    >>> jpeg(torch.rand(1, 1, 8, 8), 90).shape
+    torch.Size([1, 1, 8, 8])
+    """
     import torch
     from torch.nn import functional
 
@@ -112,7 +182,18 @@ def jpeg(
 def missing(
     table: Float[Tensor, "samples columns"], share: float, rng: np.random.Generator
 ) -> Float[Tensor, "samples columns"]:
-    """`share` of all entries replaced by their column's median: what imputation leaves."""
+    """With some entries replaced by their column's median: what imputation leaves.
+
+    table  float; a median is taken of each column
+    share  of all entries, in [0, 1]
+    rng    draws which
+
+    Returns the table changed.
+
+    >>> import torch
+    >>> missing(torch.tensor([[1.0], [2.0], [9.0]]), 1.0, np.random.default_rng(0)).flatten().tolist()
+    [2.0, 2.0, 2.0]
+    """
     import torch
 
     gone = torch.from_numpy(rng.random(tuple(table.shape)) < share).to(table.device)
@@ -122,8 +203,19 @@ def missing(
 def typos(
     tokens: Int[Tensor, "samples length"], share: float, rng: np.random.Generator
 ) -> Int[Tensor, "samples length"]:
-    """`share` of the tokens that are no padding (the value that most texts end with) replaced by tokens drawn from all
-    texts: a misspelt word is another token."""
+    """With some tokens replaced by tokens drawn from all texts: a misspelt word is another token. Padding is the value
+    that most texts end with.
+
+    tokens  whole numbers
+    share   of the tokens that are no padding, in [0, 1]
+    rng     draws which, and what stands instead
+
+    Returns the tokens changed.
+
+    >>> import torch
+    >>> typos(torch.tensor([[1, 2, 0], [3, 0, 0]]), 0.0, np.random.default_rng(0)).tolist()
+    [[1, 2, 0], [3, 0, 0]]
+    """
     import torch
 
     values, counts = torch.unique(tokens[:, -1], return_counts=True)

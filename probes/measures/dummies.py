@@ -11,6 +11,10 @@ def groups_of(table: Float[np.ndarray, "samples columns"]) -> list[tuple[int, in
     which is on in every sample; a column of its own otherwise. Found from the values, since a table's names need not
     say so, and whatever the scaling: the larger value is on.
 
+    table  numbers, in any scaling
+
+    Returns (first, end) of each stretch, in order; together they hold every column once.
+
     >>> groups_of(np.array([[0.3, 1, 0, 0], [0.1, 0, 1, 0], [0.7, 0, 0, 1], [0.2, 1, 0, 0]]))
     [(0, 1), (1, 4)]
     """

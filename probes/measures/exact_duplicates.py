@@ -9,14 +9,32 @@ from jaxtyping import Bool, Int64, Shaped
 
 
 def content(inputs: Shaped[np.ndarray, "samples ..."]) -> Int64[np.ndarray, " samples"]:
-    """Equal numbers for equal samples: −0 is 0, and NaN is NaN. Two samples are never equal by chance (BLAKE2b)."""
+    """Equal numbers for equal samples: −0 is 0, and NaN is NaN. Two samples are never equal by chance (BLAKE2b).
+
+    inputs  the samples, of any type
+
+    Returns a number for each sample.
+
+    >>> found = content(np.array([[1.0, 0.0], [2.0, 0.0], [1.0, -0.0]]))
+    >>> bool(found[0] == found[2] != found[1])
+    True
+    """
     return together(inputs)[0]
 
 
 def together(
     *parts: Shaped[np.ndarray, "..."],
 ) -> tuple[Int64[np.ndarray, " samples"], ...]:
-    """The same for several arrays of samples at once, so that equal samples of different arrays are equal too."""
+    """`content` for several arrays of samples at once, so that equal samples of different arrays are equal too.
+
+    parts  arrays of samples, of one shape a sample
+
+    Returns a number for each sample, an array a part.
+
+    >>> one, other = together(np.array([[1.0], [2.0]]), np.array([[2.0]]))
+    >>> bool(one[1] == other[0])
+    True
+    """
     seen: dict[bytes, int] = {}
     numbered = []
     for inputs in parts:
@@ -38,13 +56,29 @@ def _digest(sample: object) -> bytes:
 
 
 def repeated(number: Int64[np.ndarray, " samples"]) -> Bool[np.ndarray, " samples"]:
-    """Which samples have an equal."""
+    """Which samples have an equal.
+
+    number  of each sample, equal for equal samples, as `content` gives it
+
+    Returns whether each sample has one.
+
+    >>> repeated(np.array([5, 7, 5])).tolist()
+    [True, False, True]
+    """
     _, place, count = np.unique(number, return_inverse=True, return_counts=True)
     return np.asarray(count[place] > 1)
 
 
 def exact_pairs(number: Int64[np.ndarray, " samples"]) -> Int64[np.ndarray, "pairs 2"]:
-    """Each repeated sample with the first of its equals: a star, for all pairs of a large group are too many."""
+    """Each repeated sample with the first of its equals: a star, for all pairs of a large group are too many.
+
+    number  of each sample, equal for equal samples, as `content` gives it
+
+    Returns a pair of indices a row.
+
+    >>> exact_pairs(np.array([5, 7, 5, 5])).tolist()
+    [[0, 2], [0, 3]]
+    """
     _, first, place = np.unique(number, return_index=True, return_inverse=True)
     own = np.arange(len(number))
     later = own[first[place] != own]

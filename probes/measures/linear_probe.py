@@ -14,8 +14,14 @@ def linear_probe(
     *others: Float[np.ndarray, "others features"],
     most: int = 200,
 ) -> tuple[Int[np.ndarray, " others"], ...]:
-    """Fitted on `features`, standardised; what it predicts on each of `others`. At most `most` iterations; L2 of
-    strength 1. Of one class, that class.
+    """A logistic regression on features, L2 of strength 1, and what it predicts. Of one class, that class.
+
+    features  float, of the samples it is fitted on; standardised
+    labels    a class for each of them
+    others    float, the features of samples that are predicted: any number of arrays
+    most      iterations at the most, at least 1; 200 by default
+
+    Returns a class for each sample, an array for each of `others`.
 
     >>> linear_probe(np.array([[0.0], [1.0]]), np.array([3, 5]), np.array([[-1.0], [2.0]]))[0].tolist()
     [3, 5]

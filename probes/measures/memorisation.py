@@ -11,7 +11,17 @@ MEMORISED_AT = 0.5
 def memorisation(
     correct: Bool[np.ndarray, "replicas samples"], keep: Bool[np.ndarray, "replicas samples"]
 ) -> Float64[np.ndarray, " samples"]:
-    """mean(correct | in) − mean(correct | out), eq. 1; NaN where a side has no replica."""
+    """mean(correct | in) − mean(correct | out), eq. 1; NaN where a side has no replica.
+
+    correct  whether each replica predicts the label of each sample
+    keep     whether it trained on it
+
+    Returns a number in [−1, 1] for each sample. Feldman & Zhang 2020.
+
+    >>> correct, keep = np.array([[True, True], [False, True]]), np.array([[True, False], [False, True]])
+    >>> memorisation(correct, keep).tolist()
+    [1.0, 0.0]
+    """
     n_in, n_out = keep.sum(axis=0), (~keep).sum(axis=0)
     share_in = (correct & keep).sum(axis=0) / np.maximum(n_in, 1)
     share_out = (correct & ~keep).sum(axis=0) / np.maximum(n_out, 1)

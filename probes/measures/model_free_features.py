@@ -21,7 +21,11 @@ BANDS = 16
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Described:
-    """One row a sample and one column a property; the class stands last, one column each."""
+    """Samples by properties that need no model.
+
+    values  a row a sample, a column a property; the class stands last, one column each
+    names   of the properties
+    """
 
     values: Float64[np.ndarray, "samples properties"]
     names: tuple[str, ...]
@@ -29,7 +33,13 @@ class Described:
 
 def model_free_features(evidence: Evidence, samples: Int[np.ndarray, " chosen"]) -> Described:
     """Properties of the chosen samples by their modality. Order in time and groups are left out: they say how the split
-    was made, not whether the samples differ."""
+    was made, not whether the samples differ.
+
+    evidence  inputs, labels and their modality
+    samples   indices of those that are described
+
+    Returns their properties with names.
+    """
     inputs = evidence.inputs[samples]
     if (sequences := evidence.sequences) is not None:
         inputs = np.array([f"{sequences.prompts[i]} {sequences.answers[i]}" for i in samples])

@@ -11,6 +11,10 @@ PADDING = 0
 def words_of(tokens: Int[np.ndarray, "samples length"]) -> Bool[np.ndarray, "samples length"]:
     """Which tokens are words: all but the padding (id 0) at either end.
 
+    tokens  whole numbers; 0 is padding at either end of a row
+
+    Returns whether each token is a word.
+
     >>> words_of(np.array([[0, 5, 0, 6, 0]])).tolist()
     [[False, True, True, True, False]]
     """

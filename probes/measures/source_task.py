@@ -20,9 +20,13 @@ BATCH = 256
 
 @dataclass(frozen=True, kw_only=True)
 class SourceTask:
-    """On at most `samples` samples of the source's task, as many members of it as others: `label`, `member`,
-    `predicted` and `log_prob` of the label by the source's head on this model's embedding, and the `embedding`.
-    Nothing where the source or its data is not at hand."""
+    """How a model's embedding still serves the source's task.
+
+    samples  of the source's task at the most, as many members of it as others, at least 2 (600)
+
+    Gives `label`, `member`, `predicted` and `log_prob` of the label by the source's head on this model's embedding, and
+    the `embedding`; nothing where the source or its data is not at hand.
+    """
 
     samples: int = 600
 

@@ -41,7 +41,11 @@ ATTACKS = Registry("audit.attacks", "attack", _accept)
 
 
 def loss(target: Target) -> Scores | None:
-    """The log-probability of the label, in nats (Yeom et al. 2018). Needs no replica.
+    """The log-probability of the label (Yeom et al. 2018).
+
+    target  the answers of the model under attack; no replica is needed
+
+    Returns a score for each sample, higher for members, in nats.
 
     >>> from probes.membership.example import reached
     >>> reached(loss)
@@ -51,7 +55,11 @@ def loss(target: Target) -> Scores | None:
 
 
 def entropy(target: Target) -> Scores | None:
-    """Minus the entropy of the prediction, in nats (Shokri et al. 2017). Needs neither replica nor label.
+    """Minus the entropy of the prediction (Shokri et al. 2017).
+
+    target  the answers of the model under attack; neither replica nor label is needed
+
+    Returns a score for each sample, higher for members, in nats.
 
     >>> from probes.membership.example import reached
     >>> reached(entropy)
@@ -61,7 +69,11 @@ def entropy(target: Target) -> Scores | None:
 
 
 def modified_entropy(target: Target) -> Scores | None:
-    """Minus the modified entropy, in nats, which takes the label into account (Song & Mittal 2021). Needs no replica.
+    """Minus the modified entropy, which takes the label into account (Song & Mittal 2021).
+
+    target  the answers of the model under attack; no replica is needed
+
+    Returns a score for each sample, higher for members, in nats.
 
     >>> from probes.membership.example import reached
     >>> reached(modified_entropy)
@@ -72,6 +84,10 @@ def modified_entropy(target: Target) -> Scores | None:
 
 def per_class(target: Target) -> Scores | None:
     """φ less the median of its class: a threshold a class (Song & Mittal 2021), without labelled shadow models.
+
+    target  the answers and labels of the model under attack; no replica is needed
+
+    Returns a score for each sample, higher for members, in nats.
 
     >>> from probes.membership.example import reached
     >>> reached(per_class)
@@ -87,7 +103,10 @@ def per_class(target: Target) -> Scores | None:
 def calibrated(target: Target) -> Scores | None:
     """φ less its mean over replicas that did not train on the sample (Watson et al. 2022).
 
-    None unless every sample has replicas that trained on it and replicas that did not.
+    target  the margins of the model and of its replicas
+
+    Returns a score for each sample, higher for members, in nats; None unless every sample has replicas that trained on
+    it and replicas that did not.
 
     >>> from probes.membership.example import reached
     >>> reached(calibrated)
@@ -102,7 +121,10 @@ def calibrated(target: Target) -> Scores | None:
 def lira_online(target: Target) -> Scores | None:
     """LiRA with in- and out-replicas, one variance for all samples (Carlini et al. 2022): a log-likelihood ratio.
 
-    None unless every sample has replicas that trained on it and replicas that did not.
+    target  the margins of the model and of its replicas
+
+    Returns a score for each sample, higher for members; None unless every sample has replicas that trained on it and
+    replicas that did not.
 
     >>> from probes.membership.example import reached
     >>> reached(lira_online)
@@ -116,7 +138,10 @@ def lira_online(target: Target) -> Scores | None:
 def lira_offline(target: Target) -> Scores | None:
     """LiRA with out-replicas only, one-sided (Carlini et al. 2022, section IV-D), one variance for all samples.
 
-    None unless every sample has replicas that trained on it and replicas that did not.
+    target  the margins of the model and of its replicas
+
+    Returns a score for each sample, higher for members; None unless every sample has replicas that trained on it and
+    replicas that did not.
 
     >>> from probes.membership.example import reached
     >>> reached(lira_offline)
@@ -130,7 +155,10 @@ def lira_offline(target: Target) -> Scores | None:
 def lira_online_per_sample(target: Target) -> Scores | None:
     """LiRA with a variance for every sample (Carlini et al. 2022).
 
-    None with fewer than ENOUGH replicas on either side of some sample.
+    target  the margins of the model and of its replicas
+
+    Returns a score for each sample, higher for members; None with fewer than ENOUGH replicas on either side of some
+    sample.
 
     >>> from probes.membership.example import reached
     >>> reached(lira_online_per_sample)
@@ -144,7 +172,10 @@ def lira_online_per_sample(target: Target) -> Scores | None:
 def lira_offline_per_sample(target: Target) -> Scores | None:
     """LiRA with out-replicas only and a variance for every sample (Carlini et al. 2022, section IV-D).
 
-    None with fewer than ENOUGH replicas on either side of some sample.
+    target  the margins of the model and of its replicas
+
+    Returns a score for each sample, higher for members; None with fewer than ENOUGH replicas on either side of some
+    sample.
 
     >>> from probes.membership.example import reached
     >>> reached(lira_offline_per_sample)
@@ -158,7 +189,10 @@ def lira_offline_per_sample(target: Target) -> Scores | None:
 def lira_queries(target: Target) -> Scores | None:
     """LiRA on the margins under several queries together (Carlini et al. 2022, VI-C).
 
-    None without queries, or with fewer than two replicas on either side of some sample.
+    target  the margins of the model and of its replicas under every query
+
+    Returns a score for each sample, higher for members; None without queries, or with fewer than two replicas on either
+    side of some sample.
 
     >>> from probes.membership.example import reached
     >>> reached(lira_queries)
@@ -174,9 +208,12 @@ def lira_queries(target: Target) -> Scores | None:
 
 def rmia_online(target: Target) -> Scores | None:
     """RMIA with in- and out-replicas (Zarifzadeh et al. 2024): the share of samples that no model trained on over which
-    the sample's likelihood ratio dominates, in [0, 1].
+    the sample's likelihood ratio dominates.
 
-    None without such samples, or unless every sample has replicas on both sides.
+    target  the label's probabilities of the model and of its replicas, also on samples that no model trained on
+
+    Returns a score for each sample, higher for members, in [0, 1]; None without samples that no model trained on, or
+    unless every sample has replicas on both sides.
 
     >>> from probes.membership.example import reached
     >>> reached(rmia_online)
@@ -186,9 +223,12 @@ def rmia_online(target: Target) -> Scores | None:
 
 
 def rmia_offline(target: Target) -> Scores | None:
-    """RMIA with out-replicas only (Zarifzadeh et al. 2024): a share in [0, 1].
+    """RMIA with out-replicas only (Zarifzadeh et al. 2024): a share as `rmia_online` has it.
 
-    None without samples that no model trained on, or unless every sample has replicas on both sides.
+    target  the label's probabilities of the model and of its replicas, also on samples that no model trained on
+
+    Returns a score for each sample, higher for members, in [0, 1]; None without samples that no model trained on, or
+    unless every sample has replicas on both sides.
 
     >>> from probes.membership.example import reached
     >>> reached(rmia_offline)
@@ -208,7 +248,10 @@ def _rmia(target: Target, mode: Mode) -> Scores | None:
 def label_only(target: Target) -> Scores | None:
     """How many views of the sample get its label: nothing but predicted labels is seen (Choquette-Choo et al. 2021).
 
-    None where no queries were asked.
+    target  the labels that the model predicts under every query
+
+    Returns a score for each sample, higher for members, from 0 to the number of views; None where no queries were
+    asked.
 
     >>> from probes.membership.example import reached
     >>> reached(label_only)
@@ -222,7 +265,9 @@ def label_only(target: Target) -> Scores | None:
 def gradient_norm(target: Target) -> Scores | None:
     """Minus the logarithm of the loss gradient's norm in the last layer (Nasr et al. 2019): a look inside.
 
-    None where the last layer could not be observed.
+    target  the norm of the loss gradient in the last layer
+
+    Returns a score for each sample, higher for members; None where the last layer could not be observed.
 
     >>> from probes.membership.example import reached
     >>> reached(gradient_norm)
@@ -236,7 +281,10 @@ def gradient_norm(target: Target) -> Scores | None:
 def quantile(target: Target) -> Scores | None:
     """φ against what non-members like this one have, without replicas (Bertran et al. 2023), cross-fitted.
 
-    None without features of the samples, or with fewer than FEWEST known non-members in a fold.
+    target  the margins of the model, the samples' features and the folds
+
+    Returns a score for each sample, higher for members; None without features of the samples, or with fewer than FEWEST
+    known non-members in a fold.
 
     >>> import dataclasses
     >>> from probes.membership.example import example_target

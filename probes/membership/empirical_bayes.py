@@ -329,7 +329,10 @@ def empirical_bayes(target: Target) -> Float64[np.ndarray, " samples"] | None:
     """The log-odds of membership by the empirical-Bayes attack, weighted by the replicas themselves (this module; after
     BaVarIA, arXiv 2603.11799).
 
-    None unless every sample has replicas on both sides and some sample two on one.
+    target  the margins and label probabilities of the model and of its replicas, and the replicas' orders
+
+    Returns a score for each sample, higher for members, in nats; None unless every sample has replicas on both sides
+    and some sample two on one.
 
     >>> from probes.membership.example import reached
     >>> reached(empirical_bayes)

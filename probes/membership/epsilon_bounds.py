@@ -14,9 +14,21 @@ LARGEST_EPSILON = 50.0
 
 
 def epsilon_one_run(canaries: int, guesses: int, correct: int, *, delta: float, level: float = 0.95) -> float:
-    """The largest ε rejected at `level` after `correct` of `guesses` right on `canaries` randomly included ones
-    (Steinke, Nasr & Jagielski 2023, theorem 5.2): with q = 1/(1 + e^−ε), the p-value is
-    P[Bin(r, q) ≥ v] + 2 m δ max_i P[v > Bin(r, q) ≥ v − i] / i. Raises EvidenceError.
+    """The largest ε that the guesses of one run reject (Steinke, Nasr & Jagielski 2023, theorem 5.2).
+
+    canaries  randomly included samples, each with probability one half
+    guesses   how many of them were guessed, 0 to `canaries`
+    correct   how many guesses were right, 0 to `guesses`
+    delta     δ of the (ε, δ) guarantee, in [0, 1)
+    level     of the confidence, one-sided, in (0, 1); 0.95 by default
+
+    With q = 1/(1 + e^−ε), r guesses of which v are right, and m canaries, the p-value is P[Bin(r, q) ≥ v] + 2 m δ max_i
+    P[v > Bin(r, q) ≥ v − i] / i.
+
+    Returns a lower bound of ε, at least 0. Raises EvidenceError where counts do not fit.
+
+    >>> round(epsilon_one_run(1000, 100, 90, delta=0.0), 2)
+    1.63
     """
     if not 0 <= correct <= guesses <= canaries or canaries < 1:
         raise EvidenceError(f"Expected 0 <= correct={correct} <= guesses={guesses} <= canaries={canaries}.")
@@ -51,7 +63,20 @@ def epsilon_clopper_pearson(
     level: float = 0.95,
 ) -> float:
     """max over both directions of log((TPR_low − δ) / FPR_high) (Jagielski, Ullman & Oprea 2020), Clopper–Pearson, each
-    rate at half the error. Valid for a threshold that was not chosen on the same data. Raises EvidenceError.
+    rate at half the error.
+
+    true_positives        members above the threshold, 0 to `members`
+    false_positives       non-members above it, 0 to `non_members`
+    members, non_members  how many were attacked, at least 1
+    delta                 δ of the (ε, δ) guarantee, in [0, 1)
+    level                 of the confidence, one-sided, in (0, 1); 0.95 by default
+
+    Valid for a threshold that was not chosen on the same data.
+
+    Returns a lower bound of ε, at least 0. Raises EvidenceError where counts do not fit.
+
+    >>> round(epsilon_clopper_pearson(900, 10, 1000, 1000, delta=0.0), 2)
+    3.87
     """
     if not (0 <= true_positives <= members and members >= 1):
         raise EvidenceError(f"Expected 0 <= true_positives={true_positives} <= members={members} and members >= 1.")

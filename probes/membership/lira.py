@@ -22,13 +22,26 @@ def lira_scores(
     mode: Mode = "online",
     variance: Variance = "per-sample",
 ) -> Float64[np.ndarray, " samples"]:
-    """Scores of φ, higher = more likely a member.
+    """Scores of the likelihood-ratio attack (Carlini et al. 2022).
 
-    Online (algorithm 1): log N(φ; m_in, s_in) − log N(φ; m_out, s_out). Offline (section IV-D): the one-sided
-    z = (φ − m_out) / s_out. Centres are medians over replicas, deviations have ddof 0; `variance="global"` pools in and
-    out deviations over all samples, which is better below about 64 replicas.
+    phi           margins of the model under attack, φ = log p_y − log(1 − p_y), in nats
+    phi_replicas  the same of each replica
+    keep          which replica trained on which sample
+    mode          online (the default): in- and out-replicas; offline: out-replicas only
+    variance      per-sample (the default), or global: deviations pooled over all samples, which is better below about
+                  64 replicas
 
-    Raises EvidenceError where shapes differ or a sample is never out (online: never in), NonFiniteError on NaN.
+    Online (algorithm 1): log N(φ; m_in, s_in) − log N(φ; m_out, s_out). Offline (section IV-D): the one-sided z = (φ −
+    m_out) / s_out. Centres are medians over replicas, deviations have ddof 0.
+
+    Returns a score for each sample, higher for members. Raises EvidenceError where shapes differ or a sample is never
+    out (online: never in), NonFiniteError on NaN.
+
+    >>> keep = np.array([[True, False], [True, False], [False, True], [False, True]])
+    >>> replicas = np.array([[3.0, 0.0], [3.2, 0.2], [1.0, 2.0], [1.2, 2.2]])
+    >>> scores = lira_scores(np.array([3.1, 0.1]), replicas, keep, variance="global")
+    >>> bool(scores[0] > 0 > scores[1])
+    True
     """
     check(phi, phi_replicas, keep, mode)
     if variance not in ("per-sample", "global"):

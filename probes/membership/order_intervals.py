@@ -31,11 +31,27 @@ def over_orders(
     """The mean over stand-ins with a t interval over orders: stand-ins of one order are complementary folds and no
     independent draws, so the order is the unit. It speaks of this pool and this recipe.
 
+    name       of the estimate
+    values     one a stand-in, in `unit`
+    order      of each stand-in; those of an order share minibatch order and initial head
+    level      two-sided coverage of the interval, in (0, 1)
+    unit       of the values
+    bounds     the least and the largest possible value
+    caveat     why the estimate can carry no verdict; None, the default, where it can
+    symmetric  whether what two orders share by chance stands in the scores of both; on by default
+
     Orders attack each other, so what two of them share by chance stands in the scores of both. Where nothing leaks,
     LiRA's mean is a degenerate U-statistic of the orders, whose variance is 2 (J − 1)/(J − 2) times s²/J (`inflation`);
     with leakage it is nearer s²/J, and the interval is wider than it need be. An attack that is not `symmetric` takes
     from the others only their mean over both sides, as RMIA does, of which who trained on what leaves next to nothing:
     its variance is s²/J. Two orders cannot tell their spread: all is possible then.
+
+    Returns the estimate.
+
+    >>> values, order = np.array([0.6, 0.62, 0.58, 0.6, 0.64, 0.62]), np.array([0, 0, 1, 1, 2, 2])
+    >>> found = over_orders("recipe.auc", values, order, level=0.95, unit="fraction", bounds=(0.0, 1.0))
+    >>> round(found.value, 3), found.n
+    (0.61, 6)
     """
     means = np.array([values[order == own].mean() for own in np.unique(order)])
     mean, j = float(means.mean()), len(means)
@@ -70,7 +86,18 @@ def tpr_over_orders(
     symmetric: bool = True,
 ) -> Estimate:
     """The mean true-positive rate at the one threshold at which all stand-ins together have a false-positive rate of
-    `fpr`; its interval pays for that threshold too, which is set by scores that all stand-ins share."""
+    `fpr`; its interval pays for that threshold too, which is set by scores that all stand-ins share.
+
+    name       of the estimate
+    scores     of each stand-in's samples, higher for members
+    keep       which stand-in trained on which sample
+    order      of each stand-in; those of an order share minibatch order and initial head
+    fpr        the false-positive rate, in (0, 1)
+    level      two-sided coverage of the interval, in (0, 1)
+    symmetric  whether what two orders share by chance stands in the scores of both; on by default
+
+    Returns the estimate, a fraction.
+    """
     outside = scores[~keep]
 
     def rate_at(threshold: float, at_level: float) -> Estimate:

@@ -15,6 +15,11 @@ PRIORS: tuple[int, ...] = (2, 10, 1000)
 def precision_at(tpr: float, fpr: float, prior: float) -> float:
     """Of those whom an attack names, the share that are members: π·TPR / (π·TPR + (1 − π)·FPR).
 
+    tpr, fpr  rates of the attack, in [0, 1]
+    prior     π, the share of members among those attacked, in [0, 1]
+
+    Returns a fraction.
+
     >>> precision_at(0.2, 0.01, 0.5)
     0.9523809523809523
     >>> round(precision_at(0.2, 0.01, 0.001), 4)
@@ -25,7 +30,14 @@ def precision_at(tpr: float, fpr: float, prior: float) -> float:
 
 
 def at_priors(tpr: Estimate, fpr: float) -> tuple[Estimate, ...]:
-    """One for each prior. Precision rises with the true-positive rate, so its interval is that one's, ends mapped."""
+    """Precision of an attack at several shares of members. It rises with the true-positive rate, so its interval is
+    that one's, ends mapped.
+
+    tpr  of an attack, with its interval
+    fpr  the false-positive rate at which it was taken, in (0, 1)
+
+    Returns an estimate for each prior.
+    """
     return tuple(
         dataclasses.replace(
             tpr,

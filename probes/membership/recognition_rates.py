@@ -127,7 +127,16 @@ class Moved:
 
 def worst_recognised(name: str, scores: Mapping[str, Stood], kept: Kept, order: Order, level: float) -> Estimate:
     """The largest rate over persons (or records) and attacks. For each attack the interval runs from the largest lower
-    to the largest upper bound of simultaneous intervals, and pays for the threshold besides."""
+    to the largest upper bound of simultaneous intervals, and pays for the threshold besides.
+
+    name    of the estimate
+    scores  of each stand-in's persons (or records), by attack
+    kept    which stand-in trained on which of them
+    order   of each stand-in
+    level   two-sided coverage of the interval, in (0, 1)
+
+    Returns the estimate, a fraction.
+    """
     each = level_each(level, len(scores))
 
     def at(one: Stood) -> Callable[[float, float], Estimate]:

@@ -24,13 +24,26 @@ def rmia_scores(
     gamma: float = 1.0,
     a: float = 0.3,
 ) -> Float64[np.ndarray, " samples"]:
-    """The share of z that x dominates: mean over z of [(p(x)/P(x)) / (p(z)/P(z)) > γ], strict, in 0..1.
+    """The share of z that x dominates: mean over z of [(p(x)/P(x)) / (p(z)/P(z)) > γ], strict (Zarifzadeh et al. 2024).
 
-    p is the softmax probability of the label; z is drawn from data no model trained on. Online: P is the mean over all
-    replicas. Offline: P = ((1 + a) · mean_out + 1 − a) / 2 (eq. 10), the same map on z.
+    p             the model's probability of each sample's label, in [0, 1]
+    p_replicas    the same of each replica
+    keep          which replica trained on which sample
+    p_z           the model's probability of the label of samples z that no model trained on
+    p_z_replicas  the same of each replica
+    mode          online (the default): in- and out-replicas; offline: out-replicas only
+    gamma         by how much x must dominate z, above 0; 1 by default
+    a             of the offline map from the out-mean to P, in [0, 1]; 0.3 by default
 
-    Raises EvidenceError where shapes differ, z is empty, a number is no probability, or a sample is never out (online:
-    never in), NonFiniteError on NaN.
+    Online: P is the mean over all replicas. Offline: P = ((1 + a) · mean_out + 1 − a) / 2 (eq. 10), the same map on z.
+
+    Returns a score in [0, 1] for each sample, higher for members. Raises EvidenceError where shapes differ, z is empty,
+    a number is no probability, or a sample is never out (online: never in), NonFiniteError on NaN.
+
+    >>> keep = np.array([[True, False], [False, True]])
+    >>> p, replicas = np.array([0.9, 0.5]), np.array([[0.9, 0.5], [0.3, 0.7]])
+    >>> rmia_scores(p, replicas, keep, np.array([0.5, 0.6]), np.array([[0.5, 0.6], [0.5, 0.6]])).tolist()
+    [1.0, 0.0]
     """
     check(p, p_replicas, keep, mode, names=("p", "p_replicas"))
     if p_z.ndim != 1 or not len(p_z):

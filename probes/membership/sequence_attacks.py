@@ -14,7 +14,9 @@ Scores = Float64[np.ndarray, " samples"]
 def zlib_ratio(target: Target) -> Scores | None:
     """Mean log-probability a token over the answer's size when compressed by zlib (Carlini et al. 2021).
 
-    None where samples are not sequences.
+    target  the token probabilities of the model, and the answers' text
+
+    Returns a score for each sample, higher for members; None where samples are not sequences.
 
     >>> from probes.membership.example import reached
     >>> reached(zlib_ratio)
@@ -27,9 +29,11 @@ def zlib_ratio(target: Target) -> Scores | None:
 
 
 def min_k(target: Target) -> Scores | None:
-    """Min-K %: the mean log-probability, in nats, of the least likely fifth of the tokens (Shi et al. 2024).
+    """Min-K %: the mean log-probability of the least likely fifth of the tokens (Shi et al. 2024).
 
-    None where samples are not sequences.
+    target  the token probabilities of the model
+
+    Returns a score for each sample, higher for members, in nats; None where samples are not sequences.
 
     >>> from probes.membership.example import reached
     >>> reached(min_k)
@@ -41,7 +45,9 @@ def min_k(target: Target) -> Scores | None:
 def min_k_plus_plus(target: Target) -> Scores | None:
     """Min-K %++: the same of log-probabilities standardised over the vocabulary (Zhang et al. 2025).
 
-    None where samples are not sequences.
+    target  the token probabilities of the model, with their mean and deviation over the vocabulary
+
+    Returns a score for each sample, higher for members; None where samples are not sequences.
 
     >>> from probes.membership.example import reached
     >>> reached(min_k_plus_plus)
@@ -53,7 +59,9 @@ def min_k_plus_plus(target: Target) -> Scores | None:
 def recall(target: Target) -> Scores | None:
     """ReCaLL: the loss after a prefix of non-members over the loss without it (Xie et al. 2024).
 
-    None where no prefix was put before the sequences.
+    target  the token probabilities of the model with the prefix and without
+
+    Returns a score for each sample, higher for members; None where no prefix was put before the sequences.
 
     >>> from probes.membership.example import reached
     >>> reached(recall)
@@ -65,9 +73,11 @@ def recall(target: Target) -> Scores | None:
 
 
 def lower_cased(target: Target) -> Scores | None:
-    """Mean log-probability a token less that of the lower-cased answer, in nats (Carlini et al. 2021).
+    """Mean log-probability a token less that of the lower-cased answer (Carlini et al. 2021).
 
-    None where answers were not lower-cased.
+    target  the token probabilities of the model for the answer and the lower-cased answer
+
+    Returns a score for each sample, higher for members, in nats; None where answers were not lower-cased.
 
     >>> from probes.membership.example import reached
     >>> reached(lower_cased)
@@ -79,9 +89,11 @@ def lower_cased(target: Target) -> Scores | None:
 
 
 def likelihood_ratio(target: Target) -> Scores | None:
-    """Mean log-probability a token less the base model's, in nats (Mireshghallah et al. 2022).
+    """Mean log-probability a token less the base model's (Mireshghallah et al. 2022).
 
-    None without the base model.
+    target  the token probabilities of the model and of its base
+
+    Returns a score for each sample, higher for members, in nats; None without the base model.
 
     >>> from probes.membership.example import reached
     >>> reached(likelihood_ratio)
@@ -95,7 +107,9 @@ def likelihood_ratio(target: Target) -> Scores | None:
 def error_zone(target: Target) -> Scores | None:
     """EZ-MIA: gains over losses against the base model where the model's likeliest token is wrong (arXiv 2601.12104).
 
-    None without the base model.
+    target  the token probabilities of the model and of its base, and where its likeliest token is wrong
+
+    Returns a score for each sample, higher for members; None without the base model.
 
     >>> from probes.membership.example import reached
     >>> reached(error_zone)
@@ -107,9 +121,11 @@ def error_zone(target: Target) -> Scores | None:
 
 
 def window_comparison(target: Target) -> Scores | None:
-    """WBC: the share of windows of tokens in which the model beats its base, in [0, 1] (arXiv 2601.02751).
+    """WBC: the share of windows of tokens in which the model beats its base (arXiv 2601.02751).
 
-    None without the base model.
+    target  the token probabilities of the model and of its base
+
+    Returns a score for each sample, higher for members, in [0, 1]; None without the base model.
 
     >>> from probes.membership.example import reached
     >>> reached(window_comparison)

@@ -83,7 +83,15 @@ def matched_auc(
     scores: Scores, member: Bool[np.ndarray, " samples"], blind: BlindBaseline, level: float
 ) -> Estimate | None:
     """The strongest attack among samples that the blind baseline finds alike: pairs inside tenths of its score
-    (Rosenbaum & Rubin 1984), paid for all attacks. None where no tenth has both kinds."""
+    (Rosenbaum & Rubin 1984), paid for all attacks.
+
+    scores  of each sample, by attack
+    member  which samples are members
+    blind   the baseline, with a score of each sample
+    level   two-sided coverage of the interval, in (0, 1)
+
+    Returns the estimate, a fraction; None where no tenth has both kinds.
+    """
     usable = np.isfinite(blind.propensity)
     ranks = np.argsort(np.argsort(blind.propensity[usable], kind="stable"), kind="stable")
     stratum = ranks * STRATA // max(1, int(usable.sum()))
@@ -101,7 +109,14 @@ def matched_auc(
 
 
 def differing(described: Described, member: Bool[np.ndarray, " samples"], level: float) -> Mapping[str, Estimate]:
-    """AUC of every single property, those whose interval excludes one half (Bonferroni), the surest first."""
+    """AUC of every single property, those whose interval excludes one half (Bonferroni), the surest first.
+
+    described  properties of the samples
+    member     which samples are members
+    level      two-sided coverage of the interval, in (0, 1)
+
+    Returns an estimate for each of them, by name.
+    """
     each = level_each(level, len(described.names))
     found = {
         name: auc(column, member, name=name, level=each)

@@ -21,14 +21,27 @@ Scores = Mapping[str, Float64[np.ndarray, " samples"]]
 
 def strongest(found: Mapping[str, Estimate], level: float) -> tuple[str, Estimate]:
     """The largest of A attacks' estimates at 1 − (1 − level)/A. The interval runs from the largest lower to the largest
-    upper bound, so it covers the largest truth at `level` however the attacks depend on each other."""
+    upper bound, so it covers the largest truth at `level` however the attacks depend on each other.
+
+    found  an estimate for each attack, at 1 − (1 − level)/A
+    level  that the interval of the largest has, in (0, 1)
+
+    Returns the attack's name and the estimate.
+    """
     best = max(found, key=lambda name: found[name].value)
     low, high = (max(getattr(one, side) for one in found.values()) for side in ("low", "high"))
     return best, dataclasses.replace(found[best], low=low, high=high, level=level)
 
 
 def strongest_auc(scores: Scores, member: Bool[np.ndarray, " samples"], level: float) -> tuple[str, Estimate]:
-    """The largest AUC over the attacks, and whose it is."""
+    """The largest AUC over the attacks.
+
+    scores  of each sample, by attack, higher for members
+    member  which samples are members
+    level   two-sided coverage of the interval, in (0, 1)
+
+    Returns the attack's name and the estimate, a fraction.
+    """
     each = level_each(level, len(scores))
     found = {name: auc(score, member, name="checkpoint.auc", level=each) for name, score in scores.items()}
     best, overall = strongest(found, level)
@@ -41,8 +54,16 @@ def strongest_tpr(
 ) -> tuple[Estimate, float]:
     """The largest TPR at this FPR, its interval as in `strongest`, and the p-value that no attack finds anything.
 
+    scores  of each sample, by attack, higher for members
+    member  which samples are members
+    fpr     the false-positive rate, in (0, 1)
+    level   two-sided coverage of the interval, in (0, 1)
+    name    of the estimate
+
     The threshold is set by the non-members, so with k false positives allowed the number of members above it is, for a
     model that leaks nothing, beta-binomial(members, k + 1, non-members − k): an exact test, Bonferroni over attacks.
+
+    Returns the estimate, a fraction, and the p-value.
     """
     each = level_each(level, len(scores))
     found = {attack: tpr_at_true_fpr(score, member, fpr, name=name, level=each) for attack, score in scores.items()}
@@ -56,7 +77,15 @@ def strongest_tpr(
 
 def precision(tpr: Estimate, members: int, others: int, fpr: float, name: str) -> Estimate:
     """Of those that an attack names at this false-positive rate, the share that are members: how far an accusation can
-    be believed where members are as common as in this pool. It rises with `tpr`, and its interval is that one's."""
+    be believed where members are as common as in this pool. It rises with `tpr`, and its interval is that one's.
+
+    tpr              of the attack, with its interval
+    members, others  how many there are of each
+    fpr              the false-positive rate, in (0, 1)
+    name             of the estimate
+
+    Returns the estimate, a fraction.
+    """
 
     def of(rate: float) -> float:
         return rate * members / (rate * members + fpr * others)
@@ -74,9 +103,18 @@ def precision(tpr: Estimate, members: int, others: int, fpr: float, name: str) -
 
 
 def strongest_advantage(scores: Scores, member: Bool[np.ndarray, " samples"], level: float) -> Estimate:
-    """The largest TPR − FPR over thresholds (Yeom et al. 2018) and attacks. The band pays for every threshold by the
-    Dvoretzky–Kiefer–Wolfowitz inequality with Massart's constant, half the error for each rate, and for the attacks as
-    in `strongest`. It is wide: where its low end is 0, the AUC may still show a leak."""
+    """The largest TPR − FPR over thresholds (Yeom et al. 2018) and attacks.
+
+    scores  of each sample, by attack, higher for members
+    member  which samples are members
+    level   two-sided coverage of the interval, in (0, 1)
+
+    The band pays for every threshold by the Dvoretzky–Kiefer–Wolfowitz inequality with Massart's constant, half the
+    error for each rate, and for the attacks as in `strongest`. It is wide: where its low end is 0, the AUC may still
+    show a leak.
+
+    Returns the estimate, a fraction.
+    """
     members, others = int(member.sum()), int((~member).sum())
     curves = [roc_curve(score, member) for score in scores.values()]
     value = max(float(np.max(true / members - false / others)) for false, true in curves)

@@ -23,8 +23,16 @@ def worst(
     name: str,
     level: float,
 ) -> Estimate | None:
-    """The largest AUC over strata and attacks, its interval paying for both. None without two strata that are large
-    enough."""
+    """The largest AUC over strata and attacks, its interval paying for both.
+
+    scores  of each sample, by attack, higher for members
+    member  which samples are members
+    strata  parts of the samples by name, which may overlap
+    name    of the estimate
+    level   two-sided coverage of the interval, in (0, 1)
+
+    Returns the estimate, a fraction; None without two strata that are large enough.
+    """
     usable = [(label, who) for label, who in strata if min((who & member).sum(), (who & ~member).sum()) >= FEWEST]
     if len(usable) < 2:
         return None

@@ -18,7 +18,14 @@ Mask = Bool[np.ndarray, " samples"]
 
 
 def checkpoint_estimates(evidence: Evidence, rng: np.random.Generator, level: float) -> list[Estimate]:
-    """Accuracy on both sides, and the gaps: a wide interval, for it is one model."""
+    """Accuracy on both sides, and the gaps: a wide interval, for it is one model.
+
+    evidence  the audited model's samples and answers
+    rng       draws the resamples
+    level     two-sided coverage of the interval, in (0, 1)
+
+    Returns the estimates.
+    """
     correct = evidence.audited.correct(evidence.labels)[0]
     member, held_out = evidence.pool.member, evidence.pool.held_out
     train, out = _counts(correct, member), _counts(correct, held_out)
@@ -45,7 +52,13 @@ def _by_share(estimate: Estimate, part: str, less: str = "") -> Estimate:
 
 
 def validation_estimate(evidence: Evidence, level: float) -> Estimate | None:
-    """Accuracy on the validation split, where there is one: it chose the model, so it flatters it."""
+    """Accuracy on the validation split: it chose the model, so it flatters it.
+
+    evidence  the audited model's samples and answers
+    level     two-sided coverage of the interval, in (0, 1)
+
+    Returns the estimate, a fraction; None where there is no such split.
+    """
     if not evidence.pool.validation.any():
         return None
     correct = evidence.audited.correct(evidence.labels)[0]

@@ -101,7 +101,13 @@ def fold_scores(population: Population, pool: Pool) -> FoldScores:
 def gap_rank(own: float, scores: FoldScores, level: float) -> Estimate:
     """The share of replicas whose gap is smaller than this checkpoint's (ties half): near one half, it is like them.
 
+    own     this checkpoint's gap, in points
+    scores  of every fold
+    level   two-sided coverage of the interval, in (0, 1)
+
     The interval is Clopper–Pearson's, as if replicas were independent: folds of a repeat are not quite.
+
+    Returns the estimate, a fraction.
     """
     gaps = scores.accuracy_gaps()
     smaller = float((gaps < own).sum() + (gaps == own).sum() / 2)

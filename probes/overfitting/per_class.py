@@ -46,7 +46,15 @@ def lowest(
     name: str, right: Int64[np.ndarray, " classes"], of: Int64[np.ndarray, " classes"], level: float
 ) -> Estimate | None:
     """The smallest share over classes, from the smallest lower to the smallest upper bound at 1 − (1 − level)/classes:
-    it covers the smallest truth. None where fewer than two classes are large enough."""
+    it covers the smallest truth.
+
+    name   of the estimate
+    right  successes of each class
+    of     trials of each class
+    level  two-sided coverage of the interval, in (0, 1)
+
+    Returns the estimate, a fraction; None where fewer than two classes are large enough.
+    """
     usable = np.flatnonzero(of >= FEWEST)
     if len(usable) < 2:
         return None

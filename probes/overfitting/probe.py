@@ -46,7 +46,8 @@ class Overfitting:
     tolerated_gap   accuracy gap from which the probe speaks of overfitting, a share in [0, 1) (0.05)
     learning_curve  train at two smaller sizes too, twice each; the larger serves the .632+ estimate (on)
     capacity        train once on shuffled labels (on)
-    linear_probe    train `rival_folds` folds of a linear probe, at least 2 (on, 6)
+    linear_probe    train folds of a linear probe, too (on)
+    rival_folds     how many folds of it, at least 2 (6)
     scratch         train them from scratch, too: off, for that trains a whole network, whatever the recipe trains
     bootstrap       further subsamples for the .632+ estimate, at least 0 (0)
 

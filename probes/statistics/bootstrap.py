@@ -34,11 +34,15 @@ def bootstrap_mean(
     name    of the estimate
     values  one a sample, in `unit`; NaN is left out
     rng     draws the resamples
-    level   two-sided coverage of the interval, in (0, 1)
+    level   two-sided coverage of the interval, in (0, 1); 0.95 by default
+    better  which direction is better for the model: higher, lower or neither (the default)
+    unit    of the values, such as nats
 
     Tails lie as far out as Student's t asks, without which 12 samples cover 89 % for 95 %. Of fewer than FEW samples
-    the interval is Student's. Raises EvidenceError where fewer than two samples are left. Efron 1979; Hesterberg 2015,
-    The American Statistician 69:371, section 5.3.
+    the interval is Student's.
+
+    Returns the estimate. Raises EvidenceError where fewer than two samples are left. Efron 1979; Hesterberg 2015, The
+    American Statistician 69:371, section 5.3.
 
     >>> found = bootstrap_mean("loss", np.arange(20.0), np.random.default_rng(0), unit="nats")
     >>> found.value, 5 < found.low < found.high < 14
@@ -66,7 +70,16 @@ def bootstrap_mean(
 
 
 def expanded_tail(n: int, level: float) -> float:
-    """The quantile at which a percentile interval of a mean of n samples ends (Hesterberg 2015, section 5.3)."""
+    """The quantile at which a percentile interval of a mean of n samples ends (Hesterberg 2015, section 5.3).
+
+    n      samples, at least 2
+    level  two-sided coverage of the interval, in (0, 1)
+
+    Returns a probability in (0, 1 − level).
+
+    >>> round(expanded_tail(12, 0.95), 4), round(expanded_tail(10_000, 0.95), 4)
+    (0.0108, 0.025)
+    """
     return normal_tail(math.sqrt(n / (n - 1)) * t_critical(level, n - 1))
 
 
@@ -85,10 +98,14 @@ def bootstrap_difference(
     name        of the estimate
     one, other  a value a sample, in `unit`; NaN is left out
     rng         draws the resamples
-    level       two-sided coverage of the interval, in (0, 1)
+    level       two-sided coverage of the interval, in (0, 1); 0.95 by default
+    better      which direction is better for the model: higher, lower or neither (the default)
+    unit        of the values, such as nats
 
     Studentised because losses are skewed: at 200 and 100 samples the percentile interval covers 92–93 % for 95 %, this
-    one 95 %. Raises EvidenceError where a side has fewer than two. Efron & Tibshirani 1993, 12.5.
+    one 95 %.
+
+    Returns the estimate. Raises EvidenceError where a side has fewer than two. Efron & Tibshirani 1993, 12.5.
 
     >>> one, rng = np.arange(20.0), np.random.default_rng(0)
     >>> found = bootstrap_difference("gap", one + 3, one, rng, unit="nats")

@@ -21,8 +21,11 @@ def at_level(estimate: Estimate, level: float, *, difference: bool = False) -> t
     interval off, and no narrower one moves it; no wider one leaves the scale. Neither holds for a `difference` of two
     such numbers. A one-sided bound has its own level alone.
 
+    estimate    any, two-sided or a one-sided bound
     level       two-sided coverage, in (0, 1)
-    difference  whether the estimate is a difference, which 0 and 1 do not bound
+    difference  whether the estimate is a difference, which 0 and 1 do not bound; off by default
+
+    Returns (low, high) in the estimate's unit.
 
     >>> from probes.statistics.proportions import proportion
     >>> low, high = at_level(proportion("share", 9, 10), 0.8)
@@ -45,8 +48,11 @@ def p_beyond(estimate: Estimate, threshold: float, side: Literal["above", "below
     """One-sided p-value against 'the truth is not `side` the threshold': below α exactly where the interval at level
     1 − 2α lies wholly on that side. A lower bound speaks for 'above' alone, at its own level; an upper one for 'below'.
 
+    estimate   any, two-sided or a one-sided bound
     threshold  in the estimate's unit
     side       above or below
+
+    Returns a p-value in [0, 1].
 
     >>> from probes.statistics.proportions import proportion
     >>> round(p_beyond(proportion("share", 9, 10), 0.5, "above"), 4)

@@ -28,11 +28,14 @@ def nadeau_bengio(
     name             of the estimate
     folds            one value a fold, in `unit`; at least two
     n_train, n_test  samples of a fold on either side, or any numbers in their ratio
-    level            two-sided coverage of the interval, in (0, 1)
+    level            two-sided coverage of the interval, in (0, 1); 0.95 by default
+    better           which direction is better for the model: higher, lower or neither (the default)
+    unit             of the values; fraction by default
 
     Folds share training samples, and the plain s²/J would be too small. This one is wide: in simulations (4 × 5 folds
-    of 100 samples, nearest centroids) it covered more than 99 % for 95 %. Raises EvidenceError where there are fewer
-    than two folds.
+    of 100 samples, nearest centroids) it covered more than 99 % for 95 %.
+
+    Returns the estimate. Raises EvidenceError where there are fewer than two folds.
 
     >>> found = nadeau_bengio("recipe.accuracy_gap", np.array([0.1, 0.2, 0.1, 0.2]), n_train=3.0, n_test=1.0)
     >>> round(found.value, 3), found.dof

@@ -19,8 +19,16 @@ def newcombe_difference(
     better: Better = "neither",
     unit: str = "points",
 ) -> Estimate:
-    """p1 − p2 of two independent samples, given as (successes, trials), by Newcombe's hybrid score interval
-    (Newcombe 1998, Statistics in Medicine 17:873, method 10). Raises EvidenceError.
+    """p1 − p2 of two independent samples by Newcombe's hybrid score interval (Newcombe 1998, Statistics in Medicine
+    17:873, method 10).
+
+    name        of the estimate
+    one, other  (successes, trials) of each sample: 0 <= successes <= trials, at least one trial
+    level       two-sided coverage of the interval, in (0, 1); 0.95 by default
+    better      which direction is better for the model: higher, lower or neither (the default)
+    unit        of the values; points by default
+
+    Returns the estimate. Raises EvidenceError where counts do not fit.
 
     >>> found = newcombe_difference("gap", (90, 100), (80, 100))
     >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
@@ -47,7 +55,18 @@ def newcombe_paired(
     unit: str = "points",
 ) -> Estimate:
     """p1 − p2 on the same trials, from the 2 × 2 counts of successes, by the score interval corrected for correlation
-    (Newcombe 1998, Statistics in Medicine 17:2635, method 10). Raises EvidenceError.
+    (Newcombe 1998, Statistics in Medicine 17:2635, method 10).
+
+    name        of the estimate
+    both        trials that both get right, at least 0
+    only_one    trials that the first alone gets right, at least 0
+    only_other  trials that the second alone gets right, at least 0
+    neither     trials that neither gets right, at least 0
+    level       two-sided coverage of the interval, in (0, 1); 0.95 by default
+    better      which direction is better for the model: higher, lower or neither (the default)
+    unit        of the values; points by default
+
+    Returns the estimate. Raises EvidenceError where a count is negative or all are 0.
 
     >>> found = newcombe_paired("change", both=80, only_one=10, only_other=5, neither=5)
     >>> round(found.value, 3), found.low < 0 < found.high
@@ -72,6 +91,11 @@ def newcombe_paired(
 def mcnemar(only_one: int, only_other: int) -> float:
     """Two-sided exact p-value that both are right equally often on the same trials (McNemar 1947, binomial form).
 
+    only_one    trials that the first alone gets right, at least 0
+    only_other  trials that the second alone gets right, at least 0
+
+    Returns a p-value in (0, 1]; 1 where no trial tells them apart.
+
     >>> round(mcnemar(8, 1), 4)
     0.0391
     """
@@ -82,6 +106,10 @@ def mcnemar(only_one: int, only_other: int) -> float:
 def mover(one: tuple[float, float, float], other: tuple[float, float, float]) -> tuple[float, float]:
     """The interval of a difference from (value, low, high) of two independent estimates: 'method of variance estimates
     recovery' (Zou & Donner 2008), whose case for Wilson intervals is Newcombe's.
+
+    one, other  (value, low, high) of each estimate, in one unit and at one level
+
+    Returns (low, high) of one − other at that level.
 
     >>> low, high = mover((0.9, 0.8, 0.95), (0.8, 0.7, 0.85))
     >>> round(low, 3), round(high, 3)

@@ -12,7 +12,11 @@ from scipy import special
 
 
 def normal_quantile(p: float) -> float:
-    """The standard normal's quantile at probability `p` in [0, 1]; −∞ at 0, ∞ at 1.
+    """The standard normal's quantile: −∞ at 0, ∞ at 1.
+
+    p  a probability, in [0, 1]
+
+    Returns the quantile; NaN outside [0, 1].
 
     >>> round(normal_quantile(0.975), 4)
     1.96
@@ -23,6 +27,10 @@ def normal_quantile(p: float) -> float:
 def normal_tail(x: float) -> float:
     """P[Z > x] of a standard normal Z.
 
+    x  any number
+
+    Returns a probability in [0, 1].
+
     >>> normal_tail(0.0)
     0.5
     """
@@ -30,7 +38,12 @@ def normal_tail(x: float) -> float:
 
 
 def beta_quantile(p: float, a: int | float, b: int | float) -> float:
-    """Of Beta(a, b), a and b > 0, at probability `p`: what Clopper–Pearson's ends are.
+    """The quantile of Beta(a, b): what Clopper–Pearson's ends are.
+
+    p     a probability, in [0, 1]
+    a, b  the parameters of Beta(a, b), above 0
+
+    Returns a number in [0, 1]; NaN outside the domain.
 
     >>> round(beta_quantile(0.95, 1, 59), 4)
     0.0495
@@ -39,7 +52,13 @@ def beta_quantile(p: float, a: int | float, b: int | float) -> float:
 
 
 def binomial_cdf(k: int, n: int, p: float) -> float:
-    """P[K ≤ k] of `n` trials with success probability `p`.
+    """P[K ≤ k] of a binomial K.
+
+    k  successes
+    n  trials, at least 0
+    p  probability of a success, in [0, 1]
+
+    Returns a probability in [0, 1].
 
     >>> round(binomial_cdf(0, 59, 0.05), 4)
     0.0485
@@ -48,7 +67,13 @@ def binomial_cdf(k: int, n: int, p: float) -> float:
 
 
 def binomial_tail(k: int, n: int, p: float) -> float:
-    """P[K > k] of `n` trials with success probability `p`.
+    """P[K > k] of a binomial K.
+
+    k  successes
+    n  trials, at least 0
+    p  probability of a success, in [0, 1]
+
+    Returns a probability in [0, 1].
 
     >>> binomial_tail(1, 2, 0.5)
     0.25
@@ -58,6 +83,10 @@ def binomial_tail(k: int, n: int, p: float) -> float:
 
 def midranks(values: Float[np.ndarray, " values"]) -> Float64[np.ndarray, " values"]:
     """Ranks from 1; equal values share the mean of theirs.
+
+    values  any numbers but NaN
+
+    Returns a rank for each value, in its place.
 
     >>> midranks(np.array([3.0, 1.0, 3.0])).tolist()
     [2.5, 1.0, 2.5]

@@ -18,8 +18,13 @@ def squeezed_variance(
 ) -> tuple[Float64[np.ndarray, " samples"], float]:
     """The posterior means (d₀ s₀² + d s²)/(d₀ + d) and d₀ + d, the degrees of freedom of the moderated t.
 
+    variance  one a sample, above 0, in any unit squared
+    dof       degrees of freedom of each variance, above 0
+
     The variances of samples are taken for a scaled inverse χ² with d₀ degrees of freedom about s₀², both fitted to the
     moments of log s² (Smyth 2004, section 6.2).
+
+    Returns a variance for each sample, and the degrees of freedom of all.
 
     >>> rng = np.random.default_rng(0)
     >>> same, dof = squeezed_variance(rng.chisquare(3, 2000) / 3, 3.0)
@@ -31,7 +36,18 @@ def squeezed_variance(
 
 
 def variance_prior(variance: Float64[np.ndarray, " samples"], dof: float) -> tuple[float, float]:
-    """(d₀, s₀²). Variances that differ no more than their sampling error allows have d₀ = `MOST_DOF`."""
+    """(d₀, s₀²) of the prior that `squeezed_variance` fits. Variances that differ no more than their sampling error
+    allows have d₀ = `MOST_DOF`.
+
+    variance  one a sample, above 0, in any unit squared
+    dof       degrees of freedom of each variance, above 0
+
+    Returns the prior's degrees of freedom and its variance.
+
+    >>> dof, centre = variance_prior(np.random.default_rng(0).chisquare(3, 2000) / 3, 3.0)
+    >>> bool(dof > 50), round(centre, 1)
+    (True, 1.0)
+    """
     logs = np.log(np.maximum(variance, SMALLEST))
     logs = logs - special.digamma(dof / 2) + math.log(dof / 2)
     centre = float(logs.mean())

@@ -9,6 +9,10 @@ from jaxtyping import Bool, Float, Float64
 def holm(p_values: Float[np.ndarray, " tests"]) -> Float64[np.ndarray, " tests"]:
     """Adjusted p-values that hold the family-wise error under any dependence (Holm 1979).
 
+    p_values  of the tests, each in [0, 1]
+
+    Returns an adjusted p-value for each test, in its place.
+
     >>> holm(np.array([0.01, 0.04, 0.03])).tolist()
     [0.03, 0.06, 0.06]
     """
@@ -21,7 +25,16 @@ def holm(p_values: Float[np.ndarray, " tests"]) -> Float64[np.ndarray, " tests"]
 
 
 def holm_levels(p_values: Float[np.ndarray, " tests"], alpha: float) -> Float64[np.ndarray, " tests"]:
-    """The error share each test may spend in Holm's procedure: α / (m − rank), until the first that is not rejected."""
+    """The error share each test may spend in Holm's procedure: α / (m − rank), until the first that is not rejected.
+
+    p_values  of the tests, each in [0, 1]
+    alpha     the family-wise error, in (0, 1)
+
+    Returns a share for each test, in its place.
+
+    >>> [round(float(level), 4) for level in holm_levels(np.array([0.001, 0.5, 0.02]), 0.05)]
+    [0.0167, 0.05, 0.025]
+    """
     m = len(p_values)
     order = np.argsort(p_values, kind="stable")
     allowed = np.empty(m)
@@ -36,12 +49,26 @@ def holm_levels(p_values: Float[np.ndarray, " tests"], alpha: float) -> Float64[
 
 
 def rejected(p_values: Float[np.ndarray, " tests"], alpha: float) -> Bool[np.ndarray, " tests"]:
+    """What Holm's procedure rejects at a family-wise error of `alpha`.
+
+    p_values  of the tests, each in [0, 1]
+    alpha     the family-wise error, in (0, 1)
+
+    Returns whether each test is rejected.
+
+    >>> rejected(np.array([0.001, 0.5, 0.02]), 0.05).tolist()
+    [True, False, True]
+    """
     return np.asarray(holm(p_values) <= alpha)
 
 
 def false_discoveries(p_values: Float[np.ndarray, " tests"], share: float) -> Bool[np.ndarray, " tests"]:
-    """What is rejected where at most `share` of the rejections may be false on average (Benjamini & Hochberg 1995);
-    NaN is never rejected.
+    """What is rejected where a share of the rejections may be false on average (Benjamini & Hochberg 1995).
+
+    p_values  of the tests, each in [0, 1]; NaN is never rejected
+    share     of the rejections that may be false on average, in (0, 1)
+
+    Returns whether each test is rejected.
 
     >>> false_discoveries(np.array([0.01, 0.04, 0.03, 0.9]), 0.06)
     array([ True,  True,  True, False])

@@ -16,7 +16,15 @@ from probes.statistics.student_t import t_critical, t_interval
 def paired_mean(
     name: str, change: Float[np.ndarray, " samples"], *, level: float = 0.95, better: Better = "neither", unit: str
 ) -> Estimate:
-    """The mean of per-sample differences with Student's t interval. Raises EvidenceError below two samples.
+    """The mean of per-sample differences with Student's t interval (Student 1908).
+
+    name    of the estimate
+    change  a difference a sample, in `unit`; at least two
+    level   two-sided coverage of the interval, in (0, 1); 0.95 by default
+    better  which direction is better for the model: higher, lower or neither (the default)
+    unit    of the values, such as nats
+
+    Returns the estimate. Raises EvidenceError below two samples.
 
     >>> found = paired_mean("loss", np.array([0.1, 0.2, 0.3]), unit="nats")
     >>> round(found.value, 3), found.dof
@@ -37,7 +45,13 @@ def paired_gap(
 ) -> Estimate:
     """mean(plus) − mean(minus) of per-sample differences on two disjoint parts, with Welch's t interval (Welch 1947).
 
-    Raises EvidenceError where a part has fewer than two samples.
+    name         of the estimate
+    plus, minus  a difference a sample of each part, in `unit`; at least two
+    level        two-sided coverage of the interval, in (0, 1); 0.95 by default
+    better       which direction is better for the model: higher, lower or neither (the default)
+    unit         of the values, such as nats
+
+    Returns the estimate. Raises EvidenceError where a part has fewer than two samples.
 
     >>> found = paired_gap("gap", np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0]), unit="nats")
     >>> found.value, found.n
@@ -57,8 +71,16 @@ def paired_auc(
     level: float = 0.95,
     better: Better = "lower",
 ) -> Estimate:
-    """AUC(one) − AUC(other) of two scores of the same samples, with the covariance of their placements
-    (DeLong, DeLong & Clarke-Pearson 1988, eq. 5–8). Raises EvidenceError where a class has fewer than two samples.
+    """AUC(one) − AUC(other) of two scores of the same samples, with the covariance of their placements (DeLong, DeLong
+    & Clarke-Pearson 1988, eq. 5–8).
+
+    name        of the estimate
+    one, other  the two scores of each sample, higher for members, in any unit
+    member      which samples are members
+    level       two-sided coverage of the interval, in (0, 1); 0.95 by default
+    better      which direction is better for the model: higher, lower (the default) or neither
+
+    Returns the estimate, in points. Raises EvidenceError where members or others are fewer than two.
 
     >>> member = np.array([True, True, False, False])
     >>> paired_auc("auc", np.array([3.0, 2.0, 1.0, 0.0]), np.array([3.0, 1.0, 2.0, 0.0]), member).value
@@ -80,7 +102,11 @@ def independent_difference(name: str, one: Estimate, other: Estimate, *, level: 
     """one − other of independent estimates, from their intervals: each side's reaches added in quadrature (MOVER, Zou &
     Donner 2008) as standard errors, Student's t where an estimate has degrees of freedom (Satterthwaite 1946).
 
-    level  two-sided coverage of the interval, in (0, 1)
+    name        of the estimate
+    one, other  estimates in one unit, of independent samples
+    level       two-sided coverage of the interval, in (0, 1); 0.95 by default
+
+    Returns the estimate of one − other, in points where theirs are fractions.
 
     >>> from probes.statistics.proportions import proportion
     >>> new, old = proportion("accuracy", 80, 100), proportion("accuracy", 90, 100)

@@ -24,9 +24,10 @@ CONFIDENCE, POWER, TYPICAL_ACCURACY = 0.95, 0.8, 0.8
 class Power:
     """The smallest effects found with 80 % probability at 95 % confidence; None where the rows do not ask.
 
-    `accuracy_gap` (fraction) by Nadeau and Bengio's variance for models near 80 % accuracy; `checkpoint_tpr` and
-    `recipe_tpr` the true-positive rate at 1 % false positives that exact binomial intervals tell from 1 % (the recipe's
-    counts one replica an order, since those of one order are alike).
+    accuracy_gap    a fraction, by Nadeau and Bengio's variance for models near 80 % accuracy
+    checkpoint_tpr  the true-positive rate at 1 % false positives that exact binomial intervals tell from 1 %, of this
+                    model
+    recipe_tpr      the same of the recipe, which counts one replica an order, since those of one order are alike
     """
 
     accuracy_gap: float | None
@@ -35,7 +36,19 @@ class Power:
 
 
 def power(pool: Pool, rows: Sequence[Row]) -> Power:
-    """What a population of these rows of the pool could detect; data are not looked at."""
+    """What a population of these rows of the pool could detect; data are not looked at.
+
+    pool  the members and the held-out samples
+    rows  the replicas that a plan would train
+
+    Returns the least effects; None for what the rows do not measure.
+
+    >>> import numpy as np
+    >>> half, none = np.arange(2000) < 1000, np.zeros(2000, dtype=bool)
+    >>> pool = Pool(labels=np.zeros(2000, dtype=int), member=half, held_out=~half, validation=none)
+    >>> power(pool, [])
+    Power(accuracy_gap=None, checkpoint_tpr=None, recipe_tpr=None)
+    """
     splits = [row for row in rows if row.design == "splits"]
     members, held_out = int(pool.member.sum()), int(pool.held_out.sum())
     gap = recipe = None
@@ -57,7 +70,13 @@ def power(pool: Pool, rows: Sequence[Row]) -> Power:
 def detectable_tpr(members: int, others: int, fpr: float = 0.01) -> float | None:
     """The least true-positive rate whose Clopper–Pearson interval lies above that of `fpr` with 80 % probability.
 
-    None where there are too few non-members for such a false-positive rate.
+    members, others  how many of each are attacked, at least 1
+    fpr              the false-positive rate, in (0, 1); 0.01 by default
+
+    Returns a rate in (0, 1]; None where there are too few non-members for such a false-positive rate.
+
+    >>> round(detectable_tpr(1000, 1000), 3)
+    0.032
     """
     if others < 1 / fpr:
         return None

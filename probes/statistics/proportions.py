@@ -14,9 +14,9 @@ def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[f
 
     successes  0 to `trials`
     trials     at least 1
-    level      two-sided coverage, in (0, 1)
+    level      two-sided coverage of the interval, in (0, 1); 0.95 by default
 
-    Raises EvidenceError.
+    Returns (low, high). Raises EvidenceError where counts do not fit.
 
     >>> low, high = clopper_pearson(0, 10)
     >>> low, round(high, 4)
@@ -31,7 +31,18 @@ def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[f
 
 
 def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """The score interval (Wilson 1927): what Newcombe's interval for a difference is made of."""
+    """The score interval (Wilson 1927): what Newcombe's interval for a difference is made of.
+
+    successes  0 to `trials`
+    trials     at least 1
+    level      two-sided coverage of the interval, in (0, 1); 0.95 by default
+
+    Returns (low, high).
+
+    >>> low, high = wilson(9, 10)
+    >>> round(low, 3), round(high, 3)
+    (0.596, 0.982)
+    """
     z = normal_quantile(0.5 + level / 2)
     share, spread = successes / trials, z * z / trials
     centre = (share + spread / 2) / (1 + spread)
@@ -47,10 +58,11 @@ def proportion(
     name       of the estimate
     successes  0 to `trials`
     trials     at least 1; the estimate's n
-    level      two-sided coverage of the interval, in (0, 1)
-    better     which direction is better for the model
+    level      two-sided coverage of the interval, in (0, 1); 0.95 by default
+    better     which direction is better for the model: higher, lower or neither (the default)
+    unit       of the values; fraction by default
 
-    Raises EvidenceError.
+    Returns the estimate. Raises EvidenceError where counts do not fit.
 
     >>> proportion("checkpoint.held_out_accuracy", 90, 100, better="higher").value
     0.9

@@ -23,16 +23,17 @@ def auc(
 ) -> Estimate:
     """Area under the ROC curve, ties counted half, with DeLong's variance on the logit scale.
 
-    score   higher for members; any unit
+    score   higher for members, in any unit; finite
     member  which samples are members
-    level   two-sided coverage of the interval, in (0, 1)
+    name    of the estimate; auc by default
+    level   two-sided coverage of the interval, in (0, 1); 0.95 by default
 
     The plain normal interval covers 91 to 94 % where it claims 95 % (AUC 0.92 and 0.76, 40 to 60 a side, simulated); on
     the logit scale it covers 95 to 96 %. At the edge (all members above all others) the variance is 0; there the
     interval ends where Clopper–Pearson's for the smaller class does, which is wider.
 
-    Raises EvidenceError without members or without others, NonFiniteError on NaN or infinite scores. DeLong, DeLong &
-    Clarke-Pearson 1988.
+    Returns the estimate, a fraction. Raises EvidenceError without members or without others, NonFiniteError on NaN or
+    infinite scores. DeLong, DeLong & Clarke-Pearson 1988.
 
     >>> found = auc(np.array([3.0, 2.0, 1.0, 0.0]), np.array([True, False, True, False]))
     >>> found.value, found.low < 0.5 < found.high
@@ -54,7 +55,16 @@ def auc(
 
 
 def delong_standard_error(score: Float[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"]) -> float:
-    """Of the AUC (DeLong, DeLong & Clarke-Pearson 1988, by midranks: Sun & Xu 2014). Raises EvidenceError."""
+    """The standard error of the AUC (DeLong, DeLong & Clarke-Pearson 1988, by midranks: Sun & Xu 2014).
+
+    score   higher for members, in any unit; finite
+    member  which samples are members
+
+    Returns the standard error. Raises EvidenceError without members or without others.
+
+    >>> round(delong_standard_error(np.array([3.0, 2.0, 1.0, 0.0]), np.array([True, False, True, False])), 3)
+    0.354
+    """
     return _delong(*_check(score, member))[1]
 
 
@@ -82,14 +92,18 @@ def tpr_at_fpr(
     """The largest share of members above a threshold with at most a share `fpr` of the others: no interpolation, ties
     stay together.
 
-    score   higher for members; any unit
+    score   higher for members, in any unit; finite
     member  which samples are members
     fpr     the false-positive rate, in (0, 1)
-    level   two-sided coverage of the interval, in (0, 1)
+    name    of the estimate; tpr by default
+    level   two-sided coverage of the interval, in (0, 1); 0.95 by default
 
     The interval is Clopper–Pearson's at that threshold, as if it were given; `threshold.tpr_at_true_fpr` pays for its
     being estimated. Where there are fewer than 1/fpr non-members the rate cannot be told from 0: the estimate has a
-    caveat. Raises EvidenceError.
+    caveat.
+
+    Returns the estimate, a fraction. Raises EvidenceError without members or others, or where `fpr` is outside (0, 1);
+    NonFiniteError on NaN or infinite scores.
 
     >>> score = np.arange(200.0)
     >>> tpr_at_fpr(score, score >= 100, 0.01).value
@@ -128,7 +142,11 @@ def roc_curve(
 ) -> tuple[Int64[np.ndarray, " thresholds"], Int64[np.ndarray, " thresholds"]]:
     """Counts of false and true positives at every distinct threshold, from none to all.
 
-    Raises EvidenceError.
+    score   higher for members, in any unit; finite
+    member  which samples are members
+
+    Returns both counts, a threshold each. Raises EvidenceError without members or others, NonFiniteError on NaN or
+    infinite scores.
 
     >>> false, true = roc_curve(np.array([3.0, 2.0, 1.0]), np.array([True, False, True]))
     >>> false.tolist(), true.tolist()

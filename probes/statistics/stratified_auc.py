@@ -24,10 +24,19 @@ def stratified_auc(
 ) -> Estimate:
     """Of pairs of a member and a non-member in one stratum, how often the member ranks above, ties counted half.
 
+    score      higher for members, in any unit; finite
+    member     which samples are members
+    stratum    a number for each sample: only pairs inside one stratum count
+    cluster    a number for each sample where samples come in clusters, such as patients; None, the default, for none
+    inflation  a factor of the variance, at least 1 (the default), where the scores share more than clusters
+    name       of the estimate; auc by default
+    level      two-sided coverage of the interval, in (0, 1); 0.95 by default
+
     Strata weigh by m n / (m + n), as in Mantel and Haenszel's estimate; those without both kinds are left out. The
-    variance is DeLong's, from placements inside strata, summed by `cluster` where samples come in clusters (Obuchowski
-    1997), and multiplied by `inflation` where the scores share more than that; on the logit scale. Raises EvidenceError
-    where no stratum has both kinds.
+    variance is DeLong's, from placements inside strata, summed by cluster (Obuchowski 1997) and inflated; on the logit
+    scale.
+
+    Returns the estimate, a fraction. Raises EvidenceError where no stratum has both kinds.
 
     >>> score, member = np.array([1.0, 2.0, 11.0, 12.0]), np.array([False, True, False, True])
     >>> stratified_auc(score, member, np.array([0, 0, 1, 1])).value

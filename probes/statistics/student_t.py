@@ -18,8 +18,12 @@ Many = Float[np.ndarray, "..."]
 
 
 def t_quantile(p: float, dof: int | float) -> float:
-    """The quantile at probability `p` in [0, 1] with `dof` > 0 degrees of freedom; the normal's where they are
-    infinite.
+    """The quantile of Student's t; the normal's where degrees of freedom are infinite.
+
+    p    a probability, in [0, 1]
+    dof  degrees of freedom, above 0; may be infinite
+
+    Returns the quantile.
 
     >>> round(t_quantile(0.975, 4), 3)
     2.776
@@ -36,7 +40,12 @@ def t_tail(x: Many, dof: int | float) -> Many: ...
 
 
 def t_tail(x: float | Many, dof: int | float) -> float | Many:
-    """P[T > x] with `dof` > 0 degrees of freedom, of a number or of each of an array.
+    """P[T > x] of Student's t.
+
+    x    a number, or an array of them
+    dof  degrees of freedom, above 0; may be infinite
+
+    Returns a probability for each.
 
     >>> round(t_tail(2.776, 4), 3)
     0.025
@@ -55,7 +64,12 @@ def t_critical(level: float, dof: Int[np.ndarray, "..."]) -> Many: ...
 
 
 def t_critical(level: float, dof: int | float | Int[np.ndarray, "..."]) -> float | Many:
-    """How many standard errors an interval of two-sided `level` in (0, 1) reaches to each side.
+    """How many standard errors an interval reaches to each side.
+
+    level  two-sided coverage, in (0, 1)
+    dof    degrees of freedom, above 0, or an array of them
+
+    Returns a number for each.
 
     >>> round(t_critical(0.95, 4), 3), round(t_critical(0.95, math.inf), 3)
     (2.776, 1.96)
@@ -66,7 +80,14 @@ def t_critical(level: float, dof: int | float | Int[np.ndarray, "..."]) -> float
 
 
 def t_interval(value: float, error: float, dof: int | float, level: float = 0.95) -> tuple[float, float]:
-    """The interval of two-sided `level` of an estimate with standard error `error`.
+    """Student's t interval of an estimate with a standard error.
+
+    value  the estimate
+    error  its standard error, at least 0
+    dof    degrees of freedom, above 0; may be infinite
+    level  two-sided coverage of the interval, in (0, 1); 0.95 by default
+
+    Returns (low, high).
 
     >>> t_interval(1.0, 0.0, 4)
     (1.0, 1.0)

@@ -29,7 +29,22 @@ def tpr_at_true_fpr(
     level: float = 0.95,
 ) -> Estimate:
     """`tpr_at_fpr`, with an interval for the rate where the false-positive rate truly is `fpr`, not only here, where so
-    many of these non-members happen to lie above the threshold. Raises EvidenceError."""
+    many of these non-members happen to lie above the threshold.
+
+    score   higher for members, in any unit; finite
+    member  which samples are members
+    fpr     the false-positive rate, in (0, 1)
+    name    of the estimate; tpr by default
+    level   two-sided coverage of the interval, in (0, 1); 0.95 by default
+
+    Returns the estimate, a fraction. Raises EvidenceError without members or others; NonFiniteError on NaN or infinite
+    scores.
+
+    >>> score = np.arange(2000.0)
+    >>> found = tpr_at_true_fpr(score, score >= 1000, 0.01)
+    >>> found.value, found.low > 0.98
+    (1.0, True)
+    """
     here = tpr_at_fpr(score, member, fpr, name=name, level=level)
     inside, others = score[member].astype(np.float64), score[~member].astype(np.float64)
 
@@ -44,10 +59,17 @@ def at_true_fpr(others: Float64[np.ndarray, " others"], fpr: float, level: float
     """`rate_at` the threshold that floor(fpr · n) of the n `others` exceed, with an interval that pays for not knowing
     the threshold t whose false-positive rate is `fpr`.
 
+    others   scores of the non-members, higher for members
+    fpr      the false-positive rate, in (0, 1)
+    level    two-sided coverage of the interval, in (0, 1)
+    rate_at  gives the estimate of the rate above a threshold, at a level
+
     Binomial(n, fpr) others exceed t, so it lies between two of their order statistics, whatever the distribution. The
     rates at these two ends, each with its own interval and both at half the error, are exact bounds. Where false alarms
     are not few and no two others tie there, both errors are nearly normal, and are added in quadrature instead (MOVER,
     Zou & Donner 2008). Simulated coverage stands in docs/membership.md.
+
+    Returns the estimate that `rate_at` gives at the threshold, with that interval.
     """
     n = len(others)
     allowed = min(math.floor(fpr * n + 1e-9), n - 1)
@@ -81,6 +103,11 @@ def _edges(others: Float64[np.ndarray, " others"], most: int) -> list[float]:
 def others_for_a_low_end(fpr: float, level: float) -> int:
     """From how many non-members on the interval of `at_true_fpr` can begin above 0: until then it may be that none of
     them lies above the true threshold, and its low end is 0 whatever is found.
+
+    fpr    the false-positive rate, in (0, 1)
+    level  two-sided coverage of the interval, in (0, 1)
+
+    Returns a number of non-members.
 
     >>> others_for_a_low_end(0.01, 0.95)
     437

@@ -11,8 +11,13 @@ from reports.report import Report
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """How reports are written: `lang` is `en` or `zh`; without `thumbnails` no file holds a picture of a sample; `at`
-    is the file of a repository that alerts point to; `figures` are the format of pictures beside a text."""
+    """How reports are written.
+
+    lang        en (the default) or zh
+    thumbnails  off: no file holds a picture of a sample
+    at          the file of a repository that alerts point to (audit.toml)
+    figures     svg (the default) or png: the format of pictures beside a text
+    """
 
     lang: str = "en"
     thumbnails: bool = True
@@ -26,8 +31,11 @@ Files = Mapping[str, bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Announcement:
-    """What a CI runner reads: lines on standard error, and texts appended to the files that its environment variables
-    name."""
+    """What a CI runner reads.
+
+    lines     on standard error
+    appended  texts by the environment variable that names the file they are appended to
+    """
 
     lines: str
     appended: Mapping[str, str]
@@ -37,11 +45,14 @@ class Announcement:
 class Format:
     """A form of the report.
 
-    `file` is the name of its own file, and `render` gives the content of every file by name, its own first.
-    `per_sample` says that it needs the per-sample columns, which results.json does not hold; `announce` is for a format
-    that speaks to the runner where no file is asked for. One that is made of the very files of a run, byte by byte,
-    names them (`reads`), and `of_files` is called in place of `render`, with those of them that are there. `folder`
-    says that its files fill a folder, which must be empty; `then` is what to do with it, as a message says it.
+    file        name of its own file, or of its folder
+    render      gives the content of every file by name, its own first
+    per_sample  whether it needs the per-sample columns, which results.json does not hold; off by default
+    announce    for a format that speaks to the runner where no file is asked for; None, the default, for none
+    reads       the files of a run that it is made of, byte by byte; none by default
+    of_files    is called in place of `render` with those of them that are there
+    folder      whether its files fill a folder, which must be empty; off by default
+    then        what to do with it, as a message says it; empty by default
     """
 
     file: str

@@ -37,15 +37,26 @@ def judge(
 ) -> Verdict:
     """Wholly inside the threshold is pass, wholly beyond is fail, else undecided.
 
-    A model fails where any check does, so failing is paid for with Holm's procedure over all checks: one that is sound
-    in every respect fails with at most 1 − level. It passes only where every check does, which needs no correction
-    (an intersection–union test, Berger 1982): one that is unsound in any respect passes with at most 1 − level. A
-    one-sided bound is judged on its own side and at its own level: it can fail, and else shows no violation.
-    Raises ConfigError for a threshold on an estimate that no probe produced, or against a baseline without one, and for
-    a waiver of what no threshold is on.
+    results     of the probes that ran
+    gate        thresholds, waivers and level
+    today       the day on which waivers are judged (UTC)
+    comparison  with a baseline, for thresholds against one; None, the default, where there is none
+    probes      what the run recorded (`recorded`): a probe that it ran, or that the gate asks for, and of which there
+                is neither a result nor a failure is undecided. Without it, only the results count
 
-    `probes` is what the run recorded (`recorded`): a probe that it ran, or that the gate asks for, and of which there
-    is neither a result nor a failure is undecided. Without it, only the results count.
+    A model fails where any check does, so failing is paid for with Holm's procedure over all checks: one that is sound
+    in every respect fails with at most 1 − level. It passes only where every check does, which needs no correction (an
+    intersection–union test, Berger 1982): one that is unsound in any respect passes with at most 1 − level. A one-sided
+    bound is judged on its own side and at its own level: it can fail, and else shows no violation.
+
+    Returns the verdict. Raises ConfigError for a threshold on an estimate that no probe produced, or against a baseline
+    without one, and for a waiver of what no threshold is on.
+
+    >>> from reports.example import example_report
+    >>> from reports.gate.thresholds import Threshold
+    >>> limit = Threshold(probe="overfitting", estimate="checkpoint.held_out_accuracy", direction="min", bound=0.5)
+    >>> judge(example_report().results, Gate(thresholds=(limit,)), today=datetime.date(2026, 1, 1)).status
+    'pass'
     """
     _check_waivers(gate)
     failures = {result.probe: result for result in results if isinstance(result, Failure)}

@@ -11,10 +11,18 @@ from probes.message import Text
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """`estimate` of `probe` must be at most (max) or at least (min) `bound`.
+    """What an estimate must be.
 
-    A built-in one is `optional`: it is judged where the probe produced that estimate. One the user wrote must exist.
-    Against the baseline, `bound` is the margin by which the estimate may be worse than that (non-inferiority).
+    probe, estimate  what is judged
+    direction        max: at most `bound`. min: at least
+    bound            in the estimate's unit; against a baseline the margin by which the estimate may be worse
+                     (non-inferiority)
+    optional         judged where the probe produced that estimate; one the user wrote must exist. Off by default
+    against          threshold (the default) or baseline
+    required         a built-in one whose estimate is missing is undecided: what was not searched has not passed. Off by
+                     default
+    why              why the bound is what it is: a code that reports have words for, or the user's own words; empty by
+                     default
     """
 
     probe: str
@@ -24,14 +32,17 @@ class Threshold:
     optional: bool = False
     against: Literal["threshold", "baseline"] = "threshold"
     required: bool = False
-    """A built-in one whose estimate is missing is undecided: what was not searched has not passed."""
     why: str = ""
-    """Why the bound is what it is: a code that reports have words for, or the user's own words."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Waiver:
-    """This check may fail until the day `expires` (UTC) is over, for this reason."""
+    """A check that may fail for a time.
+
+    probe, estimate  the check
+    reason           in the user's words
+    expires          the last day on which it holds (UTC)
+    """
 
     probe: str
     estimate: str
@@ -41,12 +52,21 @@ class Waiver:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
+    """What a report is judged by.
+
+    thresholds    that are judged
+    waivers       of checks that may fail; none by default
+    on_undecided  stop (the default), warn or fail
+    level         1 − the chance that a sound model fails, in (0, 1) (0.95)
+    profile       name of the built-in thresholds (default)
+    off           probes that the configuration switches off
+    loosened      what is asked less than by default, a sentence each: it stands in the verdict
+    """
+
     thresholds: tuple[Threshold, ...]
     waivers: tuple[Waiver, ...] = ()
     on_undecided: Literal["stop", "warn", "fail"] = "stop"
     level: float = 0.95
     profile: str = "default"
     off: tuple[str, ...] = ()
-    """Probes that the configuration switches off."""
     loosened: tuple[Text, ...] = ()
-    """What is asked less than by default, a sentence each: it stands in the verdict."""
