@@ -12,7 +12,7 @@ import pytest
 from reports import archive
 from tests.reports.sample import sample
 
-HEAVY = {"torch", "captum", "sklearn", "scipy.stats", "pandas", "altair"}
+HEAVY = {"torch", "captum", "sklearn", "scipy.stats", "pandas"}
 CODE = """
 import sys
 from audit.cli.app import main
