@@ -1,10 +1,10 @@
-"""Is this fine-tuned model safe to ship? The imperative shell and the Python API.
+"""Is this fine-tuned model safe to ship? The Python API, and all code with side effects.
 
     import audit
     report = audit.run("ckpt.pt")
     report.verdict.status
 
-Nothing heavy is imported before a function is asked for.
+Nothing heavy is imported until a function is accessed.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from audit.self_check.check import selfcheck
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-"""OpenMP's threads sleep while they wait for each other. Spinning ones hold up whatever else needs the processor, and
-OpenMP reads this only once, when torch is imported. It changes no number; a value set before stays."""
+"""Makes OpenMP's threads sleep while they wait for each other. Spinning threads hold up everything else that needs the
+processor, and OpenMP reads this only once, when torch is imported. It does not change any number; a value that is
+already set is kept."""
 
 __all__ = [
     "Predictions",
@@ -94,7 +95,8 @@ _TRAINING = ("audit.api", "audit.checkpoints", "audit.results.reproduce", "audit
 
 
 def __getattr__(name: str) -> object:
-    """A public name, imported where it lives. Raises DependencyError where what it needs is not installed."""
+    """A public name, imported on first access. Raises DependencyError where a package that it needs is not
+    installed."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _HOMES[name].startswith(_TRAINING):

@@ -1,4 +1,4 @@
-"""The extras of the installation: judging needs the core alone, training and probing more."""
+"""The extras of the installation: judging needs only the core, training and probing need more."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def need(extra: str) -> None:
 
 
 def packages(extra: str) -> list[str]:
-    """The distributions that an extra asks for, as the installed package's metadata names them."""
+    """The distributions that an extra requires, according to the installed package's metadata."""
     try:
         asked = requires(DISTRIBUTION) or []
     except PackageNotFoundError:  # run from a folder, without being installed

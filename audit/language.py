@@ -1,4 +1,4 @@
-"""An audit of a fine-tuned language model: its replicas, and the probes that look at sequences; the same gate and
+"""An audit of a fine-tuned language model: its replicas, and the probes for sequences, with the same gate and
 report."""
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from probes.texts import said
 from reports.report import Json, Report
 
 DESIGNS = ("splits",)
-"""Replicas that language models have; others are left out of a plan."""
+"""The designs that language models support; others are left out of a plan."""
 
 
 def audit_language_model(opened: LanguageAudit, config: Config, settings: Settings, listener: Listener) -> Report:
-    """Train the replicas that the probes want and the budget allows, ask all models, and judge."""
+    """Train the replicas that the probes want and the budget allows, query all models, and judge."""
     probes, seed = probes_of(config, "language"), settings.seed or 0
     for note in opened.notes:
         listener.note(said(note))
@@ -61,7 +61,7 @@ def _declined(config: Config) -> Sequence[Text]:
 
 
 class _heard:
-    """Progress in words of the listener, with the seconds that are left at the pace so far."""
+    """Progress in the listener's terms, with the seconds that remain at the current pace."""
 
     def __init__(self, listener: Listener, opened: LanguageAudit) -> None:
         self.listener, self.began = listener, time.monotonic()

@@ -1,4 +1,4 @@
-"""What an audit tells while it runs. The live view listens; so may a notebook or a log."""
+"""Progress events of an audit. The live view listens to them; so may a notebook or a log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reports.report import Report
 
 
 class Listener:
-    """Hears everything, says nothing; subclasses override what they care for."""
+    """Receives every event and ignores it; subclasses override what they need."""
 
     def stage(self, name: str) -> None:
         """A new stage begins: load, plan, replicas, observe, probes, write."""
@@ -19,22 +19,22 @@ class Listener:
         """An epoch of training ended."""
 
     def planned(self, rows: Mapping[str, int], engine: str) -> None:
-        """So many replicas of each design will be had, by this engine."""
+        """This many replicas of each design will be trained, by this engine."""
 
     def note(self, line: str) -> None:
-        """Something the user should know now: what a budget gave up, what was damaged."""
+        """Something the user should know now: what a budget left out, what was damaged."""
 
     def replicas(self, progress: Progress) -> None:
         """A replica is done."""
 
     def observing(self, what: str, done: int, total: int) -> None:
-        """A model is looked into."""
+        """A model has been observed."""
 
     def probing(self, probe: str) -> None:
         """A probe begins."""
 
     def result(self, result: Result | Failure) -> None:
-        """A probe has spoken."""
+        """A probe has returned its result."""
 
     def report(self, report: Report) -> None:
         """The verdict is known."""

@@ -1,4 +1,4 @@
-"""What probes said as a judged report, for audits that have no recipe of ours."""
+"""Results of probes as a judged report, for audits without a recipe."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from reports.sample_ids import with_ids
 
 
 def probed(probes: Sequence[Probe], evidence: Evidence, seed: int, listener: Listener) -> list[Result | Failure]:
-    """What each probe says of evidence into which no model was looked."""
+    """Each probe's result on evidence without observations of models."""
     listener.stage("probes")
     results: list[Result | Failure] = []
     for probe in probes:
@@ -48,8 +48,8 @@ def judged(
     *,
     ids: Sequence[str] = (),
 ) -> Report:
-    """The report with its verdict; `ids` are the owner's names of samples. A probe of the profile that could not run is
-    undecided, never a pass."""
+    """The report with its verdict; `ids` are the owner's identifiers of samples. A probe of the profile that could not
+    run is undecided, never a pass."""
     seed = settings.seed or 0
     probes = asked_probes(config, evidence.modality)
     draft = Report(

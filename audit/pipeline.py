@@ -1,4 +1,4 @@
-"""One audit: checkpoint → population → observations → probes → gate → report. Here, and only here, all parts meet."""
+"""One audit: checkpoint → population → observations → probes → gate → report. Only here do all parts meet."""
 
 from __future__ import annotations
 
@@ -109,13 +109,13 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
 
 
 def kept_in(settings: Settings) -> Store:
-    """The store of replicas and of what was seen inside models."""
+    """The store of replicas and of observations of models."""
     return Store(settings.store, Remote(settings.remote) if settings.remote else None)
 
 
 def asked_probes(config: Config, modality: str) -> dict[str, Json]:
-    """Which probes run, which the configuration leaves out, and which do not look at models of this kind of data:
-    without a record, one could be taken out afterwards."""
+    """Which probes run, which the configuration switches off, and which do not apply to this kind of data: without this
+    record, a probe's result could be removed afterwards unnoticed."""
     chosen = config.probes()
     on = [probe.name for probe in chosen if takes(probe, modality)]
     declined = [probe.name for probe in chosen if not takes(probe, modality)]
@@ -123,14 +123,14 @@ def asked_probes(config: Config, modality: str) -> dict[str, Json]:
 
 
 def probes_of(config: Config, modality: str) -> list[Probe]:
-    """The configured probes that look at models of this kind of data."""
+    """The configured probes that apply to models of this kind of data."""
     return [probe for probe in config.probes() if takes(probe, modality)]
 
 
 def affordable(
     experiment: Experiment, plan: Plan, settings: Settings, seed: int, listener: Listener
 ) -> tuple[Plan, tuple[Text, ...]]:
-    """The plan, or its first rounds that fit the budget, and what that gave up."""
+    """The plan, or the first rounds of it that fit the budget, and what is lost by that."""
     if settings.budget is None:
         return plan, ()
     workers = settings.workers or processors(settings.executor, settings.address, experiment.device)
@@ -161,7 +161,7 @@ def examine(
     look: sequential.Look,
     before: Examined | None,
 ) -> Examined:
-    """Train and look into what the look adds to what was there before it, then run every probe on all and judge."""
+    """Train and observe what this look adds to the earlier ones, then run every probe on everything and judge."""
     experiment = audited.experiment
     probes = probes_of(config, experiment.dataset.modality)
     seed = experiment.seed if settings.seed is None else settings.seed
@@ -225,7 +225,7 @@ def against(
 
 
 def run_probe(probe: Probe, evidence: Evidence, observations: Observations, seed: int) -> Result | Failure:
-    """The probe's result, or its crash as a value: no gate passes on that."""
+    """The probe's result, or its exception as a Failure, with which no gate passes."""
     for observable in probe.observes:
         if observable in observations.errors:
             return _failure(probe, observations.errors[observable])

@@ -1,4 +1,4 @@
-"""An audit of predictions alone: no model, nothing trained; the same probes, gate and report."""
+"""An audit of predictions only: no model, nothing trained; the same probes, gate and report."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from probes.message import Message, Text
 from reports.report import Json, Report
 
 NEEDS_INPUTS = ("contamination", "drift")
-"""Probes that look at samples or into models."""
+"""Probes that need the samples or the models."""
 
 
 def audit_predictions(predictions: Predictions, config: Config, settings: Settings, listener: Listener) -> Report:
-    """Run the probes that predictions suffice for, and judge. Raises DataError where the parts do not fit."""
+    """Run the probes that need only predictions, and judge. Raises DataError where the parts do not fit together."""
     evidence, seed = predictions.evidence(), settings.seed or 0
     without = [name for name in NEEDS_INPUTS if not (name == "contamination" and predictions.texts is not None)]
     probes = [probe for probe in probes_of(config, evidence.modality) if probe.name not in without]

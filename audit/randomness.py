@@ -1,4 +1,4 @@
-"""One root seed, named streams: adding a stream moves no other stream's numbers."""
+"""One root seed, named streams: adding a stream does not change another stream's numbers."""
 
 import hashlib
 
@@ -11,10 +11,10 @@ def _words(path: tuple[str | int, ...]) -> list[int]:
 
 
 def stream(seed: int, *path: str | int) -> np.random.Generator:
-    """The generator of that name below the root seed."""
+    """The generator with this name, derived from the root seed."""
     return np.random.default_rng(np.random.SeedSequence([seed, *_words(path)]))
 
 
 def torch_seed(seed: int, *path: str | int) -> int:
-    """A seed for torch generators, of that name below the root seed."""
+    """A seed for torch generators with this name, derived from the root seed."""
     return int(stream(seed, *path).integers(2**63))

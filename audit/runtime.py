@@ -1,4 +1,4 @@
-"""Versions, threads and devices of the process that runs."""
+"""Versions, threads and devices of the running process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from probes.errors import DependencyError
 
 FINETUNE_THREADS = 2
-"""Fixed, because the number of threads changes the last bits of sums: not the number of cores of this machine."""
+"""Fixed, whatever the machine's number of cores, because the number of threads changes the last bits of sums."""
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """From malloc.h."""
@@ -20,7 +20,7 @@ PACKAGES = ("transfer-audit", "torch", "torchvision", "numpy", "scipy", "scikit-
 
 
 def versions() -> dict[str, str]:
-    """Of Python and the packages that numbers depend on."""
+    """Versions of Python and of the packages that numbers depend on."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -31,8 +31,8 @@ def versions() -> dict[str, str]:
 
 
 def device() -> str:
-    """Where training runs: CUDA where there is one, Apple's MPS, else the processor. Which of several CUDA devices is
-    each worker's own matter (`audit.seats`)."""
+    """Where training runs: CUDA if available, else Apple's MPS, else the CPU. Which of several CUDA devices a worker
+    uses is decided in `audit.seats`."""
     import torch
 
     if torch.cuda.is_available():
@@ -41,8 +41,8 @@ def device() -> str:
 
 
 def workers_for(kind: str) -> int:
-    """How many tasks run at once on such a device where nobody says: one a processor that this process may use (its
-    affinity and its container's quota count), or one an accelerator."""
+    """How many tasks run at once on such a device by default: one per CPU that this process may use (its affinity and
+    its container's quota count), or one per accelerator."""
     import joblib
     import torch
 
@@ -53,7 +53,7 @@ def workers_for(kind: str) -> int:
 
 def keep_pages() -> None:
     """Let the C library keep freed memory for the next step's activations: a tenth of a step of a small convolutional
-    network went into pages that were given back and faulted in anew. Does nothing where that is not glibc."""
+    network was spent on pages that were returned and faulted in again. Does nothing unless the C library is glibc."""
     with contextlib.suppress(AttributeError, OSError):
         adjust = ctypes.CDLL(None).mallopt
         adjust(M_MMAP_THRESHOLD, 32 << 20)
@@ -62,9 +62,9 @@ def keep_pages() -> None:
 
 @contextlib.contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Operations of torch, BLAS and OpenMP on `number` threads, and as many as before afterwards.
+    """Runs torch, BLAS and OpenMP on `number` threads, and restores the previous numbers afterwards.
 
-    One: the same bits whatever the machine has, and no threads that spin while another process needs their processor.
+    With one thread, the bits are the same on any machine, and no thread spins while another process needs its core.
     """
     import torch
     from threadpoolctl import threadpool_limits
@@ -79,14 +79,14 @@ def threads(number: int) -> Iterator[None]:
 
 
 def check_torch() -> None:
-    """Raises DependencyError where torch and torchvision do not match: torchvision's own message does not say so."""
+    """Raises DependencyError where torch and torchvision do not match, which torchvision's own message does not say."""
     try:
         import torch  # noqa: F401
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError) as error:
         if "torchvision::nms" in str(error) or "torchvision" in str(error):
             raise DependencyError(
-                f"torch {version('torch')} and torchvision {version('torchvision')} do not fit each other: {error}",
+                f"torch {version('torch')} and torchvision {version('torchvision')} do not match: {error}",
                 do="Install a matching pair: pip install --force-reinstall torch torchvision",
             ) from None
         raise DependencyError(f"torch cannot be imported: {error}", do="pip install torch torchvision") from None

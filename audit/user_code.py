@@ -1,7 +1,7 @@
-"""Python factories that a recipe names: `package.module:function`, or `file:function` beside the recipe.
+"""Python factories that a recipe refers to: `package.module:function`, or `file:function` beside the recipe.
 
 A recipe given by the user is trusted as a script would be. A checkpoint is not: it may come from anywhere, so the code
-it names runs only where the user says so.
+it refers to runs only if the user allows it.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from probes.errors import CheckpointError, RecipeError, did_you_mean
 
 
 def load_factory(name: str, folder: Path, *, trust_code: bool, where: str) -> Callable[..., Any]:
-    """The function; a file in `folder` goes before an installed package of that name.
+    """The function; a file in `folder` takes precedence over an installed package of that name.
 
     Raises RecipeError where there is none, CheckpointError where code may not run.
     """
     module_name, _, function = name.partition(":")
     if not function or not all(part.isidentifier() for part in (*module_name.split("."), function)):
-        raise RecipeError(f"{name!r} names no function.", where=where, do="Write package.module:function.")
+        raise RecipeError(f"{name!r} does not name a function.", where=where, do="Write package.module:function.")
     if not trust_code:
         raise CheckpointError(
-            f"names code of its own ({name}), which would run on this machine.",
+            f"refers to its own code ({name}), which would run on this machine.",
             where=where,
             do="Read that code, then repeat with --trust-code.",
         )
@@ -51,22 +51,22 @@ def load_factory(name: str, folder: Path, *, trust_code: bool, where: str) -> Ca
 
 
 def load_file(path: Path) -> ModuleType:
-    """A file's module; files beside it may be imported by their names. Raises what the file raises."""
+    """The module of a file; files beside it can be imported by name. Raises whatever the file raises."""
     return _from_file(path, path.resolve().parent)
 
 
 def _from_file(path: Path, folder: Path) -> ModuleType:
-    """Imported once a process for its path and content, under a name no other recipe's file of that name can take."""
+    """Imported once per process for a path and content, under a name that no other recipe's file can have."""
     digest = hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()
     name = f"_recipe_{path.stem}_{digest[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
+        raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    # Neighbours may import each other while they are loaded; installed packages go first.
+    # Files of one folder may import each other while they are loaded; installed packages take precedence.
     sys.path.append(str(folder))
     try:
         spec.loader.exec_module(module)
@@ -79,8 +79,8 @@ def _from_file(path: Path, folder: Path) -> ModuleType:
 
 
 def factory_digest(name: str, folder: Path) -> str:
-    """What stands for a factory's code in the names of replicas: the sha256 of its file; its name alone where it was
-    not loaded."""
+    """What identifies a factory's code in the keys of replicas: the sha256 of its file, or only its name if it was not
+    loaded."""
     module_name = name.partition(":")[0]
     beside = folder / f"{module_name.replace('.', '/')}.py"
     loaded = getattr(sys.modules.get(module_name), "__file__", None)
@@ -89,8 +89,8 @@ def factory_digest(name: str, folder: Path) -> str:
 
 
 def blamed(error: BaseException) -> str | None:
-    """The file and line of a user's code that raised, by the innermost frame that is neither ours nor a library's;
-    None where there is none.
+    """The file and line of the user's code that raised: the innermost frame that is neither ours nor a library's; None
+    if there is none.
 
     >>> blamed(ValueError("raised nowhere")) is None
     True

@@ -1,6 +1,7 @@
-"""The Python API of what trains and probes; the command line goes through it. What only judges is in audit.results.
+"""The Python API of everything that trains and probes; the command line goes through it. Judging alone is in
+audit.results.
 
-Imports everything below; nothing but the command line and `audit` imports it.
+Imports everything below; only the command line and `audit` import it.
 """
 
 from audit.api.auditing import run

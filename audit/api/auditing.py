@@ -75,53 +75,55 @@ def run(
 ) -> Report:
     """Audit a model and return the report; with `out`, write it into that folder as the command line does.
 
-    model       the path of a checkpoint, which knows its data, split and recipe (weights from elsewhere need the path
-                of their `recipe`), a folder as transformers, PEFT, Lightning or timm leave it, or a network in memory
+    model       the path of a checkpoint, which contains its data section, split and recipe (weights from elsewhere need
+                their `recipe`); a folder written by transformers, PEFT, Lightning or timm; or a network in memory
     data        for a network: (features, labels). Features as the network takes them: float [samples, channels, height,
-                width] or [samples, features], or whole-number tokens [samples, length]; labels int [samples]
-                For the folder of a language model: the path of its instructions
-    members     for a network: which samples trained it, indices or a mask; for the folder of a language model the path
-                of a file with row numbers
-    held_out    for a network: those that did not, else all others
-    trainer     your training instead of a recipe: a function of one `audit.trainers.base.Fit` (kept samples, labels,
-                seed, start, device, a scratch folder) that returns a network, a fitted estimator, or a function from
-                indices to logits or probabilities; or its place, "train.py:train"; or an estimator to clone and fit.
-                The model may then be any of these, and the data also (DataFrame, labels) or (texts, labels). An
-                estimator as the model needs no trainer; without a model the one that the trainer makes of the members
+                width] or [samples, features], or integer tokens [samples, length]; labels int [samples] For the folder
+                of a language model: the path of its instructions
+    members     for a network: the samples it was trained on, indices or a mask; for the folder of a language model: the
+                path of a file with row numbers
+    held_out    for a network: the samples it was not trained on; default: all others
+    trainer     your training code instead of a recipe: a function of one `audit.trainers.base.Fit` (kept samples,
+                labels, seed, start, device, a scratch folder) that returns a network, a fitted estimator, or a function
+                from indices to logits or probabilities; or its location, "train.py:train"; or an estimator to clone and
+                fit. The model may then be any of these, and the data also (DataFrame, labels) or (texts, labels). An
+                estimator as the model needs no trainer; without a model, the one that the trainer fits to the members
                 is audited
-    predictions  instead of a model, a file of what it answered; `audit.Predictions` as the model is the same in memory
-    canaries    for a language model: the secret list of the canaries that its training held, as `canaries` wrote it
-    base        for a model in a folder of its own: what its training started from, a folder or a file
-    weights     for a file that holds several weights (an EMA beside the raw ones): the key of those that are audited
-    replica_timeout  a replica of the trainer that takes longer is hanging: seconds, or text such as "2h", the default
+    predictions  instead of a model, a file of its predictions; passing `audit.Predictions` as the model does the same
+                in memory
+    canaries    for a language model: the secret list of the canaries in its training data, as written by `canaries`
+    base        for a model in a folder: what its training started from, a folder or a file
+    weights     for a file with several sets of weights (raw and EMA): the key of the set to audit
+    replica_timeout  time limit for a replica of the trainer: seconds, or text such as "2h" (the default)
     recipe      how it was trained: the path of a recipe, or its content as a dict
                 (`{"train": {"epochs": 5, "lr": 0.01}}`). Replicas of a network copy its architecture. Without a recipe
-                nothing can be retrained: the report says so, and probes do what they can
-    source      for a network: where replicas start, a network or a state dict, else random weights
-    classes     for a network: names of its classes, else their numbers
-    config      an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
+                nothing can be retrained: the report says so, and probes report what they can
+    source      for a network: where replicas start, a network or a state dict; default: random weights
+    classes     for a network: names of its classes; default: their numbers
+    config      an audit.toml or its content; default: the audit.toml or pyproject.toml of the working folder
     changes     single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
-    baseline    an earlier report, or its path: what got worse since
-    history     instead, a folder of earlier audits: the last release in it is the baseline, the newest audit that
-                passed, or the newest where none did
+    baseline    an earlier report, or its path, to report what got worse since
+    history     instead of a baseline, a folder of earlier audits: the last release in it is the baseline (the newest
+                audit that passed, or the newest if none did)
     reference   the path of a checkpoint to compare reasons with
-    variants    of the model that are released with it (quantised, pruned, merged, distilled): paths, or by name paths,
-                networks and arrays of outputs. Each is attacked alone, and all together
-    budget      for training replicas: seconds, or text such as "10m"; fewer rounds where all would take longer
-    stop_early  look after 2, 4, 8 … rounds and stop where every check is decided
-    data_root   where the data lies now, if it has moved
-    out         the folder of the report; without it nothing is written
-    lang        of what is written: en or zh
-    thumbnails  off: no picture of a sample in the report
-    store       where replicas are kept, else in the user's cache: a folder, or a URL that machines share (s3://…)
-    seed        root seed of the audit, at least 0, else the checkpoint's
-    workers     processes, 0 for one a core; 1 by default for a network, which has to be copied to them
+    variants    variants of the model that are released with it (quantised, pruned, merged, distilled): paths, or a
+                mapping from names to paths, networks or arrays of outputs. They are attacked one by one, and all
+                together
+    budget      time for training replicas: seconds, or text such as "10m"; fewer rounds if all would take longer
+    stop_early  look after 2, 4, 8 … rounds and stop once every check is decided
+    data_root   where the data is now, if it has moved
+    out         the folder to write the report to; by default nothing is written
+    lang        language of the report: en or zh
+    thumbnails  False: no image of a sample in the report
+    store       where replicas are kept: a folder, or a URL that machines share (s3://…); default: the user's cache
+    seed        root seed of the audit, at least 0; default: the checkpoint's
+    workers     processes, 0 for one per core; default: 1 for a network, which has to be copied to them
     executor    processes (the default) or ray
     address     of a running Ray cluster; without one, one is started here
-    trust_code  run the Python factory that a checkpoint names
-    listener    hears how far it is
+    trust_code  run the Python code that a checkpoint refers to
+    listener    is notified of progress
 
-    Returns the report. Raises AuditError, whose one line says what is wrong, where, and what to do.
+    Returns the report. Raises AuditError, whose message says in one line what is wrong, where, and what to do.
 
     >>> import tempfile
     >>> import numpy as np
@@ -189,7 +191,7 @@ def run(
                 "a list of canaries is for language models.", where="audit.run", do="Write canaries = N in the recipe."
             )
         if isinstance(members, str | Path):
-            raise InputError("a file of members is for language models.", where="audit.run", do="Give a mask.")
+            raise InputError("a file of members is only for language models.", where="audit.run", do="Give a mask.")
         audited = open_model(model, data, members, held_out, trainer, recipe, source, classes, settings)
         audited = dataclasses.replace(audited, variants=variants_of(released, audited))
         return audit(audited, chosen, settings, heard)

@@ -39,13 +39,14 @@ def finetune(
     trust_code: bool = True,
     listener: Listener | None = None,
 ) -> Finetuned:
-    """Fine-tune a model by a recipe and write its checkpoint, which records all that an audit needs.
+    """Fine-tune a model from a recipe and write its checkpoint, which records everything that an audit needs.
 
-    recipe      the path of a recipe, or its content as a dict; relative paths start at its folder, else here
-    out         the checkpoint; a killed run of the same recipe and output goes on where it stopped
+    recipe      the path of a recipe, or its content as a dict; relative paths start at its folder, or at the working
+                folder
+    out         the checkpoint; an interrupted run with the same recipe and output resumes where it stopped
     changes     single values that replace the recipe's, as KEY=VALUE in TOML: "train.epochs=5"
-    trust_code  let the recipe's own Python factories run; on by default
-    listener    hears of epochs
+    trust_code  allow the recipe's own Python factories to run; on by default
+    listener    is notified of epochs
 
     Returns the checkpoint's path and what its training came to. Raises RecipeError, DataError, and OverwriteError where
     `out` exists.

@@ -1,4 +1,4 @@
-"""What may be given to the Python API, and what the API makes of it."""
+"""The accepted types of the Python API's arguments, and their conversion."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ GivenConfig = str | Path | Mapping[str, Any] | Config
 
 
 def refuse(**given: object) -> None:
-    """Raises InputError for what a checkpoint file says itself."""
+    """Raises InputError for arguments that a checkpoint file already contains."""
     for name, value in given.items():
         if value is not None:
             raise InputError(
-                f"{name} is for networks; a checkpoint and its recipe say it themselves.",
+                f"{name} is only for networks; a checkpoint and its recipe already contain it.",
                 where="audit.run",
-                do=f"Leave {name} out.",
+                do=f"Omit {name}.",
             )
 
 
@@ -55,8 +55,8 @@ def recipe_file_of(
     trust_code: bool = False,
     changes: Sequence[str] = (),
 ) -> RecipeFile | None:
-    """The recipe, read once, with what the model's folder says; content that is not `whole` is completed elsewhere, by
-    the network it goes with. Raises RecipeError where there is nothing for the `changes` to change."""
+    """The recipe, read once and completed from the model's folder; content that is not `whole` is completed elsewhere,
+    from the network that it belongs to. Raises RecipeError where there is nothing for the `changes` to change."""
     if changes and not isinstance(given, str | Path | Mapping):
         raise RecipeError("there is no file or content to change.", where="changes", do="Give it as the recipe.")
     if given is None or isinstance(given, RecipeFile):

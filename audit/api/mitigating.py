@@ -44,12 +44,12 @@ def mitigate(
     trust_code: bool = False,
     listening: Callable[[str], AbstractContextManager[Listener]] = lambda name: nullcontext(Listener()),
 ) -> Frontier:
-    """Which countermeasure works, and what it costs: fine-tune the model again with each, audit every one on the same
-    folds, and write their reports and the frontier into `out`.
+    """Which countermeasure works, and what it costs: fine-tune the model again with each, audit each on the same folds,
+    and write the reports and the frontier into `out`.
 
     model            the path of a checkpoint, or the folder it lies in
-    countermeasures  names, or NAME=STRENGTH: l1, l2, l2-sp, dropout, early-stopping, features, lp-ft, augment, dp;
-                     without any, all that apply
+    countermeasures  names, or NAME=STRENGTH: l1, l2, l2-sp, wise-ft, dropout, early-stopping, features, lp-ft, augment,
+                     dp; default: all that apply
     out              the folder of the frontier and of each candidate's report
     recipe           how it was trained, where the checkpoint does not say: the path of a recipe, or its content
     config           an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
@@ -63,9 +63,9 @@ def mitigate(
     seed             root seed of the audit, at least 0, else the checkpoint's
     workers          processes, 0 (the default) for one a core; never changes a number
     trust_code       run the Python factory that the checkpoint names; off by default
-    listening        gives the listener of each audit by its name
+    listening        a function from a candidate's name to the listener of its audit
 
-    Returns the candidates with their reports, the efficient ones among them and the one to take (`chosen`). Raises
+    Returns the candidates with their reports, the efficient ones among them and the one to choose (`chosen`). Raises
     AuditError.
 
     >>> mitigate("ckpt.pt", ["l2-sp=0.1", "dp=8"], out="remedies").chosen.name  # doctest: +SKIP

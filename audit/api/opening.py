@@ -38,7 +38,7 @@ def open_model(
         return open_trained(None if model is None else Path(model), settings)
     if trainer is not None or is_estimator(model):
         if recipe is not None:
-            raise InputError("a trainer and a recipe were given.", where="audit.run", do="Give one of them.")
+            raise InputError("both a trainer and a recipe were given.", where="audit.run", do="Give one of them.")
         return _with_trainer(model, data, members, held_out, trainer, source, classes, settings)
     if isinstance(model, nn.Module):
         return _network_given(model, data, members, held_out, recipe, source, classes, settings)
@@ -62,9 +62,9 @@ def _with_trainer(
     classes: tuple[str, ...] | list[str] | None,
     settings: Settings,
 ) -> Audited:
-    """An estimator without a trainer is its own: its parameters are its recipe."""
+    """An estimator without a trainer serves as its own trainer: its parameters are its recipe."""
     if data is None:
-        raise InputError("a trainer without data.", where="audit.run", do="Give data=(X, y) and members=.")
+        raise InputError("a trainer was given without data.", where="audit.run", do="Give data=(X, y) and members=.")
     given = handed(data, members=members, held_out=held_out, classes=None if classes is None else tuple(classes))
     made = trainer_of(trainer if trainer is not None else model, given.features, settings.replica_timeout)
     seed = 0 if settings.seed is None else settings.seed
@@ -82,7 +82,7 @@ def _network_given(
     settings: Settings,
 ) -> Audited:
     if data is None:
-        raise InputError("a network without data.", where="audit.run", do="Give data=(X, y) and members=.")
+        raise InputError("a network was given without data.", where="audit.run", do="Give data=(X, y) and members=.")
     dataset = dataset_of(data, None if classes is None else tuple(classes))
     pool = pool_of(dataset, members, held_out)
     folder = settings.recipe.folder if settings.recipe else Path.cwd()

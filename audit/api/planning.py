@@ -33,14 +33,15 @@ def plan(
     config      an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
     changes     single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
     recipe      how it was trained, where the checkpoint does not say: the path of a recipe, or its content
-    budget      seconds, or text such as "10m": the rounds that fit it, and what they give up; without one, all rounds
+    budget      seconds, or text such as "10m": only the rounds that fit it, and what is lost by that; default: all
+                rounds
     seed        root seed of the audit, at least 0, else the checkpoint's
     workers     processes, 0 (the default) for one a core; never changes a number
     data_root   where the data lies now, if it has moved
     trust_code  run the Python factory that the checkpoint names; off by default
 
     A few steps of each kind of replica are trained and timed. Returns the plan, its price (rows, seconds, bytes,
-    power), and by design how many rounds are left of how many. Raises AuditError.
+    power), and for each design how many of its rounds remain. Raises AuditError.
 
     >>> plan("ckpt.pt", budget="10m").price.rows  # doctest: +SKIP
     48

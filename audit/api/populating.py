@@ -35,11 +35,11 @@ def populate(
     trust_code: bool = False,
     listener: Listener | None = None,
 ) -> int:
-    """Train a share of the replicas of a model's audit into the store, and nothing else; returns how many it has.
+    """Train a share of the replicas of a model's audit into the store, and nothing else; returns the size of the share.
 
     model            the path of a checkpoint, or the folder it lies in
-    shard            N/OF, such as "3/64": one command for each N from 1 to OF trains all, on whatever machines; then
-                     `run` with the same store finds them. A share that was killed goes on when it is started again
+    shard            N/OF, such as "3/64": one call for each N from 1 to OF trains them all, on any machines; then `run`
+                     with the same store finds them. An interrupted share resumes when it is started again
     store            where replicas are kept, else in the user's cache: a folder, or a URL that machines share (s3://…)
     config           an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
     changes          single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
@@ -75,7 +75,9 @@ def populate(
     with traces_kept(settings.store), threads(1):
         audited = open_model(model, None, None, None, None, None, None, None, settings)
         if not audited.retrains:
-            raise InputError("nothing says how this model was trained.", where=str(model), do="Give --recipe.")
+            raise InputError(
+                "there is no recipe: it is not known how this model was trained.", where=str(model), do="Give --recipe."
+            )
         experiment, heard = audited.experiment, listener or Listener()
         heard.stage("replicas")
         wanted = Plan.union([probe.needs for probe in probes_of(chosen, experiment.dataset.modality)])

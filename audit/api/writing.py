@@ -1,4 +1,4 @@
-"""A report made, and written where that is asked for."""
+"""A report is made, and written if requested."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reports.report import Report
 
 @dataclass(frozen=True, kw_only=True)
 class Writing:
-    """Where a report is written, if anywhere, and how."""
+    """Where and how a report is written, if at all."""
 
     out: Path | None
     lang: Language

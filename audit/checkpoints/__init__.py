@@ -1,4 +1,4 @@
-"""Checkpoints: written by `finetune`, opened for an audit, inspected, or brought from elsewhere.
+"""Checkpoints: written by `finetune`, opened for an audit, inspected, or read from elsewhere.
 
 Imports config, data, models, training and storage; the pipeline and the command line import it.
 """

@@ -31,18 +31,18 @@ class Audited:
     checkpoint: Checkpoint
     experiment: Experiment
     retrains: bool = True
-    """Off where no recipe is known: then there are no replicas."""
+    """False if no recipe is known: then there are no replicas."""
     predictor: Any = None
-    """What answers, where a user's trainer made it: a network, an estimator or a function."""
+    """The model that a user's trainer made, if any: a network, an estimator or a function."""
     looked_into: bool = True
-    """Off where there are no weights to be had, or no classifier in the network."""
+    """False if the weights are not available, or the network has no classifier."""
     told: tuple[Message, ...] = ()
-    """What was read, assumed and not found where the model lies: said before anything is trained."""
+    """What was read, assumed and not found in the model's folder: reported before anything is trained."""
     expected: Mapping[str, float] = field(default_factory=dict)
-    """Measures that its training recorded, by their names."""
+    """Measures that its training recorded, by name."""
 
     variants: tuple[Variant, ...] = ()
-    """Released beside it, asked about the same samples."""
+    """Variants released with it, evaluated on the same samples."""
 
     @cached_property
     def row(self) -> Row:
@@ -53,7 +53,7 @@ class Audited:
         return load_network(self.experiment, self.checkpoint, self.row)
 
     def logits(self) -> Float32[np.ndarray, "views classes"]:
-        """On all samples, then on each query's view of them. Raises NonFiniteError or TrainerError."""
+        """Answers on all samples, then on each query's view of them. Raises NonFiniteError or TrainerError."""
         trainer = self.experiment.trainer
         if trainer is None:
             return predict_views(self.network(), self.experiment)

@@ -24,13 +24,13 @@ from probes.message import Message, Text
 
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "tokenizer.model")
 COPIES = 2
-"""The base, and the audited model or what is trained of it, are in memory at once."""
+"""Two copies of the weights are in memory at once: the base, and the audited model or a replica of it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CausalLM:
-    """Both networks are in eval mode, in float32, on one device. `training` is what the folder says of it, `notes` what
-    was read and what was assumed."""
+    """Both networks are in eval mode, in float32, on one device. `training` is what the folder says about its training,
+    `notes` what was read and what was assumed."""
 
     folder: Path
     origin: Path
@@ -46,9 +46,10 @@ class CausalLM:
 
 
 def open_causal_lm(folder: Path, base: Path | None) -> CausalLM:
-    """`base` is the folder of what it was fine-tuned from, where the adapter's configuration does not lead to it.
+    """`base` is the folder of the model that it was fine-tuned from, if the adapter's configuration does not lead to
+    it.
 
-    Nothing is fetched and no code of the folder runs. Raises CheckpointError, DependencyError.
+    Nothing is downloaded, and no code from the folder runs. Raises CheckpointError, DependencyError.
     """
     saved = read_adapter(folder) if (folder / ADAPTER).exists() else None
     origin = _base_of(folder, base, saved)
@@ -86,23 +87,24 @@ def _base_of(folder: Path, given: Path | None, saved: SavedAdapter | None) -> Pa
         if named and (candidate / CONFIG).exists():
             return candidate
     what = f"its base, {named!r}, is not a folder here" if named else "does not say what it was fine-tuned from"
-    raise CheckpointError(f"{what}.", where=str(folder), do="Give --base FOLDER; nothing is fetched.")
+    raise CheckpointError(f"{what}.", where=str(folder), do="Give --base FOLDER; nothing is downloaded.")
 
 
 def must_fit_in_memory(folders: list[Path]) -> None:
-    """Raises CheckpointError, before anything is loaded, where weights in float32 would not fit."""
+    """Raises CheckpointError, before anything is loaded, if the weights in float32 would not fit in memory."""
     needed = sum(_float32_bytes(folder) for folder in folders) * (COPIES if len(folders) == 1 else 1)
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     if needed > there:
         raise CheckpointError(
-            f"needs about {needed / 2**30:.1f} GiB for its weights in float32, and {there / 2**30:.1f} GiB are free.",
+            f"needs about {needed / 2**30:.1f} GiB for its weights in float32, but only {there / 2**30:.1f} GiB are "
+            f"free.",
             where=str(folders[-1]),
             do="Audit it on a machine with more memory, or audit a smaller model of the same recipe.",
         )
 
 
 def _float32_bytes(folder: Path) -> int:
-    """What the folder's weights take in float32; 16-bit numbers take twice their file."""
+    """Bytes of the folder's weights in float32; 16-bit weights take twice the size of their file."""
     size = sum(one.stat().st_size for one in folder.glob("*.safetensors"))
     kind = str(_json(folder / CONFIG).get("torch_dtype", _json(folder / CONFIG).get("dtype", "")))
     return size * 2 if kind in ("float16", "bfloat16") else size
@@ -112,12 +114,12 @@ def _json(path: Path) -> Mapping[str, Any]:
     try:
         found = json.loads(read_text(path, 64 * MIB, CheckpointError))
     except ValueError as error:
-        raise CheckpointError(f"is no JSON: {error}", where=str(path)) from None
+        raise CheckpointError(f"is not JSON: {error}", where=str(path)) from None
     return found if isinstance(found, Mapping) else {}
 
 
 def _transformers(folder: Path) -> Any:
-    """The library, which is to write nothing on this program's screen. Raises DependencyError."""
+    """The library, silenced so that it does not write to this program's terminal. Raises DependencyError."""
     try:
         import transformers
     except ImportError:
@@ -150,11 +152,13 @@ def _must_be_alike(before: nn.Module, after: nn.Module, folder: Path) -> None:
     for name, shape in theirs.items():
         if ours.get(name) != shape:
             resized = len(shape) == 2 and name in ours and ours[name][1:] == shape[1:]
-            what = "its vocabulary was resized" if resized else "it is not of its base's architecture"
+            what = "its vocabulary was resized" if resized else "its architecture is not its base's"
             raise CheckpointError(
-                f"{what}: {name} is {list(shape)}, in the base {list(ours.get(name, ()))}.",
+                f"{what}: {name} has shape {list(shape)}, in the base {list(ours.get(name, ()))}.",
                 where=str(folder),
-                do="Give --base, resized alike." if resized else "Give the --base that it was fine-tuned from.",
+                do="Give --base, resized in the same way."
+                if resized
+                else "Give the --base that it was fine-tuned from.",
             )
 
 
@@ -171,11 +175,13 @@ def _adapted(base: nn.Module, saved: SavedAdapter, folder: Path) -> nn.Module:
 
 
 def _tokenizer(folder: Path, base: Path, network: nn.Module) -> Any:
-    """The model's own, else its base's. Raises CheckpointError where it has tokens that the model does not know."""
+    """The model's own tokenizer, or else its base's. Raises CheckpointError if it has tokens that the model lacks."""
     transformers = _transformers(folder)
     own = [one for one in (folder, base) if any((one / name).exists() for name in TOKENIZERS)]
     if not own:
-        raise CheckpointError("neither it nor its base has a tokenizer.", where=str(folder), do="Save it beside them.")
+        raise CheckpointError(
+            "neither the model nor its base has a tokenizer.", where=str(folder), do="Save it beside them."
+        )
     found = []
     for place in own:
         try:
@@ -194,7 +200,7 @@ def _tokenizer(folder: Path, base: Path, network: nn.Module) -> Any:
     rows = int(network.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
     if len(tokenizer) > rows:
         raise CheckpointError(
-            f"its tokenizer has {len(tokenizer)} tokens, the model knows {rows}: it is another model's, or the "
+            f"its tokenizer has {len(tokenizer)} tokens, the model has {rows}: it belongs to another model, or the "
             "vocabulary was resized after these weights were saved.",
             where=str(own[0]),
         )
@@ -202,7 +208,7 @@ def _tokenizer(folder: Path, base: Path, network: nn.Module) -> Any:
 
 
 def _differs(own: Mapping[str, int], base: Mapping[str, int]) -> str:
-    """The first token that the two number differently; new tokens at the end are no difference."""
+    """The first token that the two number differently; new tokens at the end do not count as a difference."""
     for token, number in sorted(base.items(), key=lambda pair: pair[1]):
         if own.get(token) != number:
             return f"{token!r} is {own.get(token, 'missing')} there and {number} in the base's"
@@ -210,7 +216,7 @@ def _differs(own: Mapping[str, int], base: Mapping[str, int]) -> str:
 
 
 def _context(network: nn.Module, tokenizer: Any) -> int:
-    """Tokens that the model reads at once."""
+    """The model's context length in tokens."""
     config: Any = network.config
     known = [
         int(value)
@@ -225,7 +231,8 @@ def _context(network: nn.Module, tokenizer: Any) -> int:
 
 
 def training_of(folder: Path, saved: SavedAdapter | None) -> tuple[LanguageTraining | None, tuple[Text, ...]]:
-    """What a Trainer's own state says (trainer_state.json), and what had to be assumed; None where there is none."""
+    """What a Trainer's own state (trainer_state.json) says, and what had to be assumed; None if there is no such
+    file."""
     path = folder / "trainer_state.json"
     if not path.exists():
         return None, ()

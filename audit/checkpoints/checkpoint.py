@@ -1,4 +1,4 @@
-"""One file that says everything an auditor needs, and loads without running any code."""
+"""A single file that holds everything an auditor needs, and loads without running any code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from probes.plan import Pool
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:
     """A fine-tuned model and its history. `folder` is what relative paths in the recipe are relative to; `chosen`
-    says why `transfer = "auto"` took what the recipe now holds (empty where it was not asked)."""
+    says why `transfer = "auto"` chose the mode that the recipe now holds (empty if it was not used)."""
 
     state: Mapping[str, Tensor]
     recipe: Recipe
@@ -53,7 +53,7 @@ class Checkpoint:
     chosen: Mapping[str, Any]
     environment: Mapping[str, str]
     limits: tuple[Text, ...] = ()
-    """What is not known of a model that was not made here."""
+    """What is not known about a model that was not trained by this tool."""
 
     def pool(self, dataset: Dataset) -> Pool:
         masks = {name: np.zeros(len(dataset), dtype=bool) for name in ("member", "held_out", "validation")}
@@ -65,7 +65,7 @@ class Checkpoint:
         return Pool(labels=dataset.labels, groups=dataset.groups, times=dataset.times, **masks)
 
     def experiment(self, dataset: Dataset, *, trust_code: bool = False) -> Experiment:
-        """The experiment this checkpoint is the audited model of. Raises FingerprintError on other data."""
+        """The experiment whose audited model this checkpoint is. Raises FingerprintError on other data."""
         if dataset.fingerprint != self.fingerprint:
             raise FingerprintError(
                 f"is not the data this checkpoint was made with (fingerprint {dataset.fingerprint[:12]}, "
@@ -99,8 +99,8 @@ class Checkpoint:
 def without_history(
     experiment: Experiment, state: Mapping[str, Tensor], folder: Path, limits: Sequence[Text]
 ) -> Checkpoint:
-    """A model that was not made here: data, split and source are those of its experiment, and `limits` say what is not
-    known of how it was trained."""
+    """A model that was not trained by this tool: data, split and source are those of its experiment, and `limits` say
+    what is not known about its training."""
     pool = experiment.pool
     return Checkpoint(
         state=state,
@@ -126,7 +126,7 @@ def without_history(
 def save(
     path: Path, experiment: Experiment, trained: Trained, folder: Path, privacy: PrivacyClaim | None = None
 ) -> None:
-    """Written whole or not at all; `privacy` overrides the claim of the run's own accountant.
+    """Write the file completely or not at all; `privacy` overrides the claim of the run's own accountant.
 
     Raises OverwriteError where the file exists, StoreError where it cannot be written.
     """
@@ -139,7 +139,7 @@ def save(
         "state_dict": state,
         "digest": digest_state(state),
         "recipe": experiment.recipe.model_dump(mode="json"),
-        # From the checkpoint to its recipe: both move together, and nobody learns where they stood.
+        # Relative to the checkpoint, because both move together, and an absolute path would reveal where they were.
         "folder": Path(os.path.relpath(folder.resolve(), path.parent.resolve())).as_posix(),
         "seed": experiment.seed,
         "data": {"classes": list(experiment.dataset.classes), "fingerprint": experiment.dataset.fingerprint},
@@ -163,7 +163,7 @@ def save(
     try:
         with replacing(path) as temporary:
             torch.save(content, temporary)
-    except (OSError, RuntimeError) as error:  # torch raises the latter where the disk is full
+    except (OSError, RuntimeError) as error:  # torch raises the latter when the disk is full
         raise StoreError(why_not_written(error), where=str(path), do="Choose another --out.") from None
 
 
@@ -181,7 +181,7 @@ def load(path: Path) -> Checkpoint:
     content = read_untrusted(path)
     if content.get("format") != FORMAT:
         raise CheckpointError(
-            "is a bare model file without recipe, data and split.",
+            "is a bare model file without a recipe, data or split.",
             where=str(path),
             do="Give --recipe RECIPE.toml, or make it with `audit finetune`.",
         )

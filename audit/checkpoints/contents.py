@@ -1,6 +1,7 @@
-"""The one validator of checkpoints: what a file of ours may hold, each part with its type and its range.
+"""The validator of checkpoints: what a checkpoint may hold, each part with its type and its range.
 
-Types say what is expected; what no type says (indices among the samples, an epoch of the history) is asked after it.
+Types say what is expected; what a type cannot say (indices within the samples, an epoch of the history) is checked
+afterwards.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ def _vector(kind: Literal["index", "number", "truth"]) -> BeforeValidator:
 
     def check(value: object) -> Tensor:
         if not isinstance(value, Tensor) or value.ndim != 1 or value.layout != torch.strided:
-            raise ValueError("is no tensor of one axis")
-        # One number seen many times over would be billions of samples in a file of a few kilobytes.
+            raise ValueError("is not a tensor with one axis")
+        # An expanded view of one number would make billions of samples from a file of a few kilobytes.
         if value.device.type != "cpu" or value.numel() * value.element_size() > value.untyped_storage().nbytes():
-            raise ValueError("shows more numbers than the file holds")
+            raise ValueError("has more elements than the file stores")
         if kind == "number" and not value.is_floating_point():
             raise ValueError(f"is {value.dtype}, not floating-point")
         if kind == "truth" and value.dtype != torch.bool:
             raise ValueError(f"is {value.dtype}, not bool")
         if kind == "index" and (value.dtype != torch.int64 or (len(value) and int(value.min()) < 0)):
-            raise ValueError("holds what are not indices from 0")
+            raise ValueError("holds values that are not indices from 0")
         return value
 
     return BeforeValidator(check)
@@ -51,11 +52,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 def _tensors(value: object) -> Mapping[str, Tensor]:
     if not isinstance(value, Mapping):
-        raise ValueError("is no state dict")
+        raise ValueError("is not a state dict")
     if odd := next(
         (name for name, one in value.items() if not isinstance(name, str) or not isinstance(one, Tensor)), None
     ):
-        raise ValueError(f"{str(odd)[:60]} is no tensor by name")
+        raise ValueError(f"{str(odd)[:60]} is not a named tensor")
     return value
 
 
@@ -92,7 +93,7 @@ class TracePart(Part):
     @model_validator(mode="after")
     def _equally_long(self) -> TracePart:
         if len({len(getattr(self, name)) for name in type(self).model_fields}) > 1 or not len(self.train_loss):
-            raise ValueError("its columns have different lengths, or none")
+            raise ValueError("its columns have different lengths, or there are none")
         return self
 
 

@@ -1,4 +1,4 @@
-"""Fine-tune by a recipe and write the checkpoint."""
+"""Fine-tune from a recipe and write the checkpoint."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from probes.errors import OverwriteError
 def to_file(
     recipe: Recipe, folder: Path, out: Path, *, trust_code: bool = False, progress: Progress | None = None
 ) -> tuple[Experiment, Trained]:
-    """Fine-tune and write the checkpoint; goes on where a killed run of the same recipe and output stopped.
+    """Fine-tune and write the checkpoint; resumes where an interrupted run of the same recipe and output stopped.
 
-    Raises OverwriteError before any work where `out` exists.
+    Raises OverwriteError before any work if `out` exists.
     """
     if out.exists():
         raise OverwriteError("exists already.", where=str(out), do="Choose another --out or remove it.")
@@ -34,7 +34,7 @@ def to_file(
 
 def train_into(experiment: Experiment, out: Path, folder: Path, progress: Progress | None = None) -> Trained:
     """Fine-tune the audited row and write its checkpoint; `folder` is what the recipe's paths are relative to."""
-    check_choice(experiment.recipe.train, experiment.pool)  # a countermeasure may have brought the choice in
+    check_choice(experiment.recipe.train, experiment.pool)  # a countermeasure may have introduced the choice
     with threads(FINETUNE_THREADS):
         trained = run(experiment, "target", progress, keeper_of(experiment, out, "target"))
     checkpoint.save(out, experiment, trained, folder)

@@ -1,4 +1,4 @@
-"""Models that were not made here: weights in the formats of the wild, and a recipe that says what they are of."""
+"""Models that were not trained by this tool: weights in common formats, and a recipe that says what they belong to."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from probes.message import Message
 def adopt(
     path: Path, recipe: Recipe, folder: Path, *, trust_code: bool = False, key: str | None = None
 ) -> tuple[Checkpoint, Experiment]:
-    """The checkpoint as if it had been made by `recipe`, and its experiment; `limits` says what is taken on trust.
+    """The checkpoint as if `recipe` had made it, and its experiment; `limits` says what is taken on trust.
 
     Takes a bare state dict, {"state_dict": ...} as Lightning and timm write it, safetensors, TorchScript and
     torch.export archives. The last two are programs, so they are opened only with `trust_code`. `key` says which of
-    several weights in a file are audited.
+    several sets of weights in a file is audited.
 
-    Raises CheckpointError where the weights are not of the recipe's network.
+    Raises CheckpointError if the weights do not fit the recipe's network.
     """
     found = read_weights(path, trust_code=trust_code, key=key)
     experiment = prepare(recipe, folder, trust_code=trust_code)
@@ -46,7 +46,7 @@ def adopt(
 
 
 def adopted(found: Mapping[str, Tensor], experiment: Experiment, folder: Path, where: Path) -> Checkpoint:
-    """Weights as the experiment's audited model; `folder` is its recipe's. Raises CheckpointError where they do not
+    """Weights as the experiment's audited model; `folder` is its recipe's. Raises CheckpointError if they do not
     fit."""
     recipe = experiment.recipe
     network = experiment.begin(experiment.audited_row()).network
@@ -60,7 +60,7 @@ def adopted(found: Mapping[str, Tensor], experiment: Experiment, folder: Path, w
 
 
 def of_source(experiment: Experiment) -> list[Message]:
-    """What is to be said of where replicas start: parts that every replica draws, and weights that code loads."""
+    """Notes on what replicas start from: parts that every replica initialises at random, and weights loaded by code."""
     source, said = experiment.source, []
     if source.state is not None:
         network = source.network(0)
@@ -79,7 +79,7 @@ def of_source(experiment: Experiment) -> list[Message]:
 
 
 def beside(path: Path, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[Message]:
-    """What the file holds and nobody uses: averaged weights, counts of epochs and steps, and a loss's own tensors."""
+    """What the file holds but is not used: averaged weights, counts of epochs and steps, and tensors of a loss."""
     said = []
     content = read_untrusted(path, allowed=(argparse.Namespace,)) if archive_kind(path) is None else {}
     if averages := [*averages_in(content), *averages_among(found, state)]:
@@ -99,7 +99,7 @@ def read_weights(path: Path, *, trust_code: bool, key: str | None = None) -> dic
         return read_state(path, key=key)
     if not trust_code:
         raise CheckpointError(
-            f"is a {kind} program, which could run code when it is opened.",
+            f"is a {kind} program, which can run code when it is opened.",
             where=str(path),
             do="Save its state dict, or repeat with --trust-code.",
         )
@@ -110,7 +110,7 @@ def read_weights(path: Path, *, trust_code: bool, key: str | None = None) -> dic
         else:
             tensors = torch.export.load(path).state_dict
         return {name: value.detach() for name, value in tensors.items()}
-    except Exception as error:  # both raise many unrelated types on damaged archives
+    except Exception as error:  # both raise many unrelated exception types on damaged archives
         raise CheckpointError(f"cannot be read as {kind}: {str(error).splitlines()[0]}", where=str(path)) from None
 
 
@@ -122,7 +122,7 @@ def archive_kind(path: Path) -> str | None:
             return None
         with zipfile.ZipFile(path) as archive:
             parts = {name.split("/", 1)[-1] for name in archive.namelist()}
-    except (zipfile.BadZipFile, RuntimeError, ValueError):  # damaged, as whoever reads it will say
+    except (zipfile.BadZipFile, RuntimeError, ValueError):  # damaged: the reader reports it
         return None
     if any(part.startswith("code/") for part in parts) or "constants.pkl" in parts:
         return "TorchScript"
@@ -133,12 +133,14 @@ def archive_kind(path: Path) -> str | None:
 def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     """The tensors under the network's own names. Raises CheckpointError with the first that does not fit."""
     state = under_names(found, expected)
-    # torch before 0.4.1 did not count batches; where momentum is given, nothing asks for the count.
+    # torch before 0.4.1 did not count batches; with a momentum, the count is not used.
     counts = {name: value for name, value in expected.items() if name.endswith("num_batches_tracked")}
     state = {**counts, **{name: value for name, value in state.items() if name in expected or not _counts(name, value)}}
     if missing := [name for name in expected if name not in state]:
         raise CheckpointError(
-            f"lacks {_some(missing)} of the recipe's network.", where=str(path), do="Check source.model in the recipe."
+            f"lacks {_some(missing)}, which the recipe's network needs.",
+            where=str(path),
+            do="Check source.model in the recipe.",
         )
     if extra := [name for name in state if name not in expected]:
         raise CheckpointError(
@@ -150,7 +152,7 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
         if state[name].shape != value.shape:
             one_logit = state[name].shape[:1] == (1,) and value.shape[:1] == (2,)
             raise CheckpointError(
-                f"{name} is {tuple(state[name].shape)}, the recipe's network has {tuple(value.shape)}.",
+                f"{name} has shape {tuple(state[name].shape)}, in the recipe's network {tuple(value.shape)}.",
                 where=str(path),
                 do="Two classes need two logits: of one logit z save 0 and z, a row of zeros before its weights."
                 if one_logit

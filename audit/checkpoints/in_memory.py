@@ -1,4 +1,4 @@
-"""What a program hands over, a network and arrays, as a checkpoint and an experiment like any other."""
+"""A network and arrays passed by a program, as a checkpoint and an experiment like any other."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ NO_RECIPE = Message("audit.without-recipe")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Given(Source):
-    """The architecture is the given network's own; θ_s is what was given as the source, or nothing."""
+    """The architecture is the given network's; θ_s is what was given as the source, or nothing."""
 
     template: nn.Module
 
     def network(self, seed: int, *, weights: bool = True) -> nn.Module:
-        """A copy with fresh parameters, or θ_s, in training mode as if just built. Raises RecipeError where a part
-        cannot be drawn afresh."""
+        """A copy with newly initialised parameters, or θ_s, in training mode as if just built. Raises RecipeError if a
+        part cannot be re-initialised."""
         network = copy.deepcopy(self.template).train()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -59,7 +59,8 @@ class Given(Source):
 
 
 def dataset_of(data: object, classes: tuple[str, ...] | None, name: str = "given data") -> Dataset:
-    """A Dataset as it is; (features, labels) as the network takes them, the sample axis first. Raises DataError."""
+    """A Dataset unchanged, or one made from (features, labels) as the network takes them, the sample axis first. Raises
+    DataError."""
     if isinstance(data, Dataset):
         return data
     if not isinstance(data, tuple | list) or len(data) != 2:
@@ -68,8 +69,8 @@ def dataset_of(data: object, classes: tuple[str, ...] | None, name: str = "given
     modality, inputs, notes = _stored(features)
     if len(inputs) != len(labels):
         raise DataError(f"{len(inputs)} samples but {len(labels)} labels", where=WHERE)
-    if labels.ndim == 1 and labels.dtype.kind == "f":  # a number to predict, more often than a class
-        raise DataError(f"labels are {labels.dtype}.", where=WHERE, do="Give class numbers as whole numbers.")
+    if labels.ndim == 1 and labels.dtype.kind == "f":  # more likely a regression target than a class
+        raise DataError(f"labels are {labels.dtype}.", where=WHERE, do="Give class numbers as integers.")
     found = labels_of(labels, classes, WHERE)
     dataset = Dataset(
         name=name,
@@ -99,15 +100,18 @@ def _stored(features: np.ndarray) -> tuple[Modality, np.ndarray, tuple[Text, ...
         f"features are {features.dtype} of shape {features.shape}.",
         where=WHERE,
         do="Give what the network takes: float [samples, channels, height, width] or [samples, features], "
-        "or whole-number tokens [samples, length].",
+        "or integer tokens [samples, length].",
     )
 
 
 def pool_of(dataset: Dataset, members: object, held_out: object) -> Pool:
-    """Which samples trained the network; the others are held out unless said. Raises DataError."""
+    """Which samples the network was trained on; the others are held out unless `held_out` is given. Raises
+    DataError."""
     if members is None:
         raise DataError(
-            "which samples trained the model is not said.", where=WHERE, do="Give members=, their indices or a mask."
+            "it is not known which samples trained the model.",
+            where=WHERE,
+            do="Give members=, their indices or a mask.",
         )
     member = chosen(_array(members), len(dataset), "members", WHERE)
     out = ~member if held_out is None else chosen(_array(held_out), len(dataset), "held_out", WHERE)
@@ -122,12 +126,12 @@ def pool_of(dataset: Dataset, members: object, held_out: object) -> Pool:
 
 
 def recipe_of(given: Mapping[str, Any] | Recipe | None, network: nn.Module, pool: Pool, seed: int | None) -> Recipe:
-    """The recipe with what a program need not repeat: data, split and architecture are the given ones."""
+    """The recipe completed with what a program need not repeat: data, split and architecture are the given ones."""
     content: dict[str, Any] = {} if given is None else _content(given)
     content.setdefault("name", type(network).__name__)
     content["data"] = {"kind": "memory"}
     content["split"] = {"members": int(pool.member.sum()), "held_out": int(pool.held_out.sum())}
-    # What is handed over is what the network takes, unless the recipe says how to get there.
+    # Features are passed as the network takes them, unless the recipe says how to prepare them.
     content.setdefault("input", {"mean": (0.0,), "std": (1.0,)})
     content.setdefault(
         "source", {"model": f"memory:{type(network).__name__}", "options": {"code": code_digest(network)}}
@@ -142,8 +146,8 @@ def _content(given: Mapping[str, Any] | Recipe) -> dict[str, Any]:
 
 
 def code_digest(network: nn.Module) -> str:
-    """sha256 of the layers and, where it can be had, the source code of every module's class: a changed forward pass
-    makes other replicas."""
+    """sha256 of the layers and, where available, the source code of every module's class: a changed forward pass makes
+    other replicas."""
     digest = hashlib.sha256(repr(network).encode())
     kinds = {type(module) for module in network.modules()}
     for kind in sorted(
@@ -167,7 +171,8 @@ def adopt_network(
     retrains: bool,
     trust_code: bool,
 ) -> tuple[Checkpoint, Experiment]:
-    """As if the network had been made by `recipe`. Raises CheckpointError where it is not of the recipe's network."""
+    """A checkpoint as if `recipe` had made the network. Raises CheckpointError if it does not fit the recipe's
+    network."""
     network = masks_padding(gives_logits(copy.deepcopy(network).cpu().eval()))
     if classes_of(network.get_submodule(find_head(network, recipe.head.name))) != len(dataset.classes):
         dataset = with_classes(dataset, classes_of(network.get_submodule(find_head(network, recipe.head.name))))
@@ -195,12 +200,12 @@ def adopt_network(
 
 
 def with_classes(dataset: Dataset, count: int) -> Dataset:
-    """Classes that no label shows: a network may know more than the data."""
+    """Classes without labels: a network may have more classes than the data."""
     if count < len(dataset.classes):
         raise DataError(
-            f"labels run to {len(dataset.classes) - 1}, the model knows {count} classes.",
+            f"labels run to {len(dataset.classes) - 1}, but the model has {count} classes.",
             where=WHERE,
-            do="Check y; two classes need two logits. Where the classifier is not the last linear layer, name it: "
+            do="Check y; two classes need two logits. If the classifier is not the last linear layer, name it: "
             'recipe={"head": {"name": ...}}.',
         )
     more = tuple(str(i) for i in range(len(dataset.classes), count))
@@ -214,7 +219,7 @@ def _source(
     given: nn.Module | Mapping[str, Tensor] | None,
     trust_code: bool,
 ) -> Source:
-    """The recipe's own where it names an architecture that can be built, else the network's."""
+    """The recipe's own source if it names an architecture that can be built, or else the network's."""
     if not recipe.source.model.startswith("memory:"):
         if given is not None:
             raise RecipeError("source was given twice: in the recipe and as an argument.", where=WHERE)
@@ -227,7 +232,7 @@ def _source(
         classes = classes_of(template.get_submodule(find_head(template, recipe.head.name)))
     elif state is not None and (missing := set(network.state_dict()) ^ set(state)):
         raise CheckpointError(
-            f"the source's weights are not of the model's network: {sorted(missing)[0]}.", where=WHERE
+            f"the source's weights do not fit the model's network: {sorted(missing)[0]}.", where=WHERE
         )
     state = None if state is None else {name: value.detach().cpu().clone() for name, value in state.items()}
     return Given(

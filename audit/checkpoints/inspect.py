@@ -77,7 +77,7 @@ def inspect(model: str | Path) -> Inspection:
     content = {} if path.suffix == ".safetensors" else read_untrusted(path)
     if content.get("format") != FORMAT:
         state = read_state(path)
-        facts = {"file": str(path), "format": "weights without recipe, data and split", "sha256": digest_file(path)}
+        facts = {"file": str(path), "format": "weights without a recipe, data or split", "sha256": digest_file(path)}
         return Inspection(facts=facts | _weights(state), checks=(_intact(path), _finite(state)))
     checkpoint = checkpoints.load(path)
     if "digest" not in content:
@@ -86,7 +86,7 @@ def inspect(model: str | Path) -> Inspection:
 
 
 def _of_folder(folder: Path, described: Described) -> Inspection:
-    """What it says, and whether its weights are those that its audit record was written beside."""
+    """What the folder states, and whether its weights are those that its audit record was written for."""
     facts = {"folder": str(folder), "format": described.kind}
     for name in ("read", "assumed", "unknown"):
         if told := getattr(described, name):
@@ -186,7 +186,7 @@ def _finite(state: Mapping[str, torch.Tensor]) -> Check:
 
 
 def verify_data(path: Path, root: Path, *, trust_code: bool = False) -> Check:
-    """Whether the data below `root` is what the checkpoint was made with."""
+    """Whether the data below `root` is the data that the checkpoint was made with."""
     checkpoint = checkpoints.load(path)
     try:
         dataset = checkpoint.recipe.data.load(root, trust_code=trust_code)

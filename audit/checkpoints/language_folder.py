@@ -1,4 +1,4 @@
-"""Whether a folder holds a causal language model, told by plain text alone; nothing heavy is imported."""
+"""Whether a folder holds a causal language model, judged by plain text only; nothing heavy is imported."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from probes.errors import CheckpointError
 ADAPTER, CONFIG = "adapter_config.json", "config.json"
 ENDINGS = ("ForCausalLM", "LMHeadModel")
 GENERATES = "CAUSAL_LM"
-"""PEFT's name of the task; an adapter without a task may be a classifier's."""
+"""PEFT's name of the task; an adapter without a task may be that of a classifier."""
 
 
 def is_language_model(path: Path) -> bool:
-    """An adapter of a causal language model, or a whole model whose architecture is one's."""
+    """Whether it is an adapter of a causal language model, or a full model with such an architecture."""
     if (path / ADAPTER).is_file():
         return bool(_of(path / ADAPTER, "task_type") == GENERATES)
     named = _of(path / CONFIG, "architectures") if (path / CONFIG).is_file() else None
@@ -24,7 +24,7 @@ def is_language_model(path: Path) -> bool:
 
 
 def _of(path: Path, key: str) -> Any:
-    """None where the file is no JSON, or has no such key."""
+    """None if the file is not JSON, or has no such key."""
     try:
         content = json.loads(read_text(path, 64 * MIB, CheckpointError))
     except ValueError:

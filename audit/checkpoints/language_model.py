@@ -1,4 +1,4 @@
-"""A fine-tuned language model with its data, its split and its training, opened from what a user has."""
+"""A fine-tuned language model with its data, its split and its training, opened from the files that a user has."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TRAIN = ("train", "training", "members")
 HELD_OUT = ("test", "held_out", "heldout", "eval", "evaluation")
 VALIDATION = ("validation", "valid", "val", "dev")
 FEWEST = 10
-"""Members, and held-out samples, of which something can be said."""
+"""The smallest number of members, and of held-out samples, with which an audit is possible."""
 PREFIX = 3
 """Validation samples before each sequence, for the attack that compares with and without them."""
 
@@ -69,9 +69,9 @@ def open_language_model(
     canaries: Path | None = None,
     trainer: Trainer | None = None,
 ) -> LanguageAudit:
-    """All that an audit needs: what is given here goes before the recipe, and that before what the folder says.
-    `members` are row numbers, a mask, or the path of a file of these; `canaries` is their secret list; a `trainer`
-    fine-tunes instead of a recipe. Raises InputError in one line where something is missing."""
+    """All that an audit needs: arguments take precedence over the recipe, and the recipe over the folder. `members` are
+    row numbers, a mask, or the path of a file with these; `canaries` is their secret list. Raises InputError with one
+    line if something is missing."""
     record = Record.read(folder / RECORD) if (folder / RECORD).is_file() else None
     given, root = LanguageRecipe(), Path()
     if isinstance(recipe, Path):
@@ -133,12 +133,12 @@ def _section(given: LanguageRecipe, data: Path | None, root: Path, folder: Path)
         return Instructions(path=data), data
     if given.data is None:
         raise DataError(
-            "what it was trained on is not said.",
+            "it is not known what it was trained on.",
             where=str(folder),
             do="Give --data FILE (.json, .jsonl, .parquet or a folder), or [data] in --recipe.",
         )
     if not isinstance(given.data, Instructions):
-        raise RecipeError(f"data of kind {given.data.kind!r} are no texts.", do='Write kind = "instructions".')
+        raise RecipeError(f"data of kind {given.data.kind!r} are not texts.", do='Write kind = "instructions".')
     return given.data, root / given.data.path
 
 
@@ -149,7 +149,7 @@ def _beside(root: Path, path: Path | None) -> Path | None:
 def _roles(
     exchanges: Sequence[Exchange], members: object, given: LanguageRecipe, root: Path, where: Path
 ) -> tuple[Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"]]:
-    """(members, held out, validation) over all rows: by a file, else by the parts that the data itself has."""
+    """(members, held out, validation) over all rows: from a file, or else from the parts of the data itself."""
     total = len(exchanges)
     if members is not None:
         member = rows_of(members, total)
@@ -163,9 +163,9 @@ def _roles(
     if member.any() and (held_out.any() or validation.any()):
         return (member, held_out, validation) if held_out.any() else (member, validation, held_out)
     raise DataError(
-        "which of its rows trained the model is not said.",
+        "it is not known which of its rows trained the model.",
         where=str(where),
-        do="Give --members FILE (row numbers from 0, one a line), or data with a train and a test part.",
+        do="Give --members FILE (row numbers from 0, one per line), or data with a train and a test part.",
     )
 
 
@@ -179,7 +179,7 @@ def _pool(
     for name, mask in (("members", member), ("held-out rows", held_out)):
         if mask.sum() < FEWEST:
             raise DataError(
-                f"{int(mask.sum())} {name} with an answer are too few to say anything.",
+                f"{int(mask.sum())} {name} with an answer are too few for an audit.",
                 where=str(where),
                 do=f"Give at least {FEWEST}.",
             )
@@ -235,11 +235,11 @@ def _planted(
 
 
 def _recorded_data(record: Record) -> Instructions:
-    """The record's [data]. Raises DataError where that is no kind of texts."""
+    """The record's [data]. Raises DataError if it is not a kind of text data."""
     try:
         return Instructions.model_validate(record.data)
     except ValidationError as error:
-        raise DataError(f"its data is no instructions: {error.errors()[0]['msg']}", where=RECORD) from None
+        raise DataError(f"its data are not instructions: {error.errors()[0]['msg']}", where=RECORD) from None
 
 
 def _recorded_base(record: Record | None, folder: Path) -> Path | None:
@@ -248,7 +248,7 @@ def _recorded_base(record: Record | None, folder: Path) -> Path | None:
 
 
 def _must_be_recorded(record: Record, model: CausalLM) -> None:
-    """Raises CheckpointError where base or weights are not those that the record was written for."""
+    """Raises CheckpointError if the base or the weights are not those that the record was written for."""
     if record.base.digest and base_of(model.origin, "", model.folder).digest != record.base.digest:
         raise CheckpointError(
             f"is not the base that {RECORD} was written for.",
@@ -259,19 +259,19 @@ def _must_be_recorded(record: Record, model: CausalLM) -> None:
         path = model.folder / name
         if path.is_file() and digest_file(path) != digest:
             raise CheckpointError(
-                f"is not the file that {RECORD} was written beside.", where=str(path), do="Train again, or remove it."
+                f"is not the file that {RECORD} was written for.", where=str(path), do="Train again, or remove it."
             )
 
 
 def _recorded_roles(
     record: Record, exchanges: Sequence[Exchange], found: Tokenised, model: CausalLM, where: Path
 ) -> tuple[tuple[Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"]], tuple[Text, ...]]:
-    """Members are the rows that the record says were trained on; held out are those that it says were evaluated, else
-    all others. Raises DataError where it is of other rows."""
+    """According to the record, members are the rows that were trained on, and held-out samples those that were
+    evaluated, or else all others. Raises DataError if the record is for other rows."""
     masks, missed = recorded_rows(record, contents_of(exchanges, found, model.tokenizer.eos_token_id))
     if not masks or not masks["trained"].any():
         raise DataError(
-            f"none of its rows is one of the {record.count('trained')} that {RECORD} says trained the model.",
+            f"it contains none of the {record.count('trained')} rows that trained the model according to {RECORD}.",
             where=str(where),
             do="Give the --data that it was trained on, or --members FILE.",
         )
@@ -284,7 +284,7 @@ def _recorded_roles(
 
 
 def _recorded_training(record: Record) -> LanguageTraining | None:
-    """As the record's own recipe says, else as transformers' arguments do."""
+    """From the record's own recipe, or else from transformers' arguments."""
     train: Mapping[str, Any] = record.recipe.get("train", {})
     if not train and record.arguments:
         known = of_mapping(record.arguments, RECORD, samples=record.count("trained")).train
@@ -297,25 +297,25 @@ def _recorded_training(record: Record) -> LanguageTraining | None:
 
 
 def _training(given: LanguageRecipe, model: CausalLM, record: Record | None) -> LanguageTraining:
-    """The recipe's, else the record's, else what the folder says; the adapter's form is the folder's own where it holds
-    one."""
+    """From the recipe, else from the record, else from the folder; the adapter's configuration is the folder's own if
+    it has one."""
     training = given.train or (_recorded_training(record) if record is not None else None) or model.training
     if training is None:
         raise RecipeError(
-            "how it was trained is not said, so it cannot be trained again.",
+            "it is not known how it was trained, so it cannot be trained again.",
             where=str(model.folder),
             do="Give --recipe FILE with [train] epochs, lr and batch_size.",
         )
     if model.saved is not None:
         return training.model_copy(update={"adapter": model.saved.adapter})
     if training.adapter is not None:
-        raise RecipeError("has an adapter, and the model is none.", where="train.adapter", do="Leave it out.")
+        raise RecipeError("has an adapter, but the model is not one.", where="train.adapter", do="Omit it.")
     return training
 
 
 def _prefixed(found: Tokenised, pool: Pool, context: int) -> Int64[np.ndarray, "samples 2 length"] | None:
-    """Each sequence after some validation samples, which no model trained on; None where these or the room are
-    lacking."""
+    """Each sequence after some validation samples, on which no model trained; None if there are none, or not enough
+    context."""
     chosen = np.flatnonzero(pool.validation)[:PREFIX]
     lengths = (found.inputs[:, 0] >= 0).sum(axis=1)
     if len(chosen) < PREFIX or int(lengths[chosen].sum() + lengths.max()) > context:
@@ -331,14 +331,14 @@ def _prefixed(found: Tokenised, pool: Pool, context: int) -> Int64[np.ndarray, "
 
 
 def _general(path: Path | None, tokenizer: Any, context: int) -> Int64[np.ndarray, "texts 2 length"] | None:
-    """Texts, one a line, as the model reads them; None where its tokenizer cannot write those that ship."""
+    """Texts, one per line, as the model reads them; None if its tokenizer cannot encode the built-in ones."""
     if path is None:
         lines = (files("audit") / "templates" / "general.txt").read_text(encoding="utf-8").splitlines()
     else:
         lines = [line for line in read_text(path, 64 * MIB, DataError).splitlines() if line.strip()]
     try:
         ids = [tokenizer(line, add_special_tokens=False)["input_ids"][:context] for line in lines]
-    except Exception as error:  # tokenizers raise errors of their own where no token stands for a letter
+    except Exception as error:  # tokenizers raise their own errors if no token represents a character
         if path is None:
             return None
         raise DataError(f"cannot be tokenised: {str(error).splitlines()[0]}", where=str(path)) from None
@@ -346,21 +346,21 @@ def _general(path: Path | None, tokenizer: Any, context: int) -> Int64[np.ndarra
     if len(long_enough) < 2:
         if path is None:
             return None
-        raise DataError("holds fewer than two texts of two tokens.", where=str(path), do="Write one text a line.")
+        raise DataError("holds fewer than two texts of two tokens.", where=str(path), do="Write one text per line.")
     return pack([()] * len(long_enough), long_enough, context=context).inputs
 
 
 def _must_read_its_tokens(task: LanguageTask, model: CausalLM, folder: Path) -> None:
-    """Raises CheckpointError where the model is more surprised by its own members than by chance tokens: then the
-    tokens are another model's."""
+    """Raises CheckpointError if the model's loss on its own members is higher than that of guessing: then the tokenizer
+    or the weights belong to another model."""
     some = np.flatnonzero(task.pool.member)[:32]
     told = sequence_answers(task.audited, task.inputs[some])
     loss = -float(told.log_prob.mean())
     chance = float(np.log(len(model.tokenizer)))
     if loss > chance:
         raise CheckpointError(
-            f"loses {loss:.2f} nats a token on its own members, and guessing {chance:.2f}: its tokens or its "
-            "weights are not its own.",
+            f"has a loss of {loss:.2f} nats per token on its own members, and guessing {chance:.2f}: its tokenizer "
+            f"or its weights belong to another model.",
             where=str(folder),
             do="Check the tokenizer, the base and the data.",
         )

@@ -1,4 +1,4 @@
-"""A LoRA adapter as PEFT saves it, read without running anything that it holds."""
+"""A LoRA adapter as PEFT saves it, read without running any code from it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ KEY = re.compile(r"^(?:base_model\.model\.)?(?P<layer>.+)\.lora_(?P<side>[AB])(?
 REFUSED = {
     "use_dora": "DoRA",
     "modules_to_save": "whole modules beside the adapter",
-    "rank_pattern": "ranks of their own for some layers",
-    "alpha_pattern": "scales of their own for some layers",
+    "rank_pattern": "different ranks for some layers",
+    "alpha_pattern": "different scales for some layers",
     "layer_replication": "replicated layers",
     "use_qalora": "QALoRA",
     "trainable_token_indices": "trained tokens",
 }
-"""Options that change what is trained, and that replicas here do not have."""
+"""Options that change what is trained, and that replicas do not support."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,27 +43,27 @@ class SavedAdapter:
 
 
 def read_adapter(folder: Path) -> SavedAdapter:
-    """Raises CheckpointError, naming what the adapter has and replicas here cannot have."""
+    """Raises CheckpointError, naming what the adapter has but replicas cannot have."""
     path = folder / ADAPTER
     try:
         config = json.loads(read_text(path, MIB, CheckpointError))
     except ValueError as error:
-        raise CheckpointError(f"is no JSON: {error}", where=str(path)) from None
+        raise CheckpointError(f"is not JSON: {error}", where=str(path)) from None
     if not isinstance(config, Mapping) or str(config.get("peft_type", "")).upper() != "LORA":
         kind = config.get("peft_type") if isinstance(config, Mapping) else None
         raise CheckpointError(
             f"is an adapter of type {kind!r}; only LORA can be trained again.",
             where=str(path),
-            do="Merge it into its base and save the whole model.",
+            do="Merge it into its base and save the full model.",
         )
     for option, what in REFUSED.items():
         if config.get(option):
             raise CheckpointError(f"has {what} ({option}).", where=str(path), do=f"Train without {option}.")
     if config.get("bias", "none") != "none":
-        raise CheckpointError("trains biases too.", where=str(path), do='Train with bias = "none".')
+        raise CheckpointError("also trains biases.", where=str(path), do='Train with bias = "none".')
     state = _state(folder / WEIGHTS)
     rank = int(config.get("r", 8))
-    # A layer that the base lacks is found out where the adapter is put beside it.
+    # A layer that the base lacks is detected when the adapter is attached.
     layers = tuple(sorted({name.rpartition(".")[0] for name in state}))
     alpha = float(config.get("lora_alpha", 8))
     return SavedAdapter(
@@ -81,8 +81,8 @@ def read_adapter(folder: Path) -> SavedAdapter:
 def write_adapter(
     folder: Path, adapter: Adapter, state: Mapping[str, Tensor], base: str, *, transposed: bool = False
 ) -> None:
-    """As PEFT writes it: any tool that opens PEFT's adapters opens this one. `transposed`: the adapted layers hold
-    their weights as [in, out], as GPT-2's do."""
+    """Write an adapter in PEFT's format. `transposed`: the adapted layers store their weights as [in, out], as GPT-2's
+    do."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "peft_type": "LORA",
@@ -122,9 +122,9 @@ def _state(path: Path) -> dict[str, Tensor]:
                 if what == "embeddings"
                 else f"holds {what}: {name}.",
                 where=str(path),
-                do="Merge it into its base and save the whole model.",
+                do="Merge it into its base and save the full model.",
             )
         state[f"{found['layer']}.{'down' if found['side'] == 'A' else 'up'}"] = value.float().T.contiguous()
     if not state:
-        raise CheckpointError("holds no adapter.", where=str(path))
+        raise CheckpointError("does not hold an adapter.", where=str(path))
     return state

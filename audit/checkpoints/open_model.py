@@ -16,8 +16,8 @@ from audit.training.prepare import prepare
 
 
 def open_checkpoint(path: Path, settings: Settings) -> Audited:
-    """Load checkpoint and data, and check that they belong together; with a recipe, weights from elsewhere too; a
-    folder by its reader."""
+    """Load checkpoint and data, and check that they belong together; with a recipe, also weights from elsewhere; a
+    folder is opened by its reader."""
     if (found := reader_of(path)) is not None:
         return open_folder(path, found[1], settings)
     must_be_known(path)
@@ -33,9 +33,9 @@ def open_checkpoint(path: Path, settings: Settings) -> Audited:
 
 
 def open_folder(path: Path, reader: Reader, settings: Settings) -> Audited:
-    """A model as its library saved it: what the folder says, and over it the recipe where there is one.
+    """A model as its library saved it: what the folder says, overridden by the recipe if there is one.
 
-    Raises CheckpointError where neither says what it was trained on.
+    Raises CheckpointError if neither says what it was trained on.
     """
     described = reader.describe(path, settings.base, trust_code=settings.trust_code)
     folder = settings.data_root or (settings.recipe.folder if settings.recipe else path)
@@ -55,7 +55,7 @@ def open_folder(path: Path, reader: Reader, settings: Settings) -> Audited:
 
 
 def _in_order(recipe: Recipe, described: Described, folder: Path, *, trust_code: bool) -> Recipe:
-    """With the classes in the order of the model's outputs, where it names the data's own."""
+    """The data with its classes in the order of the model's outputs, if the model names the same classes."""
     if not described.classes or recipe.data.classes or recipe.data.kind in described.data:
         return recipe
     known = recipe.data.load(folder, trust_code=trust_code).classes

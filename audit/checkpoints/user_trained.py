@@ -1,4 +1,4 @@
-"""A model whose trainer is the user's own, as a checkpoint and an experiment like any other."""
+"""A model with the user's own trainer, as a checkpoint and an experiment like any other."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ WHERE = "audit.run"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AsGiven(Source):
-    """The architecture is the given network's own, and is drawn afresh by nobody but its trainer; without a network
-    there is nothing to look into."""
+    """The architecture is the given network's, and only its trainer re-initialises it; without a network there are no
+    internals to observe."""
 
     template: nn.Module | None
 
     def network(self, seed: int, *, weights: bool = True) -> nn.Module:
         if self.template is None:
-            raise RecipeError("the trainer gives predictions and no network.", where=WHERE)
+            raise RecipeError("the trainer gives predictions, not a network.", where=WHERE)
         network = copy.deepcopy(self.template)
         if weights and self.state is not None:
             network.load_state_dict(dict(self.state), strict=True)
@@ -67,9 +67,9 @@ def adopt_trained(
     section: InputSection | None = None,
     limits: tuple[Text, ...] = (),
 ) -> Audited:
-    """`model` is a network, an estimator or a function; None audits what the trainer makes of the members.
+    """`model` is a network, an estimator or a function; None audits the model that the trainer fits to the members.
 
-    Raises TrainerError where the trainer's code does not do what it should.
+    Raises TrainerError if the trainer's code does not do what it should.
     """
     section = section or InputSection(mean=(0.0,), std=(1.0,))
     samples = preprocess(handed.dataset.inputs[:2], section, handed.dataset.modality)
@@ -113,7 +113,8 @@ def adopt_trained(
 
 
 def trainer_of(given: Any, features: Any, timeout: float | None = None) -> Trainer:
-    """A Trainer as it is; `file.py:function`, an estimator, or a function of one Fit. Raises InputError."""
+    """A Trainer unchanged; or one made from `file.py:function`, an estimator, or a function of one Fit. Raises
+    InputError."""
     made: Any
     if isinstance(given, str):
         made = of_file(given, features=features)
@@ -135,8 +136,8 @@ def trainer_of(given: Any, features: Any, timeout: float | None = None) -> Train
 
 
 def open_trained(path: Path | None, settings: Settings) -> Audited:
-    """`data()` and the trainer are in the user's file; the weights at `path` are what `load(path)` there makes of them,
-    else those of a checkpoint, or a state dict for a network as the trainer returns it."""
+    """`data()` and the trainer are in the user's file; the model at `path` is opened by `load(path)` in that file if it
+    exists; otherwise it is a checkpoint, or a state dict for a network as the trainer returns it."""
     assert settings.trainer is not None
     file, _ = parsed(settings.trainer)
     seed = 0 if settings.seed is None else settings.seed
@@ -173,12 +174,12 @@ def _data_of(module: Any, path: Path) -> Handed:
 
 
 def _with_weights(path: Path, given: Handed, trainer: Trainer, seed: int, settings: Settings) -> Audited:
-    """The trainer's network says what the weights are of, so it trains once on the members."""
+    """The trainer is run once on the members, because its network says what the weights belong to."""
     weights = read_weights(path, trust_code=settings.trust_code)
     drawn = adopt_trained(None, given, trainer, seed=seed)
     if not isinstance(drawn.predictor, nn.Module):
         raise InputError(
-            "is not for a model that is no network.",
+            "is only for a model that is a network.",
             where=str(path),
             do=f"Write a function load(path) beside {trainer.name} that returns the model.",
         )
@@ -187,7 +188,7 @@ def _with_weights(path: Path, given: Handed, trainer: Trainer, seed: int, settin
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether it is a checkpoint with data and split."""
+    """Whether it is a checkpoint with data and a split."""
     try:
         return read_untrusted(path).get("format") == FORMAT
     except CheckpointError:
@@ -205,7 +206,7 @@ def _head(network: nn.Module | None, samples: Tensor) -> HeadSection:
 
 
 def _cannot_be_looked_into(network: nn.Module | None, head: str | None) -> Message | None:
-    """Why nothing inside the model can be seen; None where it can."""
+    """Why the model's internals cannot be observed; None if they can."""
     if network is None:
         return Message("audit.not-a-network")
     try:
@@ -216,7 +217,7 @@ def _cannot_be_looked_into(network: nn.Module | None, head: str | None) -> Messa
 
 
 def _as_wide(dataset: Dataset, model: Any, samples: Tensor) -> Dataset:
-    """With classes that no label shows, where the model knows more than the data."""
+    """With classes that have no labels, if the model has more classes than the data."""
     if isinstance(model, nn.Module):
         try:
             named = _head(masks_padding(gives_logits(copy.deepcopy(model).cpu())), samples).name
@@ -234,7 +235,7 @@ def _source(
     state = None if given is None else dict(given.state_dict() if isinstance(given, nn.Module) else given)
     if state is not None and network is not None and set(state) != set(network.state_dict()):
         name = sorted(set(state) ^ set(network.state_dict()))[0]
-        raise CheckpointError(f"the source's weights are not of the model's network: {name}.", where=WHERE)
+        raise CheckpointError(f"the source's weights do not fit the model's network: {name}.", where=WHERE)
     state = None if state is None else {name: value.detach().cpu().clone() for name, value in state.items()}
     return AsGiven(section=section, classes=classes, state=state, trust_code=True, folder=Path(), template=network)
 

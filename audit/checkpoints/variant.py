@@ -12,8 +12,8 @@ from torch import nn
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Variant:
-    """What it answers about all samples, and to the queries where it is a network; `build` makes that network anew,
-    where it can be looked into beside the audited model."""
+    """Its answers on all samples, and to the queries if it is a network; `build` makes that network anew if its
+    internals can be compared with the audited model's."""
 
     name: str
     logits: Float32[np.ndarray, "views classes"]

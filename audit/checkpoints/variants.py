@@ -1,4 +1,4 @@
-"""Variants of the audited model, opened and asked about the same samples."""
+"""Variants of the audited model, opened and evaluated on the same samples."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def named(given: Sequence[str | Path] | Mapping[str, object]) -> dict[str, objec
 
 
 def variants_of(given: Sequence[str | Path] | Mapping[str, object], audited: Audited) -> tuple[Variant, ...]:
-    """Files, or by name files, networks and arrays of outputs. Raises InputError, CheckpointError or DataError for one
-    that is not about the audited model's samples and classes."""
+    """Files, or a mapping from names to files, networks or arrays of outputs. Raises InputError, CheckpointError or
+    DataError for a variant that does not cover the audited model's samples and classes."""
     return tuple(_variant(name, one, audited) for name, one in named(given).items())
 
 
@@ -58,14 +58,14 @@ def _variant(name: str, given: object, audited: Audited) -> Variant:
 
 
 def _from_file(name: str, path: Path, audited: Audited) -> Variant:
-    """Outputs as .npz; a checkpoint made here; or weights that fit the audited network."""
+    """Outputs as .npz, a checkpoint of this tool, or weights that fit the audited network."""
     if not path.exists():
         raise InputError("no such file.", where=str(path), do="Check --variant.")
     if path.suffix == ".npz":
         arrays = read_arrays(path, OUTPUTS)
         if not arrays:
             held = ", ".join(names_in(path)[:10]) or "nothing"
-            raise DataError(f"holds {held}, and no outputs.", where=str(path), do="Give outputs [samples, classes].")
+            raise DataError(f"holds {held}, but no outputs.", where=str(path), do="Give outputs [samples, classes].")
         return _from_outputs(name, next(iter(arrays.values())), audited, str(path))
     experiment, trusted = audited.experiment, audited.experiment.source.trust_code
     if archive_kind(path) is None and read_untrusted(path).get("format") == FORMAT:
@@ -93,9 +93,7 @@ def _of_network(
 ) -> Variant:
     logits = predict_views(network, experiment)
     if logits.shape[1] != len(experiment.dataset.classes):
-        raise CheckpointError(
-            f"knows {logits.shape[1]} classes, the data {len(experiment.dataset.classes)}.", where=name
-        )
+        raise CheckpointError(f"has {logits.shape[1]} classes, the data {len(experiment.dataset.classes)}.", where=name)
     head = find_head(network, experiment.recipe.head.name)
     return Variant(name=name, logits=logits, digest=digest, build=build, head=head)
 
@@ -104,12 +102,13 @@ def _from_outputs(name: str, outputs: np.ndarray, audited: Audited, where: str) 
     wanted = (len(audited.experiment.dataset), len(audited.experiment.dataset.classes))
     if outputs.shape != wanted or outputs.dtype.kind not in "fiu":
         raise DataError(
-            f"outputs are {outputs.dtype} of shape {outputs.shape}, the data has {wanted[0]} samples and {wanted[1]} "
+            f"outputs are {outputs.dtype} of shape {outputs.shape}, but the data has {wanted[0]} samples and "
+            f"{wanted[1]} "
             "classes.",
             where=where,
             do="Give logits or probabilities of all samples, in the order of the data.",
         )
     if not np.isfinite(outputs).all():
-        raise DataError("outputs hold NaN or infinite values.", where=where)
+        raise DataError("outputs contain NaN or infinite values.", where=where)
     digest = hashlib.sha256(np.ascontiguousarray(outputs).tobytes()).hexdigest()
     return Variant(name=name, logits=as_logits(outputs.astype(np.float32)), digest=digest)

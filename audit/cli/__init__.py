@@ -1,4 +1,4 @@
-"""The command `audit`: options, one function a command, and what is shown while it works.
+"""The command `audit`: options, one function per command, and the progress display.
 
 Imports everything below; nothing imports it.
 """

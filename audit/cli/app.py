@@ -1,4 +1,4 @@
-"""The command `audit`. Nothing heavy is imported before a command is known to be well formed."""
+"""The command `audit`. Nothing heavy is imported until the command line has been validated."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ HELP = (
     "the same data, probes them for overfitting, leakage and interpretability drift, writes a report, and gates CI on "
     """thresholds. The exit code is the verdict.
 
-[dim]$[/dim] audit demo                            [dim]a minute's tour[/dim]
+[dim]$[/dim] audit demo                            [dim]a one-minute tour[/dim]
 [dim]$[/dim] audit finetune recipe.toml -o ckpt.pt [dim]make a model to audit[/dim]
 [dim]$[/dim] audit run -m ckpt.pt -o report        [dim]then read report/report.html[/dim]
 [dim]$[/dim] audit compare old/ report/            [dim]what got worse?[/dim]
-[dim]$[/dim] audit COMMAND --help                  [dim]more of each[/dim]
-[dim]$[/dim] audit --install-completion            [dim]names by the tab key[/dim]
+[dim]$[/dim] audit COMMAND --help                  [dim]details of each[/dim]
+[dim]$[/dim] audit --install-completion            [dim]tab completion[/dim]
 """
 )
 MAKE, AUDIT, REVIEW, MORE = "Make and plan", "Audit", "Results", "More"
@@ -68,7 +68,7 @@ app = typer.Typer(
 
 @app.callback(help=HELP)
 def before_any_command(version: o.Version = False) -> None:
-    """What comes before a command's name."""
+    """The options before a command's name."""
 
 
 COMMANDS: tuple[tuple[Callable[..., None], str, str | None], ...] = (
@@ -93,30 +93,31 @@ COMMANDS: tuple[tuple[Callable[..., None], str, str | None], ...] = (
     (init, MAKE, None),
     (schema, MORE, None),
     (probes, MORE, None),
-    (selfcheck, MORE, "Exit codes: 0 all as it should be · 1 it falls short · 2 wrong use"),
+    (selfcheck, MORE, "Exit codes: 0 as expected · 1 it falls short · 2 wrong use"),
 )
-"""Each command with its panel and the foot of its help, in the order of the list."""
+"""Each command with its panel and the epilogue of its help, in the order in which they are listed."""
 
 for _command, _panel, _foot in COMMANDS:
     app.command(cls=Command, rich_help_panel=_panel, epilog=_foot)(_command)
 
 
 def main() -> None:
-    """Expected errors are one line and their exit code; a crash is a traceback and exit code 70, never a verdict."""
+    """Expected errors give one line and their exit code; a crash gives a traceback and exit code 70, never a
+    verdict."""
     validate.any_terminal()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI machine's stop ends as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI runner's SIGTERM ends a run as Ctrl-C does
     try:
         validate.must_stand_somewhere()
         app()
     except AuditError as error:
         _end(str(error), error.exit_code)
     except (KeyboardInterrupt, SystemExit) as ended:
-        # Typer turns Ctrl-C into this exit code, without a word.
+        # Typer silently turns Ctrl-C into this exit code.
         if isinstance(ended, SystemExit) and ended.code != Interrupted.exit_code:
             raise
-        _end("interrupted; what was done is kept.", Interrupted.exit_code)
+        _end("interrupted; what was finished is kept.", Interrupted.exit_code)
     except Exception as error:
-        if isinstance(error, MemoryError) or "allocate memory" in str(error):  # torch says so by RuntimeError
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):  # torch raises RuntimeError
             _end("there is not enough memory. Use fewer --workers, or smaller data.", AuditError.exit_code)
         from audit.user_code import blamed
 
@@ -124,7 +125,7 @@ def main() -> None:
             said = f"{place}: {type(error).__name__}: {error}. The recipe's own code raised it."
             _end(said, AuditError.exit_code)
         traceback.print_exc()
-        _end("this is a defect of transfer-audit, not of your input.", EXIT_CRASH)
+        _end("this is a bug in transfer-audit, not in your input.", EXIT_CRASH)
 
 
 def _end(said: str, code: int) -> NoReturn:

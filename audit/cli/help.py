@@ -1,4 +1,4 @@
-"""Help that reads well in 80 columns: nothing stands where a flag's value would, and nothing that every command has."""
+"""Help that reads well in 80 columns: no empty value column for flags, and no options that every command has."""
 
 from __future__ import annotations
 

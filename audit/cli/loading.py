@@ -1,4 +1,4 @@
-"""The heavy libraries: asked for by the extra that brings them, and named while they load, which takes seconds."""
+"""The heavy libraries: checked by the extra that installs them, and announced while they load, which takes seconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ SAID = "loading torch …"
 
 @contextmanager
 def loading(*, quiet: bool, log: bool = False) -> Iterator[None]:
-    """Around the import of what trains or looks into models; a line of its own where no terminal is, if `log` says so.
+    """A context for importing what trains models or looks into them; without a terminal, prints a separate line if
+    `log` is set.
 
     Raises DependencyError where the extra is not installed.
     """

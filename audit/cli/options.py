@@ -16,7 +16,7 @@ written = partial(typer.Option, rich_help_panel="What is written")
 
 
 def at_least_zero(value: int | None) -> int | None:
-    """In words, where a type would write [x>=0] into a narrow column of the help."""
+    """A check in words; a type would write [x>=0] into a narrow column of the help."""
     if value is not None and value < 0:
         raise typer.BadParameter(f"{value} is less than 0.")
     return value
@@ -61,7 +61,7 @@ DataFile = Annotated[
     audited("--data", metavar="PATH", help="For a language model's folder: its instructions, .json, .jsonl, .parquet."),
 ]
 Members = Annotated[
-    Path | None, audited(metavar="PATH", help="Which rows of --data trained it: row numbers from 0, one a line.")
+    Path | None, audited(metavar="PATH", help="Which rows of --data trained it: row numbers from 0, one per line.")
 ]
 Canaries = Annotated[
     Path | None,
@@ -69,25 +69,29 @@ Canaries = Annotated[
 ]
 Trainer = Annotated[
     str | None,
-    audited(metavar="FILE:FUNCTION", help="Your training: train.py:train, with data() in the same file."),
+    audited(metavar="FILE:FUNCTION", help="Your training code: train.py:train, with data() in the same file."),
 ]
 PredictionsFile = Annotated[
     Path | None,
     audited(
         "--predictions",
         metavar="PATH",
-        help="Instead of a model its predictions, labels and members: .npz, .csv, .parquet.",
+        help="Instead of a model, its predictions, labels and members: .npz, .csv, .parquet.",
     ),
 ]
-Base = Annotated[Path | None, audited(metavar="PATH", help="For a model in a folder: what its training started from.")]
-Weights = Annotated[
-    str | None, audited(metavar="KEY", help="For a file that holds several weights (an EMA beside the raw): which.")
+Base = Annotated[
+    Path | None, audited(metavar="PATH", help="For a model in a folder: the model that its training started from.")
 ]
-DataRoot = Annotated[Path | None, audited(metavar="PATH", help="Where the data lies now, if it has moved.")]
-TrustCode = Annotated[bool, audited("--trust-code", help="Run the Python factory that the checkpoint names.")]
+Weights = Annotated[
+    str | None, audited(metavar="KEY", help="For a file with several sets of weights (raw and EMA): which to audit.")
+]
+DataRoot = Annotated[Path | None, audited(metavar="PATH", help="Where the data is now, if it has moved.")]
+TrustCode = Annotated[bool, audited("--trust-code", help="Run the Python code that the checkpoint refers to.")]
 Reference = Annotated[
     Path | None,
-    audited(metavar="PATH", help="A checkpoint to compare reasons with: the last release.", callback=checkpoint_in),
+    audited(
+        metavar="PATH", help="A checkpoint to compare reasons with, such as the last release.", callback=checkpoint_in
+    ),
 ]
 Baseline = Annotated[
     Path | None,
@@ -100,7 +104,7 @@ Baseline = Annotated[
 
 History = Annotated[
     Path | None,
-    audited(metavar="PATH", help="A folder of earlier audits: the last release in it is the baseline."),
+    audited(metavar="PATH", help="A folder of earlier audits; the last release in it is the baseline."),
 ]
 
 Variants = Annotated[
@@ -123,61 +127,65 @@ ConfigFile = Annotated[
         "--config",
         "-c",
         metavar="PATH",
-        help="Thresholds and probe parameters, else those of audit.toml or pyproject.toml here. "
-        "PATH@sha256:HEX takes the file with that digest and no other.",
+        help="Thresholds and probe parameters; default: audit.toml or pyproject.toml here. "
+        "PATH@sha256:HEX accepts only a file with that digest.",
     ),
 ]
 Changes = Annotated[
     list[str] | None,
-    how("--set", metavar="KEY=VALUE", help="Replace one value of the file, as TOML has it; may be repeated."),
+    how("--set", metavar="KEY=VALUE", help="Replace one value of the file, in TOML syntax; may be repeated."),
 ]
 Seed = Annotated[
-    int | None, how(metavar="N", help="Root seed of the audit, else the checkpoint's.", callback=at_least_zero)
+    int | None, how(metavar="N", help="Root seed of the audit; default: the checkpoint's.", callback=at_least_zero)
 ]
 Workers = Annotated[
     int,
     how(
         metavar="N",
-        help="Processes, else one a core. Never changes a number.",
+        help="Processes; default: one per core. Never changes a number.",
         show_default=False,
         callback=at_least_zero,
     ),
 ]
 StoreFolder = Annotated[
-    str | None, how("--store", metavar="PATH|URL", help="Where replicas are kept, else in the user's cache.")
+    str | None, how("--store", metavar="PATH|URL", help="Where replicas are kept; default: the user's cache.")
 ]
-Share = Annotated[str, how("--shard", metavar="N/OF", help="The share to train, such as 3/64: every share once.")]
+Share = Annotated[str, how("--shard", metavar="N/OF", help="The share to train, such as 3/64; run each share once.")]
 Budget = Annotated[
     str | None,
     how(
         metavar="TIME",
-        help="For training a model's replicas (90s, 10m, 1h30m): fewer rounds where all would take longer.",
+        help="Time for training replicas (90s, 10m, 1h30m): fewer rounds if all would take longer.",
     ),
 ]
 ReplicaTimeout = Annotated[
-    str | None, how(metavar="TIME", help="A replica of your --trainer that takes longer is hanging; else 2h.")
+    str | None, how(metavar="TIME", help="Time limit for a replica of your --trainer; default: 2h.")
 ]
-StopEarly = Annotated[bool, how("--stop-early", help="Look after 2, 4, 8 … rounds; stop where every check is decided.")]
-Executor = Annotated[Literal["processes", "ray"], how(metavar="NAME", help="What trains replicas: processes or ray.")]
-Address = Annotated[str | None, how(metavar="URL", help="A running Ray cluster; without it one is started here.")]
+StopEarly = Annotated[bool, how("--stop-early", help="Look after 2, 4, 8 … rounds; stop once every check is decided.")]
+Executor = Annotated[
+    Literal["processes", "ray"], how(metavar="NAME", help="What trains the replicas: processes or ray.")
+]
+Address = Annotated[
+    str | None, how(metavar="URL", help="The address of a running Ray cluster; default: one is started here.")
+]
 Countermeasures = Annotated[
     list[str] | None,
-    how("--try", metavar="NAME", help="NAME or NAME=STRENGTH, else all that apply; may be repeated."),
+    how("--try", metavar="NAME", help="NAME or NAME=STRENGTH; default: all that apply; may be repeated."),
 ]
 
 Out = Annotated[Path, written("--out", "-o", metavar="PATH", help="The folder.")]
 Checkpoint = Annotated[Path, written("--out", "-o", metavar="PATH", help="The checkpoint.")]
 File = Annotated[Path, written("--out", "-o", metavar="PATH", help="The file.")]
 BesideResults = Annotated[
-    Path | None, written("--out", "-o", metavar="PATH", help="Where to, else beside the results.")
+    Path | None, written("--out", "-o", metavar="PATH", help="Where to write; default: beside the results.")
 ]
 ReportFile = Annotated[
     Path | None,
-    written("--out", "-o", metavar="PATH", help="The file, - for standard output, else beside the results."),
+    written("--out", "-o", metavar="PATH", help="The file, or - for standard output; default: beside the results."),
 ]
 HistoryFile = Annotated[
     Path | None,
-    written("--out", "-o", metavar="PATH", help="The file, else standard output, or history.html."),
+    written("--out", "-o", metavar="PATH", help="The file; default: standard output, or history.html."),
 ]
 ReportFormat = Annotated[
     str,
@@ -187,7 +195,7 @@ ReportFormat = Annotated[
         metavar="NAME",
         autocompletion=formats,
         help="html, markdown, summary, junit, sarif, github, gitlab, model-card, pdf (one page), or evidence (a folder "
-        "to file and sign); csv or parquet hold a row a sample, as sensitive as the data.",
+        "to file and sign); csv and parquet have one row per sample, as sensitive as the data.",
     ),
 ]
 HistoryFormat = Annotated[
@@ -200,7 +208,7 @@ CompareFormat = Annotated[
 Estimates = Annotated[
     list[str] | None,
     written(
-        "--estimate", "-e", metavar="NAME", help="Only these (recipe.auc), else what was checked; may be repeated."
+        "--estimate", "-e", metavar="NAME", help="Only these (recipe.auc); default: what was checked; may be repeated."
     ),
 ]
 Also = Annotated[
@@ -208,35 +216,39 @@ Also = Annotated[
     written(
         "--also",
         metavar="FORMATS",
-        help="Further formats, by comma: html, markdown, summary, junit, sarif, github, gitlab, model-card, csv or "
+        help="Further formats, comma-separated: html, markdown, summary, junit, sarif, github, gitlab, model-card, "
+        "csv or "
         "parquet.",
     ),
 ]
-AlertsAt = Annotated[str, written("--at", metavar="PATH", help="The repository's file that alerts point to.")]
+AlertsAt = Annotated[str, written("--at", metavar="PATH", help="The file in the repository that alerts point to.")]
 Language = Annotated[Literal["en", "zh"], written("--lang", metavar="en|zh", help="English or Chinese.")]
 FigureFormat = Annotated[
-    Literal["svg", "png"], written("--figures", metavar="svg|png", help="The figures beside a Markdown report.")
+    Literal["svg", "png"],
+    written("--figures", metavar="svg|png", help="Image format of the figures beside a Markdown report."),
 ]
-NoThumbnails = Annotated[bool, written("--no-thumbnails", help="No picture or text of a sample in any file.")]
-Json = Annotated[bool, written("--json", help="The verdict as JSON on standard output, alone.")]
+NoThumbnails = Annotated[bool, written("--no-thumbnails", help="No image or text of a sample in any file.")]
+Json = Annotated[bool, written("--json", help="Print only the verdict, as JSON, on standard output.")]
 Quiet = Annotated[bool, written("--quiet", "-q", help="Only errors, and the exit code.")]
 
 Tracker = Annotated[
     str,
-    typer.Option(metavar="NAME", help="mlflow or wandb; its own settings say where it is.", show_default=False),
+    typer.Option(metavar="NAME", help="mlflow or wandb; their own settings say where they are.", show_default=False),
 ]
-Project = Annotated[str, typer.Option(metavar="NAME", help="MLflow's experiment, or the project in W&B.")]
+Project = Annotated[str, typer.Option(metavar="NAME", help="The MLflow experiment or W&B project.")]
 MostMiB = Annotated[
     int | None,
-    typer.Option(metavar="MIB", help="Remove the oldest entries until so much is left.", callback=at_least_zero),
+    typer.Option(metavar="MIB", help="Remove the oldest entries until this much is left.", callback=at_least_zero),
 ]
 Port = Annotated[
-    int, typer.Option("--port", metavar="N", help="Else any that is free.", show_default=False, callback=at_least_zero)
+    int, typer.Option("--port", metavar="N", help="Default: any free port.", show_default=False, callback=at_least_zero)
 ]
-EveryEstimate = Annotated[bool, typer.Option("--all", help="With every estimate that a gate can ask, commented.")]
+EveryEstimate = Annotated[
+    bool, typer.Option("--all", help="Include every estimate that a gate can check, commented out.")
+]
 Register = Annotated[bool, typer.Option("--register", help="Record what the gate will use, before the run.")]
 InitTrainer = Annotated[bool, typer.Option("--trainer", help="Write a commented train.py instead.")]
-CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing: check the file that is there.")]
+CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing; check the existing file.")]
 
 TrainingData = Annotated[
     Path, typer.Argument(help="Instructions: .json, .jsonl, .parquet or a folder.", show_default=False)
@@ -259,7 +271,9 @@ given_results = partial(typer.Argument, show_default=False, callback=results_in)
 Results = Annotated[Path, given_results(help="A results.json, or its folder.")]
 OldResults = Annotated[Path, given_results(help="The baseline's results.json, or its folder.")]
 NewResults = Annotated[Path, given_results(help="The results.json to compare with it, or its folder.")]
-HistoryFolder = Annotated[Path, typer.Argument(help="Where results.json files lie, at any depth.", show_default=False)]
+HistoryFolder = Annotated[
+    Path, typer.Argument(help="The folder with results.json files, at any depth.", show_default=False)
+]
 Inspected = Annotated[
     Path,
     typer.Argument(
@@ -268,10 +282,11 @@ Inspected = Annotated[
 ]
 Pack = Annotated[Path, typer.Argument(help="The folder of an evidence pack.", show_default=False)]
 PrivateKey = Annotated[
-    Path | None, typer.Option("--key", metavar="PATH", help="Your private key, else one in your configuration folder.")
+    Path | None,
+    typer.Option("--key", metavar="PATH", help="Your private key; default: one in your configuration folder."),
 ]
 PublicKey = Annotated[
-    Path | None, typer.Option("--key", metavar="PATH", help="The signer's public key: then nobody else's will do.")
+    Path | None, typer.Option("--key", metavar="PATH", help="The signer's public key: no other is accepted.")
 ]
 Identity = Annotated[
     str | None,
@@ -281,9 +296,9 @@ Issuer = Annotated[
     str | None, typer.Option("--issuer", metavar="URL", help="The identity provider that must vouch for --identity.")
 ]
 ModelNow = Annotated[
-    Path | None, audited("--model", "-m", metavar="PATH", help="Where the checkpoint lies now, else as logged.")
+    Path | None, audited("--model", "-m", metavar="PATH", help="Where the checkpoint is now; default: as logged.")
 ]
-SchemaOf = Annotated[Literal["recipe", "results"], typer.Argument(help="A recipe's, or that of results.json.")]
+SchemaOf = Annotated[Literal["recipe", "results"], typer.Argument(help="The schema of recipes, or of results.json.")]
 Cases = Annotated[
     list[str] | None,
     how("--case", metavar="NAME", help="Only this one, e.g. patch; may be repeated.", show_default=False),

@@ -1,4 +1,4 @@
-"""The live view of a run in a terminal; a plain line now and then where there is none."""
+"""The live view of a run in a terminal; without one, occasional plain lines."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from reports.report import Report
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
 SILENCE = 60.0
-"""Seconds after which a log is told how far a stage is; a terminal sees it all the time."""
+"""Seconds between progress lines in a log; a terminal is updated continuously."""
 
 
 def indented(line: str) -> str:
-    """One line whatever is in it; a runner takes a line that begins with `::` for a command."""
+    """A single line whatever it contains; a GitHub runner would take a line that begins with `::` for a command."""
     return line[: len(line) - len(line.lstrip(" "))] + one_line(line)
 
 
@@ -85,7 +85,7 @@ class Live(Listener):
         self.progress.update(self.tasks[name], completed=done, total=total, count=f"{done}/{total}", detail=left)
 
     def _plainly(self, line: str) -> None:
-        """Where no bar is drawn, a line a stage and a line a minute say that it goes on."""
+        """Where no bar is drawn, one line per stage and one per minute show that work continues."""
         if not self.quiet and not self.console.is_terminal:
             self.told_at = self.clock()
             self.console.print(line, highlight=False, markup=False)
@@ -111,7 +111,7 @@ class Live(Listener):
         self._advance("look into models", done, total)
 
     def probing(self, probe: str) -> None:
-        """Pulses until the probe has spoken: nobody knows how long it will think."""
+        """Pulses until the probe is done, because its duration is unknown."""
         name = f"probe {probe}"[:19]
         self.tasks[probe] = self.progress.add_task(name, total=None, count="", detail="")
         self._plainly(name)
@@ -122,18 +122,18 @@ class Live(Listener):
         if isinstance(result, Failure):
             self._say(f"  {result.probe} failed: {result.error}: {result.message}")
             return
-        # What was found stands in the final table, once. An audit that may stop early looks several times.
+        # Findings are printed once, in the final table: an audit that may stop early runs the probes several times.
         line = f"  {result.probe}: {_counted(result)}"
         if line not in self.told:
             self.told.add(line)
             self._say(line)
 
     def report(self, report: Report) -> None:
-        """The final table is the command's own."""
+        """Nothing: the command prints the final table."""
 
 
 def _counted(result: Result) -> str:
-    """How many findings of each severity, the gravest first."""
+    """How many findings of each severity, most severe first."""
     found = Counter(finding.severity for finding in result.findings)
     grave = [f"{found[severity]} {severity}" for severity in SEVERITIES if found[severity]]
     return f"done, findings: {', '.join(grave)}" if grave else "done, nothing found"

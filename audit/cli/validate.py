@@ -1,4 +1,4 @@
-"""What is checked before anything heavy is imported: a wrong path or name is answered at once, not after training."""
+"""What is checked before anything heavy is imported: a wrong path or name is reported at once, not after training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def any_terminal() -> None:
-    """What a terminal or a pipe has no letter for stands as a question mark: signs are lost, not text."""
+    """Characters that a terminal or pipe cannot encode become question marks, so that only symbols are lost."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -27,7 +27,7 @@ def must_stand_somewhere() -> None:
     try:
         Path.cwd()
     except OSError:
-        raise InputError("the working folder is gone.", do="Change to one that exists.") from None
+        raise InputError("the working folder no longer exists.", do="Change to one that exists.") from None
 
 
 def must_exist(path: Path | None, what: str) -> None:
@@ -42,7 +42,7 @@ def must_be_writable(folder: Path) -> None:
     try:
         if not present.is_dir():
             raise NotADirectoryError(20, "Not a directory")
-        # Asked by writing: rights say nothing of /proc, of a full disk, or of a folder mounted read-only.
+        # Tested by writing: permissions say nothing about /proc, a full disk, or a folder mounted read-only.
         with tempfile.TemporaryDirectory(prefix=".audit-", dir=present):
             pass
     except OSError as error:
@@ -51,7 +51,7 @@ def must_be_writable(folder: Path) -> None:
 
 
 def must_be_a_new_file(path: Path) -> None:
-    """A checkpoint's file: not a folder, not there, and in a folder that can be written."""
+    """A path for a checkpoint: not a folder, not an existing file, and in a folder that can be written."""
     if path.is_dir():
         raise InputError("is a folder; the checkpoint needs a file.", where=str(path), do="Give -o FOLDER/ckpt.pt.")
     if path.exists():
@@ -79,7 +79,7 @@ def recipe_file(recipe: Path, changes: Sequence[str] | None = None) -> RecipeFil
 def recipe_for(
     model: Path | None, recipe: Path | None, base: Path | None, root: Path | None, *, trust_code: bool
 ) -> RecipeFile | None:
-    """The recipe, with what the model's folder says where it is one. Raises RecipeError, CheckpointError."""
+    """The recipe, completed from the model's folder if it is one. Raises RecipeError, CheckpointError."""
     must_exist(base, "base")
     if recipe is None:
         return None
@@ -92,10 +92,10 @@ def recipe_for(
 
 
 def must_have_a_baseline(config: Config, baseline: Path | None) -> None:
-    """Where a threshold is against one. Raises ConfigError."""
+    """The baseline must exist if a threshold refers to one. Raises ConfigError."""
     if baseline is None and (named := config.needs_baseline()):
         raise ConfigError(
-            f"{named} must be no worse than a baseline, and there is none.",
+            f"{named} must be no worse than a baseline, but there is none.",
             where=config.where,
             do="Give --baseline OLD/results.json, or --history FOLDER.",
         )
@@ -103,25 +103,23 @@ def must_have_a_baseline(config: Config, baseline: Path | None) -> None:
 
 def must_say_what(model: Path | None, trainer: str | None, recipe: Path | None, predictions: Path | None) -> None:
     if model is None and trainer is None and predictions is None:
-        raise InputError(
-            "what is to be audited is not said.", where="--model", do="Give --model, --trainer or --predictions."
-        )
+        raise InputError("there is nothing to audit.", where="--model", do="Give --model, --trainer or --predictions.")
     must_exist(predictions, "file")
     others = {"--model": model, "--trainer": trainer, "--recipe": recipe}
     if predictions is not None and (beside := [name for name, value in others.items() if value is not None]):
         raise InputError(f"goes without {beside[0]}.", where="--predictions", do="Give one of them.")
     if trainer is not None and recipe is not None:
-        raise InputError("a trainer and a recipe were given.", where="--trainer", do="Give one of them.")
+        raise InputError("both a trainer and a recipe were given.", where="--trainer", do="Give one of them.")
     if trainer is not None:
         file, colon, function = trainer.rpartition(":")
         if not colon or not file.endswith(".py") or not function.isidentifier():
-            raise InputError(f"{trainer!r} names no function.", where="--trainer", do="Write file.py:function.")
+            raise InputError(f"{trainer!r} does not name a function.", where="--trainer", do="Write file.py:function.")
         must_exist(Path(file), "file")
 
 
 def language_model(model: Path | None, only: Mapping[str, Path | None]) -> bool:
-    """Whether the model is a causal language model's folder. Raises InputError for options that `only` such a one
-    has."""
+    """Whether the model is a causal language model's folder. Raises InputError for options that apply only to such a
+    folder (`only`)."""
     from audit.checkpoints.language_folder import is_language_model
 
     for value in only.values():
@@ -133,7 +131,7 @@ def language_model(model: Path | None, only: Mapping[str, Path | None]) -> bool:
             raise InputError(
                 "is for the folder of a language model (config.json or adapter_config.json).",
                 where=option,
-                do="Leave it out: a checkpoint and its recipe say it themselves.",
+                do="Omit it: a checkpoint and its recipe already contain it.",
             )
     return False
 

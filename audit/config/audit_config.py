@@ -37,7 +37,7 @@ PROFILES = Path(__file__).parents[1] / "templates" / "profiles.toml"
 
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-"""A threshold that nothing can reach, or that says `true`, would be a check that is none."""
+"""Refuses thresholds that nothing can reach, and `true`: they would not be checks."""
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -46,7 +46,7 @@ class Section(BaseModel):
 
 
 class Bound(Section):
-    """At most one of max and min; or, or as well, no worse than the baseline by a margin."""
+    """At most one of max and min; instead or in addition, no worse than the baseline by a margin."""
 
     max: Number | None = None
     min: Number | None = None
@@ -67,7 +67,7 @@ class Bound(Section):
         return self
 
     def thresholds(self, probe: str, estimate: str, *, optional: bool) -> list[Threshold]:
-        """Against numbers, and against the baseline."""
+        """Thresholds against numbers, and against the baseline."""
         make = partial(Threshold, probe=probe, estimate=estimate, why=self.why or "")
         found = []
         if self.max is not None:
@@ -81,7 +81,7 @@ class Bound(Section):
 
 class ProfileBound(Bound):
     required: bool = False
-    """Undecided, and not left out, where this audit has no such estimate."""
+    """If this audit has no such estimate, the check is undecided rather than omitted."""
 
     def thresholds(self, probe: str, estimate: str, *, optional: bool) -> list[Threshold]:
         found = super().thresholds(probe, estimate, optional=optional)
@@ -92,18 +92,18 @@ class GateSection(Section):
     profile: Profile = "default"
     on_undecided: Literal["stop", "warn", "fail"] = "stop"
     level: Number = Field(default=0.95, gt=0.5, lt=1)
-    """1 − level is the error of the whole gate, and of a pass on one side."""
+    """1 − level is the error rate of the whole gate, and one-sided for a pass."""
     history: Path | None = None
-    """A folder of audits, from this file's on: a run is compared with the last release in it."""
+    """A folder of audits, relative to this file's: a run is compared with the last release in it."""
 
 
 def _day(value: object) -> object:
-    """A date as TOML or ISO 8601 writes it: no time of day, no number of seconds."""
+    """A date in TOML or ISO 8601 format: no time of day, no number of seconds."""
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
         return value
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         return value
-    raise ValueError("a waiver ends on a date: expires = 2026-12-31")
+    raise ValueError("a waiver expires on a date: expires = 2026-12-31")
 
 
 class WaiverSection(Section):
@@ -111,11 +111,11 @@ class WaiverSection(Section):
     estimate: str
     reason: Said
     expires: Annotated[datetime.date, BeforeValidator(_day)]
-    """The last day, in UTC, on which it holds."""
+    """The last day, in UTC, on which it is valid."""
 
 
 class ExpectSection(Section):
-    """What the model is known to measure, checked when it is loaded: accuracies as shares, losses in nats."""
+    """The model's known measurements, checked when it is loaded: accuracies as shares, losses in nats."""
 
     held_out_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
     member_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -135,14 +135,14 @@ class Config(Section):
     thresholds: dict[str, dict[str, Bound]] = {}
     waivers: tuple[WaiverSection, ...] = ()
     parameters: dict[str, dict[str, Any]] = {}
-    """By probe; an entry `enabled = false` leaves the probe out."""
+    """Parameters by probe; `enabled = false` switches a probe off."""
     where: str = "the defaults"
     path: Path | None = None
     """The file it was read from."""
 
     def gate(self) -> Gate:
-        """The profile's thresholds, replaced by the user's where both bound one estimate on one side; a bound on its
-        other side, and `no_worse_than`, add to it."""
+        """The profile's thresholds, replaced by the user's where both bound an estimate on the same side; a bound on
+        the other side, and `no_worse_than`, are added."""
         chosen = {
             (one.probe, one.estimate, one.against, one.direction): one
             for bounds_by_probe, optional in ((_profile(self.gate_section.profile), True), (self.thresholds, False))
@@ -161,7 +161,8 @@ class Config(Section):
         )
 
     def spending(self, share: float) -> Config:
-        """The same with `share` of the gate's error: where several models are judged and any that passes is taken."""
+        """The same with `share` of the gate's error rate: for judging several models of which any that passes may be
+        chosen."""
         section = self.gate_section.model_copy(update={"level": 1 - (1 - self.gate_section.level) * share})
         return self.model_copy(update={"gate_section": section})
 
@@ -172,7 +173,7 @@ class Config(Section):
         return None if named is None else (self.path.parent if self.path else Path()) / named
 
     def needs_baseline(self) -> str:
-        """The first threshold that is against a baseline, as probe.estimate; empty where there is none."""
+        """The first threshold relative to a baseline, as probe.estimate; empty if there is none."""
         named = [
             f"{probe} {estimate}"
             for probe, bounds in self.thresholds.items()
@@ -193,14 +194,14 @@ class Config(Section):
         ]
 
     def _bounds(self, kind: ProbeType) -> dict[str, Any]:
-        """The parameters of a probe that are the gate's own bounds (`judged_at`): what it finds and what fails are
-        one."""
+        """The parameters of a probe that are the gate's own bounds (`judged_at`), so that findings and failed checks
+        agree."""
         bounds = {(one.probe, one.estimate): one.bound for one in self.gate().thresholds if one.against == "threshold"}
         asked = getattr(kind, "judged_at", {}).items()
         return {name: bounds[kind.name, estimate] for name, estimate in asked if (kind.name, estimate) in bounds}
 
     def _check_names(self) -> None:
-        """Said before any probe is imported."""
+        """Checked before any probe is imported."""
         known = PROBES.names()
         for name in self.parameters:
             if name not in known:
@@ -222,8 +223,8 @@ def _make(kind: ProbeType, parameters: dict[str, Any], where: str) -> Probe:
 
 
 def loosened(config: Config, chosen: Iterable[Threshold]) -> Iterator[Message]:
-    """What a configuration asks less than the default one does, a sentence each: whoever may change the configuration
-    could otherwise let any model pass."""
+    """Where a configuration is less strict than the default, one sentence each: otherwise anyone who can change the
+    configuration could let any model pass."""
     section = config.gate_section
     if section.profile in ("research", "none"):
         yield Message("audit.gate-profile", {"profile": section.profile})
@@ -253,7 +254,7 @@ def _profile(name: str) -> dict[str, dict[str, ProfileBound]]:
 
 
 def load(path: Path | None, start: Path, changes: Sequence[str] = ()) -> Config:
-    """The file given, else audit.toml or pyproject.toml's [tool.audit] in `start`, else the defaults.
+    """The given file, else audit.toml or pyproject.toml's [tool.audit] in `start`, else the defaults.
 
     `changes` replace single values: "probes.membership.repeats=16".
 
@@ -329,7 +330,7 @@ SECTIONS: Mapping[str, tuple[str, type[Section]]] = {
     "waivers": ("waivers", WaiverSection),
     "parameters": ("probes", Section),
 }
-"""What the file calls a part of Config, and what stands in it."""
+"""The file's name for a part of Config, and its content."""
 
 
 def _first(error: ValidationError) -> str:
@@ -341,12 +342,12 @@ def _first(error: ValidationError) -> str:
         return f"{key}{_said(mistake, section)}"
     if section == "thresholds" and isinstance(mistake["input"], dict):
         name = ".".join(rest[1:])
-        return f'unknown key {key!r}. A name with a dot stands in quotes: "{name}" = {{ max = … }}.'
+        return f'unknown key {key!r}. A name with a dot needs quotes: "{name}" = {{ max = … }}.'
     return f"unknown key {key!r}. {did_you_mean(rest[-1] if rest else first, known.model_fields)}"
 
 
 def _said(mistake: ErrorDetails, section: str) -> str:
-    """What is wrong, with what was written."""
+    """The mistake, with the value that was written."""
     given = str(mistake["input"])[:60]
     if mistake["type"] == "missing":
         return " is missing."

@@ -1,4 +1,4 @@
-"""What a recipe may ask of whatever trains it."""
+"""What a recipe may require of the engine that trains it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from enum import StrEnum
 
 
 class Demand(StrEnum):
-    """Beyond plain minibatch steps on the cross-entropy of stored samples. Its text is what messages call it."""
+    """A requirement beyond plain minibatch steps on the cross-entropy of stored samples. Its value is its name in
+    messages."""
 
     AUGMENT = "augment"
     ALIGN = "align"
@@ -17,7 +18,7 @@ class Demand(StrEnum):
     LABEL_SMOOTHING = "label smoothing"
     GRADIENT_CLIPPING = "gradient clipping"
     WEIGHT_DECAY = "weight decay"
-    WEIGHT_DECAY_OF_WEIGHTS = "weight decay of weights alone"
+    WEIGHT_DECAY_OF_WEIGHTS = "weight decay on weights only"
     SCHEDULE = "schedule"
     EARLY_STOPPING = "early stopping"
     BEST_EPOCH = "best epoch"
@@ -31,6 +32,6 @@ class Demand(StrEnum):
     BSS = "BSS"
     ATTENTION_TRANSFER = "attention transfer"
     INTERPOLATION = "interpolation"
-    # Before training begins, something is learned from the members.
+    # These learn from the members before training begins.
     AUTO = "auto"
-    MEMBERS_NORMALISATION = "normalisation by the members"
+    MEMBERS_NORMALISATION = "normalisation on the members"

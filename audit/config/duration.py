@@ -11,7 +11,7 @@ WRITTEN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+
 
 
 def seconds_of(text: str, where: str) -> float:
-    """Raises ConfigError where the text is no span of time longer than nothing."""
+    """Raises ConfigError if the text is not a positive duration."""
     found = WRITTEN.fullmatch(text.strip().lower().replace(" ", ""))
     parts = found.groups() if found else ()
     total = sum(float(part) * size for part, size in zip(parts, SECONDS.values(), strict=False) if part)
@@ -21,7 +21,7 @@ def seconds_of(text: str, where: str) -> float:
 
 
 def written(seconds: float) -> str:
-    """The shortest exact way to write whole seconds; less than one as it is."""
+    """The shortest exact notation for whole seconds; durations below one second are unchanged."""
     if 0 < seconds < 1:
         return f"{seconds:g}s"
     rest, parts = round(seconds), []

@@ -1,4 +1,4 @@
-"""A commented template of everything that a gate can ask: a line an estimate, by probe."""
+"""A commented template of everything that a gate can check: one line per estimate, by probe."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from audit.config.audit_config import Config
 from probes.texts import PACKAGES, texts
 
 MORE = re.compile(r"accuracy|gain|recall|precision|_f1|(?<!in)stability|insertion|similarity|^cka")
-"""What is asked to be at least so large, unless it is one of LESS."""
+"""Estimates that get a minimum, unless they are in LESS."""
 TAIL = "# Parameters of the probes"
-"""Where the short template goes on behind its thresholds."""
+"""Where the short template continues after its thresholds."""
 LESS = re.compile(r"gap|inflation|precision_at|auc|tpr|advantage|shuffled|guessing")
 
 
 def template() -> str:
-    """audit.toml with every estimate that the installed probes have words for, each commented. An uncommented line is
-    a threshold; 0.0 stands where there is no built-in bound."""
+    """audit.toml with every estimate for which the installed probes have a title, each commented out. An uncommented
+    line is a threshold; 0.0 is a placeholder where there is no built-in bound."""
     text = (files("audit") / "templates" / "audit.toml").read_text(encoding="utf-8")
     head, _, _ = text.partition("[thresholds.")
     tail = text[text.index(TAIL) :]
     sections = {probe: list(_lines(probe)) for probe in PACKAGES.names()}
     asked = ["\n".join([f"[thresholds.{probe}]", *lines]) for probe, lines in sections.items() if lines]
-    head = head.replace("every value here is the default.", "0.0 stands where there is no default.", 1)
+    head = head.replace("every value here is the default.", "0.0 is a placeholder where there is no default.", 1)
     return "\n\n".join([head.rstrip("\n"), *asked, tail])
 
 

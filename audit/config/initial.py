@@ -1,4 +1,4 @@
-"""The files that a user begins with: a commented audit.toml, and a train.py to fill in."""
+"""The files that a user starts with: a commented audit.toml, and a train.py to fill in."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from probes.errors import ConfigError
 
 
 def init(path: str | Path | None = None, *, everything: bool = False, trainer: bool = False) -> Path:
-    """Write a commented audit.toml, every value of which is the default, or a train.py that runs as it stands.
+    """Write a commented audit.toml with the default values, or a train.py that runs as it is.
 
-    path        the file, which must not be there; else audit.toml, or train.py, in the working folder
-    everything  with every estimate that a gate can ask for, commented
-    trainer     a train.py instead
+    path        the file, which must not exist; default: audit.toml, or train.py, in the working folder
+    everything  include every estimate that a gate can check, commented out
+    trainer     write a train.py instead
 
-    Returns the file. Raises ConfigError where it exists, StoreError where it cannot be written.
+    Returns the file. Raises ConfigError if it exists, StoreError if it cannot be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

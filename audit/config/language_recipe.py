@@ -22,12 +22,12 @@ class Adapter(Section):
     rank: int = Field(default=8, ge=1)
     alpha: float = Field(default=16.0, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Of the layer's input on its way into A."""
+    """Dropout of the layer's input before A."""
     targets: tuple[str, ...] = Field(min_length=1)
 
 
 class LanguageTraining(Section):
-    """How a causal language model is fine-tuned. Without an `adapter` all weights are trained."""
+    """How a causal language model is fine-tuned. Without an `adapter`, all weights are trained."""
 
     epochs: int = Field(default=3, ge=1)
     lr: float = Field(default=2e-4, gt=0)
@@ -35,7 +35,7 @@ class LanguageTraining(Section):
     weight_decay: float = Field(default=0.0, ge=0)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup: float = Field(default=0.0, ge=0, lt=1)
-    """The share of all steps in which the rate rises from zero."""
+    """The share of all steps during which the rate rises from zero."""
     clip_norm: float | None = Field(default=1.0, gt=0)
     """The largest norm of the gradient over all trained weights."""
     adapter: Adapter | None = None
@@ -43,7 +43,7 @@ class LanguageTraining(Section):
     """DP-SGD on the adapter: `clip_norm` of a sequence's gradient, and noise, in place of the one above."""
 
     def steps(self, samples: int) -> int:
-        """Steps of a training on so many samples.
+        """The number of steps of a training on this many samples.
 
         >>> LanguageTraining(epochs=2, batch_size=8).steps(17)
         6
@@ -69,7 +69,7 @@ class LanguageSplit(Section):
     """Which rows of the data trained the model; the others are held out."""
 
     members: Path | None = None
-    """A file of row numbers from 0, one a line, or of true and false, one a row (.txt, .json or .npy)."""
+    """A file of row numbers from 0, one per line, or of true and false, one per row (.txt, .json or .npy)."""
     validation: Path | None = None
     """Rows that belong to neither side."""
     canaries: Path | None = None
@@ -87,8 +87,8 @@ class Claim(Section):
 
 
 class LanguageRecipe(Section):
-    """What a folder of weights does not say of itself. Each section may be missing where the command line, the folder
-    or its audit record has it."""
+    """What a folder of weights does not state itself. A section may be missing if the command line, the folder or its
+    audit record provides it."""
 
     data: Data | None = None
     split: LanguageSplit = LanguageSplit()
@@ -96,11 +96,11 @@ class LanguageRecipe(Section):
     claim: Claim | None = None
     """Else what `train.privacy` gives, where the training had it."""
     loss_on: Literal["answer", "all"] = "answer"
-    """Whether prompts counted in the loss too."""
+    """Whether the loss included the prompts."""
     general: Path | None = None
-    """Texts on which fine-tuning is to have cost nothing, one a line; else thirty English sentences that ship."""
+    """Texts on which fine-tuning should have cost nothing, one per line; default: thirty built-in English sentences."""
     max_length: int | None = Field(default=None, ge=2)
-    """Tokens of a sequence in training, where fewer than the model reads."""
+    """Length of a training sequence in tokens, if shorter than the model's context."""
 
 
 def read_language_recipe(path: Path) -> LanguageRecipe:

@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE`: single values of a recipe or of audit.toml, replaced for one command, written as TOML has them."""
+"""`--set KEY=VALUE`: single values of a recipe or of audit.toml, replaced for one command, in TOML syntax."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from probes.errors import InputError
 
 
 def overridden(content: Mapping[str, Any], changes: Sequence[str], error: type[InputError]) -> dict[str, Any]:
-    """`content` with each change merged into it; a later one wins. A word without quotes is text: transfer=features.
+    """`content` with each change merged into it; later ones win. A word without quotes is a string: transfer=features.
 
-    Raises `error` for what is no `KEY=VALUE`, and for a key inside a value that is no table: that would drop the value.
+    Raises `error` for anything that is not `KEY=VALUE`, and for a key inside a value that is not a table, which would
+    be lost.
     """
     merged = dict(content)
     for change in changes:
@@ -23,7 +24,7 @@ def overridden(content: Mapping[str, Any], changes: Sequence[str], error: type[I
 
 
 def place(path: Path | str, changes: Sequence[str]) -> str:
-    """Where a mistake may stand: the file, and what was set over it."""
+    """Where a mistake may be: in the file, or in what overrides it."""
     return " ".join([str(path), *(f"--set {change}" for change in changes)])
 
 
@@ -49,7 +50,7 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any], change: str, error: 
             if not isinstance(present, Mapping):
                 whole = f"--set {key}=..., or --set '{key}={{...}}'"
                 raise error(
-                    f"{key!r} is {present!r}, not a table.", where=f"--set {change}", do=f"Set it whole: {whole}"
+                    f"{key!r} is {present!r}, not a table.", where=f"--set {change}", do=f"Set all of it: {whole}"
                 )
             value = _merged(present, value, change, error)
         merged[key] = value

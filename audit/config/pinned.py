@@ -1,4 +1,4 @@
-"""A configuration pinned by its digest: `audit.toml@sha256:HEX` is that file with these bytes and no other."""
+"""A configuration pinned by its digest: `audit.toml@sha256:HEX` is that file with exactly these bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def unpinned(path: Path) -> Path:
 
 
 def check_pin(path: Path, most: int) -> Path:
-    """The file, whose bytes are those that were pinned; any bytes where none were.
+    """The file, whose bytes must have the pinned digest, if there is one.
 
     `most` is the largest size in bytes. Raises ConfigError.
     """
@@ -31,12 +31,12 @@ def check_pin(path: Path, most: int) -> Path:
     if not mark:
         return file
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
-        raise ConfigError("is pinned by no SHA-256 digest: 64 hexadecimal digits, in lower case.", where=str(path))
+        raise ConfigError("is not pinned by a SHA-256 digest: 64 lower-case hexadecimal digits.", where=str(path))
     found = hashlib.sha256(read_bytes(file, most, ConfigError)).hexdigest()
     if found != digest:
         raise ConfigError(
             f"is not the file that was pinned: its SHA-256 digest is {found}.",
             where=name,
-            do="Judge by the file that was agreed on, or pin this one.",
+            do="Use the file that was agreed on, or pin this one.",
         )
     return file

@@ -1,4 +1,4 @@
-"""The recipe: everything that makes a fine-tuned model, so that it can be made again on other samples."""
+"""The recipe: everything that determines a fine-tuned model, so that it can be trained again on other samples."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from probes.errors import RecipeError, did_you_mean
 MODES = ("features", "parameters", "layers", "lp-ft", "gradual", "adapter", "auto")
 
 REFUSED_UNDER_PRIVACY = {
-    Demand.ALIGN: "the other domain's samples would be unaccounted.",
+    Demand.ALIGN: "the other domain's samples would not be accounted for.",
     Demand.BSS: "it mixes samples.",
     Demand.ATTENTION_TRANSFER: "it looks inside blocks, which the rewrite for per-sample gradients dissolves.",
     Demand.GRADIENT_CLIPPING: "privacy.clip_norm clips each sample's gradient.",
@@ -30,26 +30,26 @@ REFUSED_UNDER_PRIVACY = {
     Demand.COMPILE: "per-sample gradients need eager mode.",
     Demand.MIXED_PRECISION: "per-sample gradients are clipped in float32.",
     Demand.AUTO: "it chooses by training on the members without noise. Name a mode.",
-    Demand.MEMBERS_NORMALISATION: "their mean and deviation get no noise. Give mean and std that are public.",
+    Demand.MEMBERS_NORMALISATION: "their mean and standard deviation get no noise. Give a public mean and std.",
 }
 LOOKS_INSIDE = (Demand.BSS, Demand.ATTENTION_TRANSFER, Demand.ALIGN)
 """These read features by hooks, which compiled code does not run."""
 
 
 class InputSection(Section):
-    """How stored samples become the tensors the model takes: resized, cropped, normalised; the same for every model."""
+    """How stored samples become the model's input tensors: resized, cropped, normalised; the same for every model."""
 
     size: int | None = Field(default=None, ge=1)
     """Images are resized to size × size (bilinear)."""
     crop: int | None = Field(default=None, ge=1)
     """Then the middle crop × crop pixels are taken."""
     channels: int | None = None
-    """Grey images are repeated to this many channels."""
+    """Greyscale images are repeated to this many channels."""
     mean: tuple[float, ...] = (0.5,)
     std: tuple[Annotated[float, Field(gt=0)], ...] = (0.5,)
     normalise: Literal["given", "weights", "members"] = "given"
-    """`weights`: size, crop, mean and std as the torchvision weights' own transforms have them. `members`: mean and
-    std of each channel or feature over the members alone, whatever is given here."""
+    """`weights`: size, crop, mean and std from the torchvision weights' own transforms. `members`: mean and std of each
+    channel or feature over the members only, whatever is given here."""
 
 
 class TrainSection(Section):
@@ -57,9 +57,9 @@ class TrainSection(Section):
     lr: float = Field(default=0.01, gt=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
-    """The optimizer's own; `regularise.l2` is the penalty in the loss."""
+    """The optimizer's own weight decay; `regularise.l2` is a penalty in the loss."""
     decays: Literal["all", "weights"] = "all"
-    """`weights`: weight_decay spares biases and normalisation, which are vectors, as transformers' Trainer does."""
+    """`weights`: weight_decay exempts biases and normalisation, which are vectors, as in transformers' Trainer."""
     schedule: Literal["constant", "cosine", "linear", "step"] = "constant"
     warmup_epochs: float = Field(default=0.0, ge=0)
     milestones: tuple[int, ...] = ()
@@ -72,13 +72,13 @@ class TrainSection(Section):
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
     patience: int | None = Field(default=None, ge=1)
-    """Early stopping: stop after this many epochs in which the validation loss did not fall."""
+    """Early stopping: stop after this many epochs without a fall of the validation loss."""
     select: Literal["last", "best"] = "last"
-    """Which epoch's weights are kept; `best` is by validation loss. Held-out samples choose nothing."""
+    """Which epoch's weights are kept; `best` is chosen by validation loss. Held-out samples never choose anything."""
 
     @property
     def by_validation(self) -> bool:
-        """Whether validation samples say when to stop or what to keep."""
+        """Whether validation samples determine when to stop or which weights to keep."""
         return self.patience is not None or self.select == "best"
 
 
@@ -97,7 +97,7 @@ class SourceTraining(Section):
 
 class SourceSection(Section):
     """θ_s: an architecture and its weights. `model` is `torchvision:NAME`, `timm:NAME`, `transformers:FOLDER`,
-    `peft:FOLDER`, or a factory `package.module:function`, looked for beside the recipe first."""
+    `peft:FOLDER`, or a factory `package.module:function`, searched for beside the recipe first."""
 
     model: str
     options: dict[str, Any] = Field(default={})
@@ -106,7 +106,7 @@ class SourceSection(Section):
     weights: str | None = None
     """A torchvision weights name (IMAGENET1K_V1), `pretrained` for timm, a file, or a folder of `save_pretrained`."""
     sha256: str | None = None
-    """Of the weights file: checked where given."""
+    """SHA-256 of the weights file, checked if given."""
     training: SourceTraining | None = None
 
     @model_validator(mode="after")
@@ -120,24 +120,24 @@ class HeadSection(Section):
     """The new classifier: a linear layer unless `factory` makes another from (in_features, classes)."""
 
     name: str | None = None
-    """The module to replace, where it is not the network's last linear layer."""
+    """The module to replace, if it is not the network's last linear layer."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout of the head's input."""
     keep: bool = False
-    """The source's own classifier is trained on where it has as many classes, as libraries that load one do."""
+    """Whether to continue from the source's own classifier if it has as many classes, as libraries that load one do."""
     factory: str | None = None
 
 
 class TransferSection(Section):
-    """How much of θ_s is trained on.
+    """How much of θ_s is trained further.
 
-    features    the head alone; the backbone is frozen, in eval mode
+    features    only the head; the backbone is frozen, in eval mode
     parameters  all
     last:N      the head and the N last stages
     layers      the head and the modules named in `layers`
     lp-ft       the head for `lp_epochs`, then all (Kumar 2022)
-    adapter     the head and what the network itself marks as trained (PEFT's adapters)
-    gradual     the head, then one stage more every `unfreeze_every` epochs (Howard & Ruder 2018)
+    adapter     the head and what the network itself marks as trainable (PEFT's adapters)
+    gradual     the head, then one more stage every `unfreeze_every` epochs (Howard & Ruder 2018)
     auto        one of features, last:1, parameters with or without L2-SP, by cross-validation within the members
     """
 
@@ -147,9 +147,9 @@ class TransferSection(Section):
     lp_lr: float | None = Field(default=None, gt=0)
     unfreeze_every: int = Field(default=1, ge=1)
     lr_decay: float = Field(default=1.0, gt=0, le=1)
-    """A stage's learning rate is this times that of the stage above it."""
+    """A stage's learning rate is this factor times that of the stage above it."""
     dropout: Literal["trained", "all"] = "trained"
-    """Where dropout is active: in trained modules, or also in frozen ones, as under trainers that put the whole network
+    """Where dropout is active: in trained modules, or also in frozen ones, as with trainers that put the whole network
     in train mode (transformers, PEFT, Lightning)."""
     batchnorm: Literal["update", "frozen"] = "update"
     """Whether BatchNorm inside trained stages updates its statistics; inside frozen ones it never does."""
@@ -178,10 +178,10 @@ class RegulariseSection(Section):
     l1: float = Field(default=0.0, ge=0)
     l2: float = Field(default=0.0, ge=0)
     on: Literal["all", "weights"] = "all"
-    """`weights`: L1 and L2 spare biases and normalisation, which are vectors."""
+    """`weights`: L1 and L2 exempt biases and normalisation, which are vectors."""
     l2_sp: float = Field(default=0.0, ge=0)
     l2_head: float = Field(default=0.0, ge=0)
-    """The second term of L2-SP (Li 2018, eq. 4): on what θ_s does not have."""
+    """The second term of L2-SP (Li 2018, eq. 4), on parameters that θ_s does not have."""
     bss: float = Field(default=0.0, ge=0)
     bss_k: int = Field(default=1, ge=1)
     attention: float = Field(default=0.0, ge=0)
@@ -230,7 +230,7 @@ class Recipe(Section):
     align: AlignSection | None = None
     privacy: PrivacySection | None = None
     canaries: int = Field(default=0, ge=0)
-    """Mislabelled samples, each included with probability one half and recorded, for one-run auditing."""
+    """Mislabelled samples, each included with probability 1/2 and recorded, for one-run auditing."""
 
     @field_validator("transfer", mode="before", json_schema_input_type=str | TransferSection)
     @classmethod
@@ -239,7 +239,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _transforms(self) -> Recipe:
-        """A misspelt transform is refused here, not after the source has been trained."""
+        """A misspelt transform is refused here rather than after the source has been trained."""
         if self.augment:
             try:
                 for transform in self.augment:
@@ -253,23 +253,24 @@ class Recipe(Section):
         _chooses_on_something(self.train, self.split)
         if self.transfer.mode == "lp-ft" and self.transfer.lp_epochs >= self.train.epochs:
             raise ValueError(
-                f"lp-ft trains the head alone for transfer.lp_epochs = {self.transfer.lp_epochs} of train.epochs = "
-                f"{self.train.epochs}, and nothing after: lower lp_epochs"
+                f"lp-ft trains only the head for transfer.lp_epochs = {self.transfer.lp_epochs} of train.epochs = "
+                f"{self.train.epochs}, which leaves none to train everything: lower lp_epochs"
             )
         if self.train.compile and (inside := [name for name in LOOKS_INSIDE if name in demands(self)]):
             raise ValueError(
-                f"train.compile does not go with {inside[0]}, which looks inside the network: leave one out"
+                f"train.compile cannot be combined with {inside[0]}, which needs the network's internals: omit one "
+                f"of them"
             )
         if self.privacy:
             for refused, why in REFUSED_UNDER_PRIVACY.items():
                 if refused in demands(self) | _looks_at_members(self):
-                    raise ValueError(f"DP-SGD does not cover {refused}: {why}")
+                    raise ValueError(f"DP-SGD does not support {refused}: {why}")
         return self
 
 
 def _chooses_on_something(train: TrainSection, split: SplitSection) -> None:
     if train.by_validation and not (split.validation or split.file):
-        raise ValueError("early stopping and best epoch choose on the validation split: set split.validation")
+        raise ValueError("early stopping and the best epoch need validation samples: set split.validation")
 
 
 def _looks_at_members(recipe: Recipe) -> frozenset[Demand]:
@@ -282,9 +283,9 @@ def _looks_at_members(recipe: Recipe) -> frozenset[Demand]:
 
 
 def demands(recipe: Recipe) -> frozenset[Demand]:
-    """What the recipe asks beyond plain minibatch steps on the cross-entropy of stored samples.
+    """What the recipe requires beyond plain minibatch steps on the cross-entropy of stored samples.
 
-    A fast engine names those it can do; a recipe that demands anything else goes through the visible loop.
+    A fast engine lists the demands that it supports; a recipe with any other demand is trained by the visible loop.
     """
     train, transfer, regularise = recipe.train, recipe.transfer, recipe.regularise
     asked = {
@@ -329,12 +330,12 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
 
 
 Complete = Callable[[dict[str, Any]], dict[str, Any]]
-"""Adds to what a user wrote what a model's folder says."""
+"""Completes what a user wrote with what a model's folder states."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeFile:
-    """A recipe as it was read, once; without a `path`, a program made it."""
+    """A recipe that was read once; it has no `path` if a program made it."""
 
     recipe: Recipe
     path: Path | None = None
@@ -357,7 +358,7 @@ def load(path: Path, changes: Sequence[str] = (), complete: Complete | None = No
 
 
 def _first(error: ValidationError, content: Mapping[str, Any]) -> str:
-    # A misspelt key is why the right one is missing.
+    # A missing key is often a misspelt one, so that is reported first.
     mistake = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     *path, last = [str(part) for part in mistake["loc"]] or [""]
     key = ".".join([*path, last])

@@ -1,4 +1,4 @@
-"""How to audit, as against what: nothing here but `seed`, `budget` and `stop_early` may change a number."""
+"""How to audit, as opposed to what: only `seed`, `budget` and `stop_early` may change a number."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ Language = Literal["en", "zh"]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """`workers = 0` takes every core; `data_root` is where relative data paths start, if the data has moved.
-    `remote` is the URL of a store that machines share, of which `store` holds copies.
-    `baseline` is an earlier audit to compare with; `budget` is in seconds of training;
-    `address` is that of a running Ray cluster.
-    `registration` is what was fixed before the run; `today` is the day on which waivers are judged.
-    `trainer` is `file.py:function`; a replica of it that takes longer than `replica_timeout` seconds counts as hanging
-    (None: two hours)."""
+    """`workers = 0` uses every core; relative data paths start at `data_root`, if the data has moved. `remote` is the
+    URL of a store that machines share, of which `store` holds copies. `baseline` is an earlier audit to compare with;
+    `budget` is in seconds of training; `address` is that of a running Ray cluster. `registration` is what was fixed
+    before the run; `today` is the day on which waivers are judged. `trainer` is `file.py:function`; a replica of it
+    that takes longer than `replica_timeout` seconds is considered to hang (None: two hours)."""
 
     store: Path
     remote: str | None = None
@@ -45,13 +43,13 @@ class Settings:
     replica_timeout: float | None = None
     predictions: Path | None = None
     weights: str | None = None
-    """Under which key of a file from elsewhere the audited weights lie, where it holds several."""
+    """The key of the audited weights in a file from elsewhere, if it holds several sets."""
     base: Path | None = None
     """What the training of a model in a folder started from."""
 
 
 def place_of(store: str | Path | None) -> tuple[Path, str | None]:
-    """The folder of a store, and its URL where it was given by one: then the folder, in the user's cache, holds copies.
+    """The folder of a store, and its URL if it was given as one: then the folder, in the user's cache, holds copies.
 
     >>> place_of("replicas")
     (PosixPath('replicas'), None)

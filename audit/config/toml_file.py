@@ -11,27 +11,27 @@ from probes.errors import InputError
 from reports.plain import must_be_plain
 
 LARGEST = MIB
-"""Of a file that a person writes. Deeper or longer ones take the parser minutes."""
+"""Limits for a file that a person writes. On deeper or longer ones the parser takes minutes."""
 
 
 def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
-    """Raises `error`, in one line, where the file cannot be read, is no TOML, or is nested beyond reason."""
+    """Raises `error`, with one line, if the file cannot be read, is not TOML, or is nested too deeply."""
     content = parse_toml(read_text(path, LARGEST, error), str(path), error)
     must_be_plain(content, str(path), error)
     return content
 
 
 def parse_toml(text: str, where: str, error: type[InputError]) -> dict[str, Any]:
-    """Raises `error` in one line."""
+    """Raises `error` with one line."""
     if max((line.count(".") + line.count("[") for line in text.splitlines()), default=0) > DEEPEST_LINE:
-        raise error(f"is nested more than {DEEPEST_LINE} deep.", where=where)
+        raise error(f"is nested more than {DEEPEST_LINE} levels deep.", where=where)
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise error("is nested too deep.", where=where) from None
-    except ValueError as wrong:  # a number of thousands of digits is none of TOML's own errors
+        raise error("is nested too deeply.", where=where) from None
+    except ValueError as wrong:  # a number with thousands of digits raises ValueError instead of TOML's own error
         raise error(f"is not TOML: {str(wrong)[:200]}.", where=where) from None
 
 
 DEEPEST_LINE = 2000
-"""Dots and brackets of a line: a key of more parts makes as many tables in each other."""
+"""The number of dots and brackets in a line: a dotted key makes that many nested tables."""

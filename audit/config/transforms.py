@@ -1,4 +1,4 @@
-"""One transform of torchvision.transforms.v2, as a recipe names it."""
+"""A transform of torchvision.transforms.v2, as named in a recipe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from probes.errors import RecipeError, did_you_mean
 
 
 class Transform(BaseModel):
-    """One of torchvision.transforms.v2 by name; every other key is an option of it."""
+    """A transform of torchvision.transforms.v2 by name; every other key is one of its options."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 

@@ -105,7 +105,7 @@ def _dp(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
         raise RecipeError("the recipe is at least as private already.")
     return {
         "privacy": {"epsilon": strength, "noise_multiplier": None},
-        # DP-SGD takes the place of what it does not cover.
+        # DP-SGD replaces the settings that it does not support.
         "regularise": {"bss": 0.0, "attention": 0.0},
         "train": {"clip_norm": None, "compile": False, "precision": "float32"},
         "align": None,

@@ -20,7 +20,7 @@ from probes.plan import Pool
 
 def resolve(recipe: Recipe, dataset: Dataset, pool: Pool, folder: Path = Path()) -> InputSection:
     """The input section with the numbers that `weights` or `members` stand for: what a replica or a user needs to
-    repeat it. `members` keeps its name, for DP-SGD does not cover it.
+    repeat it. `members` keeps its name, because DP-SGD does not support it.
 
     Raises RecipeError where the weights say nothing about their input.
     """

@@ -144,7 +144,7 @@ def test_images_and_tokens_are_taken_as_networks_take_them() -> None:
         ({"data": (np.zeros((3, 65), dtype=np.float32), [0, 1, 2]), "members": [0, 1]}, RecipeError, "does not take"),
         ({"recipe": {"trains": {}}}, RecipeError, "'train'"),
         ({"config": {"probes": {"membershp": {}}}}, ConfigError, "membership"),
-        ({"source": {"w": torch.zeros(1)}, "recipe": RECIPE}, CheckpointError, "not of the model's network"),
+        ({"source": {"w": torch.zeros(1)}, "recipe": RECIPE}, CheckpointError, "do not fit the model's network"),
         ({"classes": ["a", "b"]}, DataError, "9"),
     ],
 )
@@ -160,7 +160,7 @@ def test_wrong_use_is_one_line(
 def test_wrong_use_of_files(tmp_path: Path, data: tuple[np.ndarray, np.ndarray]) -> None:
     with pytest.raises(InputError, match="no such checkpoint"):
         audit.run(tmp_path / "no.pt")
-    with pytest.raises(InputError, match="data is for networks"):
+    with pytest.raises(InputError, match="data is only for networks"):
         audit.run(tmp_path / "no.pt", data)
     with pytest.raises(InputError, match="no such file"):
         audit.load(tmp_path / "results.json")

@@ -43,7 +43,7 @@ def test_the_working_folder_is_gone(tmp_path):
         [sys.executable, "-c", script, "probes"], cwd=tmp_path, capture_output=True, text=True, timeout=300
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert "the working folder is gone" in done.stderr
+    assert "the working folder no longer exists" in done.stderr
 
 
 RECIPE = """

@@ -173,7 +173,7 @@ def test_a_base_that_is_not_the_records_is_one_line(own: Path) -> None:
 def test_a_record_of_other_rows_is_one_line(own: Path) -> None:
     rows = [{"prompt": "a: ", "completion": f"b {i}"} for i in range(40)]
     (recorded(own) / "data.json").write_text(json.dumps(rows), encoding="utf-8")
-    with pytest.raises(DataError, match=r"none of its rows is one of the 16 that audit-record\.json says"):
+    with pytest.raises(DataError, match=r"none of the 16 rows that trained the model according to audit-record\.json"):
         open_language_model(own / "adapter")
 
 
@@ -278,14 +278,14 @@ def without_a_tokenizer(own: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (another_tokenizer, r"its tokenizer has 41 tokens, the model knows 39"),
+        (another_tokenizer, r"its tokenizer has 41 tokens, the model has 39"),
         (other_numbers, r"its tokenizer is not its base's: 'a' is 1 there and 0 in the base's"),
         (resized, r"holds embeddings \(.*\): the vocabulary was resized"),
         (of_another_base, r"is not an adapter of this base: .* Give the --base that it was trained on"),
-        (wrong_weights, r"nats a token on its own members, and guessing 3\.66"),
+        (wrong_weights, r"nats per token on its own members, and guessing 3\.66"),
         (of_another_kind, r"has DoRA \(use_dora\)"),
         (without_a_base, r"its base, '\.\./base', is not a folder here\. Give --base FOLDER"),
-        (without_a_tokenizer, r"neither it nor its base has a tokenizer"),
+        (without_a_tokenizer, r"neither the model nor its base has a tokenizer"),
     ],
 )
 def test_a_folder_that_does_not_fit_is_one_line(own: Path, damage: Callable[[Path], None], said: str) -> None:
@@ -298,9 +298,9 @@ def test_a_folder_that_does_not_fit_is_one_line(own: Path, damage: Callable[[Pat
 @pytest.mark.parametrize(
     ("missing", "said"),
     [
-        ("data", "what it was trained on is not said"),
-        ("members", "which of its rows trained the model is not said"),
-        ("recipe", "how it was trained is not said, so it cannot be trained again"),
+        ("data", "it is not known what it was trained on"),
+        ("members", "it is not known which of its rows trained the model"),
+        ("recipe", "it is not known how it was trained, so it cannot be trained again"),
     ],
 )
 def test_what_is_missing_is_named(made: Path, missing: str, said: str) -> None:

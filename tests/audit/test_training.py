@@ -204,7 +204,7 @@ def test_early_stopping_and_best_epoch_choose_by_validation_loss():
 
 def test_choosing_needs_a_validation_split():
     split = {"members": 100, "held_out": 100}
-    with pytest.raises(RecipeError, match="choose on the validation split"):
+    with pytest.raises(RecipeError, match="need validation samples"):
         parse(small_recipe(train={"select": "best"}, split=split), "t")
 
 
@@ -262,7 +262,7 @@ def test_no_compiler_is_one_line(monkeypatch):
 
 @pytest.mark.parametrize("regularise", [{"bss": 0.1}, {"attention": 1.0}])
 def test_compiled_code_cannot_be_looked_into(regularise):
-    with pytest.raises(RecipeError, match=r"train\.compile does not go with"):
+    with pytest.raises(RecipeError, match=r"train\.compile cannot be combined with"):
         parse(small_recipe(train={"compile": True}, regularise=regularise), "t")
 
 

@@ -35,8 +35,8 @@ def test_nothing_is_imported_without_trust(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nothing", "names no function"),
-        ("../up:make", "names no function"),
+        ("nothing", "does not name a function"),
+        ("../up:make", "does not name a function"),
         ("no_such_module:make", "cannot import 'no_such_module'"),
         ("collections:Conter", r"Did you mean 'Counter'\?"),
     ],

@@ -58,7 +58,7 @@ def test_help_is_light(place: Path, line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("run", "--model: what is to be audited is not said."),
+        ("run", "--model: there is nothing to audit."),
         ("nonsense", "No such command 'nonsense'"),
         ("run -m no.pt", "no.pt: no such checkpoint file."),
         ("run -m ckpt.pt -c no.toml", "no.toml: no such configuration file."),

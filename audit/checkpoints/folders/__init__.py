@@ -1,4 +1,4 @@
-"""Folders that models are saved as, one kind a file: recognised, and told what they say in plain text.
+"""Folders in which models are saved, one kind per file: how they are recognised and what they state in plain text.
 
 Imports models, config and data; `audit.checkpoints.open_model` opens what they describe.
 """

@@ -1,4 +1,4 @@
-"""A folder in which a training left an audit record: what was trained on what, and how, is known."""
+"""A folder in which a training wrote an audit record: what was trained, on what, and how."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class AuditRecord:
         return (folder / NAME).is_file()
 
     def describe(self, folder: Path, base: Path | None, *, trust_code: bool) -> Described:
-        """Over what the folder's own kind says stands what the record says."""
+        """What the record says takes precedence over what the folder's own kind says."""
         record = Record.read(folder / NAME)
         began = base or _base(record, folder)
         if began is not None and record.base.digest:
@@ -59,18 +59,18 @@ class AuditRecord:
         )
 
     def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
-        """Raises CheckpointError where they are not those that the record was written beside."""
+        """Raises CheckpointError if the weights are not those that the record was written for."""
         record = Record.read(described.folder / NAME)
         for name, digest in record.weights.items():
             _must_be(described.folder / name, digest)
         own = beneath(described.folder)
         if own is None:
-            raise CheckpointError("holds no model that is known.", where=str(described.folder))
+            raise CheckpointError("holds no model of a known kind.", where=str(described.folder))
         return own.weights(described, experiment)
 
 
 def _arguments(record: Record) -> Arguments:
-    """Of transformers' Trainer, or hyperparameters under their usual names."""
+    """From transformers' Trainer, or from hyperparameters with standard names."""
     if "per_device_train_batch_size" in record.arguments:
         return of_mapping(record.arguments, NAME, samples=record.count("trained"))
     train = train_of(record.arguments)
@@ -89,7 +89,7 @@ def _base(record: Record, folder: Path) -> Path | None:
 
 
 def _here(data: Mapping[str, Any], folder: Path) -> dict[str, str]:
-    """Paths of the record are seen from its folder."""
+    """Paths in the record are relative to its folder."""
     local = ("path", "tokenizer", "labels")
     return {key: str((folder / value).resolve()) for key, value in data.items() if key in local and value}
 
@@ -99,7 +99,7 @@ def _must_be(path: Path, digest: str) -> None:
 
     if path.is_file() and digest_file(path) != digest:
         raise CheckpointError(
-            f"is not the file that {NAME} was written beside.",
+            f"is not the file that {NAME} was written for.",
             where=str(path),
             do=f"Train again, or remove the {NAME} that belongs to other weights.",
         )

@@ -1,7 +1,7 @@
-"""What a reader of model folders is, and which of the installed ones reads a folder.
+"""The interface of readers of model folders, and the choice among the installed ones.
 
-Other distributions add one by an entry point in the group `audit.folders`. Recognising and describing read plain text
-alone: no pickle, and nothing heavy is imported.
+Other distributions add one by an entry point in the group `audit.folders`. Recognising and describing read only plain
+text: no pickle, and nothing heavy is imported.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from audit.training.experiment import Experiment
 
 MOST = 64 * MIB
-"""Of a file of plain text in a folder."""
+"""Largest size in bytes of a plain-text file in a folder."""
 MOST_ALIASES = 1000
-"""Of a YAML file: a few lines of them stand for gigabytes."""
+"""Largest number of aliases in a YAML file: a few lines of them can expand to gigabytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """What a folder says of its model.
+    """What a folder says about its model.
 
-    `recipe` is what the folder knows of a recipe: the user's own goes before it. `data` are keys for the recipe's
-    [data] by its kind ({"text": {"tokenizer": ...}}). `read`, `assumed` and `unknown` are keys and values in words that
-    need no language: "train.epochs = 3 (trainer_state.json)". `expected` are measures that the training recorded.
+    `recipe` holds the parts of a recipe that the folder states; the user's own take precedence. `data` are keys for the
+    recipe's [data] by its kind ({"text": {"tokenizer": ...}}). `read`, `assumed` and `unknown` are keys and values that
+    need no translation: "train.epochs = 3 (trainer_state.json)". `expected` are measures that the training recorded.
     """
 
     kind: str
@@ -46,11 +46,11 @@ class Described:
     assumed: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
-    """In the order of the model's outputs, where they have names."""
+    """The classes in the order of the model's outputs, if they have names."""
     expected: Mapping[str, float] = field(default_factory=dict)
 
     def said(self) -> tuple[Message, ...]:
-        """To be told before anything is trained, and in the report."""
+        """The notes to show before anything is trained, and in the report."""
         parts = {
             "audit.folder-read": self.read,
             "audit.folder-assumed": self.assumed,
@@ -65,16 +65,16 @@ class Described:
 
 @runtime_checkable
 class Reader(Protocol):
-    """Of one kind of folder. The more particular one is asked first: `order` rises."""
+    """A reader of one kind of folder. More specific readers are tried first, in ascending `order`."""
 
     order: int
 
     def recognises(self, folder: Path) -> bool:
-        """By the names of its files and what stands in them as plain text."""
+        """Recognised by the names of its files and their plain-text content."""
         ...
 
     def describe(self, folder: Path, base: Path | None, *, trust_code: bool) -> Described:
-        """`base` is the folder or file that the training started from, where the user names it. Pickles are read only
+        """`base` is the folder or file that the training started from, if the user names it. Pickles are read only
         with `trust_code`. Raises CheckpointError."""
         ...
 
@@ -94,7 +94,7 @@ FOLDERS = Registry("audit.folders", "reader of folders", _accept)
 
 
 def reader_of(folder: Path) -> tuple[str, Reader] | None:
-    """The kind of the folder and its reader; None for what no reader recognises."""
+    """The kind of the folder and its reader; None if no reader recognises it."""
     if not folder.is_dir():
         return None
     for name, reader in sorted(FOLDERS.all().items(), key=lambda item: (item[1].order, item[0])):
@@ -107,11 +107,11 @@ def must_be_known(folder: Path) -> None:
     """Raises CheckpointError for a folder that no reader recognises and that holds no single file of weights."""
     if not folder.is_dir() or checkpoint_in(folder) != folder or reader_of(folder) is not None:
         return
-    held = "no model that is known"
+    held = "no model of a known kind"
     if (folder / "config.json").is_file():
         named = read_json(folder / "config.json")
         kinds = named.get("architectures") if isinstance(named, Mapping) else None
-        held = f"a {kinds[0]}, which is no classifier" if isinstance(kinds, list) and kinds else held
+        held = f"a {kinds[0]}, which is not a classifier" if isinstance(kinds, list) and kinds else held
     raise CheckpointError(f"holds {held}.", where=str(folder), do=f"Readers of folders: {', '.join(FOLDERS.names())}.")
 
 
@@ -120,25 +120,26 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(read_text(path, MOST, CheckpointError))
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"is no JSON: {str(error)[:200]}", where=str(path)) from None
+        raise CheckpointError(f"is not JSON: {str(error)[:200]}", where=str(path)) from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A mapping of plain values; tags that would make objects are refused. Raises CheckpointError in one line."""
+    """A mapping of plain values; tags that would construct objects are refused. Raises CheckpointError with one
+    line."""
     try:
         import yaml
     except ImportError:
         raise DependencyError("PyYAML is not installed.", where=str(path), do="pip install pyyaml") from None
     text = read_text(path, MOST, CheckpointError)
     if "&" in text and text.count("*") > MOST_ALIASES:
-        raise CheckpointError("repeats itself by aliases; it was not read.", where=str(path))
+        raise CheckpointError("uses too many aliases; it was not read.", where=str(path))
     try:
         found = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"is no plain YAML: {' '.join(str(error).split())[:200]}", where=str(path)) from None
+        raise CheckpointError(f"is not plain YAML: {' '.join(str(error).split())[:200]}", where=str(path)) from None
     return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def first_of(given: Mapping[str, Any], names: Iterable[str]) -> Any:
-    """The first of these keys that has a value; None where none has."""
+    """The value of the first of these keys that has one; None if none has."""
     return next((given[name] for name in names if given.get(name) is not None), None)

@@ -1,4 +1,4 @@
-"""A recipe of what a folder says and what its user adds."""
+"""A recipe made from what a folder says and what its user adds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from audit.config.recipe import Complete
 from probes.errors import CheckpointError
 
 PLACES = (("source", "model"), ("source", "weights"), ("data", "tokenizer"), ("data", "path"))
-"""Keys that hold the path of something, perhaps behind a family's prefix."""
+"""Keys that hold a path, perhaps after the prefix of a family."""
 
 
 def completing(model: Path | None, folder: Path, base: Path | None, *, trust_code: bool) -> Complete | None:
-    """What completes a recipe in `folder` for the model in a folder of its own; None for any other model."""
+    """The function that completes a recipe in `folder` for a model saved as a folder; None for any other model."""
     found = None if model is None else reader_of(model)
     if model is None or found is None:
         if model is not None:
@@ -27,9 +27,9 @@ def completing(model: Path | None, folder: Path, base: Path | None, *, trust_cod
 
 
 def completed(described: Described, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The content of a recipe in `folder`: the user's, and the folder's where the user says nothing.
+    """The content of a recipe in `folder`: the user's, and the folder's where the user's says nothing.
 
-    Raises CheckpointError where neither says what the model was trained on.
+    Raises CheckpointError if neither says what the model was trained on.
     """
     content = _over(described.recipe, given)
     data = content.get("data")
@@ -46,7 +46,7 @@ def completed(described: Described, given: Mapping[str, Any], folder: Path) -> d
 
 
 def _over(beneath: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """`given` over what lies beneath it; data and split are one thing each, never mixed of two."""
+    """`given` merged over the rest; the data and split sections are each taken as a whole, never mixed."""
     merged = dict(beneath)
     for key, value in given.items():
         below = beneath.get(key)
@@ -57,7 +57,7 @@ def _over(beneath: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
 
 
 def _relative(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Absolute places as seen from the recipe's folder: a replica's name must not depend on where the folders lie."""
+    """Absolute paths made relative to the recipe's folder: a replica's key must not depend on where the folders are."""
     for section, key in PLACES:
         value = content.get(section, {}).get(key)
         if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""A folder as Lightning leaves it: hparams.yaml and checkpoints. What network they are of is the recipe's word."""
+"""A folder written by Lightning: hparams.yaml and checkpoints. The recipe has to say which network they belong to."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "momentum": ("momentum",),
     "label_smoothing": ("label_smoothing",),
 }
-"""A recipe's keys of [train] and the usual names of hyperparameters."""
+"""A recipe's keys of [train], and the standard names of hyperparameters."""
 OPTIMIZERS = ("sgd", "adam", "adamw")
 
 
 def train_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's [train] by the usual names of hyperparameters.
+    """A recipe's [train] from the standard names of hyperparameters.
 
     >>> train_of({"learning_rate": 0.1, "max_epochs": 3, "hidden": 8})
     {'lr': 0.1, 'epochs': 3}
@@ -65,7 +65,7 @@ class Lightning:
         )
 
     def file(self, folder: Path) -> Path:
-        """The checkpoint: the only one, else last.ckpt. Raises CheckpointError where several may be meant."""
+        """The checkpoint: the only one, or last.ckpt. Raises CheckpointError if the choice is ambiguous."""
         found = sorted([*folder.glob("*.ckpt"), *(folder / "checkpoints").glob("*.ckpt")])
         last = [one for one in found if one.stem == "last"]
         if len(found) != 1 and len(last) != 1:

@@ -1,4 +1,4 @@
-"""An adapter as PEFT saves it: adapter_config.json and its weights beside a base that lies elsewhere."""
+"""An adapter as PEFT saves it: adapter_config.json and its weights, for a base that is elsewhere."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PeftAdapter:
     order = 20
 
     def recognises(self, folder: Path) -> bool:
-        """An adapter_config.json of a classifier."""
+        """Whether there is an adapter_config.json of a classifier."""
         path = folder / ADAPTER
         content = read_json(path) if path.is_file() else None
         return isinstance(content, Mapping) and content.get("task_type") in TASKS
@@ -36,7 +36,7 @@ class PeftAdapter:
         began = base or (Path(named) if named and (Path(named) / CONFIG).is_file() else None)
         if began is None:
             raise CheckpointError(
-                f"is an adapter of {named or 'a base that it does not name'}, which is not here.",
+                f"is an adapter of {named or 'a base that it does not name'}, which was not found.",
                 where=str(folder),
                 do="Give its folder: --base FOLDER.",
             )
@@ -76,7 +76,7 @@ class PeftAdapter:
 
 
 def classes_of(folder: Path) -> int | None:
-    """How many classes the classifier has that was saved with the adapter; None where none was."""
+    """The number of classes of the classifier that was saved with the adapter; None if none was."""
     path = folder / WEIGHTS
     if not path.is_file():
         return None

@@ -25,7 +25,7 @@ class SavePretrained:
     order = 50
 
     def recognises(self, folder: Path) -> bool:
-        """A config.json that names a classifier."""
+        """Whether there is a config.json that names a classifier."""
         path = folder / CONFIG
         if not path.is_file():
             return False
@@ -80,7 +80,7 @@ class SavePretrained:
 
 
 def data_of(folder: Path, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What a recipe's [data] of texts need not say: the tokenizer and the classes."""
+    """What a recipe's [data] of texts can leave out: the tokenizer and the classes."""
     text: dict[str, Any] = {}
     if any((folder / name).is_file() for name in TOKENIZERS):
         text["tokenizer"] = str(folder.resolve())
@@ -90,7 +90,7 @@ def data_of(folder: Path, config: Mapping[str, Any]) -> dict[str, dict[str, Any]
 
 
 def classes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the classes in the order of their numbers; empty where they have none but LABEL_0, LABEL_1, …"""
+    """Names of the classes in the order of their numbers; empty if they are only LABEL_0, LABEL_1, …"""
     named = config.get("id2label") or {}
     try:
         ordered = [str(named[key]) for key in sorted(named, key=int)]
@@ -100,7 +100,7 @@ def classes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def base_of(config: Mapping[str, Any]) -> Path | None:
-    """The folder that the training started from, where the configuration names one that is there."""
+    """The folder that the training started from, if the configuration names one that exists."""
     named = config.get("_name_or_path")
     found = Path(named) if isinstance(named, str) and named else None
     return found if found is not None and (found / CONFIG).is_file() else None

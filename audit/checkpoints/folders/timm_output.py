@@ -20,7 +20,7 @@ FILES = ("model_best.pth.tar", "last.pth.tar")
 OPTIMIZERS = {"sgd": "sgd", "momentum": "sgd", "nesterov": "sgd", "adam": "adam", "adamw": "adamw"}
 SCHEDULES = {"cosine": "cosine", "step": "step", "none": "constant"}
 UNTOLD = ("mixup", "cutmix", "aa", "reprob", "drop_path", "model_ema", "bce_loss", "clip_grad")
-"""Arguments that a recipe has no key for: named where they are on."""
+"""Arguments that a recipe has no key for: reported if they are on."""
 
 
 class TimmOutput:
@@ -66,21 +66,21 @@ class TimmOutput:
         )
 
     def file(self, folder: Path) -> Path:
-        """The best checkpoint by validation, else the last. Raises CheckpointError where there is none."""
+        """The best checkpoint by validation, or else the last. Raises CheckpointError if there is none."""
         for name in FILES:
             if (folder / name).is_file():
                 return folder / name
         raise CheckpointError(f"holds neither {' nor '.join(FILES)}.", where=str(folder))
 
     def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
-        """Its own checkpoints hold an argparse.Namespace, which runs nothing when it is read."""
+        """timm's own checkpoints hold an argparse.Namespace, which runs no code when it is read."""
         from audit.models.weight_files import read_state
 
         return read_state(self.file(described.folder), allowed=(argparse.Namespace,))
 
 
 def training_of(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """[train] of the script's arguments, and those that it has no keys for."""
+    """[train] from the script's arguments, and the arguments for which there are no keys."""
     train: dict[str, Any] = {}
     unknown = [f"{name} = {given[name]} ({ARGUMENTS})" for name in UNTOLD if given.get(name)]
     for key, names in (
@@ -106,12 +106,12 @@ def training_of(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         train["milestones"] = list(range(every, epochs, every))
         train["gamma"] = float(given.get("decay_rate") or 0.1)
     if train.get("weight_decay"):
-        train["decays"] = "weights"  # the script spares biases and normalisation
+        train["decays"] = "weights"  # the script exempts biases and normalisation
     return train, unknown
 
 
 def input_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """[input] as far as the arguments say it."""
+    """[input] as far as the arguments specify it."""
     size = given.get("img_size") or (given.get("input_size") or [0, 0, 0])[-1]
     found: dict[str, Any] = {name: tuple(given[name]) for name in ("mean", "std") if given.get(name)}
     return found | ({"size": int(size), "channels": 3} if size else {})

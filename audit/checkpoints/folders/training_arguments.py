@@ -28,7 +28,7 @@ class Arguments:
 
 
 def of_folder(folder: Path, *, trust_code: bool) -> Arguments:
-    """Of training_args.bin where code is trusted (it is a pickle), else what trainer_state.json shows."""
+    """From training_args.bin if code is trusted (it is a pickle), or else from trainer_state.json."""
     if trust_code and (folder / ARGUMENTS).is_file():
         import torch
 
@@ -43,7 +43,7 @@ def of_folder(folder: Path, *, trust_code: bool) -> Arguments:
 
 
 def of_mapping(given: Mapping[str, Any], where: str, samples: int | None = None) -> Arguments:
-    """Of TrainingArguments' own names and values. What the recipe cannot do is unknown, and named."""
+    """From TrainingArguments' own names and values. What a recipe cannot express is listed as unknown."""
     rate, epochs = given.get("learning_rate"), given.get("num_train_epochs")
     optimizer, schedule = str(given.get("optim", "adamw_torch")), str(given.get("lr_scheduler_type", "linear"))
     optimizer, schedule = optimizer.rpartition(".")[2].lower(), schedule.rpartition(".")[2].lower()
@@ -94,7 +94,7 @@ def of_mapping(given: Mapping[str, Any], where: str, samples: int | None = None)
 
 
 def of_state(state: Mapping[str, Any], *, pickled: bool) -> Arguments:
-    """Of what trainer_state.json says in passing: epochs, batch size, and the rates that were logged."""
+    """From what trainer_state.json happens to contain: epochs, batch size, and the logged learning rates."""
     train: dict[str, Any] = {"optimizer": "adamw", "schedule": "linear", "clip_norm": 1.0, "decays": "weights"}
     read = []
     if (epochs := state.get("num_train_epochs")) and float(epochs) >= 1:
@@ -116,12 +116,13 @@ def of_state(state: Mapping[str, Any], *, pickled: bool) -> Arguments:
 
 
 def _first_rate(logged: list[Any], steps: int) -> float | None:
-    """The rate that a linear schedule without warm-up began with; that of the first entry where it does not fall so."""
+    """The initial rate of a linear schedule without warm-up; the rate of the first entry if it does not fall
+    linearly."""
     points = [(float(one["step"]), float(one["learning_rate"])) for one in logged if "step" in one]
     if not points:
         return None
     (step, rate), *more = points
     if steps and more and more[-1][1] < rate and step < steps:
-        # The rate that is logged after step s was taken at step s − 1.
+        # The rate that is logged after step s was used at step s − 1.
         return float(f"{rate * steps / (steps - step + 1):.6g}")
     return max(value for _, value in points)

@@ -18,9 +18,8 @@ def compare(
 ) -> None:
     """What got worse between two audits, beyond noise.
 
-    Tests are paired where both audits speak of the same samples (the
-    samples.csv beside each results.json), and pay for their number (Holm): of
-    two equally good models, at most 5 % are called different in anything.
+    Tests are paired where both audits cover the same samples (the samples.csv beside each results.json), and corrected
+    for their number (Holm): two equally good models are called different in anything with at most 5 % probability.
 
     [dim]$[/dim] audit compare last-release/ report/
     """

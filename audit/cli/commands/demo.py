@@ -21,7 +21,7 @@ def demo(
     out: o.Out = Path("audit-demo"),
     quiet: o.Quiet = False,
 ) -> None:
-    """A minute's tour: fine-tune on embedded data, audit, report."""
+    """A one-minute tour: fine-tune on embedded data, audit, report."""
     with loading(quiet=quiet, log=True):
         import_module("audit.api")
 

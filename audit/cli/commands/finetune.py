@@ -22,7 +22,7 @@ def finetune(
     """Fine-tune a model from a recipe, so that it can be audited.
 
     The checkpoint records recipe, data fingerprint, split, source weights and
-    training history. A killed run goes on where it stopped.
+    training history. An interrupted run resumes where it stopped.
 
     [dim]$[/dim] audit finetune examples/digits.toml -o ckpt.pt
     [dim]$[/dim] audit finetune recipe.toml --set train.epochs=5 -o fewer.pt
@@ -33,7 +33,7 @@ def finetune(
 
 
 def fine_tune(recipe: RecipeFile, out: Path, quiet: bool) -> None:
-    """Fine-tune, and say what was made."""
+    """Fine-tune, and report the result."""
     with loading(quiet=quiet):
         from audit import api
     from audit.cli.progress import Live

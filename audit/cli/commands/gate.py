@@ -20,7 +20,7 @@ def gate(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Judge results by thresholds; the exit code is the verdict.
+    """Judge results against thresholds; the exit code is the verdict.
 
     [dim]$[/dim] audit gate report/results.json -c audit.toml
     [dim]$[/dim] audit gate report/results.json --also junit,sarif

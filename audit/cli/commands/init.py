@@ -23,9 +23,8 @@ def init(
     """Write a commented audit.toml, check one, or register one before a run.
 
     --register records the digest of the file's thresholds, its probes and the
-    seed in audit-registered.json beside it; the next run's report says whether
-    the gate used those. --trainer writes a train.py to fill in, which runs as
-    it stands.
+    seed in audit-registered.json beside it; the next run's report says whether the gate used them. --trainer writes a
+    train.py to fill in, which runs as it is.
 
     [dim]$[/dim] audit init
     [dim]$[/dim] audit init --register --seed 7
@@ -56,7 +55,8 @@ def _say(line: str) -> None:
 
 
 def _check(path: Path) -> None:
-    """Raises ConfigError with file, key and the nearest known name; a waiver that ended is said, and is no error."""
+    """Raises ConfigError with file, key and the nearest known name; an expired waiver is reported, but is not an
+    error."""
     from audit.config.audit_config import check_config
 
     gate = check_config(path).gate()
@@ -64,4 +64,4 @@ def _check(path: Path) -> None:
         if waiver.expires < datetime.datetime.now(datetime.UTC).date():
             said = f"{path}: the waiver for {waiver.probe} {waiver.estimate} expired on {waiver.expires}."
             Console(stderr=True).print(said, highlight=False, markup=False, soft_wrap=True)
-    _say(f"{path}: sound, {len(gate.thresholds)} thresholds, {len(gate.waivers)} waivers.")
+    _say(f"{path}: valid, {len(gate.thresholds)} thresholds, {len(gate.waivers)} waivers.")

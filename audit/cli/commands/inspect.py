@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def inspect(
     model: o.Inspected,
 ) -> None:
-    """Verify what is in a checkpoint; nothing in it is run."""
+    """Print and verify the contents of a checkpoint; no code in it is run."""
     validate.must_exist(model, "checkpoint file")
     with loading(quiet=False):
         from audit.checkpoints.inspect import inspect as look_into
@@ -34,7 +34,7 @@ def inspect(
 
 
 def table(found: Inspection) -> Table:
-    """What is in a checkpoint, and whether it is what it says."""
+    """Print the contents of a checkpoint, and whether they match what it declares."""
     shown = Table(box=None, show_header=False, pad_edge=False)
     shown.add_column(style="bold", no_wrap=True)
     shown.add_column(overflow="fold")

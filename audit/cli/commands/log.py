@@ -16,8 +16,8 @@ def log(
     """Log results to MLflow or Weights & Biases.
 
     Estimates with their intervals become metrics, the recipe and the probes'
-    parameters become parameters; results.json and the report go along.
-    samples.csv stays here: it says how exposed each record is.
+    parameters become parameters; results.json and the report are sent too. samples.csv is not, because it records how
+    exposed each record is.
 
     [dim]$[/dim] audit log report/results.json --to mlflow
     """

@@ -43,7 +43,7 @@ def mitigate(
 
     Fine-tunes the model again with each countermeasure, audits every one on
     the same folds, and shows accuracy against leakage, overfitting and drift.
-    Known: l1, l2, l2-sp, dropout, early-stopping, features, lp-ft, augment, dp.
+    Known: l1, l2, l2-sp, wise-ft, dropout, early-stopping, features, lp-ft, augment, dp.
 
     [dim]$[/dim] audit mitigate -m ckpt.pt -o remedies
     [dim]$[/dim] audit mitigate -m ckpt.pt --try l2-sp=0.1 --try dp=8 --budget 5m

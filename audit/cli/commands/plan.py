@@ -54,14 +54,14 @@ def shown(fitted: Fitted, budget: float | None) -> None:
     screen.print(table)
     screen.print(
         f"{cost.rows} replicas, about {cost.seconds:.0f} s with {cost.workers} workers, {cost.bytes / 2**20:.0f} MiB; "
-        "explaining predictions and the statistics take time of their own.",
+        "explaining predictions and the statistics take additional time.",
         highlight=False,
     )
     if gave_up:
         fewer = ", ".join(f"{left} of {asked} {name}" for name, (left, asked) in gave_up.items())
-        screen.print(f"The budget of {written(budget or 0)} leaves {fewer} rounds.", highlight=False)
+        screen.print(f"The budget of {written(budget or 0)} allows {fewer} rounds.", highlight=False)
     if budget is not None and cost.seconds > budget:
-        screen.print("That exceeds the budget, but no fewer would be a valid population.", highlight=False)
+        screen.print("That exceeds the budget, but fewer would not be a valid population.", highlight=False)
     powers = {
         "accuracy gap of the recipe": cost.power.accuracy_gap,
         "TPR at 1 % FPR, this checkpoint": cost.power.checkpoint_tpr,

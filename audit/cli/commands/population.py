@@ -26,9 +26,8 @@ def population(
 ) -> None:
     """Train a share of an audit's replicas, and nothing else.
 
-    Any scheduler that starts commands (Slurm arrays, Kubernetes jobs, CI
-    matrices) spreads an audit over machines that share a store; `audit run`
-    with the same options then finds all replicas there.
+    Any scheduler that starts commands (Slurm arrays, Kubernetes jobs, CI matrices) can spread an audit over machines
+    that share a store; `audit run` with the same options then finds all replicas there.
 
     [dim]$[/dim] audit population -m ckpt.pt --store /shared/replicas --shard 3/64
     [dim]$[/dim] audit population -m ckpt.pt --store s3://bucket/replicas --shard 3/64

@@ -55,9 +55,8 @@ def run(
 ) -> None:
     """Audit a checkpoint; the exit code is the verdict.
 
-    Trains replicas (kept in the store, so a killed run goes on), runs the
-    probes, and writes report.html, report.md, results.json, samples.csv and
-    run.json.
+    Trains replicas (kept in the store, so an interrupted run resumes), runs the probes, and writes report.html,
+    report.md, results.json, samples.csv and run.json.
 
     [dim]$[/dim] audit run -m ckpt.pt -o report
     [dim]$[/dim] audit run -m ckpt.pt -c audit.toml --json > verdict.json
@@ -76,7 +75,7 @@ def run(
     validate.must_exist(baseline, "results.json")
     validate.must_be_writable(out)
     if address is not None and executor != "ray":
-        raise ConfigError("is for --executor ray.", where="--address", do="Add it, or leave --address out.")
+        raise ConfigError("is for --executor ray.", where="--address", do="Add it, or omit --address.")
     seconds = validate.seconds_of(budget)
     hanging = validate.seconds_of(replica_timeout, "--replica-timeout")
     thresholds = validate.configuration(config, changes)
@@ -134,8 +133,7 @@ def audited(
     as_json: bool = False,
     **given: Any,
 ) -> Report:
-    """Audit, write, print the table, or the verdict as JSON and nothing else; `given` are further parameters of
-    `audit.run`."""
+    """Audit, write, and print the table, or only the verdict as JSON; `given` are further parameters of `audit.run`."""
     with loading(quiet=quiet):
         from audit import api
     from audit.cli.progress import Live

@@ -34,9 +34,8 @@ def selfcheck(
 ) -> None:
     """Does this installation find what it should? Ten minutes.
 
-    Makes models with a planted fault and sound ones, audits each, and compares
-    what is said with what is true. The result lies in selfcheck.json; beside a
-    results.json it goes into the evidence pack.
+    Trains models with planted faults and sound ones, audits each, and compares the findings with what is true. The
+    result is written to selfcheck.json; beside a results.json it becomes part of the evidence pack.
 
     [dim]$[/dim] audit selfcheck -o report
     [dim]$[/dim] audit selfcheck --case patch --case never-trained

@@ -14,8 +14,8 @@ def sign(
 ) -> None:
     """Sign an evidence pack with your own Ed25519 key.
 
-    The key is made where there is none, and encrypted where
-    $AUDIT_KEY_PASSPHRASE is set. Give its .pub file to whoever verifies.
+    The key is created if there is none, and encrypted if $AUDIT_KEY_PASSPHRASE is set. Give its .pub file to those who
+    verify.
 
     [dim]$[/dim] audit report report/results.json -f evidence -o evidence
     [dim]$[/dim] audit sign evidence --key team.pem

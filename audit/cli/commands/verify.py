@@ -22,7 +22,7 @@ def verify(
     issuer: o.Issuer = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Say what was changed in an evidence pack.
+    """Report what was changed in an evidence pack.
 
     A sigstore bundle beside the checksums is checked too, without a network.
 

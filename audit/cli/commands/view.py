@@ -14,7 +14,7 @@ def view(
     lang: o.Language = "en",
     no_thumbnails: o.NoThumbnails = False,
 ) -> None:
-    """Open all audits below a folder as a small site, for this machine alone.
+    """Serve all audits below a folder as a small site, on this machine only.
 
     Reports, history, each run against the one before, and a table of samples
     with search and filters. Nothing is written; end it with Ctrl-C.

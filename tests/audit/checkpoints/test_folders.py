@@ -216,7 +216,7 @@ def test_an_output_folder_of_timm_is_opened_though_its_checkpoint_holds_a_namesp
 
 def test_yaml_that_would_make_objects_is_refused(tmp_path: Path) -> None:
     (tmp_path / "args.yaml").write_text("model: !!python/object/apply:os.system ['true']", encoding="utf-8")
-    with pytest.raises(CheckpointError, match="is no plain YAML"):
+    with pytest.raises(CheckpointError, match="is not plain YAML"):
         reader_of(tmp_path)
 
 
@@ -236,9 +236,9 @@ def test_a_folder_alone_says_what_is_missing(saved: Path) -> None:
     with pytest.raises(CheckpointError, match="does not say what it was trained on"):
         open_checkpoint(saved / "model", Settings(store=saved / "store"))
     assert reader_of(saved) is None
-    with pytest.raises(CheckpointError, match="holds a BertForMaskedLM, which is no classifier"):
+    with pytest.raises(CheckpointError, match="holds a BertForMaskedLM, which is not a classifier"):
         open_checkpoint(saved / "base", Settings(store=saved / "store"))
-    with pytest.raises(CheckpointError, match="holds no model that is known"):
+    with pytest.raises(CheckpointError, match="holds no model of a known kind"):
         completing(saved, saved, None, trust_code=False)
 
 

@@ -77,7 +77,7 @@ def test_weights_of_another_network(tmp_path, network):
     cases = {
         "lacks 9.bias of": {name: value for name, value in state.items() if name != "9.bias"},
         "holds 11.bias, which": state | {"11.bias": torch.zeros(1)},
-        r"9.weight is \(7, 16\), the recipe's network has \(5, 16\)": state | {"9.weight": torch.zeros(7, 16)},
+        r"9.weight has shape \(7, 16\), in the recipe's network \(5, 16\)": state | {"9.weight": torch.zeros(7, 16)},
     }
     for message, content in cases.items():
         torch.save(content, tmp_path / "m.pt")

@@ -82,7 +82,7 @@ def test_what_is_no_variant_is_one_line(folder: Path, audited: Audited) -> None:
     for name, error, says in (
         ("short.npz", DataError, "outputs are float32 of shape"),
         ("other.npz", DataError, "holds features, and no outputs"),
-        ("strange.pth", CheckpointError, "of the recipe's network"),
+        ("strange.pth", CheckpointError, "which the recipe's network needs"),
         ("missing.pt", InputError, "no such file"),
     ):
         with pytest.raises(error, match=says):

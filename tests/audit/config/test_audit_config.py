@@ -21,7 +21,7 @@ from probes.errors import ConfigError
         ('[thresholds.p]\n"a.b" = { max = nan }', "thresholds.p.a.b.max = 'nan': input should be a finite number."),
         ('[thresholds.p]\n"a.b" = { max = inf }', "thresholds.p.a.b.max = 'inf': input should be a finite number."),
         ('[thresholds.p]\n"a.b" = { max = true }', "thresholds.p.a.b.max = 'True': input should be a valid number."),
-        ("[thresholds.p]\na.b = { max = 0.6 }", 'A name with a dot stands in quotes: "a.b" = { max = … }.'),
+        ("[thresholds.p]\na.b = { max = 0.6 }", 'A name with a dot needs quotes: "a.b" = { max = … }.'),
         ("[gate]\nlevel = 95", "gate.level = '95': input should be less than 1."),
         ("[gate]\nlevel = 0.05", "gate.level = '0.05': input should be greater than 0.5."),
         ("gate = 3", "gate = 3 is not a table."),
@@ -34,7 +34,7 @@ from probes.errors import ConfigError
         ('[[waivers]]\nprobe = "p"\nestimate = "a"', "waivers.0.reason is missing."),
         (
             '[[waivers]]\nprobe = "p"\nestimate = "a"\nreason = "r"\nexpires = "soon"',
-            "waivers.0.expires: a waiver ends on a date: expires = 2026-12-31.",
+            "waivers.0.expires: a waiver expires on a date: expires = 2026-12-31.",
         ),
     ],
 )

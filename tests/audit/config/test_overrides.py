@@ -37,7 +37,7 @@ def test_what_is_no_assignment_is_refused(change: str) -> None:
 
 
 def test_a_key_inside_a_value_would_drop_the_value() -> None:
-    with pytest.raises(RecipeError, match=r"'transfer' is 'last:1', not a table.*Set it whole"):
+    with pytest.raises(RecipeError, match=r"'transfer' is 'last:1', not a table.*Set all of it"):
         overridden({"transfer": "last:1"}, ("transfer.lp_epochs=3",), RecipeError)
 
 

@@ -29,7 +29,7 @@ SPLIT_ONLY = {"data": {"kind": "digits"}, "split": {"members": 10, "held_out": 1
         ({"split": {"members": 1}}, r"split: give `held_out`, or `file`"),
         ({"split": {"members": 1, "held_out": 1, "validation": -5}}, r"split.validation: .*greater than or equal to 0"),
         ({"input": {"std": [0.0]}}, r"input.std.0: .*greater than 0"),
-        ({"transfer": "lp-ft"}, r"lp_epochs = 5 of train.epochs = 2, and nothing after"),
+        ({"transfer": "lp-ft"}, r"lp_epochs = 5 of train.epochs = 2, which leaves none to train everything"),
         (
             {"source": {"model": "a:b", "training": {**SPLIT_ONLY, "train": {"patience": 1}}}},
             r"source.training: .*set split.validation",

@@ -81,7 +81,7 @@ def test_a_bound_on_the_other_side_adds_to_the_default():
 @pytest.mark.parametrize("expires", [1.8e9, 1_800_000_000, "2027-01-01T00:00:00", "1800000000", "2027-1-1", True])
 def test_a_waiver_ends_on_a_date_and_nothing_else(expires):
     waiver = {"probe": "overfitting", "estimate": "recipe.accuracy_gap", "reason": "known", "expires": expires}
-    with pytest.raises(ConfigError, match="ends on a date"):
+    with pytest.raises(ConfigError, match="expires on a date"):
         audit_config.parse({"waivers": [waiver]}, "t")
     audit_config.parse({"waivers": [waiver | {"expires": "2027-01-01"}]}, "t")
 

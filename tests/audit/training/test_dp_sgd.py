@@ -159,11 +159,11 @@ def test_a_buffer_rewritten_from_private_data_is_an_error():
     [
         ({"privacy": {"delta": 1e-5}}, "exactly one of epsilon and noise_multiplier"),
         ({"privacy": PRIVACY | {"epsilon": 1.0}}, "exactly one of epsilon and noise_multiplier"),
-        ({"privacy": PRIVACY, "regularise": {"bss": 0.1}}, "does not cover BSS: it mixes samples"),
-        ({"privacy": PRIVACY, "train": {"clip_norm": 1.0}}, "does not cover gradient clipping"),
-        ({"privacy": PRIVACY, "transfer": "gradual"}, "does not cover phases"),
-        ({"privacy": PRIVACY, "transfer": "auto"}, "does not cover auto"),
-        ({"privacy": PRIVACY, "input": {"normalise": "members"}}, "does not cover normalisation by the members"),
+        ({"privacy": PRIVACY, "regularise": {"bss": 0.1}}, "does not support BSS: it mixes samples"),
+        ({"privacy": PRIVACY, "train": {"clip_norm": 1.0}}, "does not support gradient clipping"),
+        ({"privacy": PRIVACY, "transfer": "gradual"}, "does not support phases"),
+        ({"privacy": PRIVACY, "transfer": "auto"}, "does not support auto"),
+        ({"privacy": PRIVACY, "input": {"normalise": "members"}}, "does not support normalisation on the members"),
     ],
 )
 def test_recipes_that_are_not_private_are_refused(change, message):
