@@ -1,4 +1,4 @@
-"""Data sets: one file a kind, the split, and the section of a recipe that names them.
+"""Data sets: one file per kind, the split, and the recipe section that names them.
 
-Imports config files only; everything may import it.
+Imports only config files; everything may import it.
 """

@@ -1,4 +1,4 @@
-"""Arrays of an .npz archive, their declared sizes held against the file's own before memory is taken for them."""
+"""Arrays of an .npz archive, their declared sizes checked against the file's size before memory is allocated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from probes.errors import DataError
 def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
     """The arrays of an .npz, or those of `names` that it holds. Never unpickles.
 
-    Raises DataError where the file is none, or would take more memory than its size allows.
+    Raises DataError if the file is not an .npz, or would take more memory than its size allows.
     """
     size = regular(path, DataError, do="Check the path in the recipe.")
     try:
@@ -28,7 +28,7 @@ def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.
             return {name: _array(archive, held[name], path, size) for name in chosen}
     except DataError:
         raise
-    # Any header of the archive or of an array may be nonsense: numpy and zipfile raise many types on it.
+    # Any header of the archive or of an array may be invalid: numpy and zipfile raise many exception types on it.
     except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, SyntaxError, TypeError) as error:
         raise _unreadable(path, error) from None
     except (RuntimeError, NotImplementedError, MemoryError, OverflowError, KeyError) as error:
@@ -36,7 +36,7 @@ def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.
 
 
 def names_in(path: Path) -> list[str]:
-    """Names of the arrays of an .npz that `read_arrays` could open."""
+    """Names of the arrays of an .npz that `read_arrays` can open."""
     with zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
@@ -60,7 +60,7 @@ def _array(archive: zipfile.ZipFile, record: str, path: Path, size: int) -> np.n
             np.frombuffer(file.read(count * dtype.itemsize), dtype=dtype) if dtype.itemsize else np.zeros(count, dtype)
         )
         if len(flat) != count:
-            raise ValueError(f"{record} is cut off")
+            raise ValueError(f"{record} is truncated")
     array = flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
     return np.array(array, order="C")
 

@@ -1,5 +1,5 @@
-"""Canaries in texts: random answers that are put into a training with probability one half each, and the secret list of
-them, by which its model is audited (Carlini et al. 2019; Steinke, Nasr & Jagielski 2023)."""
+"""Canaries in texts: random answers, each added to the training data with probability 1/2, and the secret list of them,
+with which the model is audited (Carlini et al. 2019; Steinke, Nasr & Jagielski 2023)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from probes.errors import DataError, InputError
 
 LARGEST = 256 * MIB
 FEWEST_WORDS = 16
-"""Distinct words of which canaries can be drawn: with fewer, two of them may be alike."""
+"""The smallest number of distinct words for drawing canaries: with fewer, two canaries may be alike."""
 Row = dict[str, Any]
 
 
 class Canary(BaseModel):
-    """`row` has the form of the data's rows; it stands in the training `copies` times where it is `included`."""
+    """`row` has the format of the data's rows; if `included`, it occurs `copies` times in the training data."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,8 +32,8 @@ class Canary(BaseModel):
 
 
 class CanaryFile(BaseModel):
-    """Whoever has it knows what the training held, so it is as secret as the members. `references` are rows drawn like
-    the canaries and held by no training."""
+    """It reveals what the training data contained, so it is as secret as the members. `references` are rows drawn like
+    the canaries, but not included in any training."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,19 +43,19 @@ class CanaryFile(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> CanaryFile:
-        """Raises DataError in one line."""
+        """Raises DataError with one line."""
         try:
             return cls.model_validate(json.loads(read_text(path, LARGEST, DataError)))
         except ValidationError as error:
             mistake = error.errors()[0]
             place = ".".join(map(str, mistake["loc"][:3])) or "content"
             raise DataError(
-                f"is no list of canaries: {place}: {mistake['msg']}.",
+                f"is not a list of canaries: {place}: {mistake['msg']}.",
                 where=str(path),
                 do="Give the file that `audit canaries --secret` wrote.",
             ) from None
         except (ValueError, RecursionError) as error:
-            raise DataError(f"is no JSON: {str(error)[:200]}", where=str(path)) from None
+            raise DataError(f"is not JSON: {str(error)[:200]}", where=str(path)) from None
 
 
 def drawn(
@@ -70,11 +70,11 @@ def drawn(
     words: int,
     where: str,
 ) -> CanaryFile:
-    """`count` canaries for each number of copies, and references: prompts and answers of so many words, drawn uniformly
-    from the distinct words of the data's own answers, so that the tokenizer can write them. A coin decides of each
-    canary whether the training holds it.
+    """`count` canaries for each number of copies, and references: prompts and answers with the given numbers of words,
+    drawn uniformly from the distinct words of the data's own answers, so that the tokenizer can encode them. Each
+    canary is included with probability 1/2.
 
-    Raises DataError where the data has too few words.
+    Raises DataError if the data has too few words.
     """
     known = sorted({word for one in exchanges for word in one.answer.split()})
     if len(known) < FEWEST_WORDS:
@@ -103,8 +103,8 @@ def drawn(
 def mixed(
     rows: Sequence[tuple[str, Mapping[str, Any]]], secret: CanaryFile, parts: Sequence[str], rng: np.random.Generator
 ) -> list[Row]:
-    """The rows with every included canary as often as it is to stand there, at random places among those of `parts`;
-    rows of other parts follow. Where the data has parts, each row says its own in a field `split`."""
+    """The rows, with every included canary as many times as it should occur, at random positions among those of
+    `parts`; rows of other parts follow. If the data has parts, each row names its own in a field `split`."""
     named = any(part for part, _ in rows)
     trained = [dict(row) for part, row in rows if not named or part.lower() in parts]
     others = [{**row, "split": part} for part, row in rows if named and part.lower() not in parts]
@@ -125,7 +125,7 @@ def places_of(exchanges: Sequence[Exchange], canaries: Sequence[Exchange]) -> It
 
 
 def must_be_counts(count: int, copies: Sequence[int], references: int, words: int) -> None:
-    """Raises InputError where a number makes no canary."""
+    """Raises InputError if a number is out of range."""
     for option, value, least in (
         ("--count", count, 8),
         ("--copies", min(copies, default=0), 1),
@@ -133,6 +133,6 @@ def must_be_counts(count: int, copies: Sequence[int], references: int, words: in
         ("--words", words, 2),
     ):
         if value < least:
-            raise InputError(f"is {value}, and must be at least {least}.", where=option)
+            raise InputError(f"is {value}, but must be at least {least}.", where=option)
     if len(set(copies)) < len(copies):
         raise InputError("names one number twice.", where="--copies", do="Give each once.")

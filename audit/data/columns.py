@@ -1,4 +1,5 @@
-"""Columns of a table to features: numbers, dates as days, words as one 0/1 column a value; identifiers are left out."""
+"""Columns of a table to features: numbers, dates as days, categorical columns as one 0/1 column per value; identifiers
+are left out."""
 
 from __future__ import annotations
 
@@ -14,14 +15,14 @@ from probes.errors import DataError
 from probes.message import Message
 
 NOTHING = ("", "?", "-", "na", "n/a", "#n/a", "nan", "null", "none", "missing")
-"""What stands for a missing number, in lower case. Among words each may be an answer."""
+"""Markers of a missing number, in lower case. In a categorical column each may be a value."""
 NUMERIC = 0.5
-"""A column in which more than this share of what is not missing reads as numbers is one of numbers."""
+"""A column is numeric if more than this share of its non-missing cells can be read as numbers."""
 THOUSANDS = r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?"
 MOST_VALUES = 1000
-"""Of one column of words: each becomes a feature."""
+"""Largest number of values of a categorical column: each becomes a feature."""
 FEW = 20
-"""A column of fewer values is never taken for identifiers."""
+"""A column with fewer values is never taken for an identifier."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,7 +35,8 @@ class Features:
 
 
 def features_of(frame: pd.DataFrame, where: str, *, fill: bool) -> Features:
-    """Numbers first, then words, as they stand in the table. Raises DataError on a missing or unusable cell."""
+    """Numeric columns first, then categorical ones, in the order of the table. Raises DataError on a missing or
+    unusable cell."""
     numbers: dict[str, pd.Series[Any]] = {}
     words: dict[str, pd.Series[Any]] = {}
     notes: list[Message] = []
@@ -54,8 +56,7 @@ def features_of(frame: pd.DataFrame, where: str, *, fill: bool) -> Features:
 
 
 def numbers_in(column: pd.Series[Any]) -> pd.Series[Any] | None:
-    """The column as numbers, NaN where a cell stands for nothing; None where it is one of words. Thousands may be
-    parted by commas."""
+    """The column as numbers, NaN where a cell is missing; None if it is categorical. Commas may separate thousands."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
         return column
     if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype.kind in "mMc":
@@ -72,13 +73,14 @@ def numbers_in(column: pd.Series[Any]) -> pd.Series[Any] | None:
 
 
 def _answers(text: pd.Series[Any], read: pd.Series[Any]) -> bool:
-    """Whether what is no number among numbers are answers of their own ("<5", "6-10"), not a slip of the pen."""
+    """Whether the non-numeric cells among numbers are values in their own right ("<5", "6-10") rather than typing
+    errors."""
     odd = text[read.isna() & text.notna()]
     return len(odd) > 0.05 * len(text)
 
 
 def _column(column: pd.Series[Any], name: str, where: str, notes: list[Message], *, fill: bool) -> pd.Series[Any]:
-    """Numbers as float64, words as string."""
+    """Numbers as float64, words as strings."""
     numbers = _of_time(column, name, notes)
     if numbers is None:
         numbers = numbers_in(column)
@@ -96,7 +98,7 @@ def _whole(
         return numbers
     row, count = int(numbers.isna().to_numpy().argmax()), int(numbers.isna().sum())
     if not fill:
-        said = "" if pd.isna(column.iloc[row]) else f"It says {str(column.iloc[row])[:40]!r}. "
+        said = "" if pd.isna(column.iloc[row]) else f"The cell contains {str(column.iloc[row])[:40]!r}. "
         raise DataError(
             f"row {row} has no {name}.",
             where=where,
@@ -107,7 +109,7 @@ def _whole(
 
 
 def _of_time(column: pd.Series[Any], name: str, notes: list[Message]) -> pd.Series[Any] | None:
-    """Days since 1970 of dates, days of spans; None where the column holds neither, or dates beyond any calendar."""
+    """Days since 1970 for dates, days for durations; None if the column holds neither, or dates out of range."""
     try:
         return _days(column, name, notes)
     except (ValueError, OverflowError):
@@ -135,7 +137,8 @@ def _days(column: pd.Series[Any], name: str, notes: list[Message]) -> pd.Series[
 def _without_identifiers(
     words: dict[str, pd.Series[Any]], where: str, notes: list[Message]
 ) -> dict[str, pd.Series[Any]]:
-    """A value to itself for most rows tells rows, not kinds. Raises DataError where a column has too many values."""
+    """A column with a different value in most rows identifies rows. Raises DataError if a column has too many
+    values."""
     kept = {}
     for name, column in words.items():
         values = column.nunique()
@@ -143,7 +146,7 @@ def _without_identifiers(
             notes.append(Message("audit.data-identifier", {"column": name, "values": int(values), "rows": len(column)}))
         elif values > MOST_VALUES:
             raise DataError(
-                f"{name} has {values} different words, and each would be a feature.",
+                f"{name} has {values} different values, and each would become a feature.",
                 where=where,
                 do="Name it in data.drop, or group its values.",
             )

@@ -1,4 +1,4 @@
-"""From a data frame to samples: which column is what, and what cannot be one."""
+"""From a data frame to samples: the role of each column, and cells that cannot be used."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from audit.storage.bounded import MIB, regular
 from probes.errors import DataError, DependencyError, did_you_mean
 
 PARQUET_FREE, PARQUET_EXPANSION = 256 * MIB, 200
-"""As `bounded.may_become`, in cells of 8 bytes: a column of few values takes little room in Parquet."""
+"""As `bounded.may_become`, in cells of 8 bytes: a column with few values takes little space in Parquet."""
 
 
 def frame_of(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
-    """A .csv, .tsv or .parquet file; `columns` names those of a file without a header. Raises DataError."""
+    """A .csv, .tsv or .parquet file; `columns` names the columns of a file without a header. Raises DataError."""
     size = regular(path, DataError, do="Check data.path in the recipe.")
     names = None if columns is None else list(columns)
     try:
@@ -30,7 +30,7 @@ def frame_of(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
         raise DependencyError("Parquet needs pyarrow.", where=str(path), do="pip install pyarrow") from None
     except DataError:
         raise
-    except Exception as error:  # pandas and pyarrow raise many unrelated types on damaged or hostile files
+    except Exception as error:  # pandas and pyarrow raise many unrelated exception types on damaged or hostile files
         said = next(iter(str(error).splitlines()), type(error).__name__)[:200]
         raise DataError(f"cannot be read as a table: {said}", where=str(path)) from error
     if frame.columns.duplicated().any():
@@ -43,7 +43,7 @@ def frame_of(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
 
 def _text(path: Path, names: list[str] | None) -> pd.DataFrame:
     separator = "\t" if path.suffix == ".tsv" else ","
-    # "?" and "NA" may be answers; only an empty cell is none. What they are in a column of numbers, `columns` decides.
+    # "?" and "NA" may be values; only an empty cell is missing. `columns` decides what they are in a numeric column.
     options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "skipinitialspace": True}
     options |= {"low_memory": False, "encoding": "utf-8-sig"}
     text: pd.DataFrame = pd.read_csv(path, sep=separator, names=names, header=None if names else 0, **options)
@@ -72,7 +72,7 @@ def dataset(
     ids: str | None = None,
     fill: bool = False,
 ) -> Dataset:
-    """Every column without a role is a feature; `fill` puts medians where numbers are missing. Raises DataError on an
+    """Every column without a role is a feature; `fill` replaces missing numbers by medians. Raises DataError on an
     unknown column or an empty cell."""
     roles = [target, *drop, *filter(None, (groups, times, ids))]
     for name in roles:
@@ -98,7 +98,7 @@ def dataset(
 
 
 def _labels(column: pd.Series[Any], path: Path) -> Labels:
-    """Words or whole numbers; a cell that stands for nothing in a column of numbers is no class."""
+    """Strings or integers; a missing cell in a numeric column is not a class."""
     where = f"{path}, {column.name}"
     numbers = numbers_in(column)
     missing = column.isna() if numbers is None else numbers.isna()
@@ -106,7 +106,9 @@ def _labels(column: pd.Series[Any], path: Path) -> Labels:
         raise DataError(f"row {int(missing.to_numpy().argmax())} has no {column.name}.", where=str(path))
     if numbers is not None and not pd.api.types.is_bool_dtype(column):
         found = labels_of(numbers.to_numpy(dtype=np.float64), None, where)
-        return Labels(numbers=found.numbers, classes=found.classes)  # whose names say the numbers: nothing is lost
+        return Labels(
+            numbers=found.numbers, classes=found.classes
+        )  # the class names are the numbers, so nothing is lost
     return labels_of(column.astype(str).to_numpy(dtype=str), None, where)
 
 
@@ -123,7 +125,7 @@ def _ranks(column: pd.Series[Any], path: Path) -> Int64[np.ndarray, " samples"]:
             else pd.to_datetime(column, errors="coerce", format="ISO8601")
         )
     except (ValueError, OverflowError):
-        raise DataError(f"{column.name} holds dates beyond any calendar.", where=str(path)) from None
+        raise DataError(f"{column.name} holds dates that are out of range.", where=str(path)) from None
     if times.isna().any():
         raise DataError(f"row {int(times.isna().to_numpy().argmax())} has no {column.name}.", where=str(path))
     return times.rank(method="dense").to_numpy().astype(np.int64) - 1

@@ -22,9 +22,9 @@ ROLES = ("member", "held_out", "validation")
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
     """Samples as they are stored: uint8 [samples height width channels] images, float32 [samples features] tables,
-    int64 [samples length] token ids. `groups` are e.g. patients, no group may stand on both sides of a split;
-    `times` are ranks in time; `ids` are the owner's names of samples and `texts` what token ids were made of, for a
-    report; `roles` say which of ROLES a sample has where the data is divided already (−1: none); `notes` say what was
+    int64 [samples length] token ids. `groups` are e.g. patients: no group may be on both sides of a split;
+    `times` are ranks in time; `ids` are the owner's identifiers of samples and `texts` the texts behind token ids, for
+    reports; `roles` say which of ROLES a sample has if the data is already divided (−1: none); `notes` say what was
     converted, left out or scaled when it was read."""
 
     name: str
@@ -73,11 +73,11 @@ class Dataset:
 
 
 FEWEST, ALIKE = 20, 0.9
-"""From so many samples on, a data set in which this share is one and the same is refused."""
+"""A data set with at least this many samples is refused if this share of them is identical."""
 
 
 def refuse_alike(dataset: Dataset) -> None:
-    """Raises DataError where nearly all samples are equal: what told them apart was lost before, or on reading."""
+    """Raises DataError if nearly all samples are equal: what distinguished them was lost earlier, or on reading."""
     if len(dataset) < FEWEST:
         return
     rows = np.ascontiguousarray(dataset.inputs).reshape(len(dataset), -1)
@@ -86,13 +86,13 @@ def refuse_alike(dataset: Dataset) -> None:
         raise DataError(
             f"{often} of {len(dataset)} samples are equal after reading, so there is nothing to tell apart.",
             where=dataset.name,
-            do="Look at the stored values and their range.",
+            do="Check the stored values and their range.",
         )
     if rows.dtype == np.uint8 and int(rows.max()) - int(rows.min()) < 4:
         raise DataError(
             f"all pixels lie between {rows.min()} and {rows.max()} of 255 after reading.",
             where=dataset.name,
-            do="Look at the stored values and their range.",
+            do="Check the stored values and their range.",
         )
 
 
@@ -113,9 +113,9 @@ def only_classes(dataset: Dataset, chosen: tuple[str, ...]) -> Dataset:
 
 
 def some_of(dataset: Dataset, count: int) -> Dataset:
-    """`count` samples in their order, each class as often as it is in the whole, always the same ones.
+    """`count` samples in their order, with the class shares of the whole, always the same ones.
 
-    Raises DataError where there are fewer.
+    Raises DataError if there are fewer.
     """
     if count > len(dataset):
         raise DataError(f"has {len(dataset)} samples, not {count}.", where=dataset.name, do="Lower data.take.")
@@ -124,7 +124,7 @@ def some_of(dataset: Dataset, count: int) -> Dataset:
 
 
 def stratified(labels: Int64[np.ndarray, " samples"], rng: np.random.Generator) -> Int64[np.ndarray, " samples"]:
-    """A random order of the samples in which every stretch has the class shares of the whole."""
+    """A random order of the samples in which every contiguous stretch has the class shares of the whole."""
     share = np.empty(len(labels))
     for label in np.unique(labels):
         mine = rng.permutation(np.flatnonzero(labels == label))

@@ -1,4 +1,4 @@
-"""Data by a Python function: anything that can be made into a Dataset."""
+"""Data from a Python function: anything that can be made into a Dataset."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from probes.errors import DataError, DependencyError
 class Factory(DataSection):
     kind: Literal["factory"] = "factory"
     function: str
-    """`package.module:function`, looked for beside the recipe first; it is given `options` and returns a Dataset."""
+    """`package.module:function`, searched for beside the recipe first; it receives `options` and returns a Dataset."""
     options: dict[str, Any] = Field(default_factory=dict)
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
@@ -25,13 +25,15 @@ class Factory(DataSection):
             dataset = make(**self.options)
         except ImportError as error:
             raise DependencyError(
-                f"{self.function} needs what is not installed: {error}.", where="data", do="Install it with pip."
+                f"{self.function} needs a package that is not installed: {error}.",
+                where="data",
+                do="Install it with pip.",
             ) from error
         except TypeError as error:
             raise DataError(f"{self.function} refuses its options: {error}", where="data.options") from error
         if not isinstance(dataset, Dataset):
             raise DataError(
-                f"{self.function} gave a {type(dataset).__name__}.",
+                f"{self.function} returned a {type(dataset).__name__}.",
                 where="data.function",
                 do="Return an audit.data.dataset.Dataset.",
             )

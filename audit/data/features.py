@@ -1,4 +1,4 @@
-"""Columns of numbers as float32, which models take: what does not fit is refused, or shifted and said."""
+"""Numeric columns as float32, which models take: values that do not fit are refused, or shifted and reported."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LARGEST = float(np.finfo(np.float32).max)
 def float32_of(
     columns: Float64[np.ndarray, "samples features"], names: Sequence[str], where: str
 ) -> tuple[Float32[np.ndarray, "samples features"], tuple[Message, ...]]:
-    """The numbers, and what was shifted: account numbers near 1e9 are one number to float32, so their least value is
-    taken from them. Raises DataError on NaN, infinities, and numbers beyond float32."""
+    """The numbers, and what was shifted: account numbers near 1e9 are all the same in float32, so their minimum is
+    subtracted. Raises DataError on NaN, infinities, and numbers beyond float32."""
     notes: list[Message] = []
     shifted = columns
     for i, name in enumerate(names):
@@ -41,12 +41,12 @@ def _must_fit(column: Float64[np.ndarray, " samples"], name: str, where: str) ->
     if len(column) and np.abs(column).max() > LARGEST:
         row = int(np.abs(column).argmax())
         raise DataError(
-            f"row {row} of {name} is {column[row]:g}, beyond what 32-bit floats hold.",
+            f"row {row} of {name} is {column[row]:g}, beyond the range of 32-bit floats.",
             where=where,
             do="Scale the column, or take its logarithm.",
         )
 
 
 def _lost(column: Float64[np.ndarray, " samples"]) -> bool:
-    """Whether float32 makes fewer than half of the different numbers of a column."""
+    """Whether float32 distinguishes fewer than half of the different numbers of a column."""
     return 2 * len(np.unique(column.astype(np.float32))) <= len(np.unique(column)) > 1

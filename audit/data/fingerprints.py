@@ -1,7 +1,7 @@
-"""Which rows of a data set a training saw: keyed digests of samples, and the samples that they are of.
+"""Which rows of a data set a training saw: keyed digests of samples, and the samples that they belong to.
 
-Whoever has the key and a sample can tell whether the sample was trained on: a list of them is as sensitive as a list of
-the members.
+Anyone who has the key and a sample can tell whether the sample was trained on: a list of digests is as sensitive as a
+list of the members.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from audit.data.dataset import Dataset
 from audit.data.tokens import SECOND
 
 VIEWS = ("text", "tokens", "array")
-"""Of what in a sample the digest is, in the order in which they are tried."""
+"""The parts of a sample that a digest may be of, in the order in which they are tried."""
 
 
 def fingerprint(content: bytes, key: bytes) -> str:
-    """32 hexadecimal digits.
+    """A keyed digest of 32 hexadecimal digits.
 
     >>> fingerprint(of_text("a"), b"key") == fingerprint(of_text("b"), b"key")
     False
@@ -42,7 +42,8 @@ def of_tokens(ids: Iterable[Any]) -> bytes:
 
 
 def of_array(values: Any) -> bytes:
-    """A picture or a row of a table. Whole numbers stay, all else is rounded to float32; the shape counts."""
+    """A picture or a row of a table. Integers are kept, everything else is rounded to float32; the shape is
+    included."""
     array = np.asarray(values)
     kept = array.astype(np.int64) if array.dtype.kind in "iub" else array.astype(np.float32)
     return f"{kept.dtype.kind}{kept.shape}".encode() + np.ascontiguousarray(kept).tobytes()
@@ -58,16 +59,16 @@ def views(dataset: Dataset) -> Iterator[tuple[str, list[bytes]]]:
 
 
 JOINT = " ⏎ "
-"""Between the two texts of a pair where they are shown."""
+"""Separates the two texts of a pair where they are shown."""
 
 
 def found(
     dataset: Dataset, recorded: Mapping[Any, Mapping[Any, Sequence[str]]], key: bytes
 ) -> tuple[dict[str, Bool[np.ndarray, " samples"]], dict[str, int]]:
-    """For each part of a record (trained, evaluated) which samples it is of, and how many of its digests are of none.
+    """For each part of a record (trained, evaluated), its samples, and the number of its digests without a sample.
 
-    A sample that occurs more than once is taken as often as it was recorded, in the order of the data. The view in
-    which fewest digests are left over is taken.
+    A sample that occurs more than once is taken as often as it was recorded, in the order of the data. The view that
+    leaves the fewest digests unmatched is used.
     """
     best: tuple[int, dict[str, Any], dict[str, int]] | None = None
     for view, contents in views(dataset):

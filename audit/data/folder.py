@@ -1,4 +1,4 @@
-"""A folder of pictures with a subfolder a class, perhaps below a folder a part."""
+"""A folder of pictures with one subfolder per class, optionally below one folder per part."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"
 )  # fmt: skip
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-"""Those that Pillow decodes itself, whatever a file is called: EPS would be handed to a program."""
+"""Formats that Pillow decodes itself, whatever a file is called: EPS would be passed to an external program."""
 
 
 class Folder(DataSection):
-    """A folder a class; above these perhaps one a part (train, val, test), as `split.parts` takes them."""
+    """One folder per class; above these, optionally one per part (train, val, test) for `split.parts`."""
 
     kind: Literal["folder"] = "folder"
     path: Path
     size: int | None = None
-    """Pictures are brought to size × size: shorter side, then the middle."""
+    """Pictures are resized to size × size: the shorter side is scaled, then the middle is cropped."""
     ids: Literal["path"] | None = None
     """Reports name pictures by their paths below the folder. Leave it out where file names must not travel."""
 
@@ -49,7 +49,9 @@ class Folder(DataSection):
         known = [name for name in wanted if any(one.pictures for one in found if one.folder.name == name)]
         if not known:
             raise DataError(
-                f"holds no pictures in subfolders ({', '.join(SUFFIXES)}).", where=str(folder), do="One folder a class."
+                f"holds no pictures in subfolders ({', '.join(SUFFIXES)}).",
+                where=str(folder),
+                do="Use one folder per class.",
             )
         files = [file for one in found for file in one.pictures]
         inputs, converted = stack(_open(folder, files), self.size, str(folder))
@@ -85,7 +87,7 @@ class _Class:
 
 
 def _hidden(path: Path) -> bool:
-    """What programs put there for themselves: .ipynb_checkpoints, ._photo.jpg, __MACOSX."""
+    """Files that programs create for themselves: .ipynb_checkpoints, ._photo.jpg, __MACOSX."""
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
@@ -113,5 +115,5 @@ def _open(folder: Path, files: list[Path]) -> Iterator[tuple[str, Image.Image]]:
                 picture.load()
                 yield name, picture
         except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError) as error:
-            reason = str(error).replace(f" {str(file)!r}", "")  # Pillow says the whole path again
+            reason = str(error).replace(f" {str(file)!r}", "")  # Pillow's message repeats the full path
             raise DataError(f"{name} cannot be read: {reason}", where=str(folder), do="Repair or remove it.") from error

@@ -1,4 +1,4 @@
-"""Data that a program or a user's `data()` hands over: arrays, frames and texts, with who is a member."""
+"""Data passed by a program or returned by a user's `data()`: arrays, frames and texts, with the members."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ KEYS = ("features", "labels", "members", "held_out", "validation", "groups", "ti
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Handed:
-    """`features` are all samples as they were handed over, for what takes them so: a frame, a list of texts."""
+    """`features` are all samples as they were passed, for models that take them in that form: a frame, a list of
+    texts."""
 
     dataset: Dataset
     pool: Pool
@@ -95,10 +96,12 @@ def _texts(content: Mapping[str, Any], samples: int, where: str) -> tuple[str, .
 
 
 def _labels(given: Any, names: Any, where: str) -> tuple[Int64[np.ndarray, " samples"], tuple[str, ...]]:
-    """Class numbers; names of any kind are numbered in sorted order."""
+    """Class numbers; class names of any type are numbered in sorted order."""
     labels = array(given)
     if labels.ndim != 1 or labels.dtype.kind not in "iubUSO":
-        raise DataError(f"labels are {labels.dtype} of shape {labels.shape}.", where=where, do="Give one a sample.")
+        raise DataError(
+            f"labels are {labels.dtype} of shape {labels.shape}.", where=where, do="Give one label per sample."
+        )
     if labels.dtype.kind in "iu":
         known = tuple(map(str, names)) if names else tuple(str(i) for i in range(int(labels.max(initial=0)) + 1))
         return labels.astype(np.int64), known
@@ -136,12 +139,12 @@ def stored(features: Any, where: str) -> tuple[Modality, np.ndarray, tuple[str, 
         f"features are {given.dtype} of shape {given.shape}.",
         where=where,
         do="Give what the model takes: float [samples, channels, height, width] or [samples, features], "
-        "whole-number tokens [samples, length], a DataFrame, or a list of texts.",
+        "integer tokens [samples, length], a DataFrame, or a list of texts.",
     )
 
 
 def _are_texts(features: Any) -> bool:
-    """One text a sample, and no frame."""
+    """Whether it is one text per sample, and not a frame."""
     if hasattr(features, "iloc"):
         return False
     given = array(features)
@@ -153,7 +156,7 @@ def _all_texts(given: np.ndarray) -> bool:
 
 
 def _of_frame(frame: Any) -> Float32[np.ndarray, "samples features"]:
-    """Numbers as they are, everything else by the number of its value among the column's; for comparing samples."""
+    """Numbers unchanged, everything else as the index of its value in the column; for comparing samples."""
     columns = []
     for name in frame.columns:
         column = frame[name]
@@ -165,7 +168,7 @@ def _of_frame(frame: Any) -> Float32[np.ndarray, "samples features"]:
 
 
 def filled(table: Float32[np.ndarray, "samples features"]) -> Float32[np.ndarray, "samples features"]:
-    """Missing values by one below the column's least: probes compare them as a value of its own."""
+    """Missing values as one below the column's minimum: probes compare them as a separate value."""
     if np.isfinite(table).all():
         return table
     known = np.where(np.isfinite(table), table, np.inf)
@@ -174,7 +177,7 @@ def filled(table: Float32[np.ndarray, "samples features"]) -> Float32[np.ndarray
 
 
 def words(texts: list[str]) -> Int64[np.ndarray, "samples length"]:
-    """Texts as numbers of their words, in the order of first use, padded with zero; for comparing samples."""
+    """Texts as the indices of their words, in the order of first use, padded with zero; for comparing samples."""
     number: dict[str, int] = {}
     rows = [[number.setdefault(word, len(number) + 1) for word in WORD.findall(text)] for text in texts]
     padded = np.zeros((len(rows), max(1, *map(len, rows)) if rows else 1), dtype=np.int64)
@@ -184,10 +187,12 @@ def words(texts: list[str]) -> Int64[np.ndarray, "samples length"]:
 
 
 def pool_of(dataset: Dataset, content: Mapping[str, Any], where: str = WHERE) -> Pool:
-    """Which samples trained the model; the others are held out unless said. Raises DataError."""
+    """Which samples the model was trained on; the others are held out unless `held_out` is given. Raises DataError."""
     if content.get("members") is None:
         raise DataError(
-            "which samples trained the model is not said.", where=where, do="Give members=, their indices or a mask."
+            "it is not known which samples trained the model.",
+            where=where,
+            do="Give members=, their indices or a mask.",
         )
     member = _mask(content["members"], len(dataset), "members", where)
     validation = np.zeros(len(dataset), dtype=bool)

@@ -1,5 +1,5 @@
-"""Hugging Face data sets of pictures, where `datasets` is installed. Text and tables of theirs come in by a factory,
-which knows their tokenizer or columns."""
+"""Hugging Face data sets of pictures, if `datasets` is installed. Their texts and tables are read by a factory, which
+knows the tokenizer or the columns."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from probes.errors import DataError, DependencyError, did_you_mean
 class HuggingFace(DataSection):
     kind: Literal["huggingface"] = "huggingface"
     name: str
-    """A folder that `save_to_disk` wrote, or a name on the hub."""
+    """A folder that `save_to_disk` wrote, or a name on the Hub."""
     parts: tuple[str, ...] = ("train", "test")
-    """Joined in this order. A data set that has none is read whole."""
+    """Joined in this order. A data set without parts is read completely."""
     image: str = "image"
     label: str = "label"
     size: int | None = None
@@ -38,15 +38,15 @@ class HuggingFace(DataSection):
         local = root / self.name
         if not local.is_dir() and not trust_code:
             raise DataError(
-                f"{self.name} is not a folder in {root}; a checkpoint from elsewhere fetches nothing.",
+                f"{self.name} is not a folder in {root}; for a checkpoint from elsewhere nothing is downloaded.",
                 where="data.name",
                 do="Put it there, or repeat with --trust-code.",
             )
         try:
             whole = datasets.load_from_disk(str(local)) if local.is_dir() else datasets.load_dataset(self.name)
-        except Exception as error:  # the hub client raises many unrelated types
+        except Exception as error:  # the Hub client raises many unrelated exception types
             raise DataError(
-                f"{self.name} is not a folder and cannot be had from the hub: {str(error).splitlines()[0]}",
+                f"{self.name} is not a folder and cannot be downloaded from the Hub: {str(error).splitlines()[0]}",
                 where="data.name",
             ) from error
         parts = self._parts(whole)
@@ -69,7 +69,7 @@ class HuggingFace(DataSection):
         )
 
     def _parts(self, whole: Any) -> list[Any]:
-        if not isinstance(whole, Mapping):  # saved or published undivided
+        if not isinstance(whole, Mapping):  # saved or published without parts
             return [whole]
         for part in self.parts:
             if part not in whole:
@@ -80,7 +80,7 @@ class HuggingFace(DataSection):
 def _column(part: Any, name: str, where: str) -> Shaped[np.ndarray, "..."]:
     column = np.asarray(part[name])
     if column.dtype.kind == "O":
-        raise DataError(f"{name} holds empty or mixed cells.", where=where, do="Leave these samples out.")
+        raise DataError(f"{name} holds empty or mixed cells.", where=where, do="Remove these samples.")
     return column
 
 
@@ -92,6 +92,6 @@ def _pictures(parts: list[Any], column: str) -> Iterator[tuple[str, Image.Image]
                 raise DataError(
                     f"sample {index} has a {type(picture).__name__} for its {column}, not a picture.",
                     where="data.image",
-                    do="Name the column of pictures, or bring the data in by a factory.",
+                    do="Name the column of pictures, or read the data with a factory.",
                 )
             yield f"picture {index}", picture

@@ -1,7 +1,7 @@
-"""Pictures to one array of 8-bit pixels: what sources of images share.
+"""Pictures to one array of 8-bit pixels, for all sources of images.
 
-How pixels are brought to 0..255 is decided once for the whole data set, never a picture at a time: classes may differ
-in brightness alone.
+How pixels are scaled to 0..255 is decided once for the whole data set, never per picture: classes may differ only in
+brightness.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from probes.errors import DataError
 from probes.message import Message, Value
 
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
-"""Modes of whole numbers beyond 8 bits, which conversion to RGB would cut off at 255."""
+"""Integer modes beyond 8 bits, which conversion to RGB would clip at 255."""
 ORIENTATION = 274
 """The EXIF tag that says how the camera was held."""
 MOST_PIXELS = 50_000_000
-"""Of one picture, where its file is not large enough to hold more."""
+"""Largest number of pixels of a picture whose file is not large enough to justify more."""
 
 
 @dataclass
 class _Read:
-    """Arrays of one size in the depth they are stored in, and what was met on the way."""
+    """Arrays of one size in their stored depth, and what was encountered while reading."""
 
     arrays: list[Shaped[np.ndarray, "height width channels"]] = field(default_factory=list)
     deep: list[int] = field(default_factory=list)
@@ -39,10 +39,11 @@ class _Read:
 def stack(
     pictures: Iterable[tuple[str, Image.Image]], size: int | None, where: str
 ) -> tuple[UInt8[np.ndarray, "samples height width channels"], tuple[Message, ...]]:
-    """(name, picture) pairs as RGB or grey arrays of one size, and what was converted: the middle square becomes
-    `size` × `size`. EXIF turns are made, 16-bit and float pixels scaled to 0..255, transparent ones laid on a ground.
+    """(name, picture) pairs as RGB or greyscale arrays of one size, and what was converted: the middle square becomes
+    `size` × `size`. EXIF rotations are applied, 16-bit and float pixels are scaled to 0..255, and transparent pictures
+    are composited on a background.
 
-    Raises DataError where pictures cannot be read, or differ in size and no `size` is given.
+    Raises DataError if pictures cannot be read, or differ in size and no `size` is given.
     """
     read = _Read()
     for name, picture in pictures:
@@ -55,7 +56,7 @@ def stack(
                 f"{name} is {array.shape[1]} × {array.shape[0]}, others are {read.arrays[0].shape[1]} × "
                 f"{read.arrays[0].shape[0]}.",
                 where=where,
-                do="Set data.size to bring them to one size.",
+                do="Set data.size to resize them to one size.",
             )
         read.arrays.append(array)
     if not read.arrays:
@@ -68,7 +69,7 @@ def stack(
 
 
 def check_declared(picture: Image.Image, bytes_on_disk: int) -> None:
-    """Raises ValueError where a picture's header declares more pixels than its file can hold."""
+    """Raises ValueError if a picture's header declares more pixels than its file can hold."""
     pixels = picture.size[0] * picture.size[1]
     if pixels > MOST_PIXELS and pixels > EXPANSION * bytes_on_disk:
         raise ValueError(f"its {bytes_on_disk:,} bytes declare {pixels:,} pixels")
@@ -90,7 +91,7 @@ def _pixels(picture: Image.Image, size: int | None, read: _Read) -> Shaped[np.nd
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """In one of the modes L, RGB, LA, RGBA (8 bits) and F (anything deeper)."""
+    """The picture in one of the modes L, RGB, LA, RGBA (8 bits) and F (anything deeper)."""
     if picture.mode in ("L", "RGB") and "transparency" not in picture.info:
         return picture
     if picture.mode == "F" or picture.mode in DEEP:
@@ -105,13 +106,14 @@ def _plain(picture: Image.Image) -> Image.Image:
 
 
 def _grey_where_it_is(picture: Image.Image) -> Image.Image:
-    """A palette of greys is grey."""
+    """Whether a palette has only greys."""
     red, green, blue = picture.split()
     return red if red.tobytes() == green.tobytes() == blue.tobytes() else picture
 
 
 def _onto_a_ground(read: _Read) -> list[Message]:
-    """Transparent pictures on white, or on black where what is opaque in all of them is light: else it would vanish."""
+    """Transparent pictures on white, or on black if the opaque parts of all of them are light and would vanish on
+    white."""
     if not read.transparent:
         return []
     light, opaque = 0.0, 0.0
@@ -141,8 +143,8 @@ def _to_eight_bits(read: _Read, where: str) -> list[Message]:
 
 
 def full_scale(low: float, high: float, *, whole: bool) -> tuple[float, float]:
-    """The range that stands for black to white: 0..1, or all of the fewest bits that hold whole numbers; where neither
-    fits, the least to the greatest pixel."""
+    """The range from black to white: 0..1, or the full range of the fewest bits that hold the integers; if neither
+    fits, the minimum to the maximum pixel."""
     if low >= 0 and high <= 1:
         return 0.0, 1.0
     if low >= 0 and (whole or high <= 255):
@@ -156,7 +158,7 @@ def pictures_of(
     given: Shaped[np.ndarray, "samples ..."], where: str
 ) -> tuple[Shaped[np.ndarray, "samples ..."], tuple[Message, ...]]:
     """An array of pictures with the channels last, as uint8, or as float32 on the scale 0..1 or normalised, and what
-    was converted. Raises DataError for what is no array of numbers."""
+    was converted. Raises DataError for anything but an array of numbers."""
     if given.dtype.kind not in "biuf":
         raise DataError(f"pictures are {given.dtype}.", where=where, do="Give an array of numbers.")
     notes: tuple[Message, ...] = ()
@@ -168,7 +170,7 @@ def pictures_of(
     if given.dtype == np.uint8 and (not given.size or given.max() > 1):
         return given, notes
     if not given.size or (given.dtype.kind == "f" and not np.isfinite(given).all()):
-        return given.astype(np.float32), notes  # which the data set's own check names
+        return given.astype(np.float32), notes  # reported by the data set's own check
     low, high = float(given.min()), float(given.max())
     if given.dtype.kind == "f" and (high <= 1 or (low < 0 and high - low <= NORMALISED)):
         return given.astype(np.float32), notes
@@ -186,13 +188,13 @@ def pictures_of(
 
 
 NORMALISED = 30
-"""Pictures below zero that span no more than this are taken for normalised ones, and stay."""
+"""Pictures with negative pixels and at most this range are taken for normalised ones, and left unchanged."""
 
 
 def _square(picture: Image.Image, size: int) -> Image.Image:
     scale = size / min(picture.size)
     width, height = (max(size, round(length * scale)) for length in picture.size)
-    if width * height > MOST_PIXELS:  # a thread of pixels: its middle first
+    if width * height > MOST_PIXELS:  # a very thin picture: crop the middle first
         side = min(picture.size)
         left, top = ((length - side) // 2 for length in picture.size)
         return picture.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BILINEAR)

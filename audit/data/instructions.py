@@ -1,4 +1,5 @@
-"""Instructions for language models: prompts and answers from JSON, JSONL, Parquet, or what `datasets` saved."""
+"""Instructions for language models: prompts and answers from JSON, JSONL, Parquet, or a folder that `datasets`
+saved."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from audit.storage.bounded import MIB, read_text, regular
 from probes.errors import DataError, DependencyError, did_you_mean
 
 MOST = 2048 * MIB
-"""Bytes of a file that are read."""
+"""Largest number of bytes read from a file."""
 PROMPTS = ("instruction", "prompt", "question", "query")
 CONTEXTS = ("input", "context")
 ANSWERS = ("output", "response", "completion", "answer", "answers")
@@ -26,7 +27,7 @@ TEXTS = ("text", "content")
 PARTS = ("split", "part", "subset")
 OWNERS = ("group", "user", "user_id", "author", "document", "source")
 ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "prompter": "user"}
-"""ShareGPT's and others' names of roles."""
+"""Role names of ShareGPT and others."""
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".parquet")
 
 
@@ -38,7 +39,7 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """One row: the turns before an answer, and the answer. A text without a prompt is an answer alone.
+    """One row: the turns before an answer, and the answer. A text without a prompt is only an answer.
 
     `instruction` and `context` are the two fields of the Alpaca form, where the row has that form. `part` is the split
     that the row says it belongs to, `owner` whose it is (a user, a document), `id` what reports call it: all may be
@@ -57,7 +58,8 @@ class Exchange:
 
 
 class Instructions(DataSection):
-    """A column a part of each row; names left out are found among the usual ones (Alpaca: instruction, input, output;
+    """One column for each part of a row; omitted names are found among the standard ones (Alpaca: instruction, input,
+    output;
     Dolly: instruction, context, response; prompt and completion; messages or conversations; text)."""
 
     kind: Literal["instructions"] = "instructions"
@@ -69,12 +71,12 @@ class Instructions(DataSection):
     messages: str | None = None
     text: str | None = None
     groups: str | None = None
-    """A column that says whose a row is: a user or a document. Rows of one are never on both sides of a split."""
+    """A column with the owner of a row: a user or a document. Rows of one owner are never on both sides of a split."""
     ids: str | None = None
     """A column by which reports name rows."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
-        """As probes compare samples: texts as numbers of their words, in one class."""
+        """The samples in the form in which probes compare them: texts as indices of their words, in one class."""
         rows = self.exchanges(root)
         texts = ["\n".join([*(turn.content for turn in row.turns), row.answer]) for row in rows]
         return Dataset(
@@ -87,11 +89,11 @@ class Instructions(DataSection):
         )
 
     def exchanges(self, root: Path) -> list[Exchange]:
-        """All rows in their order; those of a folder's files or splits one after another. Raises DataError."""
+        """All rows in their order; a folder's files or splits are read one after another. Raises DataError."""
         path = root / self.path
         found = [self._named(row, part, number, path) for number, (part, row) in enumerate(rows_in(path))]
         if not found:
-            raise DataError("holds no row.", where=str(path), do="Check data.path.")
+            raise DataError("has no rows.", where=str(path), do="Check data.path.")
         return found
 
     def _named(self, row: Mapping[str, Any], part: str, number: int, path: Path) -> Exchange:
@@ -102,11 +104,11 @@ class Instructions(DataSection):
         return replace(self._exchange(row, part, number, path), id=_said(row, self.ids))
 
     def read_rows(self, rows: Sequence[Mapping[str, Any]], where: Path) -> list[Exchange]:
-        """Rows of this form that are in no file of data. Raises DataError."""
+        """Rows in this format that do not come from a file. Raises DataError."""
         return [self._exchange(row, "", number, where) for number, row in enumerate(rows)]
 
     def row_like(self, row: Mapping[str, Any], prompt: str, answer: str) -> dict[str, Any]:
-        """Another prompt and answer in the form of this row; its other fields are empty. A text is both in one."""
+        """Another prompt and answer in the format of this row; its other fields are empty. A text contains both."""
         empty = {name: None if value is None else type(value)() for name, value in row.items()}
         if (name := self.messages or _one(row, CHATS)) is not None:
             return {**empty, name: _conversation(row[name], prompt, answer)}
@@ -134,7 +136,7 @@ class Instructions(DataSection):
             return Exchange(turns=(), answer=_text(row, name, where), part=part, owner=owner)
         if answer is None or prompt is None:
             raise DataError(
-                f"has the fields {', '.join(map(str, list(row)[:8]))}: none that is known to hold the "
+                f"has the fields {', '.join(map(str, list(row)[:8]))}: none is known to hold the "
                 f"{'answer' if answer is None else 'prompt'}.",
                 where=where,
                 do="Rename them to instruction, input and output, to prompt and completion, to messages, or to text.",
@@ -159,7 +161,7 @@ class Instructions(DataSection):
 
 
 def rows_in(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(the split's name or nothing, the row) of a file, of a folder of files, or of a saved `datasets` folder.
+    """(the split's name or nothing, the row) from a file, a folder of files, or a saved `datasets` folder.
 
     Raises DataError, DependencyError.
     """
@@ -200,7 +202,9 @@ def _json(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if len(lists) == 1:
             lists = {"": next(iter(lists.values()))}
     if not lists:
-        raise DataError("holds no list of objects.", where=str(path), do='Write [{"prompt": …, "completion": …}, …].')
+        raise DataError(
+            "does not hold a list of objects.", where=str(path), do='Write [{"prompt": …, "completion": …}, …].'
+        )
     for part, rows in lists.items():
         for number, row in enumerate(rows):
             yield part, _object(row, f"{path}, row {number}")
@@ -210,7 +214,7 @@ def _parsed(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"is no JSON: {error}", where=where) from None
+        raise DataError(f"is not JSON: {error}", where=where) from None
 
 
 def _object(row: Any, where: str) -> Mapping[str, Any]:
@@ -228,7 +232,7 @@ def _parquet(path: Path) -> list[Mapping[str, Any]]:
         ) from None
     try:
         rows: list[Mapping[str, Any]] = parquet.read_table(path).to_pylist()
-    except Exception as error:  # pyarrow raises many unrelated types on damaged files
+    except Exception as error:  # pyarrow raises many unrelated exception types on damaged files
         raise DataError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path)) from None
     return rows
 
@@ -240,7 +244,7 @@ def _saved(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         raise DependencyError("datasets is not installed.", where=str(path), do="pip install datasets") from None
     try:
         whole = datasets.load_from_disk(str(path))
-    except Exception as error:  # datasets raises many unrelated types on damaged folders
+    except Exception as error:  # datasets raises many unrelated exception types on damaged folders
         raise DataError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path)) from None
     parts = whole.items() if isinstance(whole, Mapping) else [("", whole)]
     for part, rows in parts:
@@ -249,7 +253,7 @@ def _saved(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _turns(given: Any, where: str) -> tuple[tuple[Turn, ...], int]:
-    """The turns up to the last of the assistant, and how many come after it."""
+    """The turns up to the assistant's last one, and how many follow it."""
     turns = tuple(_turn(one, where) for one in _listed(given, where))
     answers = [number for number, turn in enumerate(turns) if turn.role == "assistant"]
     if not answers:
@@ -258,7 +262,7 @@ def _turns(given: Any, where: str) -> tuple[tuple[Turn, ...], int]:
 
 
 def _conversation(like: Any, prompt: str, answer: str) -> Any:
-    """A question and an answer, named as in the conversation that is given."""
+    """A question and an answer, with the field names of the given conversation."""
     turns = _listed(like, "")
     sharegpt = "from" in turns[0]
     roles, content = (("human", "gpt"), "value") if sharegpt else (("user", "assistant"), "content")
@@ -298,7 +302,7 @@ def _said(row: Mapping[str, Any], name: str | None) -> str:
 
 
 def _text(row: Mapping[str, Any], name: str, where: str) -> str:
-    """Nothing where the row has none."""
+    """The text of a field, or empty if the row has none."""
     if name not in row:
         raise DataError(f"has no {name!r}. {did_you_mean(name, row)}", where=where)
     value = row[name]

@@ -38,7 +38,7 @@ def _of_its_kind(value: object) -> object:
 
 
 class _OneOf:
-    """The JSON Schema of all installed kinds, told apart by `kind`."""
+    """The JSON Schema of all installed kinds, discriminated by `kind`."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         kinds = {name: kind.__pydantic_core_schema__ for name, kind in KINDS.all().items()}

@@ -1,4 +1,4 @@
-"""Labels in the forms that published data sets have them, to class numbers from 0 and class names."""
+"""Labels in the forms of published data sets, converted to class numbers from 0 and class names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from probes.errors import DataError
 from probes.message import Message, Value
 
 FEW = 20
-"""So many different labels are never taken for numbers to predict."""
+"""Up to this many different labels are never taken for a regression target."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,10 +25,10 @@ class Labels:
 
 
 def labels_of(given: Shaped[np.ndarray, "..."], names: Sequence[str] | None, where: str) -> Labels:
-    """Labels as [n], [n, 1] or one-hot [n, classes]; whole numbers (floats too, from 0 or from 1, with gaps), truth
-    values or words. `names` are the classes in the order of their numbers, where they are known.
+    """Labels as [n], [n, 1] or one-hot [n, classes]; integers (also as floats, from 0 or from 1, with gaps), Booleans
+    or strings. `names` are the classes in the order of their numbers, if known.
 
-    Raises DataError where a label is missing, negative or fractional, has no name, or where labels are no classes.
+    Raises DataError if a label is missing, negative or fractional, or has no name, or if the labels are not classes.
     """
     flat, notes = _one_each(given, where)
     if flat.dtype.kind in "SU":
@@ -59,7 +59,7 @@ def _one_each(
     if one_hot and np.isin(given, (0, 1)).all() and (given.sum(axis=1) == 1).all():
         return given.argmax(axis=1), (Message("audit.data-one-hot", {"shape": _by(given.shape)}),)
     raise DataError(
-        f"labels have shape {_by(given.shape)} and are not one-hot.", where=where, do="Give one class a sample."
+        f"labels have shape {_by(given.shape)} and are not one-hot.", where=where, do="Give one class per sample."
     )
 
 
@@ -78,21 +78,21 @@ def _whole(flat: Shaped[np.ndarray, " samples"], where: str) -> Shaped[np.ndarra
             raise DataError(
                 f"labels are NaN or infinite: {int(lacking.sum())}, the first of sample {int(lacking.argmax())}.",
                 where=where,
-                do="Leave these samples out.",
+                do="Remove these samples.",
             )
         if (flat != np.round(flat)).any() or np.abs(flat).max() >= 2**53:
             row = int((flat != np.round(flat)).argmax())
             raise DataError(
                 f"label {float(flat[row]):g} of sample {row} is not a class number.",
                 where=where,
-                do="Give whole numbers or names; a number to predict is not a class.",
+                do="Give integers or names; a regression target is not a class.",
             )
         flat = flat.astype(np.int64)
     if (flat < 0).any():
         raise DataError(
             f"labels are negative: {int((flat < 0).sum())}, the first of sample {int((flat < 0).argmax())}.",
             where=where,
-            do="Leave out samples without a label.",
+            do="Remove samples without a label.",
         )
     return flat
 
@@ -130,5 +130,5 @@ def _must_be_classes(values: int, samples: int, where: str) -> None:
         raise DataError(
             f"labels hold {values} different values for {samples} samples.",
             where=where,
-            do="Classes have several samples each; a number to predict, or a name a sample, is not a class.",
+            do="Classes have several samples each; a regression target, or a name for each sample, is not a class.",
         )

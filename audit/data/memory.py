@@ -1,4 +1,4 @@
-"""Arrays that a program handed over: a recipe can name them, and cannot bring them back."""
+"""Arrays passed by a program: a recipe can name them, but cannot load them again."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ class Memory(DataSection):
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         """Raises DataError, always."""
-        raise DataError("lay in the memory of a program.", where="data", do="Give the arrays to audit.run again.")
+        raise DataError("was in the memory of a program.", where="data", do="Give the arrays to audit.run again.")

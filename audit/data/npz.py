@@ -28,7 +28,7 @@ class Npz(DataSection):
     class_names: str | None = "classes"
     groups: str | None = None
     ids: str | None = None
-    """The array of what the owner calls each sample; reports name samples by it."""
+    """The array of the owner's identifiers of samples; reports use them."""
     modality: Modality = "image"
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
@@ -83,7 +83,7 @@ def _joined(arrays: dict[str, np.ndarray], names: tuple[str, ...], path: Path) -
 
 
 def _groups(given: Shaped[np.ndarray, "..."]) -> tuple[Int64[np.ndarray, " samples"], tuple[str, ...]]:
-    """Groups by any names; whole numbers stay."""
+    """Groups with any names; integers are kept."""
     if given.dtype.kind in "biu":
         return given.reshape(-1).astype(np.int64), ()
     names, codes = np.unique(given.reshape(-1), return_inverse=True)

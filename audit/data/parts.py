@@ -1,4 +1,4 @@
-"""Parts that data is divided into already, and what they are in an audit."""
+"""The parts of data that is already divided, and their roles in an audit."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ PARTS: Mapping[str, str] = {
     "train": "member", "training": "member", "val": "validation", "valid": "validation", "validation": "validation",
     "dev": "validation", "test": "held_out", "testing": "held_out", "eval": "held_out", "held_out": "held_out",
 }  # fmt: skip
-"""Usual names of the parts of a data set, and what they are in an audit."""
+"""Standard names of the parts of a data set, and their roles in an audit."""
 
 
 def role_of(part: str) -> int:
-    """The number of its role; −1 for a part that is in none.
+    """The index of its role; −1 for a part without a role.
 
     >>> role_of("train"), role_of("TEST"), role_of("extra")
     (0, 1, -1)
@@ -24,7 +24,7 @@ def role_of(part: str) -> int:
 
 
 def are_parts(names: Collection[str]) -> bool:
-    """Whether these are the parts of a data set, one to train on among them, and not its classes.
+    """Whether these are the parts of a data set, including one to train on, rather than its classes.
 
     >>> are_parts(["train", "test"]), are_parts(["train", "bus"]), are_parts(["test"])
     (True, False, False)

@@ -1,4 +1,4 @@
-"""The audit record: what a training leaves beside its weights, so that an audit need ask nothing."""
+"""The audit record: what a training writes beside its weights, so that an audit needs no further input."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Base(BaseModel):
 
 
 class Record(BaseModel):
-    """`rows` holds keyed digests of the samples (`audit/data/fingerprints.py`): whoever has the record and a sample can
-    tell whether it was trained on, so the record is as sensitive as a list of the members.
+    """`rows` holds keyed digests of the samples (`audit/data/fingerprints.py`): anyone who has the record and a sample
+    can tell whether it was trained on, so the record is as sensitive as a list of the members.
 
     `data` is a recipe's [data], its paths relative to the record; `recipe` other sections of a recipe; `arguments` the
-    training library's own; `measures` what the training measured of the model at its end.
+    training library's own; `measures` the measurements of the model at the end of the training.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,7 +53,7 @@ class Record(BaseModel):
     measures: dict[str, float] = Field(default={})
     versions: dict[str, str] = Field(default={})
     weights: dict[str, str] = Field(default={})
-    """sha256 of the files of weights beside it, by their names."""
+    """sha256 of the weight files beside it, by name."""
     made: str = ""
 
     @property
@@ -61,12 +61,12 @@ class Record(BaseModel):
         return bytes.fromhex(self.salt)
 
     def count(self, part: Part) -> int:
-        """How many rows were recorded."""
+        """The number of recorded rows."""
         return max(map(len, self.rows.get(part, {}).values()), default=0)
 
     @classmethod
     def read(cls, path: Path) -> Record:
-        """Raises DataError in one line."""
+        """Raises DataError with one line."""
         try:
             content = json.loads(read_text(path, LARGEST, DataError))
             return cls.model_validate(content)
@@ -75,10 +75,10 @@ class Record(BaseModel):
             place = ".".join(map(str, mistake["loc"][:3]))
             raise DataError(f"is not an audit record: {place}: {mistake['msg']}.", where=str(path)) from None
         except (ValueError, RecursionError) as error:
-            raise DataError(f"is no JSON: {str(error)[:200]}", where=str(path)) from None
+            raise DataError(f"is not JSON: {str(error)[:200]}", where=str(path)) from None
 
     def write(self, folder: Path) -> Path:
-        """Whole or not at all, and for its owner alone."""
+        """Written completely or not at all, and readable only by its owner."""
         path = folder / NAME
         write(path, self.model_dump_json(indent=1))
         path.chmod(0o600)
@@ -86,8 +86,8 @@ class Record(BaseModel):
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What JSON has of arguments: numbers, words, truth values and flat lists of these, without the places and secrets
-    of the machine."""
+    """The arguments that JSON can represent: numbers, strings, Booleans and flat lists of these, without paths and
+    secrets of the machine."""
     hidden = ("token", "dir", "path", "key", "password")
     return {
         str(name): value

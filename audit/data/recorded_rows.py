@@ -1,4 +1,4 @@
-"""Which rows of texts an audit record is of: by its keyed digests of tokens or of texts."""
+"""Which rows of texts an audit record refers to, by its keyed digests of tokens or texts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from audit.data.record import Record
 from audit.data.tokenised import Tokenised
 
 Contents = Mapping[str, Sequence[Sequence[bytes]]]
-"""By view: for each row, what a training may have called the row."""
+"""By view: for each row, the contents of which a training may have recorded a digest."""
 
 
 def contents_of(exchanges: Sequence[Exchange], found: Tokenised, end: int | None) -> Contents:
-    """Tokens as they are read here, with and without the token that ends a text; and texts, as one or as a pair."""
+    """Tokens as they are read here, with and without the end-of-text token; and texts, as one or as a pair."""
     tokens: list[list[bytes]] = [[] for _ in exchanges]
     texts: list[list[bytes]] = [[] for _ in exchanges]
     for place, row in enumerate(found.rows):
@@ -34,8 +34,8 @@ def contents_of(exchanges: Sequence[Exchange], found: Tokenised, end: int | None
 
 
 def recorded_rows(record: Record, contents: Contents) -> tuple[dict[str, Bool[np.ndarray, " rows"]], int]:
-    """A mask for each part of the record (trained, evaluated), and how many of its digests are of no row, by the view
-    in which these are fewest. A row that stands more than once is taken as often as it was recorded."""
+    """A mask for each part of the record (trained, evaluated), and how many of its digests match no row, in the view in
+    which these are fewest. A row that occurs more than once is taken as often as it was recorded."""
     best: tuple[int, dict[str, Bool[np.ndarray, " rows"]]] | None = None
     for view, rows in contents.items():
         parts = {part: views[view] for part, views in record.rows.items() if view in views}

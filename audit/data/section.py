@@ -1,4 +1,4 @@
-"""What all data sections of a recipe share."""
+"""The base class of a recipe's data sections."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from probes.errors import DataError
 
 
 class DataSection(BaseModel):
-    """One kind of data source; its fields are its keys in the recipe, `kind`, a literal, its name."""
+    """One kind of data source; its fields are its keys in the recipe, and `kind`, a literal, is its name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
     classes: tuple[str, ...] | None = None
-    """Keep these classes only, in this order."""
+    """Keep only these classes, in this order."""
     take: int | None = Field(default=None, ge=1)
-    """So many samples of them, drawn class by class, always the same: every model answers for each sample there is."""
+    """Take this many of the samples, drawn class by class, always the same: every model is evaluated on every
+    sample."""
 
     @abstractmethod
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
@@ -33,7 +34,7 @@ class DataSection(BaseModel):
             raise DataError(
                 f"a sample has shape {dataset.inputs.shape[1:]}, an image (height, width, channels).",
                 where=dataset.name,
-                do='Set modality to "table" or "text", or bring it into that shape.',
+                do='Set modality to "table" or "text", or reshape the samples.',
             )
         refuse_alike(dataset)
         if self.classes:

@@ -1,7 +1,7 @@
 """Sequences for causal language models as one array: [samples, 2, length], the token ids and which of them are scored.
 
-A prompt is read and not scored; padding has id −1 and is never scored. The first token of a sequence has nothing before
-it that could predict it and is not scored either.
+A prompt is read but not scored; padding has id −1 and is never scored. The first token of a sequence has nothing before
+it that could predict it, so it is not scored either.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PADDING = -1
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Packed:
-    """`cut` samples were longer than the context and lost the end of their answer."""
+    """`cut` samples were longer than the context, so that the end of their answer was truncated."""
 
     inputs: Int64[np.ndarray, "samples 2 length"]
     cut: Int64[np.ndarray, " cut"]
@@ -28,9 +28,9 @@ class Packed:
 def pack(
     prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], *, context: int, where: str = "data"
 ) -> Packed:
-    """Token ids of prompts and answers as one array, at most `context` tokens a sample.
+    """Token ids of prompts and answers as one array, at most `context` tokens per sample.
 
-    Raises DataError on an answer without a token, or on a prompt that leaves no room for one.
+    Raises DataError on an answer without a token, or on a prompt that leaves no space for one.
 
     >>> pack([[5], []], [[6, 7], [8, 9, 9]], context=3).inputs.tolist()
     [[[5, 6, 7], [0, 1, 1]], [[8, 9, 9], [0, 1, 1]]]
@@ -61,5 +61,5 @@ def pack(
 
 
 def starts(inputs: Int[np.ndarray, "samples 2 length"]) -> Int64[np.ndarray, " ends"]:
-    """Where each sample's scored tokens begin when all are laid end to end; one more entry than samples."""
+    """The offset of each sample's scored tokens when all are concatenated; one more entry than samples."""
     return np.concatenate([[0], np.cumsum(inputs[:, 1].sum(axis=1))]).astype(np.int64)

@@ -21,20 +21,23 @@ from probes.plan import Pool
 
 
 def split(dataset: Dataset, section: SplitSection, rng: np.random.Generator, root: Path = Path()) -> Pool:
-    """Deal whole groups (or single samples) class by class to the three parts; what is left over is in none.
+    """Assign whole groups (or single samples) class by class to the three parts; the remainder is in no part.
 
-    Raises RecipeError where the data set has too few samples, DataError where it has a single class or
-    `section.file` is no split of it.
+    Raises RecipeError if the data set has too few samples, DataError if it has a single class or `section.file` is not
+    a split of it.
     """
     if len(dataset.classes) < 2:
-        raise DataError("has one class, so there is nothing to classify.", where=dataset.name, do="Check data.classes.")
+        raise DataError(
+            "has only one class, so there is nothing to classify.", where=dataset.name, do="Check data.classes."
+        )
     if section.parts:
         return _by_parts(dataset)
     return _drawn(dataset, section, rng) if section.file is None else _given(dataset, root / section.file)
 
 
 def _by_parts(dataset: Dataset) -> Pool:
-    """As the data is divided. Raises DataError where it is not, or has no part to train on or none to test on."""
+    """The split that the data itself has. Raises DataError if it has none, or lacks a part to train on or to test
+    on."""
     if dataset.roles is None:
         raise DataError("is not divided into parts.", where=dataset.name, do="Give split.members and split.held_out.")
     masks = {role: dataset.roles == number for number, role in enumerate(ROLES)}
@@ -49,14 +52,14 @@ def _drawn(dataset: Dataset, section: SplitSection, rng: np.random.Generator) ->
     parts = (section.members, section.held_out, section.validation)
     sizes = [round(part * n) if isinstance(part, float) else part for part in parts]
     if any(isinstance(part, float) and not 0 <= part <= 1 for part in parts):
-        raise RecipeError("a share of the samples lies between 0 and 1.", where="[split]")
+        raise RecipeError("a share of the samples must be between 0 and 1.", where="[split]")
     if sum(sizes) > n:
         raise RecipeError(
             f"members + held_out + validation = {sum(sizes)}, but {dataset.name} has {n} samples.", where="[split]"
         )
     if min(sizes[:2]) < len(dataset.classes):
         raise RecipeError(
-            f"members and held_out need at least one sample a class ({len(dataset.classes)}), got {sizes[:2]}.",
+            f"members and held_out need at least one sample per class ({len(dataset.classes)}), got {sizes[:2]}.",
             where="[split]",
         )
     order = _deal(dataset, rng)
@@ -68,7 +71,7 @@ def _drawn(dataset: Dataset, section: SplitSection, rng: np.random.Generator) ->
         masks.append(mask)
     member, held_out, validation = masks
     if dataset.groups is not None:
-        # A group cut by a border stays with the part it began in; its other samples are in no part.
+        # A group that crosses a boundary stays in the part where it began; its other samples are in no part.
         member, held_out, validation = _whole_groups(dataset.groups, [member, held_out, validation])
     return Pool(
         labels=dataset.labels,
@@ -84,13 +87,13 @@ PARTS = ("members", "held_out", "validation")
 
 
 LEAST_FOUND = 0.9
-"""Share of a record's rows that must be in the data, or it is other data."""
+"""Share of a record's rows that must be in the data; otherwise it is other data."""
 
 
 def _recorded(dataset: Dataset, path: Path) -> Pool:
-    """Of an audit record: the rows that were trained on, and those that were evaluated on, else all others.
+    """From an audit record: the rows that were trained on, and those that were evaluated on, or else all others.
 
-    Raises DataError where the data is not the record's.
+    Raises DataError if the data is not the record's.
     """
     record = Record.read(path)
     masks, left = found(dataset, record.rows, record.key)
@@ -105,7 +108,7 @@ def _recorded(dataset: Dataset, path: Path) -> Pool:
     member = masks["trained"]
     held_out = masks.get("evaluated", ~member) & ~member
     if not held_out.any():
-        raise DataError("has no rows beside those trained on.", where=dataset.name, do="Add held-out samples.")
+        raise DataError("has no rows other than those trained on.", where=dataset.name, do="Add held-out samples.")
     none = np.zeros(len(dataset), dtype=bool)
     return Pool(
         labels=dataset.labels,
@@ -124,7 +127,7 @@ def _given(dataset: Dataset, path: Path) -> Pool:
     for name in PARTS[:2]:
         if name not in arrays:
             held = ", ".join(names_in(path)[:10]) or "nothing"
-            raise DataError(f"holds {held}, and no {name}.", where=str(path), do=EXPECTED)
+            raise DataError(f"holds {held}, but no {name}.", where=str(path), do=EXPECTED)
     try:
         parts = {name: chosen(array, len(dataset), name, "") for name, array in arrays.items()}
     except DataError as error:
@@ -154,7 +157,7 @@ EXPECTED = "Give an .npz of index arrays: members, held_out, validation."
 
 
 def chosen(given: Shaped[np.ndarray, "..."], n: int, name: str, where: str) -> Bool[np.ndarray, " samples"]:
-    """Which of `n` samples indices or a mask mean: truth values, or a 0/1 number a sample, are a mask.
+    """The samples that indices or a mask select out of `n`: Booleans, or one 0/1 number per sample, are a mask.
 
     Raises DataError for anything else: negative, repeated, fractional, or beyond the data.
     """
@@ -167,12 +170,12 @@ def chosen(given: Shaped[np.ndarray, "..."], n: int, name: str, where: str) -> B
     numbers = flat.astype(np.int64)
     masking = flat.dtype.kind == "b" or (len(flat) == n > 2 and np.isin(numbers, (0, 1)).all())
     if masking and len(flat) != n:
-        raise DataError(f"{name} is a mask of {len(flat)}, the data has {n} samples.", where=where, do=EXPECTED)
+        raise DataError(f"{name} is a mask of {len(flat)} samples, but the data has {n}.", where=where, do=EXPECTED)
     if masking:
         return np.asarray(numbers == 1)
     if len(numbers) and not 0 <= numbers.min() <= numbers.max() < n:
         wrong = numbers[(numbers < 0) | (numbers >= n)][0]
-        hint = " Are they counted from 1?" if numbers.max() == n and numbers.min() >= 1 else ""
+        hint = " Do they count from 1?" if numbers.max() == n and numbers.min() >= 1 else ""
         raise DataError(
             f"{name} are neither indices nor a mask of {n} samples: {wrong} is not in 0 … {n - 1}.{hint}",
             where=where,
@@ -180,10 +183,10 @@ def chosen(given: Shaped[np.ndarray, "..."], n: int, name: str, where: str) -> B
     values, often = np.unique(numbers, return_counts=True)
     if (often > 1).any():
         raise DataError(
-            f"{name} holds samples more than once: {int((often > 1).sum())}, the first sample "
+            f"{name} contains samples more than once: {int((often > 1).sum())}, the first sample "
             f"{int(values[often > 1][0])}.",
             where=where,
-            do="Name each once.",
+            do="List each once.",
         )
     mask = np.zeros(n, dtype=bool)
     mask[numbers] = True
@@ -191,7 +194,7 @@ def chosen(given: Shaped[np.ndarray, "..."], n: int, name: str, where: str) -> B
 
 
 def unlearnt(pool: Pool, classes: tuple[str, ...]) -> list[Message]:
-    """What is to be said where a class of the data has no member: no model could learn it."""
+    """A note if a class of the data has no member, so that no model could learn it."""
     lacking = np.setdiff1d(pool.labels, pool.labels[pool.member])
     if not len(lacking):
         return []
@@ -200,14 +203,15 @@ def unlearnt(pool: Pool, classes: tuple[str, ...]) -> list[Message]:
 
 
 def first_left(pool: Pool) -> list[Message]:
-    """What is to be said of a split that somebody gave, where all samples but the first are in it: indices from 1 that
-    happen to fit."""
+    """A note on a given split that contains all samples except the first: the indices may count from 1 and happen to
+    fit."""
     used = pool.member | pool.held_out | pool.validation
     return [Message("audit.data-first-left")] if len(used) > 2 and not used[0] and used[1:].all() else []
 
 
 def _deal(dataset: Dataset, rng: np.random.Generator) -> Int64[np.ndarray, " samples"]:
-    """An order in which every stretch has the class shares of the whole (or whole groups, or time, in order)."""
+    """An order in which every contiguous stretch has the class shares of the whole (or whole groups, or the time
+    order)."""
     if dataset.times is not None:
         return np.argsort(dataset.times, kind="stable").astype(np.int64)
     if dataset.groups is not None:
@@ -233,16 +237,16 @@ Size = Annotated[int | Annotated[float, Field(allow_inf_nan=False)], Field(le=1e
 
 
 class SplitSection(Section):
-    """Numbers of samples, or shares of the data set where given as fractions; or the samples themselves."""
+    """Numbers of samples, or shares of the data set if given as fractions; or the samples themselves."""
 
     members: Size = 0
     held_out: Size = 0
     validation: Annotated[Size, Field(ge=0)] = 0
     file: Path | None = None
-    """An .npz of index arrays `members`, `held_out` and, where there is one, `validation`: the split a model that was
-    trained elsewhere was trained with; or an audit record, whose rows are found in the data."""
+    """An .npz of index arrays `members`, `held_out` and optionally `validation`, the split that a model from elsewhere
+    was trained with; or an audit record, whose rows are found in the data."""
     parts: bool = False
-    """As the data is divided: train are the members, test is held out."""
+    """Use the data's own parts: train are the members, test is held out."""
 
     @model_validator(mode="after")
     def _given(self) -> SplitSection:

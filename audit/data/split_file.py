@@ -1,4 +1,4 @@
-"""Which rows of a file trained a model, in a file of its own."""
+"""A file that says which rows of the data trained a model."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def rows_of(given: object, total: int) -> Bool[np.ndarray, " rows"]:
 
 
 def read_rows(path: Path, total: int) -> Bool[np.ndarray, " rows"]:
-    """A mask over `total` rows. The file holds row numbers from 0, or true and false once a row: one a line (.txt,
+    """A mask over `total` rows. The file holds row numbers from 0, or true or false for every row: one per line (.txt,
     .csv without a header), a list (.json), or an array (.npy).
 
-    Raises DataError on anything else, and on a row that is not there.
+    Raises DataError on anything else, and on a row that does not exist.
     """
     regular(path, DataError)
     if path.suffix == ".npy":
@@ -49,14 +49,16 @@ def _word(text: str, where: str) -> int | bool:
     try:
         return int(text)
     except ValueError:
-        raise DataError(f"{text[:40]!r} is not a row number.", where=where, do="Write one row number a line.") from None
+        raise DataError(
+            f"{text[:40]!r} is not a row number.", where=where, do="Write one row number per line."
+        ) from None
 
 
 def _list(path: Path) -> np.ndarray:
     try:
         given = json.loads(read_text(path, MOST, DataError))
     except ValueError as error:
-        raise DataError(f"is no JSON: {error}", where=str(path)) from None
+        raise DataError(f"is not JSON: {error}", where=str(path)) from None
     if not isinstance(given, list) or not all(isinstance(one, int) for one in given):
         raise DataError("is not a list of row numbers.", where=str(path), do="Write [0, 2, 5, …].")
     return np.array(given)
@@ -72,7 +74,7 @@ def _array(path: Path) -> np.ndarray:
 def _mask(given: np.ndarray, total: int, path: Path) -> Bool[np.ndarray, " rows"]:
     if given.dtype == bool:
         if given.shape != (total,):
-            raise DataError(f"says true or false {given.size} times, of {total} rows.", where=str(path))
+            raise DataError(f"has {given.size} values of true or false for {total} rows.", where=str(path))
         return given
     if given.ndim != 1 or given.dtype.kind not in "iu":
         raise DataError(f"holds {given.dtype} of shape {given.shape}.", where=str(path), do="Write row numbers.")

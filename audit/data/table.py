@@ -1,4 +1,4 @@
-"""Tables: a row a sample, numbers as they are, words as one column a value."""
+"""Tables: one row per sample, numbers as they are, categorical columns as one column per value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from audit.data.section import DataSection
 
 
 class Table(DataSection):
-    """Standardise with `normalise = "members"` in [input]: by the members' mean and deviation alone."""
+    """To standardise, use `normalise = "members"` in [input]: with the mean and standard deviation of the members
+    only."""
 
     kind: Literal["table"] = "table"
     path: Path
@@ -20,16 +21,16 @@ class Table(DataSection):
     """Names of the columns of a file without a header."""
     drop: tuple[str, ...] = ()
     missing: Literal["refuse", "median"] = "refuse"
-    """What becomes of rows that lack a number: refused, or filled with the column's median over all samples."""
+    """How to treat missing numbers: refuse them, or fill them with the column's median over all samples."""
     groups: str | None = None
-    """A column that says which samples belong together (a patient); it is no feature."""
+    """A column that says which samples belong together (a patient); it is not a feature."""
     times: str | None = None
-    """A column of numbers or ISO dates that says in which order samples came; it is no feature."""
+    """A column of numbers or ISO dates with the time order of samples; it is not a feature."""
     ids: str | None = None
-    """A column that says what the owner calls each sample; it is no feature. Reports name samples by it."""
+    """A column with the owner's identifiers of samples; it is not a feature. Reports use these identifiers."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
-        # Reading a recipe, to say what is wrong with it, must not wait for pandas.
+        # Imported late: validating a recipe must not wait for pandas.
         from audit.data.dataframe import dataset, frame_of
 
         path = root / self.path

@@ -1,4 +1,4 @@
-"""Texts from a table or a `datasets` folder, by the model's own tokenizer."""
+"""Texts from a table or a `datasets` folder, read with the model's own tokenizer."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 USUAL_LENGTH, UNLIMITED = 512, 100_000
-"""A tokenizer that states no length says a number beyond any."""
+"""A tokenizer without a maximum length reports an absurdly large number."""
 
 
 class Text(DataSection):
     kind: Literal["text"] = "text"
     path: Path
-    """.csv, .tsv, .jsonl, .json or .parquet with a row a sample, or a folder that `datasets.save_to_disk` wrote."""
+    """.csv, .tsv, .jsonl, .json or .parquet with one row per sample, or a folder that `datasets.save_to_disk` wrote."""
     text: str | tuple[str, str] = "text"
-    """The column of the text, or those of two texts."""
+    """The column of the text, or the columns of two texts."""
     label: str = "label"
     tokenizer: Path | None = None
     """The folder of the model's tokenizer. Without one, words are numbered in the order of their first use."""
     max_length: int | None = Field(default=None, ge=1)
-    """Tokens a sample, else as many as the tokenizer says that the model takes."""
+    """Tokens per sample; default: the maximum that the tokenizer states."""
     names: tuple[str, ...] | None = None
-    """The classes in the order of the model's outputs, where it is not that of the alphabet."""
+    """The classes in the order of the model's outputs, if it is not alphabetical."""
     columns: tuple[str, ...] | None = None
     """Names of the columns of a file without a header."""
     groups: str | None = None
@@ -88,7 +88,7 @@ class Text(DataSection):
 
 
 def tokenizer_in(folder: Path) -> Any:
-    """A folder's tokenizer; nothing is fetched and no code in the folder runs. Raises DataError, DependencyError."""
+    """A folder's tokenizer; nothing is downloaded and no code in the folder runs. Raises DataError, DependencyError."""
     try:
         import transformers
     except ImportError:
@@ -99,14 +99,16 @@ def tokenizer_in(folder: Path) -> Any:
         raise DataError("no such folder.", where=str(folder), do="Check data.tokenizer in the recipe.")
     try:
         return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # transformers and tokenizers raise many unrelated types on damaged or hostile files
+    except (
+        Exception
+    ) as error:  # transformers and tokenizers raise many unrelated exception types on damaged or hostile files
         said = next(iter(str(error).splitlines()), type(error).__name__)
         raise DataError(f"has no tokenizer to open: {said[:200]}", where=str(folder)) from None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
-    """`names` are the classes of a column where the file says them; `roles` which part of the split a row is in."""
+    """`names` are the classes of a column if the file states them; `roles` say which part of the split a row is in."""
 
     frame: pd.DataFrame
     names: Mapping[str, Sequence[str]]
@@ -114,7 +116,7 @@ class Table:
 
 
 def table_of(path: Path, columns: Sequence[str] | None) -> Table:
-    """Rows by their columns. Raises DataError, DependencyError."""
+    """The rows, as columns. Raises DataError, DependencyError."""
     from audit.data.dataframe import frame_of
 
     if path.is_dir():
@@ -171,7 +173,7 @@ def _of_datasets(path: Path) -> Table:
 def _strings(column: pd.Series[Any], name: str, where: str) -> list[str]:
     lacking = column.isna()
     if lacking.any():
-        raise DataError(f"row {int(lacking.to_numpy().argmax())} has no {name}.", where=where, do="Leave it out.")
+        raise DataError(f"row {int(lacking.to_numpy().argmax())} has no {name}.", where=where, do="Remove it.")
     return [str(one) for one in column]
 
 

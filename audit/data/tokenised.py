@@ -1,4 +1,4 @@
-"""From exchanges to a language model's tokens: its chat template, which tokens are scored, and what does not fit."""
+"""From exchanges to a language model's tokens: the chat template, which tokens are scored, and what does not fit."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def tokenised(
     loss_on: Literal["answer", "all"] = "answer",
     where: str = "data",
 ) -> Tokenised:
-    """Exchanges as the model reads them, at most `context` tokens each. Prompts are scored where `loss_on` is "all".
+    """Exchanges as the model reads them, at most `context` tokens each. Prompts are scored too if `loss_on` is "all".
 
-    Raises DataError where nothing is left, or where conversations need a chat template that the tokenizer lacks.
+    Raises DataError if nothing is left, or if conversations need a chat template that the tokenizer lacks.
     """
     prompts, answers, lower = [], [], []
     texts: list[tuple[str, str]] = []
@@ -83,8 +83,8 @@ def tokenised(
 
 
 def said(exchange: Exchange, tokenizer: Any, *, where: str) -> tuple[str, str]:
-    """(what stands before the answer, the answer with what ends it) as the model reads them: by the tokenizer's own
-    chat template where it has one, else in the Alpaca form or as the row has it."""
+    """(the text before the answer, the answer with its end token) as the model reads them: with the tokenizer's own
+    chat template if it has one, else in the Alpaca format or as in the row."""
     end = str(tokenizer.eos_token or "")
     if exchange.turns and getattr(tokenizer, "chat_template", None):
         return _by_template(exchange, tokenizer, where)
@@ -92,7 +92,7 @@ def said(exchange: Exchange, tokenizer: Any, *, where: str) -> tuple[str, str]:
         return alpaca(exchange.instruction, exchange.context), exchange.answer + end
     if len(exchange.turns) > 1:
         raise DataError(
-            "is a conversation, and the model's tokenizer has no chat template.",
+            "is a conversation, but the model's tokenizer has no chat template.",
             where=where,
             do="Give the tokenizer its chat_template, or rows with a prompt and a completion.",
         )
@@ -122,13 +122,13 @@ def _by_template(exchange: Exchange, tokenizer: Any, where: str) -> tuple[str, s
     try:
         prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         whole = tokenizer.apply_chat_template([*turns, answer], tokenize=False)
-    except Exception as error:  # templates raise errors of their own, by Jinja
+    except Exception as error:  # templates raise their own errors through Jinja
         raise DataError(f"does not fit the chat template: {str(error).splitlines()[0]}", where=where) from None
     if not whole.startswith(prompt):
         prompt = tokenizer.apply_chat_template(turns, tokenize=False)
     if not whole.startswith(prompt):
         raise DataError(
-            "the chat template writes the turns before an answer otherwise once the answer is there.",
+            "the chat template formats the turns before an answer differently once the answer follows.",
             where=where,
             do="Use a template that only appends.",
         )
@@ -136,8 +136,8 @@ def _by_template(exchange: Exchange, tokenizer: Any, where: str) -> tuple[str, s
 
 
 def _ids(prompt: str, answer: str, tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Tokens of both, cut where the tokens of the prompt alone end, or each for itself where these are no beginning of
-    the whole."""
+    """Tokens of both, split where the tokens of the prompt alone end, or tokenised separately if those are not a prefix
+    of the whole."""
     begin = _begin(tokenizer) if not getattr(tokenizer, "chat_template", None) else ()
     before = _tokens(prompt, tokenizer)
     whole = _tokens(prompt + answer, tokenizer)
@@ -150,7 +150,7 @@ def _tokens(text: str, tokenizer: Any) -> tuple[int, ...]:
 
 
 def _begin(tokenizer: Any) -> tuple[int, ...]:
-    """The token that every sequence begins with, where the tokenizer itself sets one."""
+    """The token with which every sequence begins, if the tokenizer adds one."""
     first = tokenizer.bos_token_id
     with_special = tokenizer("a")["input_ids"]
     return (first,) if first is not None and with_special[:1] == [first] else ()

@@ -1,6 +1,6 @@
-"""Texts as arrays of stored tokens: the tokenizer's ids plus 1, and 0 where there is none.
+"""Texts as arrays of stored tokens: the tokenizer's ids plus 1, and 0 for padding.
 
-A token of a second text, where the model tells the two apart, is stored SECOND higher.
+A token of a second text, for models that distinguish the two, is stored SECOND higher.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SECOND = 2**20
 def stored_tokens(
     ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None
 ) -> Int64[np.ndarray, "samples length"]:
-    """Ids of each text without padding, and their token types where the model has them.
+    """Ids of each text without padding, and their token types if the model has them.
 
     >>> stored_tokens([[0, 7], [3]]).tolist()
     [[1, 8], [4, 0]]

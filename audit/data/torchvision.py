@@ -16,7 +16,7 @@ from audit.data.section import DataSection
 from probes.errors import DataError, did_you_mean
 from probes.message import Text
 
-# Said by the section itself, or a way to run code on the samples.
+# Set by the section itself, or a way to run code on the samples.
 OURS = ("root", "train", "download", "transform", "target_transform", "transforms", "loader", "is_valid_file")
 
 
@@ -27,8 +27,8 @@ SAFE = frozenset({
     "FakeData", "INaturalist", "ImageFolder", "ImageNet", "Imagenette", "LFWPeople", "Omniglot", "Places365",
     "CelebA", "Kitti", "LFWPairs", "VOCDetection", "VOCSegmentation", "WIDERFace",
 })  # fmt: skip
-"""Data sets whose files torchvision reads without unpickling, or only after it has compared them with a checksum of its
-own. Others (LSUN unpickles a cache file of the current folder) need --trust-code."""
+"""Data sets whose files torchvision reads without unpickling, or only after verifying its own checksum. Others (LSUN
+unpickles a cache file of the current folder) need --trust-code."""
 
 
 class Torchvision(DataSection):
@@ -37,12 +37,12 @@ class Torchvision(DataSection):
     """The class's name: CIFAR10, FashionMNIST, SVHN, Flowers102, Food101, ..."""
     root: Path
     parts: tuple[str, ...] = ("train", "test")
-    """Joined in this order; names as the data set knows its splits. A data set that has none is read whole."""
+    """Joined in this order; the names are the data set's own. A data set without splits is read completely."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of the class: `{ split = "letters" }` for EMNIST."""
     download: bool = False
     size: int | None = None
-    """Pictures are brought to size × size, for data sets whose pictures differ."""
+    """Pictures are resized to size × size, for data sets whose pictures differ in size."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         from torchvision import datasets
@@ -57,7 +57,7 @@ class Torchvision(DataSection):
             raise DataError(
                 f"torchvision's {self.dataset} could run code from its files when they are opened.",
                 where="data.dataset",
-                do="Read them with --trust-code, if you trust whoever made them.",
+                do="Read them with --trust-code if you trust their source.",
             )
         kind = kinds[self.dataset]
         if mistaken := sorted(set(self.options) & set(OURS)):
@@ -79,11 +79,11 @@ class Torchvision(DataSection):
 
     def _open(self, kind: Any, root: Path, part: str, trust_code: bool) -> Any:
         known = inspect.signature(kind).parameters
-        # A checkpoint from elsewhere fetches nothing unless it is trusted.
+        # For a checkpoint from elsewhere, nothing is downloaded unless it is trusted.
         options: dict[str, Any] = {"download": self.download and trust_code} if "download" in known else {}
         if part and ("train" in known or "split" in self.options):
             if part not in ("train", "test"):
-                raise DataError(f"{self.dataset} has no part {part!r}: it knows train and test.", where="data.parts")
+                raise DataError(f"{self.dataset} has no part {part!r}; it has train and test.", where="data.parts")
             options["train"] = part == "train"
         elif part:
             options["split"] = part
@@ -93,11 +93,11 @@ class Torchvision(DataSection):
             raise DataError(f"{self.dataset} has no part {part!r}: {error}", where="data.parts") from error
         except TypeError as error:
             raise DataError(f"{self.dataset} refuses its options: {error}", where="data.options") from error
-        except (RuntimeError, OSError) as error:  # not found, damaged, or no way to download
+        except (RuntimeError, OSError) as error:  # not found, damaged, or not downloadable
             raise DataError(
                 f"{self.dataset} is not complete in {root}: {str(error).splitlines()[0]}",
                 where="data.root",
-                do="Put torchvision's files there (it compares their checksums), or let a recipe of your own say "
+                do="Put torchvision's files there (it compares their checksums), or set in your own recipe "
                 "download = true.",
             ) from error
 
@@ -112,7 +112,7 @@ def _labels(part: Any, name: str) -> Int64[np.ndarray, " samples"]:
         return np.array([int(part[index][1]) for index in range(len(part))], dtype=np.int64)
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"{name} has no class a picture.", where="data.dataset", do="Bring it in by a factory."
+            f"{name} does not have one class per picture.", where="data.dataset", do="Read it with a factory."
         ) from error
 
 

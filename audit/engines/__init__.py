@@ -1,4 +1,4 @@
-"""How the recipe's replicas are trained fast; `full` is the visible loop itself.
+"""Fast ways to train a recipe's replicas; `full` is the visible loop itself.
 
 Imports training and models; population imports it.
 """

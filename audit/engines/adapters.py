@@ -1,8 +1,8 @@
-"""Adapters: the LoRA replicas of a causal language model, many at once over one frozen base.
+"""Adapters: the LoRA replicas of a causal language model, many at once on one frozen base.
 
 Each replica has its own minibatches, adapters and optimizer state. The base's products serve all of them in one call,
-and adapters are applied by batched products, so the replicas are those of the visible loop (`audit.trainers.causal_lm`)
-up to the order of sums; with dropout they differ in what is dropped.
+and adapters are applied by batched products, so the replicas equal those of the visible loop
+(`audit.trainers.causal_lm`) up to the order of sums; with dropout, different units are dropped.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from audit.trainers.lora import adapter_state, with_adapters
 from probes.errors import NonFiniteError, RecipeError
 
 AT_ONCE = 16
-"""Replicas trained together at most: on a processor more gain nothing."""
+"""Largest number of replicas trained together: on a CPU more bring nothing."""
 BYTES_A_NUMBER = 4
 COPIES = 6
-"""A trained batch holds about so many arrays of the size of its logits or of its activations a layer."""
+"""A batch in training holds about this many arrays of the size of its logits, or of a layer's activations."""
 
 
 def affordable(
     network: nn.Module, inputs: Int64[np.ndarray, "samples 2 length"], training: LanguageTraining, memory: int
 ) -> int:
-    """How many replicas may be trained at once in `memory` bytes, from 1 to 16: planned, before anything is allocated,
+    """How many replicas may be trained at once in `memory` bytes, from 1 to 16: planned before anything is allocated,
     for minibatches of the longest sequences."""
     config = getattr(network, "config", None)
     width, layers, vocabulary = (
@@ -48,15 +48,16 @@ def train_adapters(
     training: LanguageTraining,
     seeds: Sequence[int],
 ) -> Iterator[dict[str, Tensor]]:
-    """The adapters of each replica, in order. Replicas keep equally many samples, so that their steps are as many.
+    """The adapters of each replica, in order. All replicas keep the same number of samples, so that they make the same
+    number of steps.
 
-    Raises RecipeError where they do not, or where the training has no adapter; NonFiniteError where a loss diverges.
+    Raises RecipeError if they do not, or if the training has no adapter; NonFiniteError if a loss diverges.
     """
     if training.adapter is None:
-        raise RecipeError("without an adapter replicas share no base.", where="adapter")
+        raise RecipeError("without an adapter, replicas do not share a base.", where="adapter")
     schedules = [schedule_of(one, training, seed) for one, seed in zip(kept, seeds, strict=True)]
     if len({len(schedule) for schedule in schedules}) > 1:
-        raise RecipeError("replicas that are trained together keep equally many samples.")
+        raise RecipeError("replicas that are trained together must keep the same number of samples.")
     network = with_adapters(base, training.adapter, list(seeds))
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=training.lr, weight_decay=training.weight_decay)

@@ -1,4 +1,4 @@
-"""What an engine is: a way to train rows that gives the replicas the one visible loop gives."""
+"""The interface of engines: ways to train rows that give the replicas of the visible loop."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from probes.plan import Row
 
 
 class Refused(Exception):
-    """This engine cannot give the replica that the visible loop gives, because of this; the next engine is asked."""
+    """This engine cannot give the replica of the visible loop, for this reason; the next engine is tried."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:
-    """A trained row: its logits on all views of all samples, the samples themselves first, and the weights and buffers
-    of all that its engine could change."""
+    """A trained row: its logits on all views of all samples, the samples themselves first, and all weights and buffers
+    that its engine can change."""
 
     row: Row
     logits: Float32[np.ndarray, "views classes"]
@@ -34,21 +34,21 @@ class Outcome:
 class Engine(Protocol):
     name: ClassVar[str]
     asked: ClassVar[int]
-    """Engines are asked in ascending order, the fastest first. The visible loop, which refuses nothing, is 100."""
+    """Engines are tried in ascending order, the fastest first. The visible loop, which refuses nothing, is 100."""
     workers: ClassVar[Literal["processes", "threads"]]
-    """Threads where nearly all time is spent in large products, which hold no lock; else processes."""
+    """Threads if nearly all time is spent in large products, which release the GIL; else processes."""
 
     def check(self, experiment: Experiment, row: Row) -> None:
-        """Raises Refused. Rows that differ in `keep`, `order` and `targets` alone get the same answer."""
+        """Raises Refused. The decision is the same for rows that differ only in `keep`, `order` and `targets`."""
         ...
 
     def together(self, experiment: Experiment, rows: Sequence[Row]) -> list[tuple[Row, ...]]:
-        """The rows, in batches that are trained at once. What a batch holds may change its replicas in the last bits,
-        so it is a part of their names in the store."""
+        """The rows, in batches that are trained at once. The rows of a batch may affect each other's last bits, so they
+        are part of the replicas' keys in the store."""
         ...
 
     def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
-        """What all rows like this one share, computed once; large arrays are written to the folder."""
+        """What all rows of this kind share, computed once; large arrays are written to the folder."""
         ...
 
     def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:

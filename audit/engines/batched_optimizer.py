@@ -1,8 +1,8 @@
-"""The optimizer of many replicas at once: torch's own, in one fused pass over all of their weights.
+"""The optimizer of many replicas at once: torch's own, in one fused pass over all their weights.
 
 SGD with momentum; Adam: Kingma & Ba 2015; AdamW: Loshchilov & Hutter 2019. A replica whose minibatch is empty, or that
-has stopped, does not move, as it would not alone: then, and where replicas have made different numbers of steps since,
-the same arithmetic is written out here.
+has stopped, is not updated, as when trained alone: in that case, and once replicas have made different numbers of
+steps, the same arithmetic is written out here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Parameters = Mapping[str, Float[Tensor, "replicas ..."]]
 
 
 class Optimizer:
-    """`factors` are the layers' shares of the learning rate."""
+    """`factors` scale the learning rate of each layer."""
 
     def __init__(self, train: TrainSection, parameters: Parameters, factors: Mapping[str, float]) -> None:
         self.train, self.parameters, self.factors = train, parameters, factors
@@ -37,7 +37,7 @@ class Optimizer:
             for factor in sorted(set(factors.values()))
         ]
         self.made = 0
-        """Steps of every replica, as long as they are equally many."""
+        """The number of steps of every replica, as long as it is the same for all."""
         self.count: Int[Tensor, " replicas"] | None = None
 
     def step(self, gradients: Parameters, lr: float, active: Bool[Tensor, " replicas"]) -> None:
@@ -82,7 +82,7 @@ class Optimizer:
 
 
 class Group:
-    """Weights of one learning rate, which all replicas move."""
+    """Weights with the same learning rate, updated in all replicas."""
 
     def __init__(self, train: TrainSection, names: Sequence[str], factor: float, of: Optimizer) -> None:
         self.train, self.names, self.factor = train, names, factor
@@ -92,7 +92,7 @@ class Group:
         self.made = [weight.new_zeros(()) for weight in self.weights]
 
     def step(self, gradients: Parameters, lr: float) -> None:
-        # A fused pass wants weights and gradients to lie alike in memory.
+        # A fused pass needs weights and gradients with the same memory layout.
         alike = [
             given if given.stride() == weight.stride() else torch.empty_like(weight).copy_(given)
             for weight, given in zip(self.weights, (gradients[name] for name in self.names), strict=True)

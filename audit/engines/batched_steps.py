@@ -29,11 +29,11 @@ KNOWN = frozenset(
         Demand.L2_SP,
     }
 )
-"""What recipes may demand (`recipe.demands`) of an engine that steps replicas together."""
+"""The demands (`recipe.demands`) supported by engines that step replicas together."""
 
 
 class Steps:
-    """From gradients of the plain loss to moved weights. `factors` are the layers' shares of the learning rate."""
+    """From gradients of the plain loss to updated weights. `factors` scale the learning rate of each layer."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Steps:
 
     @torch.no_grad()
     def step(self, gradients: Parameters, lr: float, active: Bool[Tensor, " replicas"]) -> None:
-        """Gradients of the plain loss in; they are used up. Raises Stopped."""
+        """Takes gradients of the plain loss, which are overwritten. Raises Stopped."""
         check()
         for name, gradient in gradients.items():
             self._penalise(name, gradient)
@@ -84,8 +84,8 @@ def residual(
     out: Float[Tensor, "replicas classes batch"] | None = None,
 ) -> Float[Tensor, "replicas classes batch"]:
     """The gradient of each replica's mean cross-entropy in its own logits: (softmax − target) × the sample's share.
-    `targets` are one table for all replicas, or one each. Classes in the middle: the softmax then runs along vectors
-    of samples, 18 times as fast as along ten classes."""
+    `targets` are one table for all replicas, or one for each. The classes are the middle axis: the softmax then runs
+    along vectors of samples, 18 times as fast as along ten classes."""
     classes = logits.shape[1]
     wanted = logits.new_full((len(targets), *logits.shape[1:]), smoothing / classes)
     wanted.scatter_(1, targets[:, None], 1 - smoothing + smoothing / classes)
@@ -94,7 +94,7 @@ def residual(
 
 
 class Watch:
-    """Early stopping and the best epoch, replica by replica, by the validation loss."""
+    """Early stopping and the best epoch of each replica, by its validation loss."""
 
     def __init__(self, train: TrainSection, parameters: Parameters) -> None:
         self.train, self.parameters = train, parameters
@@ -122,7 +122,7 @@ class Watch:
 
 
 def check_finite(parameters: Parameters, rows: Sequence[Row], epoch: int) -> None:
-    """Raises NonFiniteError that names the first replica that diverged."""
+    """Raises NonFiniteError, naming the first replica that diverged."""
     for value in parameters.values():
         finite = torch.isfinite(value.flatten(1).sum(dim=1))
         if not bool(finite.all()):

@@ -1,4 +1,4 @@
-"""The engine that calls a trainer: a replica at a time, in processes, whatever makes it."""
+"""The engine that calls a user's trainer: one replica at a time, in processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Called(Loop):
 
     def check(self, experiment: Experiment, row: Row) -> None:
         if experiment.trainer is None:
-            raise Refused("the recipe is what trains")
+            raise Refused("the recipe has no trainer to call")
 
     def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
         return whole_stage(experiment, folder)
@@ -46,7 +46,7 @@ class Called(Loop):
 
 
 def made_of(experiment: Experiment, row: Row, inputs: Tensor) -> tuple[object, np.ndarray]:
-    """What the trainer makes of the row, and its logits on all samples. Raises TrainerError."""
+    """The model that the trainer fits to the row, and its logits on all samples. Raises TrainerError."""
     trainer = experiment.trainer
     assert trainer is not None
     replica = f"replica {row.name}" if row.design != "audited" else "the members"
@@ -66,7 +66,7 @@ def made_of(experiment: Experiment, row: Row, inputs: Tensor) -> tuple[object, n
 
 
 def fit_of(experiment: Experiment, row: Row, folder: Path) -> Fit:
-    """The seed is of what is in the replica's key: order and kept samples."""
+    """The seed is derived from parts of the replica's key: order and kept samples."""
     assert experiment.trainer is not None
     kept = np.flatnonzero(row.keep)
     mask = hashlib.sha256(np.packbits(row.keep).tobytes()).hexdigest()

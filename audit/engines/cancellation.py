@@ -1,5 +1,5 @@
-"""Training on threads that another thread may end: no thread of Python's can be ended from without, and a program that
-leaves while one of them computes is aborted."""
+"""Training on threads that another thread can stop: a Python thread cannot be killed, and a program that exits while
+one of them computes is aborted."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ _mine = threading.local()
 
 
 class Stopped(Exception):
-    """Nobody waits for this thread's result any more."""
+    """The result of this thread is no longer needed."""
 
 
 def obey(order: threading.Event) -> None:
-    """From now on this thread stops at its next step once the order is given."""
+    """From now on, this thread stops at its next step once the event is set."""
     _mine.order = order
 
 
 def check() -> None:
-    """Raises Stopped where the order has been given."""
+    """Raises Stopped if the event has been set."""
     if (order := getattr(_mine, "order", None)) is not None and order.is_set():
         raise Stopped

@@ -1,7 +1,7 @@
-"""Cut a network where training begins: what no step can change is computed once, only the rest is trained.
+"""Cuts a network where training begins: what no step can change is computed once, and only the rest is trained.
 
-The network's torch.fx graph is walked in order. A value is frozen where everything it is made of is: the input,
-parameters no phase trains, modules in eval mode throughout. The one frozen tensor that trained layers read is the cut.
+The network's torch.fx graph is walked in order. A value is frozen if everything it depends on is: the input, parameters
+that no phase trains, modules in eval mode throughout. The single frozen tensor that trained layers read is the cut.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ SENSITIVE = (
     nn.RNNBase,
     nn.Transformer,
 )
-"""Modules of torch.nn that do something else in train mode."""
+"""Modules of torch.nn that behave differently in train mode."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cut:
     """`tail(prefix(x))` is the network. `training` says which modules of the tail are in train mode in the phase that
-    trains these parameters: a container that lost its frozen children to the prefix could not tell by itself."""
+    trains these parameters; a container whose frozen children moved to the prefix could not tell."""
 
     prefix: fx.GraphModule
     tail: fx.GraphModule
@@ -40,7 +40,7 @@ class Cut:
 
 
 def cut(trainee: Trainee) -> Cut:
-    """Raises Refused where the network cannot be traced, asks whether it is training, or has nothing to cut off."""
+    """Raises Refused if the network cannot be traced, checks whether it is training, or has nothing to cut off."""
     training = _modes(trainee)
     live = frozenset().union(*training.values())
     _same_in_both_modes(trainee)
@@ -63,7 +63,7 @@ def cut(trainee: Trainee) -> Cut:
 
 
 def _modes(trainee: Trainee) -> dict[frozenset[str], frozenset[str]]:
-    """Modules in train mode, by the parameters that a phase trains. The trainee is left in its first phase."""
+    """The modules in train mode, for each phase's set of trained parameters. The trainee is left in its first phase."""
     modes = {}
     for phase in (*trainee.phases, trainee.phases[0]):
         trainee.enter(phase)
@@ -79,14 +79,14 @@ def _same_in_both_modes(trainee: Trainee) -> None:
         network = trainee.network.train() if mode else trainee.network.eval()
         try:
             graphs.append(str(Tracer().trace(network)))
-        except Exception as error:  # tracing runs the network's own code on stand-ins, which may raise anything
+        except Exception as error:  # tracing runs the network's own code on proxies, which may raise anything
             raise Refused(f"torch.fx cannot trace it ({type(error).__name__})") from None
     if graphs[0] != graphs[1]:
-        raise Refused("its forward code asks whether it is training")
+        raise Refused("its forward code checks whether it is training")
 
 
 def _only_known_randomness(whole: fx.GraphModule, network: nn.Module) -> None:
-    """A dropout that preparation made of a function or of a second call has no mode we know."""
+    """A dropout that the preparation made from a function or a second call has an unknown mode."""
     known = {name for name, _ in network.named_modules()}
     for name, module in whole.named_modules():
         if name not in known and isinstance(module, nn.modules.dropout._DropoutNd):
@@ -94,7 +94,7 @@ def _only_known_randomness(whole: fx.GraphModule, network: nn.Module) -> None:
 
 
 def _frozen(whole: fx.GraphModule, live: frozenset[str], trained: set[str]) -> tuple[set[fx.Node], set[fx.Node]]:
-    """Nodes that no step changes, and which of these are sizes: they depend on the batch, not on its content."""
+    """Nodes that no step changes, and which of these are sizes, which depend on the batch but not on its content."""
     modules = dict(whole.named_modules())
     frozen: set[fx.Node] = set()
     shapes: set[fx.Node] = set()
@@ -114,7 +114,7 @@ def _frozen(whole: fx.GraphModule, live: frozenset[str], trained: set[str]) -> t
 
 
 def _is_live(module: nn.Module, name: str, live: frozenset[str], trained: set[str]) -> bool:
-    """Whether training changes what it gives: by its parameters, or by being in train mode where that matters."""
+    """Whether training changes its output: through its parameters, or by being in train mode where that matters."""
     if any(f"{name}.{parameter}" in trained for parameter, _ in module.named_parameters()):
         return True
     for path, part in module.named_modules():
@@ -141,7 +141,7 @@ def _frontier(graph: fx.Graph, frozen: set[fx.Node], shapes: set[fx.Node]) -> fx
 
 
 def _roots(node: fx.Node, shapes: set[fx.Node]) -> list[fx.Node]:
-    """The node itself, or the tensors whose sizes it is computed from: sizes are taken again in the tail."""
+    """The node itself, or the tensors whose sizes it is computed from: sizes are computed again in the tail."""
     if node not in shapes:
         return [node]
     sources = [source for source in node.all_input_nodes if source.op != "get_attr"]
@@ -178,7 +178,7 @@ def _module(whole: fx.GraphModule, graph: fx.Graph, name: str) -> fx.GraphModule
 
 
 def tail_of(trainee: Trainee, template: Cut) -> Trainee:
-    """The trainee with the tail alone; it differs from the one the cut was made of in its weights alone."""
+    """The trainee with only the tail; it differs only in its weights from the one that the cut was made from."""
     tail = copy.deepcopy(template.tail).train()
     weights = trainee.network.state_dict()
     with torch.no_grad():

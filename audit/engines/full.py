@@ -1,4 +1,4 @@
-"""The engines that run the visible loop as it is: a replica at a time, in processes."""
+"""The engines that run the visible loop unchanged: one replica at a time, in processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Loop:
     def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:
         for row in rows:
             trained = fine_tune(stage.experiment, row, material=stage)
-            # A view at a time: minibatches that straddle two would change the last bits.
+            # One view at a time: minibatches that straddle two views would change the last bits.
             views = torch.split(stage.inputs, len(stage.experiment.dataset))
             logits = np.concatenate([predict(trained.network, view) for view in views])
             yield Outcome(row=row, logits=logits, state=dict(trained.network.state_dict()))
@@ -36,7 +36,7 @@ class Loop:
 
 @dataclass(frozen=True)
 class Full(Loop):
-    """The visible loop on the whole network: it takes every row."""
+    """The visible loop on the whole network: it accepts every row."""
 
     name: ClassVar[str] = "full"
     asked: ClassVar[int] = 100

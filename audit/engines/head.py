@@ -1,8 +1,8 @@
 """The head engine: linear classifiers on frozen features, all replicas of one minibatch order in one matrix product.
 
 Replicas of an order see the same pieces of the pool (`audit.minibatches`), so a step of R replicas with C classes is
-two products of [R·C, features] and [features, batch], with the masks as loss weights; a step of one replica alone would
-be bound by memory and by Python.
+two products of [R·C, features] and [features, batch], with the masks as loss weights; a step of a single replica would
+be bound by memory bandwidth and Python overhead.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ from audit.training.optimizer import rate
 from probes.plan import Row
 
 LARGEST = 1 << 25
-"""Numbers in the weights or logits of one batch of replicas: 128 MiB, and as much again for each moment."""
+"""Elements in the weights or logits of one batch of replicas: 128 MiB, and the same for each optimizer moment."""
 
 _generator = threading.Lock()
-"""Initial heads are drawn from torch's one generator, and batches of replicas run on threads."""
+"""Initial heads are drawn from torch's global generator, while batches of replicas run on threads."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Features(Behind):
-    """The experiment behind its backbone; `inputs` are the head's [samples features]."""
+    """The experiment after its backbone; `inputs` are the head's inputs [samples features]."""
 
     @cached_property
     def head(self) -> str:
         return self.experiment.begin(self.like).head
 
     def initial(self, order: str) -> nn.Linear:
-        """The new head that every row of this order begins with."""
+        """The new head with which every row of this order starts."""
         old = self.cut.tail.get_submodule(self.head)
         with _generator, torch.random.fork_rng(devices=[]):
             torch.manual_seed(torch_seed(self.experiment.seed, "initial", order))
@@ -63,16 +63,16 @@ class Head:
 
     def check(self, experiment: Experiment, row: Row) -> None:
         if unknown := demands(experiment.recipe) - KNOWN:
-            raise Refused(f"it does not know {min(unknown)}")
+            raise Refused(f"it does not support {min(unknown)}")
         parts = cut_for(experiment, row)
         calls = [node for node in parts.tail.graph.nodes if node.op not in ("placeholder", "output")]
         if len(calls) != 1 or not isinstance(parts.tail.get_submodule(str(calls[0].target)), nn.Linear):
-            raise Refused("more than one linear layer is behind the frozen part")
+            raise Refused("there is more than one linear layer after the frozen part")
         if parts.tail.get_submodule(str(calls[0].target)).bias is None:
             raise Refused("the head has no bias")
 
     def together(self, experiment: Experiment, rows: Sequence[Row]) -> list[tuple[Row, ...]]:
-        """Rows of one order, one number of steps and one pool."""
+        """Rows with the same order, number of steps and pool."""
         pool = experiment.pool.member | experiment.pool.held_out
         groups: dict[tuple[str, int, bytes], list[Row]] = {}
         for row in rows:
@@ -130,7 +130,7 @@ def _features(experiment: Experiment, row: Row) -> int:
 
 
 class Room:
-    """Memory of a step's large arrays, taken once: fresh pages each step would cost as much as a product."""
+    """Memory for a step's large arrays, allocated once: new pages in each step would cost as much as a product."""
 
     def __init__(self, weight: Float[Tensor, "replicas classes features"]) -> None:
         self.weight = weight
@@ -163,13 +163,13 @@ def logits(
 
 
 class Batches:
-    """What one batch of replicas reads in a step."""
+    """What a batch of replicas reads in a step."""
 
     def __init__(self, stage: Features, rows: Sequence[Row]) -> None:
         pool = stage.experiment.pool
         self.stage, self.rows = stage, rows
         self.features = stage.inputs.to(stage.experiment.device)
-        # Samples first: a piece is then whole rows.
+        # Samples are the first axis, so that a piece consists of whole rows.
         self.keep = torch.from_numpy(np.stack([row.keep for row in rows], axis=1)).to(stage.experiment.device)
         alike = all(row.targets is None for row in rows)
         tables = [stage.experiment.labels] if alike else [stage.experiment.targets(row) for row in rows]
@@ -199,7 +199,7 @@ class Batches:
         return functional.cross_entropy(answers, labels, reduction="none").mean(1).cpu()
 
     def outcomes(self, weight: Tensor, bias: Tensor, head: str) -> Iterator[Outcome]:
-        """As many replicas' logits in one product as stay within bounds."""
+        """The logits of as many replicas in one product as fit the memory bound."""
         classes, features = weight.shape[1:]
         width = max(1, LARGEST // (classes * len(self.features)))
         for start in range(0, len(self.rows), width):

@@ -1,4 +1,5 @@
-"""The experiment as an engine trains in it: what its networks take is computed once, and mapped by every process."""
+"""The experiment in the form in which an engine uses it: network inputs are computed once, and mapped by every
+process."""
 
 from __future__ import annotations
 
@@ -20,13 +21,13 @@ from probes.errors import StoreError
 from probes.plan import Row
 
 BATCH = 64
-"""Samples at a time through a frozen prefix. Fixed: another size may change the last bits."""
+"""Batch size through a frozen prefix. Fixed, because another size may change the last bits."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stored:
-    """Views in a file, the samples themselves first, with the channels last where the networks have them there;
-    `shipped` holds them where the file is out of reach."""
+    """Views in a file, the samples themselves first, channels-last if the networks are; `shipped` holds them if the
+    file cannot be reached."""
 
     file: Path
     channels_last: bool
@@ -35,7 +36,7 @@ class Stored:
     @cached_property
     def views(self) -> Tensor:
         if self.shipped is None:
-            # Copy on write: torch wants writable memory, and nobody writes.
+            # Copy-on-write: torch requires writable memory, but nothing writes to it.
             stored = torch.from_numpy(np.load(self.file, mmap_mode="c"))
         else:
             with warnings.catch_warnings():
@@ -46,7 +47,7 @@ class Stored:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stage:
-    """An experiment, and what its networks take."""
+    """An experiment, and the inputs of its networks."""
 
     experiment: Experiment
     stored: Stored
@@ -59,7 +60,7 @@ class Stage:
         return self.experiment.begin(row)
 
     def weights(self, row: Row) -> Mapping[str, Tensor]:
-        """Weights and buffers that the row's network begins with."""
+        """The initial weights and buffers of the row's network."""
         return dict(self.begin(row).network.state_dict())
 
     def bare(self) -> Stage:
@@ -67,7 +68,7 @@ class Stage:
         return replace(self, experiment=replace(self.experiment), stored=replace(self.stored))
 
     def portable(self) -> Stage:
-        """A copy that carries its inputs, for machines that do not see the file."""
+        """A copy that carries its inputs, for machines without access to the file."""
         shipped = replace(self.stored, shipped=np.load(self.stored.file, mmap_mode="r"))
         return replace(self.bare(), stored=shipped)
 
@@ -78,8 +79,8 @@ def write_inputs(
     folder: Path,
     through: Callable[[Tensor], Tensor] = lambda batch: batch,
 ) -> Stored:
-    """Write what `through` makes of the experiment's views, a batch at a time, in the memory layout in which it comes.
-    Raises StoreError where the disk is full."""
+    """Write the output of `through` on the experiment's views, batch by batch, in its memory layout. Raises StoreError
+    if the disk is full."""
     inputs, views = experiment.inputs, 1 + len(experiment.queries)
     first = through(inputs[:BATCH].clone())
     channels_last = first.ndim == 4 and first.is_contiguous(memory_format=torch.channels_last)
@@ -98,13 +99,13 @@ def write_inputs(
                     file.write(stored(through(view[start : start + BATCH].clone())).data)
     except OSError as error:
         raise StoreError(
-            f"{why_not_written(error)} The models' inputs are kept here while they are trained on.",
+            f"{why_not_written(error)} The models' inputs are stored here during training.",
             where=str(folder),
-            do="Free space or choose another --store; what is trained is kept.",
+            do="Free space or choose another --store; finished replicas are kept.",
         ) from None
     return Stored(file=path, channels_last=channels_last)
 
 
 def whole_stage(experiment: Experiment, folder: Path) -> Stage:
-    """The experiment as it is, its samples written to the folder. Raises StoreError where the disk is full."""
+    """The experiment unchanged, with its samples written to the folder. Raises StoreError if the disk is full."""
     return Stage(experiment=replace(experiment), stored=write_inputs(experiment, folder))

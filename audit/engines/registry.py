@@ -1,6 +1,7 @@
 """Which engine trains a row: the fastest that can do exactly what the recipe asks.
 
-Other distributions add one by an entry point in the group `audit.engines`: a class as `audit/engines/base.py` has it.
+Other distributions add one by an entry point in the group `audit.engines`: a class that implements
+`audit/engines/base.py`.
 """
 
 from __future__ import annotations
@@ -30,17 +31,18 @@ ENGINES = Registry("audit.engines", "engine", _accept)
 
 
 def fastest_first() -> tuple[Engine, ...]:
-    """Every installed engine in the order in which they are asked. Raises PluginError on one that does not import."""
+    """Every installed engine, in the order in which they are tried. Raises PluginError on one that cannot be
+    imported."""
     return tuple(sorted(ENGINES.all().values(), key=lambda engine: (engine.asked, engine.name)))
 
 
 Kind = tuple[str, str]
-"""Rows of one kind start and transfer alike, so one engine takes them all."""
+"""Rows of one kind have the same start and transfer, so one engine takes them all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The engine, and why each faster one was not taken."""
+    """The engine, and why each faster one was not used."""
 
     engine: Engine
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -51,8 +53,8 @@ def kind_of(row: Row) -> Kind:
 
 
 def choose(experiment: Experiment, row: Row, engines: Sequence[Engine] | None = None) -> Choice:
-    """The first of `engines`, else of all that are installed, that refuses nothing of the row; a user's trainer is
-    called, and has no engines."""
+    """The first of `engines`, or of all that are installed, that does not refuse the row; a user's trainer is called,
+    without other engines."""
     if experiment.trainer is not None:
         return Choice(engine=Called())
     refused: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""The stacked engine: dense networks, whose replicas' layers become batched matrix products (`audit.engines.stack`).
+"""The stacked engine for dense networks: the replicas' layers become batched matrix products (`audit.engines.stack`).
 
-Each replica gathers its own minibatches, so replicas of any orders go together, as long as their epochs have equally
-many steps. Batches are padded to the longest; padding has no weight in the loss.
+Each replica gathers its own minibatches, so replicas of any orders can be trained together, as long as their epochs
+have the same number of steps. Batches are padded to the longest; padding has no weight in the loss.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ DENSE = (nn.Linear, nn.LayerNorm, nn.Flatten, nn.Identity, nn.ReLU, nn.LeakyReLU
 """Layers that are faster stacked. Convolutions are not: vmap makes them grouped ones, 4 to 6 times slower here."""
 
 WIDTH = 16
-"""Replicas at a time: more of them leave the processor's cache, fewer are bound by Python."""
+"""Replicas at a time: more do not fit the CPU's cache, fewer are bound by Python overhead."""
 TOGETHER = 4
-"""Batches are padded to multiples: products are some percent faster."""
+"""Batches are padded to multiples of this: products are a few percent faster."""
 ANSWERED = 512
-"""Samples a forward pass, where nothing is trained."""
+"""Samples per forward pass without training."""
 LARGEST_LAYER = 1 << 20
-"""Weights in a layer beyond which a replica alone keeps a processor busy."""
+"""Weights in a layer above which a single replica keeps a core busy."""
 
 _generator = threading.Lock()
 
 
 def dense(network: nn.Module) -> None:
-    """Raises Refused where a layer is not of the kind that gains."""
+    """Raises Refused if a layer is not of a kind that is faster when stacked."""
     if len(list(network.named_parameters(remove_duplicate=False))) > len(list(network.parameters())):
         raise Refused("layers share their weights")
     for module in network.modules():
@@ -55,11 +55,11 @@ def dense(network: nn.Module) -> None:
         if leaf and not isinstance(module, DENSE):
             raise Refused(f"a {type(module).__name__} is not faster stacked")
         if isinstance(module, nn.Linear) and module.weight.numel() > LARGEST_LAYER:
-            raise Refused("its layers are large enough to keep a processor busy alone")
+            raise Refused("its layers are large enough to keep a core busy on their own")
 
 
 def all_take_part(experiment: Experiment, row: Row) -> None:
-    """Raises Refused where a trained weight has no gradient: the loop's optimizer leaves such a weight where it is."""
+    """Raises Refused if a trained weight has no gradient: the loop's optimizer does not update such a weight."""
     trainee = experiment.begin(row)
     trained = [trainee.network.get_parameter(name).requires_grad_() for name in trainee.trained]
     answered = trainee.network.eval()(experiment.inputs[:1])
@@ -75,9 +75,9 @@ class Stacked:
 
     def check(self, experiment: Experiment, row: Row) -> None:
         if unknown := demands(experiment.recipe) - KNOWN:
-            raise Refused(f"it does not know {min(unknown)}")
+            raise Refused(f"it does not support {min(unknown)}")
         if experiment.device != "cpu":
-            raise Refused("it was measured on processors only")
+            raise Refused("it has been measured only on CPUs")
         try:
             network: nn.Module = cut_for(experiment, row).tail
         except Refused:
@@ -123,7 +123,7 @@ class Stacked:
 
 
 class Stack:
-    """The weights of R networks, and what a step and an epoch ask of them."""
+    """The weights of R networks, and the operations that a step and an epoch need."""
 
     def __init__(self, stage: Stage, first: Trainee, states: Sequence[Mapping[str, Tensor]]) -> None:
         self.stage, self.network = stage, first.network.eval()
@@ -140,7 +140,8 @@ class Stack:
         labels: Int[Tensor, "replicas batch"],
         share: Float[Tensor, "replicas batch"],
     ) -> dict[str, Tensor]:
-        """Of each replica's mean cross-entropy in its own weights: the sum's gradient, since none shares a weight."""
+        """Gradients of each replica's mean cross-entropy in its own weights: those of the sum, because no weights are
+        shared."""
         answered = self.logits(inputs)
         error = residual(answered.detach().mT.contiguous(), labels, share, self.smoothing)
         found = torch.autograd.grad(answered, list(self.trained.values()), error.mT)

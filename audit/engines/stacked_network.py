@@ -1,9 +1,9 @@
-"""R dense networks of one architecture as one network: every weight has an axis of replicas in front.
+"""R dense networks of one architecture as one network: every weight has a leading axis of replicas.
 
-Activations keep the axes the network's own code expects, with the replicas' batches one behind the other in the first
-of them; only layers that have weights look at the replicas, as batched matrix products. That the stacked network says
-what each replica says is tried before anything is trained; where it does not (weights outside layers, code that mixes
-samples), `torch.func.vmap` runs the network as it is, at some two thirds of the speed.
+Activations keep the axes that the network's own code expects, with the replicas' batches concatenated along the first;
+only layers with weights distinguish replicas, by batched matrix products. Before anything is trained, the stacked
+network is checked to give the outputs of each replica; if it does not (weights outside layers, code that mixes
+samples), `torch.func.vmap` runs the network unchanged, at about two thirds of the speed.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from torch.nn import functional
 TRIED = 2
 """Samples on which the stacked network and each replica are compared."""
 TOLERANCE = 1e-4
-"""Of the largest logit: sums are taken in another order."""
+"""Relative to the largest logit: sums are taken in another order."""
 
 State = Mapping[str, Float[Tensor, "replicas ..."]]
 Forward = Callable[[Float[Tensor, "replicas batch ..."]], Float[Tensor, "replicas batch classes"]]
 
 
 class Affine(torch.autograd.Function):
-    """y = x Wᵀ + b. Autograd's own would compute ∂/∂W as (xᵀ ∂/∂y)ᵀ, whose product has few columns where there are few
-    classes: ten times as slow, and transposed in memory, where the optimizer wants it as the weights lie."""
+    """y = x Wᵀ + b. Autograd's own would compute ∂/∂W as (xᵀ ∂/∂y)ᵀ, whose product has few columns if there are few
+    classes: ten times as slow, and transposed in memory, while the optimizer needs the weights' layout."""
 
     @staticmethod
     def forward(
@@ -58,7 +58,7 @@ class StackedLinear(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
-        self.weights, self.biases = [weight], [bias]  # in lists: not this module's own
+        self.weights, self.biases = [weight], [bias]  # in lists, so that they are not registered as this module's own
 
     def forward(self, inputs: Float[Tensor, "samples ... in"]) -> Float[Tensor, "samples ... out"]:
         weight = self.weights[0]
@@ -85,7 +85,7 @@ class StackedLayerNorm(nn.Module):
 
 
 def forward_of(network: nn.Module, state: State, example: Float[Tensor, "samples ..."]) -> Forward:
-    """The replicas' forward passes as one, tried on the examples."""
+    """The replicas' forward passes as one, checked on the examples."""
     mapped = _mapped(network, state)
     try:
         stacked = _stacked(network, state)
@@ -99,7 +99,7 @@ def forward_of(network: nn.Module, state: State, example: Float[Tensor, "samples
                 ]
             )
             together = stacked(example[chosen])
-    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError):  # its code is its own
+    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError):  # its forward code is not known
         return mapped
     same = together.shape == alone.shape and bool((together - alone).abs().max() <= TOLERANCE * alone.abs().max())
     return stacked if same else mapped
@@ -114,7 +114,7 @@ def _mapped(network: nn.Module, state: State) -> Forward:
 
 
 def _stacked(network: nn.Module, state: State) -> Forward:
-    """Raises ValueError where weights lie outside layers."""
+    """Raises ValueError if there are weights outside layers."""
     whole, left = copy.deepcopy(network), set(state)
     for name, layer in network.named_modules():
         if not isinstance(layer, nn.Linear | nn.LayerNorm):
@@ -126,7 +126,7 @@ def _stacked(network: nn.Module, state: State) -> Forward:
         elif weight is not None:
             whole.set_submodule(name, StackedLinear(weight, bias))
     if left:
-        raise ValueError(f"{min(left)} is not a layer's weight")
+        raise ValueError(f"{min(left)} is not a weight of a layer")
 
     def forward(inputs: Tensor) -> Tensor:
         answered: Tensor = whole(inputs.flatten(0, 1))

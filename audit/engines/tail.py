@@ -1,4 +1,4 @@
-"""The tail engine: activations at the frozen cut are computed once, and replicas train only what lies behind it.
+"""The tail engine: activations at the frozen cut are computed once, and replicas train only what comes after it.
 
 The visible loop runs unchanged, on an experiment whose inputs are the activations and whose networks are tails.
 """
@@ -26,19 +26,19 @@ from audit.training.transfer_modes import Trainee
 from probes.plan import Row
 
 NEEDS_WHOLE = {
-    Demand.AUGMENT: "augmentation draws a new view of each sample, and only one could be cached",
+    Demand.AUGMENT: "augmentation draws new views of each sample, of which only one could be cached",
     Demand.ALIGN: "domain alignment passes other samples through the network",
-    Demand.ATTENTION_TRANSFER: "attention transfer looks at the frozen stages too",
+    Demand.ATTENTION_TRANSFER: "attention transfer also uses the frozen stages",
     Demand.COMPILE: "it is compiled as a whole",
     Demand.MIXED_PRECISION: "frozen layers run in bfloat16 while training and in float32 elsewhere",
 }
 LARGEST = 32 << 30
-"""Bytes of activations beyond which computing them again costs less than keeping them."""
+"""Bytes of activations above which recomputing them is cheaper than keeping them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Behind(Stage):
-    """The experiment behind the cut of `like` and all rows that start and transfer as it does."""
+    """The experiment after the cut of `like` and of all rows with the same start and transfer."""
 
     like: Row
 
@@ -55,11 +55,12 @@ class Behind(Stage):
 
 
 _CUTS: WeakKeyDictionary[Experiment, dict[tuple[str, str], Cut | str]] = WeakKeyDictionary()
-"""Cuts, or why there is none, of rows that start and transfer alike: several engines ask, and a cut traces thrice."""
+"""Caches cuts, or why there is none, for rows with the same start and transfer: several engines ask for them, and a cut
+traces the network three times."""
 
 
 def cut_for(experiment: Experiment, row: Row) -> Cut:
-    """Raises Refused where nothing is frozen, or what is frozen cannot be kept."""
+    """Raises Refused if nothing is frozen, or the frozen part's activations cannot be kept."""
     known, kind = _CUTS.setdefault(experiment, {}), (row.start, row.transfer)
     if kind not in known:
         try:
@@ -77,9 +78,9 @@ def _cut_for(experiment: Experiment, row: Row) -> Cut:
         if demand in NEEDS_WHOLE:
             raise Refused(NEEDS_WHOLE[demand])
     if row.start == "scratch":
-        raise Refused("from scratch everything is trained")
+        raise Refused("training from scratch trains everything")
     if experiment.source.state is None:
-        raise Refused("there are no source weights: every replica has a random body of its own")
+        raise Refused("there are no source weights: every replica has its own random body")
     parts = cut(experiment.begin(row))
     with torch.no_grad():
         activation = parts.prefix.eval()(experiment.inputs[:1].clone())

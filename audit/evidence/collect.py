@@ -1,4 +1,4 @@
-"""All evidence of one audit, as arrays: here tensors, networks and files end, and probes begin."""
+"""All evidence of one audit, as arrays: the boundary between tensors, networks and files, and the probes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from probes.evidence import Answers, Canaries, Evidence
 
 
 def asked(audited: Audited) -> Answers:
-    """What the audited model answers about all samples, and to the further queries."""
+    """The audited model's answers on all samples, and to the further queries."""
     return answers_with_queries(audited.logits(), audited.experiment.dataset.labels)
 
 

@@ -1,4 +1,4 @@
-"""Is this the model? What it measures now against what its training, or its owner, says that it measured."""
+"""Is this the model? Its measurements now against those stated by its training or its owner."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from probes.message import Message
 from probes.plan import Pool
 
 TOLERANCE = 0.02
-"""Of accuracies a difference of shares, of losses nats."""
+"""For accuracies a difference of shares, for losses in nats."""
 
 
 def as_expected(audited: Audited, own: Answers, config: Config) -> tuple[Message, ...]:
-    """What the model measures, where its owner or its training's record said what it should.
+    """The model's measurements, if its owner or its training record states what they should be.
 
-    Raises CheckpointError where that is something else.
+    Raises CheckpointError if they differ.
     """
     expect, pool = config.expect, audited.experiment.pool
     found = (
@@ -43,10 +43,10 @@ def measures(own: Answers, pool: Pool) -> dict[str, float]:
 def check(
     own: Answers, pool: Pool, expected: Mapping[str, float], tolerance: float = TOLERANCE, *, who: str
 ) -> Message | None:
-    """What was compared; None where nothing was expected.
+    """What was compared; None if nothing was expected.
 
-    Raises CheckpointError where a measure is further off than the tolerance and one sample: then this is not the model,
-    or not as it is used. ConfigError on a measure that there is none of.
+    Raises CheckpointError if a measurement is off by more than the tolerance and one sample: then this is not the
+    model, or it is not used in the same way. Raises ConfigError on an unknown measurement.
     """
     found = measures(own, pool)
     sizes = {"member": int(pool.member.sum()), "held_out": int(pool.held_out.sum())}
@@ -56,7 +56,7 @@ def check(
         one = 1 / sizes[name.rpartition("_acc")[0] or name.removesuffix("_log_loss")]
         if abs(found[name] - value) > max(tolerance, one):
             raise CheckpointError(
-                f"its {name} is {found[name]:.4g}, and {who} expects {value:.4g} (± {max(tolerance, one):.2g}): "
+                f"its {name} is {found[name]:.4g}, but {who} expects {value:.4g} (± {max(tolerance, one):.2g}): "
                 "this is not the model, or not the data, that was measured.",
                 where=name,
                 do="Check weights, preprocessing, the order of the classes and the split.",

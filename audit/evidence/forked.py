@@ -1,7 +1,7 @@
-"""Looking into several models at once: forked processes fill the store, from which this one then reads.
+"""Observes several models at once: forked processes fill the store, from which this one then reads.
 
-A fork sees all that its parent holds, so that no model has to be sent. What a fork could not do is done again by the
-parent, which says why.
+A fork shares its parent's memory, so no model has to be sent. What a fork fails to do is done again by the parent,
+which reports the reason.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ from typing import Any
 import torch
 
 PATIENCE = 20
-"""A fork that takes so many times as long as this process took for its longest piece is given up."""
+"""A fork that takes this many times as long as this process took for its longest piece is abandoned."""
 WORTH_FORKING = 4
-"""Models from which on further processes pay."""
+"""The number of models from which further processes pay off."""
 
 
 def can_fork(device: str) -> bool:
-    """Where a process may be forked while torch is loaded: on Linux, with models on the processor."""
+    """Whether a process may be forked while torch is loaded: on Linux, with models on the CPU."""
     return sys.platform == "linux" and device == "cpu"
 
 
 def side_by_side(work: Sequence[Callable[[], None]], processes: int) -> None:
-    """Do all of `work`, in this process and `processes` − 1 forks, which take from one queue. Each piece leaves its
-    result where the others find it; one that fails is left undone. Returns when all are done or given up."""
+    """Do all of `work`, in this process and `processes` − 1 forks, which take from one queue. Each piece stores its
+    result where the others find it; one that fails is left undone. Returns when all are done or abandoned."""
     context = multiprocessing.get_context("fork")
     taken: Any = context.Value("l", 0)
     children = []
     with warnings.catch_warnings():
-        # From Python 3.12 on: other threads are running. Only this thread goes on in the fork, and it waits for none.
+        # Python 3.12 and later warn that other threads are running. Only this thread continues in the fork, and it
+        # waits for none.
         warnings.simplefilter("ignore", DeprecationWarning)
         for _ in range(processes - 1):
             child = context.Process(target=_in_fork, args=(work, taken), daemon=True)
@@ -55,7 +56,7 @@ def side_by_side(work: Sequence[Callable[[], None]], processes: int) -> None:
 
 
 def _in_fork(work: Sequence[Callable[[], None]], taken: Any) -> None:
-    """Ctrl-C is the parent's to handle; nothing is said here, and nothing of the parent's is closed."""
+    """The parent handles Ctrl-C; the fork prints nothing, and closes nothing of the parent's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
@@ -75,6 +76,6 @@ def _take(work: Sequence[Callable[[], None]], taken: Any) -> float:
         if number >= len(work):
             return longest
         began = time.monotonic()
-        with contextlib.suppress(Exception):  # done again, and reported, by the one who asks for it
+        with contextlib.suppress(Exception):  # done again, and reported, by the parent
             work[number]()
         longest = max(longest, time.monotonic() - began)

@@ -1,5 +1,5 @@
-"""Intruder dimensions: directions that fine-tuning put among the leading ones of a weight, and that its base has none
-like (Shuttleworth et al., LoRA vs Full Fine-tuning: An Illusion of Equivalence, 2024)."""
+"""Intruder dimensions: leading directions of a fine-tuned weight that resemble none of its base's (Shuttleworth et al.,
+LoRA vs Full Fine-tuning: An Illusion of Equivalence, 2024)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from audit.trainers.lora import LoRALinear
 
 LEADING = 10
-"""Singular vectors of the fine-tuned weight that are looked at."""
+"""Number of leading singular vectors of the fine-tuned weight that are compared."""
 UNLIKE = 0.6
-"""Largest cosine to any of the base's singular vectors below which one is an intruder."""
+"""A direction is an intruder if its largest cosine to any of the base's singular vectors is below this."""
 WIDEST = 4096
-"""Of a weight that is decomposed: the time grows with the cube."""
+"""Largest width of a weight that is decomposed: the time grows with its cube."""
 
 
 @torch.no_grad()
 def intruders(network: nn.Module) -> dict[str, int]:
-    """How many of each adapted layer's leading directions are intruders, by its name. Empty without adapters."""
+    """The number of intruders among each adapted layer's leading directions, by layer name. Empty without adapters."""
     found = {}
     for name, layer in network.named_modules():
         if not isinstance(layer, LoRALinear) or not isinstance(layer.layer.weight, Tensor):

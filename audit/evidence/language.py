@@ -1,4 +1,4 @@
-"""Evidence about a fine-tuned language model: what it, its base and its replicas answer, as arrays."""
+"""Evidence about a fine-tuned language model: the answers of the model, its base and its replicas, as arrays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from probes.plan import Row
 from probes.sequences import GeneralText, Sequences
 
 CLASSES = ("word for word", "otherwise")
-"""What a language model 'predicts' of a sequence: whether greedy decoding gives its answer."""
+"""What a language model 'predicts' for a sequence: whether greedy decoding gives its answer."""
 
 
 def language_evidence(
@@ -31,8 +31,8 @@ def language_evidence(
     limits: tuple[Text, ...] = (),
     on_replica: Progress = lambda done, cached, total: None,
 ) -> Evidence:
-    """Train a replica for each row and ask all models about all sequences. `memory` bounds what replicas that are
-    trained at once take, in bytes; replicas are kept in the `store`. Raises NonFiniteError, RecipeError, StoreError."""
+    """Train a replica for each row and evaluate all models on all sequences. `memory` bounds the bytes used by replicas
+    that are trained at once; replicas are kept in the `store`. Raises NonFiniteError, RecipeError, StoreError."""
     own, base = sequence_answers(task.audited, task.inputs), sequence_answers(task.base, task.inputs)
     found = language_replicas(task, rows, seed, store=store, memory=memory, on_replica=on_replica)
     replicas = stacked(found) if found else None
@@ -61,7 +61,7 @@ def language_evidence(
 
 
 def canaries(task: LanguageTask) -> Canaries:
-    """Each canary's log-likelihood less the base's, in nats: what training added to it."""
+    """Each canary's log-likelihood minus the base's, in nats: what training added to it."""
     assert task.planted is not None
     gains = []
     for inputs in (task.planted.inputs, task.planted.references):
@@ -71,7 +71,7 @@ def canaries(task: LanguageTask) -> Canaries:
 
 
 def general_text(task: LanguageTask) -> GeneralText:
-    """What the audited model and its base say of other texts, and what its weights show."""
+    """The answers of the audited model and its base on other texts, and what its weights show."""
     assert task.general is not None
     return GeneralText(
         own=sequence_answers(task.audited, task.general),

@@ -1,4 +1,4 @@
-"""What was seen inside models, kept between runs: named by the content of all that decides it."""
+"""Observations of models, kept between runs under the digest of everything that determines them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ PREFIX, LIMITS = "seen.", "limits"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sight:
-    """One observable's look at one model: all that decides what is seen.
+    """One observable applied to one model: everything that determines the observation.
 
-    `architecture` is what the weights do not say: recipe and factory; `source` is where the model came from. `inputs`
-    and `labels` are those of `chosen`."""
+    `architecture` is what the weights do not determine: recipe and factory; `source` is where the model came from.
+    `inputs` and `labels` are those of `chosen`."""
 
     observable: Observable
     role: Role
@@ -46,7 +46,7 @@ class Sight:
     seed: int
 
     def key(self, weights: str) -> str:
-        """`weights` is the digest of the network's state, which many sights share."""
+        """`weights` is the digest of the network's state, which many observations share."""
         described = {
             "code": [_code(module) for module in (*_modules(self.observable), graph_rewrite.__name__)],
             "versions": [_version(name) for name in ("torch", "captum", "numpy")],
@@ -69,8 +69,8 @@ class Sight:
 
 
 def recall(store: Store, key: str, chosen: Int[np.ndarray, " chosen"]) -> tuple[Observation, Sequence[Text]] | None:
-    """What was seen, and what could not be prepared then; None where nothing was kept."""
-    tensors = store.read(key, again="it is looked at again", needs=[LIMITS])
+    """The observation, and what could not be prepared then; None if nothing was kept."""
+    tensors = store.read(key, again="it is observed again", needs=[LIMITS])
     if tensors is None:
         return None
     arrays = {name.removeprefix(PREFIX): tensor.numpy() for name, tensor in tensors.items() if name.startswith(PREFIX)}
@@ -79,7 +79,7 @@ def recall(store: Store, key: str, chosen: Int[np.ndarray, " chosen"]) -> tuple[
 
 
 def keep(store: Store, key: str, seen: Observation, limits: Sequence[Text]) -> None:
-    """Raises StoreError where the disk is full or the folder cannot be written."""
+    """Raises StoreError if the disk is full or the folder cannot be written."""
     arrays = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in seen.arrays.items()}
     tensors = {f"{PREFIX}{name}": torch.from_numpy(array.copy()) for name, array in arrays.items()}
     said = torch.tensor(list(json.dumps([encoded(one) for one in limits]).encode()), dtype=torch.uint8)
@@ -88,12 +88,13 @@ def keep(store: Store, key: str, seen: Observation, limits: Sequence[Text]) -> N
 
 @cache
 def _code(module: str) -> str:
-    """An edit of a file that the module imports leaves no old sights behind."""
+    """A digest of the code: an edit of any file that the module imports invalidates old observations."""
     return digest_code(module)
 
 
 def _modules(observable: Observable) -> list[str]:
-    """The observable's, and those of the parts that it was given (families of shortcuts), which it does not import."""
+    """The observable's modules, and those of the parts that it was given (families of shortcuts), which it does not
+    import."""
     found = [type(observable).__module__]
     for field in dataclasses.fields(observable):  # type: ignore[arg-type]  # a dataclass by contract
         value = getattr(observable, field.name)

@@ -1,4 +1,4 @@
-"""Look into models for the probes: builds the subjects, hands them their samples, keeps what was seen."""
+"""Observes models for the probes: builds the subjects, passes them their samples, and keeps the observations."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from probes.message import Text
 from probes.observable import Observable, Observation, Role, Subject
 
 OnSubject = Callable[[str, int, int], None]
-"""(what is measured on whom, done, total)."""
+"""(what is measured on which model, done, total)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sitter:
-    """A model that may be looked into; built only when somebody asks."""
+    """A model that may be observed; built only when needed."""
 
     name: str
     role: Role
@@ -43,7 +43,7 @@ class Sitter:
 
 @dataclass(kw_only=True)
 class Observations:
-    """What was seen, and what could not be: an observable that failed takes down only the probes that need it.
+    """The observations, and the failures: an observable that failed affects only the probes that need it.
 
     `limits` say which models could not be prepared, and what that costs.
     """
@@ -63,11 +63,11 @@ def observe(
     seed: int | None = None,
     workers: int = 1,
 ) -> Observations:
-    """Measure every observable on as many models of each role as it asks for, but for what was seen `before` or is in
-    the store. One model a worker is in memory; each is looked into on one thread, so `workers` change no bit.
+    """Measure every observable on as many models of each role as it asks for, except what was observed `before` or is
+    in the store. One model per worker is in memory; each is observed on one thread, so `workers` does not change a bit.
 
-    `seed` is the audit's, by default the checkpoint's: another draws other samples. Random numbers are common to all
-    models of an observable: what differs between models is the models.
+    `seed` is the audit's, by default the checkpoint's; another seed draws other samples. Random numbers are common to
+    all models of an observable, so that only the models differ.
     """
     before = before or Observations()
     seen = {observable: dict(there) for observable, there in before.seen.items()}
@@ -113,8 +113,8 @@ def look_ahead(
     workers: int,
     on_model: Callable[[str], None],
 ) -> None:
-    """Look into several models at once where that pays; what was seen lies in the store afterwards. A piece of work is
-    one observable of one model, since one may take longer than all others together."""
+    """Observe several models at once if that pays off; the observations are then in the store. A piece of work is one
+    observable on one model, because one may take longer than all others together."""
     waiting = [(sitter, wanted) for sitter, wanted in asked.items() if wanted]
     if workers < 2 or len(waiting) < WORTH_FORKING or not can_fork(experiment.device):
         return
@@ -142,7 +142,7 @@ def _asked(observable: Observable, sitters: Sequence[Sitter]) -> list[Sitter]:
 
 @dataclass(kw_only=True)
 class Sitting:
-    """One model in front of the observables: built when the first of them looks, prepared when one must look anew."""
+    """One model for all observables: built when the first of them needs it, prepared when one must be measured anew."""
 
     sitter: Sitter
     experiment: Experiment
@@ -164,7 +164,7 @@ class Sitting:
         return prepared
 
     def look(self, observable: Observable) -> Observation:
-        """From the store where it was seen before; else seen, and stored."""
+        """Read from the store if it was observed before; else observed and stored."""
         experiment = self.experiment
         chosen = observable.choose(experiment.pool, stream(self.seed, "observe", repr(observable), "choose"))
         if self.store is None:
@@ -196,7 +196,7 @@ class Sitting:
 
 
 def subject(sitter: Sitter, network: nn.Module, experiment: Experiment) -> tuple[Subject, list[Text]]:
-    """The prepared network, proven to answer as before on two inputs, in eval mode, activations out of place and
+    """The prepared network, checked to give the same outputs on two inputs, in eval mode, activations out-of-place and
     unshared, parameters without gradients; and what could not be prepared."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PreparationWarning)

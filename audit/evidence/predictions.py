@@ -1,4 +1,4 @@
-"""Predictions alone as evidence: what a model answered, who its members were, perhaps what shadow models answered."""
+"""Predictions as evidence: a model's answers, its members, and optionally the answers of shadow models."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from probes.plan import Pool, Row
 NO_MODEL = Message("audit.predictions-without-model")
 NO_SHADOWS = Message("audit.predictions-without-shadows")
 GROUPS = 5
-"""As probes.membership.empirical_bayes learns its weights: on the orders of the other groups."""
+"""The number of groups in which probes.membership.empirical_bayes learns its weights: on the orders of the other
+groups."""
 FEWEST = 20
-"""Members, and held-out samples, that shadow models must be able to speak of, or they are not used."""
+"""The smallest numbers of members and held-out samples covered by shadow models for these to be used."""
 TOO_FEW = Message("audit.few-shadows")
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "outputs": ("outputs", "logits", "probabilities", "predictions", "probs"),
@@ -43,7 +44,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictions:
-    """A model's answers about samples, without the model.
+    """A model's answers on samples, without the model.
 
     outputs         logits or probabilities [samples, classes], or of two classes the second's probability [samples]
     labels          class numbers [samples], from 0
@@ -76,7 +77,7 @@ class Predictions:
 
     @property
     def logits(self) -> Float32[np.ndarray, "samples classes"]:
-        """Raises DataError on another shape, NaN or infinity."""
+        """Raises DataError on a wrong shape, NaN or infinity."""
         found = _finite(array(self.outputs), "outputs", self.name)
         if found.ndim == 1:
             found = np.stack([1 - found, found], axis=1)
@@ -89,7 +90,7 @@ class Predictions:
         return as_logits(found)
 
     def pool(self) -> Pool:
-        """Raises DataError where labels or members do not fit the outputs."""
+        """Raises DataError if labels or members do not fit the outputs."""
         return pool_of(self._dataset(), {"members": self.members, "held_out": self.held_out}, self.name)
 
     def _dataset(self) -> Dataset:
@@ -97,9 +98,9 @@ class Predictions:
         labels = array(self.labels)
         if labels.shape != (n,) or labels.dtype.kind not in "iuf" or (labels != labels.astype(np.int64)).any():
             raise DataError(
-                f"labels are {labels.dtype} of shape {labels.shape}, outputs are of {n} samples.",
+                f"labels are {labels.dtype} of shape {labels.shape}, but there are outputs of {n} samples.",
                 where=self.name,
-                do="Give one class number a sample.",
+                do="Give one class number per sample.",
             )
         known = tuple(map(str, self.classes)) if self.classes is not None else tuple(map(str, range(classes)))
         if len(known) != classes:
@@ -117,23 +118,24 @@ class Predictions:
         )
 
     def named(self, n: int) -> tuple[str, ...]:
-        """The ids of `n` samples; empty where none were given. Raises DataError on another number."""
+        """The ids of `n` samples; empty if none were given. Raises DataError on another number."""
         ids = () if self.ids is None else tuple(map(str, array(self.ids)))
         if ids and len(ids) != n:
-            raise DataError(f"{len(ids)} ids of {n} samples.", where=self.name)
+            raise DataError(f"{len(ids)} ids for {n} samples.", where=self.name)
         return ids
 
     def _inputs(self, n: int) -> Int64[np.ndarray, "samples length"]:
-        """The texts' words; without texts a number of its own for each sample: nothing says that two are alike."""
+        """The texts' words; without texts a different number for each sample, because nothing says that two are
+        alike."""
         if self.texts is None:
             return np.arange(n, dtype=np.int64)[:, None]
         texts = [str(one) for one in array(self.texts)]
         if len(texts) != n:
-            raise DataError(f"{len(texts)} texts of {n} samples.", where=self.name)
+            raise DataError(f"{len(texts)} texts for {n} samples.", where=self.name)
         return words(texts)
 
     def evidence(self) -> Evidence:
-        """As probes take it. Raises DataError where the parts do not fit each other."""
+        """The evidence in the form that probes take. Raises DataError if the parts do not fit together."""
         dataset, pool = self._dataset(), self.pool()
         population = self._population(pool, dataset)
         limits: tuple[Text, ...] = (NO_MODEL,) if len(population) else (NO_MODEL, NO_SHADOWS)
@@ -178,8 +180,8 @@ class Predictions:
 
 
 def _both_ways(population: Population) -> Bool[np.ndarray, " samples"]:
-    """Samples of which enough shadows trained with and without: any one shadow may stand in for the audited model, and
-    of the others a fifth is left out in turn where an attack learns its weights."""
+    """Samples that enough shadows trained with and without: any one shadow may stand in for the audited model, and a
+    fifth of the others is left out in turn when an attack learns its weights."""
     repeat = np.array([row.repeat for row in population.rows])
     repeats = np.unique(repeat)
 
@@ -196,7 +198,7 @@ def _both_ways(population: Population) -> Bool[np.ndarray, " samples"]:
 
 def rounds(keep: Bool[np.ndarray, "shadows samples"], pool: Pool) -> list[tuple[int, int]]:
     """(repeat, fold) of each shadow: consecutive ones that leave out every pooled sample once are the folds of one
-    repeat; any other stands alone."""
+    repeat; any other is on its own."""
     pooled = pool.indices
     left_out = ~keep[:, pooled]
     found: list[tuple[int, int]] = []
@@ -219,25 +221,27 @@ def _finite(given: np.ndarray, name: str, where: str) -> Float64[np.ndarray, "..
     wide = given.astype(np.float64)
     if not np.isfinite(wide).all():
         place = tuple(int(one) for one in np.argwhere(~np.isfinite(wide))[0])
-        raise DataError(f"{name} hold NaN or infinity at {place}.", where=where)
+        raise DataError(f"{name} contain NaN or infinity at {place}.", where=where)
     return wide
 
 
 def _masks(given: Any, shadows: int, n: int, where: str) -> Bool[np.ndarray, "shadows samples"]:
     if given is None:
-        raise DataError("which samples trained the shadow models is not said.", where=where, do="Give shadow_members.")
+        raise DataError(
+            "it is not known which samples trained the shadow models.", where=where, do="Give shadow_members."
+        )
     masks = array(given)
     if masks.shape != (shadows, n) or not np.isin(masks, (0, 1)).all():
         raise DataError(
             f"shadow_members are {masks.dtype} of shape {masks.shape}.",
             where=where,
-            do=f"Give a mask {(shadows, n)}: a row a shadow model.",
+            do=f"Give a mask {(shadows, n)}: one row per shadow model.",
         )
     return masks.astype(bool)
 
 
 def read(path: Path) -> Predictions:
-    """From .npz (arrays as the fields are called), .csv or .parquet (a row a sample: `label`, `member`, a column a
+    """From .npz (arrays named like the fields), .csv or .parquet (one row per sample: `label`, `member`, one column per
     class `logit_0` or `prob_0`, and for each shadow model `shadow_0_member`, `shadow_0_logit_0`). Raises DataError."""
     if not path.is_file():
         raise DataError("no such file.", where=str(path), do="Check the path.")
@@ -251,12 +255,12 @@ def read(path: Path) -> Predictions:
 
 
 def _named(found: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Under the fields' own names."""
+    """The arrays under the fields' own names."""
     known = {alias: field for field, aliases in ALIASES.items() for alias in aliases}
     named: dict[str, Any] = {}
     for name, value in found.items():
         if name not in known:
-            raise DataError(f"holds {name!r}, which is unknown. {did_you_mean(name, known)}", where=str(path))
+            raise DataError(f"holds an unknown array {name!r}. {did_you_mean(name, known)}", where=str(path))
         named[known[name]] = value
     for field in ("outputs", "labels", "members"):
         if field not in named:
@@ -281,7 +285,7 @@ def _of_table(path: Path) -> dict[str, Any]:
         raise DataError(
             f"cannot be read: {error}", where=str(path), do="pip install 'transfer-audit[parquet]'"
         ) from None
-    except Exception as error:  # pandas and pyarrow raise many unrelated types on damaged files
+    except Exception as error:  # pandas and pyarrow raise many unrelated exception types on damaged files
         raise DataError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path)) from None
     columns = [str(name) for name in frame.columns]
     found: dict[str, Any] = {

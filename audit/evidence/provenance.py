@@ -1,4 +1,4 @@
-"""What files say about where the source came from."""
+"""What files state about the origin of the source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE")
 
 
 def provenance_of(experiment: Experiment) -> Mapping[str, str]:
-    """By fact; an empty value where files do not say. No paths, only file names."""
+    """Values by fact, empty if the files do not state it. No paths, only file names."""
     section, folder = experiment.recipe.source, experiment.source.folder
     facts = {"model": section.model, "weights": section.weights or ("trained here" if section.training else "")}
     path = folder / section.weights if section.weights else None
@@ -35,7 +35,8 @@ def provenance_of(experiment: Experiment) -> Mapping[str, str]:
 
 
 def _licence(folder: Path) -> str:
-    """From the model card's front matter (`license: mit` in README.md), else the first line of a licence file."""
+    """The licence, from the model card's front matter (`license: mit` in README.md), or else the first line of a
+    licence file."""
     card = folder / "README.md"
     if card.is_file():
         text = card.read_text(encoding="utf-8", errors="replace")[:CARD_CHARACTERS]
@@ -50,7 +51,7 @@ def _licence(folder: Path) -> str:
 
 
 def _revision(path: Path) -> str:
-    """The commit that a Hugging Face cache names its folder by (snapshots/COMMIT/...)."""
+    """The commit after which a Hugging Face cache names its folder (snapshots/COMMIT/...)."""
     parts = path.absolute().parts
     if "snapshots" in parts[:-1]:
         commit = parts[parts.index("snapshots") + 1]

@@ -1,4 +1,4 @@
-"""What a causal language model answers about sequences: one forward pass each, batched by length, memory bounded."""
+"""A causal language model's answers on sequences: one forward pass each, batched by length, with bounded memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from probes.errors import NonFiniteError
 from probes.sequences import TokenAnswers
 
 TOKENS_AT_ONCE = 4096
-"""Tokens of a batch, padding included."""
+"""Tokens per batch, including padding."""
 LOGITS_AT_ONCE = 1 << 25
 """Logits that are reduced at once: 128 MiB in float32."""
 KEPT = ("log_prob", "top", "mean", "deviation", "rank")
@@ -23,7 +23,7 @@ KEPT = ("log_prob", "top", "mean", "deviation", "rank")
 
 @torch.no_grad()
 def sequence_answers(network: nn.Module, inputs: Int64[np.ndarray, "samples 2 length"]) -> TokenAnswers:
-    """Answers of a network in eval mode about every scored token. The network takes `input_ids` and `attention_mask`
+    """Answers of a network in eval mode on every scored token. The network takes `input_ids` and `attention_mask`
     and gives logits, bare or as the attribute `logits`.
 
     Raises NonFiniteError naming the first sample whose logits are NaN or infinite.
@@ -50,7 +50,7 @@ def sequence_answers(network: nn.Module, inputs: Int64[np.ndarray, "samples 2 le
 def divergence(
     base: nn.Module, network: nn.Module, inputs: Int64[np.ndarray, "samples 2 length"]
 ) -> Float64[np.ndarray, " samples"]:
-    """Each sequence's mean over scored tokens of KL(base ‖ network) between what the two say comes next, in nats."""
+    """Each sequence's mean over scored tokens of KL(base ‖ network) between their next-token distributions, in nats."""
     device = next(network.parameters()).device
     found = np.zeros(len(inputs))
     for batch in batches((inputs[:, 0] != PADDING).sum(axis=1)):
@@ -87,7 +87,7 @@ def _reduce(
     scored: Bool[Tensor, "batch positions"],
     tokens: Int[Tensor, "batch positions"],
 ) -> dict[str, Tensor]:
-    """What is kept of the logits that predict scored tokens, laid end to end, sample after sample."""
+    """What is kept of the logits that predict scored tokens, concatenated sample after sample."""
     rows, own = logits[scored], tokens[scored]
     at_once = max(1, LOGITS_AT_ONCE // rows.shape[1])
     parts: dict[str, list[Tensor]] = {name: [] for name in KEPT}
@@ -95,7 +95,7 @@ def _reduce(
         log_p = some.float().log_softmax(dim=1)
         p = log_p.exp()
         chosen = log_p.gather(1, token[:, None])
-        # A token that can never come has p log p = 0, not 0 × −∞.
+        # A token with probability 0 has p log p = 0, not 0 × −∞.
         finite = log_p.clamp(min=-1e4)
         mean = (p * finite).sum(dim=1)
         parts["log_prob"].append(chosen[:, 0])

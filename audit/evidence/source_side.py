@@ -1,5 +1,4 @@
-"""The source as observables of the audited model see it: its network, its head, and its own task where that is at
-hand."""
+"""The source for observables of the audited model: its network, its head, and its own task's data if available."""
 
 from __future__ import annotations
 
@@ -18,9 +17,9 @@ from probes.observable import SourceSide
 
 
 def source_side(experiment: Experiment) -> SourceSide:
-    """The source that the audited model was fine-tuned from; its weights must be at hand.
+    """The source that the audited model was fine-tuned from; its weights must be available.
 
-    Its task's data is loaded, and split as it was for its training, where the recipe trained it. Raises DataError.
+    Its task's data is loaded, and split as for its training, if the recipe trained it. Raises DataError.
     """
     source = experiment.source
     network = prepare(source.network(experiment.seed).eval(), experiment.inputs[:2]).eval().requires_grad_(False)
@@ -42,7 +41,7 @@ def source_side(experiment: Experiment) -> SourceSide:
 
 
 def _on_embedding(head: nn.Module) -> Callable[[Tensor], Tensor]:
-    """A 1 × 1 convolution is a linear layer of the pooled embedding."""
+    """A 1 × 1 convolution is a linear layer on the pooled embedding."""
     if isinstance(head, nn.Conv2d):
         return lambda embedding: functional.linear(embedding.flatten(1), head.weight.flatten(1), head.bias)
     return head

@@ -1,5 +1,5 @@
-"""Who is looked into: the audited model, its source, a reference, variants, randomised copies and replicas, in a fixed
-order."""
+"""The models that are observed: the audited model, its source, a reference, variants, randomised copies and replicas,
+in a fixed order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RANDOMISED_COPIES = 2
 
 
 def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings: Settings, seed: int) -> list[Sitter]:
-    """Every model that could be looked into, in a fixed order."""
+    """Every model that could be observed, in a fixed order."""
     if not audited.looked_into:
         return []
     experiment, head = audited.experiment, audited.head

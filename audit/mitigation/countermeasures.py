@@ -11,16 +11,16 @@ from probes.errors import ConfigError, RecipeError, did_you_mean
 
 Change = Callable[[Recipe, float, int | None], Mapping[str, Any]]
 """(recipe, strength, side of the images in pixels or None) to the sections that differ. Raises RecipeError with a
-reason where it does not apply."""
+reason if it does not apply."""
 
 CROP_PART = 8
-"""A random crop is padded by this part of the side: 4 pixels of 32, as is usual for CIFAR (He 2016)."""
+"""A random crop is padded by this share of the side: 4 pixels of 32, as is usual for CIFAR (He 2016)."""
 PATIENCE = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Countermeasure:
-    """`strength` is the usual one, None where there is nothing to turn; `source` is where it comes from."""
+    """`strength` is the usual one, None if there is none to set; `source` is the reference."""
 
     change: Change
     source: str
@@ -29,7 +29,7 @@ class Countermeasure:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A recipe to be tried; `name` is the countermeasure with its strength, `l2-sp=0.01`."""
+    """A recipe to try; `name` is the countermeasure with its strength, `l2-sp=0.01`."""
 
     name: str
     recipe: Recipe
@@ -46,7 +46,7 @@ class Candidates:
 def _penalty(key: str) -> Change:
     def change(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
         if getattr(recipe.regularise, key) >= strength:
-            raise RecipeError("the recipe has that much already.")
+            raise RecipeError("the recipe already has at least this strength.")
         return {"regularise": {key: strength}}
 
     return change
@@ -54,7 +54,7 @@ def _penalty(key: str) -> Change:
 
 def _wise_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
     if recipe.transfer.mode == "features":
-        raise RecipeError("only the head is trained, which the source does not have.")
+        raise RecipeError("only the head is trained, and the source does not have it.")
     if strength >= 1:
         raise RecipeError("a share of 1 would be the source itself.")
     return _penalty("source_share")(recipe, strength, side)
@@ -62,31 +62,31 @@ def _wise_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, 
 
 def _dropout(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
     if recipe.head.dropout >= strength:
-        raise RecipeError("the recipe has that much already.")
+        raise RecipeError("the recipe already has at least this strength.")
     return {"head": {"dropout": strength}}
 
 
 def _early_stopping(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
     if recipe.train.patience and recipe.train.select == "best":
-        raise RecipeError("the recipe stops early already.")
+        raise RecipeError("the recipe already stops early.")
     if recipe.split.file is None and not recipe.split.validation:
-        raise RecipeError("the recipe has no validation samples to stop by: set split.validation.")
+        raise RecipeError("early stopping needs validation samples: set split.validation.")
     return {"train": {"patience": PATIENCE, "select": "best"}}
 
 
 def _mode(mode: str) -> Change:
     def change(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
         if recipe.transfer.mode == mode:
-            raise RecipeError("the recipe transfers so already.")
+            raise RecipeError("the recipe already transfers in this way.")
         return {"transfer": {"mode": mode, "layers": ()}}
 
     return change
 
 
 def _lp_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
-    """The usual epochs for the head alone, at most half of all: the others are left for everything."""
+    """The usual number of epochs for the head alone, at most half of all: the rest are for training everything."""
     if recipe.train.epochs < 2:
-        raise RecipeError("one epoch cannot be divided between the head and everything.")
+        raise RecipeError("a single epoch cannot be divided between the head and the whole network.")
     changes = _mode("lp-ft")(recipe, strength, side)
     epochs = min(TransferSection().lp_epochs, recipe.train.epochs // 2)
     return {"transfer": {**changes["transfer"], "lp_epochs": epochs}}
@@ -94,15 +94,15 @@ def _lp_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, An
 
 def _augment(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
     if side is None:
-        raise RecipeError("only images are cropped.")
+        raise RecipeError("only images can be cropped.")
     if recipe.augment:
-        raise RecipeError("the recipe augments already.")
+        raise RecipeError("the recipe already augments.")
     return {"augment": [{"name": "RandomCrop", "size": side, "padding": max(1, side // CROP_PART)}]}
 
 
 def _dp(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
     if recipe.privacy and recipe.privacy.epsilon is not None and recipe.privacy.epsilon <= strength:
-        raise RecipeError("the recipe is at least as private already.")
+        raise RecipeError("the recipe is already at least as private.")
     return {
         "privacy": {"epsilon": strength, "noise_multiplier": None},
         # DP-SGD replaces the settings that it does not support.
@@ -128,7 +128,7 @@ KNOWN: Mapping[str, Countermeasure] = {
 
 
 def candidates(recipe: Recipe, asked: Sequence[str], side: int | None) -> Candidates:
-    """Recipes with the countermeasures asked for (NAME or NAME=STRENGTH), or with all known ones.
+    """Recipes with the requested countermeasures (NAME or NAME=STRENGTH), or with all known ones.
 
     `side` is that of the images in pixels, None for other data. Raises ConfigError on an unknown name, or a strength
     that is none.
@@ -149,7 +149,7 @@ def candidates(recipe: Recipe, asked: Sequence[str], side: int | None) -> Candid
 
 
 def check(asked: Sequence[str]) -> None:
-    """Raises ConfigError on an unknown name, or a strength that is none."""
+    """Raises ConfigError on an unknown name, or an invalid strength."""
     for text in asked:
         _read(text)
 

@@ -20,30 +20,30 @@ from reports.frontier.frontier import AS_IS, Frontier, Tried, folder_of
 from reports.report import Report
 
 NOT_THE_CANDIDATES = (Interrupted, OverwriteError, StoreError)
-"""Errors that end the whole command; any other is this candidate's own, and the others are tried."""
+"""Errors that end the whole command; any other affects only its candidate, and the rest are tried."""
 Make = Callable[[Listener], tuple[Audited, Config, Settings]]
-"""What is to be audited, by what, and how; fine-tuned first where it is a candidate."""
+"""What to audit, with what, and how; a candidate is fine-tuned first."""
 Attempt = Callable[[str, Make], Report]
-"""Makes a named audit, before listeners of its choice, and keeps its report."""
+"""Runs a named audit with listeners of its choice, and keeps its report."""
 
 
 def mitigate(
     audited: Audited, config: Config, settings: Settings, asked: Sequence[str], out: Path, attempt: Attempt
 ) -> Frontier:
-    """Fine-tune each candidate into `out`/NAME/ckpt.pt and audit it; one that is there is not trained again.
+    """Fine-tune each candidate into `out`/NAME/ckpt.pt and audit it; an existing one is not trained again.
 
     All candidates are trained on the same members and audited on the same folds, so differences from the recipe as it
-    is are paired. Raises RecipeError where the model cannot be trained again, ConfigError on unknown countermeasures,
-    OverwriteError where `out` holds another recipe's model.
+    is are paired. Raises RecipeError if the model cannot be trained again, ConfigError on unknown countermeasures,
+    OverwriteError if `out` holds another recipe's model.
     """
     if not audited.retrains:
-        raise RecipeError("without a recipe nothing can be trained otherwise.", do="Give --recipe RECIPE.toml.")
+        raise RecipeError("without a recipe, nothing can be trained again.", do="Give --recipe RECIPE.toml.")
     experiment = audited.experiment
     side = int(experiment.inputs.shape[-1]) if experiment.dataset.modality == "image" else None
     found = candidates(experiment.recipe, asked, side)
     own = attempt(AS_IS, lambda listener: (audited, config, settings))
     tried, refused = [Tried(name=AS_IS, report=own)], dict(found.refused)
-    # That any of k candidates passes by chance is paid for by each (Bonferroni).
+    # Each of k candidates is corrected for the chance that any of them passes (Bonferroni).
     paid = config.spending(1 / max(1, len(found.recipes)))
     for candidate in found.recipes:
 
@@ -72,7 +72,7 @@ def changed_nothing(own: Report, other: Report) -> bool:
 
 
 def _trained(audited: Audited, candidate: Candidate, path: Path, listener: Listener) -> Audited:
-    """The candidate's own fine-tuned model on the audited model's members, from `path` where it is there already."""
+    """The candidate's own fine-tuned model on the audited model's members, read from `path` if it exists."""
     experiment = audited.experiment.with_recipe(candidate.recipe)
     if not path.exists():
         train_into(experiment, path, audited.checkpoint.folder, listener.epoch)

@@ -1,4 +1,4 @@
-"""Source networks: families, heads, graph rewrites and files of weights.
+"""Source networks: families, heads, graph rewrites and weight files.
 
 Imports config; training, engines, checkpoints and evidence import it.
 """

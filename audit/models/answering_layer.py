@@ -1,4 +1,4 @@
-"""Which layer gives a network's answer: asked of the network itself, where names and order of layers mislead."""
+"""Which layer gives a network's answer, found by running the network, because names and order of layers can mislead."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from audit.models.answers import logits_in
 
 
 def answering_layer(network: nn.Module, samples: Tensor) -> str | None:
-    """The dotted name of the linear layer, or 1 × 1 convolution, that is called last of those with as many outputs as
-    the network's answer about `samples` has classes; None where none has, or the network does not take the samples.
+    """The dotted name of the linear layer, or 1 × 1 convolution, that is called last among those with as many outputs
+    as the network's answer on `samples` has classes; None if there is none, or if the network does not take the
+    samples.
 
     >>> network = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3), nn.Softmax(dim=1))
     >>> answering_layer(network, torch.zeros(2, 4))
@@ -54,7 +55,7 @@ def _called(network: nn.Module) -> Iterator[list[tuple[str, int]]]:
 
 
 def takes_part(network: nn.Module, layer: str, samples: Tensor) -> bool:
-    """Whether the answer about `samples` depends on the parameters of the layer of that name.
+    """Whether the answer on `samples` depends on the parameters of the layer with that name.
 
     >>> takes_part(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), "0", torch.zeros(2, 4))
     True
@@ -74,7 +75,7 @@ def takes_part(network: nn.Module, layer: str, samples: Tensor) -> bool:
 
 
 def same_place(one: str, other: str) -> bool:
-    """Whether one of two layers is the other, or lies within it.
+    """Whether one of two layers is the other, or is inside it.
 
     >>> same_place("head", "head.1"), same_place("head", "header")
     (True, False)

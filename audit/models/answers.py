@@ -1,4 +1,4 @@
-"""What networks of other libraries take and answer: token ids with their attention mask in, a tensor of logits out.
+"""Inputs and outputs of other libraries' networks: token ids with their attention mask in, a tensor of logits out.
 
 Both are hooks on the network itself, so that its modules and weights keep their names.
 """
@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from audit.data.tokens import SECOND
 
 NAMES = ("logits", "output", "outputs", "out", "scores", "preds", "predictions")
-"""Under which a mapping or an object holds its logits, in the order in which they are looked for."""
+"""The keys or attributes that may hold logits, in the order in which they are tried."""
 
 
 def logits_in(answer: object) -> object:
-    """The logits of a model's answer: itself where it is a tensor; of a ModelOutput, a dict or an object what stands
-    under one of NAMES; of a tuple the first tensor of two axes; anything else as it is.
+    """The logits in a model's output: the output itself if it is a tensor; the entry under one of NAMES of a
+    ModelOutput, dict or object; the first tensor with two axes of a tuple; anything else unchanged.
 
     >>> logits_in({"loss": torch.tensor(0.5), "logits": torch.zeros(2, 3)}).shape
     torch.Size([2, 3])
@@ -46,7 +46,7 @@ def _only_logits(network: nn.Module, inputs: tuple[Any, ...], answer: object) ->
 
 
 def gives_logits(network: nn.Module) -> nn.Module:
-    """The network itself, which from now on answers with a tensor wherever its answer holds one."""
+    """The same network, which from now on returns a tensor wherever its output contains one."""
     if _only_logits not in network._forward_hooks.values():
         network.register_forward_hook(_only_logits)
     return network
@@ -56,7 +56,7 @@ def gives_logits(network: nn.Module) -> nn.Module:
 class Tokens:
     """From stored tokens (`audit/data/tokens.py`) to a transformer's arguments, its attention mask among them.
 
-    `padding` is the id that stands where there is no token; `typed` says whether the model tells two texts apart.
+    `padding` is the id of padding; `typed` says whether the model distinguishes two texts.
     """
 
     padding: int
@@ -65,7 +65,7 @@ class Tokens:
     def __call__(self, network: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         (stored,) = given
         present = stored > 0
-        # Attention over nothing is NaN; a text without a token is read as one of padding.
+        # Attention over nothing is NaN, so a text without tokens is read as one padding token.
         first = torch.arange(stored.shape[1], device=stored.device) == 0
         ids = torch.where(present, (stored - 1) % SECOND, self.padding)
         arguments = {"input_ids": ids, "attention_mask": (present | first).long()}
@@ -75,14 +75,14 @@ class Tokens:
 
 
 def takes_tokens(network: nn.Module, tokens: Tokens) -> nn.Module:
-    """The network itself, which from now on takes stored tokens alone."""
+    """The same network, which from now on takes only stored tokens."""
     network.register_forward_pre_hook(tokens, with_kwargs=True)
     return network
 
 
 @dataclass(frozen=True)
 class Masked:
-    """Hands token ids on with their attention mask: ids that are `padding` are none."""
+    """Passes token ids on with their attention mask, which excludes `padding`."""
 
     padding: int
 
@@ -95,8 +95,8 @@ class Masked:
 
 
 def masks_padding(network: nn.Module) -> nn.Module:
-    """The network itself; one of transformers or PEFT that reads token ids gets the attention mask that its own data
-    collator would give."""
+    """The same network; one of transformers or PEFT that reads token ids gets the attention mask that its own data
+    collator would pass."""
     padding = getattr(getattr(network, "config", None), "pad_token_id", None)
     ours = type(network).__module__.startswith(("transformers.", "peft."))
     masked = any(isinstance(hook, Masked | Tokens) for hook in network._forward_pre_hooks.values())
@@ -106,6 +106,6 @@ def masks_padding(network: nn.Module) -> nn.Module:
 
 
 def is_hooked(network: nn.Module) -> bool:
-    """Whether what goes in or comes out is changed by hooks, which a rewrite of the forward pass would lose."""
+    """Whether hooks change the input or output, which a rewrite of the forward pass would lose."""
     others = [hook for hook in network._forward_hooks.values() if hook is not _only_logits]
     return bool(others or network._forward_pre_hooks)

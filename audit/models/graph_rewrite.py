@@ -1,4 +1,4 @@
-"""Networks made ready to be looked into and to be trained with per-sample gradients: one torch.fx rewrite.
+"""Prepares networks for attribution and for training with per-sample gradients, by a torch.fx rewrite.
 
 DeepLift and Opacus hook into modules, and fail, or are silently wrong, where an activation works in place, is called
 twice, or is a plain function. `prepare` gives the same function without these; `fold_batchnorm` gives the same function
@@ -26,7 +26,7 @@ from probes.errors import RecipeError
 from probes.message import Message, Text
 from probes.texts import said
 
-# Relative to the largest output: the rewrite changes no arithmetic, folding only the order of float32 operations.
+# Relative to the largest output: the rewrite does not change arithmetic, folding changes only the order of operations.
 TOLERANCE = 1e-4
 
 IN_PLACE_OPERATORS: Mapping[Callable[..., Any], Callable[..., Any]] = {
@@ -36,7 +36,7 @@ IN_PLACE_OPERATORS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     operator.itruediv: operator.truediv,
 }
 
-# Functions that Captum's DeepLift rules and Opacus's hooks know only as modules: how their arguments read.
+# Functions that Captum's DeepLift rules and Opacus's hooks support only as modules, with their arguments.
 MODULES: Mapping[object, Callable[..., nn.Module]] = {
     functional.relu: lambda inplace=False: nn.ReLU(),
     torch.relu: lambda: nn.ReLU(),
@@ -56,7 +56,7 @@ MODULES: Mapping[object, Callable[..., nn.Module]] = {
     functional.max_pool2d: lambda kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False: nn.MaxPool2d(
         kernel_size, stride, padding, dilation, ceil_mode=ceil_mode
     ),
-    # A function's training flag would be frozen at what it was when traced; a module follows .train() and .eval().
+    # A function's training flag would be frozen at its value when traced; a module follows .train() and .eval().
     functional.dropout: lambda p=0.5, training=True, inplace=False: nn.Dropout(p),
     functional.dropout2d: lambda p=0.5, training=True, inplace=False: nn.Dropout2d(p),
 }
@@ -74,10 +74,10 @@ def prepare(network: nn.Module, example: Shaped[Tensor, "batch ..."] | None = No
     """A copy with out-of-place, unshared activation modules: same outputs, same state-dict keys.
 
     Where torch.fx cannot trace the network, the copy's activations are only made out-of-place, and a
-    PreparationWarning says so. With `example` inputs the outputs are compared too: a rewrite that answers otherwise is
-    not used. The copy is traced as it is in eval mode: forward code that asks `self.training` keeps its eval branch.
+    PreparationWarning says so. With `example` inputs the outputs are compared too: a rewrite with different outputs is
+    not used. The copy is traced in eval mode: forward code that asks `self.training` keeps its eval branch.
     """
-    if not any(True for _ in network.children()):  # one layer is a leaf to torch.fx, and has nothing to rewrite
+    if not any(True for _ in network.children()):  # a single layer is a leaf for torch.fx, and has nothing to rewrite
         return copy.deepcopy(network)
     reason: Text = ""
     try:
@@ -105,12 +105,12 @@ def embedding(network: nn.Module, head: str) -> nn.Module:
 
 
 def fold_batchnorm(network: nn.Module, example: Shaped[Tensor, "batch ..."] | None = None) -> nn.Module:
-    """A prepared copy without BatchNorm that answers as the network does in eval mode.
+    """A prepared copy without BatchNorm that has the network's outputs in eval mode.
 
-    A BatchNorm after a convolution or linear layer is folded into it (same module name, a bias more). Any other is the
-    same affine map as a depthwise 1 × 1 convolution under the BatchNorm's name.
+    A BatchNorm after a convolution or linear layer is folded into it (same module name, with a bias added). Any other
+    becomes the same affine map as a depthwise 1 × 1 convolution under the BatchNorm's name.
 
-    Raises RecipeError where the network cannot be traced, or where the outputs differ on `example`.
+    Raises RecipeError if the network cannot be traced, or if the outputs differ on `example`.
     """
     rewritten = _rewrite(_trace(network))
     modules = dict(rewritten.named_modules())
@@ -139,7 +139,7 @@ def fold_batchnorm(network: nn.Module, example: Shaped[Tensor, "batch ..."] | No
     rewritten.recompile()
     if example is not None and not same_outputs(network, rewritten, example):
         raise RecipeError(
-            f"{type(network).__name__} answers otherwise after its BatchNorm is folded.",
+            f"{type(network).__name__} gives different outputs after its BatchNorm is folded.",
             where="[privacy]",
             do="Use a network with GroupNorm.",
         )
@@ -148,7 +148,7 @@ def fold_batchnorm(network: nn.Module, example: Shaped[Tensor, "batch ..."] | No
 
 @torch.no_grad()
 def same_outputs(before: nn.Module, after: nn.Module, example: Shaped[Tensor, "batch ..."]) -> bool:
-    """Whether both networks, in eval mode, answer the same to TOLERANCE of their largest output."""
+    """Whether both networks, in eval mode, have the same outputs to within TOLERANCE of the largest."""
     was = before.training, after.training
     one, other = before.eval()(example), after.eval()(example)
     before.train(was[0])
@@ -162,13 +162,13 @@ def has_batchnorm(network: nn.Module) -> bool:
 
 class Tracer(fx.Tracer):
     def trace(self, root: Any, concrete_args: dict[str, Any] | None = None) -> fx.Graph:
-        # A graph is of the forward method alone.
+        # A graph covers only the forward method.
         if isinstance(root, nn.Module) and is_hooked(root):
-            raise TypeError("hooks change what it takes or answers")
+            raise TypeError("hooks change its inputs or outputs")
         graph = super().trace(root, concrete_args)
         answer = next(node for node in graph.nodes if node.op == "output").args[0]
         if not isinstance(answer, fx.Node):
-            raise TypeError("its answer is no tensor")
+            raise TypeError("its output is not a tensor")
         return graph
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
@@ -177,12 +177,12 @@ class Tracer(fx.Tracer):
 
 
 def _trace(network: nn.Module) -> fx.GraphModule:
-    """Raises RecipeError where the network's Python depends on its input."""
+    """Raises RecipeError if the network's Python control flow depends on its input."""
     network = copy.deepcopy(network).eval()
     try:
         graph = Tracer().trace(network)
         traced = fx.GraphModule(network, graph, class_name=type(network).__name__)
-    except Exception as error:  # tracing runs the network's own code on stand-ins, which may raise anything
+    except Exception as error:  # tracing runs the network's own code on proxies, which may raise anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RecipeError(f"torch.fx cannot trace it ({reason})") from None
     _keep_unused(network, traced)
@@ -219,7 +219,7 @@ def _rewrite(traced: fx.GraphModule) -> fx.GraphModule:
 
 
 def _leave_alias(node: fx.Node, modules: Mapping[str, nn.Module]) -> None:
-    """What is read after an in-place operation must be its result, once the operation is no longer in place."""
+    """Values read after an in-place operation must refer to its result once the operation is out-of-place."""
     module = modules.get(str(node.target)) if node.op == "call_module" else None
     method = str(node.target) if node.op == "call_method" else ""
     in_place = (
@@ -242,7 +242,7 @@ def _leave_alias(node: fx.Node, modules: Mapping[str, nn.Module]) -> None:
 
 
 def _unshare(traced: fx.GraphModule, node: fx.Node, module: nn.Module, calls: Counter[str]) -> None:
-    """The second and later calls of a module without state get copies of it."""
+    """The second and later calls of a stateless module use copies of it."""
     name = str(node.target)
     calls[name] += 1
     if calls[name] > 1 and not module.state_dict():
@@ -278,7 +278,7 @@ def _affine(norm: nn.modules.batchnorm._BatchNorm) -> nn.Module:
     """γ(x − μ)/√(σ² + ε) + β as a depthwise convolution that starts as the identity."""
     if not isinstance(norm, nn.BatchNorm2d):
         raise RecipeError(
-            f"a {type(norm).__name__} follows no layer it could be folded into.",
+            f"a {type(norm).__name__} does not follow a layer that it could be folded into.",
             where="[privacy]",
             do="Use a network with GroupNorm or LayerNorm.",
         )

@@ -16,10 +16,10 @@ HeadFactory = Callable[[int, int], nn.Module]
 
 
 def find_head(network: nn.Module, name: str | None = None) -> str:
-    """The dotted name of the classifier: `name` where given, what timm says of its models, else the last Linear (or
-    SqueezeNet's 1 × 1 Conv2d).
+    """The dotted name of the classifier: `name` if given, else the one that timm declares for its models, else the last
+    Linear (or SqueezeNet's 1 × 1 Conv2d).
 
-    Raises RecipeError where there is none.
+    Raises RecipeError if there is none.
     """
     if name is not None:
         modules = dict(network.named_modules())
@@ -33,32 +33,32 @@ def find_head(network: nn.Module, name: str | None = None) -> str:
     found = ""
     for candidate, module in network.named_modules():
         pointwise = isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and "classifier" in candidate
-        # The projection inside an attention layer is no classifier, and is not called as a module.
+        # The projection inside an attention layer is not a classifier, and is not called as a module.
         projection = isinstance(module, nn.modules.linear.NonDynamicallyQuantizableLinear)
         if pointwise or (isinstance(module, nn.Linear) and not projection):
             found = candidate
     if not found:
         raise RecipeError(
-            f"found no classifier in {type(network).__name__}.", do="End it in nn.Linear, or say head.name."
+            f"found no classifier in {type(network).__name__}.", do="End it with nn.Linear, or set head.name."
         )
     return found
 
 
 def _declared(network: nn.Module, config: Mapping[str, Any]) -> str:
-    """The classifier by timm's own word: its last Linear may be a layer of the backbone."""
+    """The classifier that timm declares: the last Linear may be a layer of the backbone."""
     named = config.get("classifier")
     if isinstance(named, tuple | list):
         raise RecipeError(
             f"{type(network).__name__} has several classifiers ({', '.join(named)}).",
             where="source.model",
-            do="Take a variant without distillation, or a factory that joins them.",
+            do="Use a variant without distillation, or a factory that joins them.",
         )
     found = dict(network.named_modules()).get(named or "")
     if not isinstance(found, nn.Linear | nn.Conv2d) or not named:
         raise RecipeError(
             f"{type(network).__name__} is built without a classifier.",
             where="source.model",
-            do="Say how many classes it is to have: source.options = { num_classes = 10 }.",
+            do="Set its number of classes: source.options = { num_classes = 10 }.",
         )
     return str(named)
 
@@ -68,7 +68,7 @@ def classes_of(head: nn.Module) -> int:
 
 
 def features_of(head: nn.Module) -> int:
-    """How many numbers the head takes for a sample."""
+    """The number of input features of the head."""
     if isinstance(head, nn.Conv2d):
         return head.in_channels
     if isinstance(head, nn.Linear):
@@ -86,7 +86,7 @@ def new_head(old: nn.Module, classes: int) -> nn.Module:
 
 
 def attach(network: nn.Module, name: str, section: HeadSection, classes: int, factory: HeadFactory | None) -> str:
-    """Put the recipe's head where the old one was; returns the name of what takes the embedding."""
+    """Replace the old head by the recipe's; returns the name of the module that takes the embedding."""
     old = network.get_submodule(name)
     head = factory(features_of(old), classes) if factory else new_head(old, classes)
     if not factory:

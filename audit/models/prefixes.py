@@ -1,4 +1,4 @@
-"""What wrappers put before the names of weights: taken off, or put back, until they are the network's own."""
+"""Prefixes that wrappers add to the names of weights: removed or added until the names are the network's own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 from torch import Tensor
 
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
-"""DataParallel, torch.compile, Lightning modules by common habit."""
+"""Prefixes of DataParallel, torch.compile, and, by convention, Lightning modules."""
 
 
 def under_names(found: Mapping[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:
-    """The tensors under the names that are expected, as far as a prefix is all that hides them.
+    """The tensors under the expected names, as far as they differ only by a prefix.
 
     >>> import torch
     >>> list(under_names({"module.model.fc.weight": torch.zeros(1)}, {"fc.weight"}))
@@ -29,7 +29,7 @@ def under_names(found: Mapping[str, Tensor], expected: Collection[str]) -> dict[
 
 
 def _within(state: dict[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:
-    """Without a prefix that no wrapper of note has, where one and only one shows all of the network's names."""
+    """Without an unknown prefix, if exactly one prefix reveals all of the network's names."""
     first = min(expected, default="")
     prefixes = [name.removesuffix(first) for name in state if name.endswith(f".{first}")]
     whole = [prefix for prefix in prefixes if all(prefix + name in state for name in expected)]
@@ -37,7 +37,7 @@ def _within(state: dict[str, Tensor], expected: Collection[str]) -> dict[str, Te
 
 
 def _hiding(state: Mapping[str, Tensor], expected: Collection[str]) -> str | None:
-    """A wrapper's prefix that hides the network's names (a loss's own tensors beside it may have none)."""
+    """A known wrapper's prefix on the network's names (tensors of a loss beside them may have none)."""
     known = len(set(expected) & set(state))
     if known == len(set(expected)):
         return None

@@ -1,4 +1,4 @@
-"""New random parameters in place of old ones, by each layer's own initialisation."""
+"""Re-initialises parameters at random, by each layer's own initialisation."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from probes.errors import RecipeError
 
 
 def redraw(network: nn.Module, only: Collection[str] | None = None, *, where: str = "audit.run") -> None:
-    """New random parameters from torch's current generator, in all modules or in those named.
+    """Re-initialise from torch's current generator, in all modules or in those named.
 
-    Raises RecipeError for a layer that has parameters and no `reset_parameters`.
+    Raises RecipeError for a layer that has parameters but no `reset_parameters`.
     """
     for name, module in network.named_modules():
         if only is not None and name not in only:
@@ -23,15 +23,15 @@ def redraw(network: nn.Module, only: Collection[str] | None = None, *, where: st
             reset()
         elif next(module.parameters(recurse=False), None) is not None and not by_library(network, module):
             raise RecipeError(
-                f"{name or 'the network'} ({type(module).__name__}) cannot be initialised afresh.",
+                f"{name or 'the network'} ({type(module).__name__}) cannot be re-initialised.",
                 where=where,
                 do="Give it a reset_parameters method, or name a factory as source.model in the recipe.",
             )
 
 
 def by_library(network: nn.Module, module: nn.Module) -> bool:
-    """Draws the module's parameters as transformers draws those that a checkpoint lacks; False where the network has
-    no model of that library."""
+    """Initialises the module's parameters as transformers does for those that a checkpoint lacks; False if the network
+    does not contain a model of that library."""
     for part in network.modules():
         if type(part).__module__.startswith("transformers.") and callable(draw := getattr(part, "_init_weights", None)):
             with torch.no_grad():
@@ -41,8 +41,8 @@ def by_library(network: nn.Module, module: nn.Module) -> bool:
 
 
 def loaded(one: nn.Module, other: nn.Module) -> tuple[str, ...]:
-    """Names of the weights that two networks share though they were made with different seeds: what made them loaded
-    these from somewhere. Constants, as biases and normalisation begin with, are none."""
+    """Names of the weights that two networks share although they were made with different seeds: their code loaded
+    these from somewhere. Constants, such as initial biases and normalisation, do not count."""
     others = dict(other.named_parameters())
     return tuple(
         name

@@ -14,13 +14,13 @@ CONFIG, PROCESSOR, ADAPTER = "config.json", "preprocessor_config.json", "adapter
 
 
 def json_in(path: Path) -> dict[str, Any]:
-    """Raises CheckpointError where the file holds no JSON object."""
+    """Raises CheckpointError if the file does not hold a JSON object."""
     try:
         content = json.loads(read_text(path, 4 * MIB, CheckpointError))
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"is no JSON: {str(error)[:200]}", where=str(path)) from None
+        raise CheckpointError(f"is not JSON: {str(error)[:200]}", where=str(path)) from None
     if not isinstance(content, dict):
-        raise CheckpointError("is no JSON object.", where=str(path))
+        raise CheckpointError("is not a JSON object.", where=str(path))
     return content
 
 
@@ -35,7 +35,7 @@ def config_in(folder: Path) -> dict[str, Any]:
 
 
 def input_in(folder: Path) -> dict[str, Any]:
-    """`size`, `crop`, `mean` and `std` by a folder's preprocessor_config.json. Raises RecipeError without one."""
+    """`size`, `crop`, `mean` and `std` from a folder's preprocessor_config.json. Raises RecipeError without one."""
     path = folder / PROCESSOR
     if not path.is_file():
         raise RecipeError(f"{folder.name} has no {path.name}.", where="input.normalise", do="Give size, mean and std.")

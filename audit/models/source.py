@@ -34,8 +34,8 @@ from probes.message import Message
 class Source:
     """An architecture and θ_s. `state` is None where there are no source weights: then 'source' means random.
 
-    `folder` is where a factory's file is looked for: the recipe's own; `head` is the recipe's word for the classifier.
-    `loads` are the weights that the architecture's own code loads: from scratch they are drawn afresh.
+    `folder` is where a factory's file is searched for, the recipe's own; `head` is the recipe's name of the classifier.
+    `loads` are the weights that the architecture's own code loads: from scratch they are re-initialised.
     """
 
     section: SourceSection
@@ -47,7 +47,7 @@ class Source:
     loads: tuple[str, ...] = ()
 
     def network(self, seed: int, *, weights: bool = True) -> nn.Module:
-        """A fresh network with the source's head; θ_s loaded unless `weights` is off (from scratch)."""
+        """A new network with the source's head; θ_s is loaded unless `weights` is False (from scratch)."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = build(self.section, self.folder, trust_code=self.trust_code)
@@ -64,7 +64,8 @@ class Source:
         return network
 
     def _load(self, network: nn.Module, head: str, state: Mapping[str, Tensor]) -> None:
-        """What `lacking` names stays as it was drawn. Raises CheckpointError where anything else does not fit."""
+        """Parameters in `lacking` keep their random initialisation. Raises CheckpointError if anything else does not
+        fit."""
         lacks = self.lacking(network)
         strict = any(not self._drawn(name, head) for name in lacks) or len(lacks) == len(network.state_dict())
         try:
@@ -80,12 +81,12 @@ class Source:
             )
 
     def lacking(self, network: nn.Module) -> list[str]:
-        """Names of the network's parameters that θ_s does not have, so that each replica draws its own."""
+        """Names of the network's parameters that θ_s lacks, so that each replica initialises its own."""
         state = self.state or {}
         return [name for name, _ in network.named_parameters() if name not in state] if state else []
 
     def has_head(self, head: str, classes: int) -> bool:
-        """Whether θ_s holds a classifier of so many classes at that place."""
+        """Whether θ_s holds a classifier with this number of classes in that place."""
         weight = (self.state or {}).get(f"{head}.weight")
         return weight is not None and len(weight) == classes
 
@@ -106,22 +107,24 @@ def build(section: SourceSection, folder: Path, *, trust_code: bool) -> nn.Modul
         network = family.build(name, section, folder, trust_code=trust_code)
     except ImportError as error:
         raise DependencyError(
-            f"{section.model} needs what is not installed: {error}.", where="source.model", do="Install it with pip."
+            f"{section.model} needs a package that is not installed: {error}.",
+            where="source.model",
+            do="Install it with pip.",
         ) from error
     except (TypeError, ValueError, RuntimeError) as error:
         raise RecipeError(f"{section.model} refuses its options: {error}", where="source.options") from error
     if not isinstance(network, nn.Module):
         raise RecipeError(
-            f"{section.model} gave a {type(network).__name__}, not a torch.nn.Module", where="source.model"
+            f"{section.model} returned a {type(network).__name__}, not a torch.nn.Module", where="source.model"
         )
     return gives_logits(network)
 
 
 def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None:
-    """θ_s from a file or the family's published weights; None where the section names none.
+    """θ_s from a file or the family's published weights; None if the section names none.
 
-    Raises CheckpointError on a file that is missing, unsafe or not the one its sha256 says, RecipeError on an unknown
-    name, DataError where weights would have to be downloaded and cannot be.
+    Raises CheckpointError on a file that is missing or unsafe or does not match its sha256, RecipeError on an unknown
+    name, DataError if weights would have to be downloaded but cannot be.
     """
     if section.weights is None:
         return None
@@ -131,7 +134,7 @@ def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None
             raise CheckpointError(
                 f"has sha256 {found[:12]}…, the recipe expects {section.sha256[:12]}….",
                 where=str(path),
-                do="Get the file the recipe was written for.",
+                do="Get the file that the recipe was written for.",
             )
         state = read_state(path)
         check_numbers(state, path)
@@ -141,14 +144,14 @@ def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None
         return dict(family.pretrained(name, section, folder))
     except OSError as error:
         raise DataError(
-            f"{section.weights} of {section.model} is not here and cannot be downloaded: {error}",
+            f"{section.weights} of {section.model} was not found and cannot be downloaded: {error}",
             where="source.weights",
             do="Download it elsewhere and give its file.",
         ) from error
 
 
 def averages_beside(section: SourceSection, folder: Path) -> list[Message]:
-    """What is to be said of a file of weights that holds averaged ones too, which were not taken."""
+    """A note on a weight file that also holds averaged weights, which were not used."""
     if section.weights is None or not (path := folder / section.weights).is_file():
         return []
     whole = read_untrusted(path)
@@ -157,7 +160,7 @@ def averages_beside(section: SourceSection, folder: Path) -> list[Message]:
 
 
 def input_of_weights(section: SourceSection, folder: Path = Path()) -> dict[str, Any]:
-    """size, crop, mean and std that the source's weights were evaluated with. Raises RecipeError."""
+    """The size, crop, mean and std with which the source's weights were evaluated. Raises RecipeError."""
     if section.weights is None:
         raise RecipeError('normalise = "weights" needs source.weights', where="[input]")
     family, name = family_of(section)
@@ -165,16 +168,16 @@ def input_of_weights(section: SourceSection, folder: Path = Path()) -> dict[str,
 
 
 def identified(section: SourceSection, folder: Path) -> SourceSection:
-    """The section with the sha256 of its weights file, so that a checkpoint says which file it started from; one that
-    the recipe gives stays, to be held against the file."""
+    """The section with the sha256 of its weights file, so that a checkpoint records which file it started from; one
+    given by the recipe is kept, to be checked against the file."""
     if section.weights is None or section.sha256 or not (path := folder / section.weights).is_file():
         return section
     return section.model_copy(update={"sha256": digest_file(path)})
 
 
 def loaded_by_code(section: SourceSection, folder: Path, *, trust_code: bool) -> dict[str, Tensor]:
-    """The weights that a factory loads by itself: the same whatever the seed, so nobody drew them."""
-    if family_of(section)[1] != section.model:  # a family's networks are drawn
+    """The weights that a factory loads itself: the same for every seed, so they were not initialised at random."""
+    if family_of(section)[1] != section.model:  # a family's networks are initialised at random
         return {}
     networks = []
     for seed in (0, 1):

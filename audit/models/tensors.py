@@ -1,4 +1,4 @@
-"""Tensors from strangers' files: what they declare is held against the file before anything is computed from them."""
+"""Tensors from untrusted files: what they declare is checked against the file before anything is computed from them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PLAIN = frozenset({
     torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool, torch.uint8, torch.int8, torch.int16,
     torch.int32, torch.int64, torch.uint16, torch.uint32, torch.uint64, torch.float8_e4m3fn, torch.float8_e5m2,
 })  # fmt: skip
-"""Types of which a number takes whole bytes and that every tool of ours can read."""
+"""Types whose elements take whole bytes and that all of the tool's libraries can read."""
 
 
 def check_tensors(state: Mapping[str, object], path: Path, size: int) -> None:
-    """Raises CheckpointError for a tensor that is sparse, quantised, without content, of a type in parts of bytes, or
-    that shows more numbers than its file of `size` bytes holds."""
+    """Raises CheckpointError for a tensor that is sparse, quantised, without content, of a type with sub-byte elements,
+    or that has more elements than its file of `size` bytes holds."""
     total = 0
     for name, value in state.items():
         if not isinstance(value, Tensor):
@@ -30,7 +30,7 @@ def check_tensors(state: Mapping[str, object], path: Path, size: int) -> None:
         total += value.numel() * value.element_size()
         if not may_become(total, size):
             raise CheckpointError(
-                f"shows {total / MIB:,.0f} MiB of weights, and is {size / MIB:,.1f} MiB; it was not read.",
+                f"declares {total / MIB:,.0f} MiB of weights, but is {size / MIB:,.1f} MiB; it was not read.",
                 where=str(path),
                 do="Save plain dense tensors.",
             )
@@ -49,7 +49,9 @@ def _odd(value: Tensor) -> str | None:
 
 
 def check_numbers(state: Mapping[str, Tensor], path: Path) -> None:
-    """Raises CheckpointError for weights that are no numbers. Infinities are let be: masks of attention hold them."""
+    """Raises CheckpointError for weights that are NaN. Infinities are allowed: attention masks contain them."""
     for name, value in state.items():
         if value.is_floating_point() and bool(torch.isnan(value).any()):
-            raise CheckpointError(f"{name} holds NaN.", where=str(path), do="Give weights from before training failed.")
+            raise CheckpointError(
+                f"{name} contains NaN.", where=str(path), do="Give weights from before training failed."
+            )

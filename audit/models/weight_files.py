@@ -1,4 +1,4 @@
-"""Files of weights, read without running code in them, and their digests."""
+"""Weight files, read without running code in them, and their digests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from probes.errors import CheckpointError, did_you_mean
 
 
 def digest_file(path: Path) -> str:
-    """sha256 of a file. Raises CheckpointError where there is none."""
+    """sha256 of a file. Raises CheckpointError if it does not exist."""
     regular(path, CheckpointError)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -37,10 +37,10 @@ def digest_state(state: Mapping[str, Tensor]) -> str:
 
 
 def read_state(path: Path, *, allowed: Sequence[type] = (), key: str | None = None) -> dict[str, Tensor]:
-    """A state dict from a .pt, .pth, .th or .safetensors file: bare, under a key, or under the `key` that is given;
-    'module.' prefixes go.
+    """A state dict from a .pt, .pth, .th or .safetensors file: bare, under a key, or under the given `key`; 'module.'
+    prefixes are removed.
 
-    Raises CheckpointError. Never unpickles code; `allowed` are harmless classes that may lie beside the weights.
+    Raises CheckpointError. Never unpickles code; `allowed` are harmless classes that may be stored beside the weights.
     """
     whole = read_untrusted(path, allowed=allowed)
     content = weights_in(whole, path) if key is None else _under(key, whole, path)
@@ -67,13 +67,13 @@ def _under(key: str, content: Mapping[str, Any], path: Path) -> Mapping[str, Any
 
 USUAL = ("state_dict", "model", "model_state_dict", "model_state", "net", "network", "weights", "params", "module")
 BESIDE = re.compile(r"optim|sched|scaler|ema|average|teacher|hyper|args|config", re.IGNORECASE)
-"""Names of what lies beside weights: states of optimizers, and averages of the weights, which are other models."""
+"""Keys that are stored beside weights: optimizer states, and averages of the weights, which are other models."""
 
 
 def weights_in(content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-    """The state dict in what a training script saved: the content itself, or what is under a key of it.
+    """The state dict in a training script's file: the content itself, or the entry under one of its keys.
 
-    Raises CheckpointError where several keys may be meant, naming them.
+    Raises CheckpointError, naming the keys, if the choice is ambiguous.
     """
     if any(isinstance(value, Tensor) and "." in str(name) for name, value in content.items()):
         return content
@@ -88,7 +88,7 @@ def weights_in(content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
         raise CheckpointError(
             f"holds weights under {' and '.join(map(repr, sorted(likely)))}.",
             where=str(path),
-            do="Save the state dict of the audited model alone.",
+            do="Save only the state dict of the audited model.",
         )
     inner = [value for name, value in content.items() if isinstance(value, Mapping) and not BESIDE.search(str(name))]
     found = [value for value in inner if any(map(_tensors, value.values()))]
@@ -99,12 +99,12 @@ AVERAGED = re.compile(r"(?<![a-z])(ema|swa)|(ema|swa)(?![a-z])|average", re.IGNO
 
 
 def averages_in(content: Mapping[str, Any]) -> list[str]:
-    """Keys of averaged weights (EMA, SWA) that lie beside the weights."""
+    """Keys of averaged weights (EMA, SWA) stored beside the weights."""
     return [str(name) for name, value in content.items() if AVERAGED.search(str(name)) and _tensors(value)]
 
 
 def averages_among(found: Mapping[str, Tensor], used: Collection[str]) -> list[str]:
-    """Prefixes of averaged weights that lie among the weights, as a wrapper that holds both models saves them.
+    """Prefixes of averaged weights stored among the weights, as saved by a wrapper that holds both models.
 
     >>> averages_among({"model.fc": torch.zeros(1), "ema_model.fc": torch.zeros(1)}, {"fc"})
     ['ema_model']
@@ -123,7 +123,7 @@ def _tensors(value: object) -> bool:
 
 
 def read_untrusted(path: Path, *, allowed: Sequence[type] = ()) -> dict[str, Any]:
-    """What torch.save or safetensors wrote, without running any code in it. Raises CheckpointError."""
+    """The content of a torch.save or safetensors file, read without running any code in it. Raises CheckpointError."""
     size = regular(path, CheckpointError)
     try:
         if zipfile.is_zipfile(path):
@@ -133,12 +133,12 @@ def read_untrusted(path: Path, *, allowed: Sequence[type] = ()) -> dict[str, Any
 
             return dict(load_file(path))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns about strange pickles; our error says it in one line
+            warnings.simplefilter("ignore")  # torch warns about unusual pickles; our error covers this in one line
             with torch.serialization.safe_globals(list(allowed)):
                 content = torch.load(path, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
-    except Exception as error:  # torch raises a dozen unrelated types on damaged or hostile files
+    except Exception as error:  # torch raises a dozen unrelated exception types on damaged or hostile files
         raise CheckpointError(_diagnosis(path, error), where=str(path)) from None
     if not isinstance(content, dict):
         raise CheckpointError(f"holds a {type(content).__name__}, not a checkpoint", where=str(path))
@@ -146,18 +146,18 @@ def read_untrusted(path: Path, *, allowed: Sequence[type] = ()) -> dict[str, Any
 
 
 def damaged(path: Path) -> str | None:
-    """The first record of a torch.save archive whose CRC-32 does not fit its bytes: torch reads it without a word."""
+    """The first record of a torch.save archive whose CRC-32 does not match its bytes: torch reads it silently."""
     try:
         if not zipfile.is_zipfile(path):
             return None
         with zipfile.ZipFile(path) as archive:
             return archive.testzip()
-    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, zlib.error):  # any of its headers may be nonsense
+    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, zlib.error):  # any of its headers may be invalid
         return "the archive's table of contents"
 
 
 def _pickled(path: Path, text: str) -> str:
-    """Names the class, and the command that leaves the weights alone where the file is trusted."""
+    """An error that names the class, and the command that extracts only the weights if the file is trusted."""
     named = re.search(r"GLOBAL ([\w.]+)", text)
     held = f"a pickled {named[1]}" if named else "pickled objects other than tensors"
     arrays = "numpy" in held and "_reconstruct" in held
@@ -168,7 +168,7 @@ def _pickled(path: Path, text: str) -> str:
         f"torch.save({tensors if arrays else weights}, 'weights.pt')"
     )
     return (
-        f"holds {held}, which could run code; it was not loaded. Save a state dict, or convert it where you trust it: "
+        f"holds {held}, which can run code; it was not loaded. Save a state dict, or convert it if you trust it: "
         f'python -c "{command}"'
     )
 
@@ -181,7 +181,7 @@ def _diagnosis(path: Path, error: Exception) -> str:
         start = file.read(4)
     if start == b"PK\x03\x04" and (not zipfile.is_zipfile(path) or damaged(path)):
         return "is truncated or damaged. Copy it again."
-    # A pickle of any protocol since 2003, bare or in an archive; torch calls every other file unsafe as well.
+    # A pickle of any protocol since 2003, bare or in an archive; torch also calls every other file unsafe.
     pickled = start == b"PK\x03\x04" or start[:1] == b"\x80"
     if pickled and ("Weights only load failed" in text or "weights_only" in text or "Unsupported" in text):
         return _pickled(path, text)

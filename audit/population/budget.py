@@ -1,7 +1,7 @@
-"""The population that fits a time budget: fitted once, then remembered beside the replicas.
+"""The population that fits a time budget: chosen once, then recorded beside the replicas.
 
-What fits depends on the machine's speed at that minute. A run that was killed and is started again must not fit anew:
-it would end with another population, and other numbers, than an undisturbed one.
+What fits depends on the machine's speed at the time. An interrupted run that is started again must not choose anew: it
+would end with another population, and other numbers, than an undisturbed run.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from probes.plan import Plan
 from probes.statistics.power import Power, power
 
 MOST_OVER = 60.0
-"""Seconds beyond a budget that are taken without asking."""
+"""Seconds by which a budget may be exceeded silently."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Afforded:
-    """`limits` says what was given up, `foreseen` what the fit expected; empty where all fits."""
+    """`limits` says what was left out, `foreseen` the predicted cost; empty if everything fits."""
 
     plan: Plan
     limits: tuple[Message, ...]
@@ -36,15 +36,15 @@ class Afforded:
 
 
 def afford(experiment: Experiment, plan: Plan, seconds: float, seed: int, workers: int, store: Path) -> Afforded:
-    """The plan's first rounds that train within `seconds`, as this store remembers them or by a short trial.
+    """The plan's first rounds that train within `seconds`, as recorded in this store or determined by a short trial.
 
-    Raises StoreError where the store cannot be written.
+    Raises StoreError if the store cannot be written.
     """
     path = store / "plans" / f"{_digest(experiment, plan, seconds, seed, workers)}.json"
     repeats, foreseen = _remembered(path, plan), ""
     if repeats is None:
         fitted = fit(experiment, plan, seconds, seed, workers, store)
-        # Another run on this store may have fitted meanwhile: both are to have one population.
+        # Another run on this store may have chosen meanwhile: both must use the same population.
         repeats = _remembered(path, plan)
         if repeats is None:
             _refuse_hopeless(fitted, seconds)
@@ -56,11 +56,12 @@ def afford(experiment: Experiment, plan: Plan, seconds: float, seed: int, worker
 
 
 def _refuse_hopeless(fitted: Fitted, seconds: float) -> None:
-    """Raises ConfigError where the least valid population takes more than twice the budget, and a minute longer."""
+    """Raises ConfigError if the smallest valid population takes more than twice the budget and a minute longer."""
     least = fitted.price.seconds
     if least > max(2 * seconds, seconds + MOST_OVER):
         raise ConfigError(
-            f"{written(seconds)} buy no valid population: {fitted.price.rows} replicas take about {written(least)}.",
+            f"{written(seconds)} are not enough for a valid population: {fitted.price.rows} replicas take about "
+            f"{written(least)}.",
             where="--budget",
             do="Raise the budget, or audit fewer samples (data.take).",
         )
@@ -69,7 +70,7 @@ def _refuse_hopeless(fitted: Fitted, seconds: float) -> None:
 def _foreseen(fitted: Fitted, seconds: float) -> str:
     price = fitted.price
     line = f"A budget of {written(seconds)}: {price.rows} replicas, about {price.seconds:.0f} s."
-    return f"{line} No fewer would be a valid population." if price.seconds > seconds else line
+    return f"{line} Fewer would not be a valid population." if price.seconds > seconds else line
 
 
 def _digest(experiment: Experiment, plan: Plan, seconds: float, seed: int, workers: int) -> str:
@@ -79,7 +80,7 @@ def _digest(experiment: Experiment, plan: Plan, seconds: float, seed: int, worke
 
 
 def _remembered(path: Path, plan: Plan) -> dict[str, int] | None:
-    """None where there is no such record, or it is not whole: then it is made again."""
+    """None if there is no such record, or if it is incomplete: then it is made again."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {design.name: int(content[design.name]) for design in plan.designs}

@@ -1,4 +1,4 @@
-"""What a population costs before it is trained, what it could detect, and how large a one fits a budget."""
+"""The cost of a population before it is trained, what it could detect, and which population fits a budget."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ from probes.statistics.power import FEWEST_ROUNDS, Power, power
 
 TRIAL_STEPS = 3
 PROCESS_SECONDS, PROCESS_BYTES = 4.0, 450 << 20
-"""What a further process costs before it trains: importing torch, and its own pages of that."""
+"""The overhead of an additional process: importing torch, and its private memory for that."""
 ANSWER_BYTES = 24
-"""A sample's answers by one replica: five float32 and an int32."""
+"""Bytes of one replica's answers on one sample: five float32 and an int32."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """The rows of one kind. `batch_seconds` is one batch on one thread; `refused` why no faster engine was taken."""
+    """The rows of one kind. `batch_seconds` is for one batch on one thread; `refused` says why no faster engine was
+    used."""
 
     designs: Mapping[str, int]
     engine: str
@@ -49,19 +50,19 @@ class Line:
     in_processes: bool
 
     def begins_processes(self, workers: int) -> bool:
-        """As the executor decides."""
+        """Whether the executor would start further processes."""
         alone = self.batches * self.batch_seconds
         return self.in_processes and min(workers, self.batches) > 1 and alone > WORTH_PROCESSES
 
     def seconds(self, workers: int) -> float:
-        """Without the start of processes."""
+        """Seconds without starting processes."""
         at_once = 1 if self.in_processes and not self.begins_processes(workers) else workers
         return self.stage_seconds + math.ceil(self.batches / at_once) * self.batch_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """Foreseen from a trial of a few steps. `bytes` are of all processes together."""
+    """Predicted from a trial of a few steps. `bytes` are those of all processes together."""
 
     lines: tuple[Line, ...]
     workers: int
@@ -91,7 +92,7 @@ def price(experiment: Experiment, rows: Sequence[Row], workers: int = 0) -> Pric
 def fit(
     experiment: Experiment, plan: Plan, seconds: float, seed: int, workers: int = 0, store: Path | None = None
 ) -> Fitted:
-    """The plan's first rounds that fit; at least three, whatever they cost: `price.seconds` then exceeds the budget."""
+    """The plan's first rounds that fit, but at least three: `price.seconds` may then exceed the budget."""
     workers = workers or workers_for(experiment.device)
     trials = _trials(experiment, trainable(experiment, rows_of(plan, experiment.pool, seed))[0], store)
     asked = max((design.rounds for design in plan.designs), default=0)
@@ -107,7 +108,7 @@ def fit(
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """Seconds for the whole data set's stage, for one row's fixed work and its training, and bytes it took."""
+    """Seconds for the whole data set's stage, for one row's fixed work and its training, and the bytes used."""
 
     choice: Choice
     stage: float
@@ -126,7 +127,7 @@ def _trials(experiment: Experiment, rows: Sequence[Row], store: Path | None) -> 
 
 
 def _trial_of_trainer(experiment: Experiment, row: Row, store: Path | None) -> Trial:
-    """A whole replica: nobody else's code can be asked for three steps. It is kept where there is a store."""
+    """A whole replica, because a user's code cannot be asked for three steps. It is kept if there is a store."""
     with tempfile.TemporaryDirectory(prefix="transfer-audit-") as folder:
         batch = schedule(experiment, [row])[0]
         before, began = _peak_bytes(), time.perf_counter()
@@ -174,7 +175,7 @@ def _timed(small: Experiment, choice: Choice, rows: Sequence[Row], epochs: int, 
     short = small.recipe.train.model_copy(update={"epochs": epochs, "patience": None})
     recipe = small.recipe.model_copy(update={"train": short})
     stage = choice.engine.stage(small.with_recipe(recipe), rows[0], folder)
-    list(choice.engine.train(stage, rows[:1]))  # the first call of a kind is slower than all others
+    list(choice.engine.train(stage, rows[:1]))  # the first call of a kind is slower than the others
     began = time.perf_counter()
     list(choice.engine.train(stage, rows))
     return time.perf_counter() - began
@@ -209,7 +210,7 @@ def _priced(experiment: Experiment, rows: Sequence[Row], workers: int, trials: M
         if not mine:
             continue
         batches = trial.choice.engine.together(experiment, mine)
-        # Smaller samples train fewer steps than the batch that was timed.
+        # Rows with fewer samples train fewer steps than the batch that was timed.
         full = max(int(row.keep.sum()) for row in mine)
         share = sum(max(int(row.keep.sum()) for row in batch) for batch in batches) / (full * len(batches))
         lines.append(
@@ -225,7 +226,7 @@ def _priced(experiment: Experiment, rows: Sequence[Row], workers: int, trials: M
             )
         )
     processes = any(line.begins_processes(workers) for line in lines)
-    # This process as it is, with what it has loaded; the mapped copy of the inputs; and what replicas take and leave.
+    # This process with everything loaded; the mapped copy of the inputs; and what replicas use and store.
     held = _peak_bytes() + experiment.inputs.numel() * experiment.inputs.element_size()
     held += len(rows) * len(experiment.dataset) * ANSWER_BYTES
     held += workers * max((line.batch_bytes for line in lines), default=0)

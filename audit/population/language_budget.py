@@ -1,4 +1,4 @@
-"""What replicas of a language model cost, found by training a few steps, and the rounds that a budget buys."""
+"""The cost of replicas of a language model, measured by training a few steps, and the rounds that fit a budget."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from probes.message import Message, Text
 from probes.plan import Plan, Row
 
 TRIAL_STEPS = 2
-"""Steps that are trained and timed, after one that is not timed."""
+"""Steps that are timed, after one that is not."""
 FEWEST_ROUNDS = 2
-"""Rounds below which nothing can be said about the recipe."""
+"""Fewest rounds with which anything can be said about the recipe."""
 MOST_OVER = 60.0
-"""Seconds beyond a budget that are taken without asking."""
+"""Seconds by which a budget may be exceeded silently."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +78,10 @@ def cost_of(task: LanguageTask, rows: Sequence[Row]) -> Cost:
 
 
 def afford(task: LanguageTask, plan: Plan, seconds: float, seed: int, store: Path) -> tuple[Plan, tuple[Text, ...]]:
-    """The plan's first rounds that train within `seconds`, and what was given up; remembered beside the replicas, since
-    a run that is started again must not fit anew.
+    """The plan's first rounds that train within `seconds`, and what was left out; recorded beside the replicas, because
+    a run that is started again must not choose anew.
 
-    Raises ConfigError where the least that says anything takes more than twice the budget, and a minute longer.
+    Raises ConfigError if the fewest useful rounds take more than twice the budget and a minute longer.
     """
     if not plan.designs:
         return plan, ()
@@ -112,7 +112,7 @@ def _fitted(task: LanguageTask, plan: Plan, seconds: float, seed: int, most: int
     least = cost.of(task, rows)
     if least > max(2 * seconds, seconds + MOST_OVER):
         raise ConfigError(
-            f"{written(seconds)} buy no valid population: {len(rows)} replicas of this model take about "
+            f"{written(seconds)} are not enough for a valid population: {len(rows)} replicas of this model take about "
             f"{written(least)} on this machine.",
             where="--budget",
             do=f"Give --budget {written(least)} or more, a data file with fewer rows, or a machine with a GPU.",
@@ -126,7 +126,7 @@ def _digest(task: LanguageTask, plan: Plan, seconds: float, seed: int) -> str:
 
 
 def _remembered(path: Path) -> int | None:
-    """None where there is no such record, or it is not whole: then it is made again."""
+    """None if there is no such record, or if it is incomplete: then it is made again."""
     try:
         return int(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""Replicas of a fine-tuned language model: trained, adapters many at once, asked about all sequences, and kept."""
+"""Replicas of a fine-tuned language model: trained (adapters many at once), evaluated on all sequences, and kept."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from probes.plan import Row
 from probes.sequences import TokenAnswers
 
 MEMORY = 2 << 30
-"""Bytes that replicas trained at once may take."""
+"""Bytes that replicas trained at once may use."""
 Progress = Callable[[int, int, int], None]
-"""(replicas done, of which the store had, replicas in all)"""
+"""(replicas done, number of these from the store, replicas in total)"""
 
 
 def language_replicas(
@@ -37,7 +37,7 @@ def language_replicas(
     memory: int = MEMORY,
     on_replica: Progress = lambda done, cached, total: None,
 ) -> list[TokenAnswers]:
-    """What each row's replica answers, in the order of rows; what the `store` has is not trained again.
+    """The answers of each row's replica, in the order of rows; those in the `store` are not trained again.
 
     Raises NonFiniteError, RecipeError, StoreError.
     """
@@ -66,8 +66,8 @@ def language_replicas(
 
 
 def groups(task: LanguageTask, rows: Sequence[Row], memory: int) -> Iterator[list[int]]:
-    """The places of rows that are trained together: of one training size, as many as fit. Which these are must not
-    depend on what is in the store, since it decides the last bits."""
+    """The indices of rows that are trained together: of one training size, as many as fit. They must not depend on the
+    content of the store, because they determine the last bits."""
     at_once = 1
     if task.training is not None and together(task):
         at_once = affordable(task.base, task.inputs, task.training, memory)
@@ -153,7 +153,7 @@ def repeats_itself(task: LanguageTask, row: Row, known: TokenAnswers, seed: int,
 
 
 def stacked(found: Sequence[TokenAnswers]) -> TokenAnswers:
-    """Models of their own as one population."""
+    """Separate models as one population."""
     return TokenAnswers(
         start=found[0].start, **{name: np.concatenate([getattr(one, name) for one in found]) for name in KEPT}
     )

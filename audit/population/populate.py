@@ -51,18 +51,20 @@ class Replicas:
     experiment: Experiment
     store: Store
     keys: Mapping[str, str]
-    """Keys of the rows whose weights were kept, by the row's name."""
+    """Keys of the rows whose weights were kept, by row name."""
 
     def has_network(self, row: Row) -> bool:
         return row.name in self.keys
 
     def network(self, row: Row) -> nn.Module:
-        """The row's trained network in eval mode, rebuilt from θ_s and what changed. Raises StoreError where the entry
-        was removed meanwhile."""
+        """The row's trained network in eval mode, rebuilt from θ_s and the changed weights. Raises StoreError if the
+        entry was removed meanwhile."""
         replica = self.store.get(self.keys[row.name])
         if replica is None:
             raise StoreError(
-                f"the weights of replica {row.name} are gone or damaged.", where=str(self.store.folder), do="Run again."
+                f"the weights of replica {row.name} are missing or damaged.",
+                where=str(self.store.folder),
+                do="Run again.",
             )
         network = self.experiment.begin(row).network
         network.load_state_dict({**network.state_dict(), **replica.state}, strict=True)
@@ -70,7 +72,7 @@ class Replicas:
 
 
 def joined(parts: Sequence[Replicas]) -> Replicas:
-    """One population of several of one experiment and store, in this order."""
+    """Several populations of one experiment and store as one, in this order."""
     first = parts[0]
     rows = tuple(row for part in parts for row in part.population.rows)
     stacked = _stack([part.population.answers for part in parts], first.experiment)
@@ -82,7 +84,7 @@ def joined(parts: Sequence[Replicas]) -> Replicas:
 
 
 def rows_of(plan: Plan, pool: Pool, seed: int) -> list[Row]:
-    """All rows of a plan in balanced rounds: first every design's first repeat, then every second."""
+    """All rows of a plan in balanced rounds: first the first repeat of every design, then the second."""
     rows = [
         dataclasses.replace(row, keeps_weights=design.keeps_weights(row))
         for design in plan.designs
@@ -101,10 +103,11 @@ def populate(
     address: str | None = None,
     on_progress: OnProgress = lambda progress: None,
 ) -> Replicas:
-    """Train what the store does not have, each replica on one thread, so that the number of workers changes no bit.
-    `executor` "ray" sends the same tasks to the Ray cluster at `address` (None starts one here).
+    """Train what the store does not have, each replica on one thread, so that the number of workers does not change a
+    bit. `executor` "ray" sends the same tasks to the Ray cluster at `address` (None starts one here).
 
-    What is done is kept, whenever the run ends. Raises Interrupted on Ctrl-C, StoreError, and what training raises.
+    Finished replicas are kept, whenever the run ends. Raises Interrupted on Ctrl-C, StoreError, and what training
+    raises.
     """
     batches = schedule(experiment, rows)
     run = _runner(executor, store, workers, address)
@@ -128,8 +131,8 @@ def train_share(
     workers: int = 0,
     on_progress: OnProgress = lambda progress: None,
 ) -> int:
-    """Train the shard's share of a population into the store, where `populate` of the same rows finds it. Returns how
-    many replicas the share has. Raises as `populate` does."""
+    """Train the shard's share of a population into the store, where `populate` of the same rows finds it. Returns the
+    number of replicas in the share. Raises as `populate` does."""
     run = _runner("processes", store, workers, None)
     return len(_trained(experiment, shard.batches(schedule(experiment, rows)), store, run, on_progress))
 
@@ -146,7 +149,7 @@ def _trained(
     run: Callable[[Job], Iterator[Done]],
     on_progress: OnProgress,
 ) -> dict[str, Answers]:
-    """The answers of all rows of the batches by key: from the store, else trained now."""
+    """The answers of all rows of the batches by key: from the store, or trained now."""
     key_by_row = _keys(batches)
     found: dict[str, Answers] = {}
     rows = [row for batch in batches for row in batch.task.rows]
@@ -172,13 +175,13 @@ def _trained(
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; {sum(map(store.holds, set(key_by_row.values())))} of {total} replicas are kept.",
-            do="Run again to go on from here.",
+            do="Run again to continue from here.",
         ) from None
     return found
 
 
 def _has_weights(experiment: Experiment, row: Row, key: str, store: Store) -> bool:
-    """Where they were asked for; a trainer may hand back what has none."""
+    """The weights if they were requested; a trainer may return a model without any."""
     if not row.keeps_weights or experiment.trainer is None:
         return row.keeps_weights
     replica = store.get(key)
@@ -186,7 +189,7 @@ def _has_weights(experiment: Experiment, row: Row, key: str, store: Store) -> bo
 
 
 def processors(executor: Executor, address: str | None, device: str) -> int:
-    """How many tasks run at once where nobody says."""
+    """The default number of tasks that run at once."""
     if executor == "ray":
         from audit.population.executors.ray import processors_of
 
@@ -205,7 +208,7 @@ def _runner(executor: Executor, store: Store, workers: int, address: str | None)
 def _train(
     experiment: Experiment, missing: Sequence[Batch], store: Store, run: Callable[[Job], Iterator[Done]]
 ) -> Iterator[tuple[str, str, Replica]]:
-    """(engine, key, replica) as they are done; batches of one kind of row share a stage."""
+    """(engine, key, replica) as they finish; batches of one kind of row share a stage."""
     kinds: dict[Kind, list[Batch]] = {}
     for batch in missing:
         kinds.setdefault(kind_of(batch.task.rows[0]), []).append(batch)

@@ -1,4 +1,4 @@
-"""What a replica is: the key of its entry in the store."""
+"""The identity of a replica: the key of its entry in the store."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from audit.training.experiment import Experiment
 from probes.plan import Row
 
 CODE_VERSION = 5
-"""Raised whenever training or answers change in any bit: entries of older code are not found any more."""
+"""Increased whenever training or answers change in any bit, so that entries of older code are no longer found."""
 
 
 def key_of(experiment: Experiment, row: Row, *, engine: str, batch: Sequence[Row], with_state: bool) -> str:
-    """What a replica is: recipe, data, source weights, code, seed; kept samples, targets, order and start; and, since
-    they decide the last bits, the engine, the rows that it was trained together with, device and torch version."""
+    """The identity of a replica: recipe, data, source weights, code, seed; kept samples, targets, order and start; and,
+    because they determine the last bits, the engine, the rows that it was trained with, device and torch version."""
     recipe = experiment.recipe
     described = {
         "code": [CODE_VERSION, torch.__version__, experiment.device],

@@ -1,4 +1,4 @@
-"""A share of a population, for machines that have nothing in common but the store."""
+"""A share of a population, for machines that share nothing but the store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str, where: str = "--shard") -> Shard:
-        """Raises InputError on what is not N/OF with 1 ≤ N ≤ OF."""
+        """Raises InputError on anything other than N/OF with 1 ≤ N ≤ OF."""
         found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip(), re.ASCII)
         if found is None or not 1 <= int(found[1]) <= int(found[2]):
             raise InputError(
@@ -32,5 +32,6 @@ class Shard:
         return cls(int(found[1]), int(found[2]))
 
     def batches(self, batches: Sequence[Batch]) -> list[Batch]:
-        """Every `of`-th: replicas of all kinds and rounds in each share, so that shares take about as long."""
+        """Every `of`-th batch: each share has replicas of all kinds and rounds, so that shares take about the same
+        time."""
         return list(batches[self.number - 1 :: self.of])

@@ -1,5 +1,5 @@
-"""A task: rows that one engine trains at once, on one thread, wherever that is; each replica is stored before it is
-heard of."""
+"""A task: rows that one engine trains at once, on one thread, anywhere; each replica is stored before it is
+reported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from probes.errors import AuditError, TrainerError
 from probes.plan import Row
 
 STORED_TOGETHER = 16
-"""Replicas of a task that are held until they are stored; each waits for the disk, so they wait at once."""
+"""Replicas of a task that are held until they are stored; each waits for the disk, so they are written concurrently."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +36,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """Tasks of one engine in one stage; `folder` is where the stage may be written for other processes."""
+    """Tasks of one engine in one stage; the stage may be written to `folder` for other processes."""
 
     engine: Engine
     stage: Stage
@@ -45,7 +45,7 @@ class Job:
 
 
 Done = tuple[str, Replica]
-"""A key, and the replica without its weights: they lie in the store."""
+"""A key, and the replica without its weights, which are in the store."""
 
 
 def run_task(
@@ -71,7 +71,7 @@ def run_task(
 
 
 def train(engine: Engine, stage: Stage, task: Task) -> Iterator[Done]:
-    """The task's replicas with their weights where they are kept. An expected error names the replica."""
+    """The task's replicas, with their weights if they are kept. An expected error names the replica."""
     keys = dict(zip((row.name for row in task.rows), task.keys, strict=True))
     try:
         for outcome in engine.train(stage, task.rows):
@@ -79,14 +79,14 @@ def train(engine: Engine, stage: Stage, task: Task) -> Iterator[Done]:
             state = changed(stage, outcome) if key in task.looked_into else {}
             targets = stage.experiment.targets(outcome.row).numpy()
             yield key, Replica(answers=answers_with_queries(outcome.logits, targets), state=state)
-    except TrainerError:  # names the replica, and carries more than others
+    except TrainerError:  # names the replica itself, and carries more information than others
         raise
     except AuditError as error:
         raise type(error)(error.what, where=error.where or f"replica {task.rows[0].name}", do=error.do) from None
 
 
 def changed(stage: Stage, outcome: Outcome) -> dict[str, torch.Tensor]:
-    """The weights and buffers that training moved: all else is θ_s. A trainer's are kept whole."""
+    """The weights and buffers that training changed: everything else is θ_s. A trainer's are kept completely."""
     if stage.experiment.trainer is not None:
         return dict(outcome.state)
     before = stage.experiment.begin(outcome.row).network.state_dict()

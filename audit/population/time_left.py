@@ -1,4 +1,4 @@
-"""How long what is left will take, engine by engine: a head and a whole network are not equal parts of the work."""
+"""The remaining time, engine by engine: a head and a whole network take different amounts of work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Pace:
         self.seconds: dict[str, float] = {}
 
     def after(self, engine: str) -> float | None:
-        """Seconds left once one more replica of the engine is done; None while an engine with work left is untried."""
+        """Seconds left after one more replica of the engine; None while an engine with work left has not been timed."""
         now = self.clock()
         self.seconds[engine] = self.seconds.get(engine, 0.0) + now - self.last
         self.spent[engine] += 1

@@ -1,4 +1,4 @@
-"""What is checked of a user's trainer that no single replica shows: that it trains, and that it repeats itself."""
+"""Checks of a user's trainer that no single replica can show: that it trains, and that it is repeatable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from probes.plan import Row
 
 
 def trainable(experiment: Experiment, rows: Sequence[Row]) -> tuple[list[Row], tuple[Text, ...]]:
-    """The rows that the trainer can train as they are meant, and what is not known for want of the others."""
+    """The rows that the trainer can train as intended, and what is not known without the others."""
     trainer = experiment.trainer
     if trainer is None:
         return list(rows), ()
@@ -32,7 +32,7 @@ def trainable(experiment: Experiment, rows: Sequence[Row]) -> tuple[list[Row], t
 
 
 class Untrained:
-    """Notices replicas of different samples that answer alike to the bit: then the samples decided nothing."""
+    """Detects replicas of different samples with bit-identical answers: then the samples had no influence."""
 
     def __init__(self, experiment: Experiment, keeps: Mapping[str, Row]) -> None:
         self.experiment, self.keeps = experiment, keeps
@@ -47,7 +47,8 @@ class Untrained:
         other = self.seen.setdefault(hashlib.sha256(told).digest(), row)
         if not np.array_equal(other.keep, row.keep):
             raise TrainerError(
-                f"replicas {other.name} and {row.name} were trained on different samples and answer alike to the bit: "
+                f"replicas {other.name} and {row.name} were trained on different samples but give bit-identical "
+                f"answers: "
                 "your code trains on nothing, or not on fit.kept.",
                 where=trainer.name,
                 do="Train on the samples at fit.kept, and return that model.",

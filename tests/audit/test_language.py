@@ -326,7 +326,7 @@ def test_a_budget_that_buys_nothing_is_refused_before_training(made: Path, monke
     given += ["--recipe", made / "train.toml", "--store", made / "other", "--budget", "0.01s", "-o", made / "none"]
     done = CliRunner().invoke(app, [str(one) for one in given])
     assert isinstance(done.exception, InputError)
-    assert "buy no valid population: 4 replicas of this model take about" in str(done.exception)
+    assert "are not enough for a valid population: 4 replicas of this model take about" in str(done.exception)
     assert "a machine with a GPU" in str(done.exception)
 
 

@@ -74,9 +74,9 @@ def test_weights_from_a_file_under_another_head(tmp_path):
     [
         ("test_resnett", {}, r"timm has no model 'test_resnett'\. Did you mean 'test_resnet"),
         ("hf-hub:someone/model", {}, "timm has no model 'hf-hub:someone/model'"),
-        ("test_vit", {"num_classes": 0}, r"built without a classifier\. Say how many classes"),
+        ("test_vit", {"num_classes": 0}, r"built without a classifier\. Set its number of classes"),
         ("deit_tiny_distilled_patch16_224", {}, r"several classifiers \(head, head_dist\)"),
-        ("test_vit", {"checkpoint_path": "x"}, "would load weights past the recipe"),
+        ("test_vit", {"checkpoint_path": "x"}, "would load weights that the recipe does not name"),
     ],
 )
 def test_mistaken_models(name, options, message):
@@ -100,7 +100,7 @@ def test_weights_that_are_not_here(monkeypatch):
     monkeypatch.setattr(timm, "create_model", unreachable)
     from audit.models.source import pretrained
 
-    with pytest.raises(DataError, match=r"pretrained of timm:test_vit is not here.*Download it elsewhere"):
+    with pytest.raises(DataError, match=r"pretrained of timm:test_vit was not found.*Download it elsewhere"):
         pretrained(SourceSection(model="timm:test_vit", weights="pretrained"), EXAMPLES)
 
 

@@ -1,4 +1,4 @@
-"""What a source family is: models that recipes name under one prefix, `timm:NAME` in source.model.
+"""The interface of a source family: models that recipes name with a common prefix, such as `timm:NAME` in source.model.
 
 Other distributions add one by an entry point in the group `audit.families`, named by its prefix.
 """
@@ -27,13 +27,13 @@ class Family(Protocol):
         ...
 
     def pretrained(self, name: str, section: SourceSection, folder: Path) -> Mapping[str, Tensor]:
-        """The weights that `section.weights` names, where it names no file. Raises RecipeError on an unknown name; an
-        OSError says that they cannot be downloaded."""
+        """The weights that `section.weights` names, if it is not a file. Raises RecipeError on an unknown name, OSError
+        if they cannot be downloaded."""
         ...
 
     def input_of(self, name: str, section: SourceSection, folder: Path) -> dict[str, Any]:
-        """`size` and `crop` in pixels, `mean` and `std` a channel, as the weights were evaluated with. Raises
-        RecipeError where they say nothing about it."""
+        """`size` and `crop` in pixels, `mean` and `std` per channel, with which the weights were evaluated. Raises
+        RecipeError if this is not known."""
         ...
 
 
@@ -48,8 +48,8 @@ FAMILIES = Registry("audit.families", "source family", _accept)
 
 
 def family_of(section: SourceSection) -> tuple[Family, str]:
-    """The family of `source.model` and the model's name in it. A prefix that no distribution offers is a module's: then
-    the whole is a factory, `package.module:function`."""
+    """The family of `source.model` and the model's name in it. A prefix that no distribution registers is the name of a
+    module: then the whole is a factory, `package.module:function`."""
     if is_published(section.model):
         prefix, _, name = section.model.partition(":")
         return FAMILIES.load(prefix, where="source.model"), name
@@ -57,7 +57,7 @@ def family_of(section: SourceSection) -> tuple[Family, str]:
 
 
 def is_published(model: str) -> bool:
-    """Whether a family's prefix stands before the name, so that it is not a factory of the user's."""
+    """Whether the name has a family's prefix, so that it is not a factory of the user's."""
     return model.partition(":")[0] in set(FAMILIES.names()) - {"factory"}
 
 
@@ -65,10 +65,10 @@ LOADING = {"weights", "pretrained", "checkpoint_path", "pretrained_cfg", "pretra
 
 
 def refuse_loading(section: SourceSection) -> None:
-    """Raises RecipeError for an option by which a model zoo would load weights that the recipe does not name."""
+    """Raises RecipeError for an option that makes a model zoo load weights that the recipe does not name."""
     if loading := sorted(LOADING & set(section.options)):
         raise RecipeError(
-            f"{loading[0]!r} would load weights past the recipe.",
+            f"{loading[0]!r} would load weights that the recipe does not name.",
             where="source.options",
             do="Name them as source.weights.",
         )

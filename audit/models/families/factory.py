@@ -1,4 +1,4 @@
-"""Models that a function of the user's makes: `package.module:function`, looked for beside the recipe first."""
+"""Models that a user's function makes: `package.module:function`, searched for beside the recipe first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PEFT's adapters beside a classifier of transformers, opened from the adapter's folder."""
+"""PEFT's adapters on a classifier of transformers, opened from the adapter's folder."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from audit.models.saved_config import ADAPTER, CONFIG, input_in, json_in
 from probes.errors import CheckpointError, DependencyError, RecipeError
 
 BASE = "base_model.model."
-"""What PEFT puts before the base's own names."""
+"""The prefix that PEFT adds to the base's own names."""
 
 
 class Peft:
     partial = True
-    """The base has no adapter: each replica draws its own."""
+    """The base has no adapter: each replica initialises its own."""
 
     def build(self, name: str, section: SourceSection, folder: Path, *, trust_code: bool) -> object:
         return network_of(folder / name, opened(base_of(folder / name, section, folder), section))
@@ -36,7 +36,7 @@ class Peft:
         return input_in(base_of(folder / name, section, folder))
 
     def digest(self, name: str, folder: Path) -> str:
-        """Of the adapter's configuration, which the recipe only names."""
+        """Digest of the adapter's configuration, which the recipe only names."""
         path = folder / name / ADAPTER
         return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else name
 
@@ -51,12 +51,13 @@ def library() -> Any:
 
 
 def base_of(adapter: Path, section: SourceSection, folder: Path) -> Path:
-    """The folder of the base: source.weights, else what the adapter names. Raises RecipeError where it is not here."""
+    """The folder of the base: source.weights, or else the one that the adapter names. Raises RecipeError if it does not
+    exist."""
     named = section.weights or json_in(adapter / ADAPTER).get("base_model_name_or_path")
     place = folder / str(named)
     if named is None or not (place / CONFIG).is_file():
         raise RecipeError(
-            f"the base {named!r} of {adapter.name} is not here, and nothing is fetched.",
+            f"the base {named!r} of {adapter.name} was not found, and nothing is downloaded.",
             where="source.weights",
             do="Give its folder: --base FOLDER, or source.weights.",
         )
@@ -64,7 +65,8 @@ def base_of(adapter: Path, section: SourceSection, folder: Path) -> Path:
 
 
 def network_of(adapter: Path, config: Any) -> nn.Module:
-    """The base with a fresh adapter of the folder's kind, trained as PEFT trains it. Raises CheckpointError."""
+    """The base with a new adapter of the folder's kind, with the parameters trainable that PEFT trains. Raises
+    CheckpointError."""
     peft = library()
     try:
         with quietly():
@@ -73,20 +75,22 @@ def network_of(adapter: Path, config: Any) -> nn.Module:
             network = peft.get_peft_model(bare(config), described)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         said = str(error).splitlines()[0]
-        raise CheckpointError(f"peft does not open it: {said}", where=str(adapter)) from None
+        raise CheckpointError(f"peft cannot open it: {said}", where=str(adapter)) from None
     return as_ours(network, config)
 
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Without what the library warns its own users of: another place of the base, functions of later versions."""
+    """Suppresses the library's warnings that are meant for its own users: another location of the base, features of
+    later versions."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def under_adapter(base: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """The base's weights under the names that they have beside the adapter; what is the adapter's own has none."""
+    """The base's weights under the names that they have in the adapted network; the adapter's own weights are not among
+    them."""
     found = {}
     for name in network.state_dict():
         plain = name.removeprefix(BASE).replace(".base_layer.", ".").replace(".original_module.", ".")
@@ -100,8 +104,8 @@ def adapted(adapter: Path, network: nn.Module, base: Collection[str]) -> dict[st
     """All weights of the network after the folder's adapter is loaded into it; `base` are names of those that the base
     has.
 
-    Raises CheckpointError where they do not fit, or where a part is neither the base's nor the adapter's: it was drawn
-    at random when the adapter was trained, and not saved.
+    Raises CheckpointError if they do not fit, or if a part belongs to neither the base nor the adapter: it was
+    initialised at random when the adapter was trained, and not saved.
     """
     peft = library()
     try:
@@ -121,7 +125,7 @@ def adapted(adapter: Path, network: nn.Module, base: Collection[str]) -> dict[st
     )
     if lost:
         raise CheckpointError(
-            f"lacks {lost[0]}, and so does the base: it was drawn at random before training and not saved.",
+            f"lacks {lost[0]}, and so does the base: it was initialised at random before training and not saved.",
             where=str(adapter),
             do=f"Train from a base that has it, or with modules_to_save naming {lost[0].rpartition('.')[2]!r}.",
         )
@@ -129,5 +133,5 @@ def adapted(adapter: Path, network: nn.Module, base: Collection[str]) -> dict[st
 
 
 def _in(name: str, weights: Mapping[str, Tensor]) -> bool:
-    """Whether the adapter's file holds it, where names have no adapter's name in them."""
+    """Whether the adapter's file holds it; names there do not include the adapter's name."""
     return name.replace(".modules_to_save.default.", ".").replace(".default.", ".") in weights

@@ -1,4 +1,4 @@
-"""timm's models, their pretrained weights, and the input these were trained for."""
+"""timm's models, their pretrained weights, and the input that they were trained for."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Timm:
         stated = get_pretrained_cfg(name)
         if stated is None:
             raise RecipeError(
-                f"timm says nothing of {name!r}'s input.", where="input.normalise", do="Give mean and std."
+                f"timm does not state the input of {name!r}.", where="input.normalise", do="Give mean and std."
             )
         crop = stated.input_size[-1]
-        # As timm's own evaluation: the resized picture is that much larger than the crop.
+        # As in timm's own evaluation: the resized picture is larger than the crop by this factor.
         return {
             "size": int(crop / stated.crop_pct),
             "crop": crop,
@@ -43,9 +43,9 @@ class Timm:
 
 
 def _model(name: str) -> Callable[..., Any]:
-    """What makes timm's model of that name. Raises DependencyError, RecipeError on a name it does not know.
+    """timm's constructor of that model. Raises DependencyError, or RecipeError on an unknown name.
 
-    Names with a scheme (hf-hub:, local-dir:) are unknown: they would fetch code's configuration from elsewhere.
+    Names with a scheme (hf-hub:, local-dir:) are not accepted: they would load a configuration from elsewhere.
     """
     try:
         import timm

@@ -1,4 +1,4 @@
-"""torchvision's models, and the weights that it publishes under a name."""
+"""torchvision's models, and its published weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from audit.models.families.base import refuse_loading
 from probes.errors import RecipeError, did_you_mean
 
 AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
-"""Their auxiliary classifiers serve training from scratch on large images alone, and change what forward returns."""
+"""Their auxiliary classifiers serve only training from scratch on large images, and change what forward returns."""
 
 
 class Torchvision:

@@ -19,9 +19,9 @@ Task = Literal["text", "image"]
 
 class Transformers:
     partial = True
-    """Source weights may lack parts: each replica draws those afresh, as the library does."""
+    """Source weights may lack parts: each replica initialises those at random, as the library does."""
     trains_whole = True
-    """The library's trainers put the whole network in train mode, frozen parts too."""
+    """The library's trainers put the whole network in train mode, including frozen parts."""
 
     def build(self, name: str, section: SourceSection, folder: Path, *, trust_code: bool) -> object:
         return network_of(opened(folder / name, section))
@@ -30,7 +30,7 @@ class Transformers:
         place = folder / str(section.weights)
         if not place.is_dir():
             raise RecipeError(
-                f"{section.weights!r} is not a folder; no weights are fetched.",
+                f"{section.weights!r} is not a folder; no weights are downloaded.",
                 where="source.weights",
                 do="Download the base with `hf download NAME --local-dir FOLDER`, and give the folder.",
             )
@@ -40,7 +40,7 @@ class Transformers:
         return input_in(folder / name)
 
     def digest(self, name: str, folder: Path) -> str:
-        """Of the configuration, which the recipe only names."""
+        """Digest of the configuration, which the recipe only names."""
         path = folder / name / CONFIG
         return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else name
 
@@ -65,9 +65,7 @@ def opened(folder: Path, section: SourceSection) -> Any:
     try:
         config = library().AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"transformers does not open it: {str(error).splitlines()[0]}", where=str(folder)
-        ) from None
+        raise CheckpointError(f"transformers cannot open it: {str(error).splitlines()[0]}", where=str(folder)) from None
     for name, value in section.options.items():
         if not hasattr(config, name):
             raise RecipeError(f"{type(config).__name__} has no {name!r}.", where="source.options")
@@ -78,7 +76,8 @@ def opened(folder: Path, section: SourceSection) -> Any:
 
 
 def task_of(config: Any) -> Task:
-    """What its classifier reads. Raises RecipeError where the library has no classifier of the kind."""
+    """Whether its classifier reads texts or images. Raises RecipeError if the library has no classifier of this
+    kind."""
     from transformers.models.auto import modeling_auto
 
     text = config.model_type in modeling_auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
@@ -98,18 +97,18 @@ def _class_of(config: Any) -> Any:
 
 
 def network_of(config: Any) -> nn.Module:
-    """The classifier with random weights from torch's current generator, drawn as the library draws them."""
+    """The classifier with random weights from torch's current generator, initialised as the library does."""
     return as_ours(bare(config), config)
 
 
 def bare(config: Any) -> nn.Module:
-    """As the library has it: its own arguments in, its own output out."""
+    """The library's own interface: its arguments in, its output type out."""
     made: nn.Module = _class_of(config).from_config(config, trust_remote_code=False)
     return made
 
 
 def as_ours(network: nn.Module, config: Any) -> nn.Module:
-    """Stored tokens (ids plus 1, 0 where there is none) in, a tensor of logits out."""
+    """Stored tokens (ids plus 1, 0 for padding) in, a tensor of logits out."""
     gives_logits(network)
     if task_of(config) == "text":
         padding = getattr(config, "pad_token_id", None)
@@ -118,9 +117,9 @@ def as_ours(network: nn.Module, config: Any) -> nn.Module:
 
 
 def weights_of(folder: Path, config: Any) -> dict[str, Tensor]:
-    """The folder's weights under the classifier's names, from one file or several; what it lacks is left out.
+    """The folder's weights under the classifier's names, from one file or several; weights that it lacks are left out.
 
-    A pickle is read by torch's safe loader alone. Raises CheckpointError.
+    A pickle is read only by torch's safe loader. Raises CheckpointError.
     """
     try:
         network, told = _class_of(config).from_pretrained(

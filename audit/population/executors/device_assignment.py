@@ -1,4 +1,4 @@
-"""Which of several CUDA devices a worker trains on: each, thread or process, takes the next seat, once."""
+"""Assigns CUDA devices to workers: each thread or process takes the next one, once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _mine = threading.local()
 
 
 def sit(folder: Path, device: str) -> None:
-    """Make this worker's CUDA device the current one, and its convolutions repeatable. `folder` is common to the
+    """Make this worker's CUDA device the current one, and its convolutions deterministic. `folder` is shared by the
     workers of a job. Does nothing on other devices."""
     if device != "cuda" or getattr(_mine, "folder", None) == folder:
         return
@@ -22,7 +22,7 @@ def sit(folder: Path, device: str) -> None:
 
 
 def next_seat(folder: Path) -> int:
-    """The least number that no worker has: the one who makes the file has it."""
+    """The smallest number that no worker has taken; creating the file takes it."""
     for number in itertools.count():
         try:
             (folder / f"seat-{number}").open("x").close()

@@ -1,4 +1,4 @@
-"""Where tasks run: here, on threads, in processes. Each task runs on one thread, so none of this changes a bit."""
+"""Runs tasks here, on threads or in processes. Each task runs on one thread, so the choice does not change a bit."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from audit.storage.store import Store
 from probes.errors import AuditError
 
 WORTH_PROCESSES = 8.0
-"""Seconds of work left from which on starting processes (each imports torch) pays."""
+"""Seconds of remaining work above which starting processes (each imports torch) pays off."""
 
 
 def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
-    """All tasks, in whatever order they are done, each stored before it is heard of."""
+    """All tasks, in the order in which they finish, each stored before it is reported."""
     workers = min(workers or workers_for(job.stage.experiment.device), len(job.tasks))
     if job.engine.workers == "threads" and job.tasks:
         yield from _on_threads(job, store, workers)
@@ -32,7 +32,7 @@ def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
 
 
 def _on_threads(job: Job, store: Store, workers: int) -> Iterator[Done]:
-    """Twice as many threads as processors: while one waits for the disk another trains."""
+    """Twice as many threads as cores: while one waits for the disk, another trains."""
     processors, order = threading.BoundedSemaphore(workers), threading.Event()
     pool = ThreadPoolExecutor(2 * workers, initializer=obey, initargs=(order,))
     try:
@@ -47,7 +47,7 @@ def _on_threads(job: Job, store: Store, workers: int) -> Iterator[Done]:
 
 
 def _in_processes(job: Job, store: Store, workers: int) -> Iterator[Done]:
-    """Here, and as soon as it is worth while in `workers` − 1 more processes, which take from the same tasks."""
+    """Runs tasks here and, once it is worthwhile, in `workers` − 1 further processes that take from the same queue."""
     keep_pages()
     began, done, rest = time.monotonic(), 0, deque(job.tasks)
     others = Processes(job, store, rest, workers - 1)
@@ -66,7 +66,7 @@ def _in_processes(job: Job, store: Store, workers: int) -> Iterator[Done]:
             yield from others.done(wait=task is None)
     except TerminatedWorkerError:
         raise AuditError(
-            "a worker process was killed, for want of memory perhaps.", do="Run again with fewer --workers to go on."
+            "a worker process was killed, perhaps for lack of memory.", do="Run again with fewer --workers to continue."
         ) from None
     finally:
         others.end()

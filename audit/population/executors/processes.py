@@ -1,4 +1,4 @@
-"""Processes beside the command's own, which take tasks from the same queue."""
+"""Additional processes that take tasks from the same queue as the command's own."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from audit.storage.store import Store
 from probes.errors import StoreError
 
 IDLE = 20
-"""Seconds after which a process without a task ends and gives back its memory."""
+"""Seconds after which an idle process ends and releases its memory."""
 
 
 def take(rest: deque[Task]) -> Task | None:
-    """Other threads take meanwhile, one for each process."""
+    """The next task, or None; other threads take tasks concurrently, one for each process."""
     try:
         return rest.popleft()
     except IndexError:
@@ -38,8 +38,8 @@ def take(rest: deque[Task]) -> Task | None:
 
 
 class Processes:
-    """Processes beside this one. Each is sent a task once it has done one, from the executor's own thread, so that none
-    waits for what this process is at. The stage travels once, as a file that every process maps."""
+    """Additional processes. Each is sent its next task from the executor's own thread as soon as it finishes one, so
+    that none waits for what this process is doing. The stage is sent once, as a file that every process maps."""
 
     def __init__(self, job: Job, store: Store, rest: deque[Task], count: int) -> None:
         self.job, self.store, self.rest, self.count = job, store, rest, count
@@ -55,7 +55,8 @@ class Processes:
 
     @contextlib.contextmanager
     def soon(self, after: float) -> Iterator[None]:
-        """A task that is still trained when two processes would have started is one of many as long ones."""
+        """Begins processes after `after` seconds if the task still runs: it is then assumed to be one of many equally
+        long ones."""
         timer = threading.Timer(after, self._begin_if_possible)
         timer.start()
         try:
@@ -65,21 +66,21 @@ class Processes:
             timer.join()
 
     def _begin_if_possible(self) -> None:
-        """What is in the way is said when this process asks for them itself."""
+        """Ignores errors here: they are reported when this process runs the tasks itself."""
         if self.count and self.rest:
             with contextlib.suppress(StoreError):
                 self.begin()
 
     def begin(self) -> None:
-        """Raises StoreError where the disk is full."""
+        """Raises StoreError if the disk is full."""
         try:
-            # As it was made: what it has read from its file since would travel along, once a process.
+            # As it was created: otherwise everything read from its file since would be sent to each process.
             joblib.dump((self.job.engine, self.job.stage.bare()), self.path)
         except OSError as error:
             raise StoreError(
                 why_not_written(error),
                 where=str(self.path.parent),
-                do="Free space or choose another --store; what is trained is kept.",
+                do="Free space or choose another --store; finished replicas are kept.",
             ) from None
         count = min(self.count, len(self.rest))
         self.executor = get_reusable_executor(
@@ -103,8 +104,8 @@ class Processes:
             future.add_done_callback(self._hear)
 
     def _hear(self, future: Future[list[Done]]) -> None:
-        """In the executor's thread. The next task is sent before this one is told of, so that no moment looks like the
-        end; where no process can take it, it waits for this one."""
+        """Runs in the executor's thread. The next task is sent before this one is reported, so that the queue never
+        looks empty too early; if no process can take it, it waits for this one."""
         if not future.cancelled() and future.exception() is None:
             with contextlib.suppress(BrokenExecutor):
                 self._send()
@@ -115,7 +116,7 @@ class Processes:
         return self.heard < len(self.sent)
 
     def done(self, *, wait: bool) -> Iterator[Done]:
-        """What has been done since; with `wait` at least one task."""
+        """The tasks finished since the last call; with `wait`, at least one."""
         while self.busy and (wait or not self.finished.empty()):
             future = self.finished.get()
             self.heard, wait = self.heard + 1, False
@@ -128,8 +129,8 @@ class Processes:
 
 
 def _begin_worker(parent: int) -> None:
-    """Ctrl-C reaches every process of a terminal, and the one that started this decides what to do. Where that one was
-    killed, this ends too: else it would wait forever for somebody to take its result."""
+    """Ctrl-C reaches every process of a terminal, and the parent decides what to do. If the parent was killed, this
+    process ends too; otherwise it would wait forever for its result to be taken."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_without, args=(parent,), daemon=True).start()
     keep_pages()
@@ -145,7 +146,7 @@ _mapped: dict[Path, tuple[Engine, Stage]] = {}
 
 
 def _run_mapped(path: Path, task: Task, store: Store) -> list[Done]:
-    """In a worker: the stage is read once a process."""
+    """Runs in a worker: the stage is read once per process."""
     if path not in _mapped:
         _mapped.clear()
         _mapped[path] = joblib.load(path, mmap_mode="c")

@@ -1,4 +1,4 @@
-"""The same tasks on a Ray cluster: data put once, tasks retried where a node dies, replicas stored here."""
+"""The same tasks on a Ray cluster: data is put once, tasks are retried if a node dies, replicas are stored here."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ RETRIES = 10
 
 
 def execute_on_ray(job: Job, store: Store, address: str | None) -> Iterator[Done]:
-    """All tasks, one processor each (and one CUDA device, where training runs on those), on whatever nodes the cluster
-    has; `address` is that of a running one, None starts one on this machine. Results come back and are stored by this
-    process, so nodes need no common disk.
+    """All tasks, with one CPU each (and one CUDA device, if training uses them), on the cluster's nodes; `address` is
+    that of a running cluster, None starts one on this machine. Results are returned and stored by this process, so
+    nodes need no shared disk.
 
-    Raises DependencyError where ray is not installed or the cluster cannot be reached.
+    Raises DependencyError if ray is not installed or the cluster cannot be reached.
     """
     ray = _connect(address)
     shared = ray.put((job.engine, job.stage.portable()))
@@ -69,7 +69,7 @@ def _connect(address: str | None) -> Any:
 
 
 def _work(shared: tuple[Engine, Stage], task: Task) -> list[Done]:
-    """On a node: one thread, whatever the node has."""
+    """Runs on a node, with one thread, whatever the node has."""
     import torch
 
     torch.set_num_threads(1)

@@ -258,7 +258,7 @@ def test_arguments_of_the_trainer_become_a_recipe_and_what_it_cannot_do_is_named
 
 def test_a_damaged_configuration_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{", encoding="utf-8")
-    with pytest.raises(CheckpointError, match=r"config\.json: is no JSON"):
+    with pytest.raises(CheckpointError, match=r"config\.json: is not JSON"):
         reader_of(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(["nothing"]), encoding="utf-8")
     assert reader_of(tmp_path) is None

@@ -81,8 +81,8 @@ def test_on_the_command_line_the_list_is_its_owners_alone(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (("--count", "3"), r"--count: is 3, and must be at least 8"),
-        (("--copies", "0"), r"--copies: is 0, and must be at least 1"),
+        (("--count", "3"), r"--count: is 3, but must be at least 8"),
+        (("--copies", "0"), r"--copies: is 0, but must be at least 1"),
         (("--copies", "2", "--copies", "2"), r"--copies: names one number twice"),
         (("-o", "mixed.json"), r"is written as JSON lines\. Name it \.jsonl"),
     ],
@@ -101,6 +101,6 @@ def test_data_of_few_words_has_no_canaries(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["[]", "{", '{"canaries": [{"row": {}}]}', '{"canaries": 3}'])
 def test_a_file_that_is_no_list_is_one_line(content: str, tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(content, encoding="utf-8")
-    with pytest.raises(AuditError, match=r"is no list of canaries|is no JSON") as caught:
+    with pytest.raises(AuditError, match=r"is not a list of canaries|is not JSON") as caught:
         CanaryFile.read(tmp_path / "s.json")
     assert "\n" not in str(caught.value)

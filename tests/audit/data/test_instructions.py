@@ -78,11 +78,11 @@ def test_parquet_and_saved_data_sets_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([], "holds no row"),
-        (3, "holds no list of objects"),
+        ([], "has no rows"),
+        (3, "does not hold a list of objects"),
         (["a"], "row 0: is a str, not an object"),
-        ([{"prompt": "a"}], "none that is known to hold the answer"),
-        ([{"title": "a", "output": "b"}], "none that is known to hold the prompt"),
+        ([{"prompt": "a"}], "none is known to hold the answer"),
+        ([{"title": "a", "output": "b"}], "none is known to hold the prompt"),
         ([{"prompt": "a", "completion": 3}], "completion is a int, not a text"),
         ([{"messages": []}], "its conversation is not a list of turns"),
         ([{"messages": CHAT[:1]}], "no turn is the assistant's"),
@@ -96,7 +96,7 @@ def test_what_is_no_instruction_is_one_line(tmp_path: Path, rows: Any, said: str
 
 def test_damaged_files_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "data.jsonl").write_text('{"text": "a"}\n{"text"', encoding="utf-8")
-    with pytest.raises(DataError, match=r"line 2: is no JSON"):
+    with pytest.raises(DataError, match=r"line 2: is not JSON"):
         Instructions(path=Path("data.jsonl")).exchanges(tmp_path)
     (tmp_path / "data.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match="cannot be read"):

@@ -162,7 +162,9 @@ def test_factory_needs_trust_and_gives_a_dataset(tmp_path):
         load(tmp_path, trust_code=True, kind="factory", function="mine:make", options={"m": 4})
     with pytest.raises(DataError, match="gave a int"):
         load(tmp_path, trust_code=True, kind="factory", function="mine:wrong")
-    with pytest.raises(DependencyError, match="needs what is not installed: No module named 'no_such_package'"):
+    with pytest.raises(
+        DependencyError, match="needs a package that is not installed: No module named 'no_such_package'"
+    ):
         load(tmp_path, trust_code=True, kind="factory", function="mine:needy")
 
 
@@ -186,7 +188,7 @@ def test_hugging_face(tmp_path, monkeypatch):
     module = types.ModuleType("datasets")
     module.load_dataset = lambda name: {"train": Part([0, 1]), "test": Part([1])}
     monkeypatch.setitem(sys.modules, "datasets", module)
-    with pytest.raises(DataError, match="fetches nothing"):
+    with pytest.raises(DataError, match="nothing is downloaded"):
         load(tmp_path, kind="huggingface", name="pets")
     data = load(tmp_path, True, kind="huggingface", name="pets")
     assert data.labels.tolist() == [0, 1, 1]

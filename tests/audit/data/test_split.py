@@ -70,7 +70,7 @@ def test_time_goes_forward():
     ("section", "message"),
     [
         (SplitSection(members=200, held_out=150), r"= 350, but toy has 300 samples"),
-        (SplitSection(members=200, held_out=2), r"at least one sample a class \(4\)"),
+        (SplitSection(members=200, held_out=2), r"at least one sample per class \(4\)"),
     ],
 )
 def test_impossible_splits(section, message):
@@ -80,7 +80,7 @@ def test_impossible_splits(section, message):
 
 def test_one_class_is_nothing_to_classify():
     alone = dataclasses.replace(dataset(), labels=np.zeros(300, np.int64), classes=("a",))
-    with pytest.raises(DataError, match="toy: has one class"):
+    with pytest.raises(DataError, match="toy: has only one class"):
         split(alone, SplitSection(members=100, held_out=100), np.random.default_rng(0))
 
 
@@ -134,10 +134,10 @@ def test_indices_and_masks_say_the_same_split(tmp_path, parts):
     [
         (
             {"members": np.append(A, A[:9]), "held_out": B},
-            "members holds samples more than once: 9",
+            "members contains samples more than once: 9",
         ),
         ({"members": A - 1, "held_out": B}, "-1 is not in 0 … 119"),
-        ({"members": A + 1, "held_out": B[1:] + 1}, r"120 is not in 0 … 119\. Are they counted from 1"),
+        ({"members": A + 1, "held_out": B[1:] + 1}, r"120 is not in 0 … 119\. Do they count from 1"),
         ({"members": np.append(A, 60), "held_out": B}, "members and held_out share samples: 1, the first sample 60"),
         ({"members": A, "held_out": B, "validation": A[:3]}, "members and validation share samples: 3"),
         ({"members": A[:0], "held_out": B}, "members is empty"),
@@ -145,7 +145,7 @@ def test_indices_and_masks_say_the_same_split(tmp_path, parts):
         ({"train": A, "test": B}, "holds train, test, and no members"),
         ({"members": A + 0.5, "held_out": B}, "holds numbers that are not indices"),
         ({"members": A.astype(str), "held_out": B}, "members are text of shape"),
-        ({"members": MASK[:50], "held_out": B}, "a mask of 50, the data has 120"),
+        ({"members": MASK[:50], "held_out": B}, "a mask of 50samples, but the data has 120"),
     ],
 )
 def test_mistaken_split_files_are_refused(tmp_path, parts, says):

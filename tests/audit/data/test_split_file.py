@@ -37,9 +37,9 @@ def test_arrays(tmp_path: Path) -> None:
         ("rows.txt", "row\n1", "line 1: 'row' is not a row number"),
         ("rows.txt", "4", "names row 4; there are 4, from 0"),
         ("rows.txt", "-1", "names row -1"),
-        ("mask.txt", "true", "says true or false 1 times, of 4 rows"),
+        ("mask.txt", "true", "has 1 values of true or false for 4 rows"),
         ("rows.json", "{}", "is not a list of row numbers"),
-        ("rows.json", "[", "is no JSON"),
+        ("rows.json", "[", "is not JSON"),
         ("rows.npy", "x", "is not an array"),
     ],
 )

@@ -49,7 +49,7 @@ def test_alpaca_fields_get_its_template_and_the_end_token() -> None:
 
 def test_a_conversation_needs_a_template() -> None:
     row = Exchange(turns=(Turn("user", "a"), Turn("assistant", "b"), Turn("user", "c")), answer="d")
-    with pytest.raises(DataError, match="row 0: is a conversation, and the model's tokenizer has no chat template"):
+    with pytest.raises(DataError, match="row 0: is a conversation, but the model's tokenizer has no chat template"):
         tokenised([row], language_models.tokenizer(), context=8)
 
 

@@ -113,7 +113,7 @@ def test_pictures_without_classes(tmp_path, monkeypatch):
             return 2
 
     monkeypatch.setattr(datasets, "Kitti", Pairs)
-    with pytest.raises(DataError, match="Kitti has no class a picture"):
+    with pytest.raises(DataError, match="Kitti does not have one class per picture"):
         load(tmp_path, kind="torchvision", dataset="Kitti", root=".")
 
 

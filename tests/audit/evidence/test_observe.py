@@ -113,7 +113,7 @@ def test_a_damaged_entry_is_seen_anew(experiment: Experiment, tmp_path: Path) ->
     observe([Answer()], experiment, sitters(experiment)[:1], quiet, store=store)
     (entry,) = store.entries()
     entry.path.write_bytes(entry.path.read_bytes()[:-8])
-    with pytest.warns(DamagedWarning, match="looked at again"):
+    with pytest.warns(DamagedWarning, match="observed again"):
         found = observe([Answer()], experiment, sitters(experiment)[:1], quiet, store=store)
     assert found.seen[Answer()]["audited"].arrays["logits"].shape == (5, 5)
 

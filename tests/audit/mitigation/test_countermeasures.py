@@ -78,7 +78,7 @@ def test_what_does_not_apply_says_why() -> None:
     assert "images" in refusal("augment", side=None)
     assert "split.validation" in refusal("early-stopping", split={"members": 100, "held_out": 100})
     assert "one phase" in refusal("lp-ft", privacy={"epsilon": 3})
-    assert "one epoch" in refusal("lp-ft", train={"epochs": 1})
+    assert "a single epoch" in refusal("lp-ft", train={"epochs": 1})
     assert "on the members" in refusal("dp", input={"normalise": "members"})
 
 

@@ -144,7 +144,7 @@ def test_linear_batchnorm_is_folded():
 
 
 def test_batchnorm_that_cannot_be_folded_is_refused():
-    with pytest.raises(RecipeError, match="follows no layer"):
+    with pytest.raises(RecipeError, match="does not follow a layer"):
         fold_batchnorm(nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 2)))
     with pytest.raises(RecipeError, match="keeps no statistics"):
         fold_batchnorm(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False)))

@@ -22,7 +22,7 @@ def test_what_was_given_up_is_said_with_what_it_costs(experiment: Experiment, tm
     (limit,) = scarce.limits
     assert "3 of 6 splits rounds" in said(limit)
     assert "an accuracy gap of 0." in said(limit)
-    assert "No fewer would be a valid population" in scarce.foreseen
+    assert "Fewer would not be a valid population" in scarce.foreseen
     plenty = afford(experiment, PLAN, 1e6, 0, 1, tmp_path)
     assert (plenty.plan, plenty.limits) == (PLAN, ())
 
@@ -73,6 +73,6 @@ def test_a_budget_that_no_valid_population_fits_ends_before_anything_is_trained(
     small = fit(experiment, PLAN, 1e6, 0, 1)
     half_an_hour = dataclasses.replace(small, price=dataclasses.replace(small.price, seconds=1800.0))
     monkeypatch.setattr(module, "fit", lambda *_: half_an_hour)
-    with pytest.raises(ConfigError, match=r"40s buy no valid population: .* take about 30m"):
+    with pytest.raises(ConfigError, match=r"40s are not enough for a valid population: .* take about 30m"):
         afford(experiment, PLAN, 40.0, 0, 1, tmp_path)
     assert afford(experiment, PLAN, 1000.0, 0, 1, tmp_path).plan == PLAN

@@ -243,7 +243,10 @@ def test_a_vgg16s_last_layer_takes_4096_features():
         ({"model": "torchvision:resnet19"}, r"no model 'resnet19'\. Did you mean 'resnet1"),
         ({"model": "torchvision:resnet18", "weights": "IMAGENET1K_V9"}, r"Did you mean 'IMAGENET1K_V1'"),
         ({"model": "torchvision:resnet18", "options": {"with": 3}}, "refuses its options"),
-        ({"model": "torchvision:resnet18", "options": {"weights": "DEFAULT"}}, "would load weights past the recipe"),
+        (
+            {"model": "torchvision:resnet18", "options": {"weights": "DEFAULT"}},
+            "would load weights that the recipe does not name",
+        ),
         (
             {"model": "small_networks:digits_cnn", "weights": "nowhere"},
             "is not a file, and a factory's models have no named weights",
@@ -261,7 +264,9 @@ def test_mistaken_sources(source, message):
 def test_a_factory_whose_package_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     content = recipe.load(EXAMPLES / "text_transformer.toml")
-    with pytest.raises(DependencyError, match=r"tiny_bert needs what is not installed: .*transformers") as caught:
+    with pytest.raises(
+        DependencyError, match=r"tiny_bert needs a package that is not installed: .*transformers"
+    ) as caught:
         prepare(content, EXAMPLES, trust_code=True)
     assert "\n" not in str(caught.value)
 

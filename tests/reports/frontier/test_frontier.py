@@ -51,7 +51,7 @@ def frontier(*candidates: tuple[str, float, float], as_is: tuple[float, float] =
     for name, accuracy, auc in candidates:
         report = audited(accuracy, auc)
         tried.append(Tried(name=name, report=report, against=compare(own, report)))
-    return Frontier(tried=tuple(tried), refused={"augment": "only images are cropped."})
+    return Frontier(tried=tuple(tried), refused={"augment": "only images can be cropped."})
 
 
 def test_the_most_accurate_of_those_that_pass_is_chosen() -> None:
@@ -116,7 +116,7 @@ def test_json_for_machines() -> None:
     assert content["chosen"] == "dp=8"
     assert content["candidates"][1]["measures"][0]["change"] == "worse"
     assert content["candidates"][1]["measures"][1]["value"] == 0.52
-    assert content["refused"] == {"augment": "only images are cropped."}
+    assert content["refused"] == {"augment": "only images can be cropped."}
 
 
 def test_what_a_probe_of_a_stranger_marks_is_weighed() -> None:
