@@ -1,6 +1,6 @@
-"""Probes: pure functions from evidence to results, and what a probe of somebody else's is written with.
+"""Probes: pure functions from evidence to results, and the interfaces for writing further probes.
 
-Imports nothing of reports or audit. The four risks import none of each other; what several need is in measures and
+Imports nothing from reports or audit. The risks do not import each other; what several need is in measures and
 statistics.
 """
 
@@ -82,7 +82,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """A public name, imported where it lives."""
+    """A public name, imported on first access."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -7,15 +7,15 @@ AuditError                    one clear line, no traceback; exit code 2
 │   ├── DataError             a data set that is missing, malformed or unusable
 │   │   └── FingerprintError  the data is not the data the checkpoint was made with
 │   ├── CheckpointError       missing, truncated, not a checkpoint, unsafe
-│   ├── TrainerError          the user's training code crashed, hung, or gave what is no prediction
+│   ├── TrainerError          the user's training code crashed, hung, or did not return predictions
 │   ├── NonFiniteError        NaN or infinite logits, losses or weights
-│   └── EvidenceError         an array a probe was handed has the wrong shape or content
+│   └── EvidenceError         an array given to a probe has the wrong shape or content
 ├── OverwriteError            the output exists and would be lost
-├── StoreError                the replica store cannot be read or written (disk full, rights)
-├── PluginError               an entry point does not import or is not what it says
+├── StoreError                the replica store cannot be read or written (disk full, permissions)
+├── PluginError               an entry point cannot be imported or is not what it should be
 ├── DependencyError           an installed package is missing or does not fit another
-├── PrivacyError              a DP run that would not have the ε it claims
-└── Interrupted               Ctrl-C; what was done is kept (exit code 130)
+├── PrivacyError              a DP run that would not have the claimed ε
+└── Interrupted               Ctrl-C; finished work is kept (exit code 130)
 """
 
 import difflib
@@ -23,12 +23,12 @@ import unicodedata
 from collections.abc import Iterable
 
 LONGEST = 1500
-"""Characters of a line that says what is wrong; what is longer is a stranger's."""
+"""Longest error line in characters; longer ones contain untrusted text, and are cut."""
 
 
 def one_line(text: str) -> str:
-    """A stranger's words in a terminal or a log: on one line, and what would steer a terminal, turn the direction of
-    writing or is no character at all stands as its number.
+    """Untrusted text for a terminal or a log: on one line, with terminal controls, direction marks and invalid
+    characters escaped.
 
     >>> one_line("class \\x1b[2J ok\\n::error::no")
     'class \\\\u001b[2J ok ::error::no'
@@ -57,7 +57,7 @@ class AuditError(Exception):
         return one_line(f"{place}{self.what.rstrip()}{advice}")
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Worker processes hand errors back by pickle; keyword-only fields need to be said.
+        # Worker processes return errors by pickle, which needs keyword-only fields to be listed.
         return (_rebuild, (type(self), self.what, self.where, self.do))
 
 
@@ -90,7 +90,7 @@ class CheckpointError(InputError):
 
 
 class TrainerError(InputError):
-    """`trace` is the traceback of the user's code; whoever keeps files writes it into one and says where."""
+    """`trace` is the traceback of the user's code, to be written to a file that the message names."""
 
     def __init__(self, what: str, *, where: str = "", do: str = "", trace: str = "") -> None:
         super().__init__(what, where=where, do=do)
@@ -137,7 +137,7 @@ class Interrupted(AuditError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A sentence that names the nearest known name, or else all of them."""
+    """A sentence with the nearest known name, or else with all of them."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:

@@ -1,4 +1,4 @@
-"""What a probe is handed: one population of models and what each of them answers, as arrays."""
+"""The input of probes: one population of models and the answers of each, as arrays."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Answers:
         )
 
     def on(self, samples: Int[np.ndarray, " chosen"]) -> Answers:
-        """The same models' answers about some of the samples."""
+        """The same models' answers on some of the samples."""
         return Answers(
             log_prob=self.log_prob[:, samples],
             margin=self.margin[:, samples],
@@ -112,7 +112,7 @@ def logit_margin(
     if classes < 2:
         raise EvidenceError(f"logits needs at least 2 classes, got {classes}.")
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
-        raise EvidenceError(f"labels must lie in 0..{classes - 1}, got {labels.min()}..{labels.max()}.")
+        raise EvidenceError(f"labels must be in 0..{classes - 1}, got {labels.min()}..{labels.max()}.")
     wide = logits.astype(np.float64)
     if not np.isfinite(wide).all():
         raise NonFiniteError("logits holds NaN or infinite values.", do="Train with a lower learning rate.")
@@ -162,9 +162,9 @@ def answers(
 
 
 def sequence_answers(tokens: TokenAnswers) -> Answers:
-    """Sequences as probes of single samples see them: p is the geometric mean of the answer tokens' probabilities, so
-    that `log_prob` is minus the loss in nats a token; a sequence counts as correct (class 0) where greedy decoding
-    gives all of it, else as class 1, and modified entropy is that of these two classes."""
+    """Sequences in the form of single samples: p is the geometric mean of the answer tokens' probabilities, so that
+    `log_prob` is minus the loss in nats per token; a sequence counts as correct (class 0) if greedy decoding gives all
+    of it, else as class 1, and modified entropy is that of these two classes."""
     log_p = np.minimum(tokens.average(tokens.log_prob), -1e-12)
     rest = np.log(-np.expm1(log_p))
     entropy = -tokens.average(tokens.mean)
@@ -208,14 +208,14 @@ class Population:
         return np.unique([row.order for row in self.rows], return_inverse=True)[1].astype(np.int64)
 
     def design(self, name: str) -> Population:
-        """The rows of one design; empty where the plan had none."""
+        """The rows of one design; empty if the plan had none."""
         chosen = np.array([row.design == name for row in self.rows], dtype=bool)
         return Population(rows=tuple(row for row in self.rows if row.design == name), answers=self.answers[chosen])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trace:
-    """The audited model's training, an entry an epoch; losses in nats a sample. NaN where there was no validation."""
+    """The audited model's training, one entry per epoch; losses in nats per sample. NaN if there was no validation."""
 
     train_loss: Float[np.ndarray, " epochs"]
     train_accuracy: Float[np.ndarray, " epochs"]
@@ -236,18 +236,18 @@ class PrivacyClaim:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Canaries:
-    """Randomly included canaries (each with probability one half) for one-run auditing, with the audited model's
-    score of each, higher = more likely included."""
+    """Randomly included canaries (each with probability 1/2) for one-run auditing, with the audited model's score of
+    each, higher = more likely included."""
 
     included: Bool[np.ndarray, " canaries"]
     score: Float[np.ndarray, " canaries"]
     copies: Int[np.ndarray, " canaries"] | None = None
-    """How often each stands in the training where it is included; None: once."""
+    """How often each occurs in the training data if included; None: once."""
     references: Float[np.ndarray, " references"] | None = None
-    """Scores of others that were drawn alike and are in no training: what exposure is measured against."""
+    """Scores of references, drawn in the same way but in no training data, against which exposure is measured."""
 
     def of(self, copies: int) -> Canaries:
-        """Those that stand so often in the training, as a group of their own."""
+        """The canaries that occur this often in the training data, as a separate group."""
         if self.copies is None:
             return self
         mine = self.copies == copies
@@ -327,5 +327,5 @@ class Evidence:
         return self.pool.labels
 
     def observed(self, observable: Observable) -> Mapping[str, Observation]:
-        """What was observed, by model name; empty where it could not be (see `limits`)."""
+        """The observations, by model name; empty if they could not be made (see `limits`)."""
         return self.observations.get(observable, {})

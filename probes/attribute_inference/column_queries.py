@@ -1,4 +1,4 @@
-"""What a model says of a record under every value that one of its columns may have."""
+"""A model's probabilities for a record under every value that one of its columns can have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BATCH = 4096
 MOST_VALUES = 8
-"""Values of a column beyond which it is not asked for: an attacker would have to try them all."""
+"""Largest number of values of a column that is tried: an attacker would have to try them all."""
 MOST_COLUMNS = 24
 
 

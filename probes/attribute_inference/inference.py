@@ -1,4 +1,4 @@
-"""A column of a record, from its other columns and its label, with and without the model.
+"""Infers a column of a record from its other columns and its label, with and without the model.
 
 Without a baseline, attribute inference is mostly imputation (Jayaraman & Evans 2022): what counts is what the model
 adds, and what it adds for members beyond what it adds for others.
@@ -22,14 +22,14 @@ from probes.result import Estimate
 
 FOLDS = 5
 FEWEST = 4 * FOLDS
-"""Records of either side, and of each value, below which a column is left out."""
+"""Fewest records on either side, and of each value, for a column to be tried."""
 WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-"""Of the model's word against the imputation's."""
+"""Candidate weights of the model's likelihood against the imputation's."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Inferred:
-    """Shares of records whose value is inferred rightly, with the model and without; `excess` is what the model adds
+    """Shares of records whose value is inferred correctly, with the model and without; `excess` is what the model adds
     for members less what it adds for the others, `gain` what it adds for members."""
 
     name: str
@@ -50,10 +50,10 @@ def inferred(
     rng: np.random.Generator,
     level: float,
 ) -> Inferred | None:
-    """`others` are the columns and the label that the attacker knows, `log_prob` what the model says of the label under
-    each value. The imputation is a logistic regression on records of other folds; the attacker adds the model's
-    likelihood of each value (as CSMIA does, Mehnaz et al. 2022), with the weight that is best on members of other
-    folds. None where a side, or a value, has too few records.
+    """`others` are the columns and the label that the attacker knows, `log_prob` is the model's log-probability of the
+    label under each value. The imputation is a logistic regression on records of other folds; the attacker adds the
+    model's likelihood of each value (as CSMIA does, Mehnaz et al. 2022), with the weight that is best on members of
+    other folds. None where a side, or a value, has too few records.
     """
     if min(member.sum(), (~member).sum(), np.bincount(value).min()) < FEWEST or len(np.unique(value)) < 2:
         return None
@@ -125,7 +125,7 @@ def _difference(
 
 
 def _error(added: Float64[np.ndarray, " records"]) -> float:
-    """Standard error; where nothing was added at all, as if one record had changed either way."""
+    """Standard error; if nothing was added at all, as if one record had changed either way."""
     n = len(added)
     return max(float(added.std(ddof=1)), float(n**-0.5)) / float(n**0.5)
 

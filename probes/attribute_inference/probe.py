@@ -1,4 +1,4 @@
-"""The attribute-inference probe: each column of few values, inferred with and without the model."""
+"""The attribute-inference probe: each column with few values, inferred with and without the model."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from probes.result import Finding, Result, Severity, Table
 
 @dataclass(frozen=True, kw_only=True)
 class AttributeInference:
-    """Of tables: whether somebody who knows the rest of a record, its label and the model infers a column better than
-    without the model, and better for members than for others.
+    """For tables: whether someone who knows the rest of a record, its label and the model can infer a column better
+    than without the model, and better for members than for others.
 
-    columns  names of those to try; by default all of two to eight values
-    samples  records asked about, half of them members, at least 2 (2000)
+    columns  names of the columns to try; by default all with two to eight values
+    samples  number of records queried, half of them members, at least 2 (2000)
     level    two-sided coverage of all intervals, in (0.5, 1) (0.95)
 
     >>> AttributeInference(columns=("married",)).needs
@@ -95,7 +95,7 @@ class AttributeInference:
 
 
 def _name(evidence: Evidence, first: int, end: int) -> str:
-    """As its owner knows it: `status=A` and `status=B` are `status`."""
+    """The column's original name: `status=A` and `status=B` are `status`."""
     names = evidence.feature_names
     if not names:
         return f"column {first}"

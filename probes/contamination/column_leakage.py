@@ -1,4 +1,4 @@
-"""Tables: a column that alone gives the label away. The 0/1 columns that one column of words became are one column."""
+"""Tables: a single column that gives the label away. The 0/1 columns made from one categorical column count as one."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from probes.statistics.roc import auc
 MOST_SAMPLES = 5000
 LEAF = 5
 Teller = Callable[[Float64[np.ndarray, "samples columns"]], Float64[np.ndarray, "samples classes"]]
-"""How probable each class is, by what stands in one column."""
+"""The probability of each class, given the value of one column."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Column:
-    """The column that tells the label best, chosen on members, judged on held-out samples; and the next best."""
+    """The column that predicts the label best, chosen on members, judged on held-out samples; and the next best."""
 
     number: int
     estimate: Estimate
@@ -30,7 +30,7 @@ class Column:
 
 
 def columns_of(table: Float64[np.ndarray, "samples features"], names: Sequence[str]) -> dict[str, list[int]]:
-    """The features of each column as its owner sees it: `status=A` and `status=B` that hold 0 and 1 are `status`."""
+    """The features of each original column: `status=A` and `status=B` that hold 0 and 1 are `status`."""
     marks = ((table == 0) | (table == 1)).all(axis=0)
     found: dict[str, list[int]] = {}
     for i, name in enumerate(names):
@@ -40,7 +40,8 @@ def columns_of(table: Float64[np.ndarray, "samples features"], names: Sequence[s
 
 
 def scaled(inputs: Shaped[np.ndarray, "samples ..."]) -> Float32[np.ndarray, "samples features"]:
-    """Columns about their median, over their spread from the 5th to the 95th percentile; NaN is the median."""
+    """Columns centred on their median, divided by their spread from the 5th to the 95th percentile; NaN becomes the
+    median."""
     table = inputs.reshape(len(inputs), -1).astype(np.float64)
     middle = np.nanmedian(table, axis=0)
     low, high = np.nanquantile(table, [0.05, 0.95], axis=0)
@@ -57,8 +58,8 @@ def leaking_column(
     rng: np.random.Generator,
     level: float,
 ) -> Column | None:
-    """A small tree on every column of numbers alone, so that any function of it counts, not only a monotone one; of a
-    column of words, how often each word went with each class.
+    """A small decision tree on every single numeric column, so that any function of it counts, not only a monotone one;
+    for a categorical column, how often each value occurred with each class.
 
     The AUC is the mean over classes (one against the rest) on held-out samples; its interval is the mean of DeLong's
     ends for the classes, which is wider than the interval of the mean. None where no class is on both sides.
@@ -143,7 +144,7 @@ def _learned(
 ) -> tuple[Teller, Int[np.ndarray, " classes"]]:
     if column.shape[1] > 1:
         return _counted(column, labels)
-    from sklearn.tree import DecisionTreeClassifier  # a configuration is checked without it
+    from sklearn.tree import DecisionTreeClassifier  # imported late: a configuration is checked without it
 
     leaves = max(8, 4 * len(np.unique(labels)))
     tree = DecisionTreeClassifier(min_samples_leaf=LEAF, max_leaf_nodes=leaves, random_state=0).fit(column, labels)
@@ -153,11 +154,11 @@ def _learned(
 def _counted(
     column: Float64[np.ndarray, "samples columns"], labels: Int[np.ndarray, " samples"]
 ) -> tuple[Teller, Int[np.ndarray, " classes"]]:
-    """The share of each class among the samples with that word; one sample's worth of the usual shares is added, so
-    that a word seen once does not say all, and one never seen says nothing."""
+    """The share of each class among the samples with that word; one sample with the overall class shares is added, so
+    that a word seen once is not decisive, and an unseen word is uninformative."""
     classes, coded = np.unique(labels, return_inverse=True)
     usual = np.bincount(coded, minlength=len(classes)) / len(labels)
-    # The last row is for none of the words.
+    # The last row is for samples without any of the words.
     seen = np.zeros((column.shape[1] + 1, len(classes)))
     np.add.at(seen, (_words(column), coded), 1.0)
     shares = (seen + usual) / (seen.sum(axis=1, keepdims=True) + 1)
@@ -183,7 +184,7 @@ def _class_aucs(
         mine = labels[on] == label
         if mine.any() and not mine.all():
             found.append(auc(probability[:, position], mine, level=level))
-    # Of two classes, one against the rest says the same twice.
+    # With two classes, one against the rest gives the same result twice.
     return found[:1] if len(classes) == 2 else found
 
 

@@ -1,5 +1,5 @@
-"""Is one picture a copy of the other? Both are laid over each other: flipped or not, moved by a pixel or not,
-brightness fitted; what is left is compared with what was there."""
+"""Is one picture a copy of the other? The two are overlaid (flipped or not, shifted by a pixel or not, brightness
+fitted), and the remaining difference is compared with the original detail."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 BATCH = 2**19
-"""Values of pictures compared at once: more than the processor's cache holds takes half as long again."""
+"""Pixel values compared at once: more than the CPU's cache holds takes half as long again."""
 ALIGNMENTS = [(flip, dy, dx) for flip in (0, 1) for dy in (0, -1, 1) for dx in (0, -1, 1)]
 FLAT = 2.5
-"""Standard deviation about a plane, in 255ths of the range, below which a picture is known by its grain alone."""
+"""Standard deviation about a plane, in 255ths of the range, below which a picture has only grain to be recognised
+by."""
 GRAIN = 1.0
 GAIN = (0.2, 5.0)
 
@@ -20,10 +21,10 @@ GAIN = (0.2, 5.0)
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Overlay:
     """`residual` is the share of the detail that the aligned, brightness-fitted other picture leaves: 0 for a copy,
-    infinite where one is too flat to tell. It is measured without the border, which a moved copy lacks.
+    infinite if one is too flat to tell. It is measured without the border, which a shifted copy lacks.
 
-    `still` is the same of the whole pictures, laid over each other unmoved: of few pixels none can be spared, and with
-    2 alignments instead of 18 strangers seldom agree by chance.
+    `still` is the same for the whole pictures, overlaid without a shift: small pictures have no pixels to spare, and
+    with 2 alignments instead of 18 unrelated pictures seldom agree by chance.
     """
 
     residual: Float32[np.ndarray, " pairs"]
@@ -38,7 +39,7 @@ def overlay(
     pairs: Int64[np.ndarray, "pairs 2"],
     limits: tuple[float, float] = (0.0, 255.0),
 ) -> Overlay:
-    """Compare pairs of pictures, a batch at a time; `limits` are the values at which pixels saturate."""
+    """Compare pairs of pictures, batch by batch; `limits` are the values at which pixels saturate."""
     size = max(1, BATCH // max(1, int(np.prod(images.shape[1:]))))
     parts = [_batch(images, pairs[start : start + size], limits) for start in range(0, len(pairs), size)]
     if not parts:
@@ -83,7 +84,7 @@ def _batch(
 def _either(
     one: Float32[np.ndarray, "pairs h w c"], other: Float32[np.ndarray, "pairs h w c"], limits: tuple[float, float]
 ) -> Float32[np.ndarray, " pairs"]:
-    """Either may be the one whose bright pixels were cut off."""
+    """Either may be the one whose bright pixels were clipped."""
     return np.asarray(np.minimum(_left(one, other, limits), _left(other, one, limits)))
 
 
@@ -117,7 +118,7 @@ def _left(
     given: Float32[np.ndarray, "pairs h w c"], target: Float32[np.ndarray, "pairs h w c"], limits: tuple[float, float]
 ) -> Float32[np.ndarray, " pairs"]:
     """Fit target ≈ clip(α · given + β), by least squares over the pixels that are not saturated; then the error's share
-    of the target's detail, both in grey and blurred: that is where JPEG's errors are not."""
+    of the target's detail, both greyscale and blurred, to exclude most of JPEG's errors."""
     low, high = limits
     axes = (1, 2, 3)
     free = ((target > low) & (target < high)).astype(np.float32)
@@ -131,7 +132,7 @@ def _left(
     fitted = np.clip(gain[:, None, None, None] * centred + mean_target[:, None, None, None], low, high)
     error, scale = grey(fitted - target), (high - low) / 255
     coarse = _share(blur(error), blur(grey(target)), blur(grey(given)), FLAT * scale)
-    # Where nothing but grain is to be seen, the grain must agree.
+    # If there is nothing but grain, the grain must agree.
     fine = _share(error, grey(target), grey(given), GRAIN * scale)
     residual = np.where(np.isfinite(coarse), coarse, fine)
     return np.where((gain < GAIN[0]) | (gain > GAIN[1]), np.inf, residual).astype(np.float32)
@@ -143,7 +144,7 @@ def _share(
     given: Float32[np.ndarray, "pairs h w"],
     least: float,
 ) -> Float32[np.ndarray, " pairs"]:
-    """Mean squared error over the target's detail; infinite where one shows less than `least`."""
+    """Mean squared error divided by the target's detail; infinite if one has less than `least`."""
     there = detail(target)
     flat = np.minimum(there, detail(given)) < least**2
     share = (error * error).mean(axis=(1, 2)) / np.maximum(there, 1e-6)
@@ -151,7 +152,7 @@ def _share(
 
 
 def detail(images: Float32[np.ndarray, "pairs h w"]) -> Float32[np.ndarray, " pairs"]:
-    """Variance about the best plane: two pieces of one sky share their gradient, and are no copies for that."""
+    """Variance about the best plane: two parts of one sky share their gradient, but are not copies because of it."""
     h, w = images.shape[1:3]
     down, across = np.arange(h, dtype=np.float32) - (h - 1) / 2, np.arange(w, dtype=np.float32) - (w - 1) / 2
     centred = images - images.mean(axis=(1, 2), keepdims=True)

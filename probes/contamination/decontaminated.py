@@ -14,7 +14,7 @@ from probes.statistics.differences import newcombe_difference
 from probes.statistics.proportions import proportion
 
 OF_SEQUENCES = ("accuracy", "log_loss")
-"""Word-for-word answers, and nats a token."""
+"""Word-for-word answers, and nats per token."""
 Mask = Bool[np.ndarray, " samples"]
 
 
@@ -56,8 +56,8 @@ def _inflation(correct: Mask, clean: Mask, copies: Mask, level: float) -> Estima
 
 
 def clean_table(evidence: Evidence, contaminated: Mask, group: Int64[np.ndarray, " samples"], level: float) -> Table:
-    """All held-out metrics with and without the copies; those of the replicas' folds too, for copies are on both sides
-    of a fold as they are of the split. `group` is the number of each sample's copies, −1 where it has none."""
+    """All held-out metrics with and without the copies, including those of the replicas' folds, because copies are on
+    both sides of folds too. `group` is the number of each sample's copies, −1 where it has none."""
     held_out = evidence.pool.held_out
     clean = held_out & ~contaminated
     rows: list[tuple[str, float, float]] = []
@@ -83,7 +83,7 @@ def clean_table(evidence: Evidence, contaminated: Mask, group: Int64[np.ndarray,
 
 
 def _metrics(evidence: Evidence) -> dict[str, Metric]:
-    """Of sequences, those that need no classes."""
+    """For sequences, only the metrics that need no classes."""
     kept = METRICS if evidence.sequences is None else OF_SEQUENCES
     return {name: METRICS[name][0] for name in kept}
 

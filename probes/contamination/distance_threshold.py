@@ -1,4 +1,4 @@
-"""How close is too close? Asked of the data itself: how near are neighbours that are no copies?"""
+"""How close is too close? Calibrated on the data: how near are neighbours that are not copies?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEWEST = 20
 
 
 RESIDUAL, DISTANCE = stats.norm, stats.gumbel_l
-"""How the logarithm of what neighbours differ by is distributed. Residuals of pictures: nearly normal, as measured.
+"""The distribution of the logarithm of neighbours' differences. Residuals of pictures: nearly normal, as measured.
 Distances: neighbours within t are about Poisson, their number in proportion to a power of t (Levina & Bickel 2004), so
 the nearest is the smallest of many, with a far heavier lower tail."""
 
@@ -26,12 +26,12 @@ def too_close(
     surely: float = 0.0,
     law: stats.rv_continuous = RESIDUAL,
 ) -> float:
-    """The largest distance at which the copies called hold few false ones: `looks` · F(t) is at most FALSE_SHARE of the
-    pairs found up to t, or FALSE_PAIRS.
+    """The largest distance at which the pairs called copies contain few false ones: `looks` · F(t) is at most
+    FALSE_SHARE of the pairs found up to t, or FALSE_PAIRS.
 
-    F is the distribution of distances of `looks` nearest neighbours that are no copies, whose logarithm follows `law`.
-    First what is a copy, `surely` or by the upper half of the distances, is left out, again until none is left: so a
-    fifth of the samples may be copies. Then the lower half may widen F. 0 where the data cannot tell.
+    F is the distribution of distances of `looks` nearest neighbours that are not copies, whose logarithm follows `law`.
+    First, copies, according to `surely` or the upper half of the distances, are removed repeatedly until none is left:
+    so a fifth of the samples may be copies. Then the lower half may widen F. 0 if the data cannot tell.
     """
     rest = neighbour[np.isfinite(neighbour) & (neighbour > surely)].astype(np.float64)
     while True:

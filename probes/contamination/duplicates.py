@@ -24,7 +24,7 @@ from probes.measures.exact_duplicates import exact_pairs, together
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Duplicates:
     """`content` has equal numbers for equal samples; `exact` pairs each repeated sample with the first of its equals;
-    `near` looks at the first of equals alone."""
+    `near` considers only the first of equals."""
 
     content: Int64[np.ndarray, " samples"]
     exact: Int64[np.ndarray, "exact 2"]
@@ -45,7 +45,7 @@ class Duplicates:
         return group
 
     def equal_to(self, some: Bool[np.ndarray, " samples"]) -> Bool[np.ndarray, " samples"]:
-        """Which samples are equal to one of `some` (each of those is to itself)."""
+        """Which samples are equal to one of `some` (including those themselves)."""
         return np.isin(self.content, self.content[some])
 
     def near_to(self, some: Bool[np.ndarray, " samples"]) -> Bool[np.ndarray, " samples"]:
@@ -58,10 +58,10 @@ class Duplicates:
 
 
 def duplicates(evidence: Evidence, rng: np.random.Generator, *, near: bool = True) -> Duplicates:
-    """Over all samples, validation included. Near ones by pictures where there are pictures, else by the source model's
+    """Over all samples, validation included. Near ones by pictures if there are any, else by the source model's
     features, else by the columns of a table."""
     content = together(evidence.inputs)[0]
-    # One of each content: equal samples would crowd out the near ones.
+    # One sample per content: equal samples would crowd out the near ones.
     first = np.unique(content, return_index=True)[1]
     found = _near(evidence, first, rng) if near else nothing()
     found = dataclasses.replace(found, one=first[found.one], other=first[found.other])
@@ -82,7 +82,7 @@ def _near(evidence: Evidence, some: Int64[np.ndarray, " some"], rng: np.random.G
 
 
 def source_features(evidence: Evidence) -> Float[np.ndarray, "samples features"] | None:
-    """None where the source model was not looked into, or is not finite."""
+    """None if the source model was not observed, or is not finite."""
     seen = evidence.observed(Embedding()).get("source")
     if seen is None or len(seen.samples) != len(evidence.labels):
         return None

@@ -1,4 +1,4 @@
-"""Duplicate pairs, listed and side by side: data only. No hash of a record is among it."""
+"""Duplicate pairs, listed and side by side, as data; hashes of records are not included."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN = 16
 EXACT_SHOWN = 3
 LARGEST = 128
 TURNED, SCALED = 2.0, 0.03
-"""Degrees, and change of scale, from which a copy is said to be turned, or cropped or enlarged."""
+"""Degrees, and change of scale, from which a copy is described as turned, or cropped or enlarged."""
 Matrix = Float32[np.ndarray, "2 3"]
 
 
@@ -43,7 +43,7 @@ def ranked_pairs(
     *,
     pictures: bool,
 ) -> list[Pair]:
-    """Pairs across the split first, exact before near, the closest first."""
+    """Pairs across the split first, exact before near, closest first."""
     unmoved = "changed in colour or brightness, or compressed" if pictures else "nearly equal"
 
     def across(i: int, j: int) -> bool:
@@ -85,7 +85,7 @@ def _how(flipped: bool, matrix: Matrix) -> str:
 
 
 def _through_members(found: Duplicates, member: Bool[np.ndarray, " samples"]) -> list[tuple[int, int]]:
-    """Each repeated sample with the first member among its equals, so that a pair across the split shows as one."""
+    """Each repeated sample with the first member among its equals, so that a pair across the split is shown as such."""
     repeated = np.unique(found.exact)
     first: dict[int, int] = {}
     for sample in sorted(repeated.tolist(), key=lambda sample: (not member[sample], sample)):
@@ -127,7 +127,7 @@ def pairs_table(evidence: Evidence, pairs: list[Pair]) -> Table:
 
 
 def pairs_gallery(evidence: Evidence, pairs: list[Pair]) -> Gallery | None:
-    """Side by side with what differs once they are aligned; None where samples are no 8-bit pictures."""
+    """Side by side with what differs once they are aligned; None if samples are not 8-bit pictures."""
     inputs = evidence.inputs
     if evidence.modality != "image" or inputs.ndim != 4 or inputs.dtype != np.uint8 or not pairs:
         return None

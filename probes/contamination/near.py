@@ -1,4 +1,4 @@
-"""Near duplicates that were found: pairs, and how one comes from the other."""
+"""Near duplicates: pairs, and how one sample is derived from the other."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float, Float32, Int64
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Near:
-    """Confirmed pairs, one < other; `distance` is what the confirmation measured, `threshold` what it was held to.
-    `matrix` leads from places in the second picture, in pixels of the reduced picture from its centre, to places in the
-    first, mirrored first where `flipped`."""
+    """Confirmed pairs, one < other; `distance` is what the confirmation measured, `threshold` the limit applied to it.
+    `matrix` maps positions in the second picture, in pixels of the reduced picture from its centre, to positions in the
+    first, mirrored first if `flipped`."""
 
     one: Int64[np.ndarray, " pairs"]
     other: Int64[np.ndarray, " pairs"]
@@ -24,7 +24,7 @@ class Near:
 
 
 def nothing() -> Near:
-    """No pair, of none looked at."""
+    """No pairs, and none examined."""
     none = np.zeros(0, dtype=np.int64)
     return Near(
         one=none,
@@ -38,5 +38,5 @@ def nothing() -> Near:
 
 
 def unmoved(pairs: int) -> Float32[np.ndarray, "pairs 2 3"]:
-    """The map that changes nothing, for each pair."""
+    """The identity map for each pair."""
     return np.repeat(np.eye(2, 3, dtype=np.float32)[None], pairs, axis=0)

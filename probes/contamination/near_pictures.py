@@ -19,22 +19,22 @@ from probes.contamination.registration import COARSE, Registered, register
 from probes.contamination.thumbnails import reduced, thumbnails, tiny, variants, whole
 
 ALIKE = 0.85
-"""Correlation of thumbnails from which pictures are looked at: copies with a changed brightness, cut off at white, or
-moved by a pixel, are above 0.9 on natural pictures of 32 × 32."""
+"""Correlation of thumbnails from which pictures are compared: copies with a changed brightness, clipped at white, or
+shifted by a pixel, are above 0.9 on natural pictures of 32 × 32."""
 IN_PLACE = 0.5
-"""The same of coarser thumbnails, grey and without a broad border, unmoved or mirrored."""
+"""The same for coarser thumbnails, greyscale and without a broad border, upright or mirrored."""
 SURE = 0.0005
-"""Residual that rounding to 8 bits leaves of an exact transformation."""
+"""Residual left by rounding an exact transformation to 8 bits."""
 MOST = 0.05
 PIXELS = 640
-"""Residual above which nothing is called a copy, however unlike the other pictures are; in proportion less where there
-are fewer pixels than these, for the fewer there are the more often strangers agree."""
+"""Residual above which nothing is called a copy, however different the other pictures are; proportionally smaller for
+fewer pixels than these, because unrelated pictures then agree more often."""
 MOST_STILL = 0.1
-"""The same of whole pictures laid over each other unmoved."""
+"""The same for whole pictures overlaid without a shift."""
 MOST_REGISTERED = 0.025
-"""The same of registered pictures, which have more freedom to agree."""
+"""The same for registered pictures, which have more freedom to agree."""
 STRANGERS = 2
-"""Most alike samples to which some are registered, to see how far strangers agree."""
+"""Number of most similar samples with which some are registered, to see how well unrelated pictures agree."""
 LARGEST_GROUP = 300
 """Copies of one picture that are all compared with one another."""
 
@@ -56,9 +56,9 @@ def near_pictures(
     rng: np.random.Generator,
     between: int = 0,
 ) -> Near:
-    """Copies that were mirrored, moved, turned, cropped, recoloured, brightened or darkened, or compressed; equal ones
-    too, if any. Of pictures below `poses.SMALLEST` pixels only those mirrored, moved by a pixel, brightened or
-    compressed.
+    """Copies that were mirrored, shifted, rotated, cropped, recoloured, brightened or darkened, or compressed; and
+    equal ones, if any. For pictures below `poses.SMALLEST` pixels, only those mirrored, shifted by a pixel, brightened
+    or compressed.
 
     With `between`, only pairs of one of the first `between` samples with one of the others.
     """
@@ -110,8 +110,8 @@ def _candidates(
 def _inside_groups(
     copies: Int64[np.ndarray, "copies 2"], looked: Int64[np.ndarray, "pairs 2"]
 ) -> Int64[np.ndarray, "more 2"]:
-    """Pairs inside groups of three copies or more that were not looked at: of a sample with many copies, only a few are
-    among the candidates. Of groups larger than LARGEST_GROUP none."""
+    """Pairs within groups of three copies or more that were not compared: of a sample with many copies, only a few are
+    among the candidates. None for groups larger than LARGEST_GROUP."""
     numbers, places = np.unique(copies, return_inverse=True)
     ends = places.reshape(-1, 2)
     graph = coo_matrix((np.ones(len(ends), dtype=bool), (ends[:, 0], ends[:, 1])), shape=(len(numbers), len(numbers)))
@@ -140,7 +140,7 @@ def _none(pairs: int) -> Int64[np.ndarray, " pairs"]:
 
 
 def _of_small(small: Float32[np.ndarray, "samples h w channels"]) -> Int64[np.ndarray, "pairs 2"]:
-    """Candidates among pictures of few pixels: under all shifts by one, and by all pixels."""
+    """Candidates among small pictures: under all shifts by one pixel, and by all pixels."""
     plain = thumbnails(small)
     found = [pairs_above(plain, changed, ALIKE) for changed in variants(small)]
     if tiny(small):
@@ -156,8 +156,8 @@ def _among(some: Int64[np.ndarray, "some 2"], pairs: Int64[np.ndarray, "pairs 2"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Standard:
-    """Residuals of some samples and of those most like them: digits look alike, photographs do not. `registered` is
-    empty where pictures are too small for it."""
+    """Residuals of some samples and of those most similar to them: digits look alike, photographs do not. `registered`
+    is empty if pictures are too small for it."""
 
     residual: Float32[np.ndarray, "sampled k"]
     still: Float32[np.ndarray, "sampled k"]
@@ -191,7 +191,7 @@ def _confirmed(
     limits: tuple[float, float],
     standard: Standard,
 ) -> Confirmed:
-    """Copies by `overlay`, of those that are alike unmoved; of the others, by `register`."""
+    """Copies by `overlay` for pairs that match without a shift, and by `register` for the others."""
     n, pixels = len(found.pairs), small.shape[1] * small.shape[2]
     unposed = np.ones(n, dtype=bool)
     if posed is not None:
@@ -234,7 +234,7 @@ def _register(
 def _held_to(
     neighbours: Float32[np.ndarray, "sampled k"], found: Float32[np.ndarray, " pairs"], looks: int, most: float
 ) -> float:
-    """The calibrated threshold, never below what rounding leaves nor above `most`."""
+    """The calibrated threshold, never below the rounding residual nor above `most`."""
     nearest_of_each = neighbours.min(axis=1)
     return float(np.clip(too_close(nearest_of_each, found, looks=looks, surely=SURE), SURE, most))
 
@@ -243,7 +243,7 @@ def copies_between(
     one: Shaped[np.ndarray, "samples height width channels"],
     other: Shaped[np.ndarray, "others height width channels"],
 ) -> list[tuple[int, int]]:
-    """Near copies of samples of one data set in another, by their pictures alone."""
+    """Near copies of samples of one data set in another, based only on their pictures."""
     rng = np.random.default_rng(0)
     joined = np.concatenate([one, other])
     found = near_pictures(joined, None, rng, between=len(one))

@@ -1,4 +1,5 @@
-"""Near copies of texts: equal but for case, space and punctuation, or mostly the same words in the same order."""
+"""Near copies of texts: equal except for case, whitespace and punctuation, or mostly the same words in the same
+order."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from probes.contamination.near import Near, nothing, unmoved
 
 WORD = re.compile(r"\w+")
 SHINGLE = 3
-"""Words in a row that are compared as one (Broder 1997)."""
+"""Number of consecutive words in a shingle (Broder 1997)."""
 ALIKE = 0.8
 """Jaccard similarity of two texts' shingles from which they are near copies: the threshold that The Pile, C4's
 successors and others are cleaned at (Lee et al., Deduplicating Training Data, ACL 2022)."""
@@ -19,11 +20,11 @@ HASHES = 128
 CANDIDATES = 0.6
 """Estimated similarity from which a pair is compared exactly: MinHash of 128 hashes errs by 0.04 (one deviation)."""
 FEWEST = 5
-"""Words below which only equal texts are copies."""
+"""Shortest text in words for near copies: below it, only equal texts are copies."""
 
 
 def shingles(text: str) -> frozenset[str]:
-    """The sets of words in a row; of a shorter text all of it.
+    """The shingles of a text; for a shorter text, all of it.
 
     >>> sorted(shingles("One, two - three four!"))
     ['one two three', 'two three four']
@@ -35,8 +36,8 @@ def shingles(text: str) -> frozenset[str]:
 
 
 def near_texts(texts: Sequence[str]) -> Near:
-    """All pairs of near copies, found by MinHash (datasketch) and confirmed by their exact Jaccard distance: zero where
-    they differ in case, space and punctuation alone."""
+    """All pairs of near copies, found by MinHash (datasketch) and confirmed by their exact Jaccard distance: zero if
+    they differ only in case, whitespace and punctuation."""
     from datasketch import MinHash, MinHashLSH
 
     index = MinHashLSH(threshold=CANDIDATES, num_perm=HASHES)

@@ -13,15 +13,15 @@ from probes.contamination.near import Near, nothing, unmoved
 from probes.contamination.nearest_neighbours import cells, nearest, pairs_above, unit
 
 ROUNDING = 1e-6
-"""Distance that float32 leaves between equal features."""
+"""Distance between equal features in float32."""
 PROBES = 1000
-"""Samples whose neighbours tell how far apart strangers are."""
+"""Number of samples whose neighbours show how far apart unrelated samples are."""
 UNUSUAL = 0.05
-"""Share of neighbours in features that are close enough to be looked at."""
+"""Share of neighbours in features that are close enough to be compared."""
 
 
 def near_features(features: Float[np.ndarray, "samples features"], rng: np.random.Generator) -> Near:
-    """Where samples are no pictures: pairs at a distance (1 − cosine) that neighbours do not have by chance."""
+    """For samples that are not pictures: pairs at a distance (1 − cosine) that neighbours do not have by chance."""
     if len(features) < 3:
         return nothing()
     vectors = unit(features - features.mean(axis=0))
@@ -29,10 +29,10 @@ def near_features(features: Float[np.ndarray, "samples features"], rng: np.rando
 
 
 def near_rows(table: Float32[np.ndarray, "samples features"], rng: np.random.Generator) -> Near:
-    """The same of rows of a table, whose columns have a common scale, at half their squared Euclidean distance."""
+    """The same for rows of a table whose columns have a common scale, at half their squared Euclidean distance."""
     if len(table) < 3:
         return nothing()
-    # (x, 1, −|x|²/2) · (y, −|y|²/2, 1) = −|x − y|²/2: the search for large products is one for small distances.
+    # (x, 1, −|x|²/2) · (y, −|y|²/2, 1) = −|x − y|²/2: so searching for large products finds small distances.
     half = (table.astype(np.float64) ** 2).sum(axis=1, keepdims=True).astype(np.float32) / 2
     one = np.ones_like(half)
     queries, index = np.hstack([table, one, -half]), np.hstack([table, -half, one])
@@ -47,7 +47,7 @@ def _closest(
     rng: np.random.Generator,
     surely: float = 0.0,
 ) -> Near:
-    """Pairs by their products in float32, then by |x − y|²/2 itself: of vectors of length one that is 1 − cosine."""
+    """Pairs by their products in float32, then by |x − y|²/2 itself: for unit vectors, that is 1 − cosine."""
 
     def apart(i: Int64[np.ndarray, " pairs"], j: Int64[np.ndarray, " pairs"]) -> Float64[np.ndarray, " pairs"]:
         return np.asarray(((vectors[i].astype(np.float64) - vectors[j]) ** 2).sum(axis=1) / 2)
@@ -92,7 +92,7 @@ def _sampled(
 
 
 def _unusual(distance: Float64[np.ndarray, " sampled"]) -> float:
-    """The distance below which a neighbour is worth a look; 0 where the data cannot tell."""
+    """The distance below which a neighbour is compared; 0 if the data cannot tell."""
     positive = distance[distance > ROUNDING]
     if len(positive) < FEWEST:
         return ROUNDING

@@ -1,5 +1,5 @@
-"""Nearest-neighbour search in blocks, with bounded memory: of every pair up to `EXACT` samples, and beyond that of
-each sample with the cells nearest to it."""
+"""Nearest-neighbour search in blocks, with bounded memory: over every pair up to `EXACT` samples, and beyond that over
+each sample and the cells nearest to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 BLOCK = 2048
 """Rows and columns of similarities held at once: 16 MB."""
 EXACT = 10_000
-"""Samples up to which every pair is looked at."""
+"""Largest number of samples for which every pair is compared."""
 PROBED = 3
 """Cells that each sample is compared with."""
 
@@ -51,8 +51,8 @@ def cells(
     index: Float32[np.ndarray, "samples features"],
     rng: np.random.Generator,
 ) -> Cells | None:
-    """About √(2n) cells, with which the products to centres and those in cells cost alike; None up to `EXACT` samples,
-    where every pair is looked at."""
+    """About √(2n) cells, for which the products with centres and within cells cost about the same; None up to `EXACT`
+    samples, where every pair is compared."""
     n = len(index)
     if n <= EXACT:
         return None
@@ -78,7 +78,7 @@ def _probed(
 
 
 def unit(vectors: Float[np.ndarray, "samples features"]) -> Float32[np.ndarray, "samples features"]:
-    """Rows of length one; a row of zeros stays zero, and is like nothing."""
+    """Rows scaled to unit length; a row of zeros stays zero, and is similar to nothing."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(np.where(length > 1e-12, vectors / np.maximum(length, 1e-12), 0.0), dtype=np.float32)
 
@@ -90,13 +90,13 @@ def pairs_above(
     most: int = 5,
     among: Cells | None = None,
 ) -> Close:
-    """All pairs i < j with queries[i] · index[j] >= threshold; but of a sample with many, only those that are among the
-    `most` best of either side. With `among`, j lies in one of the `PROBED` cells nearest to i: time grows with n^1.5,
-    and a pair that is not much nearer than others may be missed.
+    """All pairs i < j with queries[i] · index[j] >= threshold; but for a sample with many, only those that are among
+    the `most` best of either side. With `among`, j lies in one of the `PROBED` cells nearest to i: time grows with
+    n^1.5, and a pair that is not much nearer than others may be missed.
 
-    `index` is `queries`, or the same samples under a transformation whose similarity is symmetric (flipped, say): so
-    half of the products suffice. The cap keeps look-alikes (digits, or degenerate features) from filling the memory; a
-    sample with a hundred copies still is the best of each of them.
+    `index` is `queries`, or the same samples under a transformation whose similarity is symmetric (for example
+    flipped), so half of the products suffice. The cap keeps look-alikes (digits, or degenerate features) from filling
+    the memory; a sample with a hundred copies is still among the best of each of them.
     """
     blocks = _all_pairs(queries, index) if among is None else _in_cells(queries, index, among)
     found: list[tuple[Int64[np.ndarray, " hits"], Int64[np.ndarray, " hits"], Float32[np.ndarray, " hits"]]] = []
@@ -128,7 +128,7 @@ def _all_pairs(
 def _in_cells(
     queries: Float32[np.ndarray, "samples features"], index: Float32[np.ndarray, "samples features"], among: Cells
 ) -> Iterator[Block]:
-    """A cell's samples, against the queries to which it is one of the nearest."""
+    """A cell's samples, compared with the queries for which it is one of the nearest."""
     order = np.argsort(among.probed, axis=None, kind="stable")
     ends = np.searchsorted(among.probed.reshape(-1)[order], np.arange(len(among.centres) + 1))
     for cell in range(len(among.centres)):

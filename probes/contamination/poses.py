@@ -1,4 +1,4 @@
-"""Candidates for copies that were moved, turned, cropped or mirrored: pictures in a few poses, by their thumbnails."""
+"""Candidates for copies that were shifted, rotated, cropped or mirrored: thumbnails of pictures in a few poses."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ STEP = 3 / 32
 TURN = 7.0
 """Degrees: copies turned by 3 to 10 are within 4 of a pose."""
 SMALLEST = 28
-"""Pixels of the shorter side below which only one pose is searched: a thumbnail's pixel is then nearly one of the
-picture's, and look-alikes pass for moved copies."""
+"""Pixels of the shorter side below which only one pose is searched: a thumbnail's pixel is then nearly a pixel of the
+picture, and look-alikes would pass for shifted copies."""
 BORDER, BLOCKS = 1 / 8, 6
-"""What a thumbnail leaves out at each side, which a moved copy lacks, and how many of its pixels are left."""
+"""The border that a thumbnail leaves out, which a shifted copy lacks, and how many of its pixels are left."""
 ALIKE = 0.75
-"""Correlation of thumbnails from which pairs are looked at: of 2,000 moved, cropped, turned and recoloured copies of
+"""Correlation of thumbnails from which pairs are compared: of 2,000 moved, cropped, turned and recoloured copies of
 CIFAR-10's pictures 98 % are above it in the best pose."""
 MOST = 3
-"""Candidates of a sample, the best of either side, over all poses."""
+"""Number of candidates per sample, the best of either side, over all poses."""
 
 Pictures = Float32[np.ndarray, "samples h w channels"]
 Thumbs = Float32[np.ndarray, "samples features"]
@@ -32,7 +32,7 @@ Matrices = Float32[np.ndarray, "pairs 2 3"]
 
 @dataclass(frozen=True, kw_only=True)
 class Pose:
-    """Mirrored first, then sampled at a turn and a shift in pixels."""
+    """Mirrored first, then sampled with a rotation and a shift in pixels."""
 
     flipped: bool = False
     degrees: float = 0.0
@@ -41,7 +41,7 @@ class Pose:
 
     @property
     def matrix(self) -> Float32[np.ndarray, "2 3"]:
-        """From places in the posed picture to places in the given one, both from the centre."""
+        """Maps positions in the posed picture to positions in the given one, both from the centre."""
         angle = np.deg2rad(self.degrees)
         cosine, sine = np.cos(angle), np.sin(angle)
         return np.array([[cosine, -sine, self.down], [sine, cosine, self.across]], dtype=np.float32)
@@ -52,8 +52,8 @@ class Pose:
 
 
 def poses(side: int) -> tuple[Pose, ...]:
-    """For pictures whose shorter side has `side` pixels: upright and mirrored, each as it is, moved eight ways, and
-    turned two ways."""
+    """For pictures whose shorter side has `side` pixels: upright and mirrored, each unchanged, shifted eight ways, and
+    rotated two ways."""
     if side < SMALLEST:
         return Pose(), Pose(flipped=True)
     step = float(round(STEP * side))
@@ -64,7 +64,7 @@ def poses(side: int) -> tuple[Pose, ...]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidates:
-    """Pairs one < other, and the pose (its place in `poses`) in which the first is most like the second."""
+    """Pairs one < other, and the pose (index in `poses`) in which the first is most similar to the second."""
 
     pairs: Int64[np.ndarray, "pairs 2"]
     pose: Int64[np.ndarray, " pairs"]
@@ -107,13 +107,13 @@ class Search:
         return Candidates(pairs=pairs, pose=similarity.argmax(axis=0).astype(np.int64))
 
     def in_place(self, pairs: Int64[np.ndarray, "pairs 2"]) -> Float32[np.ndarray, " pairs"]:
-        """How alike pairs are as they are, or mirrored."""
+        """The similarity of pairs, unchanged or mirrored."""
         target = self.plain[pairs[:, 1]]
         unmoved = [posed for pose, posed in zip(self.poses, self.posed, strict=True) if pose.plain]
         return np.asarray(np.max([np.einsum("pf,pf->p", posed[pairs[:, 0]], target) for posed in unmoved], axis=0))
 
     def strangers(self, own: Int64[np.ndarray, " sampled"], k: int) -> Candidates:
-        """The k samples that are most like each of `own` in any pose, as pairs in the order of `own`."""
+        """The k samples most similar to each of `own` in any pose, as pairs in the order of `own`."""
         found = [nearest(posed[own], self.plain, own, k) for posed in self.posed]
         place, similarity = (np.concatenate([one[side] for one in found], axis=1) for side in range(2))
         pose = np.repeat(np.arange(len(self.posed), dtype=np.int64), found[0][0].shape[1])
@@ -128,7 +128,7 @@ class Search:
 
 
 def search(pictures: Pictures) -> Search:
-    """Grey thumbnails, so that other colours change little."""
+    """Greyscale thumbnails, so that changes of colour matter little."""
     grey = pictures @ np.full((pictures.shape[-1], 1), 1 / pictures.shape[-1], dtype=np.float32)
     border = round(BORDER * min(grey.shape[1:3]))
     block = round((min(grey.shape[1:3]) - 2 * border) / BLOCKS)
@@ -141,7 +141,7 @@ def search(pictures: Pictures) -> Search:
 
 
 def in_pose(pictures: Pictures, pose: Pose) -> Pictures:
-    """All pictures in one pose; where it looks beyond the edge, the edge is repeated."""
+    """All pictures in one pose; beyond the edge, the edge is repeated."""
     given = pictures[:, :, ::-1] if pose.flipped else pictures
     if pose.plain:
         return given

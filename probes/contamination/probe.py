@@ -1,4 +1,4 @@
-"""The contamination probe: copies across the split, what they inflate, and a column that gives the label away."""
+"""The contamination probe: copies across the split, the inflation they cause, and columns that give the label away."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ Mask = Bool[np.ndarray, " samples"]
 
 @dataclass(frozen=True, kw_only=True)
 class Contamination:
-    """Exact and near duplicates across members, validation and held-out samples, and in the source task where its data
-    is at hand; every held-out figure again without them.
+    """Exact and near duplicates across members, validation and held-out samples, and in the source task's data if
+    available; every held-out figure is computed again without them.
 
-    near             look for near duplicates too (on)
+    near             search for near duplicates too (on)
     level            two-sided coverage of all intervals, in (0.5, 1) (0.95)
-    tolerated_share  share of held-out samples with a copy among the members from which the held-out figures count as
+    tolerated_share  share of held-out samples with a copy among the members above which the held-out figures count as
                      inflated, in [0, 1) (0.01)
-    leak_at          AUC from which one column of a table is said to give the label away, in (0, 1) (0.95)
+    leak_at          AUC above which a single column of a table is reported as giving the label away, in (0, 1) (0.95)
 
     >>> Contamination(near=False).needs
     Plan(designs=())
@@ -170,7 +170,7 @@ class Contamination:
 
 
 def _count(name: str, some: Mask, held_out: Mask, level: float) -> Estimate:
-    """A count of this data set: known, not estimated, so its interval is a point."""
+    """A count in this data set: known rather than estimated, so its interval is a point."""
     count = float(some.sum())
     return Estimate(
         name=name,

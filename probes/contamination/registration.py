@@ -1,5 +1,5 @@
-"""Is one picture the other, moved, turned, cropped, stretched or recoloured? It is registered to the other by
-Gauss–Newton steps (Lucas & Kanade 1981), and what is left is compared with what was there."""
+"""Is one picture the other, shifted, rotated, cropped, stretched or recoloured? It is registered to the other by
+Gauss–Newton steps (Lucas & Kanade 1981), and the remaining difference is compared with the original detail."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from probes.contamination.confirm import FLAT, blur, detail
 from probes.contamination.thumbnails import block_mean
 
 BORDER = 5 / 32
-"""Of the shorter side: a picture moved or turned within the search lacks no more."""
+"""Border as a share of the shorter side: a picture shifted or rotated within the search range lacks no more."""
 STEPS = 4
-"""At half the resolution, and again at the whole."""
+"""Steps at half the resolution, and again at full resolution."""
 COARSE = 0.2
-"""Residual at half the resolution above which a pair is dropped: of copies 2 % are above .045, of strangers that look
-alike 5 % below .04 (CIFAR-10)."""
+"""Residual at half the resolution above which a pair is dropped: 2 % of copies are above .045, 5 % of unrelated
+look-alikes below .04 (CIFAR-10)."""
 BATCH = 2**19
-"""Values of pictures registered at once."""
+"""Pixel values registered at once."""
 LARGEST_TURN, LARGEST_SHIFT = 0.1, 1.5
-"""Of one step: the linear matrix's entries, and pixels."""
+"""Limits of one step: for the linear matrix's entries, and in pixels."""
 RIDGE = 1e-3
 SCALED, STRETCHED, TURNED = 1.3, 1.2, 15.0
-"""Largest change of scale, ratio of both axes' scales, and degrees, of a copy: an affine map can lay any blob over any
-other, one aeroplane's silhouette over the next."""
+"""Largest change of scale, ratio of both axes' scales, and degrees, of a copy: an affine map can fit any blob to any
+other, such as one aeroplane's silhouette to the next."""
 
 Pictures = Float32[np.ndarray, "pairs h w *c"]
 Grey = Float32[np.ndarray, "pairs h w"]
@@ -34,9 +34,9 @@ Matrices = Float32[np.ndarray, "pairs 2 3"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Registered:
-    """`residual` is the share of the detail that the registered picture leaves, infinite where one is too flat to tell
-    or is not like the other at half the resolution; `matrix` leads from places in the second picture, from its centre,
-    to places in the first."""
+    """`residual` is the share of the detail that the registered picture leaves, infinite if one is too flat to tell or
+    they do not match at half the resolution; `matrix` maps positions in the second picture, from its centre, to
+    positions in the first."""
 
     residual: Float32[np.ndarray, " pairs"]
     matrix: Matrices
@@ -135,14 +135,14 @@ def _left(one: Pictures, other: Pictures, matrix: Matrices, flat: float) -> Floa
 
 
 def lightness(images: Float32[np.ndarray, "pairs h w c"]) -> Grey:
-    """Midway between the largest and the least channel, which a change of hue keeps."""
+    """The mean of the largest and the smallest channel, which a change of hue preserves."""
     return np.asarray((images.max(axis=-1) + images.min(axis=-1)) / 2)
 
 
 def sampled(
     pictures: Float32[np.ndarray, "pairs h w c"], matrix: Matrices, border: int
 ) -> tuple[Float32[np.ndarray, "pairs h2 w2 c"], Float32[np.ndarray, "h2 w2"], Float32[np.ndarray, "h2 w2"]]:
-    """Bilinear values at the places to which `matrix` leads from a window without the border, and the window's places
+    """Bilinear values at the positions to which `matrix` maps a window without the border, and the window's positions
     from the centre, down and across."""
     n, h, w, c = pictures.shape
     down, across = np.meshgrid(

@@ -1,4 +1,4 @@
-"""Beside the held-out figures: copies among members or in the validation split, their labels, and groups."""
+"""Copies apart from the held-out figures: among members or in the validation split, their labels, and groups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from probes.statistics.proportions import proportion
 
 
 def apart(evidence: Evidence, found: Duplicates) -> list[Finding]:
-    """Copies that do not touch the held-out figures, but the count of members, or the choice of the epoch."""
+    """Copies that do not affect the held-out figures, but the number of members, or the choice of the epoch."""
     member, validation = evidence.pool.member, evidence.pool.validation
     groups = found.group[member & (found.group >= 0)]
     repeated = len(groups) - len(np.unique(groups))

@@ -1,4 +1,4 @@
-"""Small pictures of pictures: what is left of an image when brightness, compression and a pixel's shift are not."""
+"""Thumbnails: versions of pictures that hardly depend on brightness, compression or a shift by a pixel."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ LARGE = 64
 
 
 def reduced(images: Shaped[np.ndarray, "samples height width channels"]) -> Float32[np.ndarray, "samples h w channels"]:
-    """In float32, block means where a side is beyond LARGE pixels."""
+    """In float32, as block means if a side is longer than LARGE pixels."""
     return block_mean(images, reduction(max(images.shape[1:3])))
 
 
 def reduction(side: int) -> int:
-    """How many pixels of a picture whose longer side is `side` make one of the reduced picture, down and across."""
+    """How many pixels of a picture whose longer side is `side` form one pixel of the reduced picture, down and
+    across."""
     return -(-side // LARGE)
 
 
 def block_mean(
     images: Shaped[np.ndarray, "samples height width channels"], block: int
 ) -> Float32[np.ndarray, "samples h w channels"]:
-    """Means over squares of `block` pixels; what does not fill a square is cut off."""
+    """Means over squares of `block` pixels; incomplete squares are cropped."""
     n, height, width, channels = images.shape
     h, w = height // block, width // block
     cut = images[:, : h * block, : w * block]
@@ -37,15 +38,16 @@ def block_mean(
 
 
 def thumbnails(images: Float32[np.ndarray, "samples h w channels"]) -> Float32[np.ndarray, "samples features"]:
-    """About SIDE × SIDE block means less their mean, of length one: an affine change of brightness changes nothing. A
-    picture of one colour is zero. Without the border, which is padding where a picture was moved."""
+    """About SIDE × SIDE block means minus their mean, scaled to unit length: an affine change of brightness has no
+    effect. A picture of one colour is zero. Without the border, which is padding if a picture was shifted."""
     inside = images[:, 1:-1, 1:-1]
     small = block_mean(inside, max(1, min(inside.shape[1:3]) // SIDE)).reshape(len(images), -1)
     return unit(small - small.mean(axis=1, keepdims=True))
 
 
 def whole(images: Float32[np.ndarray, "samples h w channels"]) -> Float32[np.ndarray, "samples features"]:
-    """All grey pixels less their mean, of length one: of pictures so small that the border is half of them."""
+    """All greyscale pixels minus their mean, scaled to unit length: for pictures so small that the border is half of
+    them."""
     grey = images.mean(axis=-1).reshape(len(images), -1)
     return unit(grey - grey.mean(axis=1, keepdims=True))
 
@@ -53,7 +55,7 @@ def whole(images: Float32[np.ndarray, "samples h w channels"]) -> Float32[np.nda
 def variants(
     images: Float32[np.ndarray, "samples h w channels"],
 ) -> Iterator[Float32[np.ndarray, "samples features"]]:
-    """Thumbnails as they are and flipped; of small pictures also under all shifts by one."""
+    """Thumbnails, upright and flipped; for small pictures also under all shifts by one pixel."""
     near = (-1, 0, 1) if tiny(images) else (0,)
     for picture in (images, images[:, :, ::-1]):
         for dy, dx in itertools.product(near, near):
@@ -61,14 +63,15 @@ def variants(
 
 
 def tiny(images: Float32[np.ndarray, "samples h w channels"]) -> bool:
-    """Is a pixel of the thumbnail three of the picture's or fewer? Then a shift by one changes it much."""
+    """Whether a pixel of the thumbnail covers at most three of the picture's, so that a shift by one changes it
+    much."""
     return bool(min(images.shape[1:3]) // SIDE <= 3)
 
 
 def shifted(
     images: Float32[np.ndarray, "samples h w channels"], dy: int, dx: int
 ) -> Float32[np.ndarray, "samples h w channels"]:
-    """Moved by dy and dx of −1, 0, 1; the border is repeated."""
+    """Shifted by dy and dx of −1, 0, 1; the border is repeated."""
     h, w = images.shape[1:3]
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     return padded[:, 1 - dy : 1 - dy + h, 1 - dx : 1 - dx + w]

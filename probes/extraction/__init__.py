@@ -1,4 +1,4 @@
-"""Extraction: answers that a language model gives back word for word, and secrets among them."""
+"""Extraction: answers that a language model reproduces word for word, and secrets among them."""
 
 from probes.extraction.probe import Extraction
 

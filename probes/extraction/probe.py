@@ -1,4 +1,5 @@
-"""The extraction probe: how many answers a language model gives back word for word, beside those it never saw."""
+"""The extraction probe: how many answers a language model reproduces word for word, compared with those it never
+saw."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ from probes.statistics.proportions import proportion
 from probes.statistics.student_t import t_critical
 
 SHORT = 5
-"""Answers of fewer tokens are left out: 'Yes.' is given word for word by any model."""
+"""Answers of fewer tokens are left out: any model reproduces 'Yes.' word for word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +35,8 @@ class Extraction:
     """Does the model give its training answers back word for word?
 
     repeats      of K-fold: replicas that did not see an answer, at least 1 (8)
-    draws        answers drawn at temperature 1, at least 1 (100)
-    probability  with which they must hold an answer for it to count as extractable, in (0, 1) (0.5)
+    draws        answers sampled at temperature 1, at least 1 (100)
+    probability  with which they must contain an answer for it to count as extractable, in (0, 1) (0.5)
     level        two-sided coverage of all intervals, in (0.5, 1) (0.95)
 
     Carlini et al. 2023; Hayes et al. 2025 ((n, p)-discoverable extraction).
@@ -97,7 +98,7 @@ class Extraction:
         given: Bool[np.ndarray, " samples"],
         used: Bool[np.ndarray, " samples"],
     ) -> Part:
-        """Greedy decoding and draws, members beside held-out samples."""
+        """Greedy decoding and sampling, for members and held-out samples."""
         member, held_out = evidence.pool.member & used, evidence.pool.held_out & used
         if not member.any() or not held_out.any():
             return Part(notes=(Message("extraction.nothing-long-enough", {"tokens": SHORT}),))
@@ -147,8 +148,8 @@ class Extraction:
         return Finding(code="extraction.none", severity="info", because=because, values=values)
 
     def _recipe(self, population: Population, sequences: Sequences, used: Bool[np.ndarray, " samples"]) -> Part:
-        """How much more often replicas that trained on an answer give it than those that did not: a difference a
-        repeat, whose folds are complementary, and Student's t over repeats."""
+        """How much more often replicas that trained on an answer reproduce it than those that did not: one difference
+        per repeat, whose folds are complementary, and Student's t over repeats."""
         if sequences.replicas is None or not used.any():
             return Part()
         if len(sequences.replicas) != len(population):
@@ -166,7 +167,7 @@ class Extraction:
             return Part()
         values = np.array(differences)
         mean = float(values.mean())
-        # Repeats that agree to the last answer still tell the share no finer than one answer.
+        # Even repeats that agree exactly cannot resolve the share more finely than one answer.
         spread = max(float(values.std(ddof=1)), 1 / int(used.sum()))
         half = t_critical(self.level, len(values) - 1) * spread / math.sqrt(len(values))
         return Part(
@@ -187,7 +188,8 @@ class Extraction:
         )
 
     def _secrets(self, evidence: Evidence, sequences: Sequences, given: Bool[np.ndarray, " samples"]) -> Part:
-        """Members with a secret of known form, and how many of those are given word for word. None is printed."""
+        """Members with a secret of a known format, and how many of those are reproduced word for word. No secret is
+        printed."""
         member = np.flatnonzero(evidence.pool.member)
         held = counted([sequences.answers[i] for i in member])
         lost = counted([sequences.answers[i] for i in member if given[i]])
@@ -207,7 +209,7 @@ class Extraction:
 
 
 def _runs(own: TokenAnswers, member: Bool[np.ndarray, " samples"], held_out: Bool[np.ndarray, " samples"]) -> Chart:
-    """How long the longest word-for-word stretch of an answer is, as shares of samples with at least that."""
+    """The length of an answer's longest word-for-word sequence, as shares of samples with at least that length."""
     runs = longest_run(own)[0]
     lengths = np.unique(np.concatenate([[0], np.quantile(runs, np.linspace(0, 1, 25)).astype(int)]))
     columns: dict[str, list[float]] = {"tokens": [], "share": []}

@@ -1,4 +1,4 @@
-"""Secrets of known form in a text. What is found is counted by kind and never shown."""
+"""Secrets of known formats in a text. They are counted by kind and never shown."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
         r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
     ),
 }
-"""Loose forms of telephone numbers and cards are held to their own rules below."""
+"""Loose patterns of telephone numbers and cards are checked by the rules below."""
 
 
 def kinds(text: str) -> frozenset[str]:
-    """The kinds of secret that the text holds.
+    """The kinds of secret in the text.
 
     >>> sorted(kinds("write to ada@example.org or pay 4111 1111 1111 1111"))
     ['e-mail', 'payment-card']
@@ -36,7 +36,7 @@ def kinds(text: str) -> frozenset[str]:
 
 
 def counted(texts: Sequence[str]) -> dict[str, int]:
-    """How many of the texts hold a secret of each kind; kinds that none holds are left out."""
+    """How many of the texts contain a secret of each kind; kinds that do not occur are left out."""
     held = [kinds(text) for text in texts]
     return {kind: count for kind in PATTERNS if (count := sum(kind in one for one in held))}
 
@@ -52,7 +52,8 @@ def luhn(digits: str) -> bool:
 
 
 def _telephone(text: str) -> bool:
-    """At least nine digits, with a leading + or 0 or parted as numbers are written; a long count or a card is none."""
+    """At least nine digits, with a leading + or 0 or separated as in telephone numbers; long integers and cards do not
+    count."""
     digits = re.sub(r"\D", "", text)
     parted = len(re.findall(r"[ ()/-]+", text.strip())) >= 2
     return 9 <= len(digits) <= 15 and (text.lstrip()[0] in "+0" or parted) and not (len(digits) >= 13 and luhn(digits))

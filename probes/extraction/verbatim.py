@@ -1,4 +1,4 @@
-"""Word-for-word memorisation, from the answers' tokens alone: nothing is generated."""
+"""Word-for-word memorisation, from the answers' token probabilities: nothing is generated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from probes.sequences import TokenAnswers
 
 
 def longest_run(tokens: TokenAnswers) -> Int64[np.ndarray, "models sequences"]:
-    """Tokens of the longest stretch of each answer in which every token is the likeliest one, given those before it."""
+    """Length in tokens of the longest sequence of each answer in which every token is the most likely one, given the
+    preceding ones."""
     runs = np.zeros((len(tokens), len(tokens.counts)), dtype=np.int64)
     current = np.zeros((len(tokens), tokens.log_prob.shape[1] + 1), dtype=np.int64)
     first = np.zeros(tokens.log_prob.shape[1], dtype=bool)
@@ -25,7 +26,8 @@ def longest_run(tokens: TokenAnswers) -> Int64[np.ndarray, "models sequences"]:
 
 
 def extractable(tokens: TokenAnswers, n: int, p: float) -> Bool[np.ndarray, "models sequences"]:
-    """Whether `n` answers drawn from the model at temperature 1 hold the true one with probability `p` (0 < p < 1) or
+    """Whether `n` answers sampled from the model at temperature 1 contain the true one with probability `p` (0 < p < 1)
+    or
     more: (n, p)-discoverable extraction (Hayes et al. 2025, eq. 3).
 
     Raises EvidenceError on n < 1 or p outside (0, 1).
@@ -42,7 +44,8 @@ def probability_within(tokens: TokenAnswers, n: int) -> Float64[np.ndarray, "mod
 
 
 def draws_needed(log_probability: float, p: float) -> float:
-    """How many draws give an answer of this log-probability (nats) with probability `p`; infinite where none do.
+    """How many samples are needed to get an answer with this log-probability (nats) with probability `p`; infinite if
+    none suffice.
 
     >>> round(draws_needed(math.log(0.01), 0.5))
     69

@@ -1,4 +1,5 @@
-"""What fine-tuning cost a language model on general text: loss against its base, distance from it, new directions."""
+"""What fine-tuning cost a language model on general text: loss compared with its base, divergence from it, new
+directions."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ SHOWN = 20
 
 
 def general_text(sequences: Sequences, rng: np.random.Generator, level: float) -> Part:
-    """The change of loss a token, text by text, and the mean divergence; what the weights show where there are any."""
+    """The change of loss per token, text by text, and the mean divergence; and the new directions if weights are
+    available."""
     general = sequences.general
     if general is None:
         return Part(notes=(Message("forgetting.no-general-text"),))

@@ -36,7 +36,7 @@ CORRUPTIONS: dict[str, dict[str, Corrupt]] = {"image": IMAGES, "table": TABLES, 
 
 
 def _by_column(table: Tensor, share: float, rng: np.random.Generator) -> Tensor:
-    """Gaussian noise of `share` of each column's deviation."""
+    """Gaussian noise of `share` of each column's standard deviation."""
     import torch
 
     drawn = torch.from_numpy(rng.normal(size=tuple(table.shape))).to(table)
@@ -80,8 +80,8 @@ class Corrupted:
 def corrupted(
     modality: str, inputs: Shaped[Tensor, "samples ..."], rng: np.random.Generator
 ) -> list[Shaped[Tensor, "samples ..."]]:
-    """The samples as they are, and under each corruption of their modality; empty where there is none, or where they
-    are no samples or too small."""
+    """The samples, clean and under each corruption of their modality; empty if there is none, or if there are no
+    samples or they are too small."""
     corruptions = CORRUPTIONS.get(modality, {})
     if not corruptions or not len(inputs) or (modality == "image" and min(inputs.shape[2:]) < 4):
         return []

@@ -24,11 +24,11 @@ from probes.result import Result
 
 @dataclass(frozen=True, kw_only=True)
 class Forgetting:
-    """Accuracy on the source's task, where its data is at hand, and on corrupted samples of the target's, of the
-    audited model against its source, and of what lies between their weights. Of a language model: loss on general text
-    against its base's, and how far the two are apart.
+    """Accuracy on the source's task, if its data is available, and on corrupted samples of the target's, of the audited
+    model against its source, and of interpolations between their weights. For a language model: loss on general text
+    against its base's, and the divergence of the two.
 
-    samples  asked of each, at least 2 (600)
+    samples  number of samples of each kind, at least 2 (600)
     level    two-sided coverage of all intervals, in (0.5, 1) (0.95)
 
     >>> Forgetting(samples=100).needs
@@ -40,7 +40,7 @@ class Forgetting:
 
     name: ClassVar[str] = "forgetting"
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")
-    risk: ClassVar[str] = "What did it lose of what its source could do?"
+    risk: ClassVar[str] = "Which of its source's abilities did it lose?"
 
     @property
     def needs(self) -> Plan:

@@ -17,12 +17,13 @@ from probes.result import Estimate, Finding, Scalar, Table
 from probes.statistics.paired import paired_mean
 
 FRAGILE = -0.05
-"""Surely more accuracy than this is lost under corruptions, beyond what the source with a linear probe loses."""
+"""A finding reports a larger loss of accuracy under corruptions than this, beyond what the source with a linear probe
+loses, with its whole interval."""
 
 
 def robustness(evidence: Evidence, seen: Mapping[str, Observation], level: float) -> Part:
-    """`robustness.accuracy`: mean accuracy over corruptions; `robustness.drop`: that less the clean one's;
-    `robustness.change`: the drop less that of the source with a linear probe, a sample at a time."""
+    """`robustness.accuracy`: mean accuracy over corruptions; `robustness.drop`: that minus the clean accuracy;
+    `robustness.change`: the drop minus that of the source with a linear probe, paired by sample."""
     audited, source = seen.get("audited"), seen.get("source")
     if audited is None or "predicted" not in audited.arrays:
         return Part(notes=(Message("forgetting.no-corruptions", {"modality": evidence.modality}),))

@@ -16,11 +16,11 @@ from probes.statistics.differences import newcombe_paired
 from probes.statistics.proportions import proportion
 
 FORGOT = -0.05
-"""Surely more than this much accuracy on the source's task is lost."""
+"""A finding reports a larger loss of accuracy on the source's task than this, with its whole interval."""
 
 
 def source_skill(seen: Mapping[str, Observation], rng: np.random.Generator, level: float) -> Part:
-    """Paired on samples that did not train the source; the probes learn from those that did."""
+    """Paired on samples that the source was not trained on; the linear probes learn from those that it was."""
     audited, source = (seen.get(name) for name in ("audited", "source"))
     if audited is None or source is None or "label" not in audited.arrays or "label" not in source.arrays:
         return Part(notes=(Message("forgetting.no-source-data"),))

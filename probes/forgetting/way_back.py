@@ -1,5 +1,5 @@
-"""The straight line in weights from the audited model back to its source (WiSE-FT, Wortsman et al. 2022): would a point
-on it be better?"""
+"""Interpolations between the weights of the audited model and its source (WiSE-FT, Wortsman et al. 2022): would one of
+them be better?"""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHARES = (0.0, 0.1, 0.3, 0.5)
-"""Of the way from the audited model's weights to the source's."""
+"""Shares of the way from the audited model's weights to the source's."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WayBack:
     """`predicted` [shares, 1 + corruptions, chosen] of held-out samples, clean first, by weights (1 − s) θ + s θ_s; a
-    head that the source does not share stays as it is. Nothing where the source is not at hand or shares no weights
-    that changed."""
+    head that the source does not share is unchanged. Empty if the source is not available or shares no weights that
+    changed."""
 
     samples: int = 300
 
@@ -70,7 +70,7 @@ class WayBack:
 
 
 def _ends(subject: Subject) -> dict[str, tuple[Tensor, Tensor]]:
-    """The tensors that both models have, by name, but the source's head; empty where none of them changed."""
+    """The tensors that both models have, by name, except the source's head; empty if none of them changed."""
     import torch
 
     if subject.source is None:
@@ -87,9 +87,9 @@ def _ends(subject: Subject) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def way_back(evidence: Evidence, seen: Mapping[str, Observation], rng: np.random.Generator, level: float) -> Part:
-    """`interpolation.change`: accuracy over clean and corrupted samples at the best share of the way, less that of the
-    model as it is; `interpolation.clean_change` the same of clean samples. The share is chosen on one half of the
-    samples and told of the other, and the reverse."""
+    """`interpolation.change`: accuracy over clean and corrupted samples at the best share of the way, minus that of the
+    model itself; `interpolation.clean_change` the same for clean samples. The share is chosen on one half of the
+    samples and evaluated on the other, and vice versa."""
     audited = seen.get("audited")
     if audited is None or "predicted" not in audited.arrays:
         return Part()
@@ -121,7 +121,7 @@ def way_back(evidence: Evidence, seen: Mapping[str, Observation], rng: np.random
 def _crossed(
     right: Bool[np.ndarray, "shares versions samples"], rng: np.random.Generator
 ) -> tuple[float, Float[np.ndarray, " samples"], Float[np.ndarray, " samples"]]:
-    """The share that is best on all samples, and the changes a sample, each at the share that the other half chose."""
+    """The share that is best on all samples, and the change for each sample at the share that the other half chose."""
     score = right.mean(axis=1)
     halves = np.array_split(rng.permutation(right.shape[2]), 2)
     change, clean = np.zeros(right.shape[2]), np.zeros(right.shape[2])

@@ -1,3 +1,4 @@
-"""Inheritance: what the audited model has from its source and its data: backdoors, worst groups, source membership."""
+"""Inheritance: what the audited model inherited from its source and its data: backdoors, worst groups, source
+membership."""
 
 from probes.inheritance.probe import Inheritance as Inheritance

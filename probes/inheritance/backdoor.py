@@ -17,16 +17,16 @@ OUTLIER = 2.0
 """Median absolute deviations below the median from which a source class's trigger is an outlier (Wang 2019; of the
 sizes' logarithms here)."""
 SMALLER = 0.5
-"""And at most this part of the next larger one: of few classes the deviation alone tells little."""
+"""And at most this share of the next larger one: with few classes, the deviation alone says little."""
 WORKS = 0.75
 FOLLOWS = 0.3
 FEWEST = 3
-"""Source classes below which nothing is an outlier."""
+"""Fewest source classes for an outlier test."""
 
 
 def backdoor(evidence: Evidence, seen: Mapping[str, Observation], level: float) -> Part:
-    """`backdoor.excess`: of the source class with the smallest trigger, the share of held-out images that the trigger
-    takes to one class of the audited model, less the median of the other classes' triggers."""
+    """`backdoor.excess`: for the source class with the smallest trigger, the share of held-out images that the trigger
+    moves to one class of the audited model, minus the median of the other classes' triggers."""
     audited = seen.get("audited")
     if audited is None or "size" not in audited.arrays or len(audited.arrays["size"]) < FEWEST:
         return Part(notes=(Message("inheritance.no-inversion"),))
@@ -43,7 +43,7 @@ def backdoor(evidence: Evidence, seen: Mapping[str, Observation], level: float) 
     _, natural, compared = others[len(others) // 2]
     if not hosts or not compared:
         return Part(notes=(Message("inheritance.no-inversion"),))
-    # All of the audited model's classes could have been the one that is taken along.
+    # Corrected for all of the audited model's classes, any of which could have been the target.
     paid = 1 - (1 - level) / max(1, len(evidence.classes))
     excess = newcombe_difference("backdoor.excess", (hits, hosts), (natural, compared), level=paid, better="lower")
     suspected = deviation >= OUTLIER and size[suspect] <= SMALLER * np.delete(size, suspect).min()
@@ -88,7 +88,8 @@ def _deviations(size: np.ndarray) -> np.ndarray:
 
 
 def _moved(plain: np.ndarray, triggered: np.ndarray, labels: np.ndarray) -> tuple[int, int, int]:
-    """The class that the trigger takes most images to, how many, and how many were not of it or in it already."""
+    """The class to which the trigger moves most images, how many, and how many were neither of that class nor predicted
+    as it."""
     classes = int(max(plain.max(), triggered.max(), labels.max())) + 1
     best = (0, 0, 0)
     for target in range(classes):

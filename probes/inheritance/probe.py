@@ -27,11 +27,11 @@ from probes.result import Result
 
 @dataclass(frozen=True, kw_only=True)
 class Inheritance:
-    """What came along: triggers that are inverted on the source and tried on the audited model; signatures of poisoned
+    """What was inherited: triggers inverted on the source and tried on the audited model; signatures of poisoned
     members; accuracy, calibration, gap and leakage by class, group and slice.
 
-    samples  asked of each kind, at least 2 (400)
-    classes  of the source whose triggers are inverted, at most, at least 2 (10)
+    samples  number of samples of each kind, at least 2 (400)
+    classes  largest number of source classes whose triggers are inverted, at least 2 (10)
     steps    of each inversion, at least 1 (150)
     level    two-sided coverage of all intervals, in (0.5, 1) (0.95)
 

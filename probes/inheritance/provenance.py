@@ -1,4 +1,4 @@
-"""Where the source came from, as far as files say: digest, format, licence, revision."""
+"""Where the source came from, as far as files state it: digest, format, licence, revision."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from probes.result import Finding, Scalar, Table
 
 
 def provenance(evidence: Evidence) -> Part:
-    """What is not known is said; a format that can run code when it is opened elsewhere is a finding."""
+    """Missing facts are reported; a format that can run code when opened elsewhere is a finding."""
     known = evidence.provenance
     if not known:
         return Part(notes=(Message("inheritance.no-provenance"),))

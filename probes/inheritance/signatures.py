@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 BATCH = 256
 FEWEST = 20
-"""Members of a class below which it has no signature."""
+"""Fewest members of a class for a signature."""
 SPLIT = 0.5
-"""Silhouette of two clusters of a class from which they are apart (docs/inheritance.md)."""
+"""Silhouette from which two clusters of a class count as separate (docs/inheritance.md)."""
 SMALL = 0.4
-"""Share of a class that the smaller cluster has at most, where it is poison: more would be the class itself."""
+"""Largest share of a class for a cluster to be suspected as poison: a larger one would be the class itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,8 @@ class MemberFeatures:
 
 
 def signatures(evidence: Evidence, seen: Mapping[str, Observation]) -> Part:
-    """A class whose members fall into two clusters, one of them small, may be poisoned: suspected, never more."""
+    """A class whose members fall into two clusters, one of them small, may be poisoned: suspected, never more than
+    that."""
     audited = seen.get("audited")
     if audited is None or "embedding" not in audited.arrays:
         return Part()
@@ -101,8 +102,8 @@ def signatures(evidence: Evidence, seen: Mapping[str, Observation]) -> Part:
 
 
 def _clusters(features: Float[np.ndarray, "mine features"]) -> tuple[float, np.ndarray, float]:
-    """Silhouette of two means in the ten foremost directions, which samples are in the smaller cluster, and the largest
-    squared projection on the foremost direction in units of its mean (spectral signature)."""
+    """Silhouette of two-means clustering in the ten leading directions, which samples are in the smaller cluster, and
+    the largest squared projection on the leading direction in units of its mean (spectral signature)."""
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 

@@ -1,4 +1,5 @@
-"""Whether the fine-tuned model still tells who trained its source (TMI, Abascal et al., PoPETs 2024)."""
+"""Whether the fine-tuned model still reveals which records its source was trained on (TMI, Abascal et al., PoPETs
+2024)."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ TELLS = 0.6
 
 def source_members(seen: Mapping[str, Observation], level: float) -> Part:
     """`source_members.auc`: the loss of the source's head on the audited embedding as a score of membership in the
-    source's training set, DeLong's interval. A simple attack: a lower bound on what is left to be told."""
+    source's training set, DeLong's interval. A simple attack: a lower bound on the remaining leakage."""
     audited = seen.get("audited")
     if audited is None or "log_prob" not in audited.arrays:
         return Part(notes=(Message("inheritance.no-source-data"),))

@@ -26,13 +26,13 @@ PIXELS = 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class TriggerInversion:
-    """For each of the source's classes, at most `classes` of them, the smallest mask and pattern that take images to
-    it, by `steps` steps of Adam on half of the chosen held-out images; then what the audited model says of the other
-    half with each trigger.
+    """For each of the source's classes, at most `classes` of them, the smallest mask and pattern that move images to
+    it, by `steps` steps of Adam on half of the chosen held-out images; then the audited model's predictions on the
+    other half with each trigger.
 
     Gives `size` [classes] (the masks' sums, as shares of the image), `works` [classes] (share of images that the
-    trigger takes to its class in the source), `plain` [images] and `triggered` [classes images] (what the audited model
-    predicts), and `shown` (the images' positions among the chosen). Nothing for other data, or without a source.
+    trigger moves to its class in the source), `plain` [images] and `triggered` [classes images] (what the audited model
+    predicts), and `shown` (the images' positions among the chosen). Empty for other data, or without a source.
     """
 
     samples: int = 200
@@ -43,7 +43,7 @@ class TriggerInversion:
     rate: float = 0.2
     """Of the first step; it falls to a tenth, which lets small batches settle."""
     weight: float = 1.0
-    """Of the mask's mean in the loss, to begin with."""
+    """Initial weight of the mask's mean in the loss."""
 
     @property
     def models(self) -> Mapping[Role, int]:
@@ -81,7 +81,7 @@ class TriggerInversion:
                 trigger = mask[target : target + 1], pattern[target : target + 1]
                 triggered.append(subject.network(_stamped(inputs[trying], *trigger)).argmax(dim=1))
                 others = inputs[fitting][own != one]
-                # What is predicted of nearly everything needs no trigger.
+                # A class that is predicted for nearly everything needs no trigger.
                 answers = source.network(_stamped(others, *trigger)) if len(others) >= LEAST else None
                 works.append(0.0 if answers is None else float((answers.argmax(dim=1) == one).float().mean()))
         return {

@@ -1,4 +1,4 @@
-"""The spectrum of what fine-tuning added to each matrix of weights: adapters have few directions."""
+"""The spectrum of what fine-tuning added to each weight matrix: adapters have few directions."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MOST = 24
-"""Matrices, those that changed most."""
+"""Number of matrices listed, those that changed most."""
 LARGEST = 2048
-"""Rows or columns beyond which a matrix is left out: its spectrum would be dear."""
+"""Largest number of rows or columns: the spectrum of a larger matrix would be too expensive."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightChange:
-    """`change` [matrices 4] of the matrices and kernels that audited model and source share: position among the
-    parameters, ‖ΔW‖ / ‖W‖, share of ‖ΔW‖² in the foremost direction, and effective rank (exponential of the entropy of
-    the shares, Roy & Vetterli 2007)."""
+    """`change` [matrices 4] for the matrices and kernels that the audited model and the source share: position among
+    the parameters, ‖ΔW‖ / ‖W‖, share of ‖ΔW‖² in the leading direction, and effective rank (exponential of the entropy
+    of the shares, Roy & Vetterli 2007)."""
 
     @property
     def models(self) -> Mapping[Role, int]:
         return {"audited": 1}
 
     def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-        """Weights alone are looked at."""
+        """Only weights are used."""
         return np.flatnonzero(pool.held_out)[:2]
 
     def __call__(

@@ -1,4 +1,4 @@
-"""Whom it serves worst: accuracy, calibration, gap and leakage by class, by given group and by found slice."""
+"""The worst groups: accuracy, calibration, gap and leakage by class, by given group and by found slice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from probes.statistics.proportions import proportion
 from probes.statistics.roc import auc
 
 FEWEST = 10
-"""Held-out samples below which a group is not judged."""
+"""Fewest held-out samples for a group to be judged."""
 SLICES = 6
 MOST = 40
 
@@ -30,12 +30,13 @@ class Group:
     kind: str
     name: str
     here: Bool[np.ndarray, " samples"]
-    """All samples of the group, members too; of a slice only the held-out half that did not find it."""
+    """All samples of the group, including members; of a slice, only the held-out half on which it was not found."""
 
 
 def worst_group(evidence: Evidence, seen: Mapping[str, Observation], rng: np.random.Generator, level: float) -> Part:
-    """`worst_group.accuracy`: the lowest held-out accuracy. Its lower end needs no correction (no group may lie below
-    it: every group's own would have to), its upper end pays for the number of groups (Bonferroni)."""
+    """`worst_group.accuracy`: the lowest held-out accuracy. Its lower end needs no correction (for any group to be
+    below it, that group's own lower end would have to fail), its upper end is corrected for the number of groups
+    (Bonferroni)."""
     right = evidence.audited.correct(evidence.labels)[0]
     held_out = evidence.pool.held_out
     groups = [one for one in _groups(evidence, seen, right, rng) if (one.here & held_out).sum() >= FEWEST]
@@ -81,7 +82,7 @@ def _lowest(name: str, plain: Sequence[Estimate], paid: Sequence[Estimate]) -> E
 
 
 def _highest(name: str, plain: Sequence[Estimate], paid: Sequence[Estimate]) -> Estimate:
-    """The mirror image: the upper end needs no correction, the lower end pays."""
+    """The mirror image: the upper end needs no correction, the lower end is corrected."""
     worst = max(plain, key=lambda one: one.value)
     return dataclasses.replace(
         worst,
@@ -96,9 +97,9 @@ def _highest(name: str, plain: Sequence[Estimate], paid: Sequence[Estimate]) -> 
 def _other_worst(
     evidence: Evidence, groups: Sequence[Group], right: Bool[np.ndarray, " samples"], level: float
 ) -> Iterator[Estimate]:
-    """`worst_group.overconfidence`: the most that confidence exceeds accuracy; `worst_group.accuracy_gap`: members'
-    accuracy less held-out samples'; `worst_group.auc`: of the loss between members and held-out samples. Each the
-    highest over groups that have enough."""
+    """`worst_group.overconfidence`: the largest excess of confidence over accuracy; `worst_group.accuracy_gap`:
+    members' accuracy minus held-out samples'; `worst_group.auc`: AUC of the loss between members and held-out samples.
+    Each is the highest over groups that are large enough."""
     member, held_out = evidence.pool.member, evidence.pool.held_out
     over = evidence.audited.confidence[0] - right
     loss = evidence.audited.log_prob[0].astype(np.float64)
@@ -153,7 +154,7 @@ def _slices(
     evidence: Evidence, source: Observation, right: Bool[np.ndarray, " samples"], rng: np.random.Generator
 ) -> Iterator[Group]:
     """Clusters of the source's features with the error beside them (after Domino, Eyuboglu et al. 2022): found on one
-    half of the held-out samples, told of the other."""
+    half of the held-out samples, evaluated on the other."""
     from sklearn.cluster import KMeans
 
     held = rng.permutation(np.flatnonzero(evidence.pool.held_out))
@@ -166,7 +167,7 @@ def _slices(
     scaled = (features - centre) / spread / np.sqrt(features.shape[1])
     beside = np.concatenate([scaled[finding], (~right[finding])[:, None].astype(np.float64)], axis=1)
     model = KMeans(n_clusters=SLICES, n_init=2, random_state=0).fit(beside)
-    # Errors are not known where the slice is told: nearest in the features alone.
+    # On the other half errors must not be used: samples are assigned by features only.
     distance = ((scaled[telling][:, None] - model.cluster_centers_[None, :, :-1]) ** 2).sum(axis=2)
     nearest = distance.argmin(axis=1)
     for number in range(SLICES):

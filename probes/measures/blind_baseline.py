@@ -1,7 +1,7 @@
-"""A blind baseline: can two parts of the data be told apart by somebody who has no model at all?
+"""A blind baseline: can two parts of the data be told apart without any model?
 
-An attack that finds members where the parts differ may find the difference and not the membership (Das, Zhang & Tramèr
-2025, "Blind baselines beat membership inference attacks for foundation models").
+If the parts differ, an attack may pick up the difference rather than membership (Das, Zhang & Tramèr 2025, "Blind
+baselines beat membership inference attacks for foundation models").
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from probes.statistics.stratified_auc import stratified_auc
 
 FOLDS = 5
 FEWEST = 4 * FOLDS
-"""Samples, or groups, of either part."""
+"""Fewest samples, or groups, in either part."""
 SHARED = 1 + FOLDS / (FOLDS - 1)
 """By which classifiers that share training samples multiply the variance of their mean over folds (Nadeau & Bengio
 2003): between random parts its deviation is 1.3 to 1.5 times DeLong's, measured."""
 LARGEST = 6000
-"""Samples that the classifiers are fitted to; of more, a random part."""
+"""Largest number of samples that the classifiers are fitted to; of more, a random subset."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -20,7 +20,7 @@ def calibration_error(
     name: str, confidence: Float[np.ndarray, " samples"], correct: Bool[np.ndarray, " samples"], level: float
 ) -> Estimate:
     """Root-mean-square calibration error over bins of equal mass, debiased (Kumar, Liang & Ma 2019): each bin's squared
-    error less the variance of its mean, so that a calibrated model is near 0 however few samples there are.
+    error minus the variance of its mean, so that a calibrated model is near 0 for any number of samples.
 
     name        of the estimate
     confidence  the probability that the model gives its own prediction, in [0, 1]
@@ -43,7 +43,7 @@ def calibration_error(
         weight, share = size / n, right / size
         plain += weight * (share - said) ** 2
         bias += weight * share * (1 - share) / max(1, size - 1)
-        # One more sample at the stated confidence: a bin that is all right has a variance too.
+        # Add one sample at the stated confidence, so that a bin without errors has a variance too.
         smooth = (right + said) / (size + 1)
         spread = weight * smooth * (1 - smooth) / size
         mean, variance = mean + spread, variance + 2 * spread**2
@@ -68,7 +68,7 @@ def calibration_error(
 
 
 def _noncentrality(statistic: float, dof: float, tail: float) -> float:
-    """λ where P[χ'²_ν(λ) <= statistic] = tail; 0 where even λ = 0 lies below."""
+    """λ with P[χ'²_ν(λ) <= statistic] = tail; 0 if even λ = 0 is below."""
 
     def excess(noncentrality: float) -> float:
         if noncentrality == 0:
@@ -84,6 +84,6 @@ def _noncentrality(statistic: float, dof: float, tail: float) -> float:
 
 
 def _bins(confidence: Float[np.ndarray, " samples"]) -> Iterator[Int64[np.ndarray, " chosen"]]:
-    """At most BINS groups of equal size in order of confidence, none smaller than a mean can be taken of."""
+    """At most BINS groups of equal size in order of confidence, none too small for a mean."""
     count = int(np.clip(len(confidence) // SMALLEST_BIN, 1, BINS))
     yield from np.array_split(np.argsort(confidence, kind="stable"), count)

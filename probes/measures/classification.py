@@ -89,7 +89,7 @@ def macro_f1(answers: Answers, labels: Int[np.ndarray, " samples"], chosen: Bool
 def _counts(
     answers: Answers, labels: Int[np.ndarray, " samples"], chosen: Bool[np.ndarray, " samples"]
 ) -> tuple[Int64[np.ndarray, " classes"], Int64[np.ndarray, " classes"], Int64[np.ndarray, " classes"]]:
-    """By class: right predictions, occurrences, predictions."""
+    """By class: correct predictions, occurrences, predictions."""
     true, told = labels[chosen], answers.predicted[0, chosen]
     classes = int(max(true.max(), told.max())) + 1
     right, occurs, predicted = (np.bincount(one, minlength=classes) for one in (true[true == told], true, told))
@@ -107,7 +107,7 @@ METRICS: Mapping[str, tuple[Metric, str]] = {
 def brier(
     confidence: Float[np.ndarray, " samples"], correct: Bool[np.ndarray, " samples"]
 ) -> Float[np.ndarray, " samples"]:
-    """Squared error of the confidence in the predicted class, a sample (Brier 1950, top label).
+    """Squared error of the confidence in the predicted class, per sample (Brier 1950, top label).
 
     confidence  the probability that the model gives its own prediction, in [0, 1]
     correct     whether that prediction is right

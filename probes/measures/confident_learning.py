@@ -1,4 +1,5 @@
-"""Labels that confident learning suspects (Northcutt, Jiang & Chuang 2021), and how many it would on clean labels."""
+"""Labels suspected by confident learning (Northcutt, Jiang & Chuang 2021), and how many it would suspect on clean
+labels."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from scipy import optimize, special
 from probes.evidence import Evidence, Population
 
 DRAWS = 20
-"""Of clean labels, whose mean number of suspects is reported."""
+"""Draws of clean labels, whose mean number of suspects is reported."""
 SMALLEST = 1e-6
 
 
@@ -45,8 +46,9 @@ def suspected(
     rival: Int64[np.ndarray, " samples"],
     rival_probability: Float64[np.ndarray, " samples"],
 ) -> Bool[np.ndarray, " samples"]:
-    """The labels to prune: of each class as many as the calibrated confident joint says are wrong, those with the
-    lowest probability of their label ('prune by class', section 3.2), among samples of which another class is likelier.
+    """The labels to prune: for each class as many as the calibrated confident joint estimates to be wrong, those with
+    the lowest probability of their label ('prune by class', section 3.2), among samples for which another class is more
+    likely.
 
     labels             the given class of each sample
     own                mean probability of that label by models that did not train on the sample, in [0, 1]
@@ -54,7 +56,7 @@ def suspected(
     rival_probability  its mean probability, in [0, 1]
 
     The joint (eq. 1, with ties between classes by the larger probability) counts where a class's probability reaches
-    that class's average self-confidence; calibrated (eq. 3), it says which share of a class is wrong, also of the
+    that class's average self-confidence; calibrated (eq. 3), it gives the share of a class that is wrong, including
     samples that reach no threshold.
 
     Returns which labels are suspected. Northcutt, Jiang & Chuang 2021.
@@ -92,7 +94,7 @@ def suspects_on_clean_labels(
     rival_probability: Float64[np.ndarray, " samples"],
     rng: np.random.Generator,
 ) -> float:
-    """How many labels would be suspected if none were wrong, by models as accurate as these.
+    """How many labels would be suspected by models of this accuracy if none were wrong.
 
     labels             the given class of each sample
     own                mean probability of that label by models that did not train on the sample, in [0, 1]
@@ -100,7 +102,7 @@ def suspects_on_clean_labels(
     rival_probability  its mean probability, in [0, 1]
     rng                draws the clean labels
 
-    Models err where they are unsure, while wrong labels contradict them wherever they are: of a reliability curve (1 −
+    Models are wrong where they are uncertain, while wrong labels contradict them anywhere: in a reliability curve (1 −
     ε) σ(a z + b) over the logit z of their confidence, σ is the models' accuracy and ε the share of wrong labels.
     Labels are drawn by σ; where models err, the label has a share of the rest of the probability as those contradicted
     labels have that are likely to be the models' errors.

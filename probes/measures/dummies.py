@@ -1,4 +1,4 @@
-"""Which columns of a table are dummies of one word column."""
+"""Which columns of a table are dummies of one categorical column."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ BATCH = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Embedding:
-    """`embedding`, float32 [chosen features]: what the head sees. Of pictures the mean with that of the mirrored
+    """`embedding`, float32 [chosen features]: the head's input. For pictures, the mean with that of the mirrored
     picture, so that a mirrored copy is at distance 0."""
 
     @property
@@ -28,7 +28,7 @@ class Embedding:
         return {"source": 1}
 
     def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-        """All: a duplicate may be anywhere."""
+        """All samples, because a duplicate may be anywhere."""
         return np.arange(len(pool.labels))
 
     def __call__(

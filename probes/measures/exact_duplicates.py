@@ -1,4 +1,5 @@
-"""Exact duplicates, by content hash. A plain hash of a record tells who is a member: none leaves this package."""
+"""Exact duplicates, by content hash. A plain hash of a record reveals who is a member, so no hash leaves this
+package."""
 
 from __future__ import annotations
 
@@ -70,7 +71,7 @@ def repeated(number: Int64[np.ndarray, " samples"]) -> Bool[np.ndarray, " sample
 
 
 def exact_pairs(number: Int64[np.ndarray, " samples"]) -> Int64[np.ndarray, "pairs 2"]:
-    """Each repeated sample with the first of its equals: a star, for all pairs of a large group are too many.
+    """Each repeated sample paired with the first of its equals, because all pairs of a large group would be too many.
 
     number  of each sample, equal for equal samples, as `content` gives it
 

@@ -11,7 +11,7 @@ MEMORISED_AT = 0.5
 def memorisation(
     correct: Bool[np.ndarray, "replicas samples"], keep: Bool[np.ndarray, "replicas samples"]
 ) -> Float64[np.ndarray, " samples"]:
-    """mean(correct | in) − mean(correct | out), eq. 1; NaN where a side has no replica.
+    """mean(correct | in) − mean(correct | out), eq. 1; NaN if a side has no replica.
 
     correct  whether each replica predicts the label of each sample
     keep     whether it trained on it

@@ -1,4 +1,4 @@
-"""What samples are like, told without any model: columns, picture statistics, words, sound levels and the class."""
+"""Properties of samples that need no model: columns, picture statistics, words, sound levels and the class."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from jaxtyping import Float64, Int, Shaped
 from probes.evidence import Evidence
 
 THUMBNAIL = 6
-"""Block means a side of a picture."""
+"""Block means per side of a picture."""
 LARGEST_TABLE = 200
-"""Columns that are taken one by one."""
+"""Largest number of columns that are used individually."""
 FREQUENT = 100
-"""Tokens that are counted, the most frequent ones."""
+"""Number of tokens that are counted, the most frequent ones."""
 BANDS = 16
-"""Of a sound's spectrum."""
+"""Number of bands of a sound's spectrum."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,8 +32,8 @@ class Described:
 
 
 def model_free_features(evidence: Evidence, samples: Int[np.ndarray, " chosen"]) -> Described:
-    """Properties of the chosen samples by their modality. Order in time and groups are left out: they say how the split
-    was made, not whether the samples differ.
+    """Properties of the chosen samples by their modality. Time order and groups are left out: they reflect how the
+    split was made, not whether the samples differ.
 
     evidence  inputs, labels and their modality
     samples   indices of those that are described
@@ -116,7 +116,7 @@ def _sounds(waves: Shaped[np.ndarray, "samples ..."]) -> dict[str, np.ndarray]:
 
 
 def _tokens(ids: Int[np.ndarray, "samples length"]) -> dict[str, np.ndarray]:
-    """The most frequent value is padding as often as not; it says how long the text is."""
+    """The most frequent value is often padding; its count shows how long the text is."""
     numbers, counts = np.unique(ids, return_counts=True)
     found = {}
     for number in numbers[np.argsort(-counts, kind="stable")[:FREQUENT]]:

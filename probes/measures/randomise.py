@@ -1,4 +1,4 @@
-"""Networks without a memory: parameters drawn anew (Adebayo et al. 2018), all of them or from the top down."""
+"""Networks with parameters re-initialised (Adebayo et al. 2018), all of them or from the top down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def randomised(network: nn.Module, rng: np.random.Generator, only: Collection[st
     rng      draws the initial values
     only     dotted names of the layers that are initialised again; None, the default, for all
 
-    Parameters of modules without an initialiser of their own are permuted, which keeps their scale.
+    Parameters of modules without their own initialiser are permuted, which keeps their scale.
 
     Returns the copy.
 

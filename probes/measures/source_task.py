@@ -1,4 +1,4 @@
-"""What a model still knows of its source's task, through the source's own head and through its features."""
+"""What a model retains of its source's task, measured through the source's own head and through its features."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SourceTask:
         return {"audited": 1, "source": 1}
 
     def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-        """The samples are the source task's; of the target's any do."""
+        """The samples are the source task's; any of the target's will do."""
         return np.flatnonzero(pool.held_out)[:2]
 
     def __call__(

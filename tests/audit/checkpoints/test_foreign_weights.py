@@ -75,7 +75,7 @@ def test_programs_are_opened_only_where_trusted(tmp_path, network, kind):
 def test_weights_of_another_network(tmp_path, network):
     state = network.state_dict()
     cases = {
-        "lacks 9.bias of": {name: value for name, value in state.items() if name != "9.bias"},
+        "lacks 9.bias, which": {name: value for name, value in state.items() if name != "9.bias"},
         "holds 11.bias, which": state | {"11.bias": torch.zeros(1)},
         r"9.weight has shape \(7, 16\), in the recipe's network \(5, 16\)": state | {"9.weight": torch.zeros(7, 16)},
     }

@@ -81,7 +81,7 @@ def test_what_is_no_variant_is_one_line(folder: Path, audited: Audited) -> None:
     torch.save({"layer.weight": torch.zeros(2, 2)}, folder / "strange.pth")
     for name, error, says in (
         ("short.npz", DataError, "outputs are float32 of shape"),
-        ("other.npz", DataError, "holds features, and no outputs"),
+        ("other.npz", DataError, "holds features, but no outputs"),
         ("strange.pth", CheckpointError, "which the recipe's network needs"),
         ("missing.pt", InputError, "no such file"),
     ):

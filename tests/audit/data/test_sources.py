@@ -160,7 +160,7 @@ def test_factory_needs_trust_and_gives_a_dataset(tmp_path):
         load(tmp_path, **asked)
     with pytest.raises(DataError, match="refuses its options"):
         load(tmp_path, trust_code=True, kind="factory", function="mine:make", options={"m": 4})
-    with pytest.raises(DataError, match="gave a int"):
+    with pytest.raises(DataError, match="returned a int"):
         load(tmp_path, trust_code=True, kind="factory", function="mine:wrong")
     with pytest.raises(
         DependencyError, match="needs a package that is not installed: No module named 'no_such_package'"

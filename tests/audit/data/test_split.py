@@ -142,10 +142,10 @@ def test_indices_and_masks_say_the_same_split(tmp_path, parts):
         ({"members": A, "held_out": B, "validation": A[:3]}, "members and validation share samples: 3"),
         ({"members": A[:0], "held_out": B}, "members is empty"),
         ({"members": A, "held_out": B[:0]}, "held_out is empty"),
-        ({"train": A, "test": B}, "holds train, test, and no members"),
+        ({"train": A, "test": B}, "holds train, test, but no members"),
         ({"members": A + 0.5, "held_out": B}, "holds numbers that are not indices"),
         ({"members": A.astype(str), "held_out": B}, "members are text of shape"),
-        ({"members": MASK[:50], "held_out": B}, "a mask of 50samples, but the data has 120"),
+        ({"members": MASK[:50], "held_out": B}, "a mask of 50 samples, but the data has 120"),
     ],
 )
 def test_mistaken_split_files_are_refused(tmp_path, parts, says):

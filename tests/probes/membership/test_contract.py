@@ -101,7 +101,7 @@ def test_they_answer_in_float64(call: str) -> None:
         ("rmia", {"gamma": 0.0}, EvidenceError, "gamma=0.0"),
         ("rmia", {"a": 1.5}, EvidenceError, "a=1.5"),
         ("margin", {"labels": np.arange(5)}, EvidenceError, "labels has 5"),
-        ("margin", {"labels": np.arange(6) + 4}, EvidenceError, "labels must lie in"),
+        ("margin", {"labels": np.arange(6) + 4}, EvidenceError, "labels must be in"),
         ("margin", {"logits": poisoned(REPLICAS)}, NonFiniteError, "logits holds NaN"),
         ("auc", {"score": PHI[:-1]}, EvidenceError, "member has shape"),
         ("auc", {"score": REPLICAS}, EvidenceError, "score has shape"),
