@@ -145,7 +145,7 @@ def test_termination_ends_as_an_interruption_does(tmp_path):
     assert child.stdout.readline() == "at work\n"
     child.send_signal(signal.SIGTERM)
     _, said = child.communicate(timeout=60)
-    assert (child.returncode, said) == (130, "audit: interrupted; what was done is kept.\n")
+    assert (child.returncode, said) == (130, "audit: interrupted; what was finished is kept.\n")
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])

@@ -38,7 +38,7 @@ def test_ctrl_c_in_a_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 130
-    assert capsys.readouterr().err == "audit: interrupted; what was done is kept.\n"
+    assert capsys.readouterr().err == "audit: interrupted; what was finished is kept.\n"
 
 
 def test_a_replica_that_fails_on_a_thread_ends_the_program_in_order(tmp_path: Path) -> None:
