@@ -171,14 +171,14 @@ QUIET = Published(count=14, of=1000, where="docs/membership.md")
 CASES = (
     Case(
         name="labels-by-heart",
-        title=Message("audit.self_check-labels-by-heart"),
+        title=Message("audit.self-check-labels-by-heart"),
         make=rote,
         finds=("membership.leaks",),
         may=LEARNT_BY_HEART,
     ),
     Case(
         name="copies",
-        title=Message("audit.self_check-copies"),
+        title=Message("audit.self-check-copies"),
         make=copied,
         finds=("contamination.across-split",),
         may=LEARNT_BY_HEART,
@@ -186,7 +186,7 @@ CASES = (
     ),
     Case(
         name="patch",
-        title=Message("audit.self_check-patch"),
+        title=Message("audit.self-check-patch"),
         make=lambda seed: with_plant(digits(), patch, seed),
         finds=("drift.shortcut",),
         may=LEARNT_BY_HEART,
@@ -194,7 +194,7 @@ CASES = (
     ),
     Case(
         name="colour",
-        title=Message("audit.self_check-colour"),
+        title=Message("audit.self-check-colour"),
         make=lambda seed: with_plant(coloured(), partial(tint, by=(2.5, -2.0, 0.0)), seed),
         finds=("drift.shortcut",),
         may=LEARNT_BY_HEART,
@@ -202,7 +202,7 @@ CASES = (
     ),
     Case(
         name="trigger-word",
-        title=Message("audit.self_check-trigger-word"),
+        title=Message("audit.self-check-trigger-word"),
         make=lambda seed: with_plant(letters(), trigger, seed, share=0.6),
         finds=("drift.shortcut",),
         may=LEARNT_BY_HEART,
@@ -210,7 +210,7 @@ CASES = (
     ),
     Case(
         name="word-column",
-        title=Message("audit.self_check-word-column"),
+        title=Message("audit.self-check-word-column"),
         make=with_word_column,
         finds=("drift.shortcut",),
         may=(*LEARNT_BY_HEART, "contamination.leaking-column"),
@@ -218,32 +218,32 @@ CASES = (
     ),
     Case(
         name="false-dp-claim",
-        title=Message("audit.self_check-false-dp-claim"),
+        title=Message("audit.self-check-false-dp-claim"),
         make=lambda seed: rote(seed, claims=PrivacyClaim(epsilon=0.5, delta=1e-5)),
         finds=("membership.false-dp-claim",),
         may=LEARNT_BY_HEART,
     ),
     Case(
         name="shifted-split",
-        title=Message("audit.self_check-shifted-split"),
+        title=Message("audit.self-check-shifted-split"),
         make=shifted,
         finds=("membership.split-differs",),
     ),
     Case(
         name="early-stopped",
-        title=Message("audit.self_check-early-stopped"),
+        title=Message("audit.self-check-early-stopped"),
         make=early_stopped,
         published=QUIET,
     ),
     Case(
         name="private",
-        title=Message("audit.self_check-private"),
+        title=Message("audit.self-check-private"),
         make=private,
         published=QUIET,
     ),
     Case(
         name="never-trained",
-        title=Message("audit.self_check-never-trained"),
+        title=Message("audit.self-check-never-trained"),
         make=never_trained,
         published=QUIET,
     ),

@@ -102,7 +102,7 @@ def test_a_class_that_no_member_has_is_said(tmp_path):
 def test_indices_from_one_that_happen_to_fit_are_said(tmp_path):
     shifted = given(tmp_path, members=A + 1, held_out=B[:-1] + 1)
     assert [texts("en").say(one).partition(".")[0] for one in first_left(shifted)] == [
-        "Sample 0 is in no part and all others are"
+        "Sample 0 is in no part, but all others are"
     ]
     assert first_left(given(tmp_path, members=A, held_out=B)) == []
     assert first_left(given(tmp_path, members=A[1:], held_out=B[:-1])) == []
