@@ -1,12 +1,13 @@
 """Power of the calibrated attacks by number of replicas: AUC and TPR at 1 % FPR on audited models that are no replicas.
 
-    python benchmarks/membership_power.py [--data FOLDER] [--replicas 4 8 16 32] [--targets 12]
+    python benchmarks/membership_power.py [--data FOLDER] [--replicas 4 8 16 32] [--targets 12] [--peer]
 
 Without `--data`: scikit-learn's digits, an MLP. With it, what the folder holds of location30.npz (x, y; a benchmark of
 membership inference), adult.csv (UCI Adult without a header) and cifar100_20.npz with squeezenet1_0_imagenet.pt (a new
 head on frozen SqueezeNet features). Each pool is split into random halves and their complements for replicas,
 and once for each audited model; of 32 replicas every complete set of 4, 8 or 16 is used, at most two. 400 samples that
-no model trains on serve RMIA.
+no model trains on serve RMIA. `--peer` adds LiRA as SACRO-ML (`pip install sacroml`) scores it, on the same models'
+answers; seconds are for scoring, without models.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from probes.membership.rmia import rmia_scores
 from probes.plan import Row
 from probes.statistics import auc, tpr_at_fpr
 
+ATTACKS = ("LiRA, pooled variance", "RMIA", "empirical Bayes")
+PEERS = ("SACRO-ML, LiRA", "SACRO-ML, LiRA, fixed variance")
 UNSEEN = 400
 SETS = 2
 Data = tuple[np.ndarray, np.ndarray, list[int], dict[str, Any]]
@@ -134,7 +137,7 @@ def table(name: str, data: Data, given: argparse.Namespace) -> None:
     keep, order = np.array([row.keep for row in rows])[:, :pool], np.arange(most) // 2
     print(f"{name}: {pool} samples in the pool, {most + len(targets)} models in {seconds:.0f} s", flush=True)
     for replicas in given.replicas:
-        for attack in ("LiRA, pooled variance", "RMIA", "empirical Bayes"):
+        for attack in (*ATTACKS, *(PEERS if given.peer else ())):
             aucs, rates, began = [], [], time.perf_counter()
             for number in range(min(SETS, most // replicas)):
                 use = slice(number * replicas, (number + 1) * replicas)
@@ -163,6 +166,8 @@ def attacked(
     order: np.ndarray,
 ) -> np.ndarray:
     pool = keep.shape[1]
+    if attack in PEERS:
+        return by_sacro(phi[:pool], phi_replicas[:, :pool], keep, fixed="fixed" in attack)
     if attack == "RMIA":
         p, theirs = np.exp(log_p.astype(np.float64)), np.exp(log_p_replicas.astype(np.float64))
         return rmia_scores(p[:pool], theirs[:, :pool], keep, p[pool:], theirs[:, pool:])
@@ -173,11 +178,29 @@ def attacked(
     return lira_scores(phi[:pool], phi_replicas[:, :pool], keep, variance="global")
 
 
+def by_sacro(phi: np.ndarray, phi_replicas: np.ndarray, keep: np.ndarray, *, fixed: bool) -> np.ndarray:
+    """Its online scores; it takes probabilities of the label, of which it takes the logit itself."""
+    import logging
+
+    from sacroml.attacks.likelihood_attack import LIRAAttack
+
+    logging.disable(logging.INFO)
+    with tempfile.TemporaryDirectory() as folder:
+        its = LIRAAttack(output_dir=folder, write_report=False, mode="online-carlini", fix_variance=fixed)
+    inside, outside = (
+        {sample: phi_replicas[mask[:, sample], sample].tolist() for sample in range(len(phi))} for mask in (keep, ~keep)
+    )
+    probability = 1 / (1 + np.exp(-phi.astype(np.float64)))
+    scores, _ = its._compute_scores(np.zeros(len(phi), dtype=int), probability[:, None], outside, inside)
+    return np.array(scores)[:, 0]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder with location30.npz, adult.csv, ...")
     parser.add_argument("--replicas", type=int, nargs="+", default=[4, 8, 16, 32])
     parser.add_argument("--targets", type=int, default=12)
+    parser.add_argument("--peer", action="store_true", help="beside SACRO-ML's LiRA")
     given = parser.parse_args()
     for name, data in transfers(given.data):
         table(name, data, given)

@@ -35,6 +35,7 @@ FEW = {
         "forgetting": {"enabled": False},
         "inheritance": {"enabled": False},
         "attribute_inference": {"enabled": False},
+        "reconstruction": {"enabled": False},
     }
 }
 

@@ -71,7 +71,7 @@ def test_a_model_that_knows_its_members_by_heart_leaks(done: Report) -> None:
     assert found["membership"].findings[0].code == "membership.leaks"
     assert done.audit["probes"] == {
         **dict.fromkeys(("contamination", "extraction", "forgetting", "membership", "overfitting"), "on"),
-        **dict.fromkeys(("attribute_inference", "drift", "inheritance"), "declined"),
+        **dict.fromkeys(("attribute_inference", "drift", "inheritance", "reconstruction"), "declined"),
     }
     assert done.data["modality"] == "language"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import optimize
+from scipy import optimize, special
 
 from probes.errors import EvidenceError
 from probes.membership.epsilon_bounds import epsilon_one_run
@@ -51,6 +51,28 @@ def test_known_answers() -> None:
     assert epsilon_of_mu(1.0, 0.3829249) == pytest.approx(0.0, abs=1e-5)
     assert epsilon_of_mu(1.0, 1e-5) == pytest.approx(4.3772, abs=1e-4)
     assert epsilon_of_mu(0.0, 1e-5) == 0.0
+
+
+def published(mu: float, canaries: int, guesses: int, correct: int, error: float) -> float:
+    """How far the published recursion (rh with a cap, as its authors wrote it) lies above what is possible at μ: it
+    refutes where this is above 0."""
+    tail = error * guesses / canaries
+    right, wrong = [0.0] * (correct + 1), [0.0] * (correct + 1)
+    right[correct], wrong[correct] = tail * correct / guesses, tail * (guesses - correct) / guesses
+    for i in range(correct - 1, -1, -1):
+        wrong[i] = max(wrong[i + 1], float(special.ndtr(special.ndtri(right[i + 1]) - mu)))
+        right[i] = right[i + 1] + i / (guesses - i) * (wrong[i] - wrong[i + 1])
+    return right[0] + wrong[0] - guesses / canaries
+
+
+@pytest.mark.parametrize(
+    ("canaries", "guesses", "correct"), [(1000, 1000, 600), (1000, 100, 95), (500, 200, 150), (2000, 300, 300)]
+)
+def test_the_gaussian_bound_is_that_of_the_published_recursion(canaries: int, guesses: int, correct: int) -> None:
+    """To 1e-5 in μ, by another search for the largest that is refuted."""
+    found = mu_one_run(canaries, guesses, correct)
+    root = optimize.brentq(lambda mu: published(mu, canaries, guesses, correct, 0.05), 1e-3, 15.0, xtol=1e-9)
+    assert found == pytest.approx(root, abs=1e-5)
 
 
 def test_delta_costs_less_than_in_the_other_bound() -> None:

@@ -88,6 +88,7 @@ def test_estimates_are_named_as_the_gate_names_them() -> None:
                 "variants",
                 "extraction",
                 "attribute_inference",
+                "reconstruction",
             }
             if not name.endswith("."):
                 assert say.estimate(metric, probe) != metric, f"{clause.ref}: {name}"
