@@ -8,7 +8,7 @@ import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from probes.errors import DependencyError
+from probes.errors import DependencyError, out_of_memory
 
 FINETUNE_THREADS = 2
 """Fixed, whatever the machine's number of cores, because the number of threads changes the last bits of sums."""
@@ -84,6 +84,8 @@ def check_torch() -> None:
         import torch  # noqa: F401
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError) as error:
+        if out_of_memory(error):
+            raise MemoryError("importing torch") from error
         if "torchvision::nms" in str(error) or "torchvision" in str(error):
             raise DependencyError(
                 f"torch {version('torch')} and torchvision {version('torchvision')} do not match: {error}",

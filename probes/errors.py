@@ -19,6 +19,7 @@ AuditError                    one clear line, no traceback; exit code 2
 """
 
 import difflib
+import errno
 import unicodedata
 from collections.abc import Iterable
 
@@ -143,3 +144,27 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return f"Did you mean {near[0]!r}?"
     return f"Known: {', '.join(names)}." if names else ""
+
+
+NO_MEMORY = ("allocate memory", "failed to map segment", "std::bad_alloc", "out of memory", "out of host memory")
+"""As libraries say it, by errors of all types."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error, or one that it came from, says that memory ran out.
+
+    >>> out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."))
+    True
+    >>> out_of_memory(ValueError("no such memory"))
+    False
+    """
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        text = str(current).lower()
+        said = not isinstance(current, AuditError) and any(one in text for one in NO_MEMORY)
+        if isinstance(current, MemoryError) or said or (isinstance(current, OSError) and current.errno == errno.ENOMEM):
+            return True
+        current = current.__cause__ or current.__context__
+    return False

@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from probes.errors import InputError, PluginError, did_you_mean
+from probes.errors import InputError, PluginError, did_you_mean, out_of_memory
 
 T = TypeVar("T")
 
@@ -70,6 +70,8 @@ class Registry(Generic[T]):
         try:
             loaded = entry.load()
         except Exception as error:
+            if out_of_memory(error):  # no fault of the distribution's
+                raise MemoryError(f"importing {entry.value}") from error
             said = f"{type(error).__name__}: {error}"
             raise PluginError(f"does not import: {said}", where=where, do="Repair or uninstall it.") from error
         try:

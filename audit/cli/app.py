@@ -35,9 +35,9 @@ from audit.cli.commands.sign import sign
 from audit.cli.commands.verify import verify
 from audit.cli.commands.view import view
 from audit.cli.help import Command, Group
-from probes.errors import AuditError, Interrupted, one_line
+from audit.cli.start import EXIT_CRASH
+from probes.errors import AuditError, Interrupted, one_line, out_of_memory
 
-EXIT_CRASH = 70
 VERDICT = "Exit codes: 0 pass · 1 fail · 2 wrong use · 3 undecided · 4 a probe failed"
 
 HELP = (
@@ -52,6 +52,9 @@ HELP = (
 [dim]$[/dim] audit COMMAND --help                  [dim]details of each[/dim]
 [dim]$[/dim] audit --install-completion            [dim]tab completion[/dim]
 """
+)
+NO_MEMORY = (
+    "there is not enough memory. Lift the limit on it (ulimit, control group), use fewer --workers, or less data."
 )
 MAKE, AUDIT, REVIEW, MORE = "Make and plan", "Audit", "Results", "More"
 
@@ -117,8 +120,8 @@ def main() -> None:
             raise
         _end("interrupted; what was finished is kept.", Interrupted.exit_code)
     except Exception as error:
-        if isinstance(error, MemoryError) or "allocate memory" in str(error):  # torch raises RuntimeError
-            _end("there is not enough memory. Use fewer --workers, or smaller data.", AuditError.exit_code)
+        if out_of_memory(error):
+            _end(NO_MEMORY, AuditError.exit_code)
         from audit.user_code import blamed
 
         if (place := blamed(error)) is not None:

@@ -50,6 +50,14 @@ def must_be_writable(folder: Path) -> None:
         raise StoreError(said, where=str(folder), do="Choose another --out.") from None
 
 
+def must_hold_a_report(folder: Path) -> None:
+    """Before the work: whether the folder can be written, and charts can be drawn."""
+    from reports.formats.address_space import must_be_drawable
+
+    must_be_writable(folder)
+    must_be_drawable()
+
+
 def must_be_a_new_file(path: Path) -> None:
     """A path for a checkpoint: not a folder, not an existing file, and in a folder that can be written."""
     if path.is_dir():

@@ -17,6 +17,7 @@ from typing import Any
 import vl_convert
 
 from probes.result import Chart
+from reports.formats.address_space import must_be_drawable
 from reports.formats.vega_lite import specification
 
 MOST_ROWS, MOST_POINTS = 30, 400
@@ -96,6 +97,7 @@ class _Key:
 @lru_cache(maxsize=256)
 def _drawn(key: _Key) -> str:
     """Without a ground: the page and the file beside the text take the same drawing, a tenth of a second's work."""
+    must_be_drawable()
     specified = specification(thin(key.chart).chart) | {"background": "transparent"}
     text: str = vl_convert.vegalite_to_svg(json.dumps(specified, sort_keys=True))
     # Coordinates with sixteen digits are half the file; a hundredth of a pixel is not seen. What is read stays whole.

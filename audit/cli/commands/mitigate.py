@@ -49,7 +49,7 @@ def mitigate(
     [dim]$[/dim] audit mitigate -m ckpt.pt --try l2-sp=0.1 --try dp=8 --budget 5m
     """
     validate.must_exist(model, "checkpoint file")
-    validate.must_be_writable(out)
+    validate.must_hold_a_report(out)
     seconds = validate.seconds_of(budget)
     thresholds = validate.configuration(config, changes)
     made_by = validate.recipe_file(recipe) if recipe else None

@@ -73,7 +73,7 @@ def run(
     validate.must_exist(model, "checkpoint file")
     validate.must_exist(reference, "checkpoint file")
     validate.must_exist(baseline, "results.json")
-    validate.must_be_writable(out)
+    validate.must_hold_a_report(out)
     if address is not None and executor != "ray":
         raise ConfigError("is for --executor ray.", where="--address", do="Add it, or omit --address.")
     seconds = validate.seconds_of(budget)

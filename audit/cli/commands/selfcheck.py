@@ -40,7 +40,7 @@ def selfcheck(
     [dim]$[/dim] audit selfcheck -o report
     [dim]$[/dim] audit selfcheck --case patch --case never-trained
     """
-    validate.must_be_writable(out)
+    validate.must_hold_a_report(out)
     with loading(quiet=quiet or json):
         from audit.self_check.check import selfcheck as checked
     from audit.cli.progress import Live
