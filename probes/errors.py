@@ -23,6 +23,8 @@ import errno
 import unicodedata
 from collections.abc import Iterable
 
+EXIT_CRASH = 70
+"""Of the command where an error is none of these: a defect of ours, never a verdict."""
 LONGEST = 1500
 """Longest error line in characters; longer ones contain untrusted text, and are cut."""
 

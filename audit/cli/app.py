@@ -35,8 +35,7 @@ from audit.cli.commands.sign import sign
 from audit.cli.commands.verify import verify
 from audit.cli.commands.view import view
 from audit.cli.help import Command, Group
-from audit.cli.start import EXIT_CRASH
-from probes.errors import AuditError, Interrupted, one_line, out_of_memory
+from probes.errors import EXIT_CRASH, AuditError, Interrupted, one_line, out_of_memory
 
 VERDICT = "Exit codes: 0 pass · 1 fail · 2 wrong use · 3 undecided · 4 a probe failed"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import traceback
 
-EXIT_CRASH = 70
-
 
 def main() -> None:
     """`audit.cli.app.main`. A library that cannot be imported ends with 2 where memory is short, else with 70: Python
@@ -14,7 +12,7 @@ def main() -> None:
     try:
         from audit.cli.app import main as command
     except Exception as error:
-        from probes.errors import out_of_memory
+        from probes.errors import EXIT_CRASH, out_of_memory
 
         if out_of_memory(error):
             sys.exit(_said("there is not enough memory to start. Lift the limit on it (ulimit, control group).", 2))

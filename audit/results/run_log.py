@@ -101,10 +101,11 @@ def _git(*command: str) -> str:
 
 
 def log(model: str, config: Config, settings: Settings, events: list[dict[str, Json]], **more: Json) -> dict[str, Json]:
-    """All that `audit reproduce` needs, and what happened. Paths are as they were given."""
+    """All that `audit reproduce` needs, and what happened. Paths are as they were given, relative where they lie below
+    the working folder."""
     return {
         "format": FORMAT,
-        "model": model,
+        "model": _path(Path(model)),
         "recipe": _path(settings.recipe.path) if settings.recipe else None,
         "reference": _path(settings.reference),
         "data_root": _path(settings.data_root),
@@ -120,7 +121,9 @@ def log(model: str, config: Config, settings: Settings, events: list[dict[str, J
 
 
 def _path(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+    if path is None or not path.is_absolute() or not path.is_relative_to(Path.cwd()):
+        return None if path is None else str(path)
+    return str(path.relative_to(Path.cwd()))
 
 
 def _configuration(config: Config) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from probes.errors import InputError
@@ -49,7 +50,7 @@ def pack(inputs: Inputs, *, lang: str, thumbnails: bool) -> dict[str, bytes]:
         "recipe.json": _json(recipe(report)),
         THRESHOLDS: _json(thresholds(report)),
         "environment.json": _json(environment(report, inputs.log)),
-        "log.json": _json({**inputs.log, "run": report.cost, "left_out": inputs.left_out}),
+        "log.json": _json({**without_places(inputs.log), "run": report.cost, "left_out": inputs.left_out}),
         "annex.json": _json(annex.as_data(report)),
         **{f"annex.{one}.md": annex.markdown(report, one).encode() for one in ("en", "zh")},
         bill_of_materials.NAME: bill_of_materials.render(report, inputs.results),
@@ -84,6 +85,28 @@ def _log(content: bytes) -> Mapping[str, Json]:
     if not isinstance(log, dict):
         raise InputError("is no log of an audit.", where=LOG, do="Remove it, or run the audit again.")
     return log
+
+
+PLACES = ("model", "recipe", "reference", "baseline", "data_root", "variants")
+
+
+def without_places(log: Mapping[str, Json]) -> dict[str, Json]:
+    """The log with the names alone of files that lay elsewhere on the machine: a pack is handed on, and its reader says
+    where they lie now.
+
+    >>> without_places({"model": "/home/ann/ckpt.pt", "recipe": "recipe.toml"})
+    {'model': 'ckpt.pt', 'recipe': 'recipe.toml'}
+    """
+    return {key: _nameless(value) if key in PLACES else value for key, value in log.items()}
+
+
+def _nameless(value: Json) -> Json:
+    if isinstance(value, Mapping):
+        return {name: _nameless(one) for name, one in value.items()}
+    if not isinstance(value, str):
+        return value
+    kinds = (PurePosixPath(value), PureWindowsPath(value))
+    return next((one.name for one in kinds if one.is_absolute()), value)
 
 
 def recipe(report: Report) -> dict[str, Any]:

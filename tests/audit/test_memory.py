@@ -12,7 +12,7 @@ import pytest
 
 from audit.cli import start
 from audit.runtime import check_torch
-from probes.errors import AuditError, out_of_memory
+from probes.errors import EXIT_CRASH, AuditError, out_of_memory
 from probes.registry import Registry
 from reports.formats import address_space
 
@@ -93,7 +93,7 @@ def test_torch_that_memory_does_not_suffice_for_is_not_called_missing(monkeypatc
     ("error", "code", "says"),
     [
         (ImportError("libopenblas.so: failed to map segment from shared object"), 2, "not enough memory to start"),
-        (ImportError("cannot import name 'x'"), start.EXIT_CRASH, "a package is missing or damaged"),
+        (ImportError("cannot import name 'x'"), EXIT_CRASH, "a package is missing or damaged"),
     ],
 )
 def test_what_keeps_the_command_from_starting_is_no_verdict(monkeypatch, capsys, error, code, says):

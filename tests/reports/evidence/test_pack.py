@@ -167,3 +167,25 @@ def test_the_annex_stands_in_both_languages(files: dict[str, bytes]) -> None:
     for one in annex.frameworks():
         assert one.title["en"] in files["annex.en.md"].decode()
         assert one.title["zh"] in files["annex.zh.md"].decode()
+
+
+def test_a_pack_does_not_say_where_files_lay_on_the_machine_that_made_it() -> None:
+    log = {
+        "model": "/home/ann/secret/ckpt.pt",
+        "recipe": "recipe.toml",
+        "reference": None,
+        "baseline": "C:\\Users\\ann\\old.json",
+        "data_root": "/mnt/patients",
+        "variants": {"int8": "/tmp/int8.npz", "pruned": "pruned.pth"},
+        "events": [],
+    }
+    report = sample()
+    made = pack(
+        Inputs(report=report, results=archive.dump(report).encode(), log=log, left_out={}), lang="en", thumbnails=True
+    )
+    told = json.loads(made["log.json"])
+    assert {key: told[key] for key in ("model", "recipe", "reference", "baseline", "data_root")} == {
+        "model": "ckpt.pt", "recipe": "recipe.toml", "reference": None, "baseline": "old.json", "data_root": "patients",
+    }  # fmt: skip
+    assert told["variants"] == {"int8": "int8.npz", "pruned": "pruned.pth"}
+    assert not any(b"/home/ann" in content or b"/mnt/" in content for content in made.values())
