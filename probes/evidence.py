@@ -281,6 +281,8 @@ class Evidence:
     sequences      token by token, where the model is a language model: then a sample is a sequence, and `audited` and
                    `population` hold what `sequence_answers` makes of these
     variants       answers of other variants of the audited model (quantised, pruned, distilled), by name
+    tried          which of the models that were tried before this one was chosen was right; None, the default, where
+                   their answers are not given
     provenance     what files say about the source, by fact; empty where they do not
     observations   by observable, then by model name: audited, source, reference, randomised/0, seeds/0/0 (a row's
                    name), ...
@@ -305,6 +307,7 @@ class Evidence:
     canaries: Canaries | None = None
     sequences: Sequences | None = None
     variants: Mapping[str, Answers] = field(default_factory=dict)
+    tried: Bool[np.ndarray, "tried samples"] | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     observations: Mapping[Observable, Mapping[str, Observation]] = field(default_factory=dict)
     limits: tuple[Text, ...] = ()
@@ -319,6 +322,8 @@ class Evidence:
         for name, answers in self.variants.items():
             if answers.margin.shape != (1, n):
                 raise EvidenceError(f"variant {name} has answers of shape {answers.margin.shape}, expected {(1, n)}.")
+        if self.tried is not None and self.tried.shape[1] != n:
+            raise EvidenceError(f"tried has {self.tried.shape[1]} samples, labels has {n}.")
         if len(self.population) and self.population.keep.shape[1] != n:
             raise EvidenceError(f"population.keep has {self.population.keep.shape[1]} samples, labels has {n}.")
 

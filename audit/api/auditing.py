@@ -14,6 +14,7 @@ from audit.api.opening import open_model
 from audit.api.writing import Writing
 from audit.checkpoints.language_folder import is_language_model
 from audit.checkpoints.language_model import LanguageAudit, open_language_model
+from audit.checkpoints.tried import with_tried
 from audit.checkpoints.user_trained import trainer_of
 from audit.checkpoints.variants import named as named_variants
 from audit.checkpoints.variants import variants_of
@@ -59,6 +60,7 @@ def run(
     history: str | Path | None = None,
     reference: str | Path | None = None,
     variants: Sequence[str | Path] | Mapping[str, Any] = (),
+    tried: str | Path | Any = None,
     budget: str | float | None = None,
     stop_early: bool = False,
     data_root: str | Path | None = None,
@@ -109,6 +111,9 @@ def run(
     variants    variants of the model that are released with it (quantised, pruned, merged, distilled): paths, or a
                 mapping from names to paths, networks or arrays of outputs. They are attacked one by one, and all
                 together
+    tried       predictions on the held-out samples of every model that was tried before this one was chosen: class
+                numbers [models, samples] or outputs [models, samples, classes], of all samples or the held-out ones, or
+                the path of an .npz of these
     budget      time for training replicas: seconds, or text such as "10m"; fewer rounds if all would take longer
     stop_early  look after 2, 4, 8 … rounds and stop once every check is decided
     data_root   where the data is now, if it has moved
@@ -156,6 +161,7 @@ def run(
         base=base,
         weights=weights,
         reference=reference,
+        tried=tried if isinstance(tried, str | Path) else None,
         baseline=compared,
         data_root=data_root,
         trust_code=trust_code,
@@ -176,11 +182,11 @@ def run(
     def make(heard: Listener) -> Report:
         if predictions is not None or isinstance(model, Predictions):
             refuse(data=data, members=members, held_out=held_out, trainer=trainer, source=source, recipe=recipe)
-            refuse(variants=variants or None)
+            refuse(variants=variants or None, tried=tried)
             answers = model if isinstance(model, Predictions) else read_predictions(Path(predictions or ""))
             return audit_predictions(answers, chosen, settings, heard)
         if language:
-            refuse(held_out=held_out, source=source, classes=classes, variants=variants or None)
+            refuse(held_out=held_out, source=source, classes=classes, variants=variants or None, tried=tried)
             made_by = None if trainer is None else trainer_of(trainer, None, settings.replica_timeout)
             opened = _language_model(
                 Path(model), path_of(data), members, path_of(base), recipe, path_of(canaries), made_by
@@ -193,7 +199,7 @@ def run(
         if isinstance(members, str | Path):
             raise InputError("a file of members is only for language models.", where="audit.run", do="Give a mask.")
         audited = open_model(model, data, members, held_out, trainer, recipe, source, classes, settings)
-        audited = dataclasses.replace(audited, variants=variants_of(released, audited))
+        audited = dataclasses.replace(with_tried(audited, tried), variants=variants_of(released, audited))
         return audit(audited, chosen, settings, heard)
 
     with traces_kept(settings.store), threads(1):

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 from torch import nn
 
 from audit.checkpoints import checkpoint as checkpoints
@@ -43,6 +43,8 @@ class Audited:
 
     variants: tuple[Variant, ...] = ()
     """Variants released with it, evaluated on the same samples."""
+    tried: Bool[np.ndarray, "tried samples"] | None = None
+    """Which of the models that were tried before this one was chosen was right."""
 
     @cached_property
     def row(self) -> Row:

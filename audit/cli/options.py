@@ -116,6 +116,14 @@ Variants = Annotated[
     ),
 ]
 
+Tried = Annotated[
+    Path | None,
+    audited(
+        metavar="FILE.npz",
+        help="Held-out answers of all models that were tried before this one was chosen: predicted [models, samples].",
+    ),
+]
+
 VariantsNow = Annotated[
     list[Path] | None,
     audited("--variant", metavar="PATH", help="Where the variant of this file's name lies now; may be repeated."),

@@ -44,6 +44,8 @@ class Settings:
     predictions: Path | None = None
     weights: str | None = None
     """The key of the audited weights in a file from elsewhere, if it holds several sets."""
+    tried: Path | None = None
+    """Predictions of all models that were tried before the audited one was chosen."""
     base: Path | None = None
     """What the training of a model in a folder started from."""
 

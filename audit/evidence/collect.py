@@ -38,6 +38,7 @@ def gather(audited: Audited, own: Answers, replicas: Replicas, observations: Obs
         privacy=audited.checkpoint.privacy,
         canaries=canaries_of(audited),
         variants={one.name: answers_with_queries(one.logits, dataset.labels) for one in audited.variants},
+        tried=audited.tried,
         provenance=provenance_of(experiment),
         observations=observations.seen,
         limits=(*audited.checkpoint.limits, *observations.limits),

@@ -34,6 +34,7 @@ class Places:
     model: Path | None = None
     recipe: Path | None = None
     reference: Path | None = None
+    tried: Path | None = None
     baseline: Path | None = None
     variants: tuple[Path, ...] = ()
     """Each stands for the variant of its name in the log."""
@@ -61,6 +62,7 @@ def reproduce(
     model: str | Path | None = None,
     recipe: str | Path | None = None,
     reference: str | Path | None = None,
+    tried: str | Path | None = None,
     baseline: str | Path | None = None,
     variants: Sequence[str | Path] = (),
     data_root: str | Path | None = None,
@@ -75,6 +77,7 @@ def reproduce(
     model       where the checkpoint lies now
     recipe      where the recipe lies now
     reference   where the reference checkpoint lies now
+    tried       where the answers of the models that were tried lie now
     baseline    where the baseline's results.json lies now
     variants    where the variants lie now, each of the name that it had
     data_root   where the data lies now
@@ -94,7 +97,14 @@ def reproduce(
     probes.errors.InputError: gone/log.json: cannot be read: No such file or directory. Give the folder of a pack.
     """
     folder = Path(pack)
-    given = {"model": model, "recipe": recipe, "reference": reference, "baseline": baseline, "data_root": data_root}
+    given = {
+        "model": model,
+        "recipe": recipe,
+        "reference": reference,
+        "tried": tried,
+        "baseline": baseline,
+        "data_root": data_root,
+    }
     places = Places(
         store=store,
         variants=tuple(map(Path, variants)),
@@ -182,6 +192,7 @@ def _settings(
         stop_early=bool(log["stop_early"]),
         baseline=None if baseline is None else load(baseline),
         reference=places.reference or _path(log.get("reference")),
+        tried=places.tried or _path(log.get("tried")),
         recipe=None if recipe is None else RecipeFile.read(recipe),
         data_root=places.data_root or _path(log.get("data_root")),
         trust_code=trust_code,
@@ -206,6 +217,7 @@ def _again(
     log: Mapping[str, Any], places: Places, config: audit_config.Config, settings: Settings, listener: Listener
 ) -> str:
     from audit.checkpoints.open_model import open_checkpoint
+    from audit.checkpoints.tried import with_tried
     from audit.checkpoints.variants import variants_of
     from audit.pipeline import audit
 
@@ -215,6 +227,7 @@ def _again(
         raise InputError("no such checkpoint file.", where=str(model), do="Give --model: where it lies now.")
     with threads(1):
         audited = open_checkpoint(model, settings)
+        audited = with_tried(audited, settings.tried)
         audited = dataclasses.replace(audited, variants=variants_of(_variants(log, places), audited))
         report = audit(audited, config, settings, listener)
     return archive.dump(report if log.get("thumbnails", True) else report.without_pictures())

@@ -108,6 +108,7 @@ def log(model: str, config: Config, settings: Settings, events: list[dict[str, J
         "model": _path(Path(model)),
         "recipe": _path(settings.recipe.path) if settings.recipe else None,
         "reference": _path(settings.reference),
+        "tried": _path(settings.tried),
         "data_root": _path(settings.data_root),
         "seed": settings.seed,
         "budget": settings.budget,

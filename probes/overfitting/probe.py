@@ -23,6 +23,7 @@ from probes.overfitting.memorisation import memorised
 from probes.overfitting.negative_transfer import rivals
 from probes.overfitting.per_class import per_class
 from probes.overfitting.random_labels import capacity
+from probes.overfitting.selection import selection
 from probes.overfitting.sequences import of_sequences
 from probes.overfitting.subgroups import breakdown
 from probes.overfitting.training_curve import over_epochs
@@ -146,6 +147,7 @@ class Overfitting:
                 learning_curve(evidence, rng, self.level),
                 capacity(evidence, self.level),
                 rivals(evidence, self.level),
+                selection(evidence, rng.spawn(1)[0], self.level),
                 multiple_validation(methods, self.level, comparable=not _size_mismatch(evidence, splits)),
             )
         )

@@ -35,6 +35,7 @@ def run(
     baseline: o.Baseline = None,
     history: o.History = None,
     variants: o.Variants = None,
+    tried: o.Tried = None,
     config: o.ConfigFile = None,
     changes: o.Changes = None,
     budget: o.Budget = None,
@@ -82,6 +83,7 @@ def run(
     validate.must_exist(history, "folder")
     for variant in variants or ():
         validate.must_exist(variant, "variant")
+    validate.must_exist(tried, "file of answers")
     validate.must_have_a_baseline(thresholds, baseline or history or thresholds.history)
     language = validate.language_model(model, {"--data": data, "--members": members, "--canaries": canaries})
     made_by = recipe if language else validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
@@ -105,6 +107,7 @@ def run(
         weights=weights,
         history=history,
         variants=tuple(variants or ()),
+        tried=tried,
         data_root=data_root,
         trust_code=trust_code,
         budget=seconds,

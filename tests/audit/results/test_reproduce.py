@@ -49,6 +49,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = command(
         *("run", "-m", "ckpt.pt", "-c", "audit.toml", "-o", "report", "--store", "store", "--workers", "1", "--quiet"),
         *("--no-thumbnails", "--trust-code", "--variant", "Int8 (static).npz", "--variant", "pruned.pth"),
+        *("--tried", "tried.npz"),
         cwd=folder,
     )
     assert done.returncode in (0, 1, 3), done.stderr
@@ -62,6 +63,7 @@ def variants(folder: Path) -> None:
     torch.save({name: value * (value.abs() > 0.05) for name, value in state.items()}, folder / "pruned.pth")
     opened = open_checkpoint(folder / "ckpt.pt", Settings(store=folder / "store", trust_code=True))
     samples = len(opened.experiment.dataset)
+    np.savez(folder / "tried.npz", predicted=np.random.default_rng(1).integers(5, size=(4, samples)))
     np.savez(folder / "Int8 (static).npz", outputs=np.random.default_rng(0).normal(size=(samples, 5)))
 
 
@@ -94,6 +96,7 @@ def test_variants_given_on_the_command_line_are_in_the_report_and_the_log(place:
     assert {"variant.int8-static.accuracy_change", "variant.pruned.accuracy_change"} <= estimates.keys()
     assert set(results(place)["model"]["variants"]) == {"int8-static", "pruned"}
     log = json.loads((place / "pack" / "log.json").read_text())
+    assert (log["tried"], estimates["selection.bias"]["n"]) == ("tried.npz", 60)
     assert log["variants"] == {"int8-static": "Int8 (static).npz", "pruned": "pruned.pth"}
 
 
@@ -117,6 +120,7 @@ def test_a_result_that_does_not_come_out_again_is_named(place: Path) -> None:
         place / "pack",
         model=place / "ckpt.pt",
         variants=(place / "Int8 (static).npz", place / "pruned.pth"),
+        tried=place / "tried.npz",
         store=place / "store",
         workers=1,
         trust_code=True,
