@@ -93,6 +93,23 @@ class Observable(Protocol):
         ...
 
 
+class OfAudited:
+    """Base of observables that look into the audited model alone."""
+
+    @property
+    def models(self) -> Mapping[Role, int]:
+        return {"audited": 1}
+
+
+class OnHeldOut(OfAudited):
+    """Base of observables that look at `samples` held-out samples, as evenly over their classes as these allow."""
+
+    samples: int
+
+    def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
+        return choose_stratified(np.flatnonzero(pool.held_out), pool.labels, self.samples, rng)
+
+
 def choose_stratified(
     candidates: Int[np.ndarray, " candidates"], labels: Int[np.ndarray, " samples"], size: int, rng: np.random.Generator
 ) -> Int[np.ndarray, " chosen"]:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Float64, Int, Int64, Shaped
 
 from probes.evidence import log_softmax
 from probes.measures.dummies import groups_of
-from probes.observable import Role, Subject, choose_both_sides
+from probes.observable import OfAudited, Subject, choose_both_sides
 from probes.plan import Pool
 
 if TYPE_CHECKING:
@@ -24,17 +24,13 @@ MOST_COLUMNS = 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColumnQueries:
+class ColumnQueries(OfAudited):
     """On members and as many held-out records, `samples` in all, for each column of at most `MOST_VALUES` values (the
     dummies of a word are one): `log_prob`, float64 [chosen columns values], of the label with the column at each value,
     NaN beyond its last; `value`, int64 [chosen columns], the place of its own; `first` and `end`, int64 [columns], its
     features."""
 
     samples: int = 2000
-
-    @property
-    def models(self) -> Mapping[Role, int]:
-        return {"audited": 1}
 
     def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
         return choose_both_sides(pool, self.samples, rng)

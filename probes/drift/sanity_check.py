@@ -13,8 +13,7 @@ from jaxtyping import Int, Shaped
 from probes.drift.explain import names as naming
 from probes.drift.observables.attribution import explained
 from probes.measures.randomise import cascade
-from probes.observable import Role, Subject, choose_stratified
-from probes.plan import Pool
+from probes.observable import OnHeldOut, Subject
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +23,7 @@ DEPTHS = (0.0, 0.5, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sanity:
+class Sanity(OnHeldOut):
     """`maps/METHOD` [chosen ...] of the audited model, and `DEPTH/maps/METHOD` [chosen ...] of its copy randomised from
     the head down to each of DEPTHS (numbered)."""
 
@@ -32,13 +31,6 @@ class Sanity:
     samples: int = 16
     steps: int = 6
     layer: str = ""
-
-    @property
-    def models(self) -> Mapping[Role, int]:
-        return {"audited": 1}
-
-    def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-        return choose_stratified(np.flatnonzero(pool.held_out), pool.labels, self.samples, rng)
 
     def __call__(
         self,

@@ -13,9 +13,8 @@ from jaxtyping import Bool, Float, Int, Shaped
 from probes.evidence import Evidence
 from probes.forgetting.observables import BATCH, corrupted
 from probes.message import Message
-from probes.observable import Observation, Role, SourceSide, Subject, choose_stratified
+from probes.observable import Observation, OnHeldOut, SourceSide, Subject
 from probes.partial_result import Part
-from probes.plan import Pool
 from probes.result import Finding, Scalar, Table
 from probes.statistics.paired import paired_mean
 
@@ -27,19 +26,12 @@ SHARES = (0.0, 0.1, 0.3, 0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WayBack:
+class WayBack(OnHeldOut):
     """`predicted` [shares, 1 + corruptions, chosen] of held-out samples, clean first, by weights (1 − s) θ + s θ_s; a
     head that the source does not share is unchanged. Empty if the source is not available or shares no weights that
     changed."""
 
     samples: int = 300
-
-    @property
-    def models(self) -> Mapping[Role, int]:
-        return {"audited": 1}
-
-    def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-        return choose_stratified(np.flatnonzero(pool.held_out), pool.labels, self.samples, rng)
 
     def __call__(
         self,

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, Shaped
 
 from probes.evidence import Evidence
 from probes.message import Message
-from probes.observable import Observation, Role, Subject, choose_stratified
+from probes.observable import Observation, OfAudited, Subject, choose_stratified
 from probes.partial_result import Part
 from probes.plan import Pool
 from probes.result import Finding, Scalar, Table
@@ -30,14 +30,10 @@ SMALL = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemberFeatures:
+class MemberFeatures(OfAudited):
     """`embedding` [chosen features] of at most `samples` members by the audited model."""
 
     samples: int = 800
-
-    @property
-    def models(self) -> Mapping[Role, int]:
-        return {"audited": 1}
 
     def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
         return choose_stratified(np.flatnonzero(pool.member), pool.labels, self.samples, rng)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from probes.observable import Role, Subject, choose_stratified
-from probes.plan import Pool
+from probes.observable import OnHeldOut, Subject
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,7 +24,7 @@ PIXELS = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
-class TriggerInversion:
+class TriggerInversion(OnHeldOut):
     """For each of the source's classes, at most `classes` of them, the smallest mask and pattern that move images to
     it, by `steps` steps of Adam on half of the chosen held-out images; then the audited model's predictions on the
     other half with each trigger.
@@ -44,13 +43,6 @@ class TriggerInversion:
     """Of the first step; it falls to a tenth, which lets small batches settle."""
     weight: float = 1.0
     """Initial weight of the mask's mean in the loss."""
-
-    @property
-    def models(self) -> Mapping[Role, int]:
-        return {"audited": 1}
-
-    def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-        return choose_stratified(np.flatnonzero(pool.held_out), pool.labels, self.samples, rng)
 
     def __call__(
         self,

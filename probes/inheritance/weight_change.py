@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from probes.message import Message
-from probes.observable import Observation, Role, Subject
+from probes.observable import Observation, OfAudited, Subject
 from probes.partial_result import Part
 from probes.plan import Pool
 from probes.result import Scalar, Table
@@ -25,14 +25,10 @@ LARGEST = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeightChange:
+class WeightChange(OfAudited):
     """`change` [matrices 4] for the matrices and kernels that the audited model and the source share: position among
     the parameters, ‖ΔW‖ / ‖W‖, share of ‖ΔW‖² in the leading direction, and effective rank (exponential of the entropy
     of the shares, Roy & Vetterli 2007)."""
-
-    @property
-    def models(self) -> Mapping[Role, int]:
-        return {"audited": 1}
 
     def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
         """Only weights are used."""

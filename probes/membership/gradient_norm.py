@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int, Shaped
 
 from probes.evidence import log_softmax, logit_margin
-from probes.observable import Role, Subject
+from probes.observable import OfAudited, Subject
 from probes.plan import Pool
 
 if TYPE_CHECKING:
@@ -20,13 +20,9 @@ BATCH = 256
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradientNorm:
+class GradientNorm(OfAudited):
     """`gradient_norm`, float64 [chosen]: of the cross-entropy in weights and biases of a linear head on the embedding,
     without a backward pass."""
-
-    @property
-    def models(self) -> Mapping[Role, int]:
-        return {"audited": 1}
 
     def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
         return pool.indices

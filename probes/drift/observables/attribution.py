@@ -14,8 +14,7 @@ from jaxtyping import Int, Shaped, UInt8
 from probes.drift.explain import names as naming
 from probes.drift.unsuited import Unsuited
 from probes.message import Text, decoded, encoded
-from probes.observable import Observation, Role, Subject, choose_stratified
-from probes.plan import Pool
+from probes.observable import Observation, OnHeldOut, Role, Subject
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +30,7 @@ VARIANTS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attribution:
+class Attribution(OnHeldOut):
     """Attributions by each method on `samples` held-out samples, stratified by class; path integrals of `steps` nodes,
     up to `most` where completeness is off by more than `tolerance`.
 
@@ -53,9 +52,6 @@ class Attribution:
     @property
     def models(self) -> Mapping[Role, int]:
         return {"audited": 1, "source": 1, "reference": 1, "seeds": self.seeds, "randomised": 1, "variant": VARIANTS}
-
-    def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-        return choose_stratified(np.flatnonzero(pool.held_out), pool.labels, self.samples, rng)
 
     def __call__(
         self,

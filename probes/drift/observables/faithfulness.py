@@ -13,8 +13,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from probes.drift.explain import names as naming
 from probes.drift.unsuited import Unsuited
-from probes.observable import Role, Subject, choose_stratified
-from probes.plan import Pool
+from probes.observable import OnHeldOut, Role, Subject, choose_stratified
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +31,7 @@ NEIGHBOURS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quality:
+class Quality(OnHeldOut):
     """Each method's attributions of each model's *own prediction*, so that models with other labels compare.
 
     Gives `deletion_at_random` and `insertion_at_random` [chosen shares], and of each method that suits the network and
@@ -55,9 +54,6 @@ class Quality:
     @property
     def models(self) -> Mapping[Role, int]:
         return {"audited": 1, "source": 1, "reference": 1}
-
-    def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-        return choose_stratified(np.flatnonzero(pool.held_out), pool.labels, self.samples, rng)
 
     def __call__(
         self,

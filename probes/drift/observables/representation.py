@@ -10,8 +10,7 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from probes.drift.observables.attribution import said
-from probes.observable import Role, Subject, choose_stratified
-from probes.plan import Pool
+from probes.observable import OnHeldOut, Role, Subject
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -21,7 +20,7 @@ PASS = 4 * BATCH
 
 
 @dataclass(frozen=True, kw_only=True)
-class Representation:
+class Representation(OnHeldOut):
     """Gram matrices `gram` [layers batches rows rows] of centred activations in minibatches of BATCH, at up to `layers`
     layers with parameters, evenly spaced from the first to the last before the head (but for those whose first axis is
     not the samples'); their names in `layers` (JSON); and `embedding` [chosen features]."""
@@ -33,9 +32,6 @@ class Representation:
     @property
     def models(self) -> Mapping[Role, int]:
         return {"audited": 1, "source": 1, "reference": 1, "seeds": self.seeds}
-
-    def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-        return choose_stratified(np.flatnonzero(pool.held_out), pool.labels, self.samples, rng)
 
     def __call__(
         self,

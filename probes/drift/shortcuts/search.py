@@ -16,7 +16,7 @@ from probes.drift.shortcuts.family import FAMILIES, Candidate, Family
 from probes.drift.shortcuts.looks import Looks
 from probes.drift.shortcuts.parts_of_image import attribution_in_parts
 from probes.drift.shortcuts.trial import Screened, Sides, Trial
-from probes.observable import Role, Subject, choose_both_sides
+from probes.observable import OfAudited, Subject, choose_both_sides
 from probes.plan import Pool
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ FIRST_LOOK = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShortcutSearch:
+class ShortcutSearch(OfAudited):
     """Candidates of every family of the modality, and how many predictions follow them.
 
     Of the `samples` that are looked at first, a quarter are members that propose, a quarter members that give (donors),
@@ -51,10 +51,6 @@ class ShortcutSearch:
     level: float = 0.95
     families: tuple[Family, ...] = ()
     """All that are installed where none is given."""
-
-    @property
-    def models(self) -> Mapping[Role, int]:
-        return {"audited": 1}
 
     def of(self, modality: str) -> tuple[Family, ...]:
         families = self.families or tuple(FAMILIES.all().values())
