@@ -14,17 +14,17 @@ from audit.outcome import judged, probed
 from audit.pipeline import probes_of
 from probes.evidence import Evidence
 from probes.message import Message, Text
+from probes.probe import requires
 from reports.report import Json, Report
-
-NEEDS_INPUTS = ("contamination", "drift")
-"""Probes that need the samples or the models."""
 
 
 def audit_predictions(predictions: Predictions, config: Config, settings: Settings, listener: Listener) -> Report:
     """Run the probes that need only predictions, and judge. Raises DataError where the parts do not fit together."""
     evidence, seed = predictions.evidence(), settings.seed or 0
-    without = [name for name in NEEDS_INPUTS if not (name == "contamination" and predictions.texts is not None)]
-    probes = [probe for probe in probes_of(config, evidence.modality) if probe.name not in without]
+    here = {"samples"} if predictions.texts is not None else set()
+    asked = probes_of(config, evidence.modality)
+    probes = [probe for probe in asked if set(requires(probe)) <= here]
+    without = sorted(probe.name for probe in asked if probe not in probes)
     results = probed(probes, evidence, seed, listener)
     limits: tuple[Text, ...] = evidence.limits
     if without:

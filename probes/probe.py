@@ -21,7 +21,7 @@ class Probe(Protocol):
 
     Calling it is pure: the same evidence and generator state give the same result. A class attribute `judged_at`
     (parameter: estimate) makes the gate's bound on that estimate the parameter's default, so that a finding and the
-    gate never differ.
+    gate never differ; `modalities` are the kinds of data it looks at, `requires` what it cannot do without.
     """
 
     name: ClassVar[str]
@@ -57,6 +57,20 @@ def takes(probe: Probe | ProbeType, modality: str) -> bool:
     (True, False)
     """
     return modality in getattr(probe, "modalities", CLASSIFIED)
+
+
+def requires(probe: Probe | ProbeType) -> tuple[str, ...]:
+    """What a probe cannot do without beside the answers of models, as its attribute `requires` says: `samples` (what
+    they hold) or `model` (what is inside it).
+
+    probe  any, or its class
+
+    Returns their names; none for a probe that does what it can with answers alone.
+
+    >>> requires(PROBES.load("contamination")), requires(PROBES.load("overfitting"))
+    (('samples',), ())
+    """
+    return tuple(getattr(probe, "requires", ()))
 
 
 def _accept(name: str, loaded: Any) -> ProbeType:

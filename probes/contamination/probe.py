@@ -51,6 +51,7 @@ class Contamination:
     name: ClassVar[str] = "contamination"
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")
     risk: ClassVar[str] = "Are the held-out samples new to the model?"
+    requires: ClassVar[tuple[str, ...]] = ("samples",)
 
     @property
     def needs(self) -> Plan:

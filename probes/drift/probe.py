@@ -83,6 +83,7 @@ class Drift:
 
     name: ClassVar[str] = "drift"
     risk: ClassVar[str] = "Are its reasons still those of its source, and are they reasons at all?"
+    requires: ClassVar[tuple[str, ...]] = ("model",)
     judged_at: ClassVar[Mapping[str, str]] = {"decides": EXCESS}
 
     def __post_init__(self) -> None:

@@ -43,6 +43,8 @@ class Issue:
     """The reason, where it may stand for now."""
     failed: bool = False
     """The probe crashed; nothing is said of the model."""
+    security: bool = False
+    """Whether the probe's texts call it a matter of security (`security` beside its title)."""
     fingerprint: str = ""
     """The same in every audit of a model of this name; no two of a report are equal."""
 
@@ -68,7 +70,13 @@ def issues(report: Report, lang: str = "en") -> list[Issue]:
     for issue in ranked:
         seen[issue.rule] += 1
         identity = f"{harmless(report.model.get('name', ''))}\n{issue.rule}\n{seen[issue.rule]}"
-        told.append(dataclasses.replace(issue, fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:32]))
+        told.append(
+            dataclasses.replace(
+                issue,
+                security=bool(document.words.find("probes", issue.probe, "security")),
+                fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:32],
+            )
+        )
     return told
 
 

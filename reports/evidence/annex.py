@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from probes.result import Estimate, Result
+from probes.result import Chart, Estimate, Result, Table
 from reports.formats.markdown import escape
 from reports.report import Report
 from reports.wording.catalogue import Words, words
@@ -93,7 +93,7 @@ def produced(clause: Clause, report: Report) -> list[tuple[str, Estimate]]:
 
 def _has_groups(report: Report) -> bool:
     figures = [one for result in report.results if isinstance(result, Result) for one in result.figures]
-    return any(one.name.endswith("-by-group") for one in figures)
+    return any("group" in one.columns for one in figures if isinstance(one, Chart | Table))
 
 
 PARTS: Mapping[str, Callable[[Report], bool]] = {

@@ -58,7 +58,7 @@ def _rule(issue: Issue) -> dict[str, Any]:
     helps = " ".join(part for part in (issue.helps, issue.command) if part)
     if helps:
         rule["help"] = {"text": helps}
-    if issue.probe == "membership":
+    if issue.security:
         rule["properties"] |= {"security-severity": SECURITY[issue.grade]}
         rule["properties"]["tags"].append("security")
     return rule
