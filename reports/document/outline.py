@@ -18,7 +18,7 @@ from reports.document.summary import SOUND, Risk, risk
 from reports.report import Check, Report
 from reports.wording.catalogue import Words, words
 from reports.wording.estimates import shown
-from reports.wording.numbers import grouped, harmless, harmless_long, percent, uncapitalized, visible
+from reports.wording.numbers import grouped, harmless, harmless_long, uncapitalized, visible
 
 QUALITY = {
     "quality": "checkpoint.held_out_accuracy",
@@ -216,7 +216,7 @@ def _provenance(report: Report) -> list[tuple[str, str]]:
     verdict = report.verdict
     found: list[tuple[str, str]] = [
         ("tool", f"{report.tool} {report.version}"),
-        ("gate", f"profile {verdict.profile}, {verdict.multiplicity}, level {percent(verdict.level)}"),
+        ("gate", _values({"profile": verdict.profile, "multiplicity": verdict.multiplicity, "level": verdict.level})),
     ]
     parts = (("model", report.model), ("data", report.data), ("audit", report.audit), ("cost", report.cost))
     for part, content in parts:
@@ -232,8 +232,13 @@ def _provenance(report: Report) -> list[tuple[str, str]]:
             if text:
                 found.append((harmless(f"{part}: {key}"), harmless_long(text)))
     found += [
-        (f"probe: {harmless(r.probe)}", harmless_long(", ".join(f"{k} = {v}" for k, v in r.params.items())))
+        (f"probe: {harmless(r.probe)}", harmless_long(_values(r.params)))
         for r in report.results
         if isinstance(r, Result) and r.params
     ]
     return [(harmless(key), harmless_long(value)) for key, value in found]
+
+
+def _values(content: Mapping[str, object]) -> str:
+    """By their keys, as configurations have them: the same in every language."""
+    return ", ".join(f"{key} = {value}" for key, value in content.items())

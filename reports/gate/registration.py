@@ -140,9 +140,9 @@ def _changes(path: str, old: Any, new: Any) -> list[str]:
         for key in sorted({*old, *new}):
             place = f"{path} {key}".strip()
             if key not in new:
-                found.append(f"{place}: left out")
+                found.append(f"{place}: {json.dumps(old[key])} → –")
             elif key not in old:
-                found.append(f"{place}: added")
+                found.append(f"{place}: – → {json.dumps(new[key])}")
             else:
                 found += _changes(place, old[key], new[key])
         return found
