@@ -25,8 +25,8 @@ from pydantic_core import ErrorDetails
 
 from audit.config.overrides import overridden, place
 from audit.config.pinned import check_pin, unpinned
-from audit.config.toml_file import LARGEST, read_toml
-from audit.storage.bounded import regular
+from audit.config.toml_file import LARGEST, toml_of
+from audit.storage.bounded import read_bytes, regular, text_of
 from probes.errors import ConfigError, did_you_mean
 from probes.message import Message, Value
 from probes.probe import PROBES, Probe, ProbeType
@@ -264,16 +264,21 @@ def load(path: Path | None, start: Path, changes: Sequence[str] = ()) -> Config:
     """
     if path is not None:
         regular(unpinned(path), ConfigError)
-        path = check_pin(path, LARGEST)
     for candidate in [path] if path else [start / "audit.toml", start / "pyproject.toml"]:
-        if candidate.is_file():
-            content: dict[str, Any] | None = read_toml(candidate, ConfigError)
-            if candidate.name == "pyproject.toml":
-                content = content.get("tool", {}).get("audit") if content else None
-            if content is not None:
-                found = parse(overridden(content, changes, ConfigError), place(candidate, changes))
-                return found.model_copy(update={"path": candidate})
+        file = unpinned(candidate)
+        if file.is_file() and (content := _content(candidate, file)) is not None:
+            found = parse(overridden(content, changes, ConfigError), place(file, changes))
+            return found.model_copy(update={"path": file})
     return parse(overridden({}, changes, ConfigError), place("the defaults", changes)) if changes else Config()
+
+
+def _content(path: Path, file: Path) -> dict[str, Any] | None:
+    """What the file holds, which is read once and held against the path's digest; None of a pyproject.toml without
+    [tool.audit]."""
+    whole = read_bytes(file, LARGEST, ConfigError)
+    check_pin(path, whole)
+    content = toml_of(text_of(whole, file, ConfigError), str(file), ConfigError)
+    return content.get("tool", {}).get("audit") if file.name == "pyproject.toml" else content
 
 
 def check_config(config: str | Path | Mapping[str, Any] | Config | None = None, changes: Sequence[str] = ()) -> Config:

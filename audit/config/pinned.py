@@ -6,7 +6,6 @@ import hashlib
 import re
 from pathlib import Path
 
-from audit.storage.bounded import read_bytes
 from probes.errors import ConfigError
 
 MARK = "@sha256:"
@@ -21,22 +20,17 @@ def unpinned(path: Path) -> Path:
     return Path(str(path).partition(MARK)[0])
 
 
-def check_pin(path: Path, most: int) -> Path:
-    """The file, whose bytes must have the pinned digest, if there is one.
-
-    `most` is the largest size in bytes. Raises ConfigError.
-    """
+def check_pin(path: Path, content: bytes) -> None:
+    """Raises ConfigError where the path pins a file and these are not its bytes."""
     name, mark, digest = str(path).partition(MARK)
-    file = Path(name)
     if not mark:
-        return file
+        return
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
         raise ConfigError("is not pinned by a SHA-256 digest: 64 lower-case hexadecimal digits.", where=str(path))
-    found = hashlib.sha256(read_bytes(file, most, ConfigError)).hexdigest()
+    found = hashlib.sha256(content).hexdigest()
     if found != digest:
         raise ConfigError(
             f"is not the file that was pinned: its SHA-256 digest is {found}.",
             where=name,
             do="Use the file that was agreed on, or pin this one.",
         )
-    return file

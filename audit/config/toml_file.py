@@ -16,8 +16,13 @@ LARGEST = MIB
 
 def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
     """Raises `error`, with one line, if the file cannot be read, is not TOML, or is nested too deeply."""
-    content = parse_toml(read_text(path, LARGEST, error), str(path), error)
-    must_be_plain(content, str(path), error)
+    return toml_of(read_text(path, LARGEST, error), str(path), error)
+
+
+def toml_of(text: str, where: str, error: type[InputError]) -> dict[str, Any]:
+    """The same for a text that has already been read."""
+    content = parse_toml(text, where, error)
+    must_be_plain(content, where, error)
     return content
 
 

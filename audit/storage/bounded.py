@@ -53,8 +53,13 @@ def read_bytes(path: Path, most: int, error: type[InputError]) -> bytes:
 
 def read_text(path: Path, most: int, error: type[InputError]) -> str:
     """A regular file of UTF-8 text, a byte order mark left out. Raises `error`."""
+    return text_of(read_bytes(path, most, error), path, error)
+
+
+def text_of(content: bytes, path: Path, error: type[InputError]) -> str:
+    """The text of a file whose bytes were read already."""
     try:
-        return read_bytes(path, most, error).decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
         raise error(f"is not UTF-8 text: byte {wrong.start}.", where=str(path), do="Save it as UTF-8.") from None
 
