@@ -66,18 +66,19 @@ class Registry(Generic[T]):
         return {name: self.load(name) for name in names}
 
     def _load(self, entry: EntryPoint) -> T:
-        where = self.origin(entry)
         try:
             loaded = entry.load()
         except Exception as error:
             if out_of_memory(error):  # no fault of the distribution's
                 raise MemoryError(f"importing {entry.value}") from error
             said = f"{type(error).__name__}: {error}"
-            raise PluginError(f"does not import: {said}", where=where, do="Repair or uninstall it.") from error
+            raise PluginError(
+                f"does not import: {said}", where=self.origin(entry), do="Repair or uninstall it."
+            ) from error
         try:
             return self.accept(entry.name, loaded)
         except PluginError as error:
-            raise PluginError(error.what, where=where, do=error.do) from None
+            raise PluginError(error.what, where=self.origin(entry), do=error.do) from None
 
     def origin(self, entry: EntryPoint) -> str:
         """How messages name an entry point: 'attack 'mine' of their-attacks'."""

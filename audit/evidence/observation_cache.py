@@ -104,6 +104,7 @@ def _modules(observable: Observable) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+@cache
 def _version(name: str) -> str:
     try:
         return version(name)

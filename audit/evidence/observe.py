@@ -82,11 +82,12 @@ def observe(
     }
     drawn = experiment.seed if seed is None else seed
     total, done = sum(map(len, asked.values())), 0
+    sittings = {sitter: Sitting(sitter=sitter, experiment=experiment, store=store, seed=drawn) for sitter in asked}
     with threads(1):
-        if store is not None:
-            look_ahead(asked, experiment, store, drawn, workers, lambda at: on_subject(at, done, total))
+        unseen = {sittings[sitter]: sittings[sitter].unseen(wanted) for sitter, wanted in asked.items()}
+        look_ahead(unseen, experiment.device, workers, lambda at: on_subject(at, done, total))
         for sitter, wanted in asked.items():
-            sitting = Sitting(sitter=sitter, experiment=experiment, store=store, seed=drawn)
+            sitting = sittings[sitter]
             for observable in wanted:
                 on_subject(f"{type(observable).__name__} of {sitter.name}", done, total)
                 done += 1
@@ -100,36 +101,33 @@ def observe(
                     observations.errors[observable] = error
                     continue
                 observations.seen.setdefault(observable, {})[sitter.name] = found
+            sitting.leave()
             observations.limits = tuple(dict.fromkeys((*observations.limits, *sitting.limits)))
     on_subject("", total, total)
     return observations
 
 
 def look_ahead(
-    asked: Mapping[Sitter, Sequence[Observable]],
-    experiment: Experiment,
-    store: Store,
-    seed: int,
-    workers: int,
-    on_model: Callable[[str], None],
+    unseen: Mapping[Sitting, Sequence[Observable]], device: str, workers: int, on_model: Callable[[str], None]
 ) -> None:
     """Observe several models at once if that pays off; the observations are then in the store. A piece of work is one
     observable on one model, because one may take longer than all others together."""
-    waiting = [(sitter, wanted) for sitter, wanted in asked.items() if wanted]
-    if workers < 2 or len(waiting) < WORTH_FORKING or not can_fork(experiment.device):
+    waiting = [(sitting, wanted) for sitting, wanted in unseen.items() if wanted and sitting.store is not None]
+    if workers < 2 or len(waiting) < WORTH_FORKING or not can_fork(device):
         return
 
     here = os.getpid()
     current: list[Sitting] = []
 
-    def look(sitter: Sitter, observable: Observable) -> None:
+    def look(sitting: Sitting, observable: Observable) -> None:
         if os.getpid() == here:
-            on_model(sitter.name)
-        if not current or current[0].sitter is not sitter:
-            current[:] = [Sitting(sitter=sitter, experiment=experiment, store=store, seed=seed)]
-        current[0].look(observable)
+            on_model(sitting.sitter.name)
+        if current and current[0] is not sitting:
+            current.pop().leave()
+        current[:] = [sitting]
+        sitting.look(observable)
 
-    pieces = [partial(look, sitter, observable) for sitter, wanted in waiting for observable in wanted]
+    pieces = [partial(look, sitting, observable) for sitting, wanted in waiting for observable in wanted]
     side_by_side(pieces, min(workers, len(pieces)))
 
 
@@ -140,15 +138,38 @@ def _asked(observable: Observable, sitters: Sequence[Sitter]) -> list[Sitter]:
     return chosen
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Sitting:
-    """One model for all observables: built when the first of them needs it, prepared when one must be measured anew."""
+    """One model for all observables: built when the first of them needs it, prepared when one must be measured anew.
+
+    Its keys in the store are kept by `leave`, so that what other processes observed is read without building it again.
+    """
 
     sitter: Sitter
     experiment: Experiment
     seed: int
     store: Store | None = None
     limits: list[Text] = field(default_factory=list)
+    places: dict[Observable, tuple[str, Int[np.ndarray, " chosen"]]] = field(default_factory=dict)
+    known: dict[Observable, Observation] = field(default_factory=dict)
+
+    def leave(self) -> None:
+        """Drop the model from memory."""
+        for name in ("network", "weights", "subject"):
+            self.__dict__.pop(name, None)
+
+    def unseen(self, wanted: Sequence[Observable]) -> list[Observable]:
+        """Those of `wanted` that are not in the store. One that raises is among them: `look` raises it again."""
+        missing = []
+        for observable in wanted:
+            try:
+                known = self.recalled(observable)
+            except Exception:
+                known = None
+            if known is None:
+                missing.append(observable)
+        self.leave()
+        return missing
 
     @cached_property
     def network(self) -> nn.Module:
@@ -165,17 +186,31 @@ class Sitting:
 
     def look(self, observable: Observable) -> Observation:
         """Read from the store if it was observed before; else observed and stored."""
-        experiment = self.experiment
-        chosen = observable.choose(experiment.pool, stream(self.seed, "observe", repr(observable), "choose"))
-        if self.store is None:
-            return _measure(observable, self.subject, experiment, chosen, self.seed)
-        key = self._sight(observable, chosen).key(self.weights)
-        if (known := recall(self.store, key, chosen)) is not None:
-            self.limits = [*known[1]]
-            return known[0]
-        seen = _measure(observable, self.subject, experiment, chosen, self.seed)
-        keep(self.store, key, seen, self.limits)
+        if (known := self.recalled(observable)) is not None:
+            return known
+        chosen = self._chosen(observable)
+        seen = _measure(observable, self.subject, self.experiment, chosen, self.seed)
+        if self.store is not None:
+            keep(self.store, self.places[observable][0], seen, self.limits)
         return seen
+
+    def recalled(self, observable: Observable) -> Observation | None:
+        """What the store holds; read once."""
+        if self.store is None or observable in self.known:
+            return self.known.get(observable)
+        if observable not in self.places:
+            chosen = self._chosen(observable)
+            self.places[observable] = self._sight(observable, chosen).key(self.weights), chosen
+        if (found := recall(self.store, *self.places[observable])) is None:
+            return None
+        self.known[observable], limits = found
+        self.limits = [*limits]
+        return self.known[observable]
+
+    def _chosen(self, observable: Observable) -> Int[np.ndarray, " chosen"]:
+        if observable in self.places:
+            return self.places[observable][1]
+        return observable.choose(self.experiment.pool, stream(self.seed, "observe", repr(observable), "choose"))
 
     def _sight(self, observable: Observable, chosen: Int[np.ndarray, " chosen"]) -> Sight:
         experiment, index = self.experiment, torch.from_numpy(chosen)

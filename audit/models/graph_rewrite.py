@@ -191,12 +191,15 @@ def _trace(network: nn.Module) -> fx.GraphModule:
 
 def _keep_unused(network: nn.Module, traced: fx.GraphModule) -> None:
     """Parts that eval mode never calls (auxiliary classifiers) stay in the state dict."""
+    kept = set(traced.state_dict())
     for name, tensor in network.state_dict(keep_vars=True).items():
-        if name in traced.state_dict():
+        if name in kept:
             continue
         parent, _, leaf = name.rpartition(".")
         if parent:
-            traced.add_submodule(parent, network.get_submodule(parent))
+            part = network.get_submodule(parent)
+            traced.add_submodule(parent, part)
+            kept |= {f"{parent}.{one}" for one in part.state_dict()}
         elif isinstance(tensor, nn.Parameter):
             traced.register_parameter(leaf, tensor)
         else:

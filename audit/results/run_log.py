@@ -115,10 +115,16 @@ def log(model: str, config: Config, settings: Settings, events: list[dict[str, J
         "stop_early": settings.stop_early,
         "trust_code": settings.trust_code,
         "configuration": _configuration(config),
-        "installed": {one.name: one.version for one in sorted(distributions(), key=lambda one: one.name.lower())},
+        "installed": _installed(),
         "events": list(events),
         **more,
     }
+
+
+def _installed() -> dict[str, Json]:
+    """Versions by distribution. Each `metadata` is parsed anew whenever it is asked for."""
+    known = ((one["Name"], one["Version"]) for one in (one.metadata for one in distributions()))
+    return dict(sorted(known, key=lambda one: one[0].lower()))
 
 
 def _path(path: Path | None) -> str | None:

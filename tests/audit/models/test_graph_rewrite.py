@@ -104,7 +104,7 @@ def test_data_dependent_code_falls_back_and_says_why():
 
 def test_rewrite_that_would_lie_is_not_used(monkeypatch):
     monkeypatch.setattr("audit.models.graph_rewrite.same_outputs", lambda *_: False)
-    with pytest.warns(PreparationWarning, match="gives other answers"):
+    with pytest.warns(PreparationWarning, match="gives different answers"):
         prepare(Awkward(), torch.randn(2, 6))
 
 
