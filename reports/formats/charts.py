@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,10 +19,12 @@ import vl_convert
 
 from probes.result import Chart
 from reports.formats.address_space import must_be_drawable
-from reports.formats.vega_lite import specification
+from reports.formats.vega_lite import MEASURED, specification
 
+FONT = "ui-sans-serif, system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, Noto Sans CJK SC, sans-serif"
 MOST_ROWS, MOST_POINTS = 30, 400
 """Of a chart's categories and of a series' points: a report does not grow with the data."""
+IDS = re.compile(r'(id="|url\(#|href="#)(clip|gradient)([\w-]*)')
 COORDINATES, LONG = "d|transform|viewBox|width|height|[xy][12]?|[cr][xy]|r", re.compile(r"(\d+\.\d{2})\d+")
 
 
@@ -73,9 +76,14 @@ def svg(chart: Chart, background: str = "transparent") -> str:
         assert width
         assert height
         text = f'{opened}><rect width="{width[1]}" height="{height[1]}" fill="{background}"/>{rest}'
-    # Ids are unique in a chart only; a page holds many.
-    safe = re.sub(r"[^a-z0-9-]", "-", chart.name.lower())
-    return re.sub(r'(id="|url\(#|href="#)((?:clip|gradient)[\w-]*)', rf"\g<1>{safe}-\g<2>", text)
+    # Ids are unique in a chart only, a page holds many; and Vega's numbers go on from the drawing before.
+    drawn = f"{re.sub(r'[^a-z0-9-]', '-', chart.name.lower())}-{zlib.crc32(IDS.sub('', text).encode()):08x}"
+    numbers: dict[str, int] = {}
+
+    def named(found: re.Match[str]) -> str:
+        return f"{found[1]}{drawn}-{found[2]}{numbers.setdefault(found[2] + found[3], len(numbers))}"
+
+    return IDS.sub(named, text)
 
 
 def png(chart: Chart, scale: float = 2.0) -> bytes:
@@ -100,5 +108,6 @@ def _drawn(key: _Key) -> str:
     must_be_drawable()
     specified = specification(thin(key.chart).chart) | {"background": "transparent"}
     text: str = vl_convert.vegalite_to_svg(json.dumps(specified, sort_keys=True))
+    text = text.replace(f'font-family="{MEASURED}"', f'font-family="{FONT}"')
     # Coordinates with sixteen digits are half the file; a hundredth of a pixel is not seen. What is read stays whole.
     return re.sub(f'( (?:{COORDINATES})=")([^"]*)', lambda found: found[1] + LONG.sub(r"\1", found[2]), text)

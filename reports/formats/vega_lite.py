@@ -26,7 +26,8 @@ NAMED = 28
 """Names of two lines keep this distance."""
 SERIES = ("#3b6fe0", "#d9730d", "#0f9d76", "#9250d6", "#d6336c", "#64748b")
 INK, QUIET, GRID, PAPER = "#1c2430", "#5b6778", "#e3e8ef", "#ffffff"
-FONT = "ui-sans-serif, system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, Noto Sans CJK SC, sans-serif"
+MEASURED = "sans-serif"
+"""The family that texts are laid out with: looking a list of families up takes half of the time of a drawing."""
 SAID = "what this mark says"
 
 Json = dict[str, Any]
@@ -54,7 +55,7 @@ def specification(chart: Chart) -> Json:
 
 def _style(chart: Chart) -> Json:
     return {
-        "font": FONT,
+        "font": MEASURED,
         "padding": {"left": 12 if chart.mark == "interval" else 2, "right": 8, "top": 2, "bottom": 2},
         "view": {"stroke": None},
         "axis": {

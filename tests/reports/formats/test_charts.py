@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from probes.result import Axis, Chart
-from reports.formats.charts import MOST_POINTS, MOST_ROWS, specification, svg, thin
+from reports.formats.charts import MOST_POINTS, MOST_ROWS, _drawn, specification, svg, thin
 from reports.formats.data_uri import signed
 from tests.reports.sample import bars, chart, intervals
 
@@ -69,6 +69,13 @@ def test_ids_of_two_charts_differ() -> None:
     ids = [set(re.findall(r'id="([^"]+)"', svg(chart(name=name)))) for name in ("one", "two")]
     assert ids[0]
     assert not ids[0] & ids[1]
+
+
+def test_a_drawing_is_the_same_after_another_one() -> None:
+    first = svg(chart())
+    svg(bars())
+    _drawn.cache_clear()
+    assert svg(chart()) == first
 
 
 def test_signed_maps_are_red_for_and_blue_against() -> None:
