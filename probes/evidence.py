@@ -299,6 +299,8 @@ class Evidence:
     modality: Modality = "image"
     feature_names: tuple[str, ...] = ()
     group_names: tuple[str, ...] = ()
+    token_names: Mapping[int, str] = field(default_factory=dict)
+    """What token ids in `inputs` stand for, where that is known; a name that continues a word begins with no space."""
     source_inputs: Shaped[np.ndarray, "source_samples ..."] | None = None
     source_labels: Int[np.ndarray, " source_samples"] | None = None
     trace: Trace | None = None

@@ -237,7 +237,33 @@ class Gallery:
     rows: tuple[GalleryRow, ...]
 
 
-Figure = Chart | Table | Gallery
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sentence:
+    """One sample's words, and for each heading what they weigh: −127..127, zero is nothing."""
+
+    sample: int
+    title: Text
+    words: tuple[str, ...]
+    weights: Int8[np.ndarray, "headings words"]
+
+    def __post_init__(self) -> None:
+        if self.weights.shape[-1] != len(self.words):
+            raise ValueError(f"Expected {len(self.words)} weights a heading, got {self.weights.shape}.")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sentences:
+    """Texts of samples with their words coloured, once for each of `headings`. Reports leave it out where thumbnails
+    are off."""
+
+    name: str
+    title: Text
+    caption: Text
+    headings: tuple[Text, ...]
+    rows: tuple[Sentence, ...]
+
+
+Figure = Chart | Table | Gallery | Sentences
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

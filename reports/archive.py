@@ -28,6 +28,8 @@ from probes.result import (
     Gallery,
     GalleryRow,
     Result,
+    Sentence,
+    Sentences,
     Table,
     one_sided,
 )
@@ -243,6 +245,12 @@ def _figure(figure: Figure) -> dict[str, Any]:
             for row in figure.rows
         ]
         return {"kind": "gallery", **_plain(figure), "rows": rows}
+    if isinstance(figure, Sentences):
+        texts_of = [
+            {"sample": row.sample, "title": row.title, "words": list(row.words), "weights": row.weights.tolist()}
+            for row in figure.rows
+        ]
+        return {"kind": "sentences", **_plain(figure), "rows": texts_of}
     kind = "chart" if isinstance(figure, Chart) else "table"
     return {"kind": kind, **_plain(figure)}
 
@@ -253,11 +261,24 @@ def _read_figure(content: dict[str, Any]) -> Figure:
         return Table(**fields)
     if kind == "chart":
         return Chart(**{**fields, "x": Axis(**fields["x"]), "y": Axis(**fields["y"])})
+    if kind == "sentences":
+        return Sentences(
+            **{**fields, "headings": tuple(fields["headings"]), "rows": tuple(_sentence(row) for row in fields["rows"])}
+        )
     rows = tuple(
         GalleryRow(sample=row["sample"], title=row["title"], pictures=tuple(_array(p) for p in row["pictures"]))
         for row in fields["rows"]
     )
     return Gallery(**{**fields, "headings": tuple(fields["headings"]), "rows": rows})
+
+
+def _sentence(row: dict[str, Any]) -> Sentence:
+    weights = np.array(row["weights"], dtype=np.int64).reshape(-1, len(row["words"]))
+    if (np.abs(weights) > 127).any():
+        raise ValueError("a weight beyond 127")
+    return Sentence(
+        sample=row["sample"], title=row["title"], words=tuple(map(str, row["words"])), weights=weights.astype(np.int8)
+    )
 
 
 def _picture(picture: np.ndarray) -> dict[str, Any]:

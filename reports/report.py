@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from probes.message import Text
 from probes.registry import Registry
-from probes.result import Bound, Estimate, Failure, Gallery, Result
+from probes.result import Bound, Estimate, Failure, Gallery, Result, Sentences
 from reports.remedy import Remedy
 from reports.wording.numbers import harmless
 
@@ -212,4 +212,4 @@ DISPLAYS: Registry[Callable[[Report], Any]] = Registry("audit.displays", "displa
 def _blind(result: Result | Failure) -> Result | Failure:
     if isinstance(result, Failure):
         return result
-    return replace(result, figures=tuple(one for one in result.figures if not isinstance(one, Gallery)))
+    return replace(result, figures=tuple(one for one in result.figures if not isinstance(one, Gallery | Sentences)))

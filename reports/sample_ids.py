@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from probes.result import Failure, Gallery, Result, Table
+from probes.result import Failure, Gallery, Result, Sentences, Table
 from reports.report import Json, Report
 
 
@@ -38,7 +38,7 @@ def _in(result: Result) -> Iterator[int]:
     for finding in result.findings:
         yield from finding.samples
     for figure in result.figures:
-        if isinstance(figure, Gallery):
+        if isinstance(figure, Gallery | Sentences):
             yield from (row.sample for row in figure.rows)
         elif isinstance(figure, Table):
             yield from (one for one in figure.columns.get("sample", ()) if type(one) is int)

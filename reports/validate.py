@@ -119,7 +119,9 @@ def _estimate(estimate: Mapping[str, Any]) -> Iterator[str]:
 
 def _figure(figure: Mapping[str, Any]) -> Iterator[str]:
     for row in figure.get("rows", ()):
-        for picture in row["pictures"]:
+        if any(len(one) != len(row["words"]) for one in row.get("weights", ())):
+            yield "has a text with more or fewer weights than words"
+        for picture in row.get("pictures", ()):
             shape = picture["shape"]
             if min(shape) < 1 or 4 * math.ceil(math.prod(shape) / 3) != len(picture["base64"]):
                 yield f"has a picture of shape {shape} with {len(picture['base64'])} characters"

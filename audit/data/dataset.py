@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -24,8 +25,9 @@ class Dataset:
     """Samples as they are stored: uint8 [samples height width channels] images, float32 [samples features] tables,
     int64 [samples length] token ids. `groups` are e.g. patients: no group may be on both sides of a split;
     `times` are ranks in time; `ids` are the owner's identifiers of samples and `texts` the texts behind token ids, for
-    reports; `roles` say which of ROLES a sample has if the data is already divided (−1: none); `notes` say what was
-    converted, left out or scaled when it was read."""
+    reports; `token_names` say what each token id stands for, with a leading space where a word begins; `roles` say
+    which of ROLES a sample has if the data is already divided (−1: none); `notes` say what was converted, left out or
+    scaled when it was read."""
 
     name: str
     inputs: Shaped[np.ndarray, "samples ..."]
@@ -33,6 +35,7 @@ class Dataset:
     classes: tuple[str, ...]
     modality: Modality = "image"
     feature_names: tuple[str, ...] = ()
+    token_names: Mapping[int, str] = field(default_factory=dict)
     groups: Int64[np.ndarray, " samples"] | None = None
     group_names: tuple[str, ...] = ()
     times: Int64[np.ndarray, " samples"] | None = None

@@ -176,10 +176,23 @@ def filled(table: Float32[np.ndarray, "samples features"]) -> Float32[np.ndarray
     return np.where(np.isfinite(table), table, np.where(np.isfinite(least), least, 0) - 1).astype(np.float32)
 
 
+def numbered(texts: list[str]) -> dict[str, int]:
+    """Words with their indices from 1, in the order of first use.
+
+    >>> numbered(["so, so good"])
+    {'so': 1, ',': 2, 'good': 3}
+    """
+    number: dict[str, int] = {}
+    for text in texts:
+        for word in WORD.findall(text):
+            number.setdefault(word, len(number) + 1)
+    return number
+
+
 def words(texts: list[str]) -> Int64[np.ndarray, "samples length"]:
     """Texts as the indices of their words, in the order of first use, padded with zero; for comparing samples."""
-    number: dict[str, int] = {}
-    rows = [[number.setdefault(word, len(number) + 1) for word in WORD.findall(text)] for text in texts]
+    number = numbered(texts)
+    rows = [[number[word] for word in WORD.findall(text)] for text in texts]
     padded = np.zeros((len(rows), max(1, *map(len, rows)) if rows else 1), dtype=np.int64)
     for position, row in enumerate(rows):
         padded[position, : len(row)] = row

@@ -12,11 +12,11 @@ from pydantic import Field
 
 from audit.data.dataset import Dataset
 from audit.data.fingerprints import JOINT
-from audit.data.handed_over import words
+from audit.data.handed_over import numbered, words
 from audit.data.labels import labels_of
 from audit.data.parts import role_of
 from audit.data.section import DataSection
-from audit.data.tokens import stored_tokens
+from audit.data.tokens import names_of, stored_tokens
 from probes.errors import DataError, DependencyError, did_you_mean
 from probes.message import Message
 
@@ -56,7 +56,7 @@ class Text(DataSection):
                 known = [str(column) for column in table.frame.columns]
                 raise DataError(f"has no column {name!r}. {did_you_mean(name, known)}", where=where)
         texts = [_strings(table.frame[name], name, where) for name in named]
-        tokens, notes = self._tokens(texts, root)
+        tokens, names, notes = self._tokens(texts, root)
         labels = labels_of(_labels(table.frame[self.label], where), self.names or table.names.get(self.label), where)
         groups = None if self.groups is None else np.unique(table.frame[self.groups].astype(str), return_inverse=True)
         return Dataset(
@@ -69,13 +69,15 @@ class Text(DataSection):
             group_names=() if groups is None else tuple(map(str, groups[0])),
             ids=() if self.ids is None else tuple(table.frame[self.ids].astype("string").fillna("")),
             texts=tuple(JOINT.join(parts) for parts in zip(*texts, strict=True)),
+            token_names=names,
             roles=table.roles,
             notes=(*notes, *labels.notes),
         )
 
-    def _tokens(self, texts: list[list[str]], root: Path) -> tuple[np.ndarray, tuple[Message, ...]]:
+    def _tokens(self, texts: list[list[str]], root: Path) -> tuple[np.ndarray, dict[int, str], tuple[Message, ...]]:
         if self.tokenizer is None:
-            return words([" ".join(parts) for parts in zip(*texts, strict=True)]), ()
+            joined = [" ".join(parts) for parts in zip(*texts, strict=True)]
+            return words(joined), {number: f" {word}" for word, number in numbered(joined).items()}, ()
         read = tokenizer_in(root / self.tokenizer)
         length = self.max_length or min(read.model_max_length, USUAL_LENGTH)
         if length > UNLIMITED:
@@ -84,7 +86,8 @@ class Text(DataSection):
         cut = read(*texts, truncation=True, max_length=length, padding=False)
         longer = sum(len(one) > len(other) for one, other in zip(whole["input_ids"], cut["input_ids"], strict=True))
         notes = (Message("audit.data-truncated", {"count": longer, "length": length}),) if longer else ()
-        return stored_tokens(cut["input_ids"], cut.get("token_type_ids")), notes
+        tokens = stored_tokens(cut["input_ids"], cut.get("token_type_ids"))
+        return tokens, names_of(tokens, read), notes
 
 
 def tokenizer_in(folder: Path) -> Any:

@@ -6,6 +6,7 @@ A token of a second text, for models that distinguish the two, is stored SECOND 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -28,3 +29,29 @@ def stored_tokens(
         if types is not None:
             stored[row, : len(one)] += SECOND * np.asarray(types[row], dtype=np.int64)
     return stored
+
+
+BEGINS = ("\u0120", "\u2581")
+"""What stands before a token that begins a word: byte-level BPE's, and SentencePiece's."""
+CONTINUES = "##"
+"""WordPiece's, before a token that continues one."""
+
+
+def names_of(stored: Int64[np.ndarray, "samples length"], tokenizer: Any) -> dict[int, str]:
+    """What each stored token stands for, with a space before it where a word begins."""
+    ids = np.unique(stored[stored > 0])
+    tokens = [str(token) for token in tokenizer.convert_ids_to_tokens([int(one - 1) % SECOND for one in ids])]
+    marked = any(token.startswith(BEGINS) for token in tokens)
+    special = set(tokenizer.all_special_tokens)
+    return {
+        int(one): _name(token, tokenizer, marked=marked and token not in special)
+        for one, token in zip(ids, tokens, strict=True)
+    }
+
+
+def _name(token: str, tokenizer: Any, *, marked: bool) -> str:
+    """`marked`: tokens that begin a word say so."""
+    if not marked:
+        return token.removeprefix(CONTINUES) if token.startswith(CONTINUES) else f" {token}"
+    said = str(tokenizer.convert_tokens_to_string([token])).strip(" ")
+    return f" {said}" if token.startswith(BEGINS) else said

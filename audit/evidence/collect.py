@@ -31,6 +31,7 @@ def gather(audited: Audited, own: Answers, replicas: Replicas, observations: Obs
         modality=dataset.modality,
         feature_names=dataset.feature_names,
         group_names=dataset.group_names,
+        token_names=dataset.token_names,
         source_inputs=None if source is None else source.inputs,
         source_labels=None if source is None else source.labels,
         trace=audited.checkpoint.trace,

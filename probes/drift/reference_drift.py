@@ -14,6 +14,7 @@ from probes.drift.figures import class_table, measure_table, method_chart, simil
 from probes.drift.gallery import gallery
 from probes.drift.observables.attribution import Target, maps_of, methods_seen
 from probes.drift.observables.maps_by_model import Seen, among
+from probes.drift.sentences import sentences
 from probes.evidence import Evidence
 from probes.message import Message, Value
 from probes.partial_result import Part, joined
@@ -94,6 +95,21 @@ def _by_sample(evidence: Evidence, first: Comparison, primary: Placed, rng: np.r
         figures.append(
             gallery(
                 evidence.inputs,
+                observed.samples,
+                evidence.labels[observed.samples],
+                evidence.classes,
+                other,
+                audited,
+                primary.reference,
+                first.whom,
+                first.target,
+            )
+        )
+    if evidence.modality == "text" and evidence.token_names and audited.ndim == 2:
+        figures.append(
+            sentences(
+                evidence.inputs,
+                evidence.token_names,
                 observed.samples,
                 evidence.labels[observed.samples],
                 evidence.classes,

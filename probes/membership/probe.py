@@ -31,6 +31,7 @@ from probes.membership.figures import (
     rates_table,
     roc_chart,
 )
+from probes.membership.forecast import forecast_part
 from probes.membership.gradient_norm import GradientNorm
 from probes.membership.person import person_part
 from probes.membership.priors import at_priors, priors_table
@@ -109,6 +110,8 @@ class Membership:
         if split.instead is not None:
             checkpoint = dataclasses.replace(checkpoint, findings=(split.instead,))
         recipe, whom = Part(), Part(findings=(_without_stand_ins(evidence, len(population)),))
+        if not len(population):
+            whom = joined((whom, forecast_part(evidence, self.level)))
         if replicated:
             recipe = recipe_part(evidence, population, self.fprs, self.level)
             whom = joined((self._fidelity(evidence, population), self._whom(evidence, population)))

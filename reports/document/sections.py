@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Table
+from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Sentences, Table
 from reports.document.checks import CheckText, decides, judged, text_of
 from reports.document.severity import RANK, status_of
 from reports.remedies import remedies_table
@@ -136,6 +136,9 @@ def _figure(figure: Figure, probe: str, say: Words) -> Figure:
     if isinstance(figure, Table):
         return dataclasses.replace(spoken(figure, term), title=title, caption=caption)
     headings = tuple(term(one) for one in figure.headings)
+    if isinstance(figure, Sentences):
+        said = tuple(dataclasses.replace(row, title=say.text(row.title)) for row in figure.rows)
+        return dataclasses.replace(figure, title=title, caption=caption, headings=headings, rows=said)
     rows = tuple(dataclasses.replace(row, title=say.text(row.title)) for row in figure.rows)
     return dataclasses.replace(figure, title=title, caption=caption, headings=headings, rows=rows)
 

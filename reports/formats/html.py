@@ -12,7 +12,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from probes.result import Chart, Gallery, Table
+from probes.result import Chart, Gallery, Sentence, Sentences, Table
 from probes.texts import said
 from reports.document.outline import outline
 from reports.formats.base import Format
@@ -23,6 +23,8 @@ from reports.report import Report
 from reports.wording.catalogue import Words
 from reports.wording.numbers import capitalized, harmless, harmless_long, unbroken
 
+SHADES = 4
+"""Of each colour, from next to nothing to the heaviest word."""
 TABLE_ROWS, TILES, TILE_BYTES = 300, 24, 400_000
 """Of a table and of a gallery; a gallery of large pictures has fewer, so that the page stays below two megabytes."""
 
@@ -99,6 +101,8 @@ def _environment() -> Environment:
     environment.tests["chart"] = lambda figure: isinstance(figure, Chart)
     environment.tests["table"] = lambda figure: isinstance(figure, Table)
     environment.tests["gallery"] = lambda figure: isinstance(figure, Gallery)
+    environment.tests["sentences"] = lambda figure: isinstance(figure, Sentences)
+    environment.filters["shaded"] = _shaded
     environment.filters["svg"] = lambda chart: Markup(svg(chart))
     environment.filters["rows"] = lambda table: cells(table, TABLE_ROWS)
     environment.filters["harmless"] = harmless
@@ -127,6 +131,14 @@ def _tiles(gallery: Gallery) -> list[Tile]:
             break
         tiles.append(tile)
     return tiles
+
+
+def _shaded(row: Sentence, heading: int) -> list[tuple[str, str]]:
+    """Words with the class of their colour: one of four shades for or against; none where they weigh next to
+    nothing."""
+    levels = [round(int(weight) / 127 * SHADES) for weight in row.weights[heading]]
+    shades = [f"{'for' if level > 0 else 'against'}{abs(level)}" if level else "" for level in levels]
+    return list(zip(row.words, shades, strict=True))
 
 
 FORMAT = Format.of_text(

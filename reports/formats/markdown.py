@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from probes.result import Chart, Figure, Table
+from probes.result import Chart, Figure, Sentences, Table
 from reports.document.comparison import AgainstText, DifferenceText
 from reports.document.outline import Document, outline
 from reports.document.sections import EstimateText, FindingText, Section
@@ -201,7 +201,7 @@ def _figures(
     files: dict[str, bytes],
     kind: Literal["svg", "png"],
 ) -> list[str]:
-    """Charts as files beside the text, tables as tables; pictures of samples stay in the page."""
+    """Charts as files beside the text, tables as tables, texts with bold words; pictures stay in the page."""
     from reports.formats.charts import png, svg  # a summary draws nothing and need not wait for the library
 
     parts = []
@@ -214,7 +214,27 @@ def _figures(
             )
         elif isinstance(figure, Table):
             parts.append(_figure_table(figure, document))
+        elif isinstance(figure, Sentences):
+            parts.append(_sentences(figure, document.words))
     return parts
+
+
+BOLD = 127 // 2
+"""The weight from which a word is bold, where colours are not to be had."""
+
+
+def _sentences(figure: Sentences, say: Words) -> str:
+    """Words that weigh at least half of the heaviest are bold, whichever way they speak."""
+    lines = [f"**{_heading(figure, say)}** {escape(figure.caption)} {escape(say('ui', 'bold'))}"]
+    for row in figure.rows:
+        lines.append(f"- {escape(row.title)}")
+        for heading, weights in zip(figure.headings, row.weights, strict=True):
+            words = [
+                f"**{escape(word)}**" if abs(int(weight)) > BOLD and harmless_text(word) else escape(word)
+                for word, weight in zip(row.words, weights, strict=True)
+            ]
+            lines.append(f"  - {say('ui', 'labelled', label=escape(heading), text=' '.join(words))}")
+    return "\n".join([lines[0], "", *lines[1:]])
 
 
 def _finding(finding: FindingText, document: Document) -> str:
@@ -240,7 +260,7 @@ def _finding(finding: FindingText, document: Document) -> str:
     return "\n".join(lines)
 
 
-def _heading(figure: Chart | Table, say: Words) -> str:
+def _heading(figure: Chart | Table | Sentences, say: Words) -> str:
     """The title as a sentence of its own."""
     title = escape(figure.title)
     return title if title.endswith(("?", "？", "!", ".")) else say("ui", "sentence", text=title)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -47,10 +47,15 @@ class Samples:
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """What candidates are named by: a table's columns, an image's height and width."""
+    """What candidates are named by: a table's columns, an image's height and width, words of token ids."""
 
     features: tuple[str, ...] = ()
     size: tuple[int, int] = (0, 0)
+    tokens: Mapping[int, str] = field(default_factory=dict)
+
+    def word(self, token: int) -> int | str:
+        """What a token id stands for; itself where that is not known."""
+        return self.tokens[token].strip() if token in self.tokens else token
 
     def columns(self, first: int, end: int) -> str:
         """One column, or the word column that several dummies are of ('town=Bath' and 'town=Wells': 'town')."""

@@ -35,7 +35,7 @@ def shortcuts(evidence: Evidence, search: ShortcutSearch, seen: Seen, rng: np.ra
         return _untried(evidence, families)
     estimates = (said.excess, said.foremost.follow, said.foremost.control)
     because = tuple(one.name for one in estimates)
-    names = Names(features=evidence.feature_names, size=_size(audited))
+    names = Names(features=evidence.feature_names, size=_size(audited), tokens=evidence.token_names)
     told = _Telling(evidence=evidence, families=families, names=names, bound=said.bound)
     findings = [
         told.finding(code, one)

@@ -77,7 +77,7 @@ class Words(Family):
         )
 
     def where(self, candidate: Candidate, names: Names) -> Text:
-        return Message("drift.at-words", {"tokens": tuple(int(token) for token in candidate.place)})
+        return Message("drift.at-words", {"tokens": tuple(names.word(int(token)) for token in candidate.place)})
 
 
 def _grams(text: Int[np.ndarray, " words"], length: int) -> set[tuple[int, ...]]:

@@ -1,0 +1,119 @@
+"""What attackers who train models of their own would find, forecast from attacks that need none.
+
+Training on samples at risk takes them out of the tail of high losses, so the share of non-members with a higher loss
+than nearly all members predicts how much LiRA finds (Dodd et al. 2025, arXiv 2510.19773: the true-negative rate of
+the loss attack). Here that rate and the attack's AUC predict LiRA's AUC and its true-positive rate at 1 % false alarms,
+by a linear relation between logits, fitted on populations of small classifiers (`benchmarks/forecast.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from probes.evidence import Evidence
+from probes.message import Message
+from probes.partial_result import Part
+from probes.result import Estimate, Finding
+from probes.statistics.roc import auc, tpr_at_fpr
+from probes.statistics.student_t import t_critical
+
+TAIL = 0.05
+"""The share of members that the tail of high losses may hold."""
+DATA_SETS, POPULATIONS = 9, 144
+"""That the lines were fitted on; the spread is of data sets which the fit had not seen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """logit of the forecast = constant + auc · logit AUC + tail · logit TNR, off by `spread` on a new data set."""
+
+    constant: float
+    auc: float
+    tail: float
+    spread: float
+
+
+AUC = Line(constant=1.0917, auc=0.6326, tail=0.3083, spread=0.4122)
+TPR = Line(constant=-2.1806, auc=0.5627, tail=0.3899, spread=0.6750)
+
+
+def forecast(
+    log_prob: Float[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"], level: float = 0.95
+) -> tuple[Estimate, Estimate]:
+    """LiRA's AUC and its true-positive rate at 1 % false alarms, with prediction intervals for a model of a data set
+    that is none of those fitted on: Student's t with as many degrees of freedom as there were data sets, less one.
+
+    log_prob  of the label, in nats
+    member    which samples are members
+    level     two-sided coverage of the intervals, in (0, 1)
+
+    Raises EvidenceError without members or without others.
+
+    >>> members = np.linspace(-1, 0, 50)
+    >>> found, _ = forecast(np.concatenate([members, 3 * members]), np.arange(100) < 50)
+    >>> found.low < found.value < found.high, round(found.value, 2)
+    (True, 0.87)
+    """
+    plain = auc(log_prob, member).value
+    tail = tpr_at_fpr(-log_prob, ~member, TAIL).value
+    n = len(member)
+    reach = t_critical(level, DATA_SETS - 1)
+    found = []
+    for name, unit, line in (("forecast.auc", "AUC", AUC), ("forecast.tpr_at_1pct_fpr", "fraction", TPR)):
+        centre = line.constant + line.auc * _logit(plain, n) + line.tail * _logit(tail, n)
+        value, low, high = (_share(centre + sign * reach * line.spread) for sign in (0, -1, 1))
+        found.append(
+            Estimate(
+                name=name,
+                value=value,
+                low=low,
+                high=high,
+                level=level,
+                n=n,
+                unit=unit,
+                better="lower",
+                dof=float(DATA_SETS - 1),
+                caveat=Message("membership.forecast-is-no-measurement"),
+                fixed_share=1.0,
+            )
+        )
+    return found[0], found[1]
+
+
+def forecast_part(evidence: Evidence, level: float) -> Part:
+    """Nothing for language models, on which it was not fitted."""
+    if evidence.modality == "language":
+        return Part()
+    pooled = evidence.pool.indices
+    log_prob = np.asarray(evidence.audited.log_prob[0, pooled], dtype=np.float64)
+    estimates = forecast(log_prob, evidence.pool.member[pooled], level)
+    whole, precise = estimates
+    values = {
+        **{name: getattr(whole, name) for name in ("value", "low", "high")},
+        "tpr": precise.value,
+        "tpr_low": precise.low,
+        "tpr_high": precise.high,
+        "data_sets": DATA_SETS,
+        "populations": POPULATIONS,
+    }
+    finding = Finding(
+        code="membership.forecast",
+        severity="info",
+        because=tuple(one.name for one in estimates),
+        values=values,
+    )
+    return Part(estimates=estimates, findings=(finding,))
+
+
+def _logit(share: float, n: int) -> float:
+    """Of a share that n samples tell from 0 and 1."""
+    inside = min(max(share, 0.5 / n), 1 - 0.5 / n)
+    return math.log(inside / (1 - inside))
+
+
+def _share(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))
