@@ -272,6 +272,7 @@ class Evidence:
     modality       of the inputs; image by default
     feature_names  of the columns of a table; empty by default
     group_names    of the groups in `pool.groups`; empty by default
+    token_names    of token ids in `inputs`, with a leading space where a word begins; empty by default
     source_inputs  raw samples of the source's task; None, the default, where they are not at hand
     source_labels  their classes
     trace          of the audited model's training; None, the default, where it is not known
@@ -300,7 +301,6 @@ class Evidence:
     feature_names: tuple[str, ...] = ()
     group_names: tuple[str, ...] = ()
     token_names: Mapping[int, str] = field(default_factory=dict)
-    """What token ids in `inputs` stand for, where that is known; a name that continues a word begins with no space."""
     source_inputs: Shaped[np.ndarray, "source_samples ..."] | None = None
     source_labels: Int[np.ndarray, " source_samples"] | None = None
     trace: Trace | None = None
