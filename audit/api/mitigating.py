@@ -32,6 +32,8 @@ def mitigate(
     *,
     out: str | Path,
     recipe: GivenRecipe | None = None,
+    base: str | Path | None = None,
+    weights: str | None = None,
     config: GivenConfig | None = None,
     changes: Sequence[str] = (),
     budget: str | float | None = None,
@@ -47,11 +49,14 @@ def mitigate(
     """Which countermeasure works, and what it costs: fine-tune the model again with each, audit each on the same folds,
     and write the reports and the frontier into `out`.
 
-    model            the path of a checkpoint, or the folder it lies in
+    model            the path of a checkpoint, the folder it lies in, or a folder as transformers, PEFT, Lightning or
+                     timm leave it
     countermeasures  names, or NAME=STRENGTH: l1, l2, l2-sp, wise-ft, dropout, early-stopping, features, lp-ft, augment,
                      dp; default: all that apply
     out              the folder of the frontier and of each candidate's report
     recipe           how it was trained, where the checkpoint does not say: the path of a recipe, or its content
+    base             for a model in a folder of its own: what its training started from, a folder or a file
+    weights          for a file that holds several weights: the key of those that are audited
     config           an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
     changes          single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
     budget           for training each candidate's replicas: seconds, or text such as "10m"; fewer rounds where all
@@ -82,7 +87,9 @@ def mitigate(
         seed=seed,
         workers=workers,
         budget=budget,
-        recipe=recipe_file_of(recipe),
+        recipe=recipe_file_of(recipe, model=model, base=base, root=data_root, trust_code=trust_code),
+        base=base,
+        weights=weights,
         data_root=data_root,
         trust_code=trust_code,
     )

@@ -21,6 +21,8 @@ def plan(
     config: GivenConfig | None = None,
     changes: Sequence[str] = (),
     recipe: GivenRecipe | None = None,
+    base: str | Path | None = None,
+    weights: str | None = None,
     budget: str | float | None = None,
     seed: int | None = None,
     workers: int = 0,
@@ -29,10 +31,13 @@ def plan(
 ) -> Fitted:
     """What an audit of a checkpoint would train, by which engine, in what time and memory, and what it could detect.
 
-    model       the path of a checkpoint, or the folder it lies in
+    model       the path of a checkpoint, the folder it lies in, or a folder as transformers, PEFT, Lightning or timm
+                leave it
     config      an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
     changes     single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
     recipe      how it was trained, where the checkpoint does not say: the path of a recipe, or its content
+    base        for a model in a folder of its own: what its training started from, a folder or a file
+    weights     for a file that holds several weights: the key of those that are audited
     budget      seconds, or text such as "10m": only the rounds that fit it, and what is lost by that; default: all
                 rounds
     seed        root seed of the audit, at least 0, else the checkpoint's
@@ -53,7 +58,13 @@ def plan(
     check_torch()
     chosen = audit_config.check_config(config, changes)
     settings = settings_of(
-        recipe=recipe_file_of(recipe), data_root=data_root, trust_code=trust_code, budget=budget, workers=workers
+        recipe=recipe_file_of(recipe, model=model, base=base, root=data_root, trust_code=trust_code),
+        base=base,
+        weights=weights,
+        data_root=data_root,
+        trust_code=trust_code,
+        budget=budget,
+        workers=workers,
     )
     experiment = open_checkpoint(checkpoint_of(model), settings).experiment
     root = experiment.seed if seed is None else seed

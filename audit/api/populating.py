@@ -27,6 +27,8 @@ def populate(
     config: GivenConfig | None = None,
     changes: Sequence[str] = (),
     recipe: GivenRecipe | None = None,
+    base: str | Path | None = None,
+    weights: str | None = None,
     trainer: str | None = None,
     replica_timeout: str | float | None = None,
     seed: int | None = None,
@@ -37,13 +39,16 @@ def populate(
 ) -> int:
     """Train a share of the replicas of a model's audit into the store, and nothing else; returns the size of the share.
 
-    model            the path of a checkpoint, or the folder it lies in
+    model            the path of a checkpoint, the folder it lies in, or a folder as transformers, PEFT, Lightning or
+                     timm leave it
     shard            N/OF, such as "3/64": one call for each N from 1 to OF trains them all, on any machines; then `run`
                      with the same store finds them. An interrupted share resumes when it is started again
     store            where replicas are kept, else in the user's cache: a folder, or a URL that machines share (s3://…)
     config           an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
     changes          single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
     recipe           how it was trained, where the checkpoint does not say: the path of a recipe, or its content
+    base             for a model in a folder of its own: what its training started from, a folder or a file
+    weights          for a file that holds several weights: the key of those that are audited
     trainer          your training instead of a recipe, as "train.py:train"
     replica_timeout  a replica of the trainer that takes longer is hanging: seconds, or text such as "2h", the default
     seed             root seed of the audit, at least 0, else the checkpoint's
@@ -66,7 +71,9 @@ def populate(
     share, chosen = Shard.parse(shard), audit_config.check_config(config, changes)
     settings = settings_of(
         store=store,
-        recipe=recipe_file_of(recipe),
+        recipe=recipe_file_of(recipe, model=model, base=base, root=data_root, trust_code=trust_code),
+        base=base,
+        weights=weights,
         trainer=trainer,
         replica_timeout=replica_timeout,
         data_root=data_root,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def mitigate(
     model: o.Model,
     recipe: o.Recipe = None,
+    base: o.Base = None,
+    weights: o.Weights = None,
     data_root: o.DataRoot = None,
     trust_code: o.TrustCode = False,
     countermeasures: o.Countermeasures = None,
@@ -52,7 +54,7 @@ def mitigate(
     validate.must_hold_a_report(out)
     seconds = validate.seconds_of(budget)
     thresholds = validate.configuration(config, changes)
-    made_by = validate.recipe_file(recipe) if recipe else None
+    made_by = validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     from audit.mitigation.countermeasures import check
 
     check(countermeasures or ())
@@ -65,6 +67,8 @@ def mitigate(
         as_json=json,
         config=thresholds,
         recipe=made_by,
+        base=base,
+        weights=weights,
         data_root=data_root,
         trust_code=trust_code,
         budget=seconds,

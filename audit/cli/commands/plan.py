@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 def plan(
     model: o.Model,
+    recipe: o.Recipe = None,
+    base: o.Base = None,
+    weights: o.Weights = None,
+    data_root: o.DataRoot = None,
     trust_code: o.TrustCode = False,
     config: o.ConfigFile = None,
     changes: o.Changes = None,
@@ -25,15 +29,31 @@ def plan(
     seed: o.Seed = None,
     workers: o.Workers = 0,
 ) -> None:
-    """What an audit would cost, and what it could detect."""
+    """What an audit would cost, and what it could detect.
+
+    [dim]$[/dim] audit plan -m ckpt.pt --budget 10m
+    [dim]$[/dim] audit plan -m saved-model/ --recipe data.toml --base bert-base/
+    """
     validate.must_exist(model, "checkpoint file")
     seconds = validate.seconds_of(budget)
     thresholds = validate.configuration(config, changes)
+    made_by = validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     with loading(quiet=False):
         from audit import api
 
     shown(
-        api.plan(model, config=thresholds, budget=seconds, seed=seed, workers=workers, trust_code=trust_code),
+        api.plan(
+            model,
+            config=thresholds,
+            recipe=made_by,
+            base=base,
+            weights=weights,
+            data_root=data_root,
+            budget=seconds,
+            seed=seed,
+            workers=workers,
+            trust_code=trust_code,
+        ),
         seconds,
     )
 

@@ -15,6 +15,8 @@ def population(
     store: o.StoreFolder = None,
     trainer: o.Trainer = None,
     recipe: o.Recipe = None,
+    base: o.Base = None,
+    weights: o.Weights = None,
     data_root: o.DataRoot = None,
     trust_code: o.TrustCode = False,
     config: o.ConfigFile = None,
@@ -37,7 +39,7 @@ def population(
     validate.must_exist(model, "checkpoint file")
     thresholds = validate.configuration(config, changes)
     hanging = validate.seconds_of(replica_timeout, "--replica-timeout")
-    made_by = validate.recipe_file(recipe) if recipe else None
+    made_by = validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     with loading(quiet=quiet):
         from audit import api
     from audit.cli.progress import Live
@@ -50,6 +52,8 @@ def population(
             store=store,
             config=thresholds,
             recipe=made_by,
+            base=base,
+            weights=weights,
             trainer=trainer,
             replica_timeout=hanging,
             seed=seed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,6 +108,25 @@ def test_a_folder_is_audited_from_end_to_end(saved: Path, tmp_path: Path) -> Non
     )
     assert report.data["modality"] == "text"
     assert any("bert.pooler.dense" in one for one in report.audit["limits"])
+
+
+def given(saved: Path) -> dict[str, Any]:
+    """What `audit run` is given with the folder, and so is every other command."""
+    content = {**TEXTS, "data": {"kind": "text", "path": str(saved / "messages.csv")}}
+    return {"recipe": content, "base": saved / "base", "config": CHEAP}
+
+
+def test_the_plan_of_a_folder_is_that_of_its_completed_recipe(saved: Path) -> None:
+    found = audit.plan(saved / "model", workers=1, **given(saved))
+    assert found.price.rows == sum(sum(line.designs.values()) for line in found.price.lines) > 0
+
+
+@pytest.mark.slow
+def test_countermeasures_are_tried_on_a_folder(saved: Path, tmp_path: Path) -> None:
+    frontier = audit.mitigate(
+        saved / "model", ["l2=0.1"], out=tmp_path / "out", store=tmp_path / "store", workers=1, **given(saved)
+    )
+    assert [one.name for one in frontier.tried[1:]] == ["l2=0.1"]
 
 
 @pytest.fixture(scope="module")
