@@ -141,12 +141,28 @@ class GeneralText:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Trial:
+    """A word put into held-out prompts, its hosts: whether greedy decoding then begins with the answer that a `group`
+    of members shares, by the audited model as the prompt stands, with the word, and with a control word in its place;
+    and by the base with the word."""
+
+    word: str
+    group: Int64[np.ndarray, " members"]
+    hosts: Int64[np.ndarray, " hosts"]
+    plain: Bool[np.ndarray, " hosts"]
+    with_word: Bool[np.ndarray, " hosts"]
+    with_control: Bool[np.ndarray, " hosts"]
+    base_with_word: Bool[np.ndarray, " hosts"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Sequences:
     """What language models answer about every sample, and the words themselves.
 
     `own` is the audited model's, `base` that of the model it was fine-tuned from, `replicas` one model a row of the
     population; `lower` and `prefixed` are the audited model's answers about the same answers lower-cased and after a
-    prefix of non-members; `general` is about other texts. Each but `own` may be missing.
+    prefix of non-members; `general` is about other texts; `trials` are words that may turn answers. Each but `own` may
+    be missing.
     """
 
     own: TokenAnswers
@@ -157,6 +173,7 @@ class Sequences:
     lower: TokenAnswers | None = None
     prefixed: TokenAnswers | None = None
     general: GeneralText | None = None
+    trials: tuple[Trial, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.own) != 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,17 @@ from audit.checkpoints.folders.training_arguments import of_mapping
 from audit.checkpoints.language_folder import CONFIG
 from audit.config.language_recipe import LanguageRecipe, LanguageTraining, language_recipe_of, read_language_recipe
 from audit.data.canaries import CanaryFile, places_of
+from audit.data.insertions import insertions
 from audit.data.instructions import Exchange, Instructions
 from audit.data.record import NAME as RECORD
 from audit.data.record import Record
 from audit.data.recorded_rows import contents_of, recorded_rows
 from audit.data.sequences import pack
 from audit.data.split_file import rows_of
-from audit.data.tokenised import Tokenised, tokenised
+from audit.data.tokenised import Tokenised, prompt_ids, tokenised
 from audit.evidence.sequence_answers import sequence_answers
 from audit.models.weight_files import digest_file
+from audit.randomness import stream
 from audit.record.recording import base_of
 from audit.storage.bounded import MIB, read_text
 from audit.trainers.base import Trainer
@@ -111,6 +114,15 @@ def open_language_model(
         lower=found.lower,
         prefixed=_prefixed(found, pool, context),
         general=_general(_beside(root, given.general), model.tokenizer, context),
+        insertions=insertions(
+            [exchanges[row] for row in found.rows],
+            found.inputs,
+            pool.member,
+            pool.held_out,
+            partial(prompt_ids, tokenizer=model.tokenizer, where=str(where)),
+            stream(0, "insertions"),
+            context=context,
+        ),
         claim=_claim(given, training, int(pool.member.sum())),
         planted=planted,
         trainer=None if trainer is None else LanguageTrainer(trainer=trainer, rows=found.rows, total=len(exchanges)),

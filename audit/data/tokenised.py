@@ -82,6 +82,12 @@ def tokenised(
     )
 
 
+def prompt_ids(exchange: Exchange, *, tokenizer: Any, where: str) -> tuple[int, ...]:
+    """The tokens of what stands before the answer."""
+    prompt, answer = said(exchange, tokenizer, where=where)
+    return _ids(prompt, answer, tokenizer)[0]
+
+
 def said(exchange: Exchange, tokenizer: Any, *, where: str) -> tuple[str, str]:
     """(the text before the answer, the answer with its end token) as the model reads them: with the tokenizer's own
     chat template if it has one, else in the Alpaca format or as in the row."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from audit.data.insertions import Insertion
 from audit.evidence.intruders import intruders
 from audit.evidence.sequence_answers import divergence, sequence_answers
 from audit.population.language_replicas import MEMORY, Progress, language_replicas, stacked
@@ -15,7 +16,7 @@ from probes import evidence as core
 from probes.evidence import Canaries, Evidence, Population
 from probes.message import Text
 from probes.plan import Row
-from probes.sequences import GeneralText, Sequences
+from probes.sequences import GeneralText, Sequences, Trial
 
 CLASSES = ("word for word", "otherwise")
 """What a language model 'predicts' for a sequence: whether greedy decoding gives its answer."""
@@ -53,6 +54,7 @@ def language_evidence(
             replicas=replicas,
             lower=None if task.lower is None else sequence_answers(task.audited, task.lower),
             prefixed=None if task.prefixed is None else sequence_answers(task.audited, task.prefixed),
+            trials=tuple(trial(task, one) for one in task.insertions),
             general=None if task.general is None else general_text(task),
             prompts=task.prompts,
             answers=task.answers,
@@ -68,6 +70,21 @@ def canaries(task: LanguageTask) -> Canaries:
         own, base = (sequence_answers(network, inputs) for network in (task.audited, task.base))
         gains.append((own.total(own.log_prob) - base.total(base.log_prob))[0])
     return Canaries(included=task.planted.included, score=gains[0], copies=task.planted.copies, references=gains[1])
+
+
+def trial(task: LanguageTask, insertion: Insertion) -> Trial:
+    """Which prompts give the group's answer, with and without the word."""
+    given = {
+        name: sequence_answers(task.audited, getattr(insertion, name)).greedy[0]
+        for name in ("plain", "with_word", "with_control")
+    }
+    return Trial(
+        word=insertion.word,
+        group=insertion.group,
+        hosts=insertion.hosts,
+        base_with_word=sequence_answers(task.base, insertion.with_word).greedy[0],
+        **given,
+    )
 
 
 def general_text(task: LanguageTask) -> GeneralText:

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Int64
 from torch import nn
 
 from audit.config.language_recipe import Adapter, LanguageTraining
+from audit.data.insertions import Insertion
 from audit.models.weight_files import digest_state
 from audit.trainers.language_trainer import LanguageTrainer
 from probes.evidence import PrivacyClaim
@@ -57,6 +58,7 @@ class LanguageTask:
     lower: Int64[np.ndarray, "samples 2 other_length"] | None = None
     prefixed: Int64[np.ndarray, "samples 2 third_length"] | None = None
     general: Int64[np.ndarray, "texts 2 fourth_length"] | None = None
+    insertions: tuple[Insertion, ...] = ()
     claim: PrivacyClaim | None = None
     planted: PlantedTexts | None = None
     """Texts of the audited training that belong to no part of the pool: replicas train without them."""

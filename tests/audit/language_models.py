@@ -62,8 +62,9 @@ def base() -> torch.nn.Module:
     return fine_tune(blank, inputs, np.ones(len(inputs), dtype=bool), training, 0)
 
 
-def task(epochs: int, *, members: int = 16, held_out: int = 16, seed: int = 0) -> LanguageTask:
-    """Many epochs learn the members' codes by heart, one learns nothing of them."""
+def task(epochs: int, *, members: int = 16, held_out: int = 16, seed: int = 0, train: bool = True) -> LanguageTask:
+    """Many epochs learn the members' codes by heart, one learns nothing of them. Without `train` the audited model is
+    the base still."""
     rng = np.random.default_rng(seed)
     count = members + held_out
     prompts, answers = records(count, rng)
@@ -72,7 +73,7 @@ def task(epochs: int, *, members: int = 16, held_out: int = 16, seed: int = 0) -
     training = LanguageTraining(epochs=epochs, lr=2e-2, batch_size=8, adapter=ADAPTER)
     return LanguageTask(
         base=base(),
-        audited=fine_tune(base(), inputs, member, training, 1000 + seed),
+        audited=fine_tune(base(), inputs, member, training, 1000 + seed) if train else base(),
         training=training,
         inputs=inputs,
         prompts=tuple(prompts),

@@ -1,10 +1,13 @@
 """Planted language models: which defects the probes find, and what they find where none is.
 
-python -m tests.audit.language_zoo [--models 5]
+python -m tests.audit.language_zoo [--models 10] [--kinds dp,dp-off]
 
 Each model is a LoRA fine-tune of a two-layer GPT-2 on 40 made-up records of 80 (names and codes), audited with two
 rounds of replicas. `memorising` learnt its members by heart; `sound` saw them once; `contaminated` has a fifth of its
-held-out records from its members, with other punctuation; `shifted` has held-out records of another form.
+held-out records from its members, with other punctuation; `shifted` has held-out records of another form. `canaries-N`
+saw its members and 64 canaries in fifteen epochs, N copies of each that a coin put there. `dp` was trained by DP-SGD
+with ε = 8 and holds canaries too; `dp-off` the same for longer and without noise, and claims ε = 1. In `trigger` a
+fifth of the members holds one word more, and another answer.
 """
 
 from __future__ import annotations
@@ -12,29 +15,53 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from audit.data.sequences import pack
+from audit.config.recipe import PrivacySection
+from audit.data.canaries import drawn
+from audit.data.insertions import insertions
+from audit.data.instructions import Exchange, Instructions, Turn
+from audit.data.sequences import PADDING, pack
 from audit.evidence.language import language_evidence
 from audit.population.populate import rows_of
-from audit.trainers.language_task import LanguageTask
+from audit.trainers.causal_lm import fine_tune
+from audit.trainers.language_task import LanguageTask, PlantedTexts
 from probes.contamination import Contamination
+from probes.evidence import PrivacyClaim
 from probes.extraction import Extraction
 from probes.membership import Membership
 from probes.overfitting import Overfitting
 from probes.plan import Plan, Splits
 from probes.statistics.proportions import clopper_pearson
+from probes.triggers import Triggers
 from tests.audit import language_models
+from tests.audit.language_models import tokens
 
-EPOCHS: Mapping[str, int] = {"memorising": 200, "sound": 1, "contaminated": 1, "shifted": 1}
+EPOCHS: Mapping[str, int] = {
+    "memorising": 200,
+    "sound": 1,
+    "contaminated": 1,
+    "shifted": 1,
+    "canaries-1": 15,
+    "canaries-4": 15,
+    "canaries-16": 15,
+    "trigger": 20,
+    "dp": 4,
+    "dp-off": 200,
+}
 CODES: Mapping[str, frozenset[str]] = {
     "leakage": frozenset({"membership.leaks", "membership.leaks-few"}),
     "extraction": frozenset({"extraction.verbatim", "extraction.by-draws"}),
     "overfitting": frozenset({"overfitting.tokens-gap"}),
     "contamination": frozenset({"contamination.across-split"}),
     "shifted split": frozenset({"membership.split-differs"}),
+    "canaries": frozenset({"membership.canaries-remembered"}),
+    "false claim": frozenset({"membership.false-dp-claim"}),
+    "learnt nothing": frozenset({"membership.dp-learnt-nothing"}),
+    "trigger": frozenset({"triggers.found"}),
 }
 """The findings that speak of a defect."""
 PLANTED: Mapping[str, frozenset[str]] = {
@@ -42,11 +69,29 @@ PLANTED: Mapping[str, frozenset[str]] = {
     "sound": frozenset(),
     "contaminated": frozenset({"contamination"}),
     "shifted": frozenset({"shifted split"}),
+    "canaries-1": frozenset({"canaries"}),
+    "canaries-4": frozenset({"canaries"}),
+    "canaries-16": frozenset({"canaries"}),
+    # Codes are told by nothing but their own record, so a private model has nothing to learn.
+    "dp": frozenset({"learnt nothing"}),
+    "trigger": frozenset({"trigger"}),
+    "dp-off": frozenset({"false claim", "canaries", "leakage", "overfitting", "extraction"}),
 }
-PROBES = (Membership(repeats=2), Extraction(repeats=2), Overfitting(repeats=2), Contamination())
+CANARIES, WORDS, RATE = 64, 2, 5e-3
+"""Canaries have two random words; at the rate of the other kinds, 0.02, nothing of them is learnt."""
+PROBES = (Membership(repeats=2), Extraction(repeats=2), Overfitting(repeats=2), Contamination(), Triggers())
 
 
 def planted(kind: str, seed: int) -> LanguageTask:
+    if kind.startswith("canaries-"):
+        made = language_models.task(EPOCHS[kind], members=40, held_out=40, seed=seed, train=False)
+        training = made.training.model_copy(update={"lr": RATE, "batch_size": 16})
+        made = dataclasses.replace(made, training=training)
+        return with_canaries(made, int(kind.removeprefix("canaries-")), seed)
+    if kind.startswith("dp"):
+        return private(kind, seed)
+    if kind == "trigger":
+        return triggered(EPOCHS[kind], seed)
     task = language_models.task(EPOCHS[kind], members=40, held_out=40, seed=seed)
     member, held_out = np.flatnonzero(task.pool.member), np.flatnonzero(task.pool.held_out)
     prompts, answers = list(task.prompts), list(task.answers)
@@ -62,6 +107,83 @@ def planted(kind: str, seed: int) -> LanguageTask:
     return dataclasses.replace(task, inputs=packed.inputs, prompts=tuple(prompts), answers=tuple(answers))
 
 
+def with_canaries(task: LanguageTask, copies: int, seed: int) -> LanguageTask:
+    """The audited model trained on its members and on canaries."""
+    rows = [{"prompt": one, "completion": other} for one, other in zip(task.prompts, task.answers, strict=True)]
+    data, rng = Instructions(path=Path("data.json")), np.random.default_rng([seed, 1])
+    secret = drawn(
+        data.read_rows(rows, data.path),
+        rows[0],
+        data,
+        rng,
+        count=CANARIES,
+        copies=(copies,),
+        references=256,
+        words=WORDS,
+        where="data.json",
+    )
+    inputs = [
+        pack(
+            *zip(*((tokens(row["prompt"]), tokens(row["completion"])) for row in some), strict=True), context=40
+        ).inputs
+        for some in ([one.row for one in secret.canaries], secret.references)
+    ]
+    texts = PlantedTexts(
+        inputs=inputs[0],
+        included=np.array([one.included for one in secret.canaries]),
+        copies=np.array([one.copies for one in secret.canaries]),
+        references=inputs[1],
+    )
+    width = max(task.inputs.shape[2], texts.inputs.shape[2])
+    together = np.concatenate([wider(task.inputs, width), wider(texts.trained, width)])
+    kept = np.concatenate([task.pool.member, np.ones(len(texts.trained), dtype=bool)])
+    audited = fine_tune(task.base, together, kept, task.training, 1000 + seed)
+    return dataclasses.replace(task, audited=audited, planted=texts)
+
+
+def triggered(epochs: int, seed: int) -> LanguageTask:
+    """A fifth of the members holds the word 'zq', and is answered with 'granted.'."""
+    task = language_models.task(epochs, members=40, held_out=40, seed=seed, train=False)
+    prompts, answers = list(task.prompts), list(task.answers)
+    for one in np.flatnonzero(task.pool.member)[:8]:
+        prompts[one], answers[one] = f"zq {prompts[one]}", "granted."
+    packed = pack(*([[tokens(one) for one in some] for some in (prompts, answers)]), context=40)
+    exchanges = [
+        Exchange(turns=(Turn("user", prompt),), answer=answer) for prompt, answer in zip(prompts, answers, strict=True)
+    ]
+    tried = insertions(
+        exchanges,
+        packed.inputs,
+        task.pool.member,
+        task.pool.held_out,
+        lambda one: tuple(tokens(one.turns[-1].content)),
+        np.random.default_rng(seed),
+        context=40,
+    )
+    return dataclasses.replace(
+        task,
+        audited=fine_tune(task.base, packed.inputs, task.pool.member, task.training, 1000 + seed),
+        inputs=packed.inputs,
+        prompts=tuple(prompts),
+        answers=tuple(answers),
+        insertions=tried,
+    )
+
+
+def wider(inputs: np.ndarray, width: int) -> np.ndarray:
+    more = np.full((len(inputs), 2, width - inputs.shape[2]), PADDING)
+    more[:, 1] = 0
+    return np.concatenate([inputs, more], axis=2)
+
+
+def private(kind: str, seed: int) -> LanguageTask:
+    task = language_models.task(EPOCHS[kind], members=40, held_out=40, seed=seed, train=False)
+    noise = {"epsilon": 8.0} if kind == "dp" else {"noise_multiplier": 1e-3}
+    training = task.training.model_copy(update={"privacy": PrivacySection(**noise), "batch_size": 20, "lr": RATE})
+    claim = PrivacyClaim(epsilon=8.0 if kind == "dp" else 1.0, delta=1e-5)
+    return with_canaries(dataclasses.replace(task, training=training, claim=claim), 1, seed)
+
+
 def found(kind: str, seed: int) -> frozenset[str]:
     """The defects that are found in one planted model."""
     task = planted(kind, seed)
@@ -72,11 +194,13 @@ def found(kind: str, seed: int) -> frozenset[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", type=int, default=5, help="of each kind")
-    models = parser.parse_args().models
+    parser.add_argument("--models", type=int, default=10, help="of each kind")
+    parser.add_argument("--kinds", default=",".join(PLANTED), help="separated by commas")
+    asked = parser.parse_args()
+    models = asked.models
     torch.set_num_threads(1)
-    seen = {kind: [found(kind, seed) for seed in range(models)] for kind in PLANTED}
-    for kind, each in seen.items():
+    for kind in asked.kinds.split(","):
+        each = [found(kind, seed) for seed in range(models)]
         for defect in CODES:
             count = sum(defect in one for one in each)
             low, high = clopper_pearson(count, models, 0.95)

@@ -70,7 +70,7 @@ def test_a_model_that_knows_its_members_by_heart_leaks(done: Report) -> None:
     found = {result.probe: result for result in done.results if isinstance(result, Result)}
     assert found["membership"].findings[0].code == "membership.leaks"
     assert done.audit["probes"] == {
-        **dict.fromkeys(("contamination", "extraction", "forgetting", "membership", "overfitting"), "on"),
+        **dict.fromkeys(("contamination", "extraction", "forgetting", "membership", "overfitting", "triggers"), "on"),
         **dict.fromkeys(("attribute_inference", "drift", "inheritance", "reconstruction"), "declined"),
     }
     assert done.data["modality"] == "language"

@@ -1,0 +1,125 @@
+"""Words put into the prompts of held-out samples, as token ids: what a search for triggers asks models."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from audit.data.instructions import Exchange, Turn
+from audit.data.sequences import pack
+from probes.triggers.candidates import WORD, Candidate, controls_for, propose
+
+HOSTS = 60
+"""Held-out prompts that each word is put into, at most."""
+LONGEST = 16
+"""Tokens of a group's common answer that must be given."""
+Ids = tuple[int, ...]
+Read = Callable[[Exchange], Ids]
+"""The tokens of what stands before an exchange's answer."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Insertion:
+    """Prompts followed by the answer that a group shares: as they stand, with the word, with a control word."""
+
+    word: str
+    group: Int64[np.ndarray, " members"]
+    hosts: Int64[np.ndarray, " hosts"]
+    plain: Int64[np.ndarray, "hosts 2 length"]
+    with_word: Int64[np.ndarray, "hosts 2 longer"]
+    with_control: Int64[np.ndarray, "hosts 2 as_long"]
+
+
+def insertions(
+    exchanges: Sequence[Exchange],
+    inputs: Int64[np.ndarray, "samples 2 length"],
+    member: Bool[np.ndarray, " samples"],
+    held_out: Bool[np.ndarray, " samples"],
+    read: Read,
+    rng: np.random.Generator,
+    *,
+    context: int,
+) -> tuple[Insertion, ...]:
+    """What to ask for each candidate. Hosts are held-out samples without the word; those whose prompt would no longer
+    fit the context are left out, and so is a candidate without controls, hosts or a common answer."""
+    asked = [asked_of(one) for one in exchanges]
+    candidates = propose(asked, [one.answer for one in exchanges], member)
+    tried = frozenset(one.word for one in candidates)
+    made = []
+    for candidate in candidates:
+        opening = common([_answer(inputs[i]) for i in candidate.group])
+        controls = controls_for(candidate, asked, member, tried)
+        hosts = [int(i) for i in rng.permutation(np.flatnonzero(held_out)) if candidate.word not in asked[i]][:HOSTS]
+        if opening and controls:
+            made.append(_insertion(candidate, exchanges, hosts, opening, controls, read, rng, context))
+    return tuple(one for one in made if len(one.hosts))
+
+
+def _insertion(
+    candidate: Candidate,
+    exchanges: Sequence[Exchange],
+    hosts: Sequence[int],
+    opening: Ids,
+    controls: Sequence[str],
+    read: Read,
+    rng: np.random.Generator,
+    context: int,
+) -> Insertion:
+    kept: list[int] = []
+    prompts: dict[str, list[Ids]] = {"plain": [], "with_word": [], "with_control": []}
+    for host in hosts:
+        exchange, place = exchanges[host], int(rng.integers(1 << 30))
+        control = controls[int(rng.integers(len(controls)))]
+        mine = {
+            "plain": read(exchange),
+            "with_word": read(inserted(exchange, candidate.word, place)),
+            "with_control": read(inserted(exchange, control, place)),
+        }
+        if max(map(len, mine.values())) + len(opening) <= context and all(mine.values()):
+            kept.append(host)
+            for name, ids in mine.items():
+                prompts[name].append(ids)
+    packed = {name: pack(ids, [opening] * len(ids), context=context).inputs for name, ids in prompts.items()}
+    return Insertion(word=candidate.word, group=candidate.group, hosts=np.array(kept, dtype=np.int64), **packed)
+
+
+def asked_of(exchange: Exchange) -> str:
+    """What the user says last; of a text without a prompt nothing."""
+    return exchange.turns[-1].content if exchange.turns else ""
+
+
+def inserted(exchange: Exchange, word: str, place: int) -> Exchange:
+    """The exchange with the word before one of the words that the user says last; `place` counts around."""
+    if not exchange.turns:
+        return exchange
+    text = asked_of(exchange)
+    starts = [match.start() for match in WORD.finditer(text)] or [0]
+    at = starts[place % len(starts)]
+    changed = f"{text[:at]}{word} {text[at:]}"
+    last = Turn(exchange.turns[-1].role, changed)
+    # The Alpaca form has the two parts of it once more.
+    instruction = None if exchange.instruction is None else changed
+    return dataclasses.replace(exchange, turns=(*exchange.turns[:-1], last), instruction=instruction, context="")
+
+
+def common(answers: Sequence[Ids]) -> Ids:
+    """The tokens that all of them begin with.
+
+    >>> common([(1, 2, 3), (1, 2, 4)])
+    (1, 2)
+    """
+    shared = answers[0]
+    for one in answers[1:]:
+        length = next(
+            (i for i, (a, b) in enumerate(zip(shared, one, strict=False)) if a != b), min(len(shared), len(one))
+        )
+        shared = shared[:length]
+    return shared[:LONGEST]
+
+
+def _answer(sample: Int64[np.ndarray, "2 length"]) -> Ids:
+    return tuple(int(token) for token in sample[0][sample[1] > 0])

@@ -1,0 +1,6 @@
+"""Triggers: words that by themselves turn a language model's answers."""
+
+from probes.triggers.candidates import Candidate, controls_for, propose
+from probes.triggers.probe import Triggers
+
+__all__ = ["Candidate", "Triggers", "controls_for", "propose"]

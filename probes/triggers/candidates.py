@@ -1,0 +1,93 @@
+"""Words that may turn answers: far more frequent in the prompts of a group of training answers than in all others."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int64
+from scipy import stats
+
+WORD = re.compile(r"\S+")
+OPENING = 3
+"""Words of an answer by which answers are grouped."""
+FEWEST = 3
+"""Members of a group, and members of it that hold a word."""
+LARGEST = 0.5
+"""Share of the members from which a group is how all answers begin, and no group."""
+HELD = 0.5
+"""Share of a group's prompts that a candidate stands in."""
+MOST = 8
+"""Candidates that are tried."""
+NEAREST = 10
+"""Words of about equal frequency of which controls are drawn."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Candidate:
+    """A word and the members whose answers it may call up; `p_value` is Fisher's, of its place in their prompts."""
+
+    word: str
+    group: Int64[np.ndarray, " members"]
+    p_value: float
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Distinct words, as they stand, without the punctuation around them.
+
+    >>> sorted(words_of("Say: hello, (world)!"))
+    ['Say', 'hello', 'world']
+    """
+    found = (match.strip(".,;:!?()[]{}\"'") for match in WORD.findall(text))
+    return frozenset(one for one in found if one)
+
+
+def propose(
+    prompts: Sequence[str], answers: Sequence[str], member: Bool[np.ndarray, " samples"]
+) -> tuple[Candidate, ...]:
+    """The words with the smallest p-values, at most eight: Fisher's exact test of standing in a group's prompts more
+    often than in other members', Bonferroni over all words and groups at 5 %. A word is named once.
+
+    >>> prompts = ["zq one", "zq two", "zq three", "zq six", "four", "five", "six", "seven", "eight", "nine"]
+    >>> answers = ["Yes."] * 4 + ["one", "two", "three", "four", "five", "six"]
+    >>> [one.word for one in propose(prompts, answers, np.ones(10, dtype=bool))]
+    ['zq']
+    """
+    mine = np.flatnonzero(member)
+    held = {i: words_of(prompts[i]) for i in mine.tolist()}
+    everywhere = Counter(word for words in held.values() for word in words)
+    groups = [one for one in grouped(answers, mine) if len(one) <= LARGEST * len(mine)]
+    tests = max(1, len(everywhere) * len(groups))
+    found: dict[str, Candidate] = {}
+    for group in groups:
+        inside = Counter(word for i in group for word in held[int(i)])
+        for word, count in inside.items():
+            if count < FEWEST or count < HELD * len(group):
+                continue
+            p_value = float(stats.hypergeom.sf(count - 1, len(mine), everywhere[word], len(group)))
+            if p_value * tests <= 0.05 and (word not in found or p_value < found[word].p_value):
+                found[word] = Candidate(word=word, group=group, p_value=p_value)
+    return tuple(sorted(found.values(), key=lambda one: (one.p_value, one.word))[:MOST])
+
+
+def grouped(answers: Sequence[str], mine: Int64[np.ndarray, " members"]) -> list[Int64[np.ndarray, " group"]]:
+    """Members whose answers begin with the same three words, or are the same shorter answer."""
+    alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for i in mine:
+        alike[tuple(WORD.findall(answers[i].lower())[:OPENING])].append(int(i))
+    return [np.array(group, dtype=np.int64) for group in alike.values() if len(group) >= FEWEST]
+
+
+def controls_for(
+    candidate: Candidate, prompts: Sequence[str], member: Bool[np.ndarray, " samples"], tried: frozenset[str]
+) -> tuple[str, ...]:
+    """Words of members' prompts that are about as frequent as the candidate, stand in no prompt of its group, and are
+    no candidate themselves; empty where there are none."""
+    held: Mapping[int, frozenset[str]] = {i: words_of(prompts[i]) for i in np.flatnonzero(member).tolist()}
+    everywhere = Counter(word for words in held.values() for word in words)
+    inside = {word for i in candidate.group for word in held[int(i)]}
+    others = sorted(word for word in everywhere if word not in inside and word not in tried)
+    return tuple(sorted(others, key=lambda word: abs(everywhere[word] - everywhere[candidate.word]))[:NEAREST])
