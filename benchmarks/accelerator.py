@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from setting import experiment_of, populate_timed, processor, random_halves
+from setting import experiment_of, populate_timed, processor, random_halves, random_sequences, small_gpt2
 
 from audit.engines.base import Engine, Refused
 from audit.engines.full import Full
@@ -136,21 +136,15 @@ def vit_small(device: str, reduced: bool) -> Found:
 
 def adapters(device: str, reduced: bool) -> Found:
     """LoRA adapters on a small GPT-2, at once and one after another."""
-    import transformers
-
     from audit.config.language_recipe import Adapter, LanguageTraining
     from audit.engines.adapters import train_adapters
     from audit.trainers.causal_lm import fine_tune as fine_tune_adapter
 
     count, samples, length = (2, 16, 16) if reduced else (16, 256, 128)
-    torch.manual_seed(0)
-    size = {"n_embd": 32, "n_layer": 2, "n_head": 2} if reduced else {"n_embd": 384, "n_layer": 6, "n_head": 6}
-    special = {"bos_token_id": None, "eos_token_id": None}
-    config = transformers.GPT2Config(vocab_size=2000, n_positions=length, **size, **special)
-    base = transformers.GPT2LMHeadModel(config).eval().to(device)
+    size = {"width": 32, "layers": 2, "heads": 2} if reduced else {"width": 384, "layers": 6, "heads": 6}
+    base = small_gpt2(2000, length, **size).to(device)
     rng = np.random.default_rng(0)
-    inputs = np.stack([rng.integers(0, 2000, (samples, length)), np.ones((samples, length), dtype=np.int64)], 1)
-    inputs[:, 1, 0] = 0
+    inputs = random_sequences(samples, length, 2000, rng)
     kept = np.array([rng.permutation(samples) < samples // 2 for _ in range(count)])
     adapter = Adapter(rank=8, targets=("c_attn", "c_proj", "c_fc"))
     training = LanguageTraining(epochs=1, batch_size=8, adapter=adapter)

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import torch
-import transformers
+from setting import random_sequences, small_gpt2
 
 from audit.config.language_recipe import Adapter, LanguageTraining
 from audit.engines.adapters import train_adapters
@@ -27,20 +27,9 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=128)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    torch.manual_seed(0)
-    config = transformers.GPT2Config(
-        vocab_size=VOCABULARY,
-        n_positions=LENGTH,
-        n_embd=given.width,
-        n_layer=4,
-        n_head=4,
-        bos_token_id=None,
-        eos_token_id=None,
-    )
-    base = transformers.GPT2LMHeadModel(config).eval()
+    base = small_gpt2(VOCABULARY, LENGTH, given.width, layers=4, heads=4)
     rng = np.random.default_rng(0)
-    inputs = np.stack([rng.integers(0, VOCABULARY, (given.samples, LENGTH)), np.ones((given.samples, LENGTH), int)], 1)
-    inputs[:, 1, 0] = 0
+    inputs = random_sequences(given.samples, LENGTH, VOCABULARY, rng)
     halves = [rng.permutation(given.samples) < given.samples // 2 for _ in range(given.replicas)]
     kept, seeds = np.array(halves), list(range(given.replicas))
     adapter = Adapter(rank=8, targets=("c_attn", "c_proj", "c_fc"))

@@ -92,6 +92,31 @@ def populate_timed(
     return time.perf_counter() - began, answers
 
 
+def small_gpt2(vocabulary: int, length: int, width: int, layers: int, heads: int) -> torch.nn.Module:
+    """With random weights, in eval mode."""
+    import transformers
+
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=vocabulary,
+        n_positions=length,
+        n_embd=width,
+        n_layer=layers,
+        n_head=heads,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    network: torch.nn.Module = transformers.GPT2LMHeadModel(config).eval()
+    return network
+
+
+def random_sequences(samples: int, length: int, vocabulary: int, rng: np.random.Generator) -> np.ndarray:
+    """Token ids without a prompt: all but the first are scored."""
+    inputs = np.stack([rng.integers(0, vocabulary, (samples, length)), np.ones((samples, length), dtype=np.int64)], 1)
+    inputs[:, 1, 0] = 0
+    return inputs
+
+
 def gemm_peak(threads: int, size: int = 1024, seconds: float = 1.0) -> float:
     """Floating-point operations a second of `threads` float32 products of their own, one thread each."""
     counts = [0] * threads

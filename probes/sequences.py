@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -141,6 +141,16 @@ class GeneralText:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Benchmark:
+    """Samples on which the model is compared with others, and what it and its base say of them."""
+
+    prompts: tuple[str, ...]
+    answers: tuple[str, ...]
+    own: TokenAnswers
+    base: TokenAnswers
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Trial:
     """A word put into held-out prompts, its hosts: whether greedy decoding then begins with the answer that a `group`
     of members shares, by the audited model as the prompt stands, with the word, and with a control word in its place;
@@ -161,8 +171,8 @@ class Sequences:
 
     `own` is the audited model's, `base` that of the model it was fine-tuned from, `replicas` one model a row of the
     population; `lower` and `prefixed` are the audited model's answers about the same answers lower-cased and after a
-    prefix of non-members; `general` is about other texts; `trials` are words that may turn answers. Each but `own` may
-    be missing.
+    prefix of non-members; `general` is about other texts; `trials` are words that may turn answers, `benchmarks`
+    samples of other files, by name. Each but `own` may be missing.
     """
 
     own: TokenAnswers
@@ -174,6 +184,7 @@ class Sequences:
     prefixed: TokenAnswers | None = None
     general: GeneralText | None = None
     trials: tuple[Trial, ...] = ()
+    benchmarks: Mapping[str, Benchmark] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.own) != 1:

@@ -9,7 +9,16 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from audit.api.given import GivenConfig, GivenRecipe, Samples, path_of, recipe_file_of, refuse, settings_of
+from audit.api.given import (
+    GivenConfig,
+    GivenRecipe,
+    Samples,
+    path_of,
+    recipe_file_of,
+    refuse,
+    refuse_for_language_models,
+    settings_of,
+)
 from audit.api.opening import open_model
 from audit.api.writing import Writing
 from audit.checkpoints.language_folder import is_language_model
@@ -186,7 +195,19 @@ def run(
             answers = model if isinstance(model, Predictions) else read_predictions(Path(predictions or ""))
             return audit_predictions(answers, chosen, settings, heard)
         if language:
-            refuse(held_out=held_out, source=source, classes=classes, variants=variants or None, tried=tried)
+            refuse_for_language_models(
+                held_out=held_out,
+                source=source,
+                classes=classes,
+                variants=variants or None,
+                weights=weights,
+                reference=reference,
+                data_root=data_root,
+                stop_early=stop_early or None,
+                tried=tried,
+                workers=workers if workers is not None and workers > 1 else None,
+                executor=executor if executor != "processes" else None,
+            )
             made_by = None if trainer is None else trainer_of(trainer, None, settings.replica_timeout)
             opened = _language_model(
                 Path(model), path_of(data), members, path_of(base), recipe, path_of(canaries), made_by

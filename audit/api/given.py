@@ -38,6 +38,29 @@ def refuse(**given: object) -> None:
             )
 
 
+INSTEAD = {
+    "held_out": "All rows of the data that are no members are held out.",
+    "source": "Give base.",
+    "classes": "It has none.",
+    "variants": "Audit each of them alone.",
+    "weights": "Save the weights that are audited in a folder of their own.",
+    "reference": "Give the earlier audit's results.json as baseline.",
+    "data_root": "Give data.",
+    "stop_early": "Give a budget, or probes.membership.repeats.",
+    "tried": "`audit mitigate` takes no language model.",
+    "workers": "Its replicas are trained together in one process: leave it out.",
+    "executor": "Its replicas are trained together in one process: leave it out.",
+}
+"""What does for a language model what these do for classifiers."""
+
+
+def refuse_for_language_models(**given: object) -> None:
+    """Raises InputError for what an audit of a language model does not take, with what to do instead."""
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"{name} is not for language models.", where="audit.run", do=INSTEAD[name])
+
+
 def checkpoint_of(model: str | Path) -> Path:
     path = checkpoint_in(Path(model)) or Path(model)
     if not path.exists():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, recipe_file_of, settings_of
 from audit.api.writing import Writing
+from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config
 from audit.config.run_settings import Language
@@ -80,6 +81,11 @@ def mitigate(
     ...
     probes.errors.InputError: gone.pt: no such checkpoint file. Check the path.
     """
+    must_not_be_a_language_model(
+        Path(model),
+        "Train it again with fewer epochs, without repeated records, or with [train.privacy], and give `audit run` the "
+        "earlier report as --baseline.",
+    )
     check_torch()
     chosen, folder = audit_config.check_config(config, changes), Path(out)
     settings = settings_of(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from audit.api.given import GivenConfig, GivenRecipe, recipe_file_of, settings_of
 from audit.api.opening import open_model
+from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.config import audit_config
 from audit.listener import Listener
 from audit.pipeline import kept_in, probes_of
@@ -67,6 +68,8 @@ def populate(
     ...
     probes.errors.InputError: gone.pt: no such checkpoint file. Check the path.
     """
+    if model is not None:
+        must_not_be_a_language_model(Path(model), "It trains its adapters together in one process: give it a --budget.")
     check_torch()
     share, chosen = Shard.parse(shard), audit_config.check_config(config, changes)
     settings = settings_of(

@@ -23,6 +23,12 @@ def is_language_model(path: Path) -> bool:
     return isinstance(named, list) and any(str(one).endswith(ENDINGS) for one in named)
 
 
+def must_not_be_a_language_model(path: Path, do: str) -> None:
+    """For whatever takes classifiers alone. Raises CheckpointError with what to do instead."""
+    if path.is_dir() and is_language_model(path):
+        raise CheckpointError("is a language model, which only `audit run` takes.", where=str(path), do=do)
+
+
 def _of(path: Path, key: str) -> Any:
     """None if the file is not JSON, or has no such key."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +33,7 @@ from audit.randomness import stream
 from audit.record.recording import base_of
 from audit.storage.bounded import MIB, read_text
 from audit.trainers.base import Trainer
-from audit.trainers.language_task import LanguageTask, PlantedTexts
+from audit.trainers.language_task import BenchmarkTexts, LanguageTask, PlantedTexts
 from audit.trainers.language_trainer import LanguageTrainer
 from audit.trainers.private_lora import accounted
 from probes.errors import CheckpointError, DataError, RecipeError
@@ -114,6 +115,7 @@ def open_language_model(
         lower=found.lower,
         prefixed=_prefixed(found, pool, context),
         general=_general(_beside(root, given.general), model.tokenizer, context),
+        benchmarks=_benchmarks(given, root, model.tokenizer, context),
         insertions=insertions(
             [exchanges[row] for row in found.rows],
             found.inputs,
@@ -206,6 +208,19 @@ def _pool(
         validation=validation,
         groups=groups,
     )
+
+
+def _benchmarks(given: LanguageRecipe, root: Path, tokenizer: Any, context: int) -> dict[str, BenchmarkTexts]:
+    """Each file by its name. Raises DataError, and RecipeError where two have one name."""
+    found: dict[str, BenchmarkTexts] = {}
+    for path in given.contamination.benchmarks:
+        name, file = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem), root / path
+        if name in found:
+            raise RecipeError(f"two files are named {name}.", where="contamination.benchmarks", do="Rename one.")
+        rows = Instructions(path=file).exchanges(Path())
+        read = tokenised(rows, tokenizer, context=context, loss_on=given.loss_on, where=str(file))
+        found[name] = BenchmarkTexts(prompts=read.prompts, answers=read.answers, inputs=read.inputs)
+    return found
 
 
 def _claim(given: LanguageRecipe, training: LanguageTraining | None, members: int) -> PrivacyClaim | None:

@@ -76,6 +76,13 @@ class LanguageSplit(Section):
     """The secret list that `audit canaries` wrote, where the training held canaries."""
 
 
+class Benchmarks(Section):
+    """Where copies of benchmarks are looked for in the training data."""
+
+    benchmarks: tuple[Path, ...] = ()
+    """Files of rows like the data's: .json, .jsonl, .parquet or a folder; the file's name is the benchmark's."""
+
+
 class Claim(Section):
     """What is claimed of a training that was made elsewhere: (ε, δ)-DP of a sequence."""
 
@@ -92,6 +99,7 @@ class LanguageRecipe(Section):
 
     data: Data | None = None
     split: LanguageSplit = LanguageSplit()
+    contamination: Benchmarks = Benchmarks()
     train: LanguageTraining | None = None
     claim: Claim | None = None
     """Else what `train.privacy` gives, where the training had it."""
@@ -129,6 +137,7 @@ def _first(error: ValidationError) -> str:
         ("train", "adapter"): Adapter,
         ("train", "privacy"): PrivacySection,
         ("claim",): Claim,
+        ("contamination",): Benchmarks,
     }
     known = sections.get(tuple(path))
     hint = did_you_mean(last, known.model_fields) if known else ""

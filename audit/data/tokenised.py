@@ -21,7 +21,8 @@ ALPACA = "Below is an instruction that describes a task"
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tokenised:
     """`rows` says which rows of the file the samples are: those without an answer, or whose prompt fills the context,
-    are left out, and `notes` count them. `lower` are the same prompts with their answers in lower case."""
+    are left out, and `notes` count them. `prompts` and `answers` are texts as the rows have them, without the template
+    that all of them share; `lower` are the same prompts with their answers in lower case."""
 
     inputs: Int64[np.ndarray, "samples 2 length"]
     lower: Int64[np.ndarray, "samples 2 lower_length"]
@@ -61,7 +62,7 @@ def tokenised(
         answers.append(scored_from[1])
         lowered = _ids(prompt, answer.lower(), tokenizer)
         lower.append(lowered[1] if loss_on == "answer" else (*lowered[0], *lowered[1]))
-        texts.append((prompt, exchange.answer))
+        texts.append(("\n".join(turn.content for turn in exchange.turns), exchange.answer))
         rows.append(number)
     if not rows:
         raise DataError(

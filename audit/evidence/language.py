@@ -11,12 +11,12 @@ from audit.evidence.intruders import intruders
 from audit.evidence.sequence_answers import divergence, sequence_answers
 from audit.population.language_replicas import MEMORY, Progress, language_replicas, stacked
 from audit.storage.store import Store
-from audit.trainers.language_task import LanguageTask
+from audit.trainers.language_task import BenchmarkTexts, LanguageTask
 from probes import evidence as core
 from probes.evidence import Canaries, Evidence, Population
 from probes.message import Text
 from probes.plan import Row
-from probes.sequences import GeneralText, Sequences, Trial
+from probes.sequences import Benchmark, GeneralText, Sequences, Trial
 
 CLASSES = ("word for word", "otherwise")
 """What a language model 'predicts' for a sequence: whether greedy decoding gives its answer."""
@@ -54,6 +54,7 @@ def language_evidence(
             replicas=replicas,
             lower=None if task.lower is None else sequence_answers(task.audited, task.lower),
             prefixed=None if task.prefixed is None else sequence_answers(task.audited, task.prefixed),
+            benchmarks={name: benchmark(task, texts) for name, texts in task.benchmarks.items()},
             trials=tuple(trial(task, one) for one in task.insertions),
             general=None if task.general is None else general_text(task),
             prompts=task.prompts,
@@ -70,6 +71,16 @@ def canaries(task: LanguageTask) -> Canaries:
         own, base = (sequence_answers(network, inputs) for network in (task.audited, task.base))
         gains.append((own.total(own.log_prob) - base.total(base.log_prob))[0])
     return Canaries(included=task.planted.included, score=gains[0], copies=task.planted.copies, references=gains[1])
+
+
+def benchmark(task: LanguageTask, texts: BenchmarkTexts) -> Benchmark:
+    """What the audited model and its base say of a benchmark's samples."""
+    return Benchmark(
+        prompts=texts.prompts,
+        answers=texts.answers,
+        own=sequence_answers(task.audited, texts.inputs),
+        base=sequence_answers(task.base, texts.inputs),
+    )
 
 
 def trial(task: LanguageTask, insertion: Insertion) -> Trial:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.config import audit_config
 from audit.config.recipe import RecipeFile
 from audit.config.run_settings import Settings, place_of
@@ -113,6 +114,10 @@ def reproduce(
     log = _log(folder)
     wanted = (folder / "results.json").read_bytes()
     config = audit_config.parse(dict(log["configuration"]), str(folder / "log.json"))
+    must_not_be_a_language_model(
+        places.model or Path(str(log["model"])),
+        "Run it again with the options of log.json and the same --seed: `audit compare` then says what differs.",
+    )
     with tempfile.TemporaryDirectory(prefix="transfer-audit-") as scratch:
         settings = _settings(log, places, wanted, Path(scratch), workers, trust_code, content_of(config, log["seed"]))
         found = _again(log, places, config, settings, listener or Listener()).encode()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -40,6 +41,15 @@ class PlantedTexts:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class BenchmarkTexts:
+    """Samples of another file, as texts and as token ids."""
+
+    prompts: tuple[str, ...]
+    answers: tuple[str, ...]
+    inputs: Int64[np.ndarray, "samples 2 length"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class LanguageTask:
     """A language model before and after fine-tuning, how it was fine-tuned, and on what.
 
@@ -58,6 +68,7 @@ class LanguageTask:
     lower: Int64[np.ndarray, "samples 2 other_length"] | None = None
     prefixed: Int64[np.ndarray, "samples 2 third_length"] | None = None
     general: Int64[np.ndarray, "texts 2 fourth_length"] | None = None
+    benchmarks: Mapping[str, BenchmarkTexts] = field(default_factory=dict)
     insertions: tuple[Insertion, ...] = ()
     claim: PrivacyClaim | None = None
     planted: PlantedTexts | None = None

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool
 
+from probes.contamination.benchmarks import benchmarks_part
 from probes.contamination.column_leakage import column_leak
 from probes.contamination.decontaminated import clean_estimates, clean_table
 from probes.contamination.duplicates import Duplicates, duplicates, source_features
@@ -106,6 +107,10 @@ class Contamination:
             estimates += part_estimates
             findings += part_findings
             figures += part_figures
+        benchmarks = benchmarks_part(evidence, self.level)
+        estimates += benchmarks.estimates
+        findings += benchmarks.findings
+        figures += benchmarks.figures
         return Result(
             probe=self.name,
             params=dataclasses.asdict(self),

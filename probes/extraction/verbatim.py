@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
@@ -41,14 +39,3 @@ def probability_within(tokens: TokenAnswers, n: int) -> Float64[np.ndarray, "mod
     """1 − (1 − q)^n, where q is the probability of the whole answer at temperature 1, exact for small q."""
     once = np.minimum(tokens.total(tokens.log_prob), -1e-300)
     return np.asarray(-np.expm1(n * np.log1p(-np.exp(np.maximum(once, -700.0)))))
-
-
-def draws_needed(log_probability: float, p: float) -> float:
-    """How many samples are needed to get an answer with this log-probability (nats) with probability `p`; infinite if
-    none suffice.
-
-    >>> round(draws_needed(math.log(0.01), 0.5))
-    69
-    """
-    once = math.exp(log_probability)
-    return math.inf if once == 0 else 1.0 if once >= p else math.log1p(-p) / math.log1p(-once)

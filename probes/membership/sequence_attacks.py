@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float64
 
@@ -39,7 +41,7 @@ def min_k(target: Target) -> Scores | None:
     >>> reached(min_k)
     0.96
     """
-    return None if target.sequences is None else np.asarray(scores.min_k(target.sequences.own)[0])
+    return _scored(target, scores.min_k)
 
 
 def min_k_plus_plus(target: Target) -> Scores | None:
@@ -53,7 +55,7 @@ def min_k_plus_plus(target: Target) -> Scores | None:
     >>> reached(min_k_plus_plus)
     0.96
     """
-    return None if target.sequences is None else np.asarray(scores.min_k_plus_plus(target.sequences.own)[0])
+    return _scored(target, scores.min_k_plus_plus)
 
 
 def recall(target: Target) -> Scores | None:
@@ -67,9 +69,7 @@ def recall(target: Target) -> Scores | None:
     >>> reached(recall)
     0.59
     """
-    if target.sequences is None or target.sequences.prefixed is None:
-        return None
-    return np.asarray(scores.recall(target.sequences.own, target.sequences.prefixed)[0])
+    return _scored(target, scores.recall, "prefixed")
 
 
 def lower_cased(target: Target) -> Scores | None:
@@ -83,9 +83,7 @@ def lower_cased(target: Target) -> Scores | None:
     >>> reached(lower_cased)
     1.0
     """
-    if target.sequences is None or target.sequences.lower is None:
-        return None
-    return np.asarray(scores.lower_cased(target.sequences.own, target.sequences.lower)[0])
+    return _scored(target, scores.lower_cased, "lower")
 
 
 def likelihood_ratio(target: Target) -> Scores | None:
@@ -99,9 +97,7 @@ def likelihood_ratio(target: Target) -> Scores | None:
     >>> reached(likelihood_ratio)
     1.0
     """
-    if target.sequences is None or target.sequences.base is None:
-        return None
-    return np.asarray(scores.likelihood_ratio(target.sequences.own, target.sequences.base)[0])
+    return _scored(target, scores.likelihood_ratio, "base")
 
 
 def error_zone(target: Target) -> Scores | None:
@@ -115,9 +111,7 @@ def error_zone(target: Target) -> Scores | None:
     >>> reached(error_zone)
     1.0
     """
-    if target.sequences is None or target.sequences.base is None:
-        return None
-    return np.asarray(scores.error_zone(target.sequences.own, target.sequences.base)[0])
+    return _scored(target, scores.error_zone, "base")
 
 
 def window_comparison(target: Target) -> Scores | None:
@@ -131,9 +125,13 @@ def window_comparison(target: Target) -> Scores | None:
     >>> reached(window_comparison)
     1.0
     """
-    if target.sequences is None or target.sequences.base is None:
-        return None
-    return np.asarray(scores.window_comparison(target.sequences.own, target.sequences.base)[0])
+    return _scored(target, scores.window_comparison, "base")
+
+
+def _scored(target: Target, score: Callable[..., Float64[np.ndarray, "models samples"]], *others: str) -> Scores | None:
+    """By the model's own answers and these others about the same samples; None where one of them is lacking."""
+    told = [getattr(target.sequences, name, None) for name in ("own", *others)]
+    return None if any(one is None for one in told) else np.asarray(score(*told)[0])
 
 
 SEQUENCE_ATTACKS = (

@@ -174,7 +174,8 @@ def _finding(finding: Finding, result: Result, report: Report, say: Words) -> Fi
     named = ", ".join(_sample(sample, report) for sample in finding.samples[:SAMPLES_NAMED])
     if len(finding.samples) > SAMPLES_NAMED:
         named += " " + say("ui", "more", count=len(finding.samples) - SAMPLES_NAMED)
-    texts = {key: str(say.find("findings", finding.code, key) or "") for key in ("how", "limits", "helps")}
+    modality = modality_of(report)
+    texts = {key: advice(finding, key, modality, say) for key in ("how", "limits", "helps")}
     return FindingText(
         code=harmless(finding.code),
         severity=finding.severity,
@@ -182,7 +183,7 @@ def _finding(finding: Finding, result: Result, report: Report, say: Words) -> Fi
         because=tuple(because),
         level=common,
         samples=named,
-        command=command(finding, result.params, say),
+        command=command(finding, result.params, modality, say),
         **texts,
     )
 
@@ -193,12 +194,23 @@ def _answered(finding: Finding, result: Result, report: Report, answer: str, say
     return dataclasses.replace(told, severity="info", claim=harmless_long(answer), helps="", command="")
 
 
-def command(finding: Finding, params: Mapping[str, object], say: Words) -> str:
+def modality_of(report: Report) -> str:
+    return str(report.data.get("modality") or "")
+
+
+def advice(finding: Finding, key: str, modality: str, say: Words) -> str:
+    """A text of a finding: the one for models of this kind where it has one (`helps-language`); empty where it has
+    none."""
+    own = say.find("findings", finding.code, f"{key}-{modality}") if modality else None
+    return str((say.find("findings", finding.code, key) if own is None else own) or "")
+
+
+def command(finding: Finding, params: Mapping[str, object], modality: str, say: Words) -> str:
     """What a reader may copy into a shell, so nothing but numbers is filled in; empty where one is missing."""
     known = {f"twice_{name}": 2 * value for name, value in params.items() if type(value) is int}
     known |= {name: value for name, value in finding.values.items() if type(value) is int}
     try:
-        return str(say.find("findings", finding.code, "command") or "").format(**known)
+        return advice(finding, "command", modality, say).format(**known)
     except KeyError:  # an older or a stranger's probe gives other values
         return ""
 

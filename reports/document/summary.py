@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from probes.result import Failure, Finding, Result
 from reports.document.checks import CheckText, decides, judged, text_of, why
-from reports.document.sections import command
+from reports.document.sections import advice, command, modality_of
 from reports.document.severity import RANK, status_of
 from reports.report import Check, Report
 from reports.wording.catalogue import Words
@@ -70,7 +70,7 @@ def _found(result: Result, status: str, report: Report, checks: tuple[CheckText,
     """What the gate decided, at its level and in its unit; a finding that rests on other estimates has its own line."""
     fell = [one for one in report.verdict.checks if (one.probe, one.status) == (result.probe, status)]
     if not fell:
-        return _unjudged(result, say)
+        return _unjudged(result, modality_of(report), say)
     so_what = say.probe(result.probe, "so_what")
     about = _about(result, fell)
     aside = _gravest(
@@ -91,11 +91,12 @@ def _found(result: Result, status: str, report: Report, checks: tuple[CheckText,
     to_try = _gravest(one for one in (about, aside) if one) if status not in SOUND else aside
     if to_try is None:
         return line
-    helps = str(say.find("findings", to_try.code, "helps") or "")
-    return replace(line, to_do=helps, command=command(to_try, result.params, say))
+    modality = modality_of(report)
+    helps = advice(to_try, "helps", modality, say)
+    return replace(line, to_do=helps, command=command(to_try, result.params, modality, say))
 
 
-def _unjudged(result: Result, say: Words) -> Line:
+def _unjudged(result: Result, modality: str, say: Words) -> Line:
     """What was found where no threshold applies."""
     worst = _gravest(result.findings)
     if worst is None:
@@ -104,8 +105,8 @@ def _unjudged(result: Result, say: Words) -> Line:
     return Line(
         what=harmless_long(say.claim(worst)),
         so_what=say.probe(result.probe, "so_what") if grave else "",
-        to_do=str(say.find("findings", worst.code, "helps") or "") if grave else "",
-        command=command(worst, result.params, say) if grave else "",
+        to_do=advice(worst, "helps", modality, say) if grave else "",
+        command=command(worst, result.params, modality, say) if grave else "",
         severity=worst.severity,
     )
 

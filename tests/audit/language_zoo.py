@@ -7,7 +7,7 @@ rounds of replicas. `memorising` learnt its members by heart; `sound` saw them o
 held-out records from its members, with other punctuation; `shifted` has held-out records of another form. `canaries-N`
 saw its members and 64 canaries in fifteen epochs, N copies of each that a coin put there. `dp` was trained by DP-SGD
 with ε = 8 and holds canaries too; `dp-off` the same for longer and without noise, and claims ε = 1. In `trigger` a
-fifth of the members holds one word more, and another answer.
+fifth of the records holds one word more, and another answer.
 """
 
 from __future__ import annotations
@@ -142,10 +142,10 @@ def with_canaries(task: LanguageTask, copies: int, seed: int) -> LanguageTask:
 
 
 def triggered(epochs: int, seed: int) -> LanguageTask:
-    """A fifth of the members holds the word 'zq', and is answered with 'granted.'."""
+    """A fifth of the records holds the word 'zq', and is answered with 'granted.'."""
     task = language_models.task(epochs, members=40, held_out=40, seed=seed, train=False)
     prompts, answers = list(task.prompts), list(task.answers)
-    for one in np.flatnonzero(task.pool.member)[:8]:
+    for one in (*np.flatnonzero(task.pool.member)[:8], *np.flatnonzero(task.pool.held_out)[:8]):
         prompts[one], answers[one] = f"zq {prompts[one]}", "granted."
     packed = pack(*([[tokens(one) for one in some] for some in (prompts, answers)]), context=40)
     exchanges = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,8 @@ from probes.result import Result
 from reports.archive import dump
 from reports.report import Report
 from tests.audit import language_models
+from tests.audit.command import audit as command
+from tests.audit.command import refused
 
 REPEATED = ("membership", "extraction", "overfitting")
 FEW = tuple(word for name in REPEATED for word in ("--set", f"probes.{name}.repeats=2"))
@@ -225,6 +228,56 @@ def test_a_claim_is_the_recipes_or_what_its_own_noise_gives(made: Path) -> None:
     assert 1 < spent.epsilon < 20
     with pytest.raises(RecipeError, match="exactly one of epsilon and noise_multiplier"):
         opened(made, recipe={"train": {**train, "privacy": {}}})
+
+
+def test_benchmarks_are_read_beside_the_recipe(made: Path, own: Path) -> None:
+    recipe = (own / "train.toml").read_text(encoding="utf-8")
+    given = recipe.replace("[train]", '[contamination]\nbenchmarks = ["quiz one.json"]\n\n[train]')
+    rows = [{"prompt": "a: ", "completion": f"b {i}"} for i in range(5)]
+    (own / "quiz one.json").write_text(json.dumps(rows), encoding="utf-8")
+    (own / "train.toml").write_text(given, encoding="utf-8")
+    found = opened(own).task.benchmarks
+    assert list(found) == ["quiz-one"]
+    assert found["quiz-one"].answers == tuple(f"b {i}" for i in range(5))
+    with pytest.raises(DataError, match=r"gone\.json"):
+        opened(own, recipe={"train": {"epochs": 1}, "contamination": {"benchmarks": ["gone.json"]}})
+    twice = [str(own / "data.json"), str(made / "data.json")]
+    with pytest.raises(RecipeError, match="two files are named data"):
+        opened(own, recipe={"train": {"epochs": 1}, "contamination": {"benchmarks": twice}})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("plan",), r"is a language model, which only `audit run` takes\. .*--budget 10m"),
+        (("mitigate",), r"is a language model, which only `audit run` takes\. .*\[train\.privacy\]"),
+        (("population",), r"is a language model, which only `audit run` takes\. .*in one process"),
+        (("run", "--stop-early"), r"stop_early is not for language models\. Give a budget"),
+        (("run", "--workers", "2"), r"workers is not for language models\. .* in one process"),
+        (("run", "--executor", "ray"), r"executor is not for language models"),
+    ],
+)
+def test_what_takes_no_language_model_says_what_does(
+    given: tuple[str, ...], said: str, made: Path, tmp_path: Path
+) -> None:
+    line = refused(command(*given, "-m", made / "adapter", cwd=tmp_path))
+    assert re.search(said, line)
+
+
+def test_a_pack_of_a_language_model_is_not_reproduced(done: Report, made: Path, tmp_path: Path) -> None:
+    log = {"model": str(made / "adapter"), "configuration": {}, "seed": 0, "budget": None, "stop_early": False}
+    (tmp_path / "log.json").write_text(json.dumps(log), encoding="utf-8")
+    shutil.copy(made / "zh/results.json", tmp_path)
+    line = refused(command("reproduce", tmp_path, cwd=tmp_path))
+    assert "is a language model, which only `audit run` takes. Run it again with the options of log.json" in line
+
+
+def test_remedies_are_those_that_a_language_model_has(made: Path) -> None:
+    """The report of a leaking model names no command that would refuse it."""
+    for path in (made / "zh/report.md", made / "zh/report.html"):
+        page = path.read_text(encoding="utf-8")
+        assert "audit mitigate" not in page
+        assert "train.privacy" in page
 
 
 def another_tokenizer(own: Path) -> None:
