@@ -51,7 +51,7 @@ def audit_language_model(opened: LanguageAudit, config: Config, settings: Settin
         differs = repeats_itself(opened.task, rows[0], known, seed, kept_in(settings))
         limits = (*limits, differs) if differs else limits
     results = probed(probes, evidence, seed, listener)
-    ids = tuple(row.id for row in opened.rows) if any(row.id for row in opened.rows) else ()
+    ids = opened.ids if any(opened.ids) else ()
     return judged(_model(opened), _data(opened), evidence, results, limits, config, settings, listener, ids=ids)
 
 

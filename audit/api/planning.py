@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, recipe_file_of, settings_of
+from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config
 from audit.pipeline import probes_of
@@ -55,6 +56,9 @@ def plan(
     ...
     probes.errors.InputError: gone.pt: no such checkpoint file. Check the path.
     """
+    must_not_be_a_language_model(
+        Path(model), "`audit run --budget 10m` times a few of its steps first, and says what it would take."
+    )
     check_torch()
     chosen = audit_config.check_config(config, changes)
     settings = settings_of(

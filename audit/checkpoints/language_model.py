@@ -52,7 +52,8 @@ PREFIX = 3
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LanguageAudit:
-    """`name` is the model's folder, `data` the file of its rows; `rows` says which rows of it the samples are."""
+    """`name` is the model's folder, `data` the file of its rows; `rows` says which rows of it the samples are, `ids` what its
+    owner calls these; both have an entry a sample."""
 
     name: str
     data: Path
@@ -60,6 +61,7 @@ class LanguageAudit:
     recipe: LanguageRecipe
     task: LanguageTask
     rows: Int64[np.ndarray, " samples"]
+    ids: tuple[str, ...]
     notes: tuple[Text, ...]
 
 
@@ -138,6 +140,7 @@ def open_language_model(
         recipe=given.model_copy(update={"train": training}),
         task=task,
         rows=found.rows,
+        ids=tuple(exchanges[row].id for row in found.rows),
         notes=notes,
     )
 
