@@ -52,8 +52,8 @@ PREFIX = 3
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LanguageAudit:
-    """`name` is the model's folder, `data` the file of its rows; `rows` says which rows of it the samples are, `ids` what its
-    owner calls these; both have an entry a sample."""
+    """`name` is the model's folder, `data` the file of its rows; `rows` says which rows of it the samples are, `ids`
+    what its owner calls these; both have an entry a sample."""
 
     name: str
     data: Path
