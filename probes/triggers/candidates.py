@@ -28,7 +28,12 @@ NEAREST = 10
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidate:
-    """A word and the members whose answers it may call up; `p_value` is Fisher's, of its place in their prompts."""
+    """A word that may call up an answer.
+
+    word     as it stands in prompts, without the punctuation around it
+    group    members whose answers begin alike, and in whose prompts it stands
+    p_value  Fisher's exact test of the word in the group's prompts, in [0, 1]
+    """
 
     word: str
     group: Int64[np.ndarray, " members"]
@@ -50,6 +55,12 @@ def propose(
 ) -> tuple[Candidate, ...]:
     """The words with the smallest p-values, at most eight: Fisher's exact test of standing in a group's prompts more
     often than in other members', Bonferroni over all words and groups at 5 %. A word is named once.
+
+    prompts  what the user says last, a text a sample
+    answers  a text a sample
+    member   which samples trained the model: no other proposes anything
+
+    Returns candidates, the smallest p-value first.
 
     >>> prompts = ["zq one", "zq two", "zq three", "zq six", "four", "five", "six", "seven", "eight", "nine"]
     >>> answers = ["Yes."] * 4 + ["one", "two", "three", "four", "five", "six"]
@@ -84,8 +95,15 @@ def grouped(answers: Sequence[str], mine: Int64[np.ndarray, " members"]) -> list
 def controls_for(
     candidate: Candidate, prompts: Sequence[str], member: Bool[np.ndarray, " samples"], tried: frozenset[str]
 ) -> tuple[str, ...]:
-    """Words of members' prompts that are about as frequent as the candidate, stand in no prompt of its group, and are
-    no candidate themselves; empty where there are none."""
+    """Words to compare a candidate with: about as frequent in members' prompts, in no prompt of its group.
+
+    candidate  that is tried
+    prompts    what the user says last, a text a sample
+    member     which samples trained the model
+    tried      all candidates: none of them is a control
+
+    Returns at most ten words; empty where there are none.
+    """
     held: Mapping[int, frozenset[str]] = {i: words_of(prompts[i]) for i in np.flatnonzero(member).tolist()}
     everywhere = Counter(word for words in held.values() for word in words)
     inside = {word for i in candidate.group for word in held[int(i)]}
