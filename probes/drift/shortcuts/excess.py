@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,8 @@ class Counts:
         >>> Counts(paired=(0, 60, 0, 40)).over_control(0.95).value
         0.6
         """
-        return newcombe_paired(EXCESS, *alone(self.paired, self.together), level=level, better="lower")
+        found = newcombe_paired(EXCESS, *alone(self.paired, self.together), level=level, better="lower")
+        return _exactly(found, (self.followed - self.moved) / self.trials)
 
     def over_natural(self, level: float) -> Estimate | None:
         """The same against natural evidence, which has other hosts; None where none was compared."""
@@ -69,7 +71,8 @@ class Counts:
                 (*self.natural, self.natural_together),
             )
         )
-        return newcombe_difference(EXCESS, (one[0], sum(one)), (other[0], sum(other)), level=level, better="lower")
+        found = newcombe_difference(EXCESS, (one[0], sum(one)), (other[0], sum(other)), level=level, better="lower")
+        return _exactly(found, self.followed / self.trials - self.natural[0] / self.natural[1])
 
     def excess(self, level: float) -> Estimate:
         """Over the stronger of the two controls."""
@@ -77,6 +80,11 @@ class Counts:
         if natural is not None and (self.natural_rate or 0.0) > self.moved / self.trials:
             return natural
         return self.over_control(level)
+
+
+def _exactly(found: Estimate, value: float) -> Estimate:
+    """With the difference of the counts themselves; the interval is of rounded ones."""
+    return dataclasses.replace(found, value=value, low=min(found.low, value), high=max(found.high, value))
 
 
 def alone(counts: tuple[int, ...], together: float) -> list[int]:

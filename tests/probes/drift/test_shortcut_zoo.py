@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from audit.self_check.samples import Data, loans
-from probes.drift.shortcuts.judged import Judged
 from tests.probes.drift.shortcut_zoo.audits import RELIED, Audited, audits
 from tests.probes.drift.shortcut_zoo.data import DATA, tones
 from tests.probes.drift.shortcut_zoo.plants import HELD_BACK, kinds_of
@@ -22,28 +21,30 @@ def test_a_plant_that_a_model_relies_on_is_found(data: Callable[[], Data], kind:
     one = audits(data(), kind, 3)
     assert one.reliance >= RELIED
     assert one.found == [True]
-    assert one.verdicts == ["fail"]
+    assert one.verdicts == ("fail",)
 
 
 @pytest.mark.parametrize("data", [loans, tones])
 def test_a_sound_model_passes(data: Callable[[], Data]) -> None:
     one = audits(data(), "benign", 3)
     assert one.found == [False]
-    assert one.verdicts == ["pass"]
+    assert one.verdicts == ("pass",)
 
 
 def test_the_table_counts_kinds_and_sound_models_apart() -> None:
     def one(kind: str, reliance: float, data: str = "digits") -> Audited:
-        said = Judged(tried=(), level=0.95, bound=0.3)
-        return Audited(data=data, kind=kind, seed=0, reliance=reliance, said=(said,), fifth=kind == "hum")
+        made = Audited(data=data, kind=kind, seed=0, reliance=reliance, fifth=kind == "hum", verdicts=("pass",),
+                       confirmed=(("boxes:1",) if kind == "patch" else (),))  # fmt: skip
+        assert Audited.read(made.line) == made
+        return made
 
     known = [one("patch", 0.9), one("patch", 0.2), one("hum", 0.8)]
     lines = table([*known, one("ruler", 0.7), one("benign", 0.0, "shapes")])
-    assert "| patch | 1 | 2 | 1 | 0 of 1 (0% to 98%) |" in lines
-    assert "| all known kinds | 1 | 3 | 2 | 0 of 2 (0% to 84%) |" in lines
+    assert "| patch | 1 | 2 | 1 | 1 of 1 (3% to 100%) |" in lines
+    assert "| all known kinds | 1 | 3 | 2 | 1 of 2 (1% to 99%) |" in lines
     assert "| of these, the drawn fifth | 1 | 1 | 1 | 0 of 1 (0% to 98%) |" in lines
     assert "| kinds held back | 1 | 1 | 1 | 0 of 1 (0% to 98%) |" in lines
-    assert "| the candidate is the object (1) | 0 of 1 (0% to 98%) | 0 of 1" in lines
+    assert "| the candidate is the object (1) | 1 of 1 (3% to 100%) | 0 of 1" in lines
 
 
 @pytest.mark.slow

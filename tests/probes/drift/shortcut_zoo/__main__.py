@@ -3,6 +3,7 @@ on?
 
     python -m tests.probes.drift.shortcut_zoo --relied 8 --benign 44 --first 300 --out zoo      # zoo.json and zoo.md
     python -m tests.probes.drift.shortcut_zoo --kinds hum --relied 3
+    python -m tests.probes.drift.shortcut_zoo --kinds none --and one.json other.json --out zoo   # the table of both
 
 A plant is a change of a sample; a share of one class's samples carries it. The truth is measured by making that change
 to clean held-out samples of other classes: a model relies on its plant where at least RELIED of the predictions follow.
@@ -13,6 +14,7 @@ Models of a kind are made on its data sets in turn until so many rely on their p
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,10 +40,11 @@ def main() -> None:
     parser.add_argument("--fifth", type=int, default=0, help="seed that draws the fifth of the models")
     parser.add_argument("--kinds", nargs="+")
     parser.add_argument("--out", type=Path, help="name of the files, without an ending")
+    parser.add_argument("--and", type=Path, nargs="+", default=(), dest="more", help="files of earlier runs")
     options = parser.parse_args()
     torch.set_num_threads(1)
     rng = np.random.default_rng([options.fifth, 31])
-    done: list[Audited] = []
+    done = [Audited.read(json.dumps(one)) for path in options.more for one in json.loads(path.read_text())]
     for kind in [*dict.fromkeys(kind for data in every() for kind in kinds_of(data))]:
         if options.kinds and kind not in options.kinds:
             continue
@@ -52,6 +55,7 @@ def main() -> None:
             options.out.with_suffix(".json").write_text(as_json(done), encoding="utf-8")
     print(table(done))
     if options.out:
+        options.out.with_suffix(".json").write_text(as_json(done), encoding="utf-8")
         options.out.with_suffix(".md").write_text(table(done) + "\n", encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +12,7 @@ import torch
 from jaxtyping import Shaped
 
 from audit.self_check.samples import Data
-from probes.drift.shortcuts.judged import Judged, judged
+from probes.drift.shortcuts.judged import Confirmed, Judged, judged
 from probes.drift.shortcuts.search import ShortcutSearch
 from probes.observable import Subject
 from probes.statistics.confidence_level import p_beyond
@@ -22,45 +23,42 @@ ERROR = 0.05
 Verdict = Literal["pass", "undecided", "fail"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class Audited:
-    """One model and what each audit of it said."""
+    """One model and what each audit of it said; `confirmed` are its families with their classes ("boxes:1")."""
 
     data: str
     kind: str
     seed: int
     reliance: float
-    said: tuple[Judged, ...]
-    fifth: bool = False
+    fifth: bool
     """Whether it is one of the drawn fifth."""
-
-    @property
-    def verdicts(self) -> list[Verdict]:
-        return [verdict(one) for one in self.said]
+    verdicts: tuple[Verdict, ...]
+    confirmed: tuple[tuple[str, ...], ...]
+    excess: tuple[float, ...] = ()
+    foremost: str = ""
 
     @property
     def found(self) -> list[bool]:
-        return [self._found(one) for one in self.said]
+        return [self._found(one) for one in self.confirmed]
 
-    def _found(self, one: Judged) -> bool:
+    def _found(self, confirmed: tuple[str, ...]) -> bool:
         """Whether a shortcut for the class that carries the plant is confirmed: of two marks both; of two classes, or
         where every class carries one (XOR), either."""
-        labels = {each.candidate.label for each in one.confirmed}
+        labels = {int(one.partition(":")[2]) for one in confirmed}
         if self.kind == "benign" or self.kind == "xor" or self.data in ("cells", "loans", "reviews"):
             return bool(labels)
         return labels >= ({SUSPECT, OTHER} if self.kind == "two-marks" else {SUSPECT})
 
     @property
     def line(self) -> str:
-        first = self.said[0]
-        excess, foremost = first.excess, first.foremost
-        return json.dumps({
-            "data": self.data, "kind": self.kind, "seed": self.seed, "reliance": round(self.reliance, 2),
-            "fifth": self.fifth, "verdicts": self.verdicts,
-            "found": [[f"{each.family}:{each.candidate.label}" for each in one.confirmed] for one in self.said],
-            "excess": excess and [round(x, 2) for x in (excess.value, excess.low, excess.high)],
-            "foremost": foremost and f"{foremost.family}:{foremost.candidate.label}",
-        })  # fmt: skip
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def read(cls, line: str) -> Audited:
+        told = json.loads(line)
+        of = {"verdicts": tuple(told["verdicts"]), "confirmed": tuple(map(tuple, told["confirmed"]))}
+        return cls(**{**told, **of, "excess": tuple(told["excess"])})
 
 
 def verdict(said: Judged) -> Verdict:
@@ -74,8 +72,23 @@ def verdict(said: Judged) -> Verdict:
 
 def audits(data: Data, kind: str, seed: int, redraws: int = 1, *, fifth: bool = False) -> Audited:
     one = model(data, kind, seed)
-    said = tuple(searched(one, 1000 * redraw + seed) for redraw in range(redraws))
-    return Audited(data=data.name, kind=kind, seed=seed, reliance=one.reliance, said=said, fifth=fifth)
+    said = [searched(one, 1000 * redraw + seed) for redraw in range(redraws)]
+    excess, foremost = said[0].excess, said[0].foremost
+    return Audited(
+        data=data.name,
+        kind=kind,
+        seed=seed,
+        reliance=round(one.reliance, 4),
+        fifth=fifth,
+        verdicts=tuple(verdict(each) for each in said),
+        confirmed=tuple(tuple(named(found) for found in each.confirmed) for each in said),
+        excess=() if excess is None else tuple(round(end, 4) for end in (excess.value, excess.low, excess.high)),
+        foremost="" if foremost is None else named(foremost),
+    )
+
+
+def named(found: Confirmed) -> str:
+    return f"{found.family}:{found.candidate.label}"
 
 
 def searched(one: Model, seed: int) -> Judged:

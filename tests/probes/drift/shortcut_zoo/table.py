@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from probes.statistics.proportions import clopper_pearson
@@ -21,7 +20,8 @@ def share(hits: int, trials: int) -> str:
 
 
 def as_json(done: Sequence[Audited]) -> str:
-    return json.dumps([json.loads(one.line) for one in done], indent=1)
+    """A model a line; `Audited.read` reads one again."""
+    return "[\n" + ",\n".join(one.line for one in done) + "\n]\n"
 
 
 def table(done: Sequence[Audited]) -> str:
@@ -46,7 +46,7 @@ def table(done: Sequence[Audited]) -> str:
         ("others", [one for one in benign if one.data not in OBJECTS]),
     ):
         audits = [each for one in few for each in one.verdicts]
-        redrawn = [one for one in few if len(one.said) > 1]
+        redrawn = [one for one in few if len(one.verdicts) > 1]
         cells = (
             share(audits.count("pass"), len(audits)),
             share(audits.count("fail"), len(audits)),
