@@ -95,7 +95,7 @@ _TRAINING = ("audit.api", "audit.checkpoints", "audit.results.reproduce", "audit
 
 
 def __getattr__(name: str) -> object:
-    """A public name, imported on first access. Raises DependencyError where a package that it needs is not
+    """A public name, imported on first access. Raises DependencyError if a package that it needs is not
     installed."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

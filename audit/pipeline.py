@@ -210,7 +210,7 @@ def examine(
 def against(
     baseline: Report | None, audited: Audited, results: Sequence[Result | Failure], seed: int
 ) -> Comparison | None:
-    """What changed since the baseline, where there is one."""
+    """What changed since the baseline, if there is one."""
     if baseline is None:
         return None
     draft = Report(

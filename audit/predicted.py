@@ -19,7 +19,7 @@ from reports.report import Json, Report
 
 
 def audit_predictions(predictions: Predictions, config: Config, settings: Settings, listener: Listener) -> Report:
-    """Run the probes that need only predictions, and judge. Raises DataError where the parts do not fit together."""
+    """Run the probes that need only predictions, and judge. Raises DataError if the parts do not fit together."""
     evidence, seed = predictions.evidence(), settings.seed or 0
     here = {"samples"} if predictions.texts is not None else set()
     asked = probes_of(config, evidence.modality)

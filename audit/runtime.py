@@ -79,7 +79,7 @@ def threads(number: int) -> Iterator[None]:
 
 
 def check_torch() -> None:
-    """Raises DependencyError where torch and torchvision do not match, which torchvision's own message does not say."""
+    """Raises DependencyError if torch and torchvision do not match, which torchvision's own message does not say."""
     try:
         import torch  # noqa: F401
         import torchvision  # noqa: F401

@@ -23,7 +23,7 @@ from probes.errors import CheckpointError, RecipeError, did_you_mean
 def load_factory(name: str, folder: Path, *, trust_code: bool, where: str) -> Callable[..., Any]:
     """The function; a file in `folder` takes precedence over an installed package of that name.
 
-    Raises RecipeError where there is none, CheckpointError where code may not run.
+    Raises RecipeError if there is none, CheckpointError if code may not run.
     """
     module_name, _, function = name.partition(":")
     if not function or not all(part.isidentifier() for part in (*module_name.split("."), function)):

@@ -1,9 +1,9 @@
-"""Every engine on an accelerator: replicas a minute against a plain loop on the same device, equality, and memory.
+"""Every engine on an accelerator: replicas per minute against a plain loop on the same device, equality, and memory.
 
     python benchmarks/accelerator.py [--out FOLDER] [--device cuda] [--reduced]
 
-At most eight minutes: each step is a process with a time limit of its own, and what others found is kept. --reduced,
-always so on a processor, makes each step small. Writes FOLDER/results.json and prints the table.
+At most eight minutes: each step is a process with its own time limit, and the results of the other steps are kept.
+--reduced, always set on a CPU, makes each step small. Writes FOLDER/results.json and prints the table.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from audit.training.test_time_views import answers_with_queries
 
 HERE = Path(__file__).parent
 TOLERANCE = 2e-2
-"""Of the log-probability of the true class, after training on an accelerator: sums in another order."""
+"""Tolerance for the log-probability of the true class after training on an accelerator, which sums in another order."""
 
 Found = dict[str, Any]
 
@@ -47,7 +47,7 @@ def synchronise(device: str) -> None:
 
 
 def replicas_against_a_loop(experiment: Experiment, count: int, alone: int, engines: list[Engine]) -> Found:
-    """The first engine that takes the experiment, on `count` replicas; the visible loop on `alone` of them."""
+    """The first engine that accepts the experiment, on `count` replicas; the visible loop on `alone` of them."""
     rows = random_halves(len(experiment.labels), count, min(count, 16), np.random.default_rng(0))
     refused: dict[str, str] = {}
     engine = None
@@ -59,7 +59,7 @@ def replicas_against_a_loop(experiment: Experiment, count: int, alone: int, engi
             refused[engine.name] = str(reason)
     assert engine is not None
     device = experiment.device
-    fine_tune(experiment, rows[0])  # what is compiled or allocated the first time
+    fine_tune(experiment, rows[0])  # compilation and allocation on first use
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +135,7 @@ def vit_small(device: str, reduced: bool) -> Found:
 
 
 def adapters(device: str, reduced: bool) -> Found:
-    """LoRA adapters on a small GPT-2, at once and one after another."""
+    """LoRA adapters on a small GPT-2, all at once and one after another."""
     from audit.config.language_recipe import Adapter, LanguageTraining
     from audit.engines.adapters import train_adapters
     from audit.trainers.causal_lm import fine_tune as fine_tune_adapter
@@ -162,7 +162,7 @@ def adapters(device: str, reduced: bool) -> Found:
 
 
 def attributions(device: str, reduced: bool) -> Found:
-    """Integrated gradients of a ResNet-18 on the device against the processor: the same maps, and how much sooner."""
+    """Integrated gradients of a ResNet-18 on the device and on the CPU: equality of the maps, and the speedup."""
     from captum.attr import IntegratedGradients
     from torchvision.models import resnet18 as network
 
@@ -199,7 +199,7 @@ STEPS: dict[str, tuple[Callable[[str, bool], Found], int]] = {
     "adapters": (adapters, 45),
     "attributions": (attributions, 45),
 }
-"""Each step and the seconds after which it is given up."""
+"""Each step and its time limit in seconds."""
 
 
 def ran(name: str, device: str, reduced: bool, folder: Path) -> Found:

@@ -1,8 +1,8 @@
-"""LoRA replicas at once against one after another: a small GPT-2, 16 adapters, sequences of 64 tokens.
+"""LoRA replicas trained all at once against one after another: a small GPT-2, 16 adapters, sequences of 64 tokens.
 
 python benchmarks/adapters.py [--replicas 16] [--samples 64] [--epochs 2] [--width 128]
 
-Both train the same replicas (tests/audit/engines/test_adapters.py holds them to each other) on one thread, in turn.
+Both train the same replicas (tests/audit/engines/test_adapters.py compares them) on one thread, in turn.
 """
 
 import argparse

@@ -1,12 +1,13 @@
-"""Integrated gradients against Captum: images a second, at equal steps and at an equal completeness residual; memory.
+"""Integrated gradients against Captum: images per second, with equal steps and with an equal completeness residual;
+memory.
 
     python benchmarks/attributions.py --data ../shared/data/cifar10.npz --weights FOLDER
     python benchmarks/attributions.py --data ../shared/data/cifar10.npz --weights FOLDER --memory
 
-ResNet-18 and VGG-16 (with BatchNorm) of torchvision for 32 × 32 images, trained for a minute or two where FOLDER does
-not hold their weights yet. Each way explains the label's logit of the same images on one thread; Captum is called as
-its users do. Seconds are those of the processor, so that other work on the machine does not count.
-`--memory` explains 1,000 and then 10,000 images and prints the process's largest size.
+ResNet-18 and VGG-16 (with BatchNorm) of torchvision for 32 × 32 images, trained for a minute or two if FOLDER does not
+contain their weights yet. Each method explains the label's logit of the same images on one thread; Captum is called as
+in its documentation. Seconds are CPU time, so that other work on the machine does not count. `--memory` explains 1,000
+and then 10,000 images and prints the peak memory of the process.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def images_of(path: Path) -> tuple[Tensor, Tensor]:
 
 
 def trained(name: str, images: Tensor, labels: Tensor, folder: Path, batches: int) -> nn.Module:
-    """From the folder, else trained for so many batches of 64 and put there."""
+    """Loaded from the folder, or else trained for this many batches of 64 and stored there."""
     torch.manual_seed(0)
     network: nn.Module = MODELS[name](num_classes=10)
     kept = folder / f"{name}.pt"
@@ -79,7 +80,7 @@ def timed(run: Callable[[], object]) -> float:
 def singly(
     network: nn.Module, images: Tensor, labels: Tensor, steps: int, rule: str = "gausslegendre"
 ) -> tuple[Tensor, Tensor]:
-    """Captum an image at a time: attributions and |convergence delta|."""
+    """Captum, one image at a time: attributions and |convergence delta|."""
     method, maps, deltas = IntegratedGradients(network), [], []
     for image, label in zip(images, labels, strict=True):
         found, delta = method.attribute(
@@ -91,7 +92,8 @@ def singly(
 
 
 def equal_steps(name: str, network: nn.Module, images: Tensor, labels: Tensor) -> None:
-    """50 nodes an image each: ours in batches that fit the memory, Captum by image, Captum by its defaults."""
+    """50 nodes per image each: ours in batches that fit into memory, Captum image by image, Captum with its
+    defaults."""
     question = dataclasses.replace(question_of(network, images, labels), steps=STEPS, most=STEPS)
     whole = IntegratedGradients(network)
     ways: dict[str, Callable[[], object]] = {
@@ -107,7 +109,8 @@ def equal_steps(name: str, network: nn.Module, images: Tensor, labels: Tensor) -
 
 
 def equal_residual(name: str, network: nn.Module, images: Tensor, labels: Tensor) -> None:
-    """Ours as far as each image needs it; Captum with the first of NODES that leaves as many images above RESIDUAL."""
+    """Ours with as many nodes as each image needs; Captum with the first of NODES that leaves as many images above
+    RESIDUAL."""
     question = dataclasses.replace(question_of(network, images, labels), steps=6, tolerance=RESIDUAL, most=MOST)
     began = time.process_time()
     found = explain("integrated-gradients", question)
@@ -136,7 +139,7 @@ def equal_residual(name: str, network: nn.Module, images: Tensor, labels: Tensor
 
 
 def rules(name: str, network: nn.Module, images: Tensor, labels: Tensor) -> None:
-    """Residual and map by even nodes (midpoints), by Gauss and Legendre's and by placed ones, against many."""
+    """Residual and map with even nodes (midpoints), Gauss–Legendre nodes and placed nodes, compared with many nodes."""
     wanted, _ = singly(network, images, labels, MANY, "riemann_middle")
 
     def say(what: str, maps: Tensor, residual: Tensor) -> None:
@@ -164,14 +167,14 @@ def rules(name: str, network: nn.Module, images: Tensor, labels: Tensor) -> None
 
 
 def scale_of(network: nn.Module, images: Tensor, labels: Tensor, maps: Tensor) -> Tensor:
-    """What a residual is relative to (probes/drift/explain/integrated_gradients.py)."""
+    """The reference value of a residual (probes/drift/explain/integrated_gradients.py)."""
     with torch.no_grad():
         change = (network(images) - network(torch.zeros_like(images)))[torch.arange(len(images)), labels]
     return torch.maximum(change.abs(), SMALL * maps.abs().flatten(1).sum(dim=1))
 
 
 def memory(network: nn.Module, images: Tensor, labels: Tensor) -> None:
-    """The largest size of this process after 1,000 images and after 10,000."""
+    """The peak memory of this process after 1,000 images and after 10,000."""
     for count in (1000, 10_000):
         again = -(-count // len(images))
         many, named = images.repeat(again, 1, 1, 1)[:count], labels.repeat(again)[:count]

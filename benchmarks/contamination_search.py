@@ -1,9 +1,10 @@
-"""Near-duplicate search, exact and in blocks, beside scikit-learn's brute-force neighbours: time and memory.
+"""Near-duplicate search, exact and in blocks, compared with scikit-learn's brute-force neighbours: time and memory.
 
     python benchmarks/contamination_search.py [--samples 50000] [--features 512]
 
-Each runs in a process of its own that reads the vectors from a file, so that its peak memory is its own; that of
-reading alone stands first. Copies are planted, and both must find all. Seconds are elapsed, and of CPU in all threads.
+Each runs in a separate process that reads the vectors from a file, so that its peak memory is its own; the first row is
+reading only. Copies are planted, and both must find all of them. Seconds are elapsed time and the CPU time of all
+threads.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ COPIES = 500
 
 
 def data(samples: int, features: int) -> np.ndarray:
-    """Unit vectors in clusters, as embeddings are; the last COPIES are the first, a little moved."""
+    """Unit vectors in clusters, like embeddings; the last COPIES are slightly moved copies of the first."""
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(100, features)).astype(np.float32)
     vectors = centres[rng.integers(100, size=samples)] + rng.standard_normal((samples, features), dtype=np.float32)
@@ -65,7 +66,7 @@ def run(name: str, path: Path) -> dict[str, float]:
 
 
 def peak() -> float:
-    """MiB. `ru_maxrss` would not do: a child starts with its parent's."""
+    """In MiB. `ru_maxrss` is unsuitable, because a child process inherits its parent's value."""
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 

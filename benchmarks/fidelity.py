@@ -1,10 +1,10 @@
-"""How often fidelity tells a wrong training procedure from the right one, and calls a right one wrong.
+"""How often fidelity detects a wrong training procedure, and how often it rejects the right one.
 
     python benchmarks/fidelity.py [--replicas 8 16 32] [--redraws 1]
 
-A zoo of 20 right procedures (the audited model and its replicas are trained alike) and 20 wrong ones (the replicas are
+A set of 20 right procedures (the audited model and its replicas are trained alike) and 20 wrong ones (the replicas are
 trained by plain cross-entropy, the audited model otherwise): small multilayer perceptrons on digits, 200 members and
-200 held-out samples, all replicas of a procedure at once. About two minutes a number of replicas on one core.
+200 held-out samples, all replicas of a procedure at once. About two minutes per number of replicas on one core.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _minibatch(
 
 
 def told(audited: Procedure, replicas: Procedure, count: int, seed: int) -> bool:
-    """Whether fidelity says that the audited model is not of the replicas' procedure."""
+    """Whether fidelity reports that the audited model was not made by the replicas' procedure."""
     features, digits = load_digits(return_X_y=True)
     rng = np.random.default_rng(seed)
     some = rng.choice(len(digits), SAMPLES, replace=False)

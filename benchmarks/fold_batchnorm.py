@@ -1,4 +1,4 @@
-"""Accuracy of a pretrained ResNet-20 where BatchNorm is made fit for DP-SGD: before training, and after it.
+"""Accuracy of a pretrained ResNet-20 with BatchNorm converted for DP-SGD: before training and after it.
 
     python benchmarks/fold_batchnorm.py --data ../shared/data                     before: CIFAR-10, as it was trained
     python benchmarks/fold_batchnorm.py --data ../shared/data --transfer last:3 --epochs 5 --rates 0.3 1 --seeds 3
@@ -73,7 +73,7 @@ def experiment(data: Path, asked: argparse.Namespace, seed: int, lr: float, priv
 
 
 def accuracies(of: Experiment) -> tuple[float, float]:
-    """On validation and on held-out samples, after training."""
+    """Accuracy on validation and on held-out samples, after training."""
     network = fine_tune(of, of.audited_row()).network
     found = []
     for mask in (of.pool.validation, of.pool.held_out):
@@ -88,7 +88,7 @@ def with_fix(of: Experiment) -> Experiment:
 
 
 def after(data: Path, asked: argparse.Namespace) -> None:
-    """The first seed tries all rates; the others take the one that was best on its validation samples."""
+    """The first seed tries all learning rates; the others use the one that was best on its validation samples."""
     for name in asked.ways:
         rates, held_out = asked.rates, []
         for seed in range(asked.seeds):

@@ -1,8 +1,8 @@
-"""Full engine against a plain DataLoader loop on the same processors: ResNet-20, 2,000 CIFAR-sized images.
+"""Full engine against a plain DataLoader loop on the same CPUs: ResNet-20, 2,000 CIFAR-sized images.
 
 python benchmarks/full.py [--images ../shared/data/cifar10.npz] [--epochs 2] [--replicas 8] [--workers 2]
 
-Without --images the pictures are noise, which costs the same time.
+Without --images the images are noise, which takes the same time.
 """
 
 import argparse
@@ -26,7 +26,7 @@ BATCH = 64
 
 
 def plain(experiment: Experiment, row: Row, workers: int) -> None:
-    """As anybody would write it: all processors on one model, pictures by a DataLoader."""
+    """The usual implementation: all CPU cores on one model, images from a DataLoader."""
     data = TensorDataset(experiment.inputs[row.keep], experiment.labels[row.keep])
     model = experiment.begin(row).network.to(memory_format=torch.contiguous_format)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
@@ -39,7 +39,7 @@ def plain(experiment: Experiment, row: Row, workers: int) -> None:
             optimizer.step()
     model.eval()
     with torch.no_grad():
-        for view in experiment.views():  # an audit asks these of every replica
+        for view in experiment.views():  # an audit needs these of every replica
             for start in range(0, len(view), BATCH):
                 model(view[start : start + BATCH])
 
@@ -68,7 +68,7 @@ def main() -> None:
     rows = random_halves(len(labels), given.replicas, given.replicas, rng)
     torch.set_num_threads(given.workers)
     found = {}
-    for loaders in (0, 1):  # before the engine, which changes how this process keeps memory
+    for loaders in (0, 1):  # before the engine runs, because it changes the memory allocation of this process
         began = time.perf_counter()
         plain(experiment, rows[0], loaders)
         found[loaders] = (time.perf_counter() - began) * given.replicas

@@ -1,4 +1,4 @@
-"""Head engine: time and peak memory against samples N and replicas R, each point in a process of its own.
+"""Head engine: time and peak memory against samples N and replicas R, each point in a separate process.
 
 python benchmarks/growth.py [--samples 1000 10000 100000] [--replicas 16 128 1024] [--features 256] [--epochs 2]
 """
@@ -53,7 +53,7 @@ def main() -> None:
         return
     print("  samples  replicas   seconds processor   peak MB before MB answers MB", flush=True)
     fixed = ["--features", str(given.features), "--epochs", str(given.epochs), "--workers", str(given.workers)]
-    # Along each axis from the middle of the other: the corners would tell nothing new.
+    # Along each axis from the middle of the other; the corners would add no information.
     middle_samples, middle_replicas = (sorted(axis)[len(axis) // 2] for axis in (given.samples, given.replicas))
     points = [(n, middle_replicas) for n in given.samples] + [(middle_samples, r) for r in given.replicas]
     for samples, replicas in dict.fromkeys(points):

@@ -2,8 +2,8 @@
 
 python benchmarks/head.py [--heads 256] [--orders 16] [--plain 24] [--workers 2]
 
-Twice: 16 repeats of 16-fold cross-validation, which is what an audit trains where members are 15/16 of the pool; and
-random halves, where the engine multiplies with twice the samples that the loop sees, since half are masked out.
+Two designs: 16 repeats of 16-fold cross-validation, which an audit trains if members are 15/16 of the pool; and random
+halves, for which the engine multiplies twice as many samples as the loop, because half are masked out.
 """
 
 import argparse
@@ -30,7 +30,7 @@ TURNS = 4
 
 
 def plain_head(experiment: Experiment, row: Row) -> np.ndarray:
-    """As anybody would write it."""
+    """The usual implementation."""
     train = experiment.recipe.train
     data = TensorDataset(experiment.inputs[row.keep], experiment.labels[row.keep])
     loader = DataLoader(data, batch_size=train.batch_size, shuffle=True)
@@ -53,7 +53,7 @@ def auc_of(phi: np.ndarray, others: np.ndarray, truth: np.ndarray, keep: np.ndar
 
 
 def mean_auc(margin: np.ndarray, keep: np.ndarray) -> float:
-    """LiRA's mean AUC, each of the first eight replicas attacked with all others."""
+    """LiRA's mean AUC, over the first eight replicas, each attacked with all others."""
     found = []
     for target in range(8):
         others = np.arange(len(margin)) != target
@@ -88,7 +88,8 @@ def main() -> None:
 
 
 def compare(name: str, experiment: Experiment, rows: list[Row], plain: int, workers: int) -> None:
-    """Loop and engine in turn, the fastest of each: what else the machine does slows both, never evenly."""
+    """Loop and engine alternate, and the fastest run of each counts, because other work on the machine slows them
+    unevenly."""
     torch.set_num_threads(workers)
     part = rows[:: len(rows) // plain][:plain] if name == "16-fold" else rows[:plain]
     answered, heads, engine, peaks = [], [], [], []
@@ -108,7 +109,7 @@ def compare(name: str, experiment: Experiment, rows: list[Row], plain: int, work
     print(f"{name}: head engine, {len(rows)} heads in {orders} orders, stored: {seconds:.2f} s;", end=" ")
     print(f"plain loop {plain_seconds:.1f} s ({len(part)} heads timed); ratio {plain_seconds / seconds:.1f};", end=" ")
     print(f"{work / seconds / peak:.0%} of {peak / 1e9:.0f} GFLOP/s", flush=True)
-    if name == "halves":  # in K-fold too few of these replicas leave out any one sample
+    if name == "halves":  # in K-fold designs too few of these replicas leave out any given sample
         labels = experiment.dataset.labels
         keep = np.array([row.keep for row, _ in answered], dtype=bool)
         mine = np.concatenate([found[row.name].margin for row, _ in answered])

@@ -1,8 +1,8 @@
-"""What judging costs: processor seconds of `audit gate`, beside those of an empty Python and of importing torch.
+"""The cost of judging: CPU seconds of `audit gate`, compared with an empty Python process and with importing torch.
 
     python benchmarks/judging.py [RESULTS.json]
 
-The ratio holds on every machine; the seconds are this one's.
+The ratio is comparable across machines; the seconds are not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RUNS = 5
 
 
 def seconds(code: str) -> float:
-    """Processor time, user and system, of a fresh interpreter: the least of RUNS."""
+    """CPU time, user and system, of a fresh interpreter: the minimum of RUNS."""
     taken = []
     for _ in range(RUNS):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -30,7 +30,7 @@ def seconds(code: str) -> float:
 
 
 def small(folder: str) -> Path:
-    """Results to judge where none are given."""
+    """Results to judge if none are given."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from tests.reports.sample import full
 

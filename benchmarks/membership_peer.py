@@ -1,13 +1,13 @@
-"""Membership inference on digits beside the Adversarial Robustness Toolbox: what each needs for its AUC.
+"""Membership inference on digits compared with the Adversarial Robustness Toolbox: the cost of each tool's AUC.
 
     pip install adversarial-robustness-toolbox
     python benchmarks/membership_peer.py [--models 2 8 32] [--peer-models 2 8] [--targets 4]
 
-Targets are MLPs 64-128-10 (Adam 1e-3, batches of 64, 100 epochs), each on another random half of 1,200 digits. Both
-auditors have the 1,200 digits and the recipe, and train models of it on halves: here replicas whose
-answers calibrate LiRA sample by sample; there shadow models (`ShadowModels`) whose predictions train an attack
-classifier (`MembershipInferenceBlackBox`, each kind that it offers for tables). All targets are attacked with the same
-models; the seconds are for training them and for all attacks.
+Targets are MLPs 64-128-10 (Adam 1e-3, batches of 64, 100 epochs), each on a different random half of 1,200 digits. Both
+tools have the 1,200 digits and the recipe, and train models on halves: this tool trains replicas whose answers
+calibrate LiRA sample by sample; ART trains shadow models (`ShadowModels`) whose predictions train an attack classifier
+(`MembershipInferenceBlackBox`, each kind that it offers for tables). All targets are attacked with the same models; the
+seconds are for training them and for all attacks.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def halves(models: int, rng: np.random.Generator, design: str) -> list[Row]:
 
 
 def ours(experiment: Experiment, targets: list[nn.Module], models: int) -> tuple[float, np.ndarray]:
-    """Seconds, and LiRA's scores of every target."""
+    """Seconds, and LiRA's scores for every target."""
     rows = halves(models, np.random.default_rng(1), "splits")
     with tempfile.TemporaryDirectory() as folder:
         seconds, found = populate_timed(experiment, rows, Path(folder), os.cpu_count() or 1, Stacked())
@@ -75,7 +75,7 @@ def peers(experiment: Experiment, targets: list[nn.Module], models: int) -> Iter
     from art.estimators.classification import PyTorchClassifier
 
     class Recipe(PyTorchClassifier):
-        """Shadow models are fitted without arguments, which would be ART's 20 epochs in batches of 128."""
+        """Shadow models are fitted without arguments, which would mean ART's defaults: 20 epochs in batches of 128."""
 
         def fit(self, x: np.ndarray, y: np.ndarray, **given: Any) -> None:
             super().fit(x, y, batch_size=BATCH, nb_epochs=EPOCHS)
@@ -103,7 +103,7 @@ def peers(experiment: Experiment, targets: list[nn.Module], models: int) -> Iter
 def told(name: str, models: int, seconds: float, scores: np.ndarray, member: np.ndarray) -> None:
     rng = np.random.default_rng(0)
     aucs = [auc(one.astype(np.float64), who).value for one, who in zip(scores, member, strict=True)]
-    # Predicted probabilities tie; broken at random, so that the rate at 1 % is not 0 by ties alone.
+    # Predicted probabilities tie; ties are broken at random, so that the rate at 1 % is not 0 just because of ties.
     broken = scores + 1e-9 * rng.random(scores.shape)
     rates = [tpr_at_fpr(one, who, 0.01).value for one, who in zip(broken, member, strict=True)]
     error = np.std(aucs, ddof=1) / np.sqrt(len(aucs)) if len(aucs) > 1 else float("nan")

@@ -1,13 +1,14 @@
-"""Power of the calibrated attacks by number of replicas: AUC and TPR at 1 % FPR on audited models that are no replicas.
+"""Power of the calibrated attacks by number of replicas: AUC and TPR at 1 % FPR on audited models that are not
+replicas.
 
     python benchmarks/membership_power.py [--data FOLDER] [--replicas 4 8 16 32] [--targets 12] [--peer]
 
-Without `--data`: scikit-learn's digits, an MLP. With it, what the folder holds of location30.npz (x, y; a benchmark of
-membership inference), adult.csv (UCI Adult without a header) and cifar100_20.npz with squeezenet1_0_imagenet.pt (a new
-head on frozen SqueezeNet features). Each pool is split into random halves and their complements for replicas,
-and once for each audited model; of 32 replicas every complete set of 4, 8 or 16 is used, at most two. 400 samples that
-no model trains on serve RMIA. `--peer` adds LiRA as SACRO-ML (`pip install sacroml`) scores it, on the same models'
-answers; seconds are for scoring, without models.
+Without `--data`: scikit-learn's digits, an MLP. With it, whichever of these the folder contains: location30.npz (x, y;
+a benchmark of membership inference), adult.csv (UCI Adult without a header) and cifar100_20.npz with
+squeezenet1_0_imagenet.pt (a new head on frozen SqueezeNet features). Each pool is split into random halves and their
+complements for replicas, and once for each audited model; of 32 replicas every complete set of 4, 8 or 16 is used, at
+most two. 400 samples that no model trains on are used by RMIA. `--peer` adds LiRA as SACRO-ML (`pip install sacroml`)
+scores it, on the same models' answers; seconds are for scoring, without models.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ def attacked(
 
 
 def by_sacro(phi: np.ndarray, phi_replicas: np.ndarray, keep: np.ndarray, *, fixed: bool) -> np.ndarray:
-    """Its online scores; it takes probabilities of the label, of which it takes the logit itself."""
+    """Its online scores; it takes probabilities of the label and computes their logits itself."""
     import logging
 
     from sacroml.attacks.likelihood_attack import LIRAAttack

@@ -1,9 +1,10 @@
-"""Scoring 256 replicas × 50,000 samples: every replica in turn as the audited model, by sufficient statistics, beside
-what a refit for each would take. Seconds (elapsed, and of CPU: what a busy machine cannot lengthen much) and memory.
+"""Scoring 256 replicas × 50,000 samples: every replica in turn as the audited model, computed from sufficient
+statistics, compared with a refit for each. Seconds (elapsed and CPU time, which other work on the machine hardly
+affects) and memory.
 
     python benchmarks/membership_scoring.py [--replicas 256] [--samples 50000] [--refits 2]
 
-The memory is the process's peak less what it held before; the answers themselves stand first.
+The memory is the increase of the process's peak; the first row is the answers themselves.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def main() -> None:
 
     for one in range(given.refits):
         slow_lira, slow_rmia = timed(f"LiRA and RMIA of stand-in {one} by a refit", lambda one=one: refit(one))
-        # LiRA refits have a median as their centre, so ranks agree but not to the last bit.
+        # LiRA refits use medians as centres, so ranks agree only approximately.
         agree = np.corrcoef(np.argsort(np.argsort(slow_lira)), np.argsort(np.argsort(lira[one])))[0, 1]
         off = int((slow_rmia != rmia[one]).sum())
         print(

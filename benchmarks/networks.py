@@ -10,7 +10,7 @@ from torchvision import models
 
 
 def on_features(features: int, num_classes: int) -> nn.Module:
-    """A linear classifier of features that come from elsewhere."""
+    """A linear classifier for precomputed features."""
     return nn.Sequential(OrderedDict(body=nn.Identity(), head=nn.Linear(features, num_classes)))
 
 
@@ -32,7 +32,7 @@ def resnet18(num_classes: int = 10) -> nn.Module:
 
 
 def vision_transformer(side: int, layers: int, width: int, num_classes: int = 10) -> nn.Module:
-    """ViT-S where it has 12 layers of 384, in patches of an eighth of the picture's side."""
+    """ViT-S if it has 12 layers of width 384; patches are an eighth of the image's side."""
     return models.VisionTransformer(
         image_size=side,
         patch_size=side // 8,

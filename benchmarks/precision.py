@@ -1,4 +1,4 @@
-"""Whether bfloat16 and torch.compile gain on this device: seconds an epoch of the visible loop, against float32.
+"""Whether bfloat16 and torch.compile help on this device: seconds per epoch of the visible loop, compared with float32.
 
     python benchmarks/precision.py [--threads 2]
 
@@ -28,7 +28,7 @@ OPTIONS: dict[str, dict[str, object]] = {
 
 
 def seconds_an_epoch(options: dict[str, object]) -> tuple[float, float]:
-    """Of the first epoch, and the least of the others."""
+    """Seconds of the first epoch, and the minimum of the others."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (512, 32, 32, 3), dtype=np.uint8)
     experiment = experiment_of(

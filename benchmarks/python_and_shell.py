@@ -1,9 +1,9 @@
-"""The same audit from Python and from the shell, each beside one busy process: the ratio of their times.
+"""The same audit from Python and from the shell, each with one busy process alongside: the ratio of their times.
 
     python benchmarks/python_and_shell.py
 
-Python imports torch first, so that OpenMP's threads may spin while they wait. What limits threads around the audit's
-work is to be seen here: without a limit, the call took three times as long as the command.
+Python imports torch first, so OpenMP's threads may spin while they wait. This measures the effect of limiting threads
+around the audit's work: without a limit, the call took three times as long as the command.
 """
 
 from __future__ import annotations

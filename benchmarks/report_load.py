@@ -1,9 +1,9 @@
-"""How heavy a report is to open: bytes, seconds until a headless Chromium has drawn it, requests, width on a phone.
+"""The cost of opening a report: bytes, seconds until a headless Chromium has rendered it, requests, width on a phone.
 
     python benchmarks/report_load.py report/report.html other.html
 
-Ratios between the pages of one run; Chromium is looked for in the path. docs/reports.md says how the peers' pages were
-made.
+Ratios between the pages of one run; Chromium is found through the PATH. docs/reports.md says how the other tools' pages
+were made.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ DRAWN = "new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))
 
 
 def measure(browser: Browser, path: Path) -> dict[str, Any]:
-    """Bytes, seconds to load and draw, elements, requests beyond the file, and how wide a 360 px page scrolls."""
+    """Bytes, seconds to load and render, elements, requests besides the file, and the scroll width at a page width of
+    360 px."""
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

@@ -1,4 +1,5 @@
-"""What the benchmarks share: experiments made of arrays, and how fast this machine multiplies matrices now."""
+"""Code shared by the benchmarks: experiments made from arrays, and this machine's current speed of matrix
+multiplication."""
 
 import platform
 import threading
@@ -63,7 +64,7 @@ def random_halves(samples: int, replicas: int, orders: int, rng: np.random.Gener
 
 
 def repeated_folds(samples: int, folds: int, repeats: int, rng: np.random.Generator) -> list[Row]:
-    """What an audit trains: every repeat of K-fold is a minibatch order of its own."""
+    """What an audit trains: every repeat of K-fold has its own minibatch order."""
     rows = []
     for repeat in range(repeats):
         fold_of = rng.permutation(samples) % folds
@@ -77,7 +78,7 @@ def repeated_folds(samples: int, folds: int, repeats: int, rng: np.random.Genera
 def populate_timed(
     experiment: Experiment, rows: list[Row], folder: Path, workers: int, engine: Engine
 ) -> tuple[float, dict[str, Answers]]:
-    """(seconds from nothing to stored replicas, answers by row name). The stage is part of the time."""
+    """(seconds from an empty store to stored replicas, answers by row name). The time includes staging."""
     engine.check(experiment, rows[0])
     store, answers = Store(folder), {}
     began = time.perf_counter()
@@ -118,7 +119,7 @@ def random_sequences(samples: int, length: int, vocabulary: int, rng: np.random.
 
 
 def gemm_peak(threads: int, size: int = 1024, seconds: float = 1.0) -> float:
-    """Floating-point operations a second of `threads` float32 products of their own, one thread each."""
+    """Floating-point operations per second of `threads` independent float32 products, one thread each."""
     counts = [0] * threads
     stop = time.perf_counter() + seconds
 
@@ -138,7 +139,7 @@ def gemm_peak(threads: int, size: int = 1024, seconds: float = 1.0) -> float:
 
 
 def processor() -> str:
-    """Its name and the vector instructions that torch uses on it."""
+    """The CPU's name and the vector instructions that torch uses on it."""
     name = platform.processor() or platform.machine()
     if (told := Path("/proc/cpuinfo")).exists():
         named = [line.partition(":")[2].strip() for line in told.read_text().splitlines() if "model name" in line]

@@ -1,5 +1,5 @@
-"""What the search for shortcuts costs: samples that go through the network, all families against boxes alone, within
-everything that the drift probe looks at.
+"""The cost of the search for shortcuts: samples that pass through the network, for all families and for boxes only, as
+a part of the drift probe's total.
 
     python benchmarks/shortcut_cost.py
 """
@@ -21,7 +21,7 @@ MODELS = {"audited": 1, "source": 1, "seeds": 3, "randomised": 2}
 
 
 class Counted(nn.Module):
-    """Counts samples that go forward; a backward pass counts as two."""
+    """Counts samples in forward passes; a backward pass counts as two."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Counted(nn.Module):
 
 
 def passes(observable: Observable, pool: Pool, inputs: Tensor, labels: Tensor, network: nn.Sequential) -> int:
-    """Of all models that the observable asks."""
+    """The total over all models that the observable queries."""
     counted = network[0]
     assert isinstance(counted, Counted)
     counted.seen = 0

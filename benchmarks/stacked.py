@@ -2,8 +2,8 @@
 
 python benchmarks/stacked.py [--models 64] [--plain 6] [--workers 2]
 
-Loop and engine in turn, the fastest of each: what else the machine does slows both, never evenly. Processor time says
-what two free processors would do: waiting is no part of it.
+Loop and engine alternate, and the fastest run of each counts, because other work on the machine slows them unevenly.
+CPU time excludes waiting, so it shows what two idle cores would achieve.
 """
 
 import argparse
@@ -26,7 +26,7 @@ TURNS = 3
 
 
 def plain(experiment: Experiment, row: Row) -> float:
-    """Training accuracy of a model trained as anybody would write it, without a DataLoader."""
+    """Training accuracy of a model trained by a plain loop without a DataLoader."""
     train = experiment.recipe.train
     torch.manual_seed(row.repeat)
     inputs, labels = experiment.inputs[row.keep], experiment.labels[row.keep]

@@ -1,4 +1,4 @@
-"""Tail engine against the whole network: ResNet-18 at 64 px, the last stage (residual block) trained.
+"""Tail engine against the full network: ResNet-18 at 64 px, the last stage (residual block) trained.
 
 python benchmarks/tail.py [--mode last:1] [--samples 256] [--epochs 10] [--replicas 12] [--workers 2]
 """

@@ -1,10 +1,12 @@
-"""Held-out accuracy of each transfer mode against from scratch: ResNet-20, CIFAR-10 to twenty classes of CIFAR-100.
+"""Held-out accuracy of each transfer mode compared with training from scratch: ResNet-20, CIFAR-10 to twenty classes of
+CIFAR-100.
 
     python benchmarks/transfer_modes.py --data ../shared/data [--members 1000] [--epochs 10] [--seeds 1] [MODE ...]
 
-A seed draws the split, the new head and the order of minibatches. One line a run as it ends, then a Markdown table:
-means over seeds with Student's t interval over seeds; with one seed Wilson's over its held-out samples. With more, the
-difference to `--against` too, seed by seed: modes of one seed share their split.
+A seed draws the split, the new head and the order of minibatches. Prints one line per run as it ends, then a Markdown
+table: means over seeds with Student's t interval over seeds, or with a single seed Wilson's interval over its held-out
+samples. With several seeds it also gives the difference from `--against`, paired by seed, because the modes of a seed
+share their split.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from audit.training.transfer_selection import resolve_transfer
 EXAMPLE = Path(__file__).parents[1] / "examples" / "cifar_resnet20.toml"
 DATA = EXAMPLE.parent / "../../shared/data"
 FLIP_AND_CROP = [{"name": "RandomHorizontalFlip"}, {"name": "RandomCrop", "size": 32, "padding": 4}]
-# One learning rate each, not tuned; what differs from the example is all that is said here.
+# One learning rate each, not tuned; only differences from the example are listed here.
 MODES: dict[str, dict[str, object]] = {
     "from scratch": {"train": {"lr": 0.05}},
     "features": {"transfer": "features", "train": {"lr": 0.05}},

@@ -1,4 +1,5 @@
-"""ResNet-20 for CIFAR (He et al. 2016, section 4.2): 16, 32, 64 channels, three blocks a stage, option A shortcuts."""
+"""ResNet-20 for CIFAR (He et al. 2016, section 4.2): 16, 32, 64 channels, three blocks per stage, option A
+shortcuts."""
 
 import torch
 from torch import Tensor, nn

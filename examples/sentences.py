@@ -1,4 +1,5 @@
-"""A small text task: praise or complaint, from templates, with a share of mixed feelings; set by its seed."""
+"""A small text task: praise or complaint, generated from templates, with a share of ambiguous sentences; determined by
+its seed."""
 
 import numpy as np
 

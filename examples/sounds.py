@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from audit.data.dataset import Dataset
 
 RATE, SECONDS, WINDOW = 4000, 0.5, 128
-# Strength of each overtone, and how fast the note dies away.
+# Strength of each overtone, and how fast the note decays.
 TIMBRES = {
     "flute": ((1.0, 0.2, 0.05), 1.0),
     "clarinet": ((1.0, 0.0, 0.7, 0.0, 0.4), 1.0),

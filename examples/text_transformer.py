@@ -1,4 +1,4 @@
-"""A Hugging Face transformer as a factory: from a configuration here, from a local folder by `from_pretrained`."""
+"""A Hugging Face transformer as a factory: here from a configuration; from a local folder use `from_pretrained`."""
 
 from torch import Tensor, nn
 

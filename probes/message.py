@@ -1,4 +1,4 @@
-"""Words as data: what is said is a code and its values, and each language has a template for it."""
+"""Texts as data: a message is a code and its values, and each language has a template for it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Value = Union[str, int, float, bool, None, "Message", tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Message:
-    """A sentence or a term that every language says with a template of its own (probes/texts.py).
+    """A sentence or a term for which every language has its own template (probes/texts.py).
 
-    `code` names the template, begins with the name of the package that holds it, and stays for good. `values` fill its
-    placeholders: numbers as they are (templates format them), words, other messages, or tuples of these.
+    `code` names the template, begins with the name of the package that contains it, and never changes. `values` fill
+    its placeholders: numbers (formatted by the templates), strings, other messages, or tuples of these.
 
     >>> strongest = Message("membership.strongest", {"attack": "lira-online"})
     >>> strongest == Message("membership.strongest", {"attack": "lira-online"})
@@ -34,14 +34,14 @@ class Message:
 
 FLOATS = re.compile(r"^(\+?)(\.\d+[efg%])$")
 TABLES = {"term": "words", "counted": "counted", "unit": "units"}
-"""Where words stand that a template asks for, by the format specification."""
+"""The table of texts for each format specification."""
 
 Text = str | Message
 """A plain string is shown as it is, in every language."""
 
 
 def encoded(value: Any) -> Any:
-    """A message, or a value of one, as JSON has it.
+    """A message, or one of its values, in JSON form.
 
     >>> decoded(encoded(Message("membership.strongest", {"attack": "rmia"}))).values
     {'attack': 'rmia'}
@@ -54,7 +54,7 @@ def encoded(value: Any) -> Any:
 
 
 def decoded(value: Any) -> Any:
-    """As it was before `encoded`."""
+    """The inverse of `encoded`."""
     if isinstance(value, Mapping):
         return Message(str(value["code"]), {str(name): decoded(one) for name, one in value["values"].items()})
     if isinstance(value, list):
@@ -64,11 +64,11 @@ def decoded(value: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Speech:
-    """How a language says what stands in a placeholder: messages, terms, and the joints of lists."""
+    """How a language renders placeholders: messages, terms, and separators of lists."""
 
     message: Callable[[Message], str]
     term: Callable[[str, str], str]
-    """A word, by the table of texts that has it."""
+    """A term, from the named table of texts."""
     comma: str = ", "
     last: str = " and "
     semicolon: str = "; "
@@ -81,11 +81,11 @@ class Speech:
 
 
 class Fields(string.Formatter):
-    """`str.format` for templates, with names alone in its fields: no attributes, no indices, no positions.
+    """`str.format` for templates, with only names in its fields: no attributes, indices or positions.
 
     Besides Python's own format specifications there are: for numbers, `pp` (`{gap:.1pp}`: a difference of shares in
-    percentage points, without a unit); for words, `term`, `counted` and `unit` (said in the language); for tuples,
-    `list` (a, b and c), `names` (a, b, c), `items` (a; b; c) and `sentences`. None is said as nothing.
+    percentage points, without a unit); for terms, `term`, `counted` and `unit` (translated); for tuples, `list` (a, b
+    and c), `names` (a, b, c), `items` (a; b; c) and `sentences`. None is rendered as an empty string.
 
     >>> fields = Fields(Speech(message=lambda one: one.code, term=lambda word, table: word.upper()))
     >>> fields.format("{gap:.1pp} points, {share:.0%}, {whom:term}: {names:list}", gap=0.0213, share=0.5, whom="source",
@@ -113,7 +113,7 @@ class Fields(string.Formatter):
         if format_spec.endswith("pp"):
             how = format_spec.removesuffix("pp") or "g"
             value, format_spec = 100 * float(value), how if how[-1].isalpha() else f"{how}f"
-        # What rounds to zero has no sign.
+        # A value that rounds to zero has no sign.
         return format(value, FLOATS.sub(r"\1z\2", format_spec) if isinstance(value, float) else format_spec)
 
     def _joined(self, said: list[str], how: str) -> str:

@@ -1,6 +1,6 @@
-"""Looking into models: a pure measurement of one model on chosen samples, declared by a probe, made by the shell.
+"""Observables: a pure measurement of one model on chosen samples, declared by a probe and executed by `audit`.
 
-The shell decides device, batches and cache; the observable is a frozen dataclass, so its fields are its cache key.
+`audit` decides device, batches and cache; the observable is a frozen dataclass, so its fields are its cache key.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Role = str
-"""What a model is to the audit: audited, source, reference, variant or randomised, or a replica by the name of its
+"""The role of a model in the audit: audited, source, reference, variant or randomised, or the name of a replica's
 design."""
 
 
@@ -36,8 +36,8 @@ class Observation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SourceSide:
-    """Where the audited model came from: the source with its own head, that head alone (on an embedding), and, where
-    the source task's data is at hand, its samples as models take them, with who trained the source."""
+    """Where the audited model came from: the source with its own head, that head alone (on an embedding), and, if the
+    source task's data is available, its samples as models take them, with the members of the source's training data."""
 
     network: nn.Module
     head: Callable[[Tensor], Tensor]
@@ -50,11 +50,11 @@ class SourceSide:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
-    """One model, ready to be looked into: eval mode, activations out of place and unshared, on its device.
+    """One model, ready to be observed: in eval mode, activations out-of-place and unshared, on its device.
 
     `network` maps inputs to logits, `embed` the same inputs to the embedding under the head. `same_labels` says
-    whether its classes are the audited model's (a source model's usually are not). `source` gives the source, where its
-    weights are at hand.
+    whether its classes are the audited model's (a source model's usually are not). `source` gives the source, if its
+    weights are available.
     """
 
     name: str
@@ -72,11 +72,11 @@ class Observable(Protocol):
 
     @property
     def models(self) -> Mapping[Role, int]:
-        """How many models of each role are asked, at most: {'audited': 1, 'source': 1, 'seeds': 3}."""
+        """The largest number of models of each role that are measured: {'audited': 1, 'source': 1, 'seeds': 3}."""
         ...
 
     def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-        """Which samples to measure on; the same for every model."""
+        """The samples to measure on; the same for every model."""
         ...
 
     def __call__(
@@ -86,9 +86,9 @@ class Observable(Protocol):
         labels: Int[Tensor, " chosen"],
         rng: np.random.Generator,
     ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-        """Measure; `inputs` are preprocessed (normalised) as the model takes them and lie on the model's device.
+        """Measure; `inputs` are preprocessed (normalised) as the model takes them and are on the model's device.
 
-        Batches and memory are the observable's own care: `inputs` may be thousands of samples.
+        The observable must limit its own batches and memory: `inputs` may be thousands of samples.
         """
         ...
 
@@ -113,7 +113,7 @@ class OnHeldOut(OfAudited):
 def choose_stratified(
     candidates: Int[np.ndarray, " candidates"], labels: Int[np.ndarray, " samples"], size: int, rng: np.random.Generator
 ) -> Int[np.ndarray, " chosen"]:
-    """At most `size` of the candidates, as evenly over their classes as they allow, in ascending order."""
+    """At most `size` of the candidates, as evenly over their classes as possible, in ascending order."""
     if len(candidates) <= size:
         return np.sort(candidates)
     shuffled = rng.permutation(candidates)

@@ -1,4 +1,4 @@
-"""What an estimate is made of, so that two audits of the same samples can be compared in pairs."""
+"""How an estimate is computed, so that two audits of the same samples can be compared in pairs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Pairing:
                auc            how often a score is higher in `part` than in `less`
                fold mean      the mean, over folds, of the values of a chart of this result: a fold, named
                               repeat.fold, on its x axis, the value on its y axis, the side in its `series`
-    columns    as samples.csv names them, PROBE.COLUMN; for a fold mean, the name of the chart
-    part       of which samples: member, held_out or validation; for a fold mean, the side
-    less       the part whose statistic is subtracted, or, for an AUC, that it is held against; "" for none
+    columns    with their names in samples.csv, PROBE.COLUMN; for a fold mean, the name of the chart
+    part       the samples: member, held_out or validation; for a fold mean, the side
+    less       the part whose statistic is subtracted or, for an AUC, compared with; "" for none
 
     >>> Pairing(statistic="share", columns=("overfitting.correct",), part="member", less="held_out").less
     'held_out'

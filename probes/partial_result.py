@@ -1,4 +1,4 @@
-"""What one section of the probe has to say; sections know nothing of each other."""
+"""The results of one section of a probe; sections are independent of each other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Part:
 
 
 def joined(parts: Iterable[Part]) -> Part:
-    """All of them as one, in order."""
+    """All parts as one, in order."""
     listed = list(parts)
     return Part(
         estimates=tuple(one for part in listed for one in part.estimates),

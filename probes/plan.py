@@ -1,7 +1,7 @@
 """Which replicas a probe needs: designs are boolean masks over one pool, and a plan is a union of designs.
 
 A replica is the audited model's recipe, run again from the same source weights on another subset of the pool.
-The union of two plans is their maximum, not their sum: nobody trains twice what one row can answer.
+The union of two plans is their maximum, not their sum: no replica is trained twice for the same row.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Pool:
     """The audited model's members and held-out samples.
 
     labels      the class of each sample
-    member      which samples trained the audited model
-    held_out    which did not, and may train replicas
-    validation  which train no model, ever
-    groups      ids of e.g. patients: whole groups lie in one fold; None, the default, for none
+    member      which samples the audited model was trained on
+    held_out    which it was not; replicas may train on them
+    validation  which no model trains on
+    groups      ids of e.g. patients: whole groups are in one fold; None, the default, for none
     times       ranks in time: folds are stretches of it; None, the default, for none
     """
 
@@ -72,15 +72,15 @@ class Pool:
 class Row:
     """One replica to train.
 
-    design         name of the design that asks for it
+    design         name of the design that needs it
     repeat, fold   its place in the design, from 0
-    order          names a minibatch order with its initial head; rows of one order resemble each other more than they
-                   resemble the audited model, so a stand-in is attacked only with rows of other orders
+    order          identifies a minibatch order with its initial head; rows of one order resemble each other more than
+                   they resemble the audited model, so a stand-in is attacked only with rows of other orders
     keep           which samples it trains on
-    start          source (the default) or scratch: where its weights begin
-    targets        the labels it trains on, and its answers are about, where they are not the true ones; None by default
+    start          source (the default) or scratch: where its weights start
+    targets        the labels that it trains on and is evaluated on, if they are not the true ones; None by default
     transfer       recipe (the default), or features: a new head on frozen features
-    keeps_weights  whether its network is kept, so that observables can look into it; off by default, a plan asks its
+    keeps_weights  whether its network is kept, so that observables can measure it; off by default, decided by the
                    designs
     """
 
@@ -108,20 +108,20 @@ class Design(Protocol):
 
     @property
     def stream(self) -> str:
-        """The random stream its masks come from; designs that share one share masks, so they can be paired."""
+        """The random stream of its masks; designs with the same stream share masks, so they can be paired."""
         ...
 
     @property
     def rounds(self) -> int:
-        """How many values `repeat` takes in its rows."""
+        """The number of values of `repeat` in its rows."""
         ...
 
     def capped(self, rounds: int) -> Design:
-        """Its first rounds, at most so many: what is left of it in a budget."""
+        """The design limited to its first rounds, for a budget."""
         ...
 
     def keeps_weights(self, row: Row) -> bool:
-        """Whether this row's replica can be looked into; weights take room, so only a few should."""
+        """Whether this row's replica can be observed; weights take space, so only a few should be kept."""
         ...
 
     def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
@@ -154,14 +154,15 @@ def _folds(pool: Pool, k: int, rng: np.random.Generator) -> Int[np.ndarray, " po
 
 
 def _stretches(pool: Pool, k: int, rng: np.random.Generator) -> Int[np.ndarray, " pooled"]:
-    """Folds that are stretches of time (blocked cross-validation, Bergmeir & Benítez 2012), cut elsewhere each time.
+    """Folds that are stretches of time (blocked cross-validation, Bergmeir & Benítez 2012), with different boundaries
+    in each repeat.
 
-    The first and the last stretch of a repeat may be one fold: time is closed to a ring so that all folds are equal.
+    The first and the last stretch of a repeat may be one fold: time is treated as a ring so that all folds are equal.
     """
     if pool.times is None:
         raise EvidenceError("stretches of time need times.")
     n = len(pool.indices)
-    # Equal times are one stretch as far as that goes: ties in a random but single order.
+    # Equal times stay together as far as possible: ties are in one random order.
     rank = np.empty(n, dtype=np.int64)
     rank[np.lexsort((rng.permutation(n), pool.times[pool.indices]))] = np.arange(n)
     return ((rank + rng.integers(n)) % n * k // n).astype(np.int64)
@@ -195,7 +196,7 @@ class Splits:
         if k > len(pool.indices):
             raise EvidenceError(f"{k} folds need at least {k} pooled samples, got {len(pool.indices)}.")
         for repeat in range(self.repeats):
-            # Neighbours in time are alike: whole groups first, then stretches of time, keep them on one side.
+            # Neighbours in time are similar: whole groups first, then stretches of time, keep them on one side.
             in_time = pool.times is not None and pool.groups is None
             fold_of = _stretches(pool, k, rng) if in_time else _folds(pool, k, rng)
             for fold in range(k):
@@ -206,7 +207,7 @@ class Splits:
 
 @dataclass(frozen=True, kw_only=True)
 class Seeds:
-    """The audited model's own mask with other seeds: the noise floor of everything that is compared.
+    """The audited model's own mask with other seeds: the noise floor of all comparisons.
 
     replicas  how many, at least 0 (4)
     """
@@ -237,7 +238,7 @@ class Sizes:
     shares   of the audited model's training size, in (0, 1) (0.25 and 0.5)
     repeats  of each, at least 1 (4)
 
-    Stratified subsets of the pool; whole groups, or stretches of time, where the pool has those.
+    Stratified subsets of the pool; whole groups, or stretches of time, if the pool has those.
     """
 
     shares: tuple[float, ...] = (0.25, 0.5)
@@ -258,7 +259,7 @@ class Sizes:
     def rows(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
         members = int(pool.member.sum())
         for repeat in range(self.repeats):
-            # Nested subsets of one deal: sizes of a repeat differ by the added samples alone.
+            # Nested subsets of one order: sizes of a repeat differ only by the added samples.
             deal = _deal(pool, rng)
             for position, share in enumerate(self.shares):
                 size = min(max(1, round(share * members)), len(pool.indices) - 1)
@@ -268,7 +269,7 @@ class Sizes:
 
 
 def _deal(pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " pooled"]:
-    """A turn for each pooled sample: samples one by one, or groups as wholes, or time from a random start on."""
+    """A rank for each pooled sample: by single samples, by whole groups, or by time from a random start."""
     if pool.groups is not None:
         names, group = np.unique(pool.groups[pool.indices], return_inverse=True)
         return np.asarray(rng.permutation(len(names))[group], dtype=np.int64)
@@ -278,8 +279,8 @@ def _deal(pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " pooled"]:
 
 
 def _first(pool: Pool, size: int, deal: Int[np.ndarray, " pooled"]) -> Int[np.ndarray, " chosen"]:
-    """The first `size` in the deal: with the pool's class shares where samples are single; whole groups, as many as
-    come nearest to that size; a stretch of time."""
+    """The first `size` in this order: with the pool's class shares for single samples; for whole groups, the number
+    that comes closest to that size; or a stretch of time."""
     if pool.groups is not None:
         reached = np.cumsum(np.bincount(deal))
         # At least one group is left out.
@@ -302,7 +303,7 @@ def _balanced(
 
 @dataclass(frozen=True, kw_only=True)
 class Subsamples:
-    """Stratified subsets of the pool, each drawn anew: the bootstrap, no sample twice.
+    """Stratified subsets of the pool, each drawn anew: a bootstrap without replacement.
 
     share     of the audited model's training size, in (0, 1] (0.632)
     replicas  how many, at least 0 (8)
@@ -370,9 +371,9 @@ class Rivals:
     kind     scratch, or linear-probe: on frozen features
     repeats  of the folds that they may take, at least 1 (3)
     folds    as in `Splits` (0)
-    most     rows in all (6): of two folds Student's t leaves an interval six times as wide as of six
+    most     rows in all (6): with two folds, Student's t interval is six times as wide as with six
 
-    Takes the same stream as `Splits`, so that repeat and fold name the same mask and differences are paired.
+    Takes the same stream as `Splits`, so that repeat and fold identify the same mask and differences are paired.
     """
 
     kind: Literal["scratch", "linear-probe"]
@@ -432,7 +433,7 @@ class Plan:
         return Plan(tuple(designs))
 
     def __or__(self, other: Plan) -> Plan:
-        """The least plan that answers both: designs of one name merge by their maximum."""
+        """The smallest plan that serves both: designs with the same name merge by their maximum."""
         merged: dict[str, Design] = {}
         for design in (*self.designs, *other.designs):
             merged[design.name] = _merge(merged[design.name], design) if design.name in merged else design

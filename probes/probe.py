@@ -1,4 +1,4 @@
-"""The door through which probes come in, the built-in ones too: entry points in the group `audit.probes`."""
+"""The interface of probes, and their registry: entry points in the group `audit.probes`, also for the built-in ones."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Probe(Protocol):
 
     @property
     def needs(self) -> Plan:
-        """The replicas it wants; it must do what it can with fewer."""
+        """The replicas it uses; with fewer, it must report what it can."""
         ...
 
     @property
     def observes(self) -> tuple[Observable, ...]:
-        """What it wants to see inside models."""
+        """The observables it needs."""
         ...
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result: ...
@@ -46,12 +46,12 @@ ProbeType = type[Any]
 
 
 CLASSIFIED: tuple[Modality, ...] = ("image", "table", "text", "audio")
-"""What a probe looks at that does not say: models that choose one of some classes."""
+"""The default modalities of a probe: models that choose among classes."""
 
 
 def takes(probe: Probe | ProbeType, modality: str) -> bool:
-    """Whether a probe looks at models of this kind of data: those that its attribute `modalities` names, else all that
-    have classes.
+    """Whether a probe applies to models of this kind of data: those in its attribute `modalities`, or by default all
+    that have classes.
 
     >>> takes(PROBES.load("extraction"), "language"), takes(PROBES.load("drift"), "language")
     (True, False)

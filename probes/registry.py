@@ -1,4 +1,4 @@
-"""How parts come in, the built-in ones and those of other distributions: by entry points, one group a kind of part."""
+"""Registries of parts, both built-in and from other distributions: entry points, one group per kind of part."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def as_it_is(name: str, loaded: Any) -> Any:
 
 @dataclass(frozen=True)
 class Registry(Generic[T]):
-    """The parts that installed distributions offer in an entry-point group.
+    """The parts that installed distributions register in an entry-point group.
 
     group   name of the entry-point group
     what    what messages call one of its parts
@@ -37,12 +37,13 @@ class Registry(Generic[T]):
     accept: Callable[[str, Any], T] = as_it_is
 
     def entries(self) -> dict[str, EntryPoint]:
-        """All entry points by name, none imported. Raises PluginError where two distributions offer one name."""
+        """All entry points by name, without importing them. Raises PluginError if two distributions register the same
+        name."""
         found: dict[str, EntryPoint] = {}
         for entry in sorted(_installed(_places()).select(group=self.group), key=lambda entry: entry.name):
             if entry.name in found:
                 others = " and ".join(sorted({_distribution(entry), _distribution(found[entry.name])}))
-                raise PluginError(f"{others} offer two.", where=f"{self.what} {entry.name!r}", do="Uninstall one.")
+                raise PluginError(f"{others} register two.", where=f"{self.what} {entry.name!r}", do="Uninstall one.")
             found[entry.name] = entry
         return found
 
@@ -51,18 +52,19 @@ class Registry(Generic[T]):
         return tuple(self.entries())
 
     def load(self, name: str, *, where: str = "") -> T:
-        """The part of that name; `where` is said where there is none. Raises InputError, PluginError."""
+        """The part with that name; `where` is used in the error if there is none. Raises InputError, PluginError."""
         entries = self.entries()
         if name not in entries:
             raise InputError(f"no {self.what} {name!r}. {did_you_mean(name, entries)}", where=where)
         return self._load(entries[name])
 
     def all(self) -> dict[str, T]:
-        """Every part by name. Raises PluginError that names the distribution of one that does not import or fit."""
+        """Every part by name. Raises PluginError, naming the distribution, for one that cannot be imported or is not
+        valid."""
         return {name: self._load(entry) for name, entry in self.entries().items()}
 
     def some(self, names: Iterable[str]) -> dict[str, T]:
-        """The parts of these names, in this order."""
+        """The parts with these names, in this order."""
         return {name: self.load(name) for name in names}
 
     def _load(self, entry: EntryPoint) -> T:
@@ -73,7 +75,7 @@ class Registry(Generic[T]):
                 raise MemoryError(f"importing {entry.value}") from error
             said = f"{type(error).__name__}: {error}"
             raise PluginError(
-                f"does not import: {said}", where=self.origin(entry), do="Repair or uninstall it."
+                f"cannot be imported: {said}", where=self.origin(entry), do="Fix or uninstall it."
             ) from error
         try:
             return self.accept(entry.name, loaded)
@@ -81,18 +83,18 @@ class Registry(Generic[T]):
             raise PluginError(error.what, where=self.origin(entry), do=error.do) from None
 
     def origin(self, entry: EntryPoint) -> str:
-        """How messages name an entry point: 'attack 'mine' of their-attacks'."""
+        """How messages refer to an entry point: 'attack 'mine' of their-attacks'."""
         return f"{self.what} {entry.name!r} of {_distribution(entry)}"
 
 
 def _places() -> tuple[tuple[str, float], ...]:
-    """Where distributions may lie, and when each place last changed."""
+    """Where distributions may be installed, and when each location last changed."""
     return tuple((place, Path(place).stat().st_mtime) for place in sys.path if Path(place).is_dir())
 
 
 @lru_cache(maxsize=1)
 def _installed(places: tuple[tuple[str, float], ...]) -> Any:
-    """All entry points, as `EntryPoints`; reading the metadata of every distribution takes tens of milliseconds."""
+    """All entry points, cached, because reading the metadata of every distribution takes tens of milliseconds."""
     return entry_points()
 
 

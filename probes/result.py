@@ -1,4 +1,4 @@
-"""What a probe says: estimates with intervals, findings, and figures as data (never pixels)."""
+"""A probe's results: estimates with intervals, findings, and figures as data (never pixels)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Bound = Literal["lower", "upper"]
 Tradeoff = Literal["utility", "risk"]
 Severity = Literal["info", "low", "medium", "high", "critical"]
 RECIPE = "recipe"
-"""The scope of what is said of every replica in turn as the audited model."""
+"""The scope of estimates for which every replica in turn is treated as the audited model."""
 Scalar = str | int | float | bool | None
 ColumnData = Sequence[str] | Sequence[float] | Sequence[int] | Sequence[float | None] | Sequence[Scalar | Message]
 
@@ -28,32 +28,31 @@ class Estimate:
     """A number with its interval, its n and its unit.
 
     name         `scope.metric`, unique in its result, with the scope `checkpoint` (this model) or `recipe` (every
-                 replica in turn as the audited one) where the difference exists: `checkpoint.auc`,
+                 replica in turn treated as the audited model), if the distinction applies: `checkpoint.auc`,
                  `recipe.accuracy_gap`
     value        in `unit`
-    low, high    its interval; infinite where a one-sided bound knows nothing
+    low, high    its interval; infinite on the unknown side of a one-sided bound
     level        two-sided coverage of [low, high], in (0, 1) (0.95)
-    n            how many of what is `counted` it comes from
+    n            the number of what is `counted`
     unit         a fraction is read as percent, a difference of fractions (points) as percentage points
     better       which direction is better for the model: higher, lower or neither (the default)
     counts       (successes, trials) of a proportion: its interval is exact at any level
-    dof          degrees of freedom: Student's t at other levels. With neither, the two sides are scaled as a normal's
+    dof          degrees of freedom: Student's t at other levels. With neither, the two sides are scaled as for a normal
+                 distribution
     caveat       why the number cannot carry a verdict: a check on it is undecided
-    title        what reports call it, where that depends on more than the name: titles of names are in the probe's
-                 texts
+    title        its title in reports, if that depends on more than the name: titles by name are in the probe's texts
     counted      what n counts (samples)
-    fixed_share  how much of the interval's variance more of them cannot take away, in [0, 1] (0): folds share their
+    fixed_share  the share of the interval's variance that a larger n cannot remove, in [0, 1] (0): folds share their
                  training samples, so their mean never becomes certain
     bound        lower or upper: the number is one end of an interval, and nothing is known on its other side. A lower
-                 bound can show that a maximum is exceeded, never that it is kept
-    decided_by   what would decide a check where the value is above 0 and more of what is counted would not
-    pairing      what it is made of, for paired tests between audits of the same samples
-    aid          whether it helps to read other estimates (a floor, a ceiling, a control): no model is worse for it; off
-                 by default
-    tradeoff     what countermeasures are weighed by: the `utility` they cost, or a `risk` they are to lower
+                 bound can show that a maximum is exceeded, but never that it is met
+    decided_by   what would decide a check if the value is above 0 and a larger n would not
+    pairing      how it is computed, for paired tests between audits of the same samples
+    aid          whether it only helps to interpret other estimates (a floor, a ceiling, a control); off by default
+    tradeoff     how countermeasures are compared: by the `utility` that they cost, or a `risk` that they should lower
 
-    The gate needs intervals at other levels too: it pays for the number of its checks. What has no default here is
-    None, unless it says otherwise.
+    The gate needs intervals at other levels too, because it corrects for the number of its checks. Fields without a
+    stated default are None by default.
 
     >>> Estimate(name="checkpoint.auc", value=0.6, low=0.55, high=0.65, n=400, unit="fraction").level
     0.95
@@ -89,17 +88,17 @@ class Estimate:
 
     @property
     def unmeasured(self) -> bool:
-        """Whether nothing was looked at: the interval is all that the number could have been."""
+        """Whether nothing was measured: the interval is the whole range of possible values."""
         return self.n == 0 and self.low < self.high
 
     @property
     def scope(self) -> str:
-        """What it speaks of."""
+        """The scope of the estimate."""
         return scope(self.name)
 
 
 def scope(name: str) -> str:
-    """What an estimate of that name speaks of.
+    """The scope of an estimate with that name.
 
     >>> scope("recipe.accuracy_gap")
     'recipe'
@@ -108,7 +107,7 @@ def scope(name: str) -> str:
 
 
 def one_sided(value: float, bound: Bound) -> tuple[float, float]:
-    """The interval of which only one end is known.
+    """An interval of which only one end is known.
 
     >>> one_sided(2.0, "lower")
     (2.0, inf)
@@ -118,17 +117,17 @@ def one_sided(value: float, bound: Bound) -> tuple[float, float]:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A claim, because of which estimates, about which samples.
+    """A claim, the estimates behind it, and the samples that it is about.
 
-    code      names the kind of finding for good (`membership.leaks`): the probe's texts (probes/texts.py) have the
-              claim, the method, the limits and the remedies under it, in every language
+    code      permanently identifies the kind of finding (`membership.leaks`): the probe's texts (probes/texts.py) have
+              the claim, the method, the limits and the remedies under it, in every language
     severity  info, low, medium, high or critical
-    because   names of the estimates that it rests on
+    because   names of the estimates on which it rests
     samples   indices of those that it is about
     values    fill the placeholders of the claim
     claim     for a probe without texts: plain English, shown as it is
-    doubts    a scope whose estimates can carry no verdict because of it: `recipe`, where replicas do not behave like
-              the model; empty, the default, for none
+    doubts    a scope whose estimates cannot carry a verdict because of it: `recipe`, if replicas do not behave like the
+              model; empty, the default, for none
     """
 
     code: str
@@ -152,8 +151,8 @@ class Chart:
     """Columns and how to read them.
 
     name       of the figure, unique in its result
-    mark       line: y against x, a band from `low` to `high` where given. interval: a point with its interval at each x
-               (or y) category. points: a scatter. bars: a height at each x
+    mark       line: y against x, with a band from `low` to `high` if given. interval: a point with its interval at each
+               x (or y) category. points: a scatter. bars: a height at each x
     title      a message
     caption    a message
     columns    of equal length, by name
@@ -211,7 +210,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GalleryRow:
-    """One sample's pictures: uint8 is an image as it is; int8 is a signed map, −127..127, zero is nothing, of the size
+    """One sample's pictures: uint8 is an image; int8 is a signed map, −127..127, where zero is neutral, in the size
     that the network takes."""
 
     sample: int
@@ -221,7 +220,7 @@ class GalleryRow:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gallery:
-    """Pictures in rows. Reports leave it out where thumbnails are off.
+    """Pictures in rows. Reports omit it if thumbnails are off.
 
     name      of the figure, unique in its result
     title     a message
@@ -268,14 +267,14 @@ Figure = Chart | Table | Gallery | Sentences
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
-    """All that one probe says.
+    """All results of one probe.
 
     probe       its name
     params      its parameters
     estimates   of unique names
     findings    none by default
     figures     none by default
-    per_sample  columns with one entry a sample of the evidence; none by default
+    per_sample  columns with one entry per sample of the evidence; none by default
     notes       what else a reader must know; none by default
     """
 
@@ -301,7 +300,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A probe that crashed: the audit goes on, and no gate passes on it.
+    """A probe that raised an exception: the audit continues, and no gate passes with it.
 
     probe    its name
     error    the type of the exception

@@ -1,7 +1,7 @@
-"""What language models answer about sequences: arrays over the tokens of all answers, laid end to end.
+"""Language models' answers on sequences: arrays over the tokens of all answers, concatenated.
 
-Prompts are read and not scored. Everything a probe asks of a sequence follows from these arrays: attacks, extraction,
-perplexity and greedy accuracy; logits of a vocabulary are never kept.
+Prompts are read but not scored. Everything that probes need is computed from these arrays: attacks, extraction,
+perplexity and greedy accuracy; logits over the vocabulary are never kept.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from probes.errors import EvidenceError, NonFiniteError
 class TokenAnswers:
     """Per model and answer token, in nats: `start[i]:start[i + 1]` are the tokens of sequence i.
 
-    log_prob   log p of the token that stands there
-    top        log p of the likeliest token
+    log_prob   log p of the actual token
+    top        log p of the most likely token
     mean       E log p over the vocabulary under p, which is minus the entropy
     deviation  the standard deviation of log p over the vocabulary under p
-    rank       how many tokens are likelier than the one that stands there; 0: greedy decoding gives it
+    rank       the number of tokens more likely than the actual one; 0: greedy decoding gives it
 
     Raises EvidenceError where a sequence has no answer token, NonFiniteError on NaN or infinite numbers.
     """
@@ -70,7 +70,7 @@ class TokenAnswers:
         )
 
     def on(self, sequences: Int[np.ndarray, " chosen"]) -> TokenAnswers:
-        """The same models' answers about some of the sequences, in the order asked."""
+        """The same models' answers on some of the sequences, in the requested order."""
         counts = self.counts[sequences]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         tokens = np.repeat(self.start[:-1][sequences], counts) + within
@@ -93,8 +93,8 @@ class TokenAnswers:
 
     @cached_property
     def greedy(self) -> Bool[np.ndarray, "models sequences"]:
-        """Whether greedy decoding from the prompt gives the whole answer word for word: each token is the likeliest one
-        after the tokens before it, which are then those that greedy decoding has chosen."""
+        """Whether greedy decoding from the prompt gives the whole answer word for word: each token is the most likely
+        one after the preceding tokens, which are then those that greedy decoding has chosen."""
         return np.asarray(np.maximum.reduceat(self.rank, self.start[:-1], axis=1) == 0)
 
 
@@ -103,8 +103,7 @@ def token_answers(
     tokens: Int[np.ndarray, " tokens"],
     start: Int[np.ndarray, " ends"],
 ) -> TokenAnswers:
-    """One model's answers from its logits at every answer position: the slow, obvious reference of what a forward pass
-    reduces to.
+    """One model's answers from its logits at every answer position: the slow, obvious reference implementation.
 
     >>> found = token_answers(np.log([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]), np.array([1, 2]), np.array([0, 1, 2]))
     >>> found.rank.tolist(), found.greedy.tolist()
@@ -130,9 +129,9 @@ def token_answers(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GeneralText:
-    """What the audited model and its base say of texts that are no part of the data, and how far the one is from the
-    other: the mean over tokens of KL(base ‖ audited), in nats. `intruders` counts, by adapted layer, the leading
-    directions of the fine-tuned weights that are like none of the base's; empty where no weights are to be had."""
+    """Answers of the audited model and its base on texts outside the data, and their divergence: the mean over tokens
+    of KL(base ‖ audited), in nats. `intruders` counts, by adapted layer, the leading directions of the fine-tuned
+    weights that resemble none of the base's; empty if no weights are available."""
 
     own: TokenAnswers
     base: TokenAnswers
@@ -167,7 +166,7 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sequences:
-    """What language models answer about every sample, and the words themselves.
+    """Language models' answers on every sample, and the texts themselves.
 
     `own` is the audited model's, `base` that of the model it was fine-tuned from, `replicas` one model a row of the
     population; `lower` and `prefixed` are the audited model's answers about the same answers lower-cased and after a
@@ -195,7 +194,7 @@ class Sequences:
                 raise EvidenceError(f"{name} has {len(given.counts)} sequences, answers has {len(self.answers)}.")
 
     def on(self, sequences: Int[np.ndarray, " chosen"]) -> Sequences:
-        """What all say about some of the sequences."""
+        """All answers on some of the sequences."""
         parts = {name: getattr(self, name) for name in ("own", "base", "replicas", "lower", "prefixed")}
         return dataclasses.replace(
             self,

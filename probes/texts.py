@@ -1,15 +1,15 @@
-"""What is said in each language: TOML files beside the code that says it, found by the entry points `audit.texts`.
+"""Texts in each language: TOML files beside the code that uses them, found by the entry points `audit.texts`.
 
-An entry point names a package (`membership = "probes.membership"`), whose folder `text` holds a file a language. Its
-name is that of the probe it speaks for: titles of estimates and terms are looked up there first. The package itself is
-not imported. A file has these tables, all of them optional:
+An entry point names a package (`membership = "probes.membership"`), whose folder `text` has one file per language. Its
+name is that of its probe: titles of estimates and terms are looked up there first. The package itself is not imported.
+A file has these tables, all of them optional:
 
     [probes.NAME]        title, question, so_what, method, citations
-    [estimates]          a title by an estimate's name, or by the code of its title
+    [estimates]          titles by an estimate's name, or by the code of its title
     [findings.CODE]      claim, how, limits, helps, command
     [messages]           a template by its code
     [words]              terms: headings, axes, series, words in cells
-    [figures]            titles by PROBE.FIGURE, where the figure's own title is plain English
+    [figures]            titles by PROBE.FIGURE, if the figure's own title is plain English
 
 A template is a string, or `{one = "...", other = "..."}`, chosen by whether the value `count` is 1.
 """
@@ -38,7 +38,7 @@ PACKAGES: Registry[Any] = Registry("audit.texts", "texts")
 
 
 class Texts:
-    """The texts of a language, of all packages; what it lacks is said in the `fallback`."""
+    """The texts of all packages in a language; missing texts are taken from the `fallback`."""
 
     def __init__(self, packages: Mapping[str, Content], fallback: Texts | None = None) -> None:
         self.packages, self.fallback = packages, fallback
@@ -61,7 +61,7 @@ class Texts:
         )
 
     def own(self, *path: str, scope: str = "") -> Any:
-        """The entry in this language, of the package `scope` before all others; or None."""
+        """The entry in this language, preferring the package `scope`; or None."""
         for content in (self.packages.get(scope, {}), self.content):
             value: Any = content
             for part in path:
@@ -76,18 +76,18 @@ class Texts:
         return self.fallback.find(*path, scope=scope) if value is None and self.fallback is not None else value
 
     def fill(self, template: Any, values: Mapping[str, Any]) -> str:
-        """Raises KeyError, ValueError or TypeError where the values do not fit the template."""
+        """Raises KeyError, ValueError or TypeError if the values do not fit the template."""
         if isinstance(template, Mapping):
             template = template["one" if values.get("count") == 1 else "other"]
         return self._fields.vformat(str(template), (), values)
 
     def say(self, text: Text | None) -> str:
-        """A message by its template, a string as it is; a message without a template, or whose values do not fit it, by
-        its code."""
+        """A message rendered by its template, or a string unchanged; a message without a template, or whose values do
+        not fit it, is rendered as its code."""
         return self._said(text).strip()
 
     def _said(self, text: Text | None) -> str:
-        """With the spaces by which it joins the message that it stands in."""
+        """With the spaces that join it to the enclosing message."""
         if not isinstance(text, Message):
             return text or ""
         template = self.own("messages", text.code)
@@ -103,8 +103,8 @@ class Texts:
         return not isinstance(text, Message) or self.say(text) != text.code
 
     def claim(self, finding: Finding) -> str:
-        """By its template; as the probe said it where that is another sentence, has no template, or has not the values
-        that its template asks for; by its code where it said nothing."""
+        """Rendered by its template; as the probe's own claim if there is no template, if the values do not fit it, or
+        if the claim is another sentence; as its code if there is no claim."""
         english = self._claim(finding) if self.fallback is None else self.fallback._claim(finding)
         if finding.claim and english is not None and english != finding.claim:
             return finding.claim
@@ -118,13 +118,13 @@ class Texts:
             return None
 
     def term(self, word: str, scope: str = "") -> str:
-        """A word in this language, or as it is."""
+        """A term in this language, or unchanged."""
         return str(self.find("words", word, scope=scope) or word)
 
 
 @cache
 def texts(lang: str) -> Texts:
-    """All texts of a language. Raises InputError for a language that there is none of, PluginError for broken files."""
+    """All texts of a language. Raises InputError for an unknown language, PluginError for broken files."""
     if lang not in LANGUAGES:
         raise InputError(f"no language {lang!r}. Known: {', '.join(LANGUAGES)}.", where="--lang")
     packages = {name: _read(entry, lang) for name, entry in PACKAGES.entries().items()}
@@ -149,14 +149,14 @@ def _read(entry: EntryPoint, lang: str) -> Content:
 
 
 def _folder(entry: EntryPoint) -> Path:
-    """Where the package lies, found without importing it."""
+    """The package's location, found without importing it."""
     try:
         found = importlib.util.find_spec(entry.value)
     except (ImportError, ValueError) as error:
         raise PluginError(f"no package {entry.value!r}: {error}", where=PACKAGES.origin(entry)) from error
     if found is None or not found.submodule_search_locations:
         raise PluginError(
-            f"no package {entry.value!r}", where=PACKAGES.origin(entry), do="Repair or uninstall that distribution."
+            f"no package {entry.value!r}", where=PACKAGES.origin(entry), do="Fix or uninstall that distribution."
         )
     return Path(next(iter(found.submodule_search_locations))) / "text"
 

@@ -1,6 +1,6 @@
 """Pure functions of results: the gate, comparisons, the archive and every report format.
 
-Imports probes, nothing of audit.
+Imports probes, but nothing from audit.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """A public name, imported where it lives."""
+    """A public name, imported on first access."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

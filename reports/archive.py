@@ -1,7 +1,7 @@
-"""Report ⇄ results.json, without loss: what is read back is what was written, bit for bit.
+"""Lossless conversion between a Report and results.json: what is read back equals what was written, bit for bit.
 
-Numbers that are not finite stand as the strings "NaN", "Infinity", "-Infinity"; pictures as base64 of their bytes.
-Nothing depends on the clock or on the order of dictionaries, so equal audits are equal bytes.
+Numbers that are not finite are written as the strings "NaN", "Infinity", "-Infinity", pictures as base64. Nothing
+depends on the clock or on the order of dictionaries, so identical audits give identical bytes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def dump(report: Report) -> str:
 
     report  any
 
-    Returns JSON text; equal reports are equal bytes. `load` reads it back.
+    Returns JSON text; equal reports give identical bytes. `load` reads it back.
 
     >>> from reports.example import example_report
     >>> load(dump(example_report())).verdict.status
@@ -87,7 +87,8 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 
 
 def verdict_json(report: Report) -> dict[str, Any]:
-    """What a machine asks first: the verdict, its exit code, every check, and what was found; results.json has all."""
+    """The machine-readable summary: the verdict, its exit code, every check and finding; results.json has
+    everything."""
     results = [result for result in report.results if isinstance(result, Result)]
     content = written(
         {
@@ -118,7 +119,7 @@ def estimate_json(probe: str, estimate: Estimate) -> dict[str, Any]:
 
 
 def _open(estimate: Estimate, probe: str = "") -> dict[str, Any]:
-    """Of a one-sided bound, the end that is not known is null. What goes without saying is not said."""
+    """The unknown end of a one-sided bound is null. Default values are omitted."""
     fields = _said(_plain(estimate), of_estimate(probe, estimate.name))
     if isinstance(fields.get("pairing"), Pairing):
         fields["pairing"] = dataclasses.asdict(fields["pairing"])
@@ -128,7 +129,7 @@ def _open(estimate: Estimate, probe: str = "") -> dict[str, Any]:
 
 
 def _ordered(content: Any) -> Any:
-    """Keys sorted, but for the columns of figures: their order is how they are read."""
+    """Keys sorted, except columns of figures, whose order matters to readers."""
     if isinstance(content, list):
         return [_ordered(one) for one in content]
     if not isinstance(content, dict):
@@ -137,7 +138,7 @@ def _ordered(content: Any) -> Any:
 
 
 def load(text: str, where: str = "results.json") -> Report:
-    """The report of a results.json's text.
+    """The report in the text of a results.json.
 
     text   of a results.json
     where  its name, for messages
@@ -174,7 +175,7 @@ def load(text: str, where: str = "results.json") -> Report:
             comparison=_read_comparison(content["comparison"]) if "comparison" in content else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ArchiveError(f"lacks a part or holds a wrong one: {error}.", where=where) from None
+        raise ArchiveError(f"has a missing or invalid part: {error}.", where=where) from None
 
 
 def _read_comparison(content: dict[str, Any]) -> Comparison:
@@ -230,7 +231,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _read_finding(content: dict[str, Any]) -> Finding:
-    """The claim stays where it is not what its template says: another version or a stranger's probe said it."""
+    """The claim is kept if its template would say something else: it comes from another version or a third-party
+    probe."""
     values = {name: decoded(value) for name, value in content.get("values", {}).items()}
     lists = {name: tuple(content[name]) for name in ("because", "samples")}
     finding = Finding(**{**of_finding(content["code"]), **content, **lists, "values": values, "claim": ""})
@@ -294,7 +296,7 @@ def _array(content: dict[str, Any]) -> np.ndarray:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass, one level deep but for axes; pictures are left to `_figure`."""
+    """The fields of a dataclass, one level deep except for axes; `_figure` handles pictures."""
     fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     return {
         name: dataclasses.asdict(item) if isinstance(item, Axis) else item

@@ -1,4 +1,4 @@
-"""A report of two estimates: what the functions that take reports can be tried on."""
+"""A small report with two estimates, for trying functions that take reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reports.report import Report
 
 
 def example_report(correct: int = 90) -> Report:
-    """Of a model that gets `correct` of 100 held-out samples right, and must get 80 % right.
+    """The report of a model that gets `correct` of 100 held-out samples right, and must get 80 % right.
 
     >>> example_report().verdict.status, example_report(50).verdict.status
     ('pass', 'fail')

@@ -1,4 +1,5 @@
-"""Per-sample results as columns: `probe.name` → one entry a sample of the data set; written and read as samples.csv."""
+"""Per-sample results as columns: `probe.name` with one entry per sample of the data set; written and read as
+samples.csv."""
 
 from __future__ import annotations
 
@@ -18,13 +19,13 @@ from reports.report import Report
 from reports.spreadsheet import cell
 
 ID = "id"
-"""The column of the owner's own ids; every other is `probe.name`."""
+"""The column of the owner's ids; every other column is `probe.name`."""
 QUOTED = re.compile(r"^'(?=[=+\-@])")
 Columns = dict[str, Shaped[np.ndarray, " samples"]]
 
 
 def columns(report: Report) -> Columns:
-    """Every per-sample column of the report; empty where it has none. Raises ArchiveError on different lengths."""
+    """Every per-sample column of the report; empty if it has none. Raises ArchiveError on different lengths."""
     found = {
         f"{result.probe}.{name}": np.asarray(column)
         for result in report.results
@@ -37,8 +38,9 @@ def columns(report: Report) -> Columns:
 
 
 def to_csv(report: Report) -> str:
-    """The text of samples.csv: a line a sample, its owner's id where it has one, a column a per-sample number; six
-    digits, empty where not finite. An id that begins like a formula is quoted, so that no spreadsheet runs it."""
+    """The text of samples.csv: one line per sample, with its owner's id if it has one, and one column per per-sample
+    number with six digits, empty if not finite. An id that begins like a formula is quoted, so that spreadsheets do not
+    run it."""
     ids = np.array([cell(one) for one in report.ids])
     named = {**({ID: ids} if report.ids else {}), **columns(report)}
     text = io.StringIO()
@@ -57,9 +59,9 @@ def from_csv(report: Report, text: str, where: str = "samples.csv") -> Report:
         raise ArchiveError(f"is not a samples.csv of transfer-audit: {error}.", where=where) from None
     head = rows[0] if rows else []
     if not text.endswith("\n") or head[:1] != ["sample"] or any(len(row) != len(head) for row in rows):
-        raise ArchiveError("is not a samples.csv of transfer-audit, or is cut off.", where=where)
+        raise ArchiveError("is not a samples.csv of transfer-audit, or is truncated.", where=where)
     if len(set(head)) < len(head) or any(row[0] != str(i) for i, row in enumerate(rows[1:])):
-        raise ArchiveError("is not a samples.csv of transfer-audit: a column or a sample is there twice.", where=where)
+        raise ArchiveError("is not a samples.csv of transfer-audit: a column or a sample occurs twice.", where=where)
     ids = tuple(QUOTED.sub("", row[1]) for row in rows[1:]) if head[1:2] == [ID] else ()
     named = {name: _column([row[i] for row in rows[1:]]) for i, name in enumerate(head) if name not in ("sample", ID)}
     return with_columns(report, named, ids)
@@ -79,7 +81,7 @@ def with_columns(report: Report, named: Columns, ids: tuple[str, ...]) -> Report
 
 
 def _column(cells: list[str]) -> np.ndarray:
-    """Numbers where all cells are (an empty one is NaN), else text."""
+    """Numbers if all cells are (an empty one is NaN), else text."""
     try:
         return np.array([float(cell) if cell else math.nan for cell in cells], dtype=np.float64)
     except ValueError:

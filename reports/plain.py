@@ -1,4 +1,4 @@
-"""Plain values from strangers' files: not too deep, not too many, and nothing that contains itself."""
+"""Plain values from untrusted files: limited in depth and number, and without cycles."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from probes.errors import InputError
 DEEPEST = 32
 MOST = 100_000
 LONGEST = 1_000_000
-"""Values in all, and characters of one."""
+"""Largest number of values, and of characters of one."""
 
 
 def must_be_plain(value: Any, where: str, error: type[InputError], *, most: int = MOST, longest: int = LONGEST) -> None:
-    """Raises `error` for what is no tree of numbers, texts, lists and tables of a size that people write."""
+    """Raises `error` for anything but a tree of numbers, strings, lists and tables of a plausible size."""
     level, count, depth = [value], 0, 0
     while level:
         count += len(level)

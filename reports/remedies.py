@@ -1,4 +1,4 @@
-"""What countermeasures did to this very model, as `audit mitigate` measured it, beside the risk they are for."""
+"""The measured effect of countermeasures on this model (by `audit mitigate`), shown with the risk that they address."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MARKS = {"better": " ✓", "worse": " ✗"}
 
 
 def remedies_of(content: Any, digest: str, where: str) -> tuple[Remedy, ...]:
-    """The candidates of a frontier.json whose recipe as it is made the model of this digest; none of another model.
+    """The candidates of a frontier.json, if its original model has this digest; otherwise none.
 
-    Raises InputError where it is no frontier.json.
+    Raises InputError if it is not a frontier.json.
     """
     try:
         candidates = content["candidates"]
@@ -26,7 +26,7 @@ def remedies_of(content: Any, digest: str, where: str) -> tuple[Remedy, ...]:
             return ()
         return tuple(_remedy(one) for one in candidates)
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise InputError("is no frontier.json of transfer-audit.", where=where, do="Remove it.") from None
+        raise InputError("is not a frontier.json of transfer-audit.", where=where, do="Remove it.") from None
 
 
 def _remedy(content: Mapping[str, Any]) -> Remedy:
@@ -47,7 +47,7 @@ def _remedy(content: Mapping[str, Any]) -> Remedy:
 
 
 def remedies_table(remedies: Sequence[Remedy], probe: str, say: Words) -> Table | None:
-    """A row a candidate: what it did to this probe's measures, and to accuracy; None where it was not measured."""
+    """One row per candidate: its effect on this probe's measures, and on accuracy; None if it was not measured."""
     names = list(dict.fromkeys((one.probe, one.estimate) for remedy in remedies for one in remedy.measures))
     own = [name for name in names if name[0] == probe]
     if not own:

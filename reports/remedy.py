@@ -1,4 +1,4 @@
-"""A countermeasure with what it did, measured."""
+"""A countermeasure with its measured effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One audit as a value: what was audited, what the probes said, and the gate's verdict. All formats start from it."""
+"""One audit as a value: what was audited, the probes' results, and the gate's verdict. The input of all formats."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 Status = Literal["pass", "fail", "undecided", "error"]
 CheckStatus = Literal["pass", "no-violation", "fail", "undecided", "waived", "error"]
-"""'no-violation': a one-sided bound that shows no violation of the threshold, and cannot show that it is kept."""
+"""'no-violation': a one-sided bound that shows no violation of the threshold, but cannot show that it is met."""
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 EXIT_CODES: Mapping[Status, int] = {"pass": 0, "fail": 1, "undecided": 3, "error": 4}
-"""2 is wrong use or bad input: then there is no report."""
+"""2 is a usage error or bad input, for which there is no report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ class Check:
     direction        max or min
     threshold        the bound; against the baseline, the margin
     status           pass, no-violation (of a one-sided bound), fail, undecided, waived or error
-    value            of the estimate; against the baseline, how much worse this model is. None where there is none
-    low, high        its interval at the level that pays for all checks; None at the open end of a one-sided bound
+    value            of the estimate; against the baseline, how much worse this model is. None if there is none
+    low, high        its interval at the level corrected for all checks; None at the open end of a one-sided bound
     level            of that interval, in (0, 1)
     unit             of the estimate
     because          one sentence: why this status, and for 'undecided' what would decide it
@@ -62,15 +62,15 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What a gate says of a report.
+    """A gate's verdict on a report.
 
     status        pass, fail, undecided, or error: a probe failed
-    checks        one a threshold
-    multiplicity  how the number of checks is paid for (holm)
-    level         1 − the chance that a sound model fails, in (0, 1) (0.95)
+    checks        one for each threshold
+    multiplicity  the correction for the number of checks (holm)
+    level         1 − the probability that a sound model fails, in (0, 1) (0.95)
     profile       name of the built-in thresholds (default)
     on_undecided  stop (the default), warn or fail
-    notes         what was asked less than by default, and what else a reader must know
+    notes         where the configuration is less strict than the default, and what else a reader must know
     """
 
     status: Status
@@ -91,15 +91,15 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One estimate of two audits.
+    """One estimate in two audits.
 
     probe, estimate  what is compared
     old, new         the values
     change           new − old with its interval
-    paired           whether both are of the same samples
+    paired           whether both cover the same samples
     status           worse, better, same (no difference was shown) or untested (none can be: no better side, no
                      interval, or a caveat)
-    p                two-sided p-value that pays for all tested differences
+    p                two-sided p-value, corrected for all tested differences
     """
 
     probe: str
@@ -114,12 +114,12 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A report against a baseline's.
+    """A report compared with a baseline's.
 
     baseline      what it is compared with: model, digest, data fingerprint, seed, version, verdict
-    differences   one an estimate that both have
-    level         1 − the chance that two equally good models are called different in anything, in (0, 1) (0.95)
-    multiplicity  how the number of differences is paid for (holm)
+    differences   one for each estimate that both have
+    level         1 − the probability that two equally good models are called different in anything, in (0, 1) (0.95)
+    multiplicity  the correction for the number of differences (holm)
     notes         what could not be compared
     """
 
@@ -141,16 +141,16 @@ class Report:
     model       names and digests; plain JSON, as `data` and `audit` are
     data        its fingerprint, classes and split
     audit       recipe, versions, seed, plan, fidelity, limits
-    results     of each probe, or how it failed
-    verdict     of the gate
+    results     results of each probe, or its failure
+    verdict     the gate's verdict
     tool        what made it (transfer-audit)
-    comparison  with a baseline; None, the default, where none was given
-    cost        seconds, machine, times: stands in run.json, never in results.json
-    remedies    what countermeasures did to this model: stands in the frontier.json of `audit mitigate`
-    ids         what the data's owner calls each sample: stands in samples.csv; results.json has those of samples that
-                it names (`data["ids"]`)
+    comparison  comparison with a baseline; None, the default, if none was given
+    cost        seconds, machine, times: written to run.json, never to results.json
+    remedies    effects of countermeasures on this model, from the frontier.json of `audit mitigate`
+    ids         the data owner's identifiers of samples: written to samples.csv; results.json has only those of the
+                samples that it names (`data["ids"]`)
 
-    Nothing in it depends on the clock, so equal audits are equal bytes.
+    Nothing in it depends on the clock, so identical audits give identical bytes.
     """
 
     version: str
@@ -166,24 +166,24 @@ class Report:
     ids: tuple[str, ...] = ()
 
     def estimate(self, probe: str, name: str) -> Estimate | None:
-        """What this probe said under this name; None where it failed, did not run, or has it not."""
+        """This probe's estimate with this name; None if the probe failed, did not run, or does not have it."""
         for result in self.results:
             if isinstance(result, Result) and result.probe == probe:
                 return next((one for one in result.estimates if one.name == name), None)
         return None
 
     def called(self, sample: int) -> str:
-        """The owner's name of a sample; empty where it has none."""
+        """The owner's id of a sample; empty if it has none."""
         named = self.data.get("ids")
         return str(named.get(str(sample), "")) if isinstance(named, Mapping) else ""
 
     def text(self, sample: int) -> str:
-        """What a sample says, where samples are texts and are shown; else empty."""
+        """The text of a sample, if samples are texts and are shown; else empty."""
         shown = self.data.get("texts")
         return str(shown.get(str(sample), "")) if isinstance(shown, Mapping) else ""
 
     def without_pictures(self) -> Report:
-        """The same, with no picture and no text of any sample in it."""
+        """The same report without any picture or text of a sample."""
         data = {name: value for name, value in self.data.items() if name != "texts"}
         return replace(self, data=data, results=tuple(_blind(one) for one in self.results))
 
@@ -206,7 +206,7 @@ class Report:
 
 
 DISPLAYS: Registry[Callable[[Report], Any]] = Registry("audit.displays", "display")
-"""How a notebook or a console shows a report: it is data, and does not import what draws it."""
+"""Hooks for displaying a report in a notebook or console: a report is data, and does not import its renderers."""
 
 
 def _blind(result: Result | Failure) -> Result | Failure:

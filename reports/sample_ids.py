@@ -1,4 +1,4 @@
-"""Samples by their owner's own ids, and texts as they were written: of those that a report names."""
+"""The owner's ids of samples, and the original texts, for those that a report names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reports.report import Json, Report
 
 
 def with_ids(report: Report, ids: Sequence[str]) -> Report:
-    """The report with these ids, of all samples in order; its data has those of the samples that it names."""
+    """The report with these ids of all samples in order; its data gets those of the samples that it names."""
     if not ids:
         return report
     named: dict[str, Json] = {str(one): ids[one] for one in sorted(_named(report.results)) if one < len(ids)}
@@ -18,11 +18,11 @@ def with_ids(report: Report, ids: Sequence[str]) -> Report:
 
 
 LONGEST = 200
-"""Characters of a text that are shown."""
+"""Largest number of characters of a text that is shown."""
 
 
 def with_texts(report: Report, texts: Sequence[str]) -> Report:
-    """The report with the texts of the samples that it names, cut to LONGEST characters."""
+    """The report with the texts of the samples that it names, truncated to LONGEST characters."""
     if not texts:
         return report
     some = [one for one in sorted(_named(report.results)) if one < len(texts)]

@@ -1,6 +1,7 @@
-"""Messages in results.json: each stands in its place in English, and once in the table `messages` as code and values.
+"""Messages in results.json: each is written in English in its place, and once in the table `messages` as code and
+values.
 
-So a reader of the file needs no templates, and a report can be made of it in any language.
+So a reader of the file needs no templates, and a report can be made from it in any language.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ PLACES = frozenset({"because", "caption", "caveat", "columns", "headings", "note
 
 
 def written(content: Any, table: dict[str, Any]) -> Any:
-    """The content with every message in English; `table` takes down what each was made of."""
+    """The content with every message in English; `table` records the code and values of each."""
     if isinstance(content, Message):
         text = texts("en").say(content)
         table.setdefault(text, encoded(content))
@@ -29,8 +30,8 @@ def written(content: Any, table: dict[str, Any]) -> Any:
 
 
 def read(content: Any, table: Mapping[str, Any], place: str = "") -> Any:
-    """The content with the messages that `written` took down. A text that its template would say otherwise today stays
-    as it is: it was said by another version."""
+    """The content with the messages that `written` recorded. A text that its current template would render differently
+    is kept, because another version wrote it."""
     if isinstance(content, str):
         return _message(content, table[content]) if place in PLACES and content in table else content
     if isinstance(content, Mapping):

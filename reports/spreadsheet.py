@@ -1,4 +1,4 @@
-"""Text for programs that run what looks like a formula."""
+"""Text for programs that execute what looks like a formula."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from probes.errors import one_line
 
 
 def cell(value: object) -> object:
-    """A text as a spreadsheet shows it: one that begins like a formula is quoted, so that it is not run."""
+    """A text for spreadsheets: one that begins like a formula is quoted, so that it is not executed."""
     if not isinstance(value, str):
         return value
     clean = one_line(value)

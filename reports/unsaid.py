@@ -1,6 +1,6 @@
-"""What older results.json files leave unsaid of estimates and findings that were known by their names then.
+"""Attributes of estimates and findings that older results.json files omit, because they were then derived from names.
 
-A file says of an estimate only what differs from this, so that files of equal audits stay equal.
+A file contains only what differs from these defaults, so that files of identical audits stay identical.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from probes.pairing import Pairing
 from probes.result import RECIPE, Bound, scope
 
 AIDS = ("attack", "ceiling", "control", "fidelity", "floor", "guessing")
-"""Scopes of what helps to read other estimates."""
+"""Scopes of estimates that help to interpret others."""
 DOUBTS = {"membership.infidelity": RECIPE}
-"""By the code of a finding."""
+"""Defaults by the code of a finding."""
 
 
 def _share(part: str, less: str = "") -> Mapping[str, Any]:
@@ -52,14 +52,14 @@ ESTIMATES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     },
     ("overfitting", "recipe.held_out_accuracy"): {"pairing": _folds("held out"), "tradeoff": "utility"},
 }
-"""By probe and name."""
+"""Defaults by probe and name."""
 
 BOUNDS: Mapping[str, Bound] = {"epsilon.lower_bound": "lower", "epsilon.gaussian_lower_bound": "lower"}
-"""Estimates that files from before `bound` hold with two equal ends."""
+"""Estimates that files from before `bound` contain with two equal ends."""
 
 
 def of_estimate(probe: str, name: str) -> dict[str, Any]:
-    """What an estimate of that name says of itself where a file says nothing."""
+    """The default attributes of an estimate with that name."""
     plain = {"decided_by": None, "pairing": None, "aid": scope(name) in AIDS, "tradeoff": None}
     return {**plain, **ESTIMATES.get((probe, name), {})}
 

@@ -1,4 +1,4 @@
-"""The one validator of results.json: the published JSON Schema, and the bounds that a schema cannot say."""
+"""The validator of results.json: the published JSON Schema, and constraints that a schema cannot express."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from probes.errors import InputError
 from reports.plain import must_be_plain
 
 MOST = 5_000_000
-"""Values of a results.json: a chart has thousands, a gallery's pictures are one text each."""
+"""Largest number of values in a results.json: a chart has thousands, a gallery's pictures are one string each."""
 LONGEST = 50_000_000
 LOWEST_LEVEL, HIGHEST_LEVEL = 0.01, 1 - 1e-12
 LARGEST = 1e18
-"""Of whole numbers that count something."""
+"""Largest count."""
 
 
 def parse_json(text: str, where: str, error: type[InputError], *, most: int = MOST) -> Any:
@@ -25,10 +25,10 @@ def parse_json(text: str, where: str, error: type[InputError], *, most: int = MO
     try:
         content = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except RecursionError:
-        raise error("is nested too deep.", where=where) from None
-    except ValueError as wrong:  # a number of thousands of digits is no JSONDecodeError
+        raise error("is nested too deeply.", where=where) from None
+    except ValueError as wrong:  # a number with thousands of digits does not raise JSONDecodeError
         raise error(
-            f"is not JSON, or is cut off: {str(wrong)[:200]}.", where=where, do="Run the audit again."
+            f"is not JSON, or is truncated: {str(wrong)[:200]}.", where=where, do="Run the audit again."
         ) from None
     must_be_plain(content, where, error, most=most, longest=LONGEST)
     return content
@@ -38,7 +38,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"the key {max(names, key=names.count)!r} is there twice")
+        raise ValueError(f"the key {max(names, key=names.count)!r} occurs twice")
     return found
 
 
@@ -47,16 +47,16 @@ def _no_number(name: str) -> float:
 
 
 def validate(content: Mapping[str, Any], where: str, error: type[InputError]) -> None:
-    """Raises `error` with the first part of a results.json that is wrong, by its place."""
+    """Raises `error` with the location of the first invalid part of a results.json."""
     import fastjsonschema
 
     try:
         _schema()(content)
     except fastjsonschema.JsonSchemaException as wrong:
         said = str(wrong).replace("data.", "", 1)
-        raise error(f"lacks a part or holds a wrong one: {said[:300]}.", where=where) from None
+        raise error(f"has a missing or invalid part: {said[:300]}.", where=where) from None
     for place, mistake in _beyond(content):
-        raise error(f"lacks a part or holds a wrong one: {place} {mistake}.", where=where)
+        raise error(f"has a missing or invalid part: {place} {mistake}.", where=where)
 
 
 @cache
@@ -64,14 +64,14 @@ def _schema() -> Callable[[Any], Any]:
     import fastjsonschema
 
     text = (files("reports") / "schema" / "results.schema.json").read_text(encoding="utf-8")
-    # What it asks for is in draft 7 too, which is what the compiler knows.
+    # Everything used is also in draft 7, which the compiler supports.
     schema = json.loads(text) | {"$schema": "http://json-schema.org/draft-07/schema#"}
     compiled: Callable[[Any], Any] = fastjsonschema.compile(schema, use_default=False)
     return compiled
 
 
 def _beyond(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What no schema says: (place, mistake)."""
+    """Constraints that a schema cannot express: (place, mistake)."""
     probes = [result["probe"] for result in content["results"]]
     for i, name in enumerate(probes):
         if name in probes[:i]:

@@ -20,7 +20,7 @@ class Finetuned:
     path                 of the checkpoint
     members              how many samples trained it
     train_accuracy       share of them that it gets right after the last epoch, in [0, 1]
-    validation_accuracy  the same of the validation samples; None where nothing is held back for them
+    validation_accuracy  the same of the validation samples; None if nothing is held back for them
     notes                what was converted when the data was read
     """
 
@@ -48,7 +48,7 @@ def finetune(
     trust_code  allow the recipe's own Python factories to run; on by default
     listener    is notified of epochs
 
-    Returns the checkpoint's path and what its training came to. Raises RecipeError, DataError, and OverwriteError where
+    Returns the checkpoint's path and what its training came to. Raises RecipeError, DataError, and OverwriteError if
     `out` exists.
 
     >>> recipe = {

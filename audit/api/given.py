@@ -79,9 +79,9 @@ def recipe_file_of(
     changes: Sequence[str] = (),
 ) -> RecipeFile | None:
     """The recipe, read once and completed from the model's folder; content that is not `whole` is completed elsewhere,
-    from the network that it belongs to. Raises RecipeError where there is nothing for the `changes` to change."""
+    from the network that it belongs to. Raises RecipeError if there is nothing for the `changes` to change."""
     if changes and not isinstance(given, str | Path | Mapping):
-        raise RecipeError("there is no file or content to change.", where="changes", do="Give it as the recipe.")
+        raise RecipeError("there is no recipe to change.", where="changes", do="Give it as the recipe.")
     if given is None or isinstance(given, RecipeFile):
         return given
     file = Path(given) if isinstance(given, str | Path) else None

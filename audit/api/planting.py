@@ -34,7 +34,7 @@ def canaries(
 
     data        instructions as `run` takes them; where they have parts, the training part gets the canaries
     out         the training data with canaries, as .jsonl
-    secret      the list, .json: whoever has it knows what the training held
+    secret      the list, .json: anyone who has it knows what the training held
     count       canaries for each number of copies, at least 8; half of them will be in the training
     copies      how often one stands in the training, each at least 1: (1, 4, 16) shows what repetition does
     references  texts drawn alike that no training holds, at least 1; n of them bound exposure by log2(n + 1) bits

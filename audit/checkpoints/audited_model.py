@@ -51,7 +51,7 @@ class Audited:
         return self.experiment.audited_row()
 
     def network(self) -> nn.Module:
-        """Raises CheckpointError where the weights do not fit the recipe's network."""
+        """Raises CheckpointError if the weights do not fit the recipe's network."""
         return load_network(self.experiment, self.checkpoint, self.row)
 
     def logits(self) -> Float32[np.ndarray, "views classes"]:
@@ -85,7 +85,7 @@ def load_network(experiment: Experiment, checkpoint: Checkpoint, row: Row) -> nn
 
 
 def reference_of(audited: Audited, settings: Settings) -> Checkpoint | None:
-    """The checkpoint to compare with. Raises CheckpointError where its weights do not fit the audited network."""
+    """The checkpoint to compare with. Raises CheckpointError if its weights do not fit the audited network."""
     if settings.reference is None:
         return None
     other = checkpoints.load(settings.reference)

@@ -128,7 +128,7 @@ def save(
 ) -> None:
     """Write the file completely or not at all; `privacy` overrides the claim of the run's own accountant.
 
-    Raises OverwriteError where the file exists, StoreError where it cannot be written.
+    Raises OverwriteError if the file exists, StoreError if it cannot be written.
     """
     claim = privacy or (trained.accounting.claim if trained.accounting else None)
     if path.exists():

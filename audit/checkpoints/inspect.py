@@ -57,7 +57,7 @@ def inspect(model: str | Path) -> Inspection:
 
     model  a checkpoint or its folder, weights from elsewhere, or the folder of a library's model
 
-    Returns facts and checks; `passed` where every check did. Raises CheckpointError where it cannot be read.
+    Returns facts and checks; `passed` where every check did. Raises CheckpointError if it cannot be read.
 
     >>> import tempfile
     >>> from safetensors.torch import save_file

@@ -17,7 +17,7 @@ def loading(*, quiet: bool, log: bool = False) -> Iterator[None]:
     """A context for importing what trains models or looks into them; without a terminal, prints a separate line if
     `log` is set.
 
-    Raises DependencyError where the extra is not installed.
+    Raises DependencyError if the extra is not installed.
     """
     need("train")
     screen = Console(stderr=True)

@@ -18,13 +18,13 @@ LESS = re.compile(r"gap|inflation|precision_at|auc|tpr|advantage|shuffled|guessi
 
 def template() -> str:
     """audit.toml with every estimate for which the installed probes have a title, each commented out. An uncommented
-    line is a threshold; 0.0 is a placeholder where there is no built-in bound."""
+    line is a threshold; 0.0 is a placeholder if there is no built-in bound."""
     text = (files("audit") / "templates" / "audit.toml").read_text(encoding="utf-8")
     head, _, _ = text.partition("[thresholds.")
     tail = text[text.index(TAIL) :]
     sections = {probe: list(_lines(probe)) for probe in PACKAGES.names()}
     asked = ["\n".join([f"[thresholds.{probe}]", *lines]) for probe, lines in sections.items() if lines]
-    head = head.replace("every value here is the default.", "0.0 is a placeholder where there is no default.", 1)
+    head = head.replace("every value here is the default.", "0.0 is a placeholder if there is no default.", 1)
     return "\n\n".join([head.rstrip("\n"), *asked, tail])
 
 

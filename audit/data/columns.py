@@ -56,7 +56,7 @@ def features_of(frame: pd.DataFrame, where: str, *, fill: bool) -> Features:
 
 
 def numbers_in(column: pd.Series[Any]) -> pd.Series[Any] | None:
-    """The column as numbers, NaN where a cell is missing; None if it is categorical. Commas may separate thousands."""
+    """The column as numbers, NaN if a cell is missing; None if it is categorical. Commas may separate thousands."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
         return column
     if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype.kind in "mMc":

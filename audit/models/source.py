@@ -32,7 +32,7 @@ from probes.message import Message
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """An architecture and θ_s. `state` is None where there are no source weights: then 'source' means random.
+    """An architecture and θ_s. `state` is None if there are no source weights: then 'source' means random.
 
     `folder` is where a factory's file is searched for, the recipe's own; `head` is the recipe's name of the classifier.
     `loads` are the weights that the architecture's own code loads: from scratch they are re-initialised.

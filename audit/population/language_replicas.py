@@ -103,7 +103,7 @@ def _stored(store: Store, key: str) -> TokenAnswers | None:
 def _trained(
     task: LanguageTask, rows: Sequence[Row], group: Sequence[int], seed: int, network: nn.Module | None
 ) -> Iterator[TokenAnswers]:
-    """`network` takes each adapter in turn; None where replicas are trained one after another."""
+    """`network` takes each adapter in turn; None if replicas are trained one after another."""
     mine = [rows[place] for place in group]
     seeds = [seed_of(row, seed) for row in mine]
     if task.trainer is not None:
@@ -123,7 +123,7 @@ def _trained(
 
 
 def must_depend_on_samples(found: Mapping[int, TokenAnswers], rows: Sequence[Row], who: str) -> None:
-    """Raises TrainerError where replicas of different samples answer alike to the bit: then these decided nothing."""
+    """Raises TrainerError if replicas of different samples answer alike to the bit: then these decided nothing."""
     seen: dict[bytes, Row] = {}
     for place, answers in found.items():
         other = seen.setdefault(answers.log_prob.tobytes(), rows[place])
@@ -137,7 +137,7 @@ def must_depend_on_samples(found: Mapping[int, TokenAnswers], rows: Sequence[Row
 
 
 def repeats_itself(task: LanguageTask, row: Row, known: TokenAnswers, seed: int, store: Store | None) -> Text | None:
-    """Has the user's trainer make the row once more: None where that answers the same, else by how much it does not.
+    """Has the user's trainer make the row once more: None if that answers the same, else by how much it does not.
     Kept in the store."""
     assert task.trainer is not None
     key = hashlib.sha256(f"{key_of(task, [row], 0, [0], seed)} again".encode()).hexdigest()

@@ -56,7 +56,7 @@ class Untrained:
 
 
 def repeats_itself(experiment: Experiment, row: Row, known: Answers, store: Store) -> Text | None:
-    """Trains the row once more: None where it answers the same, else by how much it does not. Kept in the store."""
+    """Trains the row once more: None if it answers the same, else by how much it does not. Kept in the store."""
     trainer = experiment.trainer
     assert trainer is not None
     batch = schedule(experiment, [row])[0]

@@ -1,4 +1,4 @@
-"""What a training leaves behind for its audit, one library a file: which rows, seeds, arguments and base.
+"""What a training records for its audit (rows, seeds, arguments and base), one library per file.
 
-Imports data; nothing of the audit imports it.
+Imports data; no other part of audit imports it.
 """

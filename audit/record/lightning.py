@@ -1,4 +1,4 @@
-"""Lightning leaves an audit record: `Trainer(callbacks=[AuditRecord("model", data={...})])`."""
+"""Writes an audit record from Lightning: `Trainer(callbacks=[AuditRecord("model", data={...})])`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ MEASURES = {
     "test_acc": "held_out_accuracy",
     "test_accuracy": "held_out_accuracy",
 }
-"""Usual names of logged measures, and what the audit calls them."""
+"""Standard names of logged measurements, and the audit's names for them."""
 
 
 class AuditRecord(Callback):  # type: ignore[misc, unused-ignore]  # Any where Lightning is not installed
-    """Writes audit-record.json into `folder`, else into the Trainer's root folder, when training or a test ends.
+    """Writes audit-record.json into `folder`, or by default into the Trainer's root folder, when training or a test
+    ends.
 
-    `data` is a recipe's [data]. The rows are those of the data sets under the loaders: (inputs, label) or inputs. Those
-    of a test are held out; of validation, where there is no test.
+    `data` is a recipe's [data]. The rows are those of the loaders' data sets: (inputs, label) or inputs. Rows of a test
+    are held out, or those of validation if there is no test.
     """
 
     def __init__(self, folder: str | Path | None = None, *, data: Mapping[str, Any] | None = None) -> None:
@@ -55,6 +56,6 @@ class AuditRecord(Callback):  # type: ignore[misc, unused-ignore]  # Any where L
 
 
 def _dataset(loader: Any) -> Any:
-    """The one under a loader, or under the first of several."""
+    """The data set of a loader, or of the first of several."""
     first = next(iter(loader)) if isinstance(loader, list | tuple) else loader
     return first.dataset

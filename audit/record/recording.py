@@ -1,4 +1,4 @@
-"""A training of one's own that leaves an audit record beside its weights."""
+"""Writes an audit record beside the weights from your own training code."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Recording:
     """Writes FOLDER/audit-record.json when the block ends without an exception.
 
     folder  where the weights are saved before the block ends
-    data    a recipe's [data], with paths as seen from here: {"kind": "text", "path": "messages.csv"}. Without it the
-            audit asks for a recipe that has one
+    data    a recipe's [data], with paths relative to the working folder: {"kind": "text", "path": "messages.csv"}.
+            Without it, the audit needs a recipe that has one
     recipe  other sections of a recipe: {"train": {"lr": 0.001}}
-    seed    what the training was seeded with
+    seed    the seed of the training
     base    the folder or file that it started from
 
     >>> import tempfile, pathlib
@@ -65,11 +65,11 @@ class Recording:
         self._add("trained", rows)
 
     def evaluated(self, rows: Any) -> None:
-        """The samples that were held out, and that the measures are of."""
+        """The samples that were held out, on which the measurements were made."""
         self._add("evaluated", rows)
 
     def measured(self, **measures: float) -> None:
-        """What the training measured of the model at its end: held_out_accuracy, held_out_log_loss, member_accuracy,
+        """Measurements of the model at the end of the training: held_out_accuracy, held_out_log_loss, member_accuracy,
         member_log_loss (nats)."""
         self.measures |= {name: float(value) for name, value in measures.items()}
 
@@ -80,7 +80,7 @@ class Recording:
             kept.setdefault(view, []).extend(fingerprint(one, key) for one in contents)
 
     def write(self) -> Path:
-        """The record, as far as it is known now. Raises DataError where no row was recorded."""
+        """The record so far. Raises DataError if no row was recorded."""
         if not any(self.rows["trained"].values()):
             raise DataError("no row was recorded as trained on.", where=NAME, do="Call .trained(rows).")
         made = Record(
@@ -109,7 +109,7 @@ class Recording:
 
 
 def contents_of(rows: Any, data: Mapping[str, Any] | None = None) -> dict[View, list[bytes]]:
-    """What identifies each row, in every view that the rows have. Raises DataError where they have none."""
+    """What identifies each row, in every view that the rows have. Raises DataError if they have none."""
     if hasattr(rows, "iloc"):
         return _of_columns({str(name): list(rows[name]) for name in rows.columns}, data)
     columns = getattr(rows, "column_names", None)
@@ -127,7 +127,7 @@ def contents_of(rows: Any, data: Mapping[str, Any] | None = None) -> dict[View, 
         return {"text": [of_text(one) for one in listed]}
     if isinstance(listed[0], tuple) and all(isinstance(one, str) for one in listed[0]):
         return {"text": [of_text(*one) for one in listed]}
-    if isinstance(listed[0], tuple):  # (inputs, label), as torch's data sets have it
+    if isinstance(listed[0], tuple):  # (inputs, label), as in torch's data sets
         return contents_of([one[0] for one in listed], data)
     if isinstance(listed[0], list):
         return {"tokens": [of_tokens(one) for one in listed]}
@@ -151,7 +151,7 @@ def _of_columns(columns: Mapping[str, Iterable[Any]], data: Mapping[str, Any] | 
             break
     if not found:
         raise DataError(
-            f"rows have the columns {', '.join(map(str, columns))}, and none that identifies them.",
+            f"rows have the columns {', '.join(map(str, columns))}, none of which identifies them.",
             where=NAME,
             do='Name the text: data={"kind": "text", "text": COLUMN, ...}; or give the rows as an array.',
         )
@@ -159,13 +159,13 @@ def _of_columns(columns: Mapping[str, Iterable[Any]], data: Mapping[str, Any] | 
 
 
 def picture(one: Any) -> Any:
-    """A picture as data sets store it: [height, width, channels]."""
+    """A picture in stored form: [height, width, channels]."""
     array = np.asarray(one)
     return array[:, :, None] if array.ndim == 2 else array
 
 
 def moved(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """With paths as seen from the folder."""
+    """The section with paths relative to the folder."""
     seen = {}
     for name, value in data.items():
         local = name in ("path", "tokenizer", "labels") and isinstance(value, str | Path)
@@ -194,7 +194,7 @@ def digest(file: Path) -> str:
 
 
 def libraries() -> dict[str, str]:
-    """Versions of the installed libraries that train."""
+    """Versions of the installed training libraries."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}

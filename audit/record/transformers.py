@@ -1,4 +1,4 @@
-"""transformers' Trainer leaves an audit record: `callbacks=[AuditRecord("model", data={...})]`."""
+"""Writes an audit record from transformers' Trainer: `callbacks=[AuditRecord("model", data={...})]`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from transformers import TrainerCallback
 from audit.record.recording import Recording
 
 MEASURES = {"eval_accuracy": "held_out_accuracy", "eval_loss": "held_out_log_loss"}
-"""What the Trainer calls them, and what the audit does."""
+"""The Trainer's names of measurements, and the audit's names for them."""
 
 
 class AuditRecord(TrainerCallback):
-    """Writes audit-record.json into `folder`, where the model is saved, else into the Trainer's output folder: after
-    each evaluation and at the end of training. Save the model there first, or write again by `record.write()`, where
-    the record is to hold a digest of the weights.
+    """Writes audit-record.json into `folder`, where the model is saved, or by default into the Trainer's output folder,
+    after each evaluation and at the end of training. For the record to include a digest of the weights, save the model
+    there first, or write again with `record.write()`.
 
     `data` is a recipe's [data]: {"kind": "text", "path": "messages.csv", "text": "text", "label": "label"}.
     """
@@ -52,7 +52,7 @@ class AuditRecord(TrainerCallback):
         self._write(state)
 
     def _of_evaluation(self, loader: Any) -> None:
-        """Once: later evaluations are of the same rows, or of none that the model is chosen by."""
+        """Recorded once: later evaluations are on the same rows, or on rows that do not select the model."""
         if self.record is not None and loader is not None and "evaluated" not in self.record.rows:
             self.record.evaluated(loader.dataset)
 

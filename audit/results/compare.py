@@ -1,4 +1,4 @@
-"""An earlier audit to compare with: no torch, no training, an answer at once."""
+"""Compares with an earlier audit: without torch or training, within a second."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ EXIT_WORSE = 1
 def compare(old: str | Path | Report, new: str | Path | Report, *, level: float = 0.95) -> Comparison:
     """What got worse, better or stayed the same between two audits, beyond noise.
 
-    Tests are paired where both audits speak of the same samples (the samples.csv beside each results.json), and pay for
-    their number (Holm).
+    Tests are paired where both audits cover the same samples (the samples.csv beside each results.json), and are
+    corrected for their number (Holm).
 
     old, new  reports, results.json files, or the folders they lie in; the baseline first
     level     1 − the chance that two equally good models are called different in anything, in (0, 1)
 
-    Returns a Comparison: a Difference for each estimate that both audits have. Raises InputError where they have none
+    Returns a Comparison: a Difference for each estimate that both audits have. Raises InputError if they have none
     in common or cannot be read.
 
     >>> from reports.example import example_report
@@ -39,7 +39,7 @@ def compare(old: str | Path | Report, new: str | Path | Report, *, level: float 
 def run_compare(
     old: Path, new: Path, *, form: Literal["table", "markdown"], as_json: bool, lang: str, quiet: bool
 ) -> int:
-    """Print what changed; 1 where anything got worse beyond noise."""
+    """Print what changed; returns 1 if anything got worse beyond noise."""
     report = load(new)
     comparison = compare(old, report)
     code = EXIT_WORSE if comparison.where("worse") else 0
@@ -63,5 +63,5 @@ def _print(comparison: Comparison, form: Literal["table", "markdown"], say: Word
 
 
 def described(comparison: Comparison, exit_code: int) -> dict[str, object]:
-    """For machines, as results.json has it, with the exit code."""
+    """For machines, in the format of results.json, with the exit code."""
     return {"exit_code": exit_code, **archive.comparison_json(comparison)}

@@ -1,4 +1,4 @@
-"""Results in the forms that others read: files beside the report, and what a GitHub run shows."""
+"""Results in other formats: files beside the report, and the output for a GitHub run."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def report(
     figures: Literal["svg", "png"] = "svg",
     at: str = "audit.toml",
 ) -> dict[str, bytes]:
-    """A report in another format or language: the content of every file by name, its own first.
+    """A report in another format or language: the content of every file by name, the main file first.
 
-    results     a report, a results.json, or the folder it lies in
+    results     a report, a results.json, or the folder that contains it
     format      html, markdown, summary, junit, sarif, github, gitlab, model-card, pdf, csv, parquet, evidence (a
-                folder), or one that is installed
-    out         where to write its own file, with the others beside it; without it nothing is written
+                folder), or one from a plugin
+    out         where to write the main file, with the others beside it; by default nothing is written
     lang        en or zh
-    thumbnails  off: no picture of a sample in any file
-    figures     svg or png, for those that stand beside a text
-    at          the file of a repository that alerts point to
+    thumbnails  False: no picture of a sample in any file
+    figures     svg or png, for figures beside a text
+    at          the file in a repository that alerts point to
 
-    Raises InputError for an unknown format or results that cannot be read, StoreError where `out` cannot be written.
+    Raises InputError for an unknown format or results that cannot be read, StoreError if `out` cannot be written.
 
     >>> from reports.example import example_report
     >>> list(report(example_report(), "junit"))
@@ -61,7 +61,7 @@ def report(
 
 
 def _beside(results: Path, made: Format) -> dict[str, bytes]:
-    """Those of the run's files that the format is made of. Raises InputError."""
+    """The files of the run that the format needs. Raises InputError."""
     there = {name: results if name == "results.json" else results.with_name(name) for name in made.reads}
     try:
         return {name: path.read_bytes() for name, path in there.items() if path.is_file()}
@@ -70,7 +70,7 @@ def _beside(results: Path, made: Format) -> dict[str, bytes]:
 
 
 def _write(made: Format, content: Mapping[str, bytes], target: Path) -> None:
-    """Raises OverwriteError where a folder is not empty: a file of another day would be one that nothing names."""
+    """Raises OverwriteError if a folder is not empty: a left-over file would not be listed anywhere."""
     if made.folder and target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise OverwriteError("is not empty.", where=str(target), do="Remove it, or give another --out.")
     own = "" if made.folder else next(iter(content))
@@ -80,8 +80,8 @@ def _write(made: Format, content: Mapping[str, bytes], target: Path) -> None:
 
 
 def run_report(results: Path, form: str, out: Path | None, style: Style) -> None:
-    """One form of existing results. A format that speaks to a CI runner does so where no file is asked for; the others
-    go to `out` (`-` is standard output) or beside the results."""
+    """One format of existing results. A format for a CI runner is sent to the runner if no file is given; the others go
+    to `out` (`-` is standard output) or beside the results."""
     made = FORMATS.load(form, where="--format")
     found = read_with_cost(results)
     if made.per_sample:
@@ -93,7 +93,7 @@ def run_report(results: Path, form: str, out: Path | None, style: Style) -> None
     own, *others = content
     if is_stdout(out):
         if made.folder:
-            raise InputError(f"{form} fills a folder.", where="--out", do="Give one that is empty.")
+            raise InputError(f"{form} fills a folder.", where="--out", do="Give an empty one.")
         _print(content[own], left_out=len(others))
         return
     target = out or results.with_name(made.file if made.folder else own)
@@ -103,7 +103,7 @@ def run_report(results: Path, form: str, out: Path | None, style: Style) -> None
 
 
 def _print(content: bytes, left_out: int) -> None:
-    """The report's own file; figures that Markdown shows have no place there."""
+    """Writes the main file to standard output, without the figures of Markdown."""
     sys.stdout.buffer.write(content)
     sys.stdout.flush()
     if left_out:
@@ -112,7 +112,7 @@ def _print(content: bytes, left_out: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Also:
-    """What `--also` asks for: further forms of a report just made or judged again, into `folder`."""
+    """The formats of `--also`: a report just made or judged again, written into `folder`."""
 
     forms: tuple[str, ...] = ()
     folder: Path
@@ -120,7 +120,7 @@ class Also:
 
     @classmethod
     def of(cls, text: str, folder: Path, *, lang: str, at: str) -> Also:
-        """Raises InputError for a form that there is none of."""
+        """Raises InputError for an unknown format."""
         return cls(forms=named(text), folder=folder, style=Style(lang=lang, at=at))
 
     @property
@@ -138,8 +138,8 @@ class Also:
 
 
 def announce(said: Announcement) -> None:
-    """To the runner, which reads both streams: its lines go to standard error, so that `--json` has standard output
-    for itself; its texts into the files that the runner names."""
+    """Output for the runner, which reads both streams: its lines go to standard error, so that standard output is free
+    for `--json`, and its texts into the files that the runner names."""
     print(said.lines, end="", file=sys.stderr, flush=True)
     for variable, text in said.appended.items():
         if path := os.environ.get(variable):

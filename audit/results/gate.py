@@ -1,4 +1,4 @@
-"""Commands over results that exist already: no torch, no training, an answer at once."""
+"""Judges existing results: without torch or training, within a second."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def gate(
     baseline: str | Path | Report | None = None,
     changes: Sequence[str] = (),
 ) -> Report:
-    """Judge an audit again, and give its report with the new verdict.
+    """Judge an audit again, and return its report with the new verdict.
 
-    results   a report, a results.json, or the folder it lies in
-    config    an audit.toml or its content; without one, the audit.toml or pyproject.toml of the working folder
-    baseline  an earlier audit to compare with; without one, that of the run stays
+    results   a report, a results.json, or the folder that contains it
+    config    an audit.toml or its content; default: the audit.toml or pyproject.toml of the working folder
+    baseline  an earlier audit to compare with; default: the baseline of the run
     changes   single values that replace those of `config`, as KEY=VALUE in TOML: "gate.level=0.9"
 
-    Returns the report with the new verdict. Raises InputError where results cannot be read, ConfigError.
+    Returns the report with the new verdict. Raises InputError if results cannot be read, ConfigError.
 
     >>> from reports.example import example_report
     >>> strict = {"thresholds": {"overfitting": {"checkpoint.held_out_accuracy": {"min": 0.99}}}}
@@ -71,7 +71,7 @@ def run_gate(
     quiet: bool,
     per_sample: bool = False,
 ) -> Report:
-    """Judge again and print the verdict. Per-sample results are read where they are compared, or asked for."""
+    """Judge again and print the verdict. Per-sample results are read only if they are compared or requested."""
     found = load(results) if baseline is not None or per_sample else read_with_cost(results)
     judged = gate(found, config, baseline=baseline)
     if as_json:
@@ -82,7 +82,7 @@ def run_gate(
 
 
 def print_json(judged: Report, **more: str) -> None:
-    """The verdict for machines, alone on standard output."""
+    """The verdict for machines, as the only output on standard output."""
     print(json.dumps(archive.verdict_json(judged) | more, indent=1, ensure_ascii=False))
 
 

@@ -1,4 +1,4 @@
-"""All audits below a folder: found, read, put in order of time, written."""
+"""All audits below a folder: finds, reads, sorts by time, and writes them."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def history(
     out: str | Path | None = None,
     lang: Literal["en", "zh"] = "en",
 ) -> list[Run]:
-    """All audits below a folder, the oldest first; with `out`, their estimates over time are written there.
+    """All audits below a folder, oldest first; with `out`, their estimates over time are written there.
 
-    folder     where results.json files lie, at any depth
-    estimates  only these, such as recipe.auc; else what was checked in any of them
-    format     of what is written: html, markdown or csv
-    out        the file; without it nothing is written
+    folder     the folder with results.json files, at any depth
+    estimates  only these, such as recipe.auc; default: whatever was checked in any of them
+    format     format of the file: html, markdown or csv
+    out        the file; by default nothing is written
     lang       en or zh
 
-    Returns a Run each: its name (where it lies), when it finished (ISO, UTC), its report. Raises InputError where there
-    is no audit, ConfigError for an estimate that none has, StoreError where `out` cannot be written.
+    Returns a Run for each: its name (its location), when it finished (ISO, UTC), its report. Raises InputError if there
+    is no audit, ConfigError for an estimate that none has, StoreError if `out` cannot be written.
 
     >>> import tempfile
     >>> from reports import dump
@@ -64,7 +64,7 @@ def _written(runs: list[Run], form: Literal["html", "markdown", "csv"], asked: S
 
 
 def run_history(folder: Path, form: Format, out: Path | None, asked: Sequence[str], lang: str) -> None:
-    """Raises InputError where there is no audit below the folder."""
+    """Raises InputError if there is no audit below the folder."""
     runs = find(folder)
     if form == "table" and out is None:
         say = words(lang)
@@ -81,7 +81,7 @@ def run_history(folder: Path, form: Format, out: Path | None, asked: Sequence[st
 
 
 def find(folder: Path) -> list[Run]:
-    """Every audit below, the oldest first; one line on standard error for each file that is none."""
+    """Every audit below, oldest first; prints one line on standard error for each file that is not one."""
     runs = [run for run, _ in located(folder)]
     if not runs:
         raise InputError("holds no results.json of an audit.", where=str(folder), do="Run `audit run` into it first.")
@@ -89,9 +89,9 @@ def find(folder: Path) -> list[Run]:
 
 
 def located(folder: Path) -> list[tuple[Run, Path]]:
-    """Every audit below with its results.json, the oldest first. Raises InputError where there is no such folder."""
+    """Every audit below with its results.json, oldest first. Raises InputError if the folder does not exist."""
     if not folder.is_dir():
-        raise InputError("is not a folder.", where=str(folder), do="Give the folder that holds the reports.")
+        raise InputError("is not a folder.", where=str(folder), do="Give the folder that contains the reports.")
     runs = []
     for path in sorted(folder.rglob("results.json")):
         try:
@@ -106,7 +106,7 @@ def located(folder: Path) -> list[tuple[Run, Path]]:
 
 
 def _finished(results: Path) -> str:
-    """In UTC, from the run.json beside it; without one, when the file was last written."""
+    """The time in UTC, from the run.json beside it; without one, when the file was last written."""
     written = datetime.datetime.fromtimestamp(results.stat().st_mtime, datetime.UTC)
     try:
         moment = datetime.datetime.fromisoformat(str(read_cost(results)["finished"]))

@@ -1,4 +1,4 @@
-"""The last release in a folder of audits: what the next one is compared with, unless somebody names another."""
+"""The last release in a folder of audits: the default baseline of the next audit."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from audit.results.history import located
 
 
 def last_release(folder: Path, out: Path | None = None) -> Path | None:
-    """The results.json of the newest audit below the folder whose verdict was a pass, or of the newest where none was;
-    None where there is no other than that in `out`, which is about to be replaced.
+    """The results.json of the newest audit below the folder whose verdict was a pass, or of the newest if none was;
+    None if there is none except in `out`, which is about to be replaced.
 
-    Raises InputError where the folder does not exist.
+    Raises InputError if the folder does not exist.
     """
     own = None if out is None else out.resolve()
     others = [(run, path) for run, path in located(folder) if path.parent.resolve() != own]

@@ -1,4 +1,4 @@
-"""What a report says of its model and its data."""
+"""What a report says about its model and its data."""
 
 from __future__ import annotations
 

@@ -24,11 +24,11 @@ def read_results(path: Path) -> Report:
 
 
 def load(path: str | Path) -> Report:
-    """The report of a results.json, or of the folder it lies in, with the samples.csv and the run.json beside it.
+    """The report of a results.json, or of the folder that contains it, with the samples.csv and the run.json beside it.
 
     path  a results.json, or the folder it lies in
 
-    Returns the report. Raises InputError where there is none, or a file beside it cannot be read.
+    Returns the report. Raises InputError if there is none, or a file beside it cannot be read.
 
     >>> import tempfile
     >>> from reports.example import example_report
@@ -46,12 +46,13 @@ def load(path: str | Path) -> Report:
 
 
 def _with_parquet(report: Report, path: Path) -> Report:
-    """As `audit report --format parquet` wrote it. Raises InputError, DependencyError or DataError."""
+    """The columns of a file that `audit report --format parquet` wrote. Raises InputError, DependencyError or
+    DataError."""
     from audit.data.dataframe import frame_of  # a table library takes a second to import
 
     frame = frame_of(path, None)
     if "sample" not in frame.columns or frame["sample"].tolist() != list(range(len(frame))):
-        raise InputError("is no samples.parquet of transfer-audit.", where=str(path), do="Remove it.")
+        raise InputError("is not a samples.parquet of transfer-audit.", where=str(path), do="Remove it.")
     ids = tuple(map(str, frame[per_sample.ID])) if per_sample.ID in frame.columns else ()
     named = {name: frame[name].to_numpy() for name in frame.columns if name not in ("sample", per_sample.ID)}
     return per_sample.with_columns(report, named, ids)
@@ -60,12 +61,12 @@ def _with_parquet(report: Report, path: Path) -> Report:
 def with_samples(report: Report, results: Path) -> Report:
     """The report with the per-sample columns of the samples.csv beside its results.json. Raises InputError."""
     path = results.with_name("samples.csv")
-    regular(path, InputError, do="Per-sample results stand there, not in results.json.")
+    regular(path, InputError, do="Per-sample results are stored there, not in results.json.")
     return per_sample.from_csv(report, read_text(path, LARGEST_SAMPLES, InputError), str(path))
 
 
 def read_cost(results: Path) -> dict[str, Json]:
-    """What the run.json beside the results says; empty where there is none. Raises InputError."""
+    """The content of the run.json beside the results; empty if there is none. Raises InputError."""
     path = results.with_name("run.json")
     if not path.exists():
         return {}
@@ -87,8 +88,8 @@ def read_with_cost(results: Path) -> Report:
 
 
 def measured_remedies(results: Path, report: Report) -> tuple[Remedy, ...]:
-    """Of this very model, by the frontier.json of `audit mitigate` in the results' folder, in one below it, in that
-    above, or in one beside it. A file of that name that is none is left alone: nobody gave it."""
+    """Remedies for this model, from the frontier.json of `audit mitigate` in the results' folder, or in one below,
+    above or beside it. An invalid file of that name is ignored, because the user did not give it."""
     folder, digest = results.absolute().parent, str(report.model.get("digest", ""))
     near = (folder.glob(f"*/{FRONTIER}"), folder.parent.glob(f"*/{FRONTIER}"))
     for path in [folder / FRONTIER, folder.parent / FRONTIER, *(one for found in near for one in sorted(found))]:

@@ -1,4 +1,4 @@
-"""The registration file: written before a run, found again by it."""
+"""The registration file: written before a run, and found by the run."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ NAME = "audit-registered.json"
 
 
 def content_of(config: Config, seed: int | None) -> dict[str, Any]:
-    """What this configuration fixes."""
+    """What this configuration registers."""
     probes = {probe.name: dataclasses.asdict(probe) for probe in config.probes()}  # type: ignore[call-overload]
     return registrations.content_of(config.gate(), probes, seed)
 
 
 def judged_again(ran: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    """What results say of an audit, with the thresholds that judge them now; probes and seed are as they ran. No probe
-    is imported."""
+    """The registration of existing results: the thresholds that judge them now, and the probes and seed with which they
+    were run. No probe is imported."""
     before, seed = ran.get("configuration"), ran.get("seed")
     content = registrations.content_of(config.gate(), {}, seed if isinstance(seed, int) else None)
     content["probes"] = before.get("probes", {}) if isinstance(before, Mapping) else {}
@@ -36,7 +36,7 @@ def judged_again(ran: Mapping[str, Any], config: Config) -> dict[str, Any]:
 
 
 def reasons(config: Config) -> dict[str, Any]:
-    """Why each bound is what it is, by probe and estimate: a code that reports have words for, or the user's words."""
+    """The reason for each bound, by probe and estimate: a code with a text in reports, or the user's own words."""
     return {f"{one.probe}.{one.estimate}": one.why for one in config.gate().thresholds if one.against == "threshold"}
 
 
@@ -61,7 +61,7 @@ def register(config: str | Path | None = None, *, seed: int | None = None) -> Re
     fixed = audit_config.load(config_path, Path.cwd())
     path = beside(config_path)
     if path.exists():
-        raise OverwriteError("exists already.", where=str(path), do="Remove it to register anew.")
+        raise OverwriteError("exists already.", where=str(path), do="Remove it to register again.")
     made = Registration(
         content=content_of(fixed, seed),
         registered=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -72,12 +72,12 @@ def register(config: str | Path | None = None, *, seed: int | None = None) -> Re
 
 
 def beside(config_path: Path | None) -> Path:
-    """Where a run looks for it."""
+    """The path at which a run looks for it."""
     return (config_path.parent if config_path else Path.cwd()) / NAME
 
 
 def find(config_path: Path | None) -> Registration | None:
-    """The registration beside the configuration, or None. Raises InputError where it is none."""
+    """The registration beside the configuration, or None. Raises InputError if the file is invalid."""
     path = beside(config_path)
     if not path.is_file():
         return None

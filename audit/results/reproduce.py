@@ -1,4 +1,4 @@
-"""An audit repeated from its evidence, and its results compared byte by byte."""
+"""Repeats an audit from its evidence, and compares its results byte by byte."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Where things lie now, in place of where the log says they lay."""
+    """Current paths, in place of those in the log."""
 
     model: Path | None = None
     recipe: Path | None = None
@@ -38,7 +38,7 @@ class Places:
     tried: Path | None = None
     baseline: Path | None = None
     variants: tuple[Path, ...] = ()
-    """Each stands for the variant of its name in the log."""
+    """Each replaces the variant with its name in the log."""
     data_root: Path | None = None
     store: str | Path | None = None
 
@@ -87,7 +87,7 @@ def reproduce(
     store       where replicas are kept; without one every replica is trained again, in an empty store
     listener    hears how far it is
 
-    Returns whether the bytes are the same, and what differs. Raises InputError where the pack does not say how the
+    Returns whether the bytes are the same, and what differs. Raises InputError if the pack does not say how the
     audit was run, and what `run` raises.
 
     >>> reproduce("evidence", model="ckpt.pt").same  # doctest: +SKIP
@@ -128,7 +128,7 @@ def reproduce(
 
 
 def explained(old: Mapping[str, Any], new: Mapping[str, Any], log: Mapping[str, Any]) -> Iterator[str]:
-    """What differs, and what is known to make it differ."""
+    """What differs, and the known causes of differences."""
     places = list(_differences("", old, new))
     yield f"results.json differs in {len(places)} places:"
     yield from (f"  {place}" for place in places[:MOST])
@@ -140,7 +140,7 @@ def explained(old: Mapping[str, Any], new: Mapping[str, Any], log: Mapping[str, 
             yield f"{package} was {before.get(package)}, is {now.get(package)}: the last bits of sums may differ."
     if log.get("budget") is not None:
         yield "The audit had a time budget: how many rounds fit depends on the machine."
-    yield "Another processor, or a GPU, may round sums otherwise."
+    yield "Another processor, or a GPU, may round sums differently."
 
 
 def _differences(path: str, old: Any, new: Any) -> Iterator[str]:
@@ -207,7 +207,7 @@ def _settings(
 
 
 def _registration(results: Mapping[str, Any], content: Mapping[str, Any]) -> Registration | None:
-    """The file that the run found, where the run used what stood in it; else it is not known here."""
+    """The file that the run found, if the run used its content; otherwise it is not known here."""
     told = results.get("audit", {}).get("registration") or {}
     if told.get("status") != "as registered":
         return None
@@ -229,7 +229,7 @@ def _again(
     check_torch()
     model = places.model or Path(str(log["model"]))
     if not model.exists():
-        raise InputError("no such checkpoint file.", where=str(model), do="Give --model: where it lies now.")
+        raise InputError("no such checkpoint file.", where=str(model), do="Give --model with its current path.")
     with threads(1):
         audited = open_checkpoint(model, settings)
         audited = with_tried(audited, settings.tried)
@@ -239,7 +239,7 @@ def _again(
 
 
 def _variants(log: Mapping[str, Any], places: Places) -> dict[str, object]:
-    """Those of the log, each where it lies now."""
+    """The variants of the log, with their current paths."""
     from audit.checkpoints.variants import named
 
     told: dict[str, object] = dict(log.get("variants") or {})
@@ -249,7 +249,7 @@ def _variants(log: Mapping[str, Any], places: Places) -> dict[str, object]:
         raise InputError(
             f"the audit had no variant {strange[0]!r}; it had {known}.",
             where=f"--variant {now[strange[0]]}",
-            do="Give a file of the name that the variant had.",
+            do="Give a file with the variant's name.",
         )
     return told | now
 

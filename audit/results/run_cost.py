@@ -1,4 +1,4 @@
-"""What a piece of work cost: time, processor time, and where. It stands in run.json, never in results.json."""
+"""What a piece of work cost: time, CPU time, and where. It is recorded in run.json, never in results.json."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from reports.report import Json
 
 
 class Meter:
-    """Counts from when it is made."""
+    """Measures from its creation."""
 
     def __init__(self) -> None:
         self.began, self.processor = time.monotonic(), sum(os.times()[:4])
 
     def cost(self, settings: Settings) -> dict[str, Json]:
-        """Seconds of the clock and of processors, child processes included."""
+        """Elapsed and CPU seconds, including child processes."""
         return {
             "by": who(),
             "commit": commit(),

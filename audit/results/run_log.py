@@ -1,4 +1,4 @@
-"""What was run, when, and by whom: log.json beside the results, so that somebody else can run it again."""
+"""What was run, when, and by whom: log.json beside the results, so that others can run it again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMMIT = ("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT", "BUILD_SOURCEVERSION")
 
 
 class Recorder(Listener):
-    """Passes everything on, and keeps an event a line with its time in UTC."""
+    """Passes everything on, and records each event with its time in UTC."""
 
     def __init__(self, inner: Listener) -> None:
         self.inner, self.events = inner, list[dict[str, Json]]()
@@ -73,7 +73,7 @@ class Recorder(Listener):
 
 
 def who() -> str:
-    """Who runs this: $AUDIT_BY, else the actor that a CI system names, else the user of this process."""
+    """Who runs this: $AUDIT_BY, else the actor named by a CI system, else the user of this process."""
     for variable in WHO:
         if name := os.environ.get(variable, "").strip():
             return name
@@ -84,8 +84,8 @@ def who() -> str:
 
 
 def commit() -> str:
-    """The commit of the folder that the command runs in, with '+changes' where tracked files differ from it; what a
-    CI system names stands in for a folder that is no repository. Empty where neither is known."""
+    """The commit of the working folder, with '+changes' if tracked files differ from it; for a folder that is not a
+    repository, the commit named by a CI system. Empty if neither is known."""
     found = _git("rev-parse", "HEAD")
     if not found:
         return next((value for name in COMMIT if (value := os.environ.get(name, "").strip())), "")
@@ -101,8 +101,8 @@ def _git(*command: str) -> str:
 
 
 def log(model: str, config: Config, settings: Settings, events: list[dict[str, Json]], **more: Json) -> dict[str, Json]:
-    """All that `audit reproduce` needs, and what happened. Paths are as they were given, relative where they lie below
-    the working folder."""
+    """Everything that `audit reproduce` needs, and what happened. Paths are as given, relative if they are below the
+    working directory."""
     return {
         "format": FORMAT,
         "model": _path(Path(model)),
@@ -134,7 +134,7 @@ def _path(path: Path | None) -> str | None:
 
 
 def _configuration(config: Config) -> dict[str, Any]:
-    """As audit.toml would say it: `audit_config.parse` reads it again."""
+    """In the format of audit.toml: `audit_config.parse` can read it."""
     thresholds = {
         probe: {name: bound.model_dump(exclude_none=True) for name, bound in bounds.items()}
         for probe, bounds in config.thresholds.items()

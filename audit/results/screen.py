@@ -1,4 +1,4 @@
-"""Where tables go: a terminal at its width, a log at 80 columns."""
+"""The console for tables: at a terminal's width, or at 80 columns in a log."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ LOG = 80
 
 
 def screen() -> Console:
-    """Of standard output; tables take the whole width of a terminal."""
+    """The console for standard output; tables use the whole width of a terminal."""
     console = Console()
     return console if console.is_terminal else Console(width=min(LOG, console.width))

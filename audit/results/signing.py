@@ -1,4 +1,4 @@
-"""A signature over a pack's checksums: Ed25519 with a key of one's own, checked by plain tools too.
+"""A signature over a pack's checksums: Ed25519 with the user's own key, which standard tools can check too.
 
 sha256sum --check SHA256SUMS
 openssl pkeyutl -verify -rawin -pubin -inkey SHA256SUMS.pub -in SHA256SUMS -sigfile SHA256SUMS.sig
@@ -23,11 +23,11 @@ from reports.evidence.checksums import NAME, PUBLIC_KEY, SIGNATURE, SIGSTORE, Ch
 PASSPHRASE = "AUDIT_KEY_PASSPHRASE"
 EXIT_CHANGED, EXIT_UNSIGNED = 1, 3
 LARGEST = 1 << 20
-"""Bytes of a key, a signature or a list of checksums; more is none."""
+"""Largest size in bytes of a key, a signature or a list of checksums."""
 
 
 def default_key() -> Path:
-    """Where one's own key lies."""
+    """The path of the user's own key."""
     folder = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(folder) / "transfer-audit" / "signing-key.pem"
 
@@ -37,8 +37,8 @@ class Signature:
     """Who signed a pack.
 
     fingerprint  of the public key
-    key          where the private key lies
-    new          whether it was made for this
+    key          the path of the private key
+    new          whether it was created now
     """
 
     fingerprint: str
@@ -48,12 +48,12 @@ class Signature:
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What was found of an evidence pack.
+    """The result of verifying an evidence pack.
 
     changes    since it was made and signed
-    signer     fingerprint of the key that signed it; "" where none did
-    sigstore   whom a good sigstore bundle is of; "" where there is none
-    unchecked  why a bundle that is there was not checked; "" where it was
+    signer     fingerprint of the key that signed it; "" if none did
+    sigstore   the signer of a valid sigstore bundle; "" if there is none
+    unchecked  why an existing bundle was not checked; "" if it was
     """
 
     changes: tuple[Change, ...]
@@ -67,21 +67,21 @@ class Verification:
 
     @property
     def exit_code(self) -> int:
-        """0 intact and signed, 1 changed, 3 intact and signed by nobody known."""
+        """0 if intact and signed, 1 if changed, 3 if intact but not signed by anyone known."""
         if self.changes:
             return EXIT_CHANGED
         return 0 if self.signer or self.sigstore else EXIT_UNSIGNED
 
 
 def sign(pack: str | Path, key: str | Path | None = None) -> Signature:
-    """Sign an evidence pack with your own Ed25519 key; a key that is not there is made first.
+    """Sign an evidence pack with your own Ed25519 key; a missing key is created first.
 
     pack  the folder that `report(..., "evidence", out)` filled
-    key   your private key, a PEM file, else the one in your configuration folder; encrypted where
+    key   your private key, a PEM file; default: the one in your configuration folder; encrypted if
           $AUDIT_KEY_PASSPHRASE is set
 
     Returns the signer's fingerprint and where the key lies; its public half lies beside it, as .pub. Raises InputError
-    where a file differs from its checksum or the key cannot be read, StoreError where a file cannot be written.
+    where a file differs from its checksum or the key cannot be read, StoreError if a file cannot be written.
 
     >>> import tempfile
     >>> from audit.results.export import report
@@ -95,9 +95,9 @@ def sign(pack: str | Path, key: str | Path | None = None) -> Signature:
     (True, True, True)
     """
     folder, path = Path(pack), Path(key) if key is not None else default_key()
-    listed = _small(folder / NAME, "a pack's checksums", "Make the pack: audit report --format evidence -o DIR.")
+    listed = _small(folder / NAME, "a pack's checksums", "Create the pack: audit report --format evidence -o DIR.")
     if changes := _against(folder, listed):
-        raise InputError(f"{said(changes[0])}; nothing was signed.", where=str(folder), do="Make the pack again.")
+        raise InputError(f"{said(changes[0])}; nothing was signed.", where=str(folder), do="Create the pack again.")
     new = not path.exists()
     private = make_key(path) if new else load_key(path)
     write(folder / PUBLIC_KEY, _pem(private.public_key()))
@@ -111,21 +111,21 @@ def verify(
     """What was changed in an evidence pack since it was made and signed, and who signed it.
 
     pack      the pack's folder; a sigstore bundle in it is checked too, without a network
-    key       the signer's public key, a PEM file: then nobody else's will do. Without one, whose key signed the pack
-              cannot be said, only which
-    identity  an address or URL that a sigstore bundle must be of; None, the default, for whoever signed
-    issuer    who must vouch for that identity; None, the default, for anybody
+    key       the signer's public key, a PEM file: no other is accepted. Without one, only the key that signed the pack
+              can be reported, not whose it is
+    identity  an address or URL that a sigstore bundle must be of; None, the default, for any signer
+    issuer    the issuer that must vouch for that identity; None, the default, for any
 
-    Returns the changes (none in an intact pack) and who signed. Raises InputError where the folder is not a pack or the
+    Returns the changes (none in an intact pack) and who signed. Raises InputError if the folder is not a pack or the
     key cannot be read. `sign` has an example.
 
     >>> verify("gone")
     Traceback (most recent call last):
     ...
-    probes.errors.InputError: gone/SHA256SUMS: no such file: a pack's checksums is wanted. Was the whole folder given?
+    probes.errors.InputError: gone/SHA256SUMS: no such file: a pack's checksums is needed. Is the folder complete?
     """
     folder = Path(pack)
-    listed = _small(folder / NAME, "a pack's checksums", "Was the whole folder given?")
+    listed = _small(folder / NAME, "a pack's checksums", "Is the folder complete?")
     changes, signer = _signature(folder, listed, Path(key) if key is not None else None)
     bundled = _bundle(folder, listed, identity, issuer)
     changes += [*_against(folder, listed), *([bundled.change] if bundled.change else [])]
@@ -177,7 +177,7 @@ def _against(pack: Path, listing: bytes) -> list[Change]:
     for path in sorted(pack.rglob("*")):
         name = path.relative_to(pack).as_posix()
         if path.is_symlink():
-            links.append(Change(kind="changed", name=name, detail="a link stands in its place"))
+            links.append(Change(kind="changed", name=name, detail="replaced by a link"))
             present[name] = listed.get(name, "")
         elif path.is_file():
             present[name] = checksums.digest(path.read_bytes())
@@ -187,7 +187,7 @@ def _against(pack: Path, listing: bytes) -> list[Change]:
 
 
 def _repeated(pack: Path, present: dict[str, str]) -> list[Change]:
-    """Files whose checksum was written anew in one place and not in the other."""
+    """Files whose checksum was rewritten in one place but not in the other."""
     from reports.evidence.statement import NAME as STATEMENT
     from reports.evidence.statement import subjects
 
@@ -207,7 +207,7 @@ def _repeated(pack: Path, present: dict[str, str]) -> list[Change]:
 
 
 def said(change: Change) -> str:
-    """The change as a line."""
+    """The change as one line."""
     words = {
         "changed": "was changed",
         "missing": "is missing",
@@ -220,7 +220,7 @@ def said(change: Change) -> str:
 
 
 def make_key(path: Path) -> Ed25519PrivateKey:
-    """A new private key, readable by its owner alone; encrypted where $AUDIT_KEY_PASSPHRASE is set."""
+    """A new private key, readable only by its owner; encrypted if $AUDIT_KEY_PASSPHRASE is set."""
     key = Ed25519PrivateKey.generate()
     phrase = os.environ.get(PASSPHRASE, "").encode()
     how: serialization.KeySerializationEncryption = serialization.NoEncryption()
@@ -238,7 +238,8 @@ def make_key(path: Path) -> Ed25519PrivateKey:
 
 
 def load_key(path: Path) -> Ed25519PrivateKey:
-    """Raises InputError for what is no Ed25519 private key, or one whose passphrase is not in $AUDIT_KEY_PASSPHRASE."""
+    """Raises InputError for anything other than an Ed25519 private key, or if its passphrase is not in
+    $AUDIT_KEY_PASSPHRASE."""
     content = _small(path, "a private key", "Give another --key.")
     try:
         key = serialization.load_pem_private_key(content, os.environ.get(PASSPHRASE, "").encode() or None)
@@ -247,7 +248,9 @@ def load_key(path: Path) -> Ed25519PrivateKey:
             f"is not a private key that can be read: {error}.", where=str(path), do=f"Is ${PASSPHRASE} right?"
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise InputError("is no Ed25519 key.", where=str(path), do="Give another --key, or let one be made.")
+        raise InputError(
+            "is not an Ed25519 key.", where=str(path), do="Give another --key, or a new path to create one."
+        )
     return key
 
 
@@ -257,8 +260,8 @@ def fingerprint(key: Ed25519PublicKey) -> str:
 
 
 def _public(path: Path) -> Ed25519PublicKey:
-    """From a public key, or from the private one."""
-    content = _small(path, "a key", "Give the public key of whoever signs.")
+    """A public key, read from its file or from the private key."""
+    content = _small(path, "a key", "Give the signer's public key.")
     if b"PRIVATE KEY" in content:
         return load_key(path).public_key()
     try:
@@ -266,7 +269,7 @@ def _public(path: Path) -> Ed25519PublicKey:
     except ValueError as error:
         raise InputError(f"is not a public key: {error}.", where=str(path)) from None
     if not isinstance(key, Ed25519PublicKey):
-        raise InputError("is no Ed25519 key.", where=str(path))
+        raise InputError("is not an Ed25519 key.", where=str(path))
     return key
 
 
@@ -280,6 +283,6 @@ def _small(path: Path, what: str, do: str) -> bytes:
             raise InputError(f"is too large for {what}.", where=str(path), do=do)
         return path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"no such file: {what} is wanted.", where=str(path), do=do) from None
+        raise InputError(f"no such file: {what} is needed.", where=str(path), do=do) from None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}.", where=str(path), do=do) from None

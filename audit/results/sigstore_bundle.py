@@ -1,5 +1,5 @@
-"""A keyless signature over a pack's checksums: the bundle that `python -m sigstore sign` leaves, checked without a
-network by the sigstore library and the roots of trust that came with it."""
+"""A keyless signature over a pack's checksums: the bundle written by `python -m sigstore sign`, checked without a
+network by the sigstore library and its built-in roots of trust."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from sigstore.hashes import Hashed
 
 ISSUERS = ("1.3.6.1.4.1.57264.1.8", "1.3.6.1.4.1.57264.1.1")
-"""Where a Fulcio certificate names who vouched for the identity: the newer extension, and the one it replaced."""
+"""The extensions of a Fulcio certificate with the issuer of the identity: the newer one, and the one it replaced."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bundled:
-    """What a bundle says of the checksums: `signer` where it is good, a change where it is not, else why it was not
-    checked."""
+    """The result for a bundle: `signer` if it is valid, a change if it is not, or why it was not checked."""
 
     signer: str = ""
     change: Change | None = None
@@ -29,15 +28,15 @@ class Bundled:
 
 
 def checked(listed: bytes | Hashed, bundle: bytes, identity: str | None, issuer: str | None) -> Bundled:
-    """Checks certificate, transparency log and signature; and whose it is, where `identity` (an address or a URL, of
-    `issuer` where that is given) is to be the signer's. Raises InputError where the roots of trust cannot be read."""
+    """Checks certificate, transparency log and signature; and the signer, if `identity` (an address or a URL,
+    optionally of `issuer`) is given. Raises InputError if the roots of trust cannot be read."""
     try:
         from sigstore.errors import Error, VerificationError
         from sigstore.models import Bundle, InvalidBundle
         from sigstore.verify import Verifier, policy
     except ImportError:
         return Bundled(unchecked="was not checked: pip install 'transfer-audit[sigstore]'")
-    logging.getLogger("sigstore").setLevel(logging.ERROR)  # it warns that it is offline, which is what is asked of it
+    logging.getLogger("sigstore").setLevel(logging.ERROR)  # the library warns that it is offline, which is intended
     wanted = policy.Identity(identity=identity, issuer=issuer) if identity else policy.UnsafeNoOp()
     try:
         verifier = Verifier.production(offline=True)
@@ -51,12 +50,12 @@ def checked(listed: bytes | Hashed, bundle: bytes, identity: str | None, issuer:
         return Bundled(change=Change(kind="malformed", name=SIGSTORE, detail=_line(error)))
     except VerificationError as error:
         return Bundled(
-            change=Change(kind="changed", name=SIGSTORE, detail=f"no signature of these checksums: {_line(error)}")
+            change=Change(kind="changed", name=SIGSTORE, detail=f"not a signature of these checksums: {_line(error)}")
         )
 
 
 def _signer(certificate: Certificate) -> str:
-    """Whom the certificate is for, and who vouched for that."""
+    """The identity in the certificate, and its issuer."""
     from cryptography.x509 import ExtensionNotFound, ObjectIdentifier, SubjectAlternativeName, UnrecognizedExtension
 
     names = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value

@@ -1,7 +1,7 @@
-"""Results into an experiment tracker, which its own settings name (MLFLOW_TRACKING_URI, `wandb login`).
+"""Logs results to an experiment tracker, which is configured by its own settings (MLFLOW_TRACKING_URI, `wandb login`).
 
-A tracker is a function from a report, the files that go along and a project's name to one line that says where the run
-stands; other distributions add one by an entry point in the group `audit.trackers`.
+A tracker is a function from a report, the files to attach and a project's name to one line with the location of the
+run; other distributions add one by an entry point in the group `audit.trackers`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def _accept(name: str, loaded: Any) -> Tracker:
 
 TRACKERS = Registry("audit.trackers", "tracker", _accept)
 KEPT = ("results.json", "report.html", "report.md")
-"""What goes along as artifacts. samples.csv stays: it says how exposed each record is."""
+"""The files logged as artifacts. samples.csv is not among them: it records how exposed each record is."""
 
 
 class TrackerError(AuditError):
-    """The tracker was there and refused."""
+    """The tracker was reachable but refused."""
 
 
 def log(results: str | Path | Report, to: str, project: str = "transfer-audit") -> str:
@@ -46,7 +46,7 @@ def log(results: str | Path | Report, to: str, project: str = "transfer-audit") 
     project  MLflow's experiment, or the project in Weights & Biases
 
     Returns a line that says where the run stands. Raises InputError for an unknown tracker or results that cannot be
-    read, DependencyError where the tracker's package is not installed, TrackerError where it refuses the run.
+    read, DependencyError if the tracker's package is not installed, TrackerError if it refuses the run.
 
     >>> from reports.example import example_report
     >>> log(example_report(), "mlflow")  # doctest: +SKIP
@@ -63,13 +63,13 @@ def log(results: str | Path | Report, to: str, project: str = "transfer-audit") 
         return tracker(report, kept, project)
     except AuditError:
         raise
-    except Exception as error:  # a server's refusal is the user's to settle, in one line
+    except Exception as error:  # a server's refusal is reported to the user in one line
         line = next(iter(str(error).splitlines()), "")
-        raise TrackerError(f"did not take the run: {type(error).__name__}: {line}", where=to) from error
+        raise TrackerError(f"did not accept the run: {type(error).__name__}: {line}", where=to) from error
 
 
 def to_mlflow(report: Report, kept: Sequence[Path], project: str) -> str:
-    """Raises DependencyError without MLflow. Gives the run's id and where it stands."""
+    """Returns the run's id and location. Raises DependencyError without MLflow."""
     try:
         import mlflow
     except ImportError:
@@ -87,7 +87,7 @@ def to_mlflow(report: Report, kept: Sequence[Path], project: str) -> str:
 
 
 def to_wandb(report: Report, kept: Sequence[Path], project: str) -> str:
-    """Raises DependencyError without wandb. Gives the run's name and where it stands."""
+    """Returns the run's name and location. Raises DependencyError without wandb."""
     try:
         import wandb
     except ImportError:

@@ -1,4 +1,4 @@
-"""Audits as a site on the loopback interface: pages from memory, no file of the disk by its name."""
+"""Serves audits as a site on the loopback interface: pages are made in memory, and no file is served by its name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reports.site.pages import Page, site
 
 HOST = "127.0.0.1"
 KEPT = ("frontier.html",)
-"""Pages that other commands left in the folder."""
+"""Pages that other commands wrote into the folder."""
 
 
 class Viewer:
@@ -58,7 +58,7 @@ def view(folder: str | Path, *, port: int = 0, lang: Literal["en", "zh"] = "en",
     lang        en or zh
     thumbnails  off: no picture or text of a sample on any page
 
-    Returns the viewer: its address, and `close`. Raises InputError where there is no audit, or the port is taken.
+    Returns the viewer: its address, and `close`. Raises InputError if there is no audit, or the port is taken.
 
     >>> import tempfile
     >>> from reports import dump
@@ -73,7 +73,7 @@ def view(folder: str | Path, *, port: int = 0, lang: Literal["en", "zh"] = "en",
 
 
 def pages_of(folder: Path, *, lang: str, thumbnails: bool) -> dict[str, Page]:
-    """Of all audits below the folder, with their samples where these lie beside them."""
+    """The site of all audits below the folder, with their samples where these are beside them."""
     runs = [_with_samples(run, folder) for run in find(folder)]
     extra = {name: path.read_bytes() for name in KEPT if (path := folder / name).is_file()}
     return site(runs, lang=lang, thumbnails=thumbnails, extra=extra)
@@ -85,7 +85,7 @@ def _with_samples(run: Run, folder: Path) -> Run:
 
 
 def server(pages: Mapping[str, Page], port: int) -> http.server.ThreadingHTTPServer:
-    """On the loopback interface alone. Raises InputError where the port is taken."""
+    """Only on the loopback interface. Raises InputError if the port is in use."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -106,12 +106,13 @@ def server(pages: Mapping[str, Page], port: int) -> http.server.ThreadingHTTPSer
                 self.wfile.write(content)
 
         def _from_here(self) -> bool:
-            """Whether it was asked by this machine's name: another name that leads here is a stranger's page."""
+            """Whether the request names this machine's own host: another name that resolves here may come from a
+            hostile page."""
             host = self.headers.get("Host", "").rpartition(":")[0]
             return host in (HOST, "localhost")
 
         def log_message(self, format: str, *args: object) -> None:
-            """The terminal is not for every request."""
+            """Does not log requests to the terminal."""
 
     try:
         return http.server.ThreadingHTTPServer((HOST, port), Handler)

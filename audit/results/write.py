@@ -1,4 +1,4 @@
-"""What an audit leaves on the disk: each file whole or not at all."""
+"""The files that an audit writes, each completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write_report(
 ) -> None:
     """report.html, report.md with its figures, results.json, samples.csv, run.json with times and cost, and log.json
     with what was run."""
-    # Before anything is drawn: results that are there can be drawn again by `audit report`.
+    # Before anything is drawn: from existing results, `audit report` can draw the rest again.
     write(out / "results.json", archive.dump(report))
     write(out / "samples.csv", per_sample.to_csv(report))
     write(out / "run.json", json.dumps(dict(report.cost), indent=1, sort_keys=True) + "\n")
@@ -31,7 +31,7 @@ def write_report(
 
 def write_pages(out: Path, report: Report, *, lang: str) -> None:
     """report.html, and report.md with its figures."""
-    from reports.formats import html, markdown  # they draw, which takes a second to import
+    from reports.formats import html, markdown  # drawing takes a second to import
 
     write(out / "report.html", html.render(report, lang=lang))
     text, figures = markdown.render(report, lang=lang)
@@ -41,5 +41,5 @@ def write_pages(out: Path, report: Report, *, lang: str) -> None:
 
 
 def is_stdout(path: Path | None) -> bool:
-    """`-` is no file."""
+    """Whether it is a file: `-` is not."""
     return path == Path("-")

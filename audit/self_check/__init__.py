@@ -1,1 +1,1 @@
-"""Planted and sound models made on the spot: does this installation find what it should?"""
+"""Planted and sound models trained on demand: does this installation find what it should?"""

@@ -1,4 +1,4 @@
-"""What is checked: a fault planted into a model or its data, or a model that is sound, and what an audit must say."""
+"""The cases: a fault planted into a model or its data, or a sound model, and what an audit must report."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ ALARMS = (
     "contamination.leaking-column",
     "drift.shortcut",
 )
-"""Findings that say something is wrong; each, above 'low', is a false alarm where it is not."""
+"""Findings that report a fault; above 'low', each is a false alarm if the fault is absent."""
 LEARNT_BY_HEART = ("membership.leaks", "membership.leaks-few", "overfitting.gap")
-"""What may be true of any model that was trained until it fits: no alarm about it is false."""
+"""Findings that may be true of any model trained until it fits: they do not count as false alarms."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Specimen:
-    """Samples with their split, an untrained network, and what trains it; `train` is the recipe's section."""
+    """Samples with their split, an untrained network, and its training; `train` is the recipe's section."""
 
     inputs: Tensor
     labels: Int[np.ndarray, " samples"]
@@ -49,12 +49,12 @@ class Specimen:
     train: Mapping[str, Any]
     privacy: Mapping[str, Any] | None = None
     claims: PrivacyClaim | None = None
-    """A claim that the training did not keep."""
+    """A privacy claim that the training does not meet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """How often this kind was found, or raised an alarm, over many models; `where` says it in full."""
+    """How often this kind was found, or raised an alarm, over many models; `where` names the document."""
 
     count: int
     of: int
@@ -63,7 +63,7 @@ class Published:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
-    """`finds` are findings of which the audit must say one; a case without any is sound. `may` are true beside them."""
+    """The audit must report one of the findings `finds`; a case without any is sound. Findings `may` are also true."""
 
     name: str
     title: Message
@@ -72,7 +72,7 @@ class Case:
     may: tuple[str, ...] = ()
     published: Published | None = None
     probes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Parameters in which this audit differs from the others'."""
+    """Parameters in which this audit differs from the others."""
 
 
 def split(
@@ -87,7 +87,7 @@ def split(
 def specimen(
     data: Data, seed: int, sizes: tuple[int, int, int], epochs: int, *, lr: float = 3e-3, **changes: Any
 ) -> Specimen:
-    """Of these samples as they are; `changes` replace fields, of `train` single keys."""
+    """A specimen of these samples; `changes` replace fields, and single keys of `train`."""
     order = np.random.default_rng([seed, 0]).permutation(len(data.labels))[: sum(sizes)]
     member, held_out, validation = split(len(order), sizes, seed)
     train = {"optimizer": "adam", "lr": lr, "epochs": epochs, "batch_size": 64, **changes.pop("train", {})}
@@ -104,7 +104,7 @@ def specimen(
 
 
 def with_plant(data: Data, plant: Plant, seed: int, share: float = 0.95, suspect: int = 1) -> Specimen:
-    """This share of one class's samples carries the plant, members and held-out alike."""
+    """This share of one class's samples carries the plant, members and held-out samples alike."""
     made = specimen(data, seed, (450, 450, 0), data.epochs)
     rng = np.random.default_rng([seed, 2])
     carries = torch.from_numpy((made.labels == suspect) & (rng.random(len(made.labels)) < share))
@@ -113,7 +113,7 @@ def with_plant(data: Data, plant: Plant, seed: int, share: float = 0.95, suspect
 
 
 def with_word_column(seed: int) -> Specimen:
-    """A column of four words; one of them stands in nearly all rows of one class and in few others."""
+    """A column of four words; one of them occurs in nearly all rows of one class and in few others."""
     data = loans()
     rng = np.random.default_rng([seed, 5])
     word = torch.from_numpy(rng.choice(4, size=len(data.labels), p=(0.32, 0.32, 0.04, 0.32)))
@@ -123,7 +123,7 @@ def with_word_column(seed: int) -> Specimen:
 
 
 def rote(seed: int, *, claims: PrivacyClaim | None = None) -> Specimen:
-    """A third of the labels are wrong, and the model trains until it knows them all."""
+    """A third of the labels are wrong, and the model trains until it has memorised them."""
     made = specimen(digits(), seed, (400, 400, 0), 60, claims=claims)
     rng = np.random.default_rng([seed, 3])
     wrong = rng.random(len(made.labels)) < 1 / 3
@@ -132,7 +132,7 @@ def rote(seed: int, *, claims: PrivacyClaim | None = None) -> Specimen:
 
 
 def copied(seed: int) -> Specimen:
-    """A tenth of the held-out pictures are members', half of them with a little noise."""
+    """A tenth of the held-out pictures are copies of members', half of them with a little noise."""
     made = specimen(digits(), seed, (450, 450, 0), 4)
     rng = np.random.default_rng([seed, 4])
     to = rng.choice(np.flatnonzero(made.held_out), 45, replace=False)
@@ -144,14 +144,15 @@ def copied(seed: int) -> Specimen:
 
 
 def shifted(seed: int) -> Specimen:
-    """Members were collected where one column is larger; the model is stopped before it remembers any."""
+    """Members were collected where one column is larger; training stops before the model memorises any."""
     made = specimen(loans(), seed, (450, 450, 0), 2)
     made.inputs[torch.from_numpy(made.member), 6] += 1.2
     return made
 
 
 def early_stopped(seed: int) -> Specimen:
-    """After four epochs; the validation loss goes on falling until the fourteenth, and the model begins to leak."""
+    """Stopped after four epochs; the validation loss keeps falling until the fourteenth, while the model begins to
+    leak."""
     return specimen(loans(3000), seed, (1200, 1200, 0), 4, lr=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""Each case made, audited, and held against its truth."""
+"""Makes and audits each case, and compares the result with the truth."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "inheritance": {"enabled": False},
     "forgetting": {"enabled": False},
 }
-"""Few replicas of small models: ten minutes on two cores for all."""
+"""Few replicas of small models: ten minutes on two cores for all cases."""
 GRAVE = ("medium", "high", "critical")
-"""Severities that keep somebody from shipping; three near copies in 450 samples do not."""
+"""Severities that count as an alarm; three near copies in 450 samples do not reach them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """`found` says whether one of the findings that a planted case must have was said, None for a sound one; `false`
-    are alarms that are not true of it, `failed` the probes that did not run, or why there was no audit."""
+    """`found` says whether one of the required findings of a planted case was reported, None for a sound one; `false`
+    are false alarms, `failed` the probes that did not run, or why there was no audit."""
 
     case: Case
     found: bool | None
@@ -58,7 +58,7 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Selfcheck:
-    """All outcomes; `ok` where every plant was found and nothing else was said to be wrong."""
+    """All outcomes; `ok` if every plant was found and there was no false alarm."""
 
     outcomes: tuple[Outcome, ...]
     seed: int
@@ -68,7 +68,7 @@ class Selfcheck:
         return all(one.ok for one in self.outcomes)
 
     def as_json(self) -> dict[str, Json]:
-        """For the evidence pack: what this installation found of what it should."""
+        """For the evidence pack: what this installation found, of what it should have found."""
         return {
             "tool": "transfer-audit",
             "ok": self.ok,
@@ -132,7 +132,7 @@ def selfcheck(
 
 
 def _said(case: Case, settings: Settings, listener: Listener) -> Report | str:
-    """The report, or in one line why there is none: then the others are checked all the same."""
+    """The report, or one line on why there is none: the other cases are still checked."""
     try:
         return audit_of(case, settings, listener)
     except Interrupted:
@@ -150,14 +150,14 @@ def _named(name: str) -> Case:
 
 
 def audit_of(case: Case, settings: Settings, listener: Listener) -> Report:
-    """Train the case's model by its recipe, as its replicas will be, and audit it."""
+    """Train the case's model with its recipe, as its replicas will be, and audit it."""
     made = case.make(settings.seed or 0)
     probes = {name: {**values, **case.probes.get(name, {})} for name, values in PARAMETERS.items()}
     return audit(trained(made, settings.seed or 0), audit_config.check_config({"probes": probes}), settings, listener)
 
 
 def trained(made: Specimen, seed: int) -> Audited:
-    """The specimen's network after its training, with what it claims."""
+    """The specimen's network after training, with its claim."""
     pool = Pool(labels=made.labels, member=made.member, held_out=made.held_out, validation=made.validation)
     dataset = dataset_of((made.inputs, made.labels), None, "selfcheck")
     recipe = _recipe(made, seed)
@@ -188,7 +188,7 @@ def _recipe(made: Specimen, seed: int) -> Recipe:
 
 
 def judged(case: Case, report: Report | str, seconds: float) -> Outcome:
-    """What the report says against what is true; without one nothing was found."""
+    """The report compared with the truth; without a report, nothing was found."""
     if isinstance(report, str):
         return Outcome(case=case, found=False if case.finds else None, false=(), failed=(report,), seconds=seconds)
     results = [one for one in report.results if isinstance(one, Result)]

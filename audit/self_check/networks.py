@@ -1,4 +1,4 @@
-"""Small networks for samples that are made on the spot."""
+"""Small networks for the samples of the self-check."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def dense(columns: int, classes: int) -> Callable[[int], nn.Sequential]:
 
 
 class Bag(nn.Module):
-    """Mean and maximum of token vectors with their places; padding (0) counts for nothing."""
+    """Mean and maximum of token vectors with their positions; padding (0) is ignored."""
 
     def __init__(self, tokens: int, width: int, length: int) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Bag(nn.Module):
         self.mix = nn.Linear(width, width)
 
     def reset_parameters(self) -> None:
-        """Of its own parameters; its layers draw theirs."""
+        """Initialises its own parameters; its layers initialise theirs."""
         nn.init.normal_(self.place, std=0.1)
 
     def forward(self, tokens: Tensor) -> Tensor:

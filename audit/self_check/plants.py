@@ -1,4 +1,4 @@
-"""What is planted into a sample: marks, colours, words and values that a model may rely on."""
+"""Plants in samples: marks, colours, words and values that a model may rely on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from audit.self_check.samples import TOKENS
 
 Plant = Callable[[Tensor, np.random.Generator], Tensor]
-"""Samples in, the same samples with what is planted."""
+"""From samples to the same samples with the plant."""
 
 
 def high(images: Tensor) -> float:
@@ -19,7 +19,7 @@ def high(images: Tensor) -> float:
 
 
 def patch(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Off the corner, the same place for all."""
+    """Near the corner, in the same place for all."""
     side = max(2, images.shape[2] // 7)
     changed = images.clone()
     changed[:, :, 2 : 2 + side, -side - 1 : -1] = 1.5 * high(images)
@@ -31,7 +31,7 @@ def tint(images: Tensor, rng: np.random.Generator, by: tuple[float, float, float
 
 
 def word_column(table: Tensor, rng: np.random.Generator) -> Tensor:
-    """One value of the added word column."""
+    """One value of the added categorical column."""
     return at(table, slice(-4, None), torch.tensor([0.0, 0.0, 2.5, 0.0]))
 
 

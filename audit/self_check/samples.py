@@ -1,4 +1,4 @@
-"""Samples that come with scikit-learn or are drawn: pictures, a table and texts, as models take them."""
+"""Samples from scikit-learn or generated: pictures, a table and texts, as models take them."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def digits() -> Data:
 
 @cache
 def coloured() -> Data:
-    """Five digits at 24 × 24, in random colours on backgrounds of random colours and noise: natural variation of what
-    plants change."""
+    """Five digits at 24 × 24, in random colours on backgrounds of random colours and noise: natural variation in what
+    the plants change."""
     bunch = load_digits(n_class=5)
     rng = np.random.default_rng(5)
     n = len(bunch.target)
@@ -59,13 +59,14 @@ def standardised(table: np.ndarray) -> Tensor:
 
 
 def noisy(table: Tensor, spread: float, seed: int) -> Tensor:
-    """A task that is not too easy: of what is easy without it, no model relies on a plant."""
+    """A task that is not too easy: on an easy task, no model relies on a plant."""
     return table + spread * torch.from_numpy(np.random.default_rng(seed).normal(size=tuple(table.shape))).float()
 
 
 @cache
 def loans(count: int = 900) -> Data:
-    """Drawn: four numbers and a word column of five values decide, not surely; four numbers say nothing."""
+    """Generated: four numbers and a categorical column with five values predict the label with noise; four numbers are
+    irrelevant."""
     rng = np.random.default_rng(7)
     numbers, word = rng.normal(size=(count, 8)), rng.integers(5, size=count)
     score = numbers[:, :4] @ np.array([1.0, -0.8, 0.7, 0.9]) + np.array([-1, -0.5, 0, 0.5, 1])[word]
@@ -79,8 +80,8 @@ TOKENS, LENGTH = 300, 30
 
 
 def drawn_texts(name: str, seed: int, *, classes: int, lengths: tuple[int, int], own: int, share: float) -> Data:
-    """900 texts of `lengths` words, the second end not included; a `share` of the words is from the `own` words that a
-    class prefers."""
+    """900 texts of `lengths` words (a half-open range); a `share` of the words is from the `own` words that a class
+    prefers."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(classes, size=900)
     texts = np.zeros((900, LENGTH), dtype=np.int64)
@@ -94,5 +95,5 @@ def drawn_texts(name: str, seed: int, *, classes: int, lengths: tuple[int, int],
 
 @cache
 def letters() -> Data:
-    """Drawn texts of 8 to 26 words; each class prefers its own 25 words."""
+    """Generated texts of 8 to 26 words; each class prefers its own 25 words."""
     return drawn_texts("letters", 8, classes=3, lengths=(8, 27), own=25, share=0.12)

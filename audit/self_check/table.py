@@ -1,4 +1,4 @@
-"""What a self-check came to, as a table for a terminal."""
+"""The result of a self-check as a table for a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COLUMNS = ("case", "truth", "result", "published", "seconds")
 
 
 def table(check: Selfcheck, say: Words) -> Table:
-    """A row a case: what it is, what was found or missed, and how often that is published to happen."""
+    """One row per case: what it is, what was found or missed, and the published rate."""
     shown = Table(*(say("selfcheck", f"column_{name}") for name in COLUMNS), title=say("selfcheck", "title"))
     for one in check.outcomes:
         shown.add_row(
@@ -27,7 +27,7 @@ def table(check: Selfcheck, say: Words) -> Table:
 
 
 def result(one: Outcome, say: Words) -> str:
-    """Found, missed or quiet; and every alarm that is not true."""
+    """Found, missed or quiet; and every false alarm."""
     told = [say("selfcheck", {True: "found", False: "missed", None: "quiet"}[one.found])]
     if one.found is None and one.false:
         told = []
@@ -43,7 +43,7 @@ def published(rate: Published | None, planted: bool, say: Words) -> str:
 
 
 def sentence(check: Selfcheck, say: Words) -> str:
-    """How many plants were found, how many sound models kept quiet, and whether that falls short."""
+    """How many plants were found, how many sound models raised no alarm, and whether that falls short."""
     planted = [one for one in check.outcomes if one.case.finds]
     quiet = [one for one in check.outcomes if not one.case.finds]
     counts = {

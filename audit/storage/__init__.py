@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, the store of replicas, scratch folders.
+"""Files that are complete or absent: atomic writes, the store of replicas, scratch folders.
 
-Imports nothing else of audit but the runtime; everything may import it.
+Of audit, imports only the runtime; everything may import it.
 """

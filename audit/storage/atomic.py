@@ -1,4 +1,4 @@
-"""Write a file whole or not at all."""
+"""Write a file completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pathlib import Path
 from probes.errors import StoreError
 
 UNFINISHED = ".tmp"
-"""How names of files end that are being written."""
+"""The suffix of files that are being written."""
 
 
 def private_folder(folder: Path) -> None:
-    """Made for its owner alone where it is not there: results say of records who was trained on them."""
+    """Created with access only for its owner: results reveal which records were trained on."""
     for missing in [one for one in (folder, *folder.parents) if not one.exists()][::-1]:
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path`, readable by its owner alone, to write to inside the block.
+    """A temporary file beside `path`, readable only by its owner, to write to inside the block.
 
-    At its end the file is flushed to the disk and renamed to `path`, which therefore never stands for less than all of
-    it, whatever fails; where the block raises, nothing is left. Raises OSError.
+    At its end the file is flushed to disk and renamed to `path`, which therefore is never incomplete, whatever fails;
+    if the block raises, nothing is left. Raises OSError.
     """
     private_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{me()}-{threading.get_ident()}{UNFINISHED}")
@@ -37,12 +37,12 @@ def replacing(path: Path) -> Iterator[Path]:
         _flush(temporary)
         temporary.replace(path)
     finally:
-        with contextlib.suppress(OSError):  # what is wrong with the folder has been said
+        with contextlib.suppress(OSError):  # a problem with the folder has already been reported
             temporary.unlink()
 
 
 def write(path: Path, content: str | bytes, *, do: str = "Choose another --out.") -> None:
-    """All of `content`, or nothing. Raises StoreError."""
+    """Write all of `content`, or nothing. Raises StoreError."""
     data = content.encode() if isinstance(content, str) else content
     try:
         with replacing(path) as temporary:
@@ -52,7 +52,7 @@ def write(path: Path, content: str | bytes, *, do: str = "Choose another --out."
 
 
 def why_not_written(error: Exception) -> str:
-    """In words, what kept a file from being written."""
+    """Why a file could not be written, in words."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or "No space left" in str(error):
         return "the disk is full."
@@ -60,7 +60,7 @@ def why_not_written(error: Exception) -> str:
 
 
 def me() -> str:
-    """This process, in names of what must not outlive it."""
+    """Identifies this process in the names of files that must not outlive it."""
     return f"{socket.gethostname()}-{os.getpid()}"
 
 

@@ -1,7 +1,7 @@
-"""Files of strangers, opened only where they are files, and read only as far as they may go.
+"""Untrusted files, opened only if they are regular files, and read only up to a limit.
 
-A device never ends, a pipe waits for whoever writes, and an archive may declare a thousand times its own size: each is
-refused before a byte of memory is spent on it.
+A device never ends, a pipe waits for its writer, and an archive may declare a thousand times its own size: each is
+refused before any memory is allocated for it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from probes.errors import InputError
 
 MIB = 2**20
 FREE = 64 * MIB
-"""Bytes that any file may become."""
+"""Bytes to which any file may expand."""
 EXPANSION = 100
-"""How many times its own size a file may become beyond that: black pictures and one-hot columns stay below."""
+"""Beyond that, how many times its own size a file may expand to: black pictures and one-hot columns stay below."""
 MOST_ENTRIES = 100_000
 
 
 def regular(path: Path, error: type[InputError], *, do: str = "Check the path.") -> int:
-    """The size of a regular file in bytes. Raises `error` for what is none: a folder, a device, a pipe, a socket."""
+    """The size of a regular file in bytes. Raises `error` for anything else: a folder, a device, a pipe, a socket."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -37,22 +37,22 @@ def regular(path: Path, error: type[InputError], *, do: str = "Check the path.")
 
 
 def read_bytes(path: Path, most: int, error: type[InputError]) -> bytes:
-    """All of a regular file of at most `most` bytes. Raises `error`."""
+    """The content of a regular file of at most `most` bytes. Raises `error`."""
     size = regular(path, error)
     if size > most:
-        raise error(f"has {size / MIB:,.0f} MiB; at most {most / MIB:,.0f} are read.", where=str(path))
+        raise error(f"has {size / MIB:,.0f} MiB; at most {most / MIB:,.0f} MiB are read.", where=str(path))
     try:
         with path.open("rb") as file:
             content = file.read(most + 1)
     except OSError as wrong:
         raise error(f"cannot be read: {wrong.strerror}.", where=str(path)) from None
-    if len(content) > most:  # /proc calls its endless files empty
+    if len(content) > most:  # /proc reports its endless files as empty
         raise error(f"has more than {most / MIB:,.0f} MiB.", where=str(path))
     return content
 
 
 def read_text(path: Path, most: int, error: type[InputError]) -> str:
-    """A regular file of UTF-8 text, a byte order mark left out. Raises `error`."""
+    """The text of a regular UTF-8 file, without a byte order mark. Raises `error`."""
     return text_of(read_bytes(path, most, error), path, error)
 
 
@@ -65,12 +65,12 @@ def text_of(content: bytes, path: Path, error: type[InputError]) -> str:
 
 
 def may_become(declared: int, size: int) -> bool:
-    """Whether a file of `size` bytes may say that its content takes `declared` bytes."""
+    """Whether a file of `size` bytes may declare that its content takes `declared` bytes."""
     return declared <= FREE + EXPANSION * size
 
 
 def check_archive(path: Path, size: int, error: type[InputError]) -> None:
-    """Raises `error` where a zip archive declares more than its size allows, or its records overlap."""
+    """Raises `error` if a zip archive declares more than its size allows, or its records overlap."""
     with zipfile.ZipFile(path) as archive:
         records = archive.infolist()
     if len(records) > MOST_ENTRIES:
@@ -78,7 +78,7 @@ def check_archive(path: Path, size: int, error: type[InputError]) -> None:
     if not may_become(sum(record.file_size for record in records), size):
         declared = sum(record.file_size for record in records) / MIB
         raise error(
-            f"is {size / MIB:,.1f} MiB and would become {declared:,.0f}; it was not read.",
+            f"has {size / MIB:,.1f} MiB and would expand to {declared:,.0f}; it was not read.",
             where=str(path),
             do="Save it without compression.",
         )

@@ -1,4 +1,5 @@
-"""What code a cached result depends on: a module's source and that of every module of the same project it imports."""
+"""The code on which a cached result depends: a module's source and that of every module of the same project that it
+imports."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from pathlib import Path
 
 def digest_code(module: str) -> str:
     """sha256 (hex) over the sources of `module` and of all that it imports, directly or not, from its own top-level
-    package. A module without a source file counts by its name.
+    package. A module without a source file is identified by its name.
 
     >>> len(digest_code("probes.statistics.roc"))
     64
@@ -42,7 +43,7 @@ def _reached(module: str) -> dict[str, Path | None]:
 
 
 def _source(module: str) -> Path | None:
-    """Its file, found without importing the packages that it lies in."""
+    """The module's file, found without importing its parent packages."""
     package, *inner = module.split(".")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
@@ -57,8 +58,8 @@ def _source(module: str) -> Path | None:
 
 @cache
 def _imported(path: Path, module: str, edition: tuple[int, int]) -> frozenset[str]:
-    """Modules named in import statements anywhere in the file; `from a import b` names a, and a.b where it is one.
-    `edition` tells a file from what it was before: its time of change and its size."""
+    """Modules named in import statements anywhere in the file; `from a import b` names a, and a.b if that is a module.
+    `edition` distinguishes versions of a file: its modification time and size."""
     found = {module.rpartition(".")[0]} - {""}
     for node in _statements(ast.parse(path.read_bytes()).body):
         if isinstance(node, ast.Import):
@@ -70,7 +71,8 @@ def _imported(path: Path, module: str, edition: tuple[int, int]) -> frozenset[st
 
 
 def _statements(block: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Those of the block and of the blocks within. Expressions, nine tenths of a tree, import nothing."""
+    """Import statements of the block and of nested blocks. Expressions, nine tenths of a tree, cannot contain
+    imports."""
     for node in block:
         yield node
         for inner in ("body", "orelse", "finalbody", "handlers", "cases"):

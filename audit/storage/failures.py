@@ -1,4 +1,4 @@
-"""Tracebacks of user code: a message is one line, and what it leaves out lies in a file that the line names."""
+"""Tracebacks of user code: a message is one line, and its traceback is in a file that the line names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from probes.errors import StoreError, TrainerError
 
 @contextlib.contextmanager
 def traces_kept(folder: Path) -> Iterator[None]:
-    """A TrainerError that passes leaves its traceback in `folder`/failures, and says where."""
+    """Writes the traceback of a passing TrainerError into `folder`/failures, and adds the path to its message."""
     try:
         yield
     except TrainerError as error:
@@ -22,7 +22,7 @@ def traces_kept(folder: Path) -> Iterator[None]:
         path = folder / "failures" / f"{hashlib.sha256(error.trace.encode()).hexdigest()[:16]}.txt"
         try:
             write(path, error.trace)
-        except StoreError:  # the line itself matters more
+        except StoreError:  # the message itself matters more
             raise error from None
         do = f"{error.do} Traceback: {path}".strip()
         raise TrainerError(error.what, where=error.where, do=do) from None

@@ -1,4 +1,4 @@
-"""A folder where a file in it is meant."""
+"""Resolves a folder to the file that is meant."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 RESULTS, CHECKPOINT = "results.json", "ckpt.pt"
 WEIGHTS = ("*.pt", "*.pth", "*.safetensors")
 FAMILYS_OWN = ("audit-record.json", "adapter_config.json", "config.json", "args.yaml", "hparams.yaml")
-"""Beside the weights of a model that some library saved as a folder: the folder is the model."""
+"""Files beside the weights of a model that a library saved as a folder: then the folder itself is the model."""
 
 
 def results_in(path: Path | None) -> Path | None:
-    """The results.json of that folder; a file stays what it is."""
+    """The results.json of a folder; a file is returned unchanged."""
     return path / RESULTS if path is not None and path.is_dir() else path
 
 
 def checkpoint_in(path: Path | None) -> Path | None:
-    """The folder's ckpt.pt, or the only file of weights in it; else the path as it is."""
+    """The folder's ckpt.pt, or the only weight file in it; otherwise the path unchanged."""
     if path is None or not path.is_dir() or any((path / name).exists() for name in FAMILYS_OWN):
         return path
     if (path / CHECKPOINT).exists():

@@ -1,5 +1,5 @@
-"""What a function of the user's depends on: its file and the project files that one imports, the values that it closes
-over, and the versions of its packages."""
+"""What a user's function depends on: its file and the project files that it imports, the values that it closes over,
+and the versions of its packages."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 
 
 def digest_function(function: object) -> str:
-    """sha256 (hex) of what decides a function's results but its arguments: its source or, where there is none, its
-    bytecode; the file it is in and the project files that one imports; values in its closure, defaults and globals; and
-    the versions of the packages it imports.
+    """sha256 (hex) of everything except the arguments that determines a function's results: its source or, without one,
+    its bytecode; its file and the project files that it imports; values in its closure, defaults and globals; and the
+    versions of the packages it imports.
 
     >>> def rate(lr): return lambda epoch: lr / epoch
     >>> digest_function(rate(0.1)) == digest_function(rate(0.1)), digest_function(rate(0.1)) == digest_function(rate(1))
@@ -36,7 +36,7 @@ def digest_function(function: object) -> str:
 
 
 def digest_value(value: object) -> str:
-    """sha256 (hex) of a value that code depends on: by content where it has a plain one, else by its pickle."""
+    """sha256 (hex) of a value that code depends on: by its content if it is a plain value, otherwise by its pickle."""
     digest = hashlib.sha256()
     for part in _described(value, set()):
         digest.update(part)
@@ -78,7 +78,8 @@ def _described(value: Any, seen: set[int]) -> Iterator[bytes]:
 
 
 def _pickled(value: Any) -> Iterator[bytes]:
-    """What cannot be pickled counts by its type alone; pickles that hold an address would never be equal again."""
+    """Values that cannot be pickled are identified only by their type; pickles with a memory address would never be
+    equal again."""
     try:
         yield cloudpickle.dumps(value)
     except Exception:
@@ -100,7 +101,8 @@ def _of_function(function: FunctionType, seen: set[int]) -> Iterator[bytes]:
     cells = [_content(cell) for cell in function.__closure__ or ()]
     yield from _described([cells, function.__defaults__, function.__kwdefaults__], seen)
     if _installed(path):
-        return  # a package is its version, and what it was handed: a decorator holds the function it decorates
+        # A package is identified by its version and its arguments: a decorator holds the function it decorates.
+        return
     for name in sorted(set(_names_in(code))):
         if name in function.__globals__:
             yield name.encode()
@@ -137,7 +139,7 @@ def _of_class(kind: type, seen: set[int]) -> Iterator[bytes]:
 
 
 def _of_file(path: Path) -> Iterator[bytes]:
-    """A file, those of its project that it imports, and the versions of packages that they import."""
+    """A file, the project files that it imports, and the versions of packages that they import."""
     folder, packages = path.resolve().parent, set()
     waiting, done = [path.resolve()], set()
     while waiting:
@@ -147,7 +149,7 @@ def _of_file(path: Path) -> Iterator[bytes]:
         done.add(one)
         try:
             names = _named_imports(one)
-        except SyntaxError:  # who imports it says so
+        except SyntaxError:  # the importing code reports it
             continue
         for name in names:
             beside = _beside(folder, name)
@@ -161,7 +163,7 @@ def _of_file(path: Path) -> Iterator[bytes]:
 
 
 def _named_imports(path: Path) -> set[str]:
-    """Dotted names that import statements anywhere in the file name; of `from a import b` a, and a.b."""
+    """Dotted names in import statements anywhere in the file; for `from a import b`, a and a.b."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
@@ -173,7 +175,7 @@ def _named_imports(path: Path) -> set[str]:
 
 
 def _beside(folder: Path, name: str) -> list[Path]:
-    """Files of the project that the import of this name runs: the module, and the packages that it lies in."""
+    """Project files that importing this name runs: the module, and its parent packages."""
     parts = name.split(".")
     found = []
     for length in range(1, len(parts) + 1):

@@ -1,4 +1,4 @@
-"""A place that several machines reach: an object store, or a folder of another file system, by its URL."""
+"""A store that several machines can reach: an object store, or a folder of another file system, by its URL."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from probes.errors import DependencyError, StoreError
 
 @dataclass(frozen=True)
 class Remote:
-    """Files by their path below a URL that fsspec knows: `s3://bucket/replicas`, `gs://…`, `file:///mnt/…`.
+    """Files by their path below a URL that fsspec supports: `s3://bucket/replicas`, `gs://…`, `file:///mnt/…`.
 
-    What a killed machine left half written is told by the entry's checksum, whoever reads it.
+    An entry that an interrupted machine left half-written is detected by its checksum when it is read.
     """
 
     url: str
 
     @cached_property
     def _place(self) -> tuple[Any, str]:
-        """Raises DependencyError where fsspec lacks what this kind of URL needs."""
+        """Raises DependencyError if fsspec lacks a package for this kind of URL."""
         import fsspec
 
         try:
             files, root = fsspec.core.url_to_fs(self.url)
         except (ImportError, ValueError) as error:
             kind = self.url.partition("://")[0]
-            raise DependencyError(f"{error}", do=f"Install what fsspec needs for {kind}://.") from None
+            raise DependencyError(f"{error}", do=f"Install the package that fsspec needs for {kind}://.") from None
         return files, root
 
     def holds(self, name: str) -> bool:
@@ -40,7 +40,7 @@ class Remote:
             return bool(files.exists(f"{root}/{name}"))
 
     def fetch(self, name: str, path: Path) -> bool:
-        """The file, whole, at `path`; False where there is none."""
+        """Download the complete file to `path`; returns False if it does not exist."""
         files, root = self._place
         with _told(self.url):
             try:
@@ -57,7 +57,7 @@ class Remote:
             files.put_file(str(path), f"{root}/{name}")
 
     def remove(self, name: str) -> None:
-        """Nothing where there is none."""
+        """Does nothing if the file does not exist."""
         files, root = self._place
         with _told(self.url), contextlib.suppress(FileNotFoundError):
             files.rm_file(f"{root}/{name}")
@@ -65,11 +65,11 @@ class Remote:
 
 @contextlib.contextmanager
 def _told(url: str) -> Iterator[None]:
-    """Whatever the file system of another library raises is one line. Raises StoreError."""
+    """Converts any exception of another library's file system to one line. Raises StoreError."""
     try:
         yield
     except StoreError:
         raise
     except Exception as error:
         said = str(error).strip() or type(error).__name__
-        raise StoreError(f"cannot be reached: {said}", where=url, do="Check the URL and your rights to it.") from None
+        raise StoreError(f"cannot be reached: {said}", where=url, do="Check the URL and your permissions.") from None

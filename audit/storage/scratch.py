@@ -1,4 +1,5 @@
-"""What must not outlive a process: folders and files that bear its name, and are removed once it is gone."""
+"""Folders and files that must not outlive a process: their names contain its id, and they are removed once it is
+gone."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from probes.errors import StoreError
 
 @contextlib.contextmanager
 def scratch(folder: Path) -> Iterator[Path]:
-    """A folder that goes away; what runs that were killed on this machine left behind goes too."""
+    """A temporary folder; also removes what killed runs left behind on this machine."""
     parent = folder / "scratch"
     try:
         private_folder(parent)
@@ -34,7 +35,7 @@ def scratch(folder: Path) -> Iterator[Path]:
 
 
 def owner_is_gone(name: str) -> bool:
-    """Whether the name begins with a process of this machine, perhaps behind a key, that is no more."""
+    """Whether the name contains, at its start or after a key, a process of this machine that no longer exists."""
     found = re.search(rf"(?:^|\.){re.escape(socket.gethostname())}-(\d+)-", name)
     if found is None:
         return False

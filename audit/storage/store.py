@@ -1,4 +1,4 @@
-"""Replicas between runs: what a name stands for is decided by its content, and what exists is complete."""
+"""Replicas kept between runs: keys are derived from content, and existing entries are complete."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ WRITERS = 8
 
 ANSWERS = ("log_prob", "margin", "entropy", "modified_entropy", "confidence", "predicted")
 QUERIED = ("query_margin", "query_correct")
-"""Answers of models that were asked further queries."""
+"""Answers of models to further queries."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Replica:
-    """One trained row: its answers (one model) and, where they were kept, the weights that differ from θ_s."""
+    """One trained row: its answers (one model) and, if they were kept, the weights that differ from θ_s."""
 
     answers: Answers
     state: Mapping[str, Tensor]
@@ -53,10 +53,10 @@ class DamagedWarning(UserWarning):
 @dataclass(frozen=True)
 class Store:
     """A folder of safetensors files, each with a checksum of its content. Runs may share it: entries are written
-    under a temporary name, flushed to the disk and renamed; two runs that train the same write the same.
+    under a temporary name, flushed to the disk and renamed; two runs that train the same replica write the same
+    content.
 
-    With a `remote`, machines share what is there: entries are written here and there, and fetched where this folder
-    lacks them."""
+    With a `remote`, machines share its entries: they are written to both, and fetched if this folder lacks them."""
 
     folder: Path
     remote: Remote | None = None
@@ -65,11 +65,12 @@ class Store:
         return self.folder / _name(key)
 
     def holds(self, key: str) -> bool:
-        """Whether there is such an entry, whole or not."""
+        """Whether there is such an entry, complete or not."""
         return self._path(key).exists() or (self.remote is not None and self.remote.holds(_name(key)))
 
     def fetch(self, keys: Iterable[str]) -> None:
-        """Bring what this folder lacks from the remote, many at once; nothing without one. Raises StoreError."""
+        """Fetch entries that this folder lacks from the remote, many at once; does nothing without a remote. Raises
+        StoreError."""
         if self.remote is None:
             return
         missing = [key for key in dict.fromkeys(keys) if not self._path(key).exists()]
@@ -80,9 +81,9 @@ class Store:
         return self.remote is not None and self.remote.fetch(_name(key), self._path(key))
 
     def read(self, key: str, *, again: str, needs: Sequence[str] = ()) -> dict[str, Tensor] | None:
-        """The entry's tensors. None where there is no such entry, or where it is damaged or lacks what it `needs`: then
-        a DamagedWarning says so, and what happens `again`, and it is removed. Raises StoreError where it cannot be
-        read: that is no damage."""
+        """The entry's tensors. None if there is no such entry, or if it is damaged or lacks what it `needs`: then a
+        DamagedWarning says so and what happens `again`, and the entry is removed. Raises StoreError if it cannot be
+        read, which is not damage."""
         path = self._path(key)
         if path.exists() and (tensors := self._read(key, again, needs)) is not None:
             return tensors
@@ -93,7 +94,7 @@ class Store:
         return tensors
 
     def _read(self, key: str, again: str, needs: Sequence[str]) -> dict[str, Tensor] | None:
-        """From this folder."""
+        """Read from this folder."""
         path = self._path(key)
         try:
             tensors = load_file(path)
@@ -102,11 +103,11 @@ class Store:
                 raise SafetensorError("checksum differs")
             if lacking := set(needs) - set(tensors):
                 raise SafetensorError(f"lacks {min(lacking)}")
-        except FileNotFoundError:  # pruned since we looked
+        except FileNotFoundError:  # pruned meanwhile
             return None
         except (SafetensorError, KeyError, ValueError) as error:
             warnings.warn(f"{path}: damaged ({error}); {again}.", DamagedWarning, stacklevel=4)
-            with contextlib.suppress(OSError):  # it is written anew, or that is said
+            with contextlib.suppress(OSError):  # it is rewritten, or the failure to do so is reported
                 path.unlink()
             return None
         except OSError as error:
@@ -118,7 +119,7 @@ class Store:
         return tensors
 
     def get(self, key: str) -> Replica | None:
-        """None where there is no such entry, or where it is damaged: it is to be trained again."""
+        """None if there is no such entry, or if it is damaged: it must be trained again."""
         needs = [f"answers.{name}" for name in ANSWERS]
         tensors = self.read(key, again="it is trained again", needs=needs)
         if tensors is None:
@@ -129,14 +130,14 @@ class Store:
         return Replica(answers=Answers(**arrays), state=state)
 
     def put(self, key: str, replica: Replica) -> None:
-        """Raises StoreError where the disk is full or the folder cannot be written."""
+        """Raises StoreError if the disk is full or the folder cannot be written."""
         asked = [name for name in QUERIED if getattr(replica.answers, name) is not None]
         tensors = {f"answers.{name}": torch.from_numpy(getattr(replica.answers, name)) for name in (*ANSWERS, *asked)}
         tensors |= {f"state.{name}": tensor.detach().contiguous() for name, tensor in replica.state.items()}
         self.write(key, tensors)
 
     def write(self, key: str, tensors: Mapping[str, Tensor]) -> None:
-        """Raises StoreError where the disk is full or the folder cannot be written."""
+        """Raises StoreError if the disk is full or the folder cannot be written."""
         tensors = _apart(tensors)
         tensors["checksum"] = torch.tensor(list(bytes.fromhex(_checksum(key, tensors))), dtype=torch.uint8)
         path = self._path(key)
@@ -147,13 +148,13 @@ class Store:
             raise StoreError(
                 why_not_written(error),
                 where=str(self.folder),
-                do="Free space or choose another --store; what is trained is kept.",
+                do="Free space or choose another --store; finished replicas are kept.",
             ) from None
         if self.remote is not None:
             self.remote.put(_name(key), path)
 
     def put_all(self, replicas: Sequence[tuple[str, Replica]]) -> None:
-        """As `put`, at once: the time goes in waiting until each lies on the disk."""
+        """As `put`, concurrently: most of the time is spent waiting for the disk."""
         with ThreadPoolExecutor(WRITERS) as writers:
             list(writers.map(lambda pair: self.put(*pair), replicas))
 
@@ -165,7 +166,7 @@ class Store:
                 yield Entry(key=path.stem, path=path, size=status.st_size, written=status.st_mtime)
 
     def prune(self, keep_bytes: int) -> int:
-        """Remove the entries least recently written until `keep_bytes` remain; returns how many went."""
+        """Remove the oldest entries until `keep_bytes` remain; returns the number removed."""
         total, removed = 0, 0
         for entry in sorted(self.entries(), key=lambda entry: entry.written, reverse=True):
             total += entry.size
@@ -180,7 +181,7 @@ def _name(key: str) -> str:
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same, each with memory of its own: safetensors takes no tied weights."""
+    """The same tensors, each with its own memory: safetensors does not accept tied weights."""
     seen: set[int] = set()
     found = {}
     for name, tensor in tensors.items():
@@ -191,7 +192,7 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _checksum(key: str, tensors: Mapping[str, Tensor]) -> str:
-    """Over the key too: an entry under another's name is none."""
+    """Includes the key: an entry under another key is invalid."""
     digest = hashlib.sha256(key.encode())
     for name in sorted(tensors):
         array = tensors[name].contiguous().numpy()

@@ -1,4 +1,4 @@
-"""What makes a model from kept samples: the recipe, a function of the user's, or a trainer of a library.
+"""Trainers, which fit a model to the kept samples: the recipe, a user's function, or a library's trainer.
 
 Imports training, engines and data; population imports it.
 """

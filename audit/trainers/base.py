@@ -1,4 +1,4 @@
-"""The trainer port: what a trainer is handed, and what it hands back."""
+"""The trainer interface: what a trainer receives and returns."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ HOUR = 3600.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fit:
-    """One training to be done. Samples that are not in `kept` must have no influence on what is returned.
+    """One training to perform. Samples that are not in `kept` must not influence the returned model.
 
-    `labels` are of all samples, in the order of the data; those of a replica with shuffled labels are shuffled already.
-    `features` are the kept samples' own, where the data was handed over with the trainer (None where the trainer reads
-    its data itself). `seed` is in 0..2³¹−1; Python's, NumPy's and torch's global generators are seeded with it before
-    the trainer is called. `start` is "source" (fine-tune from the source weights, as the audited model was) or
-    "scratch" (from random weights). `device` is "cpu", "cuda" or "mps". `folder` is an empty folder for this training
-    alone, removed after it. `order` names the repeat that the replica belongs to.
+    `labels` are of all samples, in the order of the data; those of a replica with shuffled labels are already shuffled.
+    `features` are those of the kept samples, if the data was given with the trainer (None if the trainer reads its data
+    itself). `seed` is in 0..2³¹−1; Python's, NumPy's and torch's global generators are seeded with it before the
+    trainer is called. `start` is "source" (fine-tune from the source weights, as the audited model was) or "scratch"
+    (from random weights). `device` is "cpu", "cuda" or "mps". `folder` is an empty folder for this training only,
+    removed afterwards. `order` is the repeat to which the replica belongs.
     """
 
     kept: Int[np.ndarray, " kept"]
@@ -43,12 +43,12 @@ class Fit:
 
 
 Predictor = Callable[[Int[np.ndarray, " asked"]], Float[np.ndarray, "asked classes"]]
-"""Samples' indices to logits or probabilities [asked, classes]."""
+"""From indices of samples to logits or probabilities [asked, classes]."""
 
 
 @runtime_checkable
 class Trainer(Protocol):
-    """Makes a model from the samples that are kept.
+    """Fits a model to the kept samples.
 
     The call returns a Predictor, a torch.nn.Module that takes the data's inputs, or an estimator with `predict_proba`
     or `decision_function` that takes the data's features.
@@ -56,26 +56,26 @@ class Trainer(Protocol):
 
     @property
     def name(self) -> str:
-        """As messages and reports call it: `train.py:train`."""
+        """Its name in messages and reports: `train.py:train`."""
         ...
 
     @property
     def digest(self) -> str:
-        """sha256 of all that decides what it makes of a Fit, but the data: a part of every replica's key."""
+        """sha256 of everything except the data that determines its result for a Fit; part of every replica's key."""
         ...
 
     @property
     def features(self) -> Any:
-        """All samples as an estimator takes them; None where there are none beside the network's inputs."""
+        """All samples in an estimator's format; None if there are only the network's inputs."""
         ...
 
     @property
     def timeout(self) -> float | None:
-        """Seconds after which a training counts as hanging; None: never."""
+        """Seconds after which a training is considered to hang; None: never."""
         ...
 
     def trains(self, row: Row) -> bool:
-        """Whether it can do this row's training as the row means it."""
+        """Whether it can perform this row's training as intended."""
         ...
 
     def __call__(self, fit: Fit) -> object: ...

@@ -1,5 +1,5 @@
-"""Fine-tune a causal language model, whole or by LoRA: the one visible loop. The adapters engine must give the replicas
-that this gives."""
+"""Fine-tune a causal language model, fully or by LoRA: the visible loop, whose replicas the adapters engine must
+reproduce."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from probes.errors import NonFiniteError, RecipeError
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Step:
-    """One minibatch of each replica, filled up to equal size with rows of padding, which are not scored."""
+    """One minibatch for each replica, padded to equal size with rows that are not scored."""
 
     ids: Int64[Tensor, "replicas batch length"]
     scored: Bool[Tensor, "replicas batch length"]
@@ -35,7 +35,7 @@ def schedule_of(
     """The samples of every step, epoch after epoch; the last minibatch of an epoch may be smaller."""
     mine = np.flatnonzero(kept)
     if not len(mine):
-        raise RecipeError("a replica keeps no sample.")
+        raise RecipeError("a replica keeps no samples.")
     steps = []
     for epoch in range(training.epochs):
         order = stream(seed, "language", epoch).permutation(mine)
@@ -44,7 +44,7 @@ def schedule_of(
 
 
 def step_of(inputs: Int64[np.ndarray, "samples 2 length"], batches: list[Int64[np.ndarray, " batch"]]) -> Step:
-    """One minibatch a replica, cut to the longest sequence among them and filled up to the largest batch."""
+    """One minibatch per replica, trimmed to the longest sequence among them and padded to the largest batch."""
     size = max(len(batch) for batch in batches)
     length = max(int((inputs[batch, 0] != PADDING).sum(axis=1).max()) for batch in batches)
     ids = np.full((len(batches), size, length), PADDING, dtype=np.int64)
@@ -56,10 +56,10 @@ def step_of(inputs: Int64[np.ndarray, "samples 2 length"], batches: list[Int64[n
 
 
 def losses(network: nn.Module, step: Step) -> Float[Tensor, " replicas"]:
-    """Each replica's mean loss over the scored tokens of its minibatch, in nats, as the libraries' trainers have it."""
+    """Each replica's mean loss over the scored tokens of its minibatch, in nats, as in the libraries' trainers."""
     replicas, size, length = step.ids.shape
     ids, scored = step.ids.reshape(-1, length), step.scored[:, :, 1:]
-    # A row that only fills up must not be all padding: attention over nothing is NaN.
+    # A padding row must not consist only of padding tokens: attention over nothing is NaN.
     mask = (ids != PADDING) | (torch.arange(length, device=ids.device) == 0)
     logits = logits_of(network, ids, mask)[:, :-1]
     targets = ids[:, 1:].clamp(min=0)
@@ -77,15 +77,13 @@ def fine_tune(
 ) -> nn.Module:
     """The base trained on the kept samples; the base itself is not changed.
 
-    Raises NonFiniteError where the loss diverges, RecipeError where nothing is kept or no layer is adapted,
+    Raises NonFiniteError if the loss diverges, RecipeError if nothing is kept or no layer is adapted,
     PrivacyError where a training is to be private and cannot be.
     """
     adapter = training.adapter
     if training.privacy is not None:
         if adapter is None:
-            raise RecipeError(
-                "is for adapters.", where="train.privacy", do="Fine-tune a LoRA adapter, or leave it out."
-            )
+            raise RecipeError("is for adapters.", where="train.privacy", do="Fine-tune a LoRA adapter, or omit it.")
         private = with_adapters(base, adapter, [seed])
         train_privately(private, inputs, kept, training, seed)
         return private.eval()

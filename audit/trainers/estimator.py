@@ -1,4 +1,5 @@
-"""Scikit-learn's interface as a trainer: clone, seed, fit on what is kept. Pipelines, XGBoost and LightGBM too."""
+"""Scikit-learn's interface as a trainer: clone, seed, and fit on the kept samples. Also for pipelines, XGBoost and
+LightGBM."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from probes.plan import Row
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EstimatorTrainer:
-    """`estimator` is any classifier with `fit` and `get_params`; it is never fitted itself."""
+    """`estimator` is any classifier with `fit` and `get_params`; only clones of it are fitted."""
 
     estimator: Any
     features: Any
@@ -30,7 +31,7 @@ class EstimatorTrainer:
         return digest_value(clone(self.estimator))
 
     def trains(self, row: Row) -> bool:
-        """There is no source that it starts from, and nothing frozen."""
+        """An estimator has no source to start from, and nothing frozen."""
         return row.start == "source" and row.transfer == "recipe"
 
     def __call__(self, fit: Fit) -> object:

@@ -1,4 +1,4 @@
-"""The user's own training: a Python function, or `file.py:function`; or an estimator that is cloned and fitted."""
+"""The user's own training code: a Python function, or `file.py:function`; or an estimator that is cloned and fitted."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ WHERE = "--trainer"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FunctionTrainer:
-    """Calls `function(fit)`. Where it comes from a file (`path`), other processes import that file again; else the
-    function travels with its closure."""
+    """Calls `function(fit)`. If it comes from a file (`path`), other processes import that file again; otherwise the
+    function is sent with its closure."""
 
     name: str
     function: Callable[[Fit], object]
@@ -34,7 +34,7 @@ class FunctionTrainer:
     timeout: float | None = 2 * HOUR
 
     def trains(self, row: Row) -> bool:
-        """From scratch only if its code asks where to start; a linear probe never."""
+        """From scratch only if its code reads `start`; a linear probe never."""
         return row.transfer == "recipe" and (row.start == "source" or "start" in set(_names(self.function)))
 
     def __call__(self, fit: Fit) -> object:
@@ -71,13 +71,13 @@ class FunctionTrainer:
 
 
 def of_function(function: Callable[[Fit], object], *, features: Any = None) -> FunctionTrainer:
-    """Of any callable that takes a Fit."""
+    """The trainer of any callable that takes a Fit."""
     name = getattr(function, "__qualname__", type(function).__name__).replace("<locals>.", "")
     return FunctionTrainer(name=name, function=function, digest=digest_function(function), features=features)
 
 
 def of_file(text: str, *, features: Any = None) -> FunctionTrainer:
-    """Of `file.py:function`. Raises InputError where there is no such file or function."""
+    """The trainer of `file.py:function`. Raises InputError if there is no such file or function."""
     path, function = parsed(text)
     found = named_in(path, function)
     return FunctionTrainer(
@@ -93,7 +93,7 @@ def parsed(text: str) -> tuple[Path, str]:
     """The file and the function's name. Raises InputError."""
     file, colon, function = text.rpartition(":")
     if not colon or not file.endswith(".py") or not function.isidentifier():
-        raise InputError(f"{text!r} names no function.", where=WHERE, do="Write file.py:function.")
+        raise InputError(f"{text!r} does not name a function.", where=WHERE, do="Write file.py:function.")
     path = Path(file)
     if not path.is_file():
         raise InputError("no such file.", where=file, do="Check the path before the colon.")
@@ -101,7 +101,7 @@ def parsed(text: str) -> tuple[Path, str]:
 
 
 def named_in(path: Path, function: str) -> Callable[..., Any]:
-    """Imports the file, as a script's neighbour would. Raises TrainerError where that fails, InputError where it has no
+    """Imports the file, as a script in its folder would. Raises TrainerError if that fails, InputError if it has no
     such function."""
     with user_code(path.name, ""):
         module = load_file(path)
@@ -114,7 +114,7 @@ def named_in(path: Path, function: str) -> Callable[..., Any]:
 
 
 def _names(function: object) -> Iterator[str]:
-    """Names of attributes and globals in a function's code, and in that of functions within it."""
+    """Names of attributes and globals in a function's code, and in that of nested functions."""
     call = getattr(function, "func", function)
     if not hasattr(call, "__code__"):
         call = vars(type(call)).get("__call__")

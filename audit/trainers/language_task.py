@@ -1,4 +1,4 @@
-"""A language model before and after fine-tuning: all that its replicas are made of."""
+"""A language model before and after fine-tuning: everything that determines its replicas."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from probes.evidence import PrivacyClaim
 from probes.plan import Pool
 
 CODE_VERSION = 1
-"""Raised whenever training or answers change in any bit: entries of older code are not found any more."""
+"""Increased whenever training or answers change in any bit, so that entries of older code are no longer found."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PlantedTexts:
-    """Canaries as token ids: which of them the training held, how often each stands there if it does, and texts drawn
-    alike that no training held."""
+    """Canaries as token ids: which of them were in the training data, how often each occurs if it was, and texts drawn
+    in the same way that were in no training data."""
 
     inputs: Int64[np.ndarray, "canaries 2 length"]
     included: Bool[np.ndarray, " canaries"]
@@ -36,7 +36,7 @@ class PlantedTexts:
 
     @property
     def trained(self) -> Int64[np.ndarray, "rows 2 length"]:
-        """What the audited model's training held of them, as often as it did."""
+        """The canaries in the audited model's training data, repeated as often as they occurred."""
         return self.inputs[np.repeat(np.arange(len(self.copies)), np.where(self.included, self.copies, 0))]
 
 
@@ -53,9 +53,9 @@ class BenchmarkTexts:
 class LanguageTask:
     """A language model before and after fine-tuning, how it was fine-tuned, and on what.
 
-    `training` is None where `trainer` fine-tunes, the user's own. `base` and `audited` are in eval mode. `lower` and
+    `training` is None if `trainer` fine-tunes, the user's own. `base` and `audited` are in eval mode. `lower` and
     `prefixed` are the same answers lower-cased, and after a prefix of non-members, as token ids; `general` are texts
-    that are no part of the data; each may be missing.
+    that are not part of the data; each may be missing.
     """
 
     base: nn.Module
@@ -72,7 +72,7 @@ class LanguageTask:
     insertions: tuple[Insertion, ...] = ()
     claim: PrivacyClaim | None = None
     planted: PlantedTexts | None = None
-    """Texts of the audited training that belong to no part of the pool: replicas train without them."""
+    """Texts of the audited training that are in no part of the pool: replicas train without them."""
     trainer: LanguageTrainer | None = None
 
     @property
@@ -82,7 +82,8 @@ class LanguageTask:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over all that makes a replica, but its row: base, training, tokens, code and versions."""
+        """sha256 over everything that determines a replica except its row: base, training, tokens, code and
+        versions."""
         device = str(next(self.base.parameters()).device)
         how = self.training.model_dump(mode="json") if self.training else ""
         how = self.trainer.trainer.digest if self.trainer else how

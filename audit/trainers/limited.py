@@ -1,4 +1,4 @@
-"""Call user code so that whatever it does is one line: its exceptions, and time without end."""
+"""Calls user code so that any failure becomes one line: exceptions, and running without end."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from probes.errors import AuditError, TrainerError
 
 
 class _TooLong(BaseException):
-    """Not an Exception: user code that catches those must not swallow it."""
+    """Not an Exception, so that user code that catches those does not swallow it."""
 
 
 @contextlib.contextmanager
 def user_code(name: str, replica: str, timeout: float | None = None) -> Iterator[None]:
-    """What `name` raises becomes a TrainerError that names it and the replica, with the traceback; so does a call that
-    takes longer than `timeout` seconds. What it prints to standard output is kept from there: a verdict may be written
-    to it."""
+    """Whatever `name` raises becomes a TrainerError that names it and the replica, with the traceback; so does a call
+    that takes longer than `timeout` seconds. Its output is kept away from standard output, to which a verdict may be
+    written."""
     where = f"{name}, {replica}" if replica else name
     printed = io.StringIO()
     try:
@@ -39,7 +39,7 @@ def user_code(name: str, replica: str, timeout: float | None = None) -> Iterator
         raise TrainerError(
             f"your code was still running after {written(timeout or 0)}.",
             where=where,
-            do="Mend it, or allow more by --replica-timeout.",
+            do="Fix it, or allow more time with --replica-timeout.",
             trace=f"{printed.getvalue()}{traceback.format_exc()}",
         ) from None
     except (Exception, SystemExit) as error:
@@ -61,7 +61,7 @@ def user_code(name: str, replica: str, timeout: float | None = None) -> Iterator
 
 @contextlib.contextmanager
 def _limit(seconds: float | None) -> Iterator[None]:
-    """A timer of the operating system in the main thread; elsewhere an exception that the interpreter raises between
+    """In the main thread, a timer of the operating system; elsewhere, an exception that the interpreter raises between
     two instructions of the thread."""
     if seconds is None:
         yield
@@ -91,8 +91,8 @@ def _limit(seconds: float | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """The global generators of Python, NumPy and torch begin from `seed`, and are afterwards as they were."""
-    # Libraries draw from NumPy's legacy generator, so it is that one which is seeded.
+    """Seeds the global generators of Python, NumPy and torch, and restores their state afterwards."""
+    # Libraries draw from NumPy's legacy generator, so that one has to be seeded.
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng():
         random.seed(seed)

@@ -17,10 +17,10 @@ from probes.errors import RecipeError
 
 
 class LoRALinear(nn.Module):
-    """A frozen layer with R low-rank adapters beside it. Its input is R equal blocks of samples, one a replica.
+    """A frozen layer with R low-rank adapters. Its input consists of R equal blocks of samples, one per replica.
 
-    `layer` maps [..., in] to [..., out]: nn.Linear, or transformers' Conv1D. A begins as in PEFT (Kaiming uniform with
-    √5), B at zero, so that every replica begins as the base.
+    `layer` maps [..., in] to [..., out]: nn.Linear, or transformers' Conv1D. A is initialised as in PEFT (Kaiming
+    uniform with √5), B to zero, so that every replica starts as the base.
     """
 
     def __init__(self, layer: nn.Module, adapter: Adapter, generators: list[torch.Generator]) -> None:
@@ -43,9 +43,9 @@ class LoRALinear(nn.Module):
 
 
 def with_adapters(base: nn.Module, adapter: Adapter, seeds: list[int]) -> nn.Module:
-    """A copy of the base that shares its weights, with one adapter a seed beside each target; all else is frozen.
+    """A copy of the base that shares its weights, with one adapter per seed on each target; everything else is frozen.
 
-    Raises RecipeError where no layer's name ends with a target.
+    Raises RecipeError if no layer's name ends with a target.
     """
     shared: dict[int, Tensor] = {id(tensor): tensor for tensor in base.buffers()}
     shared |= {id(weight): nn.Parameter(weight.data, requires_grad=False) for weight in base.parameters()}
@@ -58,7 +58,8 @@ def with_adapters(base: nn.Module, adapter: Adapter, seeds: list[int]) -> nn.Mod
     ]
     if not found:
         raise RecipeError(
-            f"no layer of {type(base).__name__} is named like {', '.join(adapter.targets)}.", where="adapter.targets"
+            f"no layer of {type(base).__name__} has a name ending in {', '.join(adapter.targets)}.",
+            where="adapter.targets",
         )
     for name in found:
         parent, _, own = name.rpartition(".")
@@ -78,7 +79,7 @@ def adapter_state(network: nn.Module, replica: int) -> dict[str, Tensor]:
 
 
 def load_adapter(network: nn.Module, state: Mapping[str, Tensor], replica: int = 0) -> None:
-    """Into a network that `with_adapters` made."""
+    """Load the weights into a network made by `with_adapters`."""
     with torch.no_grad():
         for key, value in state.items():
             name, _, side = key.rpartition(".")
@@ -86,7 +87,7 @@ def load_adapter(network: nn.Module, state: Mapping[str, Tensor], replica: int =
 
 
 def _sides(layer: nn.Module) -> tuple[int, int]:
-    """How wide a layer's input and output are. transformers' Conv1D holds its weight transposed."""
+    """The widths of a layer's input and output. transformers' Conv1D stores its weight transposed."""
     weight = layer.weight
     assert isinstance(weight, Tensor)
     if isinstance(layer, nn.Linear):
@@ -94,5 +95,5 @@ def _sides(layer: nn.Module) -> tuple[int, int]:
     if type(layer).__name__ == "Conv1D" and weight.ndim == 2:
         return weight.shape[0], weight.shape[1]
     raise RecipeError(
-        f"a {type(layer).__name__} has no adapter here.", where="adapter.targets", do="Name linear layers."
+        f"adapters are not supported on a {type(layer).__name__}.", where="adapter.targets", do="Name linear layers."
     )

@@ -1,4 +1,5 @@
-"""What a trainer handed back, as logits: a network, an estimator or a function, asked about samples and checked."""
+"""The predictions of a trainer's model as logits: a network, an estimator or a function is evaluated on samples and
+checked."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from audit.training.loop import predict
 from probes.errors import TrainerError
 
 SMALLEST = 1e-12
-"""Probabilities below count as this: a logarithm of zero says nothing."""
+"""Smallest probability: lower values are clipped, because the logarithm of zero is not finite."""
 
 
 def rows_of(features: Any, chosen: Int[np.ndarray, " chosen"]) -> Any:
@@ -26,12 +27,12 @@ def rows_of(features: Any, chosen: Int[np.ndarray, " chosen"]) -> Any:
 
 
 def is_estimator(made: object) -> bool:
-    """Whether it answers as scikit-learn's classifiers do."""
+    """Whether it has the prediction methods of scikit-learn's classifiers."""
     return hasattr(made, "predict_proba") or hasattr(made, "decision_function")
 
 
 def ask(made: Any, samples: int, classes: int, *, inputs: Tensor, features: Any, who: str) -> np.ndarray:
-    """Logits [samples, classes] of whatever a trainer may hand back. Raises TrainerError where it is no such thing."""
+    """Logits [samples, classes] of anything that a trainer may return. Raises TrainerError for anything else."""
     if isinstance(made, nn.Module):
         return checked(predict(masks_padding(gives_logits(made)), inputs), samples, classes, who)
     if is_estimator(made):
@@ -44,14 +45,14 @@ def ask(made: Any, samples: int, classes: int, *, inputs: Tensor, features: Any,
     if callable(made):
         return checked(logits_in(made(np.arange(samples))), samples, classes, who)
     raise TrainerError(
-        f"gave a {type(made).__name__}.",
+        f"returned a {type(made).__name__}.",
         where=who,
         do="Return a torch.nn.Module, an estimator, or a function from indices to logits.",
     )
 
 
 def checked(given: object, samples: int, classes: int, who: str) -> Float32[np.ndarray, "samples classes"]:
-    """Raises TrainerError on another shape, another kind, NaN or infinity."""
+    """Raises TrainerError on a wrong shape or type, NaN or infinity."""
     array = np.asarray(given.detach().cpu() if isinstance(given, Tensor) else given)
     if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
         raise TrainerError(
@@ -64,7 +65,7 @@ def checked(given: object, samples: int, classes: int, who: str) -> Float32[np.n
         raise TrainerError(
             f"predictions have shape {array.shape}, not {(samples, classes)}.",
             where=who,
-            do="Give a row for each sample asked about and a column for each class.",
+            do="Return a row for each requested sample and a column for each class.",
         )
     if not np.isfinite(array).all():
         sample = int(np.argmax(~np.isfinite(array).all(axis=1)))
@@ -73,7 +74,7 @@ def checked(given: object, samples: int, classes: int, who: str) -> Float32[np.n
 
 
 def as_logits(array: Float[np.ndarray, "samples classes"]) -> Float32[np.ndarray, "samples classes"]:
-    """Logits as they are, of probabilities the logarithms.
+    """Logits unchanged, and the logarithms of probabilities.
 
     >>> as_logits(np.array([[3.0, -1.0]])).tolist()
     [[3.0, -1.0]]
@@ -84,12 +85,12 @@ def as_logits(array: Float[np.ndarray, "samples classes"]) -> Float32[np.ndarray
 
 
 def are_probabilities(array: Float[np.ndarray, "samples classes"]) -> bool:
-    """Rows of numbers in 0..1 that sum to one, to the precision of float16."""
+    """Whether rows are in 0..1 and sum to one, to the precision of float16."""
     return bool((array >= 0).all() and (np.abs(array.sum(axis=1) - 1) < 2e-3).all())
 
 
 def _two_columns(one: Shaped[np.ndarray, " samples"]) -> Float[np.ndarray, "samples classes"]:
-    """A single number a sample, of two classes: the second one's probability, or its logit."""
+    """Two columns from a single number per sample: the second class's probability, or its logit."""
     if ((one >= 0) & (one <= 1)).all():
         return np.stack([1 - one, one], axis=1)
     return np.stack([np.zeros(len(one)), one], axis=1)
@@ -103,7 +104,7 @@ def _of_estimator(made: Any, features: Any, classes: int, who: str) -> np.ndarra
         given = _two_columns(given)
     if len(known) == classes or known.dtype.kind not in "iu" or known.min() < 0 or known.max() >= classes:
         return given
-    # A class that no kept sample shows has no column: it is as improbable as can be said.
+    # A class without kept samples has no column: it gets the smallest probability.
     whole = np.full((len(given), classes), 0.0 if probable else given.min() - 1)
     whole[:, known] = given
     return whole

@@ -44,7 +44,7 @@ class Parallel(nn.Module):
 def accounted(training: LanguageTraining, samples: int) -> Accounting:
     """ε of a training on so many samples, by its own noise, rate and steps.
 
-    Raises RecipeError where it is not private, PrivacyError where no noise reaches its ε.
+    Raises RecipeError if it is not private, PrivacyError if no noise reaches its ε.
     """
     if training.privacy is None:
         raise RecipeError("is not private.", where="train.privacy")
@@ -79,7 +79,7 @@ def train_privately(
 ) -> None:
     """The one adapter of `network` (`audit.trainers.lora.with_adapters`), trained in place.
 
-    Raises NonFiniteError where the loss diverges, PrivacyError where a layer has no gradient sample by sample,
+    Raises NonFiniteError if the loss diverges, PrivacyError if a layer has no gradient sample by sample,
     RecipeError where nothing is kept.
     """
     if not kept.any():

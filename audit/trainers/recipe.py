@@ -1,4 +1,4 @@
-"""The recipe's own training as a trainer: the one visible loop. Engines are what makes this one fast."""
+"""The recipe's own training as a trainer: the visible loop, which engines speed up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from probes.plan import Row
 
 @dataclass(frozen=True, eq=False)
 class RecipeTrainer:
-    """Fine-tunes as the experiment's recipe says; gives the replica that the full engine gives, to the bit."""
+    """Fine-tunes as the experiment's recipe says; the replica is bit-identical to that of the full engine."""
 
     experiment: Experiment
     timeout: float | None = None

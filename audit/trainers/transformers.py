@@ -49,7 +49,7 @@ def inputs_of(rows: Any, padding: int = 0) -> Shaped[np.ndarray, "samples ..."]:
     """What the network takes of each row: `pixel_values` [samples, channels, height, width], or `input_ids`
     [samples, length], filled up with the tokenizer's `padding`.
 
-    Raises DataError where rows have neither, or tell two texts apart, which ids alone do not.
+    Raises DataError if rows have neither, or tell two texts apart, which ids alone do not.
 
     >>> inputs_of([{"input_ids": [5, 6]}, {"input_ids": [7]}]).tolist()
     [[5, 6], [7, 0]]

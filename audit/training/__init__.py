@@ -1,4 +1,4 @@
-"""Fine-tuning by a recipe: the visible loop and every part of it.
+"""Fine-tuning from a recipe: the visible loop and all its parts.
 
 Imports config, data and models; engines, checkpoints and population import it.
 """

@@ -1,4 +1,4 @@
-"""Augmentation by torchvision.transforms.v2, drawn anew for each sample of each minibatch."""
+"""Augmentation with torchvision.transforms.v2, drawn anew for each sample of each minibatch."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Augment = Callable[[Float[Tensor, "batch channels height width"]], Float[Tensor,
 
 
 def augmentation(transforms: Sequence[Transform], section: InputSection) -> Augment | None:
-    """Works on normalised images as if it came before normalisation (a black border is black). Draws from torch's
-    current generator. None where the recipe has no transforms.
+    """Applied to normalised images as if before normalisation (a black border is black). Draws from torch's current
+    generator. None if the recipe has no transforms.
 
     Raises RecipeError on an unknown transform or option.
     """

@@ -1,5 +1,5 @@
-"""Canaries for one-run privacy auditing (Steinke, Nasr & Jagielski 2023): mislabelled samples, each included in the
-training with probability one half, independently, and recorded."""
+"""Canaries for one-run privacy auditing (Steinke, Nasr & Jagielski 2023): mislabelled samples, each independently
+included in the training with probability 1/2, and recorded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from probes.plan import Pool, Row
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Planted:
-    """`samples` are indices of the data set; `labels` the wrong ones they were trained with where `included`."""
+    """`samples` are indices of the data set; `labels` the wrong labels with which they were trained if `included`."""
 
     samples: Int64[np.ndarray, " canaries"]
     labels: Int64[np.ndarray, " canaries"]
@@ -37,11 +37,13 @@ class Planted:
 def plant(pool: Pool, classes: int, count: int, rng: np.random.Generator) -> tuple[Pool, Planted]:
     """Take `count` members out of the pool and make canaries of them.
 
-    Raises RecipeError where too few members would be left.
+    Raises RecipeError if too few members would be left.
     """
     members = np.flatnonzero(pool.member)
     if count > len(members) // 2:
-        raise RecipeError(f"{count} canaries of {len(members)} members; at most half may be.", where="canaries")
+        raise RecipeError(
+            f"{count} canaries of {len(members)} members; at most half may be canaries.", where="canaries"
+        )
     samples = np.sort(rng.choice(members, size=count, replace=False))
     wrong = (pool.labels[samples] + rng.integers(1, classes, count)) % classes
     member = pool.member.copy()

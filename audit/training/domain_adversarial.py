@@ -1,4 +1,4 @@
-"""Adversarial domain alignment: features that do not tell two domains apart (DANN: Ganin et al. 2016)."""
+"""Adversarial domain alignment: features that do not distinguish two domains (DANN: Ganin et al. 2016)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 
 class _Reverse(torch.autograd.Function):
-    """The identity forward; backward the gradient times −λ (their eq. 17)."""
+    """Forward the identity, backward the gradient times −λ (their eq. 17)."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: float) -> Tensor:
@@ -25,7 +25,7 @@ class _Reverse(torch.autograd.Function):
 
 
 class DomainClassifier(nn.Module):
-    """Learns to tell the domains apart, while the reversed gradient teaches the features to prevent it."""
+    """Learns to distinguish the domains, while the reversed gradient teaches the features to prevent it."""
 
     def __init__(self, features: int, hidden: int) -> None:
         super().__init__()
@@ -42,5 +42,6 @@ class DomainClassifier(nn.Module):
 
 
 def ramp(progress: float) -> float:
-    """λ from 0 to 1 over training, so that early noise of the domain classifier does no harm (their section 5.2.2)."""
+    """λ grows from 0 to 1 over training, so that early noise of the domain classifier does no harm (their section
+    5.2.2)."""
     return 2 / (1 + math.exp(-10 * progress)) - 1

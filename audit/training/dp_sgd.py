@@ -1,7 +1,7 @@
-"""DP-SGD (Abadi et al. 2016) through Opacus, with the traps closed that make its ε untrue.
+"""DP-SGD (Abadi et al. 2016) through Opacus, with checks against the mistakes that make its ε wrong.
 
-Opacus reports the same ε whether minibatches are Poisson samples or not, and believes the sample rate it is told; here
-both the sampling (`minibatches.poisson`) and the rate are ours, and the batch sizes drawn are held against the rate.
+Opacus reports the same ε whether minibatches are Poisson samples or not, and trusts the given sample rate; here both
+the sampling (`minibatches.poisson`) and the rate are our own, and the drawn batch sizes are checked against the rate.
 The neighbouring relation is adding or removing one member; validation samples are not protected.
 """
 
@@ -21,7 +21,7 @@ from audit.config.recipe import PrivacySection
 from probes.errors import PrivacyError
 from probes.evidence import PrivacyClaim
 
-# A Binomial this many deviations off its mean has not the rate it claims (two-sided p about 1e-12).
+# A Binomial this many deviations from its mean does not have the claimed rate (two-sided p about 1e-12).
 DEVIATIONS = 7.0
 
 VACUOUS = 100.0
@@ -29,7 +29,7 @@ VACUOUS = 100.0
 
 @dataclass(frozen=True, kw_only=True)
 class Accounting:
-    """All that ε is computed from, and ε by two accountants: PRV (tight) and RDP (an older upper bound)."""
+    """Everything from which ε is computed, and ε by two accountants: PRV (tight) and RDP (an older upper bound)."""
 
     noise_multiplier: float
     clip_norm: float
@@ -47,7 +47,7 @@ class Accounting:
 
 
 def noise_for(section: PrivacySection, rate: float, steps: int) -> float:
-    """σ as given, or the least that the accountant says keeps to the target ε after `steps` steps."""
+    """σ as given, or the smallest that meets the target ε after `steps` steps according to the accountant."""
     if section.noise_multiplier is not None:
         return section.noise_multiplier
     from opacus.accountants.utils import get_noise_multiplier
@@ -64,7 +64,9 @@ def noise_for(section: PrivacySection, rate: float, steps: int) -> float:
             )
     except ValueError as error:
         raise PrivacyError(
-            f"no noise reaches epsilon = {section.epsilon}: {error}", where="[privacy]", do="Allow a larger epsilon."
+            f"no noise multiplier reaches epsilon = {section.epsilon}: {error}",
+            where="[privacy]",
+            do="Allow a larger epsilon.",
         ) from error
     return sigma
 
@@ -72,7 +74,7 @@ def noise_for(section: PrivacySection, rate: float, steps: int) -> float:
 def account(section: PrivacySection, sigma: float, rate: float, steps: int) -> Accounting:
     """ε of `steps` Poisson-sampled Gaussian steps.
 
-    Beyond VACUOUS the RDP bound stands for both: the grid that PRV needs there does not fit into memory.
+    Above VACUOUS the RDP bound is used for both: the grid that PRV would need does not fit into memory.
     """
     rdp = _epsilon("rdp", sigma, rate, steps, section.delta)
     prv = rdp if rdp > VACUOUS else _epsilon("prv", sigma, rate, steps, section.delta)
@@ -94,7 +96,7 @@ def _epsilon(name: str, sigma: float, rate: float, steps: int, delta: float) -> 
     accountant = create_accountant(mechanism=name)
     accountant.history = [(sigma, rate, steps)]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # RDP says where its best order lies at the edge of the grid
+        warnings.simplefilter("ignore")  # RDP warns when its best order is at the edge of the grid
         return float(accountant.get_epsilon(delta=delta))
 
 
@@ -103,10 +105,10 @@ def _in_rows(layer: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def per_sample(network: nn.Module) -> tuple[nn.Module, Callable[[], None]]:
-    """The network with hooks that keep each sample's gradient, and what takes the hooks off again.
+    """The network with hooks that keep each sample's gradient, and a function that removes the hooks.
 
-    Opacus 1.6 reads a convolution's input as if it lay in rows, and gives wrong gradients, without a word, where it
-    lies channels-last (as it does after every convolution of a one-channel image): so it is laid in rows.
+    Opacus 1.6 reads a convolution's input as if it were contiguous, and silently gives wrong gradients if it is
+    channels-last (as after every convolution of a one-channel image): so it is made contiguous.
 
     Raises PrivacyError on a layer that has no per-sample gradient.
     """
@@ -136,7 +138,7 @@ def per_sample(network: nn.Module) -> tuple[nn.Module, Callable[[], None]]:
 
 @contextmanager
 def expected_warnings() -> Iterator[None]:
-    """Opacus hooks the first layer too, whose input takes no gradient; torch warns at every step, of no harm."""
+    """Opacus also hooks the first layer, whose input has no gradient; torch's warning at every step is harmless."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Full backward hook is firing")
         yield
@@ -151,7 +153,7 @@ def private_optimizer(
     after_noise: Callable[[], None] | None,
 ) -> torch.optim.Optimizer:
     """Clips each sample's gradient, adds N(0, (σC)²) to their sum, divides by the expected batch size; `after_noise`
-    changes the gradient before each step."""
+    may change the gradient before each step."""
     from opacus.optimizers import DPOptimizer
 
     private = DPOptimizer(
@@ -169,7 +171,7 @@ def private_optimizer(
 
 
 def check_sampling(sizes: Int[np.ndarray, " steps"], kept: int, rate: float) -> None:
-    """Raises PrivacyError where batch sizes are not those of Poisson sampling at this rate.
+    """Raises PrivacyError if batch sizes are not those of Poisson sampling at this rate.
 
     Sizes of Poisson samples are Binomial(kept, rate): their mean must be right, and they must vary.
     """
@@ -177,23 +179,23 @@ def check_sampling(sizes: Int[np.ndarray, " steps"], kept: int, rate: float) -> 
     mean_off = abs(sizes.mean() - expected) > DEVIATIONS * deviation / np.sqrt(len(sizes))
     if mean_off and deviation > 0:
         raise PrivacyError(
-            f"minibatches hold {sizes.mean():.1f} samples on average, a sample rate of {rate:.4f} gives "
-            f"{expected:.1f}: the accounted epsilon would not be true."
+            f"minibatches have {sizes.mean():.1f} samples on average, but a sample rate of {rate:.4f} gives "
+            f"{expected:.1f}: the accounted epsilon would be wrong."
         )
     if deviation > 1 and len(sizes) >= 20 and np.ptp(sizes) == 0:
         raise PrivacyError(
-            f"every minibatch holds {int(sizes[0])} samples: that is not Poisson sampling, which the accounted "
+            f"every minibatch has {int(sizes[0])} samples: that is not Poisson sampling, which the accounted "
             "epsilon assumes."
         )
 
 
 def check_buffers(before: dict[str, Tensor], network: nn.Module) -> None:
-    """Raises PrivacyError where a buffer changed: private data got into it past the noise."""
+    """Raises PrivacyError if a buffer changed: private data reached it without noise."""
     after = dict(network.named_buffers())
     for name, value in before.items():
         if not torch.equal(value, after[name]):
             raise PrivacyError(
-                f"buffer {name} was rewritten from the private data, unaccounted.",
+                f"buffer {name} was rewritten from the private data, which is not accounted for.",
                 where=type(network).__name__,
-                do="Freeze or fold the layer that keeps it.",
+                do="Freeze or fold its layer.",
             )

@@ -1,4 +1,4 @@
-"""All that a model of the population is made of, but its row: recipe, source weights, data, pool and seed."""
+"""Everything that determines a model of the population, except its row: recipe, source weights, data, pool and seed."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ from probes.plan import Pool, Row
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Experiment:
-    """`other_domain` is what `[align]` names; `planted` are the canaries, which belong to no part of the pool.
-    `device` is where training runs: it is no part of the recipe. `chosen` says why `transfer = "auto"` took
-    its mode."""
+    """`other_domain` is what `[align]` names; `planted` are the canaries, which are in no part of the pool. `device` is
+    where training runs; it is not part of the recipe. `chosen` says why `transfer = "auto"` chose its mode."""
 
     recipe: Recipe
     source: Source
@@ -43,7 +42,7 @@ class Experiment:
     device: str = "cpu"
     chosen: Mapping[str, Any] = field(default_factory=dict)
     trainer: Trainer | None = None
-    """What makes replicas, where it is not the recipe: the recipe then only says what they are of."""
+    """What trains replicas, if not the recipe: the recipe then only describes the data and the model."""
 
     @cached_property
     def inputs(self) -> Tensor:
@@ -52,15 +51,15 @@ class Experiment:
 
     @property
     def factories(self) -> list[str]:
-        """Digests of the code that makes the network, which the recipe only names."""
+        """Digests of the code that builds the network, which the recipe only names."""
         named = (self.recipe.source.model, self.recipe.head.factory)
-        # A published model's code is a library's, whose versions are recorded otherwise.
+        # A published model's code belongs to a library, whose version is recorded elsewhere.
         return [name if is_published(name) else factory_digest(name, self.source.folder) for name in named if name]
 
     @property
     def queries(self) -> tuple[str, ...]:
-        """What models are asked about each sample beside the sample itself. A trainer may hand back a model that only
-        answers about samples."""
+        """The queries to models in addition to each sample itself. A trainer may return a model that only answers on
+        samples."""
         if self.trainer is not None:
             return ()
         return permitted(self.recipe, self.dataset.modality)
@@ -92,7 +91,7 @@ class Experiment:
         return augmentation(self.recipe.augment, self.recipe.input)
 
     def begin(self, row: Row) -> Trainee:
-        """θ_s under the new head of the row's order; of a trainer's models the architecture alone."""
+        """θ_s with the new head of the row's order; for a trainer's models, only the architecture."""
         if self.trainer is not None:
             return as_handed_over(self.source.network(0), self.recipe.head.name)
         section = TransferSection(mode="features") if row.transfer == "features" else self.recipe.transfer
@@ -106,13 +105,13 @@ class Experiment:
             privacy=self.recipe.privacy,
         )
         if self.device == "cpu" and not self.recipe.privacy:
-            # Convolutions on processors are up to 1.6 times as fast with channels last. Not an engine's choice: another
-            # layout sums in another order, and training carries the last bits far.
+            # On CPUs, convolutions are up to 1.6 times as fast channels-last. Engines cannot choose this: another
+            # layout sums in another order, and training amplifies differences in the last bits.
             trainee.network.to(memory_format=torch.channels_last)
         return trainee
 
     def audited_row(self) -> Row:
-        """The audited model is a replica whose mask is the truth (and which alone trains on canaries)."""
+        """The audited model as a replica whose mask is the truth (and the only one that trains on canaries)."""
         row = Row(design="audited", repeat=0, fold=0, order="audited", keep=self.pool.member)
         return row if self.planted is None else self.planted.into(row, self.dataset.labels)
 

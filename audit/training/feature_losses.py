@@ -1,4 +1,4 @@
-"""Terms of the objective that look at features: batch spectral shrinkage and attention transfer."""
+"""Terms of the objective that depend on features: batch spectral shrinkage and attention transfer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 
 class Taps:
-    """While it is open, what named modules gave, and what the head was given, in the last forward pass."""
+    """While open, records the outputs of named modules, and the head's input, in the last forward pass."""
 
     def __init__(self, network: nn.Module, head: str, outputs: Sequence[str] = ()) -> None:
         self.network, self.head, self.names = network, head, tuple(outputs)
@@ -52,8 +52,8 @@ def attention_map(activation: Float[Tensor, "batch channels height width"]) -> F
 
 
 def attention_loss(student: Mapping[str, Tensor], teacher: Mapping[str, Tensor]) -> Float[Tensor, ""]:
-    """½ Σ over layers of the squared distance of attention maps, a sample on average (their eq. 2; squared, since at
-    the start both networks are equal, where the plain norm has no gradient)."""
+    """½ Σ over layers of the squared distance of attention maps, averaged over samples (their eq. 2; squared, because
+    at the start both networks are equal, where the plain norm has no gradient)."""
     distances = [
         (attention_map(student[name]) - attention_map(teacher[name])).square().sum(1).mean()
         for name in teacher

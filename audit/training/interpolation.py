@@ -1,4 +1,4 @@
-"""Back towards the source along the straight line in weights (WiSE-FT, Wortsman et al. 2022)."""
+"""Moves weights back towards the source along a straight line (WiSE-FT, Wortsman et al. 2022)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 @torch.no_grad()
 def towards(network: nn.Module, start: Mapping[str, Tensor], share: float) -> None:
     """Each of the network's floating-point tensors that `start` has (parameters and running statistics, by name)
-    becomes (1 − share) · θ + share · θ_s, in place; a head that the source lacks stays as it is.
+    becomes (1 − share) · θ + share · θ_s, in place; a head that the source lacks is unchanged.
 
     >>> layer = nn.Linear(1, 1, bias=False)
     >>> _ = nn.init.constant_(layer.weight, 2.0)

@@ -1,4 +1,4 @@
-"""The one visible training loop. Every engine must give the replicas that this gives."""
+"""The visible training loop. Every engine must give the same replicas as this loop."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from probes.evidence import Trace
 from probes.plan import Row
 
 AT_ONCE, AT_ONCE_ON_PROCESSORS = 512, 64
-"""Samples a forward pass. A processor is twice as fast where activations fit its caches and need no new pages."""
+"""Samples per forward pass. A CPU is twice as fast if activations fit its caches and need no new pages."""
 
 OnEpoch = Callable[[int, dict[str, float]], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trained:
-    """`epoch` is the one whose weights these are, from 1; `accounting` is what a DP run spent."""
+    """`epoch` is the one to which the weights belong, from 1; `accounting` is what a DP run spent."""
 
     network: nn.Module
     head: str
@@ -55,7 +55,7 @@ class Trained:
 
 @runtime_checkable
 class Material(Protocol):
-    """The networks that rows begin with, and what these take: the experiment's own, or what an engine made of them."""
+    """The networks with which rows start, and their inputs: the experiment's own, or an engine's version of them."""
 
     @property
     def inputs(self) -> Tensor: ...
@@ -71,11 +71,11 @@ def fine_tune(
     *,
     material: Material | None = None,
 ) -> Trained:
-    """Train the row's replica on the samples it keeps, on the experiment's own `material` where no other is given; with
-    a `keeper`, go on after the last epoch it has.
+    """Train the row's replica on the samples it keeps, by default on the experiment's own `material`; with a `keeper`,
+    resume after the last epoch that it has.
 
-    Raises NonFiniteError where the loss diverges, RecipeError where training changed what is frozen, PrivacyError
-    where a DP run would not have the ε it claims.
+    Raises NonFiniteError if the loss diverges, RecipeError if training changed frozen parts, PrivacyError if a DP run
+    would not have the claimed ε.
     """
     train = experiment.recipe.train
     run = Run(experiment, row, material or experiment)
@@ -121,13 +121,13 @@ def fine_tune(
 
 
 class Run:
-    """The mutable state of one training run; what the loop does with it is all in `fine_tune`."""
+    """The mutable state of one training run; all of the loop's operations on it are in `fine_tune`."""
 
     def __init__(self, experiment: Experiment, row: Row, material: Material) -> None:
         recipe, self.experiment, self.row = experiment.recipe, experiment, row
         self.inputs, self.trainee = material.inputs, material.begin(row)
         self.network = self.trainee.network.to(experiment.device)
-        # The pool, and where canaries were planted those that this row trains on.
+        # The pool, and the planted canaries that this row trains on.
         self.pooled = np.flatnonzero(experiment.pool.member | experiment.pool.held_out | row.keep)
         self.kept = int(row.keep.sum())
         self.steps = steps_per_epoch(self.kept, recipe.train.batch_size)
@@ -146,7 +146,7 @@ class Run:
         if recipe.privacy:
             self.sigma = noise_for(recipe.privacy, self.rate, recipe.train.epochs * self.steps)
             self.forward, self.release = per_sample(self.network)
-        # Phases only grow: what the last one leaves in eval mode is never trained.
+        # Phases only grow: what is in eval mode in the last one is never trained.
         self.trainee.enter(self.trainee.phases[-1])
         self.trainee.train_mode()
         self.frozen = self.trainee.frozen_state()
@@ -155,7 +155,7 @@ class Run:
 
     @property
     def rate(self) -> float:
-        """The share of the kept samples that is in a minibatch on average."""
+        """The average share of the kept samples in a minibatch."""
         return 1 / self.steps
 
     @property
@@ -164,18 +164,18 @@ class Run:
         return self.epoch >= train.epochs or (train.patience is not None and self.stale >= train.patience)
 
     def enter(self, epoch: int) -> None:
-        """Seeds, trained parameters and modes of this epoch."""
+        """Sets the seeds, trained parameters and modes of this epoch."""
         seed, order = self.experiment.seed, self.row.order
         torch.manual_seed(torch_seed(seed, "dropout", order, epoch))
         self.noise.manual_seed(torch_seed(seed, "noise", order, epoch))
         self.grow(epoch)
         self.trainee.train_mode()
         normalises = any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in self.network.modules())
-        # BatchNorm has no variance of a single sample; a DP step adds its noise even to an empty minibatch.
+        # BatchNorm has no variance for a single sample; a DP step adds its noise even to an empty minibatch.
         self.least = 0 if self.experiment.recipe.privacy else 2 if normalises else 1
 
     def grow(self, epoch: int) -> None:
-        """Hand the optimizer what this epoch's phase trains and it does not know yet."""
+        """Add to the optimizer the parameters that this epoch's phase trains and that it does not have yet."""
         phase = self.trainee.phase(epoch)
         self.trainee.enter(phase)
         for group in self._new(phase):
@@ -189,7 +189,7 @@ class Run:
         return new
 
     def _optimizer(self) -> torch.optim.Optimizer:
-        """Of the first phase's parameters, and the objective's own."""
+        """The optimizer for the first phase's parameters, and the objective's own."""
         recipe, phase = self.experiment.recipe, self.trainee.phase(0)
         self.trainee.enter(phase)
         first = self._new(phase)
@@ -228,7 +228,7 @@ class Run:
         return inputs, self.targets[batch].to(self.experiment.device)
 
     def close_epoch(self, train_loss: float, train_accuracy: float) -> None:
-        """Validation, and what it decides."""
+        """Validates, and decides whether to stop and which weights to keep."""
         self.history.append(_epoch_record(self.experiment, self.inputs, self.network, train_loss, train_accuracy))
         self.epoch += 1
         losses = [record["validation_loss"] for record in self.history]
@@ -260,7 +260,7 @@ class Run:
         self.history, self.sizes = list(state["history"]), list(state["sizes"])
 
     def finish(self) -> Trained:
-        """Checks what must not have changed, and takes the chosen epoch's weights."""
+        """Checks that frozen parts have not changed, and loads the chosen epoch's weights."""
         privacy, after = self.experiment.recipe.privacy, self.network.state_dict()
         changed = [name for name, value in self.frozen.items() if name in after and not torch.equal(value, after[name])]
         accounting = None
@@ -273,7 +273,7 @@ class Run:
             raise RecipeError(
                 f"{changed[0]} is frozen but was changed by training.",
                 where=type(self.network).__name__,
-                do="Its module rewrites it even in eval mode; train that module or repair it.",
+                do="Its module rewrites it even in eval mode; train that module or fix it.",
             )
         if self.best is not None:
             self.network.load_state_dict(self.best["network"])

@@ -1,8 +1,8 @@
-"""One definition of minibatches for every engine, so that a replica is the same through each.
+"""The definition of minibatches for all engines, so that each gives the same replica.
 
-An epoch permutes the whole pool and cuts it into ceil(kept / batch_size) pieces; a replica's minibatch is what it keeps
-of a piece. Replicas of one order and one size therefore share the pieces, and one GEMM can serve them all with their
-masks as loss weights; a replica's batches have `batch_size` samples on average.
+An epoch permutes the whole pool and cuts it into ceil(kept / batch_size) pieces; a replica's minibatch is the part of a
+piece that it keeps. Replicas of one order and size therefore share the pieces, and one GEMM can serve them all with
+their masks as loss weights; a replica's batches have `batch_size` samples on average.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def steps_per_epoch(kept: int, batch_size: int) -> int:
 
 
 def shuffled(pooled: Int[np.ndarray, " pooled"], seed: int, order: str, epoch: int) -> Int[np.ndarray, " pooled"]:
-    """The pool's sample indices as this epoch of this order takes them."""
+    """The pool's sample indices in the order of this epoch."""
     return stream(seed, "minibatches", order, epoch).permutation(pooled)
 
 
@@ -35,7 +35,7 @@ def pieces(
 def poisson(
     pooled: Int[np.ndarray, " pooled"], rate: float, steps: int, seed: int, order: str, epoch: int
 ) -> Iterator[Int[np.ndarray, " piece"]]:
-    """Poisson samples of the pool: each sample is in each piece with probability `rate`, on its own (for DP-SGD)."""
+    """Poisson samples of the pool: each sample is in each piece with probability `rate`, independently (for DP-SGD)."""
     rng = stream(seed, "poisson", order, epoch)
     for _ in range(steps):
         yield pooled[rng.random(len(pooled)) < rate]

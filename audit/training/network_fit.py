@@ -1,4 +1,4 @@
-"""Whether a recipe's network takes the data's inputs, and answers about its classes through the head that is new."""
+"""Whether a recipe's network takes the data's inputs, and gives its classes' logits through the new head."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from probes.errors import RecipeError
 
 
 def check_fit(experiment: Experiment) -> None:
-    """Raises RecipeError where the network does not take the data's inputs, does not give its classes' logits, or gives
-    them by another layer than the one that was taken for its classifier."""
+    """Raises RecipeError if the network does not take the data's inputs, does not give its classes' logits, or gives
+    them through another layer than the one taken for its classifier."""
     section, samples = experiment.recipe.source, experiment.inputs[:2]
     row = dataclasses.replace(experiment.audited_row(), transfer="features")
     trainee = experiment.begin(row)
@@ -29,7 +29,7 @@ def check_fit(experiment: Experiment) -> None:
         raise RecipeError(
             f"{section.model} does not take inputs of {tuple(samples.shape[1:])}: {str(error).splitlines()[0]}",
             where="source.model",
-            do="Fit [input] or source.options to the data.",
+            do="Adapt [input] or source.options to the data.",
         ) from error
     expected = (len(samples), len(experiment.dataset.classes))
     if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
@@ -50,8 +50,8 @@ def check_fit(experiment: Experiment) -> None:
 
 
 def _check_head(experiment: Experiment, samples: Tensor) -> None:
-    """Raises RecipeError where the network works with the head it came with: then another one stands in a place that
-    is not its classifier's."""
+    """Raises RecipeError if the network works with its original head: then the new head replaced a layer that is not
+    its classifier."""
     network: nn.Module = experiment.source.network(0)
     by, head = answering_layer(network, samples), find_head(network, experiment.recipe.head.name)
     if by is not None and not same_place(by, head):
@@ -59,7 +59,8 @@ def _check_head(experiment: Experiment, samples: Tensor) -> None:
 
 
 def _refuse(experiment: Experiment, head: str, by: str | None) -> NoReturn:
-    """`head` stands for the classifier, and the answer comes from `by`, or from nothing that could be replaced."""
+    """The error if `head` was taken for the classifier, but the answer comes from `by`, or from no replaceable
+    layer."""
     model, name = experiment.recipe.source.model, by or "NAME"
     taken = f"{head!r}" if experiment.recipe.head.name is not None else f"{head!r}, its last linear layer"
     said = f"answers through {by!r}, not through" if by else "gives an answer that does not depend on"

@@ -1,4 +1,4 @@
-"""What the objective adds to the cross-entropy: penalties on weights, on features, and domain alignment."""
+"""The terms that the objective adds to the cross-entropy: penalties on weights and features, and domain alignment."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from probes.plan import Row
 
 
 class Objective(nn.Module):
-    """Zero where the recipe asks for nothing. Its own parameters (a domain classifier's) are trained along.
+    """Zero if the recipe has no such terms. Its own parameters (of a domain classifier) are trained too.
 
-    Use as a context: the features it looks at are tapped while it is open.
+    Use as a context manager: hooks record the features while it is open.
     """
 
     def __init__(self, experiment: Experiment, row: Row, trainee: Trainee) -> None:
@@ -33,7 +33,7 @@ class Objective(nn.Module):
         self.penalty = penalty(section, trainee.anchor)
         # DP-SGD takes its gradient after the noise, not from the loss.
         self._in_loss = None if experiment.recipe.privacy else self.penalty
-        self._network = [trainee.network]  # in a list: not a part of this module's state
+        self._network = [trainee.network]  # in a list, so that it is not part of this module's state
         self._taps: Taps | None = None
         self._teacher: tuple[nn.Module, Taps] | None = None
         if section.attention and experiment.source.state is not None and row.start == "source":
@@ -68,7 +68,7 @@ class Objective(nn.Module):
         progress: float,
         epoch: int,
     ) -> Float[Tensor, ""]:
-        """After the network's forward pass on `inputs`; `progress` runs from 0 to 1 over the training."""
+        """Call after the network's forward pass on `inputs`; `progress` runs from 0 to 1 over the training."""
         total = torch.zeros((), device=inputs.device)
         if self._in_loss:
             total = total + self._in_loss(parameters)
@@ -87,7 +87,7 @@ class Objective(nn.Module):
         return total
 
     def _embedding_elsewhere(self, count: int, progress: float, epoch: int) -> Float[Tensor, "count features"]:
-        """The network's features of as many samples of the other domain."""
+        """The network's features of the same number of samples of the other domain."""
         assert self._taps is not None
         elsewhere = self._experiment.elsewhere
         rng = stream(self._experiment.seed, "elsewhere", self._row.order, epoch, repr(progress))

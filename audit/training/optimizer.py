@@ -16,7 +16,7 @@ from probes.errors import DependencyError
 
 
 class Group(TypedDict):
-    """Parameters of one depth below the head, with a weight decay of their own where they have one."""
+    """Parameters of one depth below the head, optionally with their own weight decay."""
 
     params: list[nn.Parameter]
     depth: int
@@ -24,8 +24,8 @@ class Group(TypedDict):
 
 
 def rate(section: TrainSection, step: int, steps: int) -> float:
-    """The factor of the learning rate at a step (from 0), with `steps` steps an epoch: a linear warm-up, then the
-    schedule over what is left."""
+    """The factor of the learning rate at a step (from 0), with `steps` steps per epoch: a linear warm-up, then the
+    schedule over the rest."""
     warmup, total = section.warmup_epochs * steps, section.epochs * steps
     if step < warmup:
         return (step + 1) / (warmup + 1)
@@ -48,8 +48,8 @@ def make_optimizer(section: TrainSection, groups: list[Group]) -> torch.optim.Op
 
 
 def groups(trainee: Trainee, phase: Phase, decay: float, known: set[str], *, spared: bool = False) -> list[Group]:
-    """The phase's parameters that are not yet `known` to the optimizer: one group a depth, or one in all without
-    layer-wise decay of rates. Where vectors are `spared` from weight decay, they are groups of their own."""
+    """The phase's parameters that the optimizer does not have yet (`known`): one group per depth, or a single group
+    without layer-wise decay of rates. Vectors that are `spared` from weight decay form separate groups."""
     chosen = set(phase.trained) - known
     found: dict[tuple[int, bool], list[nn.Parameter]] = {}
     for name, parameter in trainee.network.named_parameters():
@@ -63,13 +63,14 @@ def groups(trainee: Trainee, phase: Phase, decay: float, known: set[str], *, spa
 
 
 def set_rates(optimizer: torch.optim.Optimizer, lr: float, decay: float) -> None:
-    """Layer-wise rates: `lr` in the head, `decay` times that a stage further down (Howard & Ruder 2018, 3.2)."""
+    """Layer-wise rates: `lr` in the head, multiplied by `decay` for each stage further down (Howard & Ruder 2018,
+    3.2)."""
     for group in optimizer.param_groups:
         group["lr"] = lr * decay ** group["depth"]
 
 
 def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
-    """The network's forward pass through torch.compile. Calls raise DependencyError where it cannot be compiled."""
+    """The network's forward pass through torch.compile. Calls raise DependencyError if it cannot be compiled."""
     from torch._dynamo.exc import TorchDynamoException
 
     fast = torch.compile(network)
@@ -81,7 +82,7 @@ def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
             raise DependencyError(
                 f"torch.compile cannot compile {type(network).__name__}: {str(error).strip().splitlines()[0]}",
                 where="train.compile",
-                do="Install a C++ compiler (g++), or leave train.compile out.",
+                do="Install a C++ compiler (g++), or omit train.compile.",
             ) from error
         return outputs
 

@@ -1,4 +1,4 @@
-"""From a recipe to a fine-tuned model: load, train the source where asked, fine-tune."""
+"""From a recipe to a fine-tuned model: load, train the source if requested, fine-tune."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from probes.plan import Pool
 
 COLOURS = 3
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
-"""(stage, epoch, epochs, record) after each epoch."""
+"""Called with (stage, epoch, epochs, record) after each epoch."""
 
 
 def prepare(
@@ -42,8 +42,8 @@ def prepare(
     progress: Progress | None = None,
     out: Path | None = None,
 ) -> Experiment:
-    """Everything but the fine-tuning itself: data, split and θ_s (trained here where the recipe says so; with `out`,
-    that stage's state is kept beside it too)."""
+    """Everything but the fine-tuning itself: data, split and θ_s (trained here if the recipe says so; with `out`, that
+    stage's state is also kept beside it)."""
     dataset = recipe.data.load(folder, trust_code=trust_code)
     recipe, dataset = with_channels(recipe, dataset, folder, trust_code=trust_code)
     pool = split(dataset, recipe.split, stream(recipe.seed, "split"), folder)
@@ -71,8 +71,8 @@ def prepare(
 
 
 def with_channels(recipe: Recipe, dataset: Dataset, folder: Path, *, trust_code: bool) -> tuple[Recipe, Dataset]:
-    """Grey pictures are repeated to the three channels that the network's first convolution takes, where the recipe
-    does not say how many there are."""
+    """Greyscale pictures are repeated to the three channels of the network's first convolution, unless the recipe sets
+    the number of channels."""
     if dataset.modality != "image" or dataset.inputs.shape[-1] != 1 or recipe.input.channels is not None:
         return recipe, dataset
     with torch.random.fork_rng(devices=[]):
@@ -86,10 +86,10 @@ def with_channels(recipe: Recipe, dataset: Dataset, folder: Path, *, trust_code:
 
 
 def check_choice(train: TrainSection, pool: Pool) -> None:
-    """Raises RecipeError where the epoch is to be chosen and there is nothing to choose it by."""
+    """Raises RecipeError if an epoch must be chosen without validation samples."""
     if train.by_validation and not pool.validation.any():
         raise RecipeError(
-            "early stopping and best epoch choose on validation samples, and the split has none.",
+            "early stopping and the best epoch need validation samples, but the split has none.",
             where="[split]",
             do="Add `validation` to the split's file, or more samples.",
         )
@@ -157,8 +157,8 @@ def _train_source(
         source=blank,
         dataset=dataset,
         pool=split(dataset, training.split, stream(recipe.seed, "source", "split"), folder),
-        # A stream of its own: from one seed the target's new head would begin as the source's did, where this body is
-        # at home. No replica's head does, so the audited model would be unlike all of them.
+        # A separate stream: with the same seed, the target's new head would start exactly where the source's did, with
+        # which this body was trained. No replica's head does, so the audited model would differ from all of them.
         seed=torch_seed(recipe.seed, "source"),
         device=device(),
     )
@@ -170,7 +170,7 @@ def _train_source(
 
 
 def run(experiment: Experiment, stage: str, progress: Progress | None, keeper: Keeper | None = None) -> Trained:
-    """Train the audited row of an experiment, telling `progress` each epoch."""
+    """Train the audited row of an experiment, calling `progress` after each epoch."""
     epochs = experiment.recipe.train.epochs
 
     def on_epoch(epoch: int, record: dict[str, float]) -> None:
@@ -181,7 +181,7 @@ def run(experiment: Experiment, stage: str, progress: Progress | None, keeper: K
 
 
 def keeper_of(experiment: Experiment, out: Path, stage: str) -> Keeper:
-    """Where this stage's state is kept, and what run it must be of: bits depend on versions and threads too."""
+    """Where this stage's state is kept, and the identity of its run: bits also depend on versions and threads."""
     described = {
         "recipe": experiment.recipe.model_dump(mode="json", exclude={"name"}),
         "data": experiment.dataset.fingerprint,

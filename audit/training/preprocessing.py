@@ -1,4 +1,4 @@
-"""Stored samples to the tensors that models take: deterministic, the same for every model of an audit."""
+"""From stored samples to model inputs: deterministic, and the same for every model of an audit."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from probes.plan import Pool
 
 
 def resolve(recipe: Recipe, dataset: Dataset, pool: Pool, folder: Path = Path()) -> InputSection:
-    """The input section with the numbers that `weights` or `members` stand for: what a replica or a user needs to
-    repeat it. `members` keeps its name, because DP-SGD does not support it.
+    """The input section with `weights` or `members` replaced by numbers, so that a replica or a user can repeat it. The
+    name `members` is kept, because DP-SGD does not support it.
 
-    Raises RecipeError where the weights say nothing about their input.
+    Raises RecipeError if the weights do not state their input.
     """
     section = recipe.input
     if section.normalise == "weights":
@@ -34,15 +34,16 @@ def resolve(recipe: Recipe, dataset: Dataset, pool: Pool, folder: Path = Path())
     axis = 1 if dataset.modality == "image" else members.ndim - 1
     others = tuple(dim for dim in range(members.ndim) if dim != axis)
     mean, std = members.mean(others), members.std(others, correction=0)
-    spread = torch.where(std > 0, std, torch.ones_like(std))  # a constant feature stays, centred
+    spread = torch.where(std > 0, std, torch.ones_like(std))  # a constant feature is only centred
     return section.model_copy(update={"mean": tuple(mean.tolist()), "std": tuple(spread.tolist())})
 
 
 def preprocess(inputs: Shaped[np.ndarray, "samples ..."], section: InputSection, modality: Modality) -> Tensor:
     """Images: uint8 [samples height width channels] to float32 [samples channels height width], scaled to 0..1,
-    resized, normalised. Tables: float32 [samples features], normalised. Token ids, int64 [samples length], stay.
+    resized, normalised. Tables: float32 [samples features], normalised. Token ids, int64 [samples length], are
+    unchanged.
 
-    Raises RecipeError where mean and std do not fit the channels.
+    Raises RecipeError if mean and std do not fit the channels.
     """
     tensor = torch.from_numpy(np.require(inputs, requirements=["C", "W"]))
     if modality == "text":
@@ -71,9 +72,9 @@ def _normalise(tensor: Float[Tensor, "samples ..."], section: InputSection, axis
     for name, values in (("mean", section.mean), ("std", section.std)):
         if len(values) not in (1, channels):
             raise RecipeError(
-                f"{name} has {len(values)} values, the input has {channels} channels.",
+                f"{name} has {len(values)} values, but the input has {channels} channels.",
                 where="[input]",
-                do="Give 1 or all.",
+                do="Give one value, or one per channel.",
             )
     mean, std = torch.tensor(section.mean).view(shape), torch.tensor(section.std).view(shape)
     return (tensor - mean) / std

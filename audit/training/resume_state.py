@@ -1,4 +1,4 @@
-"""The state of a training run after each epoch, so that a killed run goes on to the same final weights."""
+"""The state of a training run after each epoch, so that an interrupted run resumes and ends with the same weights."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from audit.storage.atomic import replacing
 
 
 class Best(TypedDict):
-    """The epoch that validation chose so far, and its weights."""
+    """The epoch chosen by validation so far, and its weights."""
 
     epoch: int
     network: dict[str, Tensor]
 
 
 class State(TypedDict):
-    """All that the next epoch of a run depends on; seeds depend on the epoch's number alone."""
+    """Everything that the next epoch depends on; seeds depend only on the epoch's number."""
 
     epoch: int
     stale: int
@@ -35,23 +35,23 @@ class State(TypedDict):
 
 @dataclass(frozen=True)
 class Keeper:
-    """One file; `identity` says what run it is of, and the state of any other run is not taken up."""
+    """One file; `identity` says which run it belongs to, and the state of any other run is ignored."""
 
     path: Path
     identity: str
 
     def load(self) -> State | None:
-        """None where there is nothing that could be gone on from: then the run begins anew."""
+        """None if there is nothing to resume from: then the run starts from the beginning."""
         if not self.path.is_file():
             return None
         try:
             kept: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
             return cast("State", kept["run"]) if kept["identity"] == self.identity else None
-        except Exception:  # a file of another program or a damaged disk: nothing is lost but time
+        except Exception:  # another program's file or a damaged disk: only time is lost
             return None
 
     def save(self, state: State) -> None:
-        """Whole or not at all. Raises OSError."""
+        """Written completely or not at all. Raises OSError."""
         with replacing(self.path) as temporary:
             torch.save({"identity": self.identity, "run": state}, temporary)
 

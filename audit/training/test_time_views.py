@@ -1,5 +1,5 @@
-"""Further queries about each sample: what an attacker asks a model beside the sample itself (Carlini 2022, VI-C;
-Choquette-Choo 2021). Only changes that leave the label what it is; each costs one forward pass a model."""
+"""Further queries for each sample: what an attacker asks a model in addition to the sample itself (Carlini 2022, VI-C;
+Choquette-Choo 2021). Only changes that preserve the label are used; each costs one forward pass per model."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from probes.evidence import Answers, Modality, answers
 SHIFTS = {"shift-left": (0, -1), "shift-up": (-1, 0)}
 FLIP = "flip"
 FLIPS = ("RandomHorizontalFlip",)
-"""A recipe that trains on mirrored pictures says that mirroring keeps the label; of digits or text it does not."""
+"""A recipe that trains on mirrored pictures implies that mirroring preserves the label; for digits or text it does
+not."""
 STEP = 16
-"""A shift is this part of the picture's side."""
+"""A shift is this share of the picture's side."""
 
 
 def permitted(recipe: Recipe, modality: Modality) -> tuple[str, ...]:
-    """The queries that may be asked of this recipe's models: none but about pictures."""
+    """The queries for this recipe's models: only pictures have any."""
     if modality != "image":
         return ()
     mirrored = any(transform.name in FLIPS for transform in recipe.augment)
@@ -30,7 +31,7 @@ def permitted(recipe: Recipe, modality: Modality) -> tuple[str, ...]:
 def view(
     images: Float[Tensor, "samples channels height width"], query: str
 ) -> Float[Tensor, "samples channels height width"]:
-    """The pictures as this query shows them; what a shift uncovers repeats the border."""
+    """The pictures as shown by this query; pixels uncovered by a shift repeat the border."""
     if query == FLIP:
         return images.flip(-1)
     for axis, direction in zip((-2, -1), SHIFTS[query], strict=True):
@@ -43,6 +44,6 @@ def view(
 
 
 def answers_with_queries(logits: Float32[np.ndarray, "views classes"], labels: Int[np.ndarray, " samples"]) -> Answers:
-    """One model's answers of its logits on all views: the samples first, then each query's view of them."""
+    """One model's answers from its logits on all views: the samples first, then each query's view of them."""
     asked = logits.reshape(-1, len(labels), logits.shape[-1])
     return answers(asked[:1], labels, asked[None, 1:] if len(asked) > 1 else None)

@@ -1,4 +1,4 @@
-"""θ_s under a new head: which parameters are trained on and when, and which are truly frozen."""
+"""θ_s with a new head: which parameters are trained and when, and which are truly frozen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BatchNorm = nn.modules.batchnorm._BatchNorm
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """From epoch `start` on, `trained` are trained; `lr` replaces the recipe's rate where given."""
+    """From epoch `start` on, `trained` are trained; `lr` replaces the recipe's rate if given."""
 
     start: int
     trained: tuple[str, ...]
@@ -29,10 +29,10 @@ class Phase:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trainee:
-    """A network about to be fine-tuned.
+    """A network to be fine-tuned.
 
     `head` takes the embedding; `stages` are the blocks below it, in order. `trained` are all parameters that any phase
-    trains; `anchor` holds θ_s for those of them that θ_s has (for L2-SP).
+    trains; `anchor` holds θ_s for those of them that it contains (for L2-SP).
     """
 
     network: nn.Module
@@ -43,23 +43,24 @@ class Trainee:
     stages: tuple[str, ...]
     frozen_batchnorm: bool = False
     whole: bool = False
-    """All modules are in train mode but frozen BatchNorm, so that dropout in frozen parts is active."""
+    """All modules except frozen BatchNorm are in train mode, so that dropout in frozen parts is active."""
     modes: Mapping[frozenset[str], frozenset[str]] | None = None
-    """The modules in train mode by what is trained, where the network is a part of another and cannot tell."""
+    """The modules in train mode for each set of trained parameters, if the network is part of another and cannot
+    tell."""
 
     def phase(self, epoch: int) -> Phase:
         return [phase for phase in self.phases if phase.start <= epoch][-1]
 
     def enter(self, phase: Phase) -> None:
-        """Only the phase's parameters take gradients."""
+        """Only the phase's parameters get gradients."""
         chosen = set(phase.trained)
         for name, parameter in self.network.named_parameters():
             parameter.requires_grad_(name in chosen)
 
     def train_mode(self) -> None:
-        """A module is in train mode where all its parameters are trained; one without parameters (dropout) where all
-        those of the module around it are. Everything else is in eval mode: a frozen BatchNorm in train mode would
-        rewrite its statistics from the private data."""
+        """A module is in train mode if all its parameters are trained; one without parameters (dropout) if all those of
+        the enclosing module are. Everything else is in eval mode: a frozen BatchNorm in train mode would rewrite its
+        statistics from the private data."""
         if self.modes is not None:
             now = self.modes[frozenset(self.parameters())]
             for name, module in self.network.named_modules():
@@ -76,18 +77,18 @@ class Trainee:
                     module.eval()
 
     def depth(self, name: str) -> int:
-        """How many stages below the head a parameter lies: 0 in the head, 1 in the last stage."""
+        """The number of stages between the head and a parameter: 0 in the head, 1 in the last stage."""
         for position, stage in enumerate(reversed(self.stages), start=1):
             if _inside(name, stage):
                 return position
         return 0 if _inside(name, self.head) else len(self.stages)
 
     def parameters(self) -> dict[str, nn.Parameter]:
-        """Those that take gradients now."""
+        """The parameters that currently get gradients."""
         return {name: parameter for name, parameter in self.network.named_parameters() if parameter.requires_grad}
 
     def frozen_state(self) -> dict[str, Tensor]:
-        """What training must not change: untrained parameters, and buffers of modules that are in eval mode."""
+        """What training must not change: untrained parameters, and buffers of modules in eval mode."""
         state = {name: value for name, value in self.network.named_parameters() if name not in set(self.trained)}
         for path, module in self.network.named_modules():
             if not module.training:
@@ -113,7 +114,8 @@ def begin(
     head: HeadSection | None = None,
     privacy: PrivacySection | None = None,
 ) -> Trainee:
-    """The source network with a new head, frozen as the recipe says; `seed` draws the head (from scratch: all)."""
+    """The source network with a new head, frozen as the recipe says; `seed` initialises the head (from scratch:
+    everything)."""
     head = head or HeadSection()
     network = source.network(seed, weights=not scratch)
     place = find_head(network, head.name)
@@ -149,7 +151,7 @@ def begin(
 
 
 def as_handed_over(network: nn.Module, head: str | None) -> Trainee:
-    """A network that somebody else trains: only where its classifier is must be known."""
+    """A network that a user's trainer trains: only the location of its classifier must be known."""
     return Trainee(
         network=network,
         head=find_head(network, head),
@@ -161,7 +163,7 @@ def as_handed_over(network: nn.Module, head: str | None) -> Trainee:
 
 
 def _per_sample(network: nn.Module, privacy: PrivacySection) -> nn.Module:
-    """The same function with per-sample gradients: activations out of place, BatchNorm folded or refused."""
+    """The same function with per-sample gradients: activations out-of-place, BatchNorm folded or refused."""
     if not has_batchnorm(network):
         return prepare(network)
     if privacy.batchnorm == "refuse":
@@ -184,7 +186,7 @@ def _blocks(name: str, module: nn.Module) -> list[str]:
     children = list(module.named_children())
     if isinstance(module, nn.Sequential | nn.ModuleList):
         return [f"{name}.{leaf}" for leaf, _ in children]
-    # An encoder that is little but its sequence of layers (a Vision Transformer's) counts by its layers.
+    # An encoder that is mainly a sequence of layers (a Vision Transformer's) is divided into its layers.
     sequences = [child for _, child in children if isinstance(child, nn.Sequential) and len(child) > 1]
     if sequences and _size(sequences[-1]) > 0.9 * _size(module):
         return [part for leaf, child in children for part in _blocks(f"{name}.{leaf}", child)]
@@ -236,7 +238,7 @@ def _phases(
         count = int(section.mode[5:])
         if count > len(below):
             raise RecipeError(
-                f"last:{count} of a network with {len(below)} stages.",
+                f"last:{count} was requested for a network with {len(below)} stages.",
                 where="transfer.mode",
                 do=f"At most {len(below)}.",
             )

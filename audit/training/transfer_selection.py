@@ -1,4 +1,4 @@
-"""`transfer = "auto"`: how much of θ_s to train on, by cross-validation within the members, and why."""
+"""`transfer = "auto"`: how much of θ_s to train, chosen by cross-validation within the members, and why."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from audit.training.loop import fine_tune, predict
 from probes.errors import RecipeError
 from probes.plan import Row
 
-# From the least to the most that is trained, so that of equals the least is taken.
+# Ordered by how much is trained, so that ties go to the least.
 CANDIDATES: Mapping[str, Mapping[str, Any]] = {
     "features": {"mode": "features"},
     "last:1": {"mode": "last:1"},
@@ -30,10 +30,11 @@ FOLDS = 3
 
 
 def resolve_transfer(experiment: Experiment) -> Experiment:
-    """The experiment with the chosen transfer in its recipe, and in `chosen` the accuracies it was chosen by.
+    """The experiment with the chosen transfer in its recipe, and in `chosen` the accuracies on which the choice is
+    based.
 
-    Of the candidates within one standard error of the best, the one that trains least (the one-standard-error rule,
-    Breiman 1984). Held-out samples take no part.
+    Chooses, among the candidates within one standard error of the best, the one that trains least (the
+    one-standard-error rule, Breiman 1984). Held-out samples are not used.
     """
     folds = _folds(experiment)
     accuracy = {name: np.array([_score(experiment, name, fold) for fold in folds]) for name in CANDIDATES}
@@ -55,7 +56,7 @@ def resolve_transfer(experiment: Experiment) -> Experiment:
 
 
 def candidate(recipe: Recipe, name: str) -> Recipe:
-    """The recipe with one candidate's transfer."""
+    """The recipe with one candidate's transfer mode."""
     options = CANDIDATES[name]
     regularise = recipe.regularise.model_copy(update={"l2_sp": options.get("l2_sp", recipe.regularise.l2_sp)})
     transfer = recipe.transfer.model_copy(update={"mode": options["mode"]})
@@ -63,7 +64,7 @@ def candidate(recipe: Recipe, name: str) -> Recipe:
 
 
 def _folds(experiment: Experiment) -> list[Bool[np.ndarray, " samples"]]:
-    """Masks of what each fold leaves out of the members. Raises RecipeError where they are too few."""
+    """Masks of the members that each fold leaves out. Raises RecipeError if there are too few."""
     members = np.flatnonzero(experiment.pool.member)
     labels, groups = experiment.dataset.labels[members], experiment.dataset.groups
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
@@ -71,7 +72,7 @@ def _folds(experiment: Experiment) -> list[Bool[np.ndarray, " samples"]]:
     masks = []
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a class of one or two members is in some folds alone
+            warnings.simplefilter("ignore")  # a class with one or two members is missing from some folds
             folds = list(splitter.split(members, labels, None if groups is None else groups[members]))
     except ValueError as error:
         raise RecipeError(
@@ -85,7 +86,7 @@ def _folds(experiment: Experiment) -> list[Bool[np.ndarray, " samples"]]:
 
 
 def _score(experiment: Experiment, name: str, left_out: Bool[np.ndarray, " samples"]) -> float:
-    """Accuracy on what the fold left out."""
+    """Accuracy on the left-out fold."""
     keep = experiment.pool.member & ~left_out
     row = Row(design="auto", repeat=0, fold=0, order="auto", keep=keep)
     trained = fine_tune(experiment.with_recipe(candidate(experiment.recipe, name)), row)
@@ -95,7 +96,7 @@ def _score(experiment: Experiment, name: str, left_out: Bool[np.ndarray, " sampl
 
 
 def transferability(experiment: Experiment) -> float:
-    """LogME of the source's features on the members: higher = more fit for a new head."""
+    """LogME of the source's features on the members: higher is better for a new head."""
     recipe = experiment.recipe.model_copy(
         update={"transfer": experiment.recipe.transfer.model_copy(update={"mode": "features"})}
     )
@@ -108,7 +109,7 @@ def transferability(experiment: Experiment) -> float:
 
 
 def logme(features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> float:
-    """Log maximum evidence a sample of Bayesian linear regression on one-hot labels, averaged over classes.
+    """Log maximum evidence per sample of Bayesian linear regression on one-hot labels, averaged over classes.
 
     You et al. 2021, algorithm 1: the fixed point of the prior precision α and noise precision β.
     """
@@ -142,7 +143,7 @@ def _log_evidence(
     n: int,
     width: int,
 ) -> float:
-    """log p(y | F, α, β) a sample (their eq. 2)."""
+    """log p(y | F, α, β) per sample (their eq. 2)."""
     shrink = beta * sigma / (alpha + beta * sigma)
     residual = float((((1 - shrink) * projected) ** 2).sum()) + outside
     mass = float((shrink**2 * projected**2 / np.maximum(sigma, 1e-12)).sum())

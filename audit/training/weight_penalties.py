@@ -13,7 +13,7 @@ Penalty = Callable[[Mapping[str, nn.Parameter]], Tensor]
 
 
 def penalty(section: RegulariseSection, anchor: Mapping[str, Tensor]) -> Penalty | None:
-    """The sum of all penalties as a function of the trained parameters; None where nothing is penalised."""
+    """The sum of all penalties as a function of the trained parameters; None if nothing is penalised."""
     if not (section.l1 or section.l2 or section.l2_sp or section.l2_head):
         return None
 
@@ -35,9 +35,10 @@ def penalty(section: RegulariseSection, anchor: Mapping[str, Tensor]) -> Penalty
 
 
 def add_gradient(penalise: Penalty, parameters: Mapping[str, nn.Parameter]) -> None:
-    """Add the penalty's gradient to the gradients that are there.
+    """Add the penalty's gradient to the existing gradients.
 
-    For DP-SGD, between the noise and the step: a penalty looks at no sample, so it needs no clipping and costs no ε.
+    For DP-SGD, between the noise and the step: a penalty does not depend on samples, so it needs no clipping and costs
+    no ε.
     """
     gradients = torch.autograd.grad(penalise(parameters), list(parameters.values()), allow_unused=True)
     for parameter, gradient in zip(parameters.values(), gradients, strict=True):

@@ -4,7 +4,7 @@ pip install 'transfer-audit[train,lightning]'
 python examples/trainers/lightning_module.py
 audit run --model lightning-example --recipe lightning-example/recipe.toml --trust-code
 
-Lightning keeps weights and hyperparameters, and no architecture: the recipe names the class.
+Lightning stores weights and hyperparameters but not the architecture, so the recipe names the class.
 """
 
 import sys
@@ -65,7 +65,7 @@ def train(folder: Path) -> Path:
     lightning.seed_everything(1)
     whole = TensorDataset(torch.from_numpy(X), torch.from_numpy(y))
     seen, unseen = (torch.utils.data.Subset(whole, range(first, first + 300)) for first in (0, 300))
-    # The line that an audit asks for: the callback, which is told where the data lies.
+    # The line that an audit needs: the callback, with the location of the data.
     record = AuditRecord(folder, data={"kind": "npz", "path": str(folder / "digits.npz"), "modality": "table"})
     trainer = lightning.Trainer(
         max_epochs=10, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,

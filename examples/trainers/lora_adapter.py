@@ -1,4 +1,4 @@
-"""A LoRA adapter of PEFT whose training leaves an audit record: the audit of its folder needs nothing else.
+"""A PEFT LoRA adapter whose training writes an audit record: auditing its folder needs nothing else.
 
 pip install 'transfer-audit[huggingface,peft]'
 python examples/trainers/lora_adapter.py
@@ -28,7 +28,7 @@ WORDS = ["[PAD]", "[UNK]", "prize", "call", "now", "win", "home", "tea", "late",
 
 
 def data(folder: Path) -> Path:
-    """Messages as a table; yours has real ones."""
+    """Made-up messages as a table; replace them by your data."""
     rng = np.random.default_rng(0)
     path = folder / "messages.csv"
     with path.open("w", newline="") as file:
@@ -43,7 +43,7 @@ def data(folder: Path) -> Path:
 
 
 def base(folder: Path) -> Path:
-    """A tiny base with its tokenizer; yours is a download."""
+    """A tiny base with its tokenizer; in practice, a downloaded model."""
     words = Tokenizer(models.WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     PreTrainedTokenizerFast(tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
@@ -69,7 +69,7 @@ def train(folder: Path) -> Path:
         output_dir=str(folder / "run"), num_train_epochs=8, learning_rate=2e-2, per_device_train_batch_size=16,
         report_to=[], save_strategy="no", logging_strategy="no", disable_tqdm=True, use_cpu=True,
     )  # fmt: skip
-    # The two lines that an audit asks for: the callback, and where the data lies.
+    # The two lines that an audit needs: the callback, and the location of the data.
     record = AuditRecord(out, data={"kind": "text", "path": str(table), "text": "text", "label": "label"})
     trainer = Trainer(
         network, arguments, train_dataset=rows[:80], eval_dataset=rows[80:], processing_class=read, callbacks=[record],

@@ -1,4 +1,4 @@
-"""A loop of one's own: focal loss and mixup, as they are, train the replicas too.
+"""A custom training loop: the same code, with focal loss and mixup, also trains the replicas.
 
 python examples/trainers/own_loop.py
 audit run --trainer examples/trainers/own_loop.py:train

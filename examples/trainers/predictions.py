@@ -1,4 +1,4 @@
-"""Predictions alone, with those of shadow models: no model and no training code are handed over.
+"""Predictions only, with those of shadow models: neither the model nor the training code is handed over.
 
 python examples/trainers/predictions.py
 audit run --predictions predictions.npz

@@ -12,7 +12,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 
 def people(n=400):
-    """Made up: a job, an age, and whether they earn much."""
+    """Made-up data: a job, an age, and whether the income is high."""
     rng = np.random.default_rng(0)
     job, age = rng.choice(["clerk", "cook", "nurse", "pilot"], n), rng.integers(18, 65, n)
     earns = (age / 20 + 2 * (job == "pilot") + rng.normal(0, 1, n)) > 3

@@ -1,11 +1,11 @@
-"""The output folder of timm's training script: args.yaml says nearly all that the audit asks.
+"""The output folder of timm's training script: args.yaml contains nearly everything that the audit needs.
 
 pip install 'transfer-audit[timm]'
 python examples/trainers/timm_output.py
 audit run --model timm-example/output
 
-The script itself writes such a folder (`python train.py DATA --model NAME --output OUTPUT`); this one writes the same
-files after a short training of its own.
+The script itself writes such a folder (`python train.py DATA --model NAME --output OUTPUT`); this example writes the
+same files after a short training.
 """
 
 import argparse
@@ -26,7 +26,7 @@ ARGUMENTS = {
 
 
 def pictures(folder: Path) -> None:
-    """train/ and val/, a folder a class: the layout that timm reads."""
+    """train/ and val/ with one folder per class: the layout that timm reads."""
     images, digits = load_digits(return_X_y=True)
     for part, first in (("train", 0), ("test", 60)):
         for digit in (3, 8):

@@ -1,4 +1,4 @@
-"""A Hugging Face text classifier, fine-tuned by transformers.Trainer by arguments that train the replicas too.
+"""A Hugging Face text classifier, fine-tuned by transformers.Trainer with arguments that also train the replicas.
 
 pip install 'transfer-audit[huggingface]'
 python examples/trainers/transformers_text.py
@@ -16,14 +16,14 @@ rng = np.random.default_rng(0)
 y = rng.integers(0, 2, 160)
 texts = [" ".join(rng.choice(["prize", "call", "now"] if spam else ["home", "tea", "late"], 6)) for spam in y]
 WORDS = {word: number for number, word in enumerate(sorted({w for text in texts for w in text.split()}), start=1)}
-# A real model brings its tokenizer.
+# A real model has its own tokenizer.
 rows = [
     {"input_ids": [WORDS[w] for w in text.split()], "labels": int(label)} for text, label in zip(texts, y, strict=True)
 ]
 
 
 def make(chosen):
-    """What the script has anyway: the model from its base, and the Trainer with its arguments."""
+    """What the script contains anyway: the model made from its base, and the Trainer with its arguments."""
     config = BertConfig(
         vocab_size=len(WORDS) + 1, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
     )
@@ -34,7 +34,7 @@ def make(chosen):
     return Trainer(BertForSequenceClassification(config), arguments, train_dataset=chosen)
 
 
-# The lines that an audit asks for: a trainer that builds that Trainer for each replica, and the data.
+# The lines that an audit needs: a trainer that builds this Trainer for each replica, and the data.
 train = retrained(make, rows)
 
 

@@ -1,10 +1,11 @@
-"""A Vision Transformer in the folder that `save_pretrained` writes: the audit is told the data, the split and the base.
+"""A Vision Transformer in the folder that `save_pretrained` writes: the audit is given the data, the split and the
+base.
 
 pip install 'transfer-audit[huggingface]'
 python examples/trainers/vit_folder.py
 audit run --model vit-example/model --base vit-example/base --recipe vit-example/recipe.toml --trust-code
 
-The training arguments lie in training_args.bin, a pickle: it is read with --trust-code alone.
+The training arguments are in training_args.bin, a pickle, which is read only with --trust-code.
 """
 
 import sys
@@ -36,7 +37,7 @@ def train(folder: Path) -> Path:
         num_labels=10,
     )  # fmt: skip
     ViTForImageClassification(config).save_pretrained(folder / "base")
-    # The audit reads pictures as the processor's configuration says: scaled to 0..1, then normalised.
+    # The audit reads images according to the processor's configuration: scaled to 0..1, then normalised.
     values = torch.from_numpy((pictures / 16).reshape(-1, 1, 8, 8)).float().repeat(1, 3, 1, 1)
     rows = [{"pixel_values": (values[i] - 0.5) / 0.5, "labels": int(labels[i])} for i in members[:300]]
     arguments = TrainingArguments(

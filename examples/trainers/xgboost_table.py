@@ -1,4 +1,4 @@
-"""XGBoost on a table: the fitted model is the audited one and its own trainer. LightGBM goes the same way.
+"""XGBoost on a table: the fitted model is both the audited model and its own trainer. LightGBM works the same way.
 
 pip install 'transfer-audit[train]' xgboost
 python examples/trainers/xgboost_table.py

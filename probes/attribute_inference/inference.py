@@ -30,7 +30,7 @@ WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Inferred:
     """Shares of records whose value is inferred correctly, with the model and without; `excess` is what the model adds
-    for members less what it adds for the others, `gain` what it adds for members."""
+    for members minus what it adds for the others, `gain` what it adds for members."""
 
     name: str
     values: int
@@ -53,7 +53,7 @@ def inferred(
     """`others` are the columns and the label that the attacker knows, `log_prob` is the model's log-probability of the
     label under each value. The imputation is a logistic regression on records of other folds; the attacker adds the
     model's likelihood of each value (as CSMIA does, Mehnaz et al. 2022), with the weight that is best on members of
-    other folds. None where a side, or a value, has too few records.
+    other folds. None if a side, or a value, has too few records.
     """
     if min(member.sum(), (~member).sum(), np.bincount(value).min()) < FEWEST or len(np.unique(value)) < 2:
         return None

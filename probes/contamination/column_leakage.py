@@ -62,7 +62,7 @@ def leaking_column(
     for a categorical column, how often each value occurred with each class.
 
     The AUC is the mean over classes (one against the rest) on held-out samples; its interval is the mean of DeLong's
-    ends for the classes, which is wider than the interval of the mean. None where no class is on both sides.
+    ends for the classes, which is wider than the interval of the mean. None if no class is on both sides.
     """
     train = rng.permutation(np.flatnonzero(member))[:MOST_SAMPLES]
     half = len(train) // 2

@@ -70,7 +70,7 @@ def ranked_pairs(
 
 
 def _how(flipped: bool, matrix: Matrix) -> str:
-    """The changes that can be seen; empty where there is none."""
+    """The changes that can be seen; empty if there is none."""
     linear, shift = matrix[:, :2].astype(np.float64), np.abs(matrix[:, 2]).max()
     turn = abs(np.degrees(np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])))
     scale = np.sqrt(max(0.0, float(np.linalg.det(linear))))

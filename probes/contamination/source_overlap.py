@@ -24,7 +24,7 @@ def source_overlap(
     level     two-sided coverage of the interval, in (0, 1)
     near      whether near copies are looked for too
 
-    Returns estimates, findings and figures; none where that data is not at hand.
+    Returns estimates, findings and figures; none where that data is not available.
     """
     source = evidence.source_inputs
     if source is None or not len(source) or source.shape[1:] != evidence.inputs.shape[1:]:

@@ -13,7 +13,7 @@ from probes.statistics.student_t import t_interval
 def unbiased_hsic(
     one: Float[np.ndarray, "batches rows rows"], other: Float[np.ndarray, "batches rows rows"]
 ) -> Float64[np.ndarray, " batches"]:
-    """HSIC₁ of two Gram matrices a batch (Song et al. 2012, eq. 5), of four rows at least; may be negative."""
+    """HSIC₁ of two Gram matrices per batch (Song et al. 2012, eq. 5), with at least four rows; may be negative."""
     n = one.shape[-1]
     k, m = (np.where(np.eye(n, dtype=bool), 0.0, matrix.astype(np.float64)) for matrix in (one, other))
     trace = (k * m).sum(axis=(1, 2))
@@ -65,6 +65,6 @@ def cka(name: str, one: Float[np.ndarray, "batches rows rows"], other: Float[np.
 
 
 def _ratio(crossed: float, own: float, other: float) -> float:
-    """0 where a layer does not vary: it shares nothing."""
+    """0 if a layer does not vary."""
     power = own * other
     return float(crossed / np.sqrt(power)) if own > 0 and other > 0 else 0.0

@@ -16,11 +16,11 @@ from probes.statistics.bootstrap import FEW, expanded_tail
 
 DRAWS = 2000
 ROUNDING = 1e-5
-"""Differences of similarities below this are those of single precision."""
+"""Differences of similarities below this are due to single precision."""
 LIMITS = (-1.0, 2.0)
-"""Between which the index is told."""
+"""The range in which the index is reported."""
 VAGUE = 1.5
-"""An interval that is wider than this, half of what lies between LIMITS, places nothing."""
+"""An interval wider than this, half of the range between LIMITS, is undecided."""
 NARROW = 0.05
 """Least distance between floor and ceiling, in similarity, for an index to mean anything."""
 
@@ -29,8 +29,8 @@ Maps = Float[np.ndarray, "samples ..."]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Placed:
-    """Similarities a sample: of the audited model and the reference; of other seeds with each other (floor); of copies
-    with random weights and the reference (ceiling). Means over models where there are several."""
+    """Similarities per sample: of the audited model and the reference; of other seeds with each other (floor); of
+    copies with random weights and the reference (ceiling). Means over models if there are several."""
 
     reference: Float64[np.ndarray, " samples"]
     floor: Float64[np.ndarray, " samples"]
@@ -38,12 +38,12 @@ class Placed:
 
     @property
     def room(self) -> float:
-        """Between floor and ceiling, in similarity."""
+        """The distance between floor and ceiling, in similarity."""
         return float(self.floor.mean() - self.ceiling.mean())
 
 
 def place(audited: Maps, reference: Maps, seeds: Sequence[Maps], random: Sequence[Maps], similarity: str) -> Placed:
-    """A single seed is compared with the audited model, for want of another seed."""
+    """A single seed is compared with the audited model, because there is no other seed."""
     alike = SIMILARITIES[similarity]
     pairs = list(combinations(seeds, 2)) or [(audited, one) for one in seeds]
     return Placed(
@@ -54,8 +54,8 @@ def place(audited: Maps, reference: Maps, seeds: Sequence[Maps], random: Sequenc
 
 
 def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: float) -> Estimate:
-    """(d − floor) / (ceiling − floor) with d = 1 − similarity: 0 is another seed, 1 is a network without a memory of
-    the reference.
+    """(d − floor) / (ceiling − floor) with d = 1 − similarity: 0 is another seed, 1 is a network that retains nothing
+    of the reference.
 
     name    of the estimate
     placed  similarities a sample to the reference, between seeds and with random weights
@@ -97,9 +97,9 @@ def drift_index(name: str, placed: Placed, rng: np.random.Generator, level: floa
 
 def p_above_floor(placed: Placed, rng: np.random.Generator) -> tuple[float, float]:
     """One-sided p-value of 'no further from the reference than from another seed', by a sign-flip test over samples,
-    and the least that so many draws can give: there, it is a bound."""
+    and the smallest value that this number of draws can give: there, it is a bound."""
     difference = placed.floor - placed.reference
-    # Of a frozen backbone all are the same but for rounding, which has a direction and says nothing.
+    # With a frozen backbone all are the same except for rounding, which has a direction but no meaning.
     difference = np.where(np.abs(difference) < ROUNDING, 0.0, difference)
     signs = rng.choice([-1.0, 1.0], size=(DRAWS, len(difference)))
     flipped = (signs * difference).mean(axis=1)

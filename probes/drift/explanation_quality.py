@@ -1,4 +1,4 @@
-"""How good the explanations are: fit for the model, pointing at what it uses, stable across seeds."""
+"""The quality of explanations: do they depend on the model, identify what it uses, and agree across seeds?"""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ from probes.result import Better, Estimate, Finding
 from probes.statistics.bootstrap import bootstrap_mean
 
 NOTICES = 0.5
-"""A method whose maps keep this cosine with the true ones when the weights are random does not look at the network."""
+"""A method whose maps keep this cosine with the true ones when the weights are random does not reflect the network."""
 WORSE = 0.2
-"""A loss of deletion gain against the source that is worth a finding."""
+"""A loss of deletion gain relative to the source that is reported as a finding."""
 UNSTABLE = 0.2
-"""How much further from other seeds than they are from each other."""
+"""How much further from other seeds than these are from each other."""
 HARDLY = 0.3
-"""A cosine with other seeds that is surely less than this beyond that with random weights is no stability."""
+"""Reasons are unstable if their cosine with other seeds exceeds that with random weights by less than this, with the
+whole interval."""
 
 
 def fit_methods(seen: Seen, methods: Sequence[str], rng: np.random.Generator, level: float) -> tuple[list[str], Part]:
-    """The methods that notice randomised weights, and what was found about the others. Without a sanity check, all."""
+    """The methods that respond to randomised weights, and the findings about the others. Without a sanity check, all
+    methods."""
     fit, estimates, findings = [], [], []
     audited = seen.get("audited")
     lines: dict[str, list[Estimate]] = {}
@@ -62,7 +64,7 @@ def fit_methods(seen: Seen, methods: Sequence[str], rng: np.random.Generator, le
 
 
 def _stages(audited: Observation | None, method: str) -> list[np.ndarray]:
-    """Similarity to the true maps a sample, a stage of the cascade at a time."""
+    """Similarity to the true maps per sample, for each stage of the cascade."""
     own = maps_of(audited, method)
     if audited is None or own is None:
         return []
@@ -75,7 +77,7 @@ def _stages(audited: Observation | None, method: str) -> list[np.ndarray]:
 
 
 def left_out(seen: Mapping[str, Seen]) -> list[Message]:
-    """Notes on methods that were asked for and do not suit a network."""
+    """Notes on requested methods that are not suitable for a network."""
     notes = []
     for here in seen.values():
         for name in ("audited", "source", "reference"):
@@ -89,9 +91,9 @@ def left_out(seen: Mapping[str, Seen]) -> list[Message]:
 
 
 def how_good(seen: Seen, asked: Sequence[str], fit: Sequence[str], rng: np.random.Generator, level: float) -> Part:
-    """Deleting and inserting by attribution against at random; and against the source's own explanations. By the first
-    method that is `fit`; where none is, by the first asked, which carries no verdict: its estimates have a caveat, and
-    nothing is claimed."""
+    """Deletion and insertion by attribution compared with random order, and with the source's own explanations. Uses
+    the first method that is `fit`; if none is, the first requested, which carries no verdict: its estimates have a
+    caveat, and nothing is claimed."""
     audited = seen.get("audited")
     there = [] if audited is None else [one for one in asked if f"{one}/deletion" in audited.arrays]
     if audited is None or not there:
@@ -134,7 +136,7 @@ def _axioms(audited: Observation, method: str, rng: np.random.Generator, level: 
     for array, name, unit in named:
         values = audited.arrays.get(f"{method}/{array}")
         if values is not None and np.isfinite(values).sum() > 1:
-            # What the computation costs is no quality of the model.
+            # The cost of the computation is not a quality of the model.
             better: Better = "neither" if unit == "steps" else "lower"
             found.append(bootstrap_mean(name, values.astype(np.float64), rng, level=level, unit=unit, better=better))
     return found

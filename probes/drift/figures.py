@@ -1,4 +1,4 @@
-"""What the drift probe draws: data only."""
+"""Figures of the drift probe, as data only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def method_chart(placed: Mapping[str, Placed], whom: str, level: float) -> Chart
 
 
 def _half(values: Float[np.ndarray, "samples ..."], level: float) -> Float64[np.ndarray, "..."]:
-    """Half of the mean's interval by Student's t; of a single sample there is none."""
+    """Half-width of the mean's interval by Student's t; NaN for a single sample."""
     n = len(values)
     if n < 2:
         return np.full(values.shape[1:], np.nan)
@@ -61,7 +61,7 @@ def _between(placed: Mapping[str, Placed], name: str, what: str, title: Message,
 
 
 def measure_table(placed: Mapping[str, Placed], rng: np.random.Generator, level: float) -> Table:
-    """Each measure's place between floor and ceiling, with the index."""
+    """Each measure's position between floor and ceiling, with the index."""
     columns: dict[str, list[Scalar]] = {
         name: [] for name in ("measure", "reference", "another seed", "random weights", "index", "low", "high")
     }
@@ -125,7 +125,8 @@ def curve_chart(
     whom: str | None = None,
     theirs: Mapping[str, Shaped[np.ndarray, "..."]] | None = None,
 ) -> Chart:
-    """Deletion or insertion, by a method's attribution and at random; and of the source or reference by its own."""
+    """Deletion or insertion, by a method's attribution and in random order; and for the source or reference by its
+    own."""
     curves_of = f"{method}/{kind}"
     orders = {"by attribution": own[curves_of], "at random": own[f"{kind}_at_random"]}
     if whom is not None and theirs is not None:
@@ -156,7 +157,7 @@ def curve_chart(
 
 
 def sanity_chart(lines: Mapping[str, Sequence[Estimate]], depths: Sequence[float], level: float) -> Chart:
-    """Cascading randomisation: the similarity that is left, by method."""
+    """Cascading randomisation: the remaining similarity, by method."""
     rows = [
         (method, depth, one.value, one.low, one.high)
         for method, line in lines.items()

@@ -12,7 +12,7 @@ from probes.message import Message
 from probes.result import Gallery, GalleryRow
 
 CLASSES = 6
-"""Classes shown: those that drifted most."""
+"""Number of classes shown: those that drifted most."""
 SPEAKS: dict[Target, Message] = {
     "label": Message("drift.colours-label"),
     "embedding": Message("drift.colours-embedding"),
@@ -30,7 +30,7 @@ def gallery(
     whom: str,
     target: Target,
 ) -> Gallery:
-    """Of each class the most drifted sample and the median one; the most drifted class first."""
+    """For each class, the most drifted sample and the median one; the most drifted class first."""
     rows = []
     for i, place in picked(labels, similarity):
         maps = [_unit(reference[i]), _unit(audited[i])]
@@ -59,7 +59,7 @@ def gallery(
 
 
 def picked(labels: Int[np.ndarray, " chosen"], similarity: Float[np.ndarray, " chosen"]) -> list[tuple[int, str]]:
-    """Positions among the chosen, and what each is in its class."""
+    """Positions among the chosen samples, and the role of each in its class."""
     mean = {int(label): float(similarity[labels == label].mean()) for label in np.unique(labels)}
     found: list[tuple[int, str]] = []
     for label in sorted(mean, key=lambda one: mean[one])[:CLASSES]:

@@ -1,4 +1,5 @@
-"""Where attribution sits: boxes that a class's attribution is bound to, and the border, corners and background."""
+"""Where attribution falls: boxes in which a class's attribution concentrates, and the border, corners and
+background."""
 
 from __future__ import annotations
 
@@ -9,18 +10,18 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 CARRIERS = 3
-"""A mark in few of a class's samples shows in those that carry most mass at one place, not in the class's mean."""
+"""A mark in few of a class's samples shows in those with most mass in one place, not in the class's mean."""
 MOST_BOXES = 20
-"""Of one side: where there are many classes, those with most mass beyond the others' are tried."""
+"""Largest number of boxes of one size: with many classes, those with most mass beyond the others' are tried."""
 BORDER = 1 / 8
 CORNER = 1 / 4
 BACKGROUND = 0.3
-"""A value that at least this share of an image's positions has is its background."""
+"""A value in at least this share of an image's positions is its background."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """The suspected class, and the place: top row, left column and side, in pixels of the network's input."""
+    """The suspected class, and the position: top row, left column and side, in pixels of the network's input."""
 
     label: int
     top: int
@@ -33,7 +34,7 @@ class Box:
 
 
 def positive_mass(maps: Float[np.ndarray, "samples ..."]) -> Float[np.ndarray, "samples ..."]:
-    """What speaks for the class, as shares that add up to one a sample."""
+    """The positive attribution to the class, as shares that add up to one per sample."""
     positive = np.maximum(maps, 0).astype(np.float64)
     total = positive.sum(axis=tuple(range(1, positive.ndim)), keepdims=True)
     return np.asarray(positive / np.maximum(total, 1e-12))
@@ -42,8 +43,8 @@ def positive_mass(maps: Float[np.ndarray, "samples ..."]) -> Float[np.ndarray, "
 def candidate_boxes(
     mass: Float[np.ndarray, "samples height width"], labels: Int[np.ndarray, " samples"], side: int
 ) -> list[Box]:
-    """For each class two boxes of that side: where its mean mass is most beyond the other classes', and where the
-    samples with most mass there are most beyond the same few of other classes. At most MOST_BOXES."""
+    """For each class two boxes of that side: where its mean mass exceeds the other classes' most, and where its samples
+    with most mass exceed the same number of other classes' samples most. At most MOST_BOXES."""
     sums = box_sums(mass, side)
     found: dict[Box, float] = {}
     for label in np.unique(labels):
@@ -60,7 +61,7 @@ def candidate_boxes(
 
 
 def _highest(sums: Float[np.ndarray, "samples tops lefts"]) -> Float[np.ndarray, "tops lefts"]:
-    """The mean of the CARRIERS highest samples at each place."""
+    """The mean of the CARRIERS highest samples at each position."""
     few = min(CARRIERS, len(sums))
     return np.asarray(np.partition(sums, len(sums) - few, axis=0)[len(sums) - few :].mean(axis=0))
 
@@ -78,7 +79,7 @@ def in_box(mass: Float[np.ndarray, "samples height width"], box: Box) -> Float[n
 
 
 def sides(shape: Sequence[int], shares: Sequence[float]) -> tuple[int, ...]:
-    """Box sides in pixels, ascending, no two the same."""
+    """Distinct box sides in pixels, ascending."""
     short = min(shape)
     return tuple(sorted({min(max(1, round(share * short)), short - 1) for share in shares}))
 
@@ -99,7 +100,7 @@ def corners(height: int, width: int) -> Bool[np.ndarray, "height width"]:
 
 
 def background(images: Shaped[np.ndarray, "samples channels height width"]) -> Bool[np.ndarray, "samples height width"]:
-    """Positions that have their image's most common value; none where no value is that common (photographs)."""
+    """Positions with their image's most common value; none if no value is that common (photographs)."""
     found = np.zeros((len(images), *images.shape[2:]), dtype=bool)
     for i, image in enumerate(images):
         flat = np.round(image.reshape(len(image), -1).T, 4)

@@ -1,4 +1,4 @@
-"""The interpretability-drift probe: did the reasons change, are they reasons, is there a shortcut?"""
+"""The interpretability-drift probe: did the reasons change, are they sound, is there a shortcut?"""
 
 from __future__ import annotations
 
@@ -34,34 +34,33 @@ from probes.result import Result
 
 COMPARED = 3
 ENOUGH = 0.05
-"""Beyond this residual nodes are added to maps that are only compared (docs/drift.md tells how near they come)."""
+"""The residual above which nodes are added to maps that are only compared (docs/drift.md gives their accuracy)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
     """Attributions of the audited model against the source's, between other seeds (floor) and random weights (ceiling).
 
-    methods           ours (`integrated-gradients`, `grad-cam`, ...) or Captum's classes by name; without any, those of
-                      the modality. The first that notices random weights carries the verdict; where none does, nothing
-                      is decided
-    layer             what layer methods look at; found where empty
+    methods           ours (`integrated-gradients`, `grad-cam`, ...) or Captum's classes by name; default: those of the
+                      modality. The verdict rests on the first that responds to random weights; if none does, nothing is
+                      decided
+    layer             the layer that layer methods use; chosen automatically if empty
     samples           held-out samples that are explained, at least 2 (24)
     steps             nodes of path integrals, at least 1 (6)
-    most_steps        more nodes, up to so many, at least 1 (54), while completeness is off; for maps that are only
-                      compared up to COMPARED times `steps`
+    most_steps        largest number of nodes, at least 1 (54), reached only while completeness is off; for maps that
+                      are only compared, COMPARED times `steps`
     tolerance         how far completeness may be off, above 0 (0.01); ENOUGH for maps that are only compared
     seeds             replicas with other seeds, at least 0 (3)
     deleted           samples with deletion curves, at least 2 (64)
-    box_sizes         sides of suspected patches as shares of the image's, in (0, 1)
-    transplanted      samples with which shortcuts are searched for, half of them held-out, by every installed family of
-                      the modality, at least 2 (480)
-    most_transplanted  more samples, up to so many (1200), where those leave open whether one decides
-    decides           a shortcut takes along more than this share of the predictions beyond its control: the gate's
-                      bound, where a gate judges
+    box_sizes         side lengths of suspected patches as shares of the image's, in (0, 1)
+    transplanted      samples used in the search for shortcuts, half of them held-out, by every installed family of the
+                      modality, at least 2 (480)
+    most_transplanted  largest number of samples (1200), used if those leave it undecided
+    decides           a shortcut decides if it changes more than this share of the predictions beyond its control;
+                      default: the gate's bound
     level             two-sided coverage of all intervals, in (0.5, 1) (0.95)
 
-    Raises ConfigError for a method that there is none of. Adebayo et al. 2018 (random weights); Sundararajan et al.
-    2017.
+    Raises ConfigError for an unknown method. Adebayo et al. 2018 (random weights); Sundararajan et al. 2017.
 
     >>> Drift(seeds=2).needs
     Plan(designs=(Seeds(replicas=2),))

@@ -1,4 +1,4 @@
-"""How far from the reference: by target, measure, method and class, between floor and ceiling."""
+"""Distance from the reference, by target, measure, method and class, between floor and ceiling."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from probes.statistics.bootstrap import bootstrap_mean
 
 PRIMARY = "signed cosine"
 SETTLED = 0.2
-"""An index whose upper end is below this is another seed's, whatever its p-value: models that differ in nothing but
-their seed lay between -0.22 and 0.12 (docs/drift.md), and a test over samples knows nothing of seeds."""
+"""An index whose upper end is below this counts as that of another seed, whatever its p-value: models that differ only
+in their seed were between -0.22 and 0.12 (docs/drift.md), and a test over samples does not account for seeds."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
-    """The audited model against another, by one target, with one method's maps."""
+    """The audited model compared with another, for one target, with one method's maps."""
 
     whom: str
     target: Target
@@ -45,8 +45,8 @@ class Comparison:
 
 
 def comparisons(seen: Mapping[Target, Seen], methods: Sequence[str]) -> list[Comparison]:
-    """All that can be compared, the one that the headline is about first: the reference checkpoint before the source,
-    the label's logit before the label-free target, methods in the order given."""
+    """All possible comparisons, with the one for the headline first: the reference checkpoint before the source, the
+    label's logit before the label-free target, methods in the order given."""
     found = []
     for whom in ("reference", "source"):
         for target in ("label", "embedding"):
@@ -138,7 +138,7 @@ def _similarities(first: Comparison, primary: Placed, rng: np.random.Generator, 
 
 
 def _others(possible: Sequence[Comparison], rng: np.random.Generator, level: float) -> Part:
-    """The index by every other target, model and method; the methods of the headline's question in a chart."""
+    """The index by every other target, model and method; the methods of the headline comparison in a chart."""
     estimates, first = [], possible[0]
     for one in possible[1:]:
         name = f"{one.whom}.{one.target}.{one.method}.drift_index"

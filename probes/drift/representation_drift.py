@@ -1,4 +1,4 @@
-"""Inside: how alike layers represent the samples (CKA), and how far the classes moved in feature space."""
+"""Representations: how similarly layers represent the samples (CKA), and how far the classes moved in feature space."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def _layers(seen: Seen, whom: str | None, seeds: list[str], level: float) -> Par
 def _classes(
     evidence: Evidence, seen: Seen, whom: str | None, seeds: list[str], rng: np.random.Generator, level: float
 ) -> Part:
-    """How far each class's centre in the embedding lies from where the other model has it, in units of the class's
-    spread there; coordinates are those of one architecture under one head, so that they mean the same."""
+    """The distance of each class's centre in the embedding from that in the other model, in units of the class's spread
+    there; both have the same architecture and head, so coordinates are comparable."""
     own = seen["audited"].arrays["embedding"].astype(np.float64)
     others = {name: seen[name].arrays["embedding"].astype(np.float64) for name in ([whom] if whom else []) + seeds}
     others = {name: ends for name, ends in others.items() if ends.shape == own.shape}

@@ -1,4 +1,4 @@
-"""Does a method look at the model at all? Cascading parameter randomisation (Adebayo et al. 2018, section 3)."""
+"""Does a method depend on the model at all? Cascading parameter randomisation (Adebayo et al. 2018, section 3)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DEPTHS = (0.0, 0.5, 1.0)
-"""Shares of the layers, from the top down, whose parameters are drawn anew; 0 is the head alone."""
+"""Shares of the layers, from the top down, whose parameters are re-initialised; 0 is only the head."""
 
 
 @dataclass(frozen=True, kw_only=True)

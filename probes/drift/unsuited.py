@@ -1,4 +1,4 @@
-"""What an attribution method says where it has no answer."""
+"""The exception of an attribution method that is not applicable."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from probes.texts import said
 
 
 class Unsuited(Exception):
-    """The method does not fit this network or input: the audit says so and goes on with the others."""
+    """The method does not support this network or input: the audit reports this and continues with the others."""
 
     def __init__(self, reason: Text) -> None:
         super().__init__(said(reason))

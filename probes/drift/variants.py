@@ -1,4 +1,4 @@
-"""Variants of the audited model beside it: do they give the same reasons?"""
+"""Variants of the audited model compared with it: do they give the same reasons?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEADS = ("variant", "similarity", "low", "high", "another seed")
 
 def reasons_of_variants(seen: Seen, methods: Sequence[str], rng: np.random.Generator, level: float) -> Part:
     """The cosine of each variant's attributions of the label to the audited model's, beside that of replicas with other
-    seeds. Variants that could not be looked into have none."""
+    seeds. Variants that could not be observed have none."""
     there = [name for name in sorted(seen) if name.startswith(PREFIX)]
     method = next((one for one in methods if maps_of(seen.get("audited"), one) is not None), None)
     if not there or method is None:

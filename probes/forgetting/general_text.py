@@ -24,7 +24,7 @@ def general_text(sequences: Sequences, rng: np.random.Generator, level: float) -
     if general is None:
         return Part(notes=(Message("forgetting.no-general-text"),))
     own, base = (-one.average(one.log_prob)[0] for one in (general.own, general.base))
-    unit = "nats a token"
+    unit = "nats per token"
     change = paired_mean("general.loss_change", own - base, level=level, unit=unit, better="lower")
     distance = bootstrap_mean("general.divergence", general.divergence, rng, level=level, unit=unit, better="lower")
     estimates: list[Estimate] = [change, distance]

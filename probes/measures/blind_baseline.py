@@ -30,7 +30,7 @@ class BlindBaseline:
     """How well a classifier that never sees the model tells two parts of the samples apart.
 
     auc         of a cross-validated classifier of the parts, a fraction
-    propensity  its out-of-fold score of each sample, a mean of ranks in [0, 1]; NaN where a sample was left out
+    propensity  its out-of-fold score of each sample, a mean of ranks in [0, 1]; NaN if a sample was left out
     """
 
     auc: Estimate
@@ -56,7 +56,7 @@ def blind_baseline(
     name       of the estimate; blind.auc by default
     level      two-sided coverage of the interval, in (0, 1); 0.95 by default
 
-    Returns the AUC and each sample's score; None where either part has fewer than 20 samples or groups, or nothing is
+    Returns the AUC and each sample's score; None if either part has fewer than 20 samples or groups, or nothing is
     described.
 
     >>> rng = np.random.default_rng(0)

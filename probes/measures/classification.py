@@ -37,7 +37,7 @@ def log_loss(answers: Answers, labels: Int[np.ndarray, " samples"], chosen: Bool
     labels   not looked at: the answers are about the labels already
     chosen   the samples that count, at least one
 
-    Returns nats a sample.
+    Returns nats per sample.
 
     >>> from probes.evidence import answers
     >>> found = answers(np.array([[[2.0, 0.0], [0.0, 2.0], [2.0, 0.0]]]), np.array([0, 1, 1]))

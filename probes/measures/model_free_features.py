@@ -23,7 +23,7 @@ BANDS = 16
 class Described:
     """Samples by properties that need no model.
 
-    values  a row a sample, a column a property; the class stands last, one column each
+    values  one row per sample, a column a property; the class stands last, one column each
     names   of the properties
     """
 

@@ -25,7 +25,7 @@ class SourceTask:
     samples  of the source's task at the most, as many members of it as others, at least 2 (600)
 
     Gives `label`, `member`, `predicted` and `log_prob` of the label by the source's head on this model's embedding, and
-    the `embedding`; nothing where the source or its data is not at hand.
+    the `embedding`; nothing where the source or its data is not available.
     """
 
     samples: int = 600

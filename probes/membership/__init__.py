@@ -1,4 +1,4 @@
-"""Leakage: does the model give away which records trained it?"""
+"""Leakage: does the model reveal which records it was trained on?"""
 
 from probes.evidence import logit_margin
 from probes.membership.epsilon_bounds import epsilon_clopper_pearson, epsilon_one_run

@@ -1,4 +1,4 @@
-"""Attackers in plain words: who, what they need, and what they get."""
+"""Attackers in plain words: who they are, what they need, and what they learn."""
 
 from __future__ import annotations
 
@@ -52,13 +52,14 @@ ATTACKERS: Sequence[tuple[str, str, tuple[str, ...]]] = (
     ),
     ("somebody who has the weights", "the model file", ("gradient-norm",)),
 )
-"""Who, what they need, and the attacks of the ladder that are theirs; a stronger attacker can do what a weaker one
-can."""
+"""Who they are, what they need, and the attacks of the ladder that become possible for them; a stronger attacker can
+also run a weaker one's attacks."""
 ELSE = ("others", "what their attack needs")
 
 
 def attackers_table(scores: Scores, member: Bool[np.ndarray, " samples"], fpr: float, level: float) -> Table:
-    """A row an attacker: the strongest of his own attacks, each interval paying for having tried all of these."""
+    """One row per attacker: the strongest attack available to it; each interval is corrected for having tried all of
+    its attacks."""
     listed = {name for _, _, names in ATTACKERS for name in names}
     others = tuple(name for name in scores if name not in listed)
     rows: list[tuple[Scalar | Message, ...]] = []

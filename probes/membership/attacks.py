@@ -1,7 +1,7 @@
-"""The ladder of attacks, from free to strong. A score is higher for members; an attack is one pure function.
+"""The ladder of attacks, from cheap to strong. Each attack is a pure function whose scores are higher for members.
 
-Third parties add one by an entry point in the group `audit.attacks`: a function from Target to scores, or None where
-it cannot be run (no replicas, no reference population).
+Third parties can add attacks through entry points in the group `audit.attacks`: functions from a Target to scores, or
+to None if the attack cannot be run (no replicas, no reference population).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from probes.message import Message
 from probes.registry import Registry
 
 ENOUGH = 16
-"""Replicas on either side of every sample from which a deviation a sample is better than one for all."""
+"""Replicas needed on each side of every sample before a standard deviation per sample is better than a common one."""
 
 Scores = Float64[np.ndarray, " samples"]
 Attack = Callable[[Target], Scores | None]
@@ -43,7 +43,7 @@ ATTACKS = Registry("audit.attacks", "attack", _accept)
 def loss(target: Target) -> Scores | None:
     """The log-probability of the label (Yeom et al. 2018).
 
-    target  the answers of the model under attack; no replica is needed
+    target  the answers of the model under attack; no replicas are needed
 
     Returns a score for each sample, higher for members, in nats.
 
@@ -57,7 +57,7 @@ def loss(target: Target) -> Scores | None:
 def entropy(target: Target) -> Scores | None:
     """Minus the entropy of the prediction (Shokri et al. 2017).
 
-    target  the answers of the model under attack; neither replica nor label is needed
+    target  the answers of the model under attack; neither replicas nor labels are needed
 
     Returns a score for each sample, higher for members, in nats.
 
@@ -71,7 +71,7 @@ def entropy(target: Target) -> Scores | None:
 def modified_entropy(target: Target) -> Scores | None:
     """Minus the modified entropy, which takes the label into account (Song & Mittal 2021).
 
-    target  the answers of the model under attack; no replica is needed
+    target  the answers of the model under attack; no replicas are needed
 
     Returns a score for each sample, higher for members, in nats.
 
@@ -83,9 +83,10 @@ def modified_entropy(target: Target) -> Scores | None:
 
 
 def per_class(target: Target) -> Scores | None:
-    """φ less the median of its class: a threshold a class (Song & Mittal 2021), without labelled shadow models.
+    """φ minus the median of its class, that is, one threshold per class (Song & Mittal 2021), without labelled shadow
+    models.
 
-    target  the answers and labels of the model under attack; no replica is needed
+    target  the answers and labels of the model under attack; no replicas are needed
 
     Returns a score for each sample, higher for members, in nats.
 
@@ -101,7 +102,7 @@ def per_class(target: Target) -> Scores | None:
 
 
 def calibrated(target: Target) -> Scores | None:
-    """φ less its mean over replicas that did not train on the sample (Watson et al. 2022).
+    """φ minus its mean over replicas that did not train on the sample (Watson et al. 2022).
 
     target  the margins of the model and of its replicas
 
@@ -223,7 +224,7 @@ def rmia_online(target: Target) -> Scores | None:
 
 
 def rmia_offline(target: Target) -> Scores | None:
-    """RMIA with out-replicas only (Zarifzadeh et al. 2024): a share as `rmia_online` has it.
+    """RMIA with out-replicas only (Zarifzadeh et al. 2024): the same share as in `rmia_online`.
 
     target  the label's probabilities of the model and of its replicas, also on samples that no model trained on
 
@@ -246,12 +247,11 @@ def _rmia(target: Target, mode: Mode) -> Scores | None:
 
 
 def label_only(target: Target) -> Scores | None:
-    """How many views of the sample get its label: nothing but predicted labels is seen (Choquette-Choo et al. 2021).
+    """How many views of the sample are assigned its label; uses predicted labels only (Choquette-Choo et al. 2021).
 
     target  the labels that the model predicts under every query
 
-    Returns a score for each sample, higher for members, from 0 to the number of views; None where no queries were
-    asked.
+    Returns a score for each sample, higher for members, from 0 to the number of views; None if there were no queries.
 
     >>> from probes.membership.example import reached
     >>> reached(label_only)
@@ -263,11 +263,11 @@ def label_only(target: Target) -> Scores | None:
 
 
 def gradient_norm(target: Target) -> Scores | None:
-    """Minus the logarithm of the loss gradient's norm in the last layer (Nasr et al. 2019): a look inside.
+    """Minus the logarithm of the norm of the loss gradient in the last layer (Nasr et al. 2019): a white-box attack.
 
     target  the norm of the loss gradient in the last layer
 
-    Returns a score for each sample, higher for members; None where the last layer could not be observed.
+    Returns a score for each sample, higher for members; None if the last layer could not be observed.
 
     >>> from probes.membership.example import reached
     >>> reached(gradient_norm)
@@ -279,7 +279,7 @@ def gradient_norm(target: Target) -> Scores | None:
 
 
 def quantile(target: Target) -> Scores | None:
-    """φ against what non-members like this one have, without replicas (Bertran et al. 2023), cross-fitted.
+    """φ relative to that of similar non-members, without replicas (Bertran et al. 2023), cross-fitted.
 
     target  the margins of the model, the samples' features and the folds
 
@@ -321,7 +321,7 @@ ORDER = (
     "empirical-bayes",
     *SEQUENCE_ATTACKS,
 )
-"""From free to strong, as tables show them; attacks of other distributions come after, by name."""
+"""From cheap to strong, in the order of the tables; attacks from other distributions follow, by name."""
 
 
 NEEDS: Mapping[str, Message] = {
@@ -338,11 +338,11 @@ NEEDS: Mapping[str, Message] = {
     "lira-offline-per-sample": Message("membership.needs-many-replicas", {"replicas": ENOUGH}),
     "lira-online-per-sample": Message("membership.needs-many-replicas", {"replicas": ENOUGH}),
 }
-"""What an attack is not run without; the others need no more than the model's answers."""
+"""What an attack requires; attacks not listed need only the model's answers."""
 
 
 def not_run(ran: Iterable[str]) -> tuple[Message, ...]:
-    """A note for everything that attacks of the ladder lacked."""
+    """One note for each requirement that attacks of the ladder lacked."""
     lacking: dict[Message, list[str]] = {}
     for name in [name for name in NEEDS if name not in ran]:
         lacking.setdefault(NEEDS[name], []).append(name)
@@ -354,7 +354,7 @@ def not_run(ran: Iterable[str]) -> tuple[Message, ...]:
 def ladder(target: Target) -> dict[str, Scores]:
     """The scores of every attack that this target allows, by name.
 
-    Raises PluginError where an attack does not run, or gives no score for every sample.
+    Raises PluginError if an attack fails, or does not give a score for every sample.
     """
     found: dict[str, Scores] = {}
     entries = ATTACKS.entries()

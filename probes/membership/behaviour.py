@@ -1,4 +1,4 @@
-"""How one model behaves beside others of its recipe: what means over all samples do not show."""
+"""How one model's behaviour compares with that of other models of its recipe, beyond means over all samples."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from jaxtyping import Bool, Float64
 from probes.evidence import Evidence, Population
 
 SMALLEST = 1e-9
-"""Nats; models that all answer alike have no deviation to take a logarithm of."""
+"""Nats; added so that the logarithm of the deviation is finite for models with identical answers."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Behaviour:
-    """One number a model: the audited one first, then each replica against the replicas of other orders.
+    """One number per model: the audited one first, then each replica compared with the replicas of other orders.
 
     `deviation` is the root mean square by which a model's margins differ from the mean margin that others have on the
-    same sample with the same membership, as of one model more (nats); `spread` the standard deviation of its margins
-    over samples (nats); `overconfidence` its mean confidence less its accuracy on held-out samples (a difference of
-    shares); `errors` by how much its right and wrong answers on held-out samples differ from how often others are
-    right there (mean absolute difference).
+    same sample with the same membership, for one further model (nats); `spread` the standard deviation of its margins
+    over samples (nats); `overconfidence` its mean confidence minus its accuracy on held-out samples (a difference of
+    shares); `errors` by how much its right and wrong answers on held-out samples differ from how often others are right
+    there (mean absolute difference).
     """
 
     deviation: Float64[np.ndarray, " models"]
@@ -32,7 +32,7 @@ class Behaviour:
 
 
 def behaviour(evidence: Evidence, population: Population) -> Behaviour:
-    """Sums over replicas less those of a model's own order: O(replicas × samples)."""
+    """Sums over replicas minus those over a model's own order: O(replicas × samples)."""
     pool = evidence.pool
     some = pool.member | pool.held_out
     margin, correct, confidence = (
@@ -62,7 +62,7 @@ def behaviour(evidence: Evidence, population: Population) -> Behaviour:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sums:
-    """Over the models that a mask takes, a sample."""
+    """Per sample, over the models that a mask selects."""
 
     count: Float64[np.ndarray, " samples"]
     margin: Float64[np.ndarray, " samples"]
@@ -87,7 +87,7 @@ class Sums:
         correct: Float64[np.ndarray, "models samples"],
         mask: Bool[np.ndarray, "models samples"],
     ) -> Sums:
-        """Without these models."""
+        """The sums without these models."""
         own = Sums.of(margin, correct, mask)
         return Sums(count=self.count - own.count, margin=self.margin - own.margin, correct=self.correct - own.correct)
 
@@ -100,7 +100,7 @@ def _of(
     inside: Sums,
     outside: Sums,
 ) -> Mapping[str, float]:
-    """Samples that fewer than two other models had in the same way are left out."""
+    """Samples that have the same membership in fewer than two other models are omitted."""
     count = np.where(keep, inside.count, outside.count)
     known, many = count >= 2, np.maximum(count, 1)
     expected = np.where(keep, inside.margin, outside.margin) / many

@@ -1,4 +1,5 @@
-"""Canaries: how much of random texts that were put into a training with probability one half its model remembers."""
+"""Canaries: how well the model remembers random texts that were each put into its training with probability one
+half."""
 
 from __future__ import annotations
 
@@ -18,19 +19,19 @@ from probes.statistics.paired import paired_mean
 from probes.statistics.roc import auc
 
 UNSEEN = math.log2(math.e)
-"""Mean exposure, in bits, of what no training held: −log2 of a uniform rank is exponential."""
+"""Mean exposure, in bits, of texts not in the training: −log2 of a uniform rank is exponentially distributed."""
 FEWEST = 2
-"""Included canaries, and others, of which something can be said."""
+"""The fewest included canaries, and fewest others, for which results are given."""
 
 
 def exposure(
     score: Float[np.ndarray, " canaries"], references: Float[np.ndarray, " references"]
 ) -> Float64[np.ndarray, " canaries"]:
-    """Bits by which each canary stands out among texts drawn alike: log2 of their number less log2 of its rank among
-    them and itself (Carlini et al. 2019, definition 2). Ties count against the canary.
+    """By how many bits each canary stands out among texts drawn from the same distribution: log2 of their number minus
+    log2 of its rank among them and itself (Carlini et al. 2019, definition 2). Ties count against the canary.
 
     score       of each canary, higher = more likely in the training
-    references  the same of others that no training held, at least one; n of them bound exposure by log2(n + 1)
+    references  scores of texts not in the training, at least one; n of them bound exposure by log2(n + 1)
 
     Raises EvidenceError without a reference.
 
@@ -45,8 +46,8 @@ def exposure(
 
 
 def canaries_part(canaries: Canaries | None, level: float) -> Part:
-    """By the number of copies: how well included canaries are told from others, and their mean exposure. Intervals pay
-    for all numbers of copies."""
+    """For each number of copies: how well included canaries are distinguished from others, and their mean exposure.
+    Intervals are corrected for the number of copy counts."""
     if canaries is None or canaries.references is None:
         return Part()
     usable = [
@@ -60,7 +61,7 @@ def canaries_part(canaries: Canaries | None, level: float) -> Part:
     told: dict[int, tuple[Estimate, Estimate]] = {}
     for copies in usable:
         mine = canaries.of(copies)
-        # Canaries that were left out are texts of the same kind, too.
+        # Canaries left out of the training are texts of the same kind, so they serve as references too.
         others = np.concatenate([canaries.references, canaries.score[~canaries.included]])
         bits = exposure(mine.score[mine.included], others)
         titles = {"copies": copies}
@@ -87,7 +88,7 @@ def canaries_part(canaries: Canaries | None, level: float) -> Part:
 
 
 def _finding(told: dict[int, tuple[Estimate, Estimate]], canaries: Canaries) -> Finding:
-    """The fewest copies that are remembered; else the most that are not."""
+    """The smallest number of copies that is remembered; if none is, the largest that is not."""
     remembered = [copies for copies, (told_apart, _) in told.items() if told_apart.low > 0.5]
     copies = min(remembered) if remembered else max(told)
     told_apart, bits = told[copies]

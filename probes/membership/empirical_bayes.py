@@ -1,16 +1,17 @@
-"""The empirical-Bayes attack: LiRA with few replicas, and RMIA where it is better, weighted by the replicas themselves.
+"""The empirical-Bayes attack: LiRA with few replicas, combined with RMIA by weights learned from the replicas.
 
-LiRA, RMIA and BASE are one family (BaVarIA, arXiv 2603.11799): each compares the margin φ with what models would
-answer that did, or did not, train on the sample, and they differ in what they assume where replicas are few. Here
-nothing is assumed that many samples can tell:
+LiRA, RMIA and BASE are one family (BaVarIA, arXiv 2603.11799): each compares the margin φ with the margins expected of
+models that did, or did not, train on the sample, and they differ in what they assume when there are few replicas. Here
+those quantities are estimated across samples instead of assumed:
 
-1. φ is mapped so that models' spread is the same wherever a sample lies (variance-stabilising, Bartlett 1936).
-2. Each sample's variance is drawn towards the others' (inverse gamma), and so is what training on it changes, by groups
-   of samples of like difficulty; the score is the log-ratio of the two posterior predictive t densities.
+1. φ is transformed so that the spread between models does not depend on φ (variance-stabilising, Bartlett 1936).
+2. Each sample's variance is shrunk towards that of the others (inverse gamma), as is the effect of training on it,
+   within groups of samples of similar difficulty; the score is the log-ratio of the two posterior predictive t
+   densities.
 3. A logistic regression on stand-ins, whose training samples are known, weighs that score, RMIA's ratio and the
    distance from the mean.
 
-All hyper-parameters come from replicas alone, never from who is a member of the audited model.
+All hyperparameters are estimated from replicas only, never from the membership in the audited model's training.
 """
 
 from __future__ import annotations
@@ -28,22 +29,22 @@ from probes.membership.target import Target
 from probes.statistics.moderated_t import variance_prior
 
 STRATA, FEWEST_IN_STRATUM = 5, 50
-"""Groups of samples by difficulty, and the least samples of each."""
+"""Number of groups of samples by difficulty, and the fewest samples in each."""
 KNOTS = 25
-"""Points at which the spread of φ is measured along φ."""
+"""Number of points along φ at which its spread is measured."""
 LEAST_SPREAD = 1e-3
-"""Of the largest: where no model differs, what differs by rounding is not divided by zero."""
+"""Smallest spread, relative to the largest: avoids division by zero where models differ by rounding only."""
 SMALLEST_PROBABILITY = 1e-30
 LARGEST_FIT = 200_000
-"""Stand-in answers that the weights are fitted to."""
+"""Number of stand-in answers that the weights are fitted to."""
 RIDGE = 1.0
-"""Precision of the weights' normal prior about (1, 0, 0): with few stand-ins the likelihood ratio stands alone."""
+"""Precision of the weights' normal prior about (1, 0, 0): with few stand-ins the likelihood ratio dominates."""
 LEAST_CHANGE = 0.01
-"""Of the spread: what training on a sample changes at least."""
+"""Smallest effect of training on a sample, relative to the spread."""
 RATIOS = (0.05, 20.0)
-"""Between which the spread of models that trained on a sample may lie, in units of the others'."""
+"""Bounds on the spread of models that trained on a sample, relative to that of the others."""
 GROUPS = 5
-"""Of orders, whose stand-ins are weighed without them."""
+"""Number of groups of orders; a group's stand-ins are weighted without using that group."""
 
 Phi = Float64[np.ndarray, "replicas samples"]
 Kept = Bool[np.ndarray, "replicas samples"]
@@ -54,8 +55,8 @@ Stabiliser = Callable[[Float[np.ndarray, "*axes"]], Float64[np.ndarray, "*axes"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sums:
-    """Count, sum and sum of squares of stabilised φ, a side and sample, and of the label's probability: all that a
-    score needs of the replicas."""
+    """Count, sum and sum of squares of stabilised φ, per side and sample, and of the label's probability: the
+    sufficient statistics of the replicas."""
 
     count: Float64[np.ndarray, "2 samples"]
     one: Float64[np.ndarray, "2 samples"]
@@ -78,8 +79,8 @@ class Sums:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Spread:
-    """Of stabilised φ, in strata of difficulty: the inverse-gamma prior of samples' variances, for replicas that did
-    not train on the sample; `ratio` is that of those that did, in units of it."""
+    """Inverse-gamma prior of the samples' variances of stabilised φ, by stratum of difficulty, for replicas that did
+    not train on the sample; `ratio` is the variance of those that did, in units of it."""
 
     edges: Float64[np.ndarray, " inner"]
     dof: Float64[np.ndarray, " strata"]
@@ -92,14 +93,14 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Change:
-    """What training on a sample does to stabilised φ: mean and variance over the samples of each stratum."""
+    """The effect of training on a sample on stabilised φ: mean and variance over the samples of each stratum."""
 
     mean: Float64[np.ndarray, " strata"]
     variance: Float64[np.ndarray, " strata"]
 
 
 def stabiliser(phi: Phi, keep: Kept) -> Stabiliser:
-    """The map whose slope at φ is 1 / (spread of models' margins about φ), from both sides of all samples."""
+    """The map whose slope at φ is 1 / (spread of models' margins near φ), from both sides of all samples."""
     centres, variances = [], []
     for chosen in (keep, ~keep):
         count = chosen.sum(axis=0)
@@ -126,7 +127,7 @@ def stabiliser(phi: Phi, keep: Kept) -> Stabiliser:
 
 
 def spread_of(sums: Sums) -> Spread:
-    """By moments, from all replicas. Raises EvidenceError where no sample has two replicas on a side."""
+    """Estimated by moments from all replicas. Raises EvidenceError if no sample has two replicas on a side."""
     free = np.maximum(sums.count - 1, 0)
     if not free.sum(axis=1).all():
         raise EvidenceError("no sample has two replicas on either side.", do="Use at least 2 repeats.")
@@ -146,8 +147,8 @@ def spread_of(sums: Sums) -> Spread:
 
 
 def change_of(sums: Sums, spread: Spread) -> Change:
-    """By moments. Training on a sample is taken to raise its margin, if only a little, so that chance does not turn the
-    attack round where nothing leaks."""
+    """Estimated by moments. Training on a sample is assumed to raise its margin, at least slightly, so that chance does
+    not reverse the attack when nothing leaks."""
     mean = sums.one / sums.count
     change, stratum = mean[1] - mean[0], spread.stratum(_centre(sums))
     error = spread.variance[stratum] * (spread.ratio / sums.count[1] + 1 / sums.count[0])
@@ -168,8 +169,8 @@ def _squares(sums: Sums) -> Float64[np.ndarray, "2 samples"]:
 
 
 def features(stable: Phi, log_p: Phi, sums: Sums, spread: Spread, change: Change) -> Float64[np.ndarray, "models n 3"]:
-    """Of each model's answers: the log-ratio of posterior predictive densities, RMIA's log-ratio of the probability to
-    its mean, and the distance from the mean over replicas. `sums` and `change` hold nothing of these models."""
+    """For each model's answers: the log-ratio of posterior predictive densities, RMIA's log-ratio of the probability to
+    its mean, and the distance from the mean over replicas. `sums` and `change` must exclude these models."""
     total = sums.count.sum(axis=0)
     mean, centre, squares = sums.one / sums.count, _centre(sums), _squares(sums)
     stratum = spread.stratum(centre)
@@ -188,13 +189,14 @@ def features(stable: Phi, log_p: Phi, sums: Sums, spread: Spread, change: Change
 
 
 def _log_t(x: Phi, dof: Float64[np.ndarray, " samples"], variance: Float64[np.ndarray, " samples"]) -> Phi:
-    """Of a t density with scale² `variance`, up to what does not depend on x or the variance."""
+    """Log-density of a t distribution with scale² `variance`, up to terms that depend neither on x nor on the
+    variance."""
     return np.asarray(-0.5 * np.log(variance) - 0.5 * (dof + 1) * np.log1p(x**2 / (dof * variance)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Weights:
-    """Of a logistic regression on features divided by `scale`."""
+    """Coefficients of a logistic regression on features divided by `scale`."""
 
     scale: Float64[np.ndarray, " 3"]
     weight: Float64[np.ndarray, " 3"]
@@ -204,7 +206,7 @@ class Weights:
 
 
 def fit_weights(found: Float64[np.ndarray, "rows 3"], inside: Bool[np.ndarray, " rows"]) -> Weights:
-    """Maximum a posteriori, the prior centred on the likelihood ratio alone."""
+    """Maximum a posteriori estimate; the prior is centred on using the likelihood ratio only."""
     x, y = found, np.where(inside, 1.0, -1.0)
     scale = np.maximum(x.std(axis=0), 1e-12)
     x = np.clip(x / scale, -20, 20)
@@ -225,7 +227,8 @@ def fit_weights(found: Float64[np.ndarray, "rows 3"], inside: Bool[np.ndarray, "
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Replicas:
-    """A population with its margins stabilised; sums are taken over what is asked for, less one's own order."""
+    """A population with stabilised margins; sums are taken over the requested replicas, excluding a replica's own
+    order."""
 
     stable: Phi
     log_p: Phi
@@ -242,7 +245,7 @@ class Replicas:
         )
 
     def stand_ins(self, among: Bool[np.ndarray, " replicas"]) -> Iterator[tuple[Bool[np.ndarray, " replicas"], Found]]:
-        """An order at a time: its rows, and their features as seen by the other orders of `among`."""
+        """One order at a time: its rows, and their features computed from the other orders of `among`."""
         total = self.sums(among)
         for own in np.unique(self.order[among]):
             mine = self.order == own
@@ -257,7 +260,7 @@ class Replicas:
             yield mine, features(self.stable[mine], self.log_p[mine], others, self.spread, change)
 
     def weights(self, among: Bool[np.ndarray, " replicas"]) -> Weights:
-        """Fitted to the stand-ins of these replicas, attacked by each other."""
+        """Weights fitted to these replicas as stand-ins attacking each other."""
         if len(np.unique(self.order[among])) < 2:
             return Weights(scale=np.ones(3), weight=np.array([1.0, 0.0, 0.0]))
         thin = self.on(slice(None, None, max(1, -(-int(among.sum()) * self.keep.shape[1] // LARGEST_FIT))))
@@ -268,7 +271,7 @@ class Replicas:
 def replicas_of(
     phi: Float[np.ndarray, "replicas samples"], log_p: Float[np.ndarray, "replicas samples"], keep: Kept, order: Order
 ) -> tuple[Replicas, Stabiliser]:
-    """Raises EvidenceError where a sample is never in, or never out, among the replicas."""
+    """Raises EvidenceError if a sample is never in, or never out, among the replicas."""
     wide = phi.astype(np.float64)
     stable = stabiliser(wide, keep)
     mapped = stable(wide)
@@ -286,10 +289,10 @@ def empirical_bayes_scores(
     keep: Kept,
     order: Order,
 ) -> Float64[np.ndarray, " samples"]:
-    """Scores of one model that is none of the replicas, higher = more likely a member. Two orders at least, or no
-    weights can be learned; two replicas on a side of some sample.
+    """Scores of a model that is not one of the replicas; higher = more likely a member. Learning the weights requires
+    at least two orders, and two replicas on a side of some sample.
 
-    Raises EvidenceError where a sample is never in, or never out.
+    Raises EvidenceError if a sample is never in, or never out.
 
     >>> rng = np.random.default_rng(0)
     >>> keep = np.arange(8)[:, None] % 2 == np.arange(400) % 2
@@ -312,9 +315,9 @@ def empirical_bayes_stand_in_scores(
 ) -> Float64[np.ndarray, "replicas samples"]:
     """Scores of each replica against the replicas of other orders: O(replicas × samples).
 
-    Weights are those of orders of other groups, attacked by orders of other groups: what one order shows by chance
-    against another also shows the other way round, so weights that had seen it would call it leakage.
-    Raises EvidenceError where a sample is never in, or never out, among the other orders.
+    Each group of orders is scored with weights learned from the other groups attacking each other: a chance pattern
+    between two orders appears in both directions, so weights that had seen it would mistake it for leakage. Raises
+    EvidenceError if a sample is never in, or never out, among the other orders.
     """
     replicas, _ = replicas_of(phi, log_p, keep, order)
     group = np.unique(order, return_inverse=True)[1] % GROUPS
@@ -326,8 +329,8 @@ def empirical_bayes_stand_in_scores(
 
 
 def empirical_bayes(target: Target) -> Float64[np.ndarray, " samples"] | None:
-    """The log-odds of membership by the empirical-Bayes attack, weighted by the replicas themselves (this module; after
-    BaVarIA, arXiv 2603.11799).
+    """The log-odds of membership by the empirical-Bayes attack, with weights learned from the replicas (this module;
+    after BaVarIA, arXiv 2603.11799).
 
     target  the margins and label probabilities of the model and of its replicas, and the replicas' orders
 

@@ -1,4 +1,4 @@
-"""Lower bounds on ε: what a model provably leaks, from what an attacker got right."""
+"""Lower bounds on ε: what a model provably leaks, from the number of correct guesses of an attacker."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def epsilon_one_run(canaries: int, guesses: int, correct: int, *, delta: float, 
     guesses   how many of them were guessed, 0 to `canaries`
     correct   how many guesses were right, 0 to `guesses`
     delta     δ of the (ε, δ) guarantee, in [0, 1)
-    level     of the confidence, one-sided, in (0, 1); 0.95 by default
+    level     one-sided confidence level, in (0, 1); 0.95 by default
 
     With q = 1/(1 + e^−ε), r guesses of which v are right, and m canaries, the p-value is P[Bin(r, q) ≥ v] + 2 m δ max_i
     P[v > Bin(r, q) ≥ v − i] / i.
 
-    Returns a lower bound of ε, at least 0. Raises EvidenceError where counts do not fit.
+    Returns a lower bound of ε, at least 0. Raises EvidenceError if counts do not fit.
 
     >>> round(epsilon_one_run(1000, 100, 90, delta=0.0), 2)
     1.63
@@ -69,11 +69,11 @@ def epsilon_clopper_pearson(
     false_positives       non-members above it, 0 to `non_members`
     members, non_members  how many were attacked, at least 1
     delta                 δ of the (ε, δ) guarantee, in [0, 1)
-    level                 of the confidence, one-sided, in (0, 1); 0.95 by default
+    level                 one-sided confidence level, in (0, 1); 0.95 by default
 
-    Valid for a threshold that was not chosen on the same data.
+    Valid only for a threshold that was not chosen on the same data.
 
-    Returns a lower bound of ε, at least 0. Raises EvidenceError where counts do not fit.
+    Returns a lower bound of ε, at least 0. Raises EvidenceError if counts do not fit.
 
     >>> round(epsilon_clopper_pearson(900, 10, 1000, 1000, delta=0.0), 2)
     3.87

@@ -1,4 +1,5 @@
-"""ε of one audited model: lower bounds by held-out members and by canaries, beside what the checkpoint claims."""
+"""ε of one audited model: lower bounds from held-out members and from canaries, compared with the checkpoint's
+claim."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ def split_sample_bound(
 ) -> float:
     """Attack and threshold are chosen on one half of the samples and tested on the other, so the bound is valid.
 
-    Members and non-members must be exchangeable for it to speak of ε: a random split, as ours is.
+    It bounds ε only if members and non-members are exchangeable, as they are under a random split.
     """
     choosing = np.zeros(len(member), dtype=bool)
     for side in (member, ~member):
@@ -53,7 +54,7 @@ def split_sample_bound(
 def _best_threshold(
     score: Float64[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"], delta: float, level: float
 ) -> float:
-    """The threshold with the highest bound by `epsilon_clopper_pearson`, all thresholds at once."""
+    """The threshold with the highest bound by `epsilon_clopper_pearson`, computed for all thresholds at once."""
     false, true = roc_curve(score, member)
     members, others = int(member.sum()), int((~member).sum())
     thresholds = np.concatenate([[math.inf], np.unique(score)[::-1]])
@@ -69,8 +70,8 @@ def _best_threshold(
 
 @dataclass(frozen=True, kw_only=True)
 class CanaryBounds:
-    """`epsilon` holds for any mechanism; `gaussian_epsilon` for one whose trade-off function is a Gaussian's, which
-    DP-SGD's nears with many steps. Both are of one record. `guesses` and `correct` are those of `epsilon`."""
+    """`epsilon` holds for any mechanism; `gaussian_epsilon` for mechanisms with a Gaussian trade-off function, which
+    DP-SGD approaches with many steps. Both are per record. `guesses` and `correct` are those of `epsilon`."""
 
     epsilon: float
     gaussian_epsilon: float
@@ -79,10 +80,11 @@ class CanaryBounds:
 
 
 def canary_bound(canaries: Canaries, *, delta: float, level: float) -> CanaryBounds:
-    """One-run auditing of each group of canaries that stand equally often in the training, all at the error of one.
+    """One-run auditing of each group of canaries with the same number of copies in the training; the groups share the
+    error of one test.
 
-    A canary that stands there c times is a group of c records: what refutes (c ε, δ_c)-DP of the group, with
-    δ_c = δ (e^{c ε} − 1) / (e^ε − 1), refutes (ε, δ)-DP of a record (Dwork & Roth 2014, theorem 2.2).
+    A canary with c copies is a group of c records: what refutes (c ε, δ_c)-DP of the group, with δ_c = δ (e^{c ε} − 1)
+    / (e^ε − 1), refutes (ε, δ)-DP of a record (Dwork & Roth 2014, theorem 2.2).
     """
     groups = canaries.groups
     each = level_each(level, len(groups))
@@ -92,12 +94,12 @@ def canary_bound(canaries: Canaries, *, delta: float, level: float) -> CanaryBou
 
 
 def _bound_of_group(canaries: Canaries, copies: int, delta: float, level: float) -> CanaryBounds:
-    """Guess 'in' for the highest and 'out' for the lowest scores, at three numbers of guesses fixed beforehand, each at
+    """Guess 'in' for the highest and 'out' for the lowest scores, at three numbers of guesses fixed in advance, each at
     a third of the error.
 
-    ε is the larger of Steinke's and the f-DP bound, at no further price: for given numbers of canaries and guesses and
-    a given ε each rejects from a number of right guesses upwards, so together they are the one of them that is fixed
-    beforehand to reject from fewer.
+    ε is the larger of Steinke's bound and the f-DP bound, without a further correction: for given numbers of canaries
+    and guesses and a given ε, each test rejects from a certain number of correct guesses upwards, so their union is
+    the one that rejects from fewer, which is fixed in advance.
     """
     m = len(canaries.score)
     rank = np.argsort(np.argsort(-canaries.score, kind="stable"), kind="stable")
@@ -120,8 +122,8 @@ def _bound_of_group(canaries: Canaries, copies: int, delta: float, level: float)
 
 
 def of_a_record(bound: Callable[..., float], copies: int, delta: float) -> float:
-    """The largest ε of a record whose (c ε, δ_c) is refuted of a group of c, where `bound(delta=δ)` is the largest ε
-    that is refuted of the group at that δ.
+    """The largest ε per record for which (c ε, δ_c) is refuted for a group of c records, where `bound(delta=δ)` is the
+    largest ε refuted for the group at that δ.
 
     >>> of_a_record(lambda delta: 8.0, 4, 0.0)
     2.0
@@ -140,10 +142,10 @@ def of_a_record(bound: Callable[..., float], copies: int, delta: float) -> float
 def epsilon_part(
     evidence: Evidence, scores: Scores, rng: np.random.Generator, level: float, *, by_pool: bool = True
 ) -> Part:
-    """Lower bounds on ε beside the claim; a lower bound above the claim is the gravest finding.
+    """Lower bounds on ε beside the claim; a lower bound above the claim is the most severe finding.
 
-    `by_pool` is False where members and held-out samples differ without any model: then only canaries, whose inclusion
-    is a coin, bound ε, and without canaries the bound is undecided."""
+    `by_pool` is False if members and held-out samples can be distinguished without any model: then only canaries, which
+    are included by a coin flip, bound ε, and without canaries the bound is undecided."""
     member = evidence.pool.member[evidence.pool.indices]
     delta = evidence.privacy.delta if evidence.privacy else DELTA
     each = level_each(level, 1 if evidence.canaries is None else 2)

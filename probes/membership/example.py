@@ -1,4 +1,4 @@
-"""A model that leaks, simulated in milliseconds: what an attack can be tried on, yours too."""
+"""A simulated model that leaks, ready in milliseconds, on which attacks can be tried, including third parties' own."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SAMPLES, REPLICAS, TOKENS, VOCABULARY = 200, 32, 6, 8
 
 
 def example_target(leak: float = 2.0, seed: int = 0) -> tuple[Target, Bool[np.ndarray, " samples"]]:
-    """Everything an attack may ask for, and who is a member: 100 of 200 samples.
+    """Everything that an attack may use, and which samples are members: 100 of 200.
 
-    leak  how much higher a model's margin (nats, at least 0) is on what it trained on; samples differ by 1 nat, and
-          models from each other by 1
-    seed  of the simulation
+    leak  how much higher a model's margin (nats, at least 0) is on samples it trained on; the standard deviation
+          between samples is 1 nat, and between models 1 nat
+    seed  seed of the simulation
 
     >>> target, member = example_target()
     >>> target.keep.shape, int(member.sum())
@@ -52,9 +52,10 @@ def example_target(leak: float = 2.0, seed: int = 0) -> tuple[Target, Bool[np.nd
 
 
 def reached(attack: object, leak: float = 2.0) -> float:
-    """The AUC that an attack (a function of one Target) reaches on the example, to two digits; 0.5 is guessing.
+    """The AUC that an attack (a function of one Target) reaches on the example, to two digits; 0.5 is no better than
+    guessing.
 
-    Raises ValueError where the attack gives no scores.
+    Raises ValueError if the attack gives no scores.
 
     >>> reached(lambda target: target.answers.margin[0]) > 0.5
     True
@@ -71,7 +72,7 @@ def _two_classes(margin: Float64[np.ndarray, "*axes"]) -> Float64[np.ndarray, "*
 
 
 def _sequences(leak: Float64[np.ndarray, " samples"], rng: np.random.Generator) -> Sequences:
-    """Of six tokens each; the model has learnt its members' tokens, its base has not."""
+    """Sequences of six tokens each; the model has learnt its members' tokens, its base has not."""
     tokens = rng.integers(VOCABULARY, size=SAMPLES * TOKENS)
     logits = rng.normal(size=(len(tokens), VOCABULARY))
     learnt = logits.copy()

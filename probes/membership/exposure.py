@@ -1,4 +1,4 @@
-"""Whom it hurts: how much each sample's margin moves when a model trains on it."""
+"""Who is affected: how much each sample's margin changes when a model trains on it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from probes.statistics.student_t import t_critical, t_tail
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Exposure:
-    """Margin φ of replicas that trained on the sample, less that of those that did not, in nats: one difference a
-    repeat, their mean, and Student's t interval over repeats. NaN where fewer than two repeats have both sides.
+    """Margin φ of replicas that trained on the sample, minus that of those that did not, in nats: one difference per
+    repeat, their mean, and Student's t interval over repeats. NaN if fewer than two repeats have both sides.
 
-    `shrunken` is what to expect of a sample that was picked for its value: an empirical-Bayes estimate (Efron &
-    Morris 1975), without which the largest of many values are largest in part by their error. `deviation` is the
-    moderated standard error of `value` with `dof` degrees of freedom (Smyth 2004), for tests over many samples.
+    `shrunken` is the expected value for a sample that was selected by its value: an empirical-Bayes estimate (Efron &
+    Morris 1975). Without shrinkage, the largest of many values are partly the largest because of their errors.
+    `deviation` is the moderated standard error of `value` with `dof` degrees of freedom (Smyth 2004), for tests over
+    many samples.
     """
 
     value: Float64[np.ndarray, " samples"]
@@ -29,7 +30,8 @@ class Exposure:
     dof: float
 
     def p_values(self, at: float) -> Float64[np.ndarray, " samples"]:
-        """One-sided p-values that a sample's exposure is no more than `at` nats; NaN where there is no interval."""
+        """One-sided p-values of the hypothesis that a sample's exposure is at most `at` nats; NaN if there is no
+        interval."""
         return np.asarray(t_tail((self.value - at) / self.deviation, self.dof))
 
 
@@ -41,8 +43,8 @@ def exposure(
 ) -> Exposure:
     """Every sample's exposure; rows of one `order` are the folds of one repeat.
 
-    Folds of a repeat train on complementary samples, so their margins are no independent draws (correlated by −0.35 to
-    −0.70 on real transfers): the repeat is the unit, not the replica.
+    Folds of a repeat train on complementary samples, so their margins are not independent (correlated by −0.35 to −0.70
+    on real transfers): the unit of analysis is the repeat, not the replica.
 
     >>> phi = np.array([[2.0, 0.0], [1.0, 1.0], [3.0, 0.0], [1.0, 2.0]])
     >>> keep = np.array([[True, False], [False, True], [True, False], [False, True]])
@@ -75,7 +77,7 @@ def exposure(
 def differences(
     phi: Float[np.ndarray, "replicas samples"], keep: Bool[np.ndarray, "replicas samples"], order: Int[np.ndarray, " r"]
 ) -> Float64[np.ndarray, "repeats samples"]:
-    """For each repeat, mean φ of the folds that trained on the sample less that of those that did not; NaN where a side
+    """For each repeat, mean φ of the folds that trained on the sample minus that of those that did not; NaN if a side
     is missing."""
     rows = []
     for own in np.unique(order):
@@ -91,7 +93,7 @@ def differences(
 def _shrunken(
     value: Float64[np.ndarray, " samples"], deviation: Float64[np.ndarray, " samples"]
 ) -> Float64[np.ndarray, " samples"]:
-    """Each value drawn towards the mean of all by its error's share of the variance."""
+    """Each value shrunk towards the mean of all in proportion to the share of its error in the variance."""
     there = np.isfinite(value) & np.isfinite(deviation)
     if there.sum() < 3:
         return value.copy()

@@ -1,4 +1,4 @@
-"""Whose members are exposed more than others': by class and by group."""
+"""Which classes and groups have members that are exposed more than others."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from probes.statistics.moderated_t import squeezed_variance
 from probes.statistics.student_t import t_critical, t_tail
 
 FEWEST = 5
-"""Samples on either side, below which a comparison says nothing."""
+"""The fewest samples on each side for a comparison."""
 LARGEST_GROUPS = 20
 ERROR_SHARE = 5
-"""Uneven exposure spends this part of the error: false alarms of the probe add up."""
+"""The part of the error allotted to uneven exposure, because false alarms of the probe add up."""
 ENOUGH_TO_POOL = 10
-"""Strata from which their variances tell a common prior: from fewer, a moderated t alarms two to five times too
-often (simulated)."""
+"""The fewest strata from which a common prior of their variances is estimated: with fewer, a moderated t test gives two
+to five times too many false alarms (simulated)."""
 
 Changes = Float64[np.ndarray, "repeats samples"]
-"""`exposure.differences`."""
+"""Returned by `exposure.differences`."""
 Some = Float64[np.ndarray, "repeats _"]
 
 
 def strata(evidence: Evidence) -> Iterator[tuple[str, str, Bool[np.ndarray, " samples"]]]:
-    """(kind, name, who) of every class, and of the largest groups where the data has groups."""
+    """(kind, name, members) of every class, and of the largest groups if the data has groups."""
     for number, name in enumerate(evidence.classes if np.ptp(evidence.labels) else ()):
         yield "class", name, evidence.labels == number
     groups = evidence.pool.groups
@@ -48,8 +48,8 @@ def uneven(evidence: Evidence, exposed: Exposure, change: Changes, level: float)
     """Classes and groups whose members' mean exposure exceeds that of all other members, over samples (Welch) and over
     repeats (Student): the larger of the two p-values, Bonferroni over all, at a fifth of the error.
 
-    Over samples alone, what one model adds to a whole class or group would count as many observations. It does not
-    cancel where whole groups are in one fold.
+    Over samples only, an effect of one model on a whole class or group would count as many observations. Such an effect
+    does not cancel when whole groups are in one fold.
     """
     member = evidence.pool.member & np.isfinite(exposed.value)
     listed = [(kind, name, who & member) for kind, name, who in strata(evidence)]
@@ -75,8 +75,8 @@ def uneven(evidence: Evidence, exposed: Exposure, change: Changes, level: float)
 
 
 def _over_repeats(theirs: list[Some], others: list[Some]) -> Float64[np.ndarray, " strata"]:
-    """One-sided p-values of the differences of means, a difference a repeat; variances are moderated where there are
-    strata enough."""
+    """One-sided p-values of the differences of means, one difference per repeat; variances are moderated if there are
+    enough strata."""
     contrast = np.array(
         [np.nanmean(one, axis=1) - np.nanmean(rest, axis=1) for one, rest in zip(theirs, others, strict=True)]
     )

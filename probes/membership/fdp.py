@@ -1,13 +1,14 @@
 """Auditing f-differential privacy in one run (Mahloujifar, Melis & Chaudhuri 2024): which trade-off functions are
-refuted by so many right guesses about randomly included canaries.
+refuted by a given number of correct guesses about randomly included canaries.
 
-Let p_i be the probability of exactly i right guesses among r, on m canaries. Flip one canary's coin: a right guess
-about it becomes a wrong one, and f-DP says that no event can become rarer than that by more than f allows. For every i
+Let p_i be the probability of exactly i right guesses among r, on m canaries. Flip one canary's coin: a correct guess
+about it becomes a wrong one, and f-DP limits by how much the probability of any event can change. For every i
 
     Σ_{j≥i} j p_j / m  ≤  f̄( Σ_{j≥i−1} (r − j) p_j / m ),   f̄ = 1 − f                               (*)
 
-(f̄ is concave, so that the mean over canaries may go inside). Whoever wants a heavy tail from c upwards with as little
-probability as possible puts it on c, and below it only what (*) demands; if that exceeds 1, such a tail is impossible.
+(f̄ is concave, so the mean over canaries may be moved inside). The distribution with a given tail from c upwards that
+needs the least total probability puts the tail on c, and below c only what (*) demands; if the total exceeds 1, such a
+tail is impossible.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from scipy import optimize, special
 from probes.errors import EvidenceError
 
 Inverse = Callable[[float], float]
-"""The least x with f̄(x) ≥ y: how probable an event must at least be elsewhere, to have probability y here."""
+"""The least x with f̄(x) ≥ y: the smallest probability under the other hypothesis of an event that has probability y
+under this one."""
 LARGEST_EPSILON, LARGEST_MU = 50.0, 20.0
 TOLERANCE = 1e-7
-"""Of what is found by bisection; the lower end is reported."""
+"""Tolerance of the bisection; the lower end is reported."""
 
 
 def approximate_dp(epsilon: float, delta: float) -> Inverse:
@@ -71,7 +73,7 @@ def mu_one_run(canaries: int, guesses: int, correct: int, *, level: float = 0.95
 
 
 def _largest(is_refuted: Callable[[float], bool], most: float) -> float:
-    """By bisection: what is refuted at a number is refuted below it."""
+    """By bisection: a function refuted at one value is refuted at every smaller value."""
     if not is_refuted(0.0):
         return 0.0
     low, high = 0.0, most

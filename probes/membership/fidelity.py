@@ -23,27 +23,27 @@ WHAT = {
     "errors": "change of errors",
 }
 TESTS = 8
-"""Four means and four of behaviour, at LEVEL over all (Bonferroni)."""
+"""Four tests of means and four of behaviour, at LEVEL over all (Bonferroni)."""
 SMALLEST_LOSS = 1e-12
-"""Nats; below it losses are rounding."""
+"""Nats; smaller losses are rounding errors."""
 ROUNDING = 1e-9
-"""Replicas that all behave alike leave an interval without width."""
+"""Smallest width: replicas that all behave identically would give an interval of width zero."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fidelity:
-    """The audited model's behaviour against the replicas' prediction intervals, a test each."""
+    """The audited model's behaviour compared with the replicas' prediction intervals, one test per row."""
 
     estimates: tuple[Estimate, ...]
     outside: tuple[Message, ...]
     level: float
     accuracies: tuple[float, float] = (0.0, 1.0)
-    """Models of held-out accuracies between these ends the replicas could not have told from this one."""
+    """Models with held-out accuracies in this range could not have been distinguished from this one by the replicas."""
 
 
 def fidelity(evidence: Evidence, population: Population) -> Fidelity:
-    """Member and held-out accuracy and log-loss of the audited model, and how it behaves sample by sample, against the
-    replicas' distribution: outside the 99 % prediction interval (over all tests, Bonferroni) the recipe does not
+    """Member and held-out accuracy and log-loss of the audited model, and its behaviour sample by sample, compared with
+    the replicas' distribution: outside the 99 % prediction interval (over all tests, Bonferroni) the recipe does not
     reproduce this checkpoint."""
     pool = evidence.pool
     in_pool = pool.member | pool.held_out
@@ -97,9 +97,10 @@ def _accuracies(estimates: Sequence[Estimate]) -> tuple[float, float]:
 
 
 def _by_behaviour(evidence: Evidence, population: Population, level: float) -> tuple[list[Estimate], list[Message]]:
-    """Tests of what means do not show: margins sample by sample, their spread, confidence, and which answers are wrong.
+    """Tests of differences that means do not show: margins sample by sample, their spread, confidence, and which
+    answers are wrong.
 
-    Left out where too few replicas of other orders tell what to expect."""
+    Omitted if there are too few replicas of other orders to compare with."""
     found = behaviour(evidence, population)
     estimates, outside = [], []
     for name, values, unit in (
@@ -136,15 +137,15 @@ def _by_behaviour(evidence: Evidence, population: Population, level: float) -> t
 
 
 def prediction_interval(values: Float64[np.ndarray, " replicas"], level: float) -> tuple[float, float]:
-    """Where the next value of the same normal distribution falls: mean ± t s √(1 + 1/R)."""
+    """Prediction interval of a further value of the same normal distribution: mean ± t s √(1 + 1/R)."""
     count = len(values)
     half = t_critical(level, count - 1) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / count)
     return float(values.mean()) - half, float(values.mean()) + half
 
 
 def share_interval(shares: Float64[np.ndarray, " replicas"], level: float, n: int) -> tuple[float, float]:
-    """On the arcsine scale, where shares near 1 spread evenly, and one sample of `n` wider: replicas that are all
-    without an error do not make the next one's first error impossible."""
+    """On the arcsine scale, which stabilises the variance of shares near 1, widened by one sample of `n`: replicas
+    without any error do not rule out a first error of the next one."""
     ends = np.clip(prediction_interval(np.arcsin(np.sqrt(shares)), level), 0, np.pi / 2)
     low, high = np.sin(ends) ** 2
     return max(0.0, float(low) - 1 / n), min(1.0, float(high) + 1 / n)

@@ -1,4 +1,4 @@
-"""What the leakage probe draws: data only."""
+"""Figures of the leakage probe, as data only."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MOST_EXPOSED = 25
 BINS = 24
 SCATTERED = 400
 THUMBNAIL = 64
-"""Pixels of a side, at most."""
+"""Maximum side length in pixels."""
 SHOWN_MARGINS, CLOUD = 6, 32
-"""Members in the chart of margins, and replicas of each."""
+"""Number of members in the chart of margins, and of replicas for each."""
 IN, OUT = "trained on it", "did not"
 
 
@@ -57,7 +57,7 @@ def roc_chart(scores: Scores, member: Bool[np.ndarray, " samples"], best: str) -
 def rates_table(
     score: Float64[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"], fprs: Sequence[float]
 ) -> Table:
-    """What was counted at the threshold of each rate, by the strongest attack."""
+    """Counts at the threshold of each rate, by the strongest attack."""
     members, others = int(member.sum()), int((~member).sum())
     descending = np.sort(score[~member])[::-1]
     found: list[tuple[int, int]] = []
@@ -81,7 +81,7 @@ def rates_table(
 
 
 def _spread(false: Int[np.ndarray, " thresholds"]) -> Int[np.ndarray, " points"]:
-    """The last point of each false-positive count, thinned evenly in logarithm."""
+    """The last point of each false-positive count, thinned evenly on the logarithmic scale."""
     last = np.flatnonzero(np.diff(false, append=false[-1] + 1))
     if len(last) <= POINTS:
         return last
@@ -132,7 +132,7 @@ def exposed_table(
     classes: tuple[str, ...],
     member: Bool[np.ndarray, " samples"],
 ) -> Table:
-    """The members that gave themselves away most."""
+    """The members that are recognised most clearly."""
     value = np.where(member & np.isfinite(exposed.shrunken), exposed.shrunken, -np.inf)
     top = [int(i) for i in np.argsort(-value, kind="stable")[:MOST_EXPOSED] if np.isfinite(value[i])]
     return Table(
@@ -141,7 +141,7 @@ def exposed_table(
         caption=Message("membership.exposed.caption"),
         columns={
             "sample": top,
-            # Of sequences there is one class, and it says nothing.
+            # Sequences have a single class, which carries no information.
             **({"class": [classes[int(labels[i])] for i in top]} if np.ptp(labels) else {}),
             "exposure": [round(float(exposed.shrunken[i]), 3) for i in top],
             "as measured": [round(float(exposed.value[i]), 3) for i in top],
@@ -152,7 +152,7 @@ def exposed_table(
 
 
 def exposed_gallery(evidence: Evidence, exposed: Exposure, top: Sequence[int]) -> Gallery | None:
-    """The most exposed members as pictures; None where samples are no 8-bit pictures."""
+    """The most exposed members as images; None if samples are not 8-bit images."""
     inputs = evidence.inputs
     if evidence.modality != "image" or inputs.ndim != 4 or inputs.dtype != np.uint8 or not top:
         return None
@@ -230,7 +230,7 @@ def margins_chart(
     keep: Bool[np.ndarray, "replicas samples"],
     own: Float[np.ndarray, " samples"],
 ) -> Chart:
-    """Margins of the most exposed members, a point a replica."""
+    """Margins of the most exposed members, one point per replica."""
     shown = np.unique(np.linspace(0, len(phi) - 1, min(len(phi), CLOUD)).astype(np.int64))
     rows: list[tuple[str, float, str]] = []
     for sample in chosen:
@@ -254,7 +254,7 @@ def memorisation_chart(
     memorised: Float64[np.ndarray, " samples"],
     member: Bool[np.ndarray, " samples"],
 ) -> Chart:
-    """Feldman–Zhang memorisation against exposure; of many samples every so many-th by exposure."""
+    """Feldman–Zhang memorisation against exposure; with many samples, every k-th by exposure."""
     usable = np.flatnonzero(np.isfinite(exposed) & np.isfinite(memorised))
     ranked = usable[np.argsort(-exposed[usable], kind="stable")]
     shown = ranked[np.unique(np.linspace(0, len(ranked) - 1, min(len(ranked), SCATTERED)).astype(np.int64))]

@@ -1,4 +1,5 @@
-"""The gradient of the loss in the last layer: what a white-box attacker sees beside the loss (Nasr et al. 2019)."""
+"""The gradient of the loss in the last layer: what a white-box attacker observes in addition to the loss (Nasr et al.
+2019)."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ BATCH = 256
 
 @dataclass(frozen=True, kw_only=True)
 class GradientNorm(OfAudited):
-    """`gradient_norm`, float64 [chosen]: of the cross-entropy in weights and biases of a linear head on the embedding,
-    without a backward pass."""
+    """`gradient_norm`, float64 [chosen]: the norm of the gradient of the cross-entropy in the weights and biases of a
+    linear head on the embedding, without a backward pass."""
 
     def choose(self, pool: Pool, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
         return pool.indices
@@ -53,7 +54,7 @@ def last_layer_norm(
 ) -> Float64[np.ndarray, " samples"]:
     """‖∂ℓ/∂(W, b)‖ = ‖p − e_y‖ √(‖h‖² + 1): the gradient is the outer product of p − e_y and (h, 1)."""
     error = np.exp(log_softmax(logits))
-    # 1 − p_y from the margin: exact where p_y rounds to one, which is where members are.
+    # 1 − p_y from the margin: exact even when p_y rounds to one, as it often does for members.
     error[np.arange(len(labels)), labels] = -1 / (1 + np.exp(np.clip(logit_margin(logits, labels), -700, 700)))
     squares = features.astype(np.float64) ** 2
     return np.asarray(np.sqrt((error**2).sum(axis=1) * (squares.sum(axis=1) + 1)))

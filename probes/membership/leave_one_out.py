@@ -1,7 +1,8 @@
-"""Every replica in turn as the audited model, attacked by replicas of other orders, by sufficient statistics.
+"""Every replica in turn as the audited model, attacked by replicas of other orders, computed from sufficient
+statistics.
 
-Sums over all replicas, less those of one's own order, give every leave-one-out score: O(replicas × samples), no refits
-and no copy of all answers. LiRA's centres are means (not medians) for that.
+Sums over all replicas, minus those over a replica's own order, give every leave-one-out score in O(replicas × samples),
+without refits or a copy of all answers. This requires LiRA's centres to be means (not medians).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def stand_in_scores(
 ) -> Float64[np.ndarray, "replicas samples"]:
     """LiRA online (mean centre, one variance for all samples) of each replica against all replicas of other orders.
 
-    Raises EvidenceError where a sample is never in, or never out, among the other orders.
+    Raises EvidenceError if a sample is never in, or never out, among the other orders.
     """
     scores = np.empty(phi.shape)
     # Centring first keeps the sums of squares accurate.
@@ -62,7 +63,7 @@ def rmia_stand_in_scores(
 ) -> Float64[np.ndarray, "replicas samples"]:
     """RMIA of each replica against all replicas of other orders; `log_p` are log-probabilities of the label.
 
-    Raises EvidenceError where there is no z, or a sample is never out among the other orders.
+    Raises EvidenceError if there is no z, or a sample is never out among the other orders.
     """
     if not log_p_z.shape[1]:
         raise EvidenceError("log_p_z is empty: RMIA compares with samples that no model trained on.")
@@ -96,7 +97,7 @@ def _p(log_p: Float[np.ndarray, "some samples"]) -> Float64[np.ndarray, "some sa
 
 
 class Sums:
-    """Counts and sums a sample, and the sum of squares over everything (LiRA's variance is pooled)."""
+    """Counts and sums per sample, and the sum of squares over everything (LiRA's variance is pooled)."""
 
     def __init__(self, samples: int) -> None:
         self.count, self.one, self.two = np.zeros(samples), np.zeros(samples), 0.0

@@ -25,7 +25,7 @@ def lira_scores(
     """Scores of the likelihood-ratio attack (Carlini et al. 2022).
 
     phi           margins of the model under attack, φ = log p_y − log(1 − p_y), in nats
-    phi_replicas  the same of each replica
+    phi_replicas  the margins of each replica
     keep          which replica trained on which sample
     mode          online (the default): in- and out-replicas; offline: out-replicas only
     variance      per-sample (the default), or global: deviations pooled over all samples, which is better below about
@@ -34,7 +34,7 @@ def lira_scores(
     Online (algorithm 1): log N(φ; m_in, s_in) − log N(φ; m_out, s_out). Offline (section IV-D): the one-sided z = (φ −
     m_out) / s_out. Centres are medians over replicas, deviations have ddof 0.
 
-    Returns a score for each sample, higher for members. Raises EvidenceError where shapes differ or a sample is never
+    Returns a score for each sample, higher for members. Raises EvidenceError if shapes differ or a sample is never
     out (online: never in), NonFiniteError on NaN.
 
     >>> keep = np.array([[True, False], [True, False], [False, True], [False, True]])
@@ -80,7 +80,8 @@ def check(
     mode: Mode,
     names: tuple[str, str] = ("phi", "phi_replicas"),
 ) -> None:
-    """Shared with every attack that compares a target with replicas; `names` are what it calls the first two.
+    """Checks shared by every attack that compares a target with replicas; `names` are the attack's names for the first
+    two.
 
     Raises EvidenceError or NonFiniteError, naming the argument.
     """

@@ -1,4 +1,4 @@
-"""Attacks that ask more than once about a sample: under a shift, a flip, ..."""
+"""Attacks that query the model several times per sample: shifted, flipped, ..."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def lira_query_scores(
     """LiRA on the vector of all queries' φ (Carlini et al. 2022, VI-C): the log-ratio of two multivariate normals,
     higher = more likely a member.
 
-    Centres are means over in- and over out-replicas a sample; covariances are pooled over samples, within samples, and
-    widened by 1 + 1/n for a centre that n replicas estimate, which matters where few are out.
+    Centres are means over in- and over out-replicas per sample; within-sample covariances are pooled over samples and
+    widened by 1 + 1/n for a centre estimated from n replicas, which matters if few are out.
 
-    Raises EvidenceError where shapes differ or a sample is never in or never out, NonFiniteError on NaN.
+    Raises EvidenceError if shapes differ or a sample is never in or never out, NonFiniteError on NaN.
     """
     if phi_replicas.shape[1:] != phi.shape or keep.shape != (len(phi_replicas), phi.shape[1]):
         raise EvidenceError(
@@ -46,9 +46,10 @@ def lira_query_scores(
 def _moments(
     phi: Float[np.ndarray, "replicas queries samples"], chosen: Bool[np.ndarray, "replicas samples"]
 ) -> tuple[Float64[np.ndarray, "queries samples"], Float64[np.ndarray, "queries queries"]]:
-    """Mean a sample and the pooled covariance, a replica at a time: no float64 copy of all."""
+    """Mean per sample and the pooled covariance, computed one replica at a time to avoid a float64 copy of
+    everything."""
     total, square = np.zeros(phi.shape[1:]), np.zeros((phi.shape[1], phi.shape[1]))
-    # Around one replica, so that the difference of squares keeps its digits.
+    # Centred on one replica, so that the difference of squares keeps its precision.
     origin = phi[0].astype(np.float64)
     for one, mask in zip(phi, chosen, strict=True):
         away = np.where(mask, one.astype(np.float64) - origin, 0.0)
@@ -64,6 +65,6 @@ def _moments(
 def agreement(
     correct: Bool[np.ndarray, " samples"], query_correct: Bool[np.ndarray, "queries samples"]
 ) -> Float64[np.ndarray, " samples"]:
-    """The share of queries, the sample itself among them, that get its label: all a label-only attacker sees
-    (Choquette-Choo et al. 2021). An error on the sample itself outweighs every other query."""
+    """The share of queries, including the sample itself, that are assigned its label: all that a label-only attacker
+    sees (Choquette-Choo et al. 2021). An error on the sample itself outweighs all other queries."""
     return np.asarray(correct * (1.0 + query_correct.mean(axis=0)))

@@ -1,4 +1,4 @@
-"""What stand-ins of many orders show together: the mean over replicas, each in turn as the audited model."""
+"""The mean over replicas, each in turn as the audited model, with intervals over orders."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def over_orders(
     caveat: Message | None = None,
     symmetric: bool = True,
 ) -> Estimate:
-    """The mean over stand-ins with a t interval over orders: stand-ins of one order are complementary folds and no
-    independent draws, so the order is the unit. It speaks of this pool and this recipe.
+    """The mean over stand-ins with a t interval over orders: stand-ins of one order are complementary folds and not
+    independent, so the order is the unit. The interval is valid for this pool and this recipe.
 
     name       of the estimate
-    values     one a stand-in, in `unit`
+    values     one per stand-in, in `unit`
     order      of each stand-in; those of an order share minibatch order and initial head
     level      two-sided coverage of the interval, in (0, 1)
     unit       of the values
     bounds     the least and the largest possible value
-    caveat     why the estimate can carry no verdict; None, the default, where it can
-    symmetric  whether what two orders share by chance stands in the scores of both; on by default
+    caveat     why the estimate cannot support a verdict; None, the default, if it can
+    symmetric  whether a chance similarity of two orders enters the scores of both; on by default
 
-    Orders attack each other, so what two of them share by chance stands in the scores of both. Where nothing leaks,
-    LiRA's mean is a degenerate U-statistic of the orders, whose variance is 2 (J − 1)/(J − 2) times s²/J (`inflation`);
-    with leakage it is nearer s²/J, and the interval is wider than it need be. An attack that is not `symmetric` takes
-    from the others only their mean over both sides, as RMIA does, of which who trained on what leaves next to nothing:
-    its variance is s²/J. Two orders cannot tell their spread: all is possible then.
+    Orders attack each other, so a chance similarity of two orders enters the scores of both. If nothing leaks, LiRA's
+    mean is a degenerate U-statistic of the orders, whose variance is 2 (J − 1)/(J − 2) times s²/J (`inflation`); with
+    leakage it is closer to s²/J, and the interval is wider than necessary. An attack that is not `symmetric`, such as
+    RMIA, uses only the others' mean over both sides, which hardly depends on which samples they trained on: its
+    variance is s²/J. The spread cannot be estimated from two orders; the interval then spans all possible values.
 
     Returns the estimate.
 
@@ -86,7 +86,7 @@ def tpr_over_orders(
     symmetric: bool = True,
 ) -> Estimate:
     """The mean true-positive rate at the one threshold at which all stand-ins together have a false-positive rate of
-    `fpr`; its interval pays for that threshold too, which is set by scores that all stand-ins share.
+    `fpr`; its interval is corrected for that threshold too, which is set by scores that all stand-ins share.
 
     name       of the estimate
     scores     of each stand-in's samples, higher for members
@@ -94,7 +94,7 @@ def tpr_over_orders(
     order      of each stand-in; those of an order share minibatch order and initial head
     fpr        the false-positive rate, in (0, 1)
     level      two-sided coverage of the interval, in (0, 1)
-    symmetric  whether what two orders share by chance stands in the scores of both; on by default
+    symmetric  whether a chance similarity of two orders enters the scores of both; on by default
 
     Returns the estimate, a fraction.
     """
@@ -108,8 +108,8 @@ def tpr_over_orders(
 
 
 def inflation(orders: int) -> float:
-    """Let stand-in r score Σ_s h(r, s)/(J − 1) with a symmetric h of mean 0 and variance σ². Then the mean over r has
-    variance 2 σ²/(J (J − 1)), while the spread s² over r is σ² (J − 2)/(J − 1)² on average."""
+    """Let the score of stand-in r be Σ_s h(r, s)/(J − 1) with a symmetric h of mean 0 and variance σ². Then the mean
+    over r has variance 2 σ²/(J (J − 1)), while the spread s² over r is σ² (J − 2)/(J − 1)² on average."""
     return 2 * (orders - 1) / (orders - 2) if orders > 2 else math.inf
 
 

@@ -1,4 +1,4 @@
-"""Leakage by person, where the groups of the data are persons: all records of one are attacked together."""
+"""Leakage by person, if the groups of the data are persons: all records of a person are attacked together."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ from probes.result import Estimate, Finding, Severity, Table
 from probes.statistics.threshold import at_true_fpr, others_for_a_low_end
 
 FEWEST = 5
-"""Persons on either side of the split, below which nothing is said."""
+"""The fewest persons on each side of the split for which results are given."""
 FEWEST_ORDERS = 3
 LISTED = 25
 
 
 def person_part(evidence: Evidence, population: Population, scores: Scores, level: float) -> Part:
-    """Persons told apart on this model; with replicas of three orders or more, how many are singled out at `FPR` false
-    alarms, and how often the person and the record that are recognised most often.
+    """How well persons are distinguished on this model; with replicas of at least three orders, how many are singled
+    out at a false-positive rate of `FPR`, and how often the person and the record that are recognised most often are.
 
-    An interval of the worst of many pays for having looked at all of them, so it covers the largest truth at `level`.
+    The interval of the worst of many is corrected for having examined all of them, so it covers the largest true value
+    at `level`.
     """
     persons = persons_of(evidence)
     if persons is None:
@@ -98,7 +99,7 @@ def _per_record(
 
 
 def _low_end(others: int, level: float) -> tuple[Message, ...]:
-    """A note where no interval of a rate can begin above 0."""
+    """A note if no interval of a rate can begin above 0."""
     needed = others_for_a_low_end(FPR, level)
     if others >= needed:
         return ()
@@ -110,7 +111,7 @@ def _counting_persons(estimate: Estimate, persons: int) -> Estimate:
 
 
 def _recipe(scores: dict[str, Stood], kept: Kept, order: Order, level: float) -> tuple[Estimate, Estimate]:
-    """AUC and the rate at `FPR` over stand-ins, by the strongest attack; both pay for all of them."""
+    """AUC and the rate at `FPR` over stand-ins, by the strongest attack; both are corrected for all of them."""
     each = level_each(level, len(scores))
     aucs = {
         name: over_orders(
@@ -128,8 +129,8 @@ def _recipe(scores: dict[str, Stood], kept: Kept, order: Order, level: float) ->
 def _named(
     evidence: Evidence, population: Population, persons: Persons, level: float
 ) -> tuple[str, Bool[np.ndarray, " persons"], Estimate]:
-    """The strongest attack on this model's persons, whom it names, and the share of members named. The model stands
-    beside its replicas as one more order; the threshold is that of models which did not train on the person."""
+    """The strongest attack on this model's persons, whom it names, and the share of members named. The model counts as
+    one more order besides its replicas; the threshold is that of models that did not train on the person."""
     row = Row(design="splits", repeat=-1, fold=0, order="\nthis model", keep=evidence.pool.member)
     both = Population(rows=(row, *population.rows), answers=_beside(evidence.audited, population.answers))
     kept = persons.kept(both.keep[:, evidence.pool.indices])
@@ -165,7 +166,7 @@ def _share_above(scores: Float64[np.ndarray, " persons"]) -> Callable[[float, fl
 
 
 def _beside(audited: Answers, replicas: Answers) -> Answers:
-    """One population's answers, the audited model's first; further queries are left out."""
+    """One population's answers, the audited model's first; further queries are omitted."""
     names = [one.name for one in dataclasses.fields(Answers) if not one.name.startswith("query")]
     return Answers(**{name: np.concatenate([getattr(audited, name), getattr(replicas, name)]) for name in names})
 
@@ -178,7 +179,8 @@ def _finding(
     rates: RecognitionRates,
     named: Bool[np.ndarray, " persons"],
 ) -> Finding:
-    """Who surely leaves a trace in models that train on them, with all their records; or that nobody is shown to."""
+    """Persons who demonstrably affect the models that train on all of their records; or a finding that nobody is shown
+    to."""
     surely = np.flatnonzero(moved.low > 0)
     surely = surely[np.lexsort((-moved.value[surely], -rates.rate[surely]))]
     values: dict[str, Value] = {

@@ -1,4 +1,4 @@
-"""Persons as the groups of a pool, and what all records of one score together."""
+"""Persons as the groups of a pool, and joint scores of all records of a person."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from probes.evidence import Evidence
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Persons:
-    """The persons whose pooled records all lie on one side of the split.
+    """The persons whose pooled records are all on the same side of the split.
 
-    `of_record` is each pooled record's place in `numbers`, −1 where its person is left out.
+    `of_record` is the index in `numbers` of each pooled record's person, −1 if that person is left out.
     """
 
     numbers: Int[np.ndarray, " persons"]
@@ -23,17 +23,17 @@ class Persons:
     of_record: Int[np.ndarray, " pooled"]
 
     left_out: int = 0
-    """Persons with records on both sides, who are neither in nor out."""
+    """Persons with records on both sides, who are neither members nor non-members."""
 
     @property
     def records(self) -> Int[np.ndarray, " persons"]:
-        """How many records each has."""
+        """Number of records of each person."""
         return np.bincount(self.of_record[self.of_record >= 0], minlength=len(self.numbers))
 
     def together(
         self, scores: Float[np.ndarray, "*models pooled"]
     ) -> dict[str, Float64[np.ndarray, "*models persons"]]:
-        """A person's score by the mean of the records' scores, and by the best of them."""
+        """A person's score as the mean of the records' scores, and as their maximum."""
         known = np.flatnonzero(self.of_record >= 0)
         known = known[np.argsort(self.of_record[known], kind="stable")]
         starts = np.concatenate([[0], np.cumsum(self.records)[:-1]])
@@ -44,16 +44,16 @@ class Persons:
         }
 
     def every(self, scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Both ways for every attack."""
+        """Both kinds of score for every attack."""
         return {f"{attack} ({how})": one for attack, own in scores.items() for how, one in self.together(own).items()}
 
     def kept(self, keep: Bool[np.ndarray, "models pooled"]) -> Bool[np.ndarray, "models persons"]:
-        """Who trained each model with a record at least: designs keep whole groups together."""
+        """Which persons trained each model with at least one record: designs keep whole groups together."""
         return np.asarray(self.together(keep.astype(np.float64))["best"] > 0)
 
 
 def persons_of(evidence: Evidence) -> Persons | None:
-    """None where the data has no groups."""
+    """None if the data has no groups."""
     if evidence.pool.groups is None:
         return None
     pooled = evidence.pool.indices

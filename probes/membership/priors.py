@@ -1,4 +1,5 @@
-"""How far an accusation can be believed, by how likely membership was before: Bayes at a false-positive rate."""
+"""How far an accusation can be believed, given how likely membership was beforehand: Bayes' rule at a false-positive
+rate."""
 
 from __future__ import annotations
 
@@ -9,13 +10,13 @@ from probes.message import Message
 from probes.result import Estimate, Table
 
 PRIORS: tuple[int, ...] = (2, 10, 1000)
-"""One in so many is a member, before the model is asked."""
+"""One in this many is a member, before the model is queried."""
 
 
 def precision_at(tpr: float, fpr: float, prior: float) -> float:
-    """Of those whom an attack names, the share that are members: π·TPR / (π·TPR + (1 − π)·FPR).
+    """Of those named by an attack, the share that are members: π·TPR / (π·TPR + (1 − π)·FPR).
 
-    tpr, fpr  rates of the attack, in [0, 1]
+    tpr, fpr  true- and false-positive rates of the attack, in [0, 1]
     prior     π, the share of members among those attacked, in [0, 1]
 
     Returns a fraction.
@@ -30,11 +31,11 @@ def precision_at(tpr: float, fpr: float, prior: float) -> float:
 
 
 def at_priors(tpr: Estimate, fpr: float) -> tuple[Estimate, ...]:
-    """Precision of an attack at several shares of members. It rises with the true-positive rate, so its interval is
-    that one's, ends mapped.
+    """Precision of an attack at several shares of members. It increases with the true-positive rate, so its interval is
+    obtained by mapping the ends of that rate's interval.
 
-    tpr  of an attack, with its interval
-    fpr  the false-positive rate at which it was taken, in (0, 1)
+    tpr  true-positive rate of an attack, with its interval
+    fpr  the false-positive rate at which it was measured, in (0, 1)
 
     Returns an estimate for each prior.
     """
@@ -54,8 +55,8 @@ def at_priors(tpr: Estimate, fpr: float) -> tuple[Estimate, ...]:
 
 
 def priors_table(rates: Sequence[tuple[float, Estimate]], members: int) -> Table:
-    """Whom the strongest attack singles out, and how surely: a row a false-positive rate and prior. `rates` are pairs
-    of false-positive rate and true-positive rate."""
+    """How many the strongest attack singles out, and how certainly: one row per false-positive rate and prior. `rates`
+    are pairs of false-positive rate and true-positive rate."""
     rows = [
         (fpr, rate, count, one) for fpr, rate in rates for count, one in zip(PRIORS, at_priors(rate, fpr), strict=True)
     ]

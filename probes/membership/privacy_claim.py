@@ -1,4 +1,5 @@
-"""What stands behind a claim of differential privacy: a search that it does not count, a model that learnt nothing."""
+"""Weaknesses of a claim of differential privacy: a search that the claim does not count, and a model that learnt
+nothing."""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ from probes.statistics.paired import paired_mean
 
 
 def claim_part(evidence: Evidence, level: float) -> Part:
-    """Empty where nothing is claimed."""
+    """Empty if nothing is claimed."""
     return joined((_search(evidence, level), _learnt(evidence, level)))
 
 
 def _search(evidence: Evidence, level: float) -> Part:
-    """Whoever chooses the best of k trainings releases the choice too: by basic composition (k ε, k δ)-DP."""
+    """Choosing the best of k trainings releases the choice too: by basic composition, the result is (k ε, k δ)-DP."""
     claim = evidence.privacy
     if claim is None or claim.searched <= 1:
         return Part()
@@ -44,13 +45,13 @@ def _search(evidence: Evidence, level: float) -> Part:
 
 
 def _learnt(evidence: Evidence, level: float) -> Part:
-    """Whether a private training brought its own members anything: an adapter that noise made useless keeps every
-    secret, and its ε says nothing about one that is used."""
+    """Whether private training improved the model on its own members: an adapter made useless by noise reveals nothing,
+    and its ε is no evidence about a useful one."""
     claim, sequences = evidence.privacy, evidence.sequences
     if claim is None or sequences is None or sequences.base is None:
         return Part()
     loss = [-one.average(one.log_prob)[0, evidence.pool.member] for one in (sequences.base, sequences.own)]
-    gain = paired_mean("members.gain_over_base", loss[0] - loss[1], level=level, unit="nats a token", better="higher")
+    gain = paired_mean("members.gain_over_base", loss[0] - loss[1], level=level, unit="nats per token", better="higher")
     if gain.low > 0:
         return Part(estimates=(gain,))
     values: dict[str, Value] = {

@@ -1,4 +1,4 @@
-"""The leakage probe: the whole ladder on this checkpoint, and on every replica in turn."""
+"""The leakage probe: the full ladder of attacks on this checkpoint, and on every replica in turn."""
 
 from __future__ import annotations
 
@@ -54,20 +54,22 @@ from probes.result import RECIPE, Estimate, Figure, Finding, Result, Severity
 from probes.statistics.roc import auc
 
 PRECISE = 0.01
-"""False-positive rates up to here are those at which somebody would be accused."""
+"""Up to this false-positive rate, accusations are plausible in practice."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Membership:
-    """Membership inference: does the model give away which records trained it?
+    """Membership inference: does the model reveal which records it was trained on?
 
     repeats     of K-fold: the replicas, at least 1 (8)
     fprs        false-positive rates to report at, each in (0, 1)
     level       two-sided coverage of all intervals, in (0.5, 1) (0.95)
     exposed_at  margin gap from which a member counts as exposed, in nats, above 0 (1)
-    inside      attack by the last layer's gradient and by quantile regression on the source model's features, too (on)
-    pictures    show the most exposed members as thumbnails: off, since a report travels further than the data
-    persons     the groups of the data are persons: each one's records are attacked together, too (off)
+    inside      also attack with the last layer's gradient and with quantile regression on the source model's features
+                (on)
+    pictures    show the most exposed members as thumbnails; off by default, because a report is shared more widely than
+                the data
+    persons     the groups of the data are persons: also attack all records of a person together (off)
     fidelity_width  the widest prediction interval of held-out accuracy, a share in (0, 1), with which replicas are
                 evidence of this model: beyond it, checks of the recipe are undecided (0.5)
 
@@ -147,7 +149,7 @@ class Membership:
         )
 
     def _checkpoint(self, evidence: Evidence, scores: dict[str, Scores]) -> tuple[str, Part]:
-        """What the strongest attack finds on this model, and its name."""
+        """The estimates of the strongest attack on this model, and its name."""
         pooled = evidence.pool.indices
         member = evidence.pool.member[pooled]
         best, overall = strongest_auc(scores, member, self.level)
@@ -233,7 +235,7 @@ class Membership:
         return Part(estimates=behaviour.estimates, findings=(finding,), notes=(power,))
 
     def _blind(self, low: float, high: float) -> tuple[Finding, ...]:
-        """Replicas that could not have told this model from a very different one are no evidence of it."""
+        """Replicas that could not have distinguished this model from a very different one are not evidence about it."""
         if high - low <= self.fidelity_width:
             return ()
         values = {"low": low, "high": high, "width": self.fidelity_width}
@@ -284,7 +286,8 @@ def _by_itself(attack: str, found: Estimate) -> Estimate:
 
 
 def _without_stand_ins(evidence: Evidence, replicas: int) -> Finding:
-    """Why nothing is said of the recipe: one repeat's folds train together, and may not attack each other."""
+    """Why there are no results for the recipe: the folds of a single repeat are trained together, and may not attack
+    each other."""
     return Finding(
         code="membership.one-repeat" if replicas else "membership.no-replicas",
         severity="low",

@@ -1,4 +1,4 @@
-"""Quantile regression: what non-members like this one score, learned without replicas (Bertran et al. 2023)."""
+"""Quantile regression: the scores of similar non-members, learned without replicas (Bertran et al. 2023)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from jaxtyping import Float, Float64, Int
 
 MIDDLE, UPPER = 0.5, 0.9
 FEWEST = 40
-"""Non-members to learn from, below which trees say the same of every sample."""
+"""The fewest non-members to learn from; with fewer, the trees are constant."""
 
 
 def quantile_scores(
@@ -17,9 +17,9 @@ def quantile_scores(
     described_scored: Float[np.ndarray, "scored features"],
 ) -> Float64[np.ndarray, " scored"]:
     """(φ − median) / (90 % quantile − median), both quantiles as functions of the sample, by boosted trees with the
-    pinball loss on known non-members. The spread is at least a quarter of its usual size, so that no sample scores
-    high because two trees agree."""
-    from sklearn.ensemble import HistGradientBoostingRegressor  # a configuration is checked without it
+    pinball loss on known non-members. The spread is at least a quarter of its usual size, so that no sample gets a high
+    score just because two trees agree."""
+    from sklearn.ensemble import HistGradientBoostingRegressor  # not needed to check a configuration
 
     def fitted(level: float) -> tuple[np.ndarray, np.ndarray]:
         trees = HistGradientBoostingRegressor(
@@ -36,5 +36,5 @@ def quantile_scores(
 def describe(
     features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]
 ) -> Float64[np.ndarray, "samples described"]:
-    """Features and label, one column a class."""
+    """Features and label, one column per class."""
     return np.column_stack([features, labels[:, None] == np.unique(labels)]).astype(np.float64)

@@ -1,4 +1,4 @@
-"""What an attacker gets from models made by this recipe: every replica in turn as the audited one."""
+"""What an attacker learns from models made by this recipe: every replica in turn as the audited model."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from probes.result import Estimate
 
 RMIA = "rmia-online"
 BY_SAMPLE = 0.01
-"""The false-positive rate at which a threshold of each sample's own is tried."""
+"""The false-positive rate at which thresholds per sample are evaluated."""
 WEIGHED = 0.01
-"""That at which countermeasures are weighed."""
+"""The false-positive rate at which countermeasures are compared."""
 Order = Int[np.ndarray, " replicas"]
 
 
 def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float], level: float) -> Part:
-    """AUC and true-positive rates of the strongest attack that is run on stand-ins, with an interval that pays for
-    having tried them all; needs replicas of at least two orders."""
+    """AUC and true-positive rates of the strongest attack that is run on stand-ins, with an interval that is corrected
+    for having tried all of them; needs replicas of at least two orders."""
     keep, order = population.keep[:, evidence.pool.indices], population.order
     scores = stand_ins(evidence, population)
     each = level_each(level, len(scores))
@@ -65,9 +65,9 @@ def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float
 
 
 def _by_sample(scores: dict[str, np.ndarray], keep: Kept, order: Order, level: float) -> Estimate:
-    """The rate where each sample has a threshold of its own: scores less what replicas of other orders that did not
-    train on the sample score. At one threshold for all, the false alarms of single samples may be many times the rate,
-    and others' none: the pooled rate is their average."""
+    """The rate with a separate threshold for each sample: scores minus those of replicas of other orders that did not
+    train on the sample. With one threshold for all, the false-positive rate of some samples may be many times the
+    nominal rate, and that of others zero: the pooled rate is their average."""
     each = level_each(level, len(scores))
     name = f"recipe.tpr_at_{100 * BY_SAMPLE:g}pct_fpr_by_sample"
     rates = {
@@ -85,7 +85,7 @@ def _by_sample(scores: dict[str, np.ndarray], keep: Kept, order: Order, level: f
 
 
 def calibrated(scores: Stood, keep: Kept, order: Order) -> Stood:
-    """Each stand-in's scores less the mean over stand-ins of other orders that did not train on the sample.
+    """Each stand-in's scores minus the mean over stand-ins of other orders that did not train on the sample.
 
     >>> scores, keep = np.array([[3.0], [1.0], [2.0], [5.0]]), np.array([[True], [False], [True], [False]])
     >>> calibrated(scores, keep, np.array([0, 0, 1, 1])).ravel()
@@ -101,7 +101,7 @@ def calibrated(scores: Stood, keep: Kept, order: Order) -> Stood:
 
 
 def stand_ins(evidence: Evidence, population: Population) -> dict[str, np.ndarray]:
-    """Scores of every attack that is run on stand-ins, [replicas pooled]; RMIA where there are validation samples."""
+    """Scores of every attack that is run on stand-ins, [replicas pooled]; RMIA if there are validation samples."""
     pooled, z = evidence.pool.indices, np.flatnonzero(evidence.pool.validation)
     answers, keep, order = population.answers, population.keep[:, pooled], population.order
     log_p = answers.log_prob

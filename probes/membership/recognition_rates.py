@@ -1,4 +1,4 @@
-"""How often each person, or record, is recognised by models that trained on it, with intervals that hold for all."""
+"""How often each person, or record, is recognised by models that trained on it, with simultaneous intervals."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from probes.statistics.student_t import t_critical
 from probes.statistics.threshold import at_true_fpr
 
 FPR = 0.01
-"""The share of false alarms at which somebody counts as singled out."""
+"""The false-positive rate at which somebody counts as singled out."""
 Order = Int[np.ndarray, " replicas"]
 
 
 def threshold_at(others: Float64[np.ndarray, " others"], fpr: float = FPR) -> float:
-    """The highest threshold that a share `fpr` of the others exceeds, at most.
+    """The highest threshold that at most a share `fpr` of the others exceeds.
 
     >>> threshold_at(np.arange(100.0))
     98.0
@@ -33,11 +33,11 @@ def threshold_at(others: Float64[np.ndarray, " others"], fpr: float = FPR) -> fl
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RecognitionRates:
-    """In which share of the models that trained on a person (or record) it lies above a threshold, and in which share
-    of the others; `low` and `high` hold for all at once.
+    """The share of the models that trained on a person (or record) in which its score exceeds a threshold, and the
+    share of the other models; the `low` and `high` bounds hold simultaneously.
 
-    Orders attack each other: where the margins of those that trained on a person happen to be high together, all of
-    them recognise it. So orders count as fewer trials, by the factor of `order_intervals.inflation`.
+    Orders attack each other: if the margins of those that trained on a person happen to be high together, all of them
+    recognise it. So orders count as fewer trials, by the factor of `order_intervals.inflation`.
     """
 
     rate: Float64[np.ndarray, " persons"]
@@ -48,7 +48,7 @@ class RecognitionRates:
 
     @staticmethod
     def of(scores: Stood, kept: Kept, order: Order, level: float, threshold: float | None = None) -> RecognitionRates:
-        """At the `threshold`, or at the one that `FPR` of all scores of models without the person exceed."""
+        """At the `threshold`, or at the one exceeded by a share `FPR` of all scores of models without the person."""
         above = scores > (threshold_at(scores[~kept]) if threshold is None else threshold)
         rate, orders = _rate_by_order(above, kept, order)
         low, high = simultaneous(rate, orders / inflation(len(np.unique(order))), level)
@@ -64,8 +64,8 @@ class RecognitionRates:
 def _rate_by_order(
     above: Bool[np.ndarray, "replicas persons"], kept: Kept, order: Order
 ) -> tuple[Float64[np.ndarray, " persons"], Int[np.ndarray, " persons"]]:
-    """The mean over orders of the share found in an order, and the number of orders: folds of one order are no
-    independent draws, so each order counts as one trial."""
+    """The mean over orders of the share found in an order, and the number of orders: folds of one order are not
+    independent, so each order counts as one trial."""
     total, count = np.zeros(above.shape[1]), np.zeros(above.shape[1], dtype=np.int64)
     for own in np.unique(order):
         mine = order == own
@@ -78,10 +78,10 @@ def _rate_by_order(
 def simultaneous(
     rate: Float64[np.ndarray, " persons"], trials: Float[np.ndarray, " persons"], level: float
 ) -> tuple[Float64[np.ndarray, " persons"], Float64[np.ndarray, " persons"]]:
-    """Clopper–Pearson's interval of every rate, all of them true at once with probability `level` (Bonferroni).
+    """Clopper–Pearson's interval of every rate; all hold simultaneously with probability `level` (Bonferroni).
 
-    A trial may succeed in part: of all variables on [0, 1] with one mean the coin's spreads most, so the interval of
-    coins is wide enough (Hoeffding 1963).
+    A trial may succeed in part: of all variables on [0, 1] with a given mean, the Bernoulli variable has the largest
+    variance, so its interval is wide enough (Hoeffding 1963).
 
     >>> low, high = simultaneous(np.array([1.0, 0.0]), np.array([8.0, 8.0]), 0.95)
     >>> low.round(3), high.round(3)
@@ -96,8 +96,8 @@ def simultaneous(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Moved:
-    """By how much each person's mean margin moves when a model trains on them, in nats; `low` and `high` hold for all
-    at once (Bonferroni, t with moderated variances)."""
+    """By how much each person's mean margin increases when a model trains on them, in nats; the `low` and `high` bounds
+    hold simultaneously (Bonferroni, t with moderated variances)."""
 
     value: Float64[np.ndarray, " persons"]
     low: Float64[np.ndarray, " persons"]
@@ -106,12 +106,12 @@ class Moved:
 
     @staticmethod
     def of(exposed: Exposure, level: float) -> Moved:
-        """NaN where a person has no exposure."""
+        """NaN if a person has no exposure."""
         half = t_critical(level_each(level, len(exposed.value)), exposed.dof) * exposed.deviation
         return Moved(value=exposed.value, low=exposed.value - half, high=exposed.value + half, dof=exposed.dof)
 
     def largest(self, name: str, level: float) -> Estimate:
-        """From the largest lower to the largest upper bound: it holds the largest truth at `level`."""
+        """From the largest lower to the largest upper bound: it covers the largest true value at `level`."""
         return Estimate(
             name=name,
             value=float(np.nanmax(self.value)),
@@ -127,7 +127,7 @@ class Moved:
 
 def worst_recognised(name: str, scores: Mapping[str, Stood], kept: Kept, order: Order, level: float) -> Estimate:
     """The largest rate over persons (or records) and attacks. For each attack the interval runs from the largest lower
-    to the largest upper bound of simultaneous intervals, and pays for the threshold besides.
+    to the largest upper bound of simultaneous intervals, and is also corrected for the threshold.
 
     name    of the estimate
     scores  of each stand-in's persons (or records), by attack

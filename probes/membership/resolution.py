@@ -1,4 +1,5 @@
-"""How certain it is: which rates this many non-members resolve, and what more replicas or non-members would bring."""
+"""How precise the results are: which rates this many non-members resolve, and what more replicas or non-members would
+add."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ def certainty(
     attacks: int = 1,
     level: float = 0.95,
 ) -> Part:
-    """`checkpoint` and `recipe` are the AUCs that were measured, with their intervals; `attacks` were tried."""
+    """`checkpoint` and `recipe` are the measured AUCs with their intervals; `attacks` is the number tried."""
     each = level_each(level, attacks)
     figures = (
         resolution_table(fprs, non_members, each),
@@ -52,7 +53,8 @@ def certainty(
 
 
 def resolution_table(fprs: Sequence[float], non_members: int, level: float = 0.95) -> Table:
-    """A rate is resolved from one allowed false alarm; at ten, the rate itself is known to a third."""
+    """A rate is resolved if it allows at least one false alarm; with ten, the rate itself is known to within a
+    third."""
     return Table(
         name="resolution",
         title=Message("membership.resolution.title"),
@@ -71,8 +73,9 @@ def resolution_table(fprs: Sequence[float], non_members: int, level: float = 0.9
 def precision_table(
     checkpoint: Estimate, recipe: Estimate | None, non_members: int, orders: int, replicas: int
 ) -> Table:
-    """The half widths of both intervals at once, twice and four times the size. This checkpoint's narrows with the root
-    of the number of samples; the recipe's with the root of the number of orders, and with Student's t."""
+    """The half widths of both intervals at the current, double and four times the size. The checkpoint's narrows with
+    the square root of the number of samples; the recipe's with the square root of the number of orders, and with
+    Student's t."""
     own = (checkpoint.high - checkpoint.low) / 2
     columns: dict[str, list[int] | list[float]] = {
         "times": list(FACTORS),
@@ -94,5 +97,5 @@ def precision_table(
 
 
 def reach(orders: int) -> float:
-    """Half width in units of the spread over orders, as in `orders.over_orders`."""
+    """Half width in units of the spread over orders, as in `order_intervals.over_orders`."""
     return t_critical(0.95, orders - 1) * math.sqrt(inflation(orders) / orders)

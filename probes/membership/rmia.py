@@ -10,7 +10,7 @@ from probes.membership.lira import Mode, check
 
 SMALLEST_PROBABILITY = 1e-30
 ROUNDING = 1e-5
-"""By which a float32 softmax may exceed one."""
+"""Tolerance: a float32 softmax may exceed one by this much."""
 
 
 def rmia_scores(
@@ -32,13 +32,13 @@ def rmia_scores(
     p_z           the model's probability of the label of samples z that no model trained on
     p_z_replicas  the same of each replica
     mode          online (the default): in- and out-replicas; offline: out-replicas only
-    gamma         by how much x must dominate z, above 0; 1 by default
-    a             of the offline map from the out-mean to P, in [0, 1]; 0.3 by default
+    gamma         the factor by which x must dominate z, above 0; 1 by default
+    a             parameter of the offline map from the out-mean to P, in [0, 1]; 0.3 by default
 
     Online: P is the mean over all replicas. Offline: P = ((1 + a) · mean_out + 1 − a) / 2 (eq. 10), the same map on z.
 
-    Returns a score in [0, 1] for each sample, higher for members. Raises EvidenceError where shapes differ, z is empty,
-    a number is no probability, or a sample is never out (online: never in), NonFiniteError on NaN.
+    Returns a score in [0, 1] for each sample, higher for members. Raises EvidenceError if shapes differ, z is empty,
+    a number is not a probability, or a sample is never out (online: never in), NonFiniteError on NaN.
 
     >>> keep = np.array([[True, False], [False, True]])
     >>> p, replicas = np.array([0.9, 0.5]), np.array([[0.9, 0.5], [0.3, 0.7]])
@@ -77,5 +77,5 @@ def dominated(
 
 
 def prior(mean: Float64[np.ndarray, " samples"], mode: Mode, a: float) -> Float64[np.ndarray, " samples"]:
-    """P of the mean over replicas: over all of them, or over those that did not train on the sample (eq. 10)."""
+    """P from the mean over replicas: over all of them, or over those that did not train on the sample (eq. 10)."""
     return mean if mode == "online" else np.asarray(((1 + a) * mean + 1 - a) / 2)

@@ -1,5 +1,5 @@
-"""How leakage falls with more training samples per class (Tobaben et al. 2024): a power law through replicas of several
-training sizes, which the learning curve trains anyway."""
+"""How leakage falls with more training samples per class (Tobaben et al. 2024): a power law fitted to replicas of
+several training sizes, which are trained for the learning curve anyway."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from probes.statistics.roc import auc, delong_standard_error
 
 DRAWS = 2000
 SMALLEST_EXCESS = 1e-3
-"""AUC − 0.5 below which its logarithm is noise."""
+"""For smaller AUC − 0.5, the logarithm is mostly noise."""
 FEWEST_SIZES = 3
 
 
@@ -32,7 +32,7 @@ class Sizes:
 
 
 def samples_per_class(evidence: Evidence, rng: np.random.Generator, level: float) -> Part:
-    """Empty where there are fewer than three sizes."""
+    """Empty if there are fewer than three sizes."""
     sizes = measured(evidence)
     if sizes is None:
         return Part()
@@ -49,7 +49,8 @@ def samples_per_class(evidence: Evidence, rng: np.random.Generator, level: float
 
 
 def measured(evidence: Evidence) -> Sizes | None:
-    """Every row of the designs `sizes` and `splits`, attacked by φ less its mean over out-replicas of `splits` of other
+    """Every row of the designs `sizes` and `splits`, attacked by φ minus its mean over out-replicas of `splits` of
+    other
     orders: the same attack at all sizes, and one that replicas of one size serve."""
     pooled, splits = evidence.pool.indices, evidence.population.design("splits")
     if len(np.unique(splits.order)) < 2:
@@ -90,8 +91,8 @@ def _of_order(splits: Population, order: str, pooled: np.ndarray) -> Sums:
 
 
 def _mean(rows: list[tuple[float, float, str]]) -> tuple[float, float]:
-    """Mean AUC and its error: stand-ins of one order are complementary folds, so orders are counted; at least DeLong's
-    variance, since few rows cannot tell their own."""
+    """Mean AUC and its standard error: stand-ins of one order are complementary folds, so orders are the unit; at least
+    DeLong's variance, because a few rows cannot estimate their own."""
     values, errors = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     spread = float(values.var(ddof=1)) if len(values) > 1 else 0.0
     orders = len({row[2] for row in rows})
@@ -102,8 +103,8 @@ def fits(sizes: Sizes, rng: np.random.Generator) -> tuple[Float64[np.ndarray, " 
     """Exponents b of Φ⁻¹(AUC) = a S^−b over draws of the measured AUCs, the first at the measured ones themselves, and
     the AUC at twice the largest S: least squares of the logarithms, weighted by the delta method.
 
-    Φ⁻¹(AUC) is the distance of two equal normals. Where leakage is small it is in proportion to AUC − ½; where it is
-    large, AUC − ½ ends at ½ and no power law holds.
+    Φ⁻¹(AUC) is proportional to the distance between two normal distributions of equal variance. If leakage is small it
+    is proportional to AUC − ½; if it is large, AUC − ½ saturates at ½ and does not follow a power law.
     """
     noise = rng.standard_normal((DRAWS, len(sizes.auc))) * sizes.error
     distance = _distance(np.vstack([sizes.auc, sizes.auc + noise]))

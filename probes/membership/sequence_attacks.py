@@ -1,4 +1,5 @@
-"""Attacks on language models: what the ladder adds where samples are sequences. None where the target has none."""
+"""Attacks on language models: additions to the ladder for sequences. They return None if the target has no
+sequences."""
 
 from __future__ import annotations
 
@@ -14,11 +15,11 @@ Scores = Float64[np.ndarray, " samples"]
 
 
 def zlib_ratio(target: Target) -> Scores | None:
-    """Mean log-probability a token over the answer's size when compressed by zlib (Carlini et al. 2021).
+    """Mean log-probability per token divided by the size of the answer compressed by zlib (Carlini et al. 2021).
 
     target  the token probabilities of the model, and the answers' text
 
-    Returns a score for each sample, higher for members; None where samples are not sequences.
+    Returns a score for each sample, higher for members; None if samples are not sequences.
 
     >>> from probes.membership.example import reached
     >>> reached(zlib_ratio)
@@ -35,7 +36,7 @@ def min_k(target: Target) -> Scores | None:
 
     target  the token probabilities of the model
 
-    Returns a score for each sample, higher for members, in nats; None where samples are not sequences.
+    Returns a score for each sample, higher for members, in nats; None if samples are not sequences.
 
     >>> from probes.membership.example import reached
     >>> reached(min_k)
@@ -45,11 +46,11 @@ def min_k(target: Target) -> Scores | None:
 
 
 def min_k_plus_plus(target: Target) -> Scores | None:
-    """Min-K %++: the same of log-probabilities standardised over the vocabulary (Zhang et al. 2025).
+    """Min-K %++: Min-K % with log-probabilities standardised over the vocabulary (Zhang et al. 2025).
 
     target  the token probabilities of the model, with their mean and deviation over the vocabulary
 
-    Returns a score for each sample, higher for members; None where samples are not sequences.
+    Returns a score for each sample, higher for members; None if samples are not sequences.
 
     >>> from probes.membership.example import reached
     >>> reached(min_k_plus_plus)
@@ -59,11 +60,11 @@ def min_k_plus_plus(target: Target) -> Scores | None:
 
 
 def recall(target: Target) -> Scores | None:
-    """ReCaLL: the loss after a prefix of non-members over the loss without it (Xie et al. 2024).
+    """ReCaLL: the loss after a prefix of non-members divided by the loss without it (Xie et al. 2024).
 
     target  the token probabilities of the model with the prefix and without
 
-    Returns a score for each sample, higher for members; None where no prefix was put before the sequences.
+    Returns a score for each sample, higher for members; None if no prefix was put before the sequences.
 
     >>> from probes.membership.example import reached
     >>> reached(recall)
@@ -73,11 +74,11 @@ def recall(target: Target) -> Scores | None:
 
 
 def lower_cased(target: Target) -> Scores | None:
-    """Mean log-probability a token less that of the lower-cased answer (Carlini et al. 2021).
+    """Mean log-probability per token minus that of the lower-cased answer (Carlini et al. 2021).
 
     target  the token probabilities of the model for the answer and the lower-cased answer
 
-    Returns a score for each sample, higher for members, in nats; None where answers were not lower-cased.
+    Returns a score for each sample, higher for members, in nats; None if answers were not lower-cased.
 
     >>> from probes.membership.example import reached
     >>> reached(lower_cased)
@@ -87,7 +88,7 @@ def lower_cased(target: Target) -> Scores | None:
 
 
 def likelihood_ratio(target: Target) -> Scores | None:
-    """Mean log-probability a token less the base model's (Mireshghallah et al. 2022).
+    """Mean log-probability per token minus the base model's (Mireshghallah et al. 2022).
 
     target  the token probabilities of the model and of its base
 
@@ -101,9 +102,10 @@ def likelihood_ratio(target: Target) -> Scores | None:
 
 
 def error_zone(target: Target) -> Scores | None:
-    """EZ-MIA: gains over losses against the base model where the model's likeliest token is wrong (arXiv 2601.12104).
+    """EZ-MIA: the ratio of gains to losses relative to the base model at tokens where the model's most likely token is
+    wrong (arXiv 2601.12104).
 
-    target  the token probabilities of the model and of its base, and where its likeliest token is wrong
+    target  the token probabilities of the model and of its base, and where its most likely token is wrong
 
     Returns a score for each sample, higher for members; None without the base model.
 
@@ -144,4 +146,4 @@ SEQUENCE_ATTACKS = (
     "error-zone",
     "window-comparison",
 )
-"""Their names, from free to strong."""
+"""Their names, from cheap to strong."""

@@ -1,8 +1,8 @@
 """Attack scores on sequences: higher means more likely a member.
 
-Without replicas: loss, zlib, Min-K %, Min-K %++, ReCaLL, lower-casing. With the base model, which whoever has the
+Without replicas: loss, zlib, Min-K %, Min-K %++, ReCaLL, lower-casing. With the base model, which anyone with the
 fine-tuned model usually has too: likelihood ratio, error zone, window comparison. Loss, LiRA and RMIA on sequences are
-those of single samples, on the loss in nats a token.
+the same as on other samples, applied to the loss in nats per token.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from probes.errors import EvidenceError
 from probes.sequences import TokenAnswers
 
 K = 0.2
-"""The share of tokens that Min-K % looks at: 20 % was best or near it in both papers."""
+"""The share of tokens used by Min-K %: 20 % was best or nearly best in both papers."""
 WIDTHS = (2, 3, 4, 6, 9, 13, 18, 25, 32, 40)
-"""Window widths in tokens, about geometric."""
+"""Window widths in tokens, approximately geometric."""
 TINY = 1e-8
 
 PerModel = Float64[np.ndarray, "models sequences"]
 
 
 def compressed_bytes(texts: Sequence[str]) -> Int[np.ndarray, " sequences"]:
-    """How many bytes zlib makes of each text.
+    """The size in bytes of each text compressed by zlib.
 
     >>> compressed_bytes(["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "a"]).tolist()
     [11, 9]
@@ -35,7 +35,7 @@ def compressed_bytes(texts: Sequence[str]) -> Int[np.ndarray, " sequences"]:
 
 
 def zlib_ratio(own: TokenAnswers, compressed: Int[np.ndarray, " sequences"]) -> PerModel:
-    """Loss a token over the text's entropy as zlib sees it (Carlini et al. 2021, section 5.1.2), negative."""
+    """Negative loss per token divided by the text's size compressed by zlib (Carlini et al. 2021, section 5.1.2)."""
     return np.asarray(own.average(own.log_prob) / compressed)
 
 
@@ -45,31 +45,31 @@ def min_k(own: TokenAnswers, k: float = K) -> PerModel:
 
 
 def min_k_plus_plus(own: TokenAnswers, k: float = K) -> PerModel:
-    """The same of log-probabilities standardised over the vocabulary at their position (Zhang et al. 2025, eq. 3)."""
+    """Min-K % with log-probabilities standardised over the vocabulary at their position (Zhang et al. 2025, eq. 3)."""
     z = (own.log_prob.astype(np.float64) - own.mean) / np.maximum(own.deviation.astype(np.float64), TINY)
     return _lowest(own, z, k)
 
 
 def recall(own: TokenAnswers, prefixed: TokenAnswers) -> PerModel:
-    """Loss after a prefix of non-members over the loss without it (ReCaLL, Xie et al. 2024, eq. 2): a member loses more
-    by it."""
+    """Loss after a prefix of non-members divided by the loss without it (ReCaLL, Xie et al. 2024, eq. 2): the prefix
+    raises a member's loss more."""
     return np.asarray(prefixed.average(prefixed.log_prob) / np.minimum(own.average(own.log_prob), -TINY))
 
 
 def lower_cased(own: TokenAnswers, lower: TokenAnswers) -> PerModel:
-    """How much the loss a token grows once the text is lower-cased (Carlini et al. 2021, section 5.1.3)."""
+    """By how much the loss per token increases when the text is lower-cased (Carlini et al. 2021, section 5.1.3)."""
     return np.asarray(own.average(own.log_prob) - lower.average(lower.log_prob))
 
 
 def likelihood_ratio(own: TokenAnswers, base: TokenAnswers) -> PerModel:
-    """Loss a token of the base less that of the model (Mireshghallah et al. 2022)."""
+    """Loss per token of the base minus that of the model (Mireshghallah et al. 2022)."""
     return np.asarray(own.average(own.log_prob) - base.average(base.log_prob))
 
 
 def error_zone(own: TokenAnswers, base: TokenAnswers) -> PerModel:
-    """log of upward over downward shifts of log p against the base, where the model itself would have chosen another
-    token (EZ-MIA, arXiv 2601.12104). A sequence without such a token is scored on all of its tokens: it is the one
-    that the model knows by heart."""
+    """log of the ratio of upward to downward shifts of log p relative to the base, at tokens where the model itself
+    would have chosen another token (EZ-MIA, arXiv 2601.12104). A sequence without such a token is scored on all of its
+    tokens, because the model has memorised it."""
     shift = own.log_prob.astype(np.float64) - _one(base).log_prob.astype(np.float64)
     wrong = own.rank > 0
     any_wrong = np.logical_or.reduceat(wrong, own.start[:-1], axis=1)

@@ -1,4 +1,5 @@
-"""Do members and held-out samples differ without any model? Then an attack may find that, and not membership."""
+"""Do members and held-out samples differ without any model? If so, an attack may detect that difference instead of
+membership."""
 
 from __future__ import annotations
 
@@ -20,18 +21,20 @@ from probes.statistics.roc import auc
 from probes.statistics.stratified_auc import stratified_auc
 
 ERROR_SHARE = 5
-"""The baseline, and attacks below one half, each spend this part of the error: false alarms of the probe add up."""
+"""The part of the error allotted to the baseline and to attacks below one half, each, because false alarms of the probe
+add up."""
 STRATA = 10
 LISTED = 12
 NAMED = 3
 CAVEAT = Message("membership.split-differs-caveat")
 OURS, BY_PERSON = ("checkpoint", "attack", "variant", "variants"), "person.auc"
-"""Scopes of estimates that compare this model's members with its held-out samples, and another that does."""
+"""Scopes of estimates that compare this model's members with its held-out samples, and of one that compares the
+same."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SplitDifference:
-    """`part` is what is said; where the parts differ, `instead` replaces the finding about leakage and estimates of
+    """`part` is the result; if the two sides differ, `instead` replaces the finding about leakage, and estimates of
     this checkpoint carry a caveat."""
 
     part: Part
@@ -47,8 +50,8 @@ class SplitDifference:
 
 
 def split_difference(evidence: Evidence, scores: Scores, rng: np.random.Generator, level: float) -> SplitDifference:
-    """The blind baseline on members against held-out samples; how they differ, and what attacks find among samples
-    alike, where it is surely above one half, or an attack surely below."""
+    """The blind baseline on members against held-out samples; how they differ, and what attacks find among similar
+    samples, if its AUC is significantly above one half, or an attack's significantly below."""
     pooled = evidence.pool.indices
     member, groups = evidence.pool.member[pooled], evidence.pool.groups
     described = model_free_features(evidence, pooled)
@@ -72,7 +75,7 @@ def split_difference(evidence: Evidence, scores: Scores, rng: np.random.Generato
 
 
 def _below(scores: Scores, member: Bool[np.ndarray, " samples"], strict: float) -> Estimate | None:
-    """The attack surely below one half, if no other is above it."""
+    """The attack significantly below one half, if no other is significantly above."""
     each = level_each(strict, 2 * len(scores))
     found = [auc(score, member, name=f"attack.{name}.auc", level=each) for name, score in scores.items()]
     lowest = min(found, key=lambda one: one.high)
@@ -82,15 +85,15 @@ def _below(scores: Scores, member: Bool[np.ndarray, " samples"], strict: float) 
 def matched_auc(
     scores: Scores, member: Bool[np.ndarray, " samples"], blind: BlindBaseline, level: float
 ) -> Estimate | None:
-    """The strongest attack among samples that the blind baseline finds alike: pairs inside tenths of its score
-    (Rosenbaum & Rubin 1984), paid for all attacks.
+    """The strongest attack among samples that the blind baseline finds similar: pairs within tenths of its score
+    (Rosenbaum & Rubin 1984), corrected for all attacks.
 
     scores  of each sample, by attack
     member  which samples are members
-    blind   the baseline, with a score of each sample
+    blind   the baseline's score of each sample
     level   two-sided coverage of the interval, in (0, 1)
 
-    Returns the estimate, a fraction; None where no tenth has both kinds.
+    Returns the estimate, a fraction; None if no tenth contains both members and non-members.
     """
     usable = np.isfinite(blind.propensity)
     ranks = np.argsort(np.argsort(blind.propensity[usable], kind="stable"), kind="stable")
@@ -109,7 +112,7 @@ def matched_auc(
 
 
 def differing(described: Described, member: Bool[np.ndarray, " samples"], level: float) -> Mapping[str, Estimate]:
-    """AUC of every single property, those whose interval excludes one half (Bonferroni), the surest first.
+    """AUC of each property on its own: those whose interval excludes one half (Bonferroni), the most significant first.
 
     described  properties of the samples
     member     which samples are members

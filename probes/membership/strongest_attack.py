@@ -1,4 +1,4 @@
-"""What many attacks together show, paid for having tried them all."""
+"""Estimates of the strongest of many attacks, corrected for having tried all of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Scores = Mapping[str, Float64[np.ndarray, " samples"]]
 
 def strongest(found: Mapping[str, Estimate], level: float) -> tuple[str, Estimate]:
     """The largest of A attacks' estimates at 1 − (1 − level)/A. The interval runs from the largest lower to the largest
-    upper bound, so it covers the largest truth at `level` however the attacks depend on each other.
+    upper bound, so it covers the largest true value at `level`, however the attacks depend on each other.
 
     found  an estimate for each attack, at 1 − (1 − level)/A
     level  that the interval of the largest has, in (0, 1)
@@ -52,7 +52,8 @@ def strongest_auc(scores: Scores, member: Bool[np.ndarray, " samples"], level: f
 def strongest_tpr(
     scores: Scores, member: Bool[np.ndarray, " samples"], fpr: float, level: float, name: str
 ) -> tuple[Estimate, float]:
-    """The largest TPR at this FPR, its interval as in `strongest`, and the p-value that no attack finds anything.
+    """The largest TPR at this FPR, with an interval as in `strongest`, and the p-value of the hypothesis that no attack
+    works.
 
     scores  of each sample, by attack, higher for members
     member  which samples are members
@@ -76,11 +77,12 @@ def strongest_tpr(
 
 
 def precision(tpr: Estimate, members: int, others: int, fpr: float, name: str) -> Estimate:
-    """Of those that an attack names at this false-positive rate, the share that are members: how far an accusation can
-    be believed where members are as common as in this pool. It rises with `tpr`, and its interval is that one's.
+    """Of those named by an attack at this false-positive rate, the share that are members: how far an accusation can be
+    believed if members are as common as in this pool. It increases with `tpr`, so its interval is obtained from that of
+    `tpr`.
 
-    tpr              of the attack, with its interval
-    members, others  how many there are of each
+    tpr              true-positive rate of the attack, with its interval
+    members, others  the number of each
     fpr              the false-positive rate, in (0, 1)
     name             of the estimate
 
@@ -109,9 +111,9 @@ def strongest_advantage(scores: Scores, member: Bool[np.ndarray, " samples"], le
     member  which samples are members
     level   two-sided coverage of the interval, in (0, 1)
 
-    The band pays for every threshold by the Dvoretzky–Kiefer–Wolfowitz inequality with Massart's constant, half the
-    error for each rate, and for the attacks as in `strongest`. It is wide: where its low end is 0, the AUC may still
-    show a leak.
+    The band is corrected for every threshold by the Dvoretzky–Kiefer–Wolfowitz inequality with Massart's constant, half
+    the error for each rate, and for the attacks as in `strongest`. It is wide: even if its lower end is 0, the AUC may
+    still show a leak.
 
     Returns the estimate, a fraction.
     """

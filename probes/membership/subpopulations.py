@@ -1,4 +1,4 @@
-"""The class, and the group, whose members are told apart best: an average hides whom it hurts."""
+"""The class, and the group, whose members are recognised best: an average hides the worst case."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from probes.result import Estimate
 from probes.statistics.roc import auc
 
 FEWEST = 10
-"""Members, and non-members, below which a class or group is left out."""
+"""The fewest members, and fewest non-members, of a class or group that is evaluated."""
 
 
 def worst(
@@ -23,7 +23,7 @@ def worst(
     name: str,
     level: float,
 ) -> Estimate | None:
-    """The largest AUC over strata and attacks, its interval paying for both.
+    """The largest AUC over strata and attacks, with an interval corrected for both.
 
     scores  of each sample, by attack, higher for members
     member  which samples are members

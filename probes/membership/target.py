@@ -1,4 +1,4 @@
-"""What an attack is handed: one model, the replicas beside it, and what else an attacker may know."""
+"""The input of an attack: one model, its replicas, and everything else that an attacker may know."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from probes.membership.gradient_norm import GradientNorm
 from probes.sequences import Sequences
 
 COMPONENTS = 16
-"""Principal components of the source model's features: enough to say what kind of sample it is, few enough to learn
-from a hundred samples."""
+"""Principal components of the source model's features: enough to characterise a sample, few enough to learn from a
+hundred samples."""
 LARGEST_INPUT = 1024
-"""Numbers in a sample beyond which raw inputs say nothing without a model."""
+"""Raw inputs with more numbers than this carry no usable information without a model."""
 FOLDS = 5
 
 
@@ -32,9 +32,9 @@ class Fold:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Target:
-    """One model under attack, on the pooled samples, beside replicas that share no minibatch order with it.
+    """One model under attack, on the pooled samples, with replicas that share no minibatch order with it.
 
-    `z` are the same models' probabilities of the label on samples that no model trained on; empty where there are none.
+    `z` are the same models' probabilities of the label on samples that no model trained on; empty if there are none.
     `features` describe the samples without the model under attack; `gradient_norm` is of the loss in the last layer;
     `folds` cover every sample once; `sequences` are token by token, of language models. Each may be missing.
     """
@@ -46,7 +46,7 @@ class Target:
     z: Float64[np.ndarray, " population"]
     z_replicas: Float64[np.ndarray, "replicas population"]
     order: Int[np.ndarray, " replicas"] | None = None
-    """Of the replicas; equal numbers share minibatch order and initial head."""
+    """The order of each replica; equal numbers share minibatch order and initial head."""
     features: Float[np.ndarray, "samples features"] | None = None
     gradient_norm: Float[np.ndarray, " samples"] | None = None
     folds: Sequence[Fold] = ()
@@ -59,7 +59,7 @@ class Target:
 
     @property
     def fewest_replicas(self) -> int:
-        """The least number of replicas on one side, over sides and samples."""
+        """The smallest number of replicas on one side, over sides and samples."""
         if not len(self.keep):
             return 0
         inside = self.keep.sum(axis=0)
@@ -90,8 +90,8 @@ def target_of(evidence: Evidence, population: Population, rng: np.random.Generat
 
 
 def folds(member: Bool[np.ndarray, " samples"], rng: np.random.Generator) -> tuple[Fold, ...]:
-    """Members and non-members dealt to folds alike: a fit for a fold has seen nothing of it, so that for a model that
-    leaks nothing both sides of a fold are exchangeable."""
+    """Members and non-members are distributed over the folds alike. A fit for a fold has seen nothing of it, so for a
+    model that leaks nothing, both sides of a fold are exchangeable."""
     fold = np.empty(len(member), dtype=np.int64)
     for side in (member, ~member):
         mine = rng.permutation(np.flatnonzero(side))
@@ -104,8 +104,8 @@ def folds(member: Bool[np.ndarray, " samples"], rng: np.random.Generator) -> tup
 
 
 def sample_features(evidence: Evidence) -> Float64[np.ndarray, "pooled components"] | None:
-    """Principal components of what the source model sees in the pooled samples; of the inputs themselves where there is
-    no source model and they are few numbers. No label and no membership goes into them."""
+    """Principal components of the source model's features of the pooled samples; of the inputs themselves if there is
+    no source model and they are small. Neither labels nor membership are used."""
     pooled = evidence.pool.indices
     seen = evidence.observed(Embedding()).get("source")
     if seen is not None:
@@ -126,7 +126,7 @@ def principal_components(
     centred: Float64[np.ndarray, "samples features"], most: int
 ) -> Float64[np.ndarray, "samples components"]:
     """Coordinates along the axes of largest variance, largest first, from the smaller of both Gram matrices: 4,096
-    features of 1,000 samples have no more than 1,000 axes."""
+    features of 1,000 samples have at most 1,000 axes."""
     n, features = centred.shape
     wide = n < features
     gram = centred @ centred.T if wide else centred.T @ centred

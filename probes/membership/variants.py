@@ -1,4 +1,4 @@
-"""A release of several variants of one model: each attacked alone, and all together by whoever has them all."""
+"""A release of several variants of one model: each attacked on its own, and all of them together."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ HEADS = ("release", "attack", "AUC", "low", "high", "members found at 1 % false 
 
 
 def variants_part(evidence: Evidence, target: Target, own: Scores, level: float) -> Part:
-    """Nothing where there are no variants. `target` is the audited model as it was attacked, `own` its scores.
+    """Empty if there are no variants. `target` is the audited model as it was attacked, `own` its scores.
 
-    All variants answer about the same samples and are attacked by the same replicas of the audited model's recipe.
-    Joint attacks take the mean and the largest of standardised scores, and the single ones beside them: the interval of
-    the strongest pays for all, so it does not fall because a variant is added.
+    All variants are evaluated on the same samples and attacked with the same replicas of the audited model's recipe.
+    Joint attacks use the mean and the maximum of standardised scores, in addition to the single ones: the interval of
+    the strongest is corrected for all of them, so adding a variant does not lower the result.
     """
     if not evidence.variants:
         return Part()
@@ -56,7 +56,7 @@ def variants_part(evidence: Evidence, target: Target, own: Scores, level: float)
 
 
 def joint(models: Mapping[str, Scores]) -> Scores:
-    """Every model's own scores, and of attacks that all models allow the mean and the largest of standardised scores.
+    """Every model's own scores and, for attacks that all models allow, the mean and the maximum of standardised scores.
 
     >>> one, other = {"loss": np.array([0.0, 2.0])}, {"loss": np.array([5.0, 3.0])}
     >>> joint({"a": one, "b": other})["loss\\nmean"].tolist()
@@ -72,7 +72,7 @@ def joint(models: Mapping[str, Scores]) -> Scores:
 
 
 def _standardised(score: np.ndarray) -> np.ndarray:
-    """No membership goes into it: mean and deviation over all samples."""
+    """Membership is not used: mean and standard deviation over all samples."""
     return np.asarray((score - score.mean()) / max(float(score.std()), 1e-12))
 
 

@@ -1,4 +1,4 @@
-"""Whom leakage hurts: the most exposed members, and what explains exposure."""
+"""Who is affected by leakage: the most exposed members, and what explains exposure."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from probes.statistics.multiplicity import false_discoveries
 from probes.statistics.roc import auc
 
 FEWEST = 5
-"""Samples on either side, below which a comparison says nothing."""
+"""The fewest samples on each side for a comparison."""
 
 
 def exposed_finding(evidence: Evidence, exposed: Exposure, at: float, level: float) -> tuple[Finding, ...]:
-    """The members whose exposure exceeds `at` nats, of which at most 1 − `level` are named by chance on average
+    """The members whose exposure exceeds `at` nats, of which at most a share 1 − `level` are named by chance on average
     (Benjamini–Hochberg over all members), largest shrunken value first."""
     member = np.flatnonzero(evidence.pool.member)
     surely = member[false_discoveries(exposed.p_values(at)[member], 1 - level)]
@@ -41,9 +41,9 @@ def exposed_finding(evidence: Evidence, exposed: Exposure, at: float, level: flo
 
 
 def explanations(evidence: Evidence, population: Population, level: float) -> Part:
-    """Do rarity, doubtful labels or copies go with exposure? Exposure is measured on one half of the orders and what
-    may explain it on the other: out-replicas that both need would make them agree by their noise alone. Empty where a
-    half has fewer than two repeats with both sides of a sample."""
+    """Are rarity, doubtful labels or copies associated with exposure? Exposure is measured on one half of the orders
+    and its possible explanations on the other: out-replicas used for both would correlate them by noise alone. Empty if
+    a half has fewer than two repeats with both sides of a sample."""
     first, second = halves(population)
     measured = exposure(first.answers.margin, first.keep, first.order).value
     own, rival, rival_probability = out_of_fold(evidence, second)

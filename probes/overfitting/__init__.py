@@ -1,4 +1,4 @@
-"""Overfitting: is it good on its training data only?"""
+"""Overfitting: is the model good on its training data only?"""
 
 from probes.overfitting.probe import Overfitting
 

@@ -1,4 +1,5 @@
-"""The .632+ bootstrap: accuracy at full size from models of 63.2 % of it, and from how well they fit what they saw."""
+"""The .632+ bootstrap: accuracy at full size, estimated from models trained on 63.2 % of it and from how well they fit
+their training samples."""
 
 from __future__ import annotations
 
@@ -15,16 +16,16 @@ from probes.statistics.student_t import t_interval
 
 SHARE = 0.632
 INTERPOLATES = 0.1
-"""Training error below this share of the error outside: then .632+ is optimistic, for it counts on the training error
-(1-nearest-neighbour is the textbook case; by 2 to 3 % of accuracy in simulations)."""
+"""If the training error is below this share of the error outside, .632+ is optimistic, because it relies on the
+training error (1-nearest-neighbour is the textbook case; by 2 to 3 % of accuracy in simulations)."""
 ROUGHLY = 0.1
-"""Relative difference of sizes that counts as none: whole groups do not come in any size."""
+"""Largest relative difference of sizes that is ignored: whole groups cannot add up to any size."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bootstrap:
-    """`outside` is the accuracy outside the subsamples, of models trained on 63.2 % of the size, so rather too low;
-    `plus` corrects for that."""
+    """`outside` is the accuracy outside the subsamples, of models trained on 63.2 % of the size, so it is biased
+    downwards; `plus` corrects for that."""
 
     outside: Estimate
     plus: Estimate
@@ -32,11 +33,11 @@ class Bootstrap:
 
 def bootstrap(evidence: Evidence, apparent: float, level: float) -> Bootstrap | None:
     """.632+ estimate of accuracy (Efron & Tibshirani 1997, eqs. 27–32), on subsamples of 63.2 % without replacement
-    (Binder & Schumacher 2008): no replica holds a sample twice. None where the population has fewer than two.
+    (Binder & Schumacher 2008): no replica holds a sample twice. None if the population has fewer than two subsamples.
 
-    `apparent` is the training accuracy at full size. The variance is the replicas' over their number plus the sampling
-    of the pool, which they share; degrees of freedom by Satterthwaite, for few replicas know their own variance badly
-    and the pool's is known. Simulated coverage stands in docs/overfitting.md.
+    `apparent` is the training accuracy at full size. The variance is that of the replicas divided by their number, plus
+    that of sampling the pool, which they share; degrees of freedom by Satterthwaite, because few replicas estimate
+    their own variance poorly while the pool's is known. Simulated coverage is in docs/overfitting.md.
     """
     replicas = _subsampled(evidence)
     if len(replicas) < 2:
@@ -56,7 +57,7 @@ def bootstrap(evidence: Evidence, apparent: float, level: float) -> Bootstrap | 
 
 
 def _subsampled(evidence: Evidence) -> Population:
-    """Replicas on 63.2 % of the audited model's size: those of the learning curve, and those asked for beside it."""
+    """Replicas on 63.2 % of the audited model's size: those of the learning curve, and those requested in addition."""
     wanted = SHARE * float(evidence.pool.member.sum())
     population = evidence.population
     fits = np.abs(population.keep.sum(axis=1) - wanted) <= ROUGHLY * wanted
@@ -71,7 +72,7 @@ def _subsample_mean(
 ) -> Estimate:
     count, mean = len(accuracy), float(accuracy.mean())
     of_replicas = float(accuracy.var(ddof=1)) / count
-    # Half an error more: where nothing was wrong the pool still is a sample.
+    # Half an error more: even without errors, the pool is still a sample.
     share = float(np.clip(mean, 0.5 / pool, 1 - 0.5 / pool))
     of_pool = share * (1 - share) / pool
     dof = min(1e6, (of_replicas + of_pool) ** 2 / (of_replicas**2 / (count - 1))) if of_replicas else 1e6
@@ -92,7 +93,8 @@ def _subsample_mean(
 
 
 def weighted_632(apparent: float, outside: float, chance: float) -> float:
-    """Error from apparent error, error outside the replica's samples and no-information rate, all shares."""
+    """Error from the apparent error, the error outside the replica's samples and the no-information rate, all
+    shares."""
     capped = min(outside, chance)
     overfit = (capped - apparent) / (chance - apparent) if chance > apparent and capped > apparent else 0.0
     weight = SHARE / (1 - (1 - SHARE) * overfit)

@@ -1,4 +1,4 @@
-"""Is the confidence of a model the share it gets right?"""
+"""Calibration: does the confidence of a model match its accuracy?"""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from probes.statistics.proportions import clopper_pearson
 
 
 def calibration(evidence: Evidence, rng: np.random.Generator, level: float) -> Part:
-    """ECE and Brier score of the checkpoint on held-out samples, their gap to the training samples, and how sure it is
-    where it errs."""
+    """ECE and Brier score of the checkpoint on held-out samples, their gap to the training samples, and its confidence
+    in wrong answers."""
     correct = evidence.audited.correct(evidence.labels)[0]
     confidence = evidence.audited.confidence[0].astype(np.float64)
     sides = {"training": evidence.pool.member, "held out": evidence.pool.held_out}
@@ -56,7 +56,8 @@ def calibration(evidence: Evidence, rng: np.random.Generator, level: float) -> P
 
 def _gap(out: Estimate, inside: Estimate, level: float) -> Estimate:
     low, high = mover((out.value, out.low, out.high), (inside.value, inside.low, inside.high))
-    # An error that cannot be told from 0 is overestimated, for it is never below: then its own end is taken whole.
+    # An error that is not distinguishable from 0 is overestimated, because it cannot be negative: its own bound is then
+    # used unchanged.
     high = max(high, out.high) if inside.low == 0 else high
     low = min(low, -inside.high) if out.low == 0 else low
     return Estimate(
@@ -104,7 +105,7 @@ def _overconfident(
 def reliability_chart(
     sides: dict[str, tuple[Float[np.ndarray, " ..."], Bool[np.ndarray, " ..."]]],
 ) -> Chart:
-    """Share correct against confidence, a line a side, bins of equal mass."""
+    """Share correct against confidence, one line per side, in bins of equal mass."""
     rows: list[tuple[str, float, float, float, float, int]] = []
     for side, (confidence, correct) in sides.items():
         for chosen in _bins(confidence):

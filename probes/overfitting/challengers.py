@@ -1,4 +1,4 @@
-"""Challengers in one table: what simpler models reach on the same samples, and what this one gains over each."""
+"""Challengers in one table: what simpler models reach on the same samples, and the audited recipe's gain over each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOT_RUN: tuple[Scalar, ...] = (None, "–", None, "–", "not run")
 
 
 def challengers(evidence: Evidence, level: float) -> Part:
-    """The largest class, a linear probe on the source's frozen features, and the same network from scratch."""
+    """The majority class, a linear probe on the source's frozen features, and the same network from scratch."""
     gain, base = guessing(evidence, level).estimates
     rows = [("largest class", *_cells(base, gain), Message("overfitting.challengers.samples", {"count": base.n}))]
     rows += [(SERIES[kind], *_rival(evidence, kind, level)) for kind in RIVALS]
@@ -28,7 +28,7 @@ def challengers(evidence: Evidence, level: float) -> Part:
 
 
 def _rival(evidence: Evidence, kind: str, level: float) -> tuple[Scalar | Message, ...]:
-    """Its accuracy and the recipe's gain on the folds that both were trained for."""
+    """Its accuracy and the recipe's gain over it on the folds that both were trained for."""
     if (found := faced(evidence, kind)) is None:
         return NOT_RUN
     reached = found.corrected("accuracy", found.theirs, level, "fraction")

@@ -18,10 +18,10 @@ Mask = Bool[np.ndarray, " samples"]
 
 
 def checkpoint_estimates(evidence: Evidence, rng: np.random.Generator, level: float) -> list[Estimate]:
-    """Accuracy on both sides, and the gaps: a wide interval, for it is one model.
+    """Accuracy on both sides, and the gaps; the intervals are wide, because there is only one model.
 
     evidence  the audited model's samples and answers
-    rng       draws the resamples
+    rng       generator for the resamples
     level     two-sided coverage of the interval, in (0, 1)
 
     Returns the estimates.
@@ -52,12 +52,12 @@ def _by_share(estimate: Estimate, part: str, less: str = "") -> Estimate:
 
 
 def validation_estimate(evidence: Evidence, level: float) -> Estimate | None:
-    """Accuracy on the validation split: it chose the model, so it flatters it.
+    """Accuracy on the validation split, which is optimistic because the split was used to select the model.
 
     evidence  the audited model's samples and answers
     level     two-sided coverage of the interval, in (0, 1)
 
-    Returns the estimate, a fraction; None where there is no such split.
+    Returns the estimate, a fraction; None if there is no such split.
     """
     if not evidence.pool.validation.any():
         return None
@@ -67,7 +67,7 @@ def validation_estimate(evidence: Evidence, level: float) -> Estimate | None:
 
 
 def sample_columns(evidence: Evidence) -> dict[str, Shaped[np.ndarray, " samples"]]:
-    """Each sample's part in the split and what this checkpoint says about it: what a later audit is paired with."""
+    """Each sample's side of the split and this checkpoint's answer: a later audit is paired with these."""
     pool = evidence.pool
     parts = {"member": pool.member, "held_out": pool.held_out, "validation": pool.validation}
     return {

@@ -1,4 +1,4 @@
-"""Every replica of the splits on what it trained on and on what it did not: one row a fold."""
+"""Every replica of the splits on its training samples and on the others: one row per fold."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from probes.statistics.corrected_resampled_t import nadeau_bengio
 from probes.statistics.proportions import clopper_pearson
 
 CHART, TRAINING, HELD_OUT = "folds", "training", "held out"
-"""The chart of folds, and its two sides."""
+"""The chart of folds, and its two series."""
 CHARTED = "accuracy"
 
 
@@ -35,7 +35,7 @@ class FoldScores:
     n_test: float
 
     def gap(self, metric: str, level: float) -> Estimate:
-        """Train less held-out (log-loss: held-out less train), so that more is always more overfitting."""
+        """Train minus held-out (log-loss: held-out minus train), so that more is always more overfitting."""
         row = self.metrics.index(metric)
         sign = -1 if metric == "log_loss" else 1
         found = nadeau_bengio(
@@ -99,13 +99,14 @@ def fold_scores(population: Population, pool: Pool) -> FoldScores:
 
 
 def gap_rank(own: float, scores: FoldScores, level: float) -> Estimate:
-    """The share of replicas whose gap is smaller than this checkpoint's (ties half): near one half, it is like them.
+    """The share of replicas whose gap is smaller than this checkpoint's (ties count half); a typical checkpoint's is
+    near one half.
 
     own     this checkpoint's gap, in points
-    scores  of every fold
+    scores  the accuracies of every fold
     level   two-sided coverage of the interval, in (0, 1)
 
-    The interval is Clopper–Pearson's, as if replicas were independent: folds of a repeat are not quite.
+    The interval is Clopper–Pearson's, as if replicas were independent, which folds of a repeat are only approximately.
 
     Returns the estimate, a fraction.
     """
@@ -128,7 +129,7 @@ def gap_rank(own: float, scores: FoldScores, level: float) -> Estimate:
 
 
 def fold_chart(scores: FoldScores, own: tuple[float, float]) -> Chart:
-    """Accuracy of every fold on what it trained on and on what it did not; `own` is the checkpoint's on both."""
+    """Accuracy of every fold on its training samples and on the others; `own` is the checkpoint's on both."""
     row = scores.metrics.index(CHARTED)
     names = [f"{repeat + 1}.{fold + 1}" for repeat, fold in zip(scores.repeat, scores.fold, strict=True)]
     return Chart(

@@ -1,4 +1,4 @@
-"""Suspected label errors, by what models say that never saw the sample (confident learning, Northcutt et al. 2021)."""
+"""Suspected label errors, from models that never saw the sample (confident learning, Northcutt et al. 2021)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from probes.statistics.proportions import proportion
 
 SHOWN = 50
 DEVIATIONS = 3
-"""Standard deviations beyond the number expected on clean labels from which labels, and not models, are in doubt."""
+"""How many standard deviations the count must exceed the number expected with clean labels before labels, not models,
+are suspected."""
 
 
 def label_errors(evidence: Evidence, splits: Population, level: float, rng: np.random.Generator) -> Part:
-    """Samples whose label the replicas that did not train on them contradict, how many would be named if all labels
-    were right, and how many of those the recipe memorises: a model that fits wrong labels is overfitted to them."""
+    """Samples whose label is contradicted by the replicas that did not train on them, how many would be named if all
+    labels were correct, and how many of them the recipe memorises: a model that fits wrong labels is overfitted to
+    them."""
     own, rival, rival_probability = out_of_fold(evidence, splits)
     known = np.isfinite(own)
     suspect = suspected(evidence.labels, own, rival, rival_probability)

@@ -1,4 +1,4 @@
-"""The learning curve: what would twice the data bring?"""
+"""The learning curve: what would twice as much data bring?"""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from probes.result import Axis, Chart, Estimate, Finding
 from probes.statistics.student_t import t_critical
 
 EXPONENTS = (0.25, 0.5, 1.0)
-"""Of c + a·n^−b, beside the pure power law (c = 0, b free): the families of published curves (Viering & Loog 2023)."""
+"""Exponents b of c + a·n^−b; together with the pure power law (c = 0, b free), these are the families of published
+curves (Viering & Loog 2023)."""
 DRAWS = 2000
 WORTH = 0.01
-"""A gain in accuracy below which more data is not worth collecting."""
+"""The smallest gain in accuracy for which collecting more data is worthwhile."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,14 +33,14 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Extrapolation:
-    """Error at sizes that were not trained, over draws of the measured errors and of the family of curves."""
+    """Error at untrained sizes, over draws of the measured errors and of the family of curves."""
 
     size: Float64[np.ndarray, " sizes"]
     draws: Float64[np.ndarray, "draws sizes"]
 
 
 def learning_curve(evidence: Evidence, rng: np.random.Generator, level: float) -> Part:
-    """Empty where the population has fewer than two sizes."""
+    """Empty if the population has fewer than two sizes."""
     curve = measured(evidence)
     if curve is None:
         return Part()
@@ -67,7 +68,7 @@ def measured(evidence: Evidence) -> Curve | None:
     for design in ("sizes", "splits"):
         population = evidence.population.design(design)
         wrong, trained = ~population.answers.correct(evidence.labels), population.keep.sum(axis=1)
-        # Folds are of nearly one size, and so are a share's subsets where whole groups make them up.
+        # Folds have nearly the same size, as have the subsets of a share if they consist of whole groups.
         share = np.array([row.fold if design == "sizes" else 0 for row in population.rows])
         for row, keep in enumerate(population.keep):
             out, size = ~keep & pool, round(float(trained[share == share[row]].mean()))
@@ -78,15 +79,16 @@ def measured(evidence: Evidence) -> Curve | None:
     errors = [np.array([error for error, _ in grouped[size]]) for size in sizes]
     tested = np.array([np.mean([n for _, n in grouped[size]]) for size in sizes])
     mean = np.array([each.mean() for each in errors])
-    # Half an error more on the whole pool: a size without errors still has a variance.
+    # Half an error more on the whole pool, so that a size without errors still has a variance.
     share = np.clip(mean, 0.5 / pool.sum(), 1 - 0.5 / pool.sum())
     binomial = share * (1 - share) / tested
     count = np.array([len(each) for each in errors])
     dof = float((count - 1).sum())
-    # Fold variance in units of the binomial's, one number for all sizes: few replicas a size cannot tell their own.
+    # Fold variance in units of the binomial variance, one number for all sizes, because a few replicas per size cannot
+    # estimate their own.
     excess = [float(((each - each.mean()) ** 2).sum()) / one for each, one in zip(errors, binomial, strict=True)]
     factor = max(1.0, sum(excess) / dof) if dof else 1.0
-    # Replicas of a size share the pool they are tested on: its sampling error does not shrink with their number.
+    # Replicas of a size share the pool they are tested on, so its sampling error does not decrease with their number.
     spread = np.sqrt(factor * binomial / count + share * (1 - share) / pool.sum())
     return Curve(size=np.array(sizes, dtype=np.float64), error=share, spread=spread, dof=max(dof, 1.0))
 
@@ -95,9 +97,9 @@ def extrapolate(
     curve: Curve, size: Float64[np.ndarray, " sizes"], rng: np.random.Generator, draws: int = DRAWS
 ) -> Extrapolation:
     """Fits every family to draws of the measured errors, and draws the family by how well it fits the measured ones
-    (Akaike weights; all have two parameters): an interval that pays for not knowing which curve it is."""
+    (Akaike weights; all have two parameters), so that the interval includes the uncertainty about the family."""
     noise = rng.standard_t(max(curve.dof, 3.0), size=(draws, len(curve.size))) * curve.spread
-    # The first draw is what was measured.
+    # The first draw is the measured values themselves.
     drawn = np.clip(np.vstack([curve.error, curve.error + noise]), 1e-6, 1.0)
     weight = 1 / curve.spread**2
     fits = [_power_law(curve.size, drawn, curve, size)]
@@ -139,7 +141,7 @@ def _with_floor(
     mean = (drawn * weight).sum(axis=1) / weight.sum()
     slope = np.maximum(0.0, (drawn * (weight * (x - centre))).sum(axis=1) / (weight * (x - centre) ** 2).sum())
     floor = mean - slope * centre
-    # A negative floor means: none. Then the line goes through the origin.
+    # A negative floor means no floor: the line then goes through the origin.
     slope = np.where(floor < 0, (drawn * (weight * x)).sum(axis=1) / (weight * x * x).sum(), slope)
     floor = np.maximum(0.0, floor)
     predicted = floor[:, None] + slope[:, None] * size**-exponent

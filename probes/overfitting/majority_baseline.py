@@ -1,4 +1,4 @@
-"""Has it learned anything: against always guessing the largest class."""
+"""Has the model learned anything, compared with always guessing the largest class?"""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from probes.statistics.proportions import proportion
 
 
 def guessing(evidence: Evidence, level: float) -> Part:
-    """How often guessing is right, and this checkpoint more often; a finding where held-out samples do not show it to
-    be better than its members' largest class.
+    """The accuracy of guessing, and this checkpoint's gain over it; a finding if held-out samples do not show it to be
+    better than always guessing its members' largest class.
 
-    Both answer the same samples, so their difference is a paired one (Newcombe's score interval).
+    Both answer the same samples, so the difference is paired (Newcombe's score interval).
     """
     labels, held_out = evidence.labels, evidence.pool.held_out
     counts = np.bincount(labels[evidence.pool.member], minlength=len(evidence.classes))

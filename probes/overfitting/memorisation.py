@@ -1,4 +1,4 @@
-"""Memorisation a sample: how much better a model does on it for having trained on it (Feldman & Zhang 2020)."""
+"""Memorisation per sample: how much better models do on it when they trained on it (Feldman & Zhang 2020)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ WORST = 25
 
 
 def memorised(evidence: Evidence, splits: Population, level: float) -> Part:
-    """The share of members that are right only because they were trained on, and which."""
+    """The share of members that are answered correctly only because they were trained on, and which these are."""
     value = memorisation(splits.answers.correct(evidence.labels), splits.keep)
-    # Validation samples are outside every mask: nothing was in.
+    # Validation samples are outside every mask, so no model trained on them.
     known = np.isfinite(value) & evidence.pool.member
     if not known.any():
         return Part()

@@ -34,7 +34,7 @@ class Faced:
 
 
 def faced(evidence: Evidence, kind: str) -> Faced | None:
-    """None where there are fewer than two such folds."""
+    """None if there are fewer than two such folds."""
     splits, rival = evidence.population.design("splits"), evidence.population.design(kind)
     pairs = _paired(splits, rival)
     if len(pairs) < 2:
@@ -49,7 +49,7 @@ def faced(evidence: Evidence, kind: str) -> Faced | None:
 
 
 def rivals(evidence: Evidence, level: float) -> Part:
-    """Held-out accuracy less the rival's on the same masks, a fold at a time; corrected for shared training samples."""
+    """Held-out accuracy minus the rival's on the same masks, fold by fold; corrected for shared training samples."""
     estimates, findings, rows = [], [], []
     for kind, name in RIVALS.items():
         if (found := faced(evidence, kind)) is None:
@@ -70,7 +70,7 @@ def _paired(ours: Population, theirs: Population) -> list[tuple[int, int]]:
 
 
 def _outside_accuracy(evidence: Evidence, population: Population, models: list[int], out: np.ndarray) -> np.ndarray:
-    """Of each of these models, on the samples that it did not train on."""
+    """Accuracy of each of these models, on the samples that it did not train on."""
     correct = population.answers.correct(evidence.labels)[np.array(models)]
     return np.asarray((correct & out).sum(axis=1) / out.sum(axis=1))
 

@@ -1,4 +1,4 @@
-"""What it confuses: the confusion matrix, and each class's precision, recall and calibration, on held-out samples."""
+"""Errors by class: the confusion matrix, and each class's precision, recall and calibration, on held-out samples."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from probes.statistics.proportions import proportion
 
 MOST_CONFUSED, MOST_CLASSES = 20, 200
 FEWEST = 5
-"""Samples below which a class is too small to be the worst."""
+"""The fewest samples of a class that can be reported as the worst."""
 
 
 def per_class(evidence: Evidence, level: float) -> Part:
     """Tables of this checkpoint's held-out answers, and the worst class's recall and precision as estimates whose
-    intervals pay for having looked at all classes."""
+    intervals are corrected for having examined all classes."""
     matrix = confusion(evidence)
     tables = (confusion_table(matrix, evidence.classes), class_table(matrix, evidence, level))
     worst = [
@@ -46,14 +46,14 @@ def lowest(
     name: str, right: Int64[np.ndarray, " classes"], of: Int64[np.ndarray, " classes"], level: float
 ) -> Estimate | None:
     """The smallest share over classes, from the smallest lower to the smallest upper bound at 1 − (1 − level)/classes:
-    it covers the smallest truth.
+    it covers the smallest true value.
 
     name   of the estimate
     right  successes of each class
     of     trials of each class
     level  two-sided coverage of the interval, in (0, 1)
 
-    Returns the estimate, a fraction; None where fewer than two classes are large enough.
+    Returns the estimate, a fraction; None if fewer than two classes are large enough.
     """
     usable = np.flatnonzero(of >= FEWEST)
     if len(usable) < 2:
@@ -66,7 +66,7 @@ def lowest(
 
 
 def confusion_table(matrix: Int64[np.ndarray, "classes classes"], classes: tuple[str, ...]) -> Table:
-    """The matrix itself where it can be read, else the pairs that are confused most."""
+    """The matrix itself if it is small enough to read, else the pairs that are confused most."""
     if len(classes) <= MOST_CONFUSED:
         columns: dict[str, list[str] | list[int]] = {"class": list(classes)}
         columns |= {f"→ {name}": [int(n) for n in matrix[:, i]] for i, name in enumerate(classes)}
@@ -86,7 +86,7 @@ def confusion_table(matrix: Int64[np.ndarray, "classes classes"], classes: tuple
 
 
 def class_table(matrix: Int64[np.ndarray, "classes classes"], evidence: Evidence, level: float) -> Table:
-    """Precision, recall and calibration error, a row a class, each with its interval."""
+    """Precision, recall and calibration error, one row per class, each with its interval."""
     rows = []
     for number, name in enumerate(evidence.classes[:MOST_CLASSES]):
         right, of, told = int(matrix[number, number]), int(matrix[number].sum()), int(matrix[:, number].sum())

@@ -1,4 +1,4 @@
-"""The overfitting probe: gaps that can be trusted, memorisation, calibration, and what transfer brought."""
+"""The overfitting probe: gaps with valid intervals, memorisation, calibration, and the benefit of transfer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from probes.ranges import Count, CountOrNone, Level, Many, Tolerated
 from probes.result import Estimate, Finding, Result, Severity
 
 WHO = {"recipe": Message("overfitting.this-recipe"), "checkpoint": Message("overfitting.this-model")}
-"""Of whom an estimate speaks, by its scope."""
+"""What an estimate is about, by its scope."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +44,13 @@ class Overfitting:
 
     repeats         of K-fold: the replicas, at least 1 (4)
     level           two-sided coverage of all intervals, in (0.5, 1) (0.95)
-    tolerated_gap   accuracy gap from which the probe speaks of overfitting, a share in [0, 1) (0.05)
-    learning_curve  train at two smaller sizes too, twice each; the larger serves the .632+ estimate (on)
+    tolerated_gap   accuracy gap above which the probe reports overfitting, a share in [0, 1) (0.05)
+    learning_curve  also train at two smaller sizes, twice each; the larger is used by the .632+ estimate (on)
     capacity        train once on shuffled labels (on)
-    linear_probe    train folds of a linear probe, too (on)
-    rival_folds     how many folds of it, at least 2 (6)
-    scratch         train them from scratch, too: off, for that trains a whole network, whatever the recipe trains
+    linear_probe    also train folds of a linear probe (on)
+    rival_folds     how many of its folds, at least 2 (6)
+    scratch         also train folds from scratch; off by default, because that trains the full network, whatever the
+                    recipe trains
     bootstrap       further subsamples for the .632+ estimate, at least 0 (0)
 
     >>> Overfitting(repeats=2, learning_curve=False, capacity=False, linear_probe=False).needs

@@ -1,4 +1,4 @@
-"""Capacity: can this recipe learn labels that mean nothing (Zhang et al. 2017)?"""
+"""Capacity: can this recipe fit random labels (Zhang et al. 2017)?"""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from probes.result import Finding
 from probes.statistics.proportions import proportion
 
 CAN = 0.9
-"""Training accuracy on shuffled labels from which a recipe is said to memorise anything."""
+"""Training accuracy on shuffled labels from which a recipe is reported to be able to memorise anything."""
 
 
 def capacity(evidence: Evidence, level: float) -> Part:
-    """Training accuracy of the replicas on shuffled labels; empty where the plan had none.
+    """Training accuracy of the replicas on shuffled labels; empty if the plan had none.
 
     The interval is Clopper–Pearson's for the members of one replica, however many replicas there are: they share the
     members.

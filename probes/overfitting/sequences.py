@@ -1,4 +1,5 @@
-"""Overfitting of a language model: what its training samples lose less than new ones, in nats a token and in tokens."""
+"""Overfitting of a language model: how much lower its loss is on training samples than on new ones, in nats per token
+and in tokens."""
 
 from __future__ import annotations
 
@@ -26,19 +27,19 @@ LISTED = 20
 
 
 def token_accuracy(tokens: TokenAnswers) -> Float64[np.ndarray, "models sequences"]:
-    """The share of each answer's tokens that are the model's likeliest, given those before."""
+    """The share of each answer's tokens that are the model's most likely ones, given the preceding tokens."""
     return tokens.average((tokens.rank == 0).astype(np.float32))
 
 
 def token_loss(tokens: TokenAnswers) -> Float64[np.ndarray, "models sequences"]:
-    """Loss in nats a token, of each sequence."""
+    """Loss in nats per token, of each sequence."""
     return np.asarray(-tokens.average(tokens.log_prob))
 
 
 def of_sequences(
     evidence: Evidence, sequences: Sequences, rng: np.random.Generator, level: float, tolerated: float
 ) -> Part:
-    """This model, its recipe by folds, what fine-tuning brought, and prompts with several answers."""
+    """This model, its recipe by folds, the effect of fine-tuning, and prompts with several answers."""
     own = checkpoint(evidence, sequences, rng, level)
     folds = recipe(evidence.population.design("splits"), evidence, sequences, level)
     gap = folds.estimates[0] if folds.estimates else own.estimates[0]
@@ -55,14 +56,20 @@ def of_sequences(
 
 
 def checkpoint(evidence: Evidence, sequences: Sequences, rng: np.random.Generator, level: float) -> Part:
-    """This model on its members and on held-out samples; sequences count alike, whatever their length."""
+    """This model on its members and on held-out samples; all sequences have equal weight, whatever their length."""
     member, held_out = evidence.pool.member, evidence.pool.held_out
     right, loss = token_accuracy(sequences.own)[0], token_loss(sequences.own)[0]
     accuracy_gap = bootstrap_difference(
         "checkpoint.token_accuracy_gap", right[member], right[held_out], rng, level=level, unit="points", better="lower"
     )
     loss_gap = bootstrap_difference(
-        "checkpoint.token_loss_gap", loss[held_out], loss[member], rng, level=level, unit="nats a token", better="lower"
+        "checkpoint.token_loss_gap",
+        loss[held_out],
+        loss[member],
+        rng,
+        level=level,
+        unit="nats per token",
+        better="lower",
     )
     models = {"this model": sequences.own} | ({} if sequences.base is None else {"its base": sequences.base})
     rows = [
@@ -90,7 +97,7 @@ def checkpoint(evidence: Evidence, sequences: Sequences, rng: np.random.Generato
 
 
 def recipe(splits: Population, evidence: Evidence, sequences: Sequences, level: float) -> Part:
-    """Each fold's replica on what it trained on and on what it did not."""
+    """Each fold's replica on its training samples and on the others."""
     if len(splits) < 2 or sequences.replicas is None:
         return Part()
     chosen = np.array([row.design == "splits" for row in evidence.population.rows], dtype=bool)
@@ -100,7 +107,7 @@ def recipe(splits: Population, evidence: Evidence, sequences: Sequences, level: 
     found = []
     for name, values, sign, unit in (
         ("recipe.token_accuracy_gap", token_accuracy(told), 1, "points"),
-        ("recipe.token_loss_gap", token_loss(told), -1, "nats a token"),
+        ("recipe.token_loss_gap", token_loss(told), -1, "nats per token"),
     ):
         gaps = [
             sign * float(row[keep].mean() - row[pooled & ~keep].mean())
@@ -113,13 +120,13 @@ def recipe(splits: Population, evidence: Evidence, sequences: Sequences, level: 
 
 
 def gained(evidence: Evidence, sequences: Sequences, level: float) -> Part:
-    """What fine-tuning brought on samples that it did not see: a model that gained nothing learnt nothing, whatever its
-    other figures say."""
+    """The effect of fine-tuning on unseen samples: a model that gained nothing learnt nothing, whatever its other
+    figures are."""
     if sequences.base is None:
         return Part()
     held_out = evidence.pool.held_out
     change = token_loss(sequences.base)[0, held_out] - token_loss(sequences.own)[0, held_out]
-    estimate = paired_mean("checkpoint.gain_over_base", change, level=level, unit="nats a token", better="higher")
+    estimate = paired_mean("checkpoint.gain_over_base", change, level=level, unit="nats per token", better="higher")
     if estimate.low > 0:
         return Part(estimates=(estimate,))
     values: dict[str, Value] = {"gain": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}
@@ -132,7 +139,7 @@ def gained(evidence: Evidence, sequences: Sequences, level: float) -> Part:
 
 
 def contradicted(evidence: Evidence, sequences: Sequences, level: float) -> Part:
-    """Members whose prompt stands with another answer too: no model can be right about all of them."""
+    """Members whose prompt also occurs with another answer: no model can be right about all of them."""
     member = np.flatnonzero(evidence.pool.member)
     groups = same_prompts([sequences.prompts[i] for i in member], [sequences.answers[i] for i in member])
     samples = [int(member[i]) for group in groups for i in group]
@@ -158,8 +165,8 @@ def contradicted(evidence: Evidence, sequences: Sequences, level: float) -> Part
 
 
 def same_prompts(prompts: Sequence[str], answers: Sequence[str]) -> list[list[int]]:
-    """Positions with one prompt and more than one answer, but for case, space and punctuation; without a prompt there
-    is nothing to contradict.
+    """Groups of positions with the same prompt but different answers, ignoring case, spaces and punctuation; samples
+    without a prompt are ignored.
 
     >>> same_prompts(["Is it?", "is it", "Was it?", ""], ["Yes.", "No.", "Yes.", "No."])
     [[0, 1]]

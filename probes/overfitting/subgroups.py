@@ -1,4 +1,4 @@
-"""The gap by class and by group: an average hides whom it fails."""
+"""The gap by class and by group: an average hides which of them the model fails on."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from probes.result import Axis, Chart, Estimate, Finding
 from probes.statistics.differences import newcombe_difference
 
 FEWEST = 5
-"""Samples a side below which a class or group is left out."""
+"""Classes and groups with fewer samples on a side are omitted."""
 MOST = 40
 
 
 def breakdown(evidence: Evidence, level: float) -> Part:
-    """Newcombe's interval for this checkpoint's gap in every class, and in every group where samples have groups."""
+    """Newcombe's interval for this checkpoint's gap in every class and, if samples have groups, in every group."""
     parts = [_by("class", evidence.labels, evidence.classes, evidence, level)]
     if evidence.pool.groups is not None and evidence.group_names:
         parts.append(_by("group", evidence.pool.groups, evidence.group_names, evidence, level))
@@ -47,7 +47,7 @@ def _by(kind: str, of: Int[np.ndarray, " samples"], names: tuple[str, ...], evid
         title = Message("overfitting.gap-of.title", {"kind": kind, "name": names[number]})
         one = newcombe_difference(name, sides[0], sides[1], level=level, better="lower")
         one = dataclasses.replace(one, title=title)
-        # Bonferroni: all of them are looked at, so each pays for all.
+        # Bonferroni, because all of them are examined.
         paid = newcombe_difference(name, sides[0], sides[1], level=1 - (1 - level) / len(numbers), better="lower")
         found.append((names[number], one, paid))
     whole = float(correct[member].mean() - correct[held_out].mean())

@@ -1,4 +1,4 @@
-"""Over epochs: where validation turned, and how many epochs too many."""
+"""The curve over epochs: where the validation loss began to rise, and how many epochs were too many."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from probes.result import Axis, Chart, Finding
 
 
 def over_epochs(evidence: Evidence) -> Part:
-    """From the checkpoint's trace, up to the epoch whose weights it has; empty where there is none."""
+    """From the checkpoint's trace, up to the epoch of its weights; empty if there is no trace."""
     trace = evidence.trace
     if trace is None or not len(trace.train_loss):
         return Part()
@@ -21,7 +21,8 @@ def over_epochs(evidence: Evidence) -> Part:
         return Part(figures=figures)
     best, last = int(np.argmin(loss)), (evidence.epoch or len(loss)) - 1
     samples = max(1, int(evidence.pool.validation.sum()))
-    # One standard error of a mean log-loss whose deviation is about its own size: less is no turn.
+    # One standard error of a mean log-loss whose standard deviation is about as large as itself: a smaller rise does
+    # not count.
     if last - best < 2 or loss[last] - loss[best] < loss[best] / np.sqrt(samples):
         return Part(figures=figures)
     finding = Finding(

@@ -16,8 +16,8 @@ DISAGREE_AT = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """One way to estimate held-out accuracy. Where it `leans` to one side for a known reason, it is listed, not held
-    against the others."""
+    """One way to estimate held-out accuracy. If it `leans` to one side for a known reason, it is listed but not
+    compared with the others."""
 
     name: str
     estimate: Estimate
@@ -26,13 +26,13 @@ class Method:
 
 
 def multiple_validation(methods: list[Method], level: float, *, comparable: bool = True) -> Part:
-    """The table, and whether two methods' intervals cannot both be right. Models of other training sizes are not
-    `comparable`: they ought to differ."""
+    """The table, and whether two methods' intervals contradict each other. Models of other training sizes are not
+    `comparable`, because they are expected to differ."""
     fair = [method for method in methods if not method.leans] if comparable else []
     pairs = list(itertools.combinations(fair, 2))
     clashes = []
     for one, other in pairs:
-        # Two-sided, and each pair pays for all pairs.
+        # Two-sided, and each pair is corrected for the number of pairs.
         reach = math.hypot(
             _reach(one.estimate, other.estimate.value, len(pairs)),
             _reach(other.estimate, one.estimate.value, len(pairs)),

@@ -1,4 +1,4 @@
-"""Variants of the audited model beside it: how much accuracy each gained or lost, and how often they agree."""
+"""Variants of the audited model compared with it: how much accuracy each gained or lost, and how often they agree."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ HEADS = ("variant", "accuracy", "accuracy, interval", "change", "change, interva
 
 
 def variants(evidence: Evidence, level: float) -> Part:
-    """On held-out samples, paired by sample; intervals pay for the number of variants. Nothing without variants."""
+    """On held-out samples, paired by sample; intervals are corrected for the number of variants. Empty without
+    variants."""
     if not evidence.variants:
         return Part()
     held_out, labels = evidence.pool.held_out, evidence.labels

@@ -1,4 +1,4 @@
-"""Reconstruction: do a few-shot head's weights give away what the training samples look like to it?"""
+"""Reconstruction: do a few-shot head's weights reveal the features of its training samples?"""
 
 from probes.reconstruction.probe import Reconstruction
 

@@ -1,10 +1,10 @@
 """Features of training samples from the weights of the head that was trained on them.
 
 An attacker who knows the distribution trains heads on samples of their own, learns the map from a head's weights to the
-mean features of what trained it, and applies it to the released head (Maciążek & Allison 2025, arXiv 2505.14323, with a
-linear map for a linear head). Something that looks like a sample is no success: any guess is near some sample. By the
-Neyman–Pearson lemma what counts is how much more often the guess is near the training samples than near equally many
-others of the same class.
+mean features of its training samples, and applies it to the released head (Maciążek & Allison 2025, arXiv 2505.14323,
+with a linear map for a linear head). Resemblance to a sample is not a success in itself, because any guess is near some
+sample. By the Neyman–Pearson lemma, success is how much more often the guess is near the training samples than near
+equally many others of the same class.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from scipy import stats
 from scipy.special import softmax
 
 FEATURES = 64
-"""Most principal components that are kept."""
+"""Maximum number of principal components kept."""
 SMALLEST = 1e-3
-"""Of the largest component's spread: what varies less is rounding."""
+"""Relative to the largest component's standard deviation; components that vary less are rounding errors."""
 SHADOWS, STEPS = 64, 400
 RIDGES = (1e-2, 1e-1, 1.0, 10.0, 100.0)
 
@@ -27,8 +27,8 @@ RIDGES = (1e-2, 1e-1, 1.0, 10.0, 100.0)
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Attacked:
     """`nearer` is the share of sets of as many samples of the class that are farther from the guess than the training
-    samples are, ties half: ½ on average where the head gives nothing away. `p` is the share of those that are at least
-    as near, which is at least `least`. `classes` are those that were tried, `nearest` the training sample that is
+    samples are, ties counting half: ½ on average if the head reveals nothing. `p` is the share of those that are at
+    least as near, which is at least `least`. `classes` are those that were tried, `nearest` the training sample that is
     nearest to each guess."""
 
     classes: Int64[np.ndarray, " tried"]
@@ -45,8 +45,8 @@ def attack(
     weights: Float[np.ndarray, "classes features"],
     rng: np.random.Generator,
 ) -> Attacked:
-    """Classes with at least twice as many other samples as members are tried. The attacker's own samples are those
-    others: a guess leans towards them, if anywhere.
+    """Tries classes with at least twice as many other samples as members. The attacker's own samples are those others,
+    so a guess is biased towards them, if at all.
 
     >>> rng = np.random.default_rng(0)
     >>> features, labels = rng.normal(size=(60, 5)), np.repeat([0, 1], 30)
@@ -74,7 +74,7 @@ def attack(
         own = distance[member[pooled]]
         nearest[place] = pooled[member[pooled]][own.argmin()]
         closer, n, k = int((distance < own.min()).sum()), len(pooled), int(sizes[label])
-        # That a set has none of the so many samples that are nearest to the guess.
+        # Probability that a set contains none of that many samples nearest to the guess.
         farther, no_nearer, others_only = stats.hypergeom.pmf(0, n, [closer + 1, closer, 1], k)
         nearer[place], p[place], least[place] = (farther + no_nearer) / 2, 1 - farther, 1 - others_only
     return Attacked(classes=tried, nearer=nearer, p=p, least=least, nearest=nearest)
@@ -83,8 +83,8 @@ def attack(
 def components(
     features: Float[np.ndarray, "samples features"],
 ) -> tuple[Float64[np.ndarray, "samples kept"], Float64[np.ndarray, "features kept"]]:
-    """Principal components of equal spread, and the matrix that takes a head's weights on the features to weights on
-    these."""
+    """Principal components scaled to equal spread, and the matrix that converts a head's weights on the features to
+    weights on these."""
     centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
     _, spread, axes = np.linalg.svd(centred, full_matrices=False)
     kept = min(FEATURES, int((spread > SMALLEST * spread[0]).sum()), len(features) - 1)
@@ -99,7 +99,7 @@ def shadow_heads(
     tried: Int64[np.ndarray, " tried"],
     norm: float,
 ) -> Float64[np.ndarray, "shadows tried kept"]:
-    """Softmax regression by gradient descent from 0, each until its weights are as large as the released head's."""
+    """Softmax regression by gradient descent from 0, each until the norm of its weights reaches the released head's."""
     inputs = seen[drawn]
     target = (labels[drawn][:, :, None] == tried).astype(np.float64)
     weights = np.zeros((len(drawn), len(tried), seen.shape[1]))
@@ -121,8 +121,8 @@ def _guesses(
     means: Float64[np.ndarray, "shadows tried kept"],
     released: Float64[np.ndarray, "tried kept"],
 ) -> Float64[np.ndarray, "tried kept"]:
-    """The mean features of each class's training samples, by a ridge regression of what is peculiar to a shadow's mean
-    on what is peculiar to its weights."""
+    """The mean features of each class's training samples, by a ridge regression of the deviation of a shadow's mean
+    from the average on the deviation of its weights."""
     from sklearn.linear_model import RidgeCV
 
     usual, mean = heads.mean(axis=0), means.mean(axis=0)
@@ -138,7 +138,7 @@ def _subsets(
     sizes: Int64[np.ndarray, " classes"],
     rng: np.random.Generator,
 ) -> Int64[np.ndarray, "shadows taken"]:
-    """As many of each class as trained the released head."""
+    """Draws as many samples of each class as trained the released head."""
     parts = [np.flatnonzero(among & (labels == label)) for label in tried]
     return np.stack(
         [
@@ -159,5 +159,5 @@ def _means(
 
 
 def _centred(weights: Float64[np.ndarray, "*heads classes kept"]) -> Float64[np.ndarray, "*heads classes kept"]:
-    """Less their mean over classes, which changes no probability."""
+    """Minus their mean over classes, which does not change any probability."""
     return np.asarray(weights - weights.mean(axis=-2, keepdims=True))

@@ -1,4 +1,4 @@
-"""The weights of a linear head, and the features under it."""
+"""The weights of a linear head, and its input features."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ BATCH = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """`features`, float32 [chosen features]: what the head sees; of the audited model `weights`, float32 [classes
-    features], where its last linear layer takes these features and gives the classes, else empty.
+    """`features`, float32 [chosen features]: the head's inputs; for the audited model also `weights`, float32 [classes
+    features], if its last linear layer maps these features to the classes, else empty.
 
-    per_class  members of the smallest class beyond which no sample is chosen, and no model is asked
+    per_class  if the smallest class has more members than this, no sample is chosen and no model is queried
     """
 
     per_class: int

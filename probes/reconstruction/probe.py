@@ -22,14 +22,15 @@ from probes.statistics.proportions import proportion
 from probes.statistics.student_t import t_interval
 
 FALSE = 0.05
-"""Of other sets of samples, the share that may be as near to a guess as the training samples are."""
+"""The share of other sets of samples that may be as near to a guess as the training samples are."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reconstruction:
-    """Of heads on frozen features: whether their weights give away the features of the few samples that trained them.
+    """For heads on frozen features: whether their weights reveal the features of the few samples that trained them.
 
-    per_class  members of the smallest class up to which it is tried: heads of more samples give little away (16)
+    per_class  tried if the smallest class has at most this many members: heads trained on more samples reveal little
+               (16)
     level      two-sided coverage of all intervals, in (0.5, 1) (0.95)
 
     Maciążek & Allison 2025.
@@ -42,7 +43,7 @@ class Reconstruction:
     level: Level = 0.95
 
     name: ClassVar[str] = "reconstruction"
-    risk: ClassVar[str] = "Do the weights of a few-shot head give away the samples that trained it?"
+    risk: ClassVar[str] = "Do the weights of a few-shot head reveal the samples that trained it?"
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio")
 
     @property
@@ -82,7 +83,7 @@ class Reconstruction:
         found = attack(features, labels, member, audited.arrays["weights"], rng)
         if len(found.classes) < 2:
             return Part(notes=(Message("reconstruction.too-few-others"),))
-        auc = nearer(found, self.level)
+        auc = _nearer(found, self.level)
         rate = proportion(
             "checkpoint.reconstruction_tpr_at_5pct_fpr",
             int((found.p <= FALSE * (1 + 1e-9)).sum()),
@@ -99,13 +100,14 @@ class Reconstruction:
 
 
 def _unresolved(found: Attacked) -> Message | None:
-    """Where so many of a class are members that the one nearest sample is among them by chance more often than that."""
+    """A caveat if so many of a class are members that the single nearest sample is one of them by chance more often
+    than that."""
     worst = float(found.least.max())
     return Message("reconstruction.unresolved", {"share": worst}) if worst > FALSE * (1 + 1e-9) else None
 
 
-def nearer(found: Attacked, level: float) -> Estimate:
-    """The mean share over classes, with Student's t over classes."""
+def _nearer(found: Attacked, level: float) -> Estimate:
+    """The mean share over classes, with Student's t interval over classes."""
     value, count = float(found.nearer.mean()), len(found.nearer)
     low, high = t_interval(value, float(found.nearer.std(ddof=1)) / count**0.5, count - 1, level)
     return Estimate(
@@ -123,8 +125,8 @@ def nearer(found: Attacked, level: float) -> Estimate:
 
 
 def _finding(found: Attacked, auc: Estimate, rate: Estimate, members: int, level: float) -> Finding:
-    """Where the head gives nothing away, each class's share is the rank of a permutation test, uniform between 0 and 1;
-    a mean of so many has a lighter tail than the normal distribution of its variance."""
+    """If the head reveals nothing, each class's share is the rank of a permutation test, uniform between 0 and 1; the
+    mean of several has a lighter tail than a normal distribution with the same variance."""
     p_value = float(stats.norm.sf((auc.value - 0.5) * (12 * len(found.nearer)) ** 0.5))
     shown = p_value < (1 - level) / 2
     severity: Severity = "info" if not shown else "high" if auc.low > 0.8 else "medium"

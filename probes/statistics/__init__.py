@@ -1,4 +1,4 @@
-"""Estimates with their intervals, and what looking at many of them costs."""
+"""Estimates with their intervals, and corrections for looking at many of them."""
 
 from probes.statistics.bootstrap import bootstrap_difference, bootstrap_mean
 from probes.statistics.confidence_level import at_level, p_beyond

@@ -15,7 +15,7 @@ from probes.statistics.student_t import t_critical, t_interval
 
 DRAWS = 2000
 FEW = 8
-"""Resamples lie within the samples: of n, they cover 1 − 2^(1 − n) at most, 50 % where n is 2."""
+"""Resamples stay within the range of the samples: with n samples, they cover at most 1 − 2^(1 − n), 50 % if n is 2."""
 BLOCK = 2**22
 """Indices drawn at once: 2,000 draws of 50,000 samples would otherwise take 800 MB."""
 
@@ -32,16 +32,16 @@ def bootstrap_mean(
     """The mean over samples with its expanded percentile bootstrap interval.
 
     name    of the estimate
-    values  one a sample, in `unit`; NaN is left out
+    values  one per sample, in `unit`; NaN is left out
     rng     draws the resamples
     level   two-sided coverage of the interval, in (0, 1); 0.95 by default
     better  which direction is better for the model: higher, lower or neither (the default)
     unit    of the values, such as nats
 
-    Tails lie as far out as Student's t asks, without which 12 samples cover 89 % for 95 %. Of fewer than FEW samples
-    the interval is Student's.
+    Tails are expanded to match Student's t, without which 12 samples cover 89 % instead of 95 %. With fewer than FEW
+    samples the interval is Student's.
 
-    Returns the estimate. Raises EvidenceError where fewer than two samples are left. Efron 1979; Hesterberg 2015, The
+    Returns the estimate. Raises EvidenceError if fewer than two samples are left. Efron 1979; Hesterberg 2015, The
     American Statistician 69:371, section 5.3.
 
     >>> found = bootstrap_mean("loss", np.arange(20.0), np.random.default_rng(0), unit="nats")
@@ -96,16 +96,16 @@ def bootstrap_difference(
     """mean(one) − mean(other) of two independent samples with a bootstrap-t interval.
 
     name        of the estimate
-    one, other  a value a sample, in `unit`; NaN is left out
+    one, other  one value per sample, in `unit`; NaN is left out
     rng         draws the resamples
     level       two-sided coverage of the interval, in (0, 1); 0.95 by default
     better      which direction is better for the model: higher, lower or neither (the default)
     unit        of the values, such as nats
 
-    Studentised because losses are skewed: at 200 and 100 samples the percentile interval covers 92–93 % for 95 %, this
-    one 95 %.
+    Studentised because losses are skewed: at 200 and 100 samples the percentile interval covers 92–93 % instead of 95
+    %, this one 95 %.
 
-    Returns the estimate. Raises EvidenceError where a side has fewer than two. Efron & Tibshirani 1993, 12.5.
+    Returns the estimate. Raises EvidenceError if a side has fewer than two. Efron & Tibshirani 1993, 12.5.
 
     >>> one, rng = np.arange(20.0), np.random.default_rng(0)
     >>> found = bootstrap_difference("gap", one + 3, one, rng, unit="nats")
@@ -118,7 +118,7 @@ def bootstrap_difference(
     if spread > 0:
         (mean_a, variance_a), (mean_b, variance_b) = _moments(a, rng), _moments(b, rng)
         shift, variance = mean_a - mean_b - difference, variance_a + variance_b
-        # A resample of equal values has no spread: it says nothing about t.
+        # A resample of equal values has no spread, so its t is undefined.
         t = shift[variance > 0] / np.sqrt(variance[variance > 0])
         upper, lower = np.quantile(t, [(1 - level) / 2, (1 + level) / 2])
         low, high = difference - spread * float(lower), difference - spread * float(upper)

@@ -1,4 +1,4 @@
-"""An estimate's interval at another level, and the p-value of a threshold: two sides of one coin."""
+"""An estimate's interval at another level, and the equivalent p-value of a threshold."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from probes.statistics.student_t import t_critical, t_tail
 
 SCALE_ENDS = (0.0, 1.0)
 WITHIN_SCALE = ("TPR", "AUC", "probability")
-"""Units of what cannot be less than 0 or more than 1, as a difference of shares can."""
+"""Units of numbers within 0 and 1, unlike a difference of shares."""
 
 
 def at_level(estimate: Estimate, level: float, *, difference: bool = False) -> tuple[float, float]:
     """[low, high] at two-sided `level`: exact for counts, Student's t where `dof` is known, else each side scaled as a
-    normal's. At the estimate's own level this is its own interval. An end at 0 or 1 may be where the scale cut the
-    interval off, and no narrower one moves it; no wider one leaves the scale. Neither holds for a `difference` of two
-    such numbers. A one-sided bound has its own level alone.
+    normal's. At the estimate's own level this is its own interval. An end at 0 or 1 may be where the scale clipped the
+    interval, so a narrower interval does not move it, and a wider one does not leave the scale. Neither holds for a
+    `difference` of two such numbers. A one-sided bound exists only at its own level.
 
     estimate    any, two-sided or a one-sided bound
     level       two-sided coverage, in (0, 1)
@@ -46,7 +46,8 @@ def at_level(estimate: Estimate, level: float, *, difference: bool = False) -> t
 
 def p_beyond(estimate: Estimate, threshold: float, side: Literal["above", "below"]) -> float:
     """One-sided p-value against 'the truth is not `side` the threshold': below α exactly where the interval at level
-    1 − 2α lies wholly on that side. A lower bound speaks for 'above' alone, at its own level; an upper one for 'below'.
+    1 − 2α lies entirely on that side. A lower bound is evidence only for 'above', at its own level; an upper one for
+    'below'.
 
     estimate   any, two-sided or a one-sided bound
     threshold  in the estimate's unit

@@ -26,16 +26,16 @@ def nadeau_bengio(
     n_test/n_train), J − 1 degrees of freedom.
 
     name             of the estimate
-    folds            one value a fold, in `unit`; at least two
-    n_train, n_test  samples of a fold on either side, or any numbers in their ratio
+    folds            one value per fold, in `unit`; at least two
+    n_train, n_test  numbers of training and test samples of a fold, or any numbers in their ratio
     level            two-sided coverage of the interval, in (0, 1); 0.95 by default
     better           which direction is better for the model: higher, lower or neither (the default)
     unit             of the values; fraction by default
 
     Folds share training samples, and the plain s²/J would be too small. This one is wide: in simulations (4 × 5 folds
-    of 100 samples, nearest centroids) it covered more than 99 % for 95 %.
+    of 100 samples, nearest centroids) it covered more than 99 % instead of 95 %.
 
-    Returns the estimate. Raises EvidenceError where there are fewer than two folds.
+    Returns the estimate. Raises EvidenceError if there are fewer than two folds.
 
     >>> found = nadeau_bengio("recipe.accuracy_gap", np.array([0.1, 0.2, 0.1, 0.2]), n_train=3.0, n_test=1.0)
     >>> round(found.value, 3), found.dof

@@ -1,4 +1,4 @@
-"""Differences between two numbers that have intervals of their own."""
+"""Differences between two numbers that each have an interval."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def newcombe_difference(
     better      which direction is better for the model: higher, lower or neither (the default)
     unit        of the values; points by default
 
-    Returns the estimate. Raises EvidenceError where counts do not fit.
+    Returns the estimate. Raises EvidenceError if counts do not fit.
 
     >>> found = newcombe_difference("gap", (90, 100), (80, 100))
     >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
@@ -66,7 +66,7 @@ def newcombe_paired(
     better      which direction is better for the model: higher, lower or neither (the default)
     unit        of the values; points by default
 
-    Returns the estimate. Raises EvidenceError where a count is negative or all are 0.
+    Returns the estimate. Raises EvidenceError if a count is negative or all are 0.
 
     >>> found = newcombe_paired("change", both=80, only_one=10, only_other=5, neither=5)
     >>> round(found.value, 3), found.low < 0 < found.high

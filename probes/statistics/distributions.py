@@ -1,7 +1,7 @@
-"""Quantiles and tails of the distributions that intervals are made of.
+"""Quantiles and tails of the distributions behind intervals.
 
-Straight from `scipy.special`: `scipy.stats` takes ten times as long to import, and whoever only judges results waits
-for it. The numbers are the same. Outside a domain the answer is NaN.
+Straight from `scipy.special`: `scipy.stats` takes ten times as long to import, which commands that only judge results
+would wait for. The numbers are the same. Outside a domain the result is NaN.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Many variances from few degrees of freedom each, drawn towards what they have in common (Smyth 2004)."""
+"""Many variances with few degrees of freedom each, shrunk towards a common value (Smyth 2004)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy import special
 
 SMALLEST = 1e-24
 MOST_DOF = 1e4
-"""Of the prior: beyond it all variances are one."""
+"""Largest degrees of freedom of the prior: beyond it, all variances are equal."""
 
 
 def squeezed_variance(
@@ -18,11 +18,11 @@ def squeezed_variance(
 ) -> tuple[Float64[np.ndarray, " samples"], float]:
     """The posterior means (d₀ s₀² + d s²)/(d₀ + d) and d₀ + d, the degrees of freedom of the moderated t.
 
-    variance  one a sample, above 0, in any unit squared
+    variance  one per sample, above 0, in any unit squared
     dof       degrees of freedom of each variance, above 0
 
-    The variances of samples are taken for a scaled inverse χ² with d₀ degrees of freedom about s₀², both fitted to the
-    moments of log s² (Smyth 2004, section 6.2).
+    The variances of samples are assumed to follow a scaled inverse χ² with d₀ degrees of freedom about s₀², both fitted
+    to the moments of log s² (Smyth 2004, section 6.2).
 
     Returns a variance for each sample, and the degrees of freedom of all.
 
@@ -39,7 +39,7 @@ def variance_prior(variance: Float64[np.ndarray, " samples"], dof: float) -> tup
     """(d₀, s₀²) of the prior that `squeezed_variance` fits. Variances that differ no more than their sampling error
     allows have d₀ = `MOST_DOF`.
 
-    variance  one a sample, above 0, in any unit squared
+    variance  one per sample, above 0, in any unit squared
     dof       degrees of freedom of each variance, above 0
 
     Returns the prior's degrees of freedom and its variance.

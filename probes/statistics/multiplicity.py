@@ -1,4 +1,4 @@
-"""What looking many times costs."""
+"""Corrections for multiple tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Float64
 
 
 def holm(p_values: Float[np.ndarray, " tests"]) -> Float64[np.ndarray, " tests"]:
-    """Adjusted p-values that hold the family-wise error under any dependence (Holm 1979).
+    """Adjusted p-values that control the family-wise error under any dependence (Holm 1979).
 
     p_values  of the tests, each in [0, 1]
 

@@ -51,7 +51,7 @@ def paired_gap(
     better       which direction is better for the model: higher, lower or neither (the default)
     unit         of the values, such as nats
 
-    Returns the estimate. Raises EvidenceError where a part has fewer than two samples.
+    Returns the estimate. Raises EvidenceError if a part has fewer than two samples.
 
     >>> found = paired_gap("gap", np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0]), unit="nats")
     >>> found.value, found.n
@@ -80,7 +80,7 @@ def paired_auc(
     level       two-sided coverage of the interval, in (0, 1); 0.95 by default
     better      which direction is better for the model: higher, lower (the default) or neither
 
-    Returns the estimate, in points. Raises EvidenceError where members or others are fewer than two.
+    Returns the estimate, in points. Raises EvidenceError if members or others are fewer than two.
 
     >>> member = np.array([True, True, False, False])
     >>> paired_auc("auc", np.array([3.0, 2.0, 1.0, 0.0]), np.array([3.0, 1.0, 2.0, 0.0]), member).value

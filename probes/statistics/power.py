@@ -1,4 +1,4 @@
-"""The smallest effect that a number of replicas can show."""
+"""The smallest effect that a number of replicas can detect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from probes.statistics.proportions import clopper_pearson
 from probes.statistics.student_t import t_quantile
 
 FEWEST_ROUNDS = 3
-"""Stand-ins are attacked with replicas of other orders; of two orders the recipe's interval is the whole range."""
+"""Stand-ins are attacked with replicas of other orders; with two orders, the recipe's interval is the whole range."""
 
 
 CONFIDENCE, POWER, TYPICAL_ACCURACY = 0.95, 0.8, 0.8
@@ -22,7 +22,7 @@ CONFIDENCE, POWER, TYPICAL_ACCURACY = 0.95, 0.8, 0.8
 
 @dataclass(frozen=True, kw_only=True)
 class Power:
-    """The smallest effects found with 80 % probability at 95 % confidence; None where the rows do not ask.
+    """The smallest effects found with 80 % probability at 95 % confidence; None if the rows do not measure it.
 
     accuracy_gap    a fraction, by Nadeau and Bengio's variance for models near 80 % accuracy
     checkpoint_tpr  the true-positive rate at 1 % false positives that exact binomial intervals tell from 1 %, of this
@@ -36,7 +36,7 @@ class Power:
 
 
 def power(pool: Pool, rows: Sequence[Row]) -> Power:
-    """What a population of these rows of the pool could detect; data are not looked at.
+    """What a population of these rows of the pool could detect; computed without the data.
 
     pool  the members and the held-out samples
     rows  the replicas that a plan would train
@@ -68,12 +68,12 @@ def power(pool: Pool, rows: Sequence[Row]) -> Power:
 
 
 def detectable_tpr(members: int, others: int, fpr: float = 0.01) -> float | None:
-    """The least true-positive rate whose Clopper–Pearson interval lies above that of `fpr` with 80 % probability.
+    """The smallest true-positive rate whose Clopper–Pearson interval lies above that of `fpr` with 80 % probability.
 
     members, others  how many of each are attacked, at least 1
     fpr              the false-positive rate, in (0, 1); 0.01 by default
 
-    Returns a rate in (0, 1]; None where there are too few non-members for such a false-positive rate.
+    Returns a rate in (0, 1]; None if there are too few non-members for such a false-positive rate.
 
     >>> round(detectable_tpr(1000, 1000), 3)
     0.032

@@ -1,4 +1,4 @@
-"""Shares of counted things."""
+"""Proportions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[f
     trials     at least 1
     level      two-sided coverage of the interval, in (0, 1); 0.95 by default
 
-    Returns (low, high). Raises EvidenceError where counts do not fit.
+    Returns (low, high). Raises EvidenceError if counts do not fit.
 
     >>> low, high = clopper_pearson(0, 10)
     >>> low, round(high, 4)
@@ -31,7 +31,7 @@ def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[f
 
 
 def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """The score interval (Wilson 1927): what Newcombe's interval for a difference is made of.
+    """The score interval (Wilson 1927): the basis of Newcombe's interval for a difference.
 
     successes  0 to `trials`
     trials     at least 1
@@ -62,7 +62,7 @@ def proportion(
     better     which direction is better for the model: higher, lower or neither (the default)
     unit       of the values; fraction by default
 
-    Returns the estimate. Raises EvidenceError where counts do not fit.
+    Returns the estimate. Raises EvidenceError if counts do not fit.
 
     >>> proportion("checkpoint.held_out_accuracy", 90, 100, better="higher").value
     0.9

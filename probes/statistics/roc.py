@@ -28,9 +28,9 @@ def auc(
     name    of the estimate; auc by default
     level   two-sided coverage of the interval, in (0, 1); 0.95 by default
 
-    The plain normal interval covers 91 to 94 % where it claims 95 % (AUC 0.92 and 0.76, 40 to 60 a side, simulated); on
-    the logit scale it covers 95 to 96 %. At the edge (all members above all others) the variance is 0; there the
-    interval ends where Clopper–Pearson's for the smaller class does, which is wider.
+    The plain normal interval covers 91 to 94 % instead of 95 % (AUC 0.92 and 0.76, 40 to 60 per side, simulated); on
+    the logit scale it covers 95 to 96 %. At the edge (all members above all others) the variance is 0; there, the
+    interval is Clopper–Pearson's for the smaller class, which is wider.
 
     Returns the estimate, a fraction. Raises EvidenceError without members or without others, NonFiniteError on NaN or
     infinite scores. DeLong, DeLong & Clarke-Pearson 1988.
@@ -49,7 +49,7 @@ def auc(
         logit = math.log(value / (1 - value))
         low, high = (1 / (1 + math.exp(-(logit + sign * half))) for sign in (-1, 1))
     n = len(members) + len(others)
-    # Where the error is 0 the round trip through the logit may miss the value by a last bit.
+    # If the error is 0, the round trip through the logit may miss the value by the last bit.
     low, high = min(low, value), max(high, value)
     return Estimate(name=name, value=value, low=low, high=high, level=level, n=n, unit="AUC", better="lower")
 
@@ -98,9 +98,8 @@ def tpr_at_fpr(
     name    of the estimate; tpr by default
     level   two-sided coverage of the interval, in (0, 1); 0.95 by default
 
-    The interval is Clopper–Pearson's at that threshold, as if it were given; `threshold.tpr_at_true_fpr` pays for its
-    being estimated. Where there are fewer than 1/fpr non-members the rate cannot be told from 0: the estimate has a
-    caveat.
+    The interval is Clopper–Pearson's at that threshold, as if it were given; `threshold.tpr_at_true_fpr` allows for its
+    being estimated. With fewer than 1/fpr non-members the rate cannot be told from 0: the estimate has a caveat.
 
     Returns the estimate, a fraction. Raises EvidenceError without members or others, or where `fpr` is outside (0, 1);
     NonFiniteError on NaN or infinite scores.

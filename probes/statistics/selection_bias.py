@@ -1,4 +1,4 @@
-"""How much of an accuracy comes from having chosen on the samples that measure it."""
+"""How much of an accuracy is due to selecting the model on the samples that measure it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ from probes.statistics.distributions import normal_quantile
 
 DRAWS = 500
 WIDER = 1.2
-"""Times the binomial deviation: which model is chosen varies as well. Coverage by simulation is 94 to 99 %
-(tests/probes/statistics/test_selection_bias.py)."""
+"""Factor on the binomial standard deviation, because the choice of the model varies as well. Simulated coverage is 94
+to 99 % (tests/probes/statistics/test_selection_bias.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelectionBias:
-    """`reported` accuracy, and the accuracy that is left when choosing and measuring are kept apart."""
+    """An accuracy before and after correction for the selection of the model.
+
+    reported    the accuracy on the samples that the model was selected on
+    corrected   the accuracy with selection and measurement on different samples
+    half_width  of the interval of `corrected`
+    """
 
     reported: float
     corrected: float
@@ -41,12 +46,13 @@ def selection_bias(
     """The accuracy of the best of several models, corrected for the choice by the bootstrap: the best on a resample is
     measured on the samples outside it (BBC; Tsamardinos, Greasidou & Borboudakis 2018, Machine Learning 107:1895).
 
-    right     which model is right on which sample, of all models that were tried
-    reported  the row of the model whose accuracy is reported; it is preferred among equals
-    level     two-sided coverage, of the true accuracy of the chosen model, in (0, 1)
-    draws     of the bootstrap, at least 1
+    right     which model is right on which sample, for all models that were tried
+    rng       generator for the resamples
+    reported  the row of the model whose accuracy is reported; it wins ties
+    level     two-sided coverage of the chosen model's true accuracy, in (0, 1)
+    draws     number of bootstrap resamples, at least 1
 
-    The interval is that of an accuracy on so many samples, widened by WIDER. Raises EvidenceError for fewer than two
+    The interval is that of an accuracy on this many samples, widened by WIDER. Raises EvidenceError for fewer than two
     models, or fewer than ten samples.
 
     >>> right = np.random.default_rng(0).random((200, 100)) < 0.5    # 200 models that guess

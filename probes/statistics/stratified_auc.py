@@ -1,4 +1,4 @@
-"""The area under the ROC curve from pairs inside strata alone, whatever differs between them."""
+"""The area under the ROC curve from pairs within strata only, unaffected by differences between strata."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def stratified_auc(
     name: str = "auc",
     level: float = 0.95,
 ) -> Estimate:
-    """Of pairs of a member and a non-member in one stratum, how often the member ranks above, ties counted half.
+    """The share of pairs of a member and a non-member in one stratum in which the member ranks higher, ties counted
+    half.
 
     score      higher for members, in any unit; finite
     member     which samples are members
@@ -36,7 +37,7 @@ def stratified_auc(
     variance is DeLong's, from placements inside strata, summed by cluster (Obuchowski 1997) and inflated; on the logit
     scale.
 
-    Returns the estimate, a fraction. Raises EvidenceError where no stratum has both kinds.
+    Returns the estimate, a fraction. Raises EvidenceError if no stratum has both kinds.
 
     >>> score, member = np.array([1.0, 2.0, 11.0, 12.0]), np.array([False, True, False, True])
     >>> stratified_auc(score, member, np.array([0, 0, 1, 1])).value
@@ -66,7 +67,7 @@ def stratified_auc(
         logit, width = math.log(value / (1 - value)), half * error / (value * (1 - value))
         low, high = (1 / (1 + math.exp(-(logit + sign * width))) for sign in (-1, 1))
     else:
-        # At the edge the variance is 0: as many pairs as the smaller side allows (the rule of three).
+        # At the edge the variance is 0: use the number of pairs that the smaller side allows (the rule of three).
         slack = 3 / max(1, min(int(member[used].sum()), int((~member[used]).sum())))
         low, high = max(0.0, value - slack), min(1.0, value + slack)
     return Estimate(
@@ -84,7 +85,7 @@ def stratified_auc(
 def _placements(
     score: Float64[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"]
 ) -> tuple[float, Float64[np.ndarray, " samples"]]:
-    """The AUC, and what each sample adds to its error."""
+    """The AUC, and each sample's contribution to its error."""
     inside, outside = score[member], score[~member]
     m, n = len(inside), len(outside)
     rank = midranks(np.concatenate([inside, outside]))

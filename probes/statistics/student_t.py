@@ -1,6 +1,6 @@
 """Student's t: quantiles, tails, and the interval of an estimate with a standard error (Student 1908).
 
-Straight from `scipy.special`, as `probes/statistics/distributions.py` says. Outside a domain the answer is NaN.
+Straight from `scipy.special`, as explained in `probes/statistics/distributions.py`. Outside a domain the result is NaN.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A true-positive rate at a wanted false-positive rate, where the threshold that gives it is itself estimated."""
+"""A true-positive rate at a given false-positive rate, with a threshold that is itself estimated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from probes.statistics.roc import tpr_at_fpr
 RateAt = Callable[[float, float], Estimate]
 """(threshold, level) → the true-positive rate there, with its interval as if the threshold were known."""
 FEWEST = 5
-"""False alarms below which their number is not nearly normal."""
+"""Number of false alarms below which it is not nearly normal."""
 
 
 def tpr_at_true_fpr(
@@ -28,8 +28,8 @@ def tpr_at_true_fpr(
     name: str = "tpr",
     level: float = 0.95,
 ) -> Estimate:
-    """`tpr_at_fpr`, with an interval for the rate where the false-positive rate truly is `fpr`, not only here, where so
-    many of these non-members happen to lie above the threshold.
+    """`tpr_at_fpr`, with an interval for the rate at the true false-positive rate `fpr`, rather than at the share of
+    these particular non-members above the threshold.
 
     score   higher for members, in any unit; finite
     member  which samples are members
@@ -56,8 +56,8 @@ def tpr_at_true_fpr(
 
 
 def at_true_fpr(others: Float64[np.ndarray, " others"], fpr: float, level: float, rate_at: RateAt) -> Estimate:
-    """`rate_at` the threshold that floor(fpr · n) of the n `others` exceed, with an interval that pays for not knowing
-    the threshold t whose false-positive rate is `fpr`.
+    """`rate_at` the threshold that floor(fpr · n) of the n `others` exceed, with an interval that allows for not
+    knowing the threshold t whose false-positive rate is `fpr`.
 
     others   scores of the non-members, higher for members
     fpr      the false-positive rate, in (0, 1)
@@ -67,7 +67,7 @@ def at_true_fpr(others: Float64[np.ndarray, " others"], fpr: float, level: float
     Binomial(n, fpr) others exceed t, so it lies between two of their order statistics, whatever the distribution. The
     rates at these two ends, each with its own interval and both at half the error, are exact bounds. Where false alarms
     are not few and no two others tie there, both errors are nearly normal, and are added in quadrature instead (MOVER,
-    Zou & Donner 2008). Simulated coverage stands in docs/membership.md.
+    Zou & Donner 2008). Simulated coverage is in docs/membership.md.
 
     Returns the estimate that `rate_at` gives at the threshold, with that interval.
     """
@@ -88,7 +88,7 @@ def at_true_fpr(others: Float64[np.ndarray, " others"], fpr: float, level: float
 
 
 def _above(n: int, fpr: float, level: float) -> tuple[int, int]:
-    """The fewest and the most others above the true threshold, each at half of 1 − level."""
+    """The smallest and the largest number of others above the true threshold, each at half of 1 − level."""
     tail = (1 - level) / 2
     return int(stats.binom.ppf(tail, n, fpr)), int(stats.binom.isf(tail, n, fpr))
 
@@ -101,8 +101,8 @@ def _edges(others: Float64[np.ndarray, " others"], most: int) -> list[float]:
 
 
 def others_for_a_low_end(fpr: float, level: float) -> int:
-    """From how many non-members on the interval of `at_true_fpr` can begin above 0: until then it may be that none of
-    them lies above the true threshold, and its low end is 0 whatever is found.
+    """The number of non-members from which the interval of `at_true_fpr` can start above 0: with fewer, possibly none
+    of them lies above the true threshold, and its lower end is 0 whatever is found.
 
     fpr    the false-positive rate, in (0, 1)
     level  two-sided coverage of the interval, in (0, 1)

@@ -1,4 +1,4 @@
-"""Two audits side by side: which estimates are pairs, and what changed beyond noise.
+"""Comparison of two audits: which estimates can be paired, and what changed beyond noise.
 
 Imports probes; the document and formats import it.
 """

@@ -1,8 +1,8 @@
 """What changed since a baseline, beyond noise: a pure function of two reports.
 
-Each estimate that both audits have becomes one difference, new − old, with an interval: paired where both speak of the
-same samples, else of independent estimates. All differences that have a better side are tested together (Holm), so
-that two audits of equally good models differ in anything with at most 1 − level.
+Each estimate that both audits have becomes one difference, new − old, with an interval: paired if both cover the same
+samples, otherwise treating the estimates as independent. All differences with a better direction are tested together
+(Holm), so that for two equally good models anything is called different with probability at most 1 − level.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from reports.report import Comparison, Difference, Json, Report
 Change = Literal["worse", "better", "same", "untested"]
 BOUNDS_DIFFER = Message("comparison.bound")
 COSTS = ("steps", "seconds", "MiB")
-"""Units of what an audit costs: no model is worse for it."""
+"""Units of an audit's cost, which says nothing about the model."""
 MISSING_NAMED = 5
 
 
 def compare(old: Report, new: Report, *, level: float = 0.95) -> Comparison:
-    """`new` against the baseline `old`. Raises InputError where they have no estimate in common.
+    """`new` against the baseline `old`. Raises InputError if they have no estimate in common.
 
-    Per-sample columns, where both reports hold them, make the tests paired.
+    Per-sample columns, if both reports have them, make the tests paired.
 
     old, new  reports, the baseline first
-    level     1 − the chance that two equally good models are called different in anything, in (0, 1)
+    level     1 − the probability that two equally good models are called different in anything, in (0, 1)
 
     >>> from reports.example import example_report
     >>> compare(example_report(90), example_report(50)).where("worse")[0].estimate
@@ -47,7 +47,7 @@ def compare(old: Report, new: Report, *, level: float = 0.95) -> Comparison:
         raise InputError(
             "has no estimate in common with the baseline.",
             where=_name(new),
-            do="Compare audits that ran the same probes.",
+            do="Compare audits with the same probes.",
         )
     pairs = Pairs.of(old, new)
     drafts = [_draft(name, theirs[name], ours[name], pairs, level) for name in shared]
@@ -64,7 +64,7 @@ def compare(old: Report, new: Report, *, level: float = 0.95) -> Comparison:
 
 
 def worsening(difference: Difference) -> Estimate:
-    """The difference turned so that more is worse: what a non-inferiority margin is held against."""
+    """The difference with the sign for which more is worse, to be compared with a non-inferiority margin."""
     change = difference.change
     if change.better != "higher":
         return change
@@ -81,7 +81,7 @@ def _estimates(report: Report) -> dict[tuple[str, str], Estimate]:
 
 
 def _draft(name: tuple[str, str], old: Estimate, new: Estimate, pairs: Pairs, level: float) -> Difference:
-    """The difference with its own p-value, before others are paid for."""
+    """The difference with its own p-value, before the correction for others."""
     paired = pairs.difference(name[0], old, new, level)
     change = paired or independent_difference(new.name, new, old, level=level)
     caveat = new.caveat or old.caveat
@@ -107,7 +107,7 @@ def _with_caveat(change: Estimate, caveat: Text) -> Estimate:
 
 
 def _decided(draft: Difference, p: float, spend: float, alpha: float) -> Difference:
-    """With the interval at the level that was spent on it, so that it excludes 0 exactly where a change is shown."""
+    """With the interval at the level that was spent on it, so that it excludes 0 exactly if a change is shown."""
     status: Change = "same"
     if p <= alpha and draft.change.value != 0:
         rises = draft.change.value > 0
@@ -156,7 +156,7 @@ def _notes(old: Report, new: Report, pairs: Pairs, missing: list[tuple[str, str]
 
 
 def _params(report: Report) -> dict[str, dict[str, object]]:
-    """Lists and tuples are the same parameters: one of them was read back from a file."""
+    """Treats lists and tuples as equal, because one of them was read back from a file."""
     return {
         result.probe: {k: list(v) if isinstance(v, list | tuple) else v for k, v in result.params.items()}
         for result in report.results

@@ -1,4 +1,4 @@
-"""The samples and folds that two audits share: what makes a difference a paired one."""
+"""The samples and folds that two audits share, which allow paired differences."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from reports.report import Report
 Columns = Mapping[str, Shaped[np.ndarray, " samples"]]
 Charts = Mapping[tuple[str, str], Chart]
 CLOSE = 2e-3
-"""How far a figure recomputed from per-sample columns (six digits) may lie from the estimate it claims to be."""
+"""How far a figure recomputed from per-sample columns (six digits) may be from its estimate."""
 
 
 SPLIT = "overfitting.split"
-"""The per-sample column that says which part of the split a sample is in."""
+"""The per-sample column with the part of the split."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pairs:
-    """Per-sample columns of both audits, and their charts where folds are cut alike; `reason` says why there are no
+    """Per-sample columns of both audits, and their charts if the folds are the same; `reason` says why there are no
     pairs."""
 
     old: Columns = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Pairs:
         return cls(old=theirs, new=ours, charts=(charts(old), charts(new)) if same_folds else None)
 
     def difference(self, probe: str, old: Estimate, new: Estimate, level: float) -> Estimate | None:
-        """new − old on the same samples; None where this estimate has no pairs, or they are not what it was made of."""
+        """new − old on the same samples; None if this estimate has no pairs, or if they do not reproduce it."""
         made_of = new.pairing
         if self.reason or made_of is None or made_of != old.pairing:
             return None
@@ -64,7 +64,7 @@ class Pairs:
         return found if found is not None and abs(found.value - (new.value - old.value)) <= CLOSE else None
 
     def _by_fold(self, probe: str, made_of: Pairing, old: Estimate, new: Estimate, level: float) -> Estimate | None:
-        """Of the folds that both have: a budget may have left one of them fewer rounds."""
+        """On the folds that both have: a budget may have allowed one of them fewer rounds."""
         if self.charts is None:
             return None
         (before, share), (after, other) = (fold_values(one[probe, made_of.columns[0]], made_of) for one in self.charts)
@@ -86,7 +86,7 @@ class Pairs:
         )
 
     def parts(self, part: str) -> Bool[np.ndarray, " samples"] | None:
-        """The samples of this part of the split where both audits have the same ones there."""
+        """The samples of this part of the split, if both audits have the same ones."""
         ours, theirs = self.new[SPLIT] == part, self.old[SPLIT] == part
         return np.asarray(ours) if ours.any() and (ours == theirs).all() else None
 
@@ -95,7 +95,7 @@ class Pairs:
 
 
 def columns(report: Report) -> Columns:
-    """As samples.csv holds them: six digits, so that a report in memory and one read back are the same."""
+    """Rounded to six digits as in samples.csv, so that a report in memory and one read back are the same."""
     return {name: rounded(column) for name, column in per_sample.columns(report).items()}
 
 
@@ -106,7 +106,7 @@ def rounded(column: Shaped[np.ndarray, " samples"]) -> Shaped[np.ndarray, " samp
 
 
 def charts(report: Report) -> Charts:
-    """By probe and name."""
+    """Estimates by probe and name."""
     return {
         (result.probe, figure.name): figure
         for result in report.results
@@ -117,8 +117,8 @@ def charts(report: Report) -> Charts:
 
 
 def fold_values(chart: Chart, made_of: Pairing) -> tuple[Mapping[str, float], float]:
-    """What an estimate is the mean of, by fold, and a fold's share of the pool. Folds are named repeat.fold. Raises
-    KeyError, ValueError where the chart is not one of folds."""
+    """The values whose mean is the estimate, by fold, and a fold's share of the pool. Folds are named repeat.fold.
+    Raises KeyError, ValueError if the chart does not show folds."""
     if chart.series is None:
         raise ValueError(f"{chart.name} has no sides")
     names, sides = (chart.columns[column] for column in (chart.x.column, chart.series))
@@ -134,7 +134,7 @@ def fold_values(chart: Chart, made_of: Pairing) -> tuple[Mapping[str, float], fl
 
 
 def _share(pairs: Pairs, made_of: Pairing, new: Estimate, level: float) -> Estimate | None:
-    """A paired difference of shares; of two parts, whose samples are disjoint, the one less the other."""
+    """A paired difference of shares; for two parts, whose samples are disjoint, one minus the other."""
     found = _share_of(pairs, made_of, made_of.part, new, level)
     if not made_of.less or found is None:
         return found

@@ -1,4 +1,4 @@
-"""What the gate checked, as text: a line a check, with a gauge where it lies."""
+"""The gate's checks as text: one line per check, with a gauge."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPEN: Mapping[str, Literal["left", "right"]] = {"lower": "right", "upper": "left
 
 @dataclass(frozen=True, kw_only=True)
 class Gauge:
-    """A check as a line from 0 to 100: where the interval, the value and the threshold lie, and what is allowed."""
+    """A check as a line from 0 to 100: the positions of interval, value and threshold, and the allowed side."""
 
     low: float
     value: float
@@ -28,7 +28,7 @@ class Gauge:
     threshold: float
     allowed: tuple[float, float]
     open: Literal["", "left", "right"] = ""
-    """Where a one-sided bound goes on for ever."""
+    """The open end of a one-sided bound."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class CheckText:
     value: str
     interval: str
     level: str
-    """Empty where there is no interval."""
+    """Empty if there is no interval."""
     n: str
     threshold: str
     because: str
@@ -50,14 +50,14 @@ class CheckText:
 
 
 def checks(report: Report, say: Words) -> tuple[CheckText, ...]:
-    """The gravest first."""
+    """Most severe first."""
     sizes = _sizes(report, say)
     ranked = sorted(report.verdict.checks, key=lambda check: ORDER.index(check.status))
     return tuple(_check(check, sizes.get((check.against, check.probe, check.estimate), "–"), say) for check in ranked)
 
 
 def _sizes(report: Report, say: Words) -> Mapping[tuple[str, str, str], str]:
-    """n of what is checked, by what it is checked against, probe and estimate."""
+    """n of each check, by what it is checked against, probe and estimate."""
     sizes = {
         ("threshold", result.probe, one.name): counted(one, say)
         for result in report.results
@@ -93,7 +93,7 @@ def _check(check: Check, n: str, say: Words) -> CheckText:
 
 
 def judged(check: CheckText, say: Words) -> str:
-    """The check in a sentence: how it ended, its numbers at its level, and what is allowed."""
+    """The check in one sentence: its result, its numbers at its level, and what is allowed."""
     interval = say("ui", "at", interval=check.interval, level=check.level) if check.level else check.interval
     return say(
         "ui",
@@ -107,14 +107,14 @@ def judged(check: CheckText, say: Words) -> str:
 
 
 def text_of(check: Check, texts: tuple[CheckText, ...]) -> CheckText:
-    """Of all checks as they are shown, this one."""
+    """This check among those shown."""
     name, against = harmless(f"{check.probe} {check.estimate}"), check.against
     return next(one for one in texts if (one.name, one.against) == (name, against))
 
 
 def decides(finding: Finding, probe: str, report: Report, say: Words) -> Check | None:
-    """The check that passed or failed on the estimate of which the finding says that it cannot tell: the gate has
-    another threshold and another level, and its answer stands."""
+    """The check that passed or failed on the estimate about which the finding is inconclusive: the gate has another
+    threshold and level, and its decision takes precedence."""
     if not (say.find("findings", finding.code, "open") and finding.because):
         return None
     return next(
@@ -129,7 +129,7 @@ def decides(finding: Finding, probe: str, report: Report, say: Words) -> Check |
 
 
 def why(check: Check, say: Words) -> str:
-    """As it reads beside the check's numbers, without them."""
+    """The reason without numbers, for display beside them."""
     return harmless_long(capitalized(say.text(_beside(check.because, say))))
 
 
@@ -141,7 +141,7 @@ def _beside(text: Any, say: Words) -> Any:
 
 
 def _judged(check: Check, say: Words) -> str:
-    """What the check is of: the estimate, or how much worse it is than the baseline's."""
+    """The subject of the check: the estimate, or how much worse it is than the baseline's."""
     title = say.estimate(check.estimate, check.probe)
     return title if check.against == "threshold" else say("ui", "worsening", estimate=title)
 
@@ -169,5 +169,5 @@ def _gauge(check: Check) -> Gauge | None:
 
 
 def _ends(check: Check) -> tuple[float, float]:
-    """None stands for the open end of a bound."""
+    """None is the open end of a bound."""
     return -math.inf if check.low is None else check.low, math.inf if check.high is None else check.high

@@ -1,4 +1,4 @@
-"""The comparison with a baseline as text, in one language: what every format's section says."""
+"""The comparison with a baseline as text in one language, for every format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DifferenceText:
     change: str
     interval: str
     level: str
-    """What Holm's procedure leaves it; empty where nothing was tested."""
+    """The level that Holm's procedure leaves it; empty if nothing was tested."""
     paired: str
     n: str
     p: str
@@ -33,15 +33,15 @@ class DifferenceText:
 
 @dataclass(frozen=True, kw_only=True)
 class AgainstText:
-    """`status` is that of a verdict: fail where anything is worse, else pass."""
+    """`status` is that of a verdict: fail if anything is worse, else pass."""
 
     status: str
     name: str
-    """Of the baseline's model, with the start of its digest, its verdict, and the day of its audit where known."""
+    """The baseline's model, with the start of its digest, its verdict, and the date of its audit if known."""
     title: str
     sentence: str
     rows: tuple[DifferenceText, ...]
-    """What was tested, the worst first."""
+    """What was tested, worst first."""
     untested: tuple[DifferenceText, ...]
     notes: tuple[str, ...]
     explained: str
@@ -70,7 +70,7 @@ def against(comparison: Comparison, say: Words) -> AgainstText:
 
 
 def sentence(comparison: Comparison, say: Words) -> str:
-    """What got worse, and how much was looked at."""
+    """What got worse, and how much was compared."""
     worse, better = comparison.where("worse"), comparison.where("better")
     tested = len(comparison.differences) - len(comparison.where("untested"))
     parts = []
@@ -114,7 +114,7 @@ def _difference(one: Difference, say: Words) -> DifferenceText:
 
 
 def _moved(value: float, unit: str) -> str:
-    """Shares in percentage points, which percent of a share would be taken for."""
+    """Differences of shares in percentage points, because percent would be read as relative."""
     return f"{100 * value:.1f} pp".replace("-", "−") if unit in SHARES + POINTS else number(value)
 
 

@@ -1,4 +1,4 @@
-"""One estimate, one interval in a report: that of the gate, where the gate judged it."""
+"""One interval per estimate in a report: that of the gate, if the gate judged it."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def _result(result: Result, checks: Mapping[str, Check]) -> Result:
 def _estimate(estimate: Estimate, check: Check) -> Estimate:
     low, high = check.low, check.high
     if low is None or high is None or not low <= estimate.value <= high or check.value != estimate.value:
-        return estimate  # judged by a file that was changed
+        return estimate  # judged from a file that was changed
     return dataclasses.replace(estimate, low=low, high=high, level=check.level)
 
 
 def _finding(finding: Finding, old: Mapping[str, Estimate], new: Mapping[str, Estimate], moved: set[str]) -> Finding:
-    """Values that are an end of an estimate's interval, to the bit, become that end at the other level."""
+    """Values that are bit-identical to an end of an estimate's interval are replaced by that end at the other level."""
     ends: dict[float, float] = {}
     for name in sorted(moved):
         ends |= {old[name].low: new[name].low, old[name].high: new[name].high}
-        ends.pop(old[name].value, None)  # an end that is the value stays it
+        ends.pop(old[name].value, None)  # an end that equals the value is kept
     values: dict[str, Value] = {
         key: ends.get(value, value) if isinstance(value, float) and math.isfinite(value) else value
         for key, value in finding.values.items()

@@ -1,6 +1,6 @@
-"""What stands against a model, one entry each: the checks that did not pass, and the findings beside them.
+"""The issues of a model, one entry each: the checks that did not pass, and the findings.
 
-SARIF, GitHub's annotations and GitLab's code quality are three spellings of this list.
+SARIF, GitHub's annotations and GitLab's code quality are three formats of this list.
 """
 
 from __future__ import annotations
@@ -30,27 +30,28 @@ class Issue:
     """All text in it is one line, without control characters; escaping is the format's."""
 
     rule: str
-    """Names the kind of issue for good: `overfitting/recipe.accuracy_gap` (a check), `overfitting.gap` (a finding)."""
+    """Permanently identifies the kind of issue: `overfitting/recipe.accuracy_gap` (a check), `overfitting.gap` (a
+    finding)."""
     probe: str
     title: str
     message: str
     about: str
-    """What is asked or how it is measured, without this audit's numbers."""
+    """What is required or how it is measured, without this audit's numbers."""
     grade: Grade
     helps: str = ""
     command: str = ""
     waived: str = ""
-    """The reason, where it may stand for now."""
+    """The reason, if the issue is waived."""
     failed: bool = False
-    """The probe crashed; nothing is said of the model."""
+    """The probe failed, so this says nothing about the model."""
     security: bool = False
     """Whether the probe's texts call it a matter of security (`security` beside its title)."""
     fingerprint: str = ""
-    """The same in every audit of a model of this name; no two of a report are equal."""
+    """The same in every audit of a model with this name, and unique in a report."""
 
 
 def issues(report: Report, lang: str = "en") -> list[Issue]:
-    """The gravest first. Errors are what stops the gate; findings that no threshold stops on are warnings or notes."""
+    """Most severe first. Errors stop the gate; findings without a failed threshold are warnings or notes."""
     document = outline(report, lang)
     found = [*_checks(document, report), *_findings(document)]
     if not document.checks and document.status == "undecided":
@@ -148,7 +149,8 @@ def _findings(document: Document) -> Iterator[Issue]:
 
 
 def rule_of(name: str) -> str:
-    """A name as an identifier: letters, digits, dots, dashes and slashes; told apart by a digest where it lost any."""
+    """A name as an identifier: letters, digits, dots, dashes and slashes; made unique by a digest if characters were
+    removed."""
     clean = re.sub(r"[^\w./-]+", "_", name.replace(" ", "/", 1))[:LONGEST_RULE]
     if clean.replace("/", " ", 1) == name or clean == name:
         return clean

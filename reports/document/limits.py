@@ -10,11 +10,11 @@ from reports.wording.catalogue import Words
 from reports.wording.numbers import grouped
 
 ALWAYS = ("attacks", "pool", "recipe", "persons", "variants", "use")
-"""What holds of every audit."""
+"""Limits of every audit."""
 
 
 def limits(report: Report, say: Words) -> Iterator[str]:
-    """How much was looked at first, then what follows from no audit of this kind."""
+    """First how much was examined, then what no audit of this kind can show."""
     replicas = report.audit.get("replicas")
     if isinstance(replicas, Mapping) and isinstance(count := replicas.get("splits"), int):
         yield say("limits", "replicas", count=grouped(count))

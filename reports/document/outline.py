@@ -1,4 +1,4 @@
-"""One outline for all formats: what the report says, in order, before anybody draws it."""
+"""The outline for all formats: the contents of the report, in order, before rendering."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ QUALITY = {
     "guessing": "guessing.held_out_accuracy",
 }
 ASKED = ("checkpoint.held_out_accuracy", "recipe.held_out_accuracy")
-"""What a minimum of accuracy is asked of."""
+"""The estimate to which a minimum accuracy applies."""
 NAMED = 3
-"""Up to so many checks are named in the verdict's sentence; of more, their risks."""
+"""The verdict's sentence names up to this many checks; if there are more, their risks."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,16 +37,16 @@ class Document:
     status: str
     sentence: str
     decide: str
-    """What would settle an undecided verdict; empty otherwise."""
+    """What would decide an undecided verdict; empty otherwise."""
     quality: tuple[tuple[str, str], ...]
-    """Held-out accuracy of this model and of its recipe, beside guessing, and the least that was asked for."""
+    """Held-out accuracy of this model and of its recipe, beside guessing, and the required minimum."""
     facts: tuple[tuple[str, str], ...]
     run: tuple[tuple[str, str], ...]
-    """Which model and data, with which version, when and by whom."""
+    """Model, data, version, time and user."""
     registered: str
-    """Whether the gate used what had been registered before the run; empty for audits that do not say."""
+    """Whether the gate used what was registered before the run; empty for audits that do not record it."""
     since: str
-    """What changed since the baseline, in a sentence; empty without one."""
+    """What changed since the baseline, in one sentence; empty without a baseline."""
     risks: tuple[Risk, ...]
     checks: tuple[CheckText, ...]
     reasons: tuple[Reason, ...]
@@ -62,7 +62,7 @@ class Document:
 
     @property
     def blocking(self) -> tuple[Risk, ...]:
-        """The risks that keep it from being shipped."""
+        """The risks that block shipping."""
         return tuple(one for one in self.risks if one.status not in (*SOUND, "info"))
 
 
@@ -97,7 +97,7 @@ def outline(report: Report, lang: str = "en") -> Document:
 
 
 def _sentence(report: Report, say: Words) -> str:
-    """Whether it may be shipped, because of which risks, and how the other checks ended."""
+    """Whether the model may be shipped, the risks behind this, and the results of the other checks."""
     status, judged = report.verdict.status, report.verdict.checks
     if not judged and status != "error":
         return say("ui", "nochecks")
@@ -123,7 +123,7 @@ def _plural(part: str, key: str, count: int, say: Words, **values: object) -> st
 
 
 def _names(named: list[Check], say: Words) -> str:
-    """The risks; of few checks, each with what was checked."""
+    """The risks; if there are few checks, each with what was checked."""
     groups: dict[str, list[str]] = {}
     for check in named:
         groups.setdefault(uncapitalized(say.probe(check.probe, "title")), []).append(
@@ -158,7 +158,7 @@ def _facts(report: Report, say: Words) -> list[tuple[str, str]]:
 
 
 def _run(report: Report, say: Words) -> list[tuple[str, str]]:
-    """What names this audit, in pairs; digests as far as they are read, in full below the recipe."""
+    """What identifies this audit, in pairs; digests are shortened, and given in full below the recipe."""
     cost = report.cost
     found = {
         "tool": f"{report.tool} {report.version}",
@@ -172,7 +172,7 @@ def _run(report: Report, say: Words) -> list[tuple[str, str]]:
 
 
 def _start(digest: object) -> str:
-    """Of a long hex digest its first twelve digits, and what stands behind it."""
+    """The first twelve digits of a long hex digest, and what follows it."""
     text = str(digest or "")
     head, plus, tail = text.partition("+")
     return (head[:12] + plus + tail) if len(head) > 12 else text
@@ -197,7 +197,7 @@ def _registered(report: Report, say: Words) -> str:
 
 
 def _quality(report: Report, judged: tuple[CheckText, ...], say: Words) -> list[tuple[str, str]]:
-    """Whether the model is any good, before how risky it is: held-out accuracy beside guessing and the least asked."""
+    """Whether the model is useful, before its risks: held-out accuracy beside guessing and the required minimum."""
     told = []
     for key, name in QUALITY.items():
         if (one := report.estimate("overfitting", name)) is not None:

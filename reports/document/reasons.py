@@ -1,4 +1,4 @@
-"""Why each threshold is what it is, with its source."""
+"""The reason for each threshold, with its source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Reason:
 
 
 def reasons(report: Report, say: Words) -> Iterator[Reason]:
-    """One a check against a number, in the order of the verdict; none for audits that do not say."""
+    """One for each check against a number, in the order of the verdict; none for audits that do not record reasons."""
     told = report.audit.get("reasons")
     if not isinstance(told, Mapping):
         return

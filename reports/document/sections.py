@@ -1,4 +1,4 @@
-"""A section a risk: what was found, because of which numbers, with what limits, and what usually helps."""
+"""One section per risk: the findings, the numbers behind them, their limits, and what usually helps."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from reports.wording.numbers import harmless, harmless_long, slug
 
 SAMPLES_NAMED = 12
 CHARTS = 4
-"""So many of a section's charts are in sight."""
+"""Number of a section's charts that are shown without expanding."""
 NAMES_SAMPLES = {"sample", "attacker", "challenger", "person", "prior", "release", "variant"}
-"""Columns of tables that a reader acts on: record by record, person by person, attacker by attacker."""
+"""Columns of tables that readers act on: record by record, person by person, attacker by attacker."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +31,9 @@ class FindingText:
     severity: str
     claim: str
     because: tuple[tuple[str, str], ...]
-    """The estimates it rests on: title, then value with interval and n."""
+    """The estimates behind it: title, then value with interval and n."""
     level: str
-    """Of these intervals; empty where they have several, and each says its own."""
+    """The level of these intervals; empty if they have several, and each states its own."""
     how: str
     limits: str
     helps: str
@@ -66,14 +66,14 @@ class Section:
     estimates: tuple[EstimateText, ...]
     figures: tuple[Figure, ...]
     further: tuple[Figure, ...]
-    """Those that a reader unfolds."""
+    """Figures that are collapsed at first."""
     notes: tuple[str, ...]
     method: str
     citations: tuple[str, ...]
 
 
 def section(result: Result | Failure, report: Report, checks: tuple[CheckText, ...], say: Words) -> Section:
-    """`checks` are those of all probes, as they are shown."""
+    """`checks` are those of all probes, in display form."""
     failure = ""
     findings: tuple[FindingText, ...] = ()
     estimates: tuple[EstimateText, ...] = ()
@@ -115,9 +115,9 @@ def section(result: Result | Failure, report: Report, checks: tuple[CheckText, .
 
 
 def in_sight(figures: Sequence[Figure]) -> tuple[list[Figure], list[Figure]]:
-    """What everybody sees, and what is folded: a few charts in the probe's own order, what names samples, pictures.
+    """What is shown, and what is collapsed: a few charts in the probe's own order, tables of samples, pictures.
 
-    Fewer figures than a screen holds are not worth a fold.
+    Fewer figures than fit a screen are not collapsed.
     """
     charts = [figure for figure in figures if isinstance(figure, Chart)]
     others = [figure for figure in figures if not isinstance(figure, Chart)]
@@ -127,7 +127,7 @@ def in_sight(figures: Sequence[Figure]) -> tuple[list[Figure], list[Figure]]:
 
 
 def _figure(figure: Figure, probe: str, say: Words) -> Figure:
-    """Its title, headings and caption in this language, where there are words for them."""
+    """Its title, headings and caption in this language, if there are texts for them."""
     known = say.find("figures", f"{probe}.{figure.name}")
     title, caption = str(known or say.text(figure.title)), say.text(figure.caption)
     term = partial(say.term, probe=probe)
@@ -144,7 +144,7 @@ def _figure(figure: Figure, probe: str, say: Words) -> Figure:
 
 
 def _with_ids(figure: Figure, report: Report) -> Figure:
-    """A table of samples with their owner's ids beside their numbers, where they have any."""
+    """A table of samples with the owner's ids beside their numbers, if they have any."""
     if not isinstance(figure, Table) or "sample" not in figure.columns:
         return figure
     columns = dict(figure.columns)
@@ -156,7 +156,7 @@ def _with_ids(figure: Figure, report: Report) -> Figure:
 
 
 def _sample(sample: int, report: Report) -> str:
-    """Its number, what its owner calls it, and what it says."""
+    """Its number, its owner's id, and its text."""
     called, text = report.called(sample), report.text(sample)
     named = f"{sample} ({harmless(called)})" if called else str(sample)
     return f"{named} “{harmless(text)}”" if text else named
@@ -189,7 +189,7 @@ def _finding(finding: Finding, result: Result, report: Report, say: Words) -> Fi
 
 
 def _answered(finding: Finding, result: Result, report: Report, answer: str, say: Words) -> FindingText:
-    """A finding that could not tell, where the gate could: its numbers and method under the gate's sentence."""
+    """An inconclusive finding for which the gate has decided: its numbers and method under the gate's sentence."""
     told = _finding(finding, result, report, say)
     return dataclasses.replace(told, severity="info", claim=harmless_long(answer), helps="", command="")
 
@@ -206,12 +206,12 @@ def advice(finding: Finding, key: str, modality: str, say: Words) -> str:
 
 
 def command(finding: Finding, params: Mapping[str, object], modality: str, say: Words) -> str:
-    """What a reader may copy into a shell, so nothing but numbers is filled in; empty where one is missing."""
+    """A command that readers may copy into a shell, so only numbers are filled in; empty if one is missing."""
     known = {f"twice_{name}": 2 * value for name, value in params.items() if type(value) is int}
     known |= {name: value for name, value in finding.values.items() if type(value) is int}
     try:
         return advice(finding, "command", modality, say).format(**known)
-    except KeyError:  # an older or a stranger's probe gives other values
+    except KeyError:  # an older or a third-party probe gives other values
         return ""
 
 

@@ -1,4 +1,4 @@
-"""What is graver than what: of findings, of checks, of probes."""
+"""The order of severity of findings, checks and probes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from reports.report import Report
 
 RANK = {"critical": 4, "high": 3, "medium": 2, "low": 1, "info": 0}
 ORDER = ("fail", "error", "undecided", "waived", "no-violation", "pass", "info")
-"""The gravest first: of checks in a probe, and of probes in the report."""
+"""Most severe first: checks within a probe, and probes within the report."""
 
 
 def status_of(result: Result | Failure, report: Report) -> str:
-    """The gravest of the probe's checks."""
+    """The most severe of the probe's checks."""
     if isinstance(result, Failure):
         return "error"
     statuses = [check.status for check in report.verdict.checks if check.probe == result.probe]

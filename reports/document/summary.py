@@ -1,4 +1,4 @@
-"""One line a risk: what was found and how sure, what follows from it, what to do."""
+"""One line per risk: what was found and with what certainty, its consequences, and what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports.wording.numbers import harmless, harmless_long, slug, uncapitalized
 
 SOUND = ("pass", "no-violation", "waived")
 NAMED = 3
-"""Checks that fell or are open, on a risk's line; the table of checks has them all."""
+"""Number of failed or undecided checks on a risk's line; the table of checks has them all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,16 +26,16 @@ class Risk:
     severity: str
     what: str
     also: str
-    """A finding that rests on other estimates than the gate's; empty where there is none."""
+    """A finding that rests on other estimates than the gate's; empty if there is none."""
     so_what: str
     to_do: str
     command: str
-    """One that tries it; empty where there is none."""
+    """A command that tries it; empty if there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """What the evidence of one probe comes to."""
+    """The conclusion from one probe's evidence."""
 
     what: str
     so_what: str
@@ -67,7 +67,7 @@ def _failed(failure: Failure, say: Words) -> Line:
 
 
 def _found(result: Result, status: str, report: Report, checks: tuple[CheckText, ...], say: Words) -> Line:
-    """What the gate decided, at its level and in its unit; a finding that rests on other estimates has its own line."""
+    """The gate's decision, at its level and in its unit; a finding that rests on other estimates has its own line."""
     fell = [one for one in report.verdict.checks if (one.probe, one.status) == (result.probe, status)]
     if not fell:
         return _unjudged(result, modality_of(report), say)
@@ -97,7 +97,7 @@ def _found(result: Result, status: str, report: Report, checks: tuple[CheckText,
 
 
 def _unjudged(result: Result, modality: str, say: Words) -> Line:
-    """What was found where no threshold applies."""
+    """The findings, if no threshold applies."""
     worst = _gravest(result.findings)
     if worst is None:
         return Line(what=say("ui", "nothing"), so_what="")
@@ -112,7 +112,7 @@ def _unjudged(result: Result, modality: str, say: Words) -> Line:
 
 
 def _decided(fell: list[Check], status: str, checks: tuple[CheckText, ...], say: Words) -> str:
-    """The checks that decided it, each with its numbers; of those that pass the one nearest to its threshold."""
+    """The checks that decided it, each with its numbers; of those that pass, the one closest to its threshold."""
     ranked = sorted(fell, key=lambda one: -(one.p_pass or 0.0)) if status in SOUND else fell
     named = ranked[:1] if status in SOUND else ranked[:NAMED]
     told = [judged(text_of(one, checks), say) for one in named]
@@ -135,6 +135,6 @@ def _gravest(findings: Iterable[Finding]) -> Finding | None:
 
 
 def _about(result: Result, fell: list[Check]) -> Finding | None:
-    """The gravest finding that rests on what fell: it knows what helps."""
+    """The most severe finding that rests on what failed, for its remedy."""
     named = {one.estimate for one in fell}
     return _gravest(one for one in result.findings if RANK[one.severity] and named & set(one.because))

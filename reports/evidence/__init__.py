@@ -1,4 +1,4 @@
-"""The evidence pack: what a reviewer, a data-protection officer and an auditor file, as pure functions to files' bytes.
+"""The evidence pack for reviewers, data-protection officers and auditors, as pure functions to the bytes of files.
 
-Knows nothing of folders, keys or clocks; `audit.results` writes, signs and verifies.
+Independent of folders, keys and clocks; `audit.results` writes, signs and verifies.
 """

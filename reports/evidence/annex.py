@@ -1,7 +1,7 @@
-"""The clause annex: what this audit shows, and does not, of the clauses of laws, standards and guidance.
+"""The clause annex: what this audit shows, and does not show, for clauses of laws, standards and guidance.
 
-The texts are data, a file a framework under `clauses/`; numbers come from the report. A clause that nothing here
-answers says so, and so does one whose estimates this audit did not produce.
+The texts are data, one file per framework under `clauses/`; numbers come from the report. Clauses that nothing here
+addresses, or whose estimates this audit did not produce, are marked as such.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from reports.wording.catalogue import Words, words
 from reports.wording.estimates import in_line
 
 ORDER = ("eu-ai-act", "edpb-28-2024", "gdpr-35", "aisvs-1.0", "nist-ai-rmf", "iso", "sr-26-2", "pipl", "genai-cn")
-"""In the order of the annex; a test holds that these are all files there are."""
+"""In the order of the annex; a test checks that all files are listed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clause:
-    """One clause: what it asks for in our words, what an audit shows of it, what it does not, and the estimates.
+    """One clause: what it asks for in our words, what an audit shows for it, what it does not show, and the estimates.
 
-    `estimates` are names as the gate has them, `probe.scope.metric`; a trailing dot stands for all that begin so.
-    `parts` are what else of a pack answers it, each a name in PARTS.
+    `estimates` are names as in the gate, `probe.scope.metric`; a trailing dot selects all with that prefix. `parts` are
+    other parts of a pack that address it, each a name in PARTS.
     """
 
     ref: str
@@ -45,7 +45,8 @@ class Clause:
 
 @dataclass(frozen=True, kw_only=True)
 class Framework:
-    """`dated` is the text's date, `source` where it is published, `read` what of it could be read for this annex."""
+    """`dated` is the text's date, `source` where it is published, `read` how much of it could be read for this
+    annex."""
 
     id: str
     version: int
@@ -59,7 +60,7 @@ class Framework:
 
 @cache
 def frameworks() -> tuple[Framework, ...]:
-    """All of them, read from the package."""
+    """All frameworks, read from the package."""
     return tuple(_read(name) for name in ORDER)
 
 
@@ -81,7 +82,7 @@ def _read(name: str) -> Framework:
 
 
 def produced(clause: Clause, report: Report) -> list[tuple[str, Estimate]]:
-    """What this audit estimated of what the clause names."""
+    """This audit's estimates among those that the clause names."""
     found = []
     for result in report.results:
         for one in result.estimates if isinstance(result, Result) else ():
@@ -108,21 +109,21 @@ PARTS: Mapping[str, Callable[[Report], bool]] = {
     "groups": _has_groups,
     "selfcheck": lambda report: bool(report.audit.get("selfcheck")),
 }
-"""What a pack may hold besides estimates, and whether that of this report does."""
+"""The parts of a pack besides estimates, and whether this report's pack has them."""
 
 
 def present(clause: Clause, report: Report) -> list[str]:
-    """Which of the clause's parts there are."""
+    """The clause's parts that exist."""
     return [part for part in clause.parts if PARTS[part](report)]
 
 
 def answered(clause: Clause, report: Report) -> bool:
-    """Whether this audit has anything to show for it."""
+    """Whether this audit covers the clause."""
     return clause.covered and bool(present(clause, report) or produced(clause, report))
 
 
 def markdown(report: Report, lang: str) -> str:
-    """A table a framework, in one language."""
+    """One table per framework, in one language."""
     say = words(lang)
     parts = [f"# {say('annex', 'title')}", say("annex", "preface"), say("evidence", "no_conformity")]
     for one in frameworks():
@@ -153,7 +154,7 @@ def _row(clause: Clause, report: Report, say: Words) -> tuple[str, ...]:
 
 
 MOST = 6
-"""Estimates a cell."""
+"""Largest number of estimates per cell."""
 
 
 def _shown(clause: Clause, report: Report, say: Words) -> str:

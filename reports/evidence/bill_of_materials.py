@@ -20,7 +20,8 @@ MODEL, DATA, SOURCE, TOOL = "model", "data", "source", "tool"
 
 
 def render(report: Report, results: bytes) -> bytes:
-    """`results` are results.json's bytes: their digest names the bill, so equal audits have equal bills."""
+    """`results` are the bytes of results.json: the serial number is derived from their digest, so identical audits have
+    identical bills."""
     bill: dict[str, Any] = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",

@@ -1,4 +1,4 @@
-"""Checksums of a pack in the format of `sha256sum`, and what differs from them."""
+"""Checksums of a pack in the format of `sha256sum`, and differences from them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ NAME = "SHA256SUMS"
 SIGNATURE = f"{NAME}.sig"
 PUBLIC_KEY = f"{NAME}.pub"
 SIGSTORE = f"{NAME}.sigstore.json"
-"""The bundle that sigstore's own command leaves beside what it signed."""
+"""The bundle that sigstore's own command writes beside the signed file."""
 UNLISTED = (NAME, SIGNATURE, PUBLIC_KEY, SIGSTORE)
-"""What a signature is over, or is; nothing lists its own digest."""
+"""The signed file and its signatures, which cannot list their own digests."""
 LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One file that is not as it was; `detail` says how."""
+    """One changed file; `detail` says how."""
 
     kind: Kind
     name: str
@@ -35,7 +35,7 @@ def digest(content: bytes) -> str:
 
 
 def listing(files: Mapping[str, bytes]) -> bytes:
-    """What `sha256sum -c` checks: a line a file, in order of names.
+    """The input of `sha256sum -c`: one line per file, sorted by name.
 
     >>> listing({"b": b"", "a": b""}).decode().splitlines()[0][-3:]
     '  a'
@@ -44,7 +44,7 @@ def listing(files: Mapping[str, bytes]) -> bytes:
 
 
 def parse(content: bytes) -> tuple[dict[str, str], list[Change]]:
-    """Name → digest, and the lines that are none."""
+    """Digests by name, and the invalid lines."""
     listed: dict[str, str] = {}
     wrong: list[Change] = []
     for number, line in enumerate(content.decode("utf-8", errors="replace").split("\n"), start=1):
@@ -61,7 +61,7 @@ def parse(content: bytes) -> tuple[dict[str, str], list[Change]]:
 
 
 def differences(listed: Mapping[str, str], present: Mapping[str, str]) -> list[Change]:
-    """Both name → digest. A file that is gone while an unlisted one has its digest was renamed."""
+    """Both name → digest. A missing file whose digest an unlisted file has was renamed."""
     gone = {name for name in listed if name not in present}
     extra = {name for name in present if name not in listed and name not in UNLISTED}
     found = [

@@ -19,25 +19,25 @@ from reports.wording.catalogue import words
 THRESHOLDS = "thresholds.json"
 RESULTS, LOG, SELFCHECK = "results.json", "log.json", "selfcheck.json"
 LEFT_OUT = ("samples.csv", "samples.parquet")
-"""They say how exposed each record is, so they do not travel; their digests do."""
+"""Files that record how exposed each record is; the pack contains only their digests."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Inputs:
-    """What a pack is made of. `left_out` are files beside the results that do not travel, by their digests."""
+    """The inputs of a pack. `left_out` are the digests of files beside the results that are not included."""
 
     report: Report
     results: bytes
-    """results.json as it lies there."""
+    """results.json unchanged."""
     log: Mapping[str, Json]
     left_out: Mapping[str, str]
     selfcheck: bytes | None = None
-    """What `audit selfcheck` wrote, where it ran."""
+    """The output of `audit selfcheck`, if it was run."""
 
 
 def pack(inputs: Inputs, *, lang: str, thumbnails: bool) -> dict[str, bytes]:
     """File name → content; the checksums are the last."""
-    from reports.formats import html, markdown, model_card, pdf  # they draw, which takes a second to import
+    from reports.formats import html, markdown, model_card, pdf  # drawing takes a second to import
 
     report = inputs.report
     text, figures = markdown.render(report, lang=lang)
@@ -63,7 +63,7 @@ def pack(inputs: Inputs, *, lang: str, thumbnails: bool) -> dict[str, bytes]:
 
 
 def of_files(report: Report, files: Files, style: Style) -> dict[str, bytes]:
-    """The pack of a run's files. Raises InputError where its log is not one."""
+    """The pack of a run's files. Raises InputError if its log is not one."""
     selfcheck = files.get(SELFCHECK)
     if selfcheck is not None:
         report = dataclasses.replace(report, audit={**report.audit, "selfcheck": True})
@@ -83,7 +83,7 @@ def _log(content: bytes) -> Mapping[str, Json]:
     except ValueError as error:
         raise InputError(f"is not JSON: {error}.", where=LOG, do="Remove it, or run the audit again.") from None
     if not isinstance(log, dict):
-        raise InputError("is no log of an audit.", where=LOG, do="Remove it, or run the audit again.")
+        raise InputError("is not the log of an audit.", where=LOG, do="Remove it, or run the audit again.")
     return log
 
 
@@ -110,13 +110,13 @@ def _nameless(value: Json) -> Json:
 
 
 def recipe(report: Report) -> dict[str, Any]:
-    """What made the model, and the digests that name it."""
+    """The recipe of the model, and the digests that identify it."""
     keys = ("name", "architecture", "transfer", "digest", "source_digest", "recipe", "trainer", "trained_with")
     return {key: report.model[key] for key in keys if key in report.model} | {"data": dict(report.data)}
 
 
 def thresholds(report: Report) -> dict[str, Any]:
-    """What the gate asked, whether that had been registered, and how each check ended."""
+    """What the gate required, whether it was registered, and the result of each check."""
     from reports.archive import verdict_json
 
     told = verdict_json(report)
@@ -130,14 +130,14 @@ def thresholds(report: Report) -> dict[str, Any]:
 
 
 def _reasons(report: Report) -> dict[str, str]:
-    """In English; the report has both languages."""
+    """The model card, in English; the report has both languages."""
     told, say = report.audit.get("reasons"), words("en")
     codes = told if isinstance(told, Mapping) else {}
     return {name: str(say.find("why", str(code) or "own") or code) for name, code in codes.items()}
 
 
 def environment(report: Report, log: Mapping[str, Json]) -> dict[str, Any]:
-    """Versions that numbers depend on, of the audit and of the training it audits, and all that was installed."""
+    """Versions that numbers depend on, of the audit and of the training it audits, and all installed packages."""
     return {
         "audit": report.audit.get("versions", {}),
         "training": report.model.get("trained_with", {}),

@@ -13,7 +13,8 @@ NAME = "statement.intoto.json"
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 MODEL_DIGEST = "transferAuditState"
-"""The model's digest is over its state by name and content, not over a file's bytes, so it is no 'sha256'."""
+"""The model's digest is computed over its state by name and content, not over a file's bytes, so it is not labelled
+'sha256'."""
 RESULTS: Mapping[Status, str] = {"pass": "PASSED", "fail": "FAILED", "undecided": "WARNED", "error": "FAILED"}
 LISTS: Mapping[CheckStatus, str] = {
     "pass": "passedTests",
@@ -26,7 +27,7 @@ LISTS: Mapping[CheckStatus, str] = {
 
 
 def render(report: Report, files: Mapping[str, bytes], configuration: str) -> bytes:
-    """`files` are what it speaks of; `configuration` names the one of them that holds the thresholds."""
+    """`files` are its subjects; `configuration` names the one with the thresholds."""
     statement = {
         "_type": STATEMENT,
         "subject": [*_files(files), *_model(report)],
@@ -37,7 +38,7 @@ def render(report: Report, files: Mapping[str, bytes], configuration: str) -> by
 
 
 def predicate(report: Report, name: str, content: bytes) -> dict[str, Any]:
-    """An undecided gate is WARNED, as are waived checks and bounds that prove nothing; a failed probe is FAILED."""
+    """An undecided gate is WARNED, as are waived checks and inconclusive bounds; a failed probe is FAILED."""
     tests: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
     for check in report.verdict.checks:
         suffix = " against the baseline" if check.against == "baseline" else ""
@@ -50,12 +51,12 @@ def predicate(report: Report, name: str, content: bytes) -> dict[str, Any]:
 
 
 def subjects(content: bytes) -> dict[str, str]:
-    """Name → sha256 of the files that a statement speaks of. Raises ValueError for what is none."""
+    """sha256 of a statement's subject files, by name. Raises ValueError for anything else."""
     try:
         statement = json.loads(content)
         return {one["name"]: one["digest"]["sha256"] for one in statement["subject"] if "sha256" in one["digest"]}
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"no statement: {error}") from None
+        raise ValueError(f"not a statement: {error}") from None
 
 
 def _files(files: Mapping[str, bytes]) -> list[dict[str, Any]]:

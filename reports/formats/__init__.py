@@ -1,4 +1,4 @@
-"""One file a format, and what formats share.
+"""Report formats, one per file, and what they share.
 
 Imports the document; audit imports it.
 """

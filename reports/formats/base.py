@@ -1,4 +1,4 @@
-"""What a report format is: a pure function from a report to files."""
+"""The interface of a report format: a pure function from a report to files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from reports.report import Report
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """How reports are written.
+    """Options for writing reports.
 
     lang        en (the default) or zh
-    thumbnails  off: no file holds a picture of a sample
-    at          the file of a repository that alerts point to (audit.toml)
+    thumbnails  False: no file contains a picture of a sample
+    at          the file in a repository that alerts point to (audit.toml)
     figures     svg (the default) or png: the format of pictures beside a text
     """
 
@@ -31,10 +31,10 @@ Files = Mapping[str, bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Announcement:
-    """What a CI runner reads.
+    """Output for a CI runner.
 
     lines     on standard error
-    appended  texts by the environment variable that names the file they are appended to
+    appended  texts to append, by the environment variable that names the file
     """
 
     lines: str
@@ -43,16 +43,16 @@ class Announcement:
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """A form of the report.
+    """A format of the report.
 
-    file        name of its own file, or of its folder
-    render      gives the content of every file by name, its own first
-    per_sample  whether it needs the per-sample columns, which results.json does not hold; off by default
-    announce    for a format that speaks to the runner where no file is asked for; None, the default, for none
-    reads       the files of a run that it is made of, byte by byte; none by default
-    of_files    is called in place of `render` with those of them that are there
+    file        name of its main file, or of its folder
+    render      returns the content of every file by name, the main file first
+    per_sample  whether it needs the per-sample columns, which are not in results.json; off by default
+    announce    for a format that writes to the runner if no file is requested; None by default
+    reads       the files of a run that it includes unchanged; none by default
+    of_files    called instead of `render`, with those of these files that exist
     folder      whether its files fill a folder, which must be empty; off by default
-    then        what to do with it, as a message says it; empty by default
+    then        what to do with it next, for a message; empty by default
     """
 
     file: str
@@ -65,7 +65,7 @@ class Format:
     then: str = ""
 
     def content(self, report: Report, files: Files, style: Style) -> Mapping[str, bytes]:
-        """The content of every file by name, its own first."""
+        """The content of every file by name, the main file first."""
         return self.render(report, style) if self.of_files is None else self.of_files(report, files, style)
 
     @classmethod
@@ -77,7 +77,7 @@ class Format:
         per_sample: bool = False,
         announce: Callable[[Report, Style], Announcement] | None = None,
     ) -> Format:
-        """A format of one UTF-8 file."""
+        """A format with one UTF-8 file."""
         return cls(
             file=file,
             render=lambda report, style: {file: write(report, style).encode()},

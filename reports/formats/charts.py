@@ -1,7 +1,7 @@
-"""Charts as data become charts as pictures: a Vega-Lite specification, and its SVG. Nothing of it runs in the page.
+"""Renders charts: from data to a Vega-Lite specification and its SVG. No chart code runs in the page.
 
-The SVG is drawn once, where the report is written: the page needs no plotting library (0.9 MB) and no `unsafe-eval`,
-and prints, mails and reads as it is. Colours are ten fixed ones that the page's style sheet replaces by theme.
+The SVG is drawn once, when the report is written: the page needs no plotting library (0.9 MB) and no `unsafe-eval`, and
+can be printed, mailed and read as it is. Colours are ten fixed ones that the page's style sheet replaces by theme.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from reports.formats.vega_lite import MEASURED, specification
 
 FONT = "ui-sans-serif, system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, Noto Sans CJK SC, sans-serif"
 MOST_ROWS, MOST_POINTS = 30, 400
-"""Of a chart's categories and of a series' points: a report does not grow with the data."""
+"""Limits for a chart's categories and a series' points, so that a report does not grow with the data."""
 IDS = re.compile(r'(id="|url\(#|href="#)(clip|gradient)([\w-]*)')
 COORDINATES, LONG = "d|transform|viewBox|width|height|[xy][12]?|[cr][xy]|r", re.compile(r"(\d+\.\d{2})\d+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thinned:
-    """A chart small enough to draw, and of how many rows how many are left."""
+    """A chart small enough to draw, and how many of its rows are left."""
 
     chart: Chart
     shown: int
@@ -38,7 +38,7 @@ class Thinned:
 
 
 def thin(chart: Chart) -> Thinned:
-    """Of categories the ones with the largest values in their order; of numeric points evenly spaced ones a series."""
+    """The categories with the largest values, in their order; or evenly spaced points of each series."""
     rows = len(next(iter(chart.columns.values()), ()))
     keep = list(range(rows))
     if chart.mark == "interval" or chart.x.scale == "category":
@@ -87,14 +87,14 @@ def svg(chart: Chart, background: str = "transparent") -> str:
 
 
 def png(chart: Chart, scale: float = 2.0) -> bytes:
-    """The same drawing on white as pixels, `scale` of them to a unit of the SVG."""
+    """The same drawing as pixels on white, `scale` pixels per unit of the SVG."""
     drawn: bytes = vl_convert.svg_to_png(svg(chart, "white"), scale=scale)
     return drawn
 
 
 @dataclass(frozen=True)
 class _Key:
-    """A chart as a key: equal where the charts are."""
+    """A chart as a cache key: equal for equal charts."""
 
     chart: Chart
 
@@ -104,10 +104,11 @@ class _Key:
 
 @lru_cache(maxsize=256)
 def _drawn(key: _Key) -> str:
-    """Without a ground: the page and the file beside the text take the same drawing, a tenth of a second's work."""
+    """Without a background: the page and the file beside the text share the same drawing, which takes a tenth of a
+    second."""
     must_be_drawable()
     specified = specification(thin(key.chart).chart) | {"background": "transparent"}
     text: str = vl_convert.vegalite_to_svg(json.dumps(specified, sort_keys=True))
     text = text.replace(f'font-family="{MEASURED}"', f'font-family="{FONT}"')
-    # Coordinates with sixteen digits are half the file; a hundredth of a pixel is not seen. What is read stays whole.
+    # Coordinates with sixteen digits are half of the file; a hundredth of a pixel is invisible. Texts keep all digits.
     return re.sub(f'( (?:{COORDINATES})=")([^"]*)', lambda found: found[1] + LONG.sub(r"\1", found[2]), text)

@@ -27,12 +27,12 @@ STYLES = {
 }
 CHANGES = {"worse": ("✗", "bold red"), "better": ("✓", "bold green")}
 CHANGES_SHOWN = 6
-"""Below a verdict, the worst first; `audit compare` and the report show all."""
+"""Largest number of changes below a verdict, worst first; `audit compare` and the report show all."""
 MARKS = {"pass": "✓", "fail": "✗", "undecided": "?", "error": "!", "waived": "–", "no-violation": "○", "info": "·"}
 
 
 def table(report: Report, *, lang: str = "en") -> RenderableType:
-    """Verdict, a paragraph a risk, a row a check; every number is whole in 80 columns."""
+    """The verdict, one paragraph per risk, one row per check; no number is truncated at 80 columns."""
     document = outline(report, lang)
     say = document.words
     style = STYLES[document.status]
@@ -79,7 +79,7 @@ def _checks(document: Document) -> Table:
 
 
 def against_table(text: AgainstText, say: Words, *, every: bool = True) -> RenderableType:
-    """What changed since the baseline; `every` shows what did not change too."""
+    """What changed since the baseline; `every` also shows what did not change."""
     style = STYLES[text.status]
     head = Text.assemble((f"{MARKS[text.status]} {text.title}", style), "  ", text.sentence)
     rows = [row for row in text.rows if every or row.status in CHANGES]

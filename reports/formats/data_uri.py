@@ -10,10 +10,10 @@ from jaxtyping import UInt8
 from PIL import Image
 
 LARGEST, KEPT = 160, 64
-"""Sides in pixels: larger pictures are reduced; those that are not small are photographs, and compressed as such."""
+"""Side lengths in pixels: larger pictures are reduced; those that are not small are compressed as photographs."""
 QUALITY = 80
 FOR, AGAINST = np.array([178.0, 24.0, 43.0]), np.array([33.0, 102.0, 172.0])
-"""The ends of ColorBrewer's RdBu: told apart by every kind of colour vision."""
+"""The ends of ColorBrewer's RdBu: distinguishable with every kind of colour vision."""
 
 
 def uri(picture: np.ndarray) -> str:
@@ -38,7 +38,7 @@ def _rgb(picture: np.ndarray) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def signed(picture: np.ndarray) -> UInt8[np.ndarray, "height width 3"]:
-    """int8 [height width]: white is nothing, red towards +127, blue towards −127."""
+    """int8 [height width]: white is zero, red towards +127, blue towards −127."""
     value = picture.astype(np.float64) / 127
     strength = np.minimum(np.abs(value), 1.0)[..., None]
     colour = np.where(value[..., None] > 0, FOR, AGAINST)

@@ -1,6 +1,6 @@
-"""What stands against a model as GitHub workflow commands: each line becomes an annotation of the run.
+"""A model's issues as GitHub workflow commands: each line becomes an annotation of the run.
 
-GitHub shows ten errors, ten warnings and ten notices a step, so the gravest stand first.
+GitHub shows ten errors, ten warnings and ten notices per step, so the most severe come first.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from reports.report import Report
 COMMANDS: Mapping[Grade, str] = {"error": "error", "warning": "warning", "note": "notice"}
 DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 PROPERTY = DATA | {":": "%3A", ",": "%2C"}
-"""As actions/toolkit escapes them: whatever a class is called, a line stays one command with these properties."""
+"""Escaped as in actions/toolkit: whatever a class is called, a line remains one command with these properties."""
 
 
 def render(report: Report, *, at: str = "audit.toml", lang: str = "en") -> str:
-    """A line an issue; `at` is the file of the repository that they point to."""
+    """One line per issue; `at` is the file in the repository that they point to."""
     return "".join(
         f"::{COMMANDS[issue.grade]} file={escaped(at, PROPERTY)},line=1,title={escaped(issue.title, PROPERTY)}"
         f"::{escaped(' '.join(part for part in (issue.message, issue.helps) if part), DATA)}\n"

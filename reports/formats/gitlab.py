@@ -1,4 +1,4 @@
-"""What stands against a model as GitLab code quality, which a merge request compares with its target branch's."""
+"""A model's issues as a GitLab code-quality report, which a merge request compares with its target branch's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SEVERITIES: Mapping[Grade, str] = {"error": "critical", "warning": "major", "not
 
 
 def render(report: Report, *, at: str = "audit.toml", lang: str = "en") -> str:
-    """The text of gl-code-quality-report.json; `at` is the file of the repository that the entries point to."""
+    """The text of gl-code-quality-report.json; `at` is the file in the repository that the entries point to."""
     entries = [
         {
             "description": " ".join(part for part in (issue.message, issue.helps) if part),

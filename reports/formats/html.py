@@ -1,4 +1,4 @@
-"""The outline as one self-contained HTML file: works offline, asks the network for nothing, runs no strange script."""
+"""The outline as one self-contained HTML file: works offline, makes no network requests, and runs no foreign script."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ from reports.wording.numbers import capitalized, harmless, harmless_long, unbrok
 SHADES = 4
 """Of each colour, from next to nothing to the heaviest word."""
 TABLE_ROWS, TILES, TILE_BYTES = 300, 24, 400_000
-"""Of a table and of a gallery; a gallery of large pictures has fewer, so that the page stays below two megabytes."""
+"""Largest number of rows of a table and of a gallery; a gallery of large pictures has fewer, so that the page stays
+below two megabytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """A row of a gallery, ready to draw."""
+    """A row of a gallery in display form."""
 
     title: str
     pictures: tuple[str, ...]
@@ -39,16 +40,16 @@ class Tile:
 
 
 def render(report: Report, *, lang: str = "en", thumbnails: bool = True) -> str:
-    """The page. `thumbnails` off leaves out every picture of a sample."""
+    """The page. Without `thumbnails`, it contains no picture of a sample."""
     document = outline(report, lang)
     running = printed_edges(document.title, *(value for _, value in document.run))
     return page("report.html", document.words, running, document=document, thumbnails=thumbnails)
 
 
 def printed_edges(*names: str) -> str:
-    """Style that prints what names the audit, and the page's number, at the foot of every page.
+    """Style that prints the audit's identity and the page number at the foot of every page.
 
-    Of the names stays what needs no escape in a style sheet.
+    Characters of names that would need escaping in a style sheet are removed.
     """
     named = " · ".join(re.sub(r"[^\w .,:+/()（）-]", " ", name) for name in names)
     number = 'counter(page) " / " counter(pages)'
@@ -56,7 +57,7 @@ def printed_edges(*names: str) -> str:
 
 
 def page(template: str, say: Words, running: str = "", **fields: object) -> str:
-    """A self-contained page in the style of the report; `running` is style of this page alone."""
+    """A self-contained page in the style of the report; `running` is style for this page only."""
     style, script = asset("report.css") + running, asset("report.js")
     return _environment().get_template(template).render(
         say=say,
@@ -68,9 +69,9 @@ def page(template: str, say: Words, running: str = "", **fields: object) -> str:
 
 
 def policy(style: str, script: str) -> str:
-    """Scripts and styles by their hashes alone; pictures from the page itself; nothing from anywhere else.
+    """Allows scripts and styles only by their hashes, pictures from the page itself, and nothing from anywhere else.
 
-    Style attributes stand in the charts' SVG, so they are allowed; they can load nothing.
+    Style attributes occur in the charts' SVG, so they are allowed; they cannot load anything.
     """
     return (
         "default-src 'none'; img-src data:; "
@@ -117,7 +118,7 @@ def _environment() -> Environment:
 
 
 def _parts(command: str) -> list[str]:
-    """Lines of a command end before an option or what runs after it, not between an option and its value."""
+    """Breaks a command before an option or a following command, not between an option and its value."""
     return re.split(r" (?=-|&&)", command)
 
 

@@ -1,4 +1,4 @@
-"""The verdict as JUnit XML: a suite a probe, a case a check. It is green where the exit code is 0, and only there.
+"""The verdict as JUnit XML: one suite per probe, one case per check. It is green if and only if the exit code is 0.
 
 Elements, their order and attributes are those of the Jenkins xUnit plugin's schema, which other CI servers read too.
 """
@@ -42,7 +42,7 @@ def render(report: Report, *, lang: str = "en") -> str:
 
 
 def _well_formed(root: ET.Element) -> None:
-    """XML has no name for most control characters: they stand as their numbers."""
+    """XML cannot represent most control characters, so they are escaped by number."""
     for element in root.iter():
         element.attrib.update({name: one_line(value) for name, value in element.attrib.items()})
         if element.text:

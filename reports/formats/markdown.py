@@ -1,4 +1,4 @@
-"""The outline as GitHub-flavoured Markdown, figures as SVG files beside it, and a short summary for CI."""
+"""The outline as GitHub-flavoured Markdown, with figures as SVG files beside it, and a short summary for CI."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ ROWS = 15
 
 
 def render(report: Report, *, lang: str = "en", figures: Literal["svg", "png"] = "svg") -> tuple[str, dict[str, bytes]]:
-    """The text, and the figure files by the name relative to it that the text links to.
+    """The text, and the figure files by the relative names that the text links to.
 
-    PNG is for places that show no SVG: mails, most wikis, chat."""
+    PNG is for places that do not show SVG: mails, most wikis, chat."""
     document = outline(report, lang)
     files: dict[str, bytes] = {}
     parts = [*_head(document), *(against_section(document.against, document.words) if document.against else ())]
@@ -41,7 +41,7 @@ def summary(report: Report, *, lang: str = "en", limit: int = 65_535) -> str:
     parts = [*_head(document), *(against_section(document.against, document.words) if document.against else ())]
     lines = "\n\n".join(part for part in parts if part).splitlines(keepends=True)
     text = ""
-    for line in lines:  # whole lines, so that no table row or escape is cut
+    for line in lines:  # complete lines, so that no table row or escape is cut
         if len(text) + len(line) > limit - 2:
             return text + "…\n"
         text += line
@@ -49,7 +49,7 @@ def summary(report: Report, *, lang: str = "en", limit: int = 65_535) -> str:
 
 
 def escape(text: object) -> str:
-    """Nothing in it is markup: neither Markdown's, nor HTML's, nor a mention or a link."""
+    """Escaped so that nothing in it is markup: neither Markdown, HTML, mentions nor links."""
     safe = harmless_text(text)
     safe = safe.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     safe = re.sub(r"([\\`*_\[\]|~#])", r"\\\1", safe)
@@ -92,7 +92,7 @@ def _head(document: Document) -> list[str]:
 
 
 def _blocking(document: Document) -> list[str]:
-    """What blocks it and what to do next, the gravest first."""
+    """What blocks shipping and what to do next, most severe first."""
     say = document.words
     told = [
         f"{place}. **{escape(risk.title)}** "
@@ -104,7 +104,7 @@ def _blocking(document: Document) -> list[str]:
 
 
 def _reasons(document: Document) -> list[str]:
-    """Folded: why each threshold is what it is."""
+    """Collapsed: the reason for each threshold."""
     if not document.reasons:
         return []
     listed = "\n".join(f"- {_labelled(f'{r.title} {r.threshold}', r.says, document.words)}" for r in document.reasons)
@@ -112,7 +112,7 @@ def _reasons(document: Document) -> list[str]:
 
 
 def checks_table(document: Document) -> str:
-    """A row a check; empty where there are none."""
+    """One row per check; empty if there are none."""
     say = document.words
     rows = [
         (
@@ -138,7 +138,7 @@ def _labelled(label: str, text: str, say: Words) -> str:
 
 
 def against_section(text: AgainstText, say: Words) -> list[str]:
-    """What changed since the baseline: changed rows in sight, the others folded."""
+    """What changed since the baseline: changed rows are shown, the others collapsed."""
     changed = [row for row in text.rows if row.status in CHANGES]
     folded = [row for row in (*text.rows, *text.untested) if row.status not in CHANGES]
     return [
@@ -202,7 +202,7 @@ def _figures(
     kind: Literal["svg", "png"],
 ) -> list[str]:
     """Charts as files beside the text, tables as tables, texts with bold words; pictures stay in the page."""
-    from reports.formats.charts import png, svg  # a summary draws nothing and need not wait for the library
+    from reports.formats.charts import png, svg  # a summary has no drawings and need not wait for the library
 
     parts = []
     for figure in figures:
@@ -261,7 +261,7 @@ def _finding(finding: FindingText, document: Document) -> str:
 
 
 def _heading(figure: Chart | Table | Sentences, say: Words) -> str:
-    """The title as a sentence of its own."""
+    """The title as a separate sentence."""
     title = escape(figure.title)
     return title if title.endswith(("?", "？", "!", ".")) else say("ui", "sentence", text=title)
 

@@ -1,6 +1,6 @@
 """A Hugging Face model card: `model-index` metadata (what the Hub's leaderboards read) and a section on the audit.
 
-A card is public, so nothing in it speaks of single samples.
+A card is public, so it does not mention single samples.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ TASKS: Mapping[str, tuple[str, str]] = {
     "text": ("text-classification", "Text Classification"),
     "audio": ("audio-classification", "Audio Classification"),
 }
-"""The Hub's ids of tasks, by the data's modality."""
+"""The Hub's task ids, by the data's modality."""
 HUB_METRICS: Mapping[str, str] = {"checkpoint.held_out_accuracy": "accuracy"}
-"""Estimates that the Hub has a metric for; the others keep their own names."""
+"""Estimates for which the Hub has a metric; the others keep their own names."""
 
 
 def render(report: Report, *, lang: str = "en") -> str:
-    """The text of a README.md: metadata between dashes, then the section. Merge it into the card that exists."""
+    """The text of a README.md: metadata between dashes, then the section. Merge it into the existing card."""
     return f"---\n{_yaml(metadata(report))}---\n\n{section(report, lang=lang)}"
 
 
@@ -70,7 +70,7 @@ def _rounded(value: float) -> float:
 
 
 def section(report: Report, *, lang: str = "en") -> str:
-    """The verdict, a line a risk, the checks, and what they do not claim, as Markdown."""
+    """The verdict, one line per risk, the checks, and their limits, as Markdown."""
     document = outline(report, lang)
     say = document.words
     told = ((risk, " ".join(filter(None, (risk.what, risk.also)))) for risk in document.risks)

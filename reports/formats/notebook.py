@@ -1,4 +1,4 @@
-"""A report in a notebook: the whole page in a frame that can reach nothing around it."""
+"""A report in a notebook: the whole page in an isolated frame."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ HEIGHT = 640
 
 
 def framed(report: Report) -> str:
-    """The self-contained page, without pictures of samples, in a sandboxed frame: its script runs in an origin of its
-    own, so that nothing in it (names that a stranger chose) reaches the notebook."""
+    """The self-contained page, without pictures of samples, in a sandboxed frame: its script runs in a separate origin,
+    so that untrusted names in it cannot reach the notebook."""
     page = escape(render(report, thumbnails=False), quote=True)
     return (
         f'<iframe sandbox="allow-scripts" title="transfer-audit" srcdoc="{page}" '

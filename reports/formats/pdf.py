@@ -1,7 +1,7 @@
-"""One A4 page for whoever signs: verdict, who ran what and when, the risks, the checks. Made without a browser.
+"""One A4 page for those who sign: the verdict, who ran what and when, the risks, the checks. Made without a browser.
 
-Latin text is set in Helvetica; every other character in STSong-Light, a font that PDF readers bring along, so that
-Chinese needs no font file here. Equal reports give equal bytes.
+Latin text is set in Helvetica; every other character in STSong-Light, a font included in PDF readers, so that Chinese
+needs no font file here. Equal reports give identical bytes.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ def _body(document: Document, width: float) -> list[Flowable]:
 
 
 def _risks(document: Document, width: float) -> Flowable:
-    """What to do about those that block a release stands above; the column is there where another has something."""
+    """What to do about risks that block a release is given above; the column is included if another risk has a
+    remedy."""
     say = document.words
     rows = [
         (
@@ -169,7 +170,7 @@ def _heading(text: str, lang: str) -> Flowable:
 
 
 def _footer(report: Report) -> str:
-    """The digests in full, by which this page belongs to its model and data."""
+    """The full digests, which tie this page to its model and data."""
     named = {"model": report.model.get("digest"), "data": report.data.get("fingerprint")}
     return " · ".join(f"{name} {digest}" for name, digest in named.items() if digest)
 
@@ -201,7 +202,7 @@ def _paragraph(
 
 
 def _set(text: str) -> str:
-    """Characters that Helvetica lacks in the other font; nothing in the text is markup.
+    """Characters that Helvetica lacks are set in the other font; the text is escaped.
 
     >>> _set("a<b ≤ 1")
     'a&lt;b <font name="STSong-Light">≤</font> 1'

@@ -1,4 +1,4 @@
-"""Report formats by the name that the command line knows them by: entry points in the group `audit.formats`."""
+"""Report formats by their name on the command line: entry points in the group `audit.formats`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ def named(text: str, where: str = "--also") -> tuple[str, ...]:
 
 
 def render(report: Report, form: str, style: Style = PLAIN) -> dict[str, bytes]:
-    """File name → content, the report's own file first. Raises InputError for an unknown format, PluginError for one
-    that does not import."""
+    """The content of every file by name, the main file first. Raises InputError for an unknown format, PluginError for
+    one that cannot be imported."""
     return dict(FORMATS.load(form, where="--format").render(report, style))

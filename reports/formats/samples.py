@@ -1,6 +1,7 @@
-"""Per-sample results as tables for other tools: exposure, memorisation, correctness, a row a sample of the data set.
+"""Per-sample results as tables for other tools: exposure, memorisation, correctness, one row per sample of the data
+set.
 
-How exposed a record is says something about a person: these tables are as sensitive as the data they speak of.
+A record's exposure reveals something about a person: these tables are as sensitive as the data.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from reports.report import Report
 
 
 def parquet(report: Report) -> bytes:
-    """A Parquet file: `sample` and a column a per-sample number, with the audit's identity in its metadata.
+    """A Parquet file: `sample` and one column for each per-sample number, with the audit's identity in its metadata.
 
-    Raises InputError where the report has no per-sample results, DependencyError without pyarrow.
+    Raises InputError if the report has no per-sample results, DependencyError without pyarrow.
     """
     if not (named := columns(report)):
         raise InputError(

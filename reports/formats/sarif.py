@@ -1,4 +1,4 @@
-"""What stands against a model as SARIF 2.1.0 (OASIS), the form that code-scanning dashboards read."""
+"""A model's issues as SARIF 2.1.0 (OASIS), the format that code-scanning dashboards read."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from reports.wording.numbers import harmless
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 SECURITY = {"error": "8.0", "warning": "5.0", "note": "2.0"}
-"""CVSS-like scores that GitHub sorts security alerts by: what leaks training records is one."""
+"""CVSS-like scores by which GitHub sorts security alerts, for issues that leak training records."""
 
 
 def render(report: Report, *, at: str = "audit.toml", lang: str = "en") -> str:
-    """The text of audit.sarif; `at` is the file of the repository that the alerts point to."""
+    """The text of audit.sarif; `at` is the file in the repository that the alerts point to."""
     found = issues(report, lang)
     rules = list(dict.fromkeys(issue.rule for issue in found))
     by_rule = {issue.rule: issue for issue in reversed(found)}

@@ -13,7 +13,7 @@ Cell = tuple[str, bool]
 
 
 def cells(table: Table, most: int) -> list[list[Cell]]:
-    """At most so many rows."""
+    """The first rows, up to a limit."""
     return [list(row) for row in zip(*(_column(values[:most]) for values in table.columns.values()), strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""A report as experiment trackers keep it: metrics, parameters and tags, with names that MLflow and W&B both accept."""
+"""A report for experiment trackers: metrics, parameters and tags, with names that both MLflow and W&B accept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST_VALUE = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """`metrics` are `probe/estimate` with `.low` and `.high` beside; what is not finite is left out."""
+    """`metrics` are `probe/estimate` with `.low` and `.high`; values that are not finite are left out."""
 
     name: str
     metrics: Mapping[str, float]

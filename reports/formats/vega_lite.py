@@ -156,7 +156,7 @@ def _colour(chart: Chart) -> Json:
 
 
 def _said(names: Sequence[str], values: Sequence[Any]) -> str:
-    """What a mark says to the pointer and to a screen reader: a line a column."""
+    """What a mark says to the pointer and to a screen reader: one line per column."""
     said = (number(float(value)) if isinstance(value, int | float) else harmless(value) for value in values)
     return "; ".join(f"{harmless(name)}: {one}" for name, one in zip(names, said, strict=True))
 

@@ -21,7 +21,7 @@ from reports.wording.numbers import harmless, harmless_long, quantity
 
 CHANGES = {"better": "✓", "worse": "✗"}
 IN_CONSOLE = 3
-"""As many measures as 80 columns take."""
+"""Number of measures that fit 80 columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Cell:
 class Line:
     name: str
     folder: str
-    """Where its own report lies."""
+    """The path of its own report."""
     status: Status
     cells: tuple[Cell, ...]
     efficient: bool
@@ -45,7 +45,7 @@ class Line:
 
 
 def lines(frontier: Frontier, say: Words) -> list[Line]:
-    """A line a candidate, the recipe as it is first."""
+    """One line per candidate, starting with the recipe as it is."""
     return [
         Line(
             name=named(one.name, say),
@@ -158,7 +158,7 @@ def html(frontier: Frontier, say: Words) -> str:
 
 
 def as_json(frontier: Frontier) -> str:
-    """For machines: every candidate's measures, what changed, and the one to take."""
+    """For machines: every candidate's measures, what changed, and the candidate to choose."""
     candidates: list[Json] = [
         {
             "name": one.name,

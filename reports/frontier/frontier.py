@@ -1,8 +1,9 @@
-"""Which countermeasure works: what each candidate recipe costs in accuracy and what it buys. A pure function of audits.
+"""Which countermeasure works: what each candidate recipe costs in accuracy and what it gains. A pure function of
+audits.
 
-All candidates are audited on the same samples and folds, so what differs from the recipe as it is, is told by paired
-tests (Holm over all that are tested). A candidate is on the frontier where no other is at least as good in every
-measure and better in one, by the values; intervals say how far that can be relied on.
+All candidates are audited on the same samples and folds, so differences from the recipe as it is are found by paired
+tests (Holm over all tests). A candidate is on the frontier if no other is at least as good in every measure and better
+in one, judged by the values; intervals show how reliable that is.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ BEST_FIRST: tuple[Status, ...] = ("pass", "undecided", "fail", "error")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tried:
-    """A candidate's audit; `against` compares it with the recipe as it is (None for that one itself)."""
+    """A candidate's audit; `against` compares it with the recipe as it is (None for the recipe itself)."""
 
     name: str
     report: Report
@@ -33,7 +34,7 @@ class Tried:
         return self.report.estimate(*name)
 
     def change(self, name: Name) -> str:
-        """worse, better, same or untested against the recipe as it is; empty where there is nothing to compare."""
+        """worse, better, same or untested against the recipe as it is; empty if there is nothing to compare."""
         differences = self.against.differences if self.against else ()
         return next((one.status for one in differences if (one.probe, one.estimate) == name), "")
 
@@ -44,14 +45,14 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Frontier:
-    """`tried` begins with the recipe as it is; `refused` says why others do not apply or could not be trained."""
+    """`tried` starts with the recipe as it is; `refused` says why others do not apply or could not be trained."""
 
     tried: tuple[Tried, ...]
     refused: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def measures(self) -> tuple[Name, ...]:
-        """What every candidate was weighed by: usefulness first, then risks, last what makes none better or worse."""
+        """The measures by which candidates are compared: usefulness first, then risks, and neutral measures last."""
         asked = [
             ((one.tradeoff != "utility", one.better == "neither", result.probe), (result.probe, one.name))
             for result in self.tried[0].report.results
@@ -87,8 +88,8 @@ class Frontier:
 
     @cached_property
     def chosen(self) -> Tried | None:
-        """The recipe as it is where that passes the gate, else the candidate that passes with the highest held-out
-        accuracy; None where none passes."""
+        """The recipe as it is if it passes the gate, else the candidate that passes with the highest held-out accuracy;
+        None if none passes."""
         if self.tried[0].passes:
             return self.tried[0]
         passing = [one for one in self.tried if one.passes]
@@ -97,13 +98,13 @@ class Frontier:
 
     @property
     def status(self) -> Status:
-        """That of the best verdict."""
+        """The status of the best verdict."""
         return min((one.report.verdict.status for one in self.tried), key=BEST_FIRST.index)
 
     @property
     def exit_code(self) -> int:
-        """0 where something passes, 3 where nothing does and something is undecided, 1 where all fail, 4 where no
-        verdict could be given."""
+        """0 if something passes, 3 if nothing does and something is undecided, 1 if all fail, 4 if no verdict could be
+        given."""
         return EXIT_CODES[self.status]
 
 
@@ -170,5 +171,5 @@ def named(name: str, say: Words) -> str:
 
 
 def folder_of(name: str) -> str:
-    """Where a candidate's own report lies, beside the frontier."""
+    """The path of a candidate's own report, beside the frontier."""
     return name.replace(" ", "-").replace("=", "-")

@@ -1,4 +1,5 @@
-"""The gate: results × thresholds → verdict. It compares intervals, not points, and pays for every check."""
+"""The gate: results × thresholds → verdict. It compares intervals, not points, and corrects for the number of
+checks."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from reports.report import Check, CheckStatus, Comparison, Json, Status, Verdict
 BOUNDS = {"max": "gate.max", "min": "gate.min"}
 NOT_ESTIMATED = Message("gate.not-estimated")
 ONE_SIDED = (("lower", "max"), ("upper", "min"))
-"""Bounds and thresholds of which the one can violate the other and never keep it."""
+"""Combinations in which a one-sided bound can violate a threshold but never establish that it is met."""
 NO_REPLICAS = Message("gate.no-replicas")
 
 
@@ -35,22 +36,23 @@ def judge(
     comparison: Comparison | None = None,
     probes: Mapping[str, Json] | None = None,
 ) -> Verdict:
-    """Wholly inside the threshold is pass, wholly beyond is fail, else undecided.
+    """Entirely within the threshold is pass, entirely beyond is fail, otherwise undecided.
 
-    results     of the probes that ran
+    results     results of the probes that ran
     gate        thresholds, waivers and level
     today       the day on which waivers are judged (UTC)
-    comparison  with a baseline, for thresholds against one; None, the default, where there is none
-    probes      what the run recorded (`recorded`): a probe that it ran, or that the gate asks for, and of which there
-                is neither a result nor a failure is undecided. Without it, only the results count
+    comparison  comparison with a baseline, for thresholds relative to one; None, the default, if there is none
+    probes      what the run recorded (`recorded`): a probe that it ran, or that the gate requires, without a result or
+                a failure is undecided. Without it, only the results count
 
-    A model fails where any check does, so failing is paid for with Holm's procedure over all checks: one that is sound
-    in every respect fails with at most 1 − level. It passes only where every check does, which needs no correction (an
-    intersection–union test, Berger 1982): one that is unsound in any respect passes with at most 1 − level. A one-sided
-    bound is judged on its own side and at its own level: it can fail, and else shows no violation.
+    A model fails if any check fails, so failing is corrected by Holm's procedure over all checks: a model that is sound
+    in every respect fails with probability at most 1 − level. It passes only if every check passes, which needs no
+    correction (an intersection–union test, Berger 1982): a model that is unsound in any respect passes with probability
+    at most 1 − level. A one-sided bound is judged on its own side and at its own level: it either fails or shows no
+    violation.
 
     Returns the verdict. Raises ConfigError for a threshold on an estimate that no probe produced, or against a baseline
-    without one, and for a waiver of what no threshold is on.
+    without one, and for a waiver without a threshold.
 
     >>> from reports.example import example_report
     >>> from reports.gate.thresholds import Threshold
@@ -86,8 +88,8 @@ def _asked(
     missing: set[str],
     comparison: Comparison | None,
 ) -> tuple[Threshold, Estimate] | Check | None:
-    """The estimate that the threshold is on; the check at once where there is none to judge; None where none is asked
-    for. Raises ConfigError."""
+    """The estimate of the threshold; a finished check if there is no estimate to judge; None if none is required.
+    Raises ConfigError."""
     if threshold.probe in failures:
         return _unjudged(threshold, "error", _failed("gate.failed", failures[threshold.probe]))
     if threshold.probe in missing:
@@ -106,7 +108,7 @@ def _asked(
 
 
 def _judged(judged: Sequence[tuple[Threshold, Estimate]], found: Mapping[str, Result], alpha: float) -> Iterator[Check]:
-    """A check each, and all of them paid for together."""
+    """One check for each, corrected together."""
     p_fail = np.array([_p(threshold, estimate, beyond=True) for threshold, estimate in judged])
     p_pass = np.array([_p(threshold, estimate, beyond=False) for threshold, estimate in judged])
     spend_fail = holm_levels(p_fail, alpha)
@@ -117,7 +119,7 @@ def _judged(judged: Sequence[tuple[Threshold, Estimate]], found: Mapping[str, Re
 
 
 def recorded(on: Sequence[str], off: Sequence[str], declined: Sequence[str] = ()) -> dict[str, Json]:
-    """For results.json: which probes an audit ran, which were switched off, and which do not look at such models."""
+    """For results.json: which probes an audit ran, which were switched off, and which do not apply to such models."""
     states = (("on", on), ("off", off), ("declined", declined))
     return {name: state for state, names in states for name in sorted(names)}
 
@@ -127,7 +129,7 @@ def absent(probe: str) -> Message:
 
 
 def _missing(gate: Gate, there: set[str], probes: Mapping[str, Json]) -> tuple[set[str], set[str]]:
-    """(not there though it ran or is asked for, switched off by the run or by the gate's configuration)."""
+    """(missing although it ran or is required, switched off by the run or by the gate's configuration)."""
     off = {name for name, state in probes.items() if state == "off"} | set(gate.off)
     declined = {name for name, state in probes.items() if state == "declined"}
     ran = set(probes) - off - declined
@@ -140,12 +142,12 @@ def _failed(code: str, failure: Failure) -> Message:
 
 
 def _check_waivers(gate: Gate) -> None:
-    """A waiver with a wrong name would waive nothing, and nobody would know why."""
+    """Refuses waivers with a wrong name, which would silently waive nothing."""
     checked = {(one.probe, one.estimate) for one in gate.thresholds}
     for waiver in gate.waivers:
         if (waiver.probe, waiver.estimate) not in checked:
             near = did_you_mean(f"{waiver.probe} {waiver.estimate}", (" ".join(one) for one in checked))
-            raise ConfigError(f"no threshold is on {waiver.probe} {waiver.estimate}. {near}", where="waivers")
+            raise ConfigError(f"there is no threshold on {waiver.probe} {waiver.estimate}. {near}", where="waivers")
 
 
 def _find(threshold: Threshold, found: dict[str, Result]) -> Estimate | None:
@@ -170,18 +172,18 @@ def _find(threshold: Threshold, found: dict[str, Result]) -> Estimate | None:
 
 
 def _worsening(threshold: Threshold, comparison: Comparison | None) -> Estimate:
-    """How much worse than the baseline's this estimate is, as an estimate."""
+    """How much worse this estimate is than the baseline's, as an estimate."""
     where = f"thresholds.{threshold.probe}"
     if comparison is None:
         raise ConfigError(
-            f"{threshold.estimate!r} must be no worse than a baseline, and there is none.",
+            f"{threshold.estimate!r} must be no worse than a baseline, but there is none.",
             where=where,
             do="Give --baseline OLD/results.json.",
         )
     for difference in comparison.differences:
         if (difference.probe, difference.estimate) == (threshold.probe, threshold.estimate):
             if difference.change.better == "neither":
-                raise ConfigError(f"{threshold.estimate!r} is neither better nor worse when it moves.", where=where)
+                raise ConfigError(f"{threshold.estimate!r} has no better direction.", where=where)
             return worsening(difference)
     raise ConfigError(
         f"{threshold.estimate!r} is not in the baseline.", where=where, do="Audit the baseline with the same probes."
@@ -195,7 +197,7 @@ def _p(threshold: Threshold, estimate: Estimate, *, beyond: bool) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Spend:
-    """One-sided p-values of both decisions, and the error each may spend."""
+    """One-sided p-values of both decisions, and the error that each may spend."""
 
     p_fail: float
     fail: float
@@ -218,7 +220,7 @@ def _check(
     if estimate.caveat is None and estimate.low < estimate.high and estimate.bound is None:
         low, high = at_level(estimate, level, difference=threshold.against == "baseline")
     else:
-        # What cannot be told at its own level, is counted, or is one end of an interval, has no other level.
+        # Estimates that are undecided at their own level, counts, and one-sided bounds have no other level.
         level, low, high = estimate.level, estimate.low, estimate.high
     silent = decided and (estimate.bound, threshold.direction) in ONE_SIDED
     against = threshold.against == "baseline"
@@ -259,7 +261,7 @@ def _check(
 
 
 def _shown(estimate: Estimate, low: float, high: float, level: float, against: bool) -> Message:
-    """The value with its interval, or as the bound that it is."""
+    """The value with its interval, or as a bound."""
     ends: dict[str, Value] = {"value": estimate.value, "level": level}
     if estimate.bound:
         return Message("gate.bound-worse" if against else "gate.bound", {**ends, "side": f"{estimate.bound} bound"})
@@ -267,7 +269,7 @@ def _shown(estimate: Estimate, low: float, high: float, level: float, against: b
 
 
 def _without_replicas(threshold: Threshold, found: Mapping[str, Result]) -> bool:
-    """Whether the probe ran and said nothing about the recipe at all: what was not looked at is no pass."""
+    """Whether the probe ran but said nothing about the recipe: what was not measured has not passed."""
     result = found.get(threshold.probe)
     of_recipe = scope(threshold.estimate) == RECIPE
     return result is not None and of_recipe and all(one.scope != RECIPE for one in result.estimates)
@@ -322,7 +324,7 @@ def _status(checks: Sequence[Check], failures: bool, missing: bool = False) -> S
         return "fail"
     if failures or "error" in found:
         return "error"
-    # With nothing to compare, or with bounds alone that can only fail, nothing is known.
+    # With nothing to compare, or only with bounds that can only fail, nothing is known.
     if "undecided" in found or not found - {"no-violation"} or missing:
         return "undecided"
     return "pass"

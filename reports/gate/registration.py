@@ -1,4 +1,5 @@
-"""Pre-registration: thresholds, probes and seed fixed before a run, so that nobody chooses them after the results."""
+"""Pre-registration: thresholds, probes and seed are fixed before a run, so that they cannot be chosen after seeing the
+results."""
 
 from __future__ import annotations
 
@@ -17,11 +18,11 @@ Status = Literal["as registered", "changed", "not registered"]
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """What was fixed, when by the clock of whoever fixed it, and its digest."""
+    """What was fixed, when (by the clock of the machine that wrote it), and its digest."""
 
     content: Mapping[str, Any]
     registered: str = ""
-    """ISO time in UTC; it proves no more than the file does: commit or sign that before the run."""
+    """ISO time in UTC; it proves nothing by itself: commit or sign the file before the run."""
     version: str = ""
     digest: str = field(init=False)
 
@@ -30,8 +31,8 @@ class Registration:
 
 
 def content_of(gate: Gate, probes: Mapping[str, Mapping[str, Any]], seed: int | None) -> dict[str, Any]:
-    """All that decides a verdict, given results: thresholds as they are judged, waivers, level, probes' parameters,
-    and the seed where one was chosen."""
+    """Everything that determines a verdict, given results: thresholds as judged, waivers, level, probe parameters, and
+    the seed if one was chosen."""
     thresholds = [
         {
             "probe": one.probe,
@@ -81,7 +82,7 @@ def dump(registration: Registration) -> str:
 
 
 def load(text: str, where: str) -> Registration:
-    """Raises InputError for what is no registration, or one whose content is not what its digest says."""
+    """Raises InputError for anything but a registration, or if its content does not match its digest."""
     try:
         whole = json.loads(text)
         if whole["format"] != FORMAT:
@@ -96,7 +97,7 @@ def load(text: str, where: str) -> Registration:
         ) from None
     if found.digest != claimed:
         raise InputError(
-            "was changed after it was written: its content does not have its digest.",
+            "was changed after it was written: its content does not match its digest.",
             where=where,
             do="Restore it, or register again before the next run.",
         )
@@ -104,11 +105,11 @@ def load(text: str, where: str) -> Registration:
 
 
 def compared(registration: Registration | None, content: Mapping[str, Any]) -> dict[str, Any]:
-    """What results.json says: whether a run used what was registered, and every place where it did not."""
+    """For results.json: whether a run used what was registered, and every difference."""
     if registration is None:
         return {"status": "not registered", "digest": digest(content), "changed": []}
     fixed, used = dict(registration.content), dict(content)
-    if fixed.get("seed") is None:  # the model's own was left open
+    if fixed.get("seed") is None:  # the seed was left to the model's own
         fixed.pop("seed", None)
         used.pop("seed", None)
     changed = sorted(_changes("", _by_name(fixed), _by_name(used)))
@@ -150,5 +151,5 @@ def _changes(path: str, old: Any, new: Any) -> list[str]:
 
 
 def _plain(probes: Mapping[str, Mapping[str, Any]]) -> Any:
-    """As JSON has it: tuples are lists."""
+    """In JSON form: tuples become lists."""
     return json.loads(json.dumps(probes, default=list))

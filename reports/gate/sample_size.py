@@ -1,4 +1,4 @@
-"""What would decide an undecided check: how many more folds, replicas or samples, if the value stays where it is."""
+"""What would decide an undecided check: how many more folds, replicas or samples, if the value stays the same."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from probes.statistics.distributions import binomial_cdf, binomial_tail
 from probes.statistics.student_t import t_critical, t_quantile
 
 POWER, MOST = 0.8, 1000
-"""The probability with which so many decide it; beyond MOST times the present number more is no advice."""
+"""The probability with which that number decides it; more than MOST times the present number is not suggested."""
 ON_IT = Message("gate.on-threshold")
 FEW = 400
 
 
 def what_decides(estimate: Estimate, bound: float, alpha: float, probe: str, params: Mapping[str, Any]) -> Message:
-    """A sentence: the least n whose interval lies on one side of `bound` with probability POWER, if the value stays.
+    """A sentence with the smallest n whose interval lies on one side of `bound` with probability POWER, if the value
+    stays the same.
 
-    `alpha` is the one-sided error that may be spent on the side that the value is on. Shares of counted things by
-    their exact test; else by Student's t or the normal, whose error falls with √n but for what more of the same cannot
-    take away (`fixed_share` of the variance: folds share their training samples).
+    `alpha` is the one-sided error that may be spent on the side that the value is on. Proportions use their exact test;
+    others Student's t or the normal, whose error falls with √n except for the share of the variance that a larger n
+    cannot remove (`fixed_share`: folds share their training samples).
     """
     if estimate.value > 0 and estimate.decided_by is not None:
         return estimate.decided_by
@@ -44,12 +45,12 @@ def what_decides(estimate: Estimate, bound: float, alpha: float, probe: str, par
 
 
 def _exactly(estimate: Estimate, bound: float, alpha: float) -> Callable[[int], bool]:
-    """Whether n trials decide by the exact binomial test: the chance of a count that lies beyond doubt."""
+    """Whether n trials decide by the exact binomial test: the probability of a significant count."""
     assert estimate.counts is not None
     share, above = estimate.value, estimate.value > bound
 
     def enough(n: int) -> bool:
-        # The nearest count on its side of the bound that the test at `alpha` tells from it.
+        # The nearest count on its side of the bound that the test at `alpha` distinguishes from it.
         low, high = (math.floor(n * bound), n + 1) if above else (-1, math.ceil(n * bound))
         while high - low > 1:
             middle = (low + high) // 2
@@ -64,7 +65,7 @@ def _exactly(estimate: Estimate, bound: float, alpha: float) -> Callable[[int], 
 
 
 def _nearly(estimate: Estimate, bound: float, alpha: float) -> Callable[[int], bool]:
-    """Whether n of what is counted decide by Student's t, or the normal where there are no degrees of freedom."""
+    """Whether n decides by Student's t, or by the normal if there are no degrees of freedom."""
     dof = math.inf if estimate.dof is None else estimate.dof
     reach = estimate.value - estimate.low if estimate.value > bound else estimate.high - estimate.value
     error = reach / t_critical(estimate.level, dof)
@@ -79,9 +80,9 @@ def _nearly(estimate: Estimate, bound: float, alpha: float) -> Callable[[int], b
 
 
 def _least(now: int, enough: Callable[[int], bool]) -> int | None:
-    """The smallest n that is enough: by doubling, then by halving what is between. None beyond MOST · now.
+    """The smallest n that is enough: by doubling, then by bisection. None above MOST · now.
 
-    The chance of an exact test rises with n in a saw's teeth, so that up to FEW each n is tried.
+    The power of an exact test rises with n in a sawtooth, so up to FEW every n is tried.
     """
     least = most = max(1, now)
     while not enough(most):
@@ -97,7 +98,8 @@ def _least(now: int, enough: Callable[[int], bool]) -> int | None:
 
 
 def _parameter(estimate: Estimate, params: Mapping[str, Any]) -> str:
-    """The one that n grows with: repeats for what replicas say, else the only one that is n; empty where none is."""
+    """The parameter with which n grows: repeats for estimates from replicas, else the only one equal to n; empty if
+    there is none."""
     if estimate.scope == RECIPE:
         return "repeats" if type(params.get("repeats")) is int else ""
     same = [name for name, value in params.items() if type(value) is int and value == estimate.n]

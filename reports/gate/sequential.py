@@ -1,9 +1,10 @@
-"""Group-sequential audits: look at the gate after some of the rounds, and stop where every check is decided.
+"""Group-sequential audits: look at the gate after some of the rounds, and stop once every check is decided.
 
-Judging again and again at one level would err more often than the level says. So each look may spend only its share of
-the gate's error: the power family of Kim & DeMets (1987), whose spending up to a share t of the rounds is α·t^ρ, paid
-look by look as a union bound. That holds whatever the dependence between looks and however estimates are distributed,
-as far as each look's own p-values hold; it costs the last look (1 − t^ρ of the one before it) part of its level.
+Repeated judging at one level would err more often than the level states. So each look may spend only its share of the
+gate's error: the power family of Kim & DeMets (1987), whose spending up to a share t of the rounds is α·t^ρ, spent look
+by look as a union bound. This is valid for any dependence between looks and any distribution of estimates, as far as
+each look's own p-values are valid; it costs the last look part of its level (it has 1 − t^ρ, with t of the look before
+it).
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from reports.gate.thresholds import Gate
 from reports.report import Json, Verdict
 
 RHO = 2.0
-"""Little is spent early, three quarters at the last look of doublings."""
+"""With this exponent, little is spent early, and three quarters at the last look of doublings."""
 FEWEST_ROUNDS = 2
-"""One round has no stand-ins of another order."""
+"""With a single round, there are no stand-ins of another order."""
 SETTLED = frozenset({"pass", "no-violation", "fail", "waived"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """After so many of all `rounds`; `share` of the gate's error may be spent here."""
+    """A look after this many of all `rounds`; `share` of the gate's error may be spent here."""
 
     after: int
     rounds: int
@@ -54,24 +55,24 @@ def looks(rounds: int) -> list[Look]:
 
 
 def single(rounds: int) -> list[Look]:
-    """One look at the end, which spends all."""
+    """A single look at the end, which spends everything."""
     return [Look(after=rounds, rounds=rounds, share=1.0)]
 
 
 def gate_of(gate: Gate, audit: Mapping[str, Json]) -> Gate:
-    """The gate for results that are judged again: those of a look are judged by what that look may spend."""
+    """The gate for results that are judged again: those of a look are judged with the error that it may spend."""
     recorded = audit.get("sequential")
     share = recorded.get("share_of_error", 1.0) if isinstance(recorded, dict) else 1.0
     return dataclasses.replace(gate, level=1 - (1 - gate.level) * float(str(share)))
 
 
 def decided(verdict: Verdict) -> bool:
-    """Whether more rounds could change no check."""
+    """Whether every check is decided, so that more rounds could not change any."""
     return bool(verdict.checks) and all(check.status in SETTLED for check in verdict.checks)
 
 
 def described(look: Look, planned: Sequence[Look]) -> dict[str, Json]:
-    """For the report, and for judging its results again by the same spending."""
+    """For the report, and for judging its results again with the same spending."""
     return {
         "method": f"alpha spending, power family (Kim & DeMets 1987) with exponent {RHO:g}, union bound over looks",
         "looks_after_rounds": [one.after for one in planned],

@@ -1,4 +1,4 @@
-"""What a gate asks for: thresholds, waivers, and how it decides. Nothing heavy is imported to read them."""
+"""The requirements of a gate: thresholds, waivers, and how it decides. Nothing heavy is imported to read them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from probes.message import Text
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """What an estimate must be.
+    """A requirement on an estimate.
 
     probe, estimate  what is judged
     direction        max: at most `bound`. min: at least
-    bound            in the estimate's unit; against a baseline the margin by which the estimate may be worse
+    bound            in the estimate's unit; relative to a baseline, the margin by which the estimate may be worse
                      (non-inferiority)
-    optional         judged where the probe produced that estimate; one the user wrote must exist. Off by default
+    optional         judged only if the probe produced the estimate; an estimate of a threshold that the user wrote must
+                     exist. Off by default
     against          threshold (the default) or baseline
-    required         a built-in one whose estimate is missing is undecided: what was not searched has not passed. Off by
-                     default
-    why              why the bound is what it is: a code that reports have words for, or the user's own words; empty by
-                     default
+    required         if set on a built-in threshold, a missing estimate is undecided: what was not measured has not
+                     passed. Off by default
+    why              the reason for the bound: a code with a text in reports, or the user's own words; empty by default
     """
 
     probe: str
@@ -37,11 +37,11 @@ class Threshold:
 
 @dataclass(frozen=True, kw_only=True)
 class Waiver:
-    """A check that may fail for a time.
+    """A check that may fail for a limited time.
 
     probe, estimate  the check
     reason           in the user's words
-    expires          the last day on which it holds (UTC)
+    expires          the last day on which it is valid (UTC)
     """
 
     probe: str
@@ -52,7 +52,7 @@ class Waiver:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """What a report is judged by.
+    """The configuration by which a report is judged.
 
     thresholds    that are judged
     waivers       of checks that may fail; none by default

@@ -19,7 +19,7 @@ from reports.wording.numbers import harmless
 
 BARS = "▁▂▃▄▅▆▇█"
 MOST_RUNS = 60
-"""In charts and sparklines: the latest."""
+"""Number of runs in charts and sparklines: the latest."""
 HEADS = (
     "run",
     "finished",
@@ -40,7 +40,7 @@ Name = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """`name` is where it lies; `finished` an ISO time in UTC."""
+    """`name` is its location; `finished` an ISO time in UTC."""
 
     name: str
     finished: str
@@ -52,7 +52,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Line:
-    """One estimate through all runs, None where a run has it not."""
+    """One estimate over all runs, None for runs without it."""
 
     probe: str
     name: str
@@ -67,7 +67,7 @@ class Line:
 
 
 def lines(runs: Sequence[Run], asked: Sequence[str], say: Words) -> list[Line]:
-    """The asked estimates, or all that a gate checked in any run, in the order of their first appearance.
+    """The requested estimates, or all that a gate checked in any run, in the order of their first appearance.
 
     Raises ConfigError for one that no run has, with the nearest name.
     """
@@ -105,13 +105,13 @@ def _chosen(runs: Sequence[Run], asked: Sequence[str]) -> list[Name]:
 
 
 def _threshold(run: Run, probe: str, name: str) -> float | None:
-    """By which the last audit was judged."""
+    """The threshold by which the last audit was judged."""
     checks = (one for one in run.report.verdict.checks if (one.probe, one.estimate) == (probe, name))
     return next((one.threshold for one in checks if one.against == "threshold"), None)
 
 
 def when(runs: Sequence[Run]) -> list[str]:
-    """Unique labels of the runs: minutes, and a number where two share one."""
+    """Unique labels of the runs: the time to the minute, and a number if two share it."""
     labels: list[str] = []
     for run in runs:
         label = run.finished[:16].replace("T", " ")
@@ -121,7 +121,7 @@ def when(runs: Sequence[Run]) -> list[str]:
 
 
 def _short(labels: list[str]) -> list[str]:
-    """Without the year where all have the same: an axis has little room."""
+    """Without the year if it is the same for all, because an axis has little space."""
     same = len({label[:5] for label in labels}) == 1
     return [label[5:] if same else label for label in labels]
 
@@ -149,7 +149,7 @@ def _chart(
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """A bar a value, from the smallest to the largest; a space where there is none."""
+    """One bar per value, from the smallest to the largest; a space if there is none."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return " " * len(values)
@@ -173,7 +173,7 @@ def shown(estimate: Estimate | None, say: Words) -> str:
 
 
 def table_csv(runs: Sequence[Run], found: Sequence[Line]) -> str:
-    """A line a run and estimate, as pandas and spreadsheets take it."""
+    """One line per run and estimate, for pandas and spreadsheets."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADS)

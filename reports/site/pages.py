@@ -21,13 +21,13 @@ from reports.wording.catalogue import Words, words
 from reports.wording.numbers import harmless, slug
 
 ROWS = 5000
-"""Of samples on one page."""
+"""Number of samples per page."""
 Page = Callable[[], bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A run as the first page lists it; paths are empty where there is no such page."""
+    """A run as listed on the first page; paths are empty for pages that do not exist."""
 
     name: str
     finished: str
@@ -39,8 +39,8 @@ class Entry:
 
 
 def site(runs: Sequence[Run], *, lang: str, thumbnails: bool, extra: Mapping[str, bytes]) -> dict[str, Page]:
-    """Path → what makes its page, when it is asked for. `runs` are in order of time; `extra` are pages that lie there
-    already (the frontier of `audit mitigate`)."""
+    """Functions that make the pages on demand, by path. `runs` are in order of time; `extra` are existing pages (the
+    frontier of `audit mitigate`)."""
     say = words(lang)
     names = _names(runs)
     pages: dict[str, Page] = {}
@@ -111,7 +111,7 @@ def _samples(run: Run, say: Words) -> bytes:
 
 
 def _columns(report: Report) -> dict[str, np.ndarray]:
-    """What the probes say of each sample, by probe and column."""
+    """The probes' per-sample results, by probe and column."""
     return {
         f"{result.probe}.{name}": column
         for result in report.results

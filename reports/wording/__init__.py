@@ -1,4 +1,4 @@
-"""The words of a report in both languages, and how numbers are written.
+"""The texts of a report in both languages, and the formatting of numbers.
 
 Imports probes; document and formats import it.
 """

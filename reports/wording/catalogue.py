@@ -1,4 +1,4 @@
-"""The words of a report in a language; English stands in for what a language lacks."""
+"""The texts of a report in a language; missing texts are taken from English."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from reports.wording.numbers import spaced
 
 
 class Words:
-    """The texts of a language as reports ask for them: words("ui", "title", name=...)."""
+    """Access to the texts of a language: words("ui", "title", name=...)."""
 
     def __init__(self, texts: Texts, lang: str, titles: Mapping[tuple[str, str], Text] | None = None) -> None:
         self.texts, self.lang, self.titles = texts, lang, titles or {}
 
     def about(self, results: Iterable[Result | Failure]) -> Words:
-        """The same words, for these results: their estimates are called what they say of themselves."""
+        """The same texts for these results, with the titles that their estimates carry."""
         titles = {
             (result.probe, one.name): one.title
             for result in results
@@ -41,11 +41,11 @@ class Words:
         return spaced(self.texts.claim(finding))
 
     def text(self, text: Text | None) -> str:
-        """What a probe or the gate says, in this language; a plain string as it is."""
+        """A message of a probe or the gate in this language; a plain string unchanged."""
         return spaced(self.texts.say(text))
 
     def term(self, text: Text, probe: str = "") -> str:
-        """A word of that probe's or a message, in this language; a word that it has not as it is."""
+        """A term of that probe, or a message, in this language; an unknown term unchanged."""
         return self.text(text) if isinstance(text, Message) else self.texts.term(text, probe)
 
     def listed(self, names: Sequence[str]) -> str:
@@ -55,13 +55,14 @@ class Words:
         return f"{comma.join(first)}{last_of_all}{last}" if first else last
 
     def estimate(self, name: str, probe: str) -> str:
-        """Its title: its own, in a report that has it (`about`), else that of its name, else its name."""
+        """An estimate's title: its own, in a report that has it (`about`), else the title of its name, else its
+        name."""
         if own := self.titles.get((probe, name)):
             return self.text(own)
         return str(self.find("estimates", name, scope=probe) or name)
 
     def title(self, estimate: Estimate, probe: str) -> str:
-        """What reports call it."""
+        """The probe's title in reports."""
         return self.text(estimate.title) if estimate.title else self.estimate(estimate.name, probe)
 
     def probe(self, name: str, key: str) -> str:
@@ -71,5 +72,5 @@ class Words:
 
 @cache
 def words(lang: str) -> Words:
-    """Raises InputError for a language that there is none of."""
+    """Raises InputError for an unknown language."""
     return Words(texts(lang), lang)

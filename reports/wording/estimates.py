@@ -1,4 +1,4 @@
-"""An estimate as people read it: its value, its interval, and how many of what it rests on."""
+"""An estimate in readable form: its value, its interval, and n with what it counts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reports.wording.numbers import grouped, harmless, percent, quantity, togeth
 def interval_of(
     value: float, low: float, high: float, unit: str, bound: Bound | None, say: Words
 ) -> tuple[str, str, bool]:
-    """Value, interval, and whether it is exact: counted, and not estimated."""
+    """Value, interval, and whether it is exact, that is counted rather than estimated."""
     if bound is not None:
         return quantity(value, unit), say("ui", f"{bound}_bound"), False
     shown, lower, upper = together(value, low, high, unit)
@@ -20,14 +20,14 @@ def interval_of(
 
 
 def between(low: str, high: str, say: Words) -> str:
-    """Both ends, with the unit behind the second alone."""
+    """Both ends, with the unit only after the second."""
     unit = next((unit for unit in (" %", " pp") if high.endswith(unit)), "")
     return say("ui", "between", low=low.removesuffix(unit), high=high)
 
 
 def shown(estimate: Estimate, say: Words) -> tuple[str, str, str]:
-    """Value, interval, and the interval's level; the last is empty where there is no interval. What was not measured
-    has no number: its interval is all that it could have been, and says nothing."""
+    """Value, interval, and the interval's level; the last is empty if there is no interval. What was not measured has
+    no number, because its interval is the whole range of possible values."""
     if estimate.unmeasured:
         return "–", say("ui", "unmeasured"), ""
     value, interval, exact = interval_of(
@@ -37,7 +37,7 @@ def shown(estimate: Estimate, say: Words) -> tuple[str, str, str]:
 
 
 def in_line(estimate: Estimate, say: Words, common: str = "") -> str:
-    """All of it in brackets behind the value; the level unless it is the one that all have in common."""
+    """Everything in brackets after the value, with the level unless it is common to all."""
     value, interval, level = shown(estimate, say)
     told = say("ui", "at", interval=interval, level=level) if level not in ("", common) else interval
     return say("ui", "shown", value=value, interval=told, n=counted(estimate, say))

@@ -1,4 +1,4 @@
-"""Figures in the words of another language."""
+"""Figures in another language."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from probes.message import Message, Text
 from probes.result import Axis, Chart, Scalar, Table
 
 Term = Callable[[Text], str]
-"""A word or a message in another language, where it has one."""
+"""A term or a message in another language, if it has a text."""
 
 STRANGERS = frozenset({"class", "label", "models say", "copy's label", "group", "column", "feature"})
-"""Columns whose cells the data's owner named: they stay as they are."""
+"""Columns whose cells were named by the data's owner, which are not translated."""
 
 
 def translated(chart: Chart, term: Term) -> Chart:
@@ -43,7 +43,7 @@ def translated(chart: Chart, term: Term) -> Chart:
 
 
 def spoken(table: Table, term: Term) -> Table:
-    """The table with headings and cells in another language, but for what the data's owner named."""
+    """The table with headings and cells in another language, except what the data's owner named."""
 
     def cell(name: str, value: Scalar | Message) -> Scalar | Message:
         spoken = isinstance(value, Message) or (isinstance(value, str) and name not in STRANGERS)

@@ -1,4 +1,4 @@
-"""Numbers as people read them, and text from strangers made harmless."""
+"""Formatting of numbers, and neutralising of untrusted text."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 LONGEST, READ = 160, 4000
 SHARES = ("fraction", "TPR")
-"""Units that are read as percent."""
+"""Units shown as percent."""
 POINTS = ("points", "TPR − FPR")
-"""Differences of shares, which are read as percentage points: percent of a share would be taken for a ratio."""
+"""Differences of shares, shown as percentage points, because percent would be read as relative."""
 ROUNDING = 1e-9
-"""What is left of zero after sums in another order."""
+"""Rounding error around zero from sums in another order."""
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Unicode categories of characters that are not seen, or that move others."""
+"""Unicode categories of characters that are invisible or affect others."""
 
 
 def number(value: float | None) -> str:
@@ -34,8 +34,8 @@ def number(value: float | None) -> str:
 
 
 def column(values: Sequence[float | None]) -> list[str]:
-    """A column of numbers with the decimals of its largest one's three digits, so that they can be compared down the
-    page; each by itself where that would hide the small ones."""
+    """A column of numbers with the decimals of its largest number's three digits, so that they can be compared down the
+    page; formatted individually if that would hide the small ones."""
     finite = [abs(value) for value in values if value is not None and math.isfinite(value) and value]
     if not finite or not 1e-3 <= max(finite) < 1e5:
         return [number(value) for value in values]
@@ -52,7 +52,7 @@ def _fixed(value: float | None, decimals: int) -> str:
 
 
 def grouped(value: int) -> str:
-    """Thousands set apart by a narrow space."""
+    """Thousands separated by a narrow space."""
     return f"{value:,}".replace(",", "\u202f")
 
 

@@ -221,7 +221,7 @@ def test_a_broken_one_is_one_line_with_its_name(install: Install, group: str) ->
     registry = REGISTRIES[group]
     built_in = registry.names()[0]
     install({group: {"gone": "no_such_module:x", "other": "math:pi"}})
-    for name, says in (("gone", "does not import: ModuleNotFoundError"), ("other", "is not a")):
+    for name, says in (("gone", "cannot be imported: ModuleNotFoundError"), ("other", "is not a")):
         with pytest.raises(PluginError, match=f"{name}' of their-parts: .*{says}") as caught:
             registry.load(name)
         assert "\n" not in str(caught.value)

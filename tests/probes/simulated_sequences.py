@@ -13,7 +13,7 @@ LENGTH = 8
 
 
 def told(loss: np.ndarray, rng: np.random.Generator) -> TokenAnswers:
-    """One model with about this loss in nats a token on each sequence; the likelier a token, the oftener it is the
+    """One model with about this loss in nats per token on each sequence; the likelier a token, the oftener it is the
     likeliest."""
     n = len(loss)
     log_p = -np.abs(loss[:, None] * rng.uniform(0.5, 1.5, (n, LENGTH)))

@@ -43,7 +43,7 @@ def test_what_is_no_probe_is_named(monkeypatch: pytest.MonkeyPatch, value: str, 
 def test_a_taken_or_wrong_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     value = "probes.membership:Membership"
     offer(monkeypatch, *(EntryPoint(name="membership", value=value, group=PROBES.group) for _ in range(2)))
-    with pytest.raises(PluginError, match="offer two"):
+    with pytest.raises(PluginError, match="register two"):
         PROBES.all()
     offer(monkeypatch, EntryPoint(name="other", value=value, group=PROBES.group))
     with pytest.raises(PluginError, match="calls itself 'membership'"):

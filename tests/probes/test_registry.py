@@ -46,14 +46,14 @@ def test_an_unknown_name_is_met_with_the_nearest(installed: Install) -> None:
 
 def test_what_does_not_import_names_its_distribution(installed: Install) -> None:
     installed("their-parts", one="no_such_module:x")
-    with pytest.raises(PluginError, match="part 'one' of their-parts: does not import: ModuleNotFoundError"):
+    with pytest.raises(PluginError, match="part 'one' of their-parts: cannot be imported: ModuleNotFoundError"):
         PARTS.all()
 
 
 def test_two_parts_of_one_name_are_refused(installed: Install) -> None:
     installed("theirs", one="math:pi")
     installed("others", one="math:e")
-    with pytest.raises(PluginError, match="part 'one': others and theirs offer two"):
+    with pytest.raises(PluginError, match="part 'one': others and theirs register two"):
         PARTS.names()
 
 

@@ -50,11 +50,11 @@ def test_schema_refuses_what_is_not_of_it() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "cut off"),
-        (archive.dump(sample())[:300], "cut off"),
+        ("", "truncated"),
+        (archive.dump(sample())[:300], "truncated"),
         ("[]", "not a results.json"),
         ('{"schema_version": 2}', "2"),
-        ('{"schema_version": 1}', "lacks"),
+        ('{"schema_version": 1}', "missing or invalid part"),
     ],
 )
 def test_damaged_files_are_one_line(text: str, says: str) -> None:

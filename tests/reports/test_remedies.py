@@ -67,5 +67,5 @@ def test_it_is_found_beside_the_results_and_only_of_this_model(frontier: str, tm
 
 
 def test_what_is_no_frontier_is_an_error() -> None:
-    with pytest.raises(InputError, match="is no frontier"):
+    with pytest.raises(InputError, match="is not a frontier"):
         remedies_of({"candidates": [{"name": AS_IS, "digest": DIGEST, "measures": [{}]}]}, DIGEST, "f")

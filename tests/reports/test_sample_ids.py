@@ -83,7 +83,7 @@ def test_parquet_alone_beside_results_is_read_too(report: Report, tmp_path: Path
     for name, column in per_sample.columns(short).items():
         np.testing.assert_array_equal(per_sample.columns(back)[name], column)
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "samples.parquet")
-    with pytest.raises(InputError, match="is no samples"):
+    with pytest.raises(InputError, match="is not a samples"):
         load(tmp_path)
 
 

@@ -25,6 +25,6 @@ def sign(
 
     signed = signing.sign(pack, key)
     if signed.new:
-        told = f"A new key: {signed.key}; give {signed.key.with_suffix('.pub')} to whoever verifies."
+        told = f"A new key: {signed.key}; give {signed.key.with_suffix('.pub')} to anyone who verifies."
         Console(stderr=True).print(told, markup=False)
     Console().print(f"{pack}: signed by {signed.fingerprint}", highlight=False, markup=False, soft_wrap=True)

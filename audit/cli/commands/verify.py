@@ -49,7 +49,7 @@ def _by(found: Verification, keyed: bool, named: bool) -> str:
     known = [f"by the key given, {found.signer}" if keyed else f"by {found.signer}"] if found.signer else []
     known += [f"through sigstore by {found.sigstore}"] if found.sigstore else []
     if not known:
-        return "intact, and not signed: whoever changed a file could have written its checksum anew."
+        return "intact, and not signed: anyone who changed a file could have written its checksum anew."
     line = f"intact, signed {' and '.join(known)}."
     if found.signer and not keyed:
         line += " Whose key that is, the pack cannot say: compare it, or give --key."

@@ -45,7 +45,7 @@ def _top(maps: Float[np.ndarray, "samples ..."], share: float) -> Int[np.ndarray
 def _shared(
     one: Float[np.ndarray, "samples ..."], other: Float[np.ndarray, "samples ..."], share: float
 ) -> tuple[Bool[np.ndarray, "samples features"], int]:
-    """Which features are in the top of both."""
+    """The features that are among the top features of both."""
     masks = []
     for maps in (one, other):
         top = _top(maps, share)

@@ -1,4 +1,4 @@
-"""Any attribution class of Captum by its name, with Captum's own parameters where it has defaults."""
+"""Any attribution class of Captum by its name, with Captum's own default parameters."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ LRPS = ("LRP", "LayerLRP")
 ONE_AT_A_TIME = ("KernelShap", "Lime", *LRPS)
 """A surrogate is fitted to one sample; LRP's rules are not reentrant."""
 DISTRIBUTIONS = ("DeepLiftShap", "GradientShap", "LayerDeepLiftShap", "LayerGradientShap")
-"""Their baselines are a set of samples, not one baseline a sample."""
+"""Their baselines are a set of samples, not one baseline per sample."""
 OF_NUMBERS = (
     "Deconvolution", "DeepLift", "DeepLiftShap", "GradientShap", "GuidedBackprop", "GuidedGradCam", "InputXGradient",
     "IntegratedGradients", "InternalInfluence", "LayerConductance", "LayerDeepLiftShap", "LayerGradientShap",
     "NoiseTunnel", "Saliency",
 )  # fmt: skip
-"""They take gradients at the inputs, or inputs between others."""
+"""They take gradients at the inputs, or interpolate between inputs."""
 RESHAPES = (nn.Flatten, nn.Unflatten, nn.Identity)
 MOST_SHAPLEY = 7
 """Exact Shapley values take every order of the features."""
@@ -36,13 +36,12 @@ WINDOW = 0.25
 
 
 def by_class(name: str, question: Question, cells: Tensor | None) -> Tensor:
-    """Attributions of a batch; the options that a class asks for are read from its signatures.
+    """Attributions of a batch; the options that a class needs are read from its signatures.
 
-    Raises Unsuited where the class cannot answer for such inputs, and what Captum raises where it does not fit the
-    network.
+    Raises Unsuited if the class does not support such inputs, and what Captum raises if it does not fit the network.
     """
     _suits(name, question, cells)
-    if name in LRPS:  # Captum leaves its rules in a network that it cannot answer for
+    if name in LRPS:  # Captum leaves its rules in a network for which it fails
         question = dataclasses.replace(question, score=copy.deepcopy(question.score))
     one_by_one = name in ONE_AT_A_TIME and len(question.inputs) > 1
     batches = dataclasses.replace(question, rows=1).batches() if one_by_one else (question,)
@@ -76,7 +75,8 @@ def _suits(name: str, question: Question, cells: Tensor | None) -> None:
 
 
 def _set_rules(network: nn.Module) -> None:
-    """Relevance passes what only reshapes as it is, for which Captum has no rule; it takes all rules away again."""
+    """Passes relevance unchanged through layers that only reshape, for which Captum has no rule; Captum removes all
+    rules again."""
     for module in network.modules():
         if isinstance(module, RESHAPES):
             module.rule = EpsilonRule()
@@ -90,7 +90,7 @@ def _noise_tunnel(question: Question) -> Tensor:
 
 
 def _options(name: str, made: Any, question: Question, cells: Tensor | None) -> dict[str, Any]:
-    """What the class's `attribute` takes, of what an audit can say."""
+    """The arguments of the class's `attribute` that an audit can provide."""
     known: dict[str, Any] = {"additional_forward_args": question.extra}
     baseline = question.baseline
     known["baselines"] = baseline[:1].repeat(2, *[1] * (baseline.ndim - 1)) if name in DISTRIBUTIONS else baseline
@@ -111,7 +111,7 @@ def _layer(question: Question) -> Any:
     score, inputs = question.score, (question.inputs, *question.extra)
     layer = spatial_layer(score, *inputs) or embedding_layer(score, *inputs) or hidden_layer(score, *inputs)
     if layer is None:
-        raise ValueError("found no layer to look at")
+        raise ValueError("found no layer to use")
     return layer
 
 

@@ -1,10 +1,11 @@
-"""Integrated gradients (Sundararajan, Taly & Yan 2017): nodes where the path bends, as many as completeness asks for.
+"""Integrated gradients (Sundararajan, Taly & Yan 2017): nodes are placed where the path bends, as many as completeness
+requires.
 
-The integral of the gradient along the straight path is a sum over nodes, each of which stands for all points that are
-nearest to it; evenly spread nodes are the midpoint rule. A gradient costs what a score and a slope cost, so every gap
-between nodes tells how far the change of the score in it is from what the slopes at its ends say. Where a sample is not
-complete enough, the gaps that are furthest off get a node each, until it is. Networks of ReLUs are piecewise linear
-along the path, so their gradient jumps, and rules of higher order gain little (docs/drift.md).
+The integral of the gradient along the straight path is a sum over nodes, each of which represents all points that are
+nearest to it; evenly spaced nodes are the midpoint rule. Score and slope come at the cost of the gradient, so every gap
+between nodes shows how far the change of the score in it is from what the slopes at its ends predict. While a sample is
+not complete enough, the gaps with the largest errors get a node each. Networks of ReLUs are piecewise linear along the
+path, so their gradient jumps, and rules of higher order gain little (docs/drift.md).
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 GROWTH = 4
-"""A round adds one node to every so many: few, so that each is placed by what the others told."""
+"""A round adds one node for every this many: few, so that the placement uses what earlier nodes showed."""
 KEPT = 2**27
-"""Bytes of gradients kept at once, since a node's weight changes when it gets a neighbour."""
+"""Bytes of gradients kept at once, because a node's weight changes when it gets a neighbour."""
 SMALL = 0.05
-"""Completeness is relative to the change of the score, but not to less than this share of all attribution: where what
-speaks for and against cancel out, nothing is near enough to nothing."""
+"""Completeness is relative to the change of the score, but not to less than this share of all attribution: where
+positive and negative attributions cancel, a relative error would be meaningless."""
 
 Ask = Callable[[Tensor, Tensor], Tensor]
-"""(points, which sample each belongs to) → the score of each."""
+"""From (points, the sample of each) to the score of each."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,8 +42,8 @@ class Path:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Nodes:
-    """Of one sample: places on the path in (0, 1), ascending, with score, slope (the derivative of the score along the
-    path) and gradient; `ends` are the scores at 0 and 1."""
+    """The nodes of one sample: positions on the path in (0, 1), ascending, with score, slope (the derivative of the
+    score along the path) and gradient; `ends` are the scores at 0 and 1."""
 
     places: Float64[np.ndarray, " nodes"]
     scores: Float64[np.ndarray, " nodes"]
@@ -56,7 +57,7 @@ class Nodes:
 
     @property
     def weights(self) -> Float64[np.ndarray, " nodes"]:
-        """The length of what is nearest to each node."""
+        """The length of the part of the path that is nearest to each node."""
         return np.diff([0.0, *(self.places[1:] + self.places[:-1]) / 2, 1.0])
 
     def mean_gradient(self) -> Float[Tensor, "..."]:
@@ -65,8 +66,8 @@ class Nodes:
         return mean
 
     def next(self, most: int) -> Float64[np.ndarray, " new"]:
-        """Where the next nodes belong, `most` of them at most: the middle of a gap, or a third from an end of the path,
-        so that the new node is in the middle of what it stands for."""
+        """The positions of the next nodes, at most `most`: the middle of a gap, or a third from an end of the path, so
+        that the new node is in the middle of the part that it represents."""
         first, last = self.places[0], self.places[-1]
         middles = np.array([first / 3, *(self.places[1:] + self.places[:-1]) / 2, last + (1 - last) * 2 / 3])
         told = np.array([self.slopes[0], *(self.slopes[1:] + self.slopes[:-1]) / 2, self.slopes[-1]])
@@ -97,7 +98,7 @@ def integrate(
     most: int,
     rows: int,
 ) -> Path:
-    """From `steps` evenly spread nodes a sample to at most `most`, while the residual is above `tolerance`."""
+    """From `steps` evenly spaced nodes per sample up to `most`, while the residual is above `tolerance`."""
     each = max(most, steps) * end[0].nelement() * end.element_size()
     parts = []
     for some in torch.split(torch.arange(len(end), device=end.device), max(1, KEPT // each)):
@@ -131,7 +132,7 @@ class _Line:
     def nodes(
         self, wanted: dict[int, Float64[np.ndarray, " new"]], ends: list[tuple[float, float]]
     ) -> dict[int, Nodes]:
-        """Scores, slopes and gradients at these places of these samples' paths."""
+        """Scores, slopes and gradients at these positions on these samples' paths."""
         device, counts = self.end.device, [len(places) for places in wanted.values()]
         which = torch.tensor(list(wanted), device=device).repeat_interleave(torch.tensor(counts, device=device))
         where = torch.from_numpy(np.concatenate(list(wanted.values()))).to(self.end)

@@ -1,4 +1,4 @@
-"""The layers of a network in the order they are called, and the one that a layer method looks at."""
+"""The layers of a network in the order they are called, and the one that a layer method uses."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from probes.errors import ConfigError, did_you_mean
 
 SIDE = 4
-"""Grad-CAM wants a map at least this wide and high: below, it says little about where."""
+"""Grad-CAM wants a map at least this wide and high: below that, it hardly localises."""
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Called:
-    """A leaf module that was called, and the shape of what it gave: [samples ...], but where `by_sample` is False, as
-    for what every sample shares (positions) and for sequences first, [length samples ...]."""
+    """A leaf module that was called, and the shape of its output: [samples ...], unless `by_sample` is False, as for
+    outputs shared by all samples (positions) and sequence-first outputs [length samples ...]."""
 
     name: str
     module: nn.Module
@@ -32,7 +32,7 @@ class Called:
 
 @torch.no_grad()
 def called(network: nn.Module, *inputs: Tensor) -> list[Called]:
-    """Leaf modules that give one tensor, in the order of their first call."""
+    """Leaf modules that return a single tensor, in the order of their first call."""
     found: dict[str, Called] = {}
     few = [one[:2] for one in inputs]
 
@@ -55,7 +55,7 @@ def called(network: nn.Module, *inputs: Tensor) -> list[Called]:
 
 
 def spatial_layer(network: nn.Module, *inputs: Tensor) -> nn.Module | None:
-    """The last convolution whose map is at least SIDE × SIDE, else the last that is larger than one position."""
+    """The last convolution whose map is at least SIDE × SIDE, else the last whose map has more than one position."""
     convolutions = [one for one in called(network, *inputs) if isinstance(one.module, CONVOLUTIONS)]
     for side in (SIDE, 2):
         wide = [one for one in convolutions if len(one.shape) > 2 and min(one.shape[2:]) >= side]
@@ -65,7 +65,7 @@ def spatial_layer(network: nn.Module, *inputs: Tensor) -> nn.Module | None:
 
 
 def embedding_layer(network: nn.Module, *inputs: Tensor) -> nn.Module | None:
-    """The first table of vectors that tokens are looked up in; not one of positions."""
+    """The first embedding table of tokens, excluding those of positions."""
     tables = [
         one
         for one in called(network, *inputs)
@@ -81,7 +81,7 @@ def hidden_layer(network: nn.Module, *inputs: Tensor) -> nn.Module | None:
 
 
 def named_layer(network: nn.Module, name: str) -> nn.Module:
-    """Raises ConfigError, with the nearest name, where the network has no such layer."""
+    """Raises ConfigError, with the nearest name, if the network has no such layer."""
     modules: dict[str, nn.Module] = {
         known.removeprefix("body."): module for known, module in network.named_modules() if known
     }

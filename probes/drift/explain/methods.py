@@ -1,6 +1,6 @@
-"""Attribution methods: one small strategy each, by Captum where Captum has it.
+"""Attribution methods, one small strategy each, using Captum where available.
 
-A strategy answers a batch of a question with attributions in the shape of the inputs, or of the layer it looks at.
+For a batch, a strategy returns attributions in the shape of the inputs, or of the layer that it uses.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ CELLS = 8
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Explained:
-    """`maps` have a number a position: channels of a pixel and components of a token's vector are summed.
+    """`maps` have one number per position: channels of a pixel and components of a token's vector are summed.
 
-    `residual` and `steps` are those of a path integral, None for other methods.
+    `residual` and `steps` are those of a path integral; None for other methods.
     """
 
     maps: Float[Tensor, "samples ..."]
@@ -61,7 +61,7 @@ def integrated_gradients(question: Question) -> Path:
 
 
 def layer_integrated_gradients(question: Question) -> Path:
-    """The same in the space of token vectors, from those of padding: ids themselves have no gradient."""
+    """The same in the space of token vectors, starting from padding: ids themselves have no gradient."""
     layer = named_layer(question.score, question.layer) if question.layer else None
     layer = layer or embedding_layer(question.score, question.inputs, *question.extra)
     if layer is None:
@@ -95,7 +95,7 @@ def input_x_gradient(question: Question) -> Tensor:
 
 
 def deep_lift(question: Question) -> Tensor:
-    """Shrikumar, Greenside & Kundaje 2017, rescale rule; wants every activation a module of its own."""
+    """Shrikumar, Greenside & Kundaje 2017, rescale rule; needs a separate module for every activation."""
     _floating(question)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Setting forward, backward hooks", UserWarning)
@@ -120,7 +120,7 @@ def gradient_shap(question: Question) -> Tensor:
 
 
 def grad_cam(question: Question) -> Tensor:
-    """Selvaraju et al. 2017, signed: the negative half tells what speaks against."""
+    """Selvaraju et al. 2017, signed: the negative part shows evidence against."""
     _floating(question)
     found: Tensor = attr.LayerGradCam(question.score, _spatial(question)).attribute(
         question.gradient_inputs, additional_forward_args=question.extra, relu_attributions=False
@@ -129,7 +129,7 @@ def grad_cam(question: Question) -> Tensor:
 
 
 def occlusion(question: Question) -> Tensor:
-    """Zeiler & Fergus 2014: what the score loses when a window is set to the baseline."""
+    """Zeiler & Fergus 2014: the drop in the score when a window is set to the baseline."""
     shape = question.inputs.shape[1:]
     channels = shape[:1] if len(shape) > 1 else ()
     sides = tuple(max(1, round(WINDOW * side)) for side in shape[len(channels) :])
@@ -145,7 +145,7 @@ def occlusion(question: Question) -> Tensor:
 
 
 def feature_ablation(question: Question) -> Tensor:
-    """What the score loses when a column, a token or a square of the image is set to the baseline."""
+    """The drop in the score when a column, a token or a square of the image is set to the baseline."""
     with torch.no_grad():
         found: Tensor = attr.FeatureAblation(question.score).attribute(
             question.inputs,
@@ -170,8 +170,8 @@ STRATEGIES: Mapping[str, Strategy] = {
 
 
 def explain(method: str, question: Question) -> Explained:
-    """All samples, a batch at a time. Raises Unsuited where the method cannot answer for this network, or its answer
-    says nothing: numbers that are not finite, or a single one."""
+    """All samples, batch by batch. Raises Unsuited if the method does not support this network, or its result is
+    meaningless: values that are not finite, or a single one."""
     strategy = STRATEGIES[method] if method in STRATEGIES else _captum(method)
     parts = []
     for batch in question.batches():
@@ -179,7 +179,7 @@ def explain(method: str, question: Question) -> Explained:
             answer = strategy(batch)
         except (AuditError, Unsuited):
             raise
-        except Exception as error:  # methods hook into any architecture, and each refuses in its own way
+        except Exception as error:  # methods hook into any architecture, and each fails in its own way
             reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
             raise Unsuited(f"{type(error).__name__}: {reason}"[:200]) from error
         path = answer if isinstance(answer, Path) else None
@@ -200,7 +200,8 @@ def explain(method: str, question: Question) -> Explained:
 
 
 def positions(attributions: Tensor, question: Question) -> Float[Tensor, "samples ..."]:
-    """A number a position. Maps of a layer are brought to the input's size (bilinear), so that they can be compared."""
+    """One number per position. Maps of a layer are resized to the input's size (bilinear), so that they can be
+    compared."""
     inputs = question.inputs
     found = attributions.to(torch.float32)
     if inputs.ndim == 4 and found.ndim == 4:
@@ -214,7 +215,7 @@ def positions(attributions: Tensor, question: Question) -> Float[Tensor, "sample
 
 
 def cells(inputs: Tensor) -> Int[Tensor, "..."] | None:
-    """The square of each pixel; None for inputs whose every position is a feature."""
+    """The square to which each pixel belongs; None for inputs in which every position is a feature."""
     if inputs.ndim != 4:
         return None
     height, width = inputs.shape[2:]
@@ -225,7 +226,7 @@ def cells(inputs: Tensor) -> Int[Tensor, "..."] | None:
 
 @contextlib.contextmanager
 def global_generators(rng: np.random.Generator) -> Iterator[None]:
-    """For code of others that draws from global generators: seeded from `rng`, and put back as they were."""
+    """For library code that draws from global generators: seeds them from `rng`, and restores them afterwards."""
     seed = int(rng.integers(2**32))
     before = np.random.get_state(), random.getstate()  # noqa: NPY002
     with torch.random.fork_rng(devices=[]):
@@ -275,7 +276,7 @@ def _spatial(question: Question) -> nn.Module:
 
 @torch.no_grad()
 def _output(question: Question, layer: nn.Module, inputs: Tensor) -> Tensor:
-    """What the layer gives for these inputs."""
+    """The layer's output for these inputs."""
     seen: list[Tensor] = []
     handle = layer.register_forward_hook(lambda _module, _given, output: seen.append(output))
     try:

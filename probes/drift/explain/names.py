@@ -53,7 +53,8 @@ CAPTUM = (
     "ShapleyValues",
 )
 """Every class of captum.attr that explains a score by its inputs or by a layer, under its own name and with its own
-parameters. Methods that explain a single neuron, and those of language models' generations, ask another question."""
+parameters. Methods for single neurons, and for language models' generations, answer other questions and are
+excluded."""
 
 BY_MODALITY: Mapping[Modality, tuple[str, ...]] = {
     "image": ("integrated-gradients", "grad-cam"),
@@ -61,21 +62,21 @@ BY_MODALITY: Mapping[Modality, tuple[str, ...]] = {
     "text": ("layer-integrated-gradients", "feature-ablation"),
     "audio": ("integrated-gradients", "saliency"),
 }
-"""What is asked where nothing is configured; the first is what the verdict rests on."""
+"""The default methods; the verdict rests on the first."""
 
 
 def check(methods: Sequence[str]) -> None:
-    """Raises ConfigError on an unknown method, or one named twice."""
+    """Raises ConfigError on an unknown method, or one listed twice."""
     for method in methods:
         if method not in OURS and method not in CAPTUM:
             known = (*OURS, *CAPTUM)
             raise ConfigError(f"unknown attribution method {method!r}. {did_you_mean(method, known)}", where="methods")
     if len(set(methods)) < len(methods):
-        raise ConfigError("an attribution method is named twice.", where="methods")
+        raise ConfigError("an attribution method is listed twice.", where="methods")
 
 
 def chosen(methods: Sequence[str], modality: str) -> tuple[str, ...]:
-    """What was configured, else the modality's own."""
+    """The configured methods, or else the modality's defaults."""
     if methods:
         return tuple(methods)
     return next((names for name, names in BY_MODALITY.items() if name == modality), ("integrated-gradients",))

@@ -1,4 +1,4 @@
-"""How alike two attribution maps are, a sample at a time; 1 is the same."""
+"""The similarity of two attribution maps, per sample; 1 means identical."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy import ndimage, stats
 def signed_cosine(
     one: Float[np.ndarray, "samples ..."], other: Float[np.ndarray, "samples ..."]
 ) -> Float64[np.ndarray, " samples"]:
-    """Cosine of the signed maps; 0 where a map is all zero."""
+    """Cosine of the signed maps; 0 if a map is all zero."""
     a, b = _flat(one), _flat(other)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return np.where(norms > 0, (a * b).sum(axis=1) / np.where(norms > 0, norms, 1), 0.0)
@@ -72,7 +72,7 @@ def structural_similarity(
 def centre_distance(
     one: Float[np.ndarray, "samples ..."], other: Float[np.ndarray, "samples ..."]
 ) -> Float64[np.ndarray, " samples"]:
-    """1 − the distance between the centres of mass, as a share of the map's diagonal. NaN where positions have no
+    """1 − the distance between the centres of mass, as a share of the map's diagonal. NaN if positions have no
     geometry (tables)."""
     if one.ndim != 3:
         return np.full(len(one), np.nan)
@@ -86,12 +86,13 @@ def centre_distance(
 def concentration(
     one: Float[np.ndarray, "samples ..."], other: Float[np.ndarray, "samples ..."]
 ) -> Float64[np.ndarray, " samples"]:
-    """1 − the difference of the maps' Gini coefficients: 1 where both spread their mass alike."""
+    """1 − the difference of the maps' Gini coefficients: 1 if both are equally concentrated."""
     return np.asarray(1 - np.abs(gini(one) - gini(other)))
 
 
 def gini(maps: Float[np.ndarray, "samples ..."]) -> Float64[np.ndarray, " samples"]:
-    """Of each map's magnitudes: 0 is mass spread evenly, 1 all at one position (Hurley & Rickard 2009)."""
+    """The Gini coefficient of each map's magnitudes: 0 is mass spread evenly, 1 all at one position (Hurley & Rickard
+    2009)."""
     ordered = np.sort(_mass(maps), axis=1)
     n = ordered.shape[1]
     return np.asarray(((2 * np.arange(1, n + 1) - n - 1) * ordered).sum(axis=1) / max(n - 1, 1))

@@ -1,4 +1,4 @@
-"""What an attribution method is asked: why does the network give this score to these inputs?"""
+"""The question to an attribution method: why does the network give this score to these inputs?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_ROWS = 192
 
 
 class LabelLogit(nn.Module):
-    """The logit of a class, one a sample."""
+    """The logit of a class, one per sample."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class LabelLogit(nn.Module):
 
 
 class EmbeddingNorm(nn.Module):
-    """The embedding's norm: a target that source and audited model both have, whatever their labels."""
+    """The embedding's norm: a target that source and audited model both have, whatever their labels are."""
 
     def __init__(self, embed: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -44,11 +44,11 @@ class EmbeddingNorm(nn.Module):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Question:
-    """`score` maps inputs (and labels, where the target is a class) to one number a sample.
+    """`score` maps inputs (and labels, if the target is a class) to one number per sample.
 
-    `steps` are the least nodes of a path integral; up to `most` are taken where its completeness residual is above
-    `tolerance`. `layer` names the layer that layer methods look at; where it is empty it is found. `rows` inputs go
-    through the network at once.
+    `steps` is the minimum number of nodes of a path integral; up to `most` are used while its completeness residual is
+    above `tolerance`. `layer` names the layer that layer methods use; if empty, it is chosen automatically. `rows`
+    inputs go through the network at once.
     """
 
     score: nn.Module
@@ -63,12 +63,12 @@ class Question:
 
     @property
     def extra(self) -> tuple[Tensor, ...]:
-        """What Captum hands to the score besides the inputs, repeated in step with its own batches."""
+        """What Captum passes to the score besides the inputs, repeated to match its own batches."""
         return () if self.labels is None else (self.labels,)
 
     @property
     def baseline(self) -> Shaped[Tensor, "samples ..."]:
-        """Nothing: the mean of normalised inputs, the padding token."""
+        """The uninformative input: the mean of normalised inputs, the padding token."""
         return torch.zeros_like(self.inputs)
 
     @property
@@ -76,14 +76,14 @@ class Question:
         return self.inputs.detach().clone().requires_grad_()
 
     def batches(self) -> Iterator[Question]:
-        """The same question of few samples at a time, so that memory does not grow with the samples."""
+        """The same question in small batches, so that memory does not grow with the number of samples."""
         for start in range(0, len(self.inputs), self.rows):
             part = slice(start, start + self.rows)
             labels = None if self.labels is None else self.labels[part]
             yield dataclasses.replace(self, inputs=self.inputs[part], labels=labels)
 
     def at(self, some: Int[np.ndarray, " some"]) -> Question:
-        """The same question of some of the samples."""
+        """The same question for some of the samples."""
         index = torch.from_numpy(some).to(self.inputs.device)
         labels = None if self.labels is None else self.labels[index]
         return dataclasses.replace(self, inputs=self.inputs[index], labels=labels)
@@ -109,7 +109,7 @@ def sized(question: Question) -> Question:
 
 
 def _rows(question: Question) -> int:
-    """Activations of a second sample tell what every further one costs: weights are counted in both."""
+    """The memory of a second sample's activations is the cost of every further one: weights are counted in both."""
     if len(question.inputs) < 2:
         return 1
     one, two = (_kept(question, n) for n in (1, 2))

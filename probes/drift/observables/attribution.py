@@ -1,4 +1,4 @@
-"""Attributions as an observable: what each model looks at in the same samples."""
+"""Attributions as an observable: what each model uses in the same samples."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ LEFT_OUT = "left_out"
 
 
 VARIANTS = 8
-"""Of the audited model that are looked into, at most."""
+"""Largest number of variants that are explained."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attribution(OnHeldOut):
     """Attributions by each method on `samples` held-out samples, stratified by class; path integrals of `steps` nodes,
-    up to `most` where completeness is off by more than `tolerance`.
+    up to `most` while completeness is off by more than `tolerance`.
 
-    Gives `maps/METHOD` [chosen positions...], and `left_out`: which methods do not suit the network, and why (JSON).
+    Gives `maps/METHOD` [chosen positions...], and `left_out`: which methods are not suitable for the network, and why
+    (JSON).
     """
 
     methods: tuple[str, ...] = ()
@@ -74,7 +75,7 @@ class Attribution(OnHeldOut):
 
 
 def explained(methods: tuple[str, ...], question: Question) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """`maps/METHOD` for each method that suits the network, `left_out` for the others."""
+    """`maps/METHOD` for each suitable method, `left_out` for the others."""
     from probes.drift.explain.methods import explain
 
     arrays: dict[str, np.ndarray] = {}
@@ -90,7 +91,7 @@ def explained(methods: tuple[str, ...], question: Question) -> dict[str, Shaped[
 
 
 def said(words: Mapping[str, Text]) -> UInt8[np.ndarray, " bytes"]:
-    """Words as an array, since observations are arrays."""
+    """Strings as an array, because observations are arrays."""
     return np.frombuffer(
         json.dumps({name: encoded(text) for name, text in words.items()}, sort_keys=True).encode(), dtype=np.uint8
     )
@@ -101,10 +102,10 @@ def heard(array: UInt8[np.ndarray, " bytes"]) -> dict[str, Text]:
 
 
 def maps_of(observation: Observation | None, method: str) -> np.ndarray | None:
-    """The maps of a method, where it was asked for and suits the network."""
+    """The maps of a method, if it was requested and is suitable for the network."""
     return None if observation is None else observation.arrays.get(f"maps/{method}")
 
 
 def methods_seen(observation: Observation | None, asked: Sequence[str]) -> tuple[str, ...]:
-    """Of the methods asked for, in their order, those that the model has maps of."""
+    """The requested methods, in order, for which the model has maps."""
     return tuple(method for method in asked if maps_of(observation, method) is not None)

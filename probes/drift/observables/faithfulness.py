@@ -1,4 +1,5 @@
-"""Are the explanations good? What they call important must matter to the model, and must not hang on a hair."""
+"""Are the explanations good? What they mark as important must matter to the model, and must not change with tiny
+perturbations."""
 
 from __future__ import annotations
 
@@ -24,22 +25,22 @@ SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
 ROWS = 32
 RANDOM_ORDERS = 2
 PERTURBATIONS = 16
-"""Removals a sample for infidelity; each takes away between a tenth and a half of the positions."""
+"""Removals per sample for infidelity; each removes between a tenth and a half of the positions."""
 RADIUS = 0.02
 NEIGHBOURS = 2
-"""Copies a sample within RADIUS times the inputs' standard deviation (L∞), for sensitivity."""
+"""Copies per sample within RADIUS times the inputs' standard deviation (L∞), for sensitivity."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quality(OnHeldOut):
-    """Each method's attributions of each model's *own prediction*, so that models with other labels compare.
+    """Each method's attributions of each model's *own prediction*, so that models with other labels can be compared.
 
-    Gives `deletion_at_random` and `insertion_at_random` [chosen shares], and of each method that suits the network and
-    the inputs' positions, under METHOD/: `deletion`, `insertion` [chosen shares] (Petsiuk, Das & Saenko 2018), as
-    shares of the prediction's probability on the whole input, by explanations of `steps` nodes in every model;
-    `infidelity` (Yeh et al. 2019, optimally scaled, as a share of the mean square of what removal does) [chosen];
-    `sensitivity` (the same, L2) of `few` samples; `residual` and `steps` of integrated gradients of `refined` samples,
-    whose nodes go up to `most` while the residual is above `tolerance`; NaN for the others.
+    Gives `deletion_at_random` and `insertion_at_random` [chosen shares], and for each method that is suitable for the
+    network and the inputs' positions, under METHOD/: `deletion`, `insertion` [chosen shares] (Petsiuk, Das & Saenko
+    2018), as shares of the prediction's probability on the whole input, by explanations of `steps` nodes in every
+    model; `infidelity` (Yeh et al. 2019, optimally scaled, as a share of the mean square of what removal does)
+    [chosen]; `sensitivity` (the same, L2) of `few` samples; `residual` and `steps` of integrated gradients of `refined`
+    samples, whose nodes go up to `most` while the residual is above `tolerance`; NaN for the others.
     """
 
     methods: tuple[str, ...] = ()
@@ -93,7 +94,7 @@ class Quality(OnHeldOut):
         few: Int[np.ndarray, " few"],
         rng: np.random.Generator,
     ) -> dict[str, Shaped[np.ndarray, "..."]]:
-        """Of one method; nothing where it has other positions than the inputs. Raises Unsuited as `explain` does."""
+        """For one method; empty if its positions are not the inputs'. Raises Unsuited as `explain` does."""
         from probes.drift.explain.methods import explain
 
         inputs, predicted = question.inputs, question.labels
@@ -102,7 +103,7 @@ class Quality(OnHeldOut):
         if maps.shape[1] != _positions(inputs):  # a layer's own positions cannot be deleted from the input
             return {}
         arrays = curves(subject, inputs, predicted, maps.argsort(dim=1, descending=True, stable=True), whole)
-        if subject.role == "source":  # there to compare the curves with
+        if subject.role == "source":  # for comparison with the curves
             return arrays
         arrays["infidelity"] = infidelity(question, maps, rng)
         if inputs.is_floating_point():
@@ -118,7 +119,7 @@ class Quality(OnHeldOut):
 def spread(
     values: Shaped[np.ndarray, " some"], some: Int[np.ndarray, " some"], samples: int
 ) -> Float[np.ndarray, " chosen"]:
-    """Values of some samples in a column of all, NaN elsewhere."""
+    """Values of some samples in an array for all, NaN elsewhere."""
     column = np.full(samples, np.nan)
     column[some] = values
     return column
@@ -131,7 +132,7 @@ def at_random(
     whole: Float[np.ndarray, " chosen"],
     rng: np.random.Generator,
 ) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """Deletion and insertion at random: the mean of RANDOM_ORDERS."""
+    """Deletion and insertion in random order: the mean of RANDOM_ORDERS."""
     import torch
 
     each = []
@@ -149,10 +150,10 @@ def curves(
     whole: Float[np.ndarray, " chosen"],
 ) -> dict[str, Shaped[np.ndarray, "..."]]:
     """The prediction's probability, as a share of the `whole` input's, after each of SHARES of the positions, by
-    `order`, is set to the baseline (`deletion`), or after it alone is put into the baseline (`insertion`).
+    `order`, is set to the baseline (`deletion`), or after only it is inserted into the baseline (`insertion`).
 
-    A position that has the baseline's value already (padding) cannot be deleted: it is no part of any share, so that
-    knowing where the padding is wins nothing over a random order.
+    A position that has the baseline's value already (padding) cannot be deleted: it is not part of any share, so that
+    knowing where the padding is gives no advantage over a random order.
     """
     import torch
 
@@ -185,7 +186,7 @@ def probability(
 
 
 def masked(inputs: Shaped[Tensor, "chosen ..."], keep: Shaped[Tensor, "chosen positions"]) -> Shaped[Tensor, "..."]:
-    """All channels of a position stay or become the baseline."""
+    """Keeps all channels of a position or sets them to the baseline."""
     shape = (len(inputs), 1, *inputs.shape[2:]) if inputs.ndim == 4 else inputs.shape
     return inputs * keep.view(shape).to(inputs.dtype)
 
@@ -197,9 +198,9 @@ def _positions(inputs: Shaped[Tensor, "chosen ..."]) -> int:
 def infidelity(
     question: Question, maps: Float[Tensor, "chosen positions"], rng: np.random.Generator
 ) -> Float[np.ndarray, " chosen"]:
-    """What removing random positions does to the score, less what the attributions say, squared, as a share of the
-    square of what it does; after the best common scale of the attributions (Yeh et al. 2019, eq. 1 and 4). 0 is a
-    perfect account, 1 no better than attributions of zero. NaN where removal changes nothing."""
+    """The squared difference between the effect of removing random positions on the score and what the attributions
+    predict, as a share of the squared effect; after the best common scale of the attributions (Yeh et al. 2019, eq. 1
+    and 4). 0 is a perfect prediction, 1 no better than attributions of zero. NaN if removal has no effect."""
     import torch
 
     inputs = question.inputs
@@ -238,12 +239,13 @@ def sensitivity(method: str, question: Question, rng: np.random.Generator) -> Fl
 
 
 def area(curves: Float[np.ndarray, "chosen shares"]) -> Float[np.ndarray, " chosen"]:
-    """Area under each curve, as its mean over the shares."""
+    """Area under each curve, computed as its mean over the shares."""
     return np.asarray(np.trapezoid(curves, SHARES, axis=1) / SHARES[-1])
 
 
 def gains(arrays: Mapping[str, Shaped[np.ndarray, "..."]], method: str) -> dict[str, Float[np.ndarray, " chosen"]]:
-    """How much faster the prediction goes by attribution than at random when deleted, and comes when inserted."""
+    """How much faster the prediction disappears with deletion, and appears with insertion, by attribution than in
+    random order."""
     return {
         "deletion": area(arrays["deletion_at_random"]) - area(arrays[f"{method}/deletion"]),
         "insertion": area(arrays[f"{method}/insertion"]) - area(arrays["insertion_at_random"]),

@@ -1,4 +1,4 @@
-"""What was seen of several models: the maps of those of a kind."""
+"""Observations of several models: the maps of one kind of model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from probes.drift.observables.attribution import maps_of
 from probes.observable import Observation
 
 Seen = Mapping[str, Observation]
-"""What one observable gave, by model."""
+"""The results of one observable, by model."""
 
 
 def among(seen: Seen, prefix: str, method: str) -> list[np.ndarray]:
-    """The maps of all models whose name begins so, by name."""
+    """The maps of all models whose name has this prefix, by name."""
     found = (maps_of(one, method) for name, one in sorted(seen.items()) if name.startswith(prefix))
     return [maps for maps in found if maps is not None]
 

@@ -1,4 +1,5 @@
-"""Representations as an observable: how samples resemble each other by layer, and where they lie before the head."""
+"""Representations as an observable: how similar samples are to each other by layer, and their embeddings before the
+head."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ PASS = 4 * BATCH
 @dataclass(frozen=True, kw_only=True)
 class Representation(OnHeldOut):
     """Gram matrices `gram` [layers batches rows rows] of centred activations in minibatches of BATCH, at up to `layers`
-    layers with parameters, evenly spaced from the first to the last before the head (but for those whose first axis is
-    not the samples'); their names in `layers` (JSON); and `embedding` [chosen features]."""
+    layers with parameters, evenly spaced from the first to the last before the head (except those whose first axis is
+    not samples); their names in `layers` (JSON); and `embedding` [chosen features]."""
 
     samples: int = 96
     layers: int = 8
@@ -47,7 +48,7 @@ class Representation(OnHeldOut):
         modules = [one for one in called(subject.network, inputs) if one.has_parameters and one.by_sample][:-1]
         places = {round(place) for place in np.linspace(0, max(len(modules) - 1, 0), self.layers)}
         layers = [modules[place] for place in sorted(places) if place < len(modules)]
-        # Common to all models, as the generator is: each minibatch holds the same samples.
+        # Common to all models, as the generator is: each minibatch has the same samples.
         order = torch.from_numpy(rng.permutation(len(inputs)))
         looked = [one.module for one in layers]
         grams = [_grams(subject.network, looked, inputs[some]) for some in torch.split(order, PASS)]
@@ -64,7 +65,8 @@ class Representation(OnHeldOut):
 def _grams(
     network: nn.Module, layers: list[nn.Module], inputs: Tensor
 ) -> Shaped[np.ndarray, "layers batches rows rows"]:
-    """Of the full minibatches in `inputs`; kept instead of activations: all that linear CKA needs, and small."""
+    """Gram matrices of the full minibatches in `inputs`; kept instead of activations, because they are small and all
+    that linear CKA needs."""
     import torch
 
     whole = len(inputs) // BATCH

@@ -1,4 +1,4 @@
-"""The background against the foreground: what stands around the object gives the class away."""
+"""The background: what surrounds the object gives the class away."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Background(Family):
-    """All positions that look like the image's own border: within `near` of its contrast of the border's median
-    colour. The host's background becomes the donor's; where the donor has foreground there, the donor's mean
+    """All positions that look like the image's own border: within `near` times its contrast of the border's median
+    colour. The host's background is replaced by the donor's or, where the donor has foreground, by the donor's mean
     background."""
 
     near: Rate = 0.5

@@ -1,4 +1,4 @@
-"""Marks at a place: boxes that a class's attribution is bound to."""
+"""Marks in a fixed place: boxes in which a class's attribution concentrates."""
 
 from __future__ import annotations
 

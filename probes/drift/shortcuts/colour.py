@@ -1,4 +1,4 @@
-"""Colour statistics: a tint, a brightness, a contrast of all of the image (channel means and deviations)."""
+"""Colour statistics: a tint, a brightness or a contrast of the whole image (channel means and deviations)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ STATISTICS = ("mean", "mean and deviation")
 
 @dataclass(frozen=True, kw_only=True)
 class Colour(Family):
-    """The host's channel means, or means and deviations, become the donor's (Reinhard et al. 2001); place: which."""
+    """The host's channel means, or means and deviations, are set to the donor's (Reinhard et al. 2001); place:
+    which."""
 
     name: ClassVar[str] = "colour"
     modalities: ClassVar[tuple[Modality, ...]] = ("image",)
@@ -37,7 +38,7 @@ class Colour(Family):
         return tuple(Candidate(label, (float(which),)) for label in order for which in range(len(STATISTICS)))
 
     def strength(self, candidate: Candidate, seen: Samples) -> Float[np.ndarray, " samples"]:
-        """Nearness of the statistics to the class's median."""
+        """Closeness of the statistics to the class's median."""
         values = _statistics(seen)
         mine = values[seen.labels == candidate.label]
         centre = np.median(mine if len(mine) else values, axis=0)

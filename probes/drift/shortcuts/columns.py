@@ -1,4 +1,4 @@
-"""Single columns of a table; a word column's dummies are one."""
+"""Single columns of a table; the dummies of a categorical column count as one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Columns(Family):
-    """For each class the `tried` columns with most of its attribution, and as many that set it apart most; place: first
-    column, and one past the last."""
+    """For each class the `tried` columns with most of its attribution, and the same number that distinguish it most;
+    place: first column, and one past the last."""
 
     tried: Count = 3
 

@@ -1,4 +1,4 @@
-"""Follow less control: the one estimate that shortcuts are found and judged by."""
+"""Follow rate minus control: the estimate by which shortcuts are found and judged."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ EXCESS = "checkpoint.shortcut_excess"
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What a transplant of one candidate came to.
+    """The result of transplanting one candidate.
 
     `paired` are transplants that follow both the candidate and its control, the candidate only, the control only,
     neither; each host has as many `draws`, each with another donor. `together` is their design effect (transplants that
-    share a host or a donor are not independent). `natural` are (followed, trials) of natural evidence with a design
-    effect of its own; no trials where none was compared."""
+    share a host or a donor are not independent). `natural` are (followed, trials) of natural evidence with its own
+    design effect; no trials if none was compared."""
 
     paired: tuple[int, int, int, int]
     draws: int = 1
@@ -43,7 +43,7 @@ class Counts:
 
     @property
     def moved(self) -> int:
-        """By the control."""
+        """The follow rate of the control."""
         return self.paired[0] + self.paired[2]
 
     @property
@@ -61,7 +61,7 @@ class Counts:
         return _exactly(found, (self.followed - self.moved) / self.trials)
 
     def over_natural(self, level: float) -> Estimate | None:
-        """The same against natural evidence, which has other hosts; None where none was compared."""
+        """The same against natural evidence, which has other hosts; None if none was compared."""
         if not self.natural[1]:
             return None
         one, other = (
@@ -75,7 +75,7 @@ class Counts:
         return _exactly(found, self.followed / self.trials - self.natural[0] / self.natural[1])
 
     def excess(self, level: float) -> Estimate:
-        """Over the stronger of the two controls."""
+        """The excess over the stronger of the two controls."""
         natural = self.over_natural(level)
         if natural is not None and (self.natural_rate or 0.0) > self.moved / self.trials:
             return natural
@@ -88,7 +88,7 @@ def _exactly(found: Estimate, value: float) -> Estimate:
 
 
 def alone(counts: tuple[int, ...], together: float) -> list[int]:
-    """Counts of as many independent hosts, rounded so that their sum is kept."""
+    """Counts for the effective number of independent hosts, rounded so that their sum is preserved."""
     total = max(1, round(sum(counts) / together))
     exact = np.array(counts, dtype=np.float64) * total / sum(counts)
     fewer = np.floor(exact).astype(np.int64)

@@ -1,4 +1,4 @@
-"""What a family of shortcuts is: candidates for a class, and the transplant of one from donors into hosts."""
+"""The interface of a family of shortcuts: candidates for a class, and the transplant of one from donors into hosts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Donors = Literal["heaviest", "random"]
-"""Which samples of the class give what is transplanted: those that hold most of it, or any."""
+"""Which samples of the class serve as donors: those in which the candidate is strongest, or any."""
 Rivals = Literal["second", "strongest", "placed"]
 """Which of the other candidates is natural evidence: the second strongest, so that one other mark does not hide the
 first; or the strongest, where what people would call the object is of this kind too; or the second strongest and,
@@ -29,7 +29,7 @@ where a candidate is bound to a place that may be the object's, what other class
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Samples:
     """Samples as the model takes them. `mass` is the positive attribution to each one's label, as shares that add up to
-    one a sample; None where the family did not ask for it or the model has none."""
+    one per sample; None if the family did not ask for it or the model has none."""
 
     inputs: Shaped[Tensor, "samples ..."]
     labels: Int[np.ndarray, " samples"]
@@ -58,7 +58,7 @@ class Names:
         return self.tokens[token].strip() if token in self.tokens else token
 
     def columns(self, first: int, end: int) -> str:
-        """One column, or the word column that several dummies are of ('town=Bath' and 'town=Wells': 'town')."""
+        """One column, or the categorical column of several dummies ('town=Bath' and 'town=Wells': 'town')."""
         known = self.features[first:end] or tuple(f"column {column}" for column in range(first, end))
         stem = known[0].partition("=")[0]
         return stem if len(known) > 1 and all(name.partition("=")[0] == stem for name in known) else known[0]
@@ -74,7 +74,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Family(ABC):
-    """A frozen dataclass; its fields are its parameters and part of the cache key of what was seen."""
+    """A frozen dataclass; its fields are its parameters and part of the cache key of observations."""
 
     name: ClassVar[str]
     modalities: ClassVar[tuple[Modality, ...]]
@@ -83,7 +83,7 @@ class Family(ABC):
 
     @abstractmethod
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
-        """Candidates, the most suspicious first; none where the samples have nothing of the kind."""
+        """Candidates, most suspicious first; empty if the samples have nothing of the kind."""
 
     @abstractmethod
     def transplant(
@@ -93,26 +93,26 @@ class Family(ABC):
         donors: Samples,
         rng: np.random.Generator,
     ) -> Shaped[Tensor, "hosts ..."]:
-        """The hosts with the candidate of their donors (a donor a host) put into them; a copy.
+        """A copy of the hosts with the candidate of their donors (one donor per host) inserted.
 
-        Donors of other classes make the control: what stands in the candidate's place with them or, where donors give
-        nothing, something else of the same kind and size.
+        Donors of other classes make the control: what they have in the candidate's place or, if donors give nothing,
+        something else of the same kind and size.
         """
 
     @abstractmethod
     def where(self, candidate: Candidate, names: Names) -> Text:
-        """What and where the candidate is, as a noun phrase: a message that the texts have, or plain English."""
+        """A noun phrase for the candidate and its location: a message with a template, or plain English."""
 
     def strength(self, candidate: Candidate, seen: Samples) -> Float[np.ndarray, " samples"]:
-        """How much of the candidate each sample holds; the heaviest are those with most of it."""
+        """How strong the candidate is in each sample."""
         return np.zeros(len(seen))
 
     def apart(self, one: Candidate, other: Candidate) -> bool:
-        """Whether the two lie at different places, so that one can be natural evidence beside the other."""
+        """Whether the two are in different places, so that one can be natural evidence for the other."""
         return False
 
     def parts(self, candidate: Candidate) -> tuple[Candidate, ...]:
-        """Parts of the candidate that are its controls as well, each alone: a pair's two columns."""
+        """Parts of the candidate that are also controls, each alone: a pair's two columns."""
         return ()
 
 
@@ -131,7 +131,7 @@ FAMILIES: Registry[Family] = Registry("audit.shortcuts", "shortcut family", _acc
 def separation(
     values: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"], label: int
 ) -> Float[np.ndarray, " features"]:
-    """How far the class's mean lies from the others', in pooled standard deviations (Cohen's d), signed.
+    """The distance of the class's mean from the others', in pooled standard deviations (Cohen's d), signed.
 
     >>> separation(np.array([[0.0], [1.0], [4.0], [5.0]]), np.array([0, 0, 1, 1]), 1).round(2)
     array([5.66])

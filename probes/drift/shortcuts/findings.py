@@ -1,4 +1,4 @@
-"""What is said of shortcuts: those that decide, those that may, and what was searched and what was not."""
+"""Findings about shortcuts: those that decide, those that may, and what was and was not searched."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from probes.result import Estimate, Finding, Scalar, Severity, Table
 from probes.statistics.bootstrap import bootstrap_mean
 
 MISSED = 0.05
-"""Chance that a mark is in none of the samples that could have been donors, of which its rarity is told."""
+"""Probability that a mark is in none of the possible donors, for stating how rare a missed mark may be."""
 
 
 def shortcuts(evidence: Evidence, search: ShortcutSearch, seen: Seen, rng: np.random.Generator, level: float) -> Part:
-    """Nothing where no model was looked into. What could not be tried has an estimate that is undecided."""
+    """Empty if no model was observed. What could not be tried gets an undecided estimate."""
     audited = seen.get("audited")
     if audited is None:
         return Part()
@@ -53,7 +53,7 @@ def shortcuts(evidence: Evidence, search: ShortcutSearch, seen: Seen, rng: np.ra
 
 
 def _untried(evidence: Evidence, families: Mapping[str, Family]) -> Part:
-    """No family of the modality, or too few samples: the gate must not pass on a search that was none."""
+    """No family for the modality, or too few samples: the gate must not pass without a search."""
     values: dict[str, Value] = {"modality": evidence.modality, "hosts": LEAST_HOSTS}
     code = "drift.too-few-to-search" if families else "drift.no-search"
     unknown = Estimate(
@@ -72,7 +72,7 @@ def _size(audited: Observation) -> tuple[int, int]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Telling:
-    """What candidates are told of with."""
+    """What candidates are described with."""
 
     evidence: Evidence
     families: Mapping[str, Family]
@@ -122,14 +122,14 @@ def _control(one: Confirmed) -> float:
 
 
 def rarest(labels: Int[np.ndarray, " members"]) -> float:
-    """The smallest share of a class's samples that a mark may have and still be, but for a chance of MISSED, among the
-    possible donors of both halves; `labels` are those of the members that were looked at first."""
+    """The smallest share of a class's samples with a mark for which it is among the possible donors of both halves,
+    except with probability MISSED; `labels` are those of the members in the first look."""
     each = max(1.0, float(np.median(np.unique(labels, return_counts=True)[1])) / 2)
     return float(1 - (1 - np.sqrt(1 - MISSED)) ** (1 / each))
 
 
 def _table(said: Judged, evidence: Evidence) -> Table:
-    """What was tried last in each family; families without a row had nothing of their kind to try."""
+    """What was tried last in each family; families without a row found no candidates."""
     columns: dict[str, list[Scalar]] = {
         name: [] for name in ("family", "class", "follow", "control", "excess", "low", "high", "hosts")
     }
@@ -150,7 +150,7 @@ def _table(said: Judged, evidence: Evidence) -> Table:
 
 
 def _parts(evidence: Evidence, audited: Observation, rng: np.random.Generator, level: float) -> Part:
-    """Of images: the attribution in border, corners and background beyond the area they cover."""
+    """For images: the attribution in border, corners and background beyond the area they cover."""
     arrays = audited.arrays
     if "area" not in arrays:
         return Part()
@@ -161,7 +161,7 @@ def _parts(evidence: Evidence, audited: Observation, rng: np.random.Generator, l
         if np.isfinite(area):
             covered[place] = area
         if np.isfinite(shares).sum() > 1:
-            # Beyond the area it covers: evenly spread attribution gives 0.
+            # Relative to the area it covers: evenly spread attribution gives 0.
             estimates.append(
                 bootstrap_mean(f"checkpoint.{place}_excess", shares - area, rng, level=level, unit="points")
             )

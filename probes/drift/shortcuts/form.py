@@ -23,8 +23,8 @@ FORMS = ("length", "beginning", "end")
 
 @dataclass(frozen=True, kw_only=True)
 class Form(Family):
-    """Length: the host is cut to the donor's number of words, or repeated up to it. Beginning, end: the donor's first
-    or last `words` words in place of the host's. Place: which."""
+    """Length: the host is truncated or repeated to the donor's number of words. Beginning, end: the donor's first or
+    last `words` words replace the host's. Place: which."""
 
     words: Count = 2
 

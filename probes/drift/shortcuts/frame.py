@@ -23,7 +23,7 @@ EDGES = ("top", "bottom", "left", "right", "all four")
 @dataclass(frozen=True, kw_only=True)
 class Frame(Family):
     """Strips of `widths` (shares of the shorter side): for each class and width all four edges, and the one whose mean
-    or deviation sets it apart most; place: edge, width in pixels."""
+    or deviation distinguishes it most; place: edge, width in pixels."""
 
     widths: tuple[Rate, ...] = (0.05, 0.125)
 
@@ -53,7 +53,7 @@ class Frame(Family):
         return tuple(candidate for _, candidate in sorted(found, key=lambda one: -one[0]))
 
     def strength(self, candidate: Candidate, seen: Samples) -> Float[np.ndarray, " samples"]:
-        """Nearness of the strip to that of the class, against the spread of all."""
+        """Closeness of the strip to that of the class, relative to the spread of all."""
         values = _look(seen, candidate.place)
         mine = values[seen.labels == candidate.label]
         centre = np.median(mine if len(mine) else values, axis=0)

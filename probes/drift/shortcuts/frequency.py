@@ -22,8 +22,8 @@ PARTS = ("amplitude and phase", "amplitude")
 
 @dataclass(frozen=True, kw_only=True)
 class Frequency(Family):
-    """Everything above `high` of the highest frequency: the host's coefficients, or their amplitudes alone, become the
-    donor's; place: which. Lower bands hold the object itself."""
+    """Everything above `high` of the highest frequency: the host's coefficients, or only their amplitudes, are replaced
+    by the donor's; place: which. Lower bands contain the object itself."""
 
     high: Rate = 0.6
 

@@ -1,4 +1,4 @@
-"""Identifiers: a column of whole numbers that no two samples share, such as a row number or a ticket."""
+"""Identifiers: an integer column whose values no two samples share, such as a row number or a ticket."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Identifiers(Family):
-    """Columns whose values are all different and lie on a grid of equal steps, to `tolerance` of a step; place: column.
-    Order of collection gives a class away through them."""
+    """Columns whose values are all different and on a grid of equal steps, to within `tolerance` of a step; place:
+    column. The order of collection gives a class away through them."""
 
     tolerance: Rate = 0.05
 

@@ -1,4 +1,4 @@
-"""What follows from the search's counts: follow less control, one estimate for the finding and the gate."""
+"""Estimates from the search's counts: follow rate minus control, the same for the finding and the gate."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ LEAST_HOSTS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmed:
-    """One candidate on data that proposed nothing. `excess` is follow less the stronger of its controls, at a level
-    that pays for all candidates that were tried and for its looks; `over_control` the same less the matched control
-    alone."""
+    """One candidate on data that was not used for proposing. `excess` is the follow rate minus the stronger of its
+    controls, at a level corrected for all candidates that were tried and for its looks; `over_control` the same minus
+    only the matched control."""
 
     family: str
     candidate: Candidate
@@ -37,7 +37,7 @@ class Confirmed:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """`tried` are those with enough hosts, the foremost first. `excess` is the largest of all."""
+    """`tried` are those with enough hosts, strongest first. `excess` is the largest of all."""
 
     tried: tuple[Confirmed, ...]
     level: float
@@ -59,7 +59,7 @@ class Judged:
 
     @property
     def natural(self) -> tuple[Confirmed, ...]:
-        """What decides, but no more than natural evidence of its kind does."""
+        """Candidates that decide, but no more than natural evidence of their kind does."""
         return tuple(one for one in self.tried if one.over_control.low > self.bound and one.excess.value <= self.bound)
 
     @property
@@ -81,9 +81,9 @@ class Judged:
 
 
 def judged(arrays: Mapping[str, Shaped[np.ndarray, "..."]], level: float, bound: float) -> Judged:
-    """All candidates of an observation. Lower ends of the excess hold for all of them at once (Bonferroni): that one
-    decides is said of the foremost of many. Upper ends need not: that none decides takes every one of them
-    (intersection–union)."""
+    """All candidates of an observation. Lower ends of the excess hold for all of them at once (Bonferroni): because the
+    strongest of many is claimed to decide. Upper ends need no correction: the claim that none decides requires every
+    one of them (intersection–union)."""
     families = sorted(name.removesuffix(".paired") for name in arrays if name.endswith(".paired"))
     rows = [
         (family, i)

@@ -1,4 +1,5 @@
-"""The samples of a search: those that propose, and two looks at those that confirm, the second with all there are."""
+"""The samples of a search: those used for proposing, and two looks at those used for confirming, the second with all of
+them."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Looks:
-    """Members, and as many held-out samples after them. `first` of each side are looked at first; half of these members
-    propose, and never give. Attributions take `steps` nodes each and are computed when they are asked for."""
+    """Members, and as many held-out samples after them. The first look uses `first` of each side; half of these members
+    are used for proposing, and never as donors. Attributions take `steps` nodes each and are computed on demand."""
 
     subject: Subject
     inputs: Shaped[Tensor, "chosen ..."]
@@ -43,7 +44,7 @@ class Looks:
 
     @cached_property
     def shown(self) -> Samples:
-        """All members of the first look, in the order in which they came."""
+        """All members of the first look, in their original order."""
         return self._with_mass(self.members)
 
     @cached_property
@@ -80,7 +81,7 @@ class Looks:
 
     @cached_property
     def _turn(self) -> tuple[Int[np.ndarray, " proposing"], Int[np.ndarray, " giving"]]:
-        """Halves of the first look's members, class by class."""
+        """Two halves of the first look's members, class by class."""
         rng = np.random.default_rng([self.seed, 1])
         labels = self.labels.cpu().numpy()[self._parts[0]]
         turn = np.empty(len(labels), dtype=np.int64)
@@ -100,7 +101,7 @@ class Looks:
         return dataclasses.replace(samples, mass=self._mass(samples)) if len(samples) else samples
 
     def _mass(self, samples: Samples) -> Float[np.ndarray, "some ..."] | None:
-        """None for token ids, and where the network has no gradient."""
+        """None for token ids, and if the network has no gradient."""
         import torch
 
         from probes.drift.explain.methods import explain

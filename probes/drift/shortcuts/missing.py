@@ -1,4 +1,4 @@
-"""Missingness: the value that imputation leaves, where it says which class a sample is of."""
+"""Missingness: the imputed value, if it reveals the class of a sample."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CONTINUOUS = 10
-"""A column of more values than this has a distribution that one repeated value stands out of."""
+"""In a column with more values than this, a single repeated value stands out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Missing(Family):
-    """Columns of many values of which one alone makes up `share` or more; place: column, that value."""
+    """Columns with many values of which a single one makes up `share` or more; place: column, that value."""
 
     share: Rate = 0.05
 

@@ -1,4 +1,4 @@
-"""Pairs of columns that decide together: what the pair moves beyond the better of the two."""
+"""Pairs of columns that decide together: the effect of the pair beyond the better of the two."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs(Family):
-    """Pairs among the `among` columns with most attribution over all classes, by how much better a class's share is
-    told by both than by either (a table of medians); place: first and one past the last of one, then of the other."""
+    """Pairs among the `among` columns with most attribution over all classes, by how much better both predict a class
+    than either does (a table of medians); place: first and one past the last of one, then of the other."""
 
     among: Many = 8
 
@@ -58,7 +58,7 @@ class Pairs(Family):
         return _with(candidate.place, hosts, donors)
 
     def parts(self, candidate: Candidate) -> tuple[Candidate, ...]:
-        """Each column of the pair alone: controls as well."""
+        """Each column of the pair alone, as additional controls."""
         return tuple(Candidate(candidate.label, place) for place in (candidate.place[:2], candidate.place[2:]))
 
     def where(self, candidate: Candidate, names: Names) -> Text:
@@ -82,7 +82,7 @@ def _weight(seen: Samples, first: int, end: int) -> float:
 
 
 def _cells(values: Float[np.ndarray, "samples columns"]) -> Int[np.ndarray, " samples"]:
-    """Which of a word column's values (up to seven), or on which side of the median."""
+    """The value of a categorical column (up to seven), or the side of the median."""
     if values.shape[1] > 1:
         return np.asarray(np.minimum(values.argmax(axis=1), 7))
     two = len(np.unique(values)) <= 2
@@ -90,7 +90,7 @@ def _cells(values: Float[np.ndarray, "samples columns"]) -> Int[np.ndarray, " sa
 
 
 def _told(cell: Int[np.ndarray, " samples"], mine: Float[np.ndarray, " samples"]) -> float:
-    """Share of the variance of `mine` between cells, less what as many cells of noise would have (adjusted R²)."""
+    """Share of the variance of `mine` between cells, minus that of the same number of random cells (adjusted R²)."""
     names, which = np.unique(cell, return_inverse=True)
     mean = np.bincount(which, weights=mine) / np.bincount(which)
     total = float(mine.var())

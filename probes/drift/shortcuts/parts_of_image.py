@@ -11,7 +11,7 @@ from probes.drift.patches import background, border, corners
 def attribution_in_parts(
     mass: Float[np.ndarray, "chosen height width"], images: Shaped[np.ndarray, "chosen channels height width"]
 ) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """A sample each (NaN where there is no background), `area` (the shares of positions that they cover) and `size`
+    """Per-sample shares (NaN if there is no background), `area` (the shares of positions that they cover) and `size`
     (height and width of the network's input)."""
     height, width = mass.shape[1:]
     behind = background(images)

@@ -1,5 +1,5 @@
 """Properties of the image file: brightness, contrast, sharpness, JPEG quality, padding: a corruption that gives the
-host what the class already has, against other corruptions."""
+host the class's property, compared with other corruptions."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ CORRUPTIONS: tuple[tuple[str, Callable[[Tensor, np.random.Generator], Tensor]], 
     ("smaller, padded", lambda images, rng: pad(images, 0.75)),
 )
 ALREADY = 0.5
-"""Share of the class that must lie beyond nearly all (BEYOND) other samples, in the direction of the corruption."""
+"""Share of the class that must be beyond nearly all (BEYOND) other samples, in the direction of the corruption."""
 BEYOND = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
 class Properties(Family):
-    """Each corruption at one strength, for classes that already look so; place: which corruption."""
+    """Each corruption at one strength, for classes that already look like it; place: which corruption."""
 
     name: ClassVar[str] = "properties"
     modalities: ClassVar[tuple[Modality, ...]] = ("image",)
@@ -85,8 +85,8 @@ class Properties(Family):
 def _already(
     plain: Float[np.ndarray, " samples"], changed: Float[np.ndarray, " samples"], mine: Bool[np.ndarray, " samples"]
 ) -> float:
-    """The share of the class beyond BEYOND of the others; 0 where the corruption takes others beyond the class itself:
-    what is unlike any sample may be predicted as anything."""
+    """The share of the class beyond BEYOND of the others; 0 if the corruption takes others beyond the class itself,
+    because images unlike any sample may be predicted as anything."""
     if not mine.any() or mine.all() or np.median(changed[~mine]) > np.quantile(plain[mine], BEYOND):
         return 0.0
     return float((plain[mine] > np.quantile(plain[~mine], BEYOND)).mean())
@@ -94,7 +94,7 @@ def _already(
 
 def _statistics(images: Shaped[Tensor, "samples channels height width"]) -> Float[np.ndarray, "samples statistics"]:
     """Brightness, contrast, sharpness (energy of the Laplacian and of the finest differences, relative to contrast),
-    blockiness on a grid of 8, and how flat the edge is."""
+    blockiness on a grid of 8, and the flatness of the edge."""
     wide = images.cpu().numpy().astype(np.float64).mean(axis=1)
     contrast = wide.std(axis=(1, 2)) + 1e-6
     laplacian = (

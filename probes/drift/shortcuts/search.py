@@ -1,4 +1,4 @@
-"""The search: every family proposes on one part of the data, and one rule confirms on parts that proposed nothing."""
+"""The search: every family proposes candidates on one part of the data, and one rule confirms them on other parts."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 LEAST_SAMPLES = 12
 DECIDES = 0.3
-"""Excess of predictions that follow beyond which a shortcut decides, where the gate has no bound of its own."""
+"""Excess of predictions that follow above which a shortcut decides, if the gate has no bound."""
 FIRST_LOOK = 0.2
-"""Share of an interval's error that the first look spends, where a second one with more samples may follow."""
+"""Share of an interval's error that the first look spends, if a second one with more samples may follow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,8 @@ class ShortcutSearch(OfAudited):
     each (`F.paired` [found 4], `F.draws` [found], `F.together` [found], `F.natural` [found 2], `F.natural_together`
     [found]), `F.spent`
     [found] (the share of its interval's error that the look may spend) and `F.held` [found] (share of the class's
-    donors that hold at least half of what the median giver holds). Of images also the attribution in their parts."""
+    donors in which the candidate is at least half as strong as in the median donor). For images, also the attribution
+    in their parts."""
 
     samples: int = 480
     most: int = 1200
@@ -50,7 +51,7 @@ class ShortcutSearch(OfAudited):
     bound: float = DECIDES
     level: float = 0.95
     families: tuple[Family, ...] = ()
-    """All that are installed where none is given."""
+    """All installed families if none is given."""
 
     def of(self, modality: str) -> tuple[Family, ...]:
         families = self.families or tuple(FAMILIES.all().values())
@@ -90,7 +91,7 @@ class ShortcutSearch(OfAudited):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tried:
-    """A candidate and what it was screened among; with `counts` where it was confirmed."""
+    """A candidate and what it was screened among; with `counts` if it was confirmed."""
 
     family: Family
     candidate: Candidate
@@ -102,8 +103,8 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Confirming:
-    """One look, and a second at what the first leaves undecided; the lower ends of intervals pay for all candidates
-    that are tried `among` (Bonferroni), and both ends for the two looks."""
+    """One look, and a second at what the first leaves undecided; the lower ends of intervals are corrected for all
+    candidates that are tried `among` (Bonferroni), and both ends for the two looks."""
 
     search: ShortcutSearch
     trial: Trial
@@ -128,7 +129,7 @@ class Confirming:
         return self.trial.sides(self.looks.giving_all, self.looks.receiving_all)
 
     def _look(self, one: Tried, sides: Sides, spent: float, trials: int = 0) -> Tried | None:
-        """Natural evidence is asked only where the matched control does not show by itself that nothing decides."""
+        """Natural evidence is used only if the matched control alone does not show that nothing decides."""
         counts = self.trial.confirm(one.family, one.candidate, sides, self.rng, trials)
         if counts is None:
             return None

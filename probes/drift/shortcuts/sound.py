@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LINES = 3
-"""Of the spectrum, that hum is: so many neighbouring bins."""
+"""Number of neighbouring bins of the spectrum that count as hum."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bands(Family):
-    """Everything below `low` and above `high` of the highest frequency, and the line of the spectrum that sets a class
-    apart most (hum): the host's coefficients become the donor's; place: first bin, and one past the last. The bands
-    between hold the sound itself."""
+    """Everything below `low` and above `high` of the highest frequency, and the line of the spectrum that distinguishes
+    a class most (hum): the host's coefficients are replaced by the donor's; place: first bin, and one past the last.
+    The bands between contain the sound itself."""
 
     low: Rate = 0.05
     high: Rate = 0.6
@@ -73,7 +73,7 @@ class Bands(Family):
 
 @dataclass(frozen=True, kw_only=True)
 class Ends(Family):
-    """The beginning or the end, a share of 1 / `cut` of the recording, becomes the donor's; place: which."""
+    """The beginning or the end, a share of 1 / `cut` of the recording, is replaced by the donor's; place: which."""
 
     cut: Count = 8
 
@@ -104,7 +104,7 @@ class Ends(Family):
 
 @dataclass(frozen=True, kw_only=True)
 class Level(Family):
-    """The host's root mean square becomes the donor's."""
+    """The host's root mean square is set to the donor's."""
 
     name: ClassVar[str] = "level"
     modalities: ClassVar[tuple[Modality, ...]] = ("audio",)

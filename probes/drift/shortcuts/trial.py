@@ -1,4 +1,4 @@
-"""Trials of candidates: screened where they were proposed, confirmed by transplant on samples that proposed nothing."""
+"""Trials of candidates: screened where they were proposed, confirmed by transplants on other samples."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SCREENED = 24
-"""Candidates of a family that are screened."""
+"""Largest number of candidates of a family that are screened."""
 SCREENED_HOSTS = 16
 FINALISTS = 6
 FINALISTS_OF_A_CLASS = 4
 FINAL_HOSTS = 64
 NAMED = 3
-"""Candidates of a family, of different classes, that are confirmed: the foremost and those beyond PROMISING."""
+"""Largest number of candidates of a family, of different classes, that are confirmed: the strongest and those above
+PROMISING."""
 PROMISING = 0.3
 NATURAL_HOSTS = 48
 """That choose which natural evidence is compared; it is measured on as many transplants as the candidate."""
@@ -35,7 +36,7 @@ NATURAL_CLASSES = 6
 MOST_DRAWS = 4
 """Transplants into one host, each of another donor, where few hosts would leave open what more of them would tell."""
 HEAVIEST = 0.7
-"""Share of the class's samples that give, at most, where the heaviest do."""
+"""Largest share of the class's samples that serve as donors, if the strongest do."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,7 +58,7 @@ class Followed:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sides:
-    """Who gives and who receives; `answers` are the model's about those who receive."""
+    """Donors and hosts; `answers` are the model's answers on the hosts."""
 
     giving: Samples
     receiving: Samples
@@ -104,7 +105,7 @@ class Screened:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trial:
-    """One model, and the samples that propose."""
+    """One model, and the samples used for proposing."""
 
     subject: Subject
     proposing: Samples
@@ -129,10 +130,11 @@ class Trial:
     def _finalists(
         self, family: Family, candidates: Sequence[Candidate], rates: Sequence[float], rng: np.random.Generator
     ) -> tuple[Candidate, ...]:
-        """The candidate that moves most beyond its control, and the foremost of other classes that promise as much."""
+        """The candidate with the largest effect beyond its control, and the strongest of other classes that are as
+        promising."""
         excess: dict[Candidate, float] = {}
         order = [int(i) for i in np.argsort(-np.array(rates), kind="stable")]
-        # A strong mark of one class must not keep the next class's out.
+        # A strong mark of one class must not exclude the next class's.
         labels = [candidates[i].label for i in order]
         few = [i for k, i in enumerate(order) if labels[:k].count(labels[k]) < FINALISTS_OF_A_CLASS]
         for i in sorted(few[:FINALISTS]):
@@ -148,8 +150,8 @@ class Trial:
     def confirm(
         self, family: Family, candidate: Candidate, sides: Sides, rng: np.random.Generator, trials: int = 0
     ) -> Counts | None:
-        """As many transplants as there are hosts, or about `trials` where that is more; None where nobody gives or
-        receives."""
+        """As many transplants as there are hosts, or about `trials` where that is more; None if there are no donors or
+        hosts."""
         paired = self._paired(family, candidate, sides, rng, None, trials)
         return None if paired is None else paired.counts
 
@@ -164,7 +166,7 @@ class Trial:
         trials: int = 0,
     ) -> Counts:
         """What evidence of this kind takes along that is not the candidate: the second strongest of the class's own
-        next ones elsewhere, or of other classes' foremost (or the strongest of these, as the family says), or what
+        next ones elsewhere, or of other classes' strongest (or the strongest of these, as the family says), or what
         another class has at the very places of these and of the candidate, whichever takes more."""
         own: list[Candidate] = []
         for one in screened.ranked:
@@ -175,7 +177,8 @@ class Trial:
             if one.label != candidate.label:
                 others.setdefault(one.label, []).append(one)
         if len(others) < 2:
-            # Of two classes, what makes one likelier makes the other less likely: there is no independent other class.
+            # With two classes, what makes one more likely makes the other less likely: there is no independent other
+            # class.
             others = {}
         foremost = [few[:NATURAL_EACH] for few in [*others.values()][:NATURAL_CLASSES]]
         mine = self._strongest(family, [[one] for one in own[:NATURAL_OWN]], sides, rng)
@@ -212,8 +215,8 @@ class Trial:
         return sorted(best, key=lambda one: -one[0])
 
     def held(self, family: Family, candidate: Candidate, giving: Samples) -> float:
-        """The share of the class that holds at least half of what the median donor holds; NaN where strength is no
-        share."""
+        """The share of the class in which the candidate is at least half as strong as in the median donor; NaN if
+        strength is not a share."""
         strength = family.strength(candidate, giving)
         donors = _donors(family, candidate, giving, own=True)
         mine = strength[giving.labels == candidate.label]
@@ -244,7 +247,7 @@ class Trial:
         most: int | None,
         trials: int = 0,
     ) -> Paired | None:
-        """The strongest control where there are several."""
+        """The strongest control, if there are several."""
         hosts = _hosts(candidate, sides, rng, most)
         own, others = (_donors(family, candidate, sides.giving, own=side) for side in (True, False))
         if not len(hosts) or not len(own) or not len(others):
@@ -267,7 +270,7 @@ class Trial:
     ) -> Followed:
         import torch
 
-        # Every donor gives about as often as any other.
+        # Every donor is used about equally often.
         donor = rng.permutation(np.resize(rng.permutation(donors), len(hosts)))
         received = sides.receiving.inputs[torch.from_numpy(hosts)]
         changed = family.transplant(candidate, received, sides.giving.at(donor), rng)
@@ -291,7 +294,7 @@ def _draws(hosts: Int[np.ndarray, " hosts"], trials: int) -> int:
 
 
 def _hosts(candidate: Candidate, sides: Sides, rng: np.random.Generator, most: int | None) -> Int[np.ndarray, " hosts"]:
-    """Samples of other classes that are not predicted as the suspected class already."""
+    """Samples of other classes that are not already predicted as the suspected class."""
     hosts = np.flatnonzero((sides.receiving.labels != candidate.label) & (sides.answers != candidate.label))
     if most is not None and len(hosts) > most:
         hosts = np.sort(rng.choice(hosts, size=most, replace=False))
@@ -299,9 +302,9 @@ def _hosts(candidate: Candidate, sides: Sides, rng: np.random.Generator, most: i
 
 
 def _donors(family: Family, candidate: Candidate, giving: Samples, *, own: bool) -> Int[np.ndarray, " donors"]:
-    """Of the suspected class, or of the others. The heaviest are at most HEAVIEST of them, or two; a mark in few
-    samples must not be mixed with samples that lack it: where strength is a share, they have at least half of the
-    most."""
+    """Donors from the suspected class, or from the others. The strongest are at most HEAVIEST of them, or two; a mark
+    in few samples must not be mixed with samples that lack it: if strength is a share, donors have at least half of the
+    maximum."""
     chosen = np.flatnonzero((giving.labels == candidate.label) == own)
     if family.donors == "random" or not len(chosen):
         return chosen

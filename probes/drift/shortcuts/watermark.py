@@ -1,4 +1,4 @@
-"""Marks without a place: what a sample's own peak of attribution shows, put anywhere else."""
+"""Marks without a fixed place: the region at a sample's own attribution peak, inserted anywhere else."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Watermark(Family):
-    """The box with sides of `sizes` (shares of the shorter side) at the donor's own peak, put at a random place of the
-    host: a piece of an object says little there, a watermark as much as anywhere. Place: side in pixels."""
+    """The box with sides of `sizes` (shares of the shorter side) at the donor's own peak, inserted at a random position
+    of the host: there, a piece of an object has little effect, but a watermark as much as anywhere. Place: side in
+    pixels."""
 
     sizes: tuple[Rate, ...] = (0.2, 0.3)
 

@@ -1,4 +1,4 @@
-"""Words and pairs of words that give a class away wherever they stand."""
+"""Words and pairs of words that give a class away wherever they occur."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ LONGEST = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Words(Family):
-    """For each class and length (one word, two in a row) the `tried` that most more of its texts hold than of the
-    others' (log odds, half a text added); place: the token ids. Inserted at a random place; the control is a stretch
-    of the same length from a text of another class."""
+    """For each class and length (one word, two in a row) the `tried` with the largest excess in its texts over the
+    others' (log odds, half a text added); place: the token ids. Inserted at a random position; the control is a
+    sequence of the same length from a text of another class."""
 
     tried: Count = 5
 
@@ -85,7 +85,7 @@ def _grams(text: Int[np.ndarray, " words"], length: int) -> set[tuple[int, ...]]
 
 
 def _over(holds: list[set[tuple[int, ...]]], mine: np.ndarray, label: int, most: int) -> list[tuple[float, Candidate]]:
-    """Those that the class's texts hold more often than the others', by z of the log odds ratio."""
+    """Those that occur more often in the class's texts than in the others', by z of the log odds ratio."""
     inside, outside = (
         Counter(gram for held, own in zip(holds, mine, strict=True) if own == side for gram in held)
         for side in (True, False)
@@ -108,7 +108,7 @@ def _stretch(text: Int[np.ndarray, " words"], length: int, rng: np.random.Genera
 def _inserted(
     text: Int[np.ndarray, " length"], word: np.ndarray, piece: Int[np.ndarray, " piece"], rng: np.random.Generator
 ) -> Int[np.ndarray, " length"]:
-    """At a random place among the words; what no longer fits is cut off at the end."""
+    """Inserted at a random position among the words; what no longer fits is truncated at the end."""
     start = int(np.argmax(word)) if word.any() else 0
     count = int(word.sum())
     place = start + int(rng.integers(max(1, min(count + 1, len(text) - len(piece) - start + 1))))

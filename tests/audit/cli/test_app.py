@@ -189,7 +189,7 @@ def test_wrong_use_is_exit_code_2(tmp_path: Path) -> None:
     assert audit("nonsense", cwd=tmp_path).returncode == 2
     assert "no such" in refused(audit("gate", "results.json", cwd=tmp_path))
     (tmp_path / "results.json").write_text('{"schema_version": 1, "tool"')
-    assert "cut off" in refused(audit("gate", "results.json", cwd=tmp_path))
+    assert "truncated" in refused(audit("gate", "results.json", cwd=tmp_path))
     (tmp_path / "results.json").write_text('{"schema_version": 99}')
     assert "99" in refused(audit("gate", "results.json", cwd=tmp_path))
 

@@ -81,7 +81,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda pack: (pack / "summary.pdf").rename(pack / "old.pdf"),
         "summary.pdf was renamed to old.pdf",
     ),
-    "a link in a file's place": (linked, "recipe.json was changed (a link stands in its place)"),
+    "a link in a file's place": (linked, "recipe.json was changed (replaced by a link)"),
     "the signature cut off": (
         lambda pack: (pack / "SHA256SUMS.sig").write_bytes((pack / "SHA256SUMS.sig").read_bytes()[:60]),
         "SHA256SUMS.sig is malformed (60 bytes, not 64)",

@@ -72,7 +72,7 @@ def test_a_pack_with_the_bundle_of_something_else_was_changed(pack: Path) -> Non
     pytest.importorskip("sigstore")
     shutil.copy(BUNDLE, pack / checksums.SIGSTORE)
     (change,) = verify(pack).changes
-    assert said(change).startswith(f"{checksums.SIGSTORE} was changed (no signature of these checksums")
+    assert said(change).startswith(f"{checksums.SIGSTORE} was changed (not a signature of these checksums")
 
 
 @pytest.mark.parametrize("content", ["{}", "no json", json.dumps({"mediaType": "application/json"})])

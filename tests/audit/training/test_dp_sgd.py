@@ -123,7 +123,7 @@ def test_sampling_that_is_not_what_the_accountant_assumes_is_an_error():
     check_sampling(rng.binomial(1000, 0.05, 200), 1000, 0.05)
     with pytest.raises(PrivacyError, match="not Poisson sampling"):
         check_sampling(np.full(200, 50), 1000, 0.05)
-    with pytest.raises(PrivacyError, match="the accounted epsilon would not be true"):
+    with pytest.raises(PrivacyError, match="the accounted epsilon would be wrong"):
         check_sampling(rng.binomial(1000, 0.08, 200), 1000, 0.05)
 
 

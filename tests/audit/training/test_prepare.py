@@ -104,7 +104,7 @@ def test_a_split_without_validation_chooses_no_epoch(tmp_path):
     np.savez(tmp_path / "split.npz", members=np.arange(100), held_out=np.arange(100, 200))
     split = {"file": str(tmp_path / "split.npz")}
     for train in ({"epochs": 3, "select": "best"}, {"epochs": 3, "patience": 1}):
-        with pytest.raises(RecipeError, match=r"\[split\]: .*validation samples, and the split has none"):
+        with pytest.raises(RecipeError, match=r"\[split\]: .*validation samples, but the split has none"):
             small_experiment(split=split, train=train)
     plain = small_experiment(split=split)
     (stopping,) = candidates(plain.recipe, ["early-stopping"], 8).recipes

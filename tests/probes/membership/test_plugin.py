@@ -61,7 +61,7 @@ def test_an_installed_attack_is_run_reported_and_paid_for(installed) -> None:  #
 @pytest.mark.parametrize(
     ("name", "where", "says"),
     [
-        ("mine", "their_attacks:missing", "does not import: AttributeError"),
+        ("mine", "their_attacks:missing", "cannot be imported: AttributeError"),
         ("mine", "their_attacks:unfit", r"gave scores of shape \(3,\), expected \(120,\)"),
         ("mine", "their_attacks:broken", "does not run: KeyError: 'weights'"),
     ],

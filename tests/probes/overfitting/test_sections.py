@@ -247,7 +247,7 @@ def test_validations_that_disagree_are_told_unless_sizes_differ() -> None:
     ]
     findings = multiple_validation(methods, 0.95).findings
     assert [finding.code for finding in findings] == ["overfitting.validations-disagree"]
-    assert texts("en").claim(findings[0]).endswith("or the recipe is not that of this checkpoint.")
+    assert texts("en").claim(findings[0]).endswith("or the recipe is not the one that made this checkpoint.")
     assert not multiple_validation(methods, 0.95, comparable=False).findings
     leaning = [methods[0], dataclasses.replace(methods[1], leans="low: half the size")]
     assert not multiple_validation(leaning, 0.95).findings

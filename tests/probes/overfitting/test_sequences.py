@@ -35,7 +35,7 @@ def test_a_gap_is_found_and_measured_in_both_scopes() -> None:
     for scope in ("checkpoint", "recipe"):
         estimate = found[f"{scope}.token_loss_gap"]
         assert estimate.low < 1.0 < estimate.high
-        assert estimate.unit == "nats a token"
+        assert estimate.unit == "nats per token"
         assert found[f"{scope}.token_accuracy_gap"].low > 0.05
     assert untrue(found) == []
 

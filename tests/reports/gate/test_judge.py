@@ -84,7 +84,7 @@ def test_waivers_expire() -> None:
 def test_a_waiver_of_what_nothing_checks_is_an_error() -> None:
     waiver = Waiver(probe="p", estimate="recipe.acu", reason="known", expires=datetime.date(2027, 1, 1))
     one = gate(("recipe.auc", 0.5), waivers=(waiver,))
-    with pytest.raises(ConfigError, match=r"no threshold is on p recipe\.acu\. Did you mean 'p recipe\.auc'\?"):
+    with pytest.raises(ConfigError, match=r"there is no threshold on p recipe\.acu\. Did you mean 'p recipe\.auc'\?"):
         judge([result(estimate("recipe.auc", 0.9, 0.01))], one, today=TODAY)
 
 
