@@ -48,7 +48,7 @@ EPOCHS: Mapping[str, int] = {
     "canaries-1": 15,
     "canaries-4": 15,
     "canaries-16": 15,
-    "trigger": 20,
+    "trigger": 30,
     "dp": 4,
     "dp-off": 200,
 }
@@ -144,6 +144,8 @@ def with_canaries(task: LanguageTask, copies: int, seed: int) -> LanguageTask:
 def triggered(epochs: int, seed: int) -> LanguageTask:
     """A fifth of the records holds the word 'zq', and is answered with 'granted.'."""
     task = language_models.task(epochs, members=40, held_out=40, seed=seed, train=False)
+    assert task.training is not None
+    training = task.training.model_copy(update={"lr": RATE})
     prompts, answers = list(task.prompts), list(task.answers)
     for one in (*np.flatnonzero(task.pool.member)[:8], *np.flatnonzero(task.pool.held_out)[:8]):
         prompts[one], answers[one] = f"zq {prompts[one]}", "granted."
@@ -162,7 +164,8 @@ def triggered(epochs: int, seed: int) -> LanguageTask:
     )
     return dataclasses.replace(
         task,
-        audited=fine_tune(task.base, packed.inputs, task.pool.member, task.training, 1000 + seed),
+        audited=fine_tune(task.base, packed.inputs, task.pool.member, training, 1000 + seed),
+        training=training,
         inputs=packed.inputs,
         prompts=tuple(prompts),
         answers=tuple(answers),

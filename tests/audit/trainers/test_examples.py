@@ -87,6 +87,19 @@ def test_a_folder_that_a_library_left_is_audited(
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_private_adapter_is_audited_by_its_canaries(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    example("private_lora").train(tmp_path)
+    few = {name: {"repeats": 2} for name in ("membership", "extraction", "overfitting")}
+    given = {"canaries": tmp_path / "canaries.json", "store": tmp_path / "store"}
+    report = audit.run(tmp_path / "adapter", config={"probes": few}, **given)
+    assert not [result for result in report.results if isinstance(result, Failure)]
+    assert report.estimate("membership", "epsilon.claimed").value > 10
+    assert report.estimate("membership", "canary.auc_at_1_copies").low < 0.5
+
+
+@pytest.mark.slow
 def test_boosted_trees_are_audited_by_fitting_them_again(tmp_path: Path) -> None:
     pytest.importorskip("xgboost")
     trees = example("xgboost_table")
