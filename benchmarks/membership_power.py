@@ -193,7 +193,7 @@ def by_sacro(phi: np.ndarray, phi_replicas: np.ndarray, keep: np.ndarray, *, fix
     )
     probability = 1 / (1 + np.exp(-phi.astype(np.float64)))
     scores, _ = its._compute_scores(np.zeros(len(phi), dtype=int), probability[:, None], outside, inside)
-    return np.array(scores)[:, 0]
+    return np.array(scores)[:, 1]
 
 
 def main() -> None:
