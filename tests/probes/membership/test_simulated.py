@@ -10,6 +10,8 @@ from probes.membership.exposure import exposure
 from probes.membership.fdp import approximate_dp, gaussian_dp, refuted
 from tests.probes.membership.simulated import SETTINGS, nulls, shifted_nulls
 from tests.probes.membership.simulated_rates import coverage, drawn
+from tests.probes.membership.stand_in_coverage import SETTINGS as SETTINGS_OF_STAND_INS
+from tests.probes.membership.stand_in_coverage import coverage as stand_in_coverage
 from tests.probes.membership.worlds import World
 
 NULLS = 500
@@ -72,6 +74,15 @@ def test_rates_of_the_recipe_pay_for_their_threshold(leak: float) -> None:
             known, paid = coverage(made, fpr)
             print(f"leak {leak}, {repeats} repeats, {fpr:.0%}: {known:.3f} as if known, {paid:.3f} paid")
             assert paid >= 0.93
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("leak", "repeats"), SETTINGS_OF_STAND_INS)
+def test_every_attacks_interval_over_stand_ins_covers(leak: float, repeats: int) -> None:
+    """One standard error of 95 % of 300 is 1.3 %."""
+    for attack, (covered, mean, width) in stand_in_coverage(leak, repeats, 300).items():
+        print(f"leak {leak}, {repeats} repeats, {attack}: {covered:.3f}, AUC {mean:.3f}, width {width:.3f}")
+        assert covered >= 0.92
 
 
 @pytest.mark.slow
