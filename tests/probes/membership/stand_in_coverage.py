@@ -1,5 +1,8 @@
 """How often the interval of each attack's AUC over stand-ins holds the truth, with the folds' correlation and the
-spread of real models. `python -m tests.probes.membership.stand_in_coverage 300` prints the table of docs/membership.md."""
+spread of real models.
+
+`python -m tests.probes.membership.stand_in_coverage 300` prints the table of docs/membership.md.
+"""
 
 from __future__ import annotations
 
