@@ -92,8 +92,8 @@ def shown(fitted: Fitted, budget: float | None) -> None:
         if least is not None:
             screen.print(f"Smallest {name} found with 80 % probability: {least:.3f}", highlight=False)
     splits = sum(line.designs.get("splits", 0) for line in cost.lines)
-    for line in attack_power(splits):
-        screen.print(line, highlight=False)
+    for told in attack_power(splits):
+        screen.print(told, highlight=False)
 
 
 def attack_power(replicas: int) -> Iterator[str]:
