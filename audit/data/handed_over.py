@@ -163,7 +163,7 @@ def _of_frame(frame: Any) -> Float32[np.ndarray, "samples features"]:
         try:
             columns.append(np.asarray(column, dtype=np.float32))
         except (TypeError, ValueError):
-            columns.append(np.unique(np.asarray(column.astype(str)), return_inverse=True)[1].astype(np.float32))
+            columns.append(np.unique([str(one) for one in column], return_inverse=True)[1].astype(np.float32))
     return filled(np.stack(columns, axis=1))
 
 

@@ -58,7 +58,11 @@ class Text(DataSection):
         texts = [_strings(table.frame[name], name, where) for name in named]
         tokens, names, notes = self._tokens(texts, root)
         labels = labels_of(_labels(table.frame[self.label], where), self.names or table.names.get(self.label), where)
-        groups = None if self.groups is None else np.unique(table.frame[self.groups].astype(str), return_inverse=True)
+        groups = (
+            None
+            if self.groups is None
+            else np.unique([str(one) for one in table.frame[self.groups]], return_inverse=True)
+        )
         return Dataset(
             name=Path(self.path).stem,
             inputs=tokens,

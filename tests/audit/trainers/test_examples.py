@@ -13,7 +13,7 @@ import torch
 
 import audit
 from audit.trainers.base import Fit
-from probes.result import Failure
+from probes.result import Failure, Result
 from tests.audit.conftest import EXAMPLES
 from tests.audit.trainers.few import CHEAP, FEW
 
@@ -53,13 +53,25 @@ def test_transformers_trainer_is_audited_as_it_is(tmp_path: Path) -> None:
 def test_a_pipeline_and_predictions_are_audited(tmp_path: Path) -> None:
     table, told = example("sklearn_pipeline"), example("predictions").predictions()
     X, y = table.people()
-    fitted = table.model().fit(X[:200], (y[:200] == "much").astype(int))
+    fitted = table.model().fit(X[:200], (y[:200] == ">50K").astype(int))
     for report in (
         audit.run(fitted, (X, y), members=range(200), config=CHEAP, store=tmp_path),
         audit.run(audit.Predictions(**told)),
     ):
         assert report.results
         assert not [result for result in report.results if isinstance(result, Failure)]
+
+
+def test_predictions_alone_have_a_forecast(tmp_path: Path) -> None:
+    example("predictions_alone").predictions().to_csv(tmp_path / "predictions.csv", index=False)
+    report = audit.run(predictions=tmp_path / "predictions.csv")
+    assert not [result for result in report.results if isinstance(result, Failure)]
+    found = report.estimate("membership", "forecast.auc")
+    assert found is not None
+    assert found.low < found.value < found.high
+    assert "membership.forecast" in {
+        finding.code for result in report.results if isinstance(result, Result) for finding in result.findings
+    }
 
 
 @pytest.mark.slow
