@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 
 from probes.evidence import answers
 from probes.membership.empirical_bayes import empirical_bayes_stand_in_scores
-from probes.membership.forecast import AUC, DATA_SETS, TAIL, TPR
+from probes.membership.forecast import AUC, DATA_SETS, SATURATED, TAIL, TPR
 from probes.membership.leave_one_out import stand_in_scores
 from probes.statistics import auc, tpr_at_fpr
 from probes.statistics.student_t import t_critical
@@ -145,7 +145,8 @@ def as_shipped(pairs: np.ndarray) -> None:
     for (name, truth), line in zip(known(pairs).items(), (AUC, TPR), strict=True):
         centre = line.constant + line.auc * logit(pairs[:, :, 0], n) + line.tail * logit(pairs[:, :, 1], n)
         off = 1 / (1 + np.exp(-centre)) - truth[:, None]
-        inside = np.abs(centre - logit(np.broadcast_to(truth[:, None], n.shape), n)) <= reach * line.spread
+        above = logit(np.broadcast_to(truth[:, None], n.shape), n) - centre
+        inside = (above >= -reach * line.spread) & ((above <= reach * line.spread) | (pairs[:, :, 0] > SATURATED))
         print(f"{name}: root mean square error {np.sqrt(np.mean(off**2)):.3f}, bias {off.mean():+.3f}, "
               f"95 % interval holds it in {inside.mean():.1%}")  # fmt: skip
 

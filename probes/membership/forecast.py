@@ -23,6 +23,8 @@ from probes.statistics.student_t import t_critical
 
 TAIL = 0.05
 """The share of members that the tail of high losses may hold."""
+SATURATED = 0.9
+"""The plain attack's AUC above which the relation is no longer linear, and nothing bounds the forecast from above."""
 DATA_SETS, POPULATIONS = 9, 144
 """That the lines were fitted on; the spread is of data sets which the fit had not seen."""
 
@@ -66,6 +68,7 @@ def forecast(
     for name, unit, line in (("forecast.auc", "AUC", AUC), ("forecast.tpr_at_1pct_fpr", "fraction", TPR)):
         centre = line.constant + line.auc * _logit(plain, n) + line.tail * _logit(tail, n)
         value, low, high = (_share(centre + sign * reach * line.spread) for sign in (0, -1, 1))
+        high = 1.0 if plain > SATURATED else high
         found.append(
             Estimate(
                 name=name,

@@ -116,6 +116,7 @@ def given(saved: Path) -> dict[str, Any]:
     return {"recipe": content, "base": saved / "base", "config": CHEAP}
 
 
+@pytest.mark.slow
 def test_the_plan_of_a_folder_is_that_of_its_completed_recipe(saved: Path) -> None:
     found = audit.plan(saved / "model", workers=1, **given(saved))
     assert found.price.rows == sum(sum(line.designs.values()) for line in found.price.lines) > 0

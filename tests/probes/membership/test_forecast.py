@@ -49,7 +49,15 @@ def test_more_leakage_of_the_plain_attack_forecasts_more() -> None:
 @pytest.mark.parametrize("score", [np.zeros(40), np.arange(40.0), -np.arange(40.0)])
 def test_answers_at_the_edge_are_finite(score: np.ndarray) -> None:
     for one in forecast(score, np.arange(40) < 20):
-        assert 0 < one.low < one.value < one.high < 1
+        assert 0 < one.low < one.value < one.high <= 1
+
+
+def test_where_the_plain_attack_finds_nearly_all_nothing_bounds_it_from_above() -> None:
+    member = np.arange(400) < 200
+    score = np.random.default_rng(0).normal(size=400)
+    bounded, unbounded = (forecast(score + gap * member, member) for gap in (1.0, 3.0))
+    assert all(one.high < 1 for one in bounded)
+    assert all(one.high == 1 for one in unbounded)
 
 
 def test_the_published_lines_forecast_more_from_either_sign() -> None:
