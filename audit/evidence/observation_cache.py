@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor, nn
 
-from audit.models import graph_rewrite
+from audit.models import graph_rewrite, memory_layout
 from audit.models.weight_files import digest_state
 from audit.storage.code_digest import digest_code
 from audit.storage.store import Store
@@ -23,6 +23,8 @@ from probes.message import Text, decoded, encoded
 from probes.observable import Observable, Observation, Role
 
 PREFIX, LIMITS = "seen.", "limits"
+PREPARING = graph_rewrite.__name__, memory_layout.__name__
+"""Modules that change a network before it is observed."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,7 +50,7 @@ class Sight:
     def key(self, weights: str) -> str:
         """`weights` is the digest of the network's state, which many observations share."""
         described = {
-            "code": [_code(module) for module in (*_modules(self.observable), graph_rewrite.__name__)],
+            "code": [_code(module) for module in (*_modules(self.observable), *PREPARING)],
             "versions": [_version(name) for name in ("torch", "captum", "numpy")],
             "device": str(self.inputs.device),
             "threads": torch.get_num_threads(),
