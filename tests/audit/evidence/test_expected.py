@@ -34,7 +34,7 @@ def test_a_model_that_measures_something_else_is_refused_before_anything_is_trai
     assert said is not None
     assert said.values["measures"] == ("held_out_accuracy = 0.5 (0.5)",)
     assert check(OWN, POOL, {}, who="nobody") is None
-    with pytest.raises(CheckpointError, match=r"held_out_accuracy is 0\.5, and its audit record expects 0\.7"):
+    with pytest.raises(CheckpointError, match=r"held_out_accuracy is 0\.5, but its audit record expects 0\.7"):
         check(OWN, POOL, {"held_out_accuracy": 0.7}, who="its audit record")
     # One sample of ten is no other model.
     assert check(OWN, POOL, {"held_out_accuracy": 0.6}, who="its audit record") is not None

@@ -121,7 +121,7 @@ def test_shadows_that_partition_the_pool_are_the_folds_of_one_repeat() -> None:
         ({"shadow_outputs": np.zeros((2, 300, 3)), "shadow_members": np.ones((3, 300))}, "shadow_members are"),
         ({"shadow_outputs": np.zeros((2, 300, 4)), "shadow_members": np.ones((2, 300))}, "shadow_outputs have shape"),
         ({"shadow_outputs": np.zeros((1, 300, 3)), "shadow_members": np.zeros((1, 300))}, "no member"),
-        ({"texts": ["one"]}, "1 texts of 300"),
+        ({"texts": ["one"]}, "1 texts for 300"),
         ({"classes": ["a"]}, "1 class names for 3"),
     ],
 )
