@@ -83,7 +83,7 @@ class Reader(Protocol):
         ...
 
 
-def _accept(name: str, loaded: Any) -> Reader:
+def _accept(name: str, loaded: object) -> Reader:
     reader = loaded() if isinstance(loaded, type) else loaded
     if not isinstance(reader, Reader):
         raise PluginError(f"{loaded!r} is not a reader of folders (see audit.checkpoints.folders.base.Reader)")
