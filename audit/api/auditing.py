@@ -155,9 +155,6 @@ def run(
     check_torch()
     chosen = audit_config.check_config(config, changes)
     before = baseline if baseline is not None else _last_release(history, chosen, out)
-    compared = load(before) if isinstance(before, str | Path) else before
-    if compared is None and (named := chosen.needs_baseline()):
-        raise ConfigError(f"{named} must be no worse than a baseline.", where=chosen.where, do="Give baseline=.")
     in_memory = not isinstance(model, str | Path)
     language = not in_memory and is_language_model(Path(model))
     settings = settings_of(
@@ -171,7 +168,7 @@ def run(
         weights=weights,
         reference=reference,
         tried=tried if isinstance(tried, str | Path) else None,
-        baseline=compared,
+        baseline=_read(before, chosen),
         data_root=data_root,
         trust_code=trust_code,
         trainer=trainer if isinstance(trainer, str) else None,
@@ -225,6 +222,13 @@ def run(
 
     with traces_kept(settings.store), threads(1):
         return writing.made(make, chosen, settings, listener, meter, model=named, baseline=before, variants=released)
+
+
+def _read(baseline: str | Path | Report | None, config: Config) -> Report | None:
+    """Raises ConfigError where a threshold is against a baseline and there is none."""
+    if baseline is None and (named := config.needs_baseline()):
+        raise ConfigError(f"{named} must be no worse than a baseline.", where=config.where, do="Give baseline=.")
+    return load(baseline) if isinstance(baseline, str | Path) else baseline
 
 
 def _last_release(history: str | Path | None, config: Config, out: str | Path | None) -> Path | None:
