@@ -140,6 +140,7 @@ def test_test_modules_import_none_of_each_other() -> None:
 
 
 NAMED = {
+    "audit/config/language_recipe.py": "a section of a recipe is called contamination",
     "audit/evidence/predictions.py": "a column of a file may be called membership",
     "audit/self_check/check.py": "its own audits run these probes with these parameters",
     "reports/example.py": "a report to try things on",
@@ -161,7 +162,7 @@ def test_no_other_code_knows_a_probe_by_its_name() -> None:
     assert found == set(NAMED)
 
 
-SCREEN = 60
+SCREEN = 65
 
 
 def test_functions_fit_a_screen() -> None:

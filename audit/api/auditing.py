@@ -30,7 +30,7 @@ from audit.checkpoints.variants import variants_of
 from audit.config import audit_config
 from audit.config.audit_config import Config
 from audit.config.recipe import Recipe, RecipeFile
-from audit.config.run_settings import Language
+from audit.config.run_settings import Language, Settings
 from audit.evidence.predictions import Predictions
 from audit.evidence.predictions import read as read_predictions
 from audit.language import audit_language_model
@@ -192,18 +192,9 @@ def run(
             answers = model if isinstance(model, Predictions) else read_predictions(Path(predictions or ""))
             return audit_predictions(answers, chosen, settings, heard)
         if language:
+            _must_suit_language_models(settings, workers)
             refuse_for_language_models(
-                held_out=held_out,
-                source=source,
-                classes=classes,
-                variants=variants or None,
-                weights=weights,
-                reference=reference,
-                data_root=data_root,
-                stop_early=stop_early or None,
-                tried=tried,
-                workers=workers if workers is not None and workers > 1 else None,
-                executor=executor if executor != "processes" else None,
+                held_out=held_out, source=source, classes=classes, variants=variants or None, tried=tried
             )
             made_by = None if trainer is None else trainer_of(trainer, None, settings.replica_timeout)
             opened = _language_model(
@@ -235,6 +226,17 @@ def _last_release(history: str | Path | None, config: Config, out: str | Path | 
     """The results of the last release in the folder given, else in that of the configuration."""
     releases = path_of(history) or config.history
     return None if releases is None else last_release(releases, path_of(out))
+
+
+def _must_suit_language_models(settings: Settings, workers: int | None) -> None:
+    refuse_for_language_models(
+        weights=settings.weights,
+        reference=settings.reference,
+        data_root=settings.data_root,
+        stop_early=settings.stop_early or None,
+        workers=workers if workers is not None and workers > 1 else None,
+        executor=settings.executor if settings.executor != "processes" else None,
+    )
 
 
 def _language_model(
