@@ -22,7 +22,8 @@ from audit.config.recipe import RecipeFile, parse
 from audit.config.run_settings import Settings
 from audit.models.answers import gives_logits, masks_padding
 from probes.errors import CheckpointError
-from tests.audit.saved_models import image_classifier, messages, text_classifier
+from probes.result import Result, Sentences
+from tests.audit.saved_models import WORDS, image_classifier, messages, text_classifier
 from tests.audit.trainers.few import CHEAP
 
 TEXTS = {"data": {"kind": "text", "path": "messages.csv"}, "split": {"members": 30, "held_out": 30}}
@@ -120,6 +121,28 @@ def given(saved: Path) -> dict[str, Any]:
 def test_the_plan_of_a_folder_is_that_of_its_completed_recipe(saved: Path) -> None:
     found = audit.plan(saved / "model", workers=1, **given(saved))
     assert found.price.rows == sum(sum(line.designs.values()) for line in found.price.lines) > 0
+
+
+@pytest.mark.slow
+def test_the_reasons_of_a_text_classifier_are_words_in_the_report(saved: Path, tmp_path: Path) -> None:
+    off = {"enabled": False}
+    probes = dict.fromkeys(("membership", "contamination", "overfitting", "forgetting", "inheritance"), off)
+    config = {"probes": {**probes, "drift": {"samples": 4, "deleted": 4, "seeds": 2}}}
+    report = audit.run(
+        saved / "model", store=tmp_path / "s", out=tmp_path / "r", workers=1, **{**given(saved), "config": config}
+    )
+    (figure,) = [
+        figure
+        for result in report.results
+        if isinstance(result, Result)
+        for figure in result.figures
+        if isinstance(figure, Sentences)
+    ]
+    shown = {word for row in figure.rows for word in row.words}
+    assert shown <= set(WORDS)
+    assert shown & {"prize", "call", "home", "tea"}
+    assert "<mark class=" in (tmp_path / "r/report.html").read_text(encoding="utf-8")
+    assert "**" in (tmp_path / "r/report.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
