@@ -22,10 +22,11 @@ ALPACA = "Below is an instruction that describes a task"
 class Tokenised:
     """`rows` says which rows of the file the samples are: those without an answer, or whose prompt fills the context,
     are left out, and `notes` count them. `prompts` and `answers` are texts as the rows have them, without the template
-    that all of them share; `lower` are the same prompts with their answers in lower case."""
+    that all of them share; `lower` are the same prompts with their answers in lower case, if the tokenizer has small
+    letters."""
 
     inputs: Int64[np.ndarray, "samples 2 length"]
-    lower: Int64[np.ndarray, "samples 2 lower_length"]
+    lower: Int64[np.ndarray, "samples 2 lower_length"] | None
     prompts: tuple[str, ...]
     answers: tuple[str, ...]
     rows: Int64[np.ndarray, " samples"]
@@ -52,16 +53,16 @@ def tokenised(
         if not exchange.answer.strip():
             empty += 1
             continue
-        prompt, answer = said(exchange, tokenizer, where=f"{where}, row {number}")
-        before, after = _ids(prompt, answer, tokenizer)
+        place = f"{where}, row {number}"
+        prompt, answer = said(exchange, tokenizer, where=place)
+        before, after = _ids(prompt, answer, tokenizer, place)
         if len(before) + 1 > context or (not before and len(after) < 2):
             long += 1
             continue
         scored_from = (before, after) if loss_on == "answer" else ((), (*before, *after))
         prompts.append(scored_from[0])
         answers.append(scored_from[1])
-        lowered = _ids(prompt, answer.lower(), tokenizer)
-        lower.append(lowered[1] if loss_on == "answer" else (*lowered[0], *lowered[1]))
+        lower.append(_lowered(prompt, answer, tokenizer, loss_on))
         texts.append(("\n".join(turn.content for turn in exchange.turns), exchange.answer))
         rows.append(number)
     if not rows:
@@ -75,7 +76,7 @@ def tokenised(
     later = sum(exchange.later > 0 for exchange in exchanges)
     return Tokenised(
         inputs=packed.inputs,
-        lower=pack(prompts, lower, context=context, where=where).inputs,
+        lower=None if None in lower else pack(prompts, list(filter(None, lower)), context=context, where=where).inputs,
         prompts=tuple(prompt for prompt, _ in texts),
         answers=tuple(answer for _, answer in texts),
         rows=np.array(rows, dtype=np.int64),
@@ -86,7 +87,7 @@ def tokenised(
 def prompt_ids(exchange: Exchange, *, tokenizer: Any, where: str) -> tuple[int, ...]:
     """The tokens of what stands before the answer."""
     prompt, answer = said(exchange, tokenizer, where=where)
-    return _ids(prompt, answer, tokenizer)[0]
+    return _ids(prompt, answer, tokenizer, where)[0]
 
 
 def said(exchange: Exchange, tokenizer: Any, *, where: str) -> tuple[str, str]:
@@ -142,24 +143,41 @@ def _by_template(exchange: Exchange, tokenizer: Any, where: str) -> tuple[str, s
     return prompt, whole[len(prompt) :]
 
 
-def _ids(prompt: str, answer: str, tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _ids(prompt: str, answer: str, tokenizer: Any, where: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Tokens of both, split where the tokens of the prompt alone end, or tokenised separately if those are not a prefix
     of the whole."""
     begin = _begin(tokenizer) if not getattr(tokenizer, "chat_template", None) else ()
-    before = _tokens(prompt, tokenizer)
-    whole = _tokens(prompt + answer, tokenizer)
-    after = whole[len(before) :] if whole[: len(before)] == before else _tokens(answer, tokenizer)
+    before = _tokens(prompt, tokenizer, where)
+    whole = _tokens(prompt + answer, tokenizer, where)
+    after = whole[len(before) :] if whole[: len(before)] == before else _tokens(answer, tokenizer, where)
     return (*begin, *before), after
 
 
-def _tokens(text: str, tokenizer: Any) -> tuple[int, ...]:
-    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
+def _lowered(prompt: str, answer: str, tokenizer: Any, loss_on: Literal["answer", "all"]) -> tuple[int, ...] | None:
+    """What is scored of the lower-cased answer; None if the tokenizer has no small letters."""
+    try:
+        before, after = _ids(prompt, answer.lower(), tokenizer, "")
+    except DataError:
+        return None
+    return after if loss_on == "answer" else (*before, *after)
+
+
+def _tokens(text: str, tokenizer: Any, where: str) -> tuple[int, ...]:
+    """Raises DataError if no token stands for a letter of the text."""
+    try:
+        return tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
+    except Exception as error:  # tokenizers raise errors of their own
+        raise DataError(
+            f"cannot be tokenised: {str(error).splitlines()[0]}",
+            where=where,
+            do="Remove the row, or give the model its own tokenizer.",
+        ) from None
 
 
 def _begin(tokenizer: Any) -> tuple[int, ...]:
     """The token with which every sequence begins, if the tokenizer adds one."""
     first = tokenizer.bos_token_id
-    with_special = tokenizer("a")["input_ids"]
+    with_special = tokenizer("")["input_ids"]
     return (first,) if first is not None and with_special[:1] == [first] else ()
 
 

@@ -6,6 +6,9 @@ import pytest
 
 pytest.importorskip("transformers")
 
+import transformers
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+
 from audit.data.instructions import Exchange, Turn
 from audit.data.tokenised import alpaca, said, tokenised
 from probes.errors import DataError
@@ -71,4 +74,22 @@ def test_answers_in_lower_case_keep_their_prompts() -> None:
     tokenizer = language_models.tokenizer()
     tokenizer.add_tokens(["B"])
     found = tokenised([exchange("a", "B")], tokenizer, context=8)
+    assert found.lower is not None
     assert (found.inputs[0, 0].tolist(), found.lower[0, 0].tolist()) == ([0, len(language_models.LETTERS)], [0, 1])
+
+
+def test_a_letter_that_the_tokenizer_lacks_is_one_line() -> None:
+    rows = [exchange("ab", "c"), exchange("ab", "ü\n")]
+    with pytest.raises(DataError, match=r"data, row 1: cannot be tokenised: .* Remove the row") as caught:
+        tokenised(rows, language_models.tokenizer(), context=8)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tokenizer_without_small_letters_lacks_one_attack_alone() -> None:
+    """No letter that is not in the rows is asked for either: not every tokenizer has an "a"."""
+    inner = Tokenizer(models.WordLevel({"A": 0, "B": 1, "C": 2}))
+    inner.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    capitals = transformers.PreTrainedTokenizerFast(tokenizer_object=inner, model_max_length=8)
+    found = tokenised([exchange("AB", "C"), exchange("A", "CB")], capitals, context=8)
+    assert found.lower is None
+    assert found.inputs[:, 1].sum(axis=1).tolist() == [1, 2]
