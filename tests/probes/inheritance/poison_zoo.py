@@ -38,8 +38,8 @@ def main() -> None:
     for name, task in (("8 × 8", small), ("20 × 20", enlarged(small))):
         for share in SHARES:
             found = [suspected(task, share, seed) for seed in range(options.first, options.first + options.models)]
-            counted = [one for one in found if one[0] >= RELIED] if share else found
-            right = sum(POISONED in classes for _, classes in counted) if share else 0
+            counted = [one for one in found if one[0] >= RELIED and share]
+            right = sum(POISONED in classes for _, classes in counted)
             wrong = sum(bool(set(classes) - ({POISONED} if share else set())) for _, classes in found)
             print(f"{name}, {share:.0%} of the class: {len(counted)} of {len(found)} backdoored, poisoned class "
                   f"suspected in {told(right, len(counted))}, another in {told(wrong, len(found))}",
