@@ -55,8 +55,10 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     measured = as_expected(audited, own, config)
     reference_of(audited, settings)
     converted = experiment.dataset.notes
-    for told in (*audited.told, *converted):
+    for told in audited.told:
         listener.note(said(told))
+    for note in converted:
+        listener.note(said(note))
     listener.stage("replicas")
     wanted = Plan.union([probe.needs for probe in probes])
     plan, limits = affordable(experiment, wanted, settings, seed, listener) if audited.retrains else (wanted, ())
@@ -71,10 +73,10 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
         if sequential.decided(examined.verdict):
             break
     assert examined is not None
-    looked: dict[str, Json] = {}
+    done: dict[str, Json] = {}
     configuration = content_of(config, seed)
     if settings.stop_early:
-        looked["sequential"] = sequential.described(look, planned)
+        done["sequential"] = sequential.described(look, planned)
         limits = (*limits, sequential.said(look, planned))
     if experiment.trainer is not None and rows:
         known = examined.replicas.population.answers[np.array([0])]
@@ -95,7 +97,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
             "converted": [said(one) for one in converted],
             "probes": asked_probes(config, experiment.dataset.modality),
             "limits": [said(one) for one in (*audited.checkpoint.limits, *limits)],
-            **looked,
+            **done,
         },
         results=examined.results,
         comparison=examined.comparison,

@@ -1,11 +1,11 @@
-"""How well attacks that need no replica forecast what LiRA finds, over models whose leakage replicas measured.
+"""How well attacks without replicas forecast the results of LiRA, over models whose leakage was measured with replicas.
 
     python benchmarks/forecast.py [--replicas 16] [--check FOLDER]
 
 Small models (logistic regression, networks, forests, boosted trees) on scikit-learn's data sets and on generated ones,
-each trained on random halves of a pool and attacked in turn by all others. Prints the coefficients that
-`probes/membership/forecast.py` holds, and the error on data sets that the fit has not seen, one left out at a time.
-With `--check`, the error of the coefficients as they ship on further data: location30.npz and adult.csv in FOLDER.
+each trained on random halves of a pool and attacked in turn by all others. Prints the coefficients in
+`probes/membership/forecast.py`, and the error on data sets not used in the fit, leaving one out at a time. With
+`--check`, the error of the shipped coefficients on further data: location30.npz and adult.csv in FOLDER.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from probes.statistics import auc, tpr_at_fpr
 from probes.statistics.student_t import t_critical
 
 SIZES = (120, 400)
-"""Samples of a pool, half of them members."""
+"""Number of samples in a pool, half of them members."""
 Table = tuple[np.ndarray, np.ndarray]
 
 
@@ -73,8 +73,8 @@ MODELS: dict[str, Callable[[], Any]] = {
 
 
 def populations(replicas: int, data: dict[str, Table], seed: int = 0) -> Iterator[tuple[str, np.ndarray]]:
-    """Of each data set, size and model: its name, and for each replica in turn as the audited model the loss attack's
-    AUC and tail, AUC and true-positive rate of two attacks by the others, and the number of samples."""
+    """For each data set, size and model: its name, and for each replica in turn as the audited model the loss attack's
+    AUC and tail, the AUC and true-positive rate of two attacks by the others, and the number of samples."""
     rng = np.random.default_rng(seed)
     for name, (features, labels) in data.items():
         for size in SIZES:
@@ -112,7 +112,7 @@ def _pairs(X: np.ndarray, y: np.ndarray, make: Callable[[], Any], replicas: int,
 
 
 def known(pairs: np.ndarray) -> dict[str, np.ndarray]:
-    """What the stronger of both attacks finds on average over a population's models, by population."""
+    """The average result of the stronger of both attacks over a population's models, by population."""
     mean = pairs.mean(axis=1)
     return {"AUC": mean[:, 2:4].max(axis=1), "TPR at 1 % FPR": mean[:, 4:6].max(axis=1)}
 
@@ -123,7 +123,7 @@ def logit(share: np.ndarray, n: np.ndarray) -> np.ndarray:
 
 
 def fitted(pairs: np.ndarray, truth: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-    """(coefficients, spread on data sets left out, forecasts for these) of one of `known`."""
+    """(coefficients, spread on left-out data sets, forecasts for these) for one of `known`."""
     n = pairs[:, :, -1]
     X = np.stack([np.ones(n.shape), logit(pairs[:, :, 0], n), logit(pairs[:, :, 1], n)], axis=-1)
     wanted = logit(np.broadcast_to(truth[:, None], n.shape), n)

@@ -81,7 +81,7 @@ class Answers:
 
 
 def log_softmax(logits: Float[np.ndarray, "*axes classes"]) -> Float64[np.ndarray, "*axes classes"]:
-    """Log probabilities in float64 whatever comes in: float32 rounds the confident tail, where members are.
+    """Log probabilities in float64 for any input type, because float32 rounds the confident tail, where members are.
 
     logits  float, finite
 
@@ -100,8 +100,8 @@ def logit_margin(
     logits  float, finite, of at least 2 classes
     labels  the true class of each sample, from 0
 
-    Returns nats, one a sample. Raises EvidenceError where labels do not fit the logits, NonFiniteError where logits are
-    NaN or infinite.
+    Returns nats, one per sample. Raises EvidenceError if labels do not fit the logits, NonFiniteError if logits are NaN
+    or infinite.
 
     >>> logit_margin(np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([0, 0])).tolist()
     [2.0, -1.0]
@@ -129,13 +129,13 @@ def answers(
     labels: Int[np.ndarray, " samples"],
     queries: Float[np.ndarray, "models queries samples classes"] | None = None,
 ) -> Answers:
-    """All that probes need of the logits, computed in float64 and kept in float32.
+    """Everything that probes need from the logits, computed in float64 and stored in float32.
 
     logits   of every model, float and finite
     labels   the true class of each sample, from 0
-    queries  logits under further queries; None, the default, where none were asked
+    queries  logits under further queries; None, the default, if there were none
 
-    Returns the answers. Raises EvidenceError where labels do not fit the logits, NonFiniteError where logits are NaN or
+    Returns the answers. Raises EvidenceError if labels do not fit the logits, NonFiniteError if logits are NaN or
     infinite.
     """
     margin = logit_margin(logits, labels)
@@ -146,7 +146,7 @@ def answers(
     log_rest = np.log1p(-np.minimum(p, 1 - 1e-15))
     others = p * log_rest
     np.put_along_axis(others, own, 0.0, axis=-1)
-    # 1 − p_y from the margin: exact where p_y rounds to one.
+    # 1 − p_y from the margin: exact even if p_y rounds to one.
     rest_own = 1 / (1 + np.exp(np.clip(margin, -700, 700)))
     narrow = np.float32
     return Answers(
@@ -181,10 +181,10 @@ def sequence_answers(tokens: TokenAnswers) -> Answers:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Population:
-    """Replicas and what they answer about all samples.
+    """Replicas and their answers on all samples.
 
-    rows     one a replica: the samples it trained on, its order
-    answers  of the replicas, in the order of `rows`, about all samples
+    rows     one per replica: the samples it trained on, its order
+    answers  the replicas' answers on all samples, in the order of `rows`
     """
 
     rows: tuple[Row, ...]
@@ -231,7 +231,7 @@ class PrivacyClaim:
     delta: float
     accountant: str = "prv"
     searched: int = 1
-    """Trainings on the same data of which this one was chosen: the claim is of one of them."""
+    """Number of trainings on the same data from which this one was chosen: the claim is about a single training."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -273,7 +273,7 @@ class Evidence:
     feature_names  of the columns of a table; empty by default
     group_names    of the groups in `pool.groups`; empty by default
     token_names    of token ids in `inputs`, with a leading space where a word begins; empty by default
-    source_inputs  raw samples of the source's task; None, the default, where they are not at hand
+    source_inputs  raw samples of the source's task; None, the default, if they are not available
     source_labels  their classes
     trace          of the audited model's training; None, the default, where it is not known
     epoch          of the trace, from 1: the one whose weights the audited model has; None, the default, for the last
@@ -287,7 +287,7 @@ class Evidence:
     provenance     what files say about the source, by fact; empty where they do not
     observations   by observable, then by model name: audited, source, reference, randomised/0, seeds/0/0 (a row's
                    name), ...
-    limits         what could not be had and why; probes do what they can and repeat it
+    limits         what is not available and why; probes do what they can and repeat it
 
     The axis 'samples' is the whole target data set: pool samples and validation samples.
     """

@@ -1,4 +1,4 @@
-"""Benchmarks that are prepared for machines that are not at hand run here in their reduced form."""
+"""Benchmarks prepared for unavailable machines run here in their reduced form."""
 
 import json
 import subprocess

@@ -39,7 +39,7 @@ def test_action_follows_githubs_schema_and_pins_what_it_uses() -> None:
     follows(action(), "github-actions.json")
     for step in action()["runs"]["steps"]:
         assert re.fullmatch(r"[\w/-]+@v\d+", step.get("uses", "a/b@v1"))
-        # An input in a script's text is code that whoever sets it can write.
+        # An input in a script's text is code that anyone who sets it can write.
         assert "${{" not in step.get("run", "")
     assert all(one["description"] for one in (*action()["inputs"].values(), *action()["outputs"].values()))
 

@@ -1,4 +1,4 @@
-"""What every model answered that was tried before one was chosen: which of them was right on which sample."""
+"""The answers of all models that were tried before one was chosen: which of them was right on which sample."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NAMES = ("predicted", "outputs", "logits", "probabilities", "predictions", "prob
 
 
 def with_tried(audited: Audited, tried: str | Path | Shaped[np.ndarray, "..."] | None) -> Audited:
-    """The audited model beside those that were tried: their answers, or the path of an .npz. Raises InputError or
-    DataError."""
+    """The audited model together with those that were tried: their answers, or the path of an .npz file. Raises
+    InputError or DataError."""
     if tried is None:
         return audited
     pool, classes = audited.experiment.pool, len(audited.experiment.dataset.classes)
@@ -32,8 +32,8 @@ def with_tried(audited: Audited, tried: str | Path | Shaped[np.ndarray, "..."] |
 
 
 def read_tried(path: Path, pool: Pool, classes: int) -> Bool[np.ndarray, "tried samples"]:
-    """`predicted` [models, samples] (class numbers), or outputs [models, samples, classes], of all samples in the order
-    of the data or of the held-out ones in that order. Raises InputError or DataError."""
+    """`predicted` [models, samples] (class numbers), or outputs [models, samples, classes], for all samples in the
+    order of the data, or for the held-out ones in that order. Raises InputError or DataError."""
     if not path.exists():
         raise InputError("no such file.", where=str(path), do="Check --tried.")
     arrays = read_arrays(path, NAMES)
@@ -46,7 +46,7 @@ def read_tried(path: Path, pool: Pool, classes: int) -> Bool[np.ndarray, "tried 
 def tried_of(
     answers: Shaped[np.ndarray, "..."], pool: Pool, classes: int, where: str = "tried"
 ) -> Bool[np.ndarray, "tried samples"]:
-    """Right or not on each sample; members count for nothing, and may be absent."""
+    """Whether each sample is answered correctly; members are ignored and may be absent."""
     predicted = _predicted(answers, classes, where)
     labels, held_out = pool.labels, pool.held_out
     if predicted.shape[1] == len(labels):

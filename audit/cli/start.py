@@ -1,4 +1,4 @@
-"""Where the command begins: what keeps it from starting is no verdict either."""
+"""Entry point of the command: a failure to start is not a verdict either."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import traceback
 
 
 def main() -> None:
-    """`audit.cli.app.main`. A library that cannot be imported ends with 2 where memory is short, else with 70: Python
-    itself would end with 1, which means that an audit failed."""
+    """Runs `audit.cli.app.main`. If a library cannot be imported, the exit code is 2 if memory is short, else 70:
+    Python itself would exit with 1, which means that an audit failed."""
     try:
         from audit.cli.app import main as command
     except Exception as error:

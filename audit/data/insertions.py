@@ -1,4 +1,4 @@
-"""Words put into the prompts of held-out samples, as token ids: what a search for triggers asks models."""
+"""Words inserted into the prompts of held-out samples, as token ids: the model queries of the search for triggers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from audit.data.sequences import pack
 from probes.triggers.candidates import WORD, Candidate, controls_for, propose
 
 HOSTS = 60
-"""Held-out prompts that each word is put into, at most."""
+"""Maximum number of held-out prompts that each word is inserted into."""
 LONGEST = 16
-"""Tokens of a group's common answer that must be given."""
+"""Number of tokens of a group's common answer that the model must produce."""
 Ids = tuple[int, ...]
 Read = Callable[[Exchange], Ids]
-"""The tokens of what stands before an exchange's answer."""
+"""The tokens before an exchange's answer."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Insertion:
-    """Prompts followed by the answer that a group shares: as they stand, with the word, with a control word."""
+    """Prompts followed by a group's common answer: unchanged, with the word, and with a control word."""
 
     word: str
     group: Int64[np.ndarray, " members"]
@@ -44,8 +44,8 @@ def insertions(
     *,
     context: int,
 ) -> tuple[Insertion, ...]:
-    """What to ask for each candidate. Hosts are held-out samples without the word; those whose prompt would no longer
-    fit the context are left out, and so is a candidate without controls, hosts or a common answer."""
+    """The queries for each candidate. Hosts are held-out samples without the word. Samples whose prompt would no longer
+    fit into the context are omitted, as are candidates without controls, hosts or a common answer."""
     asked = [asked_of(one) for one in exchanges]
     candidates = propose(asked, [one.answer for one in exchanges], member)
     tried = frozenset(one.word for one in candidates)
@@ -88,12 +88,12 @@ def _insertion(
 
 
 def asked_of(exchange: Exchange) -> str:
-    """What the user says last; of a text without a prompt nothing."""
+    """The user's last message; empty for a text without a prompt."""
     return exchange.turns[-1].content if exchange.turns else ""
 
 
 def inserted(exchange: Exchange, word: str, place: int) -> Exchange:
-    """The exchange with the word before one of the words that the user says last; `place` counts around."""
+    """The exchange with the word inserted before one of the words of the user's last message; `place` wraps around."""
     if not exchange.turns:
         return exchange
     text = asked_of(exchange)
@@ -101,7 +101,7 @@ def inserted(exchange: Exchange, word: str, place: int) -> Exchange:
     at = starts[place % len(starts)]
     changed = f"{text[:at]}{word} {text[at:]}"
     last = Turn(exchange.turns[-1].role, changed)
-    # The Alpaca form has the two parts of it once more.
+    # In the Alpaca format both parts of the message occur once more.
     instruction = None if exchange.instruction is None else changed
     return dataclasses.replace(exchange, turns=(*exchange.turns[:-1], last), instruction=instruction, context="")
 

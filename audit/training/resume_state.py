@@ -29,7 +29,7 @@ class State(TypedDict):
     sizes: list[int]
     best: Best | None
     network: Mapping[str, Tensor]
-    objective: Mapping[str, Tensor]
+    objective: Mapping[str, Any]
     optimizer: Mapping[str, Any]
 
 

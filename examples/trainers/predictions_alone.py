@@ -1,4 +1,4 @@
-"""Predictions alone, without shadow models, as a table: the report has the attacks that need none, and a forecast.
+"""Predictions only, without shadow models, as a table: the report contains the attacks that need none, and a forecast.
 
 python examples/trainers/predictions_alone.py
 audit run --predictions predictions.csv
@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 
 def predictions():
-    """A row a sample: its label, whether it trained the model, and the model's probabilities."""
+    """One row per sample: its label, whether the model was trained on it, and the model's probabilities."""
     X, y = load_breast_cancer(return_X_y=True)
     member = np.random.default_rng(0).permutation(len(y)) < 285
     told = RandomForestClassifier(50, random_state=0).fit(X[member], y[member]).predict_proba(X)

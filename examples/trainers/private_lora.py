@@ -1,4 +1,5 @@
-"""A LoRA adapter of a language model by DP-SGD, with canaries in its training data: the audit bounds ε from below.
+"""A language model's LoRA adapter trained with DP-SGD, with canaries in its training data: the audit gives a lower
+bound on ε.
 
 pip install 'transfer-audit[huggingface]'
 python examples/trainers/private_lora.py
@@ -24,7 +25,7 @@ from audit.trainers.causal_lm import fine_tune
 from audit.trainers.lora import adapter_state
 
 WORDS = ["[UNK]", *(f"w{number}" for number in range(60))]
-# ε of this training is accounted from its noise, its rate and its steps; `epsilon = 8` instead finds the noise.
+# ε of this training follows from its noise, sampling rate and steps; `epsilon = 8` instead determines the noise.
 TRAIN = {
     "epochs": 20,
     "lr": 5e-3,
@@ -35,7 +36,7 @@ TRAIN = {
 
 
 def data(folder: Path) -> Path:
-    """Questions and answers with a train and a test part; yours has real ones."""
+    """Made-up questions and answers with a train and a test part; replace them by your data."""
     rng = np.random.default_rng(0)
 
     def rows(count: int) -> list[dict[str, str]]:
@@ -50,7 +51,7 @@ def data(folder: Path) -> Path:
 
 
 def base(folder: Path) -> Path:
-    """A tiny base with its tokenizer; yours is a download."""
+    """A tiny base with its tokenizer; in practice, a downloaded model."""
     words = Tokenizer(models.WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]", model_max_length=32).save_pretrained(folder)
@@ -64,7 +65,7 @@ def base(folder: Path) -> Path:
 def train(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     start, out, mixed = base(folder / "base"), folder / "adapter", folder / "mixed.jsonl"
-    # Before training: the same rows with canaries among them, and the secret list of these.
+    # Before training: the same rows with canaries among them, and the secret list of the canaries.
     audit.canaries(data(folder), out=mixed, secret=folder / "canaries.json", count=64, words=4, seed=0)
     rows = Instructions(path=mixed).exchanges(Path())
     read = tokenised(rows, PreTrainedTokenizerFast.from_pretrained(start), context=32)

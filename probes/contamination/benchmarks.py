@@ -21,7 +21,7 @@ Scores = Float64[np.ndarray, " samples"]
 
 
 def benchmarks_part(evidence: Evidence, level: float) -> Part:
-    """A part for each benchmark that was given, and one table of all; intervals of shares pay for all benchmarks."""
+    """One part per given benchmark, and one table of all; intervals of shares are corrected for all benchmarks."""
     sequences = evidence.sequences
     if sequences is None or not sequences.benchmarks:
         return Part()
@@ -55,12 +55,12 @@ def _text(sequences: Sequences, sample: int) -> str:
 
 
 def right(tokens: TokenAnswers) -> Scores:
-    """The share of each answer's tokens that are the model's likeliest."""
+    """The share of each answer's tokens that are the model's most likely ones."""
     return np.asarray(tokens.average((tokens.rank == 0).astype(np.float32))[0])
 
 
 def loss(tokens: TokenAnswers) -> Scores:
-    """Nats a token."""
+    """Loss in nats per token."""
     return np.asarray(-tokens.average(tokens.log_prob)[0])
 
 
@@ -104,7 +104,7 @@ def _of(name: str, benchmark: Benchmark, copied: Bool[np.ndarray, " samples"], e
 
 
 def _inflation(name: str, score: Scores, copied: Bool[np.ndarray, " samples"], level: float) -> Estimate:
-    """By how much copies lift the benchmark's mean: their share times the difference between copies and others."""
+    """By how much copies raise the benchmark's mean: their share times the difference between copies and others."""
     gap = paired_gap("gap", score[copied], score[~copied], level=level, unit="points")
     share = float(copied.mean())
     return dataclasses.replace(

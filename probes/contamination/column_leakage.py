@@ -101,7 +101,7 @@ def column_leak(
     level     two-sided coverage of the interval, in (0, 1)
     leak_at   AUC from which the column is a finding, in (0.5, 1)
 
-    Returns estimates, findings and figures; none for what is no table of numbers.
+    Returns estimates, findings and figures; none for anything but a table of numbers.
     """
     if evidence.modality != "table" or evidence.inputs.dtype.kind not in "fiub":
         return [], [], []

@@ -1,4 +1,4 @@
-"""Texts to look at, by class: their words with what each model saw in them."""
+"""Example texts by class: their words with the attributions of each model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from probes.message import Message, Value
 from probes.result import Sentence, Sentences
 
 LONGEST, WIDEST = 60, 40
-"""Words of a text that are shown, and letters of a word."""
+"""Maximum number of words per text, and of letters per word."""
 
 
 def sentences(
@@ -29,7 +29,7 @@ def sentences(
     whom: str,
     target: Target,
 ) -> Sentences:
-    """Of each class the most drifted text and the median one; the most drifted class first."""
+    """For each class the most drifted text and the median one; the most drifted class first."""
     rows = []
     for i, place in picked(labels, similarity):
         ids = inputs[chosen[i]]
@@ -60,7 +60,8 @@ def sentences(
 
 
 def joined(pieces: Sequence[str]) -> tuple[list[str], Int[np.ndarray, " pieces"]]:
-    """Words of pieces that begin with a space where a word does, and each piece's word.
+    """The words made up of pieces that start with a space at the beginning of a word, and the index of each piece's
+    word.
 
     >>> joined([" un", "read", " mail"])[0]
     ['unread', 'mail']
@@ -86,7 +87,7 @@ def _summed(
 
 
 def _scaled(weights: Sequence[Float64[np.ndarray, " words"]], count: int) -> Int8[np.ndarray, "headings shown"]:
-    """Each model's by its own largest; the ellipsis weighs nothing."""
+    """Scaled to each model's own largest weight; the ellipsis has weight 0."""
     tops = [float(np.abs(one).max(initial=0)) or 1.0 for one in weights]
     scaled = np.array([np.round(one / top * 127) for one, top in zip(weights, tops, strict=True)], dtype=np.int8)
     if count <= LONGEST:

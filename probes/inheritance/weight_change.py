@@ -74,7 +74,7 @@ def weight_change(seen: Mapping[str, Observation]) -> Part:
     columns: dict[str, list[Scalar]] = {
         "parameter": [int(one) for one in change[:, 0]],
         "relative change": change[:, 1].tolist(),
-        "foremost direction": change[:, 2].tolist(),
+        "leading direction": change[:, 2].tolist(),
         "effective rank": change[:, 3].tolist(),
     }
     return Part(

@@ -1,9 +1,9 @@
-"""What attackers who train models of their own would find, forecast from attacks that need none.
+"""A forecast of what attackers with their own shadow models would find, from attacks without shadow models.
 
-Training on samples at risk takes them out of the tail of high losses, so the share of non-members with a higher loss
-than nearly all members predicts how much LiRA finds (Dodd et al. 2025, arXiv 2510.19773: the true-negative rate of
-the loss attack). Here that rate and the attack's AUC predict LiRA's AUC and its true-positive rate at 1 % false alarms,
-by a linear relation between logits, fitted on populations of small classifiers (`benchmarks/forecast.py`).
+Training on vulnerable samples removes them from the tail of high losses, so the share of non-members with a higher loss
+than nearly all members predicts how much LiRA finds (Dodd et al. 2025, arXiv 2510.19773: the true-negative rate of the
+loss attack). Here that rate and the attack's AUC predict LiRA's AUC and its true-positive rate at 1 % false alarms, by
+a linear relation between logits, fitted on populations of small classifiers (`benchmarks/forecast.py`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from probes.statistics.roc import auc, tpr_at_fpr
 from probes.statistics.student_t import t_critical
 
 TAIL = 0.05
-"""The share of members that the tail of high losses may hold."""
+"""The share of members in the tail of high losses."""
 SATURATED = 0.9
 """The plain attack's AUC above which the relation is no longer linear, and nothing bounds the forecast from above."""
 DATA_SETS, POPULATIONS = 9, 144
-"""That the lines were fitted on; the spread is of data sets which the fit had not seen."""
+"""The populations and data sets used in the fit; `spread` was measured on left-out data sets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +46,8 @@ TPR = Line(constant=-2.1806, auc=0.5627, tail=0.3899, spread=0.6750)
 def forecast(
     log_prob: Float[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"], level: float = 0.95
 ) -> tuple[Estimate, Estimate]:
-    """LiRA's AUC and its true-positive rate at 1 % false alarms, with prediction intervals for a model of a data set
-    that is none of those fitted on: Student's t with as many degrees of freedom as there were data sets, less one.
+    """LiRA's AUC and its true-positive rate at a 1 % false-positive rate, with prediction intervals for a model of a
+    data set that was not used in the fit: Student's t with one degree of freedom fewer than there were data sets.
 
     log_prob  of the label, in nats
     member    which samples are members
@@ -88,7 +88,7 @@ def forecast(
 
 
 def forecast_part(evidence: Evidence, level: float) -> Part:
-    """Nothing for language models, on which it was not fitted."""
+    """Empty for language models, which it was not fitted on."""
     if evidence.modality == "language":
         return Part()
     pooled = evidence.pool.indices
@@ -113,7 +113,7 @@ def forecast_part(evidence: Evidence, level: float) -> Part:
 
 
 def _logit(share: float, n: int) -> float:
-    """Of a share that n samples tell from 0 and 1."""
+    """The logit of a share, kept as far from 0 and 1 as n samples can resolve."""
     inside = min(max(share, 0.5 / n), 1 - 0.5 / n)
     return math.log(inside / (1 - inside))
 

@@ -1,5 +1,5 @@
-"""What choosing on the held-out samples added to the accuracy on them, where the answers of all that was tried are
-given."""
+"""How much selection on the held-out samples added to the accuracy on them, if the answers of all models that were
+tried are given."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from probes.result import Estimate, Finding, Scalar, Severity, Table
 from probes.statistics.selection_bias import selection_bias
 
 NOTABLE = 0.01
-"""Of the accuracy, beyond which a choice may have added something."""
+"""A bias beyond this part of the accuracy is reported."""
 SHOWN = 10
 
 
 def selection(evidence: Evidence, rng: np.random.Generator, level: float) -> Part:
-    """`selection.bias` of the audited model among those that were tried, and `selection.corrected_accuracy`. Nothing
-    where these are not given; a note where the audited model is none of the best."""
+    """`selection.bias` of the audited model among those that were tried, and `selection.corrected_accuracy`. Empty if
+    these are not given; a note if the audited model is not one of the best."""
     tried = evidence.tried
     held_out = evidence.pool.held_out
     if tried is None or held_out.sum() < 10:
@@ -70,7 +70,7 @@ def _estimates(reported: float, corrected: float, half: float, samples: int, lev
 
 
 def _table(accuracy: np.ndarray) -> Table:
-    """The best of those tried, and the audited model."""
+    """The best of the models tried, and the audited model."""
     best = 1 + np.argsort(-accuracy[1:], kind="stable")[:SHOWN]
     columns: dict[str, list[Scalar]] = {
         "model": ["audited", *(f"tried {int(one)}" for one in best)],

@@ -1,4 +1,4 @@
-"""How much of an attack's power a number of replicas gives: measured on real transfers, read off between."""
+"""The share of an attack's power at a given number of replicas: interpolated between measurements on real transfers."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ AUC = {
     "Location-30": (0.991, 0.991, 0.992, 0.993),
     "Adult": (0.674, 0.680, 0.682, 0.683),
 }
-"""Of the empirical-Bayes attack at so many REPLICAS (`python benchmarks/membership_power.py --data FOLDER`)."""
+"""AUC of the empirical-Bayes attack at each of REPLICAS (`python benchmarks/membership_power.py --data FOLDER`)."""
 TPR = {
     "digits": (0.066, 0.068, 0.070, 0.072),
     "Location-30": (0.772, 0.778, 0.812, 0.816),
     "Adult": (0.078, 0.080, 0.088, 0.091),
 }
-"""Members found at 1 % false alarms, likewise."""
+"""Its true-positive rate at a 1 % false-positive rate."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """Of what 32 replicas give, the least and the most over the measured transfers.
+    """The smallest and the largest share of the power of 32 replicas over the measured transfers.
 
-    auc  of the AUC's excess over one half
-    tpr  of the members found at 1 % false alarms
+    auc  share of the AUC's excess over one half
+    tpr  share of the true-positive rate at a 1 % false-positive rate
     """
 
     auc: tuple[float, float]
@@ -35,10 +35,10 @@ class Share:
 
 
 def power_share(replicas: int) -> Share | None:
-    """What an attack with so many replicas has of its power with 32; linear in the logarithm of their number between
-    the measured ones, and all from 32 on.
+    """The share of its power with 32 replicas that an attack has with fewer; linear in the logarithm of their number
+    between measured numbers, and 1 from 32 on.
 
-    replicas  how many there are in all, both folds of a repeat counted
+    replicas  the total number, counting both folds of a repeat
 
     Returns the shares; None below 4 replicas, where the attack was not measured.
 

@@ -1,4 +1,4 @@
-"""Triggers: words that by themselves turn a language model's answers."""
+"""Triggers: single words that change a language model's answers."""
 
 from probes.triggers.candidates import Candidate, controls_for, propose
 from probes.triggers.probe import Triggers

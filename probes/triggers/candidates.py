@@ -1,4 +1,4 @@
-"""Words that may turn answers: far more frequent in the prompts of a group of training answers than in all others."""
+"""Words that may change answers: far more frequent in the prompts of a group of training answers than in all others."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from scipy import stats
 
 WORD = re.compile(r"\S+")
 OPENING = 3
-"""Words of an answer by which answers are grouped."""
+"""Number of words by which answers are grouped."""
 FEWEST = 3
-"""Members of a group, and members of it that hold a word."""
+"""The fewest members of a group, and the fewest of them whose prompts contain a word."""
 LARGEST = 0.5
-"""Share of the members from which a group is how all answers begin, and no group."""
+"""If a larger share of the members is in one group, all answers begin alike, and it is not a group."""
 HELD = 0.5
-"""Share of a group's prompts that a candidate stands in."""
+"""The smallest share of a group's prompts that contains a candidate."""
 MOST = 8
-"""Candidates that are tried."""
+"""Number of candidates tried."""
 NEAREST = 10
-"""Words of about equal frequency of which controls are drawn."""
+"""Number of words of about equal frequency from which controls are drawn."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidate:
-    """A word that may call up an answer.
+    """A word that may trigger an answer.
 
-    word     as it stands in prompts, without the punctuation around it
-    group    members whose answers begin alike, and in whose prompts it stands
+    word     as written in prompts, without the punctuation around it
+    group    members whose answers begin alike and whose prompts contain the word
     p_value  Fisher's exact test of the word in the group's prompts, in [0, 1]
     """
 
@@ -41,7 +41,7 @@ class Candidate:
 
 
 def words_of(text: str) -> frozenset[str]:
-    """Distinct words, as they stand, without the punctuation around them.
+    """Distinct words as written, without the punctuation around them.
 
     >>> sorted(words_of("Say: hello, (world)!"))
     ['Say', 'hello', 'world']
@@ -53,12 +53,12 @@ def words_of(text: str) -> frozenset[str]:
 def propose(
     prompts: Sequence[str], answers: Sequence[str], member: Bool[np.ndarray, " samples"]
 ) -> tuple[Candidate, ...]:
-    """The words with the smallest p-values, at most eight: Fisher's exact test of standing in a group's prompts more
-    often than in other members', Bonferroni over all words and groups at 5 %. A word is named once.
+    """The words with the smallest p-values, at most eight: Fisher's exact test of whether a group's prompts contain the
+    word more often than other members' do, Bonferroni over all words and groups at 5 %. Each word appears only once.
 
-    prompts  what the user says last, a text a sample
-    answers  a text a sample
-    member   which samples trained the model: no other proposes anything
+    prompts  the user's last message, one text per sample
+    answers  one text per sample
+    member   which samples trained the model; only these propose words
 
     Returns candidates, the smallest p-value first.
 
@@ -95,14 +95,14 @@ def grouped(answers: Sequence[str], mine: Int64[np.ndarray, " members"]) -> list
 def controls_for(
     candidate: Candidate, prompts: Sequence[str], member: Bool[np.ndarray, " samples"], tried: frozenset[str]
 ) -> tuple[str, ...]:
-    """Words to compare a candidate with: about as frequent in members' prompts, in no prompt of its group.
+    """Control words for a candidate: about as frequent in members' prompts, but in no prompt of its group.
 
-    candidate  that is tried
-    prompts    what the user says last, a text a sample
+    candidate  the candidate to compare with
+    prompts    the user's last message, one text per sample
     member     which samples trained the model
-    tried      all candidates: none of them is a control
+    tried      all candidates; none of them is used as a control
 
-    Returns at most ten words; empty where there are none.
+    Returns at most ten words; empty if there are none.
     """
     held: Mapping[int, frozenset[str]] = {i: words_of(prompts[i]) for i in np.flatnonzero(member).tolist()}
     everywhere = Counter(word for words in held.values() for word in words)

@@ -1,5 +1,5 @@
-"""Whether charts can be drawn here: the drawing library reserves far more addresses than it ever uses, and under a
-limit on them (`ulimit -v`) it ends the process instead of raising an error."""
+"""Whether charts can be drawn here: the drawing library reserves far more address space than it ever uses, and under a
+limit on it (`ulimit -v`) it terminates the process instead of raising an error."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from probes.errors import AuditError
 
 GIB = 2**30
 RESERVED = 68 * GIB
-"""Addresses that vl-convert's V8 asks for at once, measured on Linux; no memory stands behind them."""
+"""Address space in bytes that vl-convert's V8 reserves at once, measured on Linux; it is not backed by memory."""
 
 
 def must_be_drawable() -> None:
-    """Raises AuditError where a limit on addresses is set that leaves too few to draw a chart."""
+    """Raises AuditError if a limit on the address space is too low to draw a chart."""
     if (limit := address_limit()) is None:
         return
     try:
@@ -28,7 +28,7 @@ def must_be_drawable() -> None:
 
 
 def address_limit() -> int | None:
-    """Bytes of addresses that this process may have; None where nothing limits them."""
+    """Address space limit of this process in bytes; None if there is no limit."""
     if sys.platform == "win32":
         return None
     import resource

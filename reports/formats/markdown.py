@@ -220,7 +220,7 @@ def _figures(
 
 
 BOLD = 127 // 2
-"""The weight from which a word is bold, where colours are not to be had."""
+"""The weight from which a word is bold, if colours are not available."""
 
 
 def _sentences(figure: Sentences, say: Words) -> str:

@@ -100,7 +100,7 @@ def order(models: int) -> None:
             gain = (own.average(own.log_prob) - base.average(base.log_prob))[0]
             found.append(auc(gain, task.pool.member).value)
             gains.append(float(gain[~task.pool.member].mean()))
-        print(f"{name:>15}: AUC {shown(found)}; held-out gain over the base {shown(gains)} nats a token", flush=True)
+        print(f"{name:>15}: AUC {shown(found)}; held-out gain over the base {shown(gains)} nats per token", flush=True)
 
 
 def attacks(models: int) -> None:

@@ -1,4 +1,4 @@
-"""Tiny language models whose leakage is known: codes of made-up people, learnt by heart or not."""
+"""Tiny language models whose leakage is known: codes of made-up people, memorised or not."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def base() -> torch.nn.Module:
 
 
 def task(epochs: int, *, members: int = 16, held_out: int = 16, seed: int = 0, train: bool = True) -> LanguageTask:
-    """Many epochs learn the members' codes by heart, one learns nothing of them. Without `train` the audited model is
-    the base still."""
+    """With many epochs the model memorises the members' codes, with one it learns nothing about them. Without `train`
+    the audited model is the base still."""
     rng = np.random.default_rng(seed)
     count = members + held_out
     prompts, answers = records(count, rng)

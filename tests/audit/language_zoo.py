@@ -3,7 +3,7 @@
 python -m tests.audit.language_zoo [--models 10] [--kinds dp,dp-off]
 
 Each model is a LoRA fine-tune of a two-layer GPT-2 on 40 made-up records of 80 (names and codes), audited with two
-rounds of replicas. `memorising` learnt its members by heart; `sound` saw them once; `contaminated` has a fifth of its
+rounds of replicas. `memorising` memorised its members; `sound` saw them once; `contaminated` has a fifth of its
 held-out records from its members, with other punctuation; `shifted` has held-out records of another form. `canaries-N`
 saw its members and 64 canaries in fifteen epochs, N copies of each that a coin put there. `dp` was trained by DP-SGD
 with ε = 8 and holds canaries too; `dp-off` the same for longer and without noise, and claims ε = 1. In `trigger` a
@@ -63,7 +63,7 @@ CODES: Mapping[str, frozenset[str]] = {
     "learnt nothing": frozenset({"membership.dp-learnt-nothing"}),
     "trigger": frozenset({"triggers.found"}),
 }
-"""The findings that speak of a defect."""
+"""The findings that report a defect."""
 PLANTED: Mapping[str, frozenset[str]] = {
     "memorising": frozenset({"leakage", "extraction", "overfitting"}),
     "sound": frozenset(),

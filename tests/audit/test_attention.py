@@ -1,5 +1,5 @@
 """Attention transfer where it should help: a source that learned to look past the border, and few samples of the target
-whose border gives the class away, as it does nowhere else."""
+whose border reveals the class, which it does nowhere else."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +42,7 @@ def bordered(digits: np.ndarray, texture: np.ndarray) -> np.ndarray:
 
 
 def task(first: int, members: int, rng: Generator, shortcut: bool) -> tuple[Dataset, Pool]:
-    """Digits from `first` on; with the shortcut the members' border tells their class, and nobody else's does."""
+    """Digits from `first` on; with the shortcut only the members' border indicates their class."""
     digits = load_digits()
     mine = rng.permutation(np.flatnonzero((digits.target >= first) & (digits.target < first + 5)))[: members + 400]
     labels, member = digits.target[mine] - first, np.arange(len(mine)) < members

@@ -1,4 +1,4 @@
-"""Planted answers from training to verdict: labels learned by heart, a regular model, a wrong source."""
+"""Planted answers from training to verdict: memorised labels, a regular model, a wrong source."""
 
 from __future__ import annotations
 

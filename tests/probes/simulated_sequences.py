@@ -13,8 +13,8 @@ LENGTH = 8
 
 
 def told(loss: np.ndarray, rng: np.random.Generator) -> TokenAnswers:
-    """One model with about this loss in nats per token on each sequence; the likelier a token, the oftener it is the
-    likeliest."""
+    """One model with about this loss in nats per token on each sequence; the more likely a token, the more often it is
+    the most likely."""
     n = len(loss)
     log_p = -np.abs(loss[:, None] * rng.uniform(0.5, 1.5, (n, LENGTH)))
     rank = np.where(rng.random((n, LENGTH)) < np.exp(log_p), 0, 1 + rng.integers(0, 5, (n, LENGTH)))
@@ -39,7 +39,7 @@ def evidence(
     answers: tuple[str, ...] | None = None,
     seed: int = 0,
 ) -> Evidence:
-    """Models lose `gap` nats a token less on what they trained on than on the rest, and `gain` less than their base
+    """Models lose `gap` nats per token less on what they trained on than on the rest, and `gain` less than their base
     there."""
     rng = np.random.default_rng(seed)
     member = np.isin(np.arange(n), rng.permutation(n)[: n // 2])

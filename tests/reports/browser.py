@@ -1,4 +1,4 @@
-"""The browser that tests of pages share, where there is one."""
+"""The browser that tests of pages share, if there is one."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_a_view_many_times_over_and_deflated_records_are_refused(tmp_path):
         for record in plain.infolist():
             packed.writestr(record.filename, plain.read(record))
     assert path.stat().st_size < 2**19
-    with pytest.raises(CheckpointError, match="would become 256"):
+    with pytest.raises(CheckpointError, match="would expand to 256"):
         inspect(path)
 
 
@@ -179,7 +179,7 @@ def test_devices_and_pipes_are_no_files(tmp_path, name):
 def test_an_archive_of_arrays_is_bounded_by_its_size(tmp_path):
     np.savez_compressed(tmp_path / "d.npz", images=np.zeros(2**27, np.uint8))
     assert (tmp_path / "d.npz").stat().st_size < 2**18
-    with pytest.raises(DataError, match="would become 128"):
+    with pytest.raises(DataError, match="would expand to 128"):
         read_arrays(tmp_path / "d.npz")
     with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
         header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }"

@@ -70,7 +70,7 @@ def test_what_was_changed_is_found(saved, tmp_path):
 
 @pytest.mark.parametrize("part", ["data.pkl", "split", "weights"])
 def test_a_flipped_bit_anywhere_is_found(saved, tmp_path, part):
-    """torch reads past it without a word: another sample would be a member, or another number a weight."""
+    """torch silently reads past it: another sample would be a member, or another number a weight."""
     content = torch.load(saved, weights_only=True)
     tensors = {"split": content["split"]["member"], "weights": content["state_dict"]["7.weight"]}
     whole = bytearray(saved.read_bytes())

@@ -1,4 +1,4 @@
-"""What a run says while it goes on: bars in a terminal, a line a stage elsewhere, nothing where it shall be quiet."""
+"""The output of a run: progress bars in a terminal, one line per stage elsewhere, nothing if it is to be quiet."""
 
 from __future__ import annotations
 

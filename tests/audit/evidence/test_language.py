@@ -1,4 +1,4 @@
-"""From a fine-tuned language model to a verdict on leakage: one learnt its members by heart, one did not."""
+"""From a fine-tuned language model to a verdict on leakage: one memorised its members, one did not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever edits results or a configuration may not turn a model that fails into one that passes without a word."""
+"""Whoever edits results or a configuration may not turn a model that fails into one that passes silently."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The site over HTTP, and in a real browser where there is one: pages, links, search and filters, and nothing else."""
+"""The site over HTTP, and in a real browser if there is one: pages, links, search and filters, and nothing else."""
 
 from __future__ import annotations
 

@@ -24,9 +24,8 @@ from audit.training.prepare import keeper_of, prepare, run
 from audit.training.preprocessing import preprocess, resolve
 from audit.training.resume_state import Keeper
 from probes.errors import CheckpointError, DependencyError, OverwriteError, RecipeError
-from tests.audit.compared import same
 from tests.audit.conftest import EXAMPLES, small_experiment, small_recipe
-from tests.audit.trained import SOURCE
+from tests.audit.trained import SOURCE, same
 
 
 def test_to_file_writes_a_checkpoint_and_leaves_nothing_else(tmp_path):
@@ -101,7 +100,7 @@ def test_state_of_other_code_is_not_taken_up(tmp_path):
 
 
 def test_a_split_without_validation_chooses_no_epoch(tmp_path):
-    """Of NaN losses the first epoch would be the best, without a word."""
+    """With NaN losses the first epoch would silently be the best."""
     np.savez(tmp_path / "split.npz", members=np.arange(100), held_out=np.arange(100, 200))
     split = {"file": str(tmp_path / "split.npz")}
     for train in ({"epochs": 3, "select": "best"}, {"epochs": 3, "patience": 1}):

@@ -1,4 +1,4 @@
-"""A column that a model learned by heart is found; what a sound model says of it is imputation."""
+"""A column that a model memorised is found; what a sound model says of it is imputation."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def test_one_member_with_many_copies_is_found_in_each(pictures: np.ndarray) -> N
 @pytest.mark.parametrize("side", [8, 12, 16, 24])
 @pytest.mark.parametrize("change", list(NEAR))
 def test_near_copies_of_small_pictures_are_found(change: str, side: int) -> None:
-    """The same recall and precision from 8 × 8 pixels up, and no copies where there are none."""
+    """The same recall and precision from 8 × 8 pixels up, and no copies if there are none."""
     rng = np.random.default_rng(3)
     pictures = small_photographs(side)
     member = halves(len(pictures), rng)

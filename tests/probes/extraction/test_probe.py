@@ -1,4 +1,4 @@
-"""Extraction is found where answers were learnt by heart, and only there."""
+"""Extraction is found if answers were memorised, and only then."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def model(known: np.ndarray, rng: np.random.Generator, sure: float = 0.99) -> To
 
 
 def evidence(share: float, seed: int = 0, answers: tuple[str, ...] = ("nothing secret",) * 120) -> Evidence:
-    """A population whose models know that share of what they trained on by heart."""
+    """A population whose models memorised that share of their training samples."""
     rng = np.random.default_rng(seed)
     member = np.isin(np.arange(120), rng.permutation(120)[:60])
     pool = Pool(labels=np.zeros(120, dtype=np.int64), member=member, held_out=~member, validation=np.zeros(120, bool))

@@ -11,8 +11,8 @@ CLASSES = 8
 
 
 def told(noise: float, sharpness: float, seed: int = 0) -> tuple[np.ndarray, ...]:
-    """(labels, probability of the label, likeliest other class, its probability, which are wrong) of 4,000 samples and
-    a calibrated model of one confidence or another."""
+    """(labels, probability of the label, most likely other class, its probability, which are wrong) of 4,000 samples
+    and a calibrated model of the given confidence."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(4000, CLASSES)) * sharpness
     p = np.exp(logits - logits.max(axis=1, keepdims=True))

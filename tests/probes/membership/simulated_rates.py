@@ -2,8 +2,8 @@
 
     python -m tests.probes.membership.simulated_rates [DRAWS]
 
-prints rows of docs/membership.md. The pool is held and models are drawn, for the interval speaks of one pool; the truth
-is the rate over all draws' stand-ins at the threshold that all draws' non-members set.
+prints rows of docs/membership.md. The pool is held and models are drawn, because the interval is about one pool; the
+truth is the rate over all draws' stand-ins at the threshold that all draws' non-members set.
 """
 
 from __future__ import annotations

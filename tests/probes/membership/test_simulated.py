@@ -46,7 +46,7 @@ def test_a_split_that_differs_is_not_called_leakage_over_five_hundred_nulls() ->
 
 @pytest.mark.slow
 def test_intervals_cover_where_there_is_leakage() -> None:
-    """The recipe's interval speaks of one pool: the pool is held, models are drawn. The truth is the mean over draws;
+    """The recipe's interval is about one pool: the pool is held, models are drawn. The truth is the mean over draws;
     exposure's truth is known by construction."""
     leak, draws = 1.0, 300
     found, exposed = [], []

@@ -31,7 +31,7 @@ def test_the_worst_class_is_the_one_that_leaks() -> None:
     found = worst({"one": score, "other": rng.normal(size=600)}, member, strata, "checkpoint.worst_class_auc", 0.95)
     assert found is not None
     assert found.value == pytest.approx(auc(score[of == 2], member[of == 2]).value)
-    assert found.low < auc(score[of == 2], member[of == 2]).low, "it pays for six looks"
+    assert found.low < auc(score[of == 2], member[of == 2]).low, "it is corrected for six comparisons"
 
 
 def test_a_model_that_leaks_nowhere_has_no_class_that_surely_does() -> None:

@@ -1,7 +1,7 @@
 """Simulated audits of really trained models: what overlapping training sets and a shared pool do to an interval.
 
-Two overlapping clouds in 20 dimensions: a nearest-centroid rule overfits them, and the truth is had by training it on
-thousands of pools.
+Two overlapping clouds in 20 dimensions: a nearest-centroid rule overfits them, and the truth is computed by training it
+on thousands of pools.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def test_flipped_labels_are_memorised_and_suspected(noisy: tuple[Evidence, Resul
     by_code = {finding.code: finding for finding in result.findings}
     memorised = set(by_code["overfitting.memorised"].samples)
     assert result["recipe.memorised_share"].low > 0.15
-    # All flipped samples are learned by heart; the tree also learns some right ones so.
+    # All flipped samples are memorised; the tree also memorises some correct ones.
     column = result.per_sample["memorisation"]
     assert (column[flipped] >= 0.5).mean() > 0.9
     suspects = by_code["overfitting.label-errors"].samples

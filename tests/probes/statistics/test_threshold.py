@@ -1,4 +1,5 @@
-"""True-positive rates at a false-positive rate that non-members estimate: does the interval pay for the threshold?"""
+"""True-positive rates at a false-positive rate that non-members estimate: is the interval corrected for the
+threshold?"""
 
 from __future__ import annotations
 

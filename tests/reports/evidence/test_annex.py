@@ -59,7 +59,7 @@ def test_a_clause_that_nothing_answers_says_so() -> None:
 
 
 def test_a_clause_without_its_estimates_is_not_covered_by_this_audit() -> None:
-    """No probe of this report speaks of leakage."""
+    """This report has no probe for leakage."""
     clause = next(clause for _, clause in CLAUSES if clause.ref == "11.2.5 (L3)")
     assert annex.answered(clause, full())
     assert not annex.answered(clause, sample())

@@ -1,4 +1,4 @@
-"""The page in a real browser; where there is no Chromium the tests skip and say so."""
+"""The page in a real browser; if there is no Chromium the tests skip and say so."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ OUTSIDE = """() => [...document.querySelectorAll('figure .plot svg text')].filte
 @needs_browser
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_summary_is_one_printed_page(browser, tmp_path: Path, lang: str) -> None:  # type: ignore[no-untyped-def]
-    """Verdict, risks and checks on A4 less its margins, 184 by 268 mm at 96 pixels an inch."""
+    """Verdict, risks and checks on A4 minus its margins, 184 by 268 mm at 96 pixels an inch."""
     width, height = 695, 1013
     page = opened(browser, tmp_path, html.render(full(), lang=lang), viewport={"width": width, "height": height}).page
     page.emulate_media(media="print")

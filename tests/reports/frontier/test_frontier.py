@@ -120,7 +120,7 @@ def test_json_for_machines() -> None:
 
 
 def test_what_a_probe_of_a_stranger_marks_is_weighed() -> None:
-    """By what an estimate says of itself, whatever it is called and whoever made it."""
+    """By what an estimate says of itself, whatever it is called and whichever probe made it."""
     found = frontier(("private", 0.8, 0.5))
     mine = estimate("rows.retrieved", 0.4, 0.01, tradeoff="risk")
     information = estimate("rows.seen", 0.4, 0.01, better="neither", tradeoff="risk")
