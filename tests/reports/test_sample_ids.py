@@ -102,7 +102,7 @@ def test_they_come_from_a_column_an_array_or_what_is_handed_over(tmp_path) -> No
         Text(path=tmp_path / "texts.csv", label="y", ids="cas").read(tmp_path, trust_code=False)
     content = {"features": rng.normal(size=(4, 2)), "labels": [0, 1, 0, 1], "members": [0, 1], "ids": list("abcd")}
     assert handed(content).dataset.ids == ("a", "b", "c", "d")
-    with pytest.raises(DataError, match="3 ids of 2 samples"):
+    with pytest.raises(DataError, match="3 ids for 2 samples"):
         Predictions(outputs=[[1.0, 0.0], [0.0, 1.0]], labels=[0, 1], members=[0], ids=[1, 2, 3]).named(2)
 
 
