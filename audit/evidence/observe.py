@@ -17,7 +17,6 @@ from audit.evidence.forked import WORTH_FORKING, can_fork, side_by_side
 from audit.evidence.observation_cache import Sight, keep, recall
 from audit.evidence.source_side import source_side
 from audit.models.graph_rewrite import PreparationWarning, embedding, prepare
-from audit.models.memory_layout import channels_last
 from audit.models.weight_files import digest_state
 from audit.randomness import stream
 from audit.runtime import threads
@@ -237,7 +236,6 @@ def subject(sitter: Sitter, network: nn.Module, experiment: Experiment) -> tuple
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PreparationWarning)
         prepared = prepare(network, experiment.inputs[:2]).eval().requires_grad_(False)
-    prepared = channels_last(prepared, experiment.inputs[:2])
     limits: list[Text] = []
     for one in caught:
         if isinstance(one.message, PreparationWarning):

@@ -10,7 +10,7 @@ from torch.nn import functional
 from audit.data.split import split
 from audit.models.graph_rewrite import prepare
 from audit.models.head import find_head
-from audit.models.memory_layout import channels_last
+from audit.models.memory_layout import to_channels_last
 from audit.randomness import stream
 from audit.training.experiment import Experiment
 from audit.training.preprocessing import preprocess
@@ -24,7 +24,7 @@ def source_side(experiment: Experiment) -> SourceSide:
     """
     source = experiment.source
     network = prepare(source.network(experiment.seed).eval(), experiment.inputs[:2]).eval().requires_grad_(False)
-    network = channels_last(network, experiment.inputs[:2])
+    to_channels_last(network, experiment.inputs[:2])
     name = find_head(network, source.head)
     head = _on_embedding(network.get_submodule(name))
     training = experiment.recipe.source.training

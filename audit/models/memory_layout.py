@@ -1,4 +1,4 @@
-"""The order in memory that convolutions are fastest in on a processor."""
+"""The order in memory in which convolutions are fastest on a CPU."""
 
 from __future__ import annotations
 
@@ -9,31 +9,35 @@ from torch import Tensor, nn
 from audit.models.graph_rewrite import TOLERANCE
 
 
-def channels_last(network: nn.Module, example: Shaped[Tensor, "batch ..."]) -> nn.Module:
-    """The network, in eval mode, with the weights of its two-dimensional convolutions changed in place to
-    channels-last order, which their activations then take over.
+def to_channels_last(network: nn.Module, example: Shaped[Tensor, "batch ..."]) -> bool:
+    """Change the network's weights to channels-last order, in place, and say whether that was possible.
 
-    Left as it is where its forward code demands the other order (`x.view(len(x), -1)`) or its outputs for `example`
-    differ.
+    It is not where the network has no weights of two-dimensional convolutions, or where its code requires the other
+    order (`x.view(len(x), -1)` behind a convolution): then nothing is changed.
 
-    >>> layer = channels_last(nn.Conv2d(3, 4, 3), torch.zeros(1, 3, 8, 8))
-    >>> layer.weight.is_contiguous(memory_format=torch.channels_last)
+    >>> to_channels_last(nn.Conv2d(3, 4, 3), torch.zeros(2, 3, 8, 8))
     True
+    >>> to_channels_last(nn.Linear(3, 4), torch.zeros(2, 3))
+    False
     """
-    layers = [one for one in network.modules() if isinstance(one, nn.Conv2d | nn.ConvTranspose2d)]
-    if not layers or example.device.type != "cpu":
-        return network
-    with torch.no_grad():
-        before = [layer.weight.data for layer in layers]
-        answers = network(example)
-        for layer in layers:
-            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
-        try:
-            difference = (network(example) - answers).abs().max()
-            same = bool(difference <= TOLERANCE * answers.abs().max().clamp(min=1e-6))
-        except RuntimeError:  # a view that does not fit
-            same = False
-        if not same:
-            for layer, weight in zip(layers, before, strict=True):
-                layer.weight.data = weight
-    return network
+    tensors = [*network.parameters(), *network.buffers()]
+    if not any(tensor.ndim == 4 for tensor in tensors) or any(tensor.ndim == 5 for tensor in tensors):
+        return False
+    before = [tensor.data for tensor in tensors]
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            outputs = network(example)
+            network.to(memory_format=torch.channels_last)
+            changed = network(example)
+        difference = (changed - outputs).abs().max()
+        fits = bool(difference <= TOLERANCE * outputs.abs().max().clamp(min=1e-6))
+    except Exception:  # the network's own code, which may raise anything; who runs it next reports it
+        fits = False
+    for module, training in modes:
+        module.training = training
+    if not fits:
+        for tensor, data in zip(tensors, before, strict=True):
+            tensor.data = data
+    return fits
