@@ -62,7 +62,8 @@ def preprocess(inputs: Shaped[np.ndarray, "samples ..."], section: InputSection,
         if min(top, left) < 0:
             raise RecipeError(f"crop = {section.crop} of images of {tuple(images.shape[-2:])}.", where="[input]")
         images = images[..., top : top + section.crop, left : left + section.crop]
-    return _normalise(images, section, axis=1).contiguous()
+    # Of one channel, strides say channels-last though the memory does not; a view of the flat memory says neither.
+    return _normalise(images, section, axis=1).contiguous().flatten().view(images.shape)
 
 
 def _normalise(tensor: Float[Tensor, "samples ..."], section: InputSection, axis: int) -> Float[Tensor, "samples ..."]:

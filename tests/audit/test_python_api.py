@@ -71,7 +71,7 @@ def place(command: str, option: str) -> tuple[str, str]:
     return FUNCTIONS.get(command, command), parameter
 
 
-@pytest.mark.parametrize("command", OPTIONS.keys() - COMMANDS_ALONE.keys())
+@pytest.mark.parametrize("command", sorted(OPTIONS.keys() - COMMANDS_ALONE.keys()))
 def test_what_a_command_takes_python_takes(command: str) -> None:
     for option in sorted(OPTIONS[command]):
         if f"{command} {option}" not in OPTIONS_ALONE:

@@ -48,6 +48,17 @@ def calibrated(num_classes=10):
 def convolutions(num_classes=10):
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.Unflatten(1, (8, 1, 1)), nn.Conv2d(8, num_classes, 1),
                          nn.Flatten())
+
+class Viewed(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(1, 4, 3), nn.Linear(144, num_classes)
+
+    def forward(self, x):
+        return self.fc(torch.relu(self.conv(x)).view(-1, 144))
+
+def viewed(num_classes=10):
+    return Viewed(num_classes)
 """
 
 
@@ -144,3 +155,11 @@ def test_a_network_that_does_not_take_the_samples_has_no_answering_layer():
     assert answering_layer(nn.Sequential(nn.Linear(4, 2)), torch.zeros(2, 5)) is None
     assert answering_layer(nn.Sequential(nn.Linear(4, 2), nn.Flatten(0)), torch.zeros(2, 4)) is None
     assert not takes_part(Unused(3), "projection", torch.zeros(2, 6))
+
+
+def test_code_that_views_activations_trains(folder):
+    """As in most tutorials; channels-last order does not fit it."""
+    experiment = prepare(recipe("nets:viewed"), folder, trust_code=True)
+    assert not experiment.channels_last
+    trained = run(experiment, "fine-tuning", None)
+    assert trained.network.conv.weight.is_contiguous()
