@@ -13,7 +13,7 @@ import torch
 from audit.checkpoints import checkpoint as checkpoints
 from audit.checkpoints.checkpoint import Checkpoint
 from audit.checkpoints.contents import FORMAT
-from audit.checkpoints.folders.base import Described, must_be_known, reader_of
+from audit.checkpoints.folders.base import Described, described_by, must_be_known, reader_of
 from audit.checkpoints.foreign_weights import archive_kind
 from audit.data.record import NAME, Record
 from audit.models.weight_files import damaged, digest_file, digest_state, read_state, read_untrusted
@@ -69,7 +69,7 @@ def inspect(model: str | Path) -> Inspection:
     path = checkpoint_in(Path(model)) or Path(model)
     must_be_known(path)
     if (found := reader_of(path)) is not None:
-        return _of_folder(path, found[1].describe(path, None, trust_code=False))
+        return _of_folder(path, described_by(found[1], path, None, trust_code=False))
     if (kind := archive_kind(path)) is not None:
         return Inspection(
             facts={"file": str(path), "format": f"{kind} program", "sha256": digest_file(path)}, checks=()

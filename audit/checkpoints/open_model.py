@@ -7,7 +7,7 @@ from pathlib import Path
 
 from audit.checkpoints import checkpoint as checkpoints
 from audit.checkpoints.audited_model import Audited
-from audit.checkpoints.folders.base import Described, Reader, must_be_known, reader_of
+from audit.checkpoints.folders.base import Described, Reader, described_by, must_be_known, reader_of
 from audit.checkpoints.folders.completed import completed
 from audit.checkpoints.foreign_weights import adopt, adopted, beside
 from audit.config.recipe import Recipe, parse
@@ -37,7 +37,7 @@ def open_folder(path: Path, reader: Reader, settings: Settings) -> Audited:
 
     Raises CheckpointError if neither says what it was trained on.
     """
-    described = reader.describe(path, settings.base, trust_code=settings.trust_code)
+    described = described_by(reader, path, settings.base, trust_code=settings.trust_code)
     folder = settings.data_root or (settings.recipe.folder if settings.recipe else path)
     recipe = settings.recipe.recipe if settings.recipe else parse(completed(described, {}, folder), str(path))
     recipe = _in_order(recipe, described, folder, trust_code=settings.trust_code)

@@ -6,12 +6,19 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
 from audit.storage.bounded import check_archive, may_become, regular
 from probes.errors import DataError
+
+UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, SyntaxError, TypeError, RuntimeError, MemoryError,
+    NotImplementedError, OverflowError, KeyError, TokenError,
+)  # fmt: skip
+"""What numpy and zipfile raise: any header of an archive or of an array may be invalid."""
 
 
 def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
@@ -25,14 +32,24 @@ def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.
         with zipfile.ZipFile(path) as archive:
             held = {name.removesuffix(".npy"): name for name in archive.namelist()}
             chosen = list(held) if names is None else [name for name in names if name in held]
-            return {name: _array(archive, held[name], path, size) for name in chosen}
+            return {name: _array(archive, held[name], size) for name in chosen}
     except DataError:
         raise
-    # Any header of the archive or of an array may be invalid: numpy and zipfile raise many exception types on it.
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, SyntaxError, TypeError) as error:
+    except UNREADABLE as error:
         raise _unreadable(path, error) from None
-    except (RuntimeError, NotImplementedError, MemoryError, OverflowError, KeyError) as error:
-        raise _unreadable(path, error) from None
+
+
+def read_array(path: Path) -> np.ndarray:
+    """The array of an .npy. Never unpickles.
+
+    Raises DataError where the file is none, or would take more memory than its size allows.
+    """
+    size = regular(path, DataError)
+    try:
+        with path.open("rb") as file:
+            return _of(file, path.name, size)
+    except UNREADABLE as error:
+        raise DataError(f"is not an array: {_first_line(error)}", where=str(path)) from None
 
 
 def names_in(path: Path) -> list[str]:
@@ -42,25 +59,30 @@ def names_in(path: Path) -> list[str]:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    said = next(iter(str(error).splitlines()), type(error).__name__)[:200]
-    return DataError(f"cannot be read as an .npz of plain arrays: {said}", where=str(path))
+    return DataError(f"cannot be read as an .npz of plain arrays: {_first_line(error)}", where=str(path))
 
 
-def _array(archive: zipfile.ZipFile, record: str, path: Path, size: int) -> np.ndarray:
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+
+
+def _array(archive: zipfile.ZipFile, record: str, size: int) -> np.ndarray:
     with archive.open(record) as file:
-        shape, fortran, dtype = _header(file)
-        count = 1
-        for length in shape:
-            count *= length
-        if dtype.hasobject:
-            raise ValueError("it holds pickled objects, which could run code")
-        if count < 0 or not may_become(count * max(dtype.itemsize, 1), size):
-            raise ValueError(f"{record} declares {shape} of {dtype}, which the file cannot hold")
-        flat = (
-            np.frombuffer(file.read(count * dtype.itemsize), dtype=dtype) if dtype.itemsize else np.zeros(count, dtype)
-        )
-        if len(flat) != count:
-            raise ValueError(f"{record} is truncated")
+        return _of(file, record, size)
+
+
+def _of(file: Any, name: str, size: int) -> np.ndarray:
+    shape, fortran, dtype = _header(file)
+    count = 1
+    for length in shape:
+        count *= length
+    if dtype.hasobject:
+        raise ValueError("it holds pickled objects, which could run code")
+    if count < 0 or not may_become(count * max(dtype.itemsize, 1), size):
+        raise ValueError(f"{name} declares {shape} of {dtype}, which the file cannot hold")
+    flat = np.frombuffer(file.read(count * dtype.itemsize), dtype=dtype) if dtype.itemsize else np.zeros(count, dtype)
+    if len(flat) != count:
+        raise ValueError(f"{name} is truncated")
     array = flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
     return np.array(array, order="C")
 

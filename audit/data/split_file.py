@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
+from audit.data.arrays import read_array
 from audit.storage.bounded import MIB, read_text, regular
 from probes.errors import DataError
 
@@ -34,7 +35,7 @@ def read_rows(path: Path, total: int) -> Bool[np.ndarray, " rows"]:
     """
     regular(path, DataError)
     if path.suffix == ".npy":
-        given = _array(path)
+        given = read_array(path)
     elif path.suffix == ".json":
         given = _list(path)
     else:
@@ -62,13 +63,6 @@ def _list(path: Path) -> np.ndarray:
     if not isinstance(given, list) or not all(isinstance(one, int) for one in given):
         raise DataError("is not a list of row numbers.", where=str(path), do="Write [0, 2, 5, …].")
     return np.array(given)
-
-
-def _array(path: Path) -> np.ndarray:
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"is not an array: {error}", where=str(path)) from None
 
 
 def _mask(given: np.ndarray, total: int, path: Path) -> Bool[np.ndarray, " rows"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
+from audit.data.arrays import read_arrays
 from audit.data.dataset import Dataset
 from audit.data.handed_over import array, pool_of, words
 from audit.trainers.predictions import as_logits
@@ -246,7 +246,7 @@ def read(path: Path) -> Predictions:
     if not path.is_file():
         raise DataError("no such file.", where=str(path), do="Check the path.")
     if path.suffix == ".npz":
-        return Predictions(**_named(_of_npz(path), path), name=path.stem)
+        return Predictions(**_named(read_arrays(path), path), name=path.stem)
     if path.suffix in (".csv", ".parquet"):
         return Predictions(**_named(_of_table(path), path), name=path.stem)
     raise DataError(
@@ -268,14 +268,6 @@ def _named(found: Mapping[str, Any], path: Path) -> dict[str, Any]:
     return named
 
 
-def _of_npz(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        raise DataError(f"cannot be read as an .npz of plain arrays: {error}", where=str(path)) from None
-
-
 def _of_table(path: Path) -> dict[str, Any]:
     import pandas as pd
 
@@ -293,25 +285,36 @@ def _of_table(path: Path) -> dict[str, Any]:
     }
     found["outputs"] = _classes_of(frame, "", path)
     shadows = sorted(
-        {int(name.split("_")[1]) for name in columns if name.startswith("shadow_") and name.split("_")[1].isdigit()}
+        {int(name.split("_")[1]) for name in columns if name.startswith("shadow_") and name.split("_")[1].isdecimal()}
     )
     if shadows:
         found["shadow_outputs"] = np.stack([_classes_of(frame, f"shadow_{one}_", path) for one in shadows])
         masks = [f"shadow_{one}_member" for one in shadows]
         if missing := [name for name in masks if name not in columns]:
             raise DataError(f"has no column {missing[0]!r}.", where=str(path))
-        found["shadow_members"] = frame[masks].to_numpy().T.astype(int)
-    if found.get("members", found.get("member")) is not None:
-        key = "members" if "members" in found else "member"
-        found[key] = np.asarray(found[key]).astype(bool)
+        found["shadow_members"] = np.stack([_truths(frame[name], path) for name in masks])
+    for name in ALIASES["members"]:
+        if name in found:
+            found[name] = _truths(frame[name], path)
     return found
+
+
+def _truths(column: Any, path: Path) -> Bool[np.ndarray, " samples"]:
+    """Raises DataError for what is neither true nor false: every word would count as true."""
+    given = column.to_numpy()
+    if given.dtype.kind not in "biuf" or not np.isin(given, (0, 1)).all():
+        raise DataError(f"{column.name} is not 0 or 1, true or false.", where=str(path), do="Write 1 for a member.")
+    return np.asarray(given == 1)
 
 
 def _classes_of(frame: Any, prefix: str, path: Path) -> np.ndarray:
     for kind in ("logit_", "prob_", "p_"):
         mine = [str(name) for name in frame.columns if str(name).startswith(f"{prefix}{kind}")]
-        numbered = [name for name in mine if name.removeprefix(f"{prefix}{kind}").isdigit()]
+        numbered = [name for name in mine if name.removeprefix(f"{prefix}{kind}").isdecimal()]
         if numbered:
             ordered = sorted(numbered, key=lambda name: int(name.removeprefix(f"{prefix}{kind}")))
-            return np.asarray(frame[ordered].to_numpy(), dtype=np.float64)
+            try:
+                return np.asarray(frame[ordered].to_numpy(), dtype=np.float64)
+            except (TypeError, ValueError) as error:
+                raise DataError(f"{kind}… are not all numbers: {error}.", where=str(path)) from None
     raise DataError(f"has no columns {prefix}logit_0, {prefix}logit_1, … or {prefix}prob_0, ….", where=str(path))

@@ -9,16 +9,19 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.config import audit_config
 from audit.config.recipe import RecipeFile
 from audit.config.run_settings import Settings, place_of
 from audit.listener import Listener
-from audit.results.read import load
+from audit.results.read import LARGEST_RESULTS, load
 from audit.results.registration import content_of
 from audit.runtime import check_torch, threads, versions
+from audit.storage.bounded import read_bytes, read_text
 from probes.errors import InputError
 from reports import archive
 from reports.gate.registration import Registration
@@ -41,6 +44,25 @@ class Places:
     """Each replaces the variant with its name in the log."""
     data_root: Path | None = None
     store: str | Path | None = None
+
+
+class Run(BaseModel):
+    """What a log must say for its audit to be run again."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    model: Annotated[str, Field(min_length=1, max_length=4096)]
+    recipe: str | None = None
+    reference: str | None = None
+    baseline: str | None = None
+    data_root: str | None = None
+    variants: dict[str, str] = Field(default={})
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None
+    budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    stop_early: bool
+    thumbnails: bool = True
+    day: Annotated[str, AfterValidator(lambda day: datetime.date.fromisoformat(day).isoformat())] | None = None
+    configuration: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +117,7 @@ def reproduce(
     >>> reproduce("gone")
     Traceback (most recent call last):
     ...
-    probes.errors.InputError: gone/log.json: cannot be read: No such file or directory. Give the folder of a pack.
+    probes.errors.InputError: gone/log.json: no such file. Give the folder of a pack.
     """
     folder = Path(pack)
     given = {
@@ -112,7 +134,8 @@ def reproduce(
         **{name: None if path is None else Path(path) for name, path in given.items()},
     )
     log = _log(folder)
-    wanted = (folder / "results.json").read_bytes()
+    wanted = read_bytes(folder / "results.json", LARGEST_RESULTS, InputError)
+    load(folder / "results.json")  # a result that is none is said here
     config = audit_config.parse(dict(log["configuration"]), str(folder / "log.json"))
     must_not_be_a_language_model(
         places.model or Path(str(log["model"])),
@@ -163,16 +186,19 @@ def _short(value: Any) -> str:
 def _log(pack: Path) -> dict[str, Any]:
     path = pack / "log.json"
     try:
-        log = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"cannot be read: {why}.", where=str(path), do="Give the folder of a pack.") from None
-    wanted = ("model", "configuration", "seed", "budget", "stop_early")
-    if not isinstance(log, dict) or any(key not in log for key in wanted):
+        log = json.loads(read_text(path, LARGEST_RESULTS, InputError, do="Give the folder of a pack."))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"is no JSON: {error}.", where=str(path), do="Give the folder of a pack.") from None
+    try:
+        return Run.model_validate(log).model_dump()
+    except ValidationError as error:
+        mistake = error.errors(include_url=False, include_input=False)[0]
+        part = ".".join(map(str, mistake["loc"][:3]))
         raise InputError(
-            "does not say how the audit was run.", where=str(path), do="Make the pack from a run of `audit run`."
-        )
-    return log
+            f"does not say how the audit was run: {part + ': ' if part else ''}{mistake['msg']}.",
+            where=str(path),
+            do="Make the pack from a run of `audit run`.",
+        ) from None
 
 
 def _settings(

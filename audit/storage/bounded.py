@@ -36,9 +36,9 @@ def regular(path: Path, error: type[InputError], *, do: str = "Check the path.")
     return status.st_size
 
 
-def read_bytes(path: Path, most: int, error: type[InputError]) -> bytes:
+def read_bytes(path: Path, most: int, error: type[InputError], *, do: str = "Check the path.") -> bytes:
     """The content of a regular file of at most `most` bytes. Raises `error`."""
-    size = regular(path, error)
+    size = regular(path, error, do=do)
     if size > most:
         raise error(f"has {size / MIB:,.0f} MiB; at most {most / MIB:,.0f} MiB are read.", where=str(path))
     try:
@@ -51,9 +51,9 @@ def read_bytes(path: Path, most: int, error: type[InputError]) -> bytes:
     return content
 
 
-def read_text(path: Path, most: int, error: type[InputError]) -> str:
+def read_text(path: Path, most: int, error: type[InputError], *, do: str = "Check the path.") -> str:
     """The text of a regular UTF-8 file, without a byte order mark. Raises `error`."""
-    return text_of(read_bytes(path, most, error), path, error)
+    return text_of(read_bytes(path, most, error, do=do), path, error)
 
 
 def text_of(content: bytes, path: Path, error: type[InputError]) -> str:

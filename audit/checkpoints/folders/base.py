@@ -7,7 +7,8 @@ text: no pickle, and nothing heavy is imported.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -98,9 +99,28 @@ def reader_of(folder: Path) -> tuple[str, Reader] | None:
     if not folder.is_dir():
         return None
     for name, reader in sorted(FOLDERS.all().items(), key=lambda item: (item[1].order, item[0])):
-        if reader.recognises(folder):
-            return name, reader
+        with _as_it_should_be(folder):
+            if reader.recognises(folder):
+                return name, reader
     return None
+
+
+def described_by(reader: Reader, folder: Path, base: Path | None, *, trust_code: bool) -> Described:
+    """What the reader makes of the folder. Raises CheckpointError, of whatever type a value in its files is."""
+    with _as_it_should_be(folder):
+        return reader.describe(folder, base, trust_code=trust_code)
+
+
+@contextmanager
+def _as_it_should_be(folder: Path) -> Iterator[None]:
+    """Readers take values to be of the types that libraries write; anybody may have written these."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise CheckpointError(
+            f"holds a value of an unexpected type ({said}).", where=str(folder), do="Check its .json and .yaml files."
+        ) from error
 
 
 def must_be_known(folder: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from audit.checkpoints.folders.base import Described, must_be_known, reader_of
+from audit.checkpoints.folders.base import Described, described_by, must_be_known, reader_of
 from audit.config.recipe import Complete
 from probes.errors import CheckpointError
 
@@ -22,7 +22,7 @@ def completing(model: Path | None, folder: Path, base: Path | None, *, trust_cod
         if model is not None:
             must_be_known(model)
         return None
-    described = found[1].describe(model, base, trust_code=trust_code)
+    described = described_by(found[1], model, base, trust_code=trust_code)
     return lambda given: completed(described, given, folder)
 
 

@@ -152,3 +152,28 @@ def test_probes_that_predictions_do_not_suffice_for_are_undecided_never_a_pass()
     again = audit.run(audit.Predictions(**made(0.0, shadows=16)), config=ONLY, baseline=report)
     assert again.comparison is not None
     assert {one.status for one in again.comparison.differences} <= {"same", "untested"}
+
+
+@pytest.mark.parametrize(
+    ("member", "says"),
+    [
+        (["yes", "no"], "member is not 0 or 1, true or false"),  # every word would be a member
+        ([1, 2], "member is not 0 or 1"),
+        ([True, False], None),
+        ([1.0, 0.0], None),
+    ],
+)
+def test_who_is_a_member_is_not_guessed(tmp_path: Path, member: list, says: str | None) -> None:
+    rows = "".join(f"{0.1 * i},{-0.1 * i},{i % 2},{member[i % 2]}\n" for i in range(40))
+    (tmp_path / "p.csv").write_text(f"logit_0,logit_1,label,member\n{rows}", encoding="utf-8")
+    if says is None:
+        assert read(tmp_path / "p.csv").pool().member.tolist() == [i % 2 == 0 for i in range(40)]
+        return
+    with pytest.raises(DataError, match=says):
+        read(tmp_path / "p.csv")
+
+
+def test_an_archive_of_predictions_takes_no_memory_on_its_word(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "p.npz", outputs=np.zeros((20_000_000, 2), np.float16), labels=[0], members=[0])
+    with pytest.raises(DataError, match="would become"):
+        read(tmp_path / "p.npz")
