@@ -56,6 +56,7 @@ class Run(BaseModel):
     reference: str | None = None
     baseline: str | None = None
     data_root: str | None = None
+    tried: str | None = None
     variants: dict[str, str] = Field(default={})
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None
     budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None

@@ -87,7 +87,7 @@ def _log(content: bytes) -> Mapping[str, Json]:
     return log
 
 
-PLACES = ("model", "recipe", "reference", "baseline", "data_root", "variants")
+PLACES = ("model", "recipe", "reference", "baseline", "data_root", "tried", "variants")
 
 
 def without_places(log: Mapping[str, Json]) -> dict[str, Json]:

@@ -3,13 +3,10 @@
 The long form (`make validate`) tries a hundred times as many.
 """
 
-import datetime
 import json
 import random
-import resource
-import signal
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +26,10 @@ from probes.errors import AuditError
 from reports import archive, per_sample
 from reports.formats import junit
 from tests.audit.conftest import EXAMPLES, small_experiment
+from tests.audit.fuzzing import Make, alarm, as_toml, broken
 from tests.audit.mutation import changed, damaged
 from tests.reports.sample import sample
 
-SECONDS, MEBIBYTES = 20, 600
 RECIPE = (EXAMPLES / "digits.toml").read_text(encoding="utf-8")
 CONFIG = """
 [gate]
@@ -48,7 +45,6 @@ expires = 2030-01-01
 [probes.membership]
 repeats = 4
 """
-Make = Callable[[Path, random.Random], Path]
 
 
 def _results(folder: Path, rng: random.Random) -> Path:
@@ -79,25 +75,11 @@ def _read_beside(path: Path) -> None:
 
 def _text(content: str, name: str) -> Make:
     def make(folder: Path, rng: random.Random) -> Path:
-        data = damaged(content.encode(), rng) if rng.random() < 0.5 else _toml(changed(tomllib.loads(content), rng))
+        data = damaged(content.encode(), rng) if rng.random() < 0.5 else as_toml(changed(tomllib.loads(content), rng))
         (folder / name).write_bytes(data)
         return folder / name
 
     return make
-
-
-def _toml(tree: dict) -> bytes:
-    return "\n".join(f"{json.dumps(str(key))} = {_value(value)}" for key, value in tree.items()).encode()
-
-
-def _value(value: object) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(str(key))} = {_value(one)}" for key, one in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(_value(one) for one in value) + "]"
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    return json.dumps(value).replace("NaN", "nan").replace("Infinity", "inf") if value is not None else '"null"'
 
 
 def _npz(folder: Path, rng: random.Random) -> Path:
@@ -117,6 +99,7 @@ def _read_csv(path: Path) -> None:
     dataset(frame_of(path, None), path, target="y", drop=(), groups=None, times=None)
 
 
+__all__ = ["alarm"]
 RESULTS = json.loads(archive.dump(sample()))
 DOORS: dict[str, tuple[Make, Callable[[Path], object], int]] = {
     "results": (_results, _read_results, 120),
@@ -135,37 +118,6 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> dict:
     checkpoint.save(path, experiment, run(experiment, "test", None), EXAMPLES)
     loaded: dict = torch.load(path, weights_only=True)
     return loaded
-
-
-@pytest.fixture
-def alarm() -> Iterator[None]:
-    def ring(number: int, frame: object) -> None:
-        raise TimeoutError(f"more than {SECONDS} seconds")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
-
-
-def broken(door: Callable[[Path], object], make: Make, folder: Path, seeds: range) -> list[str]:
-    """What ended otherwise than with a result or one line."""
-    found = []
-    for seed in seeds:
-        path = make(folder, random.Random(seed))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        signal.alarm(SECONDS)
-        try:
-            door(path)
-        except AuditError as error:
-            if "\n" in str(error) or len(str(error)) > 2000:
-                found.append(f"{seed}: {str(error)[:200]}")
-        except Exception as error:
-            found.append(f"{seed}: {type(error).__name__}: {str(error)[:200]}")
-        signal.alarm(0)
-        if (grown := (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024) > MEBIBYTES:
-            found.append(f"{seed}: {grown:.0f} MiB")
-    return found
 
 
 @pytest.mark.filterwarnings("ignore")

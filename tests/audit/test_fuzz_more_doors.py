@@ -39,8 +39,8 @@ from reports import archive, per_sample
 from reports.evidence import checksums, statement
 from reports.evidence.pack import THRESHOLDS, thresholds
 from reports.gate.registration import Registration, dump
+from tests.audit.fuzzing import Make, alarm, as_toml, broken
 from tests.audit.mutation import changed, damaged
-from tests.audit.test_fuzz import Make, _toml, alarm, broken
 from tests.reports.sample import sample
 
 __all__ = ["alarm"]
@@ -231,7 +231,7 @@ def _registered(folder: Path, rng: random.Random) -> Path:
 
 
 def _language(folder: Path, rng: random.Random) -> Path:
-    whole = _toml(changed(tomllib.loads(LANGUAGE), rng)) if rng.random() < 0.6 else damaged(LANGUAGE.encode(), rng)
+    whole = as_toml(changed(tomllib.loads(LANGUAGE), rng)) if rng.random() < 0.6 else damaged(LANGUAGE.encode(), rng)
     (folder / "train.toml").write_bytes(whole)
     return folder / "train.toml"
 

@@ -17,6 +17,7 @@ from probes.result import Failure, Finding, Result, Severity
 from probes.texts import texts
 from reports.report import Report
 from reports.wording.catalogue import words
+from tests.probes.truth import untrue
 from tests.reports.sample import sample
 
 BY_NAME = {case.name: case for case in CASES}
@@ -100,5 +101,15 @@ def test_an_unknown_case_is_one_line_and_an_audit_that_cannot_run_falls_short(mo
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BY_NAME)
-def test_the_case_is_as_it_should_be(name: str) -> None:
+def test_the_case_is_as_it_should_be_and_its_findings_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+
+    def judging(case: Case, found: Report | str, seconds: float) -> Outcome:
+        seen.append(found)
+        return judged(case, found, seconds)
+
+    monkeypatch.setattr(checking, "judged", judging)
     assert selfcheck([name], workers=1).ok
+    results = [one for found in seen if isinstance(found, Report) for one in found.results]
+    assert results
+    assert [line for one in results if isinstance(one, Result) for line in untrue(one)] == []

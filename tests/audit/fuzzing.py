@@ -1,0 +1,61 @@
+"""What tests of doors share: a door is opened on seeded changes of a file, and what broke is listed."""
+
+import datetime
+import json
+import random
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from probes.errors import AuditError
+
+SECONDS, MEBIBYTES = 20, 600
+Make = Callable[[Path, random.Random], Path]
+
+
+def as_toml(tree: dict) -> bytes:
+    return "\n".join(f"{json.dumps(str(key))} = {_value(value)}" for key, value in tree.items()).encode()
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(str(key))} = {_value(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(one) for one in value) + "]"
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    return json.dumps(value).replace("NaN", "nan").replace("Infinity", "inf") if value is not None else '"null"'
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    def ring(number: int, frame: object) -> None:
+        raise TimeoutError(f"more than {SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def broken(door: Callable[[Path], object], make: Make, folder: Path, seeds: range) -> list[str]:
+    """What ended otherwise than with a result or one line."""
+    found = []
+    for seed in seeds:
+        path = make(folder, random.Random(seed))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        signal.alarm(SECONDS)
+        try:
+            door(path)
+        except AuditError as error:
+            if "\n" in str(error) or len(str(error)) > 2000:
+                found.append(f"{seed}: {str(error)[:200]}")
+        except Exception as error:
+            found.append(f"{seed}: {type(error).__name__}: {str(error)[:200]}")
+        signal.alarm(0)
+        if (grown := (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024) > MEBIBYTES:
+            found.append(f"{seed}: {grown:.0f} MiB")
+    return found
