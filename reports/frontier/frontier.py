@@ -15,7 +15,7 @@ from functools import cached_property
 from probes.result import Axis, Chart, Estimate, Result, Tradeoff
 from reports.report import EXIT_CODES, Comparison, Report, Status
 from reports.wording.catalogue import Words
-from reports.wording.numbers import capitalized, percent
+from reports.wording.numbers import axis_scale, capitalized, percent
 
 AS_IS = "as it is"
 Name = tuple[str, str]
@@ -147,6 +147,7 @@ def _trade(frontier: Frontier, useful: Name, risk: Name, say: Words) -> Chart:
 def _measure(frontier: Frontier, name: Name, say: Words) -> Chart:
     found = [(named(one.name, say), one.estimate(name)) for one in frontier.tried]
     present = [(label, one) for label, one in found if one is not None]
+    scale = axis_scale(present[0][1].unit)
     return Chart(
         name=f"frontier-{name[0]}-{name[1]}",
         mark="interval",
@@ -154,15 +155,15 @@ def _measure(frontier: Frontier, name: Name, say: Words) -> Chart:
         caption=say("frontier", "measure_caption", level=percent(present[0][1].level)),
         columns={
             "candidate": [label for label, _ in present],
-            "value": [one.value for _, one in present],
-            "low": [one.value if one.bound else one.low for _, one in present],
-            "high": [one.value if one.bound else one.high for _, one in present],
+            "value": [scale * one.value for _, one in present],
+            "low": [scale * (one.value if one.bound else one.low) for _, one in present],
+            "high": [scale * (one.value if one.bound else one.high) for _, one in present],
         },
         x=Axis(column="candidate", title="", scale="category"),
         y=Axis(column="value", title=say("units", present[0][1].unit)),
         low="low",
         high="high",
-        rules={say("frontier", "as_is"): present[0][1].value},
+        rules={say("frontier", "as_is"): scale * present[0][1].value},
     )
 
 

@@ -15,7 +15,7 @@ from reports.report import Report
 from reports.spreadsheet import cell
 from reports.wording.catalogue import Words
 from reports.wording.estimates import shown as told
-from reports.wording.numbers import harmless
+from reports.wording.numbers import axis_scale, harmless
 
 BARS = "▁▂▃▄▅▆▇█"
 MOST_RUNS = 60
@@ -78,9 +78,10 @@ def lines(runs: Sequence[Run], asked: Sequence[str], say: Words) -> list[Line]:
         estimates = tuple(run.estimate((probe, name)) for run in runs)
         title = harmless(say("ui", "named", probe=say.probe(probe, "title"), estimate=say.estimate(name, probe)))
         unit = next(one.unit for one in estimates if one is not None)
-        chart = _chart(probe, name, title, say("units", unit), labels, estimates)
-        rules = {say("ui", "threshold"): bound for bound in [_threshold(runs[-1], probe, name)] if bound is not None}
-        chart = dataclasses.replace(chart, rules=rules)
+        scale = axis_scale(unit)
+        chart = _chart(probe, name, title, say("units", unit), labels, estimates, scale)
+        bound = _threshold(runs[-1], probe, name)
+        chart = dataclasses.replace(chart, rules={} if bound is None else {say("ui", "threshold"): scale * bound})
         found.append(Line(probe=probe, name=name, title=title, unit=unit, estimates=estimates, chart=chart))
     return found
 
@@ -127,7 +128,13 @@ def _short(labels: list[str]) -> list[str]:
 
 
 def _chart(
-    probe: str, name: str, title: str, unit: str, labels: Sequence[str], estimates: Sequence[Estimate | None]
+    probe: str,
+    name: str,
+    title: str,
+    unit: str,
+    labels: Sequence[str],
+    estimates: Sequence[Estimate | None],
+    scale: float,
 ) -> Chart:
     present = [(label, one) for label, one in zip(labels, estimates, strict=True) if one is not None][-MOST_RUNS:]
     return Chart(
@@ -137,9 +144,9 @@ def _chart(
         caption="",
         columns={
             "finished": [label for label, _ in present],
-            "value": [one.value for _, one in present],
-            "low": [one.value if one.bound else one.low for _, one in present],
-            "high": [one.value if one.bound else one.high for _, one in present],
+            "value": [scale * one.value for _, one in present],
+            "low": [scale * (one.value if one.bound else one.low) for _, one in present],
+            "high": [scale * (one.value if one.bound else one.high) for _, one in present],
         },
         x=Axis(column="finished", title="", scale="category"),
         y=Axis(column="value", title=unit),

@@ -18,6 +18,15 @@ UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode categories of characters that are invisible or affect others."""
 
 
+def axis_scale(unit: str) -> float:
+    """What values of a unit are multiplied by on an axis that is titled with it.
+
+    >>> axis_scale("points"), axis_scale("AUC")
+    (100.0, 1.0)
+    """
+    return 100.0 if unit in POINTS else 1.0
+
+
 def number(value: float | None) -> str:
     """Three significant digits; small and large ones in powers of ten."""
     if value is None:

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from probes.errors import ConfigError
+from probes.result import Result
 from reports.history import formats as history_formats
 from reports.history import history
 from reports.history.history import Run, sparkline
@@ -42,6 +43,27 @@ def test_lines_are_what_gates_checked_with_a_gap_where_a_run_has_it_not() -> Non
     assert line.sparkline == "█ ▁"
     assert line.chart.columns["value"] == [0.3, 0.02]
     assert line.chart.columns["low"] == [one.low for one in line.estimates if one]
+
+
+def in_points(run: Run) -> Run:
+    results = tuple(
+        dataclasses.replace(
+            result, estimates=tuple(dataclasses.replace(one, unit="points") for one in result.estimates)
+        )
+        if isinstance(result, Result)
+        else result
+        for result in run.report.results
+    )
+    return dataclasses.replace(run, report=dataclasses.replace(run.report, results=results))
+
+
+def test_an_axis_of_percentage_points_counts_them_and_so_does_its_threshold() -> None:
+    (line,) = history.lines([in_points(run) for run in runs()], (), words("en"))
+    (plain,) = history.lines(runs(), (), words("en"))
+    assert line.chart.y.title == "percentage points"
+    for column in ("value", "low", "high"):
+        assert line.chart.columns[column] == pytest.approx([100 * one for one in plain.chart.columns[column]])
+    assert list(line.chart.rules.values()) == pytest.approx([100 * one for one in plain.chart.rules.values()])
 
 
 def test_runs_of_one_minute_are_told_apart() -> None:
