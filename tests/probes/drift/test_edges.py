@@ -99,7 +99,7 @@ def test_one_column_has_nowhere_else_to_look() -> None:
         "drift.suspected-shortcut",
         "drift.shortcut",
     }
-    assert any("one position" in said(note) for note in result.notes)
+    assert any("single position" in said(note) for note in result.notes)
 
 
 class Nothing(nn.Module):
