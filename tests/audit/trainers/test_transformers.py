@@ -162,7 +162,8 @@ def test_inputs_are_what_the_network_takes(rows: list[dict[str, Any]]) -> None:
         inputs_of([{"input_ids": [1, 2], "token_type_ids": [0, 1]}])
 
 
-@pytest.mark.parametrize("looked_into", [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.slow
+@pytest.mark.parametrize("looked_into", [True, False])
 def test_a_model_of_a_trainer_is_audited_by_it(rows: list[dict[str, Any]], tmp_path: Path, looked_into: bool) -> None:
     labels = [row["labels"] for row in rows]
     texts = [" ".join(map(str, row["input_ids"])) for row in rows]
