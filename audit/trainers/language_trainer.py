@@ -43,7 +43,9 @@ class LanguageTrainer:
                 made = self.trainer(fit)
                 if not isinstance(made, nn.Module):
                     raise TrainerError(
-                        f"gave a {type(made).__name__}.", where=who, do="Return the language model, a torch.nn.Module."
+                        f"returned a {type(made).__name__}.",
+                        where=who,
+                        do="Return the language model, a torch.nn.Module.",
                     )
                 try:
                     return sequence_answers(made.eval(), inputs)

@@ -191,7 +191,7 @@ def nothing(fit: Fit) -> Callable[[np.ndarray], np.ndarray]:
     [
         (lambda fit: 1 / 0, "raised ZeroDivisionError"),
         (lambda fit: sys.exit(3), "raised SystemExit"),
-        (lambda fit: "model", "gave a str"),
+        (lambda fit: "model", "returned a str"),
         (lambda fit: lambda asked: np.full((len(asked), 10), np.nan), "sample 0 is NaN"),
         (lambda fit: lambda asked: np.zeros((len(asked), 9)), "shape (240, 9), not (240, 10)"),
         (lambda fit: lambda asked: ["a"] * len(asked), "predictions are <U1"),

@@ -89,7 +89,7 @@ def test_a_function_makes_a_language_models_replicas_from_kept_rows(made: Path, 
 @pytest.mark.parametrize(
     ("gives", "said"),
     [
-        (lambda made: "model", "gave a str"),
+        (lambda made: "model", "returned a str"),
         (lambda made: 1 / 0, "your code raised ZeroDivisionError"),
         (lambda made: transformers.AutoModelForCausalLM.from_pretrained(made / "base"), "trains on nothing"),
         (lambda made: broken(made), "NaN or infinite"),
