@@ -216,7 +216,7 @@ LABEL = {"y": np.array(["no", "yes"])[np.arange(N) % 2]}
 def test_numbers_with_gaps_stay_numbers(tmp_path, nothing):
     ages = np.array([str(20 + i / 4) for i in range(N)], dtype=object)
     ages[[7, 9]] = nothing
-    with pytest.raises(DataError, match=r"row 7 has no age\. It says .* 2 rows lack it\. .*data\.missing"):
+    with pytest.raises(DataError, match=r"row 7 has no age\. The cell contains .* 2 rows lack it\. .*data\.missing"):
         table(tmp_path, {"age": ages, **LABEL})
     filled = table(tmp_path, {"age": ages, **LABEL}, missing="median")
     assert filled.feature_names == ("age",)
