@@ -189,7 +189,7 @@ def _log(pack: Path) -> dict[str, Any]:
     try:
         log = json.loads(read_text(path, LARGEST_RESULTS, InputError, do="Give the folder of a pack."))
     except (ValueError, RecursionError) as error:
-        raise InputError(f"is no JSON: {error}.", where=str(path), do="Give the folder of a pack.") from None
+        raise InputError(f"is not valid JSON: {error}.", where=str(path), do="Give the folder of a pack.") from None
     try:
         return Run.model_validate(log).model_dump()
     except ValidationError as error:

@@ -61,11 +61,11 @@ def test_a_budget_and_an_early_stop_say_what_they_left_out(place: Path) -> None:
     done = audit("run", "--model", "ckpt.pt", "--out", "limited", *limited, cwd=place)
     assert done.returncode in (0, 1, 3), done.stderr
     results = json.loads((place / "limited" / "results.json").read_text())
-    assert "The budget of 1s left" in results["audit"]["limits"][0]
+    assert "The budget of 1s allowed" in results["audit"]["limits"][0]
     assert "3 of 8 splits" in results["audit"]["limits"][0]
     assert results["audit"]["replicas"]["splits"] == 4
     assert results["audit"]["sequential"]["looks_after_rounds"] == [2, 3]
-    assert "The budget of 1s left" in done.stdout
+    assert "The budget of 1s allowed" in done.stdout
     assert "not a duration" in refused(audit("run", "--model", "ckpt.pt", "--budget", "soon", cwd=place))
     assert "--executor ray" in refused(audit("run", "--model", "ckpt.pt", "--address", "auto", cwd=place))
 
@@ -219,7 +219,7 @@ def test_inspect_plan_and_cache(place: Path, tmp_path: Path) -> None:
     planned = audit("plan", "--model", "ckpt.pt", "--budget", "0.001s", cwd=place)
     assert planned.returncode == 0, planned.stderr
     assert "replicas, about" in planned.stdout
-    assert "The budget of 0.001s leaves 3 of" in planned.stdout
+    assert "The budget of 0.001s allows 3 of" in planned.stdout
     listed = audit("cache", "--store", place / "cache" / "transfer-audit", cwd=tmp_path)
     assert int(listed.stdout.split(": ")[1].split(" entries")[0]) > 10
     torch.save({"weight": torch.full((2,), float("nan"))}, tmp_path / "bad.pt")
