@@ -101,6 +101,7 @@ class ClaimPart(Part):
     epsilon: Annotated[float, Field(ge=0)]
     delta: Share
     accountant: Name
+    searched: Annotated[int, Field(ge=1, le=10**9)] = 1
 
 
 class AccountingPart(Part):

@@ -26,7 +26,7 @@ def answers_the_same(network: nn.Module, path) -> bool:
     checkpoint, experiment = adopt(path, RECIPE, EXAMPLES, trust_code=True)
     adopted = experiment.begin(experiment.audited_row()).network
     adopted.load_state_dict(dict(checkpoint.state), strict=True)
-    assert any("does not say what it was trained on" in said(limit) for limit in checkpoint.limits)
+    assert any("does not record what it was trained on" in said(limit) for limit in checkpoint.limits)
     return bool((predict(adopted, experiment.inputs) == predict(network, experiment.inputs)).all())
 
 
@@ -100,7 +100,7 @@ def test_the_split_it_was_trained_with(tmp_path, network):
     recipe = parse(small_recipe(split={"file": str(tmp_path / "split.npz")}), "t")
     checkpoint, experiment = adopt(tmp_path / "m.pt", recipe, EXAMPLES, trust_code=True)
     assert np.flatnonzero(experiment.pool.member).tolist() == [0, 1, 2, 5, 7, 9]
-    assert not any("drawn by the recipe's seed" in said(limit) for limit in checkpoint.limits)
+    assert not any("drawn with the recipe's seed" in said(limit) for limit in checkpoint.limits)
     np.savez(tmp_path / "split.npz", members=[0, 99999], held_out=[3])
     with pytest.raises(DataError, match="is not a split of"):
         adopt(tmp_path / "m.pt", recipe, EXAMPLES, trust_code=True)
@@ -154,8 +154,8 @@ def test_what_lies_around_and_among_the_weights_is_no_obstacle(tmp_path, network
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda state: {**state, "9.weight": state["9.weight"] * torch.nan}, r"9\.weight holds NaN"),
-        (lambda state: {**state, "9.weight": state["9.weight"][:1]}, r"9\.weight is \(1, 16\), .* \(5, 16\)\. Check"),
+        (lambda state: {**state, "9.weight": state["9.weight"] * torch.nan}, r"9\.weight contains NaN"),
+        (lambda state: {**state, "9.weight": state["9.weight"][:1]}, r"9\.weight has shape \(1, 16\), .* \(5, 16\)\. Check"),
         (lambda state: {**state, "scale": torch.tensor(1.5)}, "holds scale, which the recipe's network does not have"),
         (lambda state: {f"{own}.{name}": value for own in "ab" for name, value in state.items()}, r"lacks 0\.weight"),
     ],
@@ -168,7 +168,7 @@ def test_weights_that_cannot_be_those_are_refused(tmp_path, network, change, say
 
 def test_one_logit_for_two_classes_is_told_how_to_be_two():
     expected, found = nn.Linear(4, 2).state_dict(), nn.Linear(4, 1).state_dict()
-    with pytest.raises(CheckpointError, match=r"weight is \(1, 4\), .* \(2, 4\)\. Two classes need two logits: of one"):
+    with pytest.raises(CheckpointError, match=r"weight has shape \(1, 4\), .* \(2, 4\)\. Two classes need two logits: of one"):
         fit(found, expected, Path("one.pt"))
     zeros = {
         "weight": torch.cat([torch.zeros(1, 4), found["weight"]]),

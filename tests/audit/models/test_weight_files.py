@@ -77,5 +77,5 @@ def test_the_sources_weights_are_numbers_and_an_average_beside_them_is_said(tmp_
     assert averages_beside(section, tmp_path) == []
     assert set(pretrained(section, tmp_path) or {}) == set(STATE)
     torch.save(STATE | {"head.weight": torch.full((2, 2), torch.nan)}, tmp_path / "a.pt")
-    with pytest.raises(CheckpointError, match=r"a\.pt: head\.weight holds NaN"):
+    with pytest.raises(CheckpointError, match=r"a\.pt: head\.weight contains NaN"):
         pretrained(section, tmp_path)
