@@ -107,7 +107,10 @@ class Experiment:
         amplifies differences in the last bits."""
         if self.device != "cpu" or self.recipe.privacy:
             return False
-        return to_channels_last(self._begun(self.audited_row()).network, self.inputs[:2])
+        row = dataclasses.replace(
+            self.audited_row(), transfer="features"
+        )  # `transfer = "auto"` may not be resolved yet
+        return to_channels_last(self._begun(row).network, self.inputs[:2])
 
     def _begun(self, row: Row) -> Trainee:
         section = TransferSection(mode="features") if row.transfer == "features" else self.recipe.transfer

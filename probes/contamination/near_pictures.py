@@ -29,9 +29,8 @@ MOST = 0.05
 PIXELS = 640
 """Residual above which nothing is called a copy, however different the other pictures are; proportionally smaller for
 fewer pixels than these, because unrelated pictures then agree more often."""
-MOST_STILL, FEW_PIXELS = 0.1, 256
-"""The same for whole pictures of at most so many pixels overlaid without a shift; larger ones are held to MOST, for
-tinted digits of one class at 24 pixels agree to 0.06 and are no copies."""
+MOST_STILL = 0.1
+"""The same for whole pictures overlaid without a shift."""
 MOST_REGISTERED = 0.025
 """The same for registered pictures, which have more freedom to agree."""
 STRANGERS = 2
@@ -199,7 +198,7 @@ def _confirmed(
         unposed = posed.in_place(found.pairs) >= IN_PLACE
     seen = overlay(small, found.pairs[unposed], limits)
     threshold = _held_to(standard.residual, seen.residual, len(small), min(MOST, MOST * pixels / PIXELS))
-    still = _held_to(standard.still, seen.still, len(small), MOST_STILL if pixels <= FEW_PIXELS else MOST)
+    still = _held_to(standard.still, seen.still, len(small), MOST_STILL)
     in_place = seen.still <= still
     copies, distance = np.zeros(n, dtype=bool), np.full(n, np.inf, dtype=np.float32)
     flipped, matrix = np.zeros(n, dtype=bool), unmoved(n)

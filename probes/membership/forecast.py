@@ -58,7 +58,7 @@ def forecast(
     >>> members = np.linspace(-1, 0, 50)
     >>> found, _ = forecast(np.concatenate([members, 3 * members]), np.arange(100) < 50)
     >>> found.low < found.value < found.high, round(found.value, 2)
-    (True, 0.87)
+    (True, 0.91)
     """
     plain = auc(log_prob, member).value
     tail = tpr_at_fpr(-log_prob, ~member, TAIL).value

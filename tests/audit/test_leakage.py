@@ -156,8 +156,8 @@ def test_a_private_run_without_its_noise_is_caught_by_its_canaries(noise: str, m
 
         honest = train.private_optimizer
 
-        def silent(optimizer, section, sigma, expected, generator):  # type: ignore[no-untyped-def]
-            return honest(optimizer, section, 0.0, expected, generator)
+        def silent(optimizer, section, sigma, *others):  # type: ignore[no-untyped-def]
+            return honest(optimizer, section, 0.0, *others)
 
         monkeypatch.setattr(train, "private_optimizer", silent)
     experiment = small_experiment(

@@ -28,7 +28,7 @@ def test_the_built_in_probes_come_in_by_the_door() -> None:
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ("no.such.module:Probe", "does not import"),
+        ("no.such.module:Probe", "cannot be imported"),
         ("math:pi", "no probe|not a probe"),
         ("probes.plan:Splits", "not a probe"),
     ],

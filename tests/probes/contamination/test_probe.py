@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from audit.config.audit_config import Config
-from audit.self_check.cases import with_plant
-from audit.self_check.plants import tint
-from audit.self_check.samples import coloured
 from probes.contamination import Contamination, Embedding
 from probes.contamination.near_pictures import near_pictures
 from probes.evidence import Evidence
@@ -133,13 +129,6 @@ def test_clean_photographs_and_clean_digits_are_quiet(pictures: np.ndarray) -> N
     inputs, labels = digits(1000, rng)
     look_alikes = np.round(inputs * 255).astype(np.uint8).reshape(-1, 8, 8, 1)
     assert audit(look_alikes, halves(1000, rng), labels)["contaminated_share"].value <= 0.006
-
-
-def test_tinted_digits_of_one_class_are_no_copies() -> None:
-    """Few strokes under one colour and noise, 24 px: of the ones five to nine pairs agreed to 0.06 to 0.093."""
-    inputs = with_plant(coloured(), partial(tint, by=(2.5, -2.0, 0.0)), seed=3).inputs.numpy()[:600]
-    found = near_pictures(np.ascontiguousarray(inputs.transpose(0, 2, 3, 1)), None, np.random.default_rng(0))
-    assert not len(found.one)
 
 
 def test_pairs_are_listed_with_both_indices_and_shown(pictures: np.ndarray) -> None:

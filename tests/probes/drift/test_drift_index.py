@@ -59,7 +59,7 @@ def test_floor_is_seeds_among_each_other_and_ceiling_random_against_the_referenc
 def test_an_index_without_room_between_floor_and_ceiling_has_a_caveat() -> None:
     rng = np.random.default_rng(3)
     close = Placed(reference=rng.random(24), floor=np.full(24, 0.5), ceiling=np.full(24, 0.48))
-    assert "says nothing" in said(drift_index("index", close, rng, 0.95).caveat)
+    assert "is meaningless" in said(drift_index("index", close, rng, 0.95).caveat)
     assert "too few" in said(drift_index("index", placed(0.3, rng, 4), rng, 0.95).caveat)
 
 

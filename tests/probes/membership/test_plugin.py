@@ -74,5 +74,5 @@ def test_what_does_not_work_is_named(installed, name: str, where: str, says: str
 
 def test_a_name_that_is_taken_is_refused(installed) -> None:  # type: ignore[no-untyped-def]
     installed(loss="their_attacks:doubled")
-    with pytest.raises(PluginError, match="attack 'loss': their-attacks and transfer-audit offer two"):
+    with pytest.raises(PluginError, match="attack 'loss': their-attacks and transfer-audit register two"):
         run()
