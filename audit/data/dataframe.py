@@ -57,7 +57,9 @@ def _parquet(path: Path, size: int) -> pd.DataFrame:
     if 8 * described.num_rows * described.num_columns > PARQUET_FREE + PARQUET_EXPANSION * size:
         cells = f"{described.num_rows:,} rows of {described.num_columns} columns"
         raise DataError(f"declares {cells} in {size:,} bytes; it was not read.", where=str(path))
-    frame: pd.DataFrame = parquet.read_table(path).to_pandas()
+    table = parquet.read_table(path)
+    table.validate(full=True)  # texts that are not UTF-8 are found here, not where one is looked at
+    frame: pd.DataFrame = table.to_pandas()
     return frame
 
 

@@ -113,7 +113,10 @@ def _open(folder: Path, files: list[Path]) -> Iterator[tuple[str, Image.Image]]:
             with Image.open(file, formats=FORMATS) as picture:
                 check_declared(picture, size)
                 picture.load()
+                getattr(picture, "n_frames", 1)  # reads on, which may fail as well
                 yield name, picture
-        except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError) as error:
+        except DataError:
+            raise
+        except Exception as error:  # Pillow's readers raise many unrelated exception types on damaged files
             reason = str(error).replace(f" {str(file)!r}", "")  # Pillow's message repeats the full path
             raise DataError(f"{name} cannot be read: {reason}", where=str(folder), do="Repair or remove it.") from error

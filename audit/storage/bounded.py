@@ -84,3 +84,16 @@ def check_archive(path: Path, size: int, error: type[InputError]) -> None:
         )
     if sum(record.compress_size for record in records) > size:
         raise error("is damaged: its records overlap.", where=str(path), do="Copy it again.")
+
+
+def exists(path: Path) -> bool:
+    """Whether a path that a file names leads anywhere; False for one that cannot be a path (too long, a zero byte).
+
+    >>> exists(Path("x" * 5000))
+    False
+    """
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True

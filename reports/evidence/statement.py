@@ -54,7 +54,10 @@ def subjects(content: bytes) -> dict[str, str]:
     """sha256 of a statement's subject files, by name. Raises ValueError for anything else."""
     try:
         statement = json.loads(content)
-        return {one["name"]: one["digest"]["sha256"] for one in statement["subject"] if "sha256" in one["digest"]}
+        found = {one["name"]: one["digest"]["sha256"] for one in statement["subject"] if "sha256" in one["digest"]}
+        if not all(isinstance(one, str) for pair in found.items() for one in pair):
+            raise TypeError("a name or digest is not text")
+        return found
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a statement: {error}") from None
 

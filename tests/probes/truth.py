@@ -10,6 +10,8 @@ from probes.result import Finding, Result
 from probes.texts import texts
 
 COUNTED: Mapping[str, frozenset[str]] = {
+    "attribute_inference.leaks": frozenset({"without", "members", "others"}),
+    "attribute_inference.quiet": frozenset({"without", "members", "others"}),
     "contamination.across-split": frozenset({"share"}),
     "drift.moved": frozenset({"p"}),
     "drift.benign": frozenset({"p"}),
@@ -28,7 +30,9 @@ COUNTED: Mapping[str, frozenset[str]] = {
     "inheritance.worst-group": frozenset({"whole"}),
     "inheritance.no-worse-group": frozenset({"whole"}),
     "membership.exposed-samples": frozenset({"share", "count"}),
-    "membership.infidelity": frozenset({"level"}),
+    "membership.fidelity-blind": frozenset({"width"}),
+    # A prediction interval, which an estimate holds widened to its value.
+    "membership.infidelity": frozenset({"level", "low", "high"}),
     "membership.leaks-few": frozenset({"fpr"}),
     "membership.uneven-exposure": frozenset({"mean", "rest"}),
     "membership.unresolved": frozenset({"fpr"}),

@@ -12,6 +12,7 @@ from audit.checkpoints.folders.lightning import train_of
 from audit.checkpoints.folders.training_arguments import Arguments, of_mapping
 from audit.data.record import NAME, Record
 from audit.record.recording import base_of
+from audit.storage.bounded import exists
 from probes.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def beneath(folder: Path) -> Reader | None:
 
 def _base(record: Record, folder: Path) -> Path | None:
     place = folder / record.base.name
-    return place if record.base.name and place.exists() else None
+    return place if record.base.name and exists(place) else None
 
 
 def _here(data: Mapping[str, Any], folder: Path) -> dict[str, str]:

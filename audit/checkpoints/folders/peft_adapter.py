@@ -10,6 +10,7 @@ from audit.checkpoints.folders import training_arguments
 from audit.checkpoints.folders.base import Described, read_json
 from audit.checkpoints.folders.save_pretrained import data_of
 from audit.models.saved_config import ADAPTER, CONFIG, PROCESSOR, input_in
+from audit.storage.bounded import exists
 from probes.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ class PeftAdapter:
     def describe(self, folder: Path, base: Path | None, *, trust_code: bool) -> Described:
         config = read_json(folder / ADAPTER)
         named = str(config.get("base_model_name_or_path") or "")
-        began = base or (Path(named) if named and (Path(named) / CONFIG).is_file() else None)
+        began = base or (Path(named) if named and exists(Path(named) / CONFIG) else None)
         if began is None:
             raise CheckpointError(
-                f"is an adapter of {named or 'a base that it does not name'}, which was not found.",
+                f"is an adapter of {named[:200] or 'a base that it does not name'}, which was not found.",
                 where=str(folder),
                 do="Give its folder: --base FOLDER.",
             )

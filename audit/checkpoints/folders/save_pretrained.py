@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from audit.checkpoints.folders import training_arguments
 from audit.checkpoints.folders.base import Described, read_json
 from audit.models.saved_config import CONFIG, PROCESSOR, input_in
+from audit.storage.bounded import exists
 from probes.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -103,4 +104,4 @@ def base_of(config: Mapping[str, Any]) -> Path | None:
     """The folder that the training started from, if the configuration names one that exists."""
     named = config.get("_name_or_path")
     found = Path(named) if isinstance(named, str) and named else None
-    return found if found is not None and (found / CONFIG).is_file() else None
+    return found if found is not None and exists(found / CONFIG) else None
