@@ -31,6 +31,8 @@ enabled = false
 enabled = false
 [probes.inheritance]
 enabled = false
+[probes.reconstruction]
+enabled = false
 [probes.overfitting]
 repeats = 3
 """
