@@ -84,8 +84,9 @@ def observe(
     total, done = sum(map(len, asked.values())), 0
     sittings = {sitter: Sitting(sitter=sitter, experiment=experiment, store=store, seed=drawn) for sitter in asked}
     with threads(1):
-        unseen = {sittings[sitter]: sittings[sitter].unseen(wanted) for sitter, wanted in asked.items()}
-        look_ahead(unseen, experiment.device, workers, lambda at: on_subject(at, done, total))
+        if store is not None and workers > 1 and can_fork(experiment.device):
+            wanted_of = {sittings[sitter]: wanted for sitter, wanted in asked.items()}
+            look_ahead(wanted_of, workers, lambda at: on_subject(at, done, total))
         for sitter, wanted in asked.items():
             sitting = sittings[sitter]
             for observable in wanted:
@@ -107,13 +108,11 @@ def observe(
     return observations
 
 
-def look_ahead(
-    unseen: Mapping[Sitting, Sequence[Observable]], device: str, workers: int, on_model: Callable[[str], None]
-) -> None:
-    """Observe several models at once if that pays off; the observations are then in the store. A piece of work is one
-    observable on one model, because one may take longer than all others together."""
-    waiting = [(sitting, wanted) for sitting, wanted in unseen.items() if wanted and sitting.store is not None]
-    if workers < 2 or len(waiting) < WORTH_FORKING or not can_fork(device):
+def look_ahead(asked: Mapping[Sitting, Sequence[Observable]], workers: int, on_model: Callable[[str], None]) -> None:
+    """Observe several models at once, if enough are not in the store; the observations are then in it. A piece of work
+    is one observable on one model, because one may take longer than all others together."""
+    waiting = [(sitting, unseen) for sitting, wanted in asked.items() if (unseen := sitting.unseen(wanted))]
+    if len(waiting) < WORTH_FORKING:
         return
 
     here = os.getpid()
@@ -127,7 +126,7 @@ def look_ahead(
         current[:] = [sitting]
         sitting.look(observable)
 
-    pieces = [partial(look, sitting, observable) for sitting, wanted in waiting for observable in wanted]
+    pieces = [partial(look, sitting, observable) for sitting, unseen in waiting for observable in unseen]
     side_by_side(pieces, min(workers, len(pieces)))
 
 
