@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
 
 from probes.message import Text
-from probes.result import Estimate, Figure, Finding
+from probes.result import Estimate, Figure, Finding, Result
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,6 +20,19 @@ class Part:
     figures: tuple[Figure, ...] = ()
     per_sample: Mapping[str, Shaped[np.ndarray, " samples"]] = field(default_factory=dict)
     notes: tuple[Text, ...] = ()
+
+    def result(self, probe: str, params: Mapping[str, Any], more: tuple[Text, ...]) -> Result:
+        """The result of a probe that says this and nothing else; `more` follows its notes, as the evidence's limits
+        do."""
+        return Result(
+            probe=probe,
+            params=params,
+            estimates=self.estimates,
+            findings=self.findings,
+            figures=self.figures,
+            per_sample=self.per_sample,
+            notes=(*self.notes, *more),
+        )
 
 
 def joined(parts: Iterable[Part]) -> Part:

@@ -57,14 +57,7 @@ class AttributeInference:
         part = (
             Part(notes=(Message("attribute_inference.not-asked"),)) if seen is None else self._part(evidence, seen, rng)
         )
-        return Result(
-            probe=self.name,
-            params=dataclasses.asdict(self),
-            estimates=part.estimates,
-            findings=part.findings,
-            figures=part.figures,
-            notes=(*part.notes, *evidence.limits),
-        )
+        return part.result(self.name, dataclasses.asdict(self), evidence.limits)
 
     def _part(self, evidence: Evidence, seen: Observation, rng: np.random.Generator) -> Part:
         first, end = seen.arrays["first"], seen.arrays["end"]

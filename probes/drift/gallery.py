@@ -37,15 +37,7 @@ def gallery(
         rows.append(
             GalleryRow(
                 sample=int(chosen[i]),
-                title=Message(
-                    "drift.gallery.row",
-                    {
-                        "class": classes[int(labels[i])],
-                        "place": place,
-                        "sample": int(chosen[i]),
-                        "similarity": float(similarity[i]),
-                    },
-                ),
+                title=row_title(classes[int(labels[i])], place, int(chosen[i]), float(similarity[i])),
                 pictures=(_image(inputs[chosen[i]]), *(_signed(m) for m in (*maps, maps[1] - maps[0]))),
             )
         )
@@ -56,6 +48,11 @@ def gallery(
         headings=("input", f"{whom} model", "audited", "difference"),
         rows=tuple(rows),
     )
+
+
+def row_title(label: str, place: str, sample: int, similarity: float) -> Message:
+    """What stands over an example: its class, its role there, its number and how similar its two explanations are."""
+    return Message("drift.gallery.row", {"class": label, "place": place, "sample": sample, "similarity": similarity})
 
 
 def picked(labels: Int[np.ndarray, " chosen"], similarity: Float[np.ndarray, " chosen"]) -> list[tuple[int, str]]:

@@ -165,12 +165,4 @@ class Drift:
         )
         whole = joined(sections)
         silent = () if whole.findings else (Message("drift.no-claim"),)
-        return Result(
-            probe=self.name,
-            params={**dataclasses.asdict(self), "methods": list(asked)},
-            estimates=whole.estimates,
-            findings=whole.findings,
-            figures=whole.figures,
-            per_sample=whole.per_sample,
-            notes=(*whole.notes, *silent),
-        )
+        return whole.result(self.name, {**dataclasses.asdict(self), "methods": list(asked)}, silent)

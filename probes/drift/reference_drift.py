@@ -91,35 +91,20 @@ def _by_sample(evidence: Evidence, first: Comparison, primary: Placed, rng: np.r
     audited, other = (maps_of(first.seen[name], first.method) for name in ("audited", first.whom))
     assert audited is not None
     assert other is not None
+    shown = (
+        observed.samples,
+        evidence.labels[observed.samples],
+        evidence.classes,
+        other,
+        audited,
+        primary.reference,
+        first.whom,
+        first.target,
+    )
     if evidence.modality == "image" and audited.ndim == 3:
-        figures.append(
-            gallery(
-                evidence.inputs,
-                observed.samples,
-                evidence.labels[observed.samples],
-                evidence.classes,
-                other,
-                audited,
-                primary.reference,
-                first.whom,
-                first.target,
-            )
-        )
+        figures.append(gallery(evidence.inputs, *shown))
     if evidence.modality == "text" and evidence.token_names and audited.ndim == 2:
-        figures.append(
-            sentences(
-                evidence.inputs,
-                evidence.token_names,
-                observed.samples,
-                evidence.labels[observed.samples],
-                evidence.classes,
-                other,
-                audited,
-                primary.reference,
-                first.whom,
-                first.target,
-            )
-        )
+        figures.append(sentences(evidence.inputs, evidence.token_names, *shown))
     column = np.full(len(evidence.labels), np.nan)
     column[observed.samples] = 1 - primary.reference
     return Part(figures=tuple(figures), per_sample={"drift": column})

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int8
 
-from probes.drift.gallery import SPEAKS, picked
+from probes.drift.gallery import SPEAKS, picked, row_title
 from probes.drift.observables.attribution import Target
 from probes.measures.padding import words_of
-from probes.message import Message, Value
+from probes.message import Message
 from probes.result import Sentence, Sentences
 
 LONGEST, WIDEST = 60, 40
@@ -36,16 +36,10 @@ def sentences(
         shown = words_of(ids[None])[0]
         spelt, word = joined([names.get(int(one), f" {int(one)}") for one in ids[shown]])
         weights = [_summed(one[i][shown], word, len(spelt)) for one in (reference, audited)]
-        values: dict[str, Value] = {
-            "class": classes[int(labels[i])],
-            "place": place,
-            "sample": int(chosen[i]),
-            "similarity": float(similarity[i]),
-        }
         rows.append(
             Sentence(
                 sample=int(chosen[i]),
-                title=Message("drift.gallery.row", values),
+                title=row_title(classes[int(labels[i])], place, int(chosen[i]), float(similarity[i])),
                 words=(*(_cut(one) for one in spelt[:LONGEST]), *(("…",) if len(spelt) > LONGEST else ())),
                 weights=_scaled(weights, len(spelt)),
             )

@@ -73,11 +73,4 @@ class Forgetting:
                     way_back(evidence, evidence.observed(self._way_back), rng, self.level),
                 ]
             )
-        return Result(
-            probe=self.name,
-            params=dataclasses.asdict(self),
-            estimates=whole.estimates,
-            findings=whole.findings,
-            figures=whole.figures,
-            notes=(*whole.notes, *evidence.limits),
-        )
+        return whole.result(self.name, dataclasses.asdict(self), evidence.limits)

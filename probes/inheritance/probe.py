@@ -74,11 +74,4 @@ class Inheritance:
                 provenance(evidence),
             ]
         )
-        return Result(
-            probe=self.name,
-            params=dataclasses.asdict(self),
-            estimates=whole.estimates,
-            findings=whole.findings,
-            figures=whole.figures,
-            notes=(*whole.notes, *evidence.limits),
-        )
+        return whole.result(self.name, dataclasses.asdict(self), evidence.limits)

@@ -97,15 +97,7 @@ class Overfitting:
         return self._result(self._of_classes(evidence, rng), evidence)
 
     def _result(self, parts: Part, evidence: Evidence) -> Result:
-        return Result(
-            probe=self.name,
-            params=dataclasses.asdict(self),
-            estimates=parts.estimates,
-            findings=parts.findings,
-            figures=parts.figures,
-            per_sample=parts.per_sample,
-            notes=(*parts.notes, *evidence.limits),
-        )
+        return parts.result(self.name, dataclasses.asdict(self), evidence.limits)
 
     def _of_classes(self, evidence: Evidence, rng: np.random.Generator) -> Part:
         train, held_out, own_gap, loss_gap = checkpoint_estimates(evidence, rng, self.level)

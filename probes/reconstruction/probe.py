@@ -60,14 +60,7 @@ class Reconstruction:
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
         part = self._part(evidence, rng)
-        return Result(
-            probe=self.name,
-            params=dataclasses.asdict(self),
-            estimates=part.estimates,
-            findings=part.findings,
-            figures=part.figures,
-            notes=(*part.notes, *evidence.limits),
-        )
+        return part.result(self.name, dataclasses.asdict(self), evidence.limits)
 
     def _part(self, evidence: Evidence, rng: np.random.Generator) -> Part:
         seen = evidence.observed(self._head)

@@ -14,6 +14,7 @@ from probes.errors import EvidenceError
 from probes.evidence import Evidence, Modality
 from probes.message import Message, Value
 from probes.observable import Observable
+from probes.partial_result import Part
 from probes.plan import Plan
 from probes.ranges import Level, Tolerated
 from probes.result import Estimate, Finding, Result, Severity, Table
@@ -113,14 +114,8 @@ class Triggers:
         findings: tuple[Finding, ...],
         figures: tuple[Table, ...],
     ) -> Result:
-        return Result(
-            probe=self.name,
-            params=dataclasses.asdict(self),
-            estimates=estimates,
-            findings=findings,
-            figures=figures,
-            notes=evidence.limits,
-        )
+        part = Part(estimates=estimates, findings=findings, figures=figures)
+        return part.result(self.name, dataclasses.asdict(self), evidence.limits)
 
 
 def _turned(trial: Trial) -> Bool[np.ndarray, " hosts"]:
