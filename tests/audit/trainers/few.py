@@ -13,3 +13,5 @@ FEW: dict[str, Any] = {
     }
 }
 CHEAP: dict[str, Any] = {"probes": FEW["probes"] | {"membership": {"enabled": False}}}
+ONE: dict[str, Any] = {"probes": CHEAP["probes"] | {name: {"enabled": False} for name in ("forgetting", "inheritance")}}
+"""Overfitting, and what the data's kind alone decides."""

@@ -16,11 +16,10 @@ import audit
 from audit.trainers.base import Fit
 from probes.result import Failure
 from reports.report import Report
-from tests.audit.trainers.few import CHEAP
+from tests.audit.trainers.few import ONE
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 MEMBERS = range(150)
-ONE = {"probes": CHEAP["probes"] | {name: {"enabled": False} for name in ("forgetting", "inheritance")}}
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,12 @@ from audit.trainers.base import Fit
 from audit.trainers.transformers import inputs_of, retrained
 from probes.errors import DataError, TrainerError
 from probes.result import Failure
-from tests.audit.trainers.few import CHEAP
+from tests.audit.trainers.few import ONE
 
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-ONE = {"probes": CHEAP["probes"] | {name: {"enabled": False} for name in ("forgetting", "inheritance")}}
 WORDS, LENGTH, SAMPLES = 12, 5, 48
 
 

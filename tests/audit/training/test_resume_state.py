@@ -15,27 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from probes.probe import PROBES
 from tests.audit.small import RECIPE
 
 pytestmark = pytest.mark.slow
 
 QUICK = RECIPE.replace("members = 80", "members = 60")
-CONFIG = """
-[probes.membership]
-enabled = false
-[probes.drift]
-enabled = false
-[probes.contamination]
-enabled = false
-[probes.forgetting]
-enabled = false
-[probes.inheritance]
-enabled = false
-[probes.reconstruction]
-enabled = false
-[probes.overfitting]
-repeats = 3
-"""
+ALONE = "".join(f"[probes.{name}]\nenabled = false\n" for name in PROBES.names() if name != "overfitting")
+CONFIG = f"{ALONE}[probes.overfitting]\nrepeats = 3\n"
 
 
 def start(folder: Path, store: str, out: str, *more: str) -> subprocess.Popen[str]:
