@@ -94,7 +94,7 @@ def without_places(log: Mapping[str, Json]) -> dict[str, Json]:
     """The log with the names alone of files that lay elsewhere on the machine: a pack is handed on, and its reader says
     where they lie now.
 
-    >>> without_places({"model": "/home/ann/ckpt.pt", "recipe": "recipe.toml"})
+    >>> without_places({"model": "/models/ckpt.pt", "recipe": "recipe.toml"})
     {'model': 'ckpt.pt', 'recipe': 'recipe.toml'}
     """
     return {key: _nameless(value) if key in PLACES else value for key, value in log.items()}
