@@ -100,7 +100,7 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _HOMES[name].startswith(_TRAINING):
-        from audit.extras import need
+        from audit.runtime.extras import need
 
         need("train")
     return getattr(import_module(_HOMES[name]), name)

@@ -13,7 +13,7 @@ from audit.evidence.observe import Observations
 from audit.listener import Listener
 from audit.pipeline import asked_probes, run_probe
 from audit.results.registration import content_of
-from audit.runtime import versions
+from audit.runtime.versions import versions
 from probes.evidence import Evidence
 from probes.message import Text
 from probes.probe import Probe

@@ -23,10 +23,11 @@ from audit.listener import Listener
 from audit.population.budget import afford
 from audit.population.populate import Replicas, joined, populate, processors, rows_of
 from audit.population.trainer_checks import repeats_itself, trainable
-from audit.randomness import stream
 from audit.results.metadata import describe_data, describe_model
 from audit.results.registration import content_of, reasons
-from audit.runtime import versions, workers_for
+from audit.runtime.devices import workers_for
+from audit.runtime.randomness import stream
+from audit.runtime.versions import versions
 from audit.storage.remote import Remote
 from audit.storage.store import Store
 from audit.training.experiment import Experiment

@@ -28,8 +28,8 @@ from audit.engines.full import Full
 from audit.engines.head import Head
 from audit.engines.stacked import Stacked
 from audit.engines.tail import Tail
-from audit.runtime import device as best_device
-from audit.runtime import threads
+from audit.runtime.devices import device as best_device
+from audit.runtime.threads import threads
 from audit.training.experiment import Experiment
 from audit.training.loop import fine_tune, predict_views
 from audit.training.test_time_views import answers_with_queries

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from setting import experiment_of
 
-from audit.runtime import device
+from audit.runtime.devices import device
 from audit.training.loop import fine_tune
 
 OPTIONS: dict[str, dict[str, object]] = {

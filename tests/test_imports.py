@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import audit
-from audit import extras
+from audit.runtime import extras
 from probes.errors import DependencyError
 from reports import archive
 from tests.reports.sample import sample

@@ -10,15 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 LAYERS = (
-    (
-        "audit.extras",
-        "audit.schemas",
-        "audit.randomness",
-        "audit.runtime",
-        "audit.sections",
-        "audit.storage",
-        "audit.user_code",
-    ),
+    ("audit.runtime", "audit.schemas", "audit.sections", "audit.storage"),
     ("audit.data",),
     ("audit.config",),
     ("audit.models", "audit.trainers.base", "audit.evidence.sequence_answers"),

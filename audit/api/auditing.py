@@ -41,7 +41,8 @@ from audit.results import registration
 from audit.results.last_release import last_release
 from audit.results.read import load
 from audit.results.run_cost import Meter
-from audit.runtime import check_torch, threads
+from audit.runtime.devices import check_torch
+from audit.runtime.threads import threads
 from audit.storage.failures import traces_kept
 from audit.trainers.base import Trainer
 from probes.errors import ConfigError, InputError

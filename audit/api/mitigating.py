@@ -19,7 +19,8 @@ from audit.pipeline import audit
 from audit.results.read import measured_remedies
 from audit.results.run_cost import Meter
 from audit.results.write import write_pages
-from audit.runtime import check_torch, threads
+from audit.runtime.devices import check_torch
+from audit.runtime.threads import threads
 from audit.storage.atomic import write
 from reports.frontier import formats as frontier_formats
 from reports.frontier.frontier import AS_IS, Frontier, folder_of

@@ -12,7 +12,8 @@ from audit.config import audit_config
 from audit.pipeline import probes_of
 from audit.population.cost_model import Fitted, fit, price
 from audit.population.populate import rows_of
-from audit.runtime import check_torch, threads
+from audit.runtime.devices import check_torch
+from audit.runtime.threads import threads
 from probes.plan import Plan
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from audit.checkpoints.language_model import TRAIN
 from audit.data.canaries import CanaryFile, as_lines, drawn, mixed, must_be_counts
 from audit.data.instructions import Instructions, rows_in
-from audit.randomness import stream
+from audit.runtime.randomness import stream
 from audit.storage.atomic import write
 from probes.errors import InputError
 

@@ -14,7 +14,8 @@ from audit.pipeline import kept_in, probes_of
 from audit.population.populate import rows_of, train_share
 from audit.population.shard import Shard
 from audit.population.trainer_checks import trainable
-from audit.runtime import check_torch, threads
+from audit.runtime.devices import check_torch
+from audit.runtime.threads import threads
 from audit.storage.failures import traces_kept
 from probes.errors import InputError
 from probes.plan import Plan

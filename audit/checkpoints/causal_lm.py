@@ -16,7 +16,7 @@ from audit.checkpoints.language_folder import ADAPTER, CONFIG
 from audit.checkpoints.lora_folder import SavedAdapter, read_adapter
 from audit.config.language_recipe import LanguageTraining
 from audit.models.weight_files import digest_state
-from audit.runtime import device
+from audit.runtime.devices import device
 from audit.storage.bounded import MIB, read_text
 from audit.trainers.lora import load_adapter, with_adapters
 from probes.errors import AuditError, CheckpointError, DependencyError, RecipeError

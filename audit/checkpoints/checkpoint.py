@@ -19,7 +19,8 @@ from audit.data.dataset import Dataset
 from audit.data.split import first_left, unlearnt
 from audit.models.source import Source
 from audit.models.weight_files import damaged, digest_state, read_untrusted
-from audit.runtime import device, versions
+from audit.runtime.devices import device
+from audit.runtime.versions import versions
 from audit.storage.atomic import replacing, why_not_written
 from audit.training.canaries import Planted
 from audit.training.dp_sgd import Accounting

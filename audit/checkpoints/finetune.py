@@ -6,7 +6,7 @@ from pathlib import Path
 
 from audit.checkpoints import checkpoint
 from audit.config.recipe import Recipe
-from audit.runtime import FINETUNE_THREADS, threads
+from audit.runtime.threads import FINETUNE_THREADS, threads
 from audit.training.experiment import Experiment
 from audit.training.loop import Trained
 from audit.training.prepare import Progress, _kept, check_choice, keeper_of, prepare, run

@@ -26,7 +26,7 @@ from audit.models.answers import gives_logits, masks_padding
 from audit.models.head import classes_of, find_head
 from audit.models.redraw import redraw
 from audit.models.source import Source
-from audit.runtime import device
+from audit.runtime.devices import device
 from audit.training.experiment import Experiment
 from audit.training.network_fit import check_fit
 from audit.training.prepare import source_of

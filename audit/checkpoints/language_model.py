@@ -29,8 +29,8 @@ from audit.data.split_file import rows_of
 from audit.data.tokenised import Tokenised, prompt_ids, tokenised
 from audit.evidence.sequence_answers import sequence_answers
 from audit.models.weight_files import digest_file
-from audit.randomness import stream
 from audit.record.recording import base_of
+from audit.runtime.randomness import stream
 from audit.storage.bounded import MIB, read_text
 from audit.trainers.base import Trainer
 from audit.trainers.language_task import BenchmarkTexts, LanguageTask, PlantedTexts

@@ -27,14 +27,14 @@ from audit.models.answers import gives_logits, masks_padding
 from audit.models.head import classes_of, find_head
 from audit.models.source import Source
 from audit.models.weight_files import read_untrusted
-from audit.runtime import device
+from audit.runtime.devices import device
+from audit.runtime.user_code import load_file
 from audit.trainers.base import Trainer
 from audit.trainers.estimator import EstimatorTrainer
 from audit.trainers.function import FunctionTrainer, of_file, of_function, parsed
 from audit.trainers.limited import user_code
 from audit.training.experiment import Experiment
 from audit.training.preprocessing import preprocess
-from audit.user_code import load_file
 from probes.errors import CheckpointError, InputError, RecipeError
 from probes.message import Message, Text
 

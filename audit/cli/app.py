@@ -121,7 +121,7 @@ def main() -> None:
     except Exception as error:
         if out_of_memory(error):
             _end(NO_MEMORY, AuditError.exit_code)
-        from audit.user_code import blamed
+        from audit.runtime.user_code import blamed
 
         if (place := blamed(error)) is not None:
             said = f"{place}: {type(error).__name__}: {error}. The recipe's own code raised it."

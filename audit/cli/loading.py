@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 
-from audit.extras import need
+from audit.runtime.extras import need
 
 SAID = "loading torch …"
 

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Int64, Shaped
 
-from audit.randomness import stream
+from audit.runtime.randomness import stream
 from probes.errors import DataError
 from probes.evidence import Modality
 from probes.message import Text

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from audit.data.dataset import Dataset
 from audit.data.section import DataSection
-from audit.user_code import load_factory
+from audit.runtime.user_code import load_factory
 from probes.errors import DataError, DependencyError
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from audit.config.language_recipe import LanguageTraining
-from audit.randomness import torch_seed
+from audit.runtime.randomness import torch_seed
 from audit.trainers.causal_lm import Step, losses, schedule_of, step_of
 from audit.trainers.lora import adapter_state, with_adapters
 from probes.errors import NonFiniteError, RecipeError

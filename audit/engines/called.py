@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from audit.engines.base import Outcome, Refused
 from audit.engines.full import Loop
 from audit.engines.materialised import Stage, whole_stage
-from audit.randomness import torch_seed
+from audit.runtime.randomness import torch_seed
 from audit.trainers.base import Fit
 from audit.trainers.limited import seeded, user_code
 from audit.trainers.predictions import ask, rows_of

@@ -26,7 +26,7 @@ from audit.engines.batched_steps import KNOWN, Steps, Watch, check_finite, resid
 from audit.engines.materialised import Stage
 from audit.engines.tail import Behind, behind_cut, cut_for
 from audit.models.head import new_head
-from audit.randomness import torch_seed
+from audit.runtime.randomness import torch_seed
 from audit.training.experiment import Experiment
 from audit.training.minibatches import pieces, steps_per_epoch
 from audit.training.optimizer import rate

@@ -18,8 +18,8 @@ from audit.evidence.observation_cache import Sight, keep, recall
 from audit.evidence.source_side import source_side
 from audit.models.graph_rewrite import PreparationWarning, embedding, prepare
 from audit.models.weight_files import digest_state
-from audit.randomness import stream
-from audit.runtime import threads
+from audit.runtime.randomness import stream
+from audit.runtime.threads import threads
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from probes.errors import AuditError, NonFiniteError

@@ -11,7 +11,7 @@ from audit.data.split import split
 from audit.models.graph_rewrite import prepare
 from audit.models.head import find_head
 from audit.models.memory_layout import to_channels_last
-from audit.randomness import stream
+from audit.runtime.randomness import stream
 from audit.training.experiment import Experiment
 from audit.training.preprocessing import preprocess
 from probes.observable import SourceSide

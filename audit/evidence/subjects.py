@@ -12,7 +12,7 @@ from audit.checkpoints.checkpoint import Checkpoint
 from audit.config.run_settings import Settings
 from audit.evidence.observe import Sitter
 from audit.population.populate import Replicas
-from audit.randomness import stream
+from audit.runtime.randomness import stream
 from probes.measures.randomise import randomised
 from probes.plan import Row
 

@@ -21,7 +21,8 @@ from audit.population.populate import rows_of
 from audit.population.schedule import schedule
 from audit.population.tasks import run_task
 from audit.population.trainer_checks import trainable
-from audit.runtime import threads, workers_for
+from audit.runtime.devices import workers_for
+from audit.runtime.threads import threads
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from audit.training.minibatches import steps_per_epoch

@@ -12,7 +12,7 @@ from torch import nn
 
 from audit.engines.adapters import affordable, train_adapters
 from audit.evidence.sequence_answers import KEPT, sequence_answers
-from audit.randomness import stream
+from audit.runtime.randomness import stream
 from audit.storage.store import Store
 from audit.trainers.causal_lm import fine_tune
 from audit.trainers.language_task import LanguageTask

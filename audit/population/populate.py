@@ -18,8 +18,8 @@ from audit.population.shard import Shard
 from audit.population.tasks import Done, Job
 from audit.population.time_left import Pace
 from audit.population.trainer_checks import Untrained
-from audit.randomness import stream
-from audit.runtime import workers_for
+from audit.runtime.devices import workers_for
+from audit.runtime.randomness import stream
 from audit.storage.scratch import scratch
 from audit.storage.store import ANSWERS, QUERIED, Replica, Store
 from audit.training.experiment import Experiment

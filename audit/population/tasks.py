@@ -15,7 +15,7 @@ import torch
 from audit.engines.base import Engine, Outcome
 from audit.engines.materialised import Stage
 from audit.population.executors.device_assignment import sit
-from audit.runtime import threads
+from audit.runtime.threads import threads
 from audit.storage.store import Replica, Store
 from audit.training.test_time_views import answers_with_queries
 from probes.errors import AuditError, TrainerError

@@ -15,7 +15,7 @@ import numpy as np
 
 from audit.data.fingerprints import fingerprint, of_array, of_text, of_tokens
 from audit.data.record import NAME, Base, Part, Record, View, plain
-from audit.runtime import versions
+from audit.runtime.versions import versions
 from probes.errors import DataError
 
 WEIGHTS = ("*.safetensors", "*.pt", "*.pth", "*.bin", "*.ckpt")

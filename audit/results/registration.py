@@ -10,7 +10,7 @@ from typing import Any
 
 from audit.config import audit_config
 from audit.config.audit_config import Config
-from audit.runtime import versions
+from audit.runtime.versions import versions
 from audit.storage.atomic import write
 from probes.errors import InputError, OverwriteError
 from reports.gate import registration as registrations

@@ -20,7 +20,9 @@ from audit.config.run_settings import Settings, place_of
 from audit.listener import Listener
 from audit.results.read import LARGEST_RESULTS, load
 from audit.results.registration import content_of
-from audit.runtime import check_torch, threads, versions
+from audit.runtime.devices import check_torch
+from audit.runtime.threads import threads
+from audit.runtime.versions import versions
 from audit.storage.bounded import read_bytes, read_text
 from probes.errors import InputError
 from reports import archive

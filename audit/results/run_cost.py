@@ -9,7 +9,7 @@ import time
 
 from audit.config.run_settings import Settings
 from audit.results.run_log import commit, who
-from audit.runtime import device, workers_for
+from audit.runtime.devices import device, workers_for
 from reports.report import Json
 
 

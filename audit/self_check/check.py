@@ -19,7 +19,8 @@ from audit.config.recipe import Recipe, parse
 from audit.config.run_settings import Settings
 from audit.listener import Listener
 from audit.pipeline import audit
-from audit.runtime import check_torch, versions
+from audit.runtime.devices import check_torch
+from audit.runtime.versions import versions
 from audit.self_check.cases import ALARMS, CASES, Case, Specimen
 from audit.training.prepare import run
 from probes.errors import AuditError, InputError, Interrupted, did_you_mean

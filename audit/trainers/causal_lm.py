@@ -15,7 +15,7 @@ from torch.nn import functional
 from audit.config.language_recipe import LanguageTraining
 from audit.data.sequences import PADDING
 from audit.evidence.sequence_answers import logits_of
-from audit.randomness import stream, torch_seed
+from audit.runtime.randomness import stream, torch_seed
 from audit.trainers.lora import with_adapters
 from audit.trainers.private_lora import train_privately
 from probes.errors import NonFiniteError, RecipeError

@@ -11,10 +11,10 @@ from typing import Any
 
 import cloudpickle
 
+from audit.runtime.user_code import load_file
 from audit.storage.function_digest import digest_function
 from audit.trainers.base import HOUR, Fit
 from audit.trainers.limited import user_code
-from audit.user_code import load_file
 from probes.errors import InputError, TrainerError, did_you_mean
 from probes.plan import Row
 

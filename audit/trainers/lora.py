@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audit.config.language_recipe import Adapter
-from audit.randomness import torch_seed
+from audit.runtime.randomness import torch_seed
 from probes.errors import RecipeError
 
 

@@ -19,7 +19,7 @@ from audit.config.language_recipe import LanguageTraining
 from audit.config.recipe import PrivacySection
 from audit.data.sequences import PADDING
 from audit.evidence.sequence_answers import logits_of
-from audit.randomness import stream, torch_seed
+from audit.runtime.randomness import stream, torch_seed
 from audit.trainers.lora import LoRALinear
 from audit.training.dp_sgd import Accounting, account, expected_warnings, noise_for, per_sample, private_optimizer
 from probes.errors import NonFiniteError, RecipeError

@@ -16,14 +16,14 @@ from audit.data.dataset import Dataset
 from audit.models.families.base import is_published
 from audit.models.memory_layout import to_channels_last
 from audit.models.source import Source
-from audit.randomness import torch_seed
+from audit.runtime.randomness import torch_seed
+from audit.runtime.user_code import factory_digest
 from audit.trainers.base import Trainer
 from audit.training.augmentation import Augment, augmentation
 from audit.training.canaries import Planted
 from audit.training.preprocessing import preprocess
 from audit.training.test_time_views import permitted, view
 from audit.training.transfer_modes import Trainee, as_handed_over, begin
-from audit.user_code import factory_digest
 from probes.errors import RecipeError
 from probes.plan import Pool, Row
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
-from audit.randomness import torch_seed
+from audit.runtime.randomness import torch_seed
 from audit.training.dp_sgd import (
     Accounting,
     account,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Int
 
-from audit.randomness import stream
+from audit.runtime.randomness import stream
 
 
 def steps_per_epoch(kept: int, batch_size: int) -> int:

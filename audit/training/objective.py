@@ -11,7 +11,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from audit.models.head import features_of
-from audit.randomness import stream, torch_seed
+from audit.runtime.randomness import stream, torch_seed
 from audit.training.domain_adversarial import DomainClassifier, ramp
 from audit.training.experiment import Experiment
 from audit.training.feature_losses import Taps, attention_loss, spectral_shrinkage

@@ -17,8 +17,9 @@ from audit.data.split import first_left, split, unlearnt
 from audit.models.head import classes_of, find_head
 from audit.models.prefixes import under_names
 from audit.models.source import Source, averages_beside, build, identified, loaded_by_code, pretrained
-from audit.randomness import stream, torch_seed
-from audit.runtime import device, versions
+from audit.runtime.devices import device
+from audit.runtime.randomness import stream, torch_seed
+from audit.runtime.versions import versions
 from audit.training.canaries import plant
 from audit.training.experiment import Experiment
 from audit.training.loop import Trained, fine_tune

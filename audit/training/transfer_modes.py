@@ -12,7 +12,7 @@ from audit.config.recipe import HeadSection, PrivacySection, TransferSection
 from audit.models.graph_rewrite import fold_batchnorm, has_batchnorm, prepare
 from audit.models.head import attach, find_head
 from audit.models.source import Source
-from audit.user_code import load_factory
+from audit.runtime.user_code import load_factory
 from probes.errors import PrivacyError, RecipeError, did_you_mean
 
 BatchNorm = nn.modules.batchnorm._BatchNorm

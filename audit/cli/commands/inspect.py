@@ -25,7 +25,7 @@ def inspect(
     validate.must_exist(model, "checkpoint file")
     with loading(quiet=False):
         from audit.checkpoints.inspect import inspect as look_into
-        from audit.runtime import check_torch
+        from audit.runtime.devices import check_torch
 
     check_torch()
     found = look_into(model)

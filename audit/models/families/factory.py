@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from audit.config.recipe import SourceSection
-from audit.user_code import load_factory
+from audit.runtime.user_code import load_factory
 from probes.errors import RecipeError
 
 

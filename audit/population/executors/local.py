@@ -14,7 +14,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from audit.engines.cancellation import obey
 from audit.population.executors.processes import Processes, take
 from audit.population.tasks import Done, Job, run_task
-from audit.runtime import keep_pages, workers_for
+from audit.runtime.devices import workers_for
+from audit.runtime.threads import keep_pages
 from audit.storage.store import Store
 from probes.errors import AuditError
 

@@ -20,7 +20,7 @@ from joblib.externals.loky import get_reusable_executor
 from audit.engines.base import Engine
 from audit.engines.materialised import Stage
 from audit.population.tasks import Done, Job, Task, run_task
-from audit.runtime import keep_pages
+from audit.runtime.threads import keep_pages
 from audit.storage.atomic import why_not_written
 from audit.storage.store import Store
 from probes.errors import StoreError

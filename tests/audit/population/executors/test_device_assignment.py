@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from audit.population.executors.device_assignment import next_seat, sit
-from audit.runtime import device, workers_for
+from audit.runtime.devices import device, workers_for
 
 
 def test_no_two_workers_have_one_seat(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from audit.runtime import threads
+from audit.runtime.threads import threads
 
 
 def test_libraries_work_on_the_given_threads_and_the_callers_setting_comes_back() -> None:

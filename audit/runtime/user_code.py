@@ -104,7 +104,7 @@ def blamed(error: BaseException) -> str | None:
 def _users(filename: str) -> bool:
     if filename.startswith("<"):
         return False
-    path, own = Path(filename).resolve(), Path(__file__).resolve().parents[1]
+    path, own = Path(filename).resolve(), Path(__file__).resolve().parents[2]
     ours = [own / name for name in ("audit", "probes", "reports")]
     libraries = [Path(place).resolve() for place in sysconfig.get_paths().values()]
     known = (*ours, *libraries, *(Path(place).resolve() for place in sys.path if "-packages" in place))

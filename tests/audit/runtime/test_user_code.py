@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.user_code import load_factory
+from audit.runtime.user_code import load_factory
 from probes.errors import CheckpointError, RecipeError
 
 

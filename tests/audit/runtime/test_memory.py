@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from audit.cli import start
-from audit.runtime import check_torch
+from audit.runtime.devices import check_torch
 from probes.errors import EXIT_CRASH, AuditError, out_of_memory
 from probes.registry import Registry
 from reports.formats import address_space
@@ -111,5 +111,5 @@ def test_what_keeps_the_command_from_starting_is_no_verdict(monkeypatch, capsys,
 
 
 def test_the_command_starts_where_this_says():
-    pyproject = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    pyproject = (Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8")
     assert 'audit = "audit.cli.start:main"' in pyproject
