@@ -33,10 +33,10 @@ from audit.config.recipe import Recipe, RecipeFile
 from audit.config.run_settings import Language
 from audit.evidence.predictions import Predictions
 from audit.evidence.predictions import read as read_predictions
-from audit.language import audit_language_model
-from audit.listener import Listener
-from audit.pipeline import audit
-from audit.predicted import audit_predictions
+from audit.pipelines.classifier import audit
+from audit.pipelines.language_model import audit_language_model
+from audit.pipelines.listener import Listener
+from audit.pipelines.predictions import audit_predictions
 from audit.results import registration
 from audit.results.last_release import last_release
 from audit.results.read import load

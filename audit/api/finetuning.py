@@ -8,7 +8,7 @@ from pathlib import Path
 
 from audit.api.given import GivenRecipe, recipe_file_of
 from audit.checkpoints.finetune import to_file
-from audit.listener import Listener
+from audit.pipelines.listener import Listener
 from audit.runtime.devices import check_torch
 from probes.message import Text
 

@@ -13,9 +13,9 @@ from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config
 from audit.config.run_settings import Language
-from audit.listener import Listener
 from audit.mitigation import search
-from audit.pipeline import audit
+from audit.pipelines.classifier import audit
+from audit.pipelines.listener import Listener
 from audit.results.read import measured_remedies
 from audit.results.run_cost import Meter
 from audit.results.write import write_pages

@@ -9,7 +9,7 @@ from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, recipe_file
 from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config
-from audit.pipeline import probes_of
+from audit.pipelines.probing import probes_of
 from audit.population.cost_model import Fitted, fit, price
 from audit.population.populate import rows_of
 from audit.runtime.devices import check_torch

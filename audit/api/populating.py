@@ -9,8 +9,8 @@ from audit.api.given import GivenConfig, GivenRecipe, recipe_file_of, settings_o
 from audit.api.opening import open_model
 from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.config import audit_config
-from audit.listener import Listener
-from audit.pipeline import kept_in, probes_of
+from audit.pipelines.listener import Listener
+from audit.pipelines.probing import probes_of
 from audit.population.populate import rows_of, train_share
 from audit.population.shard import Shard
 from audit.population.trainer_checks import trainable
@@ -94,5 +94,5 @@ def populate(
         wanted = Plan.union([probe.needs for probe in probes_of(chosen, experiment.dataset.modality)])
         rows, _ = trainable(experiment, rows_of(wanted, experiment.pool, experiment.seed if seed is None else seed))
         return train_share(
-            experiment, rows, share, store=kept_in(settings), workers=workers, on_progress=heard.replicas
+            experiment, rows, share, store=settings.opened_store(), workers=workers, on_progress=heard.replicas
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from audit.config.audit_config import Config
 from audit.config.run_settings import Language, Settings
-from audit.listener import Listener
+from audit.pipelines.listener import Listener
 from audit.results.read import measured_remedies
 from audit.results.run_cost import Meter
 from audit.results.run_log import Recorder, log

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Column
 
 from audit.config.duration import written
-from audit.listener import Listener
+from audit.pipelines.listener import Listener
 from audit.population.populate import Progress as ReplicaProgress
 from audit.storage.store import DamagedWarning
 from probes.errors import one_line

@@ -7,11 +7,14 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from audit.config.recipe import RecipeFile
 from reports.gate.registration import Registration
 from reports.report import Report
+
+if TYPE_CHECKING:
+    from audit.storage.store import Store
 
 Language = Literal["en", "zh"]
 
@@ -48,6 +51,14 @@ class Settings:
     """Predictions of all models that were tried before the audited one was chosen."""
     base: Path | None = None
     """What the training of a model in a folder started from."""
+
+    def opened_store(self) -> Store:
+        """The store of replicas and of observations of models."""
+        # Imported here, because it imports torch, and a gate reads settings without it.
+        from audit.storage.remote import Remote
+        from audit.storage.store import Store
+
+        return Store(self.store, Remote(self.remote) if self.remote else None)
 
 
 def place_of(store: str | Path | None) -> tuple[Path, str | None]:

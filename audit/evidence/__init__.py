@@ -1,4 +1,4 @@
 """From trained models to evidence: which models are observed, what is measured, and what is kept.
 
-Imports population, models and storage; the pipeline imports it.
+Imports population, models and storage; pipelines import it.
 """

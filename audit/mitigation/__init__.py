@@ -1,4 +1,4 @@
 """Countermeasures, and the search for one that passes the gate.
 
-Imports the pipeline and checkpoints; the command line and the API import it.
+Imports checkpoints; the command line and the API import it.
 """

@@ -11,8 +11,8 @@ from audit.checkpoints.audited_model import Audited
 from audit.checkpoints.finetune import train_into
 from audit.config.audit_config import Config
 from audit.config.run_settings import Settings
-from audit.listener import Listener
 from audit.mitigation.countermeasures import Candidate, candidates
+from audit.pipelines.listener import Listener
 from probes.errors import AuditError, Interrupted, OverwriteError, RecipeError, StoreError
 from probes.result import Result
 from reports.comparison.compare import compare

@@ -17,7 +17,7 @@ from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.config import audit_config
 from audit.config.recipe import RecipeFile
 from audit.config.run_settings import Settings, place_of
-from audit.listener import Listener
+from audit.pipelines.listener import Listener
 from audit.results.read import LARGEST_RESULTS, load
 from audit.results.registration import content_of
 from audit.runtime.devices import check_torch
@@ -253,7 +253,7 @@ def _again(
     from audit.checkpoints.open_model import open_checkpoint
     from audit.checkpoints.tried import with_tried
     from audit.checkpoints.variants import variants_of
-    from audit.pipeline import audit
+    from audit.pipelines.classifier import audit
 
     check_torch()
     model = places.model or Path(str(log["model"]))

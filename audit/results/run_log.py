@@ -13,7 +13,7 @@ from typing import Any
 
 from audit.config.audit_config import Config
 from audit.config.run_settings import Settings
-from audit.listener import Listener
+from audit.pipelines.listener import Listener
 from audit.population.populate import Progress
 from probes.result import Failure, Result
 from reports.report import Json, Report

@@ -17,8 +17,8 @@ from audit.checkpoints.in_memory import adopt_network, code_digest, dataset_of
 from audit.config import audit_config
 from audit.config.recipe import Recipe, parse
 from audit.config.run_settings import Settings
-from audit.listener import Listener
-from audit.pipeline import audit
+from audit.pipelines.classifier import audit
+from audit.pipelines.listener import Listener
 from audit.runtime.devices import check_torch
 from audit.runtime.versions import versions
 from audit.self_check.cases import ALARMS, CASES, Case, Specimen

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from audit import pipeline
 from audit.checkpoints.finetune import to_file
 from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config as config
 from audit.config.recipe import parse
 from audit.config.run_settings import Settings
-from audit.listener import Listener
+from audit.pipelines import classifier
+from audit.pipelines.listener import Listener
 from probes.errors import CheckpointError
 from probes.probe import PROBES
 from probes.result import Gallery, Result
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def against(reference: Path, folder: Path, listener: Listener) -> Result:
     settings = Settings(store=folder / "store", workers=1, reference=reference, data_root=EXAMPLES, trust_code=True)
     asked = config.parse({"probes": {**QUIET, "drift": SMALL}}, "test")
-    report = pipeline.audit(open_checkpoint(folder / "now.pt", settings), asked, settings, listener)
+    report = classifier.audit(open_checkpoint(folder / "now.pt", settings), asked, settings, listener)
     (result,) = report.results
     assert isinstance(result, Result), result
     return result

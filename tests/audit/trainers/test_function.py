@@ -23,7 +23,7 @@ from torch import nn
 
 import audit
 from audit.checkpoints.in_memory import adopt_network, dataset_of, pool_of, recipe_of
-from audit.listener import Listener
+from audit.pipelines.listener import Listener
 from audit.population.populate import Progress, rows_of
 from audit.storage.function_digest import digest_function
 from audit.trainers.base import Fit, Trainer

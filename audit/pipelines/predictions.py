@@ -9,9 +9,9 @@ import numpy as np
 from audit.config.audit_config import Config
 from audit.config.run_settings import Settings
 from audit.evidence.predictions import Predictions
-from audit.listener import Listener
-from audit.outcome import judged, probed
-from audit.pipeline import probes_of
+from audit.pipelines.listener import Listener
+from audit.pipelines.outcome import judged, probed
+from audit.pipelines.probing import probes_of
 from probes.evidence import Evidence
 from probes.message import Message, Text
 from probes.probe import requires

@@ -1,14 +1,12 @@
-"""One audit: checkpoint → population → observations → probes → gate → report. Only here do all parts meet."""
+"""An audit of a classifier: checkpoint → population → observations → probes → gate → report."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import traceback
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -19,28 +17,25 @@ from audit.evidence.collect import asked, gather
 from audit.evidence.expected import as_expected
 from audit.evidence.observe import Observations, observe
 from audit.evidence.subjects import sitters
-from audit.listener import Listener
+from audit.pipelines.listener import Listener
+from audit.pipelines.probing import asked_probes, probes_of, run_probe
 from audit.population.budget import afford
 from audit.population.populate import Replicas, joined, populate, processors, rows_of
 from audit.population.trainer_checks import repeats_itself, trainable
 from audit.results.metadata import describe_data, describe_model
 from audit.results.registration import content_of, reasons
 from audit.runtime.devices import workers_for
-from audit.runtime.randomness import stream
 from audit.runtime.versions import versions
-from audit.storage.remote import Remote
-from audit.storage.store import Store
 from audit.training.experiment import Experiment
-from probes.evidence import Answers, Evidence
+from probes.evidence import Answers
 from probes.message import Text
 from probes.plan import Plan, Row
-from probes.probe import PROBES, Probe, takes
 from probes.result import Failure, Result
 from probes.texts import said
 from reports.comparison.compare import compare
 from reports.gate import registration as registrations
 from reports.gate import sequential
-from reports.gate.judge import judge, recorded
+from reports.gate.judge import judge
 from reports.report import Comparison, Json, Report, Verdict
 from reports.sample_ids import with_ids, with_texts
 
@@ -81,7 +76,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
         limits = (*limits, sequential.said(look, planned))
     if experiment.trainer is not None and rows:
         known = examined.replicas.population.answers[np.array([0])]
-        differs = repeats_itself(experiment, rows[0], known, kept_in(settings))
+        differs = repeats_itself(experiment, rows[0], known, settings.opened_store())
         limits = (*limits, differs) if differs else limits
     designs = Counter(row.design for row in look.rows(rows))
     report = Report(
@@ -107,25 +102,6 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     report = with_texts(with_ids(report, experiment.dataset.ids), experiment.dataset.texts)
     listener.report(report)
     return report
-
-
-def kept_in(settings: Settings) -> Store:
-    """The store of replicas and of observations of models."""
-    return Store(settings.store, Remote(settings.remote) if settings.remote else None)
-
-
-def asked_probes(config: Config, modality: str) -> dict[str, Json]:
-    """Which probes run, which the configuration switches off, and which do not apply to this kind of data: without this
-    record, a probe's result could be removed afterwards unnoticed."""
-    chosen = config.probes()
-    on = [probe.name for probe in chosen if takes(probe, modality)]
-    declined = [probe.name for probe in chosen if not takes(probe, modality)]
-    return recorded(on, [name for name in PROBES.names() if name not in (*on, *declined)], declined)
-
-
-def probes_of(config: Config, modality: str) -> list[Probe]:
-    """The configured probes that apply to models of this kind of data."""
-    return [probe for probe in config.probes() if takes(probe, modality)]
 
 
 def affordable(
@@ -170,7 +146,7 @@ def examine(
     more = populate(
         experiment,
         [row for row in look.rows(rows) if row not in known],
-        store=kept_in(settings),
+        store=settings.opened_store(),
         workers=settings.workers,
         executor=settings.executor,
         address=settings.address,
@@ -182,7 +158,7 @@ def examine(
     seated = sitters(audited, replicas, look.rows(rows), settings, seed)
     looked = before.observations if before else None
     workers = settings.workers or workers_for(experiment.device)
-    store = kept_in(settings)
+    store = settings.opened_store()
     observations = observe(wanted, experiment, seated, listener.observing, looked, store, seed, workers)
     evidence = gather(audited, own, replicas, observations)
     listener.stage("probes")
@@ -223,20 +199,3 @@ def against(
         verdict=Verdict(status="undecided", checks=()),
     )
     return compare(baseline, draft)
-
-
-def run_probe(probe: Probe, evidence: Evidence, observations: Observations, seed: int) -> Result | Failure:
-    """The probe's result, or its exception as a Failure, with which no gate passes."""
-    for observable in probe.observes:
-        if observable in observations.errors:
-            return _failure(probe, observations.errors[observable])
-    try:
-        return probe(evidence, stream(seed, "probe", probe.name))
-    except Exception as error:
-        return _failure(probe, error)
-
-
-def _failure(probe: Probe, error: Exception) -> Failure:
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return Failure(probe=probe.name, error=type(error).__name__, message=f"{error}{place}")

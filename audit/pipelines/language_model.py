@@ -13,10 +13,10 @@ from audit.checkpoints.language_model import LanguageAudit
 from audit.config.audit_config import Config
 from audit.config.run_settings import Settings
 from audit.evidence.language import CLASSES, language_evidence
-from audit.listener import Listener
 from audit.models.weight_files import digest_state
-from audit.outcome import judged, probed
-from audit.pipeline import kept_in, probes_of
+from audit.pipelines.listener import Listener
+from audit.pipelines.outcome import judged, probed
+from audit.pipelines.probing import probes_of
 from audit.population import language_budget
 from audit.population.language_replicas import repeats_itself
 from audit.population.populate import Progress, rows_of
@@ -42,13 +42,13 @@ def audit_language_model(opened: LanguageAudit, config: Config, settings: Settin
     rows = rows_of(plan, opened.task.pool, seed)
     limits = (*opened.notes, *limits, *_declined(config))
     evidence = language_evidence(
-        opened.task, rows, seed, store=kept_in(settings), limits=opened.notes, on_replica=_heard(listener, opened)
+        opened.task, rows, seed, store=settings.opened_store(), limits=opened.notes, on_replica=_heard(listener, opened)
     )
     if opened.task.trainer is not None and rows:
         assert evidence.sequences is not None
         assert evidence.sequences.replicas is not None
         known = evidence.sequences.replicas[np.array([0])]
-        differs = repeats_itself(opened.task, rows[0], known, seed, kept_in(settings))
+        differs = repeats_itself(opened.task, rows[0], known, seed, settings.opened_store())
         limits = (*limits, differs) if differs else limits
     results = probed(probes, evidence, seed, listener)
     ids = opened.ids if any(opened.ids) else ()

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from audit.config.audit_config import Config
 from audit.config.run_settings import Settings
 from audit.evidence.observe import Observations
-from audit.listener import Listener
-from audit.pipeline import asked_probes, run_probe
+from audit.pipelines.listener import Listener
+from audit.pipelines.probing import asked_probes, run_probe
 from audit.results.registration import content_of
 from audit.runtime.versions import versions
 from probes.evidence import Evidence
