@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from audit.checkpoints.inspect import inspect
     from audit.config.audit_config import check_config
     from audit.config.initial import init
+    from audit.config.json_schema import schema
     from audit.evidence.predictions import Predictions
     from audit.results.compare import compare
     from audit.results.export import report
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from audit.results.signing import sign, verify
     from audit.results.trackers import log
     from audit.results.view import view
-    from audit.schemas import schema
     from audit.self_check.check import selfcheck
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -84,7 +84,7 @@ _HOMES = {
     "report": "audit.results.export",
     "reproduce": "audit.results.reproduce",
     "run": "audit.api",
-    "schema": "audit.schemas",
+    "schema": "audit.config.json_schema",
     "selfcheck": "audit.self_check.check",
     "sign": "audit.results.signing",
     "verify": "audit.results.signing",

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 LAYERS = (
-    ("audit.runtime", "audit.schemas", "audit.sections", "audit.storage"),
+    ("audit.runtime", "audit.config.section", "audit.storage"),
     ("audit.data",),
     ("audit.config",),
     ("audit.models", "audit.trainers.base", "audit.evidence.sequence_answers"),

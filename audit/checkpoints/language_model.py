@@ -363,7 +363,7 @@ def _prefixed(found: Tokenised, pool: Pool, context: int) -> Int64[np.ndarray, "
 def _general(path: Path | None, tokenizer: Any, context: int) -> Int64[np.ndarray, "texts 2 length"] | None:
     """Texts, one per line, as the model reads them; None if its tokenizer cannot encode the built-in ones."""
     if path is None:
-        lines = (files("audit") / "templates" / "general.txt").read_text(encoding="utf-8").splitlines()
+        lines = (files("audit.data") / "general_texts.txt").read_text(encoding="utf-8").splitlines()
     else:
         lines = [line for line in read_text(path, 64 * MIB, DataError).splitlines() if line.strip()]
     try:

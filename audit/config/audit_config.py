@@ -33,7 +33,7 @@ from probes.probe import PROBES, Probe, ProbeType
 from reports.gate.thresholds import Gate, Threshold, Waiver
 
 Profile = Literal["strict", "default", "research", "aisvs-l3", "aisvs-l2", "none"]
-PROFILES = Path(__file__).parents[1] / "templates" / "profiles.toml"
+PROFILES = Path(__file__).parent / "templates" / "profiles.toml"
 
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]

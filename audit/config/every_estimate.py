@@ -19,7 +19,7 @@ LESS = re.compile(r"gap|inflation|precision_at|auc|tpr|advantage|shuffled|guessi
 def template() -> str:
     """audit.toml with every estimate for which the installed probes have a title, each commented out. An uncommented
     line is a threshold; 0.0 is a placeholder if there is no built-in bound."""
-    text = (files("audit") / "templates" / "audit.toml").read_text(encoding="utf-8")
+    text = (files("audit.config") / "templates" / "audit.toml").read_text(encoding="utf-8")
     head, _, _ = text.partition("[thresholds.")
     tail = text[text.index(TAIL) :]
     sections = {probe: list(_lines(probe)) for probe in PACKAGES.names()}

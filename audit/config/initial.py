@@ -35,4 +35,4 @@ def _content(everything: bool, trainer: bool) -> str | bytes:
         from audit.config.every_estimate import template
 
         return template()
-    return (files("audit") / "templates" / ("train.py.txt" if trainer else "audit.toml")).read_bytes()
+    return (files("audit.config") / "templates" / ("train.py.txt" if trainer else "audit.toml")).read_bytes()

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from audit.config.recipe import PrivacySection
+from audit.config.section import Section
 from audit.config.toml_file import read_toml
 from audit.data.kinds import Data
-from audit.sections import Section
 from probes.errors import RecipeError, did_you_mean
 
 

@@ -11,12 +11,12 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from audit.config.demand import Demand
 from audit.config.overrides import overridden, place
+from audit.config.section import Section
 from audit.config.toml_file import read_toml
 from audit.config.transforms import Transform
 from audit.data.kinds import KINDS, Data
 from audit.data.section import DataSection
 from audit.data.split import SplitSection
-from audit.sections import Section
 from probes.errors import RecipeError, did_you_mean
 
 MODES = ("features", "parameters", "layers", "lp-ft", "gradual", "adapter", "auto")
@@ -317,7 +317,7 @@ def demands(recipe: Recipe) -> frozenset[Demand]:
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema of a recipe; `schema/recipe.schema.json` is this, published (`audit schema`)."""
+    """JSON Schema of a recipe; `audit/config/schema/recipe.schema.json` is this, published (`audit schema`)."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema(mode="validation")}
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 from pydantic import Field, model_validator
 
+from audit.config.section import Section
 from audit.data.arrays import names_in, read_arrays
 from audit.data.dataset import ROLES, Dataset, stratified
 from audit.data.fingerprints import found
 from audit.data.record import Record
-from audit.sections import Section
 from probes.errors import DataError, RecipeError
 from probes.message import Message
 from probes.plan import Pool

@@ -23,7 +23,7 @@ FINDINGS = texts("en").content["findings"]
 COMMANDS = {code: text["command"] for code, text in FINDINGS.items() if "command" in text}
 VALUES = {"best": 3, "needed": 1000, "share": 0.3}
 """Numbers that findings carry and commands ask for."""
-DEMO = files("audit") / "recipes" / "demo.toml"
+DEMO = files("audit.config") / "templates" / "demo.toml"
 
 
 def filled(code: str) -> str:

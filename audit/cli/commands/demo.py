@@ -27,7 +27,7 @@ def demo(
 
     model = out / "ckpt.pt"
     if not model.exists():
-        with as_file(files("audit") / "recipes" / "demo.toml") as path:
+        with as_file(files("audit.config") / "templates" / "demo.toml") as path:
             fine_tune(RecipeFile.read(path), model, quiet)
     report = audited(model, out, None, lang="en", quiet=quiet, store=store, workers=workers)
     raise typer.Exit(report.verdict.exit_code)

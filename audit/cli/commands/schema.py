@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from audit.cli import options as o
-from audit.schemas import text_of
+from audit.config.json_schema import text_of
 
 
 def schema(

@@ -77,7 +77,7 @@ def test_the_published_schema_takes_every_example_and_no_typing_error(path: Path
 
 def test_the_published_file_is_the_schema():
     """Where this fails: write `audit.config.recipe.json_schema()` into the file."""
-    published = json.loads((files("audit") / "schema" / "recipe.schema.json").read_text(encoding="utf-8"))
+    published = json.loads((files("audit.config") / "schema" / "recipe.schema.json").read_text(encoding="utf-8"))
     assert published == json.loads(json.dumps(recipe.json_schema()))
 
 

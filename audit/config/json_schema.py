@@ -11,7 +11,7 @@ from reports.report import Json
 
 def text_of(of: Literal["recipe", "results"]) -> str:
     """As it stands in the package."""
-    package = "audit" if of == "recipe" else "reports"
+    package = "audit.config" if of == "recipe" else "reports"
     return (files(package) / "schema" / f"{of}.schema.json").read_text(encoding="utf-8")
 
 
