@@ -12,7 +12,7 @@ from probes.evidence import Evidence
 from probes.membership.exposure import Exposure
 from probes.membership.strongest_attack import Scores
 from probes.message import Message
-from probes.result import Axis, Chart, ColumnData, Estimate, Gallery, GalleryRow, Table
+from probes.result import Axis, Chart, ColumnData, Estimate, Gallery, GalleryRow, Scalar, Table
 from probes.statistics.proportions import clopper_pearson
 from probes.statistics.roc import auc, roc_curve
 
@@ -25,6 +25,8 @@ THUMBNAIL = 64
 SHOWN_MARGINS, CLOUD = 6, 32
 """Number of members in the chart of margins, and of replicas for each."""
 IN, OUT = "trained on it", "did not"
+RECIPE_RATES = {"this recipe, one threshold": "", "this recipe, a threshold per sample": "_by_sample"}
+"""Rows of the table of rates below this model's, and how their estimates' names end."""
 
 
 def roc_chart(scores: Scores, member: Bool[np.ndarray, " samples"], best: str) -> Chart:
@@ -55,29 +57,39 @@ def roc_chart(scores: Scores, member: Bool[np.ndarray, " samples"], best: str) -
 
 
 def rates_table(
-    score: Float64[np.ndarray, " samples"], member: Bool[np.ndarray, " samples"], fprs: Sequence[float]
+    score: Float64[np.ndarray, " samples"],
+    member: Bool[np.ndarray, " samples"],
+    fprs: Sequence[float],
+    recipe: Mapping[str, Estimate],
 ) -> Table:
-    """Counts at the threshold of each rate, by the strongest attack."""
+    """One row per false-positive rate for this model: counts of the strongest attack at its threshold. Below it, one
+    for the recipe with one threshold for all samples and one with a threshold for each, where there are replicas."""
     members, others = int(member.sum()), int((~member).sum())
     descending = np.sort(score[~member])[::-1]
-    found: list[tuple[int, int]] = []
+    rows: list[tuple[Scalar | Message, ...]] = []
     for fpr in fprs:
         threshold = descending[min(math.floor(fpr * others + 1e-9), others - 1)]
-        found.append((int((descending > threshold).sum()), int((score[member] > threshold).sum())))
-    ends = [clopper_pearson(hits, members) for _, hits in found]
+        alarms, hits = int((descending > threshold).sum()), int((score[member] > threshold).sum())
+        low, high = clopper_pearson(hits, members)
+        counts = (_count(alarms, others), _count(hits, members))
+        rows.append(
+            (f"{100 * fpr:g} %", "this model", *counts, round(hits / members, 4), round(low, 4), round(high, 4))
+        )
+        for whose, suffix in RECIPE_RATES.items():
+            if (rate := recipe.get(f"recipe.tpr_at_{100 * fpr:g}pct_fpr{suffix}")) is not None:
+                ends = (round(end, 4) for end in (rate.value, rate.low, rate.high))
+                rows.append((f"{100 * fpr:g} %", whose, None, None, *ends))
+    heads = ("false-positive rate", "whose", "false alarms", "members found", "share found", "low", "high")
     return Table(
         name="rates",
         title=Message("membership.rates.title"),
         caption=Message("membership.rates.caption"),
-        columns={
-            "false-positive rate": [f"{100 * fpr:g} %" for fpr in fprs],
-            "false alarms": [Message("membership.count-of", {"count": alarms, "of": others}) for alarms, _ in found],
-            "members found": [Message("membership.count-of", {"count": hits, "of": members}) for _, hits in found],
-            "share found": [round(hits / members, 4) for _, hits in found],
-            "low": [round(low, 4) for low, _ in ends],
-            "high": [round(high, 4) for _, high in ends],
-        },
+        columns={head: [row[place] for row in rows] for place, head in enumerate(heads)},
     )
+
+
+def _count(count: int, of: int) -> Message:
+    return Message("membership.count-of", {"count": count, "of": of})
 
 
 def _spread(false: Int[np.ndarray, " thresholds"]) -> Int[np.ndarray, " points"]:

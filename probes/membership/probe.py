@@ -107,15 +107,15 @@ class Membership:
         for_folds, for_epsilon, for_sizes, for_split = rng.spawn(4)
         target = target_of(evidence, population, for_folds)
         scores = ladder(target)
-        best, checkpoint = self._checkpoint(evidence, scores)
+        recipe = recipe_part(evidence, population, self.fprs, self.level) if replicated else Part()
+        best, checkpoint = self._checkpoint(evidence, scores, recipe.estimates)
         split = split_difference(evidence, scores, for_split, self.level)
         if split.instead is not None:
             checkpoint = dataclasses.replace(checkpoint, findings=(split.instead,))
-        recipe, whom = Part(), Part(findings=(_without_stand_ins(evidence, len(population)),))
+        whom = Part(findings=(_without_stand_ins(evidence, len(population)),))
         if not len(population):
             whom = joined((whom, forecast_part(evidence, self.level)))
         if replicated:
-            recipe = recipe_part(evidence, population, self.fprs, self.level)
             whom = joined((self._fidelity(evidence, population), self._whom(evidence, population)))
         how_certain = certainty(
             checkpoint.estimates[0],
@@ -148,8 +148,11 @@ class Membership:
             notes=(Message("membership.strongest", {"attack": best}), *parts.notes, *not_run(scores), *evidence.limits),
         )
 
-    def _checkpoint(self, evidence: Evidence, scores: dict[str, Scores]) -> tuple[str, Part]:
-        """The estimates of the strongest attack on this model, and its name."""
+    def _checkpoint(
+        self, evidence: Evidence, scores: dict[str, Scores], recipe: tuple[Estimate, ...]
+    ) -> tuple[str, Part]:
+        """The estimates of the strongest attack on this model, and its name; the table of rates also has those of the
+        `recipe`."""
         pooled = evidence.pool.indices
         member = evidence.pool.member[pooled]
         best, overall = strongest_auc(scores, member, self.level)
@@ -172,7 +175,7 @@ class Membership:
         each = {name: auc(score, member) for name, score in scores.items()}
         figures: list[Figure] = [
             roc_chart(scores, member, best),
-            rates_table(scores[best], member, self.fprs),
+            rates_table(scores[best], member, self.fprs, {one.name: one for one in recipe}),
             attack_chart(each),
         ]
         listed = [(kind, name, who[pooled]) for kind, name, who in strata(evidence)]

@@ -18,8 +18,6 @@ from probes.partial_result import Part
 from probes.result import Estimate
 
 RMIA = "rmia-online"
-BY_SAMPLE = 0.01
-"""The false-positive rate at which thresholds per sample are evaluated."""
 WEIGHED = 0.01
 """The false-positive rate at which countermeasures are compared."""
 Order = Int[np.ndarray, " replicas"]
@@ -45,7 +43,6 @@ def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float
     }
     best, overall = strongest(aucs, level)
     found: list[Estimate] = [dataclasses.replace(overall, tradeoff="risk")]
-    out = int((~keep).sum())
     for fpr in fprs:
         name = f"recipe.tpr_at_{100 * fpr:g}pct_fpr"
         rates = {
@@ -56,32 +53,28 @@ def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float
         estimate = dataclasses.replace(estimate, title=Message("membership.tpr-of-recipe", {"fpr": fpr}))
         if fpr == WEIGHED:
             estimate = dataclasses.replace(estimate, tradeoff="risk")
-        if out * fpr < 1:
-            unresolved = Message("membership.unresolved-stand-ins", {"count": out})
-            estimate = dataclasses.replace(estimate, caveat=unresolved)
-        found.append(estimate)
-    found.append(_by_sample(scores, keep, order, level))
+        found.append(dataclasses.replace(estimate, caveat=_unresolved(keep, fpr) or estimate.caveat))
+    by_sample = {attack: calibrated(one, keep, order) for attack, one in scores.items()}
+    found += [_by_sample(by_sample, keep, order, fpr, level) for fpr in fprs]
     return Part(estimates=tuple(found), notes=(Message("membership.strongest-on-stand-ins", {"attack": best}),))
 
 
-def _by_sample(scores: dict[str, np.ndarray], keep: Kept, order: Order, level: float) -> Estimate:
-    """The rate with a separate threshold for each sample: scores minus those of replicas of other orders that did not
-    train on the sample. With one threshold for all, the false-positive rate of some samples may be many times the
-    nominal rate, and that of others zero: the pooled rate is their average."""
-    each = level_each(level, len(scores))
-    name = f"recipe.tpr_at_{100 * BY_SAMPLE:g}pct_fpr_by_sample"
-    rates = {
-        attack: tpr_over_orders(name, calibrated(one, keep, order), keep, order, BY_SAMPLE, level=each)
-        for attack, one in scores.items()
-    }
+def _by_sample(by_sample: dict[str, np.ndarray], keep: Kept, order: Order, fpr: float, level: float) -> Estimate:
+    """The rate with a separate threshold for each sample, from `calibrated` scores. With one threshold for all, the
+    false-positive rate of some samples may be many times the nominal rate, and that of others zero: the pooled rate is
+    their average."""
+    each = level_each(level, len(by_sample))
+    name = f"recipe.tpr_at_{100 * fpr:g}pct_fpr_by_sample"
+    rates = {attack: tpr_over_orders(name, one, keep, order, fpr, level=each) for attack, one in by_sample.items()}
     _, estimate = strongest(rates, level)
+    title = Message("membership.tpr-by-sample", {"fpr": fpr})
+    return dataclasses.replace(estimate, title=title, caveat=_unresolved(keep, fpr) or estimate.caveat)
+
+
+def _unresolved(keep: Kept, fpr: float) -> Message | None:
+    """The caveat of a rate at which all stand-ins together are allowed less than one false alarm."""
     out = int((~keep).sum())
-    unresolved = Message("membership.unresolved-stand-ins", {"count": out}) if out * BY_SAMPLE < 1 else None
-    return dataclasses.replace(
-        estimate,
-        title=Message("membership.tpr-by-sample", {"fpr": BY_SAMPLE}),
-        caveat=estimate.caveat or unresolved,
-    )
+    return Message("membership.unresolved-stand-ins", {"count": out}) if out * fpr < 1 else None
 
 
 def calibrated(scores: Stood, keep: Kept, order: Order) -> Stood:

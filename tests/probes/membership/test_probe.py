@@ -14,6 +14,7 @@ from probes.membership.fidelity import loss_interval, share_interval
 from probes.membership.figures import rates_table
 from probes.membership.leave_one_out import stand_in_scores
 from probes.membership.order_intervals import inflation, over_orders, stand_in_aucs, tpr_over_orders
+from probes.membership.recipe_level import calibrated
 from probes.membership.sequence_attacks import SEQUENCE_ATTACKS
 from probes.membership.strongest_attack import precision, strongest_advantage, strongest_tpr
 from probes.result import Chart, Gallery, Result, Table
@@ -234,7 +235,7 @@ def test_precision_by_hand() -> None:
 def test_what_was_counted_at_each_rate_is_listed() -> None:
     member = np.arange(50) < 10
     score = np.concatenate([np.arange(10.0) + 30, np.arange(40.0)])
-    listed = rates_table(score, member, (0.05, 0.001)).columns
+    listed = rates_table(score, member, (0.05, 0.001), {}).columns
     assert [said(one) for one in listed["false alarms"]] == ["2 of 40", "0 of 40"]
     assert [said(one) for one in listed["members found"]] == ["2 of 10", "0 of 10"]
     assert (listed["low"][0], listed["high"][0]) == pytest.approx((0.0252, 0.5561), abs=1e-4)
@@ -286,3 +287,28 @@ def test_what_a_file_leaves_unsaid_is_what_these_estimates_say(everything: Resul
     for one in everything.estimates:
         unsaid = of_estimate(everything.probe, one.name)
         assert {name: getattr(one, name) for name in unsaid} == unsaid, one.name
+
+
+def test_a_threshold_for_each_sample_stands_beside_the_pooled_rate(everything: Result) -> None:
+    (rates,) = [one for one in everything.figures if isinstance(one, Table) and one.name == "rates"]
+    whose, share = rates.columns["whose"], rates.columns["share found"]
+    assert whose == ["this model", "this recipe, one threshold", "this recipe, a threshold per sample"] * 3
+    for place, percent in enumerate(("5", "1", "0.1")):
+        for row, suffix in ((1, ""), (2, "_by_sample")):
+            found = everything[f"recipe.tpr_at_{percent}pct_fpr{suffix}"]
+            assert share[3 * place + row] == round(found.value, 4)
+            assert rates.columns["high"][3 * place + row] == round(found.high, 4)
+
+
+def test_a_threshold_for_each_sample_accuses_all_samples_about_equally_often() -> None:
+    """Scores whose level differs between samples by more than between models: at one threshold, a few samples have all
+    false alarms."""
+    rng = np.random.default_rng(0)
+    keep, order = np.tile([True, False], 200)[:, None] ^ (rng.random((400, 80)) < 0.5), np.arange(400) // 2
+    scores = rng.normal(0, 2, 80) + rng.normal(size=(400, 80)) + keep
+    worst = []
+    for one in (scores, calibrated(scores, keep, order)):
+        above = (one > np.quantile(one[~keep], 0.95)) & ~keep
+        worst.append((above.sum(axis=0) / (~keep).sum(axis=0)).max())
+    assert worst[0] > 0.4
+    assert worst[1] < 0.15
