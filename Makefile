@@ -1,6 +1,6 @@
 # make demo   fine-tune, audit and report on embedded data      make test      lint, types, tests
 # make validate   long simulations and model zoos               make bench     every benchmark
-# make pictures   the picture and figures of the demo in README and docs, from audit-demo
+# make pictures   the image and figures of the demo in README and docs, from audit-demo
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
     $(python) -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(python))) python3)

@@ -1,4 +1,4 @@
-"""The picture and the figures of the demo that the documents show, from its report: `make pictures`.
+"""The image and the figures of the demo that the documents show, from its report: `make pictures`.
 
     python docs/pictures.py audit-demo
 

@@ -210,7 +210,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GalleryRow:
-    """One sample's pictures: uint8 is an image; int8 is a signed map, −127..127, where zero is neutral, in the size
+    """One sample's images: uint8 is an image; int8 is a signed map, −127..127, where zero is neutral, in the size
     that the network takes."""
 
     sample: int
@@ -220,13 +220,13 @@ class GalleryRow:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gallery:
-    """Pictures in rows. Reports omit it if thumbnails are off.
+    """Images in rows. Reports omit it if thumbnails are off.
 
     name      of the figure, unique in its result
     title     a message
     caption   a message
     headings  of the columns
-    rows      a sample's pictures each
+    rows      a sample's images each
     """
 
     name: str

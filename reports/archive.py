@@ -1,6 +1,6 @@
 """Lossless conversion between a Report and results.json: what is read back equals what was written, bit for bit.
 
-Numbers that are not finite are written as the strings "NaN", "Infinity", "-Infinity", pictures as base64. Nothing
+Numbers that are not finite are written as the strings "NaN", "Infinity", "-Infinity", images as base64. Nothing
 depends on the clock or on the order of dictionaries, so identical audits give identical bytes.
 """
 
@@ -290,13 +290,13 @@ def _picture(picture: np.ndarray) -> dict[str, Any]:
 
 def _array(content: dict[str, Any]) -> np.ndarray:
     if content["dtype"] not in ("uint8", "int8"):
-        raise ValueError(f"a picture of type {content['dtype']}")
+        raise ValueError(f"an image of type {content['dtype']}")
     flat = np.frombuffer(base64.b64decode(content["base64"], validate=True), dtype=content["dtype"])
     return flat.reshape(content["shape"])
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass, one level deep except for axes; `_figure` handles pictures."""
+    """The fields of a dataclass, one level deep except for axes; `_figure` handles images."""
     fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     return {
         name: dataclasses.asdict(item) if isinstance(item, Axis) else item

@@ -183,7 +183,7 @@ class Report:
         return str(shown.get(str(sample), "")) if isinstance(shown, Mapping) else ""
 
     def without_pictures(self) -> Report:
-        """The same report without any picture or text of a sample."""
+        """The same report without any image or text of a sample."""
         data = {name: value for name, value in self.data.items() if name != "texts"}
         return replace(self, data=data, results=tuple(_blind(one) for one in self.results))
 

@@ -13,7 +13,7 @@ from probes.errors import InputError
 from reports.plain import must_be_plain
 
 MOST = 5_000_000
-"""Largest number of values in a results.json: a chart has thousands, a gallery's pictures are one string each."""
+"""Largest number of values in a results.json: a chart has thousands, a gallery's images are one string each."""
 LONGEST = 50_000_000
 LOWEST_LEVEL, HIGHEST_LEVEL = 0.01, 1 - 1e-12
 LARGEST = 1e18
@@ -125,4 +125,4 @@ def _figure(figure: Mapping[str, Any]) -> Iterator[str]:
             shape = picture["shape"]
             # In whole numbers: a size of 1e308 is one, and would be infinite as a fraction.
             if min(shape) < 1 or 4 * -(-math.prod(map(int, shape)) // 3) != len(picture["base64"]):
-                yield f"has a picture of shape {shape} with {len(picture['base64'])} characters"
+                yield f"has an image of shape {shape} with {len(picture['base64'])} characters"

@@ -65,7 +65,7 @@ def mitigate(
                      would take longer
     data_root        where the data lies now, if it has moved
     lang             of what is written: en (the default) or zh
-    thumbnails       off: no picture or text of a sample in any file
+    thumbnails       off: no image or text of a sample in any file
     store            where replicas are kept, else in the user's cache: a folder, or a URL that machines share (s3://…)
     seed             root seed of the audit, at least 0, else the checkpoint's
     workers          processes, 0 (the default) for one a core; never changes a number

@@ -42,7 +42,7 @@ def of_tokens(ids: Iterable[Any]) -> bytes:
 
 
 def of_array(values: Any) -> bytes:
-    """A picture or a row of a table. Integers are kept, everything else is rounded to float32; the shape is
+    """An image or a row of a table. Integers are kept, everything else is rounded to float32; the shape is
     included."""
     array = np.asarray(values)
     kept = array.astype(np.int64) if array.dtype.kind in "iub" else array.astype(np.float32)

@@ -1,4 +1,4 @@
-"""A folder of pictures with one subfolder per class, optionally below one folder per part."""
+"""A folder of images with one subfolder per class, optionally below one folder per part."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Folder(DataSection):
     kind: Literal["folder"] = "folder"
     path: Path
     size: int | None = None
-    """Pictures are resized to size × size: the shorter side is scaled, then the middle is cropped."""
+    """Images are resized to size × size: the shorter side is scaled, then the middle is cropped."""
     ids: Literal["path"] | None = None
-    """Reports name pictures by their paths below the folder. Leave it out where file names must not travel."""
+    """Reports name images by their paths below the folder. Leave it out where file names must not travel."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         folder = root / self.path
@@ -49,7 +49,7 @@ class Folder(DataSection):
         known = [name for name in wanted if any(one.pictures for one in found if one.folder.name == name)]
         if not known:
             raise DataError(
-                f"holds no pictures in subfolders ({', '.join(SUFFIXES)}).",
+                f"holds no images in subfolders ({', '.join(SUFFIXES)}).",
                 where=str(folder),
                 do="Use one folder per class.",
             )
@@ -75,7 +75,7 @@ def _folders(folder: Path) -> list[str]:
 
 
 class _Class:
-    """The files below a class's folder: pictures in the order of their names, hidden ones, and all others."""
+    """The files below a class's folder: images in the order of their names, hidden ones, and all others."""
 
     def __init__(self, folder: Path, part: str) -> None:
         self.folder, self.part = folder, part

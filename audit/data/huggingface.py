@@ -1,4 +1,4 @@
-"""Hugging Face data sets of pictures, if `datasets` is installed. Their texts and tables are read by a factory, which
+"""Hugging Face data sets of images, if `datasets` is installed. Their texts and tables are read by a factory, which
 knows the tokenizer or the columns."""
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def _pictures(parts: list[Any], column: str) -> Iterator[tuple[str, Image.Image]
             picture = part[index][column]
             if not isinstance(picture, Image.Image):
                 raise DataError(
-                    f"sample {index} has a {type(picture).__name__} for its {column}, not a picture.",
+                    f"sample {index} has a {type(picture).__name__} for its {column}, not an image.",
                     where="data.image",
-                    do="Name the column of pictures, or read the data with a factory.",
+                    do="Name the column of images, or read the data with a factory.",
                 )
-            yield f"picture {index}", picture
+            yield f"image {index}", picture

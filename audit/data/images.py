@@ -1,6 +1,6 @@
-"""Pictures to one array of 8-bit pixels, for all sources of images.
+"""Images to one array of 8-bit pixels, for all sources of images.
 
-How pixels are scaled to 0..255 is decided once for the whole data set, never per picture: classes may differ only in
+How pixels are scaled to 0..255 is decided once for the whole data set, never per image: classes may differ only in
 brightness.
 """
 
@@ -23,7 +23,7 @@ DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 ORIENTATION = 274
 """The EXIF tag that says how the camera was held."""
 MOST_PIXELS = 50_000_000
-"""Largest number of pixels of a picture whose file is not large enough to justify more."""
+"""Largest number of pixels of an image whose file is not large enough to justify more."""
 
 
 @dataclass
@@ -39,11 +39,11 @@ class _Read:
 def stack(
     pictures: Iterable[tuple[str, Image.Image]], size: int | None, where: str
 ) -> tuple[UInt8[np.ndarray, "samples height width channels"], tuple[Message, ...]]:
-    """(name, picture) pairs as RGB or greyscale arrays of one size, and what was converted: the middle square becomes
-    `size` × `size`. EXIF rotations are applied, 16-bit and float pixels are scaled to 0..255, and transparent pictures
+    """(name, image) pairs as RGB or greyscale arrays of one size, and what was converted: the middle square becomes
+    `size` × `size`. EXIF rotations are applied, 16-bit and float pixels are scaled to 0..255, and transparent images
     are composited on a background.
 
-    Raises DataError if pictures cannot be read, or differ in size and no `size` is given.
+    Raises DataError if images cannot be read, or differ in size and no `size` is given.
     """
     read = _Read()
     for name, picture in pictures:
@@ -60,7 +60,7 @@ def stack(
             )
         read.arrays.append(array)
     if not read.arrays:
-        raise DataError("no pictures", where=where)
+        raise DataError("no images", where=where)
     notes = [Message(code, {"count": count}) for code, count in sorted(read.met.items())]
     notes += _onto_a_ground(read) + _to_eight_bits(read, where)
     channels = max(array.shape[2] for array in read.arrays)
@@ -69,7 +69,7 @@ def stack(
 
 
 def check_declared(picture: Image.Image, bytes_on_disk: int) -> None:
-    """Raises ValueError if a picture's header declares more pixels than its file can hold."""
+    """Raises ValueError if an image's header declares more pixels than its file can hold."""
     pixels = picture.size[0] * picture.size[1]
     if pixels > MOST_PIXELS and pixels > EXPANSION * bytes_on_disk:
         raise ValueError(f"its {bytes_on_disk:,} bytes declare {pixels:,} pixels")
@@ -91,7 +91,7 @@ def _pixels(picture: Image.Image, size: int | None, read: _Read) -> Shaped[np.nd
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """The picture in one of the modes L, RGB, LA, RGBA (8 bits) and F (anything deeper)."""
+    """The image in one of the modes L, RGB, LA, RGBA (8 bits) and F (anything deeper)."""
     if picture.mode in ("L", "RGB") and "transparency" not in picture.info:
         return picture
     if picture.mode == "F" or picture.mode in DEEP:
@@ -112,7 +112,7 @@ def _grey_where_it_is(picture: Image.Image) -> Image.Image:
 
 
 def _onto_a_ground(read: _Read) -> list[Message]:
-    """Transparent pictures on white, or on black if the opaque parts of all of them are light and would vanish on
+    """Transparent images on white, or on black if the opaque parts of all of them are light and would vanish on
     white."""
     if not read.transparent:
         return []
@@ -134,7 +134,7 @@ def _to_eight_bits(read: _Read, where: str) -> list[Message]:
         return []
     arrays = [read.arrays[index] for index in read.deep]
     if not all(np.isfinite(array).all() for array in arrays):
-        raise DataError("pictures hold NaN or infinite pixels.", where=where, do="Clean them.")
+        raise DataError("images hold NaN or infinite pixels.", where=where, do="Clean them.")
     low, high = float(min(map(np.min, arrays))), float(max(map(np.max, arrays)))
     start, end = full_scale(low, high, whole=all((array == np.round(array)).all() for array in arrays))
     for index in read.deep:
@@ -157,10 +157,10 @@ def full_scale(low: float, high: float, *, whole: bool) -> tuple[float, float]:
 def pictures_of(
     given: Shaped[np.ndarray, "samples ..."], where: str
 ) -> tuple[Shaped[np.ndarray, "samples ..."], tuple[Message, ...]]:
-    """An array of pictures with the channels last, as uint8, or as float32 on the scale 0..1 or normalised, and what
+    """An array of images with the channels last, as uint8, or as float32 on the scale 0..1 or normalised, and what
     was converted. Raises DataError for anything but an array of numbers."""
     if given.dtype.kind not in "biuf":
-        raise DataError(f"pictures are {given.dtype}.", where=where, do="Give an array of numbers.")
+        raise DataError(f"images are {given.dtype}.", where=where, do="Give an array of numbers.")
     notes: tuple[Message, ...] = ()
     if given.ndim == 3:
         given = given[..., None]
@@ -188,13 +188,13 @@ def pictures_of(
 
 
 NORMALISED = 30
-"""Pictures with negative pixels and at most this range are taken for normalised ones, and left unchanged."""
+"""Images with negative pixels and at most this range are taken for normalised ones, and left unchanged."""
 
 
 def _square(picture: Image.Image, size: int) -> Image.Image:
     scale = size / min(picture.size)
     width, height = (max(size, round(length * scale)) for length in picture.size)
-    if width * height > MOST_PIXELS:  # a very thin picture: crop the middle first
+    if width * height > MOST_PIXELS:  # a very thin image: crop the middle first
         side = min(picture.size)
         left, top = ((length - side) // 2 for length in picture.size)
         return picture.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BILINEAR)

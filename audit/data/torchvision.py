@@ -42,7 +42,7 @@ class Torchvision(DataSection):
     """Further arguments of the class: `{ split = "letters" }` for EMNIST."""
     download: bool = False
     size: int | None = None
-    """Pictures are resized to size × size, for data sets whose pictures differ in size."""
+    """Images are resized to size × size, for data sets whose images differ in size."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         from torchvision import datasets
@@ -112,7 +112,7 @@ def _labels(part: Any, name: str) -> Int64[np.ndarray, " samples"]:
         return np.array([int(part[index][1]) for index in range(len(part))], dtype=np.int64)
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"{name} does not have one class per picture.", where="data.dataset", do="Read it with a factory."
+            f"{name} does not have one class per image.", where="data.dataset", do="Read it with a factory."
         ) from error
 
 
@@ -124,4 +124,4 @@ def _pictures(
         return data[..., None], ()
     if size is None and data.dtype == np.uint8 and data.ndim == 4 and data.shape[-1] == 3:
         return data, ()
-    return stack(((f"picture {index}", part[index][0]) for index in range(len(part))), size, where)
+    return stack(((f"image {index}", part[index][0]) for index in range(len(part))), size, where)

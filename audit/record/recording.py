@@ -61,7 +61,7 @@ class Recording:
 
     def trained(self, rows: Any) -> None:
         """The samples that were trained on: texts, pairs of texts, lists of token ids, arrays [samples ...], a frame,
-        or a data set whose rows are dicts (`text` columns, `input_ids`, pictures)."""
+        or a data set whose rows are dicts (`text` columns, `input_ids`, images)."""
         self._add("trained", rows)
 
     def evaluated(self, rows: Any) -> None:
@@ -159,7 +159,7 @@ def _of_columns(columns: Mapping[str, Iterable[Any]], data: Mapping[str, Any] | 
 
 
 def picture(one: Any) -> Any:
-    """A picture in stored form: [height, width, channels]."""
+    """An image in stored form: [height, width, channels]."""
     array = np.asarray(one)
     return array[:, :, None] if array.ndim == 2 else array
 

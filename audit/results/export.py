@@ -38,7 +38,7 @@ def report(
                 folder), or one from a plugin
     out         where to write the main file, with the others beside it; by default nothing is written
     lang        en or zh
-    thumbnails  False: no picture of a sample in any file
+    thumbnails  False: no image of a sample in any file
     figures     svg or png, for figures beside a text
     at          the file in a repository that alerts point to
 

@@ -56,7 +56,7 @@ def view(folder: str | Path, *, port: int = 0, lang: Literal["en", "zh"] = "en",
     folder      where results.json files lie, at any depth
     port        0 to 65535; 0, the default, is any that is free
     lang        en or zh
-    thumbnails  off: no picture or text of a sample on any page
+    thumbnails  off: no image or text of a sample on any page
 
     Returns the viewer: its address, and `close`. Raises InputError if there is no audit, or the port is taken.
 

@@ -132,7 +132,7 @@ def rote(seed: int, *, claims: PrivacyClaim | None = None) -> Specimen:
 
 
 def copied(seed: int) -> Specimen:
-    """A tenth of the held-out pictures are copies of members', half of them with a little noise."""
+    """A tenth of the held-out images are copies of members', half of them with a little noise."""
     made = specimen(digits(), seed, (450, 450, 0), 4)
     rng = np.random.default_rng([seed, 4])
     to = rng.choice(np.flatnonzero(made.held_out), 45, replace=False)

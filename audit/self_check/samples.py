@@ -1,4 +1,4 @@
-"""Samples from scikit-learn or generated: pictures, a table and texts, as models take them."""
+"""Samples from scikit-learn or generated: images, a table and texts, as models take them."""
 
 from __future__ import annotations
 

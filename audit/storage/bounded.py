@@ -16,7 +16,7 @@ MIB = 2**20
 FREE = 64 * MIB
 """Bytes to which any file may expand."""
 EXPANSION = 100
-"""Beyond that, how many times its own size a file may expand to: black pictures and one-hot columns stay below."""
+"""Beyond that, how many times its own size a file may expand to: black images and one-hot columns stay below."""
 MOST_ENTRIES = 100_000
 
 

@@ -72,7 +72,7 @@ def prepare(
 
 
 def with_channels(recipe: Recipe, dataset: Dataset, folder: Path, *, trust_code: bool) -> tuple[Recipe, Dataset]:
-    """Greyscale pictures are repeated to the three channels of the network's first convolution, unless the recipe sets
+    """Greyscale images are repeated to the three channels of the network's first convolution, unless the recipe sets
     the number of channels."""
     if dataset.modality != "image" or dataset.inputs.shape[-1] != 1 or recipe.input.channels is not None:
         return recipe, dataset

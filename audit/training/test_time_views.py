@@ -14,14 +14,14 @@ from probes.evidence import Answers, Modality, answers
 SHIFTS = {"shift-left": (0, -1), "shift-up": (-1, 0)}
 FLIP = "flip"
 FLIPS = ("RandomHorizontalFlip",)
-"""A recipe that trains on mirrored pictures implies that mirroring preserves the label; for digits or text it does
+"""A recipe that trains on mirrored images implies that mirroring preserves the label; for digits or text it does
 not."""
 STEP = 16
-"""A shift is this share of the picture's side."""
+"""A shift is this share of the image's side."""
 
 
 def permitted(recipe: Recipe, modality: Modality) -> tuple[str, ...]:
-    """The queries for this recipe's models: only pictures have any."""
+    """The queries for this recipe's models: only images have any."""
     if modality != "image":
         return ()
     mirrored = any(transform.name in FLIPS for transform in recipe.augment)
@@ -31,7 +31,7 @@ def permitted(recipe: Recipe, modality: Modality) -> tuple[str, ...]:
 def view(
     images: Float[Tensor, "samples channels height width"], query: str
 ) -> Float[Tensor, "samples channels height width"]:
-    """The pictures as shown by this query; pixels uncovered by a shift repeat the border."""
+    """The images as shown by this query; pixels uncovered by a shift repeat the border."""
     if query == FLIP:
         return images.flip(-1)
     for axis, direction in zip((-2, -1), SHIFTS[query], strict=True):

@@ -1,4 +1,4 @@
-"""Is one picture a copy of the other? The two are overlaid (flipped or not, shifted by a pixel or not, brightness
+"""Is one image a copy of the other? The two are overlaid (flipped or not, shifted by a pixel or not, brightness
 fitted), and the remaining difference is compared with the original detail."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ BATCH = 2**19
 """Pixel values compared at once: more than the CPU's cache holds takes half as long again."""
 ALIGNMENTS = [(flip, dy, dx) for flip in (0, 1) for dy in (0, -1, 1) for dx in (0, -1, 1)]
 FLAT = 2.5
-"""Standard deviation about a plane, in 255ths of the range, below which a picture has only grain to be recognised
+"""Standard deviation about a plane, in 255ths of the range, below which an image has only grain to be recognised
 by."""
 GRAIN = 1.0
 GAIN = (0.2, 5.0)
@@ -20,11 +20,11 @@ GAIN = (0.2, 5.0)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Overlay:
-    """`residual` is the share of the detail that the aligned, brightness-fitted other picture leaves: 0 for a copy,
+    """`residual` is the share of the detail that the aligned, brightness-fitted other image leaves: 0 for a copy,
     infinite if one is too flat to tell. It is measured without the border, which a shifted copy lacks.
 
-    `still` is the same for the whole pictures, overlaid without a shift: small pictures have no pixels to spare, and
-    with 2 alignments instead of 18 unrelated pictures seldom agree by chance.
+    `still` is the same for the whole images, overlaid without a shift: small images have no pixels to spare, and
+    with 2 alignments instead of 18 unrelated images seldom agree by chance.
     """
 
     residual: Float32[np.ndarray, " pairs"]
@@ -39,7 +39,7 @@ def overlay(
     pairs: Int64[np.ndarray, "pairs 2"],
     limits: tuple[float, float] = (0.0, 255.0),
 ) -> Overlay:
-    """Compare pairs of pictures, batch by batch; `limits` are the values at which pixels saturate."""
+    """Compare pairs of images, batch by batch; `limits` are the values at which pixels saturate."""
     size = max(1, BATCH // max(1, int(np.prod(images.shape[1:]))))
     parts = [_batch(images, pairs[start : start + size], limits) for start in range(0, len(pairs), size)]
     if not parts:

@@ -14,7 +14,7 @@ FEWEST = 20
 
 
 RESIDUAL, DISTANCE = stats.norm, stats.gumbel_l
-"""The distribution of the logarithm of neighbours' differences. Residuals of pictures: nearly normal, as measured.
+"""The distribution of the logarithm of neighbours' differences. Residuals of images: nearly normal, as measured.
 Distances: neighbours within t are about Poisson, their number in proportion to a power of t (Levina & Bickel 2004), so
 the nearest is the smallest of many, with a far heavier lower tail."""
 

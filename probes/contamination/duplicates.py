@@ -58,7 +58,7 @@ class Duplicates:
 
 
 def duplicates(evidence: Evidence, rng: np.random.Generator, *, near: bool = True) -> Duplicates:
-    """Over all samples, validation included. Near ones by pictures if there are any, else by the source model's
+    """Over all samples, validation included. Near ones by images if there are any, else by the source model's
     features, else by the columns of a table."""
     content = together(evidence.inputs)[0]
     # One sample per content: equal samples would crowd out the near ones.

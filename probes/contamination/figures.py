@@ -127,7 +127,7 @@ def pairs_table(evidence: Evidence, pairs: list[Pair]) -> Table:
 
 
 def pairs_gallery(evidence: Evidence, pairs: list[Pair]) -> Gallery | None:
-    """Side by side with what differs once they are aligned; None if samples are not 8-bit pictures."""
+    """Side by side with what differs once they are aligned; None if samples are not 8-bit images."""
     inputs = evidence.inputs
     if evidence.modality != "image" or inputs.ndim != 4 or inputs.dtype != np.uint8 or not pairs:
         return None
@@ -162,7 +162,7 @@ def pairs_gallery(evidence: Evidence, pairs: list[Pair]) -> Gallery | None:
 
 
 def _worth_seeing(pairs: list[Pair]) -> list[Pair]:
-    """Two equal pictures look alike: few of those, then every kind of near copy in turn; across the split first."""
+    """Two equal images look alike: few of those, then every kind of near copy in turn; across the split first."""
     turn: dict[tuple[bool, str], int] = {}
     ranked: list[tuple[bool, int, int, Pair]] = []
     for place, pair in enumerate(pairs):
@@ -186,7 +186,7 @@ def _difference(
 
 
 def _small(picture: UInt8[np.ndarray, "height width channels"]) -> UInt8[np.ndarray, "h w channels"]:
-    """Every k-th pixel of large pictures: a report shows thumbnails."""
+    """Every k-th pixel of large images: a report shows thumbnails."""
     step = -(-max(picture.shape[:2]) // LARGEST)
     return picture[::step, ::step]
 

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Near:
     """Confirmed pairs, one < other; `distance` is what the confirmation measured, `threshold` the limit applied to it.
-    `matrix` maps positions in the second picture, in pixels of the reduced picture from its centre, to positions in the
+    `matrix` maps positions in the second image, in pixels of the reduced image from its centre, to positions in the
     first, mirrored first if `flipped`."""
 
     one: Int64[np.ndarray, " pairs"]

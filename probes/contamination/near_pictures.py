@@ -1,4 +1,4 @@
-"""Near duplicates of pictures: candidates by thumbnails and by the source model's features, confirmed by pixels."""
+"""Near duplicates of images: candidates by thumbnails and by the source model's features, confirmed by pixels."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from probes.contamination.registration import COARSE, Registered, register
 from probes.contamination.thumbnails import reduced, thumbnails, tiny, variants, whole
 
 ALIKE = 0.85
-"""Correlation of thumbnails from which pictures are compared: copies with a changed brightness, clipped at white, or
-shifted by a pixel, are above 0.9 on natural pictures of 32 × 32."""
+"""Correlation of thumbnails from which images are compared: copies with a changed brightness, clipped at white, or
+shifted by a pixel, are above 0.9 on natural images of 32 × 32."""
 IN_PLACE = 0.5
 """The same for coarser thumbnails, greyscale and without a broad border, upright or mirrored."""
 SURE = 0.0005
 """Residual left by rounding an exact transformation to 8 bits."""
 MOST = 0.05
 PIXELS = 640
-"""Residual above which nothing is called a copy, however different the other pictures are; proportionally smaller for
-fewer pixels than these, because unrelated pictures then agree more often."""
+"""Residual above which nothing is called a copy, however different the other images are; proportionally smaller for
+fewer pixels than these, because unrelated images then agree more often."""
 MOST_STILL = 0.1
-"""The same for whole pictures overlaid without a shift."""
+"""The same for whole images overlaid without a shift."""
 MOST_REGISTERED = 0.025
-"""The same for registered pictures, which have more freedom to agree."""
+"""The same for registered images, which have more freedom to agree."""
 STRANGERS = 2
-"""Number of most similar samples with which some are registered, to see how well unrelated pictures agree."""
+"""Number of most similar samples with which some are registered, to see how well unrelated images agree."""
 LARGEST_GROUP = 300
-"""Copies of one picture that are all compared with one another."""
+"""Copies of one image that are all compared with one another."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,7 +57,7 @@ def near_pictures(
     between: int = 0,
 ) -> Near:
     """Copies that were mirrored, shifted, rotated, cropped, recoloured, brightened or darkened, or compressed; and
-    equal ones, if any. For pictures below `poses.SMALLEST` pixels, only those mirrored, shifted by a pixel, brightened
+    equal ones, if any. For images below `poses.SMALLEST` pixels, only those mirrored, shifted by a pixel, brightened
     or compressed.
 
     With `between`, only pairs of one of the first `between` samples with one of the others.
@@ -97,7 +97,7 @@ def _candidates(
     others: Int64[np.ndarray, "others 2"],
     rng: np.random.Generator,
 ) -> Candidates:
-    """By the pictures, and `others`."""
+    """By the images, and `others`."""
     if posed is None:
         pairs = np.unique(np.concatenate([_of_small(small), others]), axis=0)
         return Candidates(pairs=pairs, pose=_none(len(pairs)))
@@ -140,7 +140,7 @@ def _none(pairs: int) -> Int64[np.ndarray, " pairs"]:
 
 
 def _of_small(small: Float32[np.ndarray, "samples h w channels"]) -> Int64[np.ndarray, "pairs 2"]:
-    """Candidates among small pictures: under all shifts by one pixel, and by all pixels."""
+    """Candidates among small images: under all shifts by one pixel, and by all pixels."""
     plain = thumbnails(small)
     found = [pairs_above(plain, changed, ALIKE) for changed in variants(small)]
     if tiny(small):
@@ -157,7 +157,7 @@ def _among(some: Int64[np.ndarray, "some 2"], pairs: Int64[np.ndarray, "pairs 2"
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Standard:
     """Residuals of some samples and of those most similar to them: digits look alike, photographs do not. `registered`
-    is empty if pictures are too small for it."""
+    is empty if images are too small for it."""
 
     residual: Float32[np.ndarray, "sampled k"]
     still: Float32[np.ndarray, "sampled k"]
@@ -243,7 +243,7 @@ def copies_between(
     one: Shaped[np.ndarray, "samples height width channels"],
     other: Shaped[np.ndarray, "others height width channels"],
 ) -> list[tuple[int, int]]:
-    """Near copies of samples of one data set in another, based only on their pictures."""
+    """Near copies of samples of one data set in another, based only on their images."""
     rng = np.random.default_rng(0)
     joined = np.concatenate([one, other])
     found = near_pictures(joined, None, rng, between=len(one))

@@ -21,7 +21,7 @@ UNUSUAL = 0.05
 
 
 def near_features(features: Float[np.ndarray, "samples features"], rng: np.random.Generator) -> Near:
-    """For samples that are not pictures: pairs at a distance (1 − cosine) that neighbours do not have by chance."""
+    """For samples that are not images: pairs at a distance (1 − cosine) that neighbours do not have by chance."""
     if len(features) < 3:
         return nothing()
     vectors = unit(features - features.mean(axis=0))

@@ -1,4 +1,4 @@
-"""Candidates for copies that were shifted, rotated, cropped or mirrored: thumbnails of pictures in a few poses."""
+"""Candidates for copies that were shifted, rotated, cropped or mirrored: thumbnails of images in a few poses."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from probes.contamination.nearest_neighbours import Cells, cells, nearest, pairs
 from probes.contamination.thumbnails import block_mean
 
 STEP = 3 / 32
-"""A shift, as a share of the picture's side: copies moved by up to 1.5 of these are within half of one of a pose."""
+"""A shift, as a share of the image's side: copies moved by up to 1.5 of these are within half of one of a pose."""
 TURN = 7.0
 """Degrees: copies turned by 3 to 10 are within 4 of a pose."""
 SMALLEST = 28
 """Pixels of the shorter side below which only one pose is searched: a thumbnail's pixel is then nearly a pixel of the
-picture, and look-alikes would pass for shifted copies."""
+image, and look-alikes would pass for shifted copies."""
 BORDER, BLOCKS = 1 / 8, 6
 """The border that a thumbnail leaves out, which a shifted copy lacks, and how many of its pixels are left."""
 ALIKE = 0.75
 """Correlation of thumbnails from which pairs are compared: of 2,000 moved, cropped, turned and recoloured copies of
-CIFAR-10's pictures 98 % are above it in the best pose."""
+CIFAR-10's images 98 % are above it in the best pose."""
 MOST = 3
 """Number of candidates per sample, the best of either side, over all poses."""
 
@@ -41,7 +41,7 @@ class Pose:
 
     @property
     def matrix(self) -> Float32[np.ndarray, "2 3"]:
-        """Maps positions in the posed picture to positions in the given one, both from the centre."""
+        """Maps positions in the posed image to positions in the given one, both from the centre."""
         angle = np.deg2rad(self.degrees)
         cosine, sine = np.cos(angle), np.sin(angle)
         return np.array([[cosine, -sine, self.down], [sine, cosine, self.across]], dtype=np.float32)
@@ -52,7 +52,7 @@ class Pose:
 
 
 def poses(side: int) -> tuple[Pose, ...]:
-    """For pictures whose shorter side has `side` pixels: upright and mirrored, each unchanged, shifted eight ways, and
+    """For images whose shorter side has `side` pixels: upright and mirrored, each unchanged, shifted eight ways, and
     rotated two ways."""
     if side < SMALLEST:
         return Pose(), Pose(flipped=True)
@@ -72,7 +72,7 @@ class Candidates:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Search:
-    """Thumbnails of all pictures in all poses."""
+    """Thumbnails of all images in all poses."""
 
     poses: tuple[Pose, ...]
     plain: Thumbs
@@ -141,7 +141,7 @@ def search(pictures: Pictures) -> Search:
 
 
 def in_pose(pictures: Pictures, pose: Pose) -> Pictures:
-    """All pictures in one pose; beyond the edge, the edge is repeated."""
+    """All images in one pose; beyond the edge, the edge is repeated."""
     given = pictures[:, :, ::-1] if pose.flipped else pictures
     if pose.plain:
         return given

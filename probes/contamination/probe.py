@@ -170,7 +170,7 @@ class Contamination:
             return (Message("contamination.near-impossible"),)
         if evidence.sequences is not None:
             return (Message("contamination.near-texts", {"pairs": found.near.looked_at, "alike": ALIKE}),)
-        by = "pictures and the source model's features" if source_features(evidence) is not None else "content"
+        by = "images and the source model's features" if source_features(evidence) is not None else "content"
         near: dict[str, Value] = {"pairs": found.near.looked_at, "by": by, "distance": float(found.near.threshold)}
         return (Message("contamination.near", near),)
 

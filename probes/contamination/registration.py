@@ -1,4 +1,4 @@
-"""Is one picture the other, shifted, rotated, cropped, stretched or recoloured? It is registered to the other by
+"""Is one image the other, shifted, rotated, cropped, stretched or recoloured? It is registered to the other by
 Gauss–Newton steps (Lucas & Kanade 1981), and the remaining difference is compared with the original detail."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from probes.contamination.confirm import FLAT, blur, detail
 from probes.contamination.thumbnails import block_mean
 
 BORDER = 5 / 32
-"""Border as a share of the shorter side: a picture shifted or rotated within the search range lacks no more."""
+"""Border as a share of the shorter side: an image shifted or rotated within the search range lacks no more."""
 STEPS = 4
 """Steps at half the resolution, and again at full resolution."""
 COARSE = 0.2
@@ -34,8 +34,8 @@ Matrices = Float32[np.ndarray, "pairs 2 3"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Registered:
-    """`residual` is the share of the detail that the registered picture leaves, infinite if one is too flat to tell or
-    they do not match at half the resolution; `matrix` maps positions in the second picture, from its centre, to
+    """`residual` is the share of the detail that the registered image leaves, infinite if one is too flat to tell or
+    they do not match at half the resolution; `matrix` maps positions in the second image, from its centre, to
     positions in the first."""
 
     residual: Float32[np.ndarray, " pairs"]
@@ -50,7 +50,7 @@ def register(
     limits: tuple[float, float],
     coarse: float = COARSE,
 ) -> Registered:
-    """The first picture of each pair, mirrored where `flipped`, registered to the second from `start` on; `limits` are
+    """The first image of each pair, mirrored where `flipped`, registered to the second from `start` on; `limits` are
     the range of the values."""
     size = max(1, BATCH // max(1, int(np.prod(images.shape[1:]))))
     residual, matrix = np.full(len(pairs), np.inf, dtype=np.float32), start.copy()
@@ -113,7 +113,7 @@ def _registered(one: Grey, other: Grey, matrix: Matrices) -> Matrices:
 
 
 def _left(one: Pictures, other: Pictures, matrix: Matrices, flat: float) -> Float32[np.ndarray, " pairs"]:
-    """The share of the detail of the second picture's lightness that no mixture of the first one's channels, their
+    """The share of the detail of the second image's lightness that no mixture of the first one's channels, their
     largest and their least value explains, both blurred: a change to grey is a mixture of channels, and a change of hue
     keeps the largest and the least."""
     n, (h, w) = len(one), one.shape[1:3]

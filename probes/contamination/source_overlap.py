@@ -18,7 +18,7 @@ LISTED = 300
 def source_overlap(
     evidence: Evidence, level: float, *, near: bool
 ) -> tuple[list[Estimate], list[Finding], list[Figure]]:
-    """Exact copies of held-out samples in the source task's data, and near ones where pictures have one size.
+    """Exact copies of held-out samples in the source task's data, and near ones where images have one size.
 
     evidence  the audited model's samples and answers
     level     two-sided coverage of the interval, in (0, 1)

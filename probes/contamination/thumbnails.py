@@ -1,4 +1,4 @@
-"""Thumbnails: versions of pictures that hardly depend on brightness, compression or a shift by a pixel."""
+"""Thumbnails: versions of images that hardly depend on brightness, compression or a shift by a pixel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def reduced(images: Shaped[np.ndarray, "samples height width channels"]) -> Floa
 
 
 def reduction(side: int) -> int:
-    """How many pixels of a picture whose longer side is `side` form one pixel of the reduced picture, down and
+    """How many pixels of an image whose longer side is `side` form one pixel of the reduced image, down and
     across."""
     return -(-side // LARGE)
 
@@ -39,14 +39,14 @@ def block_mean(
 
 def thumbnails(images: Float32[np.ndarray, "samples h w channels"]) -> Float32[np.ndarray, "samples features"]:
     """About SIDE × SIDE block means minus their mean, scaled to unit length: an affine change of brightness has no
-    effect. A picture of one colour is zero. Without the border, which is padding if a picture was shifted."""
+    effect. An image of one colour is zero. Without the border, which is padding if an image was shifted."""
     inside = images[:, 1:-1, 1:-1]
     small = block_mean(inside, max(1, min(inside.shape[1:3]) // SIDE)).reshape(len(images), -1)
     return unit(small - small.mean(axis=1, keepdims=True))
 
 
 def whole(images: Float32[np.ndarray, "samples h w channels"]) -> Float32[np.ndarray, "samples features"]:
-    """All greyscale pixels minus their mean, scaled to unit length: for pictures so small that the border is half of
+    """All greyscale pixels minus their mean, scaled to unit length: for images so small that the border is half of
     them."""
     grey = images.mean(axis=-1).reshape(len(images), -1)
     return unit(grey - grey.mean(axis=1, keepdims=True))
@@ -55,7 +55,7 @@ def whole(images: Float32[np.ndarray, "samples h w channels"]) -> Float32[np.nda
 def variants(
     images: Float32[np.ndarray, "samples h w channels"],
 ) -> Iterator[Float32[np.ndarray, "samples features"]]:
-    """Thumbnails, upright and flipped; for small pictures also under all shifts by one pixel."""
+    """Thumbnails, upright and flipped; for small images also under all shifts by one pixel."""
     near = (-1, 0, 1) if tiny(images) else (0,)
     for picture in (images, images[:, :, ::-1]):
         for dy, dx in itertools.product(near, near):
@@ -63,7 +63,7 @@ def variants(
 
 
 def tiny(images: Float32[np.ndarray, "samples h w channels"]) -> bool:
-    """Whether a pixel of the thumbnail covers at most three of the picture's, so that a shift by one changes it
+    """Whether a pixel of the thumbnail covers at most three of the image's, so that a shift by one changes it
     much."""
     return bool(min(images.shape[1:3]) // SIDE <= 3)
 

@@ -85,7 +85,7 @@ def _headline(first: Comparison, primary: Placed, rng: np.random.Generator, leve
 
 
 def _by_sample(evidence: Evidence, first: Comparison, primary: Placed, rng: np.random.Generator, level: float) -> Part:
-    """The drift of each sample: by class, as a column and, of pictures, beside the maps."""
+    """The drift of each sample: by class, as a column and, of images, beside the maps."""
     observed = first.seen["audited"]
     figures: list[Figure] = [class_table(evidence, observed.samples, primary, first.whom, rng, level)]
     audited, other = (maps_of(first.seen[name], first.method) for name in ("audited", first.whom))

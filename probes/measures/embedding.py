@@ -20,8 +20,8 @@ BATCH = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Embedding:
-    """`embedding`, float32 [chosen features]: the head's input. For pictures, the mean with that of the mirrored
-    picture, so that a mirrored copy is at distance 0."""
+    """`embedding`, float32 [chosen features]: the head's input. For images, the mean with that of the mirrored
+    image, so that a mirrored copy is at distance 0."""
 
     @property
     def models(self) -> Mapping[Role, int]:

@@ -1,4 +1,4 @@
-"""Properties of samples that need no model: columns, picture statistics, words, sound levels and the class."""
+"""Properties of samples that need no model: columns, image statistics, words, sound levels and the class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxtyping import Float64, Int, Shaped
 from probes.evidence import Evidence
 
 THUMBNAIL = 6
-"""Block means per side of a picture."""
+"""Block means per side of an image."""
 LARGEST_TABLE = 200
 """Largest number of columns that are used individually."""
 FREQUENT = 100

@@ -115,7 +115,7 @@ def section(result: Result | Failure, report: Report, checks: tuple[CheckText, .
 
 
 def in_sight(figures: Sequence[Figure]) -> tuple[list[Figure], list[Figure]]:
-    """What is shown, and what is collapsed: a few charts in the probe's own order, tables of samples, pictures.
+    """What is shown, and what is collapsed: a few charts in the probe's own order, tables of samples, images.
 
     Fewer figures than fit a screen are not collapsed.
     """

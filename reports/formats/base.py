@@ -14,9 +14,9 @@ class Style:
     """Options for writing reports.
 
     lang        en (the default) or zh
-    thumbnails  False: no file contains a picture of a sample
+    thumbnails  False: no file contains an image of a sample
     at          the file in a repository that alerts point to (audit.toml)
-    figures     svg (the default) or png: the format of pictures beside a text
+    figures     svg (the default) or png: the format of images beside a text
     """
 
     lang: str = "en"

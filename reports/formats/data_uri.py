@@ -10,14 +10,14 @@ from jaxtyping import UInt8
 from PIL import Image
 
 LARGEST, KEPT = 160, 64
-"""Side lengths in pixels: larger pictures are reduced; those that are not small are compressed as photographs."""
+"""Side lengths in pixels: larger images are reduced; those that are not small are compressed as photographs."""
 QUALITY = 80
 FOR, AGAINST = np.array([178.0, 24.0, 43.0]), np.array([33.0, 102.0, 172.0])
 """The ends of ColorBrewer's RdBu: distinguishable with every kind of colour vision."""
 
 
 def uri(picture: np.ndarray) -> str:
-    """uint8 [height width channels] or int8 [height width] as a data URI. Small pictures keep their pixels (PNG: the
+    """uint8 [height width channels] or int8 [height width] as a data URI. Small images keep their pixels (PNG: the
     page enlarges them without smoothing); large ones are reduced to LARGEST pixels a side, photographs to JPEG."""
     image = Image.fromarray(signed(picture) if picture.dtype == np.int8 else _rgb(picture))
     image.thumbnail((LARGEST, LARGEST))

@@ -26,7 +26,7 @@ from reports.wording.numbers import capitalized, harmless, harmless_long, unbrok
 SHADES = 4
 """Of each colour, from next to nothing to the heaviest word."""
 TABLE_ROWS, TILES, TILE_BYTES = 300, 24, 400_000
-"""Largest number of rows of a table and of a gallery; a gallery of large pictures has fewer, so that the page stays
+"""Largest number of rows of a table and of a gallery; a gallery of large images has fewer, so that the page stays
 below two megabytes."""
 
 
@@ -40,7 +40,7 @@ class Tile:
 
 
 def render(report: Report, *, lang: str = "en", thumbnails: bool = True) -> str:
-    """The page. Without `thumbnails`, it contains no picture of a sample."""
+    """The page. Without `thumbnails`, it contains no image of a sample."""
     document = outline(report, lang)
     running = printed_edges(document.title, *(value for _, value in document.run))
     return page("report.html", document.words, running, document=document, thumbnails=thumbnails)
@@ -69,7 +69,7 @@ def page(template: str, say: Words, running: str = "", **fields: object) -> str:
 
 
 def policy(style: str, script: str) -> str:
-    """Allows scripts and styles only by their hashes, pictures from the page itself, and nothing from anywhere else.
+    """Allows scripts and styles only by their hashes, images from the page itself, and nothing from anywhere else.
 
     Style attributes occur in the charts' SVG, so they are allowed; they cannot load anything.
     """

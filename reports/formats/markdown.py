@@ -201,7 +201,7 @@ def _figures(
     files: dict[str, bytes],
     kind: Literal["svg", "png"],
 ) -> list[str]:
-    """Charts as files beside the text, tables as tables, texts with bold words; pictures stay in the page."""
+    """Charts as files beside the text, tables as tables, texts with bold words; images stay in the page."""
     from reports.formats.charts import png, svg  # a summary has no drawings and need not wait for the library
 
     parts = []

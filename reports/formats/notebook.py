@@ -11,7 +11,7 @@ HEIGHT = 640
 
 
 def framed(report: Report) -> str:
-    """The self-contained page, without pictures of samples, in a sandboxed frame: its script runs in a separate origin,
+    """The self-contained page, without images of samples, in a sandboxed frame: its script runs in a separate origin,
     so that untrusted names in it cannot reach the notebook."""
     page = escape(render(report, thumbnails=False), quote=True)
     return (

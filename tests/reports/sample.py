@@ -252,7 +252,7 @@ def _contamination() -> Result:
 
 
 def full(gap: float = 0.3, label: str = "three") -> Report:
-    """All four built-in probes, more rows and pictures than a page shows, each kind of check."""
+    """All four built-in probes, more rows and images than a page shows, each kind of check."""
     base = sample(gap, label)
     results = (*base.results, declared(_leakage()), declared(_contamination()))
     bounds = {

@@ -25,7 +25,7 @@ def test_follows_its_schema_and_comes_back_whole(report) -> None:  # type: ignor
     assert archive.load(text).verdict == report.verdict
 
 
-def test_pictures_come_back_bit_for_bit() -> None:
+def test_images_come_back_bit_for_bit() -> None:
     report = sample()
     back = archive.load(archive.dump(report))
     for one, other in zip(report.results, back.results, strict=True):

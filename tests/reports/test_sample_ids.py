@@ -106,7 +106,7 @@ def test_they_come_from_a_column_an_array_or_what_is_handed_over(tmp_path) -> No
         Predictions(outputs=[[1.0, 0.0], [0.0, 1.0]], labels=[0, 1], members=[0], ids=[1, 2, 3]).named(2)
 
 
-def test_pictures_are_named_by_their_paths_and_instructions_by_a_field(tmp_path: Path) -> None:
+def test_images_are_named_by_their_paths_and_instructions_by_a_field(tmp_path: Path) -> None:
     for name in ("cats/a.png", "dogs/sub/b.png"):
         (tmp_path / "pets" / name).parent.mkdir(parents=True)
         Image.new("L", (4, 4)).save(tmp_path / "pets" / name)

@@ -59,7 +59,7 @@ def test_hostile_words_are_text(lang: str) -> None:
     assert "@you" not in outside
 
 
-def test_texts_are_left_out_with_the_pictures() -> None:
+def test_texts_are_left_out_with_the_images() -> None:
     report = told("prize", "tea", "now")
     assert "prize" not in html.render(report, thumbnails=False)
     blind = report.without_pictures()

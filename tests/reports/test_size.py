@@ -1,4 +1,4 @@
-"""A report does not grow with the data: 50,000 samples and 100 classes, pictures included."""
+"""A report does not grow with the data: 50,000 samples and 100 classes, images included."""
 
 from __future__ import annotations
 

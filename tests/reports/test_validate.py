@@ -108,11 +108,11 @@ def test_text_that_is_no_results(text):
 
 
 @pytest.mark.parametrize("shape", [[100_000, 100_000, 3], [1e308, 8, 1]])
-def test_a_picture_has_the_bytes_of_its_shape(shape):
+def test_an_image_has_the_bytes_of_its_shape(shape):
     content = copy.deepcopy(GOOD)
     rows = [figure["rows"] for result in content["results"] for figure in result.get("figures", ()) if "rows" in figure]
     rows[0][0]["pictures"][0]["shape"] = shape
-    with pytest.raises(ArchiveError, match="picture of shape"):
+    with pytest.raises(ArchiveError, match="image of shape"):
         archive.load(json.dumps(content))
 
 

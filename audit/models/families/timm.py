@@ -33,7 +33,7 @@ class Timm:
                 f"timm does not state the input of {name!r}.", where="input.normalise", do="Give mean and std."
             )
         crop = stated.input_size[-1]
-        # As in timm's own evaluation: the resized picture is larger than the crop by this factor.
+        # As in timm's own evaluation: the resized image is larger than the crop by this factor.
         return {
             "size": int(crop / stated.crop_pct),
             "crop": crop,

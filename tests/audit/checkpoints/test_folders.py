@@ -89,7 +89,7 @@ def test_weights_in_several_files_are_read(tmp_path: Path) -> None:
     assert opened(model, TEXTS, base).logits().shape == (60, 2)
 
 
-def test_an_image_classifier_reads_pictures_as_its_processor_does(saved: Path) -> None:
+def test_an_image_classifier_reads_images_as_its_processor_does(saved: Path) -> None:
     content = {"data": {"kind": "digits", "classes": ["0", "1"]}, "split": {"members": 30, "held_out": 30}}
     found = opened(saved / "vit", content)
     assert found.experiment.recipe.input.size == 8

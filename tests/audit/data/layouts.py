@@ -92,7 +92,7 @@ def svhn(root: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 def flowers102(root: Path, patch: pytest.MonkeyPatch) -> None:
-    """Six pictures of different sizes; two in each of train, valid and test."""
+    """Six images of different sizes; two in each of train, valid and test."""
     folder = root / "flowers-102"
     for number in range(1, 7):
         picture(folder / "jpg" / f"image_{number:05d}.jpg", 30 + number, 40)

@@ -1,4 +1,4 @@
-"""Pictures, labels and tables in the forms in which people have them: converted and said, or refused in one line."""
+"""Images, labels and tables in the forms in which people have them: converted and said, or refused in one line."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ def load(root: Path, **content) -> Dataset:
 
 
 def folder(root: Path, draw, suffix: str = "png", n: int = 12) -> Dataset:
-    """Two classes of pictures by `draw(shade)`, stripes of another direction each."""
+    """Two classes of images by `draw(shade)`, stripes of another direction each."""
     for name, wave in (("across", STRIPES), ("along", STRIPES.T)):
         (root / "f" / name).mkdir(parents=True, exist_ok=True)
         for i in range(n):
@@ -43,7 +43,7 @@ def folder(root: Path, draw, suffix: str = "png", n: int = 12) -> Dataset:
         (lambda wave: Image.fromarray(wave.astype(np.float32)), "tif"),
     ],
 )
-def test_deep_pictures_keep_their_stripes_and_it_is_said(tmp_path, draw, suffix):
+def test_deep_images_keep_their_stripes_and_it_is_said(tmp_path, draw, suffix):
     data = folder(tmp_path, draw, suffix)
     assert data.inputs.shape == (24, 16, 16, 1)
     assert len(np.unique(data.inputs[0])) == 2
@@ -68,7 +68,7 @@ def test_what_is_drawn_in_alpha_alone_is_seen(tmp_path):
         assert tuple(map(said, data.notes)) == (f"Images with transparency, composited on {ground}: 24.",)
 
 
-def test_pictures_stand_as_the_camera_was_held(tmp_path):
+def test_images_stand_as_the_camera_was_held(tmp_path):
     for name, wave in (("across", STRIPES), ("along", STRIPES.T)):
         (tmp_path / "f" / name).mkdir(parents=True)
         upright = Image.fromarray(wave.astype(np.uint8))
@@ -124,7 +124,7 @@ def test_gif_is_read_and_a_program_in_disguise_is_not(tmp_path):
         load(tmp_path, kind="folder", path="f")
 
 
-def test_pictures_that_are_all_alike_are_refused(tmp_path):
+def test_images_that_are_all_alike_are_refused(tmp_path):
     with pytest.raises(DataError, match="24 of 24 samples are equal after reading"):
         folder(tmp_path, lambda wave: Image.new("L", (16, 16), 7))
     images = np.arange(40)[:, None, None, None] % 3 + np.zeros((40, 4, 4, 1), int)
@@ -178,7 +178,7 @@ def test_labels_that_are_no_classes_are_refused(given, says):
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "int64", "uint16", "bool", "first"])
-def test_pictures_of_any_type_are_on_the_scale_of_pictures(tmp_path, kind):
+def test_images_of_any_type_are_on_the_scale_of_images(tmp_path, kind):
     x = np.random.default_rng(0).integers(0, 256, (60, 8, 9), dtype=np.uint8)
     given = {
         "uint16": x.astype(np.uint16) * 257,
@@ -194,7 +194,7 @@ def test_pictures_of_any_type_are_on_the_scale_of_pictures(tmp_path, kind):
     assert len(data.notes) == 1
 
 
-def test_pictures_that_are_ready_for_a_network_stay(tmp_path):
+def test_images_that_are_ready_for_a_network_stay(tmp_path):
     x = np.random.default_rng(0).normal(size=(60, 8, 8, 3)).astype(np.float32)
     for given in (x, (x - x.min()) / np.ptp(x)):
         np.savez(tmp_path / "d.npz", images=given, labels=Y)

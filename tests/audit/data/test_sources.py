@@ -127,11 +127,11 @@ def picture(path: Path, shape: tuple[int, ...], value: int) -> None:
     Image.fromarray(np.full(shape, value, dtype=np.uint8)).save(path)
 
 
-def test_folder_of_pictures(tmp_path):
+def test_folder_of_images(tmp_path):
     picture(tmp_path / "f/dog/1.png", (6, 9, 3), 10)
     picture(tmp_path / "f/cat/1.png", (8, 8), 20)
     picture(tmp_path / "f/cat/2.png", (4, 4, 3), 30)
-    (tmp_path / "f/cat/notes.txt").write_text("no picture")
+    (tmp_path / "f/cat/notes.txt").write_text("no image")
     data = load(tmp_path, kind="folder", path="f", size=4)
     assert data.inputs.shape == (3, 4, 4, 3)
     assert data.classes == ("cat", "dog")
@@ -221,5 +221,5 @@ def test_hugging_face_from_a_folder_it_saved(tmp_path):
     assert data.labels.tolist() == [0, 1, 0, 1, 0, 1]
     assert data.classes == ("cat", "dog")
     assert len(load(tmp_path, kind="huggingface", name="whole")) == 3
-    with pytest.raises(DataError, match="has a int for its label, not a picture"):
+    with pytest.raises(DataError, match="has a int for its label, not an image"):
         load(tmp_path, kind="huggingface", name="whole", image="label")

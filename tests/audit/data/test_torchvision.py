@@ -68,7 +68,7 @@ def test_svhn(tmp_path, monkeypatch):
     assert data.classes == ("0", "1", "2", "3")
 
 
-def test_flowers_whose_pictures_differ_in_size(tmp_path, monkeypatch):
+def test_flowers_whose_images_differ_in_size(tmp_path, monkeypatch):
     layouts.flowers102(tmp_path, monkeypatch)
     asked = {"kind": "torchvision", "dataset": "Flowers102", "root": ".", "parts": ["train", "val", "test"]}
     with pytest.raises(DataError, match=r"Set data\.size"):
@@ -104,7 +104,7 @@ def test_what_is_not_there(tmp_path):
             load(tmp_path, kind="torchvision", dataset=name, root=".", parts=["trian"])
 
 
-def test_pictures_without_classes(tmp_path, monkeypatch):
+def test_images_without_classes(tmp_path, monkeypatch):
     class Pairs:
         def __init__(self, root):
             self.targets = [{"box": 1}, {"box": 2}]
@@ -113,7 +113,7 @@ def test_pictures_without_classes(tmp_path, monkeypatch):
             return 2
 
     monkeypatch.setattr(datasets, "Kitti", Pairs)
-    with pytest.raises(DataError, match="Kitti does not have one class per picture"):
+    with pytest.raises(DataError, match="Kitti does not have one class per image"):
         load(tmp_path, kind="torchvision", dataset="Kitti", root=".")
 
 

@@ -18,7 +18,7 @@ from tests.reports.sample import sample
 
 
 @pytest.mark.parametrize("thumbnails", [True, False])
-def test_without_thumbnails_no_file_holds_a_picture(tmp_path: Path, thumbnails: bool) -> None:
+def test_without_thumbnails_no_file_holds_an_image(tmp_path: Path, thumbnails: bool) -> None:
     report = sample()
     pictures = [
         base64.b64encode(picture.tobytes())

@@ -1,9 +1,9 @@
-"""Recall and precision on planted copies of real pictures, as rows of docs/overfitting.md.
+"""Recall and precision on planted copies of real images, as rows of docs/overfitting.md.
 
     python -m tests.probes.contamination.measured [FILE.npz ...]
 
-Digits and photographs are embedded; a file holds uint8 pictures [samples height width channels] as `images` or
-`train_images`. Copies that a data set has without planting are counted apart: pictures that were found so are left out
+Digits and photographs are embedded; a file holds uint8 images [samples height width channels] as `images` or
+`train_images`. Copies that a data set has without planting are counted apart: images that were found so are left out
 of the planted runs.
 """
 
@@ -26,7 +26,7 @@ KINDS: dict[str, Change] = {"exact": equal, **NEAR, **FAR}
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Held-out pictures, over all runs."""
+    """Held-out images, over all runs."""
 
     planted: int
     found: int
@@ -47,7 +47,7 @@ def digit_pictures() -> np.ndarray:
 
 
 def without_copies(pictures: np.ndarray) -> tuple[np.ndarray, int]:
-    """The pictures less those found to be a copy of an earlier one, and how many those are."""
+    """The images less those found to be a copy of an earlier one, and how many those are."""
     found = near_pictures(pictures, None, np.random.default_rng(0))
     rest = np.ones(len(pictures), dtype=bool)
     rest[found.other] = False
@@ -55,7 +55,7 @@ def without_copies(pictures: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def measure(pictures: np.ndarray, kind: str, share: float, runs: int) -> Counts:
-    """Half of the pictures are members; `share` of the others become changed copies of members."""
+    """Half of the images are members; `share` of the others become changed copies of members."""
     planted = found = hits = 0
     for seed in range(runs):
         rng = np.random.default_rng([seed, round(1000 * share)])
@@ -71,7 +71,7 @@ def measure(pictures: np.ndarray, kind: str, share: float, runs: int) -> Counts:
 
 def rows(name: str, pictures: np.ndarray, runs: int) -> Iterator[str]:
     rest, copies = without_copies(pictures)
-    yield f"{name}: {len(pictures)} pictures, {copies} of them copies before planting"
+    yield f"{name}: {len(pictures)} images, {copies} of them copies before planting"
     for kind in KINDS if rest.shape[-1] == 3 else ("exact", *NEAR):
         for share in SHARES:
             one = measure(rest, kind, share, runs)
@@ -86,7 +86,7 @@ def stored(path: Path) -> np.ndarray:
 def main() -> None:
     data = {"digits, 8 px": digit_pictures(), "photographs, 32 px": photographs()}
     data |= {Path(path).stem: stored(Path(path)) for path in sys.argv[1:]}
-    print("| pictures | copies | share planted | planted | recall | precision |\n| --- | --- | --- | --- | --- | --- |")
+    print("| images | copies | share planted | planted | recall | precision |\n| --- | --- | --- | --- | --- | --- |")
     for name, pictures in data.items():
         for row in rows(name, pictures, runs=3 if len(pictures) > 1000 else 10):
             print(row, flush=True)

@@ -1,4 +1,4 @@
-"""Real photographs cut into small pictures, with copies planted among them."""
+"""Real photographs cut into small images, with copies planted among them."""
 
 from __future__ import annotations
 
@@ -107,13 +107,13 @@ FAR: Mapping[str, Change] = {
     "other hue": other_hue,
     "grey": greyed,
 }
-"""Of coloured pictures of 28 px or more."""
+"""Of coloured images of 28 px or more."""
 
 
 def plant(
     pictures: np.ndarray, member: np.ndarray, share: float, change: Change, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Replace a share of the held-out pictures by changed copies of members: (pictures, of whom, where)."""
+    """Replace a share of the held-out images by changed copies of members: (images, of whom, where)."""
     held_out = np.flatnonzero(~member)
     where = rng.choice(held_out, max(1, round(share * len(held_out))), replace=False)
     whom = rng.choice(np.flatnonzero(member), len(where), replace=False)

@@ -133,7 +133,7 @@ def test_two_pieces_of_one_gradient_are_no_copies() -> None:
     assert overlay(pieces, np.array([[0, 1]])).residual[0] > 0.2
 
 
-def test_thumbnails_ignore_brightness_and_a_plain_picture_is_like_nothing() -> None:
+def test_thumbnails_ignore_brightness_and_a_plain_image_is_like_nothing() -> None:
     pictures = photographs()[:5].astype(np.float32)
     np.testing.assert_allclose(thumbnails(0.5 * pictures + 30), thumbnails(pictures), atol=1e-5)
     plain = np.full((1, 32, 32, 3), 200, dtype=np.float32)

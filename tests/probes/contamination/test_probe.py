@@ -89,7 +89,7 @@ def test_copies_that_were_moved_turned_cropped_or_recoloured_are_found(pictures:
     told = {frozenset(pair) for pair in zip(found.one.tolist(), found.other.tolist(), strict=True)}
     source = dict(zip(where.tolist(), whom.tolist(), strict=True))
     true = {frozenset((one, source[one])) for one in source}
-    # Two copies of one picture are copies of each other.
+    # Two copies of one image are copies of each other.
     assert all(source.get(one, one) == source.get(other, other) for one, other in map(tuple, told))
     assert len(told & true) >= 0.9 * len(true)
 
@@ -100,14 +100,14 @@ def test_one_member_with_many_copies_is_found_in_each(pictures: np.ndarray) -> N
     where = np.flatnonzero(~member)[:40]
     planted = pictures.copy()
     for place, target in enumerate(where):
-        # Each is darker than the one before: forty different near copies of one picture.
+        # Each is darker than the one before: forty different near copies of one image.
         planted[target] = (pictures[member][0] * (0.99 - 0.01 * place)).astype(np.uint8)
     assert set(np.flatnonzero(audit(planted, member).per_sample["contaminated"])) == set(where)
 
 
 @pytest.mark.parametrize("side", [8, 12, 16, 24])
 @pytest.mark.parametrize("change", list(NEAR))
-def test_near_copies_of_small_pictures_are_found(change: str, side: int) -> None:
+def test_near_copies_of_small_images_are_found(change: str, side: int) -> None:
     """The same recall and precision from 8 × 8 pixels up, and no copies if there are none."""
     rng = np.random.default_rng(3)
     pictures = small_photographs(side)
@@ -309,7 +309,7 @@ def test_duplicate_rows_of_a_table_are_found() -> None:
     assert result["near_duplicates_across_split"].value == 10
     pairs = next(one for one in result.figures if isinstance(one, Table) and one.name == "duplicate-pairs")
     assert set(pairs.columns["how"]) == {"exact", "nearly equal"}
-    assert "picture" not in said(pairs.caption)
+    assert "image" not in said(pairs.caption)
 
 
 def test_groups_on_both_sides_and_source_copies_are_found(pictures: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""The observable: features of all samples, the same for a mirrored picture."""
+"""The observable: features of all samples, the same for a mirrored image."""
 
 from __future__ import annotations
 

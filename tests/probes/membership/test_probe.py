@@ -254,7 +254,7 @@ def test_the_rate_over_stand_ins_is_that_at_their_common_threshold() -> None:
     assert found.high > known.high
 
 
-def test_pictures_of_the_exposed_are_off_unless_asked_for() -> None:
+def test_images_of_the_exposed_are_off_unless_asked_for() -> None:
     evidence = world(2.0, 9)
     pictured = dataclasses.replace(
         evidence, modality="image", inputs=np.zeros((len(evidence.labels), 100, 8, 1), dtype=np.uint8)

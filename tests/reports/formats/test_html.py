@@ -48,7 +48,7 @@ def opened(browser, tmp_path: Path, text: str, **options: object) -> Page:  # ty
 
 
 def fetched(page: Page) -> list[str]:
-    """What was asked for beyond the file itself and the pictures inside it."""
+    """What was asked for beyond the file itself and the images inside it."""
     return [url for url in page.requests if not url.startswith(("file:", "data:"))]
 
 
@@ -191,7 +191,7 @@ def test_policy_allows_no_unsafe_script() -> None:
     assert "default-src 'none'" in policy
 
 
-def test_no_pictures_where_thumbnails_are_off() -> None:
+def test_no_images_where_thumbnails_are_off() -> None:
     assert "data:image/png" in html.render(sample())
     assert "data:image/png" not in html.render(sample(), thumbnails=False)
 
