@@ -36,13 +36,19 @@ class Observation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SourceSide:
-    """Where the audited model came from: the source with its own head, that head alone (on an embedding), and, if the
-    source task's data is available, its samples as models take them, with the members of the source's training data."""
+    """Where the audited model came from.
+
+    network    the source with its own head
+    head       that head alone, on an embedding
+    head_name  its dotted name in the network
+    inputs     samples of the source's task as models take them; None if they are not available
+    labels     their classes
+    member     which of them trained the source
+    """
 
     network: nn.Module
     head: Callable[[Tensor], Tensor]
     head_name: str = ""
-    """The head's dotted name in the network."""
     inputs: Float[Tensor, "source_samples ..."] | Int[Tensor, "source_samples ..."] | None = None
     labels: Int[np.ndarray, " source_samples"] | None = None
     member: Bool[np.ndarray, " source_samples"] | None = None
@@ -52,9 +58,13 @@ class SourceSide:
 class Subject:
     """One model, ready to be observed: in eval mode, activations out-of-place and unshared, on its device.
 
-    `network` maps inputs to logits, `embed` the same inputs to the embedding under the head. `same_labels` says
-    whether its classes are the audited model's (a source model's usually are not). `source` gives the source, if its
-    weights are available.
+    name         audited, source, reference, seeds/0/0 (a row's name), ...
+    role         the kind of model that this is
+    network      maps inputs to logits
+    embed        maps the same inputs to the embedding under the head
+    same_labels  whether its classes are the audited model's; a source model's usually are not
+    modality     of the inputs; image by default
+    source       gives the source, if its weights are available; None otherwise
     """
 
     name: str

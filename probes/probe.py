@@ -73,7 +73,7 @@ def requires(probe: Probe | ProbeType) -> tuple[str, ...]:
     return tuple(getattr(probe, "requires", ()))
 
 
-def _accept(name: str, loaded: Any) -> ProbeType:
+def _accept(name: str, loaded: object) -> ProbeType:
     if not (isinstance(loaded, type) and dataclasses.is_dataclass(loaded) and "__call__" in dir(loaded)):
         raise PluginError(f"{loaded!r} is not a probe (a frozen dataclass that can be called)")
     for attribute in ("name", "risk", "needs", "observes"):

@@ -15,7 +15,7 @@ from probes.errors import InputError, PluginError, did_you_mean, out_of_memory
 T = TypeVar("T")
 
 
-def as_it_is(name: str, loaded: Any) -> Any:
+def as_it_is(name: str, loaded: object) -> Any:
     return loaded
 
 
@@ -34,7 +34,7 @@ class Registry(Generic[T]):
 
     group: str
     what: str
-    accept: Callable[[str, Any], T] = as_it_is
+    accept: Callable[[str, object], T] = as_it_is
 
     def entries(self) -> dict[str, EntryPoint]:
         """All entry points by name, without importing them. Raises PluginError if two distributions register the same

@@ -26,6 +26,18 @@ from probes.membership.attacks import ATTACKS
 from probes.probe import PROBES
 
 ROOT = Path(__file__).parents[1]
+PORTS = (
+    "audit.checkpoints.folders.base.Described",
+    "audit.data.dataset.Dataset",
+    "audit.engines.base.Outcome",
+    "audit.record.recording.Recording",
+    "audit.trainers.base.Fit",
+    "probes.membership.target.Fold",
+    "probes.membership.target.Target",
+    "probes.observable.SourceSide",
+    "probes.observable.Subject",
+)
+"""What plug-ins take or return."""
 IMPERATIVE = re.compile(
     "(audit|dump|fine-tune|fit|judge|log|make|open|plan|predict|put|read|record|repeat|run|serve|sign|train|write)",
     re.IGNORECASE,
@@ -59,6 +71,7 @@ def called_by_others() -> dict[str, type | object]:
     for name in packages():
         package = import_module(name)
         found |= {f"{name}.{own}": getattr(package, own) for own in package.__all__}
+    found |= {name: getattr(import_module(name.rpartition(".")[0]), name.rpartition(".")[2]) for name in PORTS}
     found |= dict(defined_in("probes.statistics")) | dict(defined_in("probes.measures"))
     found |= {name: one for name, one in defined_in("probes") if gives_an_estimate(one)}
     found |= {f"attack {name}": ATTACKS.load(name) for name in ATTACKS.names()}

@@ -30,7 +30,7 @@ from audit.checkpoints.variants import variants_of
 from audit.config import audit_config
 from audit.config.audit_config import Config
 from audit.config.recipe import Recipe, RecipeFile
-from audit.config.run_settings import Language
+from audit.config.run_settings import Language, Settings
 from audit.evidence.predictions import Predictions
 from audit.evidence.predictions import read as read_predictions
 from audit.pipelines.classifier import audit
@@ -156,9 +156,6 @@ def run(
     check_torch()
     chosen = audit_config.check_config(config, changes)
     before = baseline if baseline is not None else _last_release(history, chosen, out)
-    compared = load(before) if isinstance(before, str | Path) else before
-    if compared is None and (named := chosen.needs_baseline()):
-        raise ConfigError(f"{named} must be no worse than a baseline.", where=chosen.where, do="Give baseline=.")
     in_memory = not isinstance(model, str | Path)
     language = not in_memory and is_language_model(Path(model))
     settings = settings_of(
@@ -172,7 +169,7 @@ def run(
         weights=weights,
         reference=reference,
         tried=tried if isinstance(tried, str | Path) else None,
-        baseline=compared,
+        baseline=_read(before, chosen),
         data_root=data_root,
         trust_code=trust_code,
         trainer=trainer if isinstance(trainer, str) else None,
@@ -196,18 +193,9 @@ def run(
             answers = model if isinstance(model, Predictions) else read_predictions(Path(predictions or ""))
             return audit_predictions(answers, chosen, settings, heard)
         if language:
+            _must_suit_language_models(settings, workers)
             refuse_for_language_models(
-                held_out=held_out,
-                source=source,
-                classes=classes,
-                variants=variants or None,
-                weights=weights,
-                reference=reference,
-                data_root=data_root,
-                stop_early=stop_early or None,
-                tried=tried,
-                workers=workers if workers is not None and workers > 1 else None,
-                executor=executor if executor != "processes" else None,
+                held_out=held_out, source=source, classes=classes, variants=variants or None, tried=tried
             )
             made_by = None if trainer is None else trainer_of(trainer, None, settings.replica_timeout)
             opened = _language_model(
@@ -228,10 +216,28 @@ def run(
         return writing.made(make, chosen, settings, listener, meter, model=named, baseline=before, variants=released)
 
 
+def _read(baseline: str | Path | Report | None, config: Config) -> Report | None:
+    """Raises ConfigError where a threshold is against a baseline and there is none."""
+    if baseline is None and (named := config.needs_baseline()):
+        raise ConfigError(f"{named} must be no worse than a baseline.", where=config.where, do="Give baseline=.")
+    return load(baseline) if isinstance(baseline, str | Path) else baseline
+
+
 def _last_release(history: str | Path | None, config: Config, out: str | Path | None) -> Path | None:
     """The results of the last release in the folder given, else in that of the configuration."""
     releases = path_of(history) or config.history
     return None if releases is None else last_release(releases, path_of(out))
+
+
+def _must_suit_language_models(settings: Settings, workers: int | None) -> None:
+    refuse_for_language_models(
+        weights=settings.weights,
+        reference=settings.reference,
+        data_root=settings.data_root,
+        stop_early=settings.stop_early or None,
+        workers=workers if workers is not None and workers > 1 else None,
+        executor=settings.executor if settings.executor != "processes" else None,
+    )
 
 
 def _language_model(

@@ -30,6 +30,7 @@ from probes.errors import CheckpointError, FingerprintError, OverwriteError, Sto
 from probes.evidence import PrivacyClaim, Trace
 from probes.message import Text
 from probes.plan import Pool
+from reports.report import Json
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,7 +52,7 @@ class Checkpoint:
     accounting: Accounting | None
     planted: Planted | None
     epoch: int | None
-    chosen: Mapping[str, Any]
+    chosen: Mapping[str, Json]
     environment: Mapping[str, str]
     limits: tuple[Text, ...] = ()
     """What is not known about a model that was not trained by this tool."""

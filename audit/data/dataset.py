@@ -22,12 +22,25 @@ ROLES = ("member", "held_out", "validation")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Samples as they are stored: uint8 [samples height width channels] images, float32 [samples features] tables,
-    int64 [samples length] token ids. `groups` are e.g. patients: no group may be on both sides of a split;
-    `times` are ranks in time; `ids` are the owner's identifiers of samples and `texts` the texts behind token ids, for
-    reports; `token_names` say what each token id stands for, with a leading space where a word begins; `roles` say
-    which of ROLES a sample has if the data is already divided (−1: none); `notes` say what was converted, left out or
-    scaled when it was read."""
+    """Samples with labels, as they are stored.
+
+    name           of the data
+    inputs         samples as they are stored: uint8 [samples height width channels] images, float32 [samples features]
+                   tables, int64 [samples length] token ids
+    labels         the class of each sample, from 0
+    classes        their names, by number
+    modality       image (the default), table, text or audio
+    feature_names  of a table's columns
+    token_names    what each token id stands for, with a leading space where a word begins
+    groups         such as patients, by number: no group may be on both sides of a split; None, the default, for none
+    group_names    by number
+    times          ranks in time; None, the default, for none
+    ids            the owner's identifiers of samples
+    texts          behind token ids, for reports
+    roles          which of ROLES each sample has if the data is already divided, −1 for none of them; None, the
+                   default, if it is not
+    notes          what was converted, left out or scaled when it was read
+    """
 
     name: str
     inputs: Shaped[np.ndarray, "samples ..."]

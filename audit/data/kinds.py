@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, GetJsonSchemaHandler, SerializeAsAny
 from pydantic.json_schema import JsonSchemaValue
@@ -15,7 +15,7 @@ from probes.registry import Registry
 KindOfData = type[DataSection]
 
 
-def _accept(name: str, loaded: Any) -> KindOfData:
+def _accept(name: str, loaded: object) -> KindOfData:
     if not (isinstance(loaded, type) and issubclass(loaded, DataSection)):
         raise PluginError(f"{loaded!r} is not a kind of data (a subclass of audit.data.section.DataSection)")
     if (stated := loaded.model_fields.get("kind")) is None or stated.default != name:

@@ -22,8 +22,12 @@ class Refused(Exception):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:
-    """A trained row: its logits on all views of all samples, the samples themselves first, and all weights and buffers
-    that its engine can change."""
+    """A trained row.
+
+    row     that was trained
+    logits  on all views of all samples, the samples themselves first
+    state   weights and buffers of all that the engine could change
+    """
 
     row: Row
     logits: Float32[np.ndarray, "views classes"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from audit.engines.base import Engine, Refused
 from audit.engines.called import Called
@@ -18,7 +17,7 @@ from probes.plan import Row
 from probes.registry import Registry
 
 
-def _accept(name: str, loaded: Any) -> Engine:
+def _accept(name: str, loaded: object) -> Engine:
     engine = loaded() if isinstance(loaded, type) else loaded
     if not isinstance(engine, Engine):
         raise PluginError(f"{loaded!r} is not an engine (see audit.engines.base.Engine)")

@@ -14,7 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from multiprocessing.sharedctypes import Synchronized
 
 import torch
 
@@ -33,7 +33,7 @@ def side_by_side(work: Sequence[Callable[[], None]], processes: int) -> None:
     """Do all of `work`, in this process and `processes` − 1 forks, which take from one queue. Each piece stores its
     result where the others find it; one that fails is left undone. Returns when all are done or abandoned."""
     context = multiprocessing.get_context("fork")
-    taken: Any = context.Value("l", 0)
+    taken = context.Value("l", 0)
     children = []
     with warnings.catch_warnings():
         # Python 3.12 and later warn that other threads are running. Only this thread continues in the fork, and it
@@ -55,7 +55,7 @@ def side_by_side(work: Sequence[Callable[[], None]], processes: int) -> None:
                 child.join()
 
 
-def _in_fork(work: Sequence[Callable[[], None]], taken: Any) -> None:
+def _in_fork(work: Sequence[Callable[[], None]], taken: Synchronized[int]) -> None:
     """The parent handles Ctrl-C; the fork prints nothing, and closes nothing of the parent's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -66,7 +66,7 @@ def _in_fork(work: Sequence[Callable[[], None]], taken: Any) -> None:
         os._exit(0)
 
 
-def _take(work: Sequence[Callable[[], None]], taken: Any) -> float:
+def _take(work: Sequence[Callable[[], None]], taken: Synchronized[int]) -> float:
     """Pieces from the queue until it is empty; the seconds that the longest took."""
     longest = 0.0
     while True:

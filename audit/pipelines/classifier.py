@@ -51,10 +51,8 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     measured = as_expected(audited, own, config)
     reference_of(audited, settings)
     converted = experiment.dataset.notes
-    for told in audited.told:
+    for told in (*audited.told, *converted):
         listener.note(said(told))
-    for note in converted:
-        listener.note(said(note))
     listener.stage("replicas")
     wanted = Plan.union([probe.needs for probe in probes])
     plan, limits = affordable(experiment, wanted, settings, seed, listener) if audited.retrains else (wanted, ())
@@ -69,10 +67,10 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
         if sequential.decided(examined.verdict):
             break
     assert examined is not None
-    done: dict[str, Json] = {}
+    looked: dict[str, Json] = {}
     configuration = content_of(config, seed)
     if settings.stop_early:
-        done["sequential"] = sequential.described(look, planned)
+        looked["sequential"] = sequential.described(look, planned)
         limits = (*limits, sequential.said(look, planned))
     if experiment.trainer is not None and rows:
         known = examined.replicas.population.answers[np.array([0])]
@@ -93,7 +91,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
             "converted": [said(one) for one in converted],
             "probes": asked_probes(config, experiment.dataset.modality),
             "limits": [said(one) for one in (*audited.checkpoint.limits, *limits)],
-            **done,
+            **looked,
         },
         results=examined.results,
         comparison=examined.comparison,

@@ -21,7 +21,7 @@ from reports.report import Report
 Tracker = Callable[[Report, Sequence[Path], str], str]
 
 
-def _accept(name: str, loaded: Any) -> Tracker:
+def _accept(name: str, loaded: object) -> Tracker:
     if not callable(loaded):
         raise PluginError(f"{loaded!r} is not a tracker (a function of report, files and project)")
     tracker: Tracker = loaded

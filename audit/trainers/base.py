@@ -17,14 +17,18 @@ HOUR = 3600.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fit:
-    """One training to perform. Samples that are not in `kept` must not influence the returned model.
+    """One training to be done. Samples that are not in `kept` must have no influence on what is returned.
 
-    `labels` are of all samples, in the order of the data; those of a replica with shuffled labels are already shuffled.
-    `features` are those of the kept samples, if the data was given with the trainer (None if the trainer reads its data
-    itself). `seed` is in 0..2³¹−1; Python's, NumPy's and torch's global generators are seeded with it before the
-    trainer is called. `start` is "source" (fine-tune from the source weights, as the audited model was) or "scratch"
-    (from random weights). `device` is "cpu", "cuda" or "mps". `folder` is an empty folder for this training only,
-    removed afterwards. `order` is the repeat to which the replica belongs.
+    kept      indices of the samples to train on
+    labels    of all samples, in the order of the data; those of a replica with shuffled labels are shuffled already
+    seed      0 to 2³¹ − 1; Python's, NumPy's and torch's global generators are seeded with it before the trainer is
+              called
+    start     source: fine-tune from the source weights, as the audited model was. scratch: from random weights
+    device    cpu, cuda or mps
+    folder    an empty folder for this training alone, removed after it
+    order     names the repeat that the replica belongs to
+    features  the kept samples' own, if the data was handed over with the trainer; None if the trainer reads its data
+              itself
     """
 
     kept: Int[np.ndarray, " kept"]

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,6 +25,7 @@ from audit.training.test_time_views import permitted, view
 from audit.training.transfer_modes import Trainee, as_handed_over, begin
 from probes.errors import RecipeError
 from probes.plan import Pool, Row
+from reports.report import Json
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,7 +41,7 @@ class Experiment:
     other_domain: Dataset | None = None
     planted: Planted | None = None
     device: str = "cpu"
-    chosen: Mapping[str, Any] = field(default_factory=dict)
+    chosen: Mapping[str, Json] = field(default_factory=dict)
     trainer: Trainer | None = None
     """What trains replicas, if not the recipe: the recipe then only describes the data and the model."""
 

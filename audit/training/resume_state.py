@@ -29,7 +29,7 @@ class State(TypedDict):
     sizes: list[int]
     best: Best | None
     network: Mapping[str, Tensor]
-    objective: Mapping[str, Any]
+    objective: Mapping[str, Tensor]
     optimizer: Mapping[str, Any]
 
 

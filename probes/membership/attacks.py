@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -30,7 +29,7 @@ Scores = Float64[np.ndarray, " samples"]
 Attack = Callable[[Target], Scores | None]
 
 
-def _accept(name: str, loaded: Any) -> Attack:
+def _accept(name: str, loaded: object) -> Attack:
     if not callable(loaded):
         raise PluginError(f"{loaded!r} is not an attack (a function from Target to scores)")
     attack: Attack = loaded

@@ -24,7 +24,11 @@ FOLDS = 5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fold:
-    """`known` are non-members that an attacker may learn from when it scores `scored`, which holds none of them."""
+    """A part of the samples, and what may be known when it is attacked.
+
+    known   indices of non-members that an attacker may learn from when it scores `scored`
+    scored  indices of the samples of the fold; it holds none of the known ones
+    """
 
     known: Int[np.ndarray, " known"]
     scored: Int[np.ndarray, " scored"]
@@ -32,11 +36,19 @@ class Fold:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Target:
-    """One model under attack, on the pooled samples, with replicas that share no minibatch order with it.
+    """One model under attack, on the pooled samples, beside replicas that share no minibatch order with it.
 
-    `z` are the same models' probabilities of the label on samples that no model trained on; empty if there are none.
-    `features` describe the samples without the model under attack; `gradient_norm` is of the loss in the last layer;
-    `folds` cover every sample once; `sequences` are token by token, of language models. Each may be missing.
+    labels         the class of each pooled sample
+    answers        of the model under attack about them
+    replicas       the replicas' answers about them
+    keep           which replica trained on which sample
+    z              the model's probabilities of the label on samples that no model trained on; empty if there are none
+    z_replicas     the same of each replica
+    order          of the replicas: equal numbers share minibatch order and initial head; None if it is not known
+    features       describe the samples without the model under attack; None if there are none
+    gradient_norm  of the loss in the last layer, one a sample; None if it could not be observed
+    folds          cover every sample once; none if there are too few samples
+    sequences      token by token, of language models; None for others
     """
 
     labels: Int[np.ndarray, " samples"]
@@ -46,7 +58,6 @@ class Target:
     z: Float64[np.ndarray, " population"]
     z_replicas: Float64[np.ndarray, "replicas population"]
     order: Int[np.ndarray, " replicas"] | None = None
-    """The order of each replica; equal numbers share minibatch order and initial head."""
     features: Float[np.ndarray, "samples features"] | None = None
     gradient_norm: Float[np.ndarray, " samples"] | None = None
     folds: Sequence[Fold] = ()

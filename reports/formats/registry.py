@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from probes.errors import InputError, PluginError, did_you_mean
 from probes.registry import Registry
 from reports.formats.base import PLAIN, Format, Style
 from reports.report import Report
 
 
-def _accept(name: str, loaded: Any) -> Format:
+def _accept(name: str, loaded: object) -> Format:
     if not isinstance(loaded, Format):
         raise PluginError(f"{loaded!r} is not a report format (a reports.formats.base.Format)")
     return loaded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +91,10 @@ def test_no_exception_is_stale() -> None:
     for name in OPTIONS_ALONE:
         function, parameter = place(*name.split())
         assert parameter not in inspect.signature(getattr(audit, function)).parameters, name
+
+
+def test_the_documentation_names_every_function_and_every_command() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+    functions = {name for name in audit.__all__ if inspect.isfunction(getattr(audit, name))}
+    assert {name for name in functions if f"audit.{name}(" not in text} == set()
+    assert {name for name in OPTIONS if f"audit {name}`" not in text} == set()

@@ -10,8 +10,8 @@ from audit.models.head import classes_of, find_head
 from audit.models.source import build, input_of_weights
 from audit.training.prepare import run
 from probes.errors import DataError, DependencyError, RecipeError
+from tests.audit.compared import same
 from tests.audit.conftest import EXAMPLES, small_experiment
-from tests.audit.trained import same
 
 
 def small(name: str, **changes: object) -> dict:

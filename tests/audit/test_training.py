@@ -13,8 +13,9 @@ from audit.training.optimizer import rate
 from audit.training.prepare import run
 from audit.training.transfer_modes import Trainee
 from probes.errors import DependencyError, NonFiniteError, RecipeError
+from tests.audit.compared import same
 from tests.audit.conftest import small_experiment, small_recipe
-from tests.audit.trained import SOURCE, before, bn_recipe, same, weights
+from tests.audit.trained import SOURCE, before, bn_recipe, weights
 
 TRAIN = {"epochs": 2, "lr": 0.05, "batch_size": 25}
 

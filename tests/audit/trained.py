@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from dataclasses import dataclass
 
 import torch
 
@@ -22,30 +21,6 @@ SOURCE = {
 }
 PRIVACY = {"noise_multiplier": 1.0, "delta": 1e-3, "clip_norm": 0.5}
 SHORT = {"epochs": 8, "lr": 0.05, "batch_size": 20}
-
-
-@dataclass(frozen=True)
-class Compared:
-    """True where nothing differs; else a failing assertion shows what does."""
-
-    differs: tuple[str, ...]
-
-    def __bool__(self) -> bool:
-        return not self.differs
-
-    def __repr__(self) -> str:
-        return f"<differs: {', '.join(self.differs)}>" if self.differs else "<the same>"
-
-
-def same(one: dict, other: dict) -> Compared:
-    """Equal to the bit, under the same names."""
-    differs = [f"only one has {name}" for name in sorted(set(one) ^ set(other))]
-    for name in sorted(set(one) & set(other)):
-        if one[name].shape != other[name].shape:
-            differs.append(f"{name}: {tuple(one[name].shape)} and {tuple(other[name].shape)}")
-        elif not torch.equal(one[name], other[name]):
-            differs.append(f"{name}: by up to {(one[name].double() - other[name].double()).abs().max():.3g}")
-    return Compared(tuple(differs))
 
 
 def weights(trained) -> dict[str, torch.Tensor]:

@@ -34,9 +34,15 @@ MOST_ALIASES = 1000
 class Described:
     """What a folder says about its model.
 
-    `recipe` holds the parts of a recipe that the folder states; the user's own take precedence. `data` are keys for the
-    recipe's [data] by its kind ({"text": {"tokenizer": ...}}). `read`, `assumed` and `unknown` are keys and values that
-    need no translation: "train.epochs = 3 (trainer_state.json)". `expected` are measures that the training recorded.
+    kind      name of the reader
+    folder    that was read
+    recipe    the parts of a recipe that the folder states; the user's own take precedence
+    data      keys for the recipe's [data] by its kind: {"text": {"tokenizer": ...}}
+    read      keys and values that need no translation: "train.epochs = 3 (trainer_state.json)"
+    assumed   the same of what the folder does not state and its library does by default
+    unknown   keys that nothing states
+    classes   in the order of the model's outputs, if they have names
+    expected  measures that the training recorded, by name
     """
 
     kind: str
@@ -47,7 +53,6 @@ class Described:
     assumed: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
-    """The classes in the order of the model's outputs, if they have names."""
     expected: Mapping[str, float] = field(default_factory=dict)
 
     def said(self) -> tuple[Message, ...]:
@@ -84,7 +89,7 @@ class Reader(Protocol):
         ...
 
 
-def _accept(name: str, loaded: Any) -> Reader:
+def _accept(name: str, loaded: object) -> Reader:
     reader = loaded() if isinstance(loaded, type) else loaded
     if not isinstance(reader, Reader):
         raise PluginError(f"{loaded!r} is not a reader of folders (see audit.checkpoints.folders.base.Reader)")

@@ -37,7 +37,7 @@ class Family(Protocol):
         ...
 
 
-def _accept(name: str, loaded: Any) -> Family:
+def _accept(name: str, loaded: object) -> Family:
     family = loaded() if isinstance(loaded, type) else loaded
     if not isinstance(family, Family):
         raise PluginError(f"{loaded!r} is not a source family (see audit.models.families.base.Family)")

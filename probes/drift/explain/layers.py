@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ def called(network: nn.Module, *inputs: Tensor) -> list[Called]:
     found: dict[str, Called] = {}
     few = [one[:2] for one in inputs]
 
-    def note(name: str) -> Any:
+    def note(name: str) -> Callable[[nn.Module, object, object], None]:
         def hook(module: nn.Module, _: object, output: object) -> None:
             if isinstance(output, Tensor) and name not in found:
                 by_sample = output.ndim > 0 and len(output) == len(few[0])

@@ -3,9 +3,9 @@ head."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Int, Shaped
@@ -72,7 +72,7 @@ def _grams(
     whole = len(inputs) // BATCH
     seen: dict[int, Tensor] = {}
 
-    def note(place: int) -> Any:
+    def note(place: int) -> Callable[[nn.Module, object, Tensor], None]:
         def hook(_module: nn.Module, _given: object, output: Tensor) -> None:
             rows = output.detach()[: whole * BATCH].flatten(1).double().view(whole, BATCH, -1)
             rows = rows - rows.mean(dim=1, keepdim=True)

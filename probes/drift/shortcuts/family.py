@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -116,7 +116,7 @@ class Family(ABC):
         return ()
 
 
-def _accept(name: str, loaded: Any) -> Family:
+def _accept(name: str, loaded: object) -> Family:
     if not (isinstance(loaded, type) and issubclass(loaded, Family)):
         raise PluginError(f"{loaded!r} is not a family of shortcuts (a frozen dataclass on {Family.__module__}.Family)")
     made: Family = loaded()

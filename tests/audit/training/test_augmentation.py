@@ -6,8 +6,9 @@ from audit.config.recipe import InputSection, Transform
 from audit.training.augmentation import augmentation
 from audit.training.prepare import run
 from probes.errors import RecipeError
+from tests.audit.compared import same
 from tests.audit.conftest import small_experiment
-from tests.audit.trained import same, weights
+from tests.audit.trained import weights
 
 SECTION = InputSection(mean=(0.5,), std=(0.25,))
 

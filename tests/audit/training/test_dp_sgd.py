@@ -11,8 +11,9 @@ from audit.training.dp_sgd import account, check_buffers, check_sampling, noise_
 from audit.training.loop import predict
 from audit.training.prepare import run
 from probes.errors import PrivacyError, RecipeError
+from tests.audit.compared import same
 from tests.audit.conftest import EXAMPLES, small_experiment, small_recipe
-from tests.audit.trained import PRIVACY, SOURCE, before, bn_recipe, same, weights
+from tests.audit.trained import PRIVACY, SOURCE, before, bn_recipe, weights
 
 
 def test_epsilon_is_the_accountants():

@@ -24,8 +24,9 @@ from audit.training.prepare import keeper_of, prepare, run
 from audit.training.preprocessing import preprocess, resolve
 from audit.training.resume_state import Keeper
 from probes.errors import CheckpointError, DependencyError, OverwriteError, RecipeError
+from tests.audit.compared import same
 from tests.audit.conftest import EXAMPLES, small_experiment, small_recipe
-from tests.audit.trained import SOURCE, same
+from tests.audit.trained import SOURCE
 
 
 def test_to_file_writes_a_checkpoint_and_leaves_nothing_else(tmp_path):
