@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from torch import Tensor, nn
 
 from audit.checkpoints.checkpoint import Checkpoint, without_history
@@ -20,7 +21,8 @@ from audit.checkpoints.foreign_weights import fit
 from audit.config.recipe import Recipe, parse
 from audit.data.dataset import Dataset, refuse_alike
 from audit.data.features import float32_of
-from audit.data.labels import labels_of
+from audit.data.handed_over import array
+from audit.data.labels import labels_of_outputs
 from audit.data.split import chosen, first_left, unlearnt
 from audit.models.answers import gives_logits, masks_padding
 from audit.models.head import classes_of, find_head
@@ -33,7 +35,7 @@ from audit.training.prepare import source_of
 from audit.training.preprocessing import resolve
 from probes.errors import CheckpointError, DataError, RecipeError
 from probes.evidence import Modality
-from probes.message import Message, Text
+from probes.message import Message, Text, Value
 from probes.plan import Pool
 
 WHERE = "audit.run"
@@ -65,13 +67,11 @@ def dataset_of(data: object, classes: tuple[str, ...] | None, name: str = "given
         return data
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise DataError("is neither a Dataset nor (features, labels).", where=WHERE, do="Give data=(X, y).")
-    features, labels = (_array(part) for part in data)
+    features, labels = (array(part, WHERE) for part in data)
     modality, inputs, notes = _stored(features)
-    if len(inputs) != len(labels):
-        raise DataError(f"{len(inputs)} samples but {len(labels)} labels", where=WHERE)
-    if labels.ndim == 1 and labels.dtype.kind == "f":  # more likely a regression target than a class
-        raise DataError(f"labels are {labels.dtype}.", where=WHERE, do="Give class numbers as integers.")
-    found = labels_of(labels, classes, WHERE)
+    found = labels_of_outputs(labels, classes, WHERE)
+    if len(inputs) != len(found.numbers):
+        raise DataError(f"{len(inputs)} samples but {len(found.numbers)} labels", where=WHERE)
     dataset = Dataset(
         name=name,
         inputs=inputs,
@@ -82,10 +82,6 @@ def dataset_of(data: object, classes: tuple[str, ...] | None, name: str = "given
     )
     refuse_alike(dataset)
     return dataset
-
-
-def _array(part: Any) -> np.ndarray:
-    return part.detach().cpu().numpy() if isinstance(part, Tensor) else np.asarray(part)
 
 
 def _stored(features: np.ndarray) -> tuple[Modality, np.ndarray, tuple[Text, ...]]:
@@ -113,8 +109,8 @@ def pool_of(dataset: Dataset, members: object, held_out: object) -> Pool:
             where=WHERE,
             do="Give members=, their indices or a mask.",
         )
-    member = chosen(_array(members), len(dataset), "members", WHERE)
-    out = ~member if held_out is None else chosen(_array(held_out), len(dataset), "held_out", WHERE)
+    member = chosen(array(members, WHERE), len(dataset), "members", WHERE)
+    out = ~member if held_out is None else chosen(array(held_out, WHERE), len(dataset), "held_out", WHERE)
     return Pool(
         labels=dataset.labels,
         member=member,
@@ -201,6 +197,9 @@ def adopt_network(
 
 def with_classes(dataset: Dataset, count: int) -> Dataset:
     """Classes without labels: a network may have more classes than the data."""
+    used = np.unique(dataset.labels)
+    if len(used) <= count < len(dataset.classes) and used[0] + count > used[-1]:
+        return _from_the_least(dataset, used, count)
     if count < len(dataset.classes):
         raise DataError(
             f"labels run to {len(dataset.classes) - 1}, but the model has {count} classes.",
@@ -210,6 +209,18 @@ def with_classes(dataset: Dataset, count: int) -> Dataset:
         )
     more = tuple(str(i) for i in range(len(dataset.classes), count))
     return dataclasses.replace(dataset, classes=(*dataset.classes, *more))
+
+
+def _from_the_least(dataset: Dataset, used: Int64[np.ndarray, " used"], count: int) -> Dataset:
+    """Labels that count from 1 or another number, where the model has one output for each of them."""
+    least = int(used[0])
+    found: dict[str, Value] = {"low": least, "high": int(used[-1]), "count": len(used)}
+    return dataclasses.replace(
+        dataset,
+        labels=dataset.labels - least,
+        classes=tuple(str(least + number) for number in range(count)),
+        notes=(*dataset.notes, Message("audit.data-numbered", found)),
+    )
 
 
 def _source(

@@ -11,14 +11,12 @@ import pandas as pd
 from jaxtyping import Float32
 
 from audit.data.features import float32_of
+from audit.data.written_numbers import NOTHING, hours_of, interpreted, numbers_of
 from probes.errors import DataError
 from probes.message import Message
 
-NOTHING = ("", "?", "-", "na", "n/a", "#n/a", "nan", "null", "none", "missing")
-"""Markers of a missing number, in lower case. In a categorical column each may be a value."""
 NUMERIC = 0.5
 """A column is numeric if more than this share of its non-missing cells can be read as numbers."""
-THOUSANDS = r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?"
 MOST_VALUES = 1000
 """Largest number of values of a categorical column: each becomes a feature."""
 FEW = 20
@@ -40,6 +38,7 @@ def features_of(frame: pd.DataFrame, where: str, *, fill: bool) -> Features:
     numbers: dict[str, pd.Series[Any]] = {}
     words: dict[str, pd.Series[Any]] = {}
     notes: list[Message] = []
+    frame = frame.drop(columns=_left_out(frame, where, notes))
     for name in frame.columns:
         read = _column(frame[name], str(name), where, notes, fill=fill)
         (words if read.dtype == "string" else numbers)[str(name)] = read
@@ -55,21 +54,20 @@ def features_of(frame: pd.DataFrame, where: str, *, fill: bool) -> Features:
     return Features(values=values, names=names, notes=(*notes, *shifted))
 
 
-def numbers_in(column: pd.Series[Any]) -> pd.Series[Any] | None:
-    """The column as numbers, NaN if a cell is missing; None if it is categorical. Commas may separate thousands."""
+def numbers_in(column: pd.Series[Any]) -> tuple[pd.Series[Any] | None, list[str]]:
+    """The column as numbers, NaN if a cell is missing, and the codes of what was interpreted; None if it is
+    categorical."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
-        return column
+        return column, []
     if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype.kind in "mMc":
-        return None
+        return None, []
     text = column.astype("string").str.strip()
     text = text.mask(text.str.lower().isin(NOTHING))
-    parted = text.str.fullmatch(THOUSANDS).fillna(False)
-    plain = text.where(~parted, text.str.replace(",", "", regex=False))
-    read = pd.to_numeric(plain, errors="coerce").astype("float64")
+    read, codes = numbers_of(text)
     known = int(text.notna().sum())
     if not known or read.notna().sum() <= NUMERIC * known or (read.notna().sum() < known and _answers(text, read)):
-        return None
-    return read
+        return None, []
+    return read, codes
 
 
 def _answers(text: pd.Series[Any], read: pd.Series[Any]) -> bool:
@@ -81,13 +79,13 @@ def _answers(text: pd.Series[Any], read: pd.Series[Any]) -> bool:
 
 def _column(column: pd.Series[Any], name: str, where: str, notes: list[Message], *, fill: bool) -> pd.Series[Any]:
     """Numbers as float64, words as strings."""
+    codes: list[str] = []
     numbers = _of_time(column, name, notes)
     if numbers is None:
-        numbers = numbers_in(column)
+        numbers, codes = numbers_in(column)
     if numbers is None:
         return column.astype("string").fillna("(none)")
-    if numbers is not column and column.dtype.kind not in "mM" and column.astype("string").str.contains(",").any():
-        notes.append(Message("audit.data-numbers", {"column": name}))
+    notes += interpreted(codes, name)
     return _whole(column, numbers.astype("float64"), name, where, notes, fill=fill)
 
 
@@ -109,29 +107,31 @@ def _whole(
 
 
 def _of_time(column: pd.Series[Any], name: str, notes: list[Message]) -> pd.Series[Any] | None:
-    """Days since 1970 for dates, days for durations; None if the column holds neither, or dates out of range."""
+    """Days since 1970 for dates, days for durations, hours for times of day; None if the column holds none of these,
+    or dates out of range."""
     try:
-        return _days(column, name, notes)
+        spans, code = _spans(column)
     except (ValueError, OverflowError):
         return None
+    notes += [] if code is None else [Message(code, {"column": name})]
+    return spans
 
 
-def _days(column: pd.Series[Any], name: str, notes: list[Message]) -> pd.Series[Any] | None:
+def _spans(column: pd.Series[Any]) -> tuple[pd.Series[Any] | None, str | None]:
     if column.dtype.kind == "m":
-        spans: pd.Series[Any] = column.dt.total_seconds() / 86400
-        return spans
+        return column.dt.total_seconds() / 86400, None
     if column.dtype.kind != "M":
         if pd.api.types.is_numeric_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
-            return None
+            return None, None
         text = column.astype("string").str.strip()
+        if (hours := hours_of(text)) is not None:
+            return hours, "audit.data-times"
         if not text.str.fullmatch(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?").fillna(False).mean() > NUMERIC:
-            return None
+            return None, None
         column = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
     if column.dt.tz is not None:
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    notes.append(Message("audit.data-dates", {"column": name}))
-    days: pd.Series[Any] = (column - pd.Timestamp(0)).dt.total_seconds() / 86400
-    return days
+    return (column - pd.Timestamp(0)).dt.total_seconds() / 86400, "audit.data-dates"
 
 
 def _without_identifiers(
@@ -152,4 +152,42 @@ def _without_identifiers(
             )
         else:
             kept[name] = column
+            if values > FEW:
+                notes.append(Message("audit.data-categories", {"column": name, "values": int(values)}))
     return kept
+
+
+def _left_out(frame: pd.DataFrame, where: str, notes: list[Message]) -> list[Any]:
+    """Columns without any cell, and those without a name that number the rows, as pandas and R write them. Raises
+    DataError on cells that hold several values or bytes."""
+    dropped = []
+    for name in frame.columns:
+        column, said = frame[name], {"column": str(name)}
+        if column.isna().all():
+            notes.append(Message("audit.data-empty-column", dict(said)))
+        elif str(name).startswith("Unnamed: ") and numbers_rows(column):
+            notes.append(Message("audit.data-row-numbers", dict(said)))
+        else:
+            refuse_nested(column, str(name), where)
+            continue
+        dropped.append(name)
+    return dropped
+
+
+def numbers_rows(column: pd.Series[Any]) -> bool:
+    """Whether the cells count the rows, from any start."""
+    return column.dtype.kind in "iu" and bool((np.diff(column.to_numpy()) == 1).all())
+
+
+def refuse_nested(column: pd.Series[Any], name: str, where: str) -> None:
+    """Raises DataError if a cell holds bytes or several values, as Parquet and JSON can."""
+    if column.dtype != object:
+        return
+    for row, cell in enumerate(column):
+        if isinstance(cell, bytes | bytearray | list | tuple | dict | set | np.ndarray):
+            held = "bytes" if isinstance(cell, bytes | bytearray) else "several values"
+            raise DataError(
+                f"row {row} holds {held} in {name}.",
+                where=where,
+                do="Give each cell one number or text, or leave the column out.",
+            )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import warnings
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
-from audit.data.columns import Features, features_of, numbers_in
+from audit.data.columns import Features, features_of, numbers_in, refuse_nested
 from audit.data.dataset import Dataset
 from audit.data.labels import Labels, labels_of
 from audit.storage.bounded import MIB, regular
@@ -30,24 +34,97 @@ def frame_of(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
         raise DependencyError("Parquet needs pyarrow.", where=str(path), do="pip install pyarrow") from None
     except DataError:
         raise
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"is not {error.encoding} text: byte {error.start}.", where=str(path), do="Save it as UTF-8."
+        ) from None
     except Exception as error:  # pandas and pyarrow raise many unrelated exception types on damaged or hostile files
         said = next(iter(str(error).splitlines()), type(error).__name__)[:200]
         raise DataError(f"cannot be read as a table: {said}", where=str(path)) from error
-    if frame.columns.duplicated().any():
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise DataError(f"has two columns named {twice!r}.", where=str(path), do="Rename one.")
+    frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
+    _once(list(frame.columns), path)
     if not len(frame):
         raise DataError("has no rows.", where=str(path))
     return frame
 
 
+SEPARATORS = ",;\t|"
+HEAD, LINES = 2**16, 20
+"""How many bytes and lines are looked at before the file is read."""
+PACKED = {b"PK": "an archive or a spreadsheet", b"\x1f\x8b": "compressed", b"BZh": "compressed",
+          b"\xfd7zXZ": "compressed", b"(\xb5/\xfd": "compressed", b"\xd0\xcf\x11\xe0": "a spreadsheet"}  # fmt: skip
+
+
 def _text(path: Path, names: list[str] | None) -> pd.DataFrame:
-    separator = "\t" if path.suffix == ".tsv" else ","
+    encoding, separator, header = _first_line(path, names)
+    if names is None:
+        _once(header, path)
+    elif len(header) != len(names):
+        raise DataError(
+            f"has {len(header)} columns in its first line, but data.columns names {len(names)}.", where=str(path)
+        )
     # "?" and "NA" may be values; only an empty cell is missing. `columns` decides what they are in a numeric column.
     options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "skipinitialspace": True}
-    options |= {"low_memory": False, "encoding": "utf-8-sig"}
-    text: pd.DataFrame = pd.read_csv(path, sep=separator, names=names, header=None if names else 0, **options)
+    options |= {"low_memory": False, "encoding": encoding, "compression": None, "index_col": False}
+    options |= {"decimal": ","} if separator == ";" else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            text: pd.DataFrame = pd.read_csv(path, sep=separator, names=names, header=None if names else 0, **options)
+        except pd.errors.ParserWarning:
+            raise DataError(
+                "has rows with more cells than the first line.", where=str(path), do="Name every column in the header."
+            ) from None
+    if names is None:
+        text.columns = pd.Index([str(name).strip() for name in text.columns])
+        _refuse_repeated_header(text, path)
     return text
+
+
+def _first_line(path: Path, names: list[str] | None) -> tuple[str, str, list[str]]:
+    """The encoding, the separator and the cells of the first line. Raises DataError for what is not text."""
+    with path.open("rb") as file:
+        start = file.read(HEAD)
+    for magic, what in PACKED.items():
+        if start.startswith(magic):
+            raise DataError(f"is {what}.", where=str(path), do="Unpack it, or save it as CSV.")
+    encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    if encoding != "utf-16" and b"\x00" in start:
+        raise DataError("holds zero bytes, so it is not text.", where=str(path), do="Save it as CSV in UTF-8.")
+    text = start.decode(encoding, "ignore")
+    line = next((one for one in text.splitlines() if one.strip()), "")
+    default = "\t" if path.suffix == ".tsv" else ","
+    likely = sorted(SEPARATORS, key=lambda one: (one != default, -line.count(one)))
+    found = {one: _records(text.lstrip("\r\n"), one) for one in likely if one in line or one == default}
+    fitting = [one for one, rows in found.items() if {len(row) for row in rows} == {len(names or ())}] if names else []
+    separator = next(iter(fitting or [one for one in found if one in line] or found))
+    return encoding, separator, next(iter(found[separator]), [])
+
+
+def _records(text: str, separator: str) -> list[list[str]]:
+    """The cells of the first lines."""
+    try:
+        rows = islice(csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True), LINES)
+        return [[cell.strip() for cell in row] for row in rows if row]
+    except csv.Error:  # a cell that goes on beyond what was read, or is longer than the reader takes
+        return [[cell.strip() for cell in text.split("\n", 1)[0].split(separator)]]
+
+
+def _once(names: list[str], path: Path) -> None:
+    named = [name for name in names if name]
+    if len(set(named)) < len(named):
+        twice = next(name for place, name in enumerate(named) if name in named[:place])
+        raise DataError(f"has two columns named {twice!r}.", where=str(path), do="Rename one.")
+
+
+def _refuse_repeated_header(frame: pd.DataFrame, path: Path) -> None:
+    """Raises DataError if a row repeats the header, as in files that were joined."""
+    text = [name for name in frame.columns if frame[name].dtype.kind not in "iufbmM"]
+    if not text or len(text) < len(frame.columns):
+        return
+    same = np.logical_and.reduce([(frame[name].astype("string") == name).fillna(False).to_numpy() for name in text])
+    if same.any():
+        raise DataError(f"row {int(same.argmax())} repeats the header.", where=str(path), do="Remove it.")
 
 
 def _parquet(path: Path, size: int) -> pd.DataFrame:
@@ -81,6 +158,8 @@ def dataset(
         if name not in frame.columns:
             known = [str(column) for column in frame.columns]
             raise DataError(f"has no column {name!r}. {did_you_mean(name, known)}", where=str(path))
+    for name in filter(None, (target, groups, times, ids)):
+        refuse_nested(frame[name], name, str(path))
     labels = _labels(frame[target], path)
     codes, group_names = (None, ()) if groups is None else _groups(frame[groups])
     features: Features = features_of(frame.drop(columns=list(dict.fromkeys(roles))), str(path), fill=fill)
@@ -102,7 +181,7 @@ def dataset(
 def _labels(column: pd.Series[Any], path: Path) -> Labels:
     """Strings or integers; a missing cell in a numeric column is not a class."""
     where = f"{path}, {column.name}"
-    numbers = numbers_in(column)
+    numbers, _ = numbers_in(column)
     missing = column.isna() if numbers is None else numbers.isna()
     if missing.any():
         raise DataError(f"row {int(missing.to_numpy().argmax())} has no {column.name}.", where=str(path))
@@ -124,7 +203,7 @@ def _ranks(column: pd.Series[Any], path: Path) -> Int64[np.ndarray, " samples"]:
         times = (
             column
             if pd.api.types.is_numeric_dtype(column)
-            else pd.to_datetime(column, errors="coerce", format="ISO8601")
+            else pd.to_datetime(column, errors="coerce", format="ISO8601", utc=True)
         )
     except (ValueError, OverflowError):
         raise DataError(f"{column.name} holds dates that are out of range.", where=str(path)) from None

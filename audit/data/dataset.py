@@ -60,8 +60,9 @@ class Dataset:
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.labels):
             raise DataError(f"{len(self.inputs)} samples but {len(self.labels)} labels", where=self.name)
-        if self.ids and len(self.ids) != len(self.labels):
-            raise DataError(f"{len(self.ids)} ids for {len(self.labels)} samples", where=self.name)
+        for what, given in (("ids", self.ids), ("texts", self.texts), ("groups", self.groups), ("times", self.times)):
+            if given is not None and len(given) and len(given) != len(self.labels):
+                raise DataError(f"{len(given)} {what} for {len(self.labels)} samples", where=self.name)
         if not len(self.labels):
             raise DataError("no samples", where=self.name)
         if self.labels.min() < 0 or self.labels.max() >= len(self.classes):
@@ -104,12 +105,27 @@ def refuse_alike(dataset: Dataset) -> None:
             where=dataset.name,
             do="Check the stored values and their range.",
         )
+    if dataset.modality == "image" and rows.dtype.kind == "f" and _flat(rows):
+        raise DataError(
+            f"the pixels of nearly all images differ by less than {FLAT:g} of the range of the data set.",
+            where=dataset.name,
+            do="Remove the images with far larger values, or check the stored range.",
+        )
     if rows.dtype == np.uint8 and int(rows.max()) - int(rows.min()) < 4:
         raise DataError(
             f"all pixels lie between {rows.min()} and {rows.max()} of 255 after reading.",
             where=dataset.name,
             do="Check the stored values and their range.",
         )
+
+
+FLAT = 1e-3
+"""Images whose pixels differ by a smaller share of the data set's range have lost their content to a few others."""
+
+
+def _flat(rows: Shaped[np.ndarray, "samples pixels"]) -> bool:
+    whole = float(rows.max()) - float(rows.min())
+    return bool((np.ptp(rows, axis=1) < FLAT * whole).mean() >= ALIKE)
 
 
 def only_classes(dataset: Dataset, chosen: tuple[str, ...]) -> Dataset:

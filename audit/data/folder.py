@@ -12,7 +12,7 @@ from PIL import Image
 from audit.data.dataset import Dataset
 from audit.data.images import check_declared, stack
 from audit.data.parts import are_parts, role_of
-from audit.data.section import DataSection
+from audit.data.section import DataSection, ImageSize
 from audit.storage.bounded import regular
 from probes.errors import DataError, did_you_mean
 from probes.message import Message
@@ -29,7 +29,7 @@ class Folder(DataSection):
 
     kind: Literal["folder"] = "folder"
     path: Path
-    size: int | None = None
+    size: ImageSize | None = None
     """Images are resized to size × size: the shorter side is scaled, then the middle is cropped."""
     ids: Literal["path"] | None = None
     """Reports name images by their paths below the folder. Leave it out where file names must not travel."""

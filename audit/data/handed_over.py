@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
-from torch import Tensor
+from torch import Tensor, bfloat16, strided
 
 from audit.data.dataset import Dataset
+from audit.data.labels import labels_of_outputs
+from audit.data.split import chosen
 from probes.errors import DataError, did_you_mean
 from probes.evidence import Modality
 from probes.plan import Pool
@@ -67,21 +69,22 @@ def _content(data: object, where: str) -> dict[str, Any]:
 
 
 def _dataset(content: Mapping[str, Any], where: str) -> Dataset:
-    labels, names = _labels(content["labels"], content.get("classes"), where)
+    labels = labels_of_outputs(array(content["labels"], where), content.get("classes"), where)
     modality, inputs, columns = stored(content["features"], where)
-    if len(inputs) != len(labels):
-        raise DataError(f"{len(inputs)} samples but {len(labels)} labels.", where=where)
+    if len(inputs) != len(labels.numbers):
+        raise DataError(f"{len(inputs)} samples but {len(labels.numbers)} labels.", where=where)
     return Dataset(
         name="given data",
         inputs=inputs,
-        labels=labels,
-        classes=names,
+        labels=labels.numbers,
+        classes=labels.classes,
         modality=modality,
         feature_names=columns,
-        groups=_ranks(content.get("groups")),
+        groups=_ranks(content.get("groups"), "groups", len(inputs), where),
         texts=_texts(content, len(inputs), where),
-        times=_ranks(content.get("times")),
-        ids=() if content.get("ids") is None else tuple(map(str, array(content["ids"]))),
+        times=_ranks(content.get("times"), "times", len(inputs), where),
+        ids=() if content.get("ids") is None else tuple(map(str, array(content["ids"], where))),
+        notes=labels.notes,
     )
 
 
@@ -90,41 +93,55 @@ def _texts(content: Mapping[str, Any], samples: int, where: str) -> tuple[str, .
     given = content.get("texts")
     if given is None:
         return tuple(map(str, array(content["features"]))) if _are_texts(content["features"]) else ()
-    if len(given) != samples:
-        raise DataError(f"{samples} samples but {len(given)} texts.", where=where)
-    return tuple(map(str, given))
+    found = array(given, where)
+    if found.shape[:1] != (samples,):
+        raise DataError(f"texts have shape {found.shape} for {samples} samples.", where=where)
+    return tuple(map(str, found))
 
 
-def _labels(given: Any, names: Any, where: str) -> tuple[Int64[np.ndarray, " samples"], tuple[str, ...]]:
-    """Class numbers; class names of any type are numbered in sorted order."""
-    labels = array(given)
-    if labels.ndim != 1 or labels.dtype.kind not in "iubUSO":
-        raise DataError(
-            f"labels are {labels.dtype} of shape {labels.shape}.", where=where, do="Give one label per sample."
-        )
-    if labels.dtype.kind in "iu":
-        known = tuple(map(str, names)) if names else tuple(str(i) for i in range(int(labels.max(initial=0)) + 1))
-        return labels.astype(np.int64), known
-    found = tuple(map(str, names)) if names else tuple(sorted({str(one) for one in labels}))
-    number = {name: position for position, name in enumerate(found)}
-    if unknown := sorted({str(one) for one in labels} - set(number)):
-        raise DataError(f"label {unknown[0]!r} is none of the classes.", where=where, do=f"Known: {', '.join(found)}.")
-    return np.array([number[str(one)] for one in labels], dtype=np.int64), found
+def _ranks(given: Any, name: str, samples: int, where: str) -> Int64[np.ndarray, " samples"] | None:
+    if given is None:
+        return None
+    values = array(given, where)
+    if values.shape != (samples,):
+        raise DataError(f"{name} have shape {values.shape} for {samples} samples.", where=where)
+    values = values.astype(str) if values.dtype == object else values
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 
-def _ranks(given: Any) -> Int64[np.ndarray, " samples"] | None:
-    return None if given is None else np.unique(array(given), return_inverse=True)[1].astype(np.int64)
+def array(part: Any, where: str = WHERE) -> np.ndarray:
+    """Anything array-like as it is stored. Raises DataError for rows of unequal length and tensors without data."""
+    try:
+        if isinstance(part, Tensor):
+            return _of_tensor(part)
+        if hasattr(part, "toarray") and hasattr(part, "nnz"):  # a sparse matrix of scipy
+            return np.asarray(part.toarray())
+        if isinstance(part, np.ma.MaskedArray):
+            if np.ma.is_masked(part):
+                raise DataError("an array has masked values.", where=where, do="Fill them, or remove their samples.")
+            return np.asarray(part.data)
+        if isinstance(part, set | frozenset | slice):
+            raise DataError(f"a {type(part).__name__} was given for an array.", where=where, do="Give a list.")
+        return np.asarray(part)
+    except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DataError(f"a {type(part).__name__} cannot be read as an array: {said}", where=where) from None
 
 
-def array(part: Any) -> np.ndarray:
-    return part.detach().cpu().numpy() if isinstance(part, Tensor) else np.asarray(part)
+def _of_tensor(part: Tensor) -> np.ndarray:
+    plain = part.detach()
+    plain = plain.dequantize() if plain.is_quantized else plain
+    plain = plain.to_dense() if plain.layout != strided else plain
+    found: np.ndarray = (plain.float() if plain.dtype == bfloat16 else plain).cpu().resolve_conj().numpy()
+    return found
 
 
 def stored(features: Any, where: str) -> tuple[Modality, np.ndarray, tuple[str, ...]]:
     """(modality, samples as probes compare them, names of the columns). Raises DataError."""
     if hasattr(features, "iloc") and getattr(features, "ndim", 0) == 2:
-        return "table", _of_frame(features), tuple(map(str, features.columns))
-    given = array(features)
+        return "table", _of_frame(features, where), tuple(map(str, features.columns))
+    given = array(features, where)
+    given = _numbers(given)
     if given.dtype.kind in "US" or (given.dtype == object and given.ndim == 1 and _all_texts(given)):
         return "text", words([str(one) for one in given]), ()
     if given.dtype.kind == "f" and given.ndim == 4:
@@ -143,6 +160,16 @@ def stored(features: Any, where: str) -> tuple[Modality, np.ndarray, tuple[str, 
     )
 
 
+def _numbers(given: np.ndarray) -> np.ndarray:
+    """Numbers that were stored as objects, as a frame of mixed columns gives them."""
+    if given.dtype != object or given.ndim < 2:
+        return given
+    try:
+        return given.astype(np.float64)
+    except (TypeError, ValueError):
+        return given
+
+
 def _are_texts(features: Any) -> bool:
     """Whether it is one text per sample, and not a frame."""
     if hasattr(features, "iloc"):
@@ -155,9 +182,13 @@ def _all_texts(given: np.ndarray) -> bool:
     return all(isinstance(one, str) for one in given)
 
 
-def _of_frame(frame: Any) -> Float32[np.ndarray, "samples features"]:
+def _of_frame(frame: Any, where: str) -> Float32[np.ndarray, "samples features"]:
     """Numbers unchanged, everything else as the index of its value in the column; for comparing samples."""
     columns = []
+    if len(set(frame.columns)) < len(frame.columns):
+        raise DataError("features have two columns of one name.", where=where, do="Rename one.")
+    if not len(frame.columns):
+        raise DataError("features have no columns.", where=where)
     for name in frame.columns:
         column = frame[name]
         try:
@@ -224,12 +255,6 @@ def pool_of(dataset: Dataset, content: Mapping[str, Any], where: str = WHERE) ->
     )
 
 
-def _mask(chosen: object, n: int, name: str, where: str) -> Bool[np.ndarray, " samples"]:
-    given = array(chosen)
-    if given.dtype == bool and given.shape == (n,):
-        return given.copy()
-    mask = np.zeros(n, dtype=bool)
-    if given.ndim != 1 or given.dtype.kind not in "iu" or (given.size and not (0 <= given.min() <= given.max() < n)):
-        raise DataError(f"{name} are neither indices nor a mask of {n} samples.", where=where)
-    mask[given.astype(np.int64)] = True
-    return mask
+def _mask(given: object, n: int, name: str, where: str) -> Bool[np.ndarray, " samples"]:
+    listed = sorted(given) if isinstance(given, set | frozenset) else given
+    return chosen(array(listed, where), n, name, where)

@@ -14,7 +14,7 @@ from PIL import Image
 from audit.data.dataset import Dataset
 from audit.data.images import stack
 from audit.data.labels import labels_of
-from audit.data.section import DataSection
+from audit.data.section import DataSection, ImageSize
 from probes.errors import DataError, DependencyError, did_you_mean
 
 
@@ -26,7 +26,7 @@ class HuggingFace(DataSection):
     """Joined in this order. A data set without parts is read completely."""
     image: str = "image"
     label: str = "label"
-    size: int | None = None
+    size: ImageSize | None = None
     ids: str | None = None
     """A column by which reports name samples."""
 

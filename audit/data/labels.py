@@ -13,6 +13,8 @@ from probes.message import Message, Value
 
 FEW = 20
 """Up to this many different labels are never taken for a regression target."""
+MOST_NAMES = 10_000
+"""Names of more classes than this are not compared with one another."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,6 +33,8 @@ def labels_of(given: Shaped[np.ndarray, "..."], names: Sequence[str] | None, whe
     Raises DataError if a label is missing, negative or fractional, or has no name, or if the labels are not classes.
     """
     flat, notes = _one_each(given, where)
+    if names is not None:
+        refuse_repeated(names, where)
     if flat.dtype.kind in "SU":
         return _words(flat, names, notes, where)
     if flat.dtype.kind == "b":
@@ -46,6 +50,45 @@ def labels_of(given: Shaped[np.ndarray, "..."], names: Sequence[str] | None, whe
     return Labels(
         numbers=numbers.reshape(-1).astype(np.int64), classes=tuple(str(int(value)) for value in values), notes=notes
     )
+
+
+MOST_CLASSES = 1_000_000
+"""Labels of more classes are taken for a mistake: each would need an output of the model."""
+
+
+def labels_of_outputs(given: Shaped[np.ndarray, "..."], names: Sequence[str] | None, where: str) -> Labels:
+    """As `labels_of`, but integers from 0 keep their numbers, gaps included: they are columns of a model's output.
+
+    >>> labels_of_outputs(np.array([0, 5]), None, "y").classes
+    ('0', '1', '2', '3', '4', '5')
+    >>> labels_of_outputs(np.array([2, 10, 1], dtype=object), None, "y").numbers.tolist()
+    [2, 10, 1]
+    """
+    flat, notes = _one_each(_plain(given, where), where)
+    if flat.dtype.kind == "f" and len(flat) and np.isfinite(flat).all() and (flat == np.round(flat)).all():
+        flat = flat.astype(np.int64) if np.abs(flat).max() < MOST_CLASSES else flat
+    known = None if names is None or not len(names) else tuple(map(str, names))
+    if known is not None or flat.dtype.kind not in "iu" or not len(flat) or flat.min() < 0:
+        found = labels_of(flat, known, where)
+        return Labels(numbers=found.numbers, classes=found.classes, notes=(*notes, *found.notes))
+    values, most = np.unique(flat), int(flat.max())
+    _must_be_classes(len(values), len(flat), where)
+    if most >= MOST_CLASSES:
+        raise DataError(f"label {most} is not a class number.", where=where, do="Number the classes from 0.")
+    return Labels(numbers=flat.astype(np.int64), classes=tuple(map(str, range(most + 1))), notes=notes)
+
+
+def _plain(given: Shaped[np.ndarray, "..."], where: str) -> Shaped[np.ndarray, "..."]:
+    """Labels stored as objects, as integers if they all are, else as text. Raises DataError if one is missing."""
+    if given.dtype != object or given.ndim != 1:
+        return given
+    lacking = [one is None or str(one) in ("<NA>", "NaT") or one != one for one in given]
+    if any(lacking):
+        raise DataError(f"sample {lacking.index(True)} has no label.", where=where, do="Remove it.")
+    if any(isinstance(one, list | tuple | dict | set | bytes | np.ndarray) for one in given):
+        raise DataError("labels are not one value per sample.", where=where, do="Give one class per sample.")
+    whole = all(isinstance(one, int | np.integer) and not isinstance(one, bool) for one in given)
+    return np.array([int(one) if whole else str(one) for one in given])
 
 
 def _one_each(
@@ -88,6 +131,8 @@ def _whole(flat: Shaped[np.ndarray, " samples"], where: str) -> Shaped[np.ndarra
                 do="Give integers or names; a regression target is not a class.",
             )
         flat = flat.astype(np.int64)
+    if set(np.unique(flat)) == {-1, 1}:
+        return flat
     if (flat < 0).any():
         raise DataError(
             f"labels are negative: {int((flat < 0).sum())}, the first of sample {int((flat < 0).argmax())}.",
@@ -101,6 +146,8 @@ def _named(
     whole: Shaped[np.ndarray, " samples"], names: tuple[str, ...], notes: tuple[Message, ...], where: str
 ) -> Labels:
     low, high = int(whole.min()), int(whole.max())
+    if low < 0:  # -1 and 1, as margins take them
+        whole, high = (whole > 0).astype(np.int64), 1
     if low == 1 and high == len(names):
         notes = (*notes, Message("audit.data-from-one", {"high": int(high)}))
         whole = whole - np.ones((), whole.dtype)
@@ -112,7 +159,11 @@ def _named(
 def _words(
     flat: Shaped[np.ndarray, " samples"], names: Sequence[str] | None, notes: tuple[Message, ...], where: str
 ) -> Labels:
-    words = np.char.decode(flat, "utf-8", "replace") if flat.dtype.kind == "S" else flat
+    try:
+        words = np.char.decode(flat, "utf-8") if flat.dtype.kind == "S" else flat
+    except UnicodeDecodeError:
+        raise DataError("labels are bytes that are not UTF-8.", where=where, do="Give numbers or text.") from None
+    notes = (*notes, *_alike(np.unique(words)))
     if names is None:
         values, numbers = np.unique(words, return_inverse=True)
         _must_be_classes(len(values), len(words), where)
@@ -123,6 +174,25 @@ def _words(
         raise DataError(f"label {unknown[0]!r} is none of the class names.", where=where)
     numbers = np.array([place[str(word)] for word in words], dtype=np.int64)
     return Labels(numbers=numbers, classes=tuple(place), notes=notes)
+
+
+def _alike(words: Shaped[np.ndarray, " classes"]) -> list[Message]:
+    """A note on class names that differ only in case or in spaces: they are probably one class."""
+    first: dict[str, str] = {}
+    for word in map(str, words[:MOST_NAMES]):
+        same = first.setdefault("".join(word.split()).casefold(), word)
+        if same != word:
+            return [Message("audit.data-alike-names", {"names": (repr(same), repr(word))})]
+    return []
+
+
+def refuse_repeated(names: Sequence[str], where: str) -> None:
+    """Raises DataError if two classes have one name, or a class has none."""
+    if len(set(names)) < len(names):
+        twice = next(name for place, name in enumerate(names) if name in list(names)[:place])
+        raise DataError(f"has two classes named {twice!r}.", where=where, do="Give each class a name of its own.")
+    if not all(str(name).strip() for name in names):
+        raise DataError("has a class without a name.", where=where, do="Give each class a name of its own.")
 
 
 def _must_be_classes(values: int, samples: int, where: str) -> None:

@@ -14,6 +14,7 @@ from audit.data.features import float32_of
 from audit.data.images import pictures_of
 from audit.data.labels import labels_of
 from audit.data.section import DataSection
+from audit.data.tokens import tokens_of
 from probes.errors import DataError, did_you_mean
 from probes.evidence import Modality
 from probes.message import Text
@@ -37,9 +38,11 @@ class Npz(DataSection):
         arrays = read_arrays(path, [*self.inputs, *self.labels, *more])
         inputs, notes = self._inputs(_joined(arrays, self.inputs, path))
         names = arrays.get(self.class_names) if self.class_names else None
-        known = None if names is None else [str(name) for name in names.reshape(-1)]
+        known = None if names is None else _texts(names, path)
         labels = labels_of(_joined(arrays, self.labels, path), known, str(path))
         groups, group_names = (None, ()) if self.groups is None else _groups(_joined(arrays, (self.groups,), path))
+        if groups is not None and len(groups) != len(inputs):
+            raise DataError(f"{len(groups)} {self.groups} for {len(inputs)} samples.", where=str(path))
         return Dataset(
             name=self.path.stem,
             inputs=inputs,
@@ -48,7 +51,7 @@ class Npz(DataSection):
             modality=self.modality,
             groups=groups,
             group_names=group_names,
-            ids=() if self.ids is None else tuple(map(str, _joined(arrays, (self.ids,), path).reshape(-1))),
+            ids=() if self.ids is None else tuple(_texts(_joined(arrays, (self.ids,), path), path)),
             notes=(*notes, *labels.notes),
         )
 
@@ -63,7 +66,7 @@ class Npz(DataSection):
         if given.dtype.kind not in "biuf":
             raise DataError(f"samples are {given.dtype}.", where=where, do="Give numbers.")
         if self.modality != "table":
-            return given, ()
+            return tokens_of(given, where), ()
         if given.ndim != 2:
             raise DataError(f"a row has shape {given.shape[1:]}.", where=where, do="Give [samples, features].")
         return float32_of(given.astype(np.float64), [f"feature {i}" for i in range(given.shape[1])], where)
@@ -80,6 +83,15 @@ def _joined(arrays: dict[str, np.ndarray], names: tuple[str, ...], path: Path) -
         return np.concatenate(parts)
     except (ValueError, TypeError) as error:
         raise DataError(f"{', '.join(names)} cannot be joined: {error}", where=str(path)) from None
+
+
+def _texts(given: Shaped[np.ndarray, "..."], path: Path) -> list[str]:
+    """Raises DataError if they are bytes that are not UTF-8."""
+    try:
+        flat = np.char.decode(given, "utf-8") if given.dtype.kind == "S" else given
+    except UnicodeDecodeError:
+        raise DataError("holds names that are not UTF-8.", where=str(path)) from None
+    return [str(one) for one in flat.reshape(-1)]
 
 
 def _groups(given: Shaped[np.ndarray, "..."]) -> tuple[Int64[np.ndarray, " samples"], tuple[str, ...]]:

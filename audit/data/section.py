@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from audit.data.dataset import Dataset, only_classes, refuse_alike, some_of
 from probes.errors import DataError
+
+
+def each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Raises ValueError if a class is named twice."""
+    if len(set(names)) < len(names):
+        raise ValueError("a class is named twice")
+    return names
+
+
+ImageSize = Annotated[int, Field(ge=1, le=16_384)]
+"""Side of a square image in pixels."""
 
 
 class DataSection(BaseModel):
@@ -17,7 +29,7 @@ class DataSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
-    classes: tuple[str, ...] | None = None
+    classes: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(each_once)] | None = None
     """Keep only these classes, in this order."""
     take: int | None = Field(default=None, ge=1)
     """Take this many of the samples, drawn class by class, always the same: every model is evaluated on every

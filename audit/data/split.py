@@ -132,7 +132,7 @@ def _given(dataset: Dataset, path: Path) -> Pool:
         parts = {name: chosen(array, len(dataset), name, "") for name, array in arrays.items()}
     except DataError as error:
         raise DataError(
-            f"is not a split of {len(dataset)} samples: {error.what}", where=str(path), do=error.do
+            f"is not a split of {len(dataset)} samples: {error.what}", where=str(path), do=EXPECTED
         ) from None
     for one, other in combinations(parts, 2):
         if (both := parts[one] & parts[other]).any():
@@ -154,6 +154,7 @@ def _given(dataset: Dataset, path: Path) -> Pool:
 
 
 EXPECTED = "Give an .npz of index arrays: members, held_out, validation."
+SELECTED = "Give indices from 0, or a mask with one value per sample."
 
 
 def chosen(given: Shaped[np.ndarray, "..."], n: int, name: str, where: str) -> Bool[np.ndarray, " samples"]:
@@ -164,13 +165,15 @@ def chosen(given: Shaped[np.ndarray, "..."], n: int, name: str, where: str) -> B
     flat = given[:, 0] if given.ndim == 2 and given.shape[1] == 1 else given
     if flat.ndim != 1 or flat.dtype.kind not in "biuf":
         kind = "text" if flat.dtype.kind in "SU" else str(given.dtype)
-        raise DataError(f"{name} are {kind} of shape {given.shape}.", where=where, do=EXPECTED)
-    if flat.dtype.kind == "f" and not (np.isfinite(flat).all() and (flat == np.round(flat)).all()):
-        raise DataError(f"{name} holds numbers that are not indices.", where=where, do=EXPECTED)
+        raise DataError(f"{name} are {kind} of shape {given.shape}.", where=where, do=SELECTED)
+    if flat.dtype.kind == "f" and not (
+        np.isfinite(flat).all() and (flat == np.round(flat)).all() and (np.abs(flat) < 2**53).all()
+    ):
+        raise DataError(f"{name} holds numbers that are not indices.", where=where, do=SELECTED)
     numbers = flat.astype(np.int64)
     masking = flat.dtype.kind == "b" or (len(flat) == n > 2 and np.isin(numbers, (0, 1)).all())
     if masking and len(flat) != n:
-        raise DataError(f"{name} is a mask of {len(flat)} samples, but the data has {n}.", where=where, do=EXPECTED)
+        raise DataError(f"{name} is a mask of {len(flat)} samples, but the data has {n}.", where=where, do=SELECTED)
     if masking:
         return np.asarray(numbers == 1)
     if len(numbers) and not 0 <= numbers.min() <= numbers.max() < n:

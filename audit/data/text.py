@@ -147,6 +147,8 @@ def _of_json(path: Path) -> pd.DataFrame:
             if text.lstrip().startswith("[")
             else [json.loads(one) for one in text.splitlines() if one.strip()]
         )
+        if not all(isinstance(row, dict) for row in rows):
+            raise ValueError("a row is not an object")
         frame = pd.DataFrame(rows)
     except (ValueError, TypeError, RecursionError) as error:
         raise DataError(f"is neither JSON lines nor a list of objects: {error}", where=str(path)) from None
@@ -178,14 +180,20 @@ def _of_datasets(path: Path) -> Table:
 
 
 def _strings(column: pd.Series[Any], name: str, where: str) -> list[str]:
+    from audit.data.columns import refuse_nested
+
     lacking = column.isna()
     if lacking.any():
         raise DataError(f"row {int(lacking.to_numpy().argmax())} has no {name}.", where=where, do="Remove it.")
+    refuse_nested(column, name, where)
     return [str(one) for one in column]
 
 
 def _labels(column: pd.Series[Any], where: str) -> np.ndarray:
+    from audit.data.columns import refuse_nested
+
     lacking = column.isna()
     if lacking.any():
         raise DataError(f"row {int(lacking.to_numpy().argmax())} has no {column.name}.", where=where)
+    refuse_nested(column, str(column.name), where)
     return column.to_numpy() if column.dtype.kind in "iubf" else column.astype(str).to_numpy(dtype=str)

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int64, Shaped
+
+from probes.errors import DataError
 
 SECOND = 2**20
 """More than any tokenizer's vocabulary."""
@@ -29,6 +31,24 @@ def stored_tokens(
         if types is not None:
             stored[row, : len(one)] += SECOND * np.asarray(types[row], dtype=np.int64)
     return stored
+
+
+def tokens_of(given: Shaped[np.ndarray, "..."], where: str) -> Int64[np.ndarray, "samples length"]:
+    """Token ids as they were stored. Raises DataError unless they are whole numbers from 0, a row per sample."""
+    if given.ndim != 2 or given.dtype.kind not in "biuf":
+        raise DataError(
+            f"texts are {given.dtype} of shape {given.shape}.", where=where, do="Give token ids [samples, length]."
+        )
+    wrong = ~np.isfinite(given) | (given != np.floor(given)) if given.dtype.kind == "f" else np.zeros(given.shape, bool)
+    wrong = wrong | (given < 0) | (given > np.iinfo(np.int32).max)
+    if wrong.any():
+        row, place = (int(one) for one in np.argwhere(wrong)[0])
+        raise DataError(
+            f"sample {row} holds {given[row, place]}, which is not a token id.",
+            where=where,
+            do="Token ids are whole numbers from 0.",
+        )
+    return given.astype(np.int64)
 
 
 BEGINS = ("\u0120", "\u2581")

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from audit.data.dataset import Dataset
 from audit.data.images import stack
-from audit.data.section import DataSection
+from audit.data.section import DataSection, ImageSize
 from probes.errors import DataError, did_you_mean
 from probes.message import Text
 
@@ -41,7 +41,7 @@ class Torchvision(DataSection):
     options: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of the class: `{ split = "letters" }` for EMNIST."""
     download: bool = False
-    size: int | None = None
+    size: ImageSize | None = None
     """Images are resized to size × size, for data sets whose images differ in size."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:

@@ -17,7 +17,7 @@ from probes.errors import RecipeError
 def check_fit(experiment: Experiment) -> None:
     """Raises RecipeError if the network does not take the data's inputs, does not give its classes' logits, or gives
     them through another layer than the one taken for its classifier."""
-    section, samples = experiment.recipe.source, experiment.inputs[:2]
+    section, samples = experiment.recipe.source, _samples(experiment)
     row = dataclasses.replace(experiment.audited_row(), transfer="features")
     trainee = experiment.begin(row)
     network = trainee.network.eval()
@@ -47,6 +47,14 @@ def check_fit(experiment: Experiment) -> None:
         by = answering_layer(network, samples)
         if by is not None and not same_place(by, trainee.head):
             _refuse(experiment, trainee.head, by)
+
+
+def _samples(experiment: Experiment) -> Tensor:
+    """Two samples; of texts one with the largest token, which the network's vocabulary may not reach."""
+    if experiment.dataset.modality != "text":
+        return experiment.inputs[:2]
+    largest = int(experiment.inputs.reshape(len(experiment.inputs), -1).amax(dim=1).argmax())
+    return experiment.inputs[[0, largest]]
 
 
 def _check_head(experiment: Experiment, samples: Tensor) -> None:

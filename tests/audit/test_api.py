@@ -140,7 +140,7 @@ def test_images_and_tokens_are_taken_as_networks_take_them() -> None:
         ({"data": None}, InputError, "data=(X, y)"),
         ({"members": None}, DataError, "members="),
         ({"members": [0, 999]}, DataError, "members are neither"),
-        ({"data": (np.zeros((3, 64)), np.zeros(3))}, DataError, "labels are float64"),
+        ({"data": (np.zeros((3, 64)), np.full(3, 0.5))}, DataError, "is not a class number"),
         ({"data": (np.zeros((3, 2, 64, 2, 2)), [0, 1, 2])}, DataError, "features are float64"),
         ({"data": (np.zeros((3, 65), dtype=np.float32), [0, 1, 2]), "members": [0, 1]}, RecipeError, "does not take"),
         ({"recipe": {"trains": {}}}, RecipeError, "'train'"),

@@ -1,0 +1,71 @@
+"""Numbers as people write them in tables: with separators, signs of currency, percent, and minus signs of print."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pandas as pd
+
+from probes.message import Message
+
+NOTHING = ("", "?", "-", "na", "n/a", "#n/a", "nan", "null", "none", "missing")
+"""Markers of a missing number, in lower case. In a categorical column each may be a value."""
+THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?"
+DECIMAL_COMMA = r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+"
+SPACED = r"[+-]?\d{1,3}(?:[ '’\u00a0\u2009\u202f]\d{3})+(?:[.,]\d*)?"
+SPACES = re.compile(r"[ '’\u00a0\u2009\u202f]")
+SIGNS = "%$€£¥₹"
+SIGNED = re.compile(f"[{re.escape(SIGNS)}]")
+CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"
+
+
+def numbers_of(text: pd.Series[Any]) -> tuple[pd.Series[Any], list[str]]:
+    """Cells of strings as numbers, NaN for those that are none, and the codes of what had to be interpreted.
+
+    Commas mark decimals if a cell of the column can only be read so ("0,5", "12,34"); otherwise they separate
+    thousands.
+
+    >>> numbers_of(pd.Series(["1,200", "−3"], dtype="string"))[0].tolist()
+    [1200.0, -3.0]
+    >>> numbers_of(pd.Series(["1,200", "0,5"], dtype="string"))[0].tolist()
+    [1.2, 0.5]
+    >>> numbers_of(pd.Series(["$1,200.50", "($3)"], dtype="string"))[0].tolist()
+    [1200.5, -3.0]
+    """
+    codes = []
+    plain = text.str.replace("−", "-", regex=False).str.replace(r"^\((.+)\)$", r"-\1", regex=True)
+    if plain.str.contains(SIGNED).any():
+        codes.append("audit.data-signs")
+        plain = plain.str.replace(SIGNED, "", regex=True).str.strip()
+    spaced = plain.str.fullmatch(SPACED).fillna(False)
+    plain = plain.where(~spaced, plain.str.replace(SPACES, "", regex=True))
+    if (commas := plain.str.contains(",", regex=False).fillna(False)).any():
+        thousands, decimal = (plain.str.fullmatch(one).fillna(False) for one in (THOUSANDS, DECIMAL_COMMA))
+        if (decimal & ~thousands).any() and decimal[commas].all():
+            codes.append("audit.data-decimal-commas")
+            european = plain.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+            plain = plain.where(~decimal, european)
+        elif thousands.any():
+            codes.append("audit.data-numbers")
+            plain = plain.where(~thousands, plain.str.replace(",", "", regex=False))
+    return pd.to_numeric(plain, errors="coerce").astype("float64"), codes
+
+
+def interpreted(codes: list[str], column: str) -> list[Message]:
+    """What a report says of the column."""
+    return [Message(code, {"column": column}) for code in codes]
+
+
+def hours_of(text: pd.Series[Any]) -> pd.Series[Any] | None:
+    """Times of day in hours, or None if a cell that is not empty is no time of day.
+
+    >>> hours_of(pd.Series(["06:30", "18:00:00"], dtype="string")).tolist()
+    [6.5, 18.0]
+    """
+    known = text.notna()
+    if not known.any() or not text[known].str.fullmatch(CLOCK).all():
+        return None
+    whole = text.where(text.str.count(":") == 2, text + ":00")
+    spans: pd.Series[Any] = pd.to_timedelta(whole).dt.total_seconds() / 3600
+    return spans
