@@ -44,6 +44,7 @@ from audit.results.run_cost import Meter
 from audit.runtime.devices import check_torch
 from audit.runtime.threads import threads
 from audit.storage.failures import traces_kept
+from audit.storage.hub_cache import base_in
 from audit.trainers.base import Trainer
 from probes.errors import ConfigError, InputError
 from reports.report import Report
@@ -199,7 +200,7 @@ def run(
             )
             made_by = None if trainer is None else trainer_of(trainer, None, settings.replica_timeout)
             opened = _language_model(
-                Path(model), path_of(data), members, path_of(base), recipe, path_of(canaries), made_by
+                Path(model), path_of(data), members, base_in(path_of(base)), recipe, path_of(canaries), made_by
             )
             return audit_language_model(opened, chosen, settings, heard)
         if canaries is not None:

@@ -17,6 +17,7 @@ from audit.config.overrides import overridden
 from audit.config.recipe import Recipe, RecipeFile
 from audit.config.run_settings import Settings, place_of
 from audit.storage.folders import checkpoint_in
+from audit.storage.hub_cache import base_in
 from probes.errors import InputError, RecipeError
 from reports.gate.registration import Registration
 from reports.report import Report
@@ -87,7 +88,7 @@ def recipe_file_of(
     file = Path(given) if isinstance(given, str | Path) else None
     beside = path_of(root) or (Path.cwd() if file is None else file.resolve().parent)
     place = Path(model) if isinstance(model, str | Path) else None
-    complete = completing(place, beside, path_of(base), trust_code=trust_code)
+    complete = completing(place, beside, base_in(path_of(base)), trust_code=trust_code)
     if file is not None:
         return RecipeFile.read(file, changes, complete=complete)
     if not whole:
@@ -129,7 +130,7 @@ def settings_of(
         seed=seed,
         workers=workers,
         recipe=recipe,
-        base=path_of(base),
+        base=base_in(path_of(base)),
         weights=weights,
         reference=path_of(reference),
         tried=path_of(tried),

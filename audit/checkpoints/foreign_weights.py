@@ -18,7 +18,8 @@ from audit.config.recipe import Recipe
 from audit.models.head import find_head
 from audit.models.prefixes import under_names
 from audit.models.tensors import check_numbers
-from audit.models.weight_files import averages_among, averages_in, read_state, read_untrusted
+from audit.models.weight_files import read_state, read_untrusted
+from audit.models.weight_sets import averages_among, averages_in, others_among, others_in, whole_under
 from audit.storage.bounded import regular
 from audit.training.experiment import Experiment
 from audit.training.prepare import prepare
@@ -65,7 +66,7 @@ def of_source(experiment: Experiment) -> list[Message]:
     if source.state is not None:
         network = source.network(0)
         head = find_head(network, source.head)
-        lacks = sorted({name.rpartition(".")[0] for name in source.lacking(network) if not name.startswith(f"{head}.")})
+        lacks = sorted({_part(name) for name in source.lacking(network) if not name.startswith(f"{head}.")})
         if lacks:
             said.append(
                 Message(
@@ -78,12 +79,27 @@ def of_source(experiment: Experiment) -> list[Message]:
     return said
 
 
+WRAPPERS = re.compile(r"^base_model\.model\.|\.original_module|\.modules_to_save\.default|\.default$")
+
+
+def _part(name: str) -> str:
+    """The module of a parameter, as the same part of all layers, without the names that PEFT's wrappers add.
+
+    >>> _part("base_model.model.bert.layer.3.query.lora_A.default.weight")
+    'bert.layer.*.query.lora_A'
+    """
+    module = WRAPPERS.sub("", name.removesuffix(".weight").removesuffix(".bias"))
+    return re.sub(r"\.\d+\.", ".*.", module)
+
+
 def beside(path: Path, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[Message]:
     """What the file holds but is not used: averaged weights, counts of epochs and steps, and tensors of a loss."""
     said = []
     content = read_untrusted(path, allowed=(argparse.Namespace,)) if archive_kind(path) is None else {}
     if averages := [*averages_in(content), *averages_among(found, state)]:
         said.append(Message("audit.holds-averages", {"names": tuple(averages)}))
+    if others := [*others_in(content, path, state), *others_among(found, state)]:
+        said.append(Message("audit.holds-others", {"names": tuple(others)}))
     if counts := [name for name, value in found.items() if name not in state and _counts(name, value)]:
         said.append(Message("audit.holds-counts", {"names": tuple(counts)}))
     losses = [name for name in found if re.match(r"(criterion|loss\w*)\.", name) and name not in state]
@@ -136,19 +152,33 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
     # torch before 0.4.1 did not count batches; with a momentum, the count is not used.
     counts = {name: value for name, value in expected.items() if name.endswith("num_batches_tracked")}
     state = {**counts, **{name: value for name, value in state.items() if name in expected or not _counts(name, value)}}
+    extra = [name for name in state if name not in expected]
     if missing := [name for name in expected if name not in state]:
+        several = whole_under(found, expected)
         raise CheckpointError(
-            f"lacks {_some(missing)}, which the recipe's network needs.",
+            f"lacks {_some(missing)}, which the recipe's network needs"
+            + (
+                f"; under each of the prefixes {' and '.join(several)} is a whole model."
+                if several
+                else _instead(extra)
+            ),
             where=str(path),
-            do="Check source.model in the recipe.",
+            do=f"Say which is audited: --weights {several[0]}." if several else "Check source.model in the recipe.",
         )
-    if extra := [name for name in state if name not in expected]:
+    if extra:
         raise CheckpointError(
             f"holds {_some(extra)}, which the recipe's network does not have.",
             where=str(path),
             do="Check source.model in the recipe.",
         )
     for name, value in expected.items():
+        if value.is_floating_point() and not state[name].is_floating_point():
+            raise CheckpointError(
+                f"{name} is {str(state[name].dtype).removeprefix('torch.')}: quantised weights mean nothing without "
+                "their scales.",
+                where=str(path),
+                do="Audit the weights before quantisation, and add the answers of these as --variant ANSWERS.npz.",
+            )
         if state[name].shape != value.shape:
             one_logit = state[name].shape[:1] == (1,) and value.shape[:1] == (2,)
             raise CheckpointError(
@@ -166,6 +196,10 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
 def _counts(name: str, value: Tensor) -> bool:
     """Whether it is an epoch or a number of steps that was saved among the weights."""
     return not value.ndim and not value.is_floating_point() and "." not in name
+
+
+def _instead(extra: list[str]) -> str:
+    return f"; instead it holds {_some(extra)}." if extra else "."
 
 
 def _some(names: Iterable[str]) -> str:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+
+from torch import Tensor
 
 from audit.checkpoints import checkpoint as checkpoints
 from audit.checkpoints.audited_model import Audited
-from audit.checkpoints.folders.base import Described, Reader, described_by, must_be_known, reader_of
+from audit.checkpoints.folders.base import Described, Reader, described_by, file_of, must_be_known, reader_of
 from audit.checkpoints.folders.completed import completed
 from audit.checkpoints.foreign_weights import adopt, adopted, beside
 from audit.config.recipe import Recipe, parse
 from audit.config.run_settings import Settings
+from audit.models.weight_files import read_state
 from audit.training.prepare import prepare
+from probes.errors import CheckpointError
+from probes.message import Message
 
 
 def open_checkpoint(path: Path, settings: Settings) -> Audited:
@@ -38,20 +45,32 @@ def open_folder(path: Path, reader: Reader, settings: Settings) -> Audited:
     Raises CheckpointError if neither says what it was trained on.
     """
     described = described_by(reader, path, settings.base, trust_code=settings.trust_code)
-    folder = settings.data_root or (settings.recipe.folder if settings.recipe else path)
+    beside_it = path if path.is_dir() else path.parent
+    folder = settings.data_root or (settings.recipe.folder if settings.recipe else beside_it)
     recipe = settings.recipe.recipe if settings.recipe else parse(completed(described, {}, folder), str(path))
     recipe = _in_order(recipe, described, folder, trust_code=settings.trust_code)
     experiment = prepare(recipe, folder, trust_code=settings.trust_code)
-    weights = reader.weights(described, experiment)
+    file, key = file_of(reader, path), settings.weights
+    weights = reader.weights(described, experiment) if key is None else _under(key, file, path)
     checkpoint = adopted(weights, experiment, folder, path)
-    told = described.said()
-    file = getattr(reader, "file", None)
-    if file is not None:
-        checkpoint = dataclasses.replace(
-            checkpoint, limits=(*checkpoint.limits, *beside(file(path), weights, checkpoint.state))
-        )
-    checkpoint = dataclasses.replace(checkpoint, limits=(*told, *checkpoint.limits))
+    told, limits = described.said(), list(checkpoint.limits)
+    if key is not None:
+        limits.append(Message("audit.weights-chosen", {"name": key}))
+    elif file is not None:
+        limits += beside(file, weights, checkpoint.state)
+    checkpoint = dataclasses.replace(checkpoint, limits=(*told, *limits))
     return Audited(checkpoint=checkpoint, experiment=experiment, told=told, expected=described.expected)
+
+
+def _under(key: str, file: Path | None, path: Path) -> Mapping[str, Tensor]:
+    """The set of weights that the user names. Raises CheckpointError."""
+    if file is None:
+        raise CheckpointError(
+            f"--weights {key} names a set of weights within one file, and this model has none.",
+            where=str(path),
+            do="Omit it.",
+        )
+    return read_state(file, allowed=(argparse.Namespace,), key=key)
 
 
 def _in_order(recipe: Recipe, described: Described, folder: Path, *, trust_code: bool) -> Recipe:

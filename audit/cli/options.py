@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from audit.storage.folders import checkpoint_in, results_in
+from audit.storage.hub_cache import base_in
 
 audited = partial(typer.Option, rich_help_panel="What is audited")
 how = partial(typer.Option, rich_help_panel="How")
@@ -80,7 +81,12 @@ PredictionsFile = Annotated[
     ),
 ]
 Base = Annotated[
-    Path | None, audited(metavar="PATH", help="For a model in a folder: the model that its training started from.")
+    Path | None,
+    audited(
+        metavar="PATH",
+        help="For a model in a folder: the model that its training started from; a folder, or a Hub name in the cache.",
+        callback=base_in,
+    ),
 ]
 Weights = Annotated[
     str | None, audited(metavar="KEY", help="For a file with several sets of weights (raw and EMA): which to audit.")

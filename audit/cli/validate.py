@@ -88,7 +88,12 @@ def recipe_for(
     model: Path | None, recipe: Path | None, base: Path | None, root: Path | None, *, trust_code: bool
 ) -> RecipeFile | None:
     """The recipe, completed from the model's folder if it is one. Raises RecipeError, CheckpointError."""
-    must_exist(base, "base")
+    if base is not None and not base.exists():
+        raise InputError(
+            "no such base, neither a folder nor a name in the Hub's cache; nothing is downloaded.",
+            where=str(base),
+            do=f"Check the path, or download it: hf download {base}.",
+        )
     if recipe is None:
         return None
     must_exist(recipe, "recipe file")

@@ -40,7 +40,11 @@ class InputSection(Section):
     """How stored samples become the model's input tensors: resized, cropped, normalised; the same for every model."""
 
     size: int | None = Field(default=None, ge=1)
-    """Images are resized to size × size (bilinear)."""
+    """Images are resized to size × size."""
+    sides: Literal["both", "shorter"] = "both"
+    """`shorter`: the shorter side becomes `size`, and the proportions are kept."""
+    resample: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
+    """How pixels are interpolated in resizing."""
     crop: int | None = Field(default=None, ge=1)
     """Then the middle crop × crop pixels are taken."""
     channels: int | None = None

@@ -171,7 +171,11 @@ def _words(
         return Labels(numbers=numbers.reshape(-1).astype(np.int64), classes=classes, notes=notes)
     place = {str(name): number for number, name in enumerate(names)}
     if unknown := sorted({str(word) for word in np.unique(words)} - set(place)):
-        raise DataError(f"label {unknown[0]!r} is none of the class names.", where=where)
+        raise DataError(
+            f"label {unknown[0]!r} is none of the class names ({', '.join(list(place)[:10])}).",
+            where=where,
+            do="Write labels and classes alike: data.names are the classes in the order of the model's outputs.",
+        )
     numbers = np.array([place[str(word)] for word in words], dtype=np.int64)
     return Labels(numbers=numbers, classes=tuple(place), notes=notes)
 

@@ -16,7 +16,7 @@ CONFIG, PROCESSOR, ADAPTER = "config.json", "preprocessor_config.json", "adapter
 def json_in(path: Path) -> dict[str, Any]:
     """Raises CheckpointError if the file does not hold a JSON object."""
     try:
-        content = json.loads(read_text(path, 4 * MIB, CheckpointError))
+        content = json.loads(read_text(path, 16 * MIB, CheckpointError))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"is not JSON: {str(error)[:200]}", where=str(path)) from None
     if not isinstance(content, dict):
@@ -34,21 +34,79 @@ def config_in(folder: Path) -> dict[str, Any]:
     return content
 
 
+RESAMPLE = {0: "nearest", 2: "bilinear", 3: "bicubic"}
+"""Pillow's numbers of the kinds of interpolation."""
+SQUARE_FROM = 384
+"""Pixels from which a processor with `crop_pct` resizes without cropping."""
+
+
 def input_in(folder: Path) -> dict[str, Any]:
-    """`size`, `crop`, `mean` and `std` from a folder's preprocessor_config.json. Raises RecipeError without one."""
+    """The keys of a recipe's [input] from a folder's preprocessor_config.json. Raises RecipeError without one."""
     path = folder / PROCESSOR
     if not path.is_file():
         raise RecipeError(f"{folder.name} has no {path.name}.", where="input.normalise", do="Give size, mean and std.")
     content = json_in(path)
+    found = _sizes(content)
+    if "size" in found and (named := RESAMPLE.get(content.get("resample", 2))):
+        found["resample"] = named
+    return found | _normalisation(content)
+
+
+def untold_in(folder: Path) -> list[str]:
+    """What a folder's image processor does, and [input] has no key for."""
+    content = json_in(folder / PROCESSOR)
+    kinds = [f"resample = {kind}" for kind in [content.get("resample", 2)] if kind not in RESAMPLE]
+    others = [f"{name} = true" for name in ("do_flip_channel_order", "do_pad") if content.get(name)]
+    return [f"{one} ({PROCESSOR})" for one in [*kinds, *others]]
+
+
+def timm_input(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a recipe's [input] from what timm states of a model's evaluation.
+
+    >>> timm_input({"input_size": [3, 224, 224], "crop_pct": 0.875, "interpolation": "bicubic"})
+    {'size': 256, 'crop': 224, 'sides': 'shorter', 'resample': 'bicubic'}
+    """
+    found: dict[str, Any] = {name: tuple(stated[name]) for name in ("mean", "std") if stated.get(name)}
+    if stated.get("input_size"):
+        crop = int(stated["input_size"][-1])
+        # As in timm's own evaluation: the resized image is larger than the crop by this factor.
+        found |= {"size": int(crop / float(stated.get("crop_pct") or 0.875)), "crop": crop}
+        found["sides"] = "both" if stated.get("crop_mode") == "squash" else "shorter"
+    named = stated.get("interpolation")
+    return found | ({"resample": named} if named in RESAMPLE.values() else {})
+
+
+def _sizes(content: Mapping[str, Any]) -> dict[str, Any]:
+    """`size`, `sides` and `crop`."""
+    given, crop = content.get("size"), content.get("crop_size")
+    crops = bool(content.get("do_center_crop")) and crop is not None
+    shorter = crops  # of old files, which have one number
+    if isinstance(given, Mapping):
+        shorter = "shortest_edge" in given
+        given = given.get("shortest_edge", given.get("height"))
+    if isinstance(crop, Mapping):
+        crop = crop.get("height", crop.get("shortest_edge"))
     found: dict[str, Any] = {}
-    for key, name in (("size", "size"), ("crop", "crop_size")):
-        given = content.get(name)
-        if isinstance(given, Mapping):
-            given = given.get("shortest_edge", given.get("height"))
-        if isinstance(given, int) and (key == "size" or content.get("do_center_crop")):
-            found[key] = given
-    if content.get("do_normalize", True):
-        found |= {key: tuple(content[f"image_{key}"]) for key in ("mean", "std") if content.get(f"image_{key}")}
-    else:
-        found |= {"mean": (0.0,), "std": (1.0,)}
-    return found
+    if content.get("do_resize", True) and isinstance(given, int):
+        share = content.get("crop_pct")
+        if isinstance(share, int | float) and share and (crops or given < SQUARE_FROM):
+            return {"size": int(given / share), "sides": "shorter", "crop": crop if crops else given}
+        shorter = shorter and not isinstance(share, int | float)
+        found = {"size": given, "sides": "shorter" if shorter else "both"}
+    return found | ({"crop": crop} if crops and isinstance(crop, int) else {})
+
+
+def _normalisation(content: Mapping[str, Any]) -> dict[str, Any]:
+    """`mean` and `std` of pixels from 0 to 1, whatever range the processor scales them to first."""
+    scale = 255 * float(content.get("rescale_factor") or 1 / 255) if content.get("do_rescale", True) else 255.0
+    offset = 1.0 if content.get("rescale_offset") else 0.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    if content.get("do_normalize", True) and content.get("image_mean") and content.get("image_std"):
+        mean, std = tuple(map(float, content["image_mean"])), tuple(map(float, content["image_std"]))
+    # EfficientNet's processor divides by the standard deviation twice for the weights with a classifier.
+    twice = std if content.get("include_top") else (1.0,) * len(std)
+    return {
+        "mean": tuple((one + offset) / scale for one in mean),
+        "std": tuple(one * other / scale for one, other in zip(std, twice, strict=True)),
+    }

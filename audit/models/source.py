@@ -17,15 +17,8 @@ from audit.models.families.base import family_of
 from audit.models.head import classes_of, find_head, new_head, replace
 from audit.models.redraw import by_library, loaded, redraw
 from audit.models.tensors import check_numbers
-from audit.models.weight_files import (
-    averages_among,
-    averages_in,
-    digest_file,
-    digest_state,
-    read_state,
-    read_untrusted,
-    weights_in,
-)
+from audit.models.weight_files import digest_file, digest_state, read_state, read_untrusted
+from audit.models.weight_sets import averages_among, averages_in, weights_in
 from probes.errors import CheckpointError, DataError, DependencyError, RecipeError
 from probes.message import Message
 
@@ -50,7 +43,8 @@ class Source:
         """A new network with the source's head; θ_s is loaded unless `weights` is False (from scratch)."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = build(self.section, self.folder, trust_code=self.trust_code)
+            begun = self._begun() if weights else None
+            network = begun or build(self.section, self.folder, trust_code=self.trust_code)
             if self.loads:
                 modules = {name.rpartition(".")[0] for name in self.loads}
                 redraw(network, modules, where="source.model")
@@ -59,9 +53,17 @@ class Source:
                 old = network.get_submodule(head)
                 replace(network, head, new_head(old, self.classes))
                 by_library(network, network.get_submodule(head))
-        if weights and self.state is not None:
+        if weights and self.state is not None and begun is None:
             self._load(network, head, self.state)
         return network
+
+    def _begun(self) -> nn.Module | None:
+        """The network with θ_s, from a family whose new parts are initialised from θ_s; None for any other."""
+        family, name = family_of(self.section)
+        begin = getattr(family, "begun", None)
+        if begin is None or self.state is None:
+            return None
+        return gives_logits(begin(name, self.section, self.folder, self.state))
 
     def _load(self, network: nn.Module, head: str, state: Mapping[str, Tensor]) -> None:
         """Parameters in `lacking` keep their random initialisation. Raises CheckpointError if anything else does not

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
+import datetime
 import hashlib
+import pathlib
 import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from audit.models.saved_config import json_in
 from audit.models.tensors import check_tensors
+from audit.models.weight_sets import key_of_weights, weights_in, weights_under
 from audit.storage.bounded import check_archive, regular
-from probes.errors import CheckpointError, did_you_mean
+from probes.errors import CheckpointError
 
 
 def digest_file(path: Path) -> str:
@@ -43,88 +48,39 @@ def read_state(path: Path, *, allowed: Sequence[type] = (), key: str | None = No
     Raises CheckpointError. Never unpickles code; `allowed` are harmless classes that may be stored beside the weights.
     """
     whole = read_untrusted(path, allowed=allowed)
-    content = weights_in(whole, path) if key is None else _under(key, whole, path)
+    content = weights_in(whole, path) if key is None else weights_under(key, whole, path)
     state = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
-    check_tensors(state, path, path.stat().st_size)
+    check_tensors(state, path, sum(file.stat().st_size for file in files_of(path)))
     if not state:
         raise CheckpointError("holds no tensors", where=str(path), do="Give a state dict.")
     prefixed = all(name.startswith("module.") for name in state)
     return {name.removeprefix("module.") if prefixed else name: value for name, value in state.items()}
 
 
-def _under(key: str, content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-    found: Any = content.get(key)
-    if not _tensors(found):
-        flat = weights_in(content, path)
-        inner = {name.removeprefix(f"{key}."): value for name, value in flat.items() if str(name).startswith(f"{key}.")}
-        if _tensors(inner):
-            return inner
-        held = [*(str(name) for name, value in content.items() if _tensors(value)), *_averaged(flat)]
-        raise CheckpointError(f"holds no weights under {key!r}. {did_you_mean(key, held)}", where=str(path))
-    weights: Mapping[str, Any] = found
-    return weights
+INDEX = ".index.json"
+"""The end of the name of a file that lists the several files of one state dict, as safetensors' libraries write it."""
 
 
-USUAL = ("state_dict", "model", "model_state_dict", "model_state", "net", "network", "weights", "params", "module")
-BESIDE = re.compile(r"optim|sched|scaler|ema|average|teacher|hyper|args|config", re.IGNORECASE)
-"""Keys that are stored beside weights: optimizer states, and averages of the weights, which are other models."""
-
-
-def weights_in(content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-    """The state dict in a training script's file: the content itself, or the entry under one of its keys.
-
-    Raises CheckpointError, naming the keys, if the choice is ambiguous.
-    """
-    if any(isinstance(value, Tensor) and "." in str(name) for name, value in content.items()):
-        return content
-    nested: dict[str, Mapping[str, Any]] = {str(name): value for name, value in content.items() if _tensors(value)}
-    for name in USUAL:
-        if name in nested:
-            return nested[name]
-    likely = {name: value for name, value in nested.items() if not BESIDE.search(name)}
-    if len(likely) == 1:
-        return next(iter(likely.values()))
-    if len(likely) > 1:
-        raise CheckpointError(
-            f"holds weights under {' and '.join(map(repr, sorted(likely)))}.",
-            where=str(path),
-            do="Save only the state dict of the audited model.",
-        )
-    inner = [value for name, value in content.items() if isinstance(value, Mapping) and not BESIDE.search(str(name))]
-    found = [value for value in inner if any(map(_tensors, value.values()))]
-    return weights_in(found[0], path) if len(found) == 1 else content
-
-
-AVERAGED = re.compile(r"(?<![a-z])(ema|swa)|(ema|swa)(?![a-z])|average", re.IGNORECASE)
-
-
-def averages_in(content: Mapping[str, Any]) -> list[str]:
-    """Keys of averaged weights (EMA, SWA) stored beside the weights."""
-    return [str(name) for name, value in content.items() if AVERAGED.search(str(name)) and _tensors(value)]
-
-
-def averages_among(found: Mapping[str, Tensor], used: Collection[str]) -> list[str]:
-    """Prefixes of averaged weights stored among the weights, as saved by a wrapper that holds both models.
-
-    >>> averages_among({"model.fc": torch.zeros(1), "ema_model.fc": torch.zeros(1)}, {"fc"})
-    ['ema_model']
-    """
-    own = {name.partition(".")[0] for name in used}
-    return [prefix for prefix in _averaged(found) if prefix not in own]
-
-
-def _averaged(state: Mapping[str, Any]) -> list[str]:
-    prefixes = dict.fromkeys(str(name).partition(".")[0] for name in state if "." in str(name))
-    return [prefix for prefix in prefixes if AVERAGED.search(prefix)]
-
-
-def _tensors(value: object) -> bool:
-    return isinstance(value, Mapping) and any(isinstance(one, Tensor) for one in value.values())
+def files_of(path: Path) -> list[Path]:
+    """The file itself; of an index, the files that it lists, all of them beside it. Raises CheckpointError."""
+    if not path.name.endswith(INDEX):
+        return [path]
+    listed = json_in(path).get("weight_map")
+    names = sorted({str(name) for name in listed.values()}) if isinstance(listed, dict) else []
+    if not names:
+        raise CheckpointError("lists no files of weights.", where=str(path))
+    for name in names:
+        if Path(name).name != name or name.endswith(INDEX):
+            raise CheckpointError(f"lists {name}, which is not a file beside it.", where=str(path))
+        regular(path.parent / name, CheckpointError, do=f"Copy the whole folder: {path.name} lists it.")
+    return [path.parent / name for name in names]
 
 
 def read_untrusted(path: Path, *, allowed: Sequence[type] = ()) -> dict[str, Any]:
     """The content of a torch.save or safetensors file, read without running any code in it. Raises CheckpointError."""
     size = regular(path, CheckpointError)
+    if path.name.endswith(INDEX):
+        return {name: value for file in files_of(path) for name, value in read_untrusted(file, allowed=allowed).items()}
     try:
         if zipfile.is_zipfile(path):
             check_archive(path, size, CheckpointError)
@@ -156,20 +112,51 @@ def damaged(path: Path) -> str | None:
         return "the archive's table of contents"
 
 
+HARMLESS = (argparse.Namespace, pathlib.PosixPath, datetime.datetime, datetime.date, datetime.timedelta)
+"""Classes of plain values that scripts store beside the weights: opening these runs no code."""
+
+
 def _pickled(path: Path, text: str) -> str:
-    """An error that names the class, and the command that extracts only the weights if the file is trusted."""
+    """An error that names the class, and the command that extracts only the weights: a safe one if all classes are
+    harmless, otherwise one for a file that is trusted."""
     named = re.search(r"GLOBAL ([\w.]+)", text)
     held = f"a pickled {named[1]}" if named else "pickled objects other than tensors"
+    if (safe := _safely(path)) is not None:
+        return f'holds {held}, so it was not loaded. This saves its weights without running code: python -c "{safe}"'
     arrays = "numpy" in held and "_reconstruct" in held
-    weights = "getattr(c, 'state_dict', lambda: c['KEY OF THE WEIGHTS'])()"
+    weights = "m['KEY OF THE WEIGHTS'] if isinstance(m, dict) else m.state_dict()"
     tensors = "{name: torch.as_tensor(value) for name, value in c.items()}"
+    model = "" if arrays else "m = c if isinstance(c, (dict, torch.nn.Module)) else c.model; "
     command = (
-        f"import torch; c = torch.load('{path.name}', weights_only=False); "
+        f"import torch; c = torch.load('{path.name}', weights_only=False); {model}"
         f"torch.save({tensors if arrays else weights}, 'weights.pt')"
     )
     return (
         f"holds {held}, which can run code; it was not loaded. Save a state dict, or convert it if you trust it: "
         f'python -c "{command}"'
+    )
+
+
+def _safely(path: Path) -> str | None:
+    """The command that saves only the weights of a file whose classes are all harmless; None for any other."""
+    try:
+        named = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        used = [kind for kind in HARMLESS if f"{kind.__module__}.{kind.__qualname__}" in named]
+        if not used or len(used) != len(named):
+            return None
+        key = key_of_weights(read_untrusted(path, allowed=used), path)
+    except (
+        CheckpointError,
+        ValueError,
+        RuntimeError,
+        OSError,
+    ):  # not an archive of this kind, or no one set of weights
+        return None
+    modules = ", ".join(sorted({"torch", *(kind.__module__ for kind in used)}))
+    classes = ", ".join(f"{kind.__module__}.{kind.__qualname__}" for kind in used)
+    return (
+        f"import {modules}; torch.serialization.add_safe_globals([{classes}]); "
+        f"torch.save(torch.load('{path.name}', weights_only=True){key}, 'weights.pt')"
     )
 
 

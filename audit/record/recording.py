@@ -16,6 +16,7 @@ import numpy as np
 from audit.data.fingerprints import fingerprint, of_array, of_text, of_tokens
 from audit.data.record import NAME, Base, Part, Record, View, plain
 from audit.runtime.versions import versions
+from audit.storage.hub_cache import local_base
 from probes.errors import DataError
 
 WEIGHTS = ("*.safetensors", "*.pt", "*.pth", "*.bin", "*.ckpt")
@@ -178,10 +179,15 @@ def base_of(base: str | Path | None, revision: str, folder: Path) -> Base:
         return Base()
     place = Path(base)
     if not place.exists():
-        return Base(name=str(base), revision=revision)
+        cached = local_base(place, revision)
+        return Base(name=str(base), revision=revision, digest="" if cached is None else _digest_of(cached))
+    return Base(name=Path(os.path.relpath(place, folder)).as_posix(), revision=revision, digest=_digest_of(place))
+
+
+def _digest_of(place: Path) -> str:
+    """sha256 over the digests of a base's weight files."""
     files = weights_in(place) if place.is_dir() else [place]
-    whole = hashlib.sha256("".join(digest(file) for file in files).encode()).hexdigest()
-    return Base(name=Path(os.path.relpath(place, folder)).as_posix(), revision=revision, digest=whole)
+    return hashlib.sha256("".join(digest(file) for file in files).encode()).hexdigest()
 
 
 def weights_in(folder: Path) -> list[Path]:

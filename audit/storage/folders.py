@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 RESULTS, CHECKPOINT = "results.json", "ckpt.pt"
-WEIGHTS = ("*.pt", "*.pth", "*.safetensors")
+WEIGHTS = ("*.pt", "*.pth", "*.safetensors", "pytorch_model*.bin")
+INDEXES = ("*.safetensors.index.json", "*.bin.index.json")
+"""Each lists the several files of one state dict."""
 FAMILYS_OWN = ("audit-record.json", "adapter_config.json", "config.json", "args.yaml", "hparams.yaml")
 """Files beside the weights of a model that a library saved as a folder: then the folder itself is the model."""
 
@@ -16,10 +18,17 @@ def results_in(path: Path | None) -> Path | None:
 
 
 def checkpoint_in(path: Path | None) -> Path | None:
-    """The folder's ckpt.pt, or the only weight file in it; otherwise the path unchanged."""
+    """The folder's ckpt.pt, or the only weight file in it, or the only index of several; otherwise the path
+    unchanged."""
     if path is None or not path.is_dir() or any((path / name).exists() for name in FAMILYS_OWN):
         return path
     if (path / CHECKPOINT).exists():
         return path / CHECKPOINT
-    found = sorted(one for pattern in WEIGHTS for one in path.glob(pattern))
+    indexes = sorted(one for pattern in INDEXES for one in path.glob(pattern))
+    found = indexes or weight_files(path)
     return found[0] if len(found) == 1 else path
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files in the folder that may hold a model's weights, by name."""
+    return sorted(one for pattern in WEIGHTS for one in folder.glob(pattern))

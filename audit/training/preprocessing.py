@@ -55,8 +55,11 @@ def preprocess(inputs: Shaped[np.ndarray, "samples ..."], section: InputSection,
     images = tensor.float().permute(0, 3, 1, 2)
     if section.channels and images.shape[1] == 1:
         images = images.expand(-1, section.channels, -1, -1)
-    if section.size and images.shape[-2:] != (section.size, section.size):
-        images = functional.interpolate(images, size=(section.size, section.size), mode="bilinear", antialias=True)
+    if section.size and tuple(images.shape[-2:]) != (size := _resized(section, *images.shape[-2:])):
+        smooth = section.resample != "nearest"
+        images = functional.interpolate(images, size=size, mode=section.resample, antialias=smooth)
+        if section.resample == "bicubic":
+            images = images.clamp(0, 1)  # it overshoots, which 8-bit pixels cannot
     if section.crop and images.shape[-2:] != (section.crop, section.crop):
         top, left = ((length - section.crop) // 2 for length in images.shape[-2:])
         if min(top, left) < 0:
@@ -64,6 +67,14 @@ def preprocess(inputs: Shaped[np.ndarray, "samples ..."], section: InputSection,
         images = images[..., top : top + section.crop, left : left + section.crop]
     # Of one channel, strides say channels-last though the memory does not; a view of the flat memory says neither.
     return _normalise(images, section, axis=1).contiguous().flatten().view(images.shape)
+
+
+def _resized(section: InputSection, height: int, width: int) -> tuple[int, int]:
+    size = section.size or 0
+    if section.sides == "both":
+        return size, size
+    shorter = min(height, width)
+    return int(size * height / shorter), int(size * width / shorter)
 
 
 def _normalise(tensor: Float[Tensor, "samples ..."], section: InputSection, axis: int) -> Float[Tensor, "samples ..."]:

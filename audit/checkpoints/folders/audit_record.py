@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audit.checkpoints.folders.base import FOLDERS, Described, Reader
+from audit.checkpoints.folders.base import FOLDERS, Described, Reader, file_of
 from audit.checkpoints.folders.lightning import train_of
 from audit.checkpoints.folders.training_arguments import Arguments, of_mapping
 from audit.data.record import NAME, Record
 from audit.record.recording import base_of
 from audit.storage.bounded import exists
+from audit.storage.hub_cache import local_base
 from probes.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -59,11 +60,18 @@ class AuditRecord:
             expected=record.measures,
         )
 
-    def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
-        """Raises CheckpointError if the weights are not those that the record was written for."""
-        record = Record.read(described.folder / NAME)
+    def file(self, folder: Path) -> Path | None:
+        """As the reader of the model itself. Raises CheckpointError if the weights are not those that the record was
+        written for."""
+        record = Record.read(folder / NAME)
         for name, digest in record.weights.items():
-            _must_be(described.folder / name, digest)
+            _must_be(folder / name, digest)
+        own = beneath(folder)
+        return None if own is None else file_of(own, folder)
+
+    def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
+        """Raises CheckpointError if there is no model, or it is not that of the record."""
+        self.file(described.folder)
         own = beneath(described.folder)
         if own is None:
             raise CheckpointError("holds no model of a known kind.", where=str(described.folder))
@@ -86,7 +94,9 @@ def beneath(folder: Path) -> Reader | None:
 
 def _base(record: Record, folder: Path) -> Path | None:
     place = folder / record.base.name
-    return place if record.base.name and exists(place) else None
+    if not record.base.name or exists(place):
+        return place if record.base.name else None
+    return local_base(record.base.name, record.base.revision)
 
 
 def _here(data: Mapping[str, Any], folder: Path) -> dict[str, str]:

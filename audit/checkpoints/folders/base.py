@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from audit.checkpoints.other_formats import must_hold_torch_weights
 from audit.storage.bounded import MIB, read_text
-from audit.storage.folders import checkpoint_in
+from audit.storage.folders import checkpoint_in, weight_files
 from probes.errors import CheckpointError, DependencyError, PluginError
 from probes.message import Message
 from probes.registry import Registry
@@ -54,6 +55,8 @@ class Described:
     unknown: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     expected: Mapping[str, float] = field(default_factory=dict)
+    tokenised: bool = False
+    """Whether the model reads the tokens of one tokenizer, so that texts need it."""
 
     def said(self) -> tuple[Message, ...]:
         """The notes to show before anything is trained, and in the report."""
@@ -100,10 +103,13 @@ FOLDERS = Registry("audit.folders", "reader of folders", _accept)
 
 
 def reader_of(folder: Path) -> tuple[str, Reader] | None:
-    """The kind of the folder and its reader; None if no reader recognises it."""
-    if not folder.is_dir():
+    """The kind of the folder and its reader; None if no reader recognises it. A file is recognised by readers whose
+    `suffixes` name it: a checkpoint that holds its own hyperparameters, or has them beside it."""
+    if not folder.exists():
         return None
     for name, reader in sorted(FOLDERS.all().items(), key=lambda item: (item[1].order, item[0])):
+        if not folder.is_dir() and not folder.name.endswith(getattr(reader, "suffixes", ("\0",))):
+            continue
         with _as_it_should_be(folder):
             if reader.recognises(folder):
                 return name, reader
@@ -128,16 +134,36 @@ def _as_it_should_be(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def must_be_known(folder: Path) -> None:
-    """Raises CheckpointError for a folder that no reader recognises and that holds no single file of weights."""
-    if not folder.is_dir() or checkpoint_in(folder) != folder or reader_of(folder) is not None:
+def file_of(reader: Reader, folder: Path) -> Path | None:
+    """The one file that holds the model's weights; None if they are in several, or under names of the library's own."""
+    given = getattr(reader, "file", None)
+    return None if given is None else given(folder)
+
+
+def must_be_known(path: Path) -> None:
+    """Raises CheckpointError for a folder that no reader recognises and that holds no single file of weights, and for a
+    file of another library."""
+    must_hold_torch_weights(path)
+    if not path.is_dir() or checkpoint_in(path) != path or reader_of(path) is not None:
         return
-    held = "no model of a known kind"
-    if (folder / "config.json").is_file():
-        named = read_json(folder / "config.json")
+    held, do = "no model of a known kind", f"Readers of folders: {', '.join(FOLDERS.names())}."
+    if (path / "config.json").is_file():
+        named = read_json(path / "config.json")
         kinds = named.get("architectures") if isinstance(named, Mapping) else None
-        held = f"a {kinds[0]}, which is not a classifier" if isinstance(kinds, list) and kinds else held
-    raise CheckpointError(f"holds {held}.", where=str(folder), do=f"Readers of folders: {', '.join(FOLDERS.names())}.")
+        if isinstance(kinds, list) and kinds:
+            held = f"a {kinds[0]}, which is not a classifier"
+            do = "Classifiers are …ForSequenceClassification or …ForImageClassification, language models …ForCausalLM."
+    elif several := [*weight_files(path), *_models_below(path)]:
+        held += f" itself, but {', '.join(one.name for one in several[:5])}{', …' if len(several) > 5 else ''}"
+        do = f"Give the audited one: {path / several[-1].name}."
+    raise CheckpointError(f"holds {held}.", where=str(path), do=do)
+
+
+def _models_below(folder: Path) -> list[Path]:
+    """Subfolders that hold a model, such as a Trainer's checkpoint-500, the latest last."""
+    below = [one for one in sorted(folder.iterdir()) if one.is_dir() and not one.name.startswith(".")]
+    known = [one for one in below[:100] if checkpoint_in(one) != one or reader_of(one) is not None]
+    return sorted(known, key=lambda one: int(number) if (number := one.name.rpartition("-")[2]).isdigit() else -1)
 
 
 def read_json(path: Path) -> Any:
@@ -148,9 +174,9 @@ def read_json(path: Path) -> Any:
         raise CheckpointError(f"is not JSON: {str(error)[:200]}", where=str(path)) from None
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A mapping of plain values; tags that would construct objects are refused. Raises CheckpointError with one
-    line."""
+def read_yaml(path: Path, unread: list[str] | None = None) -> dict[str, Any]:
+    """A mapping of plain values. Python's tuples become lists; a tag that would construct any other object is refused,
+    or its key is added to `unread` if that is given. Raises CheckpointError with one line."""
     try:
         import yaml
     except ImportError:
@@ -158,11 +184,23 @@ def read_yaml(path: Path) -> dict[str, Any]:
     text = read_text(path, MOST, CheckpointError)
     if "&" in text and text.count("*") > MOST_ALIASES:
         raise CheckpointError("uses too many aliases; it was not read.", where=str(path))
+
+    Plain: Any = type("Plain", (yaml.SafeLoader,), {})
+
+    Plain.add_constructor("tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node))
+    if unread is not None:
+        Plain.add_multi_constructor("tag:yaml.org,2002:python/", lambda loader, suffix, node: UNREAD)
     try:
-        found = yaml.safe_load(text)
+        found = yaml.load(text, Loader=Plain)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise CheckpointError(f"is not plain YAML: {' '.join(str(error).split())[:200]}", where=str(path)) from None
-    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
+    values = {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
+    if unread is not None:
+        unread += [name for name, value in values.items() if value is UNREAD]
+    return {name: value for name, value in values.items() if value is not UNREAD}
+
+
+UNREAD = object()
 
 
 def first_of(given: Mapping[str, Any], names: Iterable[str]) -> Any:

@@ -35,6 +35,12 @@ def completed(described: Described, given: Mapping[str, Any], folder: Path) -> d
     data = content.get("data")
     if isinstance(data, Mapping):
         content["data"] = {**described.data.get(str(data.get("kind")), {}), **data}
+        if described.tokenised and data.get("kind") == "text" and not content["data"].get("tokenizer"):
+            raise CheckpointError(
+                "holds no tokenizer, and neither does its base.",
+                where=str(described.folder),
+                do="Save the tokenizer with the model, or name its folder as data.tokenizer.",
+            )
     for section, what in (("data", "what it was trained on"), ("split", "which samples trained it")):
         if section not in content:
             raise CheckpointError(

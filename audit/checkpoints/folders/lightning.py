@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,43 +41,71 @@ def train_of(given: Mapping[str, Any]) -> dict[str, Any]:
 
 class Lightning:
     order = 60
+    suffixes = (".ckpt",)
 
     def recognises(self, folder: Path) -> bool:
+        """A folder of checkpoints, or one checkpoint that states its hyperparameters."""
+        if folder.is_file():
+            return bool(stated_in(folder))
         return any(folder.glob("*.ckpt")) or any((folder / "checkpoints").glob("*.ckpt"))
 
     def describe(self, folder: Path, base: Path | None, *, trust_code: bool) -> Described:
-        given = read_yaml(folder / HYPER) if (folder / HYPER).is_file() else {}
+        file, unread = self.file(folder), list[str]()
+        plain = folder / HYPER
+        given = read_yaml(plain, unread) if plain.is_file() else stated_in(file)
+        where = HYPER if plain.is_file() else file.name
         train = train_of(given)
-        source = {} if base is None else {"weights": str(base.resolve())}
-        read = tuple(f"train.{key} = {value} ({HYPER})" for key, value in train.items())
+        read = tuple(f"train.{key} = {value} ({where})" for key, value in train.items())
         unknown = [f"train.{key}" for key in ("lr", "batch_size", "epochs", "optimizer") if key not in train]
-        recipe: dict[str, Any] = {"name": folder.resolve().name, "source": source, "train": train}
-        recipe["transfer"] = {"mode": "parameters", "dropout": "all"}
-        recipe["input"] = {"mean": [0.0], "std": [1.0]}
+        unknown += [f"{name} ({where}: a Python object)" for name in unread]
+        recipe: dict[str, Any] = {"name": folder.resolve().stem, "train": train}
+        if base is not None:
+            recipe["source"] = {"weights": str(base.resolve())}
+        assumed: tuple[str, ...] = ()
+        if folder.is_dir():
+            recipe["transfer"] = {"mode": "parameters", "dropout": "all"}
+            recipe["input"] = {"mean": [0.0], "std": [1.0]}
+            assumed = ("input.mean = 0", "input.std = 1")
         if isinstance(given.get("seed"), int):
             recipe["seed"] = given["seed"]
         return Described(
             kind="lightning",
             folder=folder,
             recipe=recipe,
-            read=(*read, f"weights ({self.file(folder).name})"),
-            assumed=("input.mean = 0", "input.std = 1"),
+            read=(*read, f"weights ({file.name})"),
+            assumed=assumed,
             unknown=tuple(unknown),
         )
 
     def file(self, folder: Path) -> Path:
         """The checkpoint: the only one, or last.ckpt. Raises CheckpointError if the choice is ambiguous."""
+        if folder.is_file():
+            return folder
         found = sorted([*folder.glob("*.ckpt"), *(folder / "checkpoints").glob("*.ckpt")])
         last = [one for one in found if one.stem == "last"]
         if len(found) != 1 and len(last) != 1:
             raise CheckpointError(
                 f"holds {', '.join(one.name for one in found[:5])}.",
                 where=str(folder),
-                do="Give the file of the audited model itself.",
+                do=f"Give the file of the audited model itself: {found[-1]}.",
             )
         return found[0] if len(found) == 1 else last[0]
 
     def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
         from audit.models.weight_files import read_state
 
-        return read_state(self.file(described.folder))
+        return read_state(self.file(described.folder), allowed=(argparse.Namespace,))
+
+
+def stated_in(file: Path) -> dict[str, Any]:
+    """The hyperparameters in a checkpoint that Lightning wrote; empty if there are none, or if reading them would run
+    code."""
+    from audit.models.weight_files import read_untrusted
+
+    try:
+        content = read_untrusted(file, allowed=(argparse.Namespace,))
+    except CheckpointError:  # the reader of weights reports it
+        return {}
+    given = content.get("hyper_parameters") if "pytorch-lightning_version" in content else None
+    given = vars(given) if isinstance(given, argparse.Namespace) else given
+    return {str(name): value for name, value in given.items()} if isinstance(given, Mapping) else {}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from audit.checkpoints.folders import training_arguments
 from audit.checkpoints.folders.base import Described, read_json
 from audit.checkpoints.folders.save_pretrained import data_of
-from audit.models.saved_config import ADAPTER, CONFIG, PROCESSOR, input_in
-from audit.storage.bounded import exists
+from audit.models.saved_config import ADAPTER, PROCESSOR, input_in
+from audit.storage.hub_cache import local_base
 from probes.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 WEIGHTS = "adapter_model.safetensors"
 TASKS = ("SEQ_CLS", None, "")
+PROMPTS = ("PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING")
+HEADS = ("classifier", "score")
+"""Modules that PEFT saves whole for a classifier without being told."""
 
 
 class PeftAdapter:
@@ -33,32 +36,37 @@ class PeftAdapter:
 
     def describe(self, folder: Path, base: Path | None, *, trust_code: bool) -> Described:
         config = read_json(folder / ADAPTER)
-        named = str(config.get("base_model_name_or_path") or "")
-        began = base or (Path(named) if named and exists(Path(named) / CONFIG) else None)
-        if began is None:
+        if config.get("peft_type") in PROMPTS:
             raise CheckpointError(
-                f"is an adapter of {named[:200] or 'a base that it does not name'}, which was not found.",
+                f"is an adapter of the kind {config['peft_type']}, which trains tokens, not layers.",
                 where=str(folder),
-                do="Give its folder: --base FOLDER.",
+                do="Train its replicas by your own code: --trainer FILE:FUNCTION.",
             )
+        named = str(config.get("base_model_name_or_path") or "")
+        began = base or local_base(named)
         arguments = training_arguments.of_folder(folder, trust_code=trust_code)
         recipe: dict[str, Any] = {
             "name": folder.resolve().name,
-            "source": {"model": f"peft:{folder.resolve()}", "weights": str(began.resolve())},
+            "source": {"model": f"peft:{folder.resolve()}"},
             "head": {"keep": True},
             "transfer": {"mode": "adapter", "dropout": "all"},
             "train": dict(arguments.train),
         }
-        if (classes := classes_of(folder)) is not None:
+        if began is not None:
+            recipe["source"]["weights"] = str(began.resolve())
+        if (classes := classes_of(folder, config)) is not None:
             recipe["source"]["options"] = {"num_labels": classes}
-        place = began if (began / PROCESSOR).is_file() else folder
+        place = began if began is not None and (began / PROCESSOR).is_file() else folder
         if (place / PROCESSOR).is_file():
             recipe["input"] = {"channels": 3, **input_in(place)}
         if arguments.seed is not None:
             recipe["seed"] = arguments.seed
         keys = ("peft_type", "r", "lora_alpha", "lora_dropout", "target_modules", "modules_to_save")
         read = tuple(f"{key} = {config[key]} ({ADAPTER})" for key in keys if config.get(key) is not None)
-        texts = data_of(folder, {})["text"] or data_of(began, {})["text"]
+        texts = data_of(folder, {})["text"] or ({} if began is None else data_of(began, {})["text"])
+        unknown = [] if began is not None else [f"source.weights (--base FOLDER{f'; it was {named}' if named else ''})"]
+        if config.get("peft_type") == "ADALORA":
+            unknown.append("reallocation of ranks, orthogonality penalty (ADALORA)")
         return Described(
             kind="peft",
             folder=folder,
@@ -66,7 +74,8 @@ class PeftAdapter:
             data={"text": texts},
             read=(*read, *arguments.read),
             assumed=arguments.assumed,
-            unknown=arguments.unknown,
+            unknown=(*arguments.unknown, *unknown),
+            tokenised=True,
         )
 
     def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
@@ -76,16 +85,19 @@ class PeftAdapter:
         return adapted(described.folder, source.network(0), source.state or {})
 
 
-def classes_of(folder: Path) -> int | None:
+def classes_of(folder: Path, config: Mapping[str, Any]) -> int | None:
     """The number of classes of the classifier that was saved with the adapter; None if none was."""
     path = folder / WEIGHTS
     if not path.is_file():
         return None
     from safetensors import SafetensorError, safe_open
 
+    whole = {*HEADS, *map(str, config.get("modules_to_save") or ())}
     try:
         with safe_open(path, framework="numpy") as file:
-            heads = [name for name in file.keys() if "lora_" not in name and name.endswith("weight")]  # noqa: SIM118
-            return int(file.get_slice(heads[-1]).get_shape()[0]) if heads else None
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise CheckpointError(f"is damaged: {error}", where=str(path)) from None
+    # Of the modules that were saved whole, the classifier has the fewest outputs.
+    outputs = [shape[0] for name, shape in shapes.items() if len(shape) > 1 and whole & set(name.split("."))]
+    return min(outputs, default=None)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from audit.checkpoints.folders import training_arguments
 from audit.checkpoints.folders.base import Described, read_json
-from audit.models.saved_config import CONFIG, PROCESSOR, input_in
-from audit.storage.bounded import exists
+from audit.models.saved_config import CONFIG, PROCESSOR, input_in, untold_in
+from audit.storage.hub_cache import local_base
 from probes.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class SavePretrained:
 
     def describe(self, folder: Path, base: Path | None, *, trust_code: bool) -> Described:
         config = read_json(folder / CONFIG)
+        _must_be_auditable(config, folder)
         arguments = training_arguments.of_folder(folder, trust_code=trust_code)
         began = base or base_of(config)
         recipe: dict[str, Any] = {
@@ -53,21 +54,27 @@ class SavePretrained:
             unknown.append(f"source.weights (--base FOLDER{f'; it was {named}' if named else ''})")
         read = [f"{config['architectures'][0]} ({CONFIG})", *arguments.read]
         if base is None and began is not None:
-            read.append(f"source.weights = {began.name} ({CONFIG})")
+            read.append(f"source.weights = {config['_name_or_path']} ({CONFIG})")
         if (folder / PROCESSOR).is_file():
             recipe["input"] = {"channels": int(config.get("num_channels", 3)), **input_in(folder)}
             read.append(f"[input] ({PROCESSOR})")
+            unknown += untold_in(folder)
         if arguments.seed is not None:
             recipe["seed"] = arguments.seed
+        data, assumed = data_of(folder, config), list(arguments.assumed)
+        if "tokenizer" not in data["text"] and began is not None and has_tokenizer(began):
+            data["text"]["tokenizer"] = str(began.resolve())
+            assumed.append(f"data.tokenizer = {began.name}")
         return Described(
             kind="save_pretrained",
             folder=folder,
             recipe=recipe,
-            data=data_of(folder, config),
+            data=data,
             read=tuple(read),
-            assumed=arguments.assumed,
+            assumed=tuple(assumed),
             unknown=tuple(unknown),
             classes=classes_in(config),
+            tokenised=True,
         )
 
     def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
@@ -80,10 +87,32 @@ class SavePretrained:
         return state
 
 
+def _must_be_auditable(config: Mapping[str, Any], folder: Path) -> None:
+    """Raises CheckpointError for a model whose answers are no distribution over classes, or whose weights are
+    quantised."""
+    problem = config.get("problem_type")
+    if problem in ("regression", "multi_label_classification"):
+        raise CheckpointError(
+            f"is a model for {problem.replace('_', ' ')}; each sample must have one class.",
+            where=str(folder),
+            do="Audit a classifier (problem_type = single_label_classification).",
+        )
+    if isinstance(quantised := config.get("quantization_config"), Mapping):
+        raise CheckpointError(
+            f"is quantised ({quantised.get('quant_method', 'unknown method')}), so it cannot be trained again.",
+            where=str(folder),
+            do="Audit the model before quantisation, and add the answers of this one as --variant ANSWERS.npz.",
+        )
+
+
+def has_tokenizer(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in TOKENIZERS)
+
+
 def data_of(folder: Path, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What a recipe's [data] of texts can leave out: the tokenizer and the classes."""
     text: dict[str, Any] = {}
-    if any((folder / name).is_file() for name in TOKENIZERS):
+    if has_tokenizer(folder):
         text["tokenizer"] = str(folder.resolve())
     if classes := classes_in(config):
         text["names"] = list(classes)
@@ -101,7 +130,7 @@ def classes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def base_of(config: Mapping[str, Any]) -> Path | None:
-    """The folder that the training started from, if the configuration names one that exists."""
+    """The folder that the training started from, if the configuration names one that exists, or one that is in the
+    library's cache on this machine."""
     named = config.get("_name_or_path")
-    found = Path(named) if isinstance(named, str) and named else None
-    return found if found is not None and exists(found / CONFIG) else None
+    return local_base(named) if isinstance(named, str) and named else None

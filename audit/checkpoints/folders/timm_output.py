@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 ARGUMENTS = "args.yaml"
 FILES = ("model_best.pth.tar", "last.pth.tar")
+NUMBERED = re.compile(r"checkpoint-(\d+)\.pth\.tar")
 OPTIMIZERS = {"sgd": "sgd", "momentum": "sgd", "nesterov": "sgd", "adam": "adam", "adamw": "adamw"}
 SCHEDULES = {"cosine": "cosine", "step": "step", "none": "constant"}
 UNTOLD = ("mixup", "cutmix", "aa", "reprob", "drop_path", "model_ema", "bce_loss", "clip_grad")
@@ -25,13 +27,15 @@ UNTOLD = ("mixup", "cutmix", "aa", "reprob", "drop_path", "model_ema", "bce_loss
 
 class TimmOutput:
     order = 40
+    suffixes = (".pth.tar",)
 
     def recognises(self, folder: Path) -> bool:
-        path = folder / ARGUMENTS
+        """The folder, or one of the checkpoints in it."""
+        path = arguments_of(folder)
         return path.is_file() and isinstance(read_yaml(path).get("model"), str)
 
     def describe(self, folder: Path, base: Path | None, *, trust_code: bool) -> Described:
-        given = read_yaml(folder / ARGUMENTS)
+        given = read_yaml(arguments_of(folder))
         train, unknown = training_of(given)
         source: dict[str, Any] = {"model": f"timm:{given['model']}"}
         if given.get("num_classes"):
@@ -57,26 +61,38 @@ class TimmOutput:
             for key in ("source", "train", "input")
             for name, value in recipe.get(key, {}).items()
         ]
+        file = self.file(folder)
+        guessed = folder.is_dir() and file.name not in FILES
         return Described(
             kind="timm",
             folder=folder,
             recipe=recipe,
-            read=(*read[:-1], f"{read[-1]} ({ARGUMENTS})", f"weights ({self.file(folder).name})"),
+            read=(*read[:-1], f"{read[-1]} ({ARGUMENTS})", *([] if guessed else [f"weights ({file.name})"])),
+            assumed=(f"weights = {file.name}, the last",) if guessed else (),
             unknown=tuple(unknown),
         )
 
     def file(self, folder: Path) -> Path:
         """The best checkpoint by validation, or else the last. Raises CheckpointError if there is none."""
+        if folder.is_file():
+            return folder
         for name in FILES:
             if (folder / name).is_file():
                 return folder / name
-        raise CheckpointError(f"holds neither {' nor '.join(FILES)}.", where=str(folder))
+        numbered = {int(found[1]): one for one in folder.iterdir() if (found := NUMBERED.fullmatch(one.name))}
+        if not numbered:
+            raise CheckpointError(f"holds neither {' nor '.join(FILES)}.", where=str(folder))
+        return numbered[max(numbered)]
 
     def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
         """timm's own checkpoints hold an argparse.Namespace, which runs no code when it is read."""
         from audit.models.weight_files import read_state
 
         return read_state(self.file(described.folder), allowed=(argparse.Namespace,))
+
+
+def arguments_of(folder: Path) -> Path:
+    return (folder if folder.is_dir() else folder.parent) / ARGUMENTS
 
 
 def training_of(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

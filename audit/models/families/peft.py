@@ -9,15 +9,23 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from audit.config.recipe import SourceSection
 from audit.models.families.transformers import as_ours, bare, opened, weights_of
 from audit.models.saved_config import ADAPTER, CONFIG, input_in, json_in
+from audit.storage.hub_cache import local_base
 from probes.errors import CheckpointError, DependencyError, RecipeError
 
 BASE = "base_model.model."
 """The prefix that PEFT adds to the base's own names."""
+UNUSED = ".original_module."
+"""Modules that a trained copy replaces."""
+COUNTED = "ranknum.default"
+"""AdaLoRA's counts of ranks, which it does not save."""
+TWICE, INNER = "prompt_embeddings", ".modules_to_save."
+"""Weights that PEFT stores under a second name, or loads itself, and then calls unexpected."""
 
 
 class Peft:
@@ -31,6 +39,12 @@ class Peft:
         place = base_of(folder / name, section, folder)
         config = opened(place, section)
         return under_adapter(weights_of(place, config), network_of(folder / name, config))
+
+    def begun(self, name: str, section: SourceSection, folder: Path, state: Mapping[str, Tensor]) -> nn.Module:
+        """The network as a training begins: the adapter is initialised on the base that has its weights, since some
+        kinds (DoRA, PiSSA, OLoRA) are initialised from these, or change them."""
+        place = folder / name
+        return network_of(place, opened(base_of(place, section, folder), section), state)
 
     def input_of(self, name: str, section: SourceSection, folder: Path) -> dict[str, Any]:
         return input_in(base_of(folder / name, section, folder))
@@ -55,6 +69,8 @@ def base_of(adapter: Path, section: SourceSection, folder: Path) -> Path:
     exist."""
     named = section.weights or json_in(adapter / ADAPTER).get("base_model_name_or_path")
     place = folder / str(named)
+    if section.weights is None and not (place / CONFIG).is_file():
+        place = local_base(str(named)) or place
     if named is None or not (place / CONFIG).is_file():
         raise RecipeError(
             f"the base {named!r} of {adapter.name} was not found, and nothing is downloaded.",
@@ -64,15 +80,18 @@ def base_of(adapter: Path, section: SourceSection, folder: Path) -> Path:
     return place
 
 
-def network_of(adapter: Path, config: Any) -> nn.Module:
-    """The base with a new adapter of the folder's kind, with the parameters trainable that PEFT trains. Raises
-    CheckpointError."""
+def network_of(adapter: Path, config: Any, state: Mapping[str, Tensor] | None = None) -> nn.Module:
+    """The base, with the weights in `state` if given, and a new adapter of the folder's kind, with the parameters
+    trainable that PEFT trains. Raises CheckpointError."""
     peft = library()
+    base = bare(config)
+    if state is not None:
+        base.load_state_dict({plain(name): value for name, value in state.items()}, strict=False)
     try:
         with quietly():
             described = peft.PeftConfig.from_pretrained(str(adapter))
             described.inference_mode = False
-            network = peft.get_peft_model(bare(config), described)
+            network = peft.get_peft_model(base, described)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         said = str(error).splitlines()[0]
         raise CheckpointError(f"peft cannot open it: {said}", where=str(adapter)) from None
@@ -91,13 +110,18 @@ def quietly() -> Iterator[None]:
 def under_adapter(base: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
     """The base's weights under the names that they have in the adapted network; the adapter's own weights are not among
     them."""
-    found = {}
-    for name in network.state_dict():
-        plain = name.removeprefix(BASE).replace(".base_layer.", ".").replace(".original_module.", ".")
-        plain = plain.replace(".modules_to_save.default.", ".")
-        if plain in base:
-            found[name] = base[plain]
-    return found
+    return {name: base[plain(name)] for name in network.state_dict() if plain(name) in base}
+
+
+def plain(name: str) -> str:
+    """The base's own name of a weight of the adapted network.
+
+    >>> plain("base_model.model.bert.pooler.modules_to_save.default.dense.weight")
+    'bert.pooler.dense.weight'
+    """
+    for wrapper in (".base_layer.", ".original_module.", ".modules_to_save.default.", ".token_adapter."):
+        name = name.replace(wrapper, ".")
+    return name.removeprefix(BASE)
 
 
 def adapted(adapter: Path, network: nn.Module, base: Collection[str]) -> dict[str, Tensor]:
@@ -108,30 +132,32 @@ def adapted(adapter: Path, network: nn.Module, base: Collection[str]) -> dict[st
     initialised at random when the adapter was trained, and not saved.
     """
     peft = library()
+    own = {name: value for name, value in network.named_parameters() if name not in base}
+    initial = {name: value.detach().clone() for name, value in own.items()}
     try:
-        with quietly():
+        with quietly(), torch.no_grad():
             weights = peft.utils.load_peft_weights(str(adapter), device="cpu")
+            for value in own.values():
+                value.fill_(torch.nan)  # so that what the adapter does not hold is known, whatever its kind names it
             told = peft.set_peft_model_state_dict(network, weights)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         said = " ".join(str(error).split())[:200]
         raise CheckpointError(f"its adapter does not fit the base: {said}", where=str(adapter)) from None
-    if unknown := getattr(told, "unexpected_keys", ()):
+    unknown = [name for name in getattr(told, "unexpected_keys", ()) if not name.endswith(TWICE) and INNER not in name]
+    if unknown:
         raise CheckpointError(f"its adapter holds {unknown[0]}, which the base does not have.", where=str(adapter))
-    state = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    lost = sorted(
-        name.removeprefix(BASE).rpartition(".")[0]
-        for name, value in network.named_parameters()
-        if name not in base and not _in(name, weights) and ".original_module." not in name
-    )
+    lost = []
+    for name, value in own.items():
+        if not torch.isnan(value).all():
+            continue
+        if UNUSED in name or name.endswith(COUNTED):
+            value.data.copy_(initial[name])
+        else:
+            lost.append(plain(name).rpartition(".")[0])
     if lost:
         raise CheckpointError(
             f"lacks {lost[0]}, and so does the base: it was initialised at random before training and not saved.",
             where=str(adapter),
             do=f"Train from a base that has it, or with modules_to_save naming {lost[0].rpartition('.')[2]!r}.",
         )
-    return state
-
-
-def _in(name: str, weights: Mapping[str, Tensor]) -> bool:
-    """Whether the adapter's file holds it; names there do not include the adapter's name."""
-    return name.replace(".modules_to_save.default.", ".").replace(".default.", ".") in weights
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from audit.config.recipe import SourceSection
 from audit.models.families.base import refuse_loading
+from audit.models.saved_config import timm_input
 from probes.errors import DependencyError, RecipeError, did_you_mean
 
 
@@ -32,14 +34,7 @@ class Timm:
             raise RecipeError(
                 f"timm does not state the input of {name!r}.", where="input.normalise", do="Give mean and std."
             )
-        crop = stated.input_size[-1]
-        # As in timm's own evaluation: the resized image is larger than the crop by this factor.
-        return {
-            "size": int(crop / stated.crop_pct),
-            "crop": crop,
-            "mean": tuple(stated.mean),
-            "std": tuple(stated.std),
-        }
+        return timm_input(dataclasses.asdict(stated))
 
 
 def _model(name: str) -> Callable[..., Any]:

@@ -39,6 +39,8 @@ class Torchvision:
         return {
             "size": transforms.resize_size[0],
             "crop": transforms.crop_size[0],
+            "sides": "shorter",
+            "resample": transforms.interpolation.value,
             "mean": tuple(transforms.mean),
             "std": tuple(transforms.std),
         }

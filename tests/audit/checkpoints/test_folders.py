@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from audit.checkpoints.folders.base import reader_of
 from audit.checkpoints.folders.completed import completing
 from audit.checkpoints.folders.training_arguments import of_mapping, of_state
 from audit.checkpoints.inspect import inspect
-from audit.checkpoints.open_model import open_checkpoint
-from audit.config.recipe import RecipeFile, parse
+from audit.checkpoints.open_model import _under, open_checkpoint
+from audit.config.recipe import InputSection, RecipeFile, parse
 from audit.config.run_settings import Settings
 from audit.models.answers import gives_logits, masks_padding
+from audit.models.saved_config import input_in
+from audit.storage.hub_cache import base_in
+from audit.training.preprocessing import preprocess
 from probes.errors import CheckpointError
 from probes.result import Result, Sentences
 from tests.audit.saved_models import WORDS, image_classifier, messages, text_classifier
@@ -255,7 +259,74 @@ def test_an_output_folder_of_timm_is_opened_though_its_checkpoint_holds_a_namesp
     assert (train.optimizer, train.schedule, train.label_smoothing, found.checkpoint.seed) == ("sgd", "cosine", 0.1, 4)
     said = {message.code: message.values for message in found.told}
     assert any("mixup" in one for one in said["audit.folder-unknown"]["what"])
-    assert found.logits().shape[1] == 10
+    assert all(torch.equal(value, state[name]) for name, value in found.checkpoint.state.items())
+
+
+DIGITS = {"data": {"kind": "digits"}, "split": {"members": 30, "held_out": 30}}
+
+
+def test_the_set_of_weights_that_is_named_is_audited_in_a_folder_too(tmp_path: Path) -> None:
+    timm = pytest.importorskip("timm")
+    model = tmp_path / "out"
+    model.mkdir()
+    (model / "args.yaml").write_text("model: test_resnet\nnum_classes: 10\nimg_size: 32\n", encoding="utf-8")
+    raw = timm.create_model("test_resnet", num_classes=10).state_dict()
+    average = {name: value + 1 if value.is_floating_point() else value for name, value in raw.items()}
+    for number in (9, 10):
+        saved = {"state_dict": raw, "state_dict_ema": average, "args": argparse.Namespace(lr=0.1)}
+        torch.save(saved, model / f"checkpoint-{number}.pth.tar")
+    complete = completing(model, tmp_path, None, trust_code=False)
+    assert complete is not None
+    recipe = RecipeFile(recipe=parse(complete(DIGITS), "recipe"), path=tmp_path / "recipe.toml")
+    plain, named, file = (
+        open_checkpoint(path, Settings(store=tmp_path, recipe=recipe, weights=key))
+        for path, key in ((model, None), (model, "state_dict_ema"), (model / "checkpoint-9.pth.tar", None))
+    )
+    first = next(name for name, value in raw.items() if value.is_floating_point())
+    assert torch.equal(plain.checkpoint.state[first], raw[first])
+    assert torch.equal(named.checkpoint.state[first], average[first])
+    assert torch.equal(file.checkpoint.state[first], raw[first])
+    assert "audit.holds-averages" in [getattr(one, "code", "") for one in plain.checkpoint.limits]
+    assert "audit.weights-chosen" in [getattr(one, "code", "") for one in named.checkpoint.limits]
+    (assumed,) = [one.values["what"] for one in plain.told if one.code == "audit.folder-assumed"]
+    assert assumed == ("weights = checkpoint-10.pth.tar, the last",)
+    (saved_in_several := tmp_path / "hf").mkdir()
+    with pytest.raises(CheckpointError, match="--weights ema names a set of weights within one file"):
+        _under("ema", None, saved_in_several)
+
+
+def test_a_checkpoint_of_lightning_alone_states_its_hyperparameters(tmp_path: Path) -> None:
+    file = tmp_path / "epoch=3.ckpt"
+    content = {"state_dict": {"model.fc.weight": torch.ones(2, 2)}, "pytorch-lightning_version": "2.5"}
+    torch.save({**content, "hyper_parameters": {"lr": 0.5, "batch_size": 7}}, file)
+    found = inspect(file).facts
+    assert found["read"] == "train.lr = 0.5 (epoch=3.ckpt); train.batch_size = 7 (epoch=3.ckpt); weights (epoch=3.ckpt)"
+    complete = completing(file, tmp_path, None, trust_code=False)
+    assert complete is not None
+    assert complete({**DIGITS, "train": {"lr": 0.1}})["train"] == {"lr": 0.1, "batch_size": 7}
+    torch.save(content, file)
+    assert reader_of(file) is None
+
+
+def test_tuples_in_hparams_are_read_and_objects_are_told_not_made(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"fc.weight": torch.ones(2, 2)}}, tmp_path / "last.ckpt")
+    lines = "lr: 0.1\nbetas: !!python/tuple [0.9, 0.99]\nnet: !!python/object/apply:os.system ['true']\n"
+    (tmp_path / "hparams.yaml").write_text(lines, encoding="utf-8")
+    found = inspect(tmp_path).facts
+    assert "train.lr = 0.1 (hparams.yaml)" in found["read"]
+    assert "net (hparams.yaml: a Python object)" in found["unknown"]
+
+
+def test_a_model_that_timm_saved_for_sharing_is_opened(tmp_path: Path) -> None:
+    timm = pytest.importorskip("timm")
+    smaller = {"input_size": (3, 32, 32), "crop_pct": 0.8}
+    network = timm.create_model("test_resnet", num_classes=10, pretrained_cfg_overlay=smaller)
+    timm.models.save_for_hf(network, str(tmp_path / "shared"), safe_serialization=True)
+    found = opened(tmp_path / "shared", DIGITS)
+    assert found.experiment.recipe.source.model == "timm:test_resnet"
+    assert (found.experiment.recipe.input.crop, found.experiment.recipe.input.size) == (32, 40)
+    state = network.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in found.checkpoint.state.items())
 
 
 def test_yaml_that_would_make_objects_is_refused(tmp_path: Path) -> None:
@@ -282,8 +353,80 @@ def test_a_folder_alone_says_what_is_missing(saved: Path) -> None:
     assert reader_of(saved) is None
     with pytest.raises(CheckpointError, match="holds a BertForMaskedLM, which is not a classifier"):
         open_checkpoint(saved / "base", Settings(store=saved / "store"))
-    with pytest.raises(CheckpointError, match="holds no model of a known kind"):
+    with pytest.raises(
+        CheckpointError, match=r"no model of a known kind itself, but .*model, vit\. Give the audited one"
+    ):
         completing(saved, saved, None, trust_code=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"problem_type": "multi_label_classification"}, "is a model for multi label classification"),
+        ({"problem_type": "regression"}, "is a model for regression"),
+        ({"quantization_config": {"quant_method": "bitsandbytes"}}, r"is quantised \(bitsandbytes\)"),
+    ],
+)
+def test_a_model_that_cannot_be_audited_as_a_classifier_is_refused(
+    saved: Path, tmp_path: Path, change: dict, says: str
+) -> None:
+    content = json.loads((saved / "model" / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps({**content, **change}), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=says):
+        completing(tmp_path, tmp_path, None, trust_code=False)
+
+
+def test_texts_need_the_tokenizer_of_the_model_or_of_its_base(saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes((saved / "model" / "config.json").read_bytes())
+    complete = completing(tmp_path, tmp_path, saved / "base", trust_code=False)
+    assert complete is not None
+    assert Path(complete(TEXTS)["data"]["tokenizer"]).name == "base"
+    complete = completing(tmp_path, tmp_path, saved / "vit", trust_code=False)
+    assert complete is not None
+    with pytest.raises(CheckpointError, match="holds no tokenizer, and neither does its base"):
+        complete(TEXTS)
+
+
+def test_a_base_that_is_a_name_of_the_hub_is_found_in_the_cache(saved: Path, tmp_path: Path, monkeypatch) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    cached = tmp_path / "models--someone--base"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text("abc", encoding="utf-8")
+    shutil.copytree(saved / "base", cached / "snapshots" / "abc")
+    found = base_in(Path("someone/base"))
+    assert found == cached / "snapshots" / "abc"
+    assert base_in(Path("someone/other")) == Path("someone/other")
+    assert base_in(saved / "base") == saved / "base"
+
+
+IMAGES = np.random.default_rng(0).integers(60, 190, (2, 40, 52, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("ViTImageProcessor", {"size": {"height": 24, "width": 24}}),
+        ("ConvNextImageProcessor", {"size": {"shortest_edge": 24}, "crop_pct": 0.875}),
+        ("ConvNextImageProcessor", {"size": {"shortest_edge": 384}}),
+        ("CLIPImageProcessor", {"size": {"shortest_edge": 28}, "crop_size": {"height": 24, "width": 24}}),
+        ("EfficientNetImageProcessor", {"size": {"height": 24, "width": 24}, "rescale_offset": True}),
+        ("ViTImageProcessor", {"do_resize": False, "do_rescale": False, "do_normalize": False}),
+    ],
+)
+def test_images_are_prepared_as_the_librarys_processor_prepares_them(
+    tmp_path: Path, kind: str, options: dict
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("torchvision")
+    processor = getattr(transformers, kind)(**options)
+    processor.save_pretrained(tmp_path)
+    expected = processor(list(IMAGES), return_tensors="np")["pixel_values"]
+    section = InputSection(**input_in(tmp_path))
+    found = preprocess(IMAGES, section, "image").numpy()
+    assert found.shape == expected.shape
+    # The libraries round to 8 bits after each direction of resizing.
+    np.testing.assert_allclose(found, expected, atol=2 / 255 / min(section.std))
 
 
 def test_a_folder_is_inspected(saved: Path) -> None:

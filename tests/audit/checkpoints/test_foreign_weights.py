@@ -160,7 +160,18 @@ def test_what_lies_around_and_among_the_weights_is_no_obstacle(tmp_path, network
             r"9\.weight has shape \(1, 16\), .* \(5, 16\)\. Check",
         ),
         (lambda state: {**state, "scale": torch.tensor(1.5)}, "holds scale, which the recipe's network does not have"),
-        (lambda state: {f"{own}.{name}": value for own in "ab" for name, value in state.items()}, r"lacks 0\.weight"),
+        (
+            lambda state: {f"{own}.{name}": value for own in "ab" for name, value in state.items()},
+            r"lacks 0\.weight .* each of the prefixes a and b .* --weights a",
+        ),
+        (
+            lambda state: {name: value.to(torch.int8) for name, value in state.items()},
+            r"0\.weight is int8: quantised weights",
+        ),
+        (
+            lambda state: {("fc." if name.startswith("9.") else "") + name: value for name, value in state.items()},
+            r"lacks 9\.weight and 1 more, .*; instead it holds fc\.9\.weight and 1 more",
+        ),
     ],
 )
 def test_weights_that_cannot_be_those_are_refused(tmp_path, network, change, says):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from audit.checkpoints.foreign_weights import beside
 from audit.config.recipe import SourceSection
 from audit.models.source import averages_beside, pretrained
 from audit.models.weight_files import read_state
+from audit.storage.folders import checkpoint_in
 from probes.errors import CheckpointError
 from probes.texts import texts
 
@@ -26,6 +28,8 @@ STATE = {"body.weight": torch.ones(2, 2), "head.weight": torch.zeros(2, 2)}
         {"generator": STATE, "optimizer": {"state": {0: {"exp_avg": torch.zeros(1)}}, "param_groups": []}, "args": {}},
         {"model": STATE, "model_ema": {"head.weight": torch.zeros(1)}},
         {"checkpoint": {"module": STATE, "step": 3}},
+        {"run": {"states": {"trunk": STATE}}, "epoch": 3},
+        {"model": STATE, "callbacks": {"Averaging": {"ema_state_dict": STATE}}},
     ],
 )
 def test_weights_are_found_wherever_a_training_script_put_them(tmp_path: Path, content: dict) -> None:
@@ -38,8 +42,27 @@ def test_several_state_dicts_are_listed_and_pickled_arguments_named(tmp_path: Pa
     with pytest.raises(CheckpointError, match="'other' and 'student'"):
         read_state(tmp_path / "a.pt")
     torch.save({"model": STATE, "args": argparse.Namespace(lr=0.1)}, tmp_path / "b.pt")
-    with pytest.raises(CheckpointError, match=r"pickled argparse\.Namespace.*weights_only=False"):
+    with pytest.raises(CheckpointError, match=r"pickled argparse\.Namespace.*without running code: python -c"):
         read_state(tmp_path / "b.pt")
+    torch.save(torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))]).state_dict(), tmp_path / "c.pt")
+    with pytest.raises(CheckpointError, match="holds the state of an optimizer, and no weights"):
+        read_state(tmp_path / "c.pt")
+
+
+def test_one_state_dict_in_several_files_is_read_by_its_index(tmp_path: Path) -> None:
+    names = {name: f"model-{number}.pt" for number, name in enumerate(STATE)}
+    for name, file in names.items():
+        torch.save({name: STATE[name]}, tmp_path / file)
+    index = tmp_path / "model.bin.index.json"
+    index.write_text(json.dumps({"weight_map": names}), encoding="utf-8")
+    assert checkpoint_in(tmp_path) == index
+    assert set(read_state(index)) == set(STATE)
+    (tmp_path / "model-0.pt").unlink()
+    with pytest.raises(CheckpointError, match=r"model-0\.pt: no such file\. Copy the whole folder"):
+        read_state(index)
+    index.write_text(json.dumps({"weight_map": {"body.weight": "../elsewhere.pt"}}), encoding="utf-8")
+    with pytest.raises(CheckpointError, match="not a file beside it"):
+        read_state(index)
 
 
 def test_averages_and_a_weighted_loss_beside_the_weights_are_said(tmp_path: Path) -> None:
@@ -55,6 +78,7 @@ def test_averages_and_a_weighted_loss_beside_the_weights_are_said(tmp_path: Path
     [
         (torch.nn.Linear(2, 2), "state_dict"),
         ({"weight": torch.ones(2).numpy()}, "as_tensor"),
+        ({"run": {"net": STATE}, "args": argparse.Namespace(path=Path("data"))}, r"\['run'\]\['net'\]"),
         ({"model": STATE, "best": torch.ones(1).numpy()[0]}, "KEY OF THE WEIGHTS"),
     ],
 )
@@ -64,7 +88,10 @@ def test_the_command_that_is_told_converts_what_the_file_holds(tmp_path, monkeyp
         read_state(tmp_path / "a.pt")
     monkeypatch.chdir(tmp_path)
     told = str(refused.value).partition('python -c "')[2].removesuffix('"')
-    exec(told.replace("KEY OF THE WEIGHTS", "model"), {})
+    try:
+        exec(told.replace("KEY OF THE WEIGHTS", "model"), {})
+    finally:
+        torch.serialization.clear_safe_globals()
     assert set(read_state(tmp_path / "weights.pt")) in ({"weight", "bias"}, {"weight"}, set(STATE))
 
 
