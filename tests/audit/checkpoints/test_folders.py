@@ -414,9 +414,7 @@ IMAGES = np.random.default_rng(0).integers(60, 190, (2, 40, 52, 3), dtype=np.uin
         ("ViTImageProcessor", {"do_resize": False, "do_rescale": False, "do_normalize": False}),
     ],
 )
-def test_images_are_prepared_as_the_librarys_processor_prepares_them(
-    tmp_path: Path, kind: str, options: dict
-) -> None:
+def test_images_are_prepared_as_the_librarys_processor_prepares_them(tmp_path: Path, kind: str, options: dict) -> None:
     transformers = pytest.importorskip("transformers")
     pytest.importorskip("torchvision")
     processor = getattr(transformers, kind)(**options)
