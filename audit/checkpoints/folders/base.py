@@ -35,15 +35,16 @@ MOST_ALIASES = 1000
 class Described:
     """What a folder says about its model.
 
-    kind      name of the reader
-    folder    that was read
-    recipe    the parts of a recipe that the folder states; the user's own take precedence
-    data      keys for the recipe's [data] by its kind: {"text": {"tokenizer": ...}}
-    read      keys and values that need no translation: "train.epochs = 3 (trainer_state.json)"
-    assumed   the same of what the folder does not state and its library does by default
-    unknown   keys that nothing states
-    classes   in the order of the model's outputs, if they have names
-    expected  measures that the training recorded, by name
+    kind       name of the reader
+    folder     that was read
+    recipe     the parts of a recipe that the folder states; the user's own take precedence
+    data       keys for the recipe's [data] by its kind: {"text": {"tokenizer": ...}}
+    read       keys and values that need no translation: "train.epochs = 3 (trainer_state.json)"
+    assumed    the same of what the folder does not state and its library does by default
+    unknown    keys that nothing states
+    classes    in the order of the model's outputs, if they have names
+    expected   measures that the training recorded, by name
+    tokenised  whether the model reads the tokens of one tokenizer, so that texts need it
     """
 
     kind: str
@@ -56,7 +57,6 @@ class Described:
     classes: tuple[str, ...] = ()
     expected: Mapping[str, float] = field(default_factory=dict)
     tokenised: bool = False
-    """Whether the model reads the tokens of one tokenizer, so that texts need it."""
 
     def said(self) -> tuple[Message, ...]:
         """The notes to show before anything is trained, and in the report."""
