@@ -53,7 +53,7 @@ def takes(probe: Probe | ProbeType, modality: str) -> bool:
     """Whether a probe applies to models of this kind of data: those in its attribute `modalities`, or by default all
     that have classes.
 
-    >>> takes(PROBES.load("extraction"), "language"), takes(PROBES.load("drift"), "language")
+    >>> takes(PROBES.load("extraction"), "language"), takes(PROBES.load("inheritance"), "language")
     (True, False)
     """
     return modality in getattr(probe, "modalities", CLASSIFIED)

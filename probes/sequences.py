@@ -140,6 +140,21 @@ class GeneralText:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class PromptWords:
+    """By how many nats the log-likelihood of a held-out sample's answer falls when one word of its prompt is replaced.
+
+    samples  the sequences that are explained
+    words    of each one's prompt, in their order
+    weights  by model: audited, source (the base), randomised/0 (the base with random weights), seeds/... for replicas;
+             zero after a prompt's last word
+    """
+
+    samples: Int64[np.ndarray, " prompts"]
+    words: tuple[tuple[str, ...], ...]
+    weights: Mapping[str, Float64[np.ndarray, "prompts longest"]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Benchmark:
     """Samples on which the model is compared with others, and what it and its base say of them."""
 
@@ -171,7 +186,8 @@ class Sequences:
     `own` is the audited model's, `base` that of the model it was fine-tuned from, `replicas` one model a row of the
     population; `lower` and `prefixed` are the audited model's answers about the same answers lower-cased and after a
     prefix of non-members; `general` is about other texts; `trials` are words that may turn answers, `benchmarks`
-    samples of other files, by name. Each but `own` may be missing.
+    samples of other files, by name; `words` says what each word of some prompts contributes. Each but `own` may be
+    missing.
     """
 
     own: TokenAnswers
@@ -184,6 +200,7 @@ class Sequences:
     general: GeneralText | None = None
     trials: tuple[Trial, ...] = ()
     benchmarks: Mapping[str, Benchmark] = field(default_factory=dict)
+    words: PromptWords | None = None
 
     def __post_init__(self) -> None:
         if len(self.own) != 1:

@@ -18,6 +18,7 @@ from audit.checkpoints.causal_lm import CausalLM, open_causal_lm
 from audit.checkpoints.folders.training_arguments import of_mapping
 from audit.checkpoints.language_folder import CONFIG
 from audit.config.language_recipe import LanguageRecipe, LanguageTraining, language_recipe_of, read_language_recipe
+from audit.data.ablations import ablations
 from audit.data.canaries import CanaryFile, places_of
 from audit.data.insertions import insertions
 from audit.data.instructions import Exchange, Instructions
@@ -103,9 +104,11 @@ def open_language_model(
     secret = canaries or _beside(root, given.split.canaries)
     planted = None
     if secret is not None:
-        planted, mine = _planted(secret, section, exchanges, model.tokenizer, context, given)
-        roles = tuple(role & ~mine for role in roles)
+        planted, canary = _planted(secret, section, exchanges, model.tokenizer, context, given)
+        roles = tuple(role & ~canary for role in roles)
     pool = _pool(exchanges, found, roles, where)
+    mine = [exchanges[row] for row in found.rows]
+    read = partial(prompt_ids, tokenizer=model.tokenizer, where=str(where))
     task = LanguageTask(
         base=model.base,
         audited=model.audited,
@@ -119,14 +122,9 @@ def open_language_model(
         general=_general(_beside(root, given.general), model.tokenizer, context),
         benchmarks=_benchmarks(given, root, model.tokenizer, context),
         insertions=insertions(
-            [exchanges[row] for row in found.rows],
-            found.inputs,
-            pool.member,
-            pool.held_out,
-            partial(prompt_ids, tokenizer=model.tokenizer, where=str(where)),
-            stream(0, "insertions"),
-            context=context,
+            mine, found.inputs, pool.member, pool.held_out, read, stream(0, "insertions"), context=context
         ),
+        ablations=ablations(mine, found.inputs, pool.held_out, read, stream(0, "ablations"), context=context),
         claim=_claim(given, training, int(pool.member.sum())),
         planted=planted,
         trainer=None if trainer is None else LanguageTrainer(trainer=trainer, rows=found.rows, total=len(exchanges)),

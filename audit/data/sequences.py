@@ -60,6 +60,22 @@ def pack(
     return Packed(inputs=inputs, cut=np.array(cut, dtype=np.int64))
 
 
+def together(
+    one: Int64[np.ndarray, "samples 2 length"], other: Int64[np.ndarray, "others 2 other_length"]
+) -> Int64[np.ndarray, "all 2 longer"]:
+    """Both in one array, one after the other.
+
+    >>> together(pack([[5]], [[6]], context=9).inputs, pack([[5]], [[6, 7]], context=9).inputs)[0].tolist()
+    [[5, 6, -1], [0, 1, 0]]
+    """
+    length = max(one.shape[2], other.shape[2])
+    found = np.zeros((len(one) + len(other), 2, length), dtype=np.int64)
+    found[:, 0] = PADDING
+    found[: len(one), :, : one.shape[2]] = one
+    found[len(one) :, :, : other.shape[2]] = other
+    return found
+
+
 def starts(inputs: Int[np.ndarray, "samples 2 length"]) -> Int64[np.ndarray, " ends"]:
     """The offset of each sample's scored tokens when all are concatenated; one more entry than samples."""
     return np.concatenate([[0], np.cumsum(inputs[:, 1].sum(axis=1))]).astype(np.int64)

@@ -10,13 +10,15 @@ from audit.data.insertions import Insertion
 from audit.evidence.intruders import intruders
 from audit.evidence.sequence_answers import divergence, sequence_answers
 from audit.population.language_replicas import MEMORY, Progress, language_replicas, stacked
+from audit.randomness import stream
 from audit.storage.store import Store
 from audit.trainers.language_task import BenchmarkTexts, LanguageTask
 from probes import evidence as core
 from probes.evidence import Canaries, Evidence, Population
+from probes.measures.randomise import randomised
 from probes.message import Text
-from probes.plan import Row
-from probes.sequences import Benchmark, GeneralText, Sequences, Trial
+from probes.plan import Row, Seeds
+from probes.sequences import Benchmark, GeneralText, PromptWords, Sequences, TokenAnswers, Trial
 
 CLASSES = ("word for word", "otherwise")
 """What a language model 'predicts' for a sequence: whether greedy decoding gives its answer."""
@@ -35,8 +37,9 @@ def language_evidence(
     """Train a replica for each row and evaluate all models on all sequences. `memory` bounds the bytes used by replicas
     that are trained at once; replicas are kept in the `store`. Raises NonFiniteError, RecipeError, StoreError."""
     own, base = sequence_answers(task.audited, task.inputs), sequence_answers(task.base, task.inputs)
-    found = language_replicas(task, rows, seed, store=store, memory=memory, on_replica=on_replica)
-    replicas = stacked(found) if found else None
+    told = language_replicas(task, rows, seed, store=store, memory=memory, on_replica=on_replica)
+    samples = np.arange(len(task.inputs))
+    replicas = stacked([one.on(samples) for one in told]) if told else None
     none = core.sequence_answers(own)[np.zeros(0, dtype=np.int64)]
     return Evidence(
         pool=task.pool,
@@ -57,6 +60,7 @@ def language_evidence(
             benchmarks={name: benchmark(task, texts) for name, texts in task.benchmarks.items()},
             trials=tuple(trial(task, one) for one in task.insertions),
             general=None if task.general is None else general_text(task),
+            words=prompt_words(task, rows, told, seed),
             prompts=task.prompts,
             answers=task.answers,
         ),
@@ -96,6 +100,27 @@ def trial(task: LanguageTask, insertion: Insertion) -> Trial:
         base_with_word=sequence_answers(task.base, insertion.with_word).greedy[0],
         **given,
     )
+
+
+def prompt_words(
+    task: LanguageTask, rows: Sequence[Row], told: Sequence[TokenAnswers], seed: int
+) -> PromptWords | None:
+    """What each word of the explained prompts contributes in the audited model, its base, the base with random weights,
+    and replicas with other seeds; None if there are no such prompts, or no such replicas, without which differences
+    mean nothing."""
+    variants = task.ablations
+    seeds = [place for place, row in enumerate(rows) if row.design == Seeds.name]
+    if variants is None or not seeds:
+        return None
+    models = {
+        "audited": task.audited,
+        "source": task.base,
+        "randomised/0": randomised(task.base, stream(seed, "randomised")),
+    }
+    weights = {name: variants.weights(sequence_answers(one, variants.inputs)) for name, one in models.items()}
+    own = len(task.inputs) + np.arange(len(variants.inputs))
+    weights |= {rows[place].name: variants.weights(told[place].on(own)) for place in seeds}
+    return PromptWords(samples=variants.samples, words=variants.words, weights=weights)
 
 
 def general_text(task: LanguageTask) -> GeneralText:

@@ -25,7 +25,7 @@ from probes.plan import Plan
 from probes.texts import said
 from reports.report import Json, Report
 
-DESIGNS = ("splits",)
+DESIGNS = ("seeds", "sizes", "splits")
 """The designs that language models support; others are left out of a plan."""
 
 

@@ -21,7 +21,7 @@ from audit.trainers.causal_lm import fine_tune
 from audit.trainers.language_task import LanguageTask
 from probes.errors import ConfigError
 from probes.message import Message, Text
-from probes.plan import Plan, Row
+from probes.plan import Plan, Row, Splits
 
 TRIAL_STEPS = 2
 """Steps that are timed, after one that is not."""
@@ -46,7 +46,8 @@ class Cost:
         training, together = task.training, list(groups(task, rows, MEMORY))
         most = max(len(group) for group in together)
         steps = sum(training.steps(int(rows[group[0]].keep.sum())) * len(group) / most for group in together)
-        return steps * self.step + len(rows) * self.asking
+        asked = sum(len(task.queries(row)) for row in rows) / len(task.inputs)
+        return steps * self.step + asked * self.asking
 
 
 def cost_of(task: LanguageTask, rows: Sequence[Row]) -> Cost:
@@ -86,29 +87,37 @@ def afford(task: LanguageTask, plan: Plan, seconds: float, seed: int, store: Pat
     if not plan.designs:
         return plan, ()
     path = store / "plans" / f"{_digest(task, plan, seconds, seed)}.json"
-    rounds = _remembered(path)
-    most = max(design.rounds for design in plan.designs)
-    if rounds is None:
-        rounds = _fitted(task, plan, seconds, seed, most)
-        write(path, json.dumps(rounds) + "\n", do="Choose another --store.")
-    if rounds >= most:
+    possible = _possible(plan)
+    chosen = _remembered(path)
+    if chosen is None or chosen >= len(possible):
+        chosen = _fitted(task, possible, seconds, seed)
+        write(path, json.dumps(chosen) + "\n", do="Choose another --store.")
+    if not chosen:
         return plan, ()
-    smaller = plan.capped(rounds)
-    pairs = zip(smaller.designs, plan.designs, strict=True)
+    smaller = possible[chosen]
+    rounds = {design.name: design.rounds for design in smaller.designs}
     fewer = tuple(
-        Message("audit.rounds-left", {"left": one.rounds, "asked": other.rounds, "design": one.name})
-        for one, other in pairs
-        if one.rounds < other.rounds
+        Message("audit.rounds-left", {"left": rounds.get(one.name, 0), "asked": one.rounds, "design": one.name})
+        for one in plan.designs
+        if rounds.get(one.name, 0) < one.rounds
     )
     return smaller, (Message("audit.budget-left", {"budget": written(seconds), "rounds": fewer, "weaker": None}),)
 
 
-def _fitted(task: LanguageTask, plan: Plan, seconds: float, seed: int, most: int) -> int:
-    cost = cost_of(task, rows_of(plan.capped(FEWEST_ROUNDS), task.pool, seed))
-    for rounds in range(most, FEWEST_ROUNDS - 1, -1):
-        if cost.of(task, rows_of(plan.capped(rounds), task.pool, seed)) <= seconds:
-            return rounds
-    rows = rows_of(plan.capped(FEWEST_ROUNDS), task.pool, seed)
+def _possible(plan: Plan) -> list[Plan]:
+    """The plan, then with ever fewer rounds, and last the fewest of repeated folds alone."""
+    most = max(design.rounds for design in plan.designs)
+    found = [plan.capped(rounds) for rounds in range(most, FEWEST_ROUNDS - 1, -1)] or [plan]
+    folds = Plan(tuple(design for design in found[-1].designs if design.name == Splits.name))
+    return found if not folds.designs or folds == found[-1] else [*found, folds]
+
+
+def _fitted(task: LanguageTask, possible: Sequence[Plan], seconds: float, seed: int) -> int:
+    rows = rows_of(possible[-1], task.pool, seed)
+    cost = cost_of(task, rows)
+    for place, plan in enumerate(possible):
+        if cost.of(task, rows_of(plan, task.pool, seed)) <= seconds:
+            return place
     least = cost.of(task, rows)
     if least > max(2 * seconds, seconds + MOST_OVER):
         raise ConfigError(
@@ -117,7 +126,7 @@ def _fitted(task: LanguageTask, plan: Plan, seconds: float, seed: int, most: int
             where="--budget",
             do=f"Give --budget {written(least)} or more, a data file with fewer rows, or a machine with a GPU.",
         )
-    return min(FEWEST_ROUNDS, most)
+    return len(possible) - 1
 
 
 def _digest(task: LanguageTask, plan: Plan, seconds: float, seed: int) -> str:

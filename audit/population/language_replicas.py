@@ -37,7 +37,8 @@ def language_replicas(
     memory: int = MEMORY,
     on_replica: Progress = lambda done, cached, total: None,
 ) -> list[TokenAnswers]:
-    """The answers of each row's replica, in the order of rows; those in the `store` are not trained again.
+    """The answers of each row's replica to `task.queries(row)`, in the order of rows; those in the `store` are not
+    trained again.
 
     Raises NonFiniteError, RecipeError, StoreError.
     """
@@ -72,7 +73,8 @@ def groups(task: LanguageTask, rows: Sequence[Row], memory: int) -> Iterator[lis
     if task.training is not None and together(task):
         at_once = affordable(task.base, task.inputs, task.training, memory)
     sizes = [int(row.keep.sum()) for row in rows]
-    for _, alike in itertools.groupby(range(len(rows)), key=lambda place: sizes[place]):
+    in_order = sorted(range(len(rows)), key=lambda place: sizes[place])
+    for _, alike in itertools.groupby(in_order, key=lambda place: sizes[place]):
         listed = list(alike)
         yield from (listed[first : first + at_once] for first in range(0, len(listed), at_once))
 
@@ -90,6 +92,8 @@ def seed_of(row: Row, seed: int) -> int:
 def key_of(task: LanguageTask, rows: Sequence[Row], place: int, group: Sequence[int], seed: int) -> str:
     """The key of a replica in the store: the task, its row, and the rows it is trained together with."""
     digest = hashlib.sha256(f"{task.digest} {rows[place].name}".encode())
+    if (queries := task.queries(rows[place])) is not task.inputs:
+        digest.update(queries.tobytes())
     for other in [place, *group]:
         digest.update(f" {seed_of(rows[other], seed)} ".encode() + np.packbits(rows[other].keep).tobytes())
     return digest.hexdigest()
@@ -109,17 +113,19 @@ def _trained(
     if task.trainer is not None:
         device = str(next(task.base.parameters()).device)
         for row, own in zip(mine, seeds, strict=True):
-            yield task.trainer.answers(row, own, task.inputs, device)
+            yield task.trainer.answers(row, own, task.queries(row), device)
         return
     assert task.training is not None
     if network is None:
         for row, own in zip(mine, seeds, strict=True):
-            yield sequence_answers(fine_tune(task.base, task.inputs, row.keep, task.training, own), task.inputs)
+            made = fine_tune(task.base, task.inputs, row.keep, task.training, own)
+            yield sequence_answers(made, task.queries(row))
         return
     keep = np.array([row.keep for row in mine])
-    for state in train_adapters(task.base, task.inputs, keep, task.training, seeds):
+    states = train_adapters(task.base, task.inputs, keep, task.training, seeds)
+    for row, state in zip(mine, states, strict=True):
         load_adapter(network, state)
-        yield sequence_answers(network.eval(), task.inputs)
+        yield sequence_answers(network.eval(), task.queries(row))
 
 
 def must_depend_on_samples(found: Mapping[int, TokenAnswers], rows: Sequence[Row], who: str) -> None:
@@ -146,7 +152,7 @@ def repeats_itself(task: LanguageTask, row: Row, known: TokenAnswers, seed: int,
         (again,) = _trained(task, [row], [0], seed, None)
         if store is not None:
             store.write(key, {name: torch.from_numpy(getattr(again, name)) for name in (*KEPT, "start")})
-    off = float(np.abs(again.log_prob - known.log_prob).max())
+    off = float(np.abs(again.on(np.arange(len(task.inputs))).log_prob - known.log_prob).max())
     if not off:
         return None
     return Message("audit.language-trainer-differs", {"trainer": task.trainer.trainer.name, "most": off})

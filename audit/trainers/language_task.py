@@ -14,11 +14,13 @@ from jaxtyping import Bool, Int64
 from torch import nn
 
 from audit.config.language_recipe import Adapter, LanguageTraining
+from audit.data.ablations import Ablations
 from audit.data.insertions import Insertion
+from audit.data.sequences import together
 from audit.models.weight_files import digest_state
 from audit.trainers.language_trainer import LanguageTrainer
 from probes.evidence import PrivacyClaim
-from probes.plan import Pool
+from probes.plan import Pool, Row, Seeds
 
 CODE_VERSION = 1
 """Increased whenever training or answers change in any bit, so that entries of older code are no longer found."""
@@ -55,7 +57,8 @@ class LanguageTask:
 
     `training` is None if `trainer` fine-tunes, the user's own. `base` and `audited` are in eval mode. `lower` and
     `prefixed` are the same answers lower-cased, and after a prefix of non-members, as token ids; `general` are texts
-    that are not part of the data; each may be missing.
+    that are not part of the data; `ablations` are held-out prompts with another word in a
+    word's place; each may be missing.
     """
 
     base: nn.Module
@@ -70,6 +73,7 @@ class LanguageTask:
     general: Int64[np.ndarray, "texts 2 fourth_length"] | None = None
     benchmarks: Mapping[str, BenchmarkTexts] = field(default_factory=dict)
     insertions: tuple[Insertion, ...] = ()
+    ablations: Ablations | None = None
     claim: PrivacyClaim | None = None
     planted: PlantedTexts | None = None
     """Texts of the audited training that are in no part of the pool: replicas train without them."""
@@ -79,6 +83,13 @@ class LanguageTask:
     def adapter(self) -> Adapter | None:
         """Which layers get adapters, where the recipe trains these alone."""
         return None if self.training is None else self.training.adapter
+
+    def queries(self, row: Row) -> Int64[np.ndarray, "queries 2 any_length"]:
+        """All that a row's replica is asked about: the samples, and for the noise floor of explanations the prompts
+        with other words."""
+        if row.design != Seeds.name or self.ablations is None:
+            return self.inputs
+        return together(self.inputs, self.ablations.inputs)
 
     @cached_property
     def digest(self) -> str:

@@ -15,6 +15,7 @@ from probes.drift.observables.attribution import Attribution, Target
 from probes.drift.observables.faithfulness import Quality
 from probes.drift.observables.maps_by_model import Seen
 from probes.drift.observables.representation import Representation
+from probes.drift.prompts import of_prompts
 from probes.drift.reference_drift import how_far
 from probes.drift.representation_drift import inside
 from probes.drift.sanity_check import Sanity
@@ -24,7 +25,7 @@ from probes.drift.shortcuts.family import FAMILIES
 from probes.drift.shortcuts.findings import shortcuts
 from probes.drift.shortcuts.search import DECIDES, ShortcutSearch
 from probes.drift.variants import reasons_of_variants
-from probes.evidence import Evidence
+from probes.evidence import Evidence, Modality
 from probes.message import Message
 from probes.observable import Observable
 from probes.partial_result import Part, joined
@@ -82,6 +83,7 @@ class Drift:
 
     name: ClassVar[str] = "drift"
     risk: ClassVar[str] = "Are its reasons still those of its source, and are they reasons at all?"
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")
     requires: ClassVar[tuple[str, ...]] = ("model",)
     judged_at: ClassVar[Mapping[str, str]] = {"decides": EXCESS}
 
@@ -146,6 +148,9 @@ class Drift:
         return (self._embedding, self._label, self._quality, self._sanity, self._shortcut, self._representation)
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
+        if evidence.sequences is not None:
+            part = of_prompts(evidence.sequences, len(evidence.labels), rng, self.level)
+            return part.result(self.name, dataclasses.asdict(self), evidence.limits)
         asked = naming.chosen(self.methods, evidence.modality)
         seen: dict[Target, Seen] = {
             "embedding": evidence.observed(self._embedding),

@@ -32,8 +32,8 @@ class Sizes:
 
 
 def samples_per_class(evidence: Evidence, rng: np.random.Generator, level: float) -> Part:
-    """Empty if there are fewer than three sizes."""
-    sizes = measured(evidence)
+    """Empty if there are fewer than three sizes, and for language models, which have no classes."""
+    sizes = None if evidence.sequences is not None else measured(evidence)
     if sizes is None:
         return Part()
     exponents, doubled = fits(sizes, rng)

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float64
 
 from probes.evidence import Evidence, Population
 from probes.message import Message, Value
+from probes.overfitting.learning_curve import token_curves
 from probes.partial_result import Part, joined
 from probes.result import Estimate, Finding, Severity, Table
 from probes.sequences import Sequences, TokenAnswers
@@ -51,6 +52,7 @@ def of_sequences(
             folds,
             gained(evidence, sequences, level),
             contradicted(evidence, sequences, level),
+            curves(evidence, sequences, rng, level),
         )
     )
 
@@ -117,6 +119,14 @@ def recipe(splits: Population, evidence: Evidence, sequences: Sequences, level: 
             nadeau_bengio(name, np.array(gaps), n_train=train, n_test=test, level=level, better="lower", unit=unit)
         )
     return Part(estimates=tuple(found))
+
+
+def curves(evidence: Evidence, sequences: Sequences, rng: np.random.Generator, level: float) -> Part:
+    """What twice the data would bring, from replicas of several training sizes."""
+    told = sequences.replicas
+    if told is None:
+        return Part()
+    return token_curves(evidence, 1 - token_accuracy(told), token_loss(told), rng, level)
 
 
 def gained(evidence: Evidence, sequences: Sequences, level: float) -> Part:

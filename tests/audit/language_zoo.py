@@ -1,6 +1,6 @@
 """Planted language models: which defects the probes find, and what they find where none is.
 
-python -m tests.audit.language_zoo [--models 10] [--kinds dp,dp-off]
+python -m tests.audit.language_zoo [--models 10] [--first 0] [--kinds dp,dp-off]
 
 Each model is a LoRA fine-tune of a two-layer GPT-2 on 40 made-up records of 80 (names and codes), audited with two
 rounds of replicas. `memorising` memorised its members; `sound` saw them once; `contaminated` has a fifth of its
@@ -198,12 +198,13 @@ def found(kind: str, seed: int) -> frozenset[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=10, help="of each kind")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--kinds", default=",".join(PLANTED), help="separated by commas")
     asked = parser.parse_args()
     models = asked.models
     torch.set_num_threads(1)
     for kind in asked.kinds.split(","):
-        each = [found(kind, seed) for seed in range(models)]
+        each = [found(kind, asked.first + number) for number in range(models)]
         for defect in CODES:
             count = sum(defect in one for one in each)
             low, high = clopper_pearson(count, models, 0.95)

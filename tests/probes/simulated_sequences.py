@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from probes.evidence import Evidence, Population, sequence_answers
-from probes.plan import Pool, Splits
+from probes.plan import Pool, Sizes, Splits
 from probes.sequences import Sequences, TokenAnswers
 
 LENGTH = 8
@@ -37,18 +37,21 @@ def evidence(
     repeats: int = 3,
     prompts: tuple[str, ...] | None = None,
     answers: tuple[str, ...] | None = None,
+    learns: float = 0.0,
     seed: int = 0,
 ) -> Evidence:
     """Models lose `gap` nats per token less on what they trained on than on the rest, and `gain` less than their base
-    there."""
+    there. Where `learns` is positive, replicas of a quarter and five eighths of the size lose that many nats more for
+    each halving of the size."""
     rng = np.random.default_rng(seed)
     member = np.isin(np.arange(n), rng.permutation(n)[: n // 2])
     pool = Pool(labels=np.zeros(n, dtype=np.int64), member=member, held_out=~member, validation=np.zeros(n, bool))
     rows = list(Splits(repeats=repeats).rows(pool, rng))
+    rows += list(Sizes(shares=(0.25, 0.625), repeats=2).rows(pool, rng)) if learns else []
     hard = rng.uniform(1.0, 2.0, n) + gap
 
     def model(keep: np.ndarray) -> TokenAnswers:
-        return told(hard - gap * keep, rng)
+        return told(hard - gap * keep + learns * np.log2(n / 2 / keep.sum()), rng)
 
     own, each = model(member), [model(row.keep) for row in rows]
     names = ("log_prob", "top", "mean", "deviation", "rank")

@@ -15,6 +15,9 @@ COUNTED: Mapping[str, frozenset[str]] = {
     "contamination.across-split": frozenset({"share"}),
     "drift.moved": frozenset({"p"}),
     "drift.benign": frozenset({"p"}),
+    "drift.words-moved": frozenset({"p"}),
+    "drift.words-benign": frozenset({"p"}),
+    "drift.on-one-word": frozenset({"weight", "base"}),
     "drift.shortcut": frozenset({"rate", "low", "high", "control", "bound", "excess", "excess_low", "excess_high"}),
     "drift.suspected-shortcut": frozenset(
         {"rate", "low", "high", "control", "bound", "excess", "excess_low", "excess_high"}
@@ -58,6 +61,7 @@ ABOVE: Mapping[str, str] = {
     "drift.reasons": "gain",
     "drift.worse-than-source": "less",
     "drift.outlier": "beyond",
+    "drift.words-outlier": "beyond",
     "drift.shortcut": "excess",
     "extraction.verbatim": "excess",
     "inheritance.backdoor": "excess",

@@ -144,7 +144,7 @@ def test_one_size_is_no_curve() -> None:
     rng = np.random.default_rng(6)
     inputs, labels = digits(200, rng)
     made = evidence(inputs, make_pool(labels, 160, 40, rng), linear, Plan.of(Splits(repeats=1)))
-    assert measured(made) is None
+    assert measured(made, np.zeros(made.population.answers.margin.shape)) is None
 
 
 def test_rivals_pair_by_mask_and_a_better_recipe_is_told() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from probes.overfitting import Overfitting
 from probes.overfitting.sequences import same_prompts, token_accuracy, token_loss
-from probes.result import Result
+from probes.result import Chart, Result
 from probes.sequences import token_answers
 from probes.texts import texts
 from tests.probes.simulated_sequences import evidence
@@ -55,6 +55,23 @@ def test_what_fine_tuning_brought_is_measured_on_new_samples() -> None:
     assert untrue(worse) == []
 
 
+def test_what_twice_the_data_would_bring_is_extrapolated() -> None:
+    found = run(gap=0.0, n=400, learns=0.5)
+    assert "overfitting.tokens-limited-by-data" in codes(found)
+    less = found["recipe.token_loss_less_from_doubling_data"]
+    assert 0.05 < less.low < less.value < 0.7
+    assert less.unit == "nats per token"
+    charts = {figure.name: figure for figure in found.figures if isinstance(figure, Chart)}
+    assert charts["loss-curve"].columns["samples"][:3] == [50, 125, 200]
+    losses = list(charts["loss-curve"].columns["loss a token"])
+    assert losses[:3] == sorted(losses[:3], reverse=True)
+    assert untrue(found) == []
+
+
+def test_without_other_sizes_there_is_no_curve() -> None:
+    assert "recipe.token_gain_from_doubling_data" not in {one.name for one in run(gap=0.0).estimates}
+
+
 def test_a_prompt_with_several_answers_is_named() -> None:
     prompts = tuple("What is it?" if i < 40 else f"prompt {i}" for i in range(80))
     found = run(gap=0.0, prompts=prompts)
@@ -72,6 +89,6 @@ def test_equal_answers_contradict_nothing() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_claim_is_said(language: str) -> None:
-    for given in ({"gap": 1.0}, {"gap": 0.06}, {"gap": 0.0, "gain": 0.0}):
+    for given in ({"gap": 1.0}, {"gap": 0.06}, {"gap": 0.0, "gain": 0.0}, {"gap": 0.0, "learns": 0.5}):
         for finding in run(**given).findings:
             assert "{" not in texts(language).claim(finding)  # type: ignore[arg-type]

@@ -1,0 +1,37 @@
+"""The words of a text, in languages that separate words by spaces and in those that do not."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+"""Kana and Han characters, which are written without spaces."""
+UNIT = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
+AROUND = ".,;:!?()[]{}\"'“”‘’«»。，、；：！？（）「」『』《》【】…"
+"""Punctuation that is not part of a word."""
+
+
+def spans(text: str, most: int) -> list[tuple[int, int]]:
+    """Where the units of a text begin and end: words, and single characters where words are written without spaces.
+    Neighbours of a text of more than `most` units are taken together, in `most` runs of about equal length.
+
+    >>> [("Say 你好!")[first:last] for first, last in spans("Say 你好!", 9)]
+    ['Say', '你', '好', '!']
+    >>> spans("a b c d", 2)
+    [(0, 3), (4, 7)]
+    """
+    found = [match.span() for match in UNIT.finditer(text)]
+    if len(found) <= most:
+        return found
+    ends = [len(found) * run // most for run in range(most + 1)]
+    return [(found[first][0], found[last - 1][1]) for first, last in itertools.pairwise(ends)]
+
+
+def bare(word: str) -> str:
+    """A word without the punctuation around it, in lower case.
+
+    >>> bare("“Hello,")
+    'hello'
+    """
+    return word.strip(AROUND).casefold()
