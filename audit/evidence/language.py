@@ -10,7 +10,7 @@ from audit.data.insertions import Insertion
 from audit.evidence.intruders import intruders
 from audit.evidence.sequence_answers import divergence, sequence_answers
 from audit.population.language_replicas import MEMORY, Progress, language_replicas, stacked
-from audit.randomness import stream
+from audit.runtime.randomness import stream
 from audit.storage.store import Store
 from audit.trainers.language_task import BenchmarkTexts, LanguageTask
 from probes import evidence as core

@@ -13,7 +13,7 @@ from audit.data.instructions import Exchange, Turn
 from audit.data.sequences import pack
 from audit.data.tokenised import alpaca
 from audit.evidence.sequence_answers import sequence_answers
-from audit.randomness import stream
+from audit.runtime.randomness import stream
 from tests.audit import language_models
 from tests.audit.language_models import CONTEXT, LETTERS, tokens
 
