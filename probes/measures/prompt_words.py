@@ -14,7 +14,12 @@ AROUND = ".,;:!?()[]{}\"'“”‘’«»。，、；：！？（）「」『』
 
 def spans(text: str, most: int) -> list[tuple[int, int]]:
     """Where the units of a text begin and end: words, and single characters where words are written without spaces.
-    Neighbours of a text of more than `most` units are taken together, in `most` runs of about equal length.
+
+    text  in any language
+    most  largest number of units; of a text with more, neighbours are taken together in so many runs of about equal
+          length
+
+    Returns the first position of each and the one after its last.
 
     >>> [("Say 你好!")[first:last] for first, last in spans("Say 你好!", 9)]
     ['Say', '你', '好', '!']
@@ -30,6 +35,10 @@ def spans(text: str, most: int) -> list[tuple[int, int]]:
 
 def bare(word: str) -> str:
     """A word without the punctuation around it, in lower case.
+
+    word  as it is written
+
+    Returns the word; empty if it is punctuation alone.
 
     >>> bare("“Hello,")
     'hello'

@@ -46,7 +46,7 @@ def learning_curve(evidence: Evidence, rng: np.random.Generator, level: float) -
     curve = measured(evidence, (~evidence.population.answers.correct(evidence.labels)).astype(np.float64))
     if curve is None:
         return Part()
-    estimate, beyond = doubled(curve, "recipe.gain_from_doubling_data", rng, level)
+    estimate, beyond = _doubled(curve, "recipe.gain_from_doubling_data", rng, level)
     chart = _chart(curve, beyond, level)
     return Part(estimates=(estimate,), findings=(_finding(estimate, curve.size[-1]),), figures=(chart,))
 
@@ -64,8 +64,10 @@ def token_curves(
     by_loss = measured(evidence, loss, most=np.inf, single=False)
     if by_tokens is None or by_loss is None:
         return Part()
-    gain, beyond = doubled(by_tokens, "recipe.token_gain_from_doubling_data", rng, level)
-    less, beyond_loss = doubled(by_loss, "recipe.token_loss_less_from_doubling_data", rng, level, unit="nats per token")
+    gain, beyond = _doubled(by_tokens, "recipe.token_gain_from_doubling_data", rng, level)
+    less, beyond_loss = _doubled(
+        by_loss, "recipe.token_loss_less_from_doubling_data", rng, level, unit="nats per token"
+    )
     values = {"loss": less.value, "loss_low": less.low, "loss_high": less.high}
     code = {
         "overfitting.limited-by-data": "overfitting.tokens-limited-by-data",
@@ -78,7 +80,7 @@ def token_curves(
     return Part(estimates=(gain, less), findings=(finding,), figures=charts)
 
 
-def doubled(
+def _doubled(
     curve: Curve, name: str, rng: np.random.Generator, level: float, unit: str = "points"
 ) -> tuple[Estimate, Extrapolation]:
     """By how much twice the data would lower the error, and the curve up to there."""
