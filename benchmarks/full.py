@@ -39,9 +39,9 @@ def plain(experiment: Experiment, row: Row, workers: int) -> None:
             optimizer.step()
     model.eval()
     with torch.no_grad():
-        for view in experiment.views():  # an audit needs these of every replica
-            for start in range(0, len(view), BATCH):
-                model(view[start : start + BATCH])
+        for shown in experiment.views:  # an audit needs these of every replica
+            for start in range(0, len(experiment.inputs), BATCH):
+                model(shown(experiment.inputs[start : start + BATCH]))
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import platform
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from audit.engines.base import Engine
 from audit.models.source import Source
 from audit.population.executors.local import execute
 from audit.population.tasks import Job, Task
+from audit.storage.large_arrays import Collected
 from audit.storage.scratch import scratch
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
@@ -80,7 +81,7 @@ def populate_timed(
 ) -> tuple[float, dict[str, Answers]]:
     """(seconds from an empty store to stored replicas, answers by row name). The time includes staging."""
     engine.check(experiment, rows[0])
-    store, answers = Store(folder), {}
+    store, answers, kept = Store(folder), {}, Collected()
     began = time.perf_counter()
     tasks = [
         Task(rows=batch, keys=tuple(row.name.replace("/", "-") for row in batch), looked_into=frozenset())
@@ -89,7 +90,7 @@ def populate_timed(
     with scratch(folder) as place:
         stage = engine.stage(experiment, rows[0], place)
         for key, replica in execute(Job(engine=engine, stage=stage, tasks=tasks, folder=place), store, workers):
-            answers[key.replace("-", "/")] = replica.answers
+            answers[key.replace("-", "/")] = replica.answers.each(kept.keep)
     return time.perf_counter() - began, answers
 
 
@@ -136,6 +137,35 @@ def gemm_peak(threads: int, size: int = 1024, seconds: float = 1.0) -> float:
     for thread in pool:
         thread.join()
     return 2 * size**3 * sum(counts) / seconds
+
+
+class Peak(threading.Thread):
+    """The largest memory of this process while the block runs, in bytes: `own` is memory that nothing else backs,
+    `mapped` are pages of files, which the system takes back when it needs them."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.ended, self.own, self.mapped = threading.Event(), 0, 0
+
+    def run(self) -> None:
+        while not self.ended.wait(0.02):
+            self.look()
+
+    def look(self) -> None:
+        told = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+        size = {name: int(told[name].split()[0]) * 1024 for name in ("RssAnon", "RssFile", "RssShmem", "VmSwap")}
+        self.own = max(self.own, size["RssAnon"] + size["RssShmem"] + size["VmSwap"])
+        self.mapped = max(self.mapped, size["RssFile"])
+
+    def __enter__(self) -> Self:
+        self.look()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        self.join()
+        self.look()
 
 
 def processor() -> str:

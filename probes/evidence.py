@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Shaped
@@ -17,6 +19,9 @@ from probes.plan import Pool, Row
 from probes.sequences import Sequences, TokenAnswers
 
 Modality = Literal["image", "table", "text", "audio", "language"]
+
+NUMBERS = 1 << 19
+"""Logits from which answers are computed at a time, in float64."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,29 +57,17 @@ class Answers:
         return int(self.log_prob.shape[0])
 
     def __getitem__(self, models: Int[np.ndarray, " chosen"] | Bool[np.ndarray, " models"]) -> Answers:
-        return Answers(
-            log_prob=self.log_prob[models],
-            margin=self.margin[models],
-            entropy=self.entropy[models],
-            modified_entropy=self.modified_entropy[models],
-            confidence=self.confidence[models],
-            predicted=self.predicted[models],
-            query_margin=None if self.query_margin is None else self.query_margin[models],
-            query_correct=None if self.query_correct is None else self.query_correct[models],
-        )
+        return self.each(lambda array: array[models])
 
     def on(self, samples: Int[np.ndarray, " chosen"]) -> Answers:
         """The same models' answers on some of the samples."""
-        return Answers(
-            log_prob=self.log_prob[:, samples],
-            margin=self.margin[:, samples],
-            entropy=self.entropy[:, samples],
-            modified_entropy=self.modified_entropy[:, samples],
-            confidence=self.confidence[:, samples],
-            predicted=self.predicted[:, samples],
-            query_margin=None if self.query_margin is None else self.query_margin[:, :, samples],
-            query_correct=None if self.query_correct is None else self.query_correct[:, :, samples],
-        )
+        return self.each(lambda array: array[..., samples])
+
+    def each(self, change: Callable[[Shaped[np.ndarray, "models ..."]], Shaped[np.ndarray, "chosen ..."]]) -> Answers:
+        """What `change` makes of every array: models are the first axis, samples the last."""
+        held = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        arrays: dict[str, Any] = {name: None if array is None else change(array) for name, array in held.items()}
+        return Answers(**arrays)
 
     def correct(self, labels: Int[np.ndarray, " samples"]) -> Bool[np.ndarray, "models samples"]:
         return np.asarray(self.predicted == labels)
@@ -129,7 +122,7 @@ def answers(
     labels: Int[np.ndarray, " samples"],
     queries: Float[np.ndarray, "models queries samples classes"] | None = None,
 ) -> Answers:
-    """Everything that probes need from the logits, computed in float64 and stored in float32.
+    """Everything that probes need from the logits, computed in float64 and stored in float32, some samples at a time.
 
     logits   of every model, float and finite
     labels   the true class of each sample, from 0
@@ -138,6 +131,25 @@ def answers(
     Returns the answers. Raises EvidenceError if labels do not fit the logits, NonFiniteError if logits are NaN or
     infinite.
     """
+    if logits.shape[-2] != len(labels):
+        raise EvidenceError(f"labels has {len(labels)} samples, logits has {logits.shape[-2]}.")
+    step = max(1, NUMBERS // max(1, math.prod(logits.shape) // max(1, len(labels))))
+    parts = [
+        _answers(logits[:, some], labels[some], None if queries is None else queries[:, :, some])
+        for some in (slice(start, start + step) for start in range(0, max(1, len(labels)), step))
+    ]
+    held = {field.name: [getattr(part, field.name) for part in parts] for field in dataclasses.fields(Answers)}
+    arrays: dict[str, Any] = {
+        name: None if some[0] is None else np.concatenate(some, axis=-1) for name, some in held.items()
+    }
+    return Answers(**arrays)
+
+
+def _answers(
+    logits: Float[np.ndarray, "models samples classes"],
+    labels: Int[np.ndarray, " samples"],
+    queries: Float[np.ndarray, "models queries samples classes"] | None,
+) -> Answers:
     margin = logit_margin(logits, labels)
     log_p = log_softmax(logits)
     p = np.exp(log_p)

@@ -89,7 +89,7 @@ def _stored(features: np.ndarray) -> tuple[Modality, np.ndarray, tuple[Text, ...
         return "image", np.ascontiguousarray(features.astype(np.float32).transpose(0, 2, 3, 1)), ()
     if features.dtype.kind == "f" and features.ndim == 2:
         names = [f"feature {i}" for i in range(features.shape[1])]
-        return "table", *float32_of(features.astype(np.float64), names, WHERE)
+        return "table", *float32_of(features, names, WHERE)
     if features.dtype.kind in "iu" and features.dtype != np.uint8 and features.ndim == 2:
         return "text", features.astype(np.int64), ()
     raise DataError(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from audit.storage.bounded import check_archive, may_become, regular
+from audit.storage.large_arrays import empty
 from probes.errors import DataError
 
 UNREADABLE = (
@@ -19,6 +20,9 @@ UNREADABLE = (
     NotImplementedError, OverflowError, KeyError, TokenError,
 )  # fmt: skip
 """What numpy and zipfile raise: any header of an archive or of an array may be invalid."""
+
+CHUNK = 1 << 24
+"""Bytes read at a time."""
 
 
 def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
@@ -80,11 +84,16 @@ def _of(file: Any, name: str, size: int) -> np.ndarray:
         raise ValueError("it holds pickled objects, which could run code")
     if count < 0 or not may_become(count * max(dtype.itemsize, 1), size):
         raise ValueError(f"{name} declares {shape} of {dtype}, which the file cannot hold")
-    flat = np.frombuffer(file.read(count * dtype.itemsize), dtype=dtype) if dtype.itemsize else np.zeros(count, dtype)
-    if len(flat) != count:
+    if not dtype.itemsize:
+        return np.zeros(shape, dtype)
+    array = empty(shape[::-1] if fortran else shape, dtype)
+    wanted = array.reshape(-1).view(np.uint8).data
+    read = 0
+    while read < len(wanted) and (more := file.readinto(wanted[read : read + CHUNK])):
+        read += more
+    if read < len(wanted):
         raise ValueError(f"{name} is truncated")
-    array = flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
-    return np.array(array, order="C")
+    return np.ascontiguousarray(array.T) if fortran else array
 
 
 def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

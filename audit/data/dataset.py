@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from probes.evidence import Modality
 from probes.message import Text
 
 ROLES = ("member", "held_out", "validation")
+CHUNK = 4096
+"""Samples that are read at a time."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,9 +73,11 @@ class Dataset:
                 f"labels run from {self.labels.min()} to {self.labels.max()} but there are {len(self.classes)} classes",
                 where=self.name,
             )
-        if self.inputs.dtype.kind == "f" and not np.isfinite(self.inputs).all():
-            row = int(np.argmax(~np.isfinite(self.inputs.reshape(len(self.inputs), -1)).all(axis=1)))
-            raise DataError(f"sample {row} holds NaN or infinite values", where=self.name, do="Clean or impute it.")
+        for start in range(0, len(self.inputs), CHUNK) if self.inputs.dtype.kind == "f" else ():
+            finite = np.isfinite(self.inputs[start : start + CHUNK].reshape(-1, math.prod(self.inputs.shape[1:])))
+            if not finite.all():
+                row = start + int(np.argmax(~finite.all(axis=1)))
+                raise DataError(f"sample {row} holds NaN or infinite values", where=self.name, do="Clean or impute it.")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -83,8 +88,8 @@ class Dataset:
         digest = hashlib.sha256()
         for array in (self.inputs, self.labels):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
-            for start in range(0, len(array), 4096):
-                digest.update(np.ascontiguousarray(array[start : start + 4096]).tobytes())
+            for start in range(0, len(array), CHUNK):
+                digest.update(np.ascontiguousarray(array[start : start + CHUNK]).tobytes())
         digest.update("\x1f".join(self.classes).encode())
         return digest.hexdigest()
 

@@ -15,6 +15,7 @@ from jaxtyping import Float32, Shaped, UInt8
 from PIL import Image, ImageOps
 
 from audit.storage.bounded import EXPANSION
+from audit.storage.large_arrays import Collected, empty
 from probes.errors import DataError
 from probes.message import Message, Value
 
@@ -34,6 +35,7 @@ class _Read:
     deep: list[int] = field(default_factory=list)
     transparent: list[int] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
+    kept: Collected = field(default_factory=Collected)
 
 
 def stack(
@@ -58,14 +60,17 @@ def stack(
                 where=where,
                 do="Set data.size to resize them to one size.",
             )
-        read.arrays.append(array)
+        read.arrays.append(read.kept.keep(array))
     if not read.arrays:
         raise DataError("no images", where=where)
     notes = [Message(code, {"count": count}) for code, count in sorted(read.met.items())]
     notes += _onto_a_ground(read) + _to_eight_bits(read, where)
     channels = max(array.shape[2] for array in read.arrays)
     shape = (*read.arrays[0].shape[:2], channels)
-    return np.stack([np.broadcast_to(array, shape) for array in read.arrays]), tuple(notes)
+    stacked: UInt8[np.ndarray, "samples height width channels"] = empty((len(read.arrays), *shape), np.uint8)
+    for position, array in enumerate(read.arrays):
+        stacked[position] = array
+    return stacked, tuple(notes)
 
 
 def check_declared(picture: Image.Image, bytes_on_disk: int) -> None:

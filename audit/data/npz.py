@@ -69,7 +69,7 @@ class Npz(DataSection):
             return tokens_of(given, where), ()
         if given.ndim != 2:
             raise DataError(f"a row has shape {given.shape[1:]}.", where=where, do="Give [samples, features].")
-        return float32_of(given.astype(np.float64), [f"feature {i}" for i in range(given.shape[1])], where)
+        return float32_of(given, [f"feature {i}" for i in range(given.shape[1])], where)
 
 
 def _joined(arrays: dict[str, np.ndarray], names: tuple[str, ...], path: Path) -> Shaped[np.ndarray, "..."]:

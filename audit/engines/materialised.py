@@ -94,9 +94,9 @@ def write_inputs(
         with path.open("wb") as file:
             kind = np.lib.format.dtype_to_descr(stored(first).dtype)
             np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
-            for view in experiment.views():
-                for start in range(0, len(view), BATCH):
-                    file.write(stored(through(view[start : start + BATCH].clone())).data)
+            for shown in experiment.views:
+                for start in range(0, len(inputs), BATCH):
+                    file.write(stored(through(shown(inputs[start : start + BATCH]).clone())).data)
     except OSError as error:
         raise StoreError(
             f"{why_not_written(error)} The models' inputs are stored here during training.",

@@ -20,6 +20,7 @@ from audit.population.time_left import Pace
 from audit.population.trainer_checks import Untrained
 from audit.runtime.devices import workers_for
 from audit.runtime.randomness import stream
+from audit.storage.large_arrays import Collected, concatenate
 from audit.storage.scratch import scratch
 from audit.storage.store import ANSWERS, QUERIED, Replica, Store
 from audit.training.experiment import Experiment
@@ -152,13 +153,14 @@ def _trained(
     """The answers of all rows of the batches by key: from the store, or trained now."""
     key_by_row = _keys(batches)
     found: dict[str, Answers] = {}
+    kept = Collected()
     rows = [row for batch in batches for row in batch.task.rows]
     row_by_key = {key_by_row[id(row)]: row for row in rows if row.targets is None}
     untrained = Untrained(experiment, row_by_key)
     store.fetch(key_by_row.values())
     for key in dict.fromkeys(key_by_row.values()):
         if (replica := store.get(key)) is not None:
-            found[key] = replica.answers
+            found[key] = replica.answers.each(kept.keep)
             untrained.hear(key, replica.answers)
     missing = [batch for batch in batches if any(key not in found for key in batch.task.keys)]
     total = len(set(key_by_row.values()))
@@ -168,7 +170,7 @@ def _trained(
     on_progress(Progress(done=cached, total=total, cached=cached, seconds_left=None, engine=""))
     try:
         for engine, key, replica in _train(experiment, missing, store, run):
-            found[key] = replica.answers
+            found[key] = replica.answers.each(kept.keep)
             untrained.hear(key, replica.answers)
             done, left = len(found), pace.after(engine)
             on_progress(Progress(done=done, total=total, cached=cached, seconds_left=left, engine=engine))
@@ -227,7 +229,7 @@ def _stack(parts: Sequence[Answers], experiment: Experiment) -> Answers:
     empty = {name: np.zeros((0, n), dtype=np.int32 if name == "predicted" else np.float32) for name in ANSWERS}
     asked = QUERIED if parts and all(part.query_margin is not None for part in parts) else ()
     columns = {
-        name: np.concatenate([getattr(part, name) for part in parts]) if parts else empty[name]
+        name: concatenate([getattr(part, name) for part in parts]) if parts else empty[name]
         for name in (*ANSWERS, *asked)
     }
     return Answers(**columns)

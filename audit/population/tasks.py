@@ -16,6 +16,7 @@ from audit.engines.base import Engine, Outcome
 from audit.engines.materialised import Stage
 from audit.population.executors.device_assignment import sit
 from audit.runtime.threads import threads
+from audit.storage.large_arrays import Collected
 from audit.storage.store import Replica, Store
 from audit.training.test_time_views import answers_with_queries
 from probes.errors import AuditError, TrainerError
@@ -60,6 +61,7 @@ def run_task(
     sit(folder, stage.experiment.device)
     with threads(1):
         done: list[Done] = []
+        kept = Collected()
         trained = train(engine, stage, task)
         while True:
             with processor or contextlib.nullcontext():
@@ -67,7 +69,7 @@ def run_task(
             if not some:
                 return done
             store.put_all(some)
-            done += [(key, Replica(answers=replica.answers, state={})) for key, replica in some]
+            done += [(key, Replica(answers=replica.answers.each(kept.keep), state={})) for key, replica in some]
 
 
 def train(engine: Engine, stage: Stage, task: Task) -> Iterator[Done]:

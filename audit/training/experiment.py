@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -65,11 +66,10 @@ class Experiment:
             return ()
         return permitted(self.recipe, self.dataset.modality)
 
-    def views(self) -> Iterator[Tensor]:
-        """The inputs, then each query's view of them."""
-        yield self.inputs
-        for query in self.queries:
-            yield view(self.inputs, query)
+    @property
+    def views(self) -> list[Callable[[Tensor], Tensor]]:
+        """What turns a batch of inputs into what a model is asked: the samples themselves, then each query's view."""
+        return [_itself, *(functools.partial(view, query=query) for query in self.queries)]
 
     @cached_property
     def elsewhere(self) -> Tensor:
@@ -131,3 +131,7 @@ class Experiment:
 
     def with_recipe(self, recipe: Recipe) -> Experiment:
         return dataclasses.replace(self, recipe=recipe)
+
+
+def _itself(batch: Tensor) -> Tensor:
+    return batch

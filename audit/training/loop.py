@@ -291,12 +291,17 @@ class Run:
 
 
 @torch.no_grad()
-def predict(network: nn.Module, inputs: Shaped[Tensor, "samples ..."]) -> Float32[np.ndarray, "samples classes"]:
-    """Logits of a network in eval mode. Raises NonFiniteError naming the first sample."""
+def predict(
+    network: nn.Module,
+    inputs: Shaped[Tensor, "samples ..."],
+    shown: Callable[[Tensor], Tensor] = lambda batch: batch,
+) -> Float32[np.ndarray, "samples classes"]:
+    """Logits of a network in eval mode, for each batch as it is `shown`. Raises NonFiniteError naming the first
+    sample."""
     network.eval()
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     chunks = torch.split(inputs, AT_ONCE_ON_PROCESSORS if device.type == "cpu" else AT_ONCE)
-    logits: np.ndarray = torch.cat([network(chunk.to(device)).float().cpu() for chunk in chunks]).numpy()
+    logits: np.ndarray = torch.cat([network(shown(chunk).to(device)).float().cpu() for chunk in chunks]).numpy()
     if not np.isfinite(logits).all():
         sample = int(np.argmax(~np.isfinite(logits).all(axis=1)))
         raise NonFiniteError(f"the model's logits for sample {sample} are NaN or infinite.", do="Check the weights.")
@@ -305,7 +310,7 @@ def predict(network: nn.Module, inputs: Shaped[Tensor, "samples ..."]) -> Float3
 
 def predict_views(network: nn.Module, experiment: Experiment) -> Float32[np.ndarray, "views classes"]:
     """Logits of all samples, then of each query's view of them. Raises NonFiniteError naming the first sample."""
-    return np.concatenate([predict(network, view) for view in experiment.views()])
+    return np.concatenate([predict(network, experiment.inputs, shown) for shown in experiment.views])
 
 
 def _epoch_record(

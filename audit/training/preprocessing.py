@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Float32, Float64, Shaped
 from torch import Tensor
 from torch.nn import functional
 
 from audit.config.recipe import InputSection, Recipe
 from audit.data.dataset import Dataset
 from audit.models.source import input_of_weights
+from audit.storage.large_arrays import empty
 from probes.errors import RecipeError
 from probes.evidence import Modality
 from probes.plan import Pool
+
+CHUNK = 1 << 24
+"""Numbers that are preprocessed at a time."""
 
 
 def resolve(recipe: Recipe, dataset: Dataset, pool: Pool, folder: Path = Path()) -> InputSection:
@@ -29,13 +35,27 @@ def resolve(recipe: Recipe, dataset: Dataset, pool: Pool, folder: Path = Path())
         return section.model_copy(update={**input_of_weights(recipe.source, folder), "normalise": "given"})
     if section.normalise == "given":
         return section
-    plain = section.model_copy(update={"mean": (0.0,), "std": (1.0,)})
-    members = preprocess(dataset.inputs[pool.member], plain, dataset.modality).double()
-    axis = 1 if dataset.modality == "image" else members.ndim - 1
-    others = tuple(dim for dim in range(members.ndim) if dim != axis)
-    mean, std = members.mean(others), members.std(others, correction=0)
+    mean, std = _moments(dataset, pool, section.model_copy(update={"mean": (0.0,), "std": (1.0,)}))
     spread = torch.where(std > 0, std, torch.ones_like(std))  # a constant feature is only centred
     return section.model_copy(update={"mean": tuple(mean.tolist()), "std": tuple(spread.tolist())})
+
+
+def _moments(
+    dataset: Dataset, pool: Pool, section: InputSection
+) -> tuple[Float64[Tensor, " channels"], Float64[Tensor, " channels"]]:
+    """Mean and standard deviation of each channel over the members, chunk by chunk (Chan et al. 1979)."""
+    members = np.flatnonzero(pool.member)
+    count, mean, variance = 0, torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    for chunk in _chunks(len(members), dataset.inputs):
+        values = preprocess(dataset.inputs[members[chunk]], section, dataset.modality).double()
+        axis = 1 if dataset.modality == "image" else values.ndim - 1
+        others = tuple(dim for dim in range(values.ndim) if dim != axis)
+        share = len(values) / (count + len(values))
+        count += len(values)
+        apart = values.mean(others) - mean
+        variance = (1 - share) * variance + share * values.var(others, correction=0) + share * (1 - share) * apart**2
+        mean = mean + share * apart
+    return mean, variance.sqrt()
 
 
 def preprocess(inputs: Shaped[np.ndarray, "samples ..."], section: InputSection, modality: Modality) -> Tensor:
@@ -45,9 +65,27 @@ def preprocess(inputs: Shaped[np.ndarray, "samples ..."], section: InputSection,
 
     Raises RecipeError if mean and std do not fit the channels.
     """
-    tensor = torch.from_numpy(np.require(inputs, requirements=["C", "W"]))
     if modality == "text":
-        return tensor.long()
+        return torch.from_numpy(np.require(inputs, requirements=["C", "W"])).long()
+    shape = _preprocessed(inputs[:1], section, modality).shape[1:]
+    # Of one channel, strides say channels-last though the memory does not; a view of the flat memory says neither.
+    flat = torch.from_numpy(empty((len(inputs) * math.prod(shape),), np.float32))
+    found = flat.view(len(inputs), *shape)
+    for chunk in _chunks(len(inputs), inputs):
+        found[chunk] = _preprocessed(inputs[chunk], section, modality)
+    return found
+
+
+def _chunks(samples: int, inputs: Shaped[np.ndarray, "samples ..."]) -> Iterator[slice]:
+    """Slices of at most CHUNK numbers."""
+    step = max(1, CHUNK // math.prod(inputs.shape[1:]))
+    return (slice(start, min(start + step, samples)) for start in range(0, samples, step))
+
+
+def _preprocessed(
+    inputs: Shaped[np.ndarray, "samples ..."], section: InputSection, modality: Modality
+) -> Float32[Tensor, "samples ..."]:
+    tensor = torch.from_numpy(np.require(inputs, requirements=["C", "W"]))
     if modality != "image":
         return _normalise(tensor.float(), section, axis=-1)
     if tensor.dtype == torch.uint8:
@@ -65,8 +103,7 @@ def preprocess(inputs: Shaped[np.ndarray, "samples ..."], section: InputSection,
         if min(top, left) < 0:
             raise RecipeError(f"crop = {section.crop} of images of {tuple(images.shape[-2:])}.", where="[input]")
         images = images[..., top : top + section.crop, left : left + section.crop]
-    # Of one channel, strides say channels-last though the memory does not; a view of the flat memory says neither.
-    return _normalise(images, section, axis=1).contiguous().flatten().view(images.shape)
+    return _normalise(images, section, axis=1)
 
 
 def _resized(section: InputSection, height: int, width: int) -> tuple[int, int]:

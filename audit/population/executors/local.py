@@ -37,10 +37,10 @@ def _on_threads(job: Job, store: Store, workers: int) -> Iterator[Done]:
     processors, order = threading.BoundedSemaphore(workers), threading.Event()
     pool = ThreadPoolExecutor(2 * workers, initializer=obey, initargs=(order,))
     try:
-        futures = [
+        # Nothing but the loop holds the futures, so that the answers they carry can be released.
+        for future in as_completed(
             pool.submit(run_task, job.engine, job.stage, task, store, job.folder, processors) for task in job.tasks
-        ]
-        for future in as_completed(futures):
+        ):
             yield from future.result()
     finally:
         order.set()

@@ -1,0 +1,87 @@
+"""Arrays that need not fit in memory: beyond a bound they are temporary files, which the system pages in and out."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped
+from numpy.typing import DTypeLike
+
+IN_MEMORY = 1 << 30
+"""Bytes up to which an array is ordinary memory."""
+FIRST_SLAB, LARGEST_SLAB = 1 << 22, 1 << 28
+"""Bytes that `Collected` reserves at a time: each time twice as many."""
+SLAB_IN_MEMORY = 1 << 25
+ALIGNED = 64
+PERSISTENT = Path("/var/tmp")
+"""Preferred to the default, which is kept in memory on many systems."""
+
+
+def empty(shape: tuple[int, ...], dtype: DTypeLike, *, in_memory: int | None = None) -> Shaped[np.ndarray, "..."]:
+    """An uninitialised array of more than `in_memory` bytes (IN_MEMORY by default) is a file without a name: it is
+    shared with forked processes, and gone with the last of them. It is ordinary memory where the disk has no room.
+
+    The folder is TMPDIR, else /var/tmp.
+
+    >>> empty((2, 3), np.float32).shape
+    (2, 3)
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size <= (IN_MEMORY if in_memory is None else in_memory):
+        return np.empty(shape, dtype)
+    try:
+        mapped = _mapped(size)
+    except OSError:
+        return np.empty(shape, dtype)
+    return np.frombuffer(mapped, dtype=dtype, count=math.prod(shape)).reshape(shape)
+
+
+def concatenate(parts: Sequence[Shaped[np.ndarray, "..."]]) -> Shaped[np.ndarray, "..."]:
+    """`np.concatenate` along the first axis, into `empty`. Raises ValueError as it does."""
+    shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
+    return np.concatenate(parts, out=empty(shape, np.result_type(*parts)))
+
+
+class Collected:
+    """Copies of arrays, for as long as their number is unknown: the first 64 MiB are ordinary memory, further ones are
+    files as those of `empty`.
+
+    >>> kept = Collected()
+    >>> kept.keep(np.array([1.5, 2.5])).tolist()
+    [1.5, 2.5]
+    """
+
+    def __init__(self) -> None:
+        self.free = np.empty(0, np.uint8)
+        self.slab = FIRST_SLAB // 2
+
+    def keep(self, array: Shaped[np.ndarray, "*axes"]) -> Shaped[np.ndarray, "*axes"]:
+        """A copy in a slab; the arrays of a slab are freed together."""
+        size = array.nbytes
+        if size > len(self.free):
+            self.slab = min(2 * self.slab, LARGEST_SLAB)
+            self.free = empty((max(size, self.slab),), np.uint8, in_memory=SLAB_IN_MEMORY)
+        kept = self.free[:size].view(array.dtype).reshape(array.shape)
+        self.free = self.free[-(-size // ALIGNED) * ALIGNED :]
+        kept[...] = array
+        return kept
+
+
+def _mapped(size: int) -> mmap.mmap:
+    """Raises OSError if the disk has no room: a file that is only declared would end the process when it is full."""
+    folder = tempfile.gettempdir() if "TMPDIR" in os.environ or not PERSISTENT.is_dir() else PERSISTENT
+    if shutil.disk_usage(folder).free < 2 * size:
+        raise OSError("no room")
+    with tempfile.TemporaryFile(dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
+        return mmap.mmap(file.fileno(), size)
