@@ -302,6 +302,13 @@ PrivateKey = Annotated[
 PublicKey = Annotated[
     Path | None, typer.Option("--key", metavar="PATH", help="The signer's public key: no other is accepted.")
 ]
+Sigstore = Annotated[
+    bool, typer.Option("--sigstore", help="Sign with your identity instead of a key; a public log records it.")
+]
+TrustConfig = Annotated[
+    Path | None,
+    typer.Option("--trust-config", metavar="PATH", help="Services and roots of trust of your own sigstore."),
+]
 Identity = Annotated[
     str | None,
     typer.Option("--identity", metavar="WHO", help="The address or URL that must have signed through sigstore."),

@@ -1,4 +1,5 @@
-"""A signature over a pack's checksums: Ed25519 with the user's own key, which standard tools can check too.
+"""A signature over a pack's checksums: Ed25519 with the user's own key, which standard tools can check too; or through
+sigstore, with an identity instead of a key.
 
 sha256sum --check SHA256SUMS
 openssl pkeyutl -verify -rawin -pubin -inkey SHA256SUMS.pub -in SHA256SUMS -sigfile SHA256SUMS.sig
@@ -14,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from audit.results.sigstore_bundle import Bundled, checked
+from audit.results.sigstore_bundle import Bundled, checked, signed
 from audit.storage.atomic import write
 from probes.errors import InputError, StoreError
 from reports.evidence import checksums
@@ -36,14 +37,16 @@ def default_key() -> Path:
 class Signature:
     """Who signed a pack.
 
-    fingerprint  of the public key
-    key          the path of the private key
+    fingerprint  of the public key; "" if sigstore signed
+    key          the path of the private key; None if sigstore signed
     new          whether it was created now
+    sigstore     who signed through sigstore, and who vouched for that; "" if a key signed
     """
 
-    fingerprint: str
-    key: Path
-    new: bool
+    fingerprint: str = ""
+    key: Path | None = None
+    new: bool = False
+    sigstore: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +76,24 @@ class Verification:
         return 0 if self.signer or self.sigstore else EXIT_UNSIGNED
 
 
-def sign(pack: str | Path, key: str | Path | None = None) -> Signature:
-    """Sign an evidence pack with your own Ed25519 key; a missing key is created first.
+def sign(
+    pack: str | Path,
+    key: str | Path | None = None,
+    *,
+    sigstore: bool = False,
+    trust_config: str | Path | None = None,
+) -> Signature:
+    """Sign an evidence pack with your own Ed25519 key (a missing key is created first), or through sigstore.
 
-    pack  the folder that `report(..., "evidence", out)` filled
-    key   your private key, a PEM file; default: the one in your configuration folder; encrypted if
-          $AUDIT_KEY_PASSPHRASE is set
+    pack          the folder that `report(..., "evidence", out)` filled
+    key           your private key, a PEM file; default: the one in your configuration folder; encrypted if
+                  $AUDIT_KEY_PASSPHRASE is set
+    sigstore      sign with your identity instead, which a public log then records; needs a network; off by default
+    trust_config  a client trust configuration, the services of your own sigstore; default: the public ones
 
-    Returns the signer's fingerprint and where the key lies; its public half lies beside it, as .pub. Raises InputError
-    where a file differs from its checksum or the key cannot be read, StoreError if a file cannot be written.
+    Returns the signer's fingerprint and where the key lies (its public half lies beside it, as .pub), or who signed
+    through sigstore. Raises InputError where a file differs from its checksum, the key cannot be read or sigstore does
+    not sign, StoreError if a file cannot be written.
 
     >>> import tempfile
     >>> from audit.results.export import report
@@ -95,9 +107,14 @@ def sign(pack: str | Path, key: str | Path | None = None) -> Signature:
     (True, True, True)
     """
     folder, path = Path(pack), Path(key) if key is not None else default_key()
+    trust = _trust(trust_config)
     listed = _small(folder / NAME, "a pack's checksums", "Create the pack: audit report --format evidence -o DIR.")
     if changes := _against(folder, listed):
         raise InputError(f"{said(changes[0])}; nothing was signed.", where=str(folder), do="Create the pack again.")
+    if sigstore:
+        bundle, who = signed(listed, trust)
+        write(folder / SIGSTORE, bundle)
+        return Signature(sigstore=who)
     new = not path.exists()
     private = make_key(path) if new else load_key(path)
     write(folder / PUBLIC_KEY, _pem(private.public_key()))
@@ -106,15 +123,21 @@ def sign(pack: str | Path, key: str | Path | None = None) -> Signature:
 
 
 def verify(
-    pack: str | Path, key: str | Path | None = None, *, identity: str | None = None, issuer: str | None = None
+    pack: str | Path,
+    key: str | Path | None = None,
+    *,
+    identity: str | None = None,
+    issuer: str | None = None,
+    trust_config: str | Path | None = None,
 ) -> Verification:
     """What was changed in an evidence pack since it was made and signed, and who signed it.
 
-    pack      the pack's folder; a sigstore bundle in it is checked too, without a network
-    key       the signer's public key, a PEM file: no other is accepted. Without one, only the key that signed the pack
-              can be reported, not whose it is
-    identity  an address or URL that a sigstore bundle must be of; None, the default, for any signer
-    issuer    the issuer that must vouch for that identity; None, the default, for any
+    pack          the pack's folder; a sigstore bundle in it is checked too, without a network
+    key           the signer's public key, a PEM file: no other is accepted. Without one, only the key that signed the
+                  pack can be reported, not whose it is
+    identity      an address or URL that a sigstore bundle must be of; None, the default, for any signer
+    issuer        the issuer that must vouch for that identity; None, the default, for any
+    trust_config  a client trust configuration, the roots of trust of your own sigstore; default: the public ones
 
     Returns the changes (none in an intact pack) and who signed. Raises InputError if the folder is not a pack or the
     key cannot be read. `sign` has an example.
@@ -127,7 +150,7 @@ def verify(
     folder = Path(pack)
     listed = _small(folder / NAME, "a pack's checksums", "Is the folder complete?")
     changes, signer = _signature(folder, listed, Path(key) if key is not None else None)
-    bundled = _bundle(folder, listed, identity, issuer)
+    bundled = _bundle(folder, listed, identity, issuer, _trust(trust_config))
     changes += [*_against(folder, listed), *([bundled.change] if bundled.change else [])]
     return Verification(
         changes=tuple(changes),
@@ -137,11 +160,15 @@ def verify(
     )
 
 
-def _bundle(pack: Path, listed: bytes, identity: str | None, issuer: str | None) -> Bundled:
+def _trust(path: str | Path | None) -> bytes | None:
+    return None if path is None else _small(Path(path), "a client trust configuration", "Give another --trust-config.")
+
+
+def _bundle(pack: Path, listed: bytes, identity: str | None, issuer: str | None, trust: bytes | None) -> Bundled:
     path = pack / SIGSTORE
     if not path.is_file():
         return Bundled(change=Change(kind="missing", name=SIGSTORE)) if identity else Bundled()
-    return checked(listed, _small(path, "a sigstore bundle", "Sign again."), identity, issuer)
+    return checked(listed, _small(path, "a sigstore bundle", "Sign again."), identity, issuer, trust)
 
 
 def _signature(pack: Path, listed: bytes, key_path: Path | None) -> tuple[list[Change], str]:

@@ -20,6 +20,7 @@ def verify(
     key: o.PublicKey = None,
     identity: o.Identity = None,
     issuer: o.Issuer = None,
+    trust_config: o.TrustConfig = None,
     quiet: o.Quiet = False,
 ) -> None:
     """Report what was changed in an evidence pack.
@@ -34,7 +35,7 @@ def verify(
         raise ConfigError("says who vouches for --identity.", where="--issuer", do="Give both.")
     from audit.results import signing
 
-    found = signing.verify(pack, key, identity=identity, issuer=issuer)
+    found = signing.verify(pack, key, identity=identity, issuer=issuer, trust_config=trust_config)
     screen = Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
     for change in found.changes:
         screen.print(f"✗ {signing.said(change)}")

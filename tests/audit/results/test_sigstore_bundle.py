@@ -1,4 +1,5 @@
-"""Bundles of sigstore, checked without a network: one that a public release was signed with, and others.
+"""Bundles of sigstore: one that a public release was signed with, checked without a network; and a pack signed through
+the library by stand-ins for sigstore's services (`sigstore_services`), checked with the trust configuration of these.
 
 `bundles/wheel.sigstore.json` is that of rfc8785-0.1.2's wheel, which its project's workflow signed; from the test files
 of sigstore-python (Apache-2.0).
@@ -7,6 +8,7 @@ of sigstore-python (Apache-2.0).
 from __future__ import annotations
 
 import builtins
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -16,11 +18,13 @@ from typing import Any
 import pytest
 
 from audit.results.signing import said, sign, verify
-from audit.results.sigstore_bundle import Bundled, checked
+from audit.results.sigstore_bundle import TOKEN, Bundled, checked
 from reports import archive
 from reports.evidence import checksums
 from tests.audit.command import audit as command
 from tests.audit.command import refused
+from tests.audit.results.sigstore_services import ISSUER as OWN_ISSUER
+from tests.audit.results.sigstore_services import identity_token, running
 from tests.reports.sample import full
 
 BUNDLE = Path(__file__).parent / "bundles" / "wheel.sigstore.json"
@@ -107,3 +111,64 @@ def test_an_identity_asks_for_a_bundle_and_an_issuer_for_an_identity(pack: Path)
     assert f"{checksums.SIGSTORE} is missing" in done.stdout
     line = refused(command("verify", ".", "--issuer", ISSUER, cwd=pack))
     assert "says who vouches for --identity" in line
+
+
+ME = "me@example.org"
+
+
+@pytest.fixture
+def trust(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("trust") / "trust.json"
+
+
+@pytest.fixture
+def own(pack: Path, trust: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pack that `audit sign --sigstore` signed through a private sigstore."""
+    pytest.importorskip("sigstore")
+    monkeypatch.setenv(TOKEN, identity_token(ME))
+    with running() as services:
+        trust.write_text(services.trust)
+        done = command("sign", ".", "--sigstore", "--trust-config", trust, cwd=pack)
+    assert (done.returncode, done.stdout.strip()) == (0, f".: signed through sigstore by {ME} ({OWN_ISSUER})")
+    return pack
+
+
+def test_a_pack_is_signed_through_sigstore_and_verified_without_its_services(own: Path, trust: Path) -> None:
+    given = ("verify", ".", "--trust-config", trust, "--identity")
+    done = command(*given, ME, "--issuer", OWN_ISSUER, cwd=own)
+    assert (done.returncode, "signed through sigstore by me@example.org" in done.stdout) == (0, True)
+    done = command(*given, "you@example.org", cwd=own)
+    assert (done.returncode, "do not match you@example.org" in done.stdout) == (1, True)
+    # It is not a signature that the public sigstore's roots vouch for.
+    assert not verify(own).sigstore
+    (own / "results.json").write_bytes((own / "results.json").read_bytes() + b" ")
+    made = {"results.json": (own / "results.json").read_bytes()}
+    (own / checksums.NAME).write_bytes(checksums.listing(made))
+    (change,) = verify(own, trust_config=trust).changes
+    assert said(change).startswith(f"{checksums.SIGSTORE} was changed (not a signature of these checksums")
+
+
+def test_what_sigstore_refuses_is_one_line_and_nothing_is_signed(
+    pack: Path, trust: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sigstore")
+    given = ("sign", ".", "--sigstore", "--trust-config", trust)
+    with running(refuse=True) as services:
+        trust.write_text(services.trust)
+        monkeypatch.setenv(TOKEN, "no token")
+        assert "Identity token is malformed" in refused(command(*given, cwd=pack))
+        monkeypatch.delenv(TOKEN)
+        monkeypatch.setattr("sigstore.oidc.detect_credential", lambda: None)
+        monkeypatch.setattr("sys.stdin", io.StringIO())
+        assert f"Set ${TOKEN}" in refused(command(*given, cwd=pack))
+        monkeypatch.setenv(TOKEN, identity_token(ME))
+        assert "sigstore's services did not sign" in refused(command(*given, cwd=pack))
+    assert "sign with a key: leave out --sigstore" in refused(command(*given, cwd=pack))  # nobody answers any more
+    trust.write_text("{}")
+    assert "is not a client trust configuration" in refused(command(*given, cwd=pack))
+    assert not (pack / checksums.SIGSTORE).exists()
+
+
+def test_options_that_contradict_each_other_are_refused(pack: Path) -> None:
+    assert "signs without a key" in refused(command("sign", ".", "--sigstore", "--key", "a.pem", cwd=pack))
+    assert "Give --sigstore too" in refused(command("sign", ".", "--trust-config", "a.json", cwd=pack))
