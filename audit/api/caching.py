@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from audit.config.run_settings import place_of
-from audit.storage.store import Store
+from audit.storage.store import Store, writer
 from probes.errors import InputError
 
-MIB = 2**20
+MIB, DAY = 2**20, 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,10 @@ class Cached:
     entries  how many are left
     mib      their size in MiB
     removed  how many were removed just now
+    oldest   days since the least recently used entry was written or read; None without entries
+    other    how many entries other versions of transfer-audit or torch wrote, which this one may not use
+    asked    how many replicas all runs so far looked up here
+    found    how many of them were here
     """
 
     folder: Path
@@ -28,16 +33,22 @@ class Cached:
     entries: int
     mib: float
     removed: int
+    oldest: float | None
+    other: int
+    asked: int
+    found: int
 
 
 def cache(store: str | Path | None = None, *, keep: int | None = None) -> Cached:
-    """What the store of replicas holds on this machine; with `keep`, the oldest entries are removed first.
+    """What the store of replicas holds on this machine; with `keep`, entries are removed first.
 
     store  a folder, or the URL of a shared store: then the copies of it on this machine; else the store in the user's
            cache
-    keep   MiB that are left, at least 0; without it nothing is removed
+    keep   MiB that are left, at least 0: those of other versions go first, then the least recently used; without it
+           nothing is removed
 
-    Returns folder, number and size of what is left. Raises InputError for a negative `keep`.
+    Returns folder, number, size and age of what is left, and how often it served. Raises InputError for a negative
+    `keep`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -51,4 +62,15 @@ def cache(store: str | Path | None = None, *, keep: int | None = None) -> Cached
     removed = 0 if keep is None else kept.prune(keep * MIB)
     entries = list(kept.entries())
     size = sum(entry.size for entry in entries) / MIB
-    return Cached(folder=folder, remote=remote, entries=len(entries), mib=size, removed=removed)
+    lookups = kept.lookups()
+    return Cached(
+        folder=folder,
+        remote=remote,
+        entries=len(entries),
+        mib=size,
+        removed=removed,
+        oldest=(time.time() - min(entry.used for entry in entries)) / DAY if entries else None,
+        other=sum(entry.writer != writer() for entry in entries),
+        asked=lookups.asked,
+        found=lookups.found,
+    )

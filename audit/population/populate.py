@@ -22,7 +22,7 @@ from audit.runtime.devices import workers_for
 from audit.runtime.randomness import stream
 from audit.storage.large_arrays import Collected, concatenate
 from audit.storage.scratch import scratch
-from audit.storage.store import ANSWERS, QUERIED, Replica, Store
+from audit.storage.store import ANSWERS, QUERIED, Lookups, Replica, Store
 from audit.training.experiment import Experiment
 from probes.errors import Interrupted, StoreError
 from probes.evidence import Answers, Population
@@ -165,6 +165,7 @@ def _trained(
     missing = [batch for batch in batches if any(key not in found for key in batch.task.keys)]
     total = len(set(key_by_row.values()))
     cached = len(found)
+    store.note(Lookups(asked=total, found=cached))
     todo = {key: batch.choice.engine.name for batch in missing for key in batch.task.keys if key not in found}
     pace = Pace(Counter(todo.values()))
     on_progress(Progress(done=cached, total=total, cached=cached, seconds_left=None, engine=""))

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from audit.storage.atomic import replacing, why_not_written
+from audit.storage.atomic import private_folder, replacing, why_not_written
+from audit.storage.bounded import read_text
 from audit.storage.remote import Remote
-from probes.errors import StoreError
+from probes.errors import InputError, StoreError
 from probes.evidence import Answers
 
 WRITERS = 8
 
 
 ANSWERS = ("log_prob", "margin", "entropy", "modified_entropy", "confidence", "predicted")
+WRITER, RECORD, MOST_RECORD = "writer", "lookups.txt", 1 << 24
 QUERIED = ("query_margin", "query_correct")
 """Answers of models to further queries."""
 
@@ -38,12 +44,29 @@ class Replica:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A complete file of the store; `size` in bytes, `written` in seconds since 1970."""
+    """A complete file of the store; `size` in bytes, `used` in seconds since 1970: when it was written or last read.
+    `writer` names the versions that wrote it; empty if the file does not say."""
 
     key: str
     path: Path
     size: int
-    written: float
+    used: float
+
+    @property
+    def writer(self) -> str:
+        try:
+            with safe_open(self.path, "pt") as file:
+                return str((file.metadata() or {}).get(WRITER, ""))
+        except (OSError, SafetensorError):
+            return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookups:
+    """How many replicas runs have asked this store for, and how many it had."""
+
+    asked: int = 0
+    found: int = 0
 
 
 class DamagedWarning(UserWarning):
@@ -103,6 +126,8 @@ class Store:
                 raise SafetensorError("checksum differs")
             if lacking := set(needs) - set(tensors):
                 raise SafetensorError(f"lacks {min(lacking)}")
+            with contextlib.suppress(OSError):  # a store that can only be read
+                os.utime(path)
         except FileNotFoundError:  # pruned meanwhile
             return None
         except (SafetensorError, KeyError, ValueError) as error:
@@ -143,7 +168,7 @@ class Store:
         path = self._path(key)
         try:
             with replacing(path) as temporary:
-                save_file(tensors, temporary)
+                save_file(tensors, temporary, metadata={WRITER: writer()})
         except (OSError, SafetensorError) as error:
             raise StoreError(
                 why_not_written(error),
@@ -163,17 +188,44 @@ class Store:
         for path in sorted(self.folder.glob("??/*.safetensors")):
             with contextlib.suppress(FileNotFoundError):  # another run may prune meanwhile
                 status = path.stat()
-                yield Entry(key=path.stem, path=path, size=status.st_size, written=status.st_mtime)
+                yield Entry(key=path.stem, path=path, size=status.st_size, used=status.st_mtime)
 
     def prune(self, keep_bytes: int) -> int:
-        """Remove the oldest entries until `keep_bytes` remain; returns the number removed."""
+        """Remove entries until `keep_bytes` remain, those of other versions first, then the least recently used;
+        returns the number removed."""
         total, removed = 0, 0
-        for entry in sorted(self.entries(), key=lambda entry: entry.written, reverse=True):
+        for entry in sorted(self.entries(), key=lambda entry: (entry.writer == writer(), entry.used), reverse=True):
             total += entry.size
             if total > keep_bytes:
                 entry.path.unlink(missing_ok=True)
                 removed += 1
         return removed
+
+    def note(self, lookups: Lookups) -> None:
+        """Add a run's lookups to the record; one line, so that concurrent runs do not mix theirs. Does nothing where
+        the folder cannot be written."""
+        with contextlib.suppress(OSError):
+            private_folder(self.folder)
+            record = os.open(self.folder / RECORD, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(record, f"{lookups.asked} {lookups.found}\n".encode())
+            finally:
+                os.close(record)
+
+    def lookups(self) -> Lookups:
+        """The sum over all runs; lines that are damaged do not count."""
+        asked = found = 0
+        with contextlib.suppress(InputError):
+            for line in read_text(self.folder / RECORD, MOST_RECORD, InputError).splitlines():
+                if (told := re.fullmatch(r"(\d{1,9}) (\d{1,9})", line)) and int(told[2]) <= int(told[1]):
+                    asked, found = asked + int(told[1]), found + int(told[2])
+        return Lookups(asked=asked, found=found)
+
+
+@cache
+def writer() -> str:
+    """The versions on which every entry written by this process depends."""
+    return f"transfer-audit {version('transfer-audit')}, torch {torch.__version__}"
 
 
 def _name(key: str) -> str:

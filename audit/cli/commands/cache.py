@@ -20,5 +20,15 @@ def cache(
     if keep is not None:
         screen.print(f"{found.removed} entries removed.", highlight=False)
     of = "" if found.remote is None else f" (copies of {found.remote}, which is left as it is)"
-    line = f"{found.folder}{of}: {found.entries} entries, {found.mib:.1f} MiB."
-    screen.print(line, highlight=False, markup=False, soft_wrap=True)
+    lines = [f"{found.folder}{of}: {found.entries} entries, {found.mib:.1f} MiB."]
+    if found.oldest is not None:
+        lines.append(f"The least recently used entry was written or read {found.oldest:.1f} days ago.")
+    if found.other:
+        lines.append(
+            f"{found.other} entries are of other versions of transfer-audit or torch; --keep removes them first."
+        )
+    if found.asked:
+        lines.append(
+            f"Runs asked for {found.asked} replicas; {found.found} ({found.found / found.asked:.0%}) were here."
+        )
+    screen.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)

@@ -2,15 +2,17 @@
 
 import dataclasses
 import errno
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from audit.api.caching import cache
 from audit.population.replica_key import key_of
 from audit.storage import store as module
-from audit.storage.store import ANSWERS, DamagedWarning, Replica, Store
+from audit.storage.store import ANSWERS, RECORD, DamagedWarning, Lookups, Replica, Store, writer
 from audit.training.experiment import Experiment
 from probes.errors import StoreError
 from probes.evidence import answers
@@ -82,7 +84,7 @@ def test_an_entry_that_cannot_be_read_is_not_taken_for_damaged(tmp_path: Path, m
 def test_a_full_disk_is_one_line_and_leaves_nothing_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    def full(tensors: object, path: Path) -> None:
+    def full(tensors: object, path: Path, **more: object) -> None:
         Path(path).write_bytes(b"half")
         raise OSError(number, "no space")
 
@@ -93,16 +95,32 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half(
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_prune_keeps_the_latest(tmp_path: Path) -> None:
-    import os
-
+def test_prune_keeps_what_was_used_last_and_removes_other_versions_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = Store(tmp_path)
+    with monkeypatch.context() as older:
+        older.setattr("audit.storage.store.writer", lambda: "transfer-audit 0, torch 1")
+        store.put("dd4", replica())
     for age, key in enumerate(["aa1", "bb2", "cc3"]):
         store.put(key, replica())
         os.utime(path_of(store, key), (1000 - age, 1000 - age))
+    assert store.get("cc3") is not None
+    assert [entry.key for entry in store.entries() if entry.writer != writer()] == ["dd4"]
     size = next(iter(store.entries())).size
-    assert store.prune(keep_bytes=2 * size) == 1
-    assert [entry.key for entry in store.entries()] == ["aa1", "bb2"]
+    assert store.prune(keep_bytes=2 * size) == 2
+    assert [entry.key for entry in store.entries()] == ["aa1", "cc3"]
+
+
+def test_lookups_of_all_runs_are_added_up_and_damaged_lines_are_not(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.lookups() == Lookups()
+    store.note(Lookups(asked=10, found=0))
+    store.note(Lookups(asked=10, found=10))
+    with (tmp_path / RECORD).open("a") as record:
+        record.write("4 9\n-1 2\nnine 9\n")
+    assert store.lookups() == Lookups(asked=20, found=10)
+    assert cache(tmp_path).found == 10
 
 
 def test_the_key_is_moved_by_everything_a_replica_depends_on(experiment: Experiment) -> None:

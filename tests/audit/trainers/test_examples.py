@@ -119,3 +119,13 @@ def test_boosted_trees_are_audited_by_fitting_them_again(tmp_path: Path) -> None
     fitted = trees.model().fit(X[:200], y[:200])
     report = audit.run(fitted, (X, y), members=range(200), config=CHEAP, store=tmp_path)
     assert not [result for result in report.results if isinstance(result, Failure)]
+
+
+@pytest.mark.slow
+def test_replicas_are_trained_by_two_processes_that_share_a_model(tmp_path: Path) -> None:
+    sharded = example("fsdp_processes")
+    X, y, members = sharded.data()
+    report = audit.run(None, (X, y), members=members, trainer=sharded.train, config=CHEAP, store=tmp_path, workers=1)
+    assert not [result for result in report.results if isinstance(result, Failure)]
+    assert report.audit["replicas"]["splits"] == 4
+    assert report.estimate("overfitting", "recipe.accuracy_gap") is not None
