@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float32, Float64, Int, Shaped
 
 from probes.evidence import Evidence
 from probes.message import Message
-from probes.result import Estimate, Figure, Finding, Table
+from probes.partial_result import Part
+from probes.result import Estimate, Finding, Table
 from probes.statistics.roc import auc
 
 MOST_SAMPLES = 5000
@@ -91,9 +92,7 @@ def leaking_column(
     return Column(number=best, estimate=estimate, others=chosen)
 
 
-def column_leak(
-    evidence: Evidence, rng: np.random.Generator, level: float, *, leak_at: float
-) -> tuple[list[Estimate], list[Finding], list[Figure]]:
+def column_leak(evidence: Evidence, rng: np.random.Generator, level: float, *, leak_at: float) -> Part:
     """What to say of a table's best column.
 
     evidence  the audited model's samples and answers
@@ -101,17 +100,17 @@ def column_leak(
     level     two-sided coverage of the interval, in (0, 1)
     leak_at   AUC from which the column is a finding, in (0.5, 1)
 
-    Returns estimates, findings and figures; none for anything but a table of numbers.
+    Returns the section; an empty one for anything but a table of numbers.
     """
     if evidence.modality != "table" or evidence.inputs.dtype.kind not in "fiub":
-        return [], [], []
+        return Part()
     pool = evidence.pool
     table = np.nan_to_num(evidence.inputs.reshape(len(evidence.inputs), -1).astype(np.float64), nan=-1e12)
     names = evidence.feature_names or tuple(f"column {i}" for i in range(table.shape[1]))
     columns = columns_of(table, names)
     column = leaking_column(table, list(columns.values()), evidence.labels, pool.member, pool.held_out, rng, level)
     if column is None:
-        return [], [], []
+        return Part()
     whole = list(columns)
     best = np.argsort(-np.nan_to_num(column.others), kind="stable")[:20]
     shown = Table(
@@ -124,7 +123,7 @@ def column_leak(
         },
     )
     if column.estimate.value <= leak_at:
-        return [column.estimate], [], [shown]
+        return Part(estimates=(column.estimate,), figures=(shown,))
     finding = Finding(
         code="contamination.leaking-column",
         severity="high" if column.estimate.value > 0.99 else "medium",
@@ -136,7 +135,7 @@ def column_leak(
             "high": column.estimate.high,
         },
     )
-    return [column.estimate], [finding], [shown]
+    return Part(estimates=(column.estimate,), findings=(finding,), figures=(shown,))
 
 
 def _learned(

@@ -21,6 +21,7 @@ from probes.evidence import Evidence, Modality
 from probes.measures.embedding import Embedding
 from probes.message import Message, Value
 from probes.observable import Observable
+from probes.partial_result import Part, joined
 from probes.plan import Plan
 from probes.ranges import Level, Rate, Tolerated
 from probes.result import Estimate, Figure, Finding, Result, Severity
@@ -97,29 +98,21 @@ class Contamination:
         clashes = conflicting(found, evidence.labels)
         estimates.append(conflict_count(clashes, found, self.level))
         findings += conflict(clashes)
-        across_estimates, across_findings = groups_across(evidence, self.level)
-        estimates += across_estimates
-        findings += across_findings
-        for part_estimates, part_findings, part_figures in (
-            source_overlap(evidence, self.level, near=self.near),
-            column_leak(evidence, rng, self.level, leak_at=self.leak_at),
-        ):
-            estimates += part_estimates
-            findings += part_findings
-            figures += part_figures
-        benchmarks = benchmarks_part(evidence, self.level)
-        estimates += benchmarks.estimates
-        findings += benchmarks.findings
-        figures += benchmarks.figures
-        return Result(
-            probe=self.name,
-            params=dataclasses.asdict(self),
+        own = Part(
             estimates=tuple(estimates),
             findings=tuple(findings),
             figures=tuple(figures),
             per_sample={"duplicate_group": found.group, "contaminated": contaminated},
-            notes=(*self._notes(evidence, found), *evidence.limits),
+            notes=self._notes(evidence, found),
         )
+        parts = (
+            own,
+            groups_across(evidence, self.level),
+            source_overlap(evidence, self.level, near=self.near),
+            column_leak(evidence, rng, self.level, leak_at=self.leak_at),
+            benchmarks_part(evidence, self.level),
+        )
+        return joined(parts).result(self.name, dataclasses.asdict(self), evidence.limits)
 
     def _across(self, estimates: list[Estimate], contaminated: Mask, pairs: list[Pair]) -> Finding:
         exact, near, share = estimates[:3]

@@ -6,6 +6,7 @@ import numpy as np
 
 from probes.contamination.duplicates import Duplicates
 from probes.evidence import Evidence
+from probes.partial_result import Part
 from probes.result import Estimate, Finding
 from probes.statistics.proportions import proportion
 
@@ -75,29 +76,28 @@ def conflict(clashes: list[list[int]]) -> list[Finding]:
     ]
 
 
-def groups_across(evidence: Evidence, level: float) -> tuple[list[Estimate], list[Finding]]:
+def groups_across(evidence: Evidence, level: float) -> Part:
     """The same patient on both sides is a copy of another kind: the share of held-out samples with a group mate among
     the members.
 
     evidence  the audited model's samples and answers
     level     two-sided coverage of the interval, in (0, 1)
 
-    Returns estimates and findings; none where the data has no groups.
+    Returns the section; an empty one where the data has no groups.
     """
     groups = evidence.pool.groups
     if groups is None:
-        return [], []
+        return Part()
     both = evidence.pool.held_out & np.isin(groups, groups[evidence.pool.member])
     count, n = int(both.sum()), int(evidence.pool.held_out.sum())
     share = proportion("group_shared_share", count, n, level=level, better="lower")
     if not count:
-        return [share], []
-    return [share], [
-        Finding(
-            code="contamination.groups-across-split",
-            severity="high" if count > 0.05 * n else "medium",
-            because=("group_shared_share",),
-            samples=tuple(int(i) for i in np.flatnonzero(both)[:100]),
-            values={"count": count, "n": n},
-        )
-    ]
+        return Part(estimates=(share,))
+    finding = Finding(
+        code="contamination.groups-across-split",
+        severity="high" if count > 0.05 * n else "medium",
+        because=("group_shared_share",),
+        samples=tuple(int(i) for i in np.flatnonzero(both)[:100]),
+        values={"count": count, "n": n},
+    )
+    return Part(estimates=(share,), findings=(finding,))

@@ -9,26 +9,25 @@ from probes.contamination.near_pictures import copies_between
 from probes.evidence import Evidence
 from probes.measures.exact_duplicates import together
 from probes.message import Message
-from probes.result import Estimate, Figure, Finding, Table
+from probes.partial_result import Part
+from probes.result import Estimate, Finding, Table
 from probes.statistics.proportions import proportion
 
 LISTED = 300
 
 
-def source_overlap(
-    evidence: Evidence, level: float, *, near: bool
-) -> tuple[list[Estimate], list[Finding], list[Figure]]:
+def source_overlap(evidence: Evidence, level: float, *, near: bool) -> Part:
     """Exact copies of held-out samples in the source task's data, and near ones where images have one size.
 
     evidence  the audited model's samples and answers
     level     two-sided coverage of the interval, in (0, 1)
     near      whether near copies are looked for too
 
-    Returns estimates, findings and figures; none where that data is not available.
+    Returns the section; an empty one where that data is not available.
     """
     source = evidence.source_inputs
     if source is None or not len(source) or source.shape[1:] != evidence.inputs.shape[1:]:
-        return [], [], []
+        return Part()
     own, theirs = together(evidence.inputs, source)
     copied = np.isin(own, theirs)
     place: dict[int, int] = {int(number): position for position, number in reversed(list(enumerate(theirs)))}
@@ -44,8 +43,9 @@ def source_overlap(
         "source_contaminated_share", int((seen & held_out).sum()), int(held_out.sum()), level=level, better="lower"
     )
     if not seen.any():
-        return [estimate], [], []
-    return [estimate], [_finding(estimate, seen, held_out)], [_table(evidence, pairs)]
+        return Part(estimates=(estimate,))
+    finding = _finding(estimate, seen, held_out)
+    return Part(estimates=(estimate,), findings=(finding,), figures=(_table(evidence, pairs),))
 
 
 def _finding(share: Estimate, seen: Bool[np.ndarray, " samples"], held_out: Bool[np.ndarray, " samples"]) -> Finding:

@@ -68,28 +68,19 @@ class Extraction:
         sequences = evidence.sequences
         long_enough = sequences.own.counts >= SHORT
         given = sequences.own.greedy[0]
-        parts = [
+        left_out = Message("extraction.short", {"tokens": SHORT, "count": int((~long_enough).sum())})
+        columns = {
+            "given_word_for_word": given.astype(np.int64),
+            "longest_run": longest_run(sequences.own)[0],
+            "probability_within_draws": probability_within(sequences.own, self.draws)[0],
+        }
+        parts = (
+            Part(per_sample=columns, notes=(left_out,)),
             self._checkpoint(evidence, sequences, given, long_enough),
             self._recipe(evidence.population, sequences, long_enough),
             self._secrets(evidence, sequences, given),
-        ]
-        part = joined(parts)
-        return Result(
-            probe=self.name,
-            params=dataclasses.asdict(self),
-            estimates=part.estimates,
-            findings=part.findings,
-            figures=part.figures,
-            per_sample={
-                "given_word_for_word": given.astype(np.int64),
-                "longest_run": longest_run(sequences.own)[0],
-                "probability_within_draws": probability_within(sequences.own, self.draws)[0],
-            },
-            notes=(
-                Message("extraction.short", {"tokens": SHORT, "count": int((~long_enough).sum())}),
-                *evidence.limits,
-            ),
         )
+        return joined(parts).result(self.name, dataclasses.asdict(self), evidence.limits)
 
     def _checkpoint(
         self,

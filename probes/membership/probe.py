@@ -134,19 +134,25 @@ class Membership:
         released = variants_part(evidence, target, scores, self.level)
         if split.instead is not None:
             released = dataclasses.replace(released, findings=())
-        parts = joined((checkpoint, released, recipe, by_person, whom, epsilon, sizes, split.part, how_certain))
         each = [_by_itself(name, auc(score, member)) for name, score in scores.items()]
         strongest = np.full(len(evidence.labels), np.nan)
         strongest[evidence.pool.indices] = scores[best]
-        return Result(
-            probe=self.name,
-            params=dataclasses.asdict(self),
-            estimates=split.undecided((*parts.estimates, *each)),
-            findings=parts.findings,
-            figures=parts.figures,
-            per_sample={**parts.per_sample, "attack_score": strongest},
-            notes=(Message("membership.strongest", {"attack": best}), *parts.notes, *not_run(scores), *evidence.limits),
+        parts = (
+            Part(notes=(Message("membership.strongest", {"attack": best}),)),
+            checkpoint,
+            released,
+            recipe,
+            by_person,
+            whom,
+            epsilon,
+            sizes,
+            split.part,
+            how_certain,
+            Part(estimates=tuple(each), per_sample={"attack_score": strongest}, notes=not_run(scores)),
         )
+        whole = joined(parts)
+        judged = dataclasses.replace(whole, estimates=split.undecided(whole.estimates))
+        return judged.result(self.name, dataclasses.asdict(self), evidence.limits)
 
     def _checkpoint(
         self, evidence: Evidence, scores: dict[str, Scores], recipe: tuple[Estimate, ...]

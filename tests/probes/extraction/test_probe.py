@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from probes.evidence import Evidence, Population, sequence_answers
-from probes.extraction import Extraction
+from probes.extraction import Extraction, probe
 from probes.extraction.secrets import counted, kinds
 from probes.extraction.verbatim import extractable, longest_run
 from probes.plan import Pool, Splits
@@ -77,6 +77,12 @@ def test_a_model_that_knows_nothing_by_heart_gives_nothing() -> None:
     assert [line for result in results for line in untrue(result)] == []
     codes = [result.findings[0].code for result in results]
     assert codes.count("extraction.none") >= 19
+
+
+def test_what_was_not_measured_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "SHORT", LENGTH + 1)
+    codes = [note.code for note in run(evidence(0.5)).notes]
+    assert codes == ["extraction.short", "extraction.nothing-long-enough", "extraction.no-secrets"]
 
 
 def test_draws_find_what_greedy_decoding_does_not() -> None:
