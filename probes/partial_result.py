@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
 
-from probes.message import Text
+from probes.message import Message, Text
 from probes.result import Estimate, Figure, Finding, Result
 
 
@@ -20,6 +20,13 @@ class Part:
     figures: tuple[Figure, ...] = ()
     per_sample: Mapping[str, Shaped[np.ndarray, " samples"]] = field(default_factory=dict)
     notes: tuple[Text, ...] = ()
+    examined: tuple[Text, ...] = ()
+
+    def grown_by(self, parameter: str, value: int) -> Part:
+        """The same section, whose estimates of `value` observations name the probe's parameter of that value: a larger
+        one gives more."""
+        named = (replace(one, grown_by=parameter) if one.n == value else one for one in self.estimates)
+        return replace(self, estimates=tuple(named))
 
     def result(self, probe: str, params: Mapping[str, Any], more: tuple[Text, ...]) -> Result:
         """The result of a probe that says this and nothing else; `more` follows its notes, as the evidence's limits
@@ -32,7 +39,13 @@ class Part:
             figures=self.figures,
             per_sample=self.per_sample,
             notes=(*self.notes, *more),
+            examined=self.examined,
         )
+
+
+def rests_on(replicas: int) -> tuple[Text, ...]:
+    """What a section says it examined if its claims about the recipe come from so many replicas."""
+    return (Message("statistics.replicas", {"count": replicas}),)
 
 
 def joined(parts: Iterable[Part]) -> Part:
@@ -44,4 +57,5 @@ def joined(parts: Iterable[Part]) -> Part:
         figures=tuple(one for part in listed for one in part.figures),
         per_sample={name: column for part in listed for name, column in part.per_sample.items()},
         notes=tuple(one for part in listed for one in part.notes),
+        examined=tuple(dict.fromkeys(one for part in listed for one in part.examined)),
     )

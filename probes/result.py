@@ -50,6 +50,9 @@ class Estimate:
     pairing      how it is computed, for paired tests between audits of the same samples
     aid          whether it only helps to interpret other estimates (a floor, a ceiling, a control); off by default
     tradeoff     how countermeasures are compared: by the `utility` that they cost, or a `risk` that they should lower
+    quality      whether it says how useful the model is: reports state it at their head, with the minimum that the gate
+                 requires of it; with `aid`, it is what such a number is compared with. Off by default
+    grown_by     the parameter of its probe to which n is proportional, for advice on undecided checks
 
     The gate needs intervals at other levels too, because it corrects for the number of its checks. Fields without a
     stated default are None by default.
@@ -77,6 +80,8 @@ class Estimate:
     pairing: Pairing | None = None
     aid: bool = False
     tradeoff: Tradeoff | None = None
+    quality: bool = False
+    grown_by: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.level < 1:
@@ -276,6 +281,7 @@ class Result:
     figures     none by default
     per_sample  columns with one entry per sample of the evidence; none by default
     notes       what else a reader must know; none by default
+    examined    how many replicas or samples its claims rest on, for the report's limits; none by default
     """
 
     probe: str
@@ -285,6 +291,7 @@ class Result:
     figures: tuple[Figure, ...] = ()
     per_sample: Mapping[str, Shaped[np.ndarray, " samples"]] = field(default_factory=dict)
     notes: tuple[Text, ...] = ()
+    examined: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
         names = [estimate.name for estimate in self.estimates]

@@ -120,7 +120,7 @@ def estimate_json(probe: str, estimate: Estimate) -> dict[str, Any]:
 
 def _open(estimate: Estimate, probe: str = "") -> dict[str, Any]:
     """The unknown end of a one-sided bound is null. Default values are omitted."""
-    fields = _said(_plain(estimate), of_estimate(probe, estimate.name))
+    fields = _said(_plain(estimate), {**of_estimate(probe, estimate.name), "grown_by": None})
     if isinstance(fields.get("pairing"), Pairing):
         fields["pairing"] = dataclasses.asdict(fields["pairing"])
     if estimate.bound is not None:
@@ -195,6 +195,7 @@ def _result(result: Result | Failure) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in result.findings],
         "figures": [_figure(figure) for figure in result.figures],
         "notes": list(result.notes),
+        **({"examined": list(result.examined)} if result.examined else {}),
     }
 
 
@@ -208,6 +209,7 @@ def _read_result(content: dict[str, Any]) -> Result | Failure:
         findings=tuple(_read_finding(finding) for finding in content["findings"]),
         figures=tuple(_read_figure(figure) for figure in content["figures"]),
         notes=tuple(content["notes"]),
+        examined=tuple(content.get("examined", ())),
     )
 
 

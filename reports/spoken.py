@@ -12,7 +12,7 @@ from typing import Any
 from probes.message import Message, Text, decoded, encoded
 from probes.texts import texts
 
-PLACES = frozenset({"because", "caption", "caveat", "columns", "headings", "notes", "title"})
+PLACES = frozenset({"because", "caption", "caveat", "columns", "decided_by", "examined", "headings", "notes", "title"})
 """Fields that may hold messages."""
 
 

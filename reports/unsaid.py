@@ -35,7 +35,7 @@ ESTIMATES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("membership", "recipe.auc"): {"tradeoff": "risk"},
     ("membership", "recipe.tpr_at_1pct_fpr"): {"tradeoff": "risk"},
     ("overfitting", "checkpoint.train_accuracy"): _share("member"),
-    ("overfitting", "checkpoint.held_out_accuracy"): _share("held_out"),
+    ("overfitting", "checkpoint.held_out_accuracy"): {**_share("held_out"), "quality": True},
     ("overfitting", "checkpoint.validation_accuracy"): _share("validation"),
     ("overfitting", "checkpoint.accuracy_gap"): _share("member", less="held_out"),
     ("overfitting", "checkpoint.log_loss_gap"): {
@@ -50,7 +50,12 @@ ESTIMATES: Mapping[tuple[str, str], Mapping[str, Any]] = {
         "pairing": _folds("training", less="held out"),
         "tradeoff": "risk",
     },
-    ("overfitting", "recipe.held_out_accuracy"): {"pairing": _folds("held out"), "tradeoff": "utility"},
+    ("overfitting", "guessing.held_out_accuracy"): {"quality": True},
+    ("overfitting", "recipe.held_out_accuracy"): {
+        "pairing": _folds("held out"),
+        "tradeoff": "utility",
+        "quality": True,
+    },
 }
 """Defaults by probe and name."""
 
@@ -60,7 +65,7 @@ BOUNDS: Mapping[str, Bound] = {"epsilon.lower_bound": "lower", "epsilon.gaussian
 
 def of_estimate(probe: str, name: str) -> dict[str, Any]:
     """The default attributes of an estimate with that name."""
-    plain = {"decided_by": None, "pairing": None, "aid": scope(name) in AIDS, "tradeoff": None}
+    plain = {"decided_by": None, "pairing": None, "aid": scope(name) in AIDS, "tradeoff": None, "quality": False}
     return {**plain, **ESTIMATES.get((probe, name), {})}
 
 

@@ -134,7 +134,6 @@ NAMED = {
     "audit/evidence/predictions.py": "a column of a file may be called membership",
     "audit/self_check/check.py": "its own audits run these probes with these parameters",
     "reports/example.py": "a report to try things on",
-    "reports/document/outline.py": "the head of a report states the accuracy that overfitting measures",
     "reports/unsaid.py": "results of earlier versions do not say what their estimates are",
 }
 """Files outside a probe's package that may name it, and why."""

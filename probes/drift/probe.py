@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from probes.drift.explain import names as naming
 from probes.drift.explanation_quality import fit_methods, how_good, left_out, stability
-from probes.drift.observables.attribution import Attribution, Target
+from probes.drift.observables.attribution import Attribution, Target, maps_of
 from probes.drift.observables.faithfulness import Quality
 from probes.drift.observables.maps_by_model import Seen
 from probes.drift.observables.representation import Representation
@@ -26,7 +26,7 @@ from probes.drift.shortcuts.findings import shortcuts
 from probes.drift.shortcuts.search import DECIDES, ShortcutSearch
 from probes.drift.variants import reasons_of_variants
 from probes.evidence import Evidence, Modality
-from probes.message import Message
+from probes.message import Message, Text
 from probes.observable import Observable
 from probes.partial_result import Part, joined
 from probes.plan import Plan, Seeds
@@ -159,11 +159,13 @@ class Drift:
         limits = (*evidence.limits, *left_out({str(target): here for target, here in seen.items()}))
         methods, sane = fit_methods(evidence.observed(self._sanity), asked, rng, self.level)
         sections = (
-            Part(notes=limits),
-            how_far(evidence, seen, methods, rng, self.level),
-            stability(seen["label"], methods, rng, self.level),
-            reasons_of_variants(seen["label"], methods, rng, self.level),
-            how_good(evidence.observed(self._quality), asked, methods, rng, self.level),
+            Part(notes=limits, examined=_explained(seen, methods)),
+            how_far(evidence, seen, methods, rng, self.level).grown_by("samples", self.samples),
+            stability(seen["label"], methods, rng, self.level).grown_by("samples", self.samples),
+            reasons_of_variants(seen["label"], methods, rng, self.level).grown_by("samples", self.samples),
+            how_good(evidence.observed(self._quality), asked, methods, rng, self.level).grown_by(
+                "deleted", self.deleted
+            ),
             sane,
             shortcuts(evidence, self._shortcut, evidence.observed(self._shortcut), rng, self.level),
             inside(evidence, evidence.observed(self._representation), rng, self.level),
@@ -171,3 +173,10 @@ class Drift:
         whole = joined(sections)
         silent = () if whole.findings else (Message("drift.no-claim"),)
         return whole.result(self.name, {**dataclasses.asdict(self), "methods": list(asked)}, silent)
+
+
+def _explained(seen: Mapping[Target, Seen], methods: Sequence[str]) -> tuple[Text, ...]:
+    """How many of the audited model's samples have a map by any method."""
+    found = [maps_of(one.get("audited"), method) for one in seen.values() for method in methods]
+    counts = [len(maps) for maps in found if maps is not None]
+    return (Message("drift.explained", {"count": max(counts)}),) if counts else ()

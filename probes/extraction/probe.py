@@ -17,7 +17,7 @@ from probes.extraction.secrets import counted
 from probes.extraction.verbatim import extractable, longest_run, probability_within
 from probes.message import Message
 from probes.observable import Observable
-from probes.partial_result import Part, joined
+from probes.partial_result import Part, joined, rests_on
 from probes.plan import Plan, Splits
 from probes.ranges import Count, Level, Rate
 from probes.result import Axis, Chart, Estimate, Finding, Result, Severity
@@ -171,11 +171,13 @@ class Extraction:
                     level=self.level,
                     n=len(values),
                     counted="repeats",
+                    grown_by="repeats",
                     unit="points",
                     better="lower",
                     dof=float(len(values) - 1),
                 ),
-            )
+            ),
+            examined=rests_on(int(chosen.sum())),
         )
 
     def _secrets(self, evidence: Evidence, sequences: Sequences, given: Bool[np.ndarray, " samples"]) -> Part:

@@ -14,7 +14,7 @@ from probes.membership.leave_one_out import rmia_stand_in_scores, stand_in_score
 from probes.membership.order_intervals import Kept, Stood, over_orders, stand_in_aucs, tpr_over_orders
 from probes.membership.strongest_attack import level_each, strongest
 from probes.message import Message
-from probes.partial_result import Part
+from probes.partial_result import Part, rests_on
 from probes.result import Estimate
 
 RMIA = "rmia-online"
@@ -56,7 +56,11 @@ def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float
         found.append(dataclasses.replace(estimate, caveat=_unresolved(keep, fpr) or estimate.caveat))
     by_sample = {attack: calibrated(one, keep, order) for attack, one in scores.items()}
     found += [_by_sample(by_sample, keep, order, fpr, level) for fpr in fprs]
-    return Part(estimates=tuple(found), notes=(Message("membership.strongest-on-stand-ins", {"attack": best}),))
+    return Part(
+        estimates=tuple(dataclasses.replace(one, grown_by="repeats") for one in found),
+        notes=(Message("membership.strongest-on-stand-ins", {"attack": best}),),
+        examined=rests_on(len(order)),
+    )
 
 
 def _by_sample(by_sample: dict[str, np.ndarray], keep: Kept, order: Order, fpr: float, level: float) -> Estimate:

@@ -33,10 +33,11 @@ def checkpoint_estimates(evidence: Evidence, rng: np.random.Generator, level: fl
     loss_gap = bootstrap_difference(
         "checkpoint.log_loss_gap", loss[held_out], loss[member], rng, level=level, unit="nats", better="lower"
     )
+    held_out_accuracy = proportion("checkpoint.held_out_accuracy", *out, level=level, better="higher")
     by_loss = Pairing(statistic="mean", columns=("overfitting.log_loss",), part="held_out", less="member")
     return [
         _by_share(proportion("checkpoint.train_accuracy", *train, level=level, better="higher"), "member"),
-        _by_share(proportion("checkpoint.held_out_accuracy", *out, level=level, better="higher"), "held_out"),
+        dataclasses.replace(_by_share(held_out_accuracy, "held_out"), quality=True),
         _by_share(
             newcombe_difference("checkpoint.accuracy_gap", train, out, level=level, better="lower"),
             "member",

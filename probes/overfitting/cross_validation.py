@@ -47,6 +47,7 @@ class FoldScores:
             better="lower",
             unit="points" if METRICS[metric][1] == "fraction" else METRICS[metric][1],
         )
+        found = dataclasses.replace(found, grown_by="repeats")
         if metric != CHARTED:
             return found
         made_of = Pairing(statistic="fold mean", columns=(CHART,), part=TRAINING, less=HELD_OUT)
@@ -64,12 +65,13 @@ class FoldScores:
             better="lower" if metric == "log_loss" else "higher",
             unit=METRICS[metric][1],
         )
+        found = dataclasses.replace(found, grown_by="repeats")
         if METRICS[metric][1] == "fraction":
             found = dataclasses.replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
         if metric != CHARTED:
             return found
         made_of = Pairing(statistic="fold mean", columns=(CHART,), part=HELD_OUT)
-        return dataclasses.replace(found, pairing=made_of, tradeoff="utility")
+        return dataclasses.replace(found, pairing=made_of, tradeoff="utility", quality=True)
 
     def accuracy_gaps(self) -> Float64[np.ndarray, " folds"]:
         row = self.metrics.index(CHARTED)

@@ -28,7 +28,7 @@ def guessing(evidence: Evidence, level: float) -> Part:
         "checkpoint.gain_over_guessing", *(int(cell) for cell in cells), level=level, better="higher"
     )
     base = dataclasses.replace(
-        proportion("guessing.held_out_accuracy", int(guessed.sum()), len(guessed), level=level), aid=True
+        proportion("guessing.held_out_accuracy", int(guessed.sum()), len(guessed), level=level), aid=True, quality=True
     )
     if gain.low > 0:
         return Part(estimates=(gain, base))

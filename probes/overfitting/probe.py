@@ -29,7 +29,7 @@ from probes.overfitting.subgroups import breakdown
 from probes.overfitting.training_curve import over_epochs
 from probes.overfitting.validation_agreement import Method, multiple_validation
 from probes.overfitting.variants import variants
-from probes.partial_result import Part, joined
+from probes.partial_result import Part, joined, rests_on
 from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits, Subsamples
 from probes.ranges import Count, CountOrNone, Level, Many, Tolerated
 from probes.result import Estimate, Finding, Result, Severity
@@ -120,7 +120,8 @@ class Overfitting:
             apparent = train.value
         subsampled = bootstrap(evidence, apparent, self.level)
         if subsampled is not None:
-            extra += [subsampled.outside, subsampled.plus]
+            both = Part(estimates=(subsampled.outside, subsampled.plus))
+            extra += both.grown_by("bootstrap", self.bootstrap).estimates
             methods += _bootstrap_methods(subsampled)
         return joined(
             (
@@ -139,7 +140,7 @@ class Overfitting:
                 over_epochs(evidence),
                 learning_curve(evidence, rng, self.level),
                 capacity(evidence, self.level),
-                rivals(evidence, self.level),
+                rivals(evidence, self.level).grown_by("rival_folds", self.rival_folds),
                 selection(evidence, rng.spawn(1)[0], self.level),
                 multiple_validation(methods, self.level, comparable=not _size_mismatch(evidence, splits)),
             )
@@ -162,6 +163,7 @@ class Overfitting:
                     estimates=(*gaps, *values, gap_rank(own_gap.value, scores, self.level)),
                     findings=_size_mismatch(evidence, splits),
                     figures=(fold_chart(scores, own_accuracy),),
+                    examined=rests_on(len(splits)),
                 ),
                 memorised(evidence, splits, self.level),
                 label_errors(evidence, splits, self.level, rng),

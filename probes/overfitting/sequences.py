@@ -3,6 +3,7 @@ and in tokens."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections import defaultdict
@@ -14,7 +15,7 @@ from jaxtyping import Bool, Float64
 from probes.evidence import Evidence, Population
 from probes.message import Message, Value
 from probes.overfitting.learning_curve import token_curves
-from probes.partial_result import Part, joined
+from probes.partial_result import Part, joined, rests_on
 from probes.result import Estimate, Finding, Severity, Table
 from probes.sequences import Sequences, TokenAnswers
 from probes.statistics.bootstrap import bootstrap_difference
@@ -118,7 +119,9 @@ def recipe(splits: Population, evidence: Evidence, sequences: Sequences, level: 
         found.append(
             nadeau_bengio(name, np.array(gaps), n_train=train, n_test=test, level=level, better="lower", unit=unit)
         )
-    return Part(estimates=tuple(found))
+    return Part(
+        estimates=tuple(dataclasses.replace(one, grown_by="repeats") for one in found), examined=rests_on(len(splits))
+    )
 
 
 def curves(evidence: Evidence, sequences: Sequences, rng: np.random.Generator, level: float) -> Part:
@@ -137,6 +140,7 @@ def gained(evidence: Evidence, sequences: Sequences, level: float) -> Part:
     held_out = evidence.pool.held_out
     change = token_loss(sequences.base)[0, held_out] - token_loss(sequences.own)[0, held_out]
     estimate = paired_mean("checkpoint.gain_over_base", change, level=level, unit="nats per token", better="higher")
+    estimate = dataclasses.replace(estimate, quality=True)
     if estimate.low > 0:
         return Part(estimates=(estimate,))
     values: dict[str, Value] = {"gain": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}

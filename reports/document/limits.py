@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from probes.result import Result
 from reports.report import Report
 from reports.wording.catalogue import Words
-from reports.wording.numbers import grouped
+from reports.wording.numbers import grouped, harmless_long
 
 ALWAYS = ("attacks", "pool", "recipe", "persons", "variants", "use")
 """Limits of every audit."""
@@ -15,14 +15,10 @@ ALWAYS = ("attacks", "pool", "recipe", "persons", "variants", "use")
 
 def limits(report: Report, say: Words) -> Iterator[str]:
     """First how much was examined, then what no audit of this kind can show."""
-    replicas = report.audit.get("replicas")
-    if isinstance(replicas, Mapping) and isinstance(count := replicas.get("splits"), int):
-        yield say("limits", "replicas", count=grouped(count))
+    results = [result for result in report.results if isinstance(result, Result)]
+    yield from dict.fromkeys(harmless_long(say.text(one)) for result in results for one in result.examined)
     held_out, members = report.data.get("held_out"), report.data.get("members")
     if isinstance(held_out, int) and isinstance(members, int) and held_out:
         finest = f"{100 / held_out:.2g}"
         yield say("limits", "samples", members=grouped(members), held_out=grouped(held_out), finest=finest)
-    for result in report.results:
-        if isinstance(result, Result) and isinstance(explained := result.params.get("samples"), int):
-            yield say("limits", "explained", count=grouped(explained))
     yield from (say("limits", key) for key in ALWAYS)

@@ -18,15 +18,8 @@ from reports.document.summary import SOUND, Risk, risk
 from reports.report import Check, Report
 from reports.wording.catalogue import Words, words
 from reports.wording.estimates import shown
-from reports.wording.numbers import grouped, harmless, harmless_long, uncapitalized, visible
+from reports.wording.numbers import capitalized, grouped, harmless, harmless_long, uncapitalized, visible
 
-QUALITY = {
-    "quality": "checkpoint.held_out_accuracy",
-    "quality_recipe": "recipe.held_out_accuracy",
-    "guessing": "guessing.held_out_accuracy",
-}
-ASKED = ("checkpoint.held_out_accuracy", "recipe.held_out_accuracy")
-"""The estimate to which a minimum accuracy applies."""
 NAMED = 3
 """The verdict's sentence names up to this many checks; if there are more, their risks."""
 
@@ -39,7 +32,7 @@ class Document:
     decide: str
     """What would decide an undecided verdict; empty otherwise."""
     quality: tuple[tuple[str, str], ...]
-    """Held-out accuracy of this model and of its recipe, beside guessing, and the required minimum."""
+    """What probes say about the model's usefulness, and the required minimum."""
     facts: tuple[tuple[str, str], ...]
     run: tuple[tuple[str, str], ...]
     """Model, data, version, time and user."""
@@ -197,15 +190,26 @@ def _registered(report: Report, say: Words) -> str:
 
 
 def _quality(report: Report, judged: tuple[CheckText, ...], say: Words) -> list[tuple[str, str]]:
-    """Whether the model is useful, before its risks: held-out accuracy beside guessing and the required minimum."""
+    """Whether the model is useful, before its risks: what probes measured of that, and the required minimum."""
+    measured = [
+        (result.probe, one)
+        for result in report.results
+        if isinstance(result, Result)
+        for one in result.estimates
+        if one.quality
+    ]
+    if not measured:
+        return []
     told = []
-    for key, name in QUALITY.items():
-        if (one := report.estimate("overfitting", name)) is not None:
-            value, interval, level = shown(one, say)
-            told.append((say("facts", key), say("facts", "quality_shown", value=value, interval=interval, level=level)))
-    asked = [one for one in judged if one.name in (f"overfitting {name}" for name in ASKED)]
+    for probe, one in measured:
+        value, interval, level = shown(one, say)
+        text = say("facts", "quality_shown", value=value, interval=interval, level=level)
+        told.append((harmless(capitalized(say.title(one, probe))), text))
+    own = [f"{probe} {one.name}" for probe, one in measured if not one.aid]
+    asked = [one for one in judged if one.name in own]
     least = "; ".join(say("facts", "asked_shown", threshold=o.threshold, status=say("status", o.status)) for o in asked)
-    return [*told, (say("facts", "asked"), least or say("facts", "asked_none"))] if told else []
+    none = say("facts", "asked_none", estimate=harmless(own[0])) if own else ""
+    return [*told, (say("facts", "asked"), least or none)]
 
 
 def _number(value: object) -> str | None:

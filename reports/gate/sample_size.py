@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from probes.message import Message, Value
-from probes.result import RECIPE, Estimate
+from probes.result import Estimate
 from probes.statistics.distributions import binomial_cdf, binomial_tail
 from probes.statistics.student_t import t_critical, t_quantile
 
@@ -37,10 +37,10 @@ def what_decides(estimate: Estimate, bound: float, alpha: float, probe: str, par
             return Message("gate.more-data", {"what": counted})
         return Message("gate.near-threshold", {"times": MOST, "what": counted})
     enough: dict[str, Value] = {"needed": least, "what": counted, "n": estimate.n, "power": POWER}
-    name = _parameter(estimate, params)
-    if not name:
+    now = params.get(estimate.grown_by) if estimate.grown_by else None
+    if type(now) is not int:
         return Message("gate.more-of-it", enough)
-    setting = f"--set probes.{probe}.{name}={math.ceil(least / estimate.n * params[name])}"
+    setting = f"--set probes.{probe}.{estimate.grown_by}={math.ceil(least / estimate.n * now)}"
     return Message("gate.more-of-it-by", {**enough, "setting": setting})
 
 
@@ -95,12 +95,3 @@ def _least(now: int, enough: Callable[[int], bool]) -> int | None:
         middle = (least + most) // 2
         least, most = (least, middle) if enough(middle) else (middle, most)
     return most if most <= MOST * now else None
-
-
-def _parameter(estimate: Estimate, params: Mapping[str, Any]) -> str:
-    """The parameter with which n grows: repeats for estimates from replicas, else the only one equal to n; empty if
-    there is none."""
-    if estimate.scope == RECIPE:
-        return "repeats" if type(params.get("repeats")) is int else ""
-    same = [name for name, value in params.items() if type(value) is int and value == estimate.n]
-    return same[0] if len(same) == 1 and estimate.counted == "samples" else ""

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from probes.partial_result import rests_on
 from probes.result import (
     Axis,
     Chart,
@@ -129,6 +130,7 @@ def sample(gap: float = 0.3, label: str = "three", *, failed: bool = False) -> R
         ),
         per_sample={"memorisation": np.array([0.5, np.nan, 1.0])},
         notes=("A note.",),
+        examined=rests_on(8),
     )
     drift = Result(
         probe="drift",

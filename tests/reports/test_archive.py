@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from importlib.resources import files
@@ -9,10 +10,12 @@ import jsonschema
 import numpy as np
 import pytest
 
+from probes.message import Message
+from probes.partial_result import rests_on
 from probes.result import Gallery, Result
 from reports import archive, per_sample
 from reports.archive import ArchiveError
-from tests.reports.sample import HOSTILE, sample
+from tests.reports.sample import HOSTILE, estimate, sample
 
 SCHEMA = json.loads((files("reports") / "schema" / "results.schema.json").read_text(encoding="utf-8"))
 
@@ -86,3 +89,17 @@ def test_golden(name: str, gap: float) -> None:
     if os.environ.get("GOLDEN") == "write":
         path.write_text(text, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == text
+
+
+def test_messages_of_a_strangers_estimate_come_back_as_messages() -> None:
+    advice = Message("gate.take-copies-out")
+    own = Result(
+        probe="strangers",
+        params={},
+        estimates=(estimate("share", 0.5, 0.1, decided_by=advice, quality=True, grown_by="rounds"),),
+        examined=rests_on(3),
+    )
+    report = dataclasses.replace(sample(), results=(own,))
+    (read,) = archive.load(archive.dump(report)).results
+    assert isinstance(read, Result)
+    assert (read.estimates, read.examined) == (own.estimates, own.examined)

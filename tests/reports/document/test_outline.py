@@ -171,15 +171,22 @@ def test_what_is_folded_stands_in_both_formats() -> None:
     assert len(files) == 6
 
 
-def test_the_head_says_the_accuracy_and_the_least_asked_for() -> None:
-    result = Result(probe="overfitting", params={}, estimates=(estimate("checkpoint.held_out_accuracy", 0.95, 0.02),))
-    least = Threshold(probe="overfitting", estimate="checkpoint.held_out_accuracy", direction="min", bound=0.9)
+def test_the_head_states_what_a_probe_calls_quality_and_the_required_minimum() -> None:
+    result = Result(
+        probe="strangers",
+        params={},
+        estimates=(
+            estimate("checkpoint.f1", 0.95, 0.02, quality=True, title="F1 score"),
+            estimate("constant.f1", 0.4, 0.02, quality=True, aid=True),
+        ),
+    )
+    least = Threshold(probe="strangers", estimate="checkpoint.f1", direction="min", bound=0.9)
     base = dataclasses.replace(report("recipe.accuracy_gap"), results=(result,))
     unasked = dict(outline(base).quality)
-    assert unasked["Held-out accuracy, this model"].startswith("95.0 %")
-    assert unasked["Required accuracy"].startswith("none")
+    assert unasked["F1 score"].startswith("95.0 %")
+    assert unasked["Required minimum"] == "none (set a minimum on strangers checkpoint.f1)"
     asked = dataclasses.replace(base, verdict=judge([result], Gate(thresholds=(least,)), today=TODAY))
-    assert dict(outline(asked).quality)["Required accuracy"] == "≥ 90.0 %: pass"
+    assert dict(outline(asked).quality)["Required minimum"] == "≥ 90.0 %: pass"
 
 
 def test_the_head_lists_what_blocks_it_with_what_to_do_next() -> None:

@@ -54,10 +54,10 @@ def test_folds_share_training_samples_so_no_number_of_them_may_do() -> None:
     rng = np.random.default_rng(1)
     folds = rng.standard_normal(8)
     folds = 0.02 * (folds - folds.mean()) / folds.std(ddof=1) + 0.115
-    halves = nadeau_bengio("recipe.gap", folds, n_train=1.0, n_test=1.0)
+    halves = nadeau_bengio("gap", folds, n_train=1.0, n_test=1.0)
     assert halves.fixed_share == pytest.approx(1 / (1 / 8 + 1))
     assert "No number of folds would decide it" in said(halves, 0.1, repeats=4)
-    twentieths = nadeau_bengio("recipe.gap", folds, n_train=19.0, n_test=1.0)
+    twentieths = dataclasses.replace(nadeau_bengio("gap", folds, n_train=19.0, n_test=1.0), grown_by="repeats")
     text = said(twentieths, 0.101, repeats=4)
     more = re.search(r"About (\d+) folds instead of 8 .* Try --set probes.p.repeats=(\d+)\.", text)
     assert more is not None, text
@@ -104,11 +104,11 @@ def test_copies_are_taken_out_not_counted_more_exactly() -> None:
     assert "About 59" in texts("en").say(what_decides(none, 0.05, 0.05, "contamination", {}))
 
 
-def test_the_parameter_that_n_grows_with_is_named_where_it_is_the_only_one() -> None:
-    one = estimate("checkpoint.a", 0.45, 0.1, n=64)
+def test_the_parameter_that_the_estimate_says_n_grows_with_is_named() -> None:
+    one = estimate("checkpoint.a", 0.45, 0.1, n=64, grown_by="deleted")
     text = said(one, 0.5, deleted=64, samples=24)
     needed = re.search(r"About (\d+) samples instead of 64 .* Try --set probes.p.deleted=(\d+)\.", text)
     assert needed is not None, text
     assert needed[1] == needed[2]
-    assert "Try" not in said(one, 0.5, deleted=64, samples=64)
-    assert "Try" not in said(one, 0.5, samples=24)
+    assert "Try" not in said(one, 0.5, samples=64)
+    assert "Try" not in said(dataclasses.replace(one, grown_by=None), 0.5, deleted=64)
