@@ -111,6 +111,12 @@ class Family(ABC):
         """Whether the two are in different places, so that one can be natural evidence for the other."""
         return False
 
+    def unplaced(self, candidate: Candidate, label: int, giving: Samples) -> Candidate | None:
+        """Evidence of the same kind and size for a class, at each donor's own attribution peak, for the candidate's own
+        class outside its place; None if the family has none, or if these peaks share a place. An object may be
+        anywhere; a mark in a fixed place must do more than parts of objects do."""
+        return None
+
     def parts(self, candidate: Candidate) -> tuple[Candidate, ...]:
         """Parts of the candidate that are also controls, each alone: a pair's two columns."""
         return ()

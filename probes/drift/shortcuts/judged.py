@@ -81,9 +81,9 @@ class Judged:
 
 
 def judged(arrays: Mapping[str, Shaped[np.ndarray, "..."]], level: float, bound: float) -> Judged:
-    """All candidates of an observation. Lower ends of the excess hold for all of them at once (Bonferroni): because the
-    strongest of many is claimed to decide. Upper ends need no correction: the claim that none decides requires every
-    one of them (intersection–union)."""
+    """All candidates of an observation. Lower ends of the excess hold for all of them at once (Bonferroni, weighted by
+    what each did where it was proposed), because the strongest of many is claimed to decide. Upper ends need no
+    correction: the claim that none decides requires every one of them (intersection–union)."""
     families = sorted(name.removesuffix(".paired") for name in arrays if name.endswith(".paired"))
     rows = [
         (family, i)
@@ -91,13 +91,11 @@ def judged(arrays: Mapping[str, Shaped[np.ndarray, "..."]], level: float, bound:
         for i, counts in enumerate(arrays[f"{family}.paired"])
         if counts.sum() >= LEAST_HOSTS * arrays[f"{family}.draws"][i]
     ]
-    tried = [_confirmed(arrays, family, i, level, len(rows)) for family, i in rows]
+    tried = [_confirmed(arrays, family, i, level) for family, i in rows]
     return Judged(tried=tuple(sorted(tried, key=lambda one: -one.excess.value)), level=level, bound=bound)
 
 
-def _confirmed(
-    arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: int, level: float, among: int
-) -> Confirmed:
+def _confirmed(arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: int, level: float) -> Confirmed:
     of = {
         key: arrays[f"{family}.{key}"][i]
         for key in ("label", "paired", "draws", "together", "natural", "natural_together")
@@ -112,8 +110,9 @@ def _confirmed(
         natural_together=float(of["natural_together"]),
     )
     error = float(arrays[f"{family}.spent"][i]) * (1 - level)
+    mine = error * float(arrays[f"{family}.weight"][i])
     excess, over_control = (
-        dataclasses.replace(at(1 - error), low=at(1 - error / among).low, level=level)
+        dataclasses.replace(at(1 - error), low=at(1 - mine).low, level=level)
         for at in (counts.excess, counts.over_control)
     )
     share = partial(_share, counts=counts, level=level)

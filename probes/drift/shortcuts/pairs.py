@@ -57,6 +57,10 @@ class Pairs(Family):
     ) -> Shaped[Tensor, "hosts ..."]:
         return _with(candidate.place, hosts, donors)
 
+    def apart(self, one: Candidate, other: Candidate) -> bool:
+        """No column in common: another pair of the class's is natural evidence for this one."""
+        return not {one.place[0], one.place[2]} & {other.place[0], other.place[2]}
+
     def parts(self, candidate: Candidate) -> tuple[Candidate, ...]:
         """Each column of the pair alone, as additional controls."""
         return tuple(Candidate(candidate.label, place) for place in (candidate.place[:2], candidate.place[2:]))

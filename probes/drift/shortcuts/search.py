@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from probes.drift.shortcuts.excess import Counts
 from probes.drift.shortcuts.family import FAMILIES, Candidate, Family
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LEAST_SAMPLES = 12
 DECIDES = 0.3
 """Excess of predictions that follow above which a shortcut decides, if the gate has no bound."""
+EVENLY = 0.25
+"""Share of the intervals' error that all candidates share equally; the rest goes to those that did most on the samples
+used for proposing."""
 FIRST_LOOK = 0.2
 """Share of an interval's error that the first look spends, if a second one with more samples may follow."""
 
@@ -40,10 +43,10 @@ class ShortcutSearch(OfAudited):
 
     Gives for each family F that the model's modality has `F.label` [found], `F.place` [found numbers], the Counts of
     each (`F.paired` [found 4], `F.draws` [found], `F.together` [found], `F.natural` [found 2], `F.natural_together`
-    [found]), `F.spent`
-    [found] (the share of its interval's error that the look may spend) and `F.held` [found] (share of the class's
-    donors in which the candidate is at least half as strong as in the median donor). For images, also the attribution
-    in their parts."""
+    [found]), `F.spent` [found] (the share of its interval's error that the look may spend), `F.weight` [found] (the
+    share of that which is its own for the lower end, which is corrected for all candidates) and `F.held` [found] (share
+    of the class's donors in which the candidate is at least half as strong as in the median donor). For images, also
+    the attribution in their parts."""
 
     samples: int = 480
     most: int = 1200
@@ -79,9 +82,17 @@ class ShortcutSearch(OfAudited):
         tried = []
         for family in families:
             screened = trial.screen(family, rng)
-            tried += [Tried(family=family, candidate=one, screened=screened) for one in screened.chosen]
-        confirming = Confirming(search=self, trial=trial, looks=looks, among=len(tried), rng=rng)
-        found = [one for each in tried if (one := confirming.of(each)) is not None]
+            tried += [
+                Tried(family=family, candidate=one, screened=screened, promise=excess)
+                for one, excess in screened.chosen
+            ]
+        weight = weights([one.promise for one in tried])
+        confirming = Confirming(search=self, trial=trial, looks=looks, rng=rng)
+        found = [
+            done
+            for one, mine in zip(tried, weight, strict=True)
+            if (done := confirming.of(dataclasses.replace(one, weight=float(mine)))) is not None
+        ]
         arrays = {key: value for family in families for key, value in _arrays(family, found).items()}
         shown = looks.shown
         if subject.modality == "image" and shown.mass is not None and shown.mass.ndim == 3:
@@ -89,13 +100,28 @@ class ShortcutSearch(OfAudited):
         return {**arrays, "members": looks.members}
 
 
+def weights(promise: Sequence[float]) -> Float[np.ndarray, " candidates"]:
+    """Each candidate's share of the intervals' error, by its excess on the samples used for proposing, which are
+    independent of those that confirm: weighted Bonferroni (Genovese, Roeder & Wasserman 2006). They add up to 1.
+
+    >>> weights([0.5, 0.05, -0.1]).round(2)
+    array([0.83, 0.09, 0.08])
+    """
+    squared = np.maximum(np.asarray(promise, dtype=np.float64), 0.0) ** 2
+    count = max(1, len(squared))
+    own = squared / squared.sum() if squared.sum() > 0 else np.full(len(squared), 1 / count)
+    return np.asarray(EVENLY / count + (1 - EVENLY) * own)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tried:
-    """A candidate and what it was screened among; with `counts` if it was confirmed."""
+    """A candidate, what it was screened among and its excess there; with `counts` if it was confirmed."""
 
     family: Family
     candidate: Candidate
     screened: Screened
+    promise: float
+    weight: float = 1.0
     counts: Counts | None = None
     spent: float = 1.0
     held: float = float("nan")
@@ -104,19 +130,18 @@ class Tried:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Confirming:
     """One look, and a second at what the first leaves undecided; the lower ends of intervals are corrected for all
-    candidates that are tried `among` (Bonferroni), and both ends for the two looks."""
+    candidates (weighted Bonferroni), and both ends for the two looks."""
 
     search: ShortcutSearch
     trial: Trial
     looks: Looks
-    among: int
     rng: np.random.Generator
 
     def of(self, one: Tried) -> Tried | None:
         if not self.looks.more:
             return self._look(one, self._first, 1.0, self.search.most // 2)
         found = self._look(one, self._first, FIRST_LOOK)
-        if found is None or found.counts is None or not self._open(found.counts, FIRST_LOOK):
+        if found is None or found.counts is None or not self._open(found.counts, FIRST_LOOK, one.weight):
             return found
         return self._look(one, self._second, 1 - FIRST_LOOK, self.search.most // 2)
 
@@ -138,8 +163,8 @@ class Confirming:
         held = self.trial.held(one.family, one.candidate, sides.giving)
         return dataclasses.replace(one, counts=counts, spent=spent, held=held)
 
-    def _open(self, counts: Counts, spent: float) -> bool:
-        low, high = counts.excess(self._level(spent / self.among)).low, counts.excess(self._level(spent)).high
+    def _open(self, counts: Counts, spent: float, weight: float) -> bool:
+        low, high = counts.excess(self._level(spent * weight)).low, counts.excess(self._level(spent)).high
         return low <= self.search.bound <= high
 
     def _level(self, spent: float) -> float:
@@ -160,6 +185,7 @@ def _arrays(family: Family, found: Sequence[Tried]) -> dict[str, Shaped[np.ndarr
         "natural": np.array([each.natural for each in counts], dtype=np.int64),
         "natural_together": np.array([each.natural_together for each in counts], dtype=np.float64),
         "spent": np.array([one.spent for one, _ in mine], dtype=np.float64),
+        "weight": np.array([one.weight for one, _ in mine], dtype=np.float64),
         "held": np.array([one.held for one, _ in mine], dtype=np.float64),
     }
     return {f"{family.name}.{key}": value for key, value in columns.items()}

@@ -91,11 +91,11 @@ class Paired:
 @dataclass(frozen=True, kw_only=True)
 class Screened:
     """A family's candidates with the share of predictions that follow each, in its own order, and those that are
-    confirmed."""
+    confirmed, each with its excess over the matched control on the samples used for proposing."""
 
     candidates: tuple[Candidate, ...]
     rates: tuple[float, ...]
-    chosen: tuple[Candidate, ...]
+    chosen: tuple[tuple[Candidate, float], ...]
 
     @property
     def ranked(self) -> list[Candidate]:
@@ -129,9 +129,9 @@ class Trial:
 
     def _finalists(
         self, family: Family, candidates: Sequence[Candidate], rates: Sequence[float], rng: np.random.Generator
-    ) -> tuple[Candidate, ...]:
+    ) -> tuple[tuple[Candidate, float], ...]:
         """The candidate with the largest effect beyond its control, and the strongest of other classes that are as
-        promising."""
+        promising, each with that effect."""
         excess: dict[Candidate, float] = {}
         order = [int(i) for i in np.argsort(-np.array(rates), kind="stable")]
         # A strong mark of one class must not exclude the next class's.
@@ -145,7 +145,7 @@ class Trial:
         for one in ranked[1:]:
             if excess[one] >= PROMISING and one.label not in {other.label for other in chosen} and len(chosen) < NAMED:
                 chosen.append(one)
-        return tuple(chosen)
+        return tuple((one, excess[one]) for one in chosen)
 
     def confirm(
         self, family: Family, candidate: Candidate, sides: Sides, rng: np.random.Generator, trials: int = 0
@@ -167,7 +167,8 @@ class Trial:
     ) -> Counts:
         """What evidence of this kind takes along that is not the candidate: the second strongest of the class's own
         next ones elsewhere, or of other classes' strongest (or the strongest of these, as the family says), or what
-        another class has at the very places of these and of the candidate, whichever takes more."""
+        another class has at the very places of these and of the candidate, or evidence that is bound to no place,
+        whichever takes more."""
         own: list[Candidate] = []
         for one in screened.ranked:
             if one.label == candidate.label and all(family.apart(one, other) for other in (candidate, *own)):
@@ -184,6 +185,7 @@ class Trial:
         mine = self._strongest(family, [[one] for one in own[:NATURAL_OWN]], sides, rng)
         theirs = self._strongest(family, foremost, sides, rng)
         compared = [*_second(mine), *(theirs[:1] if family.rivals == "strongest" else _second(theirs))]
+        compared += self._unplaced(family, candidate, list(others), sides, rng)
         if family.rivals == "placed":
             for place in (candidate, *(one for _, one in theirs[:1])):
                 held = [
@@ -202,6 +204,16 @@ class Trial:
             natural=(int(measured.followed.sum()), len(measured.followed)),
             natural_together=measured.together,
         )
+
+    def _unplaced(
+        self, family: Family, candidate: Candidate, others: Sequence[int], sides: Sides, rng: np.random.Generator
+    ) -> list[tuple[float, Candidate]]:
+        """The class's own evidence at its samples' peaks, and the second strongest of the other classes' there."""
+        found = {label: family.unplaced(candidate, label, sides.giving) for label in (candidate.label, *others)}
+        own = found.pop(candidate.label)
+        theirs = [[one] for one in found.values() if one is not None]
+        best = _second(self._strongest(family, theirs[:NATURAL_CLASSES], sides, rng))
+        return [*best, *([] if own is None else self._strongest(family, [[own]], sides, rng))]
 
     def _strongest(
         self, family: Family, each: Sequence[Sequence[Candidate]], sides: Sides, rng: np.random.Generator

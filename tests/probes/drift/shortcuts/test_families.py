@@ -1,13 +1,16 @@
-"""What families of marks take from the donor, and what they leave of the host."""
+"""What families take from the donor, and what they leave of the host."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
+from probes.drift.shortcuts.boxes import Boxes
 from probes.drift.shortcuts.details import Details, standing_out
 from probes.drift.shortcuts.family import Candidate, Samples
 from probes.drift.shortcuts.lines import Lines
+from probes.drift.shortcuts.pairs import Pairs
+from probes.drift.shortcuts.values import Values
 
 
 def planted() -> Samples:
@@ -52,3 +55,80 @@ def test_edges_of_what_is_wide_do_not_stand_out() -> None:
     images = np.zeros((1, 1, 12, 12))
     images[..., 4:8, 4:8] = 1.0
     assert not standing_out(images, (0.0, 1.0)).any()
+
+
+def looked_at(tops: list[int]) -> Samples:
+    """Of one class; the attribution is a quarter at the corner, the rest in a box of 3 × 3 at (top, 5)."""
+    images = torch.arange(len(tops) * 100.0).reshape(-1, 1, 10, 10)
+    mass = np.zeros((len(tops), 10, 10))
+    mass[:, 0, 0] = 0.25
+    for i, top in enumerate(tops):
+        mass[i, top : top + 3, 5:8] = 0.75 / 9
+    return Samples(inputs=images, labels=np.zeros(len(tops), dtype=np.int64), mass=mass)
+
+
+def test_an_object_that_is_elsewhere_in_each_sample_is_natural_evidence_for_a_box_but_a_second_mark_is_not() -> None:
+    corner, anywhere, mark = Candidate(0, (0.0, 0.0, 3.0)), looked_at([0, 3, 6, 7, 1, 4]), looked_at([4] * 6)
+    assert Boxes().unplaced(corner, 0, mark) is None
+    own = Boxes().unplaced(corner, 0, anywhere)
+    assert own == Candidate(0, (3.0, 0.0, 0.0, 3.0))
+    hosts = torch.zeros(6, 1, 10, 10)
+    changed = Boxes().transplant(own, hosts, anywhere, np.random.default_rng(1))
+    for i, top in enumerate([0, 3, 6, 7, 1, 4]):
+        expected = hosts[i].clone()
+        expected[:, top : top + 3, 5:8] = anywhere.inputs[i, :, top : top + 3, 5:8]
+        assert torch.equal(changed[i], expected)
+    assert Boxes().strength(own, anywhere).round(6).tolist() == [0.75] * 6
+    assert Boxes().unplaced(corner, 2, mark) == Candidate(2, (3.0,))
+
+
+def categories() -> Samples:
+    """In class 1 half of the rows have the third of four categories, which no other has; a number says nothing."""
+    rng = np.random.default_rng(2)
+    labels = np.arange(200) % 2
+    word = np.where(labels == 1, np.where(rng.random(200) < 0.7, 2, 0), rng.choice([0, 1, 3], size=200))
+    table = np.concatenate([rng.normal(size=(200, 1)), 2.5 * np.eye(4)[word] - 1], axis=1)
+    return Samples(inputs=torch.from_numpy(table).float(), labels=labels)
+
+
+def test_the_category_that_most_of_a_class_has_is_proposed_and_compared_with_any_other_category() -> None:
+    seen, rng = categories(), np.random.default_rng(3)
+    first = Values().propose(seen, rng)[0]
+    assert first == Candidate(1, (1.0, 5.0, 2.0, 2.0))
+    hosts = seen.inputs[::2][:40]
+    own, others = (seen.at(np.flatnonzero(seen.labels == label)[:40]) for label in (1, 0))
+    changed = Values().transplant(first, hosts, own, rng)
+    assert torch.equal(changed[:, 0], hosts[:, 0])
+    assert changed[:, 1:].tolist() == [[-1, -1, 1.5, -1]] * 40
+    others.inputs[:20, 1:] = torch.tensor([-1, -1, 1.5, -1])
+    control = Values().transplant(first, hosts, others, rng)
+    assert (control[:, 1:].argmax(dim=1) != 2).all()
+    assert (control[:, 1:].sum(dim=1) == -1.5).all()
+
+
+def test_a_category_that_few_of_a_class_have_is_not_proposed() -> None:
+    seen = categories()
+    table = seen.inputs.clone()
+    rare = np.flatnonzero(seen.labels == 1)[:30]
+    table[rare, 1:] = torch.tensor([-1, 1.5, -1, -1])
+    places = {
+        one.place for one in Values().propose(Samples(inputs=table, labels=seen.labels), np.random.default_rng(3))
+    }
+    assert (1.0, 5.0, 1.0, 1.0) not in places
+
+
+def test_a_range_moves_what_is_outside_it_to_its_nearer_end() -> None:
+    seen = categories()
+    upper = Candidate(1, (0.0, 1.0, 0.5, 3.0))
+    donors = seen.at(np.flatnonzero(seen.labels == 1)[:40])
+    changed = Values().transplant(upper, seen.inputs[::2][:40], donors, np.random.default_rng(4))
+    assert torch.equal(changed[:, 0], donors.inputs[:, 0].clamp(min=0.5, max=3.0))
+    assert Values().apart(upper, Candidate(1, (1.0, 5.0, 2.0, 2.0)))
+
+
+def test_pairs_that_share_a_column_are_not_apart() -> None:
+    one, sharing, other = (
+        Candidate(0, place) for place in ((0.0, 1.0, 2.0, 5.0), (2.0, 5.0, 7.0, 8.0), (5.0, 6.0, 7.0, 8.0))
+    )
+    assert not Pairs().apart(one, sharing)
+    assert Pairs().apart(one, other)

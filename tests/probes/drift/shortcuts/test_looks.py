@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.stats import norm
 from torch import nn
 
 from probes.drift.shortcuts.columns import Columns
 from probes.drift.shortcuts.looks import Looks
-from probes.drift.shortcuts.search import FIRST_LOOK, ShortcutSearch
+from probes.drift.shortcuts.search import EVENLY, FIRST_LOOK, ShortcutSearch, weights
 from probes.observable import Subject
 
 
@@ -69,3 +70,26 @@ def test_only_what_the_first_look_leaves_open_is_tried_again() -> None:
     assert open_["columns.paired"][0].sum() > 81
     alone = found(strength=0.8, samples=160)
     assert alone["columns.spent"][0] == 1.0
+
+
+def test_weights_share_the_error_and_leave_some_for_every_candidate() -> None:
+    found = weights([0.6, 0.3, 0.0, -0.2])
+    assert found.sum() == 1.0
+    assert found.min() == EVENLY / 4
+    assert found[0] - found.min() == 4 * (found[1] - found.min())
+    assert weights([-0.1, 0.0]).tolist() == [0.5, 0.5]
+    assert weights([]).tolist() == []
+
+
+def test_weights_from_other_samples_keep_the_error_of_all_candidates_and_favour_the_real_one() -> None:
+    rng = np.random.default_rng(4)
+    wrong, real = [], {True: 0, False: 0}
+    for _ in range(2000):
+        promise = np.append(rng.normal(0.0, 0.1, size=7), rng.normal(0.5, 0.1))
+        p_null = rng.random(8)
+        wrong.append((p_null < 0.05 * weights(promise.tolist())).any())
+        p = norm.sf(rng.normal(2.3))
+        real[True] += p < 0.05 * weights(promise.tolist())[-1]
+        real[False] += p < 0.05 / 8
+    assert np.mean(wrong) < 0.06
+    assert real[True] > 1.3 * real[False]
