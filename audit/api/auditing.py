@@ -5,14 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from torch import Tensor, nn
 
 from audit.api.given import (
+    Data,
     GivenConfig,
     GivenRecipe,
+    GivenTrainer,
+    Model,
     Samples,
+    Variants,
     path_of,
     recipe_file_of,
     refuse,
@@ -31,6 +35,7 @@ from audit.config import audit_config
 from audit.config.audit_config import Config
 from audit.config.recipe import Recipe, RecipeFile
 from audit.config.run_settings import Language, Settings
+from audit.data.array_like import ArrayLike
 from audit.evidence.predictions import Predictions
 from audit.evidence.predictions import read as read_predictions
 from audit.pipelines.classifier import audit
@@ -51,12 +56,12 @@ from reports.report import Report
 
 
 def run(
-    model: Any = None,
-    data: Any = None,
+    model: Model | None = None,
+    data: Data | None = None,
     *,
     members: Samples | str | Path | None = None,
     held_out: Samples | None = None,
-    trainer: Any = None,
+    trainer: GivenTrainer | None = None,
     predictions: str | Path | None = None,
     canaries: str | Path | None = None,
     base: str | Path | None = None,
@@ -70,8 +75,8 @@ def run(
     baseline: str | Path | Report | None = None,
     history: str | Path | None = None,
     reference: str | Path | None = None,
-    variants: Sequence[str | Path] | Mapping[str, Any] = (),
-    tried: str | Path | Any = None,
+    variants: Variants = (),
+    tried: str | Path | ArrayLike | None = None,
     budget: str | float | None = None,
     stop_early: bool = False,
     data_root: str | Path | None = None,
@@ -157,8 +162,8 @@ def run(
     check_torch()
     chosen = audit_config.check_config(config, changes)
     before = baseline if baseline is not None else _last_release(history, chosen, out)
-    in_memory = not isinstance(model, str | Path)
-    language = not in_memory and is_language_model(Path(model))
+    folder = Path(model) if isinstance(model, str | Path) else None
+    in_memory, language = folder is None, folder is not None and is_language_model(folder)
     settings = settings_of(
         store=store,
         seed=seed,
@@ -199,9 +204,8 @@ def run(
                 held_out=held_out, source=source, classes=classes, variants=variants or None, tried=tried
             )
             made_by = None if trainer is None else trainer_of(trainer, None, settings.replica_timeout)
-            opened = _language_model(
-                Path(model), path_of(data), members, base_in(path_of(base)), recipe, path_of(canaries), made_by
-            )
+            assert folder is not None
+            opened = _language_model(folder, data, members, base_in(path_of(base)), recipe, path_of(canaries), made_by)
             return audit_language_model(opened, chosen, settings, heard)
         if canaries is not None:
             raise InputError(
@@ -243,15 +247,19 @@ def _must_suit_language_models(settings: Settings, workers: int | None) -> None:
 
 def _language_model(
     folder: Path,
-    data: Path | None,
+    data: Data | None,
     members: Samples | str | Path | None,
     base: Path | None,
     recipe: GivenRecipe | None,
     canaries: Path | None,
     trainer: Trainer | None,
 ) -> LanguageAudit:
+    if not isinstance(data, str | Path | None):
+        raise InputError(
+            f"data is a {type(data).__name__}.", where="audit.run", do="Give the path of its instructions."
+        )
     assert not isinstance(recipe, Recipe | RecipeFile)
     made_by = Path(recipe) if isinstance(recipe, str) else recipe
     return open_language_model(
-        folder, data=data, members=members, base=base, recipe=made_by, canaries=canaries, trainer=trainer
+        folder, data=path_of(data), members=members, base=base, recipe=made_by, canaries=canaries, trainer=trainer
     )

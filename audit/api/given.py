@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from audit.checkpoints.folders.completed import completing
 from audit.config import recipe as recipes
@@ -16,13 +16,31 @@ from audit.config.duration import seconds_of
 from audit.config.overrides import overridden
 from audit.config.recipe import Recipe, RecipeFile
 from audit.config.run_settings import Settings, place_of
+from audit.data.array_like import ArrayLike
+from audit.data.dataset import Dataset
+from audit.evidence.predictions import Predictions
 from audit.storage.folders import checkpoint_in
 from audit.storage.hub_cache import base_in
+from audit.trainers.base import Estimator, Fit, Predictor, Trainer
 from probes.errors import InputError, RecipeError
 from reports.gate.registration import Registration
 from reports.report import Report
 
-Arrays = tuple[Any, Any]
+if TYPE_CHECKING:
+    Model: TypeAlias = str | Path | nn.Module | Estimator | Predictor | Predictions
+    Data: TypeAlias = (
+        str
+        | Path
+        | Dataset
+        | tuple[ArrayLike, ArrayLike]
+        | tuple[ArrayLike, ArrayLike, ArrayLike]
+        | Mapping[str, ArrayLike]
+    )
+    GivenTrainer: TypeAlias = str | Trainer | Estimator | Callable[[Fit], object]
+    Variants: TypeAlias = Sequence[str | Path] | Mapping[str, str | Path | nn.Module | ArrayLike]
+else:
+    Model = Data = GivenTrainer = Variants = object
+"""Only type checkers see these: at run time everything is accepted, and what is of no use is refused in one line."""
 Samples = np.ndarray | Tensor | list[int] | range
 GivenRecipe = str | Path | Mapping[str, Any] | Recipe | RecipeFile
 GivenConfig = str | Path | Mapping[str, Any] | Config
@@ -73,7 +91,7 @@ def recipe_file_of(
     given: GivenRecipe | None,
     *,
     whole: bool = True,
-    model: Any = None,
+    model: Model | None = None,
     base: str | Path | None = None,
     root: str | Path | None = None,
     trust_code: bool = False,

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 
-from audit.api.given import Arrays, GivenRecipe, Samples, checkpoint_of, refuse
+from audit.api.given import Data, GivenRecipe, GivenTrainer, Model, Samples, checkpoint_of, path_of, refuse
 from audit.checkpoints.audited_model import Audited
 from audit.checkpoints.in_memory import adopt_network, dataset_of, pool_of, recipe_of
 from audit.checkpoints.open_model import open_checkpoint
 from audit.checkpoints.user_trained import adopt_trained, open_trained, trainer_of
 from audit.config.recipe import RecipeFile
 from audit.config.run_settings import Settings
-from audit.data.dataset import Dataset
 from audit.data.handed_over import handed
 from audit.trainers.predictions import is_estimator
 from probes.errors import InputError
 
 
 def open_model(
-    model: Any,
-    data: Any,
+    model: Model | None,
+    data: Data | None,
     members: Samples | None,
     held_out: Samples | None,
-    trainer: Any,
+    trainer: GivenTrainer | None,
     recipe: GivenRecipe | None,
     source: nn.Module | Mapping[str, Tensor] | None,
     classes: tuple[str, ...] | list[str] | None,
@@ -34,8 +32,14 @@ def open_model(
 ) -> Audited:
     """The model in its experiment, in whichever of the ways it was given."""
     if settings.trainer is not None and data is None:
+        if not isinstance(model, str | Path | None):
+            raise InputError(
+                f"the model is a {type(model).__name__}, and the trainer's file reads the data.",
+                where="audit.run",
+                do="Give the model's path, or data= as well.",
+            )
         refuse(members=members, held_out=held_out, source=source, classes=classes, recipe=recipe)
-        return open_trained(None if model is None else Path(model), settings)
+        return open_trained(path_of(model), settings)
     if trainer is not None or is_estimator(model):
         if recipe is not None:
             raise InputError("both a trainer and a recipe were given.", where="audit.run", do="Give one of them.")
@@ -53,11 +57,11 @@ def open_model(
 
 
 def _with_trainer(
-    model: Any,
-    data: Any,
+    model: Model | None,
+    data: Data | None,
     members: Samples | None,
     held_out: Samples | None,
-    trainer: Any,
+    trainer: GivenTrainer | None,
     source: nn.Module | Mapping[str, Tensor] | None,
     classes: tuple[str, ...] | list[str] | None,
     settings: Settings,
@@ -73,7 +77,7 @@ def _with_trainer(
 
 def _network_given(
     model: nn.Module,
-    data: Dataset | Arrays | None,
+    data: Data | None,
     members: Samples | None,
     held_out: Samples | None,
     recipe: GivenRecipe | None,

@@ -10,14 +10,16 @@ import numpy as np
 from jaxtyping import Bool, Int, Shaped
 
 from audit.checkpoints.audited_model import Audited
+from audit.data.array_like import ArrayLike
 from audit.data.arrays import names_in, read_arrays
+from audit.data.handed_over import array
 from probes.errors import DataError, InputError
 from probes.plan import Pool
 
 NAMES = ("predicted", "outputs", "logits", "probabilities", "predictions", "probs")
 
 
-def with_tried(audited: Audited, tried: str | Path | Shaped[np.ndarray, "..."] | None) -> Audited:
+def with_tried(audited: Audited, tried: str | Path | ArrayLike | None) -> Audited:
     """The audited model together with those that were tried: their answers, or the path of an .npz file. Raises
     InputError or DataError."""
     if tried is None:
@@ -26,7 +28,7 @@ def with_tried(audited: Audited, tried: str | Path | Shaped[np.ndarray, "..."] |
     read = (
         read_tried(Path(tried), pool, classes)
         if isinstance(tried, str | Path)
-        else (tried_of(np.asarray(tried), pool, classes))
+        else tried_of(array(tried, "tried"), pool, classes)
     )
     return dataclasses.replace(audited, tried=read)
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 from torch import Tensor, bfloat16, strided
 
+from audit.data.array_like import ArrayLike
 from audit.data.dataset import Dataset
 from audit.data.labels import labels_of_outputs
 from audit.data.split import chosen
@@ -99,7 +100,7 @@ def _texts(content: Mapping[str, Any], samples: int, where: str) -> tuple[str, .
     return tuple(map(str, found))
 
 
-def _ranks(given: Any, name: str, samples: int, where: str) -> Int64[np.ndarray, " samples"] | None:
+def _ranks(given: ArrayLike | None, name: str, samples: int, where: str) -> Int64[np.ndarray, " samples"] | None:
     if given is None:
         return None
     values = array(given, where)
@@ -109,7 +110,7 @@ def _ranks(given: Any, name: str, samples: int, where: str) -> Int64[np.ndarray,
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 
-def array(part: Any, where: str = WHERE) -> np.ndarray:
+def array(part: object, where: str = WHERE) -> np.ndarray:
     """Anything array-like as it is stored. Raises DataError for rows of unequal length and tensors without data."""
     try:
         if isinstance(part, Tensor):

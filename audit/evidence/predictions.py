@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
+from audit.data.array_like import ArrayLike
 from audit.data.arrays import read_arrays
 from audit.data.dataset import Dataset
 from audit.data.handed_over import array, pool_of, words
@@ -63,15 +64,15 @@ class Predictions:
     (2, 2)
     """
 
-    outputs: Any
-    labels: Any
-    members: Any
-    held_out: Any = None
-    shadow_outputs: Any = None
-    shadow_members: Any = None
-    groups: Any = None
-    ids: Any = None
-    texts: Any = None
+    outputs: ArrayLike
+    labels: ArrayLike
+    members: ArrayLike
+    held_out: ArrayLike | None = None
+    shadow_outputs: ArrayLike | None = None
+    shadow_members: ArrayLike | None = None
+    groups: ArrayLike | None = None
+    ids: ArrayLike | None = None
+    texts: ArrayLike | None = None
     classes: Sequence[str] | None = None
     name: str = "predictions"
 
@@ -225,7 +226,7 @@ def _finite(given: np.ndarray, name: str, where: str) -> Float64[np.ndarray, "..
     return wide
 
 
-def _masks(given: Any, shadows: int, n: int, where: str) -> Bool[np.ndarray, "shadows samples"]:
+def _masks(given: ArrayLike | None, shadows: int, n: int, where: str) -> Bool[np.ndarray, "shadows samples"]:
     if given is None:
         raise DataError(
             "it is not known which samples trained the shadow models.", where=where, do="Give shadow_members."

@@ -46,6 +46,14 @@ class Fit:
         return np.asarray(self.labels[self.kept])
 
 
+class Estimator(Protocol):
+    """A classifier with scikit-learn's interface."""
+
+    def fit(self, features: Any, labels: Any, /) -> object: ...
+
+    def predict(self, features: Any, /) -> Any: ...
+
+
 Predictor = Callable[[Int[np.ndarray, " asked"]], Float[np.ndarray, "asked classes"]]
 """From indices of samples to logits or probabilities [asked, classes]."""
 

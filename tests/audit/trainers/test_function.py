@@ -297,6 +297,7 @@ def test_estimators_and_pipelines_need_no_trainer(tmp_path: Path) -> None:
         ({"trainer": nothing, "members": None}, "which samples trained"),
         ({"trainer": nothing, "recipe": {}}, "a trainer and a recipe"),
         ({"model": 3}, "the model is a int"),
+        ({"model": nn.Identity(), "trainer": __file__ + ":train", "data": None}, "the model is a Identity"),
     ],
 )
 def test_wrong_use_is_one_line(
