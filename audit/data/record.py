@@ -54,6 +54,8 @@ class Record(BaseModel):
     versions: dict[str, str] = Field(default={})
     weights: dict[str, str] = Field(default={})
     """sha256 of the weight files beside it, by name."""
+    code: dict[str, str] = Field(default={})
+    """sha256 of the files beside it that build the network, by path."""
     made: str = ""
 
     @property

@@ -26,12 +26,15 @@ LIBRARIES = ("transformers", "peft", "lightning", "timm", "datasets", "tokenizer
 class Recording:
     """Writes FOLDER/audit-record.json when the block ends without an exception.
 
-    folder  where the weights are saved before the block ends
-    data    a recipe's [data], with paths relative to the working folder: {"kind": "text", "path": "messages.csv"}.
-            Without it, the audit needs a recipe that has one
-    recipe  other sections of a recipe: {"train": {"lr": 0.001}}
-    seed    the seed of the training
-    base    the folder or file that it started from
+    folder     where the weights are saved before the block ends
+    data       a recipe's [data], with paths relative to the working folder: {"kind": "text", "path": "messages.csv"}.
+               Without it, the audit needs a recipe that has one
+    recipe     other sections of a recipe: {"train": {"lr": 0.001}}
+    arguments  the training library's own
+    seed       the seed of the training
+    base       the folder or file that it started from, or its name on the Hub
+    revision   of a base on the Hub
+    code       sha256 of the files in the folder that build the network, by path
 
     >>> import tempfile, pathlib
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -52,8 +55,10 @@ class Recording:
         seed: int | None = None,
         base: str | Path | None = None,
         revision: str = "",
+        code: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = Path(folder)
+        self.code = dict(code or {})
         self.data, self.recipe, self.arguments = data, dict(recipe or {}), dict(arguments or {})
         self.seed, self.base, self.revision = seed, base, revision
         self.salt = secrets.token_hex(32)
@@ -95,6 +100,7 @@ class Recording:
             measures=self.measures,
             versions=versions() | libraries(),
             weights={file.name: digest(file) for file in weights_in(self.folder)},
+            code=self.code,
             made=datetime.datetime.now(datetime.UTC).date().isoformat(),
         )
         return made.write(self.folder)

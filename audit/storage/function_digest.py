@@ -140,8 +140,18 @@ def _of_class(kind: type, seen: set[int]) -> Iterator[bytes]:
 
 def _of_file(path: Path) -> Iterator[bytes]:
     """A file, the project files that it imports, and the versions of packages that they import."""
-    folder, packages = path.resolve().parent, set()
-    waiting, done = [path.resolve()], set()
+    folder = path.resolve().parent
+    files, packages = project_files(path)
+    for one in files:
+        yield str(one.relative_to(folder)).encode() if one.is_relative_to(folder) else one.name.encode()
+        yield one.read_bytes()
+    yield json.dumps([[name, _version_of(name)] for name in sorted(packages)]).encode()
+
+
+def project_files(path: Path) -> tuple[list[Path], set[str]]:
+    """A file and the project files that it imports, in the order of their paths; and the packages that they import."""
+    folder, packages = path.resolve().parent, set[str]()
+    waiting, done = [path.resolve()], set[Path]()
     while waiting:
         one = waiting.pop()
         if one in done:
@@ -156,10 +166,7 @@ def _of_file(path: Path) -> Iterator[bytes]:
             waiting += beside
             if not beside:
                 packages.add(name.partition(".")[0])
-    for one in sorted(done):
-        yield str(one.relative_to(folder)).encode() if one.is_relative_to(folder) else one.name.encode()
-        yield one.read_bytes()
-    yield json.dumps([[name, _version_of(name)] for name in sorted(packages)]).encode()
+    return sorted(done), packages
 
 
 def _named_imports(path: Path) -> set[str]:

@@ -2,9 +2,9 @@
 
 pip install 'transfer-audit[train,lightning]'
 python examples/trainers/lightning_module.py
-audit run --model lightning-example --recipe lightning-example/recipe.toml --trust-code
+audit run --model lightning-example --trust-code
 
-Lightning stores weights and hyperparameters but not the architecture, so the recipe names the class.
+The record holds a copy of this file, from which the audit builds the network again: that is why it asks for trust.
 """
 
 import sys
@@ -18,31 +18,15 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from audit.record.lightning import AuditRecord
 
-RECIPE = """
-[source]
-model = "module:network"
-
-[train]
-optimizer = "adam"
-lr = 0.01
-epochs = 10
-batch_size = 32
-"""
-NETWORK = """
-from torch import nn
-
-
-def network():
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-"""
-
 
 class Classifier(lightning.LightningModule):
-    def __init__(self, lr=0.01, batch_size=32):
+    def __init__(self, hidden=32, lr=0.01):
         super().__init__()
         self.save_hyperparameters()
         layers = torch.nn
-        self.model = layers.Sequential(layers.Flatten(), layers.Linear(64, 32), layers.ReLU(), layers.Linear(32, 10))
+        self.model = layers.Sequential(
+            layers.Flatten(), layers.Linear(64, hidden), layers.ReLU(), layers.Linear(hidden, 10)
+        )
 
     def training_step(self, batch, index):
         return torch.nn.functional.cross_entropy(self.model(batch[0]), batch[1])
@@ -56,8 +40,6 @@ class Classifier(lightning.LightningModule):
 
 def train(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.toml").write_text(RECIPE)
-    (folder / "module.py").write_text(NETWORK)
     features, labels = load_digits(return_X_y=True)
     some = np.random.default_rng(0).permutation(len(labels))[:600]
     X, y = (features[some] / 16).astype("float32"), labels[some]
@@ -80,4 +62,4 @@ def train(folder: Path) -> Path:
 
 if __name__ == "__main__":
     made = train(Path(sys.argv[1] if len(sys.argv) > 1 else "lightning-example"))
-    print(f"audit run --model {made} --recipe {made}/recipe.toml --trust-code")
+    print(f"audit run --model {made} --trust-code")

@@ -31,6 +31,8 @@ class AuditRecord:
     def describe(self, folder: Path, base: Path | None, *, trust_code: bool) -> Described:
         """What the record says takes precedence over what the folder's own kind says."""
         record = Record.read(folder / NAME)
+        for name, digest in record.code.items():  # before any of it can run
+            _must_be(folder / name, digest)
         began = base or _base(record, folder)
         if began is not None and record.base.digest:
             _must_be_the_base(began, record)
@@ -54,9 +56,13 @@ class AuditRecord:
             described,
             kind="audit-record",
             recipe=recipe,
-            read=(*read, *described.read[:1], *arguments.read),
-            assumed=() if record.arguments else described.assumed,
-            unknown=(*arguments.unknown, *(one for one in described.unknown if one.startswith("source"))),
+            read=(*read, *described.read[:1], *_stated(record, arguments)),
+            assumed=tuple(one for one in described.assumed if not record.arguments or one.startswith("loss")),
+            unknown=(
+                *arguments.unknown,
+                *map(str, record.arguments.get("left_out") or ()),
+                *_source_of(described, recipe),
+            ),
             expected=record.measures,
         )
 
@@ -84,6 +90,20 @@ def _arguments(record: Record) -> Arguments:
         return of_mapping(record.arguments, NAME, samples=record.count("trained"))
     train = train_of(record.arguments)
     return Arguments(train=train, read=tuple(f"train.{key} = {value} ({NAME})" for key, value in train.items()))
+
+
+def _stated(record: Record, arguments: Arguments) -> list[str]:
+    """The values that the record states of the training and the source."""
+    sections = {key: value for key, value in record.recipe.items() if isinstance(value, Mapping)}
+    lines = {f"{key}.{name}": value for key, section in sections.items() for name, value in section.items()}
+    others = [one for one in arguments.read if one.partition(" = ")[0] not in lines]
+    return [*others, *(f"{name} = {value} ({NAME})" for name, value in lines.items())]
+
+
+def _source_of(described: Described, recipe: Mapping[str, Any]) -> tuple[str, ...]:
+    """What remains unknown of where the training started."""
+    known = recipe.get("source", {})
+    return tuple(one for one in described.unknown if one.startswith("source") and not (known.get("weights")))
 
 
 def beneath(folder: Path) -> Reader | None:

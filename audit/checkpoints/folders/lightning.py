@@ -65,7 +65,7 @@ class Lightning:
         if folder.is_dir():
             recipe["transfer"] = {"mode": "parameters", "dropout": "all"}
             recipe["input"] = {"mean": [0.0], "std": [1.0]}
-            assumed = ("input.mean = 0", "input.std = 1")
+            assumed = ("input.mean = 0", "input.std = 1", "loss = cross-entropy")
         if isinstance(given.get("seed"), int):
             recipe["seed"] = given["seed"]
         return Described(

@@ -82,7 +82,7 @@ def test_predictions_alone_have_a_forecast(tmp_path: Path) -> None:
         ("lora_adapter", "peft", "adapter", {}),
         ("vit_folder", "accelerate", "model", {"recipe": "recipe.toml", "base": "base", "trust_code": True}),
         ("timm_output", "timm", "output", {}),
-        ("lightning_module", "lightning", ".", {"recipe": "recipe.toml", "trust_code": True}),
+        ("lightning_module", "lightning", ".", {"trust_code": True}),
     ],
 )
 def test_a_folder_that_a_library_left_is_audited(

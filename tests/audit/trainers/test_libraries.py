@@ -72,6 +72,55 @@ def test_a_lightning_module_with_its_own_trainer(data: Any, tmp_path: Path) -> N
     assert "not a torch network" not in " ".join(map(str, report.audit["limits"]))  # type: ignore[arg-type]
 
 
+def test_a_lightning_module_with_its_datamodule(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lightning = pytest.importorskip("lightning")
+    from audit.trainers.lightning import of_datamodule
+
+    monkeypatch.chdir(tmp_path)
+    X, y = data
+    started = []
+
+    class Rows(lightning.LightningDataModule):  # type: ignore[misc, name-defined]
+        def setup(self, stage: str | None = None) -> None:
+            whole = TensorDataset(torch.from_numpy(X), torch.from_numpy(y))
+            self.seen, self.unseen = (torch.utils.data.Subset(whole, part) for part in (range(150), range(150, len(X))))
+
+        def train_dataloader(self) -> DataLoader:
+            return DataLoader(self.seen, 32, shuffle=True)
+
+        def val_dataloader(self) -> DataLoader:
+            return DataLoader(self.unseen, 64)
+
+    class Module(lightning.LightningModule):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.network(x)  # type: ignore[no-any-return]
+
+        def on_train_start(self) -> None:
+            started.append(len(self.trainer.train_dataloader.dataset))
+
+        def training_step(self, batch: Any, index: int) -> torch.Tensor:
+            return nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+        def validation_step(self, batch: Any, index: int) -> None:
+            self.log("val_loss", nn.functional.cross_entropy(self(batch[0]), batch[1]))
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.AdamW(self.parameters(), lr=0.02)
+
+    train, handed = of_datamodule(Module, lambda: lightning.Trainer(max_epochs=3, accelerator="cpu"), Rows())
+    given = handed()
+    assert np.array_equal(given["features"], X)
+    assert np.array_equal(given["labels"], y)
+    audited(None, (given["features"], given["labels"]), tmp_path / "store", trainer=train, workers=1)
+    assert set(started[1:]) != {150}  # replicas train on other subsets
+    assert max(started) < len(X)
+    assert not (tmp_path / "lightning_logs").exists()
+
+
 def test_a_fastai_learner(data: Any, tmp_path: Path) -> None:
     learning = pytest.importorskip("fastai.learner")
     loading = pytest.importorskip("fastai.data.core")
