@@ -169,7 +169,7 @@ def adopt_network(
 ) -> tuple[Checkpoint, Experiment]:
     """A checkpoint as if `recipe` had made the network. Raises CheckpointError if it does not fit the recipe's
     network."""
-    network = masks_padding(gives_logits(copy.deepcopy(network).cpu().eval()))
+    network = masks_padding(gives_logits(copy.deepcopy(network).cpu().float().eval()))
     if classes_of(network.get_submodule(find_head(network, recipe.head.name))) != len(dataset.classes):
         dataset = with_classes(dataset, classes_of(network.get_submodule(find_head(network, recipe.head.name))))
     dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *unlearnt(pool, dataset.classes), *first_left(pool)))

@@ -74,7 +74,9 @@ def adopt_trained(
     section = section or InputSection(mean=(0.0,), std=(1.0,))
     samples = preprocess(handed.dataset.inputs[:2], section, handed.dataset.modality)
     dataset = _as_wide(handed.dataset, model, samples)
-    network = masks_padding(gives_logits(copy.deepcopy(model).cpu().eval())) if isinstance(model, nn.Module) else None
+    network = (
+        masks_padding(gives_logits(copy.deepcopy(model).cpu().float().eval())) if isinstance(model, nn.Module) else None
+    )
     content: dict[str, Any] = {
         "name": trainer.name,
         "seed": seed,
@@ -98,7 +100,7 @@ def adopt_trained(
         model, _ = made_of(experiment, experiment.audited_row(), experiment.inputs)
         said.append(Message("audit.made-by-trainer"))
         if isinstance(model, nn.Module):
-            network = copy.deepcopy(model).cpu().eval()
+            network = copy.deepcopy(model).cpu().float().eval()
             looked = _source(recipe.source, network, source, len(dataset.classes))
             recipe = recipe.model_copy(update={"head": _head(network, samples)})
             experiment = dataclasses.replace(experiment, recipe=recipe, source=looked)

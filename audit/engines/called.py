@@ -18,7 +18,7 @@ from audit.engines.materialised import Stage, whole_stage
 from audit.runtime.randomness import torch_seed
 from audit.trainers.base import Fit
 from audit.trainers.limited import seeded, user_code
-from audit.trainers.predictions import ask, rows_of
+from audit.trainers.predictions import ask, in_float32, rows_of
 from audit.training.experiment import Experiment
 from probes.plan import Row
 
@@ -53,7 +53,7 @@ def made_of(experiment: Experiment, row: Row, inputs: Tensor) -> tuple[object, n
     with tempfile.TemporaryDirectory(prefix="transfer-audit-") as folder:
         fit = fit_of(experiment, row, Path(folder))
         with seeded(fit.seed), user_code(trainer.name, replica, trainer.timeout):
-            made = trainer(fit)
+            made = in_float32(trainer(fit))
             logits = ask(
                 made,
                 len(experiment.dataset),

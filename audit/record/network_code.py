@@ -70,11 +70,11 @@ def keep_code(kind: type, arguments: Mapping[str, Any], attribute: str, folder: 
 
 def _unfit(kind: type, chosen: Mapping[str, Any]) -> str:
     """Why the class cannot be built again from a copy of its file; empty if it can."""
+    if "." in kind.__qualname__:
+        return f"{kind.__name__} is defined inside a function"
     file = _file_of(kind)
     if not Path(file).is_file():
         return f"{kind.__name__} is in no file"
-    if "." in kind.__qualname__:
-        return f"{kind.__name__} is defined inside a function"
     for name, parameter in inspect.signature(kind).parameters.items():
         named = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         if named and name not in chosen and parameter.default is parameter.empty:

@@ -19,9 +19,10 @@ def traces_kept(folder: Path) -> Iterator[None]:
     except TrainerError as error:
         if not error.trace:
             raise
-        path = folder / "failures" / f"{hashlib.sha256(error.trace.encode()).hexdigest()[:16]}.txt"
+        trace = error.trace.encode(errors="backslashreplace")  # a message may hold half a surrogate pair
+        path = folder / "failures" / f"{hashlib.sha256(trace).hexdigest()[:16]}.txt"
         try:
-            write(path, error.trace)
+            write(path, trace.decode())
         except StoreError:  # the message itself matters more
             raise error from None
         do = f"{error.do} Traceback: {path}".strip()

@@ -5,18 +5,24 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
+import os
 import random
 import signal
 import threading
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 import numpy as np
 import torch
 
 from audit.config.duration import written
+from audit.runtime.user_code import blamed
 from probes.errors import AuditError, TrainerError
+
+LONGEST = 400
+"""Characters of a message that are shown; the traceback has all of it."""
 
 
 class _TooLong(BaseException):
@@ -31,9 +37,9 @@ def user_code(name: str, replica: str, timeout: float | None = None) -> Iterator
     where = f"{name}, {replica}" if replica else name
     printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(printed), _limit(timeout):
+        with contextlib.redirect_stdout(printed), _limit(timeout), _settings_kept():
             yield
-    except AuditError:
+    except (AuditError, KeyboardInterrupt):
         raise
     except _TooLong:
         raise TrainerError(
@@ -42,21 +48,35 @@ def user_code(name: str, replica: str, timeout: float | None = None) -> Iterator
             do="Fix it, or allow more time with --replica-timeout.",
             trace=f"{printed.getvalue()}{traceback.format_exc()}",
         ) from None
-    except (Exception, SystemExit) as error:
-        place = next(
-            (
-                f" ({frame.filename}:{frame.lineno})"
-                for frame in reversed(traceback.extract_tb(error.__traceback__))
-                if frame.filename != __file__
-            ),
-            "",
-        )
+    except BaseException as error:  # SystemExit, and whatever the user's code derives from BaseException
+        place = blamed(error) or _innermost(error)
         said = " ".join(str(error).split())
+        said = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
         raise TrainerError(
-            f"your code raised {type(error).__name__}{f': {said}' if said else ''}{place}.",
+            f"your code raised {type(error).__name__}{f': {said}' if said else ''}{f' ({place})' if place else ''}.",
             where=where,
             trace=f"{printed.getvalue()}{traceback.format_exc()}",
         ) from None
+
+
+def _innermost(error: BaseException) -> str:
+    """The file and line that raised; empty if that is here."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+@contextlib.contextmanager
+def _settings_kept() -> Iterator[None]:
+    """Restores what the user's code may change for the whole process: the working folder, torch's default type and
+    gradient mode, NumPy's handling of floating-point errors."""
+    folder, kind, gradients, floats = Path.cwd(), torch.get_default_dtype(), torch.is_grad_enabled(), np.geterr()
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        torch.set_default_dtype(kind)
+        torch.set_grad_enabled(gradients)
+        np.seterr(**floats)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

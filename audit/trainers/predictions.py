@@ -3,9 +3,11 @@ checked."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Float32, Int, Shaped
 from torch import Tensor, nn
 
@@ -13,6 +15,7 @@ from audit.models.answers import gives_logits, logits_in, masks_padding
 from audit.training.loop import predict
 from probes.errors import TrainerError
 
+FLOAT32 = torch.float32
 SMALLEST = 1e-12
 """Smallest probability: lower values are clipped, because the logarithm of zero is not finite."""
 
@@ -34,7 +37,10 @@ def is_estimator(made: object) -> bool:
 def ask(made: Any, samples: int, classes: int, *, inputs: Tensor, features: Any, who: str) -> np.ndarray:
     """Logits [samples, classes] of anything that a trainer may return. Raises TrainerError for anything else."""
     if isinstance(made, nn.Module):
-        return checked(predict(masks_padding(gives_logits(made)), inputs), samples, classes, who)
+        given = checked(predict(masks_padding(gives_logits(made)), inputs), samples, classes, who)
+        return _unscaled(given, who)
+    if isinstance(made, type):
+        raise TrainerError(f"returned the class {made.__name__}.", where=who, do="Return a fitted model.")
     if is_estimator(made):
         return checked(
             _of_estimator(made, features if features is not None else inputs.numpy(), classes, who),
@@ -43,11 +49,38 @@ def ask(made: Any, samples: int, classes: int, *, inputs: Tensor, features: Any,
             who,
         )
     if callable(made):
-        return checked(logits_in(made(np.arange(samples))), samples, classes, who)
+        return _unscaled(checked(logits_in(made(np.arange(samples))), samples, classes, who), who)
     raise TrainerError(
         f"returned a {type(made).__name__}.",
         where=who,
         do="Return a torch.nn.Module, an estimator, or a function from indices to logits.",
+    )
+
+
+def in_float32(made: object) -> object:
+    """A network of another precision in that of the samples; anything else unchanged."""
+    if isinstance(made, nn.Module) and any(one.is_floating_point() and one.dtype != FLOAT32 for one in _tensors(made)):
+        return made.float()
+    return made
+
+
+def _tensors(network: nn.Module) -> Iterator[Tensor]:
+    yield from network.parameters()
+    yield from network.buffers()
+
+
+def _unscaled(logits: np.ndarray, who: str) -> np.ndarray:
+    """The same logits. Raises TrainerError if they look like probabilities that were scaled, or of separate yes-or-no
+    questions: as logits they would be another model."""
+    rows = logits.sum(axis=1)
+    small = bool(logits.max() <= 1)
+    if logits.min() < 0 or bool((logits == logits[0]).all()) or not (small or np.allclose(rows, rows[0], rtol=2e-3)):
+        return logits
+    said = f"lie between 0 and {logits.max():g}, and their rows sum to {rows.min():.4g}"
+    raise TrainerError(
+        f"predictions {said}{'' if small else ' each'}: neither logits nor probabilities of one class.",
+        where=who,
+        do="Return logits, or probabilities that sum to 1.",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import os
 import re
 import sys
 import time
@@ -28,6 +30,8 @@ from audit.population.populate import Progress, rows_of
 from audit.storage.function_digest import digest_function
 from audit.trainers.base import Fit, Trainer
 from audit.trainers.function import of_file
+from audit.trainers.limited import user_code
+from audit.trainers.predictions import ask, in_float32
 from audit.trainers.recipe import RecipeTrainer
 from audit.training.loop import fine_tune, predict
 from probes.errors import AuditError, InputError, TrainerError
@@ -182,6 +186,14 @@ def hang(fit: Fit) -> None:
             continue
 
 
+class OddError(BaseException):
+    pass
+
+
+def odd(fit: Fit) -> None:
+    raise OddError("\ud800")
+
+
 def nothing(fit: Fit) -> Callable[[np.ndarray], np.ndarray]:
     return lambda asked: np.tile(np.arange(10.0), (len(asked), 1))
 
@@ -198,6 +210,10 @@ def nothing(fit: Fit) -> Callable[[np.ndarray], np.ndarray]:
         (nothing, "trains on nothing"),
         (hang, "still running after"),
         (lambda: None, "takes 0 positional arguments"),
+        (odd, "raised OddError: \\ud800"),
+        (lambda fit: LogisticRegression, "returned the class LogisticRegression"),
+        (lambda fit: lambda asked: np.eye(10)[asked % 10] * 0.7, "between 0 and 0.7, and their rows sum to 0.7"),
+        (lambda fit: lambda asked: np.eye(10)[asked % 10] * 100, "rows sum to 100 each"),
     ],
 )
 def test_what_user_code_does_wrong_is_one_line_that_names_it(
@@ -210,6 +226,32 @@ def test_what_user_code_does_wrong_is_one_line_that_names_it(
     if "your code" in says or "raised" in says:
         path = Path(str(caught.value).rpartition("Traceback: ")[2])
         assert "Error" in path.read_text() or "SystemExit" in path.read_text()
+
+
+def test_what_user_code_changes_for_the_whole_process_is_restored(tmp_path: Path) -> None:
+    before = (Path.cwd(), torch.get_default_dtype(), torch.is_grad_enabled(), np.geterr())
+
+    def careless() -> None:
+        os.chdir(tmp_path)
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        np.seterr(all="raise")
+        raise ValueError
+
+    with pytest.raises(TrainerError, match="raised ValueError"), user_code("train", ""):
+        careless()
+    assert (Path.cwd(), torch.get_default_dtype(), torch.is_grad_enabled(), np.geterr()) == before
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_network_of_another_precision_is_asked_in_that_of_the_samples(kind: torch.dtype) -> None:
+    torch.manual_seed(0)
+    network = nn.Linear(3, 2)
+    with torch.no_grad():
+        expected = network(torch.ones(4, 3)).numpy()
+    made = in_float32(copy.deepcopy(network).to(kind))
+    found = ask(made, 4, 2, inputs=torch.ones(4, 3), features=None, who="train")
+    np.testing.assert_allclose(found, expected, atol=2e-2)
 
 
 def test_what_goes_wrong_in_a_worker_names_the_replica(
