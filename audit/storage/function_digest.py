@@ -38,20 +38,20 @@ def digest_function(function: object) -> str:
 def digest_value(value: object) -> str:
     """sha256 (hex) of a value that code depends on: by its content if it is a plain value, otherwise by its pickle."""
     digest = hashlib.sha256()
-    for part in _described(value, set()):
+    for part in _described(value, {}):
         digest.update(part)
         digest.update(b"\x1f")
     return digest.hexdigest()
 
 
-def _described(value: Any, seen: set[int]) -> Iterator[bytes]:
+def _described(value: Any, seen: dict[int, object]) -> Iterator[bytes]:
     if value is None or isinstance(value, bool | int | float | complex | str | bytes):
         yield repr(value).encode()
         return
     if id(value) in seen:
         yield b"again"
         return
-    seen.add(id(value))
+    seen[id(value)] = value  # kept, since the number of a value that is gone may become another's
     if isinstance(value, ModuleType):
         yield f"{value.__name__} {_version_of(value.__name__)}".encode()
     elif isinstance(value, functools.partial):
@@ -86,7 +86,7 @@ def _pickled(value: Any) -> Iterator[bytes]:
         yield b"cannot be pickled"
 
 
-def _of_function(function: FunctionType, seen: set[int]) -> Iterator[bytes]:
+def _of_function(function: FunctionType, seen: dict[int, object]) -> Iterator[bytes]:
     code = function.__code__
     yield function.__qualname__.encode()
     try:
@@ -123,7 +123,7 @@ def _names_in(code: CodeType) -> Iterator[str]:
             yield from _names_in(inner)
 
 
-def _of_class(kind: type, seen: set[int]) -> Iterator[bytes]:
+def _of_class(kind: type, seen: dict[int, object]) -> Iterator[bytes]:
     yield f"{kind.__module__}.{kind.__qualname__}".encode()
     path = Path(getattr(sys.modules.get(kind.__module__), "__file__", None) or "<none>")
     if not path.is_file() or _installed(path):

@@ -161,6 +161,10 @@ def test_an_edited_trainer_is_never_served_old_replicas(tmp_path: Path) -> None:
     assert digest_function(closing_over(1)) == digest_function(closing_over(1))
     assert digest_function(closing_over(1)) != digest_function(closing_over(2))
     assert digest_function(closing_over(np.zeros(3))) != digest_function(closing_over(np.ones(3)))
+    plans = [
+        {"lr": lr, "epochs": epochs, "layers": [8, width]} for lr in (1, 2) for epochs in (1, 2) for width in (8, 9)
+    ]
+    assert len({digest_function(closing_over(plan)) for plan in plans}) == len(plans)
     script, beside = tmp_path / "train.py", tmp_path / "network.py"
 
     def digest() -> str:
