@@ -76,7 +76,7 @@ def _settings_kept() -> Iterator[None]:
         os.chdir(folder)
         torch.set_default_dtype(kind)
         torch.set_grad_enabled(gradients)
-        np.seterr(**floats)  # type: ignore[arg-type]
+        np.seterr(**floats)
 
 
 @contextlib.contextmanager
