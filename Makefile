@@ -1,5 +1,5 @@
 # make demo   fine-tune, audit and report on embedded data      make test      lint, types, tests
-# make validate   long simulations and model zoos               make bench     every benchmark
+# make validate   long simulations and model zoos               make bench     times against their targets
 # make pictures   the image and figures of the demo in README and docs, from audit-demo
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
@@ -50,7 +50,7 @@ validate: $(STAMP)
 	$(BIN)/python -m pytest -m slow --timeout 7200
 
 bench: $(STAMP)
-	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	$(BIN)/python benchmarks/table.py --json bench.json
 
 pictures: $(STAMP)
 	test -e audit-demo/results.json || $(MAKE) demo

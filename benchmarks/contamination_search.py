@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from figures import Measured, arguments, publish
 
 from probes.contamination.nearest_neighbours import nearest, pairs_above, unit
 
@@ -72,7 +73,7 @@ def peak() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--samples", type=int, default=50_000)
     parser.add_argument("--features", type=int, default=512)
     parser.add_argument("--only", nargs=2, metavar=("SEARCH", "FILE"), help=argparse.SUPPRESS)
@@ -87,12 +88,19 @@ def main() -> None:
         for name in SEARCHES:
             command = [sys.executable, __file__, "--only", name, str(path)]
             told[name] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-            one = told[name]
-            found = f"{one['found']:.0f} of {COPIES} copies found" if one["found"] else ""
-            cost = f"{one['seconds']:7.1f} s ({one['cpu']:.1f} s CPU)   peak {one['peak_mib']:5.0f} MiB"
-            print(f"{name:13} {cost}   {found}", flush=True)
-    ratio = told["scikit-learn"]["seconds"] / told["blocked"]["seconds"]
-    print(f"{given.samples} × {given.features}: scikit-learn takes {ratio:.1f} times as long")
+    what = f"near copies among {given.samples} × {given.features} numbers"
+    plain, ours = told["scikit-learn"], told["blocked"]
+    publish(
+        [
+            Measured(
+                what=f"{what}: scikit-learn takes", value=plain["seconds"] / ours["seconds"], unit="times as long"
+            ),
+            Measured(what=f"{what}: CPU time", value=ours["cpu"], unit="s"),
+            Measured(what=f"{what}: planted copies found", value=100 * ours["found"] / COPIES, unit="%", target=100),
+            Measured(what=f"{what}: peak memory", value=ours["peak_mib"], unit="MiB"),
+        ],
+        given.json,
+    )
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ import resource
 import subprocess
 import sys
 import tempfile
+from json import dumps, loads
 from pathlib import Path
 
 import numpy as np
+from figures import Measured, arguments, publish
 from setting import Peak, experiment_of, populate_timed, random_halves
 
 from audit.engines.head import Head
@@ -23,7 +25,7 @@ CHUNK = 10_000
 """Samples that are drawn at a time."""
 
 
-def point(samples: int, replicas: int, features: int, epochs: int, workers: int) -> None:
+def point(samples: int, replicas: int, features: int, epochs: int, workers: int, json: Path | None) -> None:
     rng = np.random.default_rng(0)
     inputs = empty((samples, features), np.float32)
     for start in range(0, samples, CHUNK):
@@ -45,12 +47,15 @@ def point(samples: int, replicas: int, features: int, epochs: int, workers: int)
     held = sum(one.margin.nbytes * 6 for one in answers.values())
     after = resource.getrusage(resource.RUSAGE_SELF)
     spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    if json is not None:
+        told = {"seconds": seconds, "spent": spent, "above": (peak.own - begun) / 1e6, "own": begun / 1e6}
+        json.write_text(dumps(told), encoding="utf-8")
     memory = f"{begun / 1e6:>9.0f} {peak.own / 1e6:>9.0f} {inputs.nbytes / 1e6:>9.0f} {held / 1e6:>10.0f}"
     print(f"{samples:>9} {replicas:>9} {seconds:>9.2f} {spent:>9.2f} {memory}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__)
     parser.add_argument("--samples", type=int, nargs="+", default=[1000, 10000, 100000])
     parser.add_argument("--replicas", type=int, nargs="+", default=[16, 128, 1024])
     parser.add_argument("--features", type=int, default=256)
@@ -59,16 +64,50 @@ def main() -> None:
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        point(given.samples[0], given.replicas[0], given.features, given.epochs, given.workers)
+        point(given.samples[0], given.replicas[0], given.features, given.epochs, given.workers, given.json)
         return
     print("  samples  replicas   seconds processor before MB   peak MB inputs MB answers MB", flush=True)
     fixed = ["--features", str(given.features), "--epochs", str(given.epochs), "--workers", str(given.workers)]
     # Along each axis from the middle of the other; the corners would add no information.
     middle_samples, middle_replicas = (sorted(axis)[len(axis) // 2] for axis in (given.samples, given.replicas))
     points = [(n, middle_replicas) for n in given.samples] + [(middle_samples, r) for r in given.replicas]
-    for samples, replicas in dict.fromkeys(points):
-        sizes = ["--samples", str(samples), "--replicas", str(replicas)]
-        subprocess.run([sys.executable, __file__, "--one", *sizes, *fixed], check=True)
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "point.json"
+        for samples, replicas in dict.fromkeys(points):
+            sizes = ["--samples", str(samples), "--replicas", str(replicas), "--json", str(told)]
+            subprocess.run([sys.executable, __file__, "--one", *sizes, *fixed], check=True)
+            found[samples, replicas] = loads(told.read_text())
+    most, second = (max(given.samples), middle_replicas), (sorted(given.samples)[-2], middle_replicas)
+    power = np.log(found[most]["spent"] / found[second]["spent"]) / np.log(most[0] / second[0])
+    what = f"head engine, {middle_replicas} replicas on {most[0]} × {given.features} numbers"
+    publish(
+        [
+            Measured(what=f"{what}: CPU time", value=found[most]["spent"], unit="s"),
+            Measured(
+                what=f"{what}: CPU time grows with the number of samples to the power of",
+                value=float(power),
+                unit="",
+                target=1.1,
+                better="lower",
+            ),
+            Measured(
+                what=f"{what}: memory above the mapped files",
+                value=found[most]["above"],
+                unit="MB",
+                target=2000,
+                better="lower",
+            ),
+            Measured(
+                what="memory of a process before data are read",
+                value=found[min(given.samples), middle_replicas]["own"],
+                unit="MB",
+                target=400,
+                better="lower",
+            ),
+        ],
+        given.json,
+    )
 
 
 if __name__ == "__main__":

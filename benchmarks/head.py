@@ -6,7 +6,6 @@ Two designs: 16 repeats of 16-fold cross-validation, which an audit trains if me
 halves, for which the engine multiplies twice as many samples as the loop, because half are masked out.
 """
 
-import argparse
 import os
 import tempfile
 import time
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from setting import experiment_of, gemm_peak, populate_timed, random_halves, repeated_folds
+from figures import Measured, arguments, publish
+from setting import cpu_seconds, experiment_of, populate_timed, random_halves, repeated_folds
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -61,8 +61,15 @@ def mean_auc(margin: np.ndarray, keep: np.ndarray) -> float:
     return float(np.mean(found))
 
 
+def product_seconds(replicas: int, batch: int) -> float:
+    """CPU seconds of a step's two products, for this many replicas at once on this many samples of the pool."""
+    weight, inputs = torch.rand(replicas * CLASSES, FEATURES), torch.rand(batch, FEATURES)
+    error, logits, gradient = torch.rand(replicas * CLASSES, batch), torch.empty(len(weight), batch), weight.clone()
+    return cpu_seconds(lambda: (torch.mm(weight, inputs.T, out=logits), torch.mm(error, inputs, out=gradient)))
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__)
     parser.add_argument("--heads", type=int, default=256)
     parser.add_argument("--orders", type=int, default=16)
     parser.add_argument("--plain", type=int, default=24, help="heads of the plain loop that are timed and attacked")
@@ -80,41 +87,63 @@ def main() -> None:
         transfer="features",
         train={"epochs": EPOCHS, "batch_size": BATCH, "lr": 0.01, "momentum": 0.9},
     )
+    found = []
     for name, rows in (
         ("16-fold", repeated_folds(SAMPLES, given.heads // given.orders, given.orders, rng)),
         ("halves", random_halves(SAMPLES, given.heads, given.orders, rng)),
     ):
-        compare(name, experiment, rows, given.plain, given.workers)
+        found += compare(name, experiment, rows, given.plain, given.workers)
+    publish(found, given.json)
 
 
-def compare(name: str, experiment: Experiment, rows: list[Row], plain: int, workers: int) -> None:
+def compare(name: str, experiment: Experiment, rows: list[Row], plain: int, workers: int) -> list[Measured]:
     """Loop and engine alternate, and the fastest run of each counts, because other work on the machine slows them
     unevenly."""
     torch.set_num_threads(workers)
     part = rows[:: len(rows) // plain][:plain] if name == "16-fold" else rows[:plain]
-    answered, heads, engine, peaks = [], [], [], []
+    answered, heads, engine, spent, products = [], [], [], [], []
+    orders, steps = len({row.order for row in rows}), -(-int(rows[0].keep.sum()) // BATCH)
     for turn in range(TURNS):
+        torch.set_num_threads(workers)
         for row in part[turn::TURNS]:
             began = time.perf_counter()
             answered.append((row, plain_head(experiment, row)))
             heads.append(time.perf_counter() - began)
-        peaks.append(gemm_peak(workers))
+        products.append(product_seconds(len(rows) // orders, -(-SAMPLES // steps)))
+        busy = time.process_time()
         with tempfile.TemporaryDirectory() as folder:
-            spent, found = populate_timed(experiment, rows, Path(folder), workers, Head())
-        engine.append(spent)
-    seconds, plain_seconds, peak = min(engine), min(heads) * len(rows), max(peaks)
-
-    work = 4 * SAMPLES * FEATURES * len(rows) * CLASSES * EPOCHS
-    orders = len({row.order for row in rows})
-    print(f"{name}: head engine, {len(rows)} heads in {orders} orders, stored: {seconds:.2f} s;", end=" ")
-    print(f"plain loop {plain_seconds:.1f} s ({len(part)} heads timed); ratio {plain_seconds / seconds:.1f};", end=" ")
-    print(f"{work / seconds / peak:.0%} of {peak / 1e9:.0f} GFLOP/s", flush=True)
+            seconds, found = populate_timed(experiment, rows, Path(folder), workers, Head())
+        engine.append(seconds)
+        spent.append(time.process_time() - busy)
+    plain_seconds = min(heads) * len(rows)
+    what = f"head engine, {len(rows)} heads in {orders} orders, {name}"
+    figures = [
+        Measured(
+            what=f"{what}: a plain loop takes", value=plain_seconds / min(engine), unit="times as long", target=40
+        ),
+        Measured(
+            what=f"{what}: products at their own rate, of all CPU time",
+            value=100 * orders * EPOCHS * steps * min(products) / min(spent),
+            unit="%",
+            target=60,
+        ),
+    ]
     if name == "halves":  # in K-fold designs too few of these replicas leave out any given sample
         labels = experiment.dataset.labels
         keep = np.array([row.keep for row, _ in answered], dtype=bool)
         mine = np.concatenate([found[row.name].margin for row, _ in answered])
         theirs = np.concatenate([answers(one[None], labels).margin for _, one in answered])
-        print(f"LiRA AUC, {len(part)} replicas: {mean_auc(mine, keep):.3f} (plain loop {mean_auc(theirs, keep):.3f})")
+        away = abs(mean_auc(mine, keep) - mean_auc(theirs, keep))
+        figures.append(
+            Measured(
+                what=f"LiRA's AUC from {len(part)} replicas, away from the plain loop's by",
+                value=away,
+                unit="",
+                target=0.01,
+                better="lower",
+            )
+        )
+    return figures
 
 
 if __name__ == "__main__":

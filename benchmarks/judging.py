@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from figures import Measured, arguments, publish
+
 from reports import archive
 
 RUNS = 5
@@ -40,12 +42,21 @@ def small(folder: str) -> Path:
 
 
 def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("results", nargs="?", type=Path)
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        results = Path(sys.argv[1]) if len(sys.argv) > 1 else small(folder)
+        results = given.results or small(folder)
         command = f"import sys; sys.argv = ['audit', 'gate', {str(results)!r}]; from audit.cli.app import main; main()"
         judged, empty, torch = seconds(command), seconds("pass"), seconds("import torch")
-    print(f"audit gate: {judged:.2f} s; an empty Python: {empty:.2f} s; import torch alone: {torch:.2f} s")
-    print(f"gate / torch: {judged / torch:.2f}")
+    publish(
+        [
+            Measured(what="audit gate: CPU time", value=judged, unit="s", target=0.7, better="lower"),
+            Measured(what="audit gate, of what importing torch takes", value=judged / torch, unit="times"),
+            Measured(what="an empty Python, of what importing torch takes", value=empty / torch, unit="times"),
+        ],
+        given.json,
+    )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from setting import processor
+from figures import Measured, arguments, publish
 
 import audit
 
@@ -40,6 +40,7 @@ def seconds(line: list[str], folder: str, environment: dict[str, str]) -> float:
 
 
 def main() -> None:
+    given = arguments(__doc__).parse_args()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
     with tempfile.TemporaryDirectory() as folder:
         audit.finetune(RECIPE, Path(folder) / "ckpt.pt")
@@ -51,7 +52,8 @@ def main() -> None:
                 python = seconds([sys.executable, "-c", CALL], folder, environment)
             finally:
                 busy.kill()
-    print(f"{processor()}: shell {shell:.1f} s, Python {python:.1f} s; Python / shell: {python / shell:.2f}")
+    what = "audit.run beside a busy process, of what the command takes"
+    publish([Measured(what=what, value=python / shell, unit="times", target=1.1, better="lower")], given.json)
 
 
 if __name__ == "__main__":

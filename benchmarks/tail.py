@@ -3,12 +3,12 @@
 python benchmarks/tail.py [--mode last:1] [--samples 256] [--epochs 10] [--replicas 12] [--workers 2]
 """
 
-import argparse
 import os
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from figures import Measured, arguments, publish
 from setting import experiment_of, populate_timed, random_halves
 
 from audit.engines.full import Full
@@ -16,7 +16,7 @@ from audit.engines.tail import Tail
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__)
     parser.add_argument("--mode", default="last:1", help="last:1 is the last residual block, last:2 all of layer4")
     parser.add_argument("--samples", type=int, default=256)
     parser.add_argument("--epochs", type=int, default=10)
@@ -40,13 +40,16 @@ def main() -> None:
             seconds[engine.name], answers[engine.name] = populate_timed(
                 experiment, rows, Path(folder), given.workers, engine
             )
-    same = all(np.array_equal(answers["tail"][row.name].margin, answers["full"][row.name].margin) for row in rows)
-    print(f"{given.replicas} replicas, {given.mode}, stage and store included:", end=" ")
-    print(
-        f"tail {seconds['tail']:.1f} s, full {seconds['full']:.1f} s, ratio {seconds['full'] / seconds['tail']:.2f};",
-        end=" ",
+    same = np.mean([np.array_equal(answers["tail"][one.name].margin, answers["full"][one.name].margin) for one in rows])
+    what = f"tail engine, ResNet-18 at 64 px, {given.mode}, {given.replicas} replicas"
+    ratio = seconds["full"] / seconds["tail"]
+    publish(
+        [
+            Measured(what=f"{what}: the full engine takes", value=ratio, unit="times as long", target=2.5),
+            Measured(what=f"{what}: answers with the same bits", value=100 * float(same), unit="%", target=100),
+        ],
+        given.json,
     )
-    print("the same bits" if same else "NOT the same bits")
 
 
 if __name__ == "__main__":
