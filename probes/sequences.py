@@ -186,8 +186,8 @@ class Sequences:
     `own` is the audited model's, `base` that of the model it was fine-tuned from, `replicas` one model a row of the
     population; `lower` and `prefixed` are the audited model's answers about the same answers lower-cased and after a
     prefix of non-members; `general` is about other texts; `trials` are words that may turn answers, `benchmarks`
-    samples of other files, by name; `words` says what each word of some prompts contributes. Each but `own` may be
-    missing.
+    samples of other files, by name; `words` says what each word of some prompts contributes; `embedding` is each
+    text's mean of the base's token embeddings, weighted by how rare the tokens are. Each but `own` may be missing.
     """
 
     own: TokenAnswers
@@ -201,6 +201,7 @@ class Sequences:
     trials: tuple[Trial, ...] = ()
     benchmarks: Mapping[str, Benchmark] = field(default_factory=dict)
     words: PromptWords | None = None
+    embedding: Float32[np.ndarray, "samples features"] | None = None
 
     def __post_init__(self) -> None:
         if len(self.own) != 1:

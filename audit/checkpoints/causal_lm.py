@@ -79,6 +79,10 @@ def open_causal_lm(folder: Path, base: Path | None) -> CausalLM:
 
 def _base_of(folder: Path, given: Path | None, saved: SavedAdapter | None) -> Path:
     if given is not None:
+        if (given / ADAPTER).exists():
+            raise CheckpointError(
+                "is an adapter itself.", where=str(given), do="Merge it into its own base (merge_and_unload) first."
+            )
         if not (given / CONFIG).exists():
             raise CheckpointError("holds no config.json.", where=str(given), do="Give the folder of the base model.")
         return given
@@ -86,6 +90,12 @@ def _base_of(folder: Path, given: Path | None, saved: SavedAdapter | None) -> Pa
     for candidate in (folder / named, Path(named)):
         if named and (candidate / CONFIG).exists():
             return candidate
+        if named and (candidate / ADAPTER).exists():
+            raise CheckpointError(
+                f"its base, {named!r}, is an adapter itself.",
+                where=str(folder),
+                do="Merge that adapter into its own base (merge_and_unload), save it, and give it as --base.",
+            )
     what = f"its base, {named!r}, is not a folder here" if named else "does not say what it was fine-tuned from"
     raise CheckpointError(f"{what}.", where=str(folder), do="Give --base FOLDER; nothing is downloaded.")
 

@@ -37,7 +37,7 @@ from audit.trainers.base import Trainer
 from audit.trainers.language_task import BenchmarkTexts, LanguageTask, PlantedTexts
 from audit.trainers.language_trainer import LanguageTrainer
 from audit.trainers.private_lora import accounted
-from probes.errors import CheckpointError, DataError, RecipeError
+from probes.errors import CheckpointError, DataError, NonFiniteError, RecipeError
 from probes.evidence import PrivacyClaim
 from probes.message import Message, Text
 from probes.plan import Pool
@@ -382,7 +382,12 @@ def _must_read_its_tokens(task: LanguageTask, model: CausalLM, folder: Path) -> 
     """Raises CheckpointError if the model's loss on its own members is higher than that of guessing: then the tokenizer
     or the weights belong to another model."""
     some = np.flatnonzero(task.pool.member)[:32]
-    told = sequence_answers(task.audited, task.inputs[some])
+    try:
+        told = sequence_answers(task.audited, task.inputs[some])
+    except NonFiniteError as error:
+        raise CheckpointError(
+            error.what, where=str(folder), do="Its training diverged, or its files are damaged."
+        ) from None
     loss = -float(told.log_prob.mean())
     chance = float(np.log(len(model.tokenizer)))
     if loss > chance:

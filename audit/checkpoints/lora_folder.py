@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -62,20 +63,34 @@ def read_adapter(folder: Path) -> SavedAdapter:
     if config.get("bias", "none") != "none":
         raise CheckpointError("also trains biases.", where=str(path), do='Train with bias = "none".')
     state = _state(folder / WEIGHTS)
-    rank = int(config.get("r", 8))
-    # A layer that the base lacks is detected when the adapter is attached.
-    layers = tuple(sorted({name.rpartition(".")[0] for name in state}))
-    alpha = float(config.get("lora_alpha", 8))
-    return SavedAdapter(
-        adapter=Adapter(
-            rank=rank,
-            alpha=alpha * math.sqrt(rank) if config.get("use_rslora") else alpha,
-            dropout=float(config.get("lora_dropout", 0.0)),
-            targets=layers,
-        ),
-        state=state,
-        base=str(config.get("base_model_name_or_path") or ""),
-    )
+    adapter = _adapter(config, state, path)
+    ranks = sorted({value.shape[1] for name, value in state.items() if name.endswith(".down")} - {adapter.rank})
+    if ranks:
+        raise CheckpointError(
+            f"says r = {adapter.rank}, but its weights have rank {', '.join(map(str, ranks))}.",
+            where=str(path),
+            do="Copy both files of one adapter.",
+        )
+    return SavedAdapter(adapter=adapter, state=state, base=str(config.get("base_model_name_or_path") or ""))
+
+
+def _adapter(config: Mapping[str, Any], state: Mapping[str, Tensor], path: Path) -> Adapter:
+    """Raises CheckpointError if a value of the configuration is not possible."""
+    given = {"rank": config.get("r", 8), "alpha": config.get("lora_alpha", 8), "dropout": config.get("lora_dropout", 0)}
+    try:
+        # A layer that the base lacks is detected when the adapter is attached.
+        adapter = Adapter(targets=tuple(sorted({name.rpartition(".")[0] for name in state})), **given)
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        named = {"rank": "r", "alpha": "lora_alpha", "dropout": "lora_dropout"}
+        key = named.get(str(mistake["loc"][0]), "")
+        raise CheckpointError(
+            f"{key} = {config.get(key)!r}: {mistake['msg'][:1].lower()}{mistake['msg'][1:]}.",
+            where=str(path),
+            do="Copy the adapter again.",
+        ) from None
+    scale = math.sqrt(adapter.rank) if config.get("use_rslora") else 1.0
+    return adapter.model_copy(update={"alpha": adapter.alpha * scale})
 
 
 def write_adapter(

@@ -28,6 +28,8 @@ PARTS = ("split", "part", "subset")
 OWNERS = ("group", "user", "user_id", "author", "document", "source")
 ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "prompter": "user"}
 """Role names of ShareGPT and others."""
+MISSING = object()
+"""No field at all, in contrast to a field with null."""
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".parquet")
 
 
@@ -128,6 +130,8 @@ class Instructions(DataSection):
         if self.groups and self.groups not in row:
             raise DataError(f"has no {self.groups!r}. {did_you_mean(self.groups, row)}", where=where)
         if (name := self.messages or _one(row, CHATS)) is not None:
+            if row.get(name) in (None, []):  # counted as a row without an answer
+                return Exchange(turns=(), answer="", part=part, owner=owner)
             turns, later = _turns(row.get(name), where)
             return Exchange(turns=turns[:-1], answer=turns[-1].content, part=part, owner=owner, later=later)
         answer = self.answer or _one(row, ANSWERS)
@@ -188,14 +192,28 @@ def rows_in(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for number, line in enumerate(read_text(path, MOST, DataError).splitlines(), start=1):
+    text = read_text(path, MOST, DataError)
+    if text.lstrip().startswith("["):
+        yield from _lists(path, _parsed(text, str(path)))
+        return
+    # Not splitlines: JSON strings may hold other separators, such as U+2028.
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield "", _object(_parsed(line, f"{path}, line {number}"), f"{path}, line {number}")
 
 
 def _json(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """One JSON value, or an object per line in spite of the file's name."""
+    text = read_text(path, MOST, DataError)
+    first, _, rest = text.strip().partition("\n")
+    if rest and first.startswith("{") and first.rstrip().endswith("}"):
+        yield from _lines(path)
+        return
+    yield from _lists(path, _parsed(text, str(path)))
+
+
+def _lists(path: Path, content: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """A list of objects; a list under a key; or several such lists, which are splits."""
-    content = _parsed(read_text(path, MOST, DataError), str(path))
     lists = {"": content} if isinstance(content, list) else {}
     if isinstance(content, Mapping):
         lists = {str(name): rows for name, rows in content.items() if isinstance(rows, list)}
@@ -275,20 +293,30 @@ def _conversation(like: Any, prompt: str, answer: str) -> Any:
 
 def _turn(given: Any, where: str) -> Turn:
     if not isinstance(given, Mapping):
-        raise DataError(f"a turn is a {type(given).__name__}, not an object.", where=where)
-    role, content = given.get("role", given.get("from")), given.get("content", given.get("value"))
+        raise DataError(
+            f"a turn is a {type(given).__name__}, not an object.", where=where, do="Write role and content in each."
+        )
+    role, content = given.get("role", given.get("from")), given.get("content", given.get("value", MISSING))
+    if isinstance(content, list) and all(isinstance(one, Mapping) and one.get("type") == "text" for one in content):
+        content = "".join(str(one.get("text", "")) for one in content)
+    if content is None:  # a turn that only calls tools
+        content = ""
     if not isinstance(role, str) or not isinstance(content, str):
         raise DataError(
             "a turn has no role, or no text as its content.", where=where, do="Write role and content, both texts."
         )
-    return Turn(ROLES.get(role, role), content)
+    return Turn(ROLES.get(role.lower(), role.lower()), content)
 
 
 def _listed(given: Any, where: str) -> list[Any]:
     if isinstance(given, str):
         given = _parsed(given, where) if given.lstrip().startswith("[") else [{"role": "assistant", "content": given}]
     if not isinstance(given, list) or not given:
-        raise DataError("its conversation is not a list of turns.", where=where)
+        raise DataError(
+            "its conversation is not a list of turns.",
+            where=where,
+            do='Write [{"role": "user", "content": …}, {"role": "assistant", "content": …}].',
+        )
     return given
 
 
@@ -308,6 +336,8 @@ def _text(row: Mapping[str, Any], name: str, where: str) -> str:
     value = row[name]
     if value is None:
         return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
     if not isinstance(value, str):
         raise DataError(f"{name} is a {type(value).__name__}, not a text.", where=where)
     return value

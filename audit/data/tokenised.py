@@ -131,7 +131,12 @@ def _by_template(exchange: Exchange, tokenizer: Any, where: str) -> tuple[str, s
         prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         whole = tokenizer.apply_chat_template([*turns, answer], tokenize=False)
     except Exception as error:  # templates raise their own errors through Jinja
-        raise DataError(f"does not fit the chat template: {str(error).splitlines()[0]}", where=where) from None
+        raise DataError(
+            f"does not fit the chat template: {str(error).splitlines()[0]}",
+            where=where,
+            do="Write the turns as the training had them: a template without a system role, for example, needs the "
+            "system's words in the first message.",
+        ) from None
     if not whole.startswith(prompt):
         prompt = tokenizer.apply_chat_template(turns, tokenize=False)
     if not whole.startswith(prompt):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from torch import nn
 
 from audit.data.insertions import Insertion
 from audit.evidence.intruders import intruders
@@ -61,6 +64,7 @@ def language_evidence(
             trials=tuple(trial(task, one) for one in task.insertions),
             general=None if task.general is None else general_text(task),
             words=prompt_words(task, rows, told, seed),
+            embedding=token_embeddings(task.base, task.inputs[:, 0]),
             prompts=task.prompts,
             answers=task.answers,
         ),
@@ -121,6 +125,27 @@ def prompt_words(
     own = len(task.inputs) + np.arange(len(variants.inputs))
     weights |= {rows[place].name: variants.weights(told[place].on(own)) for place in seeds}
     return PromptWords(samples=variants.samples, words=variants.words, weights=weights)
+
+
+@torch.no_grad()
+def token_embeddings(
+    base: nn.Module, ids: Int64[np.ndarray, "samples length"]
+) -> Float32[np.ndarray, "samples features"] | None:
+    """Each text's mean of the base's embeddings of its tokens, weighted by log(texts / texts with the token); None if
+    the base has no table of embeddings."""
+    table = getattr(base, "get_input_embeddings", lambda: None)()
+    if not isinstance(table, nn.Embedding):
+        return None
+    with_token = np.zeros(table.num_embeddings)
+    for row in ids:
+        with_token[np.unique(row[row >= 0])] += 1
+    rarity = np.log(len(ids) / np.maximum(with_token, 1)).astype(np.float32)
+    found = np.zeros((len(ids), table.embedding_dim), dtype=np.float32)
+    for sample, row in enumerate(ids):
+        mine = row[row >= 0]
+        vectors = table(torch.from_numpy(mine).to(table.weight.device)).float().cpu().numpy()
+        found[sample] = rarity[mine] @ vectors / max(float(rarity[mine].sum()), 1e-9)
+    return found
 
 
 def general_text(task: LanguageTask) -> GeneralText:

@@ -16,6 +16,7 @@ from probes.contamination.duplicates import Duplicates, duplicates, source_featu
 from probes.contamination.figures import Pair, conflicting, pairs_gallery, pairs_table, ranked_pairs
 from probes.contamination.near_texts import ALIKE
 from probes.contamination.related_copies import apart, conflict, conflict_count, groups_across
+from probes.contamination.rephrasings import rephrasings
 from probes.contamination.source_overlap import source_overlap
 from probes.evidence import Evidence, Modality
 from probes.measures.embedding import Embedding
@@ -111,6 +112,7 @@ class Contamination:
             source_overlap(evidence, self.level, near=self.near),
             column_leak(evidence, rng, self.level, leak_at=self.leak_at),
             benchmarks_part(evidence, self.level),
+            rephrasings(evidence, contaminated, rng, self.level) if self.near else Part(),
         )
         return joined(parts).result(self.name, dataclasses.asdict(self), evidence.limits)
 

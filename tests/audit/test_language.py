@@ -329,6 +329,33 @@ def of_another_kind(own: Path) -> None:
     path.write_text(json.dumps({**content, "use_dora": True}), encoding="utf-8")
 
 
+def on_an_adapter(own: Path) -> None:
+    shutil.rmtree(own / "base")
+    shutil.copytree(own / "adapter", own / "base")
+
+
+def configured(own: Path, **given: Any) -> None:
+    path = own / "adapter/adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **given}), encoding="utf-8")
+
+
+def of_no_rank(own: Path) -> None:
+    configured(own, r=0)
+
+
+def of_another_rank(own: Path) -> None:
+    configured(own, r=4)
+
+
+def without_a_scale(own: Path) -> None:
+    configured(own, lora_alpha=None)
+
+
+def diverged(own: Path) -> None:
+    path = own / "adapter/adapter_model.safetensors"
+    save_file({name: value * float("nan") for name, value in load_file(path).items()}, path)
+
+
 def without_a_base(own: Path) -> None:
     shutil.rmtree(own / "base")
 
@@ -347,6 +374,11 @@ def without_a_tokenizer(own: Path) -> None:
         (of_another_base, r"is not an adapter of this base: .* Give the --base that it was trained on"),
         (wrong_weights, r"nats per token on its own members, and guessing 3\.66"),
         (of_another_kind, r"has DoRA \(use_dora\)"),
+        (on_an_adapter, r"its base, '\.\./base', is an adapter itself\. Merge that adapter into its own base"),
+        (of_no_rank, r"r = 0: input should be greater than or equal to 1"),
+        (of_another_rank, r"says r = 4, but its weights have rank 8"),
+        (without_a_scale, r"lora_alpha = None: input should be a valid number"),
+        (diverged, r"logits for sample 0 are NaN or infinite\. Its training diverged"),
         (without_a_base, r"its base, '\.\./base', is not a folder here\. Give --base FOLDER"),
         (without_a_tokenizer, r"neither the model nor its base has a tokenizer"),
     ],

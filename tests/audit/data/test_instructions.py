@@ -83,8 +83,8 @@ def test_parquet_and_saved_data_sets_are_read(tmp_path: Path) -> None:
         (["a"], "row 0: is a str, not an object"),
         ([{"prompt": "a"}], "none is known to hold the answer"),
         ([{"title": "a", "output": "b"}], "none is known to hold the prompt"),
-        ([{"prompt": "a", "completion": 3}], "completion is a int, not a text"),
-        ([{"messages": []}], "its conversation is not a list of turns"),
+        ([{"prompt": "a", "completion": {"b": 3}}], "completion is a dict, not a text"),
+        ([{"messages": {"role": "user"}}], "its conversation is not a list of turns"),
         ([{"messages": CHAT[:1]}], "no turn is the assistant's"),
         ([{"messages": [{"role": "user"}]}], "a turn has no role"),
     ],
@@ -109,3 +109,40 @@ def test_as_a_data_set_texts_are_numbers_of_their_words(tmp_path: Path) -> None:
     read(tmp_path, [{"prompt": "a b", "completion": "a"}, {"prompt": "c", "completion": "a"}])
     found = Instructions(path=Path("data.json")).load(tmp_path)
     assert found.inputs.tolist() == [[1, 2, 1], [3, 1, 0]]
+
+
+def chat(*turns: tuple[str, Any]) -> dict[str, Any]:
+    return {"messages": [{"role": role, "content": content} for role, content in turns]}
+
+
+def test_lines_and_lists_are_told_apart_by_their_content(tmp_path: Path) -> None:
+    rows = [{"prompt": "a\u2028b", "completion": "c\x85d"}, {"prompt": "e", "completion": "f"}]
+    lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    for name, text in (
+        ("a.jsonl", lines),
+        ("b.json", lines),
+        ("c.jsonl", json.dumps(rows)),
+        ("d.jsonl", "\ufeff" + lines),
+    ):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        found = Instructions(path=tmp_path / name).exchanges(Path())
+        assert [one.answer for one in found] == ["c\x85d", "f"], name
+
+
+def test_what_chats_hold_besides_text_is_read(tmp_path: Path) -> None:
+    parts = [{"type": "text", "text": "1 + "}, {"type": "text", "text": "1"}]
+    rows = [
+        chat(("User", parts), ("Assistant", "2")),
+        chat(("user", "hi"), ("assistant", None), ("tool", "42"), ("assistant", "it is 42")),
+        {"messages": None},
+        {"messages": []},
+    ]
+    found = Instructions(path=Path("x")).read_rows(rows, Path("x"))
+    assert [one.answer for one in found] == ["2", "it is 42", "", ""]
+    assert found[0].turns[0].content == "1 + 1"
+    assert [turn.role for turn in found[1].turns] == ["user", "assistant", "tool"]
+
+
+def test_numbers_are_texts(tmp_path: Path) -> None:
+    (found,) = Instructions(path=Path("x")).read_rows([{"instruction": "2 + 2", "input": None, "output": 4}], Path("x"))
+    assert found.answer == "4"
