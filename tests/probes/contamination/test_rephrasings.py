@@ -14,16 +14,16 @@ from probes.texts import texts
 from tests.probes.simulated_sequences import evidence
 from tests.probes.truth import untrue
 
-FORMS, TOPICS, REPHRASED = 8, 600, 6
+FORMS, TOPICS, REPHRASED = 8, 700, 6
 
 
 def planted(rephrased: int, seed: int = 0) -> tuple[Evidence, list[int]]:
-    """Every text has four words of one of a few forms and five of its topic; a rephrasing has the topic of a member and
+    """Every text has four words of one of a few forms and eight of its topic; a rephrasing has the topic of a member and
     another form."""
     rng = np.random.default_rng(seed)
     made = evidence(0.0, n=80)
     forms = rng.integers(0, 40, (FORMS, 4))
-    topics = 40 + rng.permutation(TOPICS)[: 80 * 5].reshape(80, 5)
+    topics = 40 + rng.permutation(TOPICS)[: 80 * 8].reshape(80, 8)
     member, held_out = np.flatnonzero(made.pool.member), np.flatnonzero(made.pool.held_out)
     of_form = rng.integers(0, FORMS, 80)
     for one, other in zip(member[:rephrased], held_out[:rephrased], strict=True):
