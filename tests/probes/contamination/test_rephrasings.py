@@ -18,7 +18,7 @@ FORMS, TOPICS, REPHRASED = 8, 700, 6
 
 
 def planted(rephrased: int, seed: int = 0) -> tuple[Evidence, list[int]]:
-    """Every text has four words of one of a few forms and eight of its topic; a rephrasing has the topic of a member and
+    """Every text has four words of one of a few forms and eight of its topic; a rephrasing has a member's topic and
     another form."""
     rng = np.random.default_rng(seed)
     made = evidence(0.0, n=80)
