@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from audit.checkpoints.causal_lm import open_base
 from audit.checkpoints.language_model import TRAIN
-from audit.data.canaries import CanaryFile, as_lines, drawn, mixed, must_be_counts
+from audit.data.canaries import CanaryFile, as_lines, drawn, mixed, must_be_counts, uniform_words
 from audit.data.instructions import Instructions, rows_in
+from audit.evidence.sampled_texts import sampled_texts
 from audit.runtime.randomness import stream
 from audit.storage.atomic import write
 from probes.errors import InputError
@@ -26,6 +29,8 @@ def canaries(
     copies: Sequence[int] = (1,),
     references: int = 256,
     words: int = 8,
+    base: str | Path | None = None,
+    temperature: float = 1.0,
     seed: int | None = None,
 ) -> CanaryFile:
     """Before a language model is fine-tuned: put random texts into its training data, each with probability one half,
@@ -38,7 +43,10 @@ def canaries(
     count       canaries for each number of copies, at least 8; half of them will be in the training
     copies      how often one stands in the training, each at least 1: (1, 4, 16) shows what repetition does
     references  texts drawn alike that no training holds, at least 1; n of them bound exposure by log2(n + 1) bits
-    words       of a canary's prompt and of its answer, at least 2
+    words       of a canary's prompt and of its answer, at least 2; tokens, where the base draws them
+    base        folder of the model that will be fine-tuned: canaries are drawn from it at the temperature; by default
+                from the words of the data's answers, uniformly
+    temperature  of these draws, above 0; the higher, the less they look like text
     seed        of the coins, at least 0; without it the machine's own randomness, as an audit for others needs
 
     Returns the list. Raises InputError, DataError, StoreError.
@@ -54,6 +62,8 @@ def canaries(
     (64, True)
     """
     must_be_counts(count, copies, references, words)
+    if not 0 < temperature < math.inf:
+        raise InputError(f"is {temperature}, but must be above 0.", where="--temperature")
     source, mixture = Path(data), Path(out)
     if not source.exists():
         raise InputError("no such data file.", where=str(source), do="Check the path.")
@@ -64,17 +74,11 @@ def canaries(
     rng = np.random.default_rng(secrets.randbits(128)) if seed is None else stream(seed, "canaries")
     section, rows = Instructions(path=source), list(rows_in(source))
     exchanges = section.exchanges(Path())
-    made = drawn(
-        exchanges,
-        rows[0][1],
-        section,
-        rng,
-        count=count,
-        copies=copies,
-        references=references,
-        words=words,
-        where=str(source),
-    )
+    if base is None:
+        texts = uniform_words(exchanges, rng, words, str(source))
+    else:
+        texts = sampled_texts(*open_base(Path(base)), temperature, words, rng)
+    made = drawn(texts, rows[0][1], section, rng, count=count, copies=copies, references=references)
     parts = [exchange.part for exchange in exchanges]
     mixture_rows = mixed([(part, row) for part, (_, row) in zip(parts, rows, strict=True)], made, TRAIN, rng)
     # The list first: a mixture whose list is lost can be audited by nobody.

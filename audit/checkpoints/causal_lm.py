@@ -77,6 +77,14 @@ def open_causal_lm(folder: Path, base: Path | None) -> CausalLM:
     )
 
 
+def open_base(folder: Path) -> tuple[nn.Module, Any]:
+    """A base in eval mode, and its tokenizer. Raises CheckpointError, DependencyError."""
+    origin = _base_of(folder, folder, None)
+    must_fit_in_memory([origin])
+    network = _network(origin)
+    return network.to(device()).eval(), _tokenizer(origin, origin, network)
+
+
 def _base_of(folder: Path, given: Path | None, saved: SavedAdapter | None) -> Path:
     if given is not None:
         if (given / ADAPTER).exists():

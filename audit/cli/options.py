@@ -276,6 +276,11 @@ Copies = Annotated[
 ]
 References = Annotated[int, how(metavar="N", help="Texts drawn alike that no training holds.")]
 CanaryWords = Annotated[int, how("--words", metavar="N", help="Words of a canary's prompt, and of its answer.")]
+CanaryBase = Annotated[
+    Path | None,
+    how("--base", metavar="FOLDER", help="The model to be fine-tuned: canaries are drawn from it, not from the data."),
+]
+Temperature = Annotated[float, how(metavar="T", help="Of what the base draws: the higher, the less like text.")]
 CoinSeed = Annotated[
     int | None, how("--seed", metavar="N", help="Of the coins, else the machine's randomness.", callback=at_least_zero)
 ]

@@ -58,24 +58,9 @@ class CanaryFile(BaseModel):
             raise DataError(f"is not JSON: {str(error)[:200]}", where=str(path)) from None
 
 
-def drawn(
-    exchanges: Sequence[Exchange],
-    like: Mapping[str, Any],
-    data: Instructions,
-    rng: np.random.Generator,
-    *,
-    count: int,
-    copies: Sequence[int],
-    references: int,
-    words: int,
-    where: str,
-) -> CanaryFile:
-    """`count` canaries for each number of copies, and references: prompts and answers with the given numbers of words,
-    drawn uniformly from the distinct words of the data's own answers, so that the tokenizer can encode them. Each
-    canary is included with probability 1/2.
-
-    Raises DataError if the data has too few words.
-    """
+def uniform_words(exchanges: Sequence[Exchange], rng: np.random.Generator, words: int, where: str) -> Iterator[str]:
+    """Texts of so many words, drawn uniformly from the distinct words of the data's own answers, so that the tokenizer
+    can encode them. Raises DataError if the data has too few words."""
     known = sorted({word for one in exchanges for word in one.answer.split()})
     if len(known) < FEWEST_WORDS:
         raise DataError(
@@ -83,12 +68,25 @@ def drawn(
             where=where,
             do=f"Give data with at least {FEWEST_WORDS}.",
         )
+    while True:
+        yield " ".join(known[i] for i in rng.integers(len(known), size=words))
 
-    def text() -> str:
-        return " ".join(known[i] for i in rng.integers(len(known), size=words))
+
+def drawn(
+    texts: Iterator[str],
+    like: Mapping[str, Any],
+    data: Instructions,
+    rng: np.random.Generator,
+    *,
+    count: int,
+    copies: Sequence[int],
+    references: int,
+) -> CanaryFile:
+    """`count` canaries for each number of copies, and references: each takes its prompt and its answer from `texts`.
+    Each canary is included with probability 1/2."""
 
     def row() -> Row:
-        return data.row_like(like, text(), text())
+        return data.row_like(like, next(texts), next(texts))
 
     return CanaryFile(
         canaries=tuple(

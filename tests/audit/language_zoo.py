@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from audit.config.recipe import PrivacySection
-from audit.data.canaries import drawn
+from audit.data.canaries import drawn, uniform_words
 from audit.data.insertions import insertions
 from audit.data.instructions import Exchange, Instructions, Turn
 from audit.data.sequences import PADDING, pack
@@ -111,17 +111,8 @@ def with_canaries(task: LanguageTask, copies: int, seed: int) -> LanguageTask:
     """The audited model trained on its members and on canaries."""
     rows = [{"prompt": one, "completion": other} for one, other in zip(task.prompts, task.answers, strict=True)]
     data, rng = Instructions(path=Path("data.json")), np.random.default_rng([seed, 1])
-    secret = drawn(
-        data.read_rows(rows, data.path),
-        rows[0],
-        data,
-        rng,
-        count=CANARIES,
-        copies=(copies,),
-        references=256,
-        words=WORDS,
-        where="data.json",
-    )
+    texts = uniform_words(data.read_rows(rows, data.path), rng, WORDS, "data.json")
+    secret = drawn(texts, rows[0], data, rng, count=CANARIES, copies=(copies,), references=256)
     inputs = [
         pack(
             *zip(*((tokens(row["prompt"]), tokens(row["completion"])) for row in some), strict=True), context=40

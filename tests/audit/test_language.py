@@ -228,6 +228,27 @@ def test_canaries_in_the_data_belong_to_no_part_of_it(own: Path) -> None:
     assert evidence.canaries.score == pytest.approx(0.0, abs=1e-4)  # the base knows no more of them than itself
 
 
+def test_canaries_are_drawn_from_the_base_at_a_temperature(own: Path) -> None:
+    def made_at(temperature: float, **given: Any) -> list[str]:
+        usual = {"out": own / "m.jsonl", "secret": own / "s.json", "count": 8, "references": 20, "words": 12, "seed": 0}
+        found = audit.canaries(own / "data.json", base=own / "base", temperature=temperature, **{**usual, **given})  # type: ignore[arg-type]
+        rows = [*(one.row for one in found.canaries), *found.references]
+        return [text for row in rows for text in (row["prompt"], row["completion"])]
+
+    hot, cool = made_at(1e6), made_at(0.5)
+    assert len(set(hot)) == len(hot) == 56
+    assert made_at(1e6) == hot
+    assert set("".join(hot)) <= set(language_models.LETTERS)
+    # As the base knows the form of an answer, it writes that form unless it is hot.
+    assert sum("the code" in text for text in cool) > sum("the code" in text for text in hot)
+    with pytest.raises(InputError, match=r"--temperature: is 0.0, but must be above 0"):
+        made_at(0.0)
+    with pytest.raises(DataError, match=r"gives only \d+ different texts at temperature 1e-06"):
+        made_at(1e-6, references=200)
+    with pytest.raises(CheckpointError, match=r"holds no config\.json"):
+        audit.canaries(own / "data.json", out=own / "m.jsonl", secret=own / "s.json", base=own / "gone")
+
+
 def test_a_claim_is_the_recipes_or_what_its_own_noise_gives(made: Path) -> None:
     train = {"epochs": 1, "lr": 0.01, "batch_size": 4}
     claimed = opened(made, recipe={"train": train, "claim": {"epsilon": 3.0, "searched": 5}}).task.claim

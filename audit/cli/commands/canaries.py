@@ -19,6 +19,8 @@ def canaries(
     copies: o.Copies = None,
     references: o.References = 256,
     words: o.CanaryWords = 8,
+    base: o.CanaryBase = None,
+    temperature: o.Temperature = 1.0,
     seed: o.CoinSeed = None,
     quiet: o.Quiet = False,
 ) -> None:
@@ -42,6 +44,8 @@ def canaries(
         copies=tuple(copies or (1,)),
         references=references,
         words=words,
+        base=base,
+        temperature=temperature,
         seed=seed,
     )
     inside = sum(one.included for one in made.canaries)
