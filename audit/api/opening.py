@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from audit.api.given import Data, GivenRecipe, GivenTrainer, Model, Samples, checkpoint_of, path_of, refuse
 from audit.checkpoints.audited_model import Audited
-from audit.checkpoints.in_memory import adopt_network, dataset_of, pool_of, recipe_of
+from audit.checkpoints.in_memory import adopt_network, dataset_of, recipe_of
 from audit.checkpoints.open_model import open_checkpoint
 from audit.checkpoints.user_trained import adopt_trained, open_trained, trainer_of
 from audit.config.recipe import RecipeFile
 from audit.config.run_settings import Settings
-from audit.data.handed_over import handed
+from audit.data.handed_over import handed, pool_of
 from audit.trainers.predictions import is_estimator
 from probes.errors import InputError
 
@@ -88,7 +88,7 @@ def _network_given(
     if data is None:
         raise InputError("a network was given without data.", where="audit.run", do="Give data=(X, y) and members=.")
     dataset = dataset_of(data, None if classes is None else tuple(classes))
-    pool = pool_of(dataset, members, held_out)
+    pool = pool_of(dataset, {"members": members, "held_out": held_out})
     folder = settings.recipe.folder if settings.recipe else Path.cwd()
     content = settings.recipe.recipe if settings.recipe else recipe
     assert not isinstance(content, str | Path | RecipeFile)

@@ -64,7 +64,7 @@ class Checkpoint:
             if len(index) and (index.min() < 0 or index.max() >= len(dataset)):
                 raise CheckpointError(f"its {name} samples are not all among the {len(dataset)} of {dataset.name}.")
             mask[index] = True
-        return Pool(labels=dataset.labels, groups=dataset.groups, times=dataset.times, **masks)
+        return dataset.pool(**masks)
 
     def experiment(self, dataset: Dataset, *, trust_code: bool = False) -> Experiment:
         """The experiment whose audited model this checkpoint is. Raises FingerprintError on other data."""

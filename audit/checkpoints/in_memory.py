@@ -23,7 +23,7 @@ from audit.data.dataset import Dataset, refuse_alike
 from audit.data.features import float32_of
 from audit.data.handed_over import array
 from audit.data.labels import labels_of_outputs
-from audit.data.split import chosen, first_left, unlearnt
+from audit.data.split import first_left, unlearnt
 from audit.models.answers import gives_logits, masks_padding
 from audit.models.head import classes_of, find_head
 from audit.models.redraw import redraw
@@ -97,27 +97,6 @@ def _stored(features: np.ndarray) -> tuple[Modality, np.ndarray, tuple[Text, ...
         where=WHERE,
         do="Give what the network takes: float [samples, channels, height, width] or [samples, features], "
         "or integer tokens [samples, length].",
-    )
-
-
-def pool_of(dataset: Dataset, members: object, held_out: object) -> Pool:
-    """Which samples the network was trained on; the others are held out unless `held_out` is given. Raises
-    DataError."""
-    if members is None:
-        raise DataError(
-            "it is not known which samples trained the model.",
-            where=WHERE,
-            do="Give members=, their indices or a mask.",
-        )
-    member = chosen(array(members, WHERE), len(dataset), "members", WHERE)
-    out = ~member if held_out is None else chosen(array(held_out, WHERE), len(dataset), "held_out", WHERE)
-    return Pool(
-        labels=dataset.labels,
-        member=member,
-        held_out=out,
-        validation=np.zeros(len(dataset), dtype=bool),
-        groups=dataset.groups,
-        times=dataset.times,
     )
 
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Bool, Int64, Shaped
 
 from audit.runtime.randomness import stream
 from probes.errors import DataError
 from probes.evidence import Modality
 from probes.message import Text
+from probes.plan import Pool
 
 ROLES = ("member", "held_out", "validation")
 CHUNK = 4096
@@ -81,6 +82,22 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def pool(
+        self,
+        member: Bool[np.ndarray, " samples"],
+        held_out: Bool[np.ndarray, " samples"],
+        validation: Bool[np.ndarray, " samples"] | None = None,
+    ) -> Pool:
+        """The pool with these parts, this data's labels, groups and times; no validation split by default."""
+        return Pool(
+            labels=self.labels,
+            member=member,
+            held_out=held_out,
+            validation=np.zeros(len(self), dtype=bool) if validation is None else validation,
+            groups=self.groups,
+            times=self.times,
+        )
 
     @cached_property
     def fingerprint(self) -> str:

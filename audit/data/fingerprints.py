@@ -18,9 +18,6 @@ from jaxtyping import Bool
 from audit.data.dataset import Dataset
 from audit.data.tokens import SECOND
 
-VIEWS = ("text", "tokens", "array")
-"""The parts of a sample that a digest may be of, in the order in which they are tried."""
-
 
 def fingerprint(content: bytes, key: bytes) -> str:
     """A keyed digest of 32 hexadecimal digits.

@@ -240,20 +240,13 @@ def pool_of(dataset: Dataset, content: Mapping[str, Any], where: str = WHERE) ->
             do="Give members=, their indices or a mask.",
         )
     member = _mask(content["members"], len(dataset), "members", where)
-    validation = np.zeros(len(dataset), dtype=bool)
+    validation = None
     if content.get("validation") is not None:
         validation = _mask(content["validation"], len(dataset), "validation", where)
-    out = ~member & ~validation
+    out = ~member if validation is None else ~member & ~validation
     if content.get("held_out") is not None:
         out = _mask(content["held_out"], len(dataset), "held_out", where)
-    return Pool(
-        labels=dataset.labels,
-        member=member,
-        held_out=out,
-        validation=validation,
-        groups=dataset.groups,
-        times=dataset.times,
-    )
+    return dataset.pool(member, out, validation)
 
 
 def _mask(given: object, n: int, name: str, where: str) -> Bool[np.ndarray, " samples"]:

@@ -44,7 +44,7 @@ def _by_parts(dataset: Dataset) -> Pool:
     for role, part in (("member", "train"), ("held_out", "test")):
         if not masks[role].any():
             raise DataError(f"has no samples in a part {part!r}.", where=dataset.name, do="Check the parts' names.")
-    return Pool(labels=dataset.labels, groups=dataset.groups, times=dataset.times, **masks)
+    return dataset.pool(**masks)
 
 
 def _drawn(dataset: Dataset, section: SplitSection, rng: np.random.Generator) -> Pool:
@@ -73,14 +73,7 @@ def _drawn(dataset: Dataset, section: SplitSection, rng: np.random.Generator) ->
     if dataset.groups is not None:
         # A group that crosses a boundary stays in the part where it began; its other samples are in no part.
         member, held_out, validation = _whole_groups(dataset.groups, [member, held_out, validation])
-    return Pool(
-        labels=dataset.labels,
-        member=member,
-        held_out=held_out,
-        validation=validation,
-        groups=dataset.groups,
-        times=dataset.times,
-    )
+    return dataset.pool(member, held_out, validation)
 
 
 PARTS = ("members", "held_out", "validation")
@@ -109,15 +102,7 @@ def _recorded(dataset: Dataset, path: Path) -> Pool:
     held_out = masks.get("evaluated", ~member) & ~member
     if not held_out.any():
         raise DataError("has no rows other than those trained on.", where=dataset.name, do="Add held-out samples.")
-    none = np.zeros(len(dataset), dtype=bool)
-    return Pool(
-        labels=dataset.labels,
-        member=member,
-        held_out=held_out,
-        validation=none,
-        groups=dataset.groups,
-        times=dataset.times,
-    )
+    return dataset.pool(member, held_out)
 
 
 def _given(dataset: Dataset, path: Path) -> Pool:
@@ -143,14 +128,7 @@ def _given(dataset: Dataset, path: Path) -> Pool:
     for name in PARTS[:2]:
         if not parts[name].any():
             raise DataError(f"{name} is empty.", where=str(path), do=EXPECTED)
-    return Pool(
-        labels=dataset.labels,
-        member=parts["members"],
-        held_out=parts["held_out"],
-        validation=parts.get("validation", np.zeros(len(dataset), dtype=bool)),
-        groups=dataset.groups,
-        times=dataset.times,
-    )
+    return dataset.pool(parts["members"], parts["held_out"], parts.get("validation"))
 
 
 EXPECTED = "Give an .npz of index arrays: members, held_out, validation."

@@ -48,20 +48,6 @@ def holm_levels(p_values: Float[np.ndarray, " tests"], alpha: float) -> Float64[
     return allowed
 
 
-def rejected(p_values: Float[np.ndarray, " tests"], alpha: float) -> Bool[np.ndarray, " tests"]:
-    """What Holm's procedure rejects at a family-wise error of `alpha`.
-
-    p_values  of the tests, each in [0, 1]
-    alpha     the family-wise error, in (0, 1)
-
-    Returns whether each test is rejected.
-
-    >>> rejected(np.array([0.001, 0.5, 0.02]), 0.05).tolist()
-    [True, False, True]
-    """
-    return np.asarray(holm(p_values) <= alpha)
-
-
 def false_discoveries(p_values: Float[np.ndarray, " tests"], share: float) -> Bool[np.ndarray, " tests"]:
     """What is rejected where a share of the rejections may be false on average (Benjamini & Hochberg 1995).
 

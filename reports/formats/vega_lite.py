@@ -25,7 +25,7 @@ symbol with the space after it."""
 NAMED = 28
 """Names of two lines keep this distance."""
 SERIES = ("#3b6fe0", "#d9730d", "#0f9d76", "#9250d6", "#d6336c", "#64748b")
-INK, QUIET, GRID, PAPER = "#1c2430", "#5b6778", "#e3e8ef", "#ffffff"
+INK, QUIET, GRID = "#1c2430", "#5b6778", "#e3e8ef"
 MEASURED = "sans-serif"
 """The family that texts are laid out with: looking a list of families up takes half of the time of a drawing."""
 SAID = "what this mark says"

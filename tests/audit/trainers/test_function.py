@@ -24,7 +24,8 @@ from sklearn.preprocessing import OneHotEncoder
 from torch import nn
 
 import audit
-from audit.checkpoints.in_memory import adopt_network, dataset_of, pool_of, recipe_of
+from audit.checkpoints.in_memory import adopt_network, dataset_of, recipe_of
+from audit.data.handed_over import pool_of
 from audit.pipelines.listener import Listener
 from audit.population.populate import Progress, rows_of
 from audit.storage.function_digest import digest_function
@@ -89,7 +90,7 @@ def test_recipe_trainer_and_predictions_with_shadows_give_the_same_estimates(
     network, recipe = Net(), {"train": {"epochs": 6, "lr": 0.3, "batch_size": 50}}
     by_recipe = audit.run(network, data, members=MEMBERS, recipe=recipe, source=network, config=FEW, store=tmp_path)
     dataset = dataset_of(data, None)
-    pool = pool_of(dataset, MEMBERS, None)
+    pool = pool_of(dataset, {"members": MEMBERS})
     _, experiment = adopt_network(
         network,
         dataset,
