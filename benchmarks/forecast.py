@@ -1,22 +1,28 @@
 """How well attacks without replicas forecast the results of LiRA, over models whose leakage was measured with replicas.
 
-    python benchmarks/forecast.py [--replicas 16] [--check FOLDER]
+    python benchmarks/forecast.py [--replicas 16] [--check FOLDER | --held-back FOLDER]
 
 Small models (logistic regression, networks, forests, boosted trees) on scikit-learn's data sets and on generated ones,
 each trained on random halves of a pool and attacked in turn by all others. Prints the coefficients in
 `probes/membership/forecast.py`, and the error on data sets not used in the fit, leaving one out at a time. With
-`--check`, the error of the shipped coefficients on further data: location30.npz and adult.csv in FOLDER.
+`--check`, the error of the shipped coefficients on further data: location30.npz and adult.csv in FOLDER. With
+`--held-back`, on data and models that no coefficient or rule was chosen with: heads on features of pretrained networks,
+a pretrained network fine-tuned as a whole, and texts (cifar10.npz, cifar100_20.npz, sms_spam.csv, the weights of
+SqueezeNet and of a ResNet-20 in FOLDER).
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+import torchvision
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -24,6 +30,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from audit.runtime.user_code import load_file
 from probes.evidence import answers
 from probes.membership.empirical_bayes import empirical_bayes_stand_in_scores
 from probes.membership.forecast import AUC, DATA_SETS, SATURATED, TAIL, TPR
@@ -84,14 +91,17 @@ def populations(replicas: int, data: dict[str, Table], seed: int = 0) -> Iterato
                 yield f"{name} / {size} / {kind}", _pairs(X, y, make, replicas, rng)
 
 
-def _pairs(X: np.ndarray, y: np.ndarray, make: Callable[[], Any], replicas: int, rng: Any) -> np.ndarray:
+def _pairs(
+    X: np.ndarray, y: np.ndarray, make: Callable[[], Any], replicas: int, rng: Any, *, scaled: bool = True
+) -> np.ndarray:
     classes = int(y.max()) + 1
     keep, logits = [], []
     for _ in range(replicas // 2):
         half = np.isin(np.arange(len(y)), rng.permutation(len(y))[: len(y) // 2])
         for mask in (half, ~half):
             keep.append(mask)
-            fitted = make_pipeline(StandardScaler(), make()).fit(X[mask], y[mask])
+            steps = [StandardScaler(), make()] if scaled else [make()]
+            fitted = make_pipeline(*steps).fit(X[mask], y[mask])
             known = np.zeros((len(y), classes))
             known[:, fitted.classes_] = fitted.predict_proba(X)
             logits.append(np.log(np.maximum(known, 1e-12)))
@@ -163,14 +173,123 @@ def further(folder: Path) -> dict[str, Table]:
     }
 
 
+def held_back(folder: Path) -> dict[str, Table]:
+    """Features of pretrained networks, and of texts."""
+    import pandas as pd
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    small, fine = np.load(folder / "cifar10.npz"), np.load(folder / "cifar100_20.npz")
+    texts = pd.read_csv(folder / "sms_spam.csv").drop_duplicates("text")
+    some = np.random.default_rng(2).permutation(len(texts))[:1500]
+    words = TfidfVectorizer(max_features=1000).fit_transform(texts["text"].iloc[some]).toarray()
+    return {
+        "CIFAR-10, SqueezeNet": (features(squeezenet(folder), squared(small["images"][:500])), small["labels"][:500]),
+        "CIFAR-100, ResNet-20": (features(resnet20(folder), normalised(fine["train_images"][:1000])), labels_of(fine)),
+        "SMS": (words, (texts["label"].iloc[some] == "spam").to_numpy().astype(int)),
+    }
+
+
+def labels_of(fine: Any) -> np.ndarray:
+    return fine["train_labels"][:1000].astype(np.int64)
+
+
+def normalised(images: np.ndarray) -> torch.Tensor:
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    return ((torch.from_numpy(images).float() / 255 - mean) / std).permute(0, 3, 1, 2)
+
+
+def squared(images: np.ndarray) -> torch.Tensor:
+    """As SqueezeNet's weights expect: BGR, minus the mean, enlarged."""
+    bgr = torch.from_numpy(images[..., ::-1].copy()).float() - torch.tensor([104.0, 117.0, 123.0])
+    return torch.nn.functional.interpolate(bgr.permute(0, 3, 1, 2), size=112, mode="bilinear")
+
+
+def squeezenet(folder: Path) -> torch.nn.Module:
+    network = torchvision.models.squeezenet1_0()
+    network.load_state_dict(torch.load(folder / "squeezenet1_0_imagenet.pt", weights_only=True))
+    return torch.nn.Sequential(network.features, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+
+
+def resnet20(folder: Path) -> torch.nn.Module:
+    """The body of the network in examples/cifar_resnet20.py."""
+    network = load_file(Path(__file__).parents[1] / "examples/cifar_resnet20.py").resnet20()
+    saved = torch.load(folder / "cifar10_resnet20.th", map_location="cpu", weights_only=True)["state_dict"]
+    network.load_state_dict({name.removeprefix("module."): value for name, value in saved.items()})
+    network.linear = torch.nn.Identity()
+    return network
+
+
+def features(network: torch.nn.Module, images: torch.Tensor) -> np.ndarray:
+    with torch.no_grad():
+        return torch.cat([network.eval()(part) for part in images.split(100)]).double().numpy()
+
+
+class FineTuned:
+    """A pretrained ResNet-20, fine-tuned as a whole with scikit-learn's interface."""
+
+    def __init__(self, folder: Path, epochs: int = 8) -> None:
+        self.folder, self.epochs = folder, epochs
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> FineTuned:
+        self.classes_ = np.arange(20)
+        self.network = torch.nn.Sequential(resnet20(self.folder), torch.nn.Linear(64, 20))
+        images, labels = torch.from_numpy(X).float().view(-1, 3, 32, 32), torch.from_numpy(y)
+        optimizer = torch.optim.SGD(self.network.train().parameters(), lr=0.02, momentum=0.9)
+        for _ in range(self.epochs):
+            for rows in torch.randperm(len(y)).split(32):
+                optimizer.zero_grad()
+                torch.nn.functional.cross_entropy(self.network(images[rows]), labels[rows]).backward()
+                optimizer.step()
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        images = torch.from_numpy(X).float().view(-1, 3, 32, 32)
+        with torch.no_grad():
+            parts = [self.network.eval()(part) for part in images.split(200)]
+        return torch.cat(parts).double().softmax(1).numpy()
+
+
+def fine_tuned(folder: Path, replicas: int) -> Iterator[tuple[str, np.ndarray]]:
+    fine, rng = np.load(folder / "cifar100_20.npz"), np.random.default_rng(3)
+    torch.manual_seed(3)
+    for size, epochs in ((400, 4), (400, 12)):
+        chosen = rng.permutation(4000)[:size]
+        X = normalised(fine["train_images"][chosen]).flatten(1).numpy()
+        y = fine["train_labels"][chosen].astype(np.int64)
+        make = functools.partial(FineTuned, folder, epochs)
+        yield (
+            f"CIFAR-100, ResNet-20 fine-tuned / {size} / {epochs} epochs",
+            _pairs(X, y, make, replicas, rng, scaled=False),
+        )
+
+
+def by_source(listed: list[tuple[str, np.ndarray]]) -> None:
+    """The shipped coefficients' error for each data set, and for all."""
+    names = [name.partition(" / ")[0] for name, _ in listed]
+    for one in [*dict.fromkeys(names), ""]:
+        pairs = np.array([found for name, (_, found) in zip(names, listed, strict=True) if one in ("", name)])
+        truth = known(pairs)["AUC"]
+        print(f"{one or 'all'}: {len(pairs)} populations, AUC of the strongest {truth.min():.2f} to {truth.max():.2f}")
+        as_shipped(pairs)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replicas", type=int, default=16)
     parser.add_argument("--check", type=Path)
+    parser.add_argument("--held-back", type=Path)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     if given.check:
         as_shipped(np.array([one for _, one in populations(given.replicas, further(given.check), seed=1)]))
+        return
+    if given.held_back:
+        by_source(
+            [
+                *populations(given.replicas, held_back(given.held_back), seed=1),
+                *fine_tuned(given.held_back, given.replicas),
+            ]
+        )
         return
     listed = list(populations(given.replicas, {name: load() for name, load in DATA.items()}))
     pairs, source = np.array([one for _, one in listed]), np.array([name.partition(" / ")[0] for name, _ in listed])

@@ -15,13 +15,26 @@ from audit.data.array_like import ArrayLike
 from audit.data.dataset import Dataset
 from audit.data.labels import labels_of_outputs
 from audit.data.split import chosen
+from audit.data.tokens import names_of_ids
 from probes.errors import DataError, did_you_mean
 from probes.evidence import Modality
 from probes.plan import Pool
 
 WHERE = "audit.run"
 WORD = re.compile(r"\w+|[^\w\s]")
-KEYS = ("features", "labels", "members", "held_out", "validation", "groups", "times", "ids", "classes", "texts")
+KEYS = (
+    "features",
+    "labels",
+    "members",
+    "held_out",
+    "validation",
+    "groups",
+    "times",
+    "ids",
+    "classes",
+    "texts",
+    "tokenizer",
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,10 +96,22 @@ def _dataset(content: Mapping[str, Any], where: str) -> Dataset:
         feature_names=columns,
         groups=_ranks(content.get("groups"), "groups", len(inputs), where),
         texts=_texts(content, len(inputs), where),
+        token_names=_token_names(content, inputs, modality),
         times=_ranks(content.get("times"), "times", len(inputs), where),
         ids=() if content.get("ids") is None else tuple(map(str, array(content["ids"], where))),
         notes=labels.notes,
     )
+
+
+def _token_names(content: Mapping[str, Any], inputs: np.ndarray, modality: Modality) -> dict[int, str]:
+    """What token ids stand for, by the tokenizer that is given with them; words have their own names."""
+    tokenizer, features = content.get("tokenizer"), content["features"]
+    if modality != "text":
+        return {}
+    if _are_texts(features):
+        texts = [str(one) for one in array(features)]
+        return {number: f" {word}" for word, number in numbered(texts).items()}
+    return {} if tokenizer is None else names_of_ids(inputs, tokenizer)
 
 
 def _texts(content: Mapping[str, Any], samples: int, where: str) -> tuple[str, ...]:

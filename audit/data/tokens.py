@@ -69,6 +69,14 @@ def names_of(stored: Int64[np.ndarray, "samples length"], tokenizer: Any) -> dic
     }
 
 
+def names_of_ids(ids: Int64[np.ndarray, "samples length"], tokenizer: Any) -> dict[int, str]:
+    """The same of the tokenizer's own ids, as a network takes them. Padding has an empty name, so that no text shows
+    it."""
+    names = {stored - 1: name for stored, name in names_of(ids + 1, tokenizer).items()}
+    padding = getattr(tokenizer, "pad_token_id", None)
+    return names if padding is None else {**names, int(padding): ""}
+
+
 def _name(token: str, tokenizer: Any, *, marked: bool) -> str:
     """`marked`: tokens that begin a word say so."""
     if not marked:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from audit.data.handed_over import handed
 from audit.data.tokens import SECOND, names_of, stored_tokens
+from audit.trainers.transformers import inputs_of
 
 tokenizers = pytest.importorskip("tokenizers")
 transformers = pytest.importorskip("transformers")
@@ -50,3 +52,23 @@ def test_tokens_of_a_second_text_have_the_same_names() -> None:
     )
     stored = stored_tokens([[1, 1]], [[0, 1]])
     assert names_of(stored, reader) == {2: " tea", 2 + SECOND: " tea"}
+
+
+def test_ids_as_a_network_takes_them_are_named_by_the_tokenizer_that_is_given_with_them() -> None:
+    vocabulary = {"[UNK]": 0, "[PAD]": 1, "tea": 2, "late": 3}
+    reader = fast(
+        tokenizers.models.WordLevel(vocabulary, unk_token="[UNK]"),
+        tokenizers.pre_tokenizers.Whitespace(),
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+    )
+    ids = inputs_of([{"input_ids": [2, 3]}, {"input_ids": [3]}], padding=1)
+    given = {"features": ids, "labels": [0, 1], "members": [0], "tokenizer": reader}
+    assert handed(given).dataset.token_names == {1: "", 2: " tea", 3: " late"}
+    del given["tokenizer"]
+    assert handed(given).dataset.token_names == {}
+
+
+def test_texts_that_are_given_as_texts_are_named_by_their_words() -> None:
+    dataset = handed({"features": ["late tea", "tea"], "labels": [0, 1], "members": [0]}).dataset
+    assert [dataset.token_names[one] for one in dataset.inputs[0]] == [" late", " tea"]
