@@ -79,12 +79,14 @@ MODELS: dict[str, Callable[[], Any]] = {
 }
 
 
-def populations(replicas: int, data: dict[str, Table], seed: int = 0) -> Iterator[tuple[str, np.ndarray]]:
+def populations(
+    replicas: int, data: dict[str, Table], seed: int = 0, sizes: tuple[int, ...] = SIZES
+) -> Iterator[tuple[str, np.ndarray]]:
     """For each data set, size and model: its name, and for each replica in turn as the audited model the loss attack's
     AUC and tail, the AUC and true-positive rate of two attacks by the others, and the number of samples."""
     rng = np.random.default_rng(seed)
     for name, (features, labels) in data.items():
-        for size in SIZES:
+        for size in sizes:
             chosen = rng.permutation(len(labels))[: min(size, len(labels)) // 2 * 2]
             X, y = features[chosen], labels[chosen]
             for kind, make in MODELS.items():
@@ -100,8 +102,7 @@ def _pairs(
         half = np.isin(np.arange(len(y)), rng.permutation(len(y))[: len(y) // 2])
         for mask in (half, ~half):
             keep.append(mask)
-            steps = [StandardScaler(), make()] if scaled else [make()]
-            fitted = make_pipeline(*steps).fit(X[mask], y[mask])
+            fitted = (make_pipeline(StandardScaler(), make()) if scaled else make()).fit(X[mask], y[mask])
             known = np.zeros((len(y), classes))
             known[:, fitted.classes_] = fitted.predict_proba(X)
             logits.append(np.log(np.maximum(known, 1e-12)))
@@ -252,7 +253,7 @@ class FineTuned:
 def fine_tuned(folder: Path, replicas: int) -> Iterator[tuple[str, np.ndarray]]:
     fine, rng = np.load(folder / "cifar100_20.npz"), np.random.default_rng(3)
     torch.manual_seed(3)
-    for size, epochs in ((400, 4), (400, 12)):
+    for size, epochs in ((240, 3), (240, 10)):
         chosen = rng.permutation(4000)[:size]
         X = normalised(fine["train_images"][chosen]).flatten(1).numpy()
         y = fine["train_labels"][chosen].astype(np.int64)
@@ -286,7 +287,7 @@ def main() -> None:
     if given.held_back:
         by_source(
             [
-                *populations(given.replicas, held_back(given.held_back), seed=1),
+                *populations(given.replicas, held_back(given.held_back), seed=1, sizes=(240,)),
                 *fine_tuned(given.held_back, given.replicas),
             ]
         )
