@@ -1,5 +1,6 @@
 # make demo   fine-tune, audit and report on embedded data      make test      lint, types, tests
 # make validate   long simulations and model zoos               make bench     times against their targets
+# make zoo    error rates of the search for shortcuts: zoo.json and zoo.md, as in docs/drift.md (a quarter of an hour)
 # make pictures   the image and figures of the demo in README and docs, from audit-demo
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
@@ -14,7 +15,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar o
 CPU_TORCH ?=
 ACCELERATOR := $(wildcard /dev/nvidiactl /dev/kfd)
 
-.PHONY: demo test lint validate bench pictures clean
+.PHONY: demo test lint validate zoo bench pictures clean
 .DEFAULT_GOAL := test
 
 .venv/bin/python:
@@ -48,6 +49,9 @@ test: lint
 
 validate: $(STAMP)
 	$(BIN)/python -m pytest -m slow --timeout 7200
+
+zoo: $(STAMP)
+	$(BIN)/python -m tests.probes.drift.shortcut_zoo --relied 8 --benign 66 --first 900 --out zoo
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/table.py --json bench.json

@@ -1,7 +1,8 @@
 """A zoo of small models with planted shortcuts of many kinds, and of sound ones: does the search find what they rely
 on?
 
-    python -m tests.probes.drift.shortcut_zoo --relied 8 --benign 44 --first 300 --out zoo      # zoo.json and zoo.md
+    make zoo                                                                          # all of it: zoo.json and zoo.md
+    python -m tests.probes.drift.shortcut_zoo --relied 8 --benign 66 --first 900 --out zoo      # the same
     python -m tests.probes.drift.shortcut_zoo --kinds hum --relied 3
     python -m tests.probes.drift.shortcut_zoo --kinds none --and one.json other.json --out zoo   # the table of both
 

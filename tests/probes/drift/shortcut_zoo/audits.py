@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import platform
+import subprocess
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -37,6 +42,8 @@ class Audited:
     confirmed: tuple[tuple[str, ...], ...]
     excess: tuple[float, ...] = ()
     foremost: str = ""
+    code: str = ""
+    """Commit and libraries that it was audited with."""
 
     @property
     def found(self) -> list[bool]:
@@ -84,7 +91,20 @@ def audits(data: Data, kind: str, seed: int, redraws: int = 1, *, fifth: bool = 
         confirmed=tuple(tuple(named(found) for found in each.confirmed) for each in said),
         excess=() if excess is None else tuple(round(end, 4) for end in (excess.value, excess.low, excess.high)),
         foremost="" if foremost is None else named(foremost),
+        code=code(),
     )
+
+
+@cache
+def code() -> str:
+    """The commit, with a + where files differ from it, and the versions that decide the numbers."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "scikit-learn", "torch"))
+    try:
+        asked = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+        commit = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=Path(__file__).parent).stdout
+    except (OSError, subprocess.CalledProcessError):
+        commit = "no commit"
+    return f"{commit.strip()}, Python {platform.python_version()}, {libraries}"
 
 
 def named(found: Confirmed) -> str:

@@ -25,10 +25,12 @@ def as_json(done: Sequence[Audited]) -> str:
 
 
 def table(done: Sequence[Audited]) -> str:
-    """Of each kind the data sets, the models that rely on it and those of them that are found; then all known kinds,
-    the drawn fifth of these, and the kinds that were held back; then the sound models."""
+    """The code that the models were audited with; of each kind the data sets, the models that rely on it and those of
+    them that are found; then all known kinds, the drawn fifth of these, and the kinds that were held back; then the
+    sound models."""
     planted = [one for one in done if one.kind != "benign"]
-    lines = ["| kind | data sets | models | relied on | found |", "| --- | --- | --- | --- | --- |"]
+    lines = [f"Audited by {each}." for each in dict.fromkeys(one.code for one in done if one.code)]
+    lines += ["", "| kind | data sets | models | relied on | found |", "| --- | --- | --- | --- | --- |"]
     lines += [
         _row(kind + (" (held back)" if kind in HELD_BACK else ""), [one for one in planted if one.kind == kind])
         for kind in dict.fromkeys(one.kind for one in planted)
