@@ -29,7 +29,6 @@ COUNTED: Mapping[str, frozenset[str]] = {
     "inheritance.backdoor": frozenset({"share", "deviations", "rate", "control"}),
     "inheritance.suspected-backdoor": frozenset({"share", "deviations", "rate", "control"}),
     "inheritance.no-trigger": frozenset({"share", "deviations", "rate", "control"}),
-    "inheritance.suspected-poison": frozenset({"share", "silhouette"}),
     "inheritance.worst-group": frozenset({"whole"}),
     "inheritance.no-worse-group": frozenset({"whole"}),
     "membership.exposed-samples": frozenset({"share", "count"}),

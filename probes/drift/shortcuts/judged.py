@@ -119,7 +119,7 @@ def _confirmed(arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: 
     place = arrays[f"{family}.place"][i] if arrays[f"{family}.place"].size else ()
     return Confirmed(
         family=family,
-        candidate=Candidate(int(of["label"]), tuple(float(x) for x in place)),
+        candidate=Candidate(int(of["label"]), tuple(float(x) for x in place if np.isfinite(x))),
         follow=share("checkpoint.shortcut_follow_rate", counts.followed),
         control=dataclasses.replace(share("control.follow_rate", counts.moved), aid=True),
         natural_rate=counts.natural_rate,

@@ -41,7 +41,8 @@ class ShortcutSearch(OfAudited):
     once more, with all of the `most` samples but those that proposed; each host receives from several donors where
     there are fewer hosts than half of `most`.
 
-    Gives for each family F that the model's modality has `F.label` [found], `F.place` [found numbers], the Counts of
+    Gives for each family F that the model's modality has `F.label` [found], `F.place` [found numbers] (those with fewer
+    numbers end in NaN), the Counts of
     each (`F.paired` [found 4], `F.draws` [found], `F.together` [found], `F.natural` [found 2], `F.natural_together`
     [found]), `F.spent` [found] (the share of its interval's error that the look may spend), `F.weight` [found] (the
     share of that which is its own for the lower end, which is corrected for all candidates) and `F.held` [found] (share
@@ -178,7 +179,7 @@ def _arrays(family: Family, found: Sequence[Tried]) -> dict[str, Shaped[np.ndarr
     counts = [each for _, each in mine]
     columns = {
         "label": np.array([one.candidate.label for one, _ in mine], dtype=np.int64),
-        "place": np.array([one.candidate.place for one, _ in mine], dtype=np.float64),
+        "place": _places([one.candidate.place for one, _ in mine]),
         "paired": np.array([each.paired for each in counts], dtype=np.int64),
         "draws": np.array([each.draws for each in counts], dtype=np.int64),
         "together": np.array([each.together for each in counts], dtype=np.float64),
@@ -189,3 +190,11 @@ def _arrays(family: Family, found: Sequence[Tried]) -> dict[str, Shaped[np.ndarr
         "held": np.array([one.held for one, _ in mine], dtype=np.float64),
     }
     return {f"{family.name}.{key}": value for key, value in columns.items()}
+
+
+def _places(places: Sequence[tuple[float, ...]]) -> Float[np.ndarray, "found numbers"]:
+    """Places of a family may differ in length: a word, and a pair of words."""
+    found = np.full((len(places), max(map(len, places))), np.nan)
+    for row, place in zip(found, places, strict=True):
+        row[: len(place)] = place
+    return found

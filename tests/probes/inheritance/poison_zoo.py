@@ -1,4 +1,4 @@
-"""How often signatures of training samples suspect a class that is poisoned, and one that is not.
+"""How often the search for shortcuts finds the mark of poisoned training samples, and accuses another class.
 
 python -m tests.probes.inheritance.poison_zoo --models 10
 
@@ -15,9 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from probes.evidence import Evidence, Population, answers
-from probes.inheritance.signatures import MemberFeatures, signatures
-from probes.observable import Observation, Subject
+from probes.drift.shortcuts.boxes import Boxes
+from probes.drift.shortcuts.family import FAMILIES
+from probes.drift.shortcuts.judged import judged
+from probes.drift.shortcuts.search import ShortcutSearch
+from probes.observable import Subject
 from probes.plan import Pool
 from probes.statistics.proportions import clopper_pearson
 from tests.probes.drift.zoo import Task, digits, fine_tuned
@@ -32,17 +34,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=int, default=5, help="of each share on each data set")
     parser.add_argument("--first", type=int, default=0, help="seed of the first")
+    parser.add_argument("--sizes", type=float, nargs="+", default=Boxes().sizes, help="box_sizes of the drift probe")
     options = parser.parse_args()
     torch.set_num_threads(1)
     small = dataclasses.replace(digits(), epochs=8)
     for name, task in (("8 × 8", small), ("20 × 20", enlarged(small))):
         for share in SHARES:
-            found = [suspected(task, share, seed) for seed in range(options.first, options.first + options.models)]
-            counted = [one for one in found if one[0] >= RELIED and share]
+            seeds = range(options.first, options.first + options.models)
+            each = [found(task, share, seed, tuple(options.sizes)) for seed in seeds]
+            counted = [one for one in each if one[0] >= RELIED and share]
             right = sum(POISONED in classes for _, classes in counted)
-            wrong = sum(bool(set(classes) - ({POISONED} if share else set())) for _, classes in found)
-            print(f"{name}, {share:.0%} of the class: {len(counted)} of {len(found)} backdoored, poisoned class "
-                  f"suspected in {told(right, len(counted))}, another in {told(wrong, len(found))}",
+            wrong = sum(bool(set(classes) - ({POISONED} if share else set())) for _, classes in each)
+            print(f"{name}, {share:.0%} of the class: {len(counted)} of {len(each)} backdoored, poisoned class "
+                  f"found in {told(right, len(counted))}, another in {told(wrong, len(each))}",
                   flush=True)  # fmt: skip
 
 
@@ -51,8 +55,8 @@ def told(hits: int, trials: int) -> str:
     return f"{hits} ({low:.0%} to {high:.0%})"
 
 
-def suspected(task: Task, share: float, seed: int) -> tuple[float, list[int]]:
-    """How many clean samples of other classes the mark takes along, and the suspected classes."""
+def found(task: Task, share: float, seed: int, sizes: tuple[float, ...]) -> tuple[float, list[int]]:
+    """How many clean samples of other classes the mark takes along, and the classes with a shortcut."""
     rng = np.random.default_rng([seed, 41])
     images, labels = task.target.clone(), task.target_labels.clone()
     own = int((labels == POISONED).sum())
@@ -65,23 +69,22 @@ def suspected(task: Task, share: float, seed: int) -> tuple[float, list[int]]:
     hosts = clean[~member][truth[~member] != POISONED]
     with torch.no_grad():
         follow = float((network(triggered(hosts)).argmax(dim=1) == POISONED).float().mean())
-    return follow, _suspects(network, images, labels, member)
+    return follow, _confirmed(network, images, labels, member, sizes, seed)
 
 
-def _suspects(network: torch.nn.Sequential, images: Tensor, labels: Tensor, member: Tensor) -> list[int]:
-    inside, own = member.numpy(), labels.numpy()
-    pool = Pool(labels=own, member=inside, held_out=~inside, validation=np.zeros(len(own), dtype=bool))
-    observable = MemberFeatures()
-    chosen = observable.choose(pool, np.random.default_rng(0))
-    subject = Subject(name="audited", role="audited", network=network, embed=network[:-1], same_labels=True)
-    arrays = observable(subject, images[chosen], labels[chosen], np.random.default_rng(1))
-    logits = network(images).detach().numpy()
-    evidence = Evidence(
-        pool=pool, classes=tuple("01234"), audited=answers(logits[None], own), inputs=images.numpy(),
-        population=Population(rows=(), answers=answers(np.zeros((0, *logits.shape)), own)),
-    )  # fmt: skip
-    part = signatures(evidence, {"audited": Observation(samples=chosen, arrays=dict(arrays))})
-    return [int(str(one.values["class"])) for one in part.findings]
+def _confirmed(
+    network: torch.nn.Sequential, images: Tensor, labels: Tensor, member: Tensor, sizes: tuple[float, ...], seed: int
+) -> list[int]:
+    inside = member.numpy()
+    pool = Pool(labels=labels.numpy(), member=inside, held_out=~inside, validation=np.zeros(len(inside), dtype=bool))
+    every = (one for one in FAMILIES.all().values() if one.name != Boxes.name)
+    search = ShortcutSearch(families=(Boxes(sizes=sizes), *every))
+    chosen = search.choose(pool, np.random.default_rng([seed, 42]))
+    index = torch.from_numpy(chosen)
+    subject = Subject(name="audited", role="audited", network=network.requires_grad_(False), embed=network[:-1],
+                      same_labels=True)  # fmt: skip
+    arrays = search(subject, images[index], labels[index], np.random.default_rng([seed, 43]))
+    return [one.candidate.label for one in judged(dict(arrays), search.level, search.bound).confirmed]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How often trigger inversion and signatures alarm on sound sources, and find poisoned ones.
+"""How often trigger inversion alarms on sound sources, and finds poisoned ones.
 
 python -m tests.probes.inheritance.source_zoo --models 8
 """
@@ -13,7 +13,7 @@ from probes.statistics.proportions import clopper_pearson
 from tests.probes.drift.zoo import digits
 from tests.probes.inheritance.test_probe import BACKDOOR, audited, codes, enlarged
 
-ALARMS = ("inheritance.backdoor", "inheritance.suspected-backdoor", "inheritance.suspected-poison")
+ALARMS = ("inheritance.backdoor", "inheritance.suspected-backdoor")
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
             kind = "poisoned" if poisoned else "sound"
             print(f"{kind}: {code} in {hits} of {len(results)} ({low:.0%} to {high:.0%})", flush=True)
         right = sum(
-            finding.values.get("source_class") == BACKDOOR and finding.code in ALARMS[:2]
+            finding.values.get("source_class") == BACKDOOR and finding.code in ALARMS
             for one in results
             for finding in one.findings
         )

@@ -1,4 +1,4 @@
-"""A backdoored source, a poisoned class, a badly served group: found where they are, and not where they are not."""
+"""A backdoored source, a badly served group: found where they are, and not where they are not."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from probes.evidence import Evidence, Population, answers
 from probes.inheritance import Inheritance
+from probes.message import Message
 from probes.observable import Observable, Observation, SourceSide, Subject
 from probes.plan import Pool
 from probes.result import Result
@@ -147,20 +148,5 @@ def test_a_class_that_is_served_badly_is_the_worst_group(task: Task, clean: Resu
 
 def test_what_files_say_of_the_source_is_told(clean: Result) -> None:
     assert {"inheritance.format-runs-code", "inheritance.provenance-gaps"} <= codes(clean)
-    assert "inheritance.suspected-poison" not in codes(clean)
+    assert "inheritance.poison-not-searched" in [note.code for note in clean.notes if isinstance(note, Message)]
     assert 0.3 < clean["source_members.auc"].value < 0.8
-
-
-def test_a_poisoned_class_falls_into_two_clusters(task: Task) -> None:
-    """Of one class a quarter is another class's images under a mark."""
-    images, labels = task.target.clone(), task.target_labels.clone()
-    others = torch.nonzero(labels == 3)[:, 0][:90]
-    images[others, :, -2:, -2:], labels[others] = 6.0, 1
-    poisoned = dataclasses.replace(task, target=images, target_labels=labels)
-    member = torch.arange(len(images)) % 2 == 0
-    network = fine_tuned(poisoned, source(task, False), images[member], labels[member], 3)
-    result = looked_into(Inheritance(steps=1), poisoned, source(task, False), network, images)
-    found = [finding for finding in result.findings if finding.code == "inheritance.suspected-poison"]
-    assert [finding.values["class"] for finding in found] == ["b"]
-    named = np.array(found[0].samples)
-    assert np.isin(named, others.numpy()).mean() > 0.9

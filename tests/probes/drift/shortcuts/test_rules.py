@@ -109,6 +109,20 @@ def test_finding_and_gate_have_one_estimate_one_level_and_one_bound(strength: fl
     assert excess.value == pytest.approx(follow - control)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lengths(Theirs):
+    """The same; its places are of one number or of two, as a word and a pair of words are."""
+
+    def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
+        return (Candidate(0, (7.0,)), Candidate(1, (8.0, 9.0)))
+
+
+def test_places_of_a_family_may_differ_in_length() -> None:
+    arrays = searched(6.0, 0, Lengths())
+    found = judged(arrays, 0.95, ShortcutSearch().bound).tried
+    assert {one.candidate.place for one in found} == {(7.0,), (8.0, 9.0)}
+
+
 def test_a_seed_draws_other_samples_hosts_and_donors() -> None:
     arrays = [searched(1.0, seed) for seed in (0, 0, 1)]
     counts = [one["theirs.paired"].tolist() for one in arrays]
@@ -140,8 +154,8 @@ def subject(strength: float) -> Subject:
     return Subject(name="audited", role="audited", network=network, embed=network, modality="table", same_labels=True)
 
 
-def searched(strength: float, seed: int) -> dict[str, np.ndarray]:
-    search = ShortcutSearch(families=(Theirs(),))
+def searched(strength: float, seed: int, family: Family | None = None) -> dict[str, np.ndarray]:
+    search = ShortcutSearch(families=(family or Theirs(),))
     pool = pool_of(400)
     order = torch.from_numpy(np.concatenate([np.flatnonzero(pool.member), np.flatnonzero(pool.held_out)]))
     labels = torch.from_numpy(pool.labels)[order]
