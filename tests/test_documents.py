@@ -138,7 +138,7 @@ def test_readmes_walk_through_runs_on_a_small_recipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_readmes_walk_through_runs_as_it_stands(tmp_path: Path) -> None:
+def test_readmes_walk_through_runs_unchanged(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for line in walk_through():
         done = ran(line, tmp_path)
@@ -146,7 +146,7 @@ def test_readmes_walk_through_runs_as_it_stands(tmp_path: Path) -> None:
     assert (tmp_path / "remedies" / "frontier.html").exists()
 
 
-def test_what_docs_say_of_judging_runs_as_it_stands(tmp_path: Path) -> None:
+def test_the_documented_judging_commands_run_unchanged(tmp_path: Path) -> None:
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "results.json").write_text(archive.dump(full()), encoding="utf-8")
     lines = [line.strip() for one in blocks("docs/ci.md") for line in one.splitlines()]

@@ -100,7 +100,7 @@ def test_a_network_with_its_recipe_has_replicas_and_the_same_twice(
     assert audit.compare(report, again).differences == again.comparison.differences
 
 
-def test_without_a_recipe_probes_do_what_they_can_and_nothing_passes_for_it(
+def test_without_a_recipe_probes_report_what_they_can_and_recipe_checks_do_not_pass(
     data: tuple[np.ndarray, np.ndarray], net: Net, tmp_path: Path
 ) -> None:
     x, y = (torch.from_numpy(part) for part in data)

@@ -149,7 +149,7 @@ def test_termination_ends_as_an_interruption_does(tmp_path):
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
-def test_too_little_memory_is_no_defect(monkeypatch, capsys, error):
+def test_too_little_memory_is_not_reported_as_a_defect(monkeypatch, capsys, error):
     def runs_out() -> None:
         raise error
 

@@ -70,7 +70,7 @@ def test_training_the_head_first_distorts_the_features_less():
     assert moved({"mode": "lp-ft", "lp_epochs": 8, "lp_lr": 0.2}, epochs=16) < 0.5 * moved("parameters", epochs=8)
 
 
-def test_auto_trains_little_where_the_source_knows_the_task_and_much_where_it_knows_nothing():
+def test_auto_trains_fewer_layers_the_better_the_source_fits_the_task():
     content = {"transfer": "auto", "train": {"epochs": 15, "lr": 0.05, "batch_size": 25}}
     knows = resolve_transfer(small_experiment(source=GOOD_SOURCE, **content))
     knows_nothing = resolve_transfer(small_experiment(**content))

@@ -78,7 +78,7 @@ def done(made: Path) -> Report:
     return load(made / "zh")
 
 
-def test_a_model_that_knows_its_members_by_heart_leaks(done: Report) -> None:
+def test_a_model_that_memorised_its_members_leaks(done: Report) -> None:
     found = {result.probe: result for result in done.results if isinstance(result, Result)}
     assert found["membership"].findings[0].code == "membership.leaks"
     assert done.audit["probes"] == {
@@ -452,7 +452,7 @@ def test_a_model_beyond_the_memory_is_refused_before_it_is_loaded(made: Path, mo
         opened(made)
 
 
-def test_folders_are_told_apart_by_their_text(tmp_path: Path) -> None:
+def test_folders_are_distinguished_by_their_text(tmp_path: Path) -> None:
     for content, expected in (
         ({"architectures": ["GPT2LMHeadModel"]}, True),
         ({"architectures": ["LlamaForCausalLM"]}, True),

@@ -94,7 +94,7 @@ def test_replicas_on_another_backbone_are_a_false_all_clear(heads: tuple[Evidenc
     assert rate > 0.05 > other_rate
 
 
-def test_ours_are_on_its_own_backbone_and_the_others_are_told(heads: tuple[Evidence, Evidence]) -> None:
+def test_our_replicas_use_the_models_backbone_and_others_are_reported(heads: tuple[Evidence, Evidence]) -> None:
     ours, others = (probed(evidence) for evidence in heads)
     assert "membership.leaks" in codes(ours)
     assert "membership.infidelity" not in codes(ours)

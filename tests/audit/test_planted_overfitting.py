@@ -55,7 +55,7 @@ def noisy_digits(folder: Path, flipped: float) -> dict[str, Any]:
     return {"kind": "npz", "path": str(folder / "digits.npz")}
 
 
-def test_twenty_percent_flipped_labels_learned_by_heart_fail(tmp_path: Path) -> None:
+def test_memorised_flipped_labels_fail_the_gate(tmp_path: Path) -> None:
     content = {
         "name": "rote",
         "data": noisy_digits(tmp_path, 0.2),

@@ -41,7 +41,7 @@ def test_each_language_says_a_message_in_its_own_words() -> None:
     assert CHINESE.say(FULL) == "左侧房间容纳了a、b和c的25.0%。"
 
 
-def test_english_stands_in_for_what_a_language_lacks_and_the_code_for_what_both_lack() -> None:
+def test_a_missing_text_falls_back_to_english_and_then_to_its_code() -> None:
     assert CHINESE.say(Message("rooms.count", {"count": 2})) == "2 chairs."
     assert CHINESE.say(Message("rooms.none")) == "rooms.none"
     assert ENGLISH.say(Message("rooms.full")) == "rooms.full"
@@ -52,7 +52,7 @@ def test_one_is_counted_as_one() -> None:
     assert ENGLISH.say(Message("rooms.count", {"count": 1})) == "One chair."
 
 
-def test_messages_stand_within_messages() -> None:
+def test_messages_may_contain_messages() -> None:
     both = Message("rooms.both", {"first": Message("rooms.count", {"count": 3}), "second": "nothing."})
     assert ENGLISH.say(both) == "First: 3 chairs. Then: nothing."
     assert hash(both) == hash(Message("rooms.both", dict(both.values)))

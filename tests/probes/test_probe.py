@@ -33,7 +33,7 @@ def test_the_built_in_probes_come_in_by_the_door() -> None:
         ("probes.plan:Splits", "not a probe"),
     ],
 )
-def test_what_is_no_probe_is_named(monkeypatch: pytest.MonkeyPatch, value: str, says: str) -> None:
+def test_an_invalid_probe_is_named(monkeypatch: pytest.MonkeyPatch, value: str, says: str) -> None:
     offer(monkeypatch, EntryPoint(name="mine", value=value, group=PROBES.group))
     with pytest.raises(PluginError, match=says) as caught:
         PROBES.all()

@@ -41,7 +41,7 @@ def frontier() -> str:
     return as_json(Frontier(tried=tried))
 
 
-def test_the_table_stands_in_the_section_of_the_leak_with_accuracy_beside_it(frontier: str) -> None:
+def test_the_table_is_in_the_section_of_the_leak_and_shows_accuracy(frontier: str) -> None:
     report = dataclasses.replace(audited(0.8, 0.9), remedies=remedies_of(json.loads(frontier), DIGEST, "f"))
     section = next(one for one in outline(report).sections if one.probe == "membership")
     table = section.figures[0]
@@ -53,7 +53,7 @@ def test_the_table_stands_in_the_section_of_the_leak_with_accuracy_beside_it(fro
     assert "各项对策的实测效果" in html.render(report, lang="zh")
 
 
-def test_it_is_found_beside_the_results_and_only_of_this_model(frontier: str, tmp_path: Path) -> None:
+def test_only_this_models_frontier_is_found_beside_the_results(frontier: str, tmp_path: Path) -> None:
     (tmp_path / "report").mkdir()
     (tmp_path / "remedies").mkdir()
     results = tmp_path / "report" / "results.json"
@@ -66,6 +66,6 @@ def test_it_is_found_beside_the_results_and_only_of_this_model(frontier: str, tm
     assert measured_remedies(results, audited(0.8, 0.9, "f" * 64)) == ()
 
 
-def test_what_is_no_frontier_is_an_error() -> None:
+def test_an_invalid_frontier_is_an_error() -> None:
     with pytest.raises(InputError, match="is not a frontier"):
         remedies_of({"candidates": [{"name": AS_IS, "digest": DIGEST, "measures": [{}]}]}, DIGEST, "f")

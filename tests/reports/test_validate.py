@@ -102,7 +102,7 @@ def test_a_wrong_part_is_refused_in_one_line(path, value):
         "[]",
     ],
 )
-def test_text_that_is_no_results(text):
+def test_text_that_is_not_results_is_refused(text):
     with pytest.raises(ArchiveError):
         archive.load(text)
 

@@ -167,7 +167,7 @@ def test_a_view_many_times_over_and_deflated_records_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "fifo"])
-def test_devices_and_pipes_are_no_files(tmp_path, name):
+def test_devices_and_pipes_are_refused(tmp_path, name):
     path = Path(name) if name.startswith("/") else tmp_path / "m.pt"
     if name == "fifo":
         os.mkfifo(path)

@@ -63,7 +63,7 @@ def test_a_text_classifier_answers_as_its_library_does(saved: Path) -> None:
     assert found.experiment.dataset.classes == ("spam", "ham")
 
 
-def test_what_a_folder_says_is_told_and_what_it_lacks_is_drawn_by_each_replica(saved: Path) -> None:
+def test_settings_of_a_folder_are_reported_and_missing_weights_are_drawn_by_each_replica(saved: Path) -> None:
     found = opened(saved / "model", TEXTS, saved / "base")
     train = found.experiment.recipe.train
     assert (train.epochs, train.batch_size, train.lr) == (2, 8, pytest.approx(3e-3 * 20 / 11, rel=0.01))
@@ -241,7 +241,7 @@ def test_a_folder_of_lightning_brings_weights_and_hyperparameters(tmp_path: Path
     assert any(getattr(one, "code", "") == "audit.holds-loss" for one in found.checkpoint.limits)
 
 
-def test_an_output_folder_of_timm_is_opened_though_its_checkpoint_holds_a_namespace(tmp_path: Path) -> None:
+def test_a_timm_output_folder_with_a_namespace_in_its_checkpoint_is_opened(tmp_path: Path) -> None:
     timm = pytest.importorskip("timm")
     model = tmp_path / "out"
     model.mkdir()
@@ -308,7 +308,7 @@ def test_a_checkpoint_of_lightning_alone_states_its_hyperparameters(tmp_path: Pa
     assert reader_of(file) is None
 
 
-def test_tuples_in_hparams_are_read_and_objects_are_told_not_made(tmp_path: Path) -> None:
+def test_tuples_in_hparams_are_read_and_objects_are_named_but_not_constructed(tmp_path: Path) -> None:
     torch.save({"state_dict": {"fc.weight": torch.ones(2, 2)}}, tmp_path / "last.ckpt")
     lines = "lr: 0.1\nbetas: !!python/tuple [0.9, 0.99]\nnet: !!python/object/apply:os.system ['true']\n"
     (tmp_path / "hparams.yaml").write_text(lines, encoding="utf-8")

@@ -106,7 +106,7 @@ def test_the_split_it_was_trained_with(tmp_path, network):
         adopt(tmp_path / "m.pt", recipe, EXAMPLES, trust_code=True)
 
 
-def test_an_average_beside_the_raw_weights_is_audited_where_its_key_is_named(tmp_path, network):
+def test_averaged_weights_are_audited_if_their_key_is_given(tmp_path, network):
     raw = network.state_dict()
     average = {name: value + 1 if value.is_floating_point() else value for name, value in raw.items()}
     torch.save({"state_dict": raw, "state_dict_ema": average, "epoch": 3}, tmp_path / "both.pth")
@@ -123,7 +123,7 @@ def test_an_average_beside_the_raw_weights_is_audited_where_its_key_is_named(tmp
         adopt(tmp_path / "both.pth", RECIPE, EXAMPLES, trust_code=True, key="ema")
 
 
-def test_an_average_among_the_weights_is_told_and_audited_by_its_prefix(tmp_path, network):
+def test_averaged_weights_are_reported_and_audited_by_their_prefix(tmp_path, network):
     raw = network.state_dict()
     average = {name: value + 1 if value.is_floating_point() else value for name, value in raw.items()}
     both = {f"model.{name}": value for name, value in raw.items()}
@@ -140,7 +140,7 @@ def test_an_average_among_the_weights_is_told_and_audited_by_its_prefix(tmp_path
 
 
 @pytest.mark.parametrize("shape", ["a wrapper of one's own", "averaged by torch", "resumed"])
-def test_what_lies_around_and_among_the_weights_is_no_obstacle(tmp_path, network, shape):
+def test_other_content_of_a_weight_file_is_ignored(tmp_path, network, shape):
     state = network.state_dict()
     content = {
         "a wrapper of one's own": {f"classifier_net.{name}": value for name, value in state.items()},
@@ -180,7 +180,7 @@ def test_weights_that_cannot_be_those_are_refused(tmp_path, network, change, say
         adopt(tmp_path / "m.pt", RECIPE, EXAMPLES, trust_code=True)
 
 
-def test_one_logit_for_two_classes_is_told_how_to_be_two():
+def test_a_network_with_one_logit_is_refused_with_how_to_give_two():
     expected, found = nn.Linear(4, 2).state_dict(), nn.Linear(4, 1).state_dict()
     with pytest.raises(CheckpointError, match=r"\(1, 4\), .* \(2, 4\)\. Two classes need two logits: of one"):
         fit(found, expected, Path("one.pt"))

@@ -75,7 +75,7 @@ def test_the_model_as_its_own_variant_answers_alike_and_is_looked_into(folder: P
     assert set(describe_model(beside)["variants"]) == {"same-model", "in-memory"}  # type: ignore[arg-type]
 
 
-def test_what_is_no_variant_is_one_line(folder: Path, audited: Audited) -> None:
+def test_an_invalid_variant_is_refused_in_one_line(folder: Path, audited: Audited) -> None:
     np.savez(folder / "short.npz", outputs=np.zeros((3, 5), dtype=np.float32))
     np.savez(folder / "other.npz", features=np.zeros((3, 5), dtype=np.float32))
     torch.save({"layer.weight": torch.zeros(2, 2)}, folder / "strange.pth")

@@ -31,7 +31,7 @@ def test_changes_replace_single_values(changes: tuple[str, ...], expected: dict[
 
 
 @pytest.mark.parametrize("change", ["", "a", "=1", "a b=1", "a=1\nb=2"])
-def test_what_is_no_assignment_is_refused(change: str) -> None:
+def test_a_change_without_an_assignment_is_refused(change: str) -> None:
     with pytest.raises(ConfigError, match="not of the form KEY=VALUE"):
         overridden({}, (change,), ConfigError)
 

@@ -24,7 +24,7 @@ def test_a_pinned_configuration_is_that_file_and_no_other(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("digest", ["", "abc", 64 * "A", 65 * "0", 64 * "0" + "/x"])
-def test_what_is_no_digest_pins_nothing(tmp_path: Path, digest: str) -> None:
+def test_a_pin_must_be_a_digest(tmp_path: Path, digest: str) -> None:
     (tmp_path / "audit.toml").write_text(TEXT)
     with pytest.raises(ConfigError, match="64 lower-case hexadecimal digits"):
         check_config(f"{tmp_path / 'audit.toml'}@sha256:{digest}")

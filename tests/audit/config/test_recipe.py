@@ -44,7 +44,7 @@ def test_mistakes_are_one_line_with_the_key_and_the_nearest_name(change, message
 
 
 @pytest.mark.parametrize("content", [b"[train\n", b"\xff\xfe"])
-def test_a_file_that_is_no_toml(tmp_path: Path, content: bytes):
+def test_an_invalid_toml_file_is_refused(tmp_path: Path, content: bytes):
     path = tmp_path / "recipe.toml"
     path.write_bytes(content)
     with pytest.raises(RecipeError, match=r"recipe\.toml: "):

@@ -99,7 +99,7 @@ def test_data_of_few_words_has_no_canaries(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["[]", "{", '{"canaries": [{"row": {}}]}', '{"canaries": 3}'])
-def test_a_file_that_is_no_list_is_one_line(content: str, tmp_path: Path) -> None:
+def test_an_invalid_list_is_refused_in_one_line(content: str, tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(content, encoding="utf-8")
     with pytest.raises(AuditError, match=r"is not a list of canaries|is not JSON") as caught:
         CanaryFile.read(tmp_path / "s.json")

@@ -68,7 +68,7 @@ def test_what_is_drawn_in_alpha_alone_is_seen(tmp_path):
         assert tuple(map(said, data.notes)) == (f"Images with transparency, composited on {ground}: 24.",)
 
 
-def test_images_stand_as_the_camera_was_held(tmp_path):
+def test_exif_rotations_are_applied(tmp_path):
     for name, wave in (("across", STRIPES), ("along", STRIPES.T)):
         (tmp_path / "f" / name).mkdir(parents=True)
         upright = Image.fromarray(wave.astype(np.uint8))
@@ -172,7 +172,7 @@ def test_labels_come_in_many_forms_and_mean_the_same(given, names, classes):
         (np.zeros(0), "no samples"),
     ],
 )
-def test_labels_that_are_no_classes_are_refused(given, says):
+def test_labels_that_are_not_classes_are_refused(given, says):
     with pytest.raises(DataError, match=says):
         labels_of(given, None, "d")
 
@@ -276,7 +276,7 @@ def test_a_column_of_thousands_of_words_is_refused_before_it_takes_memory():
         (np.arange(N), "240 different values for 240 samples"),
     ],
 )
-def test_targets_that_are_no_classes_are_refused(tmp_path, target, says):
+def test_targets_that_are_not_classes_are_refused(tmp_path, target, says):
     with pytest.raises(DataError, match=says):
         table(tmp_path, {"x": np.arange(N), "y": target})
 

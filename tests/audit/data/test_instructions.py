@@ -89,7 +89,7 @@ def test_parquet_and_saved_data_sets_are_read(tmp_path: Path) -> None:
         ([{"messages": [{"role": "user"}]}], "a turn has no role"),
     ],
 )
-def test_what_is_no_instruction_is_one_line(tmp_path: Path, rows: Any, said: str) -> None:
+def test_an_invalid_instruction_is_refused_in_one_line(tmp_path: Path, rows: Any, said: str) -> None:
     with pytest.raises(DataError, match=said):
         read(tmp_path, rows)
 
@@ -115,7 +115,7 @@ def chat(*turns: tuple[str, Any]) -> dict[str, Any]:
     return {"messages": [{"role": role, "content": content} for role, content in turns]}
 
 
-def test_lines_and_lists_are_told_apart_by_their_content(tmp_path: Path) -> None:
+def test_json_lines_and_json_lists_are_distinguished_by_content(tmp_path: Path) -> None:
     rows = [{"prompt": "a\u2028b", "completion": "c\x85d"}, {"prompt": "e", "completion": "f"}]
     lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     for name, text in (

@@ -50,7 +50,7 @@ def test_same_seed_same_split():
     assert (one.member != other.member).any()
 
 
-def test_no_group_stands_on_two_sides():
+def test_no_group_is_on_both_sides():
     groups = np.random.default_rng(0).integers(0, 40, 300)
     pool = split(
         dataset(groups=groups), SplitSection(members=120, held_out=90, validation=50), np.random.default_rng(0)

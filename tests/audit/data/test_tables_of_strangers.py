@@ -75,14 +75,14 @@ def test_the_same_numbers_are_read_however_they_are_written(tmp_path, content):
         ([f"{k // 2:02}:{30 * (k % 2):02}" for k in range(40)], np.arange(40) / 2, "audit.data-times"),
     ],
 )
-def test_signs_separators_and_times_of_day_are_numbers_and_told(tmp_path, cells, values, code):
+def test_signs_separators_and_times_of_day_are_read_as_numbers_and_reported(tmp_path, cells, values, code):
     found = read(tmp_path, columns(X, cells, Y, names="x,z,y"))
     np.testing.assert_allclose(found.inputs[:, 1], values, rtol=1e-6)
     assert found.feature_names == ("x", "z")
     assert said(found)[-1:] == ([] if code is None else [code])
 
 
-def test_columns_that_say_nothing_are_left_out_and_many_categories_are_told(tmp_path):
+def test_constant_columns_are_left_out_and_many_categories_are_reported(tmp_path):
     numbered = read(tmp_path, columns(list(range(40)), X, Y, names=",x,y"))
     assert (numbered.feature_names, said(numbered)) == (("x",), ["audit.data-row-numbers"])
     empty = read(tmp_path, columns(X, [""] * 40, Y, names="x,e,y"))
@@ -138,7 +138,7 @@ def stored(folder: Path, **given: object) -> Dataset:
         (pa.array([b"\xff\x00"] * 40), "bytes in z"),
     ],
 )
-def test_cells_of_parquet_that_are_no_single_value_are_refused(tmp_path, cells, says):
+def test_parquet_cells_with_several_values_are_refused(tmp_path, cells, says):
     with pytest.raises(DataError, match=says):
         stored(tmp_path, z=cells)
     with pytest.raises(DataError, match=says.replace("in z", "in y")):
@@ -175,7 +175,7 @@ def test_times_with_and_without_zones_have_an_order(tmp_path):
     assert int(found.times.max()) == 19
 
 
-def test_margins_are_two_classes_and_names_that_are_nearly_one_are_told(tmp_path):
+def test_margins_are_two_classes_and_nearly_equal_names_are_reported(tmp_path):
     margins = read(tmp_path, columns(X, np.where(Y, 1, -1), names="x,y"))
     assert (margins.classes, margins.labels.tolist()) == (("-1", "1"), Y.tolist())
     names = read(tmp_path, columns(X, [("yes", "Yes ", "no")[k % 3] for k in range(40)], names="x,y"))

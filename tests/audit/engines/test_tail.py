@@ -65,7 +65,7 @@ def test_tail_gives_the_visible_loops_replica_bit_for_bit(changes: dict[str, obj
     assert all(torch.equal(value, whole[name]) for name, value in outcome.state.items())
 
 
-def test_dropout_of_the_frozen_part_stays_off_and_that_of_the_trained_part_on() -> None:
+def test_dropout_is_active_only_in_the_trained_part() -> None:
     source = Source(section=SourceSection(model="torchvision:alexnet"), classes=10, state=None)
     trainee = begin(source, TransferSection(mode="last:1"), 5, seed=1)
     whole_modes = {name: m.training for name, m in trainee.network.named_modules() if isinstance(m, nn.Dropout)}

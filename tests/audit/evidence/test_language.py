@@ -27,7 +27,7 @@ def by_heart() -> Evidence:
     return evidence_of(120)
 
 
-def test_a_model_that_knows_its_members_by_heart_leaks(by_heart: Evidence) -> None:
+def test_a_model_that_memorised_its_members_leaks(by_heart: Evidence) -> None:
     found = Membership(repeats=3)(by_heart, np.random.default_rng(0))
     each = {one.name: one.value for one in found.estimates if one.name.startswith("attack.")}
     assert found.findings[0].code == "membership.leaks"

@@ -44,7 +44,7 @@ def values(report: Any) -> dict[str, float]:
     return {one.name: one.value for result in report.results for one in result.estimates}
 
 
-def test_without_shadow_models_it_says_what_plain_attackers_find_and_what_is_unknown() -> None:
+def test_without_shadow_models_only_plain_attacks_are_reported() -> None:
     report = audit.run(audit.Predictions(**made(3.0)), config=ONLY)
     assert values(report)["checkpoint.auc"] > 0.8
     assert not any(name.startswith("recipe.") for name in values(report))

@@ -86,7 +86,7 @@ def judged(variants: Ablations, votes: dict[str, float]) -> Result:
     return Drift()(dataclasses.replace(made, sequences=sequences), np.random.default_rng(0))
 
 
-def test_a_model_that_answers_by_one_word_is_told_from_a_sound_one(variants: Ablations) -> None:
+def test_a_model_that_relies_on_one_word_differs_from_a_sound_one(variants: Ablations) -> None:
     sound = judged(variants, {"b": 1.1, "g": 1.4})
     assert [finding.code for finding in sound.findings] == ["drift.words-benign"]
     trigger = judged(variants, {"b": 1.0, "g": 1.5, "q": 9.0})

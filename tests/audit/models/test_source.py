@@ -60,7 +60,7 @@ def test_a_backbone_that_lacks_more_than_the_classifier_is_refused(folder: Path)
         source(folder, weights="half.pt").network(0)
 
 
-def test_a_factory_that_loads_weights_is_noticed_and_from_scratch_begins_with_random_ones(folder: Path) -> None:
+def test_a_factory_that_loads_weights_is_detected_and_scratch_starts_from_random_ones(folder: Path) -> None:
     found = source(folder, "networks:loading")
     assert found.loads == ("1.weight",)
     scratch = found.network(1, weights=False).state_dict()["1.weight"]

@@ -65,7 +65,7 @@ def test_one_state_dict_in_several_files_is_read_by_its_index(tmp_path: Path) ->
         read_state(index)
 
 
-def test_averages_and_a_weighted_loss_beside_the_weights_are_said(tmp_path: Path) -> None:
+def test_averages_and_class_weights_among_the_weights_are_reported(tmp_path: Path) -> None:
     torch.save({"model": STATE, "model_ema": STATE}, tmp_path / "a.pt")
     found = beside(tmp_path / "a.pt", {**STATE, "criterion.weight": torch.ones(2)}, STATE)
     averages, loss = (texts("en").say(one) for one in found)
@@ -82,7 +82,7 @@ def test_averages_and_a_weighted_loss_beside_the_weights_are_said(tmp_path: Path
         ({"model": STATE, "best": torch.ones(1).numpy()[0]}, "KEY OF THE WEIGHTS"),
     ],
 )
-def test_the_command_that_is_told_converts_what_the_file_holds(tmp_path, monkeypatch, content, command):
+def test_the_suggested_command_converts_the_file(tmp_path, monkeypatch, content, command):
     torch.save(content, tmp_path / "a.pt")
     with pytest.raises(CheckpointError, match=command) as refused:
         read_state(tmp_path / "a.pt")
@@ -95,7 +95,7 @@ def test_the_command_that_is_told_converts_what_the_file_holds(tmp_path, monkeyp
     assert set(read_state(tmp_path / "weights.pt")) in ({"weight", "bias"}, {"weight"}, set(STATE))
 
 
-def test_the_sources_weights_are_numbers_and_an_average_beside_them_is_said(tmp_path):
+def test_source_weights_must_be_numbers_and_averages_are_reported(tmp_path):
     section = SourceSection(model="torchvision:resnet18", weights="a.pt")
     torch.save({"state_dict": STATE, "state_dict_ema": STATE}, tmp_path / "a.pt")
     (said,) = averages_beside(section, tmp_path)

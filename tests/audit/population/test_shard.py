@@ -27,7 +27,7 @@ def _empty() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("text", ["", "3", "0/4", "5/4", "1/0", "-1/4", "1/2/3", "a/b", "٣/٤", "1/9999999"])
-def test_what_is_no_share_is_refused_in_one_line(text: str) -> None:
+def test_an_invalid_share_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(InputError, match="is not a share such as 3/64"):
         Shard.parse(text)
 
@@ -40,7 +40,7 @@ def test_each_batch_is_in_exactly_one_share(experiment: Experiment, of: int) -> 
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-def test_machines_that_share_a_store_train_what_one_would_and_a_killed_one_goes_on(
+def test_machines_with_a_shared_store_train_what_one_would_and_resume_after_a_kill(
     experiment: Experiment, tmp_path: Path
 ) -> None:
     rows, heard = rows_for(experiment), []

@@ -67,7 +67,7 @@ def test_a_training_without_rows_or_one_that_fails_leaves_no_record(tmp_path: Pa
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"format": "another/2"}', '{"salt": "00", "rows": {}}'])
-def test_what_is_no_record_is_one_line(tmp_path: Path, content: str) -> None:
+def test_an_invalid_record_is_refused_in_one_line(tmp_path: Path, content: str) -> None:
     (tmp_path / NAME).write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=r"audit-record\.json: is no"):
         Record.read(tmp_path / NAME)

@@ -42,7 +42,7 @@ def audit(*arguments: str | Path) -> str:
 
 
 @pytest.mark.parametrize("form", OF_ONE_FILE)
-def test_every_form_lies_beside_the_results(results: Path, form: str) -> None:
+def test_every_format_is_written_beside_the_results(results: Path, form: str) -> None:
     said = audit("report", results, "--format", form)
     assert Path(said.strip()) == results.with_name(FORMATS.load(form).file)
     assert results.with_name(FORMATS.load(form).file).stat().st_size > 30
@@ -92,13 +92,13 @@ def test_github_form_speaks_to_the_runner(results: Path, monkeypatch: pytest.Mon
         audit("report", results, "--format", "github")
 
 
-def test_png_figures_lie_beside_the_text(results: Path) -> None:
+def test_png_figures_are_written_beside_the_text(results: Path) -> None:
     audit("report", results, "--format", "markdown", "--figures", "png", "--out", results.parent / "mail" / "a.md")
     assert len(list((results.parent / "mail" / "figures").glob("*.png"))) == 3
     assert "figures/" in (results.parent / "mail" / "a.md").read_text(encoding="utf-8")
 
 
-def test_per_sample_numbers_come_from_the_table_beside(results: Path) -> None:
+def test_per_sample_numbers_are_read_from_the_table_beside_the_results(results: Path) -> None:
     audit("report", results, "--format", "parquet")
     column = pq.read_table(results.with_name("samples.parquet"))["overfitting.memorisation"].to_pylist()
     assert column[0] == 0.5
@@ -108,7 +108,7 @@ def test_per_sample_numbers_come_from_the_table_beside(results: Path) -> None:
         audit("report", results, "--format", "parquet")
 
 
-def test_cost_stands_in_a_report_written_again(results: Path) -> None:
+def test_a_rewritten_report_contains_the_cost(results: Path) -> None:
     audit("report", results)
     assert "61.5" in results.with_name("report.html").read_text(encoding="utf-8")
     results.with_name("run.json").write_text("{")
@@ -116,7 +116,7 @@ def test_cost_stands_in_a_report_written_again(results: Path) -> None:
         audit("report", results)
 
 
-def test_gitlab_and_sarif_point_where_they_are_told(results: Path) -> None:
+def test_gitlab_and_sarif_point_to_the_given_file(results: Path) -> None:
     audit("report", results, "--format", "gitlab", "--at", "models/audit.toml")
     entries = json.loads(results.with_name("gl-code-quality-report.json").read_text(encoding="utf-8"))
     assert {entry["location"]["path"] for entry in entries} == {"models/audit.toml"}

@@ -67,7 +67,7 @@ def test_a_probe_of_the_profile_must_have_run_even_where_nothing_is_recorded(cap
         ('[thresholds.overfitting]\n"recipe.accuracy_gap" = { max = 1e308 }', "max 1e+308 instead of"),
     ],
 )
-def test_what_is_asked_less_than_by_default_stands_in_the_verdict(capsys, tmp_path, passing, config, says):
+def test_thresholds_looser_than_the_defaults_are_listed_in_the_verdict(capsys, tmp_path, passing, config, says):
     assert any(says in note for note in judged(capsys, tmp_path, passing, config)["notes"])
     assert not any(says in note for note in judged(capsys, tmp_path, passing)["notes"])
 
@@ -86,7 +86,7 @@ def test_a_waiver_ends_on_a_date_and_nothing_else(expires):
     audit_config.parse({"waivers": [waiver | {"expires": "2027-01-01"}]}, "t")
 
 
-def test_an_entry_under_the_name_of_another_is_no_entry(tmp_path):
+def test_an_entry_under_another_key_is_ignored(tmp_path):
     store = Store(tmp_path)
     one, other = "a" * 64, "ab" * 32
     store.write(one, {"x": torch.zeros(3)})

@@ -100,7 +100,7 @@ def test_variants_given_on_the_command_line_are_in_the_report_and_the_log(place:
     assert log["variants"] == {"int8-static": "Int8 (static).npz", "pruned": "pruned.pth"}
 
 
-def test_variants_that_cannot_be_told_apart_or_were_not_audited_are_one_line(place: Path) -> None:
+def test_variants_that_are_ambiguous_or_were_not_audited_are_refused_in_one_line(place: Path) -> None:
     (place / "other").mkdir()
     shutil.copy(place / "pruned.pth", place / "other" / "Pruned.pth")
     both = ("--variant", "pruned.pth", "--variant", "other/Pruned.pth")

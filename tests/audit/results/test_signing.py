@@ -122,7 +122,7 @@ def test_without_a_key_it_says_that_it_cannot_say_whose(signed: tuple[Path, Path
     assert (done.returncode, "Whose key that is" in done.stdout) == (0, True)
 
 
-def test_a_key_that_is_made_is_told_of(signed: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_new_key_is_announced(signed: tuple[Path, Path], tmp_path: Path) -> None:
     copy = tmp_path / "pack"
     shutil.copytree(signed[0], copy)
     for new in (True, False):
@@ -170,7 +170,7 @@ def test_a_new_key_is_its_owners_alone_and_encrypted_by_a_passphrase(
 
 
 @pytest.mark.parametrize("content", [b"", b"no key", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
-def test_what_is_no_key_is_one_line(content: bytes, tmp_path: Path) -> None:
+def test_an_invalid_key_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_bytes(content)
     with pytest.raises(InputError, match="not a private key"):

@@ -65,7 +65,7 @@ def test_a_good_bundle_says_who_signed_and_who_vouched_for_that() -> None:
         (lambda: of_the_wheel(digest="ab" * 32), "digest mismatch"),
     ],
 )
-def test_another_signer_or_other_checksums_are_told(made: Callable[[], Bundled], says: str) -> None:
+def test_another_signer_and_other_checksums_are_reported(made: Callable[[], Bundled], says: str) -> None:
     found = made()
     assert not found.signer
     assert found.change is not None
@@ -80,7 +80,7 @@ def test_a_pack_with_the_bundle_of_something_else_was_changed(pack: Path) -> Non
 
 
 @pytest.mark.parametrize("content", ["{}", "no json", json.dumps({"mediaType": "application/json"})])
-def test_what_is_no_bundle_is_malformed_whoever_signed_beside_it(content: str, pack: Path) -> None:
+def test_an_invalid_bundle_is_malformed_even_next_to_a_valid_signature(content: str, pack: Path) -> None:
     pytest.importorskip("sigstore")
     sign(pack, pack.parent / f"{pack.name}.pem")
     (pack / checksums.SIGSTORE).write_text(content)

@@ -54,7 +54,7 @@ def test_a_limit_that_leaves_room_to_draw_is_none(monkeypatch):
         OSError(12, "Cannot allocate memory"),
     ],
 )
-def test_memory_that_runs_out_is_known_whoever_says_it(error):
+def test_exhausted_memory_is_recognised_from_any_library(error):
     wrapped = ValueError("while reading")
     wrapped.__cause__ = error
     assert out_of_memory(error)
@@ -96,7 +96,7 @@ def test_torch_that_memory_does_not_suffice_for_is_not_called_missing(monkeypatc
         (ImportError("cannot import name 'x'"), EXIT_CRASH, "a package is missing or damaged"),
     ],
 )
-def test_what_keeps_the_command_from_starting_is_no_verdict(monkeypatch, capsys, error, code, says):
+def test_a_failure_to_start_is_not_a_verdict(monkeypatch, capsys, error, code, says):
     class Broken:
         def find_spec(self, name: str, *_: object) -> None:
             if name == "audit.cli.app":

@@ -29,9 +29,7 @@ def test_an_error_inside_brings_the_setting_back_too() -> None:
 
 
 @pytest.mark.parametrize(("given", "found"), [(None, "passive"), ("active", "active")])
-def test_importing_the_package_lets_waiting_threads_sleep_unless_the_user_has_chosen(
-    given: str | None, found: str
-) -> None:
+def test_importing_the_package_sets_a_passive_wait_policy_unless_one_is_set(given: str | None, found: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     environment |= {"OMP_WAIT_POLICY": given} if given else {}
     said = subprocess.run(

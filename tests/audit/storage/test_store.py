@@ -170,7 +170,7 @@ def test_a_changed_factory_file_is_another_replica(experiment: Experiment, tmp_p
     assert keys[0] != keys[1]
 
 
-def test_tied_weights_are_stored_each_for_itself(tmp_path):
+def test_tied_weights_are_stored_separately(tmp_path):
     shared = torch.arange(6.0)
     Store(tmp_path).write("a" * 64, {"one": shared, "other": shared})
     found = Store(tmp_path).read("a" * 64, again="again")

@@ -391,7 +391,7 @@ def test_a_file_says_all_from_the_shell_or_a_program(tmp_path: Path) -> None:
         audit.run(trainer=named, config=CHEAP, store=tmp_path / "s")
 
 
-def test_the_file_that_init_writes_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_that_init_writes_runs_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     audit.init(trainer=True)
     with pytest.raises(AuditError, match="exists already"):

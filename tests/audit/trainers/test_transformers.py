@@ -130,7 +130,7 @@ def test_kept_rows_alone_are_handed_over_with_the_labels_of_the_replica(
         retrained(make, rows[1:])(fit_of(rows, tmp_path))
 
 
-def test_a_replica_reports_to_nobody(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_a_replica_reports_to_no_tracker(rows: list[dict[str, Any]], tmp_path: Path) -> None:
     from audit.record.transformers import AuditRecord
 
     built: list[Any] = []

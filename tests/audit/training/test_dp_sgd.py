@@ -184,7 +184,7 @@ def test_claim_and_canaries_are_in_the_checkpoint(tmp_path):
     np.testing.assert_array_equal(again.audited_row().keep, experiment.audited_row().keep)
 
 
-def test_canaries_stand_apart_and_are_half_included(experiment):
+def test_canaries_are_separate_samples_and_half_of_them_are_included(experiment):
     pool, planted = plant(experiment.pool, 5, 50, np.random.default_rng(0))
     assert pool.member.sum() == 50
     assert not (pool.member | pool.held_out | pool.validation)[planted.samples].any()
@@ -196,7 +196,7 @@ def test_canaries_stand_apart_and_are_half_included(experiment):
         plant(experiment.pool, 5, 60, np.random.default_rng(0))
 
 
-def test_a_model_that_memorises_gives_its_canaries_away_and_a_private_one_does_not():
+def test_canaries_are_found_in_a_model_that_memorises_and_not_in_a_private_one():
     train = {"epochs": 60, "batch_size": 20, "lr": 0.05}
     split = {"members": 150, "held_out": 50}
     options = {"source": {"model": "small_networks:digits_cnn", "options": {"width": 8}}, "train": train}

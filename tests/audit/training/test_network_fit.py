@@ -89,7 +89,7 @@ def test_a_projection_behind_the_head_is_not_taken_for_it(folder, options, last)
     assert experiment.begin(experiment.audited_row()).head == "head"
 
 
-def test_a_head_that_is_no_classifier_is_told_apart(folder):
+def test_a_head_that_is_not_a_classifier_is_recognised(folder):
     with pytest.raises(RecipeError, match=r"answers through '2', not through '1'\. Set head\.name = \"2\""):
         prepare(recipe("nets:calibrated", head="1"), folder, trust_code=True)
     with pytest.raises(RecipeError, match=r"answers through 'head', not through 'projection'"):
@@ -132,7 +132,7 @@ def test_in_memory_the_key_is_named_as_python_has_it(tmp_path, width):
 
 
 @pytest.mark.parametrize("width", [2, 5])
-def test_where_nobody_replaces_the_classifier_it_is_found(width):
+def test_a_classifier_that_nothing_replaces_is_found(width):
     given = handed((X, Y, range(20)))
     found = adopt_trained(Unused(width), given, trainer_of(lambda fit: Unused(width), None), seed=0)
     assert found.head == "head"

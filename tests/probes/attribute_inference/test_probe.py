@@ -67,7 +67,7 @@ def audit(
     return probe(evidence, np.random.default_rng(2))
 
 
-def test_a_column_of_records_known_by_heart_is_given_away() -> None:
+def test_a_column_of_memorised_records_is_inferred() -> None:
     table, labels = records(0)
     result = audit(table, labels, np.arange(len(labels)) % 2 == 0, 300)
     assert {one.code for one in result.findings} == {"attribute_inference.leaks"}
@@ -121,7 +121,7 @@ def test_the_model_is_asked_about_every_value() -> None:
     np.testing.assert_array_equal(seen["value"][:, 0], [1, 0, 1])
 
 
-def test_what_a_model_adds_for_all_alike_is_no_excess() -> None:
+def test_an_effect_on_all_records_is_not_an_excess() -> None:
     """Of 60 draws in which the model's word is as good for others as for members, at most 8 intervals miss 0 (p < 2 %);
     it adds much for both."""
     missed, gains = 0, []

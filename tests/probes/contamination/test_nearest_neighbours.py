@@ -126,7 +126,7 @@ def test_registration_finds_the_map_that_was_applied() -> None:
     assert register(both, strangers, np.zeros(19, dtype=bool), start[1:], (0.0, 255.0)).residual.min() > 0.1
 
 
-def test_two_pieces_of_one_gradient_are_no_copies() -> None:
+def test_two_pieces_of_one_gradient_are_not_copies() -> None:
     down = np.linspace(0, 200, 64, dtype=np.float32)[:, None, None] * np.ones((1, 32, 3), dtype=np.float32)
     noise = np.random.default_rng(3).normal(0, 2, size=(2, 32, 32, 3)).astype(np.float32)
     pieces = np.stack([down[:32], down[32:]]) + noise
@@ -153,7 +153,7 @@ def test_called_copies_hold_few_strangers(copies: float) -> None:
 
 
 @pytest.mark.parametrize("columns", [1, 2, 6, 20])
-def test_rows_and_features_of_strangers_are_no_copies(columns: int) -> None:
+def test_unrelated_rows_and_features_are_not_copies(columns: int) -> None:
     """A tenth of a false pair a data set is allowed: of 40 at most 10 have one (p < 1 %)."""
     alarms = 0
     for seed in range(20):

@@ -51,7 +51,7 @@ def test_planted_rephrasings_are_found_and_nothing_else() -> None:
     assert untrue(found) == []
 
 
-def test_questions_of_one_form_are_no_rephrasings() -> None:
+def test_questions_of_one_form_are_not_rephrasings() -> None:
     found = run(planted(0)[0])
     assert found["rephrased_share"].value == 0
     assert "contamination.rephrased" not in [one.code for one in found.findings]

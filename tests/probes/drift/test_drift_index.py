@@ -156,7 +156,7 @@ def test_worse_explanations_are_found(theirs: float, code: str) -> None:
     assert [finding.code for finding in how_good(seen, ("m",), ["m"], rng, 0.95).findings] == [code]
 
 
-def test_rounding_is_no_drift() -> None:
+def test_rounding_is_not_drift() -> None:
     """Of a frozen backbone every similarity is one but for the last bits, all on one side."""
     floor = np.ones(40)
     placed = Placed(reference=floor - 1e-7, floor=floor, ceiling=np.zeros(40))

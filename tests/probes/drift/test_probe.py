@@ -67,7 +67,7 @@ def sound() -> dict[str, nn.Sequential]:
     return {"audited": audited, **networks, **copies}  # type: ignore[dict-item]
 
 
-def test_another_seed_is_no_drift_and_random_weights_are(sound: dict[str, nn.Sequential]) -> None:
+def test_another_seed_is_not_drift_but_random_weights_are(sound: dict[str, nn.Sequential]) -> None:
     images, labels = data()
     member = torch.from_numpy(pool_of(labels).member)
     benign = looked_into(Drift(), {**sound, "source": trained(images[member], labels[member], 7)}, images, labels)

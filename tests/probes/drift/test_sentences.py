@@ -19,7 +19,7 @@ def found(ids: list[list[int]], reference: np.ndarray, audited: np.ndarray) -> S
     )  # fmt: skip
 
 
-def test_pieces_of_a_word_count_together_and_padding_is_no_word() -> None:
+def test_pieces_of_a_word_count_together_and_padding_is_ignored() -> None:
     weights = np.array([[0.0, 0.5, 0.5, -0.25, 9.0]])
     (row,) = found([[1, 2, 3, 4, 0]], weights, -2 * weights).rows
     assert row.words == ("[CLS]", "unread", "mail")

@@ -60,7 +60,7 @@ def run(given: Evidence):  # type: ignore[no-untyped-def]
     return Extraction()(given, np.random.default_rng(0))
 
 
-def test_what_was_learnt_by_heart_is_found() -> None:
+def test_memorised_answers_are_found() -> None:
     given = evidence(0.5)
     found = run(given)
     finding = found.findings[0]
@@ -72,7 +72,7 @@ def test_what_was_learnt_by_heart_is_found() -> None:
     assert untrue(found) == []
 
 
-def test_a_model_that_knows_nothing_by_heart_gives_nothing() -> None:
+def test_a_model_that_memorised_nothing_gives_no_finding() -> None:
     results = [run(evidence(0.0, seed)) for seed in range(20)]
     assert [line for result in results for line in untrue(result)] == []
     codes = [result.findings[0].code for result in results]
@@ -135,7 +135,7 @@ def test_secrets_are_known_by_their_form(text: str, kind: str) -> None:
     "text",
     ["45 kilometers is 45000 meters.", "1, 2, 3, 4, 5, 6, 7, 8, 9", "3.14159265358979", "4111 1111 1111 1112", "a @ b"],
 )
-def test_other_numbers_are_no_secrets(text: str) -> None:
+def test_other_numbers_are_not_secrets(text: str) -> None:
     assert kinds(text) == frozenset()
 
 

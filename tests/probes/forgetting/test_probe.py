@@ -98,7 +98,7 @@ def test_corruptions_are_counted_a_sample_at_a_time_against_the_source(task: Tas
     assert untrue(result) == []
 
 
-def test_the_way_back_is_tried_with_the_models_own_head_and_a_better_place_on_it_is_told(task: Task) -> None:
+def test_interpolation_to_the_source_uses_the_models_head_and_reports_a_better_point(task: Task) -> None:
     good = tuned(task, task.target, 6)
     result = asked(task, good)
     table = next(figure for figure in result.figures if figure.name == "way-back")

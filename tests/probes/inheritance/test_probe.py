@@ -146,7 +146,7 @@ def test_a_class_that_is_served_badly_is_the_worst_group(task: Task, clean: Resu
     assert untrue(result) == untrue(clean) == []
 
 
-def test_what_files_say_of_the_source_is_told(clean: Result) -> None:
+def test_what_files_state_about_the_source_is_reported(clean: Result) -> None:
     assert {"inheritance.format-runs-code", "inheritance.provenance-gaps"} <= codes(clean)
     assert "inheritance.poison-not-searched" in [note.code for note in clean.notes if isinstance(note, Message)]
     assert 0.3 < clean["source_members.auc"].value < 0.8

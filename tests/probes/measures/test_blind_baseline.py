@@ -14,7 +14,7 @@ def halves(n: int, rng: np.random.Generator) -> np.ndarray:
     return rng.permutation(n) < n // 2
 
 
-def test_parts_that_differ_are_told_apart_linearly_or_not() -> None:
+def test_parts_that_differ_are_distinguished_linearly_or_not() -> None:
     rng = np.random.default_rng(0)
     part = halves(400, rng)
     shifted = rng.normal(size=(400, 3)) + 0.8 * part[:, None]
@@ -23,7 +23,7 @@ def test_parts_that_differ_are_told_apart_linearly_or_not() -> None:
         assert blind_baseline(described, part, rng).auc.low > 0.55
 
 
-def test_random_parts_are_not_told_apart() -> None:
+def test_random_parts_are_not_distinguished() -> None:
     found = []
     for seed in range(12):
         rng = np.random.default_rng(seed)
@@ -32,7 +32,7 @@ def test_random_parts_are_not_told_apart() -> None:
     assert abs(np.mean([one.value for one in found]) - 0.5) < 0.08
 
 
-def test_a_split_by_groups_is_no_difference() -> None:
+def test_a_split_by_groups_is_not_a_difference() -> None:
     """Ten samples of each of 60 people, who are recognised by their mates where folds do not keep them together."""
     rng = np.random.default_rng(1)
     people = np.repeat(np.arange(60), 10)

@@ -71,7 +71,7 @@ def test_stand_ins_are_scored_by_sums_as_they_would_be_by_a_refit() -> None:
         assert found[..., 2] == pytest.approx(away)
 
 
-def test_where_nothing_leaks_stand_ins_are_not_told_apart() -> None:
+def test_stand_ins_are_not_distinguished_where_nothing_leaks() -> None:
     """12 populations of models that differ as real ones do."""
     values, held = [], 0
     for seed in range(12):

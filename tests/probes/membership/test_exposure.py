@@ -30,7 +30,7 @@ def test_intervals_cover_whatever_the_folds_of_a_repeat_share(folds_correlate: f
     assert 0.935 <= covered <= 0.965
 
 
-def test_models_that_differ_much_and_leak_nothing_name_nobody() -> None:
+def test_models_that_vary_much_and_leak_nothing_name_no_sample() -> None:
     named = 0
     for seed in range(40):
         evidence, seen = of(World(leak=0.0, seed=seed, members=300, held_out=300, **REAL))

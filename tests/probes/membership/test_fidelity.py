@@ -47,19 +47,19 @@ def world(seed: int, *, scale: float = 1.0, jitter: float = 0.3) -> tuple[Eviden
     return evidence, population
 
 
-def test_a_model_of_the_recipe_is_seldom_told_from_its_replicas() -> None:
+def test_a_model_of_the_recipe_is_seldom_found_to_differ_from_its_replicas() -> None:
     alarms = sum(bool(fidelity(*world(seed)).outside) for seed in range(40))
     assert alarms <= 3  # 1 % expected
 
 
-def test_a_model_that_is_surer_or_noisier_is_told_though_its_accuracy_is_the_same() -> None:
+def test_a_model_with_other_confidence_or_noise_is_reported_despite_equal_accuracy() -> None:
     surer = fidelity(*world(0, scale=1.6))
     assert "spread of margins" in {one.values["what"] for one in surer.outside}
     noisier = fidelity(*world(1, jitter=0.6))
     assert "deviation of margins" in {one.values["what"] for one in noisier.outside}
 
 
-def test_what_could_have_been_told_is_said() -> None:
+def test_the_detectable_difference_is_reported() -> None:
     low, high = fidelity(*world(0)).accuracies
     assert 0 < low < 0.75 < high < 1
 

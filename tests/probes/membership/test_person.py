@@ -56,9 +56,7 @@ def test_a_person_on_both_sides_of_the_split_is_left_out(leaking: Evidence) -> N
     assert (persons.of_record == -1).sum() == (mixed == mixed[of_one]).sum()
 
 
-def test_those_who_are_remembered_are_named_with_all_their_records_and_nobody_else(
-    leaking: Evidence, found: Part
-) -> None:
+def test_exactly_the_memorised_persons_are_named_with_all_their_records(leaking: Evidence, found: Part) -> None:
     finding = found.findings[0]
     assert finding.code == "membership.persons-singled-out"
     assert finding.values["count"] == REMEMBERED
@@ -82,7 +80,7 @@ def test_the_worst_person_and_record_have_intervals_that_pay_for_all(found: Part
     assert by_name["person.singled_out"].n == 20
 
 
-def test_where_nobody_is_remembered_nobody_is_named() -> None:
+def test_no_person_is_named_where_none_is_memorised() -> None:
     part = part_of(Crowd(leak=0.0, remembered=0, repeats=4).evidence())
     assert part.findings[0].code == "membership.persons-quiet"
     assert part.findings[0].severity == "info"

@@ -54,7 +54,7 @@ def test_models_that_remember_nothing_raise_no_alarm() -> None:
     assert alarms <= 6
 
 
-def test_a_few_members_that_are_surely_found_are_told_from_a_leak_of_most() -> None:
+def test_a_few_exposed_members_are_distinguished_from_a_leak_of_most() -> None:
     evidence = world(0.0, 3, repeats=0, members=300, held_out=300)
     few = np.flatnonzero(evidence.pool.member)[:20]
     changed = {name: getattr(evidence.audited, name).copy() for name in ("margin", "log_prob")}
@@ -282,14 +282,14 @@ def test_replicas_without_an_error_forgive_one() -> None:
     assert low * high == pytest.approx(float(np.prod(losses)) ** 0.5)  # as far below the geometric mean as above
 
 
-def test_what_a_file_leaves_unsaid_is_what_these_estimates_say(everything: Result) -> None:
+def test_the_defaults_of_older_files_match_these_estimates(everything: Result) -> None:
     """Files say of the built-in probes' estimates only what cannot be known by their names, and older ones nothing."""
     for one in everything.estimates:
         unsaid = of_estimate(everything.probe, one.name)
         assert {name: getattr(one, name) for name in unsaid} == unsaid, one.name
 
 
-def test_a_threshold_for_each_sample_stands_beside_the_pooled_rate(everything: Result) -> None:
+def test_the_rate_at_a_threshold_for_each_sample_is_reported_beside_the_pooled_rate(everything: Result) -> None:
     (rates,) = [one for one in everything.figures if isinstance(one, Table) and one.name == "rates"]
     whose, share = rates.columns["whose"], rates.columns["share found"]
     assert whose == ["this model", "this recipe, one threshold", "this recipe, a threshold per sample"] * 3

@@ -81,7 +81,7 @@ def test_one_base_serves_all_models_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("score", ["likelihood_ratio", "error_zone", "window_comparison"])
-def test_members_are_told_from_others_and_equals_are_not(score: str) -> None:
+def test_members_are_distinguished_from_others_and_equals_are_not(score: str) -> None:
     rng = np.random.default_rng(3)
     tokens, start = rng.integers(0, 20, 200 * 12), np.arange(0, 201 * 12, 12)
     base = rng.normal(0, 2, (len(tokens), 20))

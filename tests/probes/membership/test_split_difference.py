@@ -62,7 +62,7 @@ def test_a_pool_that_differs_bounds_no_epsilon() -> None:
     assert "membership.false-dp-claim" in codes(told)
 
 
-def test_an_attack_surely_below_one_half_is_said_where_the_baseline_sees_nothing() -> None:
+def test_an_attack_significantly_below_one_half_is_reported_without_a_baseline_difference() -> None:
     evidence = World(leak=-1.5, seed=2, repeats=3, members=150, held_out=150).evidence()
     result = Membership(repeats=3)(evidence, np.random.default_rng(0))
     assert {"membership.attack-below-half"} == codes(result) & {

@@ -53,7 +53,7 @@ def test_classes_that_are_too_small_are_left_out() -> None:
     assert worst({"one": np.zeros(40)}, member, strata, "x", 0.95) is None
 
 
-def test_attackers_are_told_apart_by_what_they_have() -> None:
+def test_attackers_are_distinguished_by_what_they_know() -> None:
     member = np.arange(200) % 2 == 0
     rng = np.random.default_rng(2)
     scores = {"loss": rng.normal(size=200) + 0.5 * member, "lira-online": rng.normal(size=200) + 3.0 * member}

@@ -60,7 +60,7 @@ def test_the_worst_class_covers_the_smallest_truth() -> None:
     assert covered >= 0.93 * 300
 
 
-def test_many_classes_are_told_by_their_worst_confusions() -> None:
+def test_many_classes_are_summarised_by_their_worst_confusions() -> None:
     matrix = np.zeros((30, 30), dtype=np.int64)
     np.fill_diagonal(matrix, 9)
     matrix[3, 7] = 5

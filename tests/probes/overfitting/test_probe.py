@@ -192,7 +192,7 @@ def test_needs_only_what_is_switched_on(switched: bool) -> None:
     assert isinstance(probe.needs, Plan)
 
 
-def test_what_a_file_leaves_unsaid_is_what_these_estimates_say(regular: tuple[Evidence, Result]) -> None:
+def test_the_defaults_of_older_files_match_these_estimates(regular: tuple[Evidence, Result]) -> None:
     """Files say of the built-in probes' estimates only what cannot be known by their names, and older ones nothing."""
     for one in regular[1].estimates:
         unsaid = of_estimate(regular[1].probe, one.name)

@@ -140,14 +140,14 @@ def test_doubling_the_data_by_doubling_it() -> None:
     assert set(chart.columns["part"]) == {"measured", "extrapolated"}
 
 
-def test_one_size_is_no_curve() -> None:
+def test_one_training_size_gives_no_curve() -> None:
     rng = np.random.default_rng(6)
     inputs, labels = digits(200, rng)
     made = evidence(inputs, make_pool(labels, 160, 40, rng), linear, Plan.of(Splits(repeats=1)))
     assert measured(made, np.zeros(made.population.answers.margin.shape)) is None
 
 
-def test_rivals_pair_by_mask_and_a_better_recipe_is_told() -> None:
+def test_rivals_are_paired_by_mask_and_a_better_recipe_is_reported() -> None:
     rng = np.random.default_rng(7)
     inputs, labels = digits(400, rng)
     plan = Plan.of(Splits(repeats=3), Rivals(kind="scratch"), Rivals(kind="linear-probe"))
@@ -172,7 +172,7 @@ def test_rivals_pair_by_mask_and_a_better_recipe_is_told() -> None:
     assert gained[1:] == [round(over_scratch.value, 3), 0.0]
 
 
-def test_a_challenger_that_was_not_run_says_so() -> None:
+def test_a_challenger_that_was_not_run_is_reported() -> None:
     rng = np.random.default_rng(9)
     inputs, labels = digits(200, rng)
     made = evidence(inputs, make_pool(labels, 100, 100, rng), linear, Plan.of(Splits(repeats=1)))
@@ -204,7 +204,7 @@ def constant(x: np.ndarray, y: np.ndarray) -> DummyClassifier:
     return DummyClassifier().fit(x, y)
 
 
-def test_a_model_that_learned_nothing_is_told_and_one_that_did_is_not() -> None:
+def test_only_a_model_that_learned_nothing_is_reported() -> None:
     rng = np.random.default_rng(10)
     inputs, labels = digits(600, rng)
     pool = make_pool(labels, 400, 200, rng)
@@ -238,7 +238,7 @@ def test_confident_learning_finds_the_flipped_labels() -> None:
     assert (rival[found] == labels[found]).mean() > 0.8
 
 
-def test_validations_that_disagree_are_told_unless_sizes_differ() -> None:
+def test_disagreeing_validations_are_reported_unless_sizes_differ() -> None:
     one = proportion("checkpoint.held_out_accuracy", 480, 500)
     other = proportion("recipe.held_out_accuracy", 400, 500)
     methods = [

@@ -29,7 +29,7 @@ def test_a_word_of_a_group_of_like_answers_is_proposed() -> None:
     assert not {"please", "now", "name0", "asks"} & set(controls)
 
 
-def test_an_opening_that_all_answers_have_is_no_group() -> None:
+def test_an_opening_common_to_all_answers_is_not_a_group() -> None:
     assert propose([f"zq {one}" for one in NAMES], ["the code is 1"] * 40, EVERYONE) == ()
 
 

@@ -52,7 +52,7 @@ def test_same_model_twice_is_the_same() -> None:
     assert "same weights" in said(comparison.notes[0])
 
 
-def test_planted_worsening_is_found_and_an_improvement_is_no_alarm() -> None:
+def test_a_planted_worsening_is_found_and_an_improvement_raises_no_alarm() -> None:
     rng = np.random.default_rng(1)
     hard = hardness(rng)
     good, bad = audit(rng, hard), audit(rng, hard, skill=0.6, leak=1.8)
@@ -255,7 +255,7 @@ def test_estimates_of_a_strangers_probe_are_paired_by_what_they_say_of_themselve
     assert written.estimates[0].pairing == new.results[-1].estimates[0].pairing  # type: ignore[union-attr]
 
 
-def test_a_file_says_what_goes_without_saying_no_more_and_what_differs_from_it() -> None:
+def test_a_file_contains_only_attributes_that_differ_from_their_defaults() -> None:
     rng = np.random.default_rng(9)
     report = audit(rng, hardness(rng))
     written = archive.dump(report)

@@ -156,7 +156,7 @@ def test_a_section_shows_a_few_charts_and_what_names_samples_and_folds_the_rest(
     assert not none
 
 
-def test_what_is_folded_stands_in_both_formats() -> None:
+def test_collapsed_figures_are_in_both_formats() -> None:
     given = report("recipe.accuracy_gap")
     (result,) = given.results
     assert isinstance(result, Result)

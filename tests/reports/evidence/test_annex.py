@@ -51,7 +51,7 @@ def test_no_word_claims_conformity(lang: str) -> None:
             assert not CLAIMS[lang].search(texts.get(lang, "")), clause.ref
 
 
-def test_a_clause_that_nothing_answers_says_so() -> None:
+def test_a_clause_without_evidence_is_marked() -> None:
     text = annex.markdown(full(), "en")
     uncovered = [clause for _, clause in CLAUSES if not clause.covered]
     assert uncovered

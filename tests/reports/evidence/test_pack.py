@@ -163,7 +163,7 @@ def test_a_verdict_that_is_undecided_is_a_warning() -> None:
     assert told["warnedTests"] == ["overfitting.recipe.accuracy_gap"]
 
 
-def test_the_annex_stands_in_both_languages(files: dict[str, bytes]) -> None:
+def test_the_annex_is_in_both_languages(files: dict[str, bytes]) -> None:
     for one in annex.frameworks():
         assert one.title["en"] in files["annex.en.md"].decode()
         assert one.title["zh"] in files["annex.zh.md"].decode()

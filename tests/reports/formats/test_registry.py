@@ -178,7 +178,7 @@ def test_fingerprints_stay_while_numbers_move_and_differ_between_models() -> Non
     assert prints(sample(0.3, "three")) != prints(sample(0.3, "four"))
 
 
-def test_findings_of_one_kind_are_told_apart() -> None:
+def test_findings_of_one_kind_are_distinguished() -> None:
     again = Finding(code="overfitting.gap", severity="critical", claim="And of class four.")
     first = sample().results[0]
     assert isinstance(first, Result)

@@ -50,7 +50,7 @@ def test_a_failed_probe_never_passes() -> None:
     )
 
 
-def test_nothing_checked_is_no_pass() -> None:
+def test_an_audit_without_checks_does_not_pass() -> None:
     assert judge([result(estimate("a", 0.1, 0.01))], Gate(thresholds=()), today=TODAY).status == "undecided"
 
 
@@ -118,7 +118,7 @@ def test_an_unsound_model_passes_with_at_most_five_percent() -> None:
     assert passed / 1000 < 0.068
 
 
-def test_what_no_replica_was_asked_about_is_no_pass() -> None:
+def test_an_estimate_without_replicas_does_not_pass() -> None:
     built_in = Threshold(probe="p", estimate="recipe.auc", direction="max", bound=0.6, optional=True)
     other = Threshold(probe="p", estimate="checkpoint.auc", direction="max", bound=0.6, optional=True)
     alone = result(estimate("checkpoint.auc", 0.5, 0.01))

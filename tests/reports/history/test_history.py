@@ -66,7 +66,7 @@ def test_an_axis_of_percentage_points_counts_them_and_so_does_its_threshold() ->
     assert list(line.chart.rules.values()) == pytest.approx([100 * one for one in plain.chart.rules.values()])
 
 
-def test_runs_of_one_minute_are_told_apart() -> None:
+def test_runs_within_one_minute_are_distinguished() -> None:
     assert history.when(runs()) == ["2026-01-01 10:00", "2026-01-02 10:00", "2026-01-02 10:00 #2"]
 
 

@@ -78,5 +78,5 @@ def test_intervals_cover_where_each_host_receives_from_several_donors(by_donor: 
     assert np.mean(alone) < np.mean(covered)
 
 
-def test_as_many_hosts_are_told_as_there_are() -> None:
+def test_the_number_of_hosts_is_reported_as_it_is() -> None:
     assert Counts(paired=(10, 50, 0, 60), draws=4).hosts == 30

@@ -67,7 +67,7 @@ def looked_at(tops: list[int]) -> Samples:
     return Samples(inputs=images, labels=np.zeros(len(tops), dtype=np.int64), mass=mass)
 
 
-def test_an_object_that_is_elsewhere_in_each_sample_is_natural_evidence_for_a_box_but_a_second_mark_is_not() -> None:
+def test_a_moving_object_is_natural_evidence_for_a_box_but_a_second_mark_is_not() -> None:
     corner, anywhere, mark = Candidate(0, (0.0, 0.0, 3.0)), looked_at([0, 3, 6, 7, 1, 4]), looked_at([4] * 6)
     assert Boxes().unplaced(corner, 0, mark) is None
     own = Boxes().unplaced(corner, 0, anywhere)

@@ -66,7 +66,7 @@ def samples(family: Family) -> Samples:
 
 
 @pytest.mark.parametrize("family", EVERY, ids=lambda one: one.name)
-def test_a_transplant_is_a_copy_of_the_hosts_shape_and_its_place_is_told_in_both_languages(family: Family) -> None:
+def test_a_transplant_has_the_hosts_shape_and_its_place_is_described_in_both_languages(family: Family) -> None:
     seen, rng = samples(family), np.random.default_rng(1)
     proposed = family.propose(seen, rng)
     if family.name == "properties":
