@@ -56,8 +56,10 @@ def adopted(found: Mapping[str, Tensor], experiment: Experiment, folder: Path, w
         limits.append(Message("audit.split-by-seed"))
     if experiment.source.state is None and recipe.source.training is None:
         limits.append(Message("audit.recipe-without-source"))
-    limits += of_source(experiment)
-    return without_history(experiment, fit(found, network.state_dict(), where), folder, limits)
+    expected = network.state_dict()
+    state = fit(found, expected, where)
+    limits += [*of_source(experiment), *stored_as(state, expected)]
+    return without_history(experiment, state, folder, limits)
 
 
 def of_source(experiment: Experiment) -> list[Message]:
@@ -188,9 +190,29 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
                 if one_logit
                 else "Check source.options and the number of classes.",
             )
+        if value.is_floating_point() and not state[name].is_floating_point():
+            raise CheckpointError(
+                f"{name} holds {_type(state[name])} where the recipe's network has {_type(value)}.",
+                where=str(path),
+                do="Save the weights as they were before they were quantised.",
+            )
     fitted = {name: state[name] for name in expected}
     check_numbers(fitted, path)
     return fitted
+
+
+def stored_as(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[Message]:
+    """A note on weights that were stored with fewer bits than the network computes with."""
+    fewer = {
+        _type(value)
+        for name, value in state.items()
+        if value.is_floating_point() and value.element_size() < expected[name].element_size()
+    }
+    return [Message("audit.stored-as", {"types": tuple(sorted(fewer))})] if fewer else []
+
+
+def _type(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
 
 
 def _counts(name: str, value: Tensor) -> bool:

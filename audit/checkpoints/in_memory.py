@@ -25,6 +25,7 @@ from audit.data.handed_over import array
 from audit.data.labels import labels_of_outputs
 from audit.data.split import first_left, unlearnt
 from audit.models.answers import gives_logits, masks_padding
+from audit.models.built import refuse_unbuilt
 from audit.models.head import classes_of, find_head
 from audit.models.redraw import redraw
 from audit.models.source import Source
@@ -148,6 +149,7 @@ def adopt_network(
 ) -> tuple[Checkpoint, Experiment]:
     """A checkpoint as if `recipe` had made the network. Raises CheckpointError if it does not fit the recipe's
     network."""
+    refuse_unbuilt(network, type(network).__name__, WHERE)
     network = masks_padding(gives_logits(copy.deepcopy(network).cpu().float().eval()))
     if classes_of(network.get_submodule(find_head(network, recipe.head.name))) != len(dataset.classes):
         dataset = with_classes(dataset, classes_of(network.get_submodule(find_head(network, recipe.head.name))))

@@ -18,7 +18,7 @@ from audit.config.recipe import Recipe, parse
 from audit.config.run_settings import Settings
 from audit.models.weight_files import read_state
 from audit.training.prepare import prepare
-from probes.errors import CheckpointError
+from probes.errors import CheckpointError, InputError
 from probes.message import Message
 
 
@@ -33,6 +33,10 @@ def open_checkpoint(path: Path, settings: Settings) -> Audited:
         recipe, key = settings.recipe.recipe, settings.weights
         checkpoint, experiment = adopt(path, recipe, folder, trust_code=settings.trust_code, key=key)
         return Audited(checkpoint=checkpoint, experiment=experiment)
+    if settings.weights is not None:
+        raise InputError(
+            "is for weights from elsewhere, with their recipe.", where="--weights", do="Omit it, or give --recipe."
+        )
     checkpoint = checkpoints.load(path)
     dataset = checkpoint.recipe.data.load(settings.data_root or checkpoint.folder, trust_code=settings.trust_code)
     experiment = checkpoint.experiment(dataset, trust_code=settings.trust_code)

@@ -116,15 +116,19 @@ def main() -> None:
     except (KeyboardInterrupt, SystemExit) as ended:
         # Typer silently turns Ctrl-C into this exit code.
         if isinstance(ended, SystemExit) and ended.code != Interrupted.exit_code:
+            from audit.runtime.user_code import blamed
+
+            if (place := blamed(ended)) is not None:  # it must not be taken for a verdict
+                _end(f"{place}: the recipe's own code ended the program.", AuditError.exit_code)
             raise
         _end("interrupted; what was finished is kept.", Interrupted.exit_code)
     except Exception as error:
         if out_of_memory(error):
             _end(NO_MEMORY, AuditError.exit_code)
-        from audit.runtime.user_code import blamed
+        from audit.runtime.user_code import blamed, described
 
         if (place := blamed(error)) is not None:
-            said = f"{place}: {type(error).__name__}: {error}. The recipe's own code raised it."
+            said = f"{place}: {described(error)}. The recipe's own code raised it."
             _end(said, AuditError.exit_code)
         traceback.print_exc()
         _end("this is a bug in transfer-audit, not in your input.", EXIT_CRASH)

@@ -126,7 +126,7 @@ Tried = Annotated[
     Path | None,
     audited(
         metavar="FILE.npz",
-        help="Held-out answers of all models that were tried before this one was chosen: predicted [models, samples].",
+        help="Held-out answers of all models that were tried before this one was chosen: \\[models, samples].",
     ),
 ]
 

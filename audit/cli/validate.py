@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audit.storage.bounded import exists
 from probes.errors import ConfigError, InputError, OverwriteError, StoreError
 
 if TYPE_CHECKING:
@@ -31,20 +32,21 @@ def must_stand_somewhere() -> None:
 
 
 def must_exist(path: Path | None, what: str) -> None:
-    if path is not None and not path.exists():
+    if path is not None and not exists(path):
         raise InputError(f"no such {what}.", where=str(path), do="Check the path.")
 
 
 def must_be_writable(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
+    if exists(folder) and not folder.is_dir():
         raise InputError("is a file; the report needs a folder.", where=str(folder), do="Choose another --out.")
-    present = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    present = next(path for path in (folder, *folder.absolute().parents) if exists(path))
     try:
         if not present.is_dir():
             raise NotADirectoryError(20, "Not a directory")
         # Tested by writing: permissions say nothing about /proc, a full disk, or a folder mounted read-only.
         with tempfile.TemporaryDirectory(prefix=".audit-", dir=present):
             pass
+        folder.is_dir()  # a name that no file can have
     except OSError as error:
         said = f"cannot be written: {error.strerror}."
         raise StoreError(said, where=str(folder), do="Choose another --out.") from None

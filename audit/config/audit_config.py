@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -25,6 +25,7 @@ from pydantic_core import ErrorDetails
 
 from audit.config.overrides import overridden, place
 from audit.config.pinned import check_pin, unpinned
+from audit.config.section import mistaken
 from audit.config.toml_file import LARGEST, toml_of
 from audit.storage.bounded import read_bytes, regular, text_of
 from probes.errors import ConfigError, did_you_mean
@@ -203,10 +204,14 @@ class Config(Section):
     def _check_names(self) -> None:
         """Checked before any probe is imported."""
         known = PROBES.names()
-        for name in self.parameters:
+        for name, parameters in self.parameters.items():
             if name not in known:
                 raise ConfigError(
                     f"unknown probe {name!r}. {did_you_mean(name, known)}", where=f"{self.where}, [probes]"
+                )
+            if not isinstance(enabled := parameters.get("enabled", True), bool):
+                raise ConfigError(
+                    f"enabled = {enabled!r}: input should be true or false.", where=f"{self.where}, [probes.{name}]"
                 )
 
 
@@ -215,6 +220,10 @@ def _make(kind: ProbeType, parameters: dict[str, Any], where: str) -> Probe:
     for name in parameters:
         if name not in fields:
             raise ConfigError(f"unknown parameter {name!r}. {did_you_mean(name, fields)}", where=where)
+    hints = get_type_hints(kind)
+    for name, value in parameters.items():
+        if (wrong := mistaken(value, hints.get(name))) is not None:
+            raise ConfigError(f"{name} = {value!r}: {wrong[0].lower()}{wrong[1:]}.", where=where)
     try:
         probe: Probe = TypeAdapter(kind).validate_python(parameters)
     except ValidationError as error:

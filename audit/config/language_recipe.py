@@ -29,7 +29,7 @@ class Adapter(Section):
 class LanguageTraining(Section):
     """How a causal language model is fine-tuned. Without an `adapter`, all weights are trained."""
 
-    epochs: int = Field(default=3, ge=1)
+    epochs: int = Field(default=3, ge=1, le=1_000_000)
     lr: float = Field(default=2e-4, gt=0)
     batch_size: int = Field(default=8, ge=1)
     weight_decay: float = Field(default=0.0, ge=0)

@@ -69,7 +69,7 @@ class TrainSection(Section):
     milestones: tuple[int, ...] = ()
     """Epochs after which the rate is multiplied by `gamma` (schedule = "step")."""
     gamma: float = Field(default=0.1, gt=0)
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=10, ge=1, le=1_000_000)
     batch_size: int = Field(default=64, ge=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     clip_norm: float | None = Field(default=None, gt=0)
@@ -147,7 +147,7 @@ class TransferSection(Section):
 
     mode: str = "parameters"
     layers: tuple[str, ...] = ()
-    lp_epochs: int = Field(default=5, ge=1)
+    lp_epochs: int = Field(default=5, ge=1, le=1_000_000)
     lp_lr: float | None = Field(default=None, gt=0)
     unfreeze_every: int = Field(default=1, ge=1)
     lr_decay: float = Field(default=1.0, gt=0, le=1)

@@ -19,7 +19,7 @@ def each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-ImageSize = Annotated[int, Field(ge=1, le=16_384)]
+ImageSize = Annotated[int, Field(ge=1, le=16_384, strict=True)]
 """Side of a square image in pixels."""
 
 
@@ -31,7 +31,7 @@ class DataSection(BaseModel):
     kind: str
     classes: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(each_once)] | None = None
     """Keep only these classes, in this order."""
-    take: int | None = Field(default=None, ge=1)
+    take: int | None = Field(default=None, ge=1, strict=True)
     """Take this many of the samples, drawn class by class, always the same: every model is evaluated on every
     sample."""
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from audit.data.dataset import Dataset
 from audit.data.images import stack
 from audit.data.section import DataSection, ImageSize
-from probes.errors import DataError, did_you_mean
+from probes.errors import DataError, DependencyError, did_you_mean
 from probes.message import Text
 
 # Set by the section itself, or a way to run code on the samples.
@@ -24,7 +24,7 @@ SAFE = frozenset({
     "CIFAR10", "CIFAR100", "CLEVRClassification", "Country211", "DTD", "EMNIST", "EuroSAT", "FER2013", "FGVCAircraft",
     "FashionMNIST", "Flowers102", "Food101", "GTSRB", "KMNIST", "MNIST", "OxfordIIITPet", "PCAM", "QMNIST",
     "RenderedSST2", "SEMEION", "STL10", "SUN397", "SVHN", "StanfordCars", "USPS", "Caltech101", "Caltech256",
-    "FakeData", "INaturalist", "ImageFolder", "ImageNet", "Imagenette", "LFWPeople", "Omniglot", "Places365",
+    "INaturalist", "ImageFolder", "ImageNet", "Imagenette", "LFWPeople", "Omniglot", "Places365",
     "CelebA", "Kitti", "LFWPairs", "VOCDetection", "VOCSegmentation", "WIDERFace",
 })  # fmt: skip
 """Data sets whose files torchvision reads without unpickling, or only after verifying its own checksum. Others (LSUN
@@ -64,6 +64,8 @@ class Torchvision(DataSection):
             raise DataError(
                 f"{mistaken[0]!r} is not an option here.", where="data.options", do="See parts and download."
             )
+        if "root" not in inspect.signature(kind).parameters:
+            raise DataError(f"torchvision's {self.dataset} reads no files.", where="data.dataset")
         divided = bool({"train", "split"} & set(inspect.signature(kind).parameters))
         parts = [self._open(kind, root / self.root, part, trust_code) for part in (self.parts if divided else ("",))]
         labels = np.concatenate([_labels(part, self.dataset) for part in parts])
@@ -93,6 +95,8 @@ class Torchvision(DataSection):
             raise DataError(f"{self.dataset} has no part {part!r}: {error}", where="data.parts") from error
         except TypeError as error:
             raise DataError(f"{self.dataset} refuses its options: {error}", where="data.options") from error
+        except ImportError as error:
+            raise DependencyError(f"{self.dataset} needs a package: {error}.", where="data.dataset") from error
         except (RuntimeError, OSError) as error:  # not found, damaged, or not downloadable
             raise DataError(
                 f"{self.dataset} is not complete in {root}: {str(error).splitlines()[0]}",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from audit.config.recipe import SourceSection
 from audit.models.answers import gives_logits
+from audit.models.built import refuse_unbuilt
 from audit.models.families.base import family_of
 from audit.models.head import classes_of, find_head, new_head, replace
 from audit.models.redraw import by_library, loaded, redraw
@@ -119,6 +120,7 @@ def build(section: SourceSection, folder: Path, *, trust_code: bool) -> nn.Modul
         raise RecipeError(
             f"{section.model} returned a {type(network).__name__}, not a torch.nn.Module", where="source.model"
         )
+    refuse_unbuilt(network, section.model, "source.model")
     return gives_logits(network)
 
 

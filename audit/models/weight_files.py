@@ -84,14 +84,14 @@ def read_untrusted(path: Path, *, allowed: Sequence[type] = ()) -> dict[str, Any
     try:
         if zipfile.is_zipfile(path):
             check_archive(path, size, CheckpointError)
-        if path.suffix == ".safetensors":
+        if _is_safetensors(path):
             from safetensors.torch import load_file
 
             return dict(load_file(path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns about unusual pickles; our error covers this in one line
-            with torch.serialization.safe_globals(list(allowed)):
-                content = torch.load(path, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals(list(allowed)), path.open("rb") as file:
+                content = torch.load(file, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
     except Exception as error:  # torch raises a dozen unrelated exception types on damaged or hostile files
@@ -99,6 +99,24 @@ def read_untrusted(path: Path, *, allowed: Sequence[type] = ()) -> dict[str, Any
     if not isinstance(content, dict):
         raise CheckpointError(f"holds a {type(content).__name__}, not a checkpoint", where=str(path))
     return content
+
+
+def _is_safetensors(path: Path) -> bool:
+    """By content, and by the name if it is neither an archive nor a pickle: files are saved under each other's
+    names."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    if start[8:] == b"{" and int.from_bytes(start[:8], "little") <= path.stat().st_size - 8:
+        return True  # asked first: the length of a header may look like the start of a pickle
+    return path.suffix == ".safetensors" and start[:2] != b"PK" and start[:1] != b"\x80"
+
+
+OTHER = {
+    b"GGUF": "is a GGUF file.", b"\x89HDF": "is an HDF5 file, as Keras writes them.",
+    b"\x08": "is not a torch checkpoint, perhaps ONNX.", b"version https://git-lfs": "is a Git LFS pointer; get the "
+    "file itself by `git lfs pull`.", b"<": "is a web page or XML, not a checkpoint.",
+}  # fmt: skip
+"""What other files begin with."""
 
 
 def damaged(path: Path) -> str | None:
@@ -165,11 +183,14 @@ def _diagnosis(path: Path, error: Exception) -> str:
     if path.stat().st_size == 0:
         return "is empty."
     with path.open("rb") as file:
-        start = file.read(4)
+        begins = file.read(24)
+    start = begins[:4]
+    if _is_safetensors(path):
+        return f"is not a valid safetensors file: {next(iter(text.splitlines()), 'damaged')[:200]}"
     if start == b"PK\x03\x04" and (not zipfile.is_zipfile(path) or damaged(path)):
         return "is truncated or damaged. Copy it again."
     # A pickle of any protocol since 2003, bare or in an archive; torch also calls every other file unsafe.
     pickled = start == b"PK\x03\x04" or start[:1] == b"\x80"
     if pickled and ("Weights only load failed" in text or "weights_only" in text or "Unsupported" in text):
         return _pickled(path, text)
-    return "is not a torch checkpoint."
+    return next((said for magic, said in OTHER.items() if begins.startswith(magic)), "is not a torch checkpoint.")

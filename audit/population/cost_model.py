@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from audit.data.dataset import at
 from audit.engines.registry import Choice, Kind, choose, kind_of
 from audit.population.executors.local import WORTH_PROCESSES
 from audit.population.populate import rows_of
@@ -187,9 +188,7 @@ def _subset(experiment: Experiment, chosen: np.ndarray) -> Experiment:
     arrays = {name: getattr(pool, name)[chosen] for name in ("labels", "member", "held_out", "validation")}
     return dataclasses.replace(
         experiment,
-        dataset=dataclasses.replace(
-            dataset, inputs=dataset.inputs[chosen], labels=dataset.labels[chosen], groups=None, times=None
-        ),
+        dataset=dataclasses.replace(at(dataset, chosen), groups=None, times=None),
         pool=dataclasses.replace(pool, groups=None, times=None, **arrays),
     )
 

@@ -44,8 +44,9 @@ def load_factory(name: str, folder: Path, *, trust_code: bool, where: str) -> Ca
     try:
         found: Callable[..., Any] = getattr(module, function)
     except AttributeError:
+        known = [one for one in vars(module) if not one.startswith("_")]
         raise RecipeError(
-            f"{module_name!r} has no {function!r}. {did_you_mean(function, vars(module))}", where=where
+            f"{module_name!r} has no {function!r}. {did_you_mean(function, known)}", where=where
         ) from None
     return found
 
@@ -99,6 +100,15 @@ def blamed(error: BaseException) -> str | None:
         return f"{error.filename}:{error.lineno}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _users(frame.filename)]
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
+
+
+def described(error: BaseException) -> str:
+    """Type and message, or the type alone.
+
+    >>> described(AssertionError()), described(KeyError("x"))
+    ('AssertionError', "KeyError: 'x'")
+    """
+    return f"{type(error).__name__}: {error}".strip().rstrip(":.")
 
 
 def _users(filename: str) -> bool:

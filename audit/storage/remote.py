@@ -32,6 +32,8 @@ class Remote:
         except (ImportError, ValueError) as error:
             kind = self.url.partition("://")[0]
             raise DependencyError(f"{error}", do=f"Install the package that fsspec needs for {kind}://.") from None
+        except Exception as error:  # some file systems connect at once, and raise what their libraries raise
+            raise _unreachable(self.url, error) from None
         return files, root
 
     def holds(self, name: str) -> bool:
@@ -71,5 +73,9 @@ def _told(url: str) -> Iterator[None]:
     except StoreError:
         raise
     except Exception as error:
-        said = str(error).strip() or type(error).__name__
-        raise StoreError(f"cannot be reached: {said}", where=url, do="Check the URL and your permissions.") from None
+        raise _unreachable(url, error) from None
+
+
+def _unreachable(url: str, error: Exception) -> StoreError:
+    said = str(error).strip() or type(error).__name__
+    return StoreError(f"cannot be reached: {said}", where=url, do="Check the URL and your permissions.")

@@ -19,7 +19,7 @@ from probes.message import Message
 from probes.observable import Observable
 from probes.partial_result import Part, joined, rests_on
 from probes.plan import Plan, Splits
-from probes.ranges import Count, Level, Rate
+from probes.ranges import Count, Level, Rate, Rounds
 from probes.result import Axis, Chart, Estimate, Finding, Result, Severity
 from probes.sequences import Sequences, TokenAnswers
 from probes.statistics.differences import newcombe_difference
@@ -45,7 +45,7 @@ class Extraction:
     Plan(designs=(Splits(repeats=2, folds=0),))
     """
 
-    repeats: Count = 8
+    repeats: Rounds = 8
     draws: Count = 100
     probability: Rate = 0.5
     level: Level = 0.95

@@ -49,7 +49,7 @@ from probes.message import Message, Value
 from probes.observable import Observable
 from probes.partial_result import Part, joined
 from probes.plan import Plan, Splits
-from probes.ranges import Count, Level, Positive, Rate
+from probes.ranges import Level, Positive, Rate, Rounds
 from probes.result import RECIPE, Estimate, Figure, Finding, Result, Severity
 from probes.statistics.roc import auc
 
@@ -79,7 +79,7 @@ class Membership:
     Plan(designs=(Splits(repeats=2, folds=0),))
     """
 
-    repeats: Count = 8
+    repeats: Rounds = 8
     fprs: tuple[Rate, ...] = (0.05, 0.01, 0.001)
     level: Level = 0.95
     exposed_at: Positive = 1.0

@@ -31,7 +31,7 @@ from probes.overfitting.validation_agreement import Method, multiple_validation
 from probes.overfitting.variants import variants
 from probes.partial_result import Part, joined, rests_on
 from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits, Subsamples
-from probes.ranges import Count, CountOrNone, Level, Many, Tolerated
+from probes.ranges import CountOrNone, Level, Many, Rounds, Tolerated
 from probes.result import Estimate, Finding, Result, Severity
 
 WHO = {"recipe": Message("overfitting.this-recipe"), "checkpoint": Message("overfitting.this-model")}
@@ -57,7 +57,7 @@ class Overfitting:
     Plan(designs=(Splits(repeats=2, folds=0),))
     """
 
-    repeats: Count = 4
+    repeats: Rounds = 4
     level: Level = 0.95
     tolerated_gap: Tolerated = 0.05
     learning_curve: bool = True
