@@ -190,12 +190,6 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
                 if one_logit
                 else "Check source.options and the number of classes.",
             )
-        if value.is_floating_point() and not state[name].is_floating_point():
-            raise CheckpointError(
-                f"{name} holds {_type(state[name])} where the recipe's network has {_type(value)}.",
-                where=str(path),
-                do="Save the weights as they were before they were quantised.",
-            )
     fitted = {name: state[name] for name in expected}
     check_numbers(fitted, path)
     return fitted

@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from rich.console import Console
 
 from audit.runtime.extras import need
+from reports.formats.address_space import must_be_trainable
 
 SAID = "loading torch …"
 
@@ -17,9 +18,11 @@ def loading(*, quiet: bool, log: bool = False) -> Iterator[None]:
     """A context for importing what trains models or looks into them; without a terminal, prints a separate line if
     `log` is set.
 
-    Raises DependencyError if the extra is not installed.
+    Raises DependencyError if the extra is not installed, AuditError under a limit on addresses that torch would not
+    survive.
     """
     need("train")
+    must_be_trainable()
     screen = Console(stderr=True)
     if log and not quiet and not screen.is_terminal:
         screen.print(SAID, highlight=False, markup=False)

@@ -89,6 +89,43 @@ def test_worker_processes_end_with_the_one_that_is_killed(tmp_path: Path) -> Non
         time.sleep(0.1)
 
 
+KILLING = (
+    ORPHANING[: ORPHANING.index("def killed")]
+    + """
+def killed(progress):
+    if progress.done > 2 and len(made) == 1 and not kills:
+        kills.append(progress.done)
+        os.kill(next(iter(made[-1]._processes)), signal.SIGKILL)
+
+made, kills = [], []
+def reused(*given, **more):
+    made.append(get_reusable_executor(*given, **more))
+    return made[-1]
+
+processes.get_reusable_executor, local.WORTH_PROCESSES = reused, 0.0
+experiment = small_experiment()
+rows = rows_of(Plan.of(Splits(repeats=8)), experiment.pool, 0)
+def logits(store, on_progress, workers):
+    return populate(experiment, rows, store=store, workers=workers, on_progress=on_progress).population.answers.log_prob
+try:
+    logits(Store(Path(sys.argv[1])), killed, 2)
+except AuditError as error:
+    print(error)
+again = logits(Store(Path(sys.argv[1])), None, 1)
+print((again == logits(Store(Path(sys.argv[2])), None, 1)).all())
+"""
+)
+
+
+def test_a_worker_process_that_is_killed_is_one_sentence_and_what_follows_is_equal(tmp_path: Path) -> None:
+    code = KILLING.replace("from probes.plan", "from probes.errors import AuditError\nfrom probes.plan")
+    command = [sys.executable, "-c", code, str(tmp_path / "store"), str(tmp_path / "other")]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    said, equal = done.stdout.splitlines()
+    assert said.startswith("a worker process was killed, perhaps for lack of memory."), done.stderr
+    assert equal == "True"
+
+
 def _alive(process: int) -> bool:
     try:
         os.kill(process, 0)

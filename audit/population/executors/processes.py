@@ -23,7 +23,7 @@ from audit.population.tasks import Done, Job, Task, run_task
 from audit.runtime.threads import keep_pages
 from audit.storage.atomic import why_not_written
 from audit.storage.store import Store
-from probes.errors import StoreError
+from probes.errors import StoreError, TrainerError
 
 IDLE = 20
 """Seconds after which an idle process ends and releases its memory."""
@@ -150,4 +150,7 @@ def _run_mapped(path: Path, task: Task, store: Store) -> list[Done]:
     if path not in _mapped:
         _mapped.clear()
         _mapped[path] = joblib.load(path, mmap_mode="c")
-    return run_task(*_mapped[path], task, store, path.parent)
+    try:
+        return run_task(*_mapped[path], task, store, path.parent)
+    except SystemExit:  # it would end the command with the exit code of the user's code
+        raise TrainerError("the recipe's own code ended a worker process.", do="Let it return or raise.") from None

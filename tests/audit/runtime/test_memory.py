@@ -36,6 +36,26 @@ def test_a_run_under_a_limit_of_addresses_ends_in_one_line_before_the_work(tmp_p
     assert not (tmp_path / "report").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits on addresses are Linux's")
+def test_a_training_under_a_limit_of_addresses_ends_in_one_line_before_torch_is_imported(tmp_path):
+    (tmp_path / "r.toml").write_text(
+        'name = "n"\n[data]\nkind = "digits"\n[split]\nmembers = 9\nheld_out = 9\n'
+        '[source]\nmodel = "torchvision:squeezenet1_1"\n',
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, "finetune", "r.toml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (3 * GIB, 3 * GIB)),
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "addresses are limited to 3.0 GiB (ulimit -v), and training reserves" in done.stderr
+    assert not (tmp_path / "ckpt.pt").exists()
+
+
 def test_a_limit_that_leaves_room_to_draw_is_none(monkeypatch):
     monkeypatch.setattr(address_space, "address_limit", lambda: None)
     address_space.must_be_drawable()
