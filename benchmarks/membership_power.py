@@ -7,8 +7,9 @@ Without `--data`: scikit-learn's digits, an MLP. With it, whichever of these the
 a benchmark of membership inference), adult.csv (UCI Adult without a header) and cifar100_20.npz with
 squeezenet1_0_imagenet.pt (a new head on frozen SqueezeNet features). Each pool is split into random halves and their
 complements for replicas, and once for each audited model; of 32 replicas every complete set of 4, 8 or 16 is used, at
-most two. 400 samples that no model trains on are used by RMIA. `--peer` adds LiRA as SACRO-ML (`pip install sacroml`)
-scores it, on the same models' answers; seconds are for scoring, without models.
+most two. 400 samples that no model trains on are used by RMIA. `--peer` adds the attacks of other tools that are
+installed (`peer_attacks.py`), on the same models' answers; `--only` names some of all. Seconds are for scoring, without
+models.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import peer_attacks
 from setting import experiment_of, populate_timed
 
 from audit.engines.stacked import Stacked
@@ -32,7 +34,6 @@ from probes.plan import Row
 from probes.statistics import auc, tpr_at_fpr
 
 ATTACKS = ("LiRA, pooled variance", "RMIA", "empirical Bayes")
-PEERS = ("SACRO-ML, LiRA", "SACRO-ML, LiRA, fixed variance")
 UNSEEN = 400
 SETS = 2
 Data = tuple[np.ndarray, np.ndarray, list[int], dict[str, Any]]
@@ -137,8 +138,9 @@ def table(name: str, data: Data, given: argparse.Namespace) -> None:
     log_p = np.concatenate([found[row.name].log_prob for row in rows])
     keep, order = np.array([row.keep for row in rows])[:, :pool], np.arange(most) // 2
     print(f"{name}: {pool} samples in the pool, {most + len(targets)} models in {seconds:.0f} s", flush=True)
+    peers = peer_attacks.installed() if given.peer else {}
     for replicas in given.replicas:
-        for attack in (*ATTACKS, *(PEERS if given.peer else ())):
+        for attack in given.only or (*ATTACKS, *peers):
             aucs, rates, began = [], [], time.perf_counter()
             for number in range(min(SETS, most // replicas)):
                 use = slice(number * replicas, (number + 1) * replicas)
@@ -151,7 +153,7 @@ def table(name: str, data: Data, given: argparse.Namespace) -> None:
                     rates.append(tpr_at_fpr(score, row.keep[:pool], 0.01).value)
             error = np.std(aucs, ddof=1) / np.sqrt(len(targets))
             print(
-                f"  {replicas:3} replicas  {attack:22} AUC {np.mean(aucs):.3f} ± {error:.3f}   "
+                f"  {replicas:3} replicas  {attack:34} AUC {np.mean(aucs):.3f} ± {error:.3f}   "
                 f"TPR at 1 % FPR {100 * np.mean(rates):5.1f} %   {time.perf_counter() - began:.2f} s",
                 flush=True,
             )
@@ -167,10 +169,11 @@ def attacked(
     order: np.ndarray,
 ) -> np.ndarray:
     pool = keep.shape[1]
-    if attack in PEERS:
-        return by_sacro(phi[:pool], phi_replicas[:, :pool], keep, fixed="fixed" in attack)
+    p, theirs = np.exp(log_p.astype(np.float64)), np.exp(log_p_replicas.astype(np.float64))
+    if attack in peer_attacks.ATTACKS:
+        answered = peer_attacks.Answered(phi=phi, p=p, phi_replicas=phi_replicas, p_replicas=theirs, keep=keep)
+        return peer_attacks.installed()[attack](answered)
     if attack == "RMIA":
-        p, theirs = np.exp(log_p.astype(np.float64)), np.exp(log_p_replicas.astype(np.float64))
         return rmia_scores(p[:pool], theirs[:, :pool], keep, p[pool:], theirs[:, pool:])
     if attack == "empirical Bayes":
         return empirical_bayes_scores(
@@ -179,29 +182,13 @@ def attacked(
     return lira_scores(phi[:pool], phi_replicas[:, :pool], keep, variance="global")
 
 
-def by_sacro(phi: np.ndarray, phi_replicas: np.ndarray, keep: np.ndarray, *, fixed: bool) -> np.ndarray:
-    """Its online scores; it takes probabilities of the label and computes their logits itself."""
-    import logging
-
-    from sacroml.attacks.likelihood_attack import LIRAAttack
-
-    logging.disable(logging.INFO)
-    with tempfile.TemporaryDirectory() as folder:
-        its = LIRAAttack(output_dir=folder, write_report=False, mode="online-carlini", fix_variance=fixed)
-    inside, outside = (
-        {sample: phi_replicas[mask[:, sample], sample].tolist() for sample in range(len(phi))} for mask in (keep, ~keep)
-    )
-    probability = 1 / (1 + np.exp(-phi.astype(np.float64)))
-    scores, _ = its._compute_scores(np.zeros(len(phi), dtype=int), probability[:, None], outside, inside)
-    return np.array(scores)[:, 1]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder with location30.npz, adult.csv, ...")
     parser.add_argument("--replicas", type=int, nargs="+", default=[4, 8, 16, 32])
     parser.add_argument("--targets", type=int, default=12)
-    parser.add_argument("--peer", action="store_true", help="beside SACRO-ML's LiRA")
+    parser.add_argument("--peer", action="store_true", help="beside the attacks of other tools")
+    parser.add_argument("--only", nargs="+", help="attacks to run: all are named in ATTACKS and peer_attacks.py")
     given = parser.parse_args()
     for name, data in transfers(given.data):
         table(name, data, given)
