@@ -109,5 +109,10 @@ def test_search_and_filters_narrow_the_samples_in_a_browser(port: int) -> None:
         page.fill("#s", "nothing at all")
         expect(rows).to_have_count(0)
         expect(page.locator("output")).to_have_text("0 / 3")
+        # The comparison's columns fit on a narrow screen, so that none is hidden behind the edge.
+        page.set_viewport_size({"width": 820, "height": 1000})
+        page.goto(f"http://127.0.0.1:{port}/second/compare.html")
+        fits = "(table) => table.scrollWidth <= table.parentElement.clientWidth"
+        assert page.locator("table.differences >> nth=0").evaluate(fits)
         browser.close()
     assert not [one for one in complaints if "favicon" not in one and "404" not in one]
