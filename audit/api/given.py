@@ -66,7 +66,7 @@ INSTEAD = {
     "reference": "Give the earlier audit's results.json as baseline.",
     "data_root": "Give data.",
     "stop_early": "Give a budget, or probes.membership.repeats.",
-    "tried": "`audit mitigate` takes no language model.",
+    "tried": "Hold out rows on which no model was chosen.",
     "workers": "Its replicas are trained together in one process: leave it out.",
     "executor": "Its replicas are trained together in one process: leave it out.",
 }

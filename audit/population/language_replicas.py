@@ -73,7 +73,7 @@ def groups(task: LanguageTask, rows: Sequence[Row], memory: int) -> Iterator[lis
     if task.training is not None and together(task):
         at_once = affordable(task.base, task.inputs, task.training, memory)
     sizes = [int(row.keep.sum()) for row in rows]
-    in_order = sorted(range(len(rows)), key=lambda place: sizes[place])
+    in_order = sorted(range(len(rows)), key=lambda place: -sizes[place])
     for _, alike in itertools.groupby(in_order, key=lambda place: sizes[place]):
         listed = list(alike)
         yield from (listed[first : first + at_once] for first in range(0, len(listed), at_once))

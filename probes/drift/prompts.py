@@ -215,7 +215,8 @@ def _table(
         title=Message("drift.prompt-words.title"),
         caption=Message("drift.prompt-words.caption", {"least": OCCURS, "tried": tried, "level": level}),
         columns={
-            "word": [word[:WIDEST] for word in found],
+            # In quotation marks, so that no term of the report's own is taken for it and translated.
+            "word": [f"“{word[:WIDEST]}”" for word in found],
             "prompts": [one.n for one in found.values()],
             "weight": [round(float(np.mean(audited[word])), 2) for word in found],
             "weight in the base": [round(float(np.mean(source[word])), 2) for word in found],

@@ -140,7 +140,8 @@ def _table(trials: tuple[Trial, ...], shares: list[Estimate], confirmed: list[in
         title=Message("triggers.words.title"),
         caption=Message("triggers.words.caption"),
         columns={
-            "word": [one.word for one in trials],
+            # In quotation marks, so that no term of the report's own is taken for it and translated.
+            "word": [f"“{one.word}”" for one in trials],
             "training answers alike": [len(one.group) for one in trials],
             "prompts tried": [len(one.hosts) for one in trials],
             "turned": [round(one.value, 3) for one in shares],

@@ -295,6 +295,28 @@ def test_what_takes_no_language_model_says_what_does(
     assert re.search(said, line)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "instead"),
+    [
+        ("held_out", [0, 1], "All rows of the data that are no members are held out"),
+        ("source", torch.nn.Linear(2, 2), "Give base"),
+        ("classes", ("yes", "no"), "It has none"),
+        ("variants", {"int8": "base/model.safetensors"}, "Audit each of them alone"),
+        ("weights", "ema", "Save the weights that are audited in a folder of their own"),
+        ("reference", "base/model.safetensors", r"Give the earlier audit's results\.json as baseline"),
+        ("data_root", "base", "Give data"),
+        ("tried", np.zeros((2, 32), dtype=bool), "Hold out rows on which no model was chosen"),
+    ],
+)
+def test_what_only_classifiers_take_is_one_line(
+    name: str, value: object, instead: str, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made)
+    with pytest.raises(InputError, match=rf"{name} is not for language models\. {instead}") as caught:
+        audit.run("adapter", "data.json", members="rows.txt", store=tmp_path, **{name: value})  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
 def test_a_pack_of_a_language_model_is_not_reproduced(done: Report, made: Path, tmp_path: Path) -> None:
     log = {"model": str(made / "adapter"), "configuration": {}, "seed": 0, "budget": None, "stop_early": False}
     (tmp_path / "log.json").write_text(json.dumps(log), encoding="utf-8")
