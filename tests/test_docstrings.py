@@ -1,4 +1,4 @@
-"""What others call is documented in one style: each parameter on a line of its own, what is returned, what is raised.
+"""Public code is documented in one style: each parameter on a line of its own, what is returned, what is raised.
 
 name         of the estimate
 one, other   scores of the same samples, in [0, 1]

@@ -53,7 +53,7 @@ drift = { enabled = false }
 
 
 def plain(line: str) -> list[str]:
-    """Without what stands behind the command, and without variables before it."""
+    """Without what follows the command, and without variables before it."""
     words = shlex.split(re.sub(r"\s+#.*$|\s{3,}\(.*$", "", line).rstrip("\\"))
     words = words[: words.index("&&")] if "&&" in words else words
     words = words[: words.index(">")] if ">" in words else words
@@ -61,7 +61,7 @@ def plain(line: str) -> list[str]:
 
 
 def told() -> Iterator[tuple[str, list[str], bool]]:
-    """Where it stands, the command, and whether it is a whole one: in running text arguments may be missing."""
+    """The place, the command, and whether it is complete: in running text arguments may be missing."""
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         for found in LINE.findall(text):

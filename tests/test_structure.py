@@ -29,7 +29,7 @@ LAYERS = (
     ("audit.self_check",),
     ("audit.cli",),
 )
-"""From the lowest: each imports what stands above it in this list, and itself. A module of its own goes before its
+"""From the lowest: each imports what is above it in this list, and itself. A module of its own goes before its
 package."""
 
 

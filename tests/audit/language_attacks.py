@@ -1,4 +1,4 @@
-"""What language models give away by how they were fine-tuned, and what an attack costs.
+"""What attacks find in language models by how they were fine-tuned, and what an attack costs.
 
 python -m tests.audit.language_attacks [--models 5]
 

@@ -29,7 +29,7 @@ def tokens(text: str) -> list[int]:
 
 
 def records(count: int, rng: np.random.Generator) -> tuple[list[str], list[str]]:
-    """'name of a person: ' and 'the code is 4821.', with codes that nothing but a record tells."""
+    """'name of a person: ' and 'the code is 4821.', with codes that only the records contain."""
     consonants, vowels = "bdfgklmnprstvz", "aeiou"
     prompts, answers = [], []
     for _ in range(count):

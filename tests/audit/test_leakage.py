@@ -150,7 +150,7 @@ def test_what_cannot_leak_raises_no_alarm(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("noise", ["as claimed", "switched off"])
 def test_a_private_run_without_its_noise_is_caught_by_its_canaries(noise: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The accountant is told of the noise either way, as by a bug between it and Opacus' optimizer."""
+    """The accountant assumes the noise either way, as if by a bug between it and Opacus' optimizer."""
     if noise == "switched off":
         from audit.training import loop as train
 

@@ -225,7 +225,7 @@ def test_divergence_is_an_error_with_advice():
 
 
 def test_bfloat16_and_compile_are_options(monkeypatch):
-    """Compiling takes a minute, so here it is only asked for; `test_compiled_training_is_the_same` does it."""
+    """Compiling takes a minute, so only the request is checked here; `test_compiled_training_is_the_same` compiles."""
     called = []
 
     def record(network):

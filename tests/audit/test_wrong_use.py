@@ -1,4 +1,4 @@
-"""A mistake is answered at once: nothing heavy is imported to say that a file is missing or a key unknown."""
+"""Mistakes are reported immediately: a missing file or an unknown key needs no heavy import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What installed distributions offer: by name, none imported before it is asked for, and what is broken is named."""
+"""What installed distributions register: found by name, imported on first use, and named if broken."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def name_of(call: ast.Call) -> str:
 
 @cache
 def spoken() -> frozenset[str]:
-    """Every code that stands in the source as a whole string; names of per-sample columns are none."""
+    """Every code that is a whole string in the source; names of per-sample columns are not codes."""
     found = set()
     for package, code in CODES.items():
         for tree in trees(package):
@@ -67,7 +67,7 @@ def fields(template: Any) -> set[str]:
 
 
 def given() -> Iterator[tuple[str, set[str]]]:
-    """(code, names of its values) wherever both stand in the source, in `Message(...)` and in `Finding(...)`."""
+    """(code, names of its values) wherever both are literals in the source, in `Message(...)` and in `Finding(...)`."""
     for package in CODES:
         for node in (node for tree in trees(package) for node in ast.walk(tree)):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):

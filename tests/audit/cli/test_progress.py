@@ -13,7 +13,7 @@ from probes.result import Failure, Finding, Result
 
 
 def follow(console: Console, *, quiet: bool = False) -> str:
-    """A short run as the view is told of it."""
+    """The events of a short run, as the live view receives them."""
     with Live(console, quiet=quiet) as live:
         live.epoch("target", 1, 1, {"train_accuracy": 0.5})
         live.replicas(Progress(done=0, total=4, cached=0, seconds_left=None, engine="head"))

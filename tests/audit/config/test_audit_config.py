@@ -1,4 +1,4 @@
-"""What is wrong in an audit.toml is said with what was written, and what would be right."""
+"""Errors in an audit.toml quote what was written and say what would be valid."""
 
 from __future__ import annotations
 

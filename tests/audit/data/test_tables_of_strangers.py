@@ -1,4 +1,4 @@
-"""Tables as programs and people write them: read as they mean, or refused in one line, and told."""
+"""Tables as programs and people write them: read as intended with a note, or refused in one line."""
 
 from __future__ import annotations
 

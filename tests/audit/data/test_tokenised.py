@@ -86,7 +86,7 @@ def test_a_letter_that_the_tokenizer_lacks_is_one_line() -> None:
 
 
 def test_a_tokenizer_without_small_letters_lacks_one_attack_alone() -> None:
-    """No letter that is not in the rows is asked for either: not every tokenizer has an "a"."""
+    """Only letters of the rows are tokenised: not every tokenizer knows an "a"."""
     inner = Tokenizer(models.WordLevel({"A": 0, "B": 1, "C": 2}))
     inner.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
     capitals = transformers.PreTrainedTokenizerFast(tokenizer_object=inner, model_max_length=8)

@@ -1,4 +1,4 @@
-"""Adapters trained at once are those of the visible loop, and LoRA is what PEFT has where that is installed."""
+"""Adapters trained together equal those of the loop, and LoRA equals PEFT's if that is installed."""
 
 from __future__ import annotations
 

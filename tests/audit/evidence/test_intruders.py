@@ -13,7 +13,7 @@ from audit.trainers.lora import LoRALinear, with_adapters
 
 @pytest.fixture
 def weight() -> torch.Tensor:
-    """Of 64 directions in, 32 of which carry the more, the earlier they stand."""
+    """64 input directions, of which the first 32 carry weight, decreasing with their index."""
     generator = torch.Generator().manual_seed(0)
     directions = torch.linalg.qr(torch.randn(64, 64, generator=generator)).Q
     return torch.cat([directions[:, :32] * torch.linspace(3, 1, 32), torch.zeros(64, 8)], dim=1)

@@ -1,4 +1,4 @@
-"""A countermeasure that changes nothing is no row of the frontier."""
+"""A countermeasure that changes nothing is not a row of the frontier."""
 
 from __future__ import annotations
 

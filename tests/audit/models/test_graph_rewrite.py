@@ -20,7 +20,7 @@ from probes.errors import RecipeError
 
 
 class Awkward(nn.Module):
-    """Shared, in-place and functional activations, an alias read after it was changed, a parameter of its own."""
+    """Shared, in-place and functional activations, an alias read after its change, a parameter outside any layer."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which of several sets of weights in a file is the model, and which others are told."""
+"""Which of several sets of weights in a file is the model, and which others are reported."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
 
 
 def identity_token(who: str) -> str:
-    """What an identity provider says of somebody for ten minutes; the stand-ins do not check who signed it."""
+    """An identity provider's token, valid for ten minutes; the stand-ins do not check its signature."""
     import jwt
 
     now = int(time.time())
@@ -185,7 +185,7 @@ class Running:
 
 @contextmanager
 def running(refuse: bool = False) -> Iterator[Running]:
-    """The services, until the end of the block; those that `refuse` certify nobody."""
+    """The services, until the end of the block; with `refuse` they issue no certificate."""
     services = Services()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Trackers read back what was logged. Each is an extra: where it is not installed its test skips, and says so."""
+"""Trackers read back what was logged. Each is an extra, and its test is skipped if it is not installed."""
 
 from __future__ import annotations
 

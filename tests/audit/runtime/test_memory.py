@@ -1,4 +1,4 @@
-"""Limits on memory: one line that says so, whichever library met them, and never a verdict's exit code."""
+"""Exhausted memory is one line, whichever library ran out of it, and never a verdict's exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attribute inference on UCI Adult: what networks of more and fewer epochs give away, as rows of docs/membership.md.
+"""Attribute inference on UCI Adult for networks of more and fewer epochs, as rows of docs/membership.md.
 
     python -m tests.probes.attribute_inference.measured adult.csv [MODELS [NULLS]]
 

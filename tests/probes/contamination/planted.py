@@ -113,7 +113,7 @@ FAR: Mapping[str, Change] = {
 def plant(
     pictures: np.ndarray, member: np.ndarray, share: float, change: Change, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Replace a share of the held-out images by changed copies of members: (images, of whom, where)."""
+    """Replace a share of the held-out images by changed copies of members: (images, sources, targets)."""
     held_out = np.flatnonzero(~member)
     where = rng.choice(held_out, max(1, round(share * len(held_out))), replace=False)
     whom = rng.choice(np.flatnonzero(member), len(where), replace=False)

@@ -109,7 +109,7 @@ def test_overlay_undoes_mirror_shift_and_brightness() -> None:
 
 
 def test_registration_finds_the_map_that_was_applied() -> None:
-    """A copy moved, turned and cropped at once, registered from the pose next to it."""
+    """A copy that is shifted, rotated and cropped, registered from the nearest pose."""
     pictures = photographs()[:20].astype(np.float32)
     angle, scale = np.radians(5.0), 0.95
     linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

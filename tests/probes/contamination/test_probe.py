@@ -325,7 +325,7 @@ def test_groups_on_both_sides_and_source_copies_are_found(pictures: np.ndarray) 
 
 
 def test_source_features_find_candidates_too(pictures: np.ndarray) -> None:
-    """A feature that tells copies does the searching for modalities without pixels."""
+    """For modalities without pixels, copies are searched by a feature that identifies them."""
     rng = np.random.default_rng(11)
     features = rng.normal(size=(400, 32)).astype(np.float32)
     member = np.arange(400) < 200

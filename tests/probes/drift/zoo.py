@@ -40,7 +40,7 @@ STRONG = 0.4
 FEW = 1200
 """Photographs of the target classes; half of them are members."""
 SUSPECT = 1
-"""The class that the mark gives away."""
+"""The class that the mark indicates."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

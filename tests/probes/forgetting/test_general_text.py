@@ -1,4 +1,4 @@
-"""Forgetting of language models: loss on general text against the base, told apart from no loss."""
+"""Forgetting of language models: loss on general text against the base, and none where nothing was forgotten."""
 
 from __future__ import annotations
 

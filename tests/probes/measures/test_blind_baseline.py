@@ -1,4 +1,4 @@
-"""The blind baseline tells parts that differ, and does not tell random ones."""
+"""The blind baseline distinguishes parts that differ, and not random ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wrong labels are told from models that err."""
+"""Wrong labels are distinguished from errors of models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forty persons of several records each, of whom some are remembered: how often intervals hold the truth.
+"""Forty persons with several records each, some of whom are memorised: how often intervals contain the truth.
 
     python -m tests.probes.membership.persons [DRAWS]
 

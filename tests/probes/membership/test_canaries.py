@@ -1,4 +1,4 @@
-"""Exposure against its definition and its closed form; ε of a record from groups of copies; what is said."""
+"""Exposure against its definition and its closed form; ε of a record from groups of copies; the findings."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_groups_of_copies_bound_a_record_by_group_privacy() -> None:
 
 
 def test_all_groups_of_copies_bound_one_epsilon() -> None:
-    """Sixteen copies that all are told give no more than a sixteenth of their own bound."""
+    """Sixteen copies that are all recognised give at most a sixteenth of their own bound."""
     loud = planted(9.0, copies=(16,))
     alone = canary_bound(Canaries(included=loud.included, score=loud.score), delta=1e-5, level=0.95)
     assert canary_bound(loud, delta=1e-5, level=0.95).epsilon == pytest.approx(alone.epsilon / 16, rel=0.05)
@@ -98,7 +98,7 @@ def test_all_groups_of_copies_bound_one_epsilon() -> None:
 
 @pytest.mark.slow
 def test_bounds_of_groups_hold_for_randomised_response() -> None:
-    """Each copy's coin is told by ε-DP randomised response, and the copies vote: at most 5 % of bounds lie above ε."""
+    """Each copy's coin is released by ε-DP randomised response, and the copies vote: at most 5 % of bounds lie above ε."""
     epsilon, above, runs = 0.5, 0, 400
     for seed in range(runs):
         rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Exposure: its interval covers with the folds that real repeats have, and nobody is named by chance."""
+"""Exposure: its interval covers with folds correlated as in real repeats, and no sample is named by chance."""
 
 from __future__ import annotations
 

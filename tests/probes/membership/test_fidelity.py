@@ -1,4 +1,4 @@
-"""Whether replicas are like the audited model: what is tested, and what that could have told."""
+"""Whether replicas behave like the audited model: the tests, and the differences that they could detect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leakage by person: forty persons, of whom some are remembered."""
+"""Leakage by person: forty persons, some of whom are memorised."""
 
 from __future__ import annotations
 

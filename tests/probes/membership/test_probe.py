@@ -192,7 +192,7 @@ def test_everything_that_is_reported_is_there(everything: Result) -> None:
 
 
 def test_two_repeats_cannot_tell_their_spread() -> None:
-    """Two orders attack each other alone, so both say nearly the same: that is no certainty."""
+    """Two orders attack only each other, so they nearly agree: that is not certainty."""
     for repeats, known in ((2, False), (3, True)):
         found = probed(world(2.0, 8, repeats=repeats))["recipe.auc"]
         assert (found.caveat is None) == known

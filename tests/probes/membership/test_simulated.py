@@ -1,4 +1,4 @@
-"""The probe's own error rates by simulation: `make validate`; the figures stand in docs/membership.md."""
+"""The probe's own error rates by simulation (`make validate`); the figures are in docs/membership.md."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.probes.membership.worlds import World
 
 
 def noisy(evidence: Evidence, spread: float, seed: int) -> Answers:
-    """What a variant answers: this model's margins, and rounding noise of its own."""
+    """A variant's answers: this model's margins plus independent rounding noise."""
     margin = evidence.audited.margin[0] + np.random.default_rng(seed).normal(0, spread, len(evidence.labels))
     logits = np.zeros((1, len(margin), 2))
     logits[0, np.arange(len(margin)), evidence.labels] = margin

@@ -1,4 +1,4 @@
-"""What choosing on the held-out samples added, told from the answers of all models that were tried."""
+"""What selection on the held-out samples added, estimated from the answers of all models that were tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words that turn answers: proposed where they stand with like answers, confirmed by insertion, else not named."""
+"""Words that change answers: proposed if they occur with similar answers, and named only if insertion confirms them."""
 
 from __future__ import annotations
 

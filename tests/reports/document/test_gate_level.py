@@ -1,4 +1,4 @@
-"""One estimate has one interval in a report, and the gate's answer stands where a finding could not tell."""
+"""One estimate has one interval in a report, and the gate's answer is shown where a finding is inconclusive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands at the head of a report follows from what the gate decided."""
+"""The head of a report follows from the gate's decision."""
 
 from __future__ import annotations
 

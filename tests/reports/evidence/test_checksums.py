@@ -1,4 +1,4 @@
-"""Every way in which a file is no longer as it was is named."""
+"""Every kind of change to a file is named."""
 
 from __future__ import annotations
 

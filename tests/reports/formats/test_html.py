@@ -1,4 +1,4 @@
-"""The page in a real browser; if there is no Chromium the tests skip and say so."""
+"""The page in a real browser; without Chromium these tests are skipped."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def opened(browser, tmp_path: Path, text: str, **options: object) -> Page:  # ty
 
 
 def fetched(page: Page) -> list[str]:
-    """What was asked for beyond the file itself and the images inside it."""
+    """Requests for anything but the file itself and the images inside it."""
     return [url for url in page.requests if not url.startswith(("file:", "data:"))]
 
 

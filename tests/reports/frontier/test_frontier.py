@@ -1,4 +1,4 @@
-"""The frontier: who dominates whom, which candidate is named, and how every format says so."""
+"""The frontier: dominance, the candidate that is recommended, and its form in every format."""
 
 from __future__ import annotations
 

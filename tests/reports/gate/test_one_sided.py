@@ -1,4 +1,4 @@
-"""A bound is one end of an interval: it can violate a threshold, and never keeps one. Every format says so."""
+"""A one-sided bound can violate a threshold, but never show that it is met; every format states this."""
 
 from __future__ import annotations
 

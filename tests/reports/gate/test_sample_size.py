@@ -1,4 +1,4 @@
-"""What is said to decide a check does decide it, as often as it says."""
+"""The suggested sample size decides a check as often as stated."""
 
 from __future__ import annotations
 

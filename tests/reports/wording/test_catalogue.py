@@ -82,7 +82,7 @@ def test_every_estimate_of_the_sample_reports_has_a_title(lang: str) -> None:
 
 
 def named_in_the_source() -> set[str]:
-    """Names of estimates, `scope.metric`, that the built-in probes write out where no title of their own stands beside
+    """Names of estimates, `scope.metric`, that the built-in probes write out where no title of their own is beside
     them."""
     makers = {
         "Estimate",

@@ -212,7 +212,7 @@ def markup(tokens: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def doubled(tokens: Tensor, rng: np.random.Generator) -> Tensor:
-    """The text's first words stand at its end once more."""
+    """The text's first words are repeated at its end."""
     texts = tokens.numpy().copy()
     for text in texts:
         words = text[text != 0]

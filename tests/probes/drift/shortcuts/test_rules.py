@@ -98,7 +98,7 @@ def test_a_family_of_another_package_is_searched_judged_and_named_like_ours() ->
 
 @pytest.mark.parametrize("strength", [0.1, 0.3, 0.5, 0.7, 6.0])
 def test_finding_and_gate_have_one_estimate_one_level_and_one_bound(strength: float) -> None:
-    """Whatever the model: 'decides' is said exactly where the gate's own interval is beyond the gate's own bound."""
+    """For any model: a finding says 'decides' exactly where the gate's interval is beyond the gate's bound."""
     part = told(strength)
     (excess,) = [one for one in part.estimates if one.name == EXCESS]
     codes = {one.code for one in part.findings}
