@@ -53,7 +53,7 @@ def test_the_command_is_understood(code: str, tmp_path: Path) -> None:
 
 
 def test_findings_that_ask_for_action_say_what_helps() -> None:
-    """Findings of severity `info` need none. Severities are in the probes' code, so the check is that commands have words."""
+    """Findings of severity `info` need none. Severities are in the probes' code, so only commands are checked."""
     assert len(COMMANDS) > 15
     for code in COMMANDS:
         assert FINDINGS[code]["helps"], code

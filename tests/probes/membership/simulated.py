@@ -40,7 +40,7 @@ SETTINGS = {
 
 
 def shifted_nulls(count: int, first: int = 0) -> Counter[str]:
-    """Of `count` models that memorised nothing and whose members are the easier samples: how often the split is reported to
+    """Of `count` models that memorised nothing and whose members are the easier samples: how often the split is said to
     differ, and how often something is called leakage."""
     counted: Counter[str] = Counter()
     for seed in range(first, first + count):

@@ -98,7 +98,7 @@ def test_all_groups_of_copies_bound_one_epsilon() -> None:
 
 @pytest.mark.slow
 def test_bounds_of_groups_hold_for_randomised_response() -> None:
-    """Each copy's coin is released by ε-DP randomised response, and the copies vote: at most 5 % of bounds lie above ε."""
+    """Each copy's coin is released by ε-DP randomised response, and copies vote: at most 5 % of bounds are above ε."""
     epsilon, above, runs = 0.5, 0, 400
     for seed in range(runs):
         rng = np.random.default_rng(seed)
