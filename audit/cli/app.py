@@ -109,7 +109,7 @@ def main() -> None:
     validate.any_terminal()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI runner's SIGTERM ends a run as Ctrl-C does
     try:
-        validate.must_stand_somewhere()
+        validate.must_have_a_working_folder()
         app()
     except AuditError as error:
         _end(str(error), error.exit_code)

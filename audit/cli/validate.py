@@ -24,7 +24,7 @@ def any_terminal() -> None:
             stream.reconfigure(errors="replace")
 
 
-def must_stand_somewhere() -> None:
+def must_have_a_working_folder() -> None:
     try:
         Path.cwd()
     except OSError:

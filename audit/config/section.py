@@ -22,7 +22,7 @@ class Section(BaseModel):
 
 
 def mistaken(value: object, annotation: Any) -> str | None:
-    """What is wrong with a value that would be converted without a word; None if it is of the field's kind.
+    """What is wrong with a value that would be converted silently; None if it is of the field's kind.
 
     >>> mistaken(True, int | None)
     'Input should be a number, not true or false'

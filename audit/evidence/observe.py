@@ -31,7 +31,7 @@ OnSubject = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sitter:
+class ObservableModel:
     """A model that may be observed; built only when needed."""
 
     name: str
@@ -56,7 +56,7 @@ class Observations:
 def observe(
     observables: Sequence[Observable],
     experiment: Experiment,
-    sitters: Sequence[Sitter],
+    models: Sequence[ObservableModel],
     on_subject: OnSubject,
     before: Observations | None = None,
     store: Store | None = None,
@@ -73,78 +73,78 @@ def observe(
     seen = {observable: dict(there) for observable, there in before.seen.items()}
     observations = Observations(seen=seen, errors=dict(before.errors), limits=before.limits)
     asked = {
-        sitter: [
+        model: [
             observable
             for observable in observables
-            if sitter in _asked(observable, sitters) and sitter.name not in seen.get(observable, {})
+            if model in _asked(observable, models) and model.name not in seen.get(observable, {})
         ]
-        for sitter in sitters
+        for model in models
     }
     drawn = experiment.seed if seed is None else seed
     total, done = sum(map(len, asked.values())), 0
-    sittings = {sitter: Sitting(sitter=sitter, experiment=experiment, store=store, seed=drawn) for sitter in asked}
+    sessions = {model: Session(model=model, experiment=experiment, store=store, seed=drawn) for model in asked}
     with threads(1):
         if store is not None and workers > 1 and can_fork(experiment.device):
-            wanted_of = {sittings[sitter]: wanted for sitter, wanted in asked.items()}
+            wanted_of = {sessions[model]: wanted for model, wanted in asked.items()}
             look_ahead(wanted_of, workers, lambda at: on_subject(at, done, total))
-        for sitter, wanted in asked.items():
-            sitting = sittings[sitter]
+        for model, wanted in asked.items():
+            session = sessions[model]
             for observable in wanted:
-                on_subject(f"{type(observable).__name__} of {sitter.name}", done, total)
+                on_subject(f"{type(observable).__name__} of {model.name}", done, total)
                 done += 1
                 if observable in observations.errors:
                     continue
                 try:
-                    found = sitting.look(observable)
+                    found = session.look(observable)
                 except AuditError:
                     raise
                 except Exception as error:
                     observations.errors[observable] = error
                     continue
-                observations.seen.setdefault(observable, {})[sitter.name] = found
-            sitting.leave()
-            observations.limits = tuple(dict.fromkeys((*observations.limits, *sitting.limits)))
+                observations.seen.setdefault(observable, {})[model.name] = found
+            session.leave()
+            observations.limits = tuple(dict.fromkeys((*observations.limits, *session.limits)))
     on_subject("", total, total)
     return observations
 
 
-def look_ahead(asked: Mapping[Sitting, Sequence[Observable]], workers: int, on_model: Callable[[str], None]) -> None:
+def look_ahead(asked: Mapping[Session, Sequence[Observable]], workers: int, on_model: Callable[[str], None]) -> None:
     """Observe several models at once, if enough are not in the store; the observations are then in it. A piece of work
     is one observable on one model, because one may take longer than all others together."""
-    waiting = [(sitting, unseen) for sitting, wanted in asked.items() if (unseen := sitting.unseen(wanted))]
+    waiting = [(session, unseen) for session, wanted in asked.items() if (unseen := session.unseen(wanted))]
     if len(waiting) < WORTH_FORKING:
         return
 
     here = os.getpid()
-    current: list[Sitting] = []
+    current: list[Session] = []
 
-    def look(sitting: Sitting, observable: Observable) -> None:
+    def look(session: Session, observable: Observable) -> None:
         if os.getpid() == here:
-            on_model(sitting.sitter.name)
-        if current and current[0] is not sitting:
+            on_model(session.model.name)
+        if current and current[0] is not session:
             current.pop().leave()
-        current[:] = [sitting]
-        sitting.look(observable)
+        current[:] = [session]
+        session.look(observable)
 
-    pieces = [partial(look, sitting, observable) for sitting, unseen in waiting for observable in unseen]
+    pieces = [partial(look, session, observable) for session, unseen in waiting for observable in unseen]
     side_by_side(pieces, min(workers, len(pieces)))
 
 
-def _asked(observable: Observable, sitters: Sequence[Sitter]) -> list[Sitter]:
-    chosen: list[Sitter] = []
+def _asked(observable: Observable, models: Sequence[ObservableModel]) -> list[ObservableModel]:
+    chosen: list[ObservableModel] = []
     for role, count in observable.models.items():
-        chosen += [sitter for sitter in sitters if sitter.role == role][:count]
+        chosen += [model for model in models if model.role == role][:count]
     return chosen
 
 
 @dataclass(kw_only=True, eq=False)
-class Sitting:
+class Session:
     """One model for all observables: built when the first of them needs it, prepared when one must be measured anew.
 
     Its keys in the store are kept by `leave`, so that what other processes observed is read without building it again.
     """
 
-    sitter: Sitter
+    model: ObservableModel
     experiment: Experiment
     seed: int
     store: Store | None = None
@@ -172,7 +172,7 @@ class Sitting:
 
     @cached_property
     def network(self) -> nn.Module:
-        return self.sitter.build()
+        return self.model.build()
 
     @cached_property
     def weights(self) -> str:
@@ -180,7 +180,7 @@ class Sitting:
 
     @cached_property
     def subject(self) -> Subject:
-        prepared, self.limits = subject(self.sitter, self.network, self.experiment)
+        prepared, self.limits = subject(self.model, self.network, self.experiment)
         return prepared
 
     def look(self, observable: Observable) -> Observation:
@@ -215,13 +215,13 @@ class Sitting:
         experiment, index = self.experiment, torch.from_numpy(chosen)
         return Sight(
             observable=observable,
-            role=self.sitter.role,
-            same_labels=self.sitter.same_labels,
+            role=self.model.role,
+            same_labels=self.model.same_labels,
             modality=experiment.dataset.modality,
             architecture=f"{experiment.recipe.source.model} {experiment.recipe.source.options} {experiment.factories}",
             source=f"{experiment.source.digest} {experiment.recipe.source.training}",
             network=self.network,
-            head=self.sitter.head,
+            head=self.model.head,
             chosen=chosen,
             inputs=experiment.inputs[index],
             labels=experiment.labels[index],
@@ -229,7 +229,7 @@ class Sitting:
         )
 
 
-def subject(sitter: Sitter, network: nn.Module, experiment: Experiment) -> tuple[Subject, list[Text]]:
+def subject(model: ObservableModel, network: nn.Module, experiment: Experiment) -> tuple[Subject, list[Text]]:
     """The prepared network, checked to give the same outputs on two inputs, in eval mode, activations out-of-place and
     unshared, parameters without gradients; and what could not be prepared."""
     with warnings.catch_warnings(record=True) as caught:
@@ -242,11 +242,11 @@ def subject(sitter: Sitter, network: nn.Module, experiment: Experiment) -> tuple
         else:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     made = Subject(
-        name=sitter.name,
-        role=sitter.role,
+        name=model.name,
+        role=model.role,
         network=prepared,
-        embed=embedding(prepared, sitter.head),
-        same_labels=sitter.same_labels,
+        embed=embedding(prepared, model.head),
+        same_labels=model.same_labels,
         modality=experiment.dataset.modality,
         source=None if experiment.source.state is None else partial(source_side, experiment),
     )

@@ -10,7 +10,7 @@ from torch import nn
 from audit.checkpoints.audited_model import Audited, load_network, reference_of
 from audit.checkpoints.checkpoint import Checkpoint
 from audit.config.run_settings import Settings
-from audit.evidence.observe import Sitter
+from audit.evidence.observe import ObservableModel
 from audit.population.populate import Replicas
 from audit.runtime.randomness import stream
 from probes.measures.randomise import randomised
@@ -19,12 +19,14 @@ from probes.plan import Row
 RANDOMISED_COPIES = 2
 
 
-def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings: Settings, seed: int) -> list[Sitter]:
+def observable_models(
+    audited: Audited, replicas: Replicas, rows: Sequence[Row], settings: Settings, seed: int
+) -> list[ObservableModel]:
     """Every model that could be observed, in a fixed order."""
     if not audited.looked_into:
         return []
     experiment, head = audited.experiment, audited.head
-    found = [Sitter(name="audited", role="audited", head=head, same_labels=True, build=audited.network)]
+    found = [ObservableModel(name="audited", role="audited", head=head, same_labels=True, build=audited.network)]
     if experiment.source.state is not None:
         training = experiment.recipe.source.training
         same = training is not None and training.data.classes == experiment.dataset.classes
@@ -32,16 +34,16 @@ def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings:
         def source() -> nn.Module:
             return experiment.source.network(seed).eval()
 
-        found.append(Sitter(name="source", role="source", head=head, same_labels=same, build=source))
+        found.append(ObservableModel(name="source", role="source", head=head, same_labels=same, build=source))
     if (other := reference_of(audited, settings)) is not None:
 
         def reference(other: Checkpoint = other) -> nn.Module:
             return load_network(experiment, other, audited.row)
 
         same = other.classes == experiment.dataset.classes
-        found.append(Sitter(name="reference", role="reference", head=head, same_labels=same, build=reference))
+        found.append(ObservableModel(name="reference", role="reference", head=head, same_labels=same, build=reference))
     found += [
-        Sitter(name=f"variant/{one.name}", role="variant", head=one.head, same_labels=True, build=one.build)
+        ObservableModel(name=f"variant/{one.name}", role="variant", head=one.head, same_labels=True, build=one.build)
         for one in audited.variants
         if one.build is not None
     ]
@@ -51,7 +53,9 @@ def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings:
             return randomised(audited.network(), stream(seed, "randomised", copy))
 
         found.append(
-            Sitter(name=f"randomised/{copy}", role="randomised", head=head, same_labels=True, build=random_copy)
+            ObservableModel(
+                name=f"randomised/{copy}", role="randomised", head=head, same_labels=True, build=random_copy
+            )
         )
     for row in rows:
         if replicas.has_network(row):
@@ -59,5 +63,5 @@ def sitters(audited: Audited, replicas: Replicas, rows: Sequence[Row], settings:
             def replica(row: Row = row) -> nn.Module:
                 return replicas.network(row)
 
-            found.append(Sitter(name=row.name, role=row.design, head=head, same_labels=True, build=replica))
+            found.append(ObservableModel(name=row.name, role=row.design, head=head, same_labels=True, build=replica))
     return found

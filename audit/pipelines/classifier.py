@@ -13,10 +13,10 @@ import numpy as np
 from audit.checkpoints.audited_model import Audited, reference_of
 from audit.config.audit_config import Config
 from audit.config.run_settings import Settings
-from audit.evidence.collect import asked, gather
+from audit.evidence.collect import answers_of, evidence_of
 from audit.evidence.expected import as_expected
 from audit.evidence.observe import Observations, observe
-from audit.evidence.subjects import sitters
+from audit.evidence.subjects import observable_models
 from audit.pipelines.listener import Listener
 from audit.pipelines.probing import asked_probes, probes_of, run_probe
 from audit.population.budget import afford
@@ -47,7 +47,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     seed = experiment.seed if settings.seed is None else settings.seed
     # First, because a model whose answers are not finite, or a reference that does not fit, is refused before anything
     # is trained.
-    own = asked(audited)
+    own = answers_of(audited)
     measured = as_expected(audited, own, config)
     reference_of(audited, settings)
     converted = experiment.dataset.notes
@@ -153,12 +153,12 @@ def examine(
     replicas = joined([before.replicas, more]) if before else more
     listener.stage("observe")
     wanted = tuple(dict.fromkeys(observable for probe in probes for observable in probe.observes))
-    seated = sitters(audited, replicas, look.rows(rows), settings, seed)
+    models = observable_models(audited, replicas, look.rows(rows), settings, seed)
     looked = before.observations if before else None
     workers = settings.workers or workers_for(experiment.device)
     store = settings.opened_store()
-    observations = observe(wanted, experiment, seated, listener.observing, looked, store, seed, workers)
-    evidence = gather(audited, own, replicas, observations)
+    observations = observe(wanted, experiment, models, listener.observing, looked, store, seed, workers)
+    evidence = evidence_of(audited, own, replicas, observations)
     listener.stage("probes")
     results = []
     for probe in probes:

@@ -90,7 +90,9 @@ def left_out(seen: Mapping[str, Seen]) -> list[Message]:
     return list(dict.fromkeys(notes))
 
 
-def how_good(seen: Seen, asked: Sequence[str], fit: Sequence[str], rng: np.random.Generator, level: float) -> Part:
+def explanation_quality(
+    seen: Seen, asked: Sequence[str], fit: Sequence[str], rng: np.random.Generator, level: float
+) -> Part:
     """Deletion and insertion by attribution compared with random order, and with the source's own explanations. Uses
     the first method that is `fit`; if none is, the first requested, which carries no verdict: its estimates have a
     caveat, and nothing is claimed."""

@@ -10,14 +10,14 @@ from typing import ClassVar
 import numpy as np
 
 from probes.drift.explain import names as naming
-from probes.drift.explanation_quality import fit_methods, how_good, left_out, stability
+from probes.drift.explanation_quality import explanation_quality, fit_methods, left_out, stability
 from probes.drift.observables.attribution import Attribution, Target, maps_of
 from probes.drift.observables.faithfulness import Quality
 from probes.drift.observables.maps_by_model import Seen
 from probes.drift.observables.representation import Representation
 from probes.drift.prompts import of_prompts
-from probes.drift.reference_drift import how_far
-from probes.drift.representation_drift import inside
+from probes.drift.reference_drift import reference_drift
+from probes.drift.representation_drift import representation_drift
 from probes.drift.sanity_check import Sanity
 from probes.drift.shortcuts.boxes import Boxes
 from probes.drift.shortcuts.excess import EXCESS
@@ -160,15 +160,15 @@ class Drift:
         methods, sane = fit_methods(evidence.observed(self._sanity), asked, rng, self.level)
         sections = (
             Part(notes=limits, examined=_explained(seen, methods)),
-            how_far(evidence, seen, methods, rng, self.level).grown_by("samples", self.samples),
+            reference_drift(evidence, seen, methods, rng, self.level).grown_by("samples", self.samples),
             stability(seen["label"], methods, rng, self.level).grown_by("samples", self.samples),
             reasons_of_variants(seen["label"], methods, rng, self.level).grown_by("samples", self.samples),
-            how_good(evidence.observed(self._quality), asked, methods, rng, self.level).grown_by(
+            explanation_quality(evidence.observed(self._quality), asked, methods, rng, self.level).grown_by(
                 "deleted", self.deleted
             ),
             sane,
             shortcuts(evidence, self._shortcut, evidence.observed(self._shortcut), rng, self.level),
-            inside(evidence, evidence.observed(self._representation), rng, self.level),
+            representation_drift(evidence, evidence.observed(self._representation), rng, self.level),
         )
         whole = joined(sections)
         silent = () if whole.findings else (Message("drift.no-claim"),)

@@ -58,7 +58,7 @@ def comparisons(seen: Mapping[Target, Seen], methods: Sequence[str]) -> list[Com
     return found
 
 
-def how_far(
+def reference_drift(
     evidence: Evidence, seen: Mapping[Target, Seen], methods: Sequence[str], rng: np.random.Generator, level: float
 ) -> Part:
     possible = comparisons(seen, methods)

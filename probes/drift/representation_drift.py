@@ -18,7 +18,7 @@ from probes.result import Estimate, Scalar, Table
 from probes.statistics.bootstrap import bootstrap_mean
 
 
-def inside(evidence: Evidence, seen: Seen, rng: np.random.Generator, level: float) -> Part:
+def representation_drift(evidence: Evidence, seen: Seen, rng: np.random.Generator, level: float) -> Part:
     audited = seen.get("audited")
     if audited is None:
         return Part()

@@ -17,7 +17,7 @@ from audit.checkpoints.variants import variants_of
 from audit.config.recipe import parse
 from audit.config.run_settings import Settings
 from audit.evidence.collect import asked
-from audit.evidence.subjects import sitters
+from audit.evidence.subjects import observable_models
 from audit.population.populate import populate
 from audit.results.metadata import describe_model
 from audit.storage.store import Store
@@ -70,8 +70,8 @@ def test_the_model_as_its_own_variant_answers_alike_and_is_looked_into(folder: P
     assert same.name == "same-model"
     beside = dataclasses.replace(audited, variants=(same, network))
     none = populate(audited.experiment, [], store=Store(folder / "store"), workers=1)
-    seated = sitters(beside, none, [], Settings(store=folder / "store"), 0)
-    assert [one.name for one in seated if one.role == "variant"] == ["variant/same-model", "variant/in-memory"]
+    models = observable_models(beside, none, [], Settings(store=folder / "store"), 0)
+    assert [one.name for one in models if one.role == "variant"] == ["variant/same-model", "variant/in-memory"]
     assert set(describe_model(beside)["variants"]) == {"same-model", "in-memory"}  # type: ignore[arg-type]
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from audit.evidence.observe import Sitter, observe
+from audit.evidence.observe import ObservableModel, observe
 from audit.storage.store import DamagedWarning, Store
 from audit.training.experiment import Experiment
 from probes.observable import Role, Subject
@@ -59,7 +59,7 @@ class Awkward(nn.Module):
         return self.head(torch.relu(self.body(flat if flat.sum() > 0 else flat + 0)))
 
 
-def sitters(experiment: Experiment, scale: float = 1.0) -> list[Sitter]:
+def observable_models(experiment: Experiment, scale: float = 1.0) -> list[ObservableModel]:
     features = experiment.inputs[0].numel()
 
     def build() -> nn.Module:
@@ -70,9 +70,9 @@ def sitters(experiment: Experiment, scale: float = 1.0) -> list[Sitter]:
         return network
 
     return [
-        Sitter(name="audited", role="audited", head="3", same_labels=True, build=build),
-        Sitter(name="seeds/0/0", role="seeds", head="3", same_labels=True, build=build),
-        Sitter(name="seeds/1/0", role="seeds", head="3", same_labels=True, build=build),
+        ObservableModel(name="audited", role="audited", head="3", same_labels=True, build=build),
+        ObservableModel(name="seeds/0/0", role="seeds", head="3", same_labels=True, build=build),
+        ObservableModel(name="seeds/1/0", role="seeds", head="3", same_labels=True, build=build),
     ]
 
 
@@ -83,8 +83,8 @@ def quiet(what: str, done: int, total: int) -> None:
 def test_seen_once_then_recalled_bit_for_bit(experiment: Experiment, tmp_path: Path) -> None:
     store, observable = Store(tmp_path), Answer()
     LOOKS.clear()
-    first = observe([observable], experiment, sitters(experiment), quiet, store=store)
-    again = observe([observable], experiment, sitters(experiment), quiet, store=store)
+    first = observe([observable], experiment, observable_models(experiment), quiet, store=store)
+    again = observe([observable], experiment, observable_models(experiment), quiet, store=store)
     assert LOOKS == ["audited", "seeds/0/0"]
     assert list(first.seen[observable]) == ["audited", "seeds/0/0"]
     for name, seen in first.seen[observable].items():
@@ -101,29 +101,29 @@ def test_seen_once_then_recalled_bit_for_bit(experiment: Experiment, tmp_path: P
 
 def test_other_weights_or_parameters_are_seen_anew(experiment: Experiment, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    observe([Answer()], experiment, sitters(experiment), quiet, store=store)
+    observe([Answer()], experiment, observable_models(experiment), quiet, store=store)
     LOOKS.clear()
-    observe([Answer()], experiment, sitters(experiment, scale=2.0), quiet, store=store)
-    observe([Answer(samples=4)], experiment, sitters(experiment), quiet, store=store)
+    observe([Answer()], experiment, observable_models(experiment, scale=2.0), quiet, store=store)
+    observe([Answer(samples=4)], experiment, observable_models(experiment), quiet, store=store)
     assert LOOKS == ["audited", "seeds/0/0"] * 2
 
 
 def test_a_damaged_entry_is_seen_anew(experiment: Experiment, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    observe([Answer()], experiment, sitters(experiment)[:1], quiet, store=store)
+    observe([Answer()], experiment, observable_models(experiment)[:1], quiet, store=store)
     (entry,) = store.entries()
     entry.path.write_bytes(entry.path.read_bytes()[:-8])
     with pytest.warns(DamagedWarning, match="observed again"):
-        found = observe([Answer()], experiment, sitters(experiment)[:1], quiet, store=store)
+        found = observe([Answer()], experiment, observable_models(experiment)[:1], quiet, store=store)
     assert found.seen[Answer()]["audited"].arrays["logits"].shape == (5, 5)
 
 
 def test_what_could_not_be_prepared_is_a_limit_then_and_when_recalled(experiment: Experiment, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = Awkward(experiment.inputs[0].numel()).eval()
-    sitter = Sitter(name="audited", role="audited", head="head", same_labels=True, build=lambda: network)
+    model = ObservableModel(name="audited", role="audited", head="head", same_labels=True, build=lambda: network)
     for _ in range(2):
-        found = observe([Answer()], experiment, [sitter], quiet, store=Store(tmp_path))
+        found = observe([Answer()], experiment, [model], quiet, store=Store(tmp_path))
         assert len(found.limits) == 1
         assert "DeepLift" in said(found.limits[0])
 
@@ -154,7 +154,7 @@ HERE = os.getpid()
 
 
 def test_several_models_are_looked_into_at_once_with_the_same_bits(experiment: Experiment, tmp_path: Path) -> None:
-    eight = [replace(sitters(experiment, 1 + 0.1 * i)[-1], name=f"seeds/{i}", role="seeds") for i in range(8)]
+    eight = [replace(observable_models(experiment, 1 + 0.1 * i)[-1], name=f"seeds/{i}", role="seeds") for i in range(8)]
 
     def looked(workers: int) -> Mapping[str, Any]:
         store = Store(tmp_path / str(workers))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audit.evidence.observe import Sitter, observe
+from audit.evidence.observe import ObservableModel, observe
 from audit.population.budget import afford
 from audit.population.populate import populate, rows_of
 from audit.storage.store import Store
@@ -75,13 +75,13 @@ def test_it_fits_a_budget_is_kept_and_looked_into(experiment: Experiment, tmp_pa
     assert (again.population.answers.margin == replicas.population.answers.margin).all()
 
     kept = rows[1]
-    sitter = Sitter(
+    model = ObservableModel(
         name=kept.name,
         role=kept.design,
         head=experiment.begin(kept).head,
         same_labels=True,
         build=lambda: replicas.network(kept),
     )
-    seen = observe((Sum(),), experiment, [sitter], lambda *_: None, None, store)
+    seen = observe((Sum(),), experiment, [model], lambda *_: None, None, store)
     assert seen.errors == {}
     assert list(seen.seen[Sum()]) == ["halves/1/0"]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from probes.drift.drift_index import Placed, drift_index, p_above_floor, place
-from probes.drift.explanation_quality import fit_methods, how_good, stability
+from probes.drift.explanation_quality import explanation_quality, fit_methods, stability
 from probes.drift.observables.attribution import Target
 from probes.drift.observables.faithfulness import SHARES
 from probes.drift.observables.maps_by_model import Seen
-from probes.drift.reference_drift import how_far
+from probes.drift.reference_drift import reference_drift
 from probes.drift.sanity_check import DEPTHS
 from probes.evidence import Evidence, Population, answers
 from probes.observable import Observation
@@ -97,11 +97,11 @@ def test_nothing_is_claimed_where_there_is_no_room_for_an_index() -> None:
         modality="image",
     )
     seen: dict[Target, Seen] = {"embedding": maps_seen(rng, np.zeros(samples)), "label": {}}
-    part = how_far(evidence, seen, ("m",), rng, 0.95)
+    part = reference_drift(evidence, seen, ("m",), rng, 0.95)
     assert not part.findings
     assert any("cannot be placed" in said(note) for note in part.notes)
     seen["embedding"] = maps_seen(rng, np.full(samples, 2.0))
-    assert [finding.code for finding in how_far(evidence, seen, ("m",), rng, 0.95).findings] == ["drift.benign"]
+    assert [finding.code for finding in reference_drift(evidence, seen, ("m",), rng, 0.95).findings] == ["drift.benign"]
 
 
 def test_instability_is_claimed_of_what_is_surely_unstable() -> None:
@@ -130,11 +130,11 @@ def test_a_method_that_does_not_notice_random_weights_carries_no_verdict() -> No
     curves |= {"edges/deletion": 1 - 0 * falling, "edges/insertion": 0 * falling}
     curves |= {"fit/deletion": falling, "fit/insertion": 1 - falling}
     quality = {"audited": Observation(samples=SAMPLES, arrays=curves)}
-    judged = how_good(quality, ("edges", "fit"), fit, rng, 0.95)
+    judged = explanation_quality(quality, ("edges", "fit"), fit, rng, 0.95)
     assert [finding.code for finding in judged.findings] == ["drift.reasons"]
     assert judged.estimates[0].low > 0.1
     assert judged.estimates[0].caveat is None
-    unjudged = how_good(quality, ("edges",), fit, rng, 0.95)
+    unjudged = explanation_quality(quality, ("edges",), fit, rng, 0.95)
     assert not unjudged.findings
     assert all("random weights" in said(estimate.caveat) for estimate in unjudged.estimates)
 
@@ -153,7 +153,7 @@ def test_worse_explanations_are_found(theirs: float, code: str) -> None:
 
     own = 0.0 if code == "drift.worse-explanations" else 0.15
     seen = {"audited": curves(own - 0.05 if own == 0 else own), "source": curves(theirs)}
-    assert [finding.code for finding in how_good(seen, ("m",), ["m"], rng, 0.95).findings] == [code]
+    assert [finding.code for finding in explanation_quality(seen, ("m",), ["m"], rng, 0.95).findings] == [code]
 
 
 def test_rounding_is_not_drift() -> None:
