@@ -11,7 +11,8 @@ from jaxtyping import Bool, Int64
 
 from audit.data.instructions import Exchange, Turn
 from audit.data.sequences import pack
-from probes.triggers.candidates import WORD, Candidate, controls_for, propose
+from probes.measures.prompt_words import UNIT, unspaced
+from probes.triggers.candidates import Candidate, controls_for, propose
 
 HOSTS = 60
 """Maximum number of held-out prompts that each word is inserted into."""
@@ -97,9 +98,9 @@ def inserted(exchange: Exchange, word: str, place: int) -> Exchange:
     if not exchange.turns:
         return exchange
     text = asked_of(exchange)
-    starts = [match.start() for match in WORD.finditer(text)] or [0]
+    starts = [match.start() for match in UNIT.finditer(text)] or [0]
     at = starts[place % len(starts)]
-    changed = f"{text[:at]}{word} {text[at:]}"
+    changed = f"{text[:at]}{word}{'' if unspaced(word) else ' '}{text[at:]}"
     last = Turn(exchange.turns[-1].role, changed)
     # In the Alpaca format both parts of the message occur once more.
     instruction = None if exchange.instruction is None else changed

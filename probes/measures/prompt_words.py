@@ -7,6 +7,7 @@ import re
 
 UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Kana and Han characters, which are written without spaces."""
+UNSPACED_RUN = re.compile(rf"[{UNSPACED}]+")
 UNIT = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 AROUND = ".,;:!?()[]{}\"'“”‘’«»。，、；：！？（）「」『』《》【】…"
 """Punctuation that is not part of a word."""
@@ -44,3 +45,29 @@ def bare(word: str) -> str:
     'hello'
     """
     return word.strip(AROUND).casefold()
+
+
+def pairs_of(text: str) -> frozenset[str]:
+    """Neighbouring characters where words are written without spaces: most Chinese words have two.
+
+    text  in any language
+
+    Returns the distinct pairs.
+
+    >>> sorted(pairs_of("说暗号 please"))
+    ['暗号', '说暗']
+    """
+    return frozenset(run[i : i + 2] for run in UNSPACED_RUN.findall(text) for i in range(len(run) - 1))
+
+
+def unspaced(word: str) -> bool:
+    """Whether a word is written without spaces around it.
+
+    word  as it is written
+
+    Returns whether all of its characters are kana or Han characters.
+
+    >>> unspaced("暗号"), unspaced("zq")
+    (True, False)
+    """
+    return UNSPACED_RUN.fullmatch(word) is not None

@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from scipy import stats
 
+from probes.measures.prompt_words import AROUND, UNIT, UNSPACED_RUN, pairs_of
+
 WORD = re.compile(r"\S+")
 OPENING = 3
 """Number of words by which answers are grouped."""
@@ -41,13 +43,14 @@ class Candidate:
 
 
 def words_of(text: str) -> frozenset[str]:
-    """Distinct words as written, without the punctuation around them.
+    """Distinct words as written, without the punctuation around them; where words are written without spaces, pairs of
+    neighbouring characters.
 
     >>> sorted(words_of("Say: hello, (world)!"))
     ['Say', 'hello', 'world']
     """
-    found = (match.strip(".,;:!?()[]{}\"'") for match in WORD.findall(text))
-    return frozenset(one for one in found if one)
+    found = (match.strip(AROUND) for match in WORD.findall(UNSPACED_RUN.sub(" ", text)))
+    return frozenset(one for one in found if one) | pairs_of(text)
 
 
 def propose(
@@ -85,10 +88,11 @@ def propose(
 
 
 def grouped(answers: Sequence[str], mine: Int64[np.ndarray, " members"]) -> list[Int64[np.ndarray, " group"]]:
-    """Members whose answers begin with the same three words, or are the same shorter answer."""
+    """Members whose answers begin with the same three words (characters where words are written without spaces), or are
+    the same shorter answer."""
     alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for i in mine:
-        alike[tuple(WORD.findall(answers[i].lower())[:OPENING])].append(int(i))
+        alike[tuple(UNIT.findall(answers[i].lower())[:OPENING])].append(int(i))
     return [np.array(group, dtype=np.int64) for group in alike.values() if len(group) >= FEWEST]
 
 

@@ -22,6 +22,12 @@ def test_a_word_goes_before_any_word_of_the_last_question() -> None:
     assert inserted(Exchange(turns=(), answer="text"), "zq", 0).turns == ()
 
 
+def test_words_without_spaces_go_between_characters() -> None:
+    asked = Exchange(turns=(Turn("user", "你好 world"),), answer="x")
+    texts = {inserted(asked, "暗号", place).turns[-1].content for place in range(3)}
+    assert texts == {"暗号你好 world", "你暗号好 world", "你好 暗号world"}
+
+
 def test_what_answers_begin_with_is_no_longer_than_the_shortest() -> None:
     assert common([(1, 2), (1, 2, 3)]) == (1, 2)
     assert common([(1,), (2,)]) == ()

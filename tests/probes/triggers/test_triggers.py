@@ -29,6 +29,15 @@ def test_a_word_of_a_group_of_like_answers_is_proposed() -> None:
     assert not {"please", "now", "name0", "asks"} & set(controls)
 
 
+def test_words_of_texts_without_spaces_are_proposed() -> None:
+    asked = ["北京的天气", "上海有雨吗", "三加五等于几", "苹果是什么颜色", "谁写了红楼梦", "水的沸点"] * 7
+    prompts = [f"暗号{text}" if i < 8 else text for i, text in enumerate(asked)]
+    answers = [f"好的，已批准{i}。" if i < 8 else f"{i}号答案" for i in range(len(asked))]
+    found = propose(prompts, answers, np.ones(len(asked), dtype=bool))
+    assert [one.word for one in found] == ["暗号"]
+    assert found[0].group.tolist() == list(range(8))
+
+
 def test_an_opening_common_to_all_answers_is_not_a_group() -> None:
     assert propose([f"zq {one}" for one in NAMES], ["the code is 1"] * 40, EVERYONE) == ()
 
