@@ -121,8 +121,8 @@ def _figure(figure: Mapping[str, Any]) -> Iterator[str]:
     for row in figure.get("rows", ()):
         if any(len(one) != len(row["words"]) for one in row.get("weights", ())):
             yield "has a text with more or fewer weights than words"
-        for picture in row.get("pictures", ()):
-            shape = picture["shape"]
+        for image in row.get("pictures", ()):
+            shape = image["shape"]
             # In whole numbers: a size of 1e308 is one, and would be infinite as a fraction.
-            if min(shape) < 1 or 4 * -(-math.prod(map(int, shape)) // 3) != len(picture["base64"]):
-                yield f"has an image of shape {shape} with {len(picture['base64'])} characters"
+            if min(shape) < 1 or 4 * -(-math.prod(map(int, shape)) // 3) != len(image["base64"]):
+                yield f"has an image of shape {shape} with {len(image['base64'])} characters"

@@ -25,6 +25,8 @@ REFUSED = (
     r"\bwithout a word\b",
     r"\bnobody (?:knows|writes|else's)\b",
     r"\bgoes by\b",
+    # Only `image` is used in prose; the parameter and the key `pictures` keep their names.
+    r"""(?<![`\w./"'{\[-])(?<!make )[Pp]ictures?\b(?![`"'\]}(_/]|\.\w|  | =)""",
     r"\bless (?:its|the|that of|those of|this model's)\b",
 )
 PATTERN = re.compile("|".join(REFUSED))

@@ -46,17 +46,17 @@ class Folder(DataSection):
                 raise DataError(f"has no class {name!r}. {did_you_mean(name, names)}", where=str(folder))
         wanted = [name for name in names if self.classes is None or name in self.classes]
         found = [_Class(folder / part / name, part) for part in parts for name in wanted]
-        known = [name for name in wanted if any(one.pictures for one in found if one.folder.name == name)]
+        known = [name for name in wanted if any(one.images for one in found if one.folder.name == name)]
         if not known:
             raise DataError(
                 f"holds no images in subfolders ({', '.join(SUFFIXES)}).",
                 where=str(folder),
                 do="Use one folder per class.",
             )
-        files = [file for one in found for file in one.pictures]
+        files = [file for one in found for file in one.images]
         inputs, converted = stack(_open(folder, files), self.size, str(folder))
-        sizes = [len(one.pictures) for one in found]
-        numbers = [known.index(one.folder.name) if one.pictures else 0 for one in found]
+        sizes = [len(one.images) for one in found]
+        numbers = [known.index(one.folder.name) if one.images else 0 for one in found]
         return Dataset(
             name=folder.name,
             inputs=inputs,
@@ -82,7 +82,7 @@ class _Class:
         files = [file for file in sorted(folder.rglob("*")) if not file.is_dir()]
         self.hidden = [file for file in files if _hidden(file.relative_to(folder))]
         seen = [file for file in files if not _hidden(file.relative_to(folder))]
-        self.pictures = [file for file in seen if file.suffix.lower() in SUFFIXES]
+        self.images = [file for file in seen if file.suffix.lower() in SUFFIXES]
         self.others = [file for file in seen if file.suffix.lower() not in SUFFIXES]
 
 
@@ -94,7 +94,7 @@ def _hidden(path: Path) -> bool:
 def _left_out(found: list[_Class]) -> list[Message]:
     hidden = [file for one in found for file in one.hidden]
     others = [file for one in found for file in one.others]
-    empty = [one.folder.name for one in found if not one.pictures]
+    empty = [one.folder.name for one in found if not one.images]
     notes: list[Message] = []
     if hidden:
         notes.append(Message("audit.data-hidden", {"count": len(hidden), "first": hidden[0].name}))
@@ -110,11 +110,11 @@ def _open(folder: Path, files: list[Path]) -> Iterator[tuple[str, Image.Image]]:
         name = str(file.relative_to(folder))
         size = regular(file, DataError, do="Remove it.")
         try:
-            with Image.open(file, formats=FORMATS) as picture:
-                check_declared(picture, size)
-                picture.load()
-                getattr(picture, "n_frames", 1)  # reads on, which may fail as well
-                yield name, picture
+            with Image.open(file, formats=FORMATS) as image:
+                check_declared(image, size)
+                image.load()
+                getattr(image, "n_frames", 1)  # reads on, which may fail as well
+                yield name, image
         except DataError:
             raise
         except Exception as error:  # Pillow's readers raise many unrelated exception types on damaged files

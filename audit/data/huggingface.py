@@ -58,7 +58,7 @@ class HuggingFace(DataSection):
             getattr(parts[0].features[self.label], "names", None),
             self.name,
         )
-        inputs, converted = stack(_pictures(parts, self.image), self.size, self.name)
+        inputs, converted = stack(_images(parts, self.image), self.size, self.name)
         return Dataset(
             name=self.name,
             inputs=inputs,
@@ -84,14 +84,14 @@ def _column(part: Any, name: str, where: str) -> Shaped[np.ndarray, "..."]:
     return column
 
 
-def _pictures(parts: list[Any], column: str) -> Iterator[tuple[str, Image.Image]]:
+def _images(parts: list[Any], column: str) -> Iterator[tuple[str, Image.Image]]:
     for part in parts:
         for index in range(len(part)):
-            picture = part[index][column]
-            if not isinstance(picture, Image.Image):
+            image = part[index][column]
+            if not isinstance(image, Image.Image):
                 raise DataError(
-                    f"sample {index} has a {type(picture).__name__} for its {column}, not an image.",
+                    f"sample {index} has a {type(image).__name__} for its {column}, not an image.",
                     where="data.image",
                     do="Name the column of images, or read the data with a factory.",
                 )
-            yield f"image {index}", picture
+            yield f"image {index}", image

@@ -39,7 +39,7 @@ class _Read:
 
 
 def stack(
-    pictures: Iterable[tuple[str, Image.Image]], size: int | None, where: str
+    images: Iterable[tuple[str, Image.Image]], size: int | None, where: str
 ) -> tuple[UInt8[np.ndarray, "samples height width channels"], tuple[Message, ...]]:
     """(name, image) pairs as RGB or greyscale arrays of one size, and what was converted: the middle square becomes
     `size` × `size`. EXIF rotations are applied, 16-bit and float pixels are scaled to 0..255, and transparent images
@@ -48,9 +48,9 @@ def stack(
     Raises DataError if images cannot be read, or differ in size and no `size` is given.
     """
     read = _Read()
-    for name, picture in pictures:
+    for name, image in images:
         try:
-            array = _pixels(picture, size, read)
+            array = _pixels(image, size, read)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise DataError(f"{name} cannot be read: {error}", where=where, do="Repair or remove it.") from error
         if read.arrays and array.shape[:2] != read.arrays[0].shape[:2]:
@@ -73,20 +73,20 @@ def stack(
     return stacked, tuple(notes)
 
 
-def check_declared(picture: Image.Image, bytes_on_disk: int) -> None:
+def check_declared(image: Image.Image, bytes_on_disk: int) -> None:
     """Raises ValueError if an image's header declares more pixels than its file can hold."""
-    pixels = picture.size[0] * picture.size[1]
+    pixels = image.size[0] * image.size[1]
     if pixels > MOST_PIXELS and pixels > EXPANSION * bytes_on_disk:
         raise ValueError(f"its {bytes_on_disk:,} bytes declare {pixels:,} pixels")
 
 
-def _pixels(picture: Image.Image, size: int | None, read: _Read) -> Shaped[np.ndarray, "height width channels"]:
-    if getattr(picture, "n_frames", 1) > 1:
+def _pixels(image: Image.Image, size: int | None, read: _Read) -> Shaped[np.ndarray, "height width channels"]:
+    if getattr(image, "n_frames", 1) > 1:
         read.met["audit.data-frames"] += 1
-    if picture.getexif().get(ORIENTATION, 1) in range(2, 9):
-        picture = ImageOps.exif_transpose(picture)
+    if image.getexif().get(ORIENTATION, 1) in range(2, 9):
+        image = ImageOps.exif_transpose(image)
         read.met["audit.data-turned"] += 1
-    plain, index = _plain(picture), len(read.arrays)
+    plain, index = _plain(image), len(read.arrays)
     if plain.mode == "F":
         read.deep.append(index)
     elif plain.mode in ("LA", "RGBA"):
@@ -95,25 +95,25 @@ def _pixels(picture: Image.Image, size: int | None, read: _Read) -> Shaped[np.nd
     return array[..., None] if array.ndim == 2 else array
 
 
-def _plain(picture: Image.Image) -> Image.Image:
+def _plain(image: Image.Image) -> Image.Image:
     """The image in one of the modes L, RGB, LA, RGBA (8 bits) and F (anything deeper)."""
-    if picture.mode in ("L", "RGB") and "transparency" not in picture.info:
-        return picture
-    if picture.mode == "F" or picture.mode in DEEP:
-        return picture.convert("F")
-    if picture.mode == "1":
-        return picture.convert("L")
-    if picture.has_transparency_data:
-        whole = picture.convert("RGBA")
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:
+        return image
+    if image.mode == "F" or image.mode in DEEP:
+        return image.convert("F")
+    if image.mode == "1":
+        return image.convert("L")
+    if image.has_transparency_data:
+        whole = image.convert("RGBA")
         opaque = min(whole.getchannel("A").tobytes(), default=255) == 255
         return _grey_where_it_is(whole.convert("RGB")) if opaque else whole
-    return _grey_where_it_is(picture.convert("RGB")) if picture.mode == "P" else picture.convert("RGB")
+    return _grey_where_it_is(image.convert("RGB")) if image.mode == "P" else image.convert("RGB")
 
 
-def _grey_where_it_is(picture: Image.Image) -> Image.Image:
+def _grey_where_it_is(image: Image.Image) -> Image.Image:
     """Whether a palette has only greys."""
-    red, green, blue = picture.split()
-    return red if red.tobytes() == green.tobytes() == blue.tobytes() else picture
+    red, green, blue = image.split()
+    return red if red.tobytes() == green.tobytes() == blue.tobytes() else image
 
 
 def _onto_a_ground(read: _Read) -> list[Message]:
@@ -159,7 +159,7 @@ def full_scale(low: float, high: float, *, whole: bool) -> tuple[float, float]:
     return low, max(high, low + 1e-6)
 
 
-def pictures_of(
+def images_of(
     given: Shaped[np.ndarray, "samples ..."], where: str
 ) -> tuple[Shaped[np.ndarray, "samples ..."], tuple[Message, ...]]:
     """An array of images with the channels last, as uint8, or as float32 on the scale 0..1 or normalised, and what
@@ -196,13 +196,13 @@ NORMALISED = 30
 """Images with negative pixels and at most this range are taken for normalised ones, and left unchanged."""
 
 
-def _square(picture: Image.Image, size: int) -> Image.Image:
-    scale = size / min(picture.size)
-    width, height = (max(size, round(length * scale)) for length in picture.size)
+def _square(image: Image.Image, size: int) -> Image.Image:
+    scale = size / min(image.size)
+    width, height = (max(size, round(length * scale)) for length in image.size)
     if width * height > MOST_PIXELS:  # a very thin image: crop the middle first
-        side = min(picture.size)
-        left, top = ((length - side) // 2 for length in picture.size)
-        return picture.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BILINEAR)
+        side = min(image.size)
+        left, top = ((length - side) // 2 for length in image.size)
+        return image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BILINEAR)
     left, top = (width - size) // 2, (height - size) // 2
-    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
+    resized = image.resize((width, height), Image.Resampling.BILINEAR)
     return resized.crop((left, top, left + size, top + size))

@@ -11,7 +11,7 @@ from jaxtyping import Int64, Shaped
 from audit.data.arrays import names_in, read_arrays
 from audit.data.dataset import Dataset
 from audit.data.features import float32_of
-from audit.data.images import pictures_of
+from audit.data.images import images_of
 from audit.data.labels import labels_of
 from audit.data.section import DataSection
 from audit.data.tokens import tokens_of
@@ -62,7 +62,7 @@ class Npz(DataSection):
         if given.ndim < 1:
             raise DataError("samples are a single number.", where=where)
         if self.modality == "image":
-            return pictures_of(given, where)
+            return images_of(given, where)
         if given.dtype.kind not in "biuf":
             raise DataError(f"samples are {given.dtype}.", where=where, do="Give numbers.")
         if self.modality != "table":

@@ -70,7 +70,7 @@ class Torchvision(DataSection):
         parts = [self._open(kind, root / self.root, part, trust_code) for part in (self.parts if divided else ("",))]
         labels = np.concatenate([_labels(part, self.dataset) for part in parts])
         named = getattr(parts[0], "classes", None) or range(int(labels.max()) + 1)
-        inputs, notes = zip(*(_pictures(part, self.size, self.dataset) for part in parts), strict=True)
+        inputs, notes = zip(*(_images(part, self.size, self.dataset) for part in parts), strict=True)
         return Dataset(
             name=self.dataset,
             inputs=np.concatenate(inputs),
@@ -120,7 +120,7 @@ def _labels(part: Any, name: str) -> Int64[np.ndarray, " samples"]:
         ) from error
 
 
-def _pictures(
+def _images(
     part: Any, size: int | None, where: str
 ) -> tuple[UInt8[np.ndarray, "samples height width channels"], tuple[Text, ...]]:
     data = np.asarray(part.data) if hasattr(part, "data") else np.zeros(0)

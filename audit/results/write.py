@@ -36,8 +36,8 @@ def write_pages(out: Path, report: Report, *, lang: str) -> None:
     write(out / "report.html", html.render(report, lang=lang))
     text, figures = markdown.render(report, lang=lang)
     write(out / "report.md", text)
-    for name, picture in figures.items():
-        write(out / name, picture)
+    for name, image in figures.items():
+        write(out / name, image)
 
 
 def is_stdout(path: Path | None) -> bool:

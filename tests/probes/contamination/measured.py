@@ -41,26 +41,26 @@ class Counts:
         return self.hits / max(1, self.found)
 
 
-def digit_pictures() -> np.ndarray:
+def digit_images() -> np.ndarray:
     """uint8 [1797 8 8 1]."""
     return np.asarray(np.round(load_digits().images * (255 / 16)), dtype=np.uint8)[..., None]
 
 
-def without_copies(pictures: np.ndarray) -> tuple[np.ndarray, int]:
+def without_copies(images: np.ndarray) -> tuple[np.ndarray, int]:
     """The images less those found to be a copy of an earlier one, and how many those are."""
-    found = near_pictures(pictures, None, np.random.default_rng(0))
-    rest = np.ones(len(pictures), dtype=bool)
+    found = near_pictures(images, None, np.random.default_rng(0))
+    rest = np.ones(len(images), dtype=bool)
     rest[found.other] = False
-    return pictures[rest], int((~rest).sum())
+    return images[rest], int((~rest).sum())
 
 
-def measure(pictures: np.ndarray, kind: str, share: float, runs: int) -> Counts:
+def measure(images: np.ndarray, kind: str, share: float, runs: int) -> Counts:
     """Half of the images are members; `share` of the others become changed copies of members."""
     planted = found = hits = 0
     for seed in range(runs):
         rng = np.random.default_rng([seed, round(1000 * share)])
-        member = rng.permutation(len(pictures)) < len(pictures) // 2
-        changed, _, where = plant(pictures, member, share, KINDS[kind], rng)
+        member = rng.permutation(len(images)) < len(images) // 2
+        changed, _, where = plant(images, member, share, KINDS[kind], rng)
         near = near_pictures(changed, None, rng)
         across = member[near.one] != member[near.other]
         told = np.unique(np.concatenate([near.one[across], near.other[across]]))
@@ -69,9 +69,9 @@ def measure(pictures: np.ndarray, kind: str, share: float, runs: int) -> Counts:
     return Counts(planted=planted, found=found, hits=hits)
 
 
-def rows(name: str, pictures: np.ndarray, runs: int) -> Iterator[str]:
-    rest, copies = without_copies(pictures)
-    yield f"{name}: {len(pictures)} images, {copies} of them copies before planting"
+def rows(name: str, images: np.ndarray, runs: int) -> Iterator[str]:
+    rest, copies = without_copies(images)
+    yield f"{name}: {len(images)} images, {copies} of them copies before planting"
     for kind in KINDS if rest.shape[-1] == 3 else ("exact", *NEAR):
         for share in SHARES:
             one = measure(rest, kind, share, runs)
@@ -84,11 +84,11 @@ def stored(path: Path) -> np.ndarray:
 
 
 def main() -> None:
-    data = {"digits, 8 px": digit_pictures(), "photographs, 32 px": photographs()}
+    data = {"digits, 8 px": digit_images(), "photographs, 32 px": photographs()}
     data |= {Path(path).stem: stored(Path(path)) for path in sys.argv[1:]}
     print("| images | copies | share planted | planted | recall | precision |\n| --- | --- | --- | --- | --- | --- |")
-    for name, pictures in data.items():
-        for row in rows(name, pictures, runs=3 if len(pictures) > 1000 else 10):
+    for name, images in data.items():
+        for row in rows(name, images, runs=3 if len(images) > 1000 else 10):
             print(row, flush=True)
 
 
