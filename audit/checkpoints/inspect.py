@@ -17,6 +17,7 @@ from audit.checkpoints.folders.base import Described, described_by, must_be_know
 from audit.checkpoints.foreign_weights import archive_kind
 from audit.data.record import NAME, Record
 from audit.models.weight_files import damaged, digest_file, digest_state, read_state, read_untrusted
+from audit.models.weight_sets import further_sets
 from audit.storage.folders import checkpoint_in
 from audit.training.dp_sgd import account
 from probes.errors import AuditError, CheckpointError
@@ -78,6 +79,8 @@ def inspect(model: str | Path) -> Inspection:
     if content.get("format") != FORMAT:
         state = read_state(path)
         facts = {"file": str(path), "format": "weights without a recipe, data or split", "sha256": digest_file(path)}
+        if others := further_sets(content, path):
+            facts["also holds"] = f"{', '.join(others)} (--weights KEY audits them)"
         return Inspection(facts=facts | _weights(state), checks=(_intact(path), _finite(state)))
     checkpoint = checkpoints.load(path)
     if "digest" not in content:

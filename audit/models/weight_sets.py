@@ -121,14 +121,16 @@ def prefixes_of(state: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(str(name).partition(".")[0] for name in state if "." in str(name)))
 
 
+def further_sets(content: Mapping[str, Any], path: Path) -> list[str]:
+    """Keys of the sets of weights that are not chosen. Raises CheckpointError if the choice is ambiguous."""
+    chosen = weights_in(content, path)
+    return [key for key, value in sets_in(content).items() if value is not chosen]
+
+
 def others_in(content: Mapping[str, Any], path: Path, expected: Mapping[str, Tensor]) -> list[str]:
     """Keys of further sets of weights that would fit the network as well, other than averages."""
-    chosen = weights_in(content, path)
-    return [
-        key
-        for key, value in sets_in(content).items()
-        if value is not chosen and not AVERAGED.search(key) and fits(value, expected)
-    ]
+    nested = sets_in(content)
+    return [key for key in further_sets(content, path) if not AVERAGED.search(key) and fits(nested[key], expected)]
 
 
 def fits(found: Mapping[str, Any], expected: Mapping[str, Tensor]) -> bool:

@@ -94,7 +94,9 @@ def test_weights_in_several_files_are_read(tmp_path: Path) -> None:
 
 
 def test_an_image_classifier_reads_images_as_its_processor_does(saved: Path) -> None:
-    content = {"data": {"kind": "digits", "classes": ["0", "1"]}, "split": {"members": 30, "held_out": 30}}
+    content = {
+        "data": {"kind": "digits", "classes": ["0", "1"], "take": 60}, "split": {"members": 30, "held_out": 30}
+    }  # fmt: skip
     found = opened(saved / "vit", content)
     assert found.experiment.recipe.input.size == 8
     assert found.experiment.recipe.input.mean == (0.5, 0.5, 0.5)
@@ -229,7 +231,8 @@ def test_a_folder_of_lightning_brings_weights_and_hyperparameters(tmp_path: Path
     }
     torch.save({"state_dict": state, "pytorch-lightning_version": "2.5"}, model / "checkpoints" / "last.ckpt")
     content = {
-        "data": {"kind": "digits"}, "split": {"members": 30, "held_out": 30}, "source": {"model": "net:Net"},
+        "data": {"kind": "digits", "take": 60}, "split": {"members": 30, "held_out": 30},
+        "source": {"model": "net:Net"},
     }  # fmt: skip
     complete = completing(model, tmp_path, None, trust_code=True)
     assert complete is not None
@@ -254,7 +257,7 @@ def test_a_timm_output_folder_with_a_namespace_in_its_checkpoint_is_opened(tmp_p
     state = network.state_dict()
     saved = {"state_dict": state, "state_dict_ema": state, "args": argparse.Namespace(**arguments), "epoch": 2}
     torch.save(saved, model / "model_best.pth.tar")
-    found = opened(model, {"data": {"kind": "digits"}, "split": {"members": 30, "held_out": 30}})
+    found = opened(model, {"data": {"kind": "digits", "take": 60}, "split": {"members": 30, "held_out": 30}})
     train = found.experiment.recipe.train
     assert (train.optimizer, train.schedule, train.label_smoothing, found.checkpoint.seed) == ("sgd", "cosine", 0.1, 4)
     said = {message.code: message.values for message in found.told}
@@ -262,7 +265,7 @@ def test_a_timm_output_folder_with_a_namespace_in_its_checkpoint_is_opened(tmp_p
     assert all(torch.equal(value, state[name]) for name, value in found.checkpoint.state.items())
 
 
-DIGITS = {"data": {"kind": "digits"}, "split": {"members": 30, "held_out": 30}}
+DIGITS = {"data": {"kind": "digits", "take": 60}, "split": {"members": 30, "held_out": 30}}
 
 
 def test_the_set_of_weights_that_is_named_is_audited_in_a_folder_too(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from probes.evidence import Evidence, Population
 from probes.membership import Membership
-from probes.membership.forecast import AUC, TPR, forecast
+from probes.membership.forecast import AUC, HELD, TPR, forecast
 from tests.probes.membership.worlds import World
 
 
@@ -29,6 +29,8 @@ def test_without_replicas_the_report_forecasts_and_says_so() -> None:
     found = result["forecast.auc"]
     assert found.low < found.value < found.high
     assert found.caveat is not None, "a gate could pass on a forecast"
+    (finding,) = [one for one in result.findings if one.code == "membership.forecast"]
+    assert finding.values["held"] == HELD < found.level, "the report says how often the interval held elsewhere"
 
 
 def test_with_replicas_nothing_is_forecast() -> None:
