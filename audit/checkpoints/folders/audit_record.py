@@ -57,7 +57,10 @@ class AuditRecord:
             kind="audit-record",
             recipe=recipe,
             read=(*read, *described.read[:1], *_stated(record, arguments)),
-            assumed=tuple(one for one in described.assumed if not record.arguments or one.startswith("loss")),
+            assumed=(
+                *arguments.assumed,
+                *(one for one in described.assumed if not record.arguments or one.startswith("loss")),
+            ),
             unknown=(
                 *arguments.unknown,
                 *map(str, record.arguments.get("left_out") or ()),

@@ -83,12 +83,14 @@ def of_mapping(given: Mapping[str, Any], where: str, samples: int | None = None)
         )
         if there
     ]
-    read = tuple(f"train.{name} = {value}" for name, value in train.items() if name != "decays")
+    replaced = {"optimizer": optimizer not in OPTIMIZERS, "schedule": schedule not in SCHEDULES}
+    read = [f"train.{name} = {value}" for name, value in train.items() if name != "decays" and not replaced.get(name)]
     seed = given.get("seed")
     return Arguments(
         train=train,
         seed=int(seed) if seed is not None else None,
         read=(*read[:-1], f"{read[-1]} ({where})") if read else (),
+        assumed=tuple(f"train.{name} = {train[name]}" for name, there in replaced.items() if there),
         unknown=tuple(f"{one} ({where})" for one in unknown),
     )
 

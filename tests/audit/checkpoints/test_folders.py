@@ -441,6 +441,8 @@ def test_arguments_of_the_trainer_become_a_recipe_and_what_it_cannot_do_is_named
     found = of_mapping(given, "training_args.bin", samples=80)
     assert (found.seed, found.train["lr"], found.train["warmup_epochs"]) == (42, 5e-5, 1.0)
     assert any("adafactor" in one for one in found.unknown)
+    assert found.assumed == ("train.optimizer = adamw",)
+    assert not any("adamw" in one for one in found.read), "the file does not say so"
     assert of_state({"log_history": []}, pickled=True).unknown == ("train.lr (no rate was logged)",)
 
 

@@ -107,7 +107,7 @@ def test_a_bare_file(tmp_path):
 
 def test_other_sets_of_weights_in_a_file_are_named(tmp_path):
     state = {"fc.weight": torch.ones(2, 2)}
-    torch.save({"model": state, "ema": {"shadow": state}, "epoch": 3}, tmp_path / "a.pt")
+    torch.save({"model": state, "ema": {"shadow": dict(state)}, "epoch": 3}, tmp_path / "a.pt")
     assert inspect(tmp_path / "a.pt").facts["also holds"] == "ema.shadow (--weights KEY audits them)"
     torch.save({"model": state}, tmp_path / "a.pt")
     assert "also holds" not in inspect(tmp_path / "a.pt").facts
