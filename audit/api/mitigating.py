@@ -7,10 +7,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Int
+
 from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, recipe_file_of, settings_of
 from audit.api.writing import Writing
 from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.checkpoints.open_model import open_checkpoint
+from audit.checkpoints.tried import answers_of, write_tried
 from audit.config import audit_config
 from audit.config.run_settings import Language
 from audit.mitigation import search
@@ -101,6 +105,7 @@ def mitigate(
         trust_code=trust_code,
     )
     audited = open_checkpoint(checkpoint_of(model), settings)
+    predicted: dict[str, Int[np.ndarray, " samples"]] = {}
 
     def attempt(name: str, make: search.Make) -> Report:
         meter, writing = Meter(), Writing(out=folder / folder_of(name), lang=lang, thumbnails=thumbnails)
@@ -110,10 +115,14 @@ def mitigate(
             def audited_again(heard: Listener) -> Report:
                 return audit(candidate, judging, asked, heard)
 
-            return writing.made(audited_again, judging, asked, listener, meter, model=str(model))
+            made = writing.made(audited_again, judging, asked, listener, meter, model=str(model))
+            predicted[name] = answers_of(candidate)
+            return made
 
     with threads(1):
         frontier = search.mitigate(audited, chosen, settings, countermeasures, folder, attempt)
+    # Who chooses one of them by its held-out accuracy has selected on these samples.
+    write_tried(folder / "tried.npz", [predicted[one.name] for one in frontier.tried])
     say = words(lang)
     write(folder / "frontier.json", frontier_formats.as_json(frontier))
     write(folder / "frontier.md", frontier_formats.markdown(frontier, say))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from audit.checkpoints.audited_model import Audited
 from audit.data.array_like import ArrayLike
 from audit.data.arrays import names_in, read_arrays
 from audit.data.handed_over import array
+from audit.storage.atomic import write
 from probes.errors import DataError, InputError
 from probes.plan import Pool
 
@@ -63,6 +65,18 @@ def tried_of(
     right = np.zeros((len(predicted), len(labels)), dtype=bool)
     right[:, held_out] = predicted == labels[held_out]
     return right
+
+
+def answers_of(audited: Audited) -> Int[np.ndarray, " samples"]:
+    """The model's class for every sample, in the order of the data."""
+    return np.asarray(audited.logits()[: len(audited.experiment.dataset)].argmax(axis=1), dtype=np.int64)
+
+
+def write_tried(path: Path, predicted: Sequence[Int[np.ndarray, " samples"]]) -> None:
+    """The classes of all models that were tried, as `--tried` reads them. Raises StoreError."""
+    content = io.BytesIO()
+    np.savez_compressed(content, predicted=np.stack(predicted))
+    write(path, content.getvalue())
 
 
 def _predicted(answers: Shaped[np.ndarray, "..."], classes: int, where: str) -> Int[np.ndarray, "tried samples"]:

@@ -24,6 +24,7 @@ from audit.config.recipe import parse
 from audit.models.redraw import redraw
 from probes.errors import CheckpointError, ConfigError, DataError, InputError, RecipeError
 from probes.result import Failure
+from reports.frontier.frontier import folder_of
 from reports.report import Report
 
 RECIPE = {"train": {"epochs": 15, "lr": 0.3, "batch_size": 50}}
@@ -283,3 +284,10 @@ def test_countermeasures_are_tried(audited: Path, tmp_path: Path) -> None:
     frontier = audit.mitigate(audited / "ckpt.pt", ["l2=0.1"], out=tmp_path, config=FEW, store=audited / "store")
     assert [one.name for one in frontier.tried] == ["as it is", "l2=0.1"]
     assert (tmp_path / "frontier.html").exists()
+    tried = tmp_path / "tried.npz"
+    with np.load(tried) as answers:
+        assert answers["predicted"].shape[0] == 2
+    ckpt = tmp_path / folder_of("l2=0.1") / "ckpt.pt"
+    chosen = audit.run(ckpt, config=FEW, store=audited / "store", tried=tried)
+    named = {each.name for one in chosen.results if not isinstance(one, Failure) for each in one.estimates}
+    assert "selection.bias" in named
