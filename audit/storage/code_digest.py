@@ -45,15 +45,22 @@ def _reached(module: str) -> dict[str, Path | None]:
 def _source(module: str) -> Path | None:
     """The module's file, found without importing its parent packages."""
     package, *inner = module.split(".")
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        return Path(spec.origin) if spec is not None and spec.origin and not inner else None
-    for folder in spec.submodule_search_locations:
+    origin, folders = _package(package)
+    if not folders:
+        return Path(origin) if origin and not inner else None
+    for folder in folders:
         path = Path(folder, *inner)
         for candidate in (path / "__init__.py", path.with_name(f"{path.name}.py")):
             if candidate.is_file():
                 return candidate
     return None
+
+
+@cache
+def _package(name: str) -> tuple[str | None, tuple[str, ...]]:
+    """Its file, and the folders of its modules."""
+    spec = importlib.util.find_spec(name)
+    return (None, ()) if spec is None else (spec.origin, tuple(spec.submodule_search_locations or ()))
 
 
 @cache
