@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -45,7 +46,7 @@ def _reached(module: str) -> dict[str, Path | None]:
 def _source(module: str) -> Path | None:
     """The module's file, found without importing its parent packages."""
     package, *inner = module.split(".")
-    origin, folders = _package(package)
+    origin, folders = _package(package, tuple(sys.path))
     if not folders:
         return Path(origin) if origin and not inner else None
     for folder in folders:
@@ -57,8 +58,8 @@ def _source(module: str) -> Path | None:
 
 
 @cache
-def _package(name: str) -> tuple[str | None, tuple[str, ...]]:
-    """Its file, and the folders of its modules."""
+def _package(name: str, searched: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """Its file, and the folders of its modules; `searched` is sys.path."""
     spec = importlib.util.find_spec(name)
     return (None, ()) if spec is None else (spec.origin, tuple(spec.submodule_search_locations or ()))
 
