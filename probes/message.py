@@ -33,7 +33,7 @@ class Message:
 
 
 FLOATS = re.compile(r"^(\+?)(\.\d+[efg%])$")
-TABLES = {"term": "words", "counted": "counted", "unit": "units"}
+TABLES = {"term": "words", "counted": "counted", "unit": "units", "probe": "probes"}
 """The table of texts for each format specification."""
 
 Text = str | Message
@@ -84,8 +84,8 @@ class Fields(string.Formatter):
     """`str.format` for templates, with only names in its fields: no attributes, indices or positions.
 
     Besides Python's own format specifications there are: for numbers, `pp` (`{gap:.1pp}`: a difference of shares in
-    percentage points, without a unit); for terms, `term`, `counted` and `unit` (translated); for tuples, `list` (a, b
-    and c), `names` (a, b, c), `items` (a; b; c) and `sentences`. None is rendered as an empty string.
+    percentage points, without a unit); for terms, `term`, `counted`, `unit` and `probe` (translated); for tuples,
+    `list` (a, b and c), `names` (a, b, c), `items` (a; b; c) and `sentences`. None is rendered as an empty string.
 
     >>> fields = Fields(Speech(message=lambda one: one.code, term=lambda word, table: word.upper()))
     >>> fields.format("{gap:.1pp} points, {share:.0%}, {whom:term}: {names:list}", gap=0.0213, share=0.5, whom="source",

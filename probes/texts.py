@@ -46,7 +46,7 @@ class Texts:
         self._fields = Fields(
             Speech(
                 message=self._said,
-                term=lambda word, table: str(self.find(table, word) or word),
+                term=self._term,
                 **{
                     name: str(self.find("ui", key))
                     for name, key in (
@@ -59,6 +59,11 @@ class Texts:
                 },
             )
         )
+
+    def _term(self, word: str, table: str) -> str:
+        """The word's entry in a table, or the title of its entry; unchanged if there is none."""
+        found = self.find(table, word)
+        return str((found.get("title") if isinstance(found, Mapping) else found) or word)
 
     def own(self, *path: str, scope: str = "") -> Any:
         """The entry in this language, preferring the package `scope`; or None."""

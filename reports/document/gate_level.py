@@ -38,6 +38,8 @@ def _result(result: Result, checks: Mapping[str, Check]) -> Result:
 
 def _estimate(estimate: Estimate, check: Check) -> Estimate:
     low, high = check.low, check.high
+    if estimate.bound is not None:
+        return estimate  # its other end is open; this check is of a file that was changed, or of an older version
     if low is None or high is None or not low <= estimate.value <= high or check.value != estimate.value:
         return estimate  # judged from a file that was changed
     return dataclasses.replace(estimate, low=low, high=high, level=check.level)

@@ -111,12 +111,13 @@ try:
     logits(Store(Path(sys.argv[1])), killed, 2)
 except AuditError as error:
     print(error)
-again = logits(Store(Path(sys.argv[1])), None, 1)
-print((again == logits(Store(Path(sys.argv[2])), None, 1)).all())
+again = logits(Store(Path(sys.argv[1])), lambda progress: None, 1)
+print((again == logits(Store(Path(sys.argv[2])), lambda progress: None, 1)).all())
 """
 )
 
 
+@pytest.mark.slow
 def test_a_worker_process_that_is_killed_is_one_sentence_and_what_follows_is_equal(tmp_path: Path) -> None:
     code = KILLING.replace("from probes.plan", "from probes.errors import AuditError\nfrom probes.plan")
     command = [sys.executable, "-c", code, str(tmp_path / "store"), str(tmp_path / "other")]

@@ -124,3 +124,24 @@ def test_chinese_speaks_of_all_that_english_does() -> None:
 
     lacking = set(paths(texts("en").content)) - set(paths(texts("zh").content))
     assert {path for path in lacking if path[-1] not in ("command", "command-language", "citations")} == set()
+
+
+OF_SOURCE_OR_METHOD = {
+    "drift.unfit-method",
+    "drift.shortcuts-not-searched",
+    "inheritance.format-runs-code",
+    "inheritance.provenance-gaps",
+}
+"""Findings about a source's files, a method, or what was not done."""
+
+
+@pytest.mark.parametrize(("lang", "whom"), [("en", ("this model", "this recipe")), ("zh", ("模型", "配方"))])
+@pytest.mark.parametrize("risk", ["contamination", "drift", "inheritance"])
+def test_a_claim_says_whether_it_is_of_this_model_or_of_this_recipe(lang, whom, risk):
+    findings = texts(lang).packages[risk]["findings"]
+    silent = {
+        code
+        for code, one in findings.items()
+        if not any(word in str(one["claim"]).lower().replace("the recipe", "this recipe") for word in whom)
+    }
+    assert silent - OF_SOURCE_OR_METHOD == set()
