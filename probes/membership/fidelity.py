@@ -70,17 +70,8 @@ def fidelity(evidence: Evidence, population: Population) -> Fidelity:
                 what = f"{side} {metric}".replace("_", "-")
                 outside.append(Message(code, {"what": what, "value": value, "low": low, "high": high}))
             estimates.append(
-                Estimate(
-                    name=f"fidelity.{side}_{metric}",
-                    value=value,
-                    low=min(low, value),
-                    high=max(high, value),
-                    level=level,
-                    n=len(replicas),
-                    counted="replicas",
-                    unit="fraction" if shares else "nats",
-                    aid=True,
-                    caveat=Message("membership.prediction-interval", {"low": low, "high": high}),
+                _predicted(
+                    f"fidelity.{side}_{metric}", value, (low, high), replicas, level, "fraction" if shares else "nats"
                 )
             )
     told, beyond = _by_behaviour(evidence, population, level)
@@ -89,11 +80,35 @@ def fidelity(evidence: Evidence, population: Population) -> Fidelity:
     )
 
 
+def _predicted(
+    name: str,
+    own: float,
+    interval: tuple[float, float],
+    replicas: Float64[np.ndarray, " replicas"],
+    level: float,
+    unit: str,
+) -> Estimate:
+    """What the replicas predict; the model's own value, which may lie outside, is told beside it."""
+    low, high = interval
+    middle = float(np.median(replicas))
+    return Estimate(
+        name=name,
+        value=min(max(middle, low), high),
+        low=low,
+        high=high,
+        level=level,
+        n=len(replicas),
+        counted="replicas",
+        unit=unit,
+        aid=True,
+        caveat=Message("membership.own-value", {"value": own}),
+    )
+
+
 def _accuracies(estimates: Sequence[Estimate]) -> tuple[float, float]:
     """The ends of the replicas' prediction interval for held-out accuracy."""
-    caveat = next(one.caveat for one in estimates if one.name == "fidelity.held_out_accuracy")
-    assert isinstance(caveat, Message)
-    return float(str(caveat.values["low"])), float(str(caveat.values["high"]))
+    found = next(one for one in estimates if one.name == "fidelity.held_out_accuracy")
+    return found.low, found.high
 
 
 def _by_behaviour(evidence: Evidence, population: Population, level: float) -> tuple[list[Estimate], list[Message]]:
@@ -119,20 +134,7 @@ def _by_behaviour(evidence: Evidence, population: Population, level: float) -> t
         if not low - room <= max(value, SMALLEST_LOSS if unit == "nats" else value) <= high + room:
             code = "membership.outside-loss" if unit == "nats" else "membership.outside-share"
             outside.append(Message(code, {"what": WHAT[name], "value": value, "low": low, "high": high}))
-        estimates.append(
-            Estimate(
-                name=f"fidelity.{name}",
-                value=value,
-                low=min(low, value),
-                high=max(high, value),
-                level=level,
-                n=len(replicas),
-                counted="replicas",
-                aid=True,
-                unit=unit,
-                caveat=Message("membership.prediction-interval", {"low": low, "high": high}),
-            )
-        )
+        estimates.append(_predicted(f"fidelity.{name}", value, (low, high), replicas, level, unit))
     return estimates, outside
 
 

@@ -33,8 +33,8 @@ COUNTED: Mapping[str, frozenset[str]] = {
     "inheritance.no-worse-group": frozenset({"whole"}),
     "membership.exposed-samples": frozenset({"share", "count"}),
     "membership.fidelity-blind": frozenset({"width"}),
-    # A prediction interval, which an estimate holds widened to its value.
-    "membership.infidelity": frozenset({"level", "low", "high"}),
+    # The model's own value, which lies outside the interval that the estimate holds: that is the finding.
+    "membership.infidelity": frozenset({"level", "value"}),
     "membership.leaks-few": frozenset({"fpr"}),
     "membership.uneven-exposure": frozenset({"mean", "rest"}),
     "membership.unresolved": frozenset({"fpr"}),

@@ -98,7 +98,12 @@ def test_a_recipe_that_is_not_the_checkpoints_is_said() -> None:
     mixed = Evidence(
         pool=right.pool, classes=right.classes, audited=wrong.audited, population=right.population, inputs=right.inputs
     )
-    assert "membership.infidelity" in codes(probed(mixed))
+    result = probed(mixed)
+    assert "membership.infidelity" in codes(result)
+    assert untrue(result) == []
+    finding = next(one for one in result.findings if one.code == "membership.infidelity")
+    for one in finding.values["outside"]:
+        assert not one.values["low"] <= one.values["value"] <= one.values["high"]
     assert sum("membership.infidelity" in codes(probed(world(1.0, 50 + s))) for s in range(15)) <= 2
 
 
