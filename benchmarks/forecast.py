@@ -297,7 +297,7 @@ def main() -> None:
     for name, truth in known(pairs).items():
         (constant, plain, tail), spread, told = fitted(pairs, truth, source)
         off = 1 / (1 + np.exp(-told)) - truth[:, None]
-        print(f"{name}: Line(constant={constant:.4f}, auc={plain:.4f}, tail={tail:.4f}, spread={spread:.4f}); "
+        print(f"{name}: Coefficients(constant={constant:.4f}, auc={plain:.4f}, tail={tail:.4f}, spread={spread:.4f}); "
               f"on data sets left out the root mean square error is {np.sqrt(np.mean(off**2)):.3f}")  # fmt: skip
     off = pairs[:, :, 0] - known(pairs)["AUC"][:, None]
     print(f"the loss attack's own AUC is off by {np.sqrt(np.mean(off**2)):.3f}")

@@ -63,28 +63,28 @@ def _tensors(value: object) -> Mapping[str, Tensor]:
 State = Annotated[Any, BeforeValidator(_tensors)]
 
 
-class Part(BaseModel):
+class StoredPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
 
 
-class DataPart(Part):
+class DataPart(StoredPart):
     classes: Annotated[list[Name], Field(min_length=2, max_length=MOST_CLASSES)]
     fingerprint: Digest
 
 
-class SplitPart(Part):
+class SplitPart(StoredPart):
     member: Indices
     held_out: Indices
     validation: Indices
 
 
-class SourcePart(Part):
+class SourcePart(StoredPart):
     classes: Annotated[int, Field(ge=1, le=MOST_CLASSES)]
     state_dict: State | None
     digest: Digest
 
 
-class TracePart(Part):
+class TracePart(StoredPart):
     train_loss: Numbers
     train_accuracy: Numbers
     validation_loss: Numbers
@@ -97,14 +97,14 @@ class TracePart(Part):
         return self
 
 
-class ClaimPart(Part):
+class ClaimPart(StoredPart):
     epsilon: Annotated[float, Field(ge=0)]
     delta: Share
     accountant: Name
     searched: Annotated[int, Field(ge=1, le=10**9)] = 1
 
 
-class AccountingPart(Part):
+class AccountingPart(StoredPart):
     noise_multiplier: Annotated[float, Field(gt=0, le=1e6)]
     clip_norm: Annotated[float, Field(gt=0, le=1e12)]
     sample_rate: Annotated[float, Field(gt=0, le=1)]
@@ -115,7 +115,7 @@ class AccountingPart(Part):
     epsilon_rdp: Annotated[float, Field(ge=0)]
 
 
-class CanaryPart(Part):
+class CanaryPart(StoredPart):
     samples: Indices
     labels: Indices
     included: Truths
@@ -127,7 +127,7 @@ class CanaryPart(Part):
         return self
 
 
-class Contents(Part):
+class Contents(StoredPart):
     """A checkpoint as torch.save wrote it."""
 
     format: Literal["transfer-audit/1"]

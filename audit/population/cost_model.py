@@ -38,8 +38,8 @@ ANSWER_BYTES = 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
-    """The rows of one kind. `batch_seconds` is for one batch on one thread; `refused` says why no faster engine was
+class RowGroup:
+    """The rows that one engine trains alike. `batch_seconds` is for one batch on one thread; `refused` says why no faster engine was
     used."""
 
     designs: Mapping[str, int]
@@ -66,7 +66,7 @@ class Line:
 class Price:
     """Predicted from a trial of a few steps. `bytes` are those of all processes together."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[RowGroup, ...]
     workers: int
     seconds: float
     bytes: int
@@ -214,7 +214,7 @@ def _priced(experiment: Experiment, rows: Sequence[Row], workers: int, trials: M
         full = max(int(row.keep.sum()) for row in mine)
         share = sum(max(int(row.keep.sum()) for row in batch) for batch in batches) / (full * len(batches))
         lines.append(
-            Line(
+            RowGroup(
                 designs=dict(Counter(row.design for row in mine)),
                 engine=trial.choice.engine.name,
                 refused=trial.choice.refused,

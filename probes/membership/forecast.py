@@ -32,7 +32,7 @@ HELD = 0.839
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class Coefficients:
     """logit of the forecast = constant + auc · logit AUC + tail · logit TNR, off by `spread` on a new data set."""
 
     constant: float
@@ -41,8 +41,8 @@ class Line:
     spread: float
 
 
-AUC = Line(constant=1.0917, auc=0.6326, tail=0.3083, spread=0.4122)
-TPR = Line(constant=-2.1806, auc=0.5627, tail=0.3899, spread=0.6750)
+AUC = Coefficients(constant=1.0917, auc=0.6326, tail=0.3083, spread=0.4122)
+TPR = Coefficients(constant=-2.1806, auc=0.5627, tail=0.3899, spread=0.6750)
 
 
 def forecast(

@@ -34,7 +34,7 @@ class Risk:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class RiskLine:
     """The conclusion from one probe's evidence."""
 
     what: str
@@ -57,8 +57,8 @@ def risk(result: Result | Failure, report: Report, checks: tuple[CheckText, ...]
     )
 
 
-def _failed(failure: Failure, say: Words) -> Line:
-    return Line(
+def _failed(failure: Failure, say: Words) -> RiskLine:
+    return RiskLine(
         what=say("ui", "failed", error=harmless(failure.error), message=harmless_long(failure.message)),
         so_what=say.probe(failure.probe, "so_what"),
         to_do=say("ui", "report_defect"),
@@ -66,7 +66,7 @@ def _failed(failure: Failure, say: Words) -> Line:
     )
 
 
-def _found(result: Result, status: str, report: Report, checks: tuple[CheckText, ...], say: Words) -> Line:
+def _found(result: Result, status: str, report: Report, checks: tuple[CheckText, ...], say: Words) -> RiskLine:
     """The gate's decision, at its level and in its unit; a finding that rests on other estimates has its own line."""
     fell = [one for one in report.verdict.checks if (one.probe, one.status) == (result.probe, status)]
     if not fell:
@@ -80,7 +80,7 @@ def _found(result: Result, status: str, report: Report, checks: tuple[CheckText,
         and not {c.estimate for c in fell} & {*one.because}
         and decides(one, result.probe, report, say) is None
     )
-    line = Line(
+    line = RiskLine(
         what=_decided(fell, status, checks, say),
         also=harmless_long(say.claim(aside)) if aside else "",
         so_what=say("ui", "fine") if status in SOUND else so_what,
@@ -96,13 +96,13 @@ def _found(result: Result, status: str, report: Report, checks: tuple[CheckText,
     return replace(line, to_do=helps, command=command(to_try, result.params, modality, say))
 
 
-def _unjudged(result: Result, modality: str, say: Words) -> Line:
+def _unjudged(result: Result, modality: str, say: Words) -> RiskLine:
     """The findings, if no threshold applies."""
     worst = _gravest(result.findings)
     if worst is None:
-        return Line(what=say("ui", "nothing"), so_what="")
+        return RiskLine(what=say("ui", "nothing"), so_what="")
     grave = RANK[worst.severity] > 0
-    return Line(
+    return RiskLine(
         what=harmless_long(say.claim(worst)),
         so_what=say.probe(result.probe, "so_what") if grave else "",
         to_do=advice(worst, "helps", modality, say) if grave else "",

@@ -34,7 +34,7 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class CandidateRow:
     name: str
     folder: str
     """The path of its own report."""
@@ -44,10 +44,10 @@ class Line:
     chosen: bool
 
 
-def lines(frontier: Frontier, say: Words) -> list[Line]:
+def lines(frontier: Frontier, say: Words) -> list[CandidateRow]:
     """One line per candidate, starting with the recipe as it is."""
     return [
-        Line(
+        CandidateRow(
             name=named(one.name, say),
             folder=folder_of(one.name),
             status=one.report.verdict.status,

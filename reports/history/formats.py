@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.formats.console import MARKS, STYLES
-from reports.history.history import Line, Run, shown, when
+from reports.history.history import Run, Series, shown, when
 from reports.wording.catalogue import Words
 from reports.wording.numbers import harmless, quantity
 
 
-def console(runs: Sequence[Run], found: Sequence[Line], say: Words) -> RenderableType:
+def console(runs: Sequence[Run], found: Sequence[Series], say: Words) -> RenderableType:
     """In at most 80 columns: a line a run, then a sparkline an estimate."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, padding=(0, 1))
     table.add_column(say("history", "finished"), width=20)
@@ -37,7 +37,7 @@ def _model(run: Run) -> str:
     return harmless(f"{run.report.model.get('name', '?')} {str(run.report.model.get('digest') or '')[:7]}").strip()
 
 
-def _line(line: Line, say: Words) -> Text:
+def _line(line: Series, say: Words) -> Text:
     present = [one for one in line.estimates if one is not None]
     first, last = quantity(present[0].value, line.unit), shown(present[-1], say)
     return Text.assemble(
@@ -48,7 +48,7 @@ def _line(line: Line, say: Words) -> Text:
     )
 
 
-def cells(runs: Sequence[Run], found: Sequence[Line], say: Words) -> tuple[list[str], list[list[str]]]:
+def cells(runs: Sequence[Run], found: Sequence[Series], say: Words) -> tuple[list[str], list[list[str]]]:
     """Headings and a row a run, the latest first."""
     heads = [say("history", key) for key in ("finished", "run", "model")] + [say("ui", "verdict")]
     heads += [line.title for line in found]
@@ -59,7 +59,7 @@ def cells(runs: Sequence[Run], found: Sequence[Line], say: Words) -> tuple[list[
     return heads, rows[::-1]
 
 
-def markdown(runs: Sequence[Run], found: Sequence[Line], say: Words) -> str:
+def markdown(runs: Sequence[Run], found: Sequence[Series], say: Words) -> str:
     """A table, and a sparkline an estimate: no figure files, so that it can be pasted anywhere."""
     from reports.formats.markdown import escape
 
@@ -70,7 +70,7 @@ def markdown(runs: Sequence[Run], found: Sequence[Line], say: Words) -> str:
     return "\n".join([f"# {say('history', 'title')}", "", *lines, "", *sparks]) + "\n"
 
 
-def html(runs: Sequence[Run], found: Sequence[Line], say: Words) -> str:
+def html(runs: Sequence[Run], found: Sequence[Series], say: Words) -> str:
     """One file that works offline, in the style of the report."""
     from reports.formats.html import page
 

@@ -51,7 +51,7 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Line:
+class Series:
     """One estimate over all runs, None for runs without it."""
 
     probe: str
@@ -66,7 +66,7 @@ class Line:
         return sparkline([math.nan if one is None else one.value for one in self.estimates[-MOST_RUNS:]])
 
 
-def lines(runs: Sequence[Run], asked: Sequence[str], say: Words) -> list[Line]:
+def lines(runs: Sequence[Run], asked: Sequence[str], say: Words) -> list[Series]:
     """The requested estimates, or all that a gate checked in any run, in the order of their first appearance.
 
     Raises ConfigError for one that no run has, with the nearest name.
@@ -82,7 +82,7 @@ def lines(runs: Sequence[Run], asked: Sequence[str], say: Words) -> list[Line]:
         chart = _chart(probe, name, title, say("units", unit), labels, estimates, scale)
         bound = _threshold(runs[-1], probe, name)
         chart = dataclasses.replace(chart, rules={} if bound is None else {say("ui", "threshold"): scale * bound})
-        found.append(Line(probe=probe, name=name, title=title, unit=unit, estimates=estimates, chart=chart))
+        found.append(Series(probe=probe, name=name, title=title, unit=unit, estimates=estimates, chart=chart))
     return found
 
 
@@ -179,7 +179,7 @@ def shown(estimate: Estimate | None, say: Words) -> str:
     return f"{value} ({interval})"
 
 
-def table_csv(runs: Sequence[Run], found: Sequence[Line]) -> str:
+def table_csv(runs: Sequence[Run], found: Sequence[Series]) -> str:
     """One line per run and estimate, for pandas and spreadsheets."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from audit.population.cost_model import Line, fit, price
+from audit.population.cost_model import RowGroup, fit, price
 from audit.population.populate import populate, rows_of
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
@@ -76,7 +76,7 @@ def test_the_detectable_rate_is_detected_four_times_in_five() -> None:
 def test_processes_are_foreseen_where_the_executor_begins_them(
     batches: int, each: float, workers: int, seconds: float
 ) -> None:
-    line = Line(
+    line = RowGroup(
         designs={"splits": batches},
         engine="full",
         refused={},
