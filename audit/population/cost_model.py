@@ -39,8 +39,10 @@ ANSWER_BYTES = 24
 
 @dataclass(frozen=True, kw_only=True)
 class RowGroup:
-    """The rows that one engine trains alike. `batch_seconds` is for one batch on one thread; `refused` says why no faster engine was
-    used."""
+    """The rows that one engine trains alike.
+
+    `batch_seconds` is for one batch on one thread; `refused` says why no faster engine was used.
+    """
 
     designs: Mapping[str, int]
     engine: str

@@ -16,7 +16,7 @@ from audit.checkpoints.open_model import open_checkpoint
 from audit.checkpoints.variants import variants_of
 from audit.config.recipe import parse
 from audit.config.run_settings import Settings
-from audit.evidence.collect import asked
+from audit.evidence.collect import answers_of
 from audit.evidence.subjects import observable_models
 from audit.population.populate import populate
 from audit.results.metadata import describe_model
@@ -46,7 +46,7 @@ def audited(folder: Path) -> Audited:
     opened = open_checkpoint(folder / "model.pt", Settings(store=folder / "store", trust_code=True))
     state = {name: value * (value.abs() > 0.01) for name, value in opened.checkpoint.state.items()}
     torch.save(state, folder / "pruned.pth")
-    np.savez(folder / "int8.npz", logits=np.round(asked(opened).margin.T * np.ones((1, 5)), 1).astype(np.float32))
+    np.savez(folder / "int8.npz", logits=np.round(answers_of(opened).margin.T * np.ones((1, 5)), 1).astype(np.float32))
     return opened
 
 
