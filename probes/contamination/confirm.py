@@ -16,6 +16,9 @@ FLAT = 2.5
 by."""
 GRAIN = 1.0
 GAIN = (0.2, 5.0)
+DISTANT = 0.5
+"""Correlation of greyscale pixels below which a pair is not a copy: a residual of 0.1 takes some 0.95, less where
+pixels are saturated."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,10 +41,12 @@ def overlay(
     images: Float32[np.ndarray, "samples h w channels"],
     pairs: Int64[np.ndarray, "pairs 2"],
     limits: tuple[float, float] = (0.0, 255.0),
+    distant: float = DISTANT,
 ) -> Overlay:
-    """Compare pairs of images, batch by batch; `limits` are the values at which pixels saturate."""
+    """Compare pairs of images, batch by batch; `limits` are the values at which pixels saturate. Pairs that correlate
+    less than `distant` have infinite residuals."""
     size = max(1, BATCH // max(1, int(np.prod(images.shape[1:]))))
-    parts = [_batch(images, pairs[start : start + size], limits) for start in range(0, len(pairs), size)]
+    parts = [_batch(images, pairs[start : start + size], limits, distant) for start in range(0, len(pairs), size)]
     if not parts:
         none, no = np.zeros(0, dtype=np.float32), np.zeros(0, dtype=bool)
         return Overlay(residual=none, flipped=no, moved=np.zeros((0, 2), np.int64), still=none, still_flipped=no)
@@ -58,6 +63,7 @@ def _batch(
     images: Float32[np.ndarray, "samples h w channels"],
     pairs: Int64[np.ndarray, "pairs 2"],
     limits: tuple[float, float],
+    distant: float,
 ) -> Overlay:
     one, other = images[pairs[:, 0]], images[pairs[:, 1]]
     shades, centre = grey(one), _inside(grey(other), 0, 0)
@@ -73,12 +79,24 @@ def _batch(
     flipped = mirrored > upright
     whole = np.where(flipped[:, None, None, None], _flip(one, 1), one)
     return Overlay(
-        residual=_either(aligned, target, limits),
+        residual=_near(aligned, target, limits, agreement.max(axis=0) >= distant),
         flipped=chosen[:, 0] == 1,
         moved=chosen[:, 1:],
-        still=_either(whole, other, limits),
+        still=_near(whole, other, limits, np.maximum(upright, mirrored) >= distant),
         still_flipped=flipped,
     )
+
+
+def _near(
+    one: Float32[np.ndarray, "pairs h w c"],
+    other: Float32[np.ndarray, "pairs h w c"],
+    limits: tuple[float, float],
+    near: Bool[np.ndarray, " pairs"],
+) -> Float32[np.ndarray, " pairs"]:
+    """The residuals of those that are `near`."""
+    residual = np.full(len(one), np.inf, dtype=np.float32)
+    residual[near] = _either(one[near], other[near], limits)
+    return residual
 
 
 def _either(

@@ -121,7 +121,7 @@ def _all_pairs(
         for left in range(top, len(queries), BLOCK):
             similarity = queries[top : top + BLOCK] @ index[left : left + BLOCK].T
             if left == top:
-                similarity[np.tril_indices(len(similarity), m=similarity.shape[1])] = -np.inf
+                similarity[np.tri(*similarity.shape, dtype=bool)] = -np.inf
             yield samples[top : top + BLOCK], samples[left : left + BLOCK], similarity
 
 
