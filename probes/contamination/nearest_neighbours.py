@@ -121,7 +121,7 @@ def _all_pairs(
         for left in range(top, len(queries), BLOCK):
             similarity = queries[top : top + BLOCK] @ index[left : left + BLOCK].T
             if left == top:
-                similarity[np.tri(*similarity.shape, dtype=bool)] = -np.inf
+                similarity[np.tri(*similarity.shape, dtype=np.bool_)] = -np.inf
             yield samples[top : top + BLOCK], samples[left : left + BLOCK], similarity
 
 

@@ -150,8 +150,8 @@ def in_pose(pictures: Pictures, pose: Pose) -> Pictures:
     places = pose.matrix.astype(np.float64) @ np.stack([down.ravel(), across.ravel(), np.ones(h * w)])
     row = np.clip(np.rint(places[0] + (h - 1) / 2), 0, h - 1).astype(np.int64)
     column = np.clip(np.rint(places[1] + (w - 1) / 2), 0, w - 1).astype(np.int64)
-    places_flat = row * w + column
-    return np.take(given.reshape(len(given), h * w, -1), places_flat, axis=1).reshape(given.shape)
+    # `take` from one axis is three times as fast as indexing two.
+    return np.asarray(np.take(given.reshape(len(given), h * w, -1), row * w + column, axis=1).reshape(given.shape))
 
 
 def _thumbs(grey: Pictures, border: int, block: int) -> Thumbs:
