@@ -1,5 +1,5 @@
-"""Attacks without replicas on natural text: the adapter of examples/trainers/instructions_lora.py, trained again on five
-random halves of its rows.
+"""Attacks without replicas on natural text: the adapter of examples/trainers/instructions_lora.py, trained again on
+five random halves of its rows.
 
 python -m tests.audit.language_natural instructions-example/adapter instructions-example/instructions.json
 """
