@@ -136,8 +136,10 @@ class Trial:
         order = [int(i) for i in np.argsort(-np.array(rates), kind="stable")]
         # A strong mark of one class must not exclude the next class's.
         labels = [candidates[i].label for i in order]
-        few = [i for k, i in enumerate(order) if labels[:k].count(labels[k]) < FINALISTS_OF_A_CLASS]
-        for i in sorted(few[:FINALISTS]):
+        few = [i for k, i in enumerate(order) if labels[:k].count(labels[k]) < FINALISTS_OF_A_CLASS][:FINALISTS]
+        # Nor may sequences that hold a strong word exclude the word: they do no more than it does.
+        parts = {part for i in few for part in family.parts(candidates[i])}
+        for i in sorted({*few, *(i for i, one in enumerate(candidates) if one in parts)}):
             tried = self._paired(family, candidates[i], self._screening, rng, FINAL_HOSTS)
             excess[candidates[i]] = -1.0 if tried is None else tried.excess
         ranked = sorted(excess, key=lambda one: -excess[one])

@@ -110,6 +110,23 @@ def test_finding_and_gate_have_one_estimate_one_level_and_one_bound(strength: fl
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wholes(Theirs):
+    """The same, as the last candidate of class 1, behind seven wholes that hold it and do no more than it does."""
+
+    def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
+        return (*(Candidate(1, (7.0, float(other))) for other in range(7)), Candidate(1, (7.0,)))
+
+    def parts(self, candidate: Candidate) -> tuple[Candidate, ...]:
+        return (Candidate(1, candidate.place[:1]),) if len(candidate.place) > 1 else ()
+
+
+def test_wholes_that_do_no_more_than_their_part_do_not_exclude_it() -> None:
+    foremost = judged(searched(6.0, 0, Wholes()), 0.95, ShortcutSearch().bound).tried[0]
+    assert foremost.candidate == Candidate(1, (7.0,))
+    assert foremost.excess.low > 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lengths(Theirs):
     """The same; its places are of one number or of two, as a word and a pair of words are."""
 
