@@ -13,7 +13,7 @@ from audit.data.dataset import Dataset
 from audit.data.images import check_declared, stack
 from audit.data.parts import are_parts, role_of
 from audit.data.section import DataSection, ImageSize
-from audit.storage.bounded import regular
+from audit.storage.bounded import is_folder, regular
 from probes.errors import DataError, did_you_mean
 from probes.message import Message
 
@@ -36,7 +36,7 @@ class Folder(DataSection):
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         folder = root / self.path
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise DataError("no such folder", where=str(folder), do="Check data.path in the recipe.")
         below = _folders(folder)
         parts = below if are_parts(below) and any(_folders(folder / name) for name in below) else [""]

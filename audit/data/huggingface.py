@@ -5,16 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Shaped
 from PIL import Image
+from pydantic import Field
 
 from audit.data.dataset import Dataset
 from audit.data.images import stack
 from audit.data.labels import labels_of
 from audit.data.section import DataSection, ImageSize
+from audit.storage.bounded import is_folder
 from probes.errors import DataError, DependencyError, did_you_mean
 
 
@@ -22,7 +24,7 @@ class HuggingFace(DataSection):
     kind: Literal["huggingface"] = "huggingface"
     name: str
     """A folder that `save_to_disk` wrote, or a name on the Hub."""
-    parts: tuple[str, ...] = ("train", "test")
+    parts: Annotated[tuple[str, ...], Field(min_length=1)] = ("train", "test")
     """Joined in this order. A data set without parts is read completely."""
     image: str = "image"
     label: str = "label"
@@ -36,14 +38,14 @@ class HuggingFace(DataSection):
         except ImportError:
             raise DependencyError("datasets is not installed.", where="data", do="pip install datasets") from None
         local = root / self.name
-        if not local.is_dir() and not trust_code:
+        if not is_folder(local) and not trust_code:
             raise DataError(
                 f"{self.name} is not a folder in {root}; for a checkpoint from elsewhere nothing is downloaded.",
                 where="data.name",
                 do="Put it there, or repeat with --trust-code.",
             )
         try:
-            whole = datasets.load_from_disk(str(local)) if local.is_dir() else datasets.load_dataset(self.name)
+            whole = datasets.load_from_disk(str(local)) if is_folder(local) else datasets.load_dataset(self.name)
         except Exception as error:  # the Hub client raises many unrelated exception types
             raise DataError(
                 f"{self.name} is not a folder and cannot be downloaded from the Hub: {str(error).splitlines()[0]}",

@@ -17,6 +17,7 @@ from audit.data.labels import labels_of
 from audit.data.parts import role_of
 from audit.data.section import DataSection
 from audit.data.tokens import names_of, stored_tokens
+from audit.storage.bounded import is_folder
 from probes.errors import DataError, DependencyError, did_you_mean
 from probes.message import Message
 
@@ -102,7 +103,7 @@ def tokenizer_in(folder: Path) -> Any:
         raise DependencyError(
             "a tokenizer needs transformers.", where="data.tokenizer", do="pip install 'transfer-audit[huggingface]'"
         ) from None
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise DataError("no such folder.", where=str(folder), do="Check data.tokenizer in the recipe.")
     try:
         return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -126,7 +127,7 @@ def table_of(path: Path, columns: Sequence[str] | None) -> Table:
     """The rows, as columns. Raises DataError, DependencyError."""
     from audit.data.dataframe import frame_of
 
-    if path.is_dir():
+    if is_folder(path):
         return _of_datasets(path)
     if path.suffix in (".jsonl", ".json", ".ndjson"):
         return Table(frame=_of_json(path), names={})

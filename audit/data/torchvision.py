@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -36,7 +36,7 @@ class Torchvision(DataSection):
     dataset: str
     """The class's name: CIFAR10, FashionMNIST, SVHN, Flowers102, Food101, ..."""
     root: Path
-    parts: tuple[str, ...] = ("train", "test")
+    parts: Annotated[tuple[str, ...], Field(min_length=1)] = ("train", "test")
     """Joined in this order; the names are the data set's own. A data set without splits is read completely."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of the class: `{ split = "letters" }` for EMNIST."""

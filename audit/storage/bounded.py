@@ -97,3 +97,15 @@ def exists(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path that a file names is a folder; False for one that cannot be a path.
+
+    >>> is_folder(Path("x" * 5000))
+    False
+    """
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False

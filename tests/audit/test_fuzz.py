@@ -24,6 +24,7 @@ from audit.results.read import load, read_with_cost
 from audit.training.prepare import run
 from probes.errors import AuditError
 from reports import archive, per_sample
+from reports.document.outline import outline
 from reports.formats import junit
 from tests.audit.conftest import EXAMPLES, small_experiment
 from tests.audit.fuzzing import Make, alarm, as_toml, broken
@@ -64,6 +65,7 @@ def _beside(folder: Path, rng: random.Random) -> Path:
 def _read_results(path: Path) -> None:
     report = read_with_cost(path)
     junit.render(report)
+    outline(report, "zh")
     load(path)
 
 

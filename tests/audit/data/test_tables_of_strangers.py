@@ -192,3 +192,18 @@ def test_classes_are_chosen_once_each(classes):
 def test_a_side_of_pictures_has_bounds_before_memory_is_taken(size):
     with pytest.raises(AuditError, match="size"):
         parse(small_recipe(data={"kind": "folder", "path": "f", "size": size}), "recipe")
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"kind": "folder", "path": "x" * 300},
+        {"kind": "text", "path": "x" * 300},
+        {"kind": "torchvision", "dataset": "MNIST", "root": ".", "parts": []},
+        {"kind": "huggingface", "name": "x" * 300},
+    ],
+)
+def test_sections_that_name_nothing_are_one_line(tmp_path, section):
+    pytest.importorskip("datasets" if section["kind"] == "huggingface" else "torchvision")
+    with pytest.raises(AuditError):
+        parse(small_recipe(data=section), "recipe").data.load(tmp_path)
