@@ -47,8 +47,9 @@ class Counts:
         return self.paired[0] + self.paired[2]
 
     @property
-    def natural_rate(self) -> float | None:
-        return self.natural[0] / self.natural[1] if self.natural[1] else None
+    def natural_decides(self) -> bool:
+        """Whether natural evidence is the stronger control."""
+        return bool(self.natural[1]) and self.natural[0] / self.natural[1] > self.moved / self.trials
 
     def over_control(self, level: float) -> Estimate:
         """Newcombe's interval for a difference of paired shares, on as many hosts as would tell as much if each had one
@@ -76,10 +77,8 @@ class Counts:
 
     def excess(self, level: float) -> Estimate:
         """The excess over the stronger of the two controls."""
-        natural = self.over_natural(level)
-        if natural is not None and (self.natural_rate or 0.0) > self.moved / self.trials:
-            return natural
-        return self.over_control(level)
+        natural = self.over_natural(level) if self.natural_decides else None
+        return self.over_control(level) if natural is None else natural
 
 
 def _exactly(found: Estimate, value: float) -> Estimate:

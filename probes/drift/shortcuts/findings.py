@@ -108,17 +108,12 @@ class _Telling:
             "low": one.follow.low,
             "high": one.follow.high,
             "hosts": one.follow.n,
-            "control": _control(one),
+            "control": one.control.value,
             "excess": one.excess.value,
             "excess_low": one.excess.low,
             "excess_high": one.excess.high,
             "bound": self.bound,
         }
-
-
-def _control(one: Confirmed) -> float:
-    """The stronger of the two."""
-    return max(one.control.value, one.natural_rate or 0.0)
 
 
 def rarest(labels: Int[np.ndarray, " members"]) -> float:
@@ -136,7 +131,7 @@ def _table(said: Judged, evidence: Evidence) -> Table:
     for one in said.tried:
         cells: tuple[Scalar, ...] = (
             one.family, evidence.classes[one.candidate.label], one.follow.value,
-            _control(one), one.excess.value, one.excess.low, one.excess.high,
+            one.control.value, one.excess.value, one.excess.low, one.excess.high,
             one.follow.n,
         )  # fmt: skip
         for name, cell in zip(columns, cells, strict=True):

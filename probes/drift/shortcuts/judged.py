@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from jaxtyping import Shaped
@@ -21,15 +20,14 @@ LEAST_HOSTS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmed:
-    """One candidate on data that was not used for proposing. `excess` is the follow rate minus the stronger of its
-    controls, at a level corrected for all candidates that were tried and for its looks; `over_control` the same minus
-    only the matched control."""
+    """One candidate on data that was not used for proposing. `control` is the stronger of its two, the matched control
+    and natural evidence; `excess` is the follow rate minus it, at a level corrected for all candidates that were tried
+    and for its looks; `over_control` the same minus only the matched control."""
 
     family: str
     candidate: Candidate
     follow: Estimate
     control: Estimate
-    natural_rate: float | None
     excess: Estimate
     over_control: Estimate
     held: float
@@ -115,25 +113,34 @@ def _confirmed(arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: 
         dataclasses.replace(at(1 - error), low=at(1 - mine).low, level=level)
         for at in (counts.excess, counts.over_control)
     )
-    share = partial(_share, counts=counts, level=level)
     place = arrays[f"{family}.place"][i] if arrays[f"{family}.place"].size else ()
     return Confirmed(
         family=family,
         candidate=Candidate(int(of["label"]), tuple(float(x) for x in place if np.isfinite(x))),
-        follow=share("checkpoint.shortcut_follow_rate", counts.followed),
-        control=dataclasses.replace(share("control.follow_rate", counts.moved), aid=True),
-        natural_rate=counts.natural_rate,
+        follow=dataclasses.replace(
+            _share("checkpoint.shortcut_follow_rate", counts.followed, counts.trials, counts.together, level),
+            n=counts.hosts,
+        ),
+        control=_control(counts, level),
         excess=excess,
         over_control=over_control,
         held=float(arrays[f"{family}.held"][i]),
     )
 
 
-def _share(name: str, hits: int, counts: Counts, level: float) -> Estimate:
-    """Of transplants, with the interval of as many independent hosts; n is the number of hosts."""
-    value = hits / counts.trials
-    few = alone((hits, counts.trials - hits), counts.together)
+def _control(counts: Counts, level: float) -> Estimate:
+    """The stronger of the two; n of natural evidence is the number of independent hosts that would tell as much."""
+    name = "control.follow_rate"
+    if counts.natural_decides:
+        found = _share(name, *counts.natural, counts.natural_together, level)
+    else:
+        found = dataclasses.replace(_share(name, counts.moved, counts.trials, counts.together, level), n=counts.hosts)
+    return dataclasses.replace(found, aid=True)
+
+
+def _share(name: str, hits: int, trials: int, together: float, level: float) -> Estimate:
+    """Of transplants, with the interval of as many independent hosts."""
+    value = hits / trials
+    few = alone((hits, trials - hits), together)
     found = proportion(name, few[0], sum(few), level=level, better="lower")
-    return dataclasses.replace(
-        found, value=value, low=min(found.low, value), high=max(found.high, value), n=counts.hosts
-    )
+    return dataclasses.replace(found, value=value, low=min(found.low, value), high=max(found.high, value))

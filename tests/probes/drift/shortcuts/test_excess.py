@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from probes.drift.shortcuts.excess import Counts, crossed_design_effect, design_effect
+from probes.drift.shortcuts.judged import judged
 from probes.statistics.differences import newcombe_paired
 
 
@@ -27,6 +28,22 @@ def test_the_stronger_control_counts() -> None:
     assert counts.excess(0.95).value == pytest.approx(0.0)
     weaker = Counts(paired=(5, 45, 5, 45), natural=(3, 60))
     assert weaker.excess(0.95).value == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(("natural", "control", "n"), [((30, 60), 0.5, 30), ((3, 60), 0.1, 100), ((0, 0), 0.1, 100)])
+def test_the_control_that_is_reported_is_the_one_that_is_subtracted(
+    natural: tuple[int, int], control: float, n: int
+) -> None:
+    arrays = {
+        "boxes.paired": np.array([[5, 45, 5, 45]]),
+        "boxes.natural": np.array([natural]),
+        "boxes.natural_together": np.array([2.0]),
+        "boxes.place": np.zeros((1, 0)),
+    } | {f"boxes.{name}": np.ones(1) for name in ("draws", "together", "spent", "weight", "held")}
+    (found,) = judged(arrays | {"boxes.label": np.zeros(1, dtype=np.int64)}, level=0.95, bound=0.1).tried
+    assert found.control.value == pytest.approx(control)
+    assert found.control.n == n
+    assert found.follow.value - found.control.value == pytest.approx(found.excess.value)
 
 
 def test_a_design_effect_of_copies_is_their_number_and_of_independent_hosts_about_one() -> None:
