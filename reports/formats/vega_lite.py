@@ -110,7 +110,7 @@ def _layers(chart: Chart) -> list[Json]:
         return [*layers, _layer("bar", told | ends, binSpacing=1.5, cornerRadiusEnd=2)]
     if chart.low and chart.high:
         band = place | {"y": _raised(chart), "y2": {"field": _field(chart.high)}}
-        area = chart.mark == "line"
+        area = chart.mark == "line" and len(set(chart.columns[chart.x.column])) > 1  # of one point it has no width
         layers.append(_layer("area", band, opacity=0.16, clip=True) if area else _layer("rule", band, strokeWidth=2))
     if chart.mark == "line":
         dense = len(next(iter(chart.columns.values()), ())) > 60

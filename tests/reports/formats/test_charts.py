@@ -65,6 +65,25 @@ def test_a_band_that_reaches_zero_leaves_a_logarithmic_axis_alone() -> None:
     assert "0.1" in ticks
 
 
+def test_the_interval_of_a_single_point_is_a_line() -> None:
+    columns = {"run": ["today"], "y": [0.5], "low": [0.4], "high": [0.6]}
+    alone = Chart(
+        name="history",
+        mark="line",
+        title="One run",
+        caption="",
+        columns=columns,
+        x=Axis(column="run", title="", scale="category"),
+        y=Axis(column="y", title="y"),
+        low="low",
+        high="high",
+    )
+    assert [layer["mark"]["type"] for layer in specification(alone)["layer"]] == ["rule", "line", "circle"]
+    more = dataclasses.replace(alone, columns={name: [*values, *values] for name, values in columns.items()})
+    two = dataclasses.replace(more, columns={**more.columns, "run": ["today", "tomorrow"]})
+    assert specification(two)["layer"][0]["mark"]["type"] == "area"
+
+
 def test_ids_of_two_charts_differ() -> None:
     ids = [set(re.findall(r'id="([^"]+)"', svg(chart(name=name)))) for name in ("one", "two")]
     assert ids[0]
