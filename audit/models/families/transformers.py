@@ -19,7 +19,7 @@ Task = Literal["text", "image"]
 
 class Transformers:
     partial = True
-    """Source weights may lack parts: each replica initialises those at random, as the library does."""
+    """Source weights may lack parts: each replica initialises those afresh, as the library does."""
     trains_whole = True
     """The library's trainers put the whole network in train mode, including frozen parts."""
 
