@@ -40,7 +40,7 @@ class Live(Listener):
         self.told_at = clock()
         self.quiet = quiet
         self.progress = Progress(
-            TextColumn("{task.description:<19}", table_column=Column(no_wrap=True)),
+            TextColumn("{task.description:<19}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=30)),
             BarColumn(bar_width=18),
             TextColumn("{task.fields[count]:>9}"),
             TimeElapsedColumn(),
@@ -112,7 +112,7 @@ class Live(Listener):
 
     def probing(self, probe: str) -> None:
         """Pulses until the probe is done, because its duration is unknown."""
-        name = f"probe {probe}"[:19]
+        name = f"probe {probe}"
         self.tasks[probe] = self.progress.add_task(name, total=None, count="", detail="")
         self._plainly(name)
 

@@ -51,6 +51,16 @@ def test_a_terminal_shows_what_is_done_and_the_time_left() -> None:
     assert "probe membership" in shown
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_the_name_of_a_probe_is_whole(terminal: bool) -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=terminal)
+    with Live(console, quiet=False) as live:
+        live.probing("attribute_inference")
+        if terminal:
+            live.progress.refresh()
+    assert "probe attribute_inference" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_a_log_hears_once_a_minute_how_far_a_stage_is() -> None:
     file = io.StringIO()
     now = iter(range(0, 600, 25))  # a look at the clock takes 25 s
