@@ -80,7 +80,7 @@ def repeated_folds(samples: int, folds: int, repeats: int, rng: np.random.Genera
 def populate_timed(
     experiment: Experiment, rows: list[Row], folder: Path, workers: int, engine: Engine
 ) -> tuple[float, dict[str, Answers]]:
-    """(seconds from an empty store to stored replicas, answers by row name). The time includes staging."""
+    """(seconds from an empty store to stored replicas, answers by row name). The time includes writing the inputs."""
     engine.check(experiment, rows[0])
     store, answers, kept = Store(folder), {}, Collected()
     began = time.perf_counter()
@@ -89,8 +89,10 @@ def populate_timed(
         for batch in engine.together(experiment, rows)
     ]
     with scratch(folder) as place:
-        stage = engine.stage(experiment, rows[0], place)
-        for key, replica in execute(Job(engine=engine, stage=stage, tasks=tasks, folder=place), store, workers):
+        materialised = engine.materialise(experiment, rows[0], place)
+        for key, replica in execute(
+            Job(engine=engine, materialised=materialised, tasks=tasks, folder=place), store, workers
+        ):
             answers[key.replace("-", "/")] = replica.answers.each(kept.keep)
     return time.perf_counter() - began, answers
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 from torch import Tensor
 
-from audit.engines.materialised import Stage
+from audit.engines.materialised import Materialised
 from audit.training.experiment import Experiment
 from probes.plan import Row
 
@@ -51,10 +51,10 @@ class Engine(Protocol):
         are part of the replicas' keys in the store."""
         ...
 
-    def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
+    def materialise(self, experiment: Experiment, row: Row, folder: Path) -> Materialised:
         """What all rows of this kind share, computed once; large arrays are written to the folder."""
         ...
 
-    def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:
+    def train(self, materialised: Materialised, rows: Sequence[Row]) -> Iterator[Outcome]:
         """Train one batch, on one thread."""
         ...

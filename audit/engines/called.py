@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from audit.engines.base import Outcome, Refused
 from audit.engines.full import Loop
-from audit.engines.materialised import Stage, whole_stage
+from audit.engines.materialised import Materialised, materialise
 from audit.runtime.randomness import torch_seed
 from audit.trainers.base import Fit
 from audit.trainers.limited import seeded, user_code
@@ -34,12 +34,12 @@ class Called(Loop):
         if experiment.trainer is None:
             raise Refused("the recipe has no trainer to call")
 
-    def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
-        return whole_stage(experiment, folder)
+    def materialise(self, experiment: Experiment, row: Row, folder: Path) -> Materialised:
+        return materialise(experiment, folder)
 
-    def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:
+    def train(self, materialised: Materialised, rows: Sequence[Row]) -> Iterator[Outcome]:
         for row in rows:
-            made, logits = made_of(stage.experiment, row, stage.inputs)
+            made, logits = made_of(materialised.experiment, row, materialised.inputs)
             state = made.state_dict() if isinstance(made, nn.Module) else {}
             kept = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
             yield Outcome(row=row, logits=logits, state=kept)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from audit.engines.base import Outcome
-from audit.engines.materialised import Stage, whole_stage
+from audit.engines.materialised import Materialised, materialise
 from audit.training.experiment import Experiment
 from audit.training.loop import fine_tune, predict
 from probes.plan import Row
@@ -25,11 +25,11 @@ class Loop:
     def together(self, experiment: Experiment, rows: Sequence[Row]) -> list[tuple[Row, ...]]:
         return [(row,) for row in rows]
 
-    def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:
+    def train(self, materialised: Materialised, rows: Sequence[Row]) -> Iterator[Outcome]:
         for row in rows:
-            trained = fine_tune(stage.experiment, row, material=stage)
+            trained = fine_tune(materialised.experiment, row, material=materialised)
             # One view at a time: minibatches that straddle two views would change the last bits.
-            views = torch.split(stage.inputs, len(stage.experiment.dataset))
+            views = torch.split(materialised.inputs, len(materialised.experiment.dataset))
             logits = np.concatenate([predict(trained.network, view) for view in views])
             yield Outcome(row=row, logits=logits, state=dict(trained.network.state_dict()))
 
@@ -44,5 +44,5 @@ class Full(Loop):
     def check(self, experiment: Experiment, row: Row) -> None:
         pass
 
-    def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
-        return whole_stage(experiment, folder)
+    def materialise(self, experiment: Experiment, row: Row, folder: Path) -> Materialised:
+        return materialise(experiment, folder)

@@ -23,7 +23,7 @@ from torch.nn import functional
 from audit.config.recipe import demands
 from audit.engines.base import Outcome, Refused
 from audit.engines.batched_steps import KNOWN, Steps, Watch, check_finite, residual
-from audit.engines.materialised import Stage
+from audit.engines.materialised import Materialised
 from audit.engines.tail import Behind, behind_cut, cut_for
 from audit.models.head import new_head
 from audit.runtime.randomness import torch_seed
@@ -86,25 +86,25 @@ class Head:
             batches += [tuple(mine[start : start + width]) for start in range(0, len(mine), width)]
         return batches
 
-    def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
-        stage = behind_cut(experiment, row, folder, Features)
-        _ = stage.inputs, stage.cut, cast("Features", stage).head  # before threads share it
-        return stage
+    def materialise(self, experiment: Experiment, row: Row, folder: Path) -> Materialised:
+        materialised = behind_cut(experiment, row, folder, Features)
+        _ = materialised.inputs, materialised.cut, cast("Features", materialised).head  # before threads share it
+        return materialised
 
-    def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:
-        assert isinstance(stage, Features)
-        start = stage.initial(rows[0].order)
+    def train(self, materialised: Materialised, rows: Sequence[Row]) -> Iterator[Outcome]:
+        assert isinstance(materialised, Features)
+        start = materialised.initial(rows[0].order)
         parameters = {
-            f"{stage.head}.{name}": value.detach()
+            f"{materialised.head}.{name}": value.detach()
             .expand(len(rows), *value.shape)
             .contiguous()
-            .to(stage.experiment.device)
+            .to(materialised.experiment.device)
             for name, value in start.named_parameters()
         }
-        weight, bias = parameters[f"{stage.head}.weight"], parameters[f"{stage.head}.bias"]
-        train = stage.experiment.recipe.train
-        watch, batches, room = Watch(train, parameters), Batches(stage, rows), Room(weight)
-        steps = Steps(train, stage.experiment.recipe.regularise, parameters, {}, dict.fromkeys(parameters, 1.0))
+        weight, bias = parameters[f"{materialised.head}.weight"], parameters[f"{materialised.head}.bias"]
+        train = materialised.experiment.recipe.train
+        watch, batches, room = Watch(train, parameters), Batches(materialised, rows), Room(weight)
+        steps = Steps(train, materialised.experiment.recipe.regularise, parameters, {}, dict.fromkeys(parameters, 1.0))
         for epoch in range(train.epochs):
             for step, piece in enumerate(batches.pieces(epoch)):
                 lr = train.lr * rate(train, epoch * batches.steps + step, batches.steps)
@@ -121,7 +121,9 @@ class Head:
             if not bool(watch.running.any()):
                 break
         chosen = watch.chosen()
-        yield from batches.outcomes(chosen[f"{stage.head}.weight"], chosen[f"{stage.head}.bias"], stage.head)
+        yield from batches.outcomes(
+            chosen[f"{materialised.head}.weight"], chosen[f"{materialised.head}.bias"], materialised.head
+        )
 
 
 def _features(experiment: Experiment, row: Row) -> int:
@@ -165,21 +167,21 @@ def logits(
 class Batches:
     """What a batch of replicas reads in a step."""
 
-    def __init__(self, stage: Features, rows: Sequence[Row]) -> None:
-        pool = stage.experiment.pool
-        self.stage, self.rows = stage, rows
-        self.features = stage.inputs.to(stage.experiment.device)
+    def __init__(self, materialised: Features, rows: Sequence[Row]) -> None:
+        pool = materialised.experiment.pool
+        self.materialised, self.rows = materialised, rows
+        self.features = materialised.inputs.to(materialised.experiment.device)
         # Samples are the first axis, so that a piece consists of whole rows.
-        self.keep = torch.from_numpy(np.stack([row.keep for row in rows], axis=1)).to(stage.experiment.device)
+        self.keep = torch.from_numpy(np.stack([row.keep for row in rows], axis=1)).to(materialised.experiment.device)
         alike = all(row.targets is None for row in rows)
-        tables = [stage.experiment.labels] if alike else [stage.experiment.targets(row) for row in rows]
-        self.targets = torch.stack(tables).to(stage.experiment.device)
+        tables = [materialised.experiment.labels] if alike else [materialised.experiment.targets(row) for row in rows]
+        self.targets = torch.stack(tables).to(materialised.experiment.device)
         self.pooled = np.flatnonzero(pool.member | pool.held_out | rows[0].keep)
-        self.steps = steps_per_epoch(int(rows[0].keep.sum()), stage.experiment.recipe.train.batch_size)
+        self.steps = steps_per_epoch(int(rows[0].keep.sum()), materialised.experiment.recipe.train.batch_size)
 
     def pieces(self, epoch: int) -> Iterator[Int[Tensor, " piece"]]:
-        for piece in pieces(self.pooled, self.steps, self.stage.experiment.seed, self.rows[0].order, epoch):
-            yield torch.from_numpy(piece).to(self.stage.experiment.device)
+        for piece in pieces(self.pooled, self.steps, self.materialised.experiment.seed, self.rows[0].order, epoch):
+            yield torch.from_numpy(piece).to(self.materialised.experiment.device)
 
     def look_up(self, piece: Int[Tensor, " piece"]) -> tuple[Tensor, Tensor, Tensor]:
         """Targets [tables piece], each sample's share of the loss [replicas piece], and whether a replica keeps any of
@@ -191,11 +193,15 @@ class Batches:
 
     def validation(self, weight: Tensor, bias: Tensor) -> Float[Tensor, " replicas"]:
         """Mean cross-entropy on the validation samples, with the true labels."""
-        chosen = torch.from_numpy(np.flatnonzero(self.stage.experiment.pool.validation)).to(
-            self.stage.experiment.device
+        chosen = torch.from_numpy(np.flatnonzero(self.materialised.experiment.pool.validation)).to(
+            self.materialised.experiment.device
         )
         answers = logits(weight, bias, self.features[chosen], Room(weight))
-        labels = self.stage.experiment.labels[chosen.cpu()].to(self.stage.experiment.device).expand(len(weight), -1)
+        labels = (
+            self.materialised.experiment.labels[chosen.cpu()]
+            .to(self.materialised.experiment.device)
+            .expand(len(weight), -1)
+        )
         return functional.cross_entropy(answers, labels, reduction="none").mean(1).cpu()
 
     def outcomes(self, weight: Tensor, bias: Tensor, head: str) -> Iterator[Outcome]:

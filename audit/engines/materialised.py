@@ -46,7 +46,7 @@ class Stored:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Stage:
+class Materialised:
     """An experiment, and the inputs of its networks."""
 
     experiment: Experiment
@@ -63,11 +63,11 @@ class Stage:
         """The initial weights and buffers of the row's network."""
         return dict(self.begin(row).network.state_dict())
 
-    def bare(self) -> Stage:
+    def bare(self) -> Materialised:
         """A copy without what was computed from the fields, for other processes."""
         return replace(self, experiment=replace(self.experiment), stored=replace(self.stored))
 
-    def portable(self) -> Stage:
+    def portable(self) -> Materialised:
         """A copy that carries its inputs, for machines without access to the file."""
         shipped = replace(self.stored, shipped=np.load(self.stored.file, mmap_mode="r"))
         return replace(self.bare(), stored=shipped)
@@ -106,6 +106,6 @@ def write_inputs(
     return Stored(file=path, channels_last=channels_last)
 
 
-def whole_stage(experiment: Experiment, folder: Path) -> Stage:
+def materialise(experiment: Experiment, folder: Path) -> Materialised:
     """The experiment unchanged, with its samples written to the folder. Raises StoreError if the disk is full."""
-    return Stage(experiment=replace(experiment), stored=write_inputs(experiment, folder))
+    return Materialised(experiment=replace(experiment), stored=write_inputs(experiment, folder))

@@ -22,7 +22,7 @@ from torch.nn import functional
 from audit.config.recipe import demands
 from audit.engines.base import Outcome, Refused
 from audit.engines.batched_steps import KNOWN, Steps, Watch, check_finite, residual
-from audit.engines.materialised import Stage, whole_stage
+from audit.engines.materialised import Materialised, materialise
 from audit.engines.stacked_network import forward_of
 from audit.engines.tail import behind_cut, cut_for
 from audit.training.experiment import Experiment
@@ -92,23 +92,23 @@ class Stacked:
             groups.setdefault((row.design, steps), []).append(row)
         return [tuple(mine[start : start + WIDTH]) for mine in groups.values() for start in range(0, len(mine), WIDTH)]
 
-    def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
-        stage: Stage
+    def materialise(self, experiment: Experiment, row: Row, folder: Path) -> Materialised:
+        materialised: Materialised
         try:
-            stage = behind_cut(experiment, row, folder)
+            materialised = behind_cut(experiment, row, folder)
         except Refused:
-            stage = whole_stage(experiment, folder)
-        _ = stage.inputs, stage.begin(row)  # before threads share it
-        return stage
+            materialised = materialise(experiment, folder)
+        _ = materialised.inputs, materialised.begin(row)  # before threads share it
+        return materialised
 
-    def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:
+    def train(self, materialised: Materialised, rows: Sequence[Row]) -> Iterator[Outcome]:
         with _generator:
-            first = stage.begin(rows[0])
-            stack = Stack(stage, first, [stage.weights(row) for row in rows])
-        train = stage.experiment.recipe.train
+            first = materialised.begin(rows[0])
+            stack = Stack(materialised, first, [materialised.weights(row) for row in rows])
+        train = materialised.experiment.recipe.train
         watch = Watch(train, stack.trained)
-        steps = Steps(train, stage.experiment.recipe.regularise, stack.trained, first.anchor, stack.factors)
-        minibatches = Minibatches(stage, rows)
+        steps = Steps(train, materialised.experiment.recipe.regularise, stack.trained, first.anchor, stack.factors)
+        minibatches = Minibatches(materialised, rows)
         for epoch in range(train.epochs):
             for step, (index, share) in enumerate(minibatches.epoch(epoch)):
                 lr = train.lr * rate(train, epoch * minibatches.steps + step, minibatches.steps)
@@ -125,14 +125,14 @@ class Stacked:
 class Stack:
     """The weights of R networks, and the operations that a step and an epoch need."""
 
-    def __init__(self, stage: Stage, first: Trainee, states: Sequence[Mapping[str, Tensor]]) -> None:
-        self.stage, self.network = stage, first.network.eval()
+    def __init__(self, materialised: Materialised, first: Trainee, states: Sequence[Mapping[str, Tensor]]) -> None:
+        self.materialised, self.network = materialised, first.network.eval()
         self.state = {name: torch.stack([state[name] for state in states]) for name in states[0]}
         self.trained = {name: self.state[name].requires_grad_() for name in first.trained}
-        decay = stage.experiment.recipe.transfer.lr_decay
+        decay = materialised.experiment.recipe.transfer.lr_decay
         self.factors = {name: decay ** first.depth(name) for name in self.trained}
-        self.smoothing = stage.experiment.recipe.train.label_smoothing
-        self.logits = forward_of(self.network, self.state, stage.inputs[: len(stage.experiment.dataset)])
+        self.smoothing = materialised.experiment.recipe.train.label_smoothing
+        self.logits = forward_of(self.network, self.state, materialised.inputs[: len(materialised.experiment.dataset)])
 
     def gradients(
         self,
@@ -150,11 +150,14 @@ class Stack:
     @torch.no_grad()
     def validation(self) -> Float[Tensor, " replicas"]:
         """Mean cross-entropy on the validation samples, with the true labels."""
-        chosen = torch.from_numpy(np.flatnonzero(self.stage.experiment.pool.validation))
+        chosen = torch.from_numpy(np.flatnonzero(self.materialised.experiment.pool.validation))
         replicas = len(next(iter(self.state.values())))
         total = torch.zeros(replicas)
         for some in torch.split(chosen, ANSWERED):
-            inputs, labels = self.stage.inputs[some], self.stage.experiment.labels[some].expand(replicas, -1)
+            inputs, labels = (
+                self.materialised.inputs[some],
+                self.materialised.experiment.labels[some].expand(replicas, -1),
+            )
             answered = self.logits(inputs.expand(replicas, *inputs.shape)).mT
             total += functional.cross_entropy(answered, labels, reduction="none").sum(1)
         return total / len(chosen)
@@ -167,7 +170,7 @@ class Stack:
                 name: value[number].detach().clone(memory_format=torch.contiguous_format)
                 for name, value in state.items()
             }
-            views = torch.split(self.stage.inputs, len(self.stage.experiment.dataset))
+            views = torch.split(self.materialised.inputs, len(self.materialised.experiment.dataset))
             batches = [batch for view in views for batch in torch.split(view, ANSWERED)]
             answered = [functional_call(self.network, mine, (batch,)) for batch in batches]
             yield Outcome(row=row, logits=torch.cat(answered).numpy(), state=mine)
@@ -176,21 +179,21 @@ class Stack:
 class Minibatches:
     """Each replica's own minibatches, side by side."""
 
-    def __init__(self, stage: Stage, rows: Sequence[Row]) -> None:
-        self.stage, self.rows = stage, rows
-        self.steps = steps_per_epoch(int(rows[0].keep.sum()), stage.experiment.recipe.train.batch_size)
-        pool = stage.experiment.pool.member | stage.experiment.pool.held_out
+    def __init__(self, materialised: Materialised, rows: Sequence[Row]) -> None:
+        self.materialised, self.rows = materialised, rows
+        self.steps = steps_per_epoch(int(rows[0].keep.sum()), materialised.experiment.recipe.train.batch_size)
+        pool = materialised.experiment.pool.member | materialised.experiment.pool.held_out
         self.pooled = [np.flatnonzero(pool | row.keep) for row in rows]
         self.begins = [[piece[0] for piece in np.array_split(np.arange(len(mine)), self.steps)] for mine in self.pooled]
         alike = all(row.targets is None for row in rows)
-        self.table = None if alike else torch.stack([stage.experiment.targets(row) for row in rows])
+        self.table = None if alike else torch.stack([materialised.experiment.targets(row) for row in rows])
 
     def epoch(self, epoch: int) -> Iterator[tuple[Int[Tensor, "replicas batch"], Float[Tensor, "replicas batch"]]]:
         """Sample indices, and each sample's share of its replica's loss (0 where padded)."""
         drawn = []
         sizes = np.zeros((len(self.rows), self.steps), dtype=np.int64)
         for number, (row, pooled) in enumerate(zip(self.rows, self.pooled, strict=True)):
-            taken = shuffled(pooled, self.stage.experiment.seed, row.order, epoch)
+            taken = shuffled(pooled, self.materialised.experiment.seed, row.order, epoch)
             kept = row.keep[taken]
             drawn.append(taken[kept])
             sizes[number] = np.add.reduceat(kept, self.begins[number], dtype=np.int64)
@@ -203,8 +206,8 @@ class Minibatches:
             yield torch.from_numpy(index[:, step, :length]), torch.from_numpy(share[:, step, :length])
 
     def inputs(self, index: Int[Tensor, "replicas batch"]) -> Tensor:
-        taken = self.stage.inputs.index_select(0, index.reshape(-1))
+        taken = self.materialised.inputs.index_select(0, index.reshape(-1))
         return taken.view(*index.shape, *taken.shape[1:])
 
     def labels(self, index: Int[Tensor, "replicas batch"]) -> Int[Tensor, "replicas batch"]:
-        return self.stage.experiment.labels[index] if self.table is None else self.table.gather(1, index)
+        return self.materialised.experiment.labels[index] if self.table is None else self.table.gather(1, index)

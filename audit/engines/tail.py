@@ -20,7 +20,7 @@ from audit.config.recipe import demands
 from audit.engines.base import Refused
 from audit.engines.frozen_cut import Cut, cut, tail_of
 from audit.engines.full import Loop
-from audit.engines.materialised import Stage, write_inputs
+from audit.engines.materialised import Materialised, write_inputs
 from audit.training.experiment import Experiment
 from audit.training.transfer_modes import Trainee
 from probes.plan import Row
@@ -37,7 +37,7 @@ LARGEST = 32 << 30
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Behind(Stage):
+class Behind(Materialised):
     """The experiment after the cut of `like` and of all rows with the same start and transfer."""
 
     like: Row
@@ -103,5 +103,5 @@ class Tail(Loop):
     def check(self, experiment: Experiment, row: Row) -> None:
         cut_for(experiment, row)
 
-    def stage(self, experiment: Experiment, row: Row, folder: Path) -> Stage:
+    def materialise(self, experiment: Experiment, row: Row, folder: Path) -> Materialised:
         return behind_cut(experiment, row, folder)

@@ -48,7 +48,7 @@ class RowGroup:
     engine: str
     refused: Mapping[str, str]
     batches: int
-    stage_seconds: float
+    inputs_seconds: float
     batch_seconds: float
     batch_bytes: int
     in_processes: bool
@@ -61,7 +61,7 @@ class RowGroup:
     def seconds(self, workers: int) -> float:
         """Seconds without starting processes."""
         at_once = 1 if self.in_processes and not self.begins_processes(workers) else workers
-        return self.stage_seconds + math.ceil(self.batches / at_once) * self.batch_seconds
+        return self.inputs_seconds + math.ceil(self.batches / at_once) * self.batch_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +112,10 @@ def fit(
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """Seconds for the whole data set's stage, for one row's fixed work and its training, and the bytes used."""
+    """Seconds for the inputs of the whole data set, for one row's fixed work and its training, and the bytes used."""
 
     choice: Choice
-    stage: float
+    inputs: float
     fixed: float
     training: float
     bytes: int
@@ -135,14 +135,14 @@ def _trial_of_trainer(experiment: Experiment, row: Row, store: Path | None) -> T
     with tempfile.TemporaryDirectory(prefix="transfer-audit-") as folder:
         batch = schedule(experiment, [row])[0]
         before, began = _peak_bytes(), time.perf_counter()
-        stage = batch.choice.engine.stage(experiment, row, Path(folder))
-        staged = time.perf_counter()
-        run_task(batch.choice.engine, stage, batch.task, Store(store or Path(folder) / "store"), Path(folder))
+        materialised = batch.choice.engine.materialise(experiment, row, Path(folder))
+        written = time.perf_counter()
+        run_task(batch.choice.engine, materialised, batch.task, Store(store or Path(folder) / "store"), Path(folder))
         return Trial(
             choice=batch.choice,
-            stage=staged - began,
+            inputs=written - began,
             fixed=0.0,
-            training=time.perf_counter() - staged,
+            training=time.perf_counter() - written,
             bytes=max(_peak_bytes() - before, 64 << 20),
         )
 
@@ -160,15 +160,15 @@ def _trial(experiment: Experiment, rows: Sequence[Row]) -> Trial:
     with threads(1), tempfile.TemporaryDirectory(prefix="transfer-audit-") as folder:
         before = _peak_bytes()
         began = time.perf_counter()
-        choice.engine.stage(small, mine[0], Path(folder))
-        stage = time.perf_counter() - began
+        choice.engine.materialise(small, mine[0], Path(folder))
+        inputs = time.perf_counter() - began
         one, three = (_timed(small, choice, mine, epochs, Path(folder)) for epochs in (1, 3))
     scale = n / len(chosen)
     steps = steps_per_epoch(kept, size) / steps_per_epoch(int(mine[0].keep.sum()), size)
     epoch = max(0.0, three - one) / 2
     return Trial(
         choice=choice,
-        stage=stage * scale,
+        inputs=inputs * scale,
         fixed=max(0.0, one - epoch) * scale,
         training=epoch * steps * experiment.recipe.train.epochs,
         bytes=max(_peak_bytes() - before, 64 << 20),
@@ -178,10 +178,10 @@ def _trial(experiment: Experiment, rows: Sequence[Row]) -> Trial:
 def _timed(small: Experiment, choice: Choice, rows: Sequence[Row], epochs: int, folder: Path) -> float:
     short = small.recipe.train.model_copy(update={"epochs": epochs, "patience": None})
     recipe = small.recipe.model_copy(update={"train": short})
-    stage = choice.engine.stage(small.with_recipe(recipe), rows[0], folder)
-    list(choice.engine.train(stage, rows[:1]))  # the first call of a kind is slower than the others
+    materialised = choice.engine.materialise(small.with_recipe(recipe), rows[0], folder)
+    list(choice.engine.train(materialised, rows[:1]))  # the first call of a kind is slower than the others
     began = time.perf_counter()
-    list(choice.engine.train(stage, rows))
+    list(choice.engine.train(materialised, rows))
     return time.perf_counter() - began
 
 
@@ -221,7 +221,7 @@ def _priced(experiment: Experiment, rows: Sequence[Row], workers: int, trials: M
                 engine=trial.choice.engine.name,
                 refused=trial.choice.refused,
                 batches=len(batches),
-                stage_seconds=trial.stage,
+                inputs_seconds=trial.inputs,
                 batch_seconds=trial.fixed + trial.training * share,
                 batch_bytes=trial.bytes,
                 in_processes=trial.choice.engine.workers == "processes",

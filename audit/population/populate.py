@@ -211,7 +211,7 @@ def _runner(executor: Executor, store: Store, workers: int, address: str | None)
 def _train(
     experiment: Experiment, missing: Sequence[Batch], store: Store, run: Callable[[Job], Iterator[Done]]
 ) -> Iterator[tuple[str, str, Replica]]:
-    """(engine, key, replica) as they finish; batches of one kind of row share a stage."""
+    """(engine, key, replica) as they finish; batches of one kind of row share their inputs."""
     kinds: dict[Kind, list[Batch]] = {}
     for batch in missing:
         kinds.setdefault(kind_of(batch.task.rows[0]), []).append(batch)
@@ -219,8 +219,8 @@ def _train(
         engine = batches[0].choice.engine
         tasks = {batch.task.keys: batch.task for batch in batches}
         with scratch(store.folder) as folder:
-            stage = engine.stage(experiment, batches[0].task.rows[0], folder)
-            job = Job(engine=engine, stage=stage, tasks=list(tasks.values()), folder=folder)
+            materialised = engine.materialise(experiment, batches[0].task.rows[0], folder)
+            job = Job(engine=engine, materialised=materialised, tasks=list(tasks.values()), folder=folder)
             for key, replica in run(job):
                 yield engine.name, key, replica
 

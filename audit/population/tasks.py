@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from audit.engines.base import Engine, Outcome
-from audit.engines.materialised import Stage
+from audit.engines.materialised import Materialised
 from audit.population.executors.device_assignment import sit
 from audit.runtime.threads import threads
 from audit.storage.large_arrays import Collected
@@ -37,10 +37,10 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """Tasks of one engine in one stage; the stage may be written to `folder` for other processes."""
+    """Tasks of one engine on one materialised experiment, which may be written to `folder` for other processes."""
 
     engine: Engine
-    stage: Stage
+    materialised: Materialised
     tasks: Sequence[Task]
     folder: Path
 
@@ -51,18 +51,18 @@ Done = tuple[str, Replica]
 
 def run_task(
     engine: Engine,
-    stage: Stage,
+    materialised: Materialised,
     task: Task,
     store: Store,
     folder: Path,
     processor: AbstractContextManager[object] | None = None,
 ) -> list[Done]:
     """Train, while holding the `processor`, and store. `folder` is the job's."""
-    sit(folder, stage.experiment.device)
+    sit(folder, materialised.experiment.device)
     with threads(1):
         done: list[Done] = []
         kept = Collected()
-        trained = train(engine, stage, task)
+        trained = train(engine, materialised, task)
         while True:
             with processor or contextlib.nullcontext():
                 some = list(itertools.islice(trained, STORED_TOGETHER))
@@ -72,14 +72,14 @@ def run_task(
             done += [(key, Replica(answers=replica.answers.each(kept.keep), state={})) for key, replica in some]
 
 
-def train(engine: Engine, stage: Stage, task: Task) -> Iterator[Done]:
+def train(engine: Engine, materialised: Materialised, task: Task) -> Iterator[Done]:
     """The task's replicas, with their weights if they are kept. An expected error names the replica."""
     keys = dict(zip((row.name for row in task.rows), task.keys, strict=True))
     try:
-        for outcome in engine.train(stage, task.rows):
+        for outcome in engine.train(materialised, task.rows):
             key = keys[outcome.row.name]
-            state = changed(stage, outcome) if key in task.looked_into else {}
-            targets = stage.experiment.targets(outcome.row).numpy()
+            state = changed(materialised, outcome) if key in task.looked_into else {}
+            targets = materialised.experiment.targets(outcome.row).numpy()
             yield key, Replica(answers=answers_with_queries(outcome.logits, targets), state=state)
     except TrainerError:  # names the replica itself, and carries more information than others
         raise
@@ -87,9 +87,9 @@ def train(engine: Engine, stage: Stage, task: Task) -> Iterator[Done]:
         raise type(error)(error.what, where=error.where or f"replica {task.rows[0].name}", do=error.do) from None
 
 
-def changed(stage: Stage, outcome: Outcome) -> dict[str, torch.Tensor]:
+def changed(materialised: Materialised, outcome: Outcome) -> dict[str, torch.Tensor]:
     """The weights and buffers that training changed: everything else is θ_s. A trainer's are kept completely."""
-    if stage.experiment.trainer is not None:
+    if materialised.experiment.trainer is not None:
         return dict(outcome.state)
-    before = stage.experiment.begin(outcome.row).network.state_dict()
+    before = materialised.experiment.begin(outcome.row).network.state_dict()
     return {name: value.contiguous() for name, value in outcome.state.items() if not torch.equal(value, before[name])}

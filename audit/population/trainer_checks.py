@@ -65,7 +65,7 @@ def repeats_itself(experiment: Experiment, row: Row, known: Answers, store: Stor
     if replica is None:
         task = type(batch.task)(rows=(row,), keys=(again,), looked_into=frozenset())
         with scratch(store.folder) as folder:
-            stage = batch.choice.engine.stage(experiment, row, folder)
-            replica = run_task(batch.choice.engine, stage, task, store, folder)[0][1]
+            materialised = batch.choice.engine.materialise(experiment, row, folder)
+            replica = run_task(batch.choice.engine, materialised, task, store, folder)[0][1]
     off = float(np.abs(replica.answers.margin - known.margin).max())
     return Message("audit.trainer-differs", {"trainer": trainer.name, "most": off}) if off else None

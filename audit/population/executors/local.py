@@ -25,7 +25,7 @@ WORTH_PROCESSES = 8.0
 
 def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
     """All tasks, in the order in which they finish, each stored before it is reported."""
-    workers = min(workers or workers_for(job.stage.experiment.device), len(job.tasks))
+    workers = min(workers or workers_for(job.materialised.experiment.device), len(job.tasks))
     if job.engine.workers == "threads" and job.tasks:
         yield from _on_threads(job, store, workers)
         return
@@ -39,7 +39,8 @@ def _on_threads(job: Job, store: Store, workers: int) -> Iterator[Done]:
     try:
         # Nothing but the loop holds the futures, so that the answers they carry can be released.
         for future in as_completed(
-            pool.submit(run_task, job.engine, job.stage, task, store, job.folder, processors) for task in job.tasks
+            pool.submit(run_task, job.engine, job.materialised, task, store, job.folder, processors)
+            for task in job.tasks
         ):
             yield from future.result()
     finally:
@@ -56,7 +57,7 @@ def _in_processes(job: Job, store: Store, workers: int) -> Iterator[Done]:
         while True:
             if (task := take(rest)) is not None:
                 with contextlib.nullcontext() if others.begun else others.soon(after=WORTH_PROCESSES / 2):
-                    mine = run_task(job.engine, job.stage, task, store, job.folder)
+                    mine = run_task(job.engine, job.materialised, task, store, job.folder)
                 yield from mine
                 done += 1
                 left = (time.monotonic() - began) / done * len(rest)

@@ -18,7 +18,7 @@ import joblib
 from joblib.externals.loky import get_reusable_executor
 
 from audit.engines.base import Engine
-from audit.engines.materialised import Stage
+from audit.engines.materialised import Materialised
 from audit.population.tasks import Done, Job, Task, run_task
 from audit.runtime.threads import keep_pages
 from audit.storage.atomic import why_not_written
@@ -39,11 +39,11 @@ def take(rest: deque[Task]) -> Task | None:
 
 class Processes:
     """Additional processes. Each is sent its next task from the executor's own thread as soon as it finishes one, so
-    that none waits for what this process is doing. The stage is sent once, as a file that every process maps."""
+    that none waits for what this process is doing. The experiment is sent once, as a file that every process maps."""
 
     def __init__(self, job: Job, store: Store, rest: deque[Task], count: int) -> None:
         self.job, self.store, self.rest, self.count = job, store, rest, count
-        self.path = job.folder / "stage"
+        self.path = job.folder / "materialised"
         self.executor: Any = None
         self.sent: list[Future[list[Done]]] = []
         self.finished: SimpleQueue[Future[list[Done]]] = SimpleQueue()
@@ -75,7 +75,7 @@ class Processes:
         """Raises StoreError if the disk is full."""
         try:
             # As it was created: otherwise everything read from its file since would be sent to each process.
-            joblib.dump((self.job.engine, self.job.stage.bare()), self.path)
+            joblib.dump((self.job.engine, self.job.materialised.bare()), self.path)
         except OSError as error:
             raise StoreError(
                 why_not_written(error),
@@ -142,11 +142,11 @@ def _end_without(parent: int) -> None:
     os._exit(1)
 
 
-_mapped: dict[Path, tuple[Engine, Stage]] = {}
+_mapped: dict[Path, tuple[Engine, Materialised]] = {}
 
 
 def _run_mapped(path: Path, task: Task, store: Store) -> list[Done]:
-    """Runs in a worker: the stage is read once per process."""
+    """Runs in a worker: the experiment is read once per process."""
     if path not in _mapped:
         _mapped.clear()
         _mapped[path] = joblib.load(path, mmap_mode="c")

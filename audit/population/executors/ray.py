@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from audit.engines.base import Engine
-from audit.engines.materialised import Stage
+from audit.engines.materialised import Materialised
 from audit.population.tasks import Done, Job, Task, train
 from audit.storage.store import Replica, Store
 from probes.errors import DependencyError
@@ -23,8 +23,8 @@ def execute_on_ray(job: Job, store: Store, address: str | None) -> Iterator[Done
     Raises DependencyError if ray is not installed or the cluster cannot be reached.
     """
     ray = _connect(address)
-    shared = ray.put((job.engine, job.stage.portable()))
-    accelerators = 1 if job.stage.experiment.device == "cuda" else 0
+    shared = ray.put((job.engine, job.materialised.portable()))
+    accelerators = 1 if job.materialised.experiment.device == "cuda" else 0
     remote = ray.remote(
         num_cpus=1,
         num_gpus=accelerators,
@@ -68,10 +68,10 @@ def _connect(address: str | None) -> Any:
     return ray
 
 
-def _work(shared: tuple[Engine, Stage], task: Task) -> list[Done]:
+def _work(shared: tuple[Engine, Materialised], task: Task) -> list[Done]:
     """Runs on a node, with one thread, whatever the node has."""
     import torch
 
     torch.set_num_threads(1)
-    engine, stage = shared
-    return list(train(engine, stage, task))
+    engine, materialised = shared
+    return list(train(engine, materialised, task))

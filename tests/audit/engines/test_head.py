@@ -41,11 +41,11 @@ def test_the_visible_loops_replicas(changes: dict[str, object], tmp_path: Path) 
     experiment = with_weights(**{"transfer": "features", "train": TRAIN} | changes)
     rows = replicas_of(experiment)
     assert choose(experiment, rows[0]).engine.name == "head"
-    stage = Head().stage(experiment, rows[0], tmp_path)
+    materialised = Head().materialise(experiment, rows[0], tmp_path)
     batches = Head().together(experiment, rows)
     assert sorted(row.name for batch in batches for row in batch) == sorted(row.name for row in rows)
     assert max(len(batch) for batch in batches) > 1
-    for outcome in (outcome for batch in batches for outcome in Head().train(stage, batch)):
+    for outcome in (outcome for batch in batches for outcome in Head().train(materialised, batch)):
         visible = fine_tune(experiment, outcome.row)
         expected = predict_views(visible.network, experiment)
         assert np.abs(outcome.logits - expected).max() <= TOLERANCE * np.abs(expected).max()

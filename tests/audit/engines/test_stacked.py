@@ -69,10 +69,10 @@ def test_the_visible_loops_replicas(changes: dict[str, object], tmp_path: Path) 
     plan = Plan.of(Splits(repeats=2), Sizes(shares=(0.5,), repeats=1), Shuffled(replicas=1))
     rows = rows_of(plan, experiment.pool, 0)
     assert choose(experiment, rows[0]).engine.name == "stacked"
-    stage = Stacked().stage(experiment, rows[0], tmp_path)
+    materialised = Stacked().materialise(experiment, rows[0], tmp_path)
     batches = Stacked().together(experiment, rows)
     assert max(len(batch) for batch in batches) == 4
-    for outcome in (outcome for batch in batches for outcome in Stacked().train(stage, batch)):
+    for outcome in (outcome for batch in batches for outcome in Stacked().train(materialised, batch)):
         visible = fine_tune(experiment, outcome.row)
         expected = predict_views(visible.network, experiment)
         assert np.abs(outcome.logits - expected).max() <= TOLERANCE * np.abs(expected).max()
@@ -84,7 +84,7 @@ def test_from_scratch_too(tmp_path: Path) -> None:
     experiment = with_weights(source=MLP, train=TRAIN)
     (row, *_) = rows_of(Plan.of(Rivals(kind="scratch")), experiment.pool, 0)
     assert choose(experiment, row).engine.name == "stacked"
-    (outcome,) = Stacked().train(Stacked().stage(experiment, row, tmp_path), [row])
+    (outcome,) = Stacked().train(Stacked().materialise(experiment, row, tmp_path), [row])
     expected = predict_views(fine_tune(experiment, row).network, experiment)
     assert np.abs(outcome.logits - expected).max() <= TOLERANCE * np.abs(expected).max()
 

@@ -32,10 +32,10 @@ def test_stand_ins_leak_as_independent_models_do(tmp_path: Path) -> None:
     mean, error = {}, {}
     for name in ("shared", "own"):
         rows = rows_on_random_halves(pooled, len(experiment.dataset), name, rng)
-        stage = Head().stage(experiment, rows[0], tmp_path)
+        materialised = Head().materialise(experiment, rows[0], tmp_path)
         margin, keep, order = [], [], []
         for batch in Head().together(experiment, rows):
-            for outcome in Head().train(stage, batch):
+            for outcome in Head().train(materialised, batch):
                 labels = experiment.dataset.labels
                 logits = outcome.logits[: len(labels)]
                 own = np.take_along_axis(logits, labels[:, None], 1)[:, 0]

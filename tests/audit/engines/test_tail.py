@@ -56,8 +56,8 @@ def test_prefix_and_tail_are_the_network(name: str, mode: str) -> None:
 def test_tail_gives_the_visible_loops_replica_bit_for_bit(changes: dict[str, object], tmp_path: Path) -> None:
     experiment = with_weights(**changes)
     row = experiment.audited_row()
-    stage = Tail().stage(experiment, row, tmp_path)
-    (outcome,) = Tail().train(stage, [row])
+    materialised = Tail().materialise(experiment, row, tmp_path)
+    (outcome,) = Tail().train(materialised, [row])
     visible = fine_tune(experiment, row)
     assert np.array_equal(outcome.logits, predict_views(visible.network, experiment))
     whole = visible.network.state_dict()

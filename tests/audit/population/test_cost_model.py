@@ -81,7 +81,7 @@ def test_processes_are_foreseen_where_the_executor_begins_them(
         engine="full",
         refused={},
         batches=batches,
-        stage_seconds=0.0,
+        inputs_seconds=0.0,
         batch_seconds=each,
         batch_bytes=0,
         in_processes=True,

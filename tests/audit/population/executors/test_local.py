@@ -15,7 +15,7 @@ import pytest
 
 from audit.engines.base import Outcome
 from audit.engines.full import Full
-from audit.engines.materialised import Stage
+from audit.engines.materialised import Materialised
 from audit.population.executors import local
 from audit.population.executors.local import execute
 from audit.population.populate import populate, rows_of
@@ -31,11 +31,13 @@ class Slow(Full):
 
     name: ClassVar[str] = "slow"
 
-    def train(self, stage: Stage, rows: Sequence[Row]) -> Iterator[Outcome]:
-        (stage.stored.file.parent / f"process-{os.getpid()}").touch()
+    def train(self, materialised: Materialised, rows: Sequence[Row]) -> Iterator[Outcome]:
+        (materialised.stored.file.parent / f"process-{os.getpid()}").touch()
         time.sleep(1)
         for row in rows:
-            logits = np.zeros((len(stage.experiment.dataset), len(stage.experiment.dataset.classes)), dtype=np.float32)
+            logits = np.zeros(
+                (len(materialised.experiment.dataset), len(materialised.experiment.dataset.classes)), dtype=np.float32
+            )
             yield Outcome(row=row, logits=logits, state={})
 
 
@@ -49,19 +51,21 @@ def test_long_tasks_do_not_wait_for_the_first_of_them(
     monkeypatch.setattr(local, "WORTH_PROCESSES", 0.2)
     rows = rows_for(experiment)[:2]
     tasks = [Task(rows=(row,), keys=(f"{number:02d}ab",), looked_into=frozenset()) for number, row in enumerate(rows)]
-    job = Job(engine=Slow(), stage=Slow().stage(experiment, rows[0], tmp_path), tasks=tasks, folder=tmp_path)
+    job = Job(
+        engine=Slow(), materialised=Slow().materialise(experiment, rows[0], tmp_path), tasks=tasks, folder=tmp_path
+    )
     done = dict(execute(job, Store(tmp_path / "store"), workers=2))
     assert sorted(done) == ["00ab", "01ab"]
     assert len(list(tmp_path.glob("process-*"))) == 2
 
 
-def test_what_was_read_from_the_stages_file_is_not_sent_along(
+def test_inputs_that_are_in_a_file_are_not_sent_along(
     experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "WORTH_PROCESSES", 0.0)
     dump, sent = joblib.dump, []
 
-    def seen(what: tuple[object, Stage], path: Path) -> None:
+    def seen(what: tuple[object, Materialised], path: Path) -> None:
         sent.append(set(vars(what[1])))
         dump(what, path)
 
@@ -71,7 +75,7 @@ def test_what_was_read_from_the_stages_file_is_not_sent_along(
     assert "inputs" not in sent[0]
 
 
-def test_no_room_for_the_stage_is_one_line(
+def test_no_room_for_the_inputs_is_one_line(
     experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "WORTH_PROCESSES", 0.0)
