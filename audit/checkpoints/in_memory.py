@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
 
@@ -30,6 +29,7 @@ from audit.models.head import classes_of, find_head
 from audit.models.redraw import redraw
 from audit.models.source import Source
 from audit.runtime.devices import device
+from audit.runtime.randomness import drawing
 from audit.training.experiment import Experiment
 from audit.training.network_fit import check_fit
 from audit.training.prepare import source_of
@@ -53,8 +53,7 @@ class Given(Source):
         """A copy with newly initialised parameters, or θ_s, in training mode as if just built. Raises RecipeError if a
         part cannot be re-initialised."""
         network = copy.deepcopy(self.template).train()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawing(seed):
             redraw(network)
         if weights and self.state is not None:
             network.load_state_dict(dict(self.state), strict=True)

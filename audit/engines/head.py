@@ -7,7 +7,6 @@ be bound by memory bandwidth and Python overhead.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +25,7 @@ from audit.engines.batched_steps import KNOWN, Steps, Watch, check_finite, resid
 from audit.engines.materialised import Materialised
 from audit.engines.tail import Behind, behind_cut, cut_for
 from audit.models.head import new_head
-from audit.runtime.randomness import torch_seed
+from audit.runtime.randomness import drawing, torch_seed
 from audit.training.experiment import Experiment
 from audit.training.minibatches import pieces, steps_per_epoch
 from audit.training.optimizer import rate
@@ -34,9 +33,6 @@ from probes.plan import Row
 
 LARGEST = 1 << 25
 """Elements in the weights or logits of one batch of replicas: 128 MiB, and the same for each optimizer moment."""
-
-_generator = threading.Lock()
-"""Initial heads are drawn from torch's global generator, while batches of replicas run on threads."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,8 +46,7 @@ class Features(Behind):
     def initial(self, order: str) -> nn.Linear:
         """The new head with which every row of this order starts."""
         old = self.cut.tail.get_submodule(self.head)
-        with _generator, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(torch_seed(self.experiment.seed, "initial", order))
+        with drawing(torch_seed(self.experiment.seed, "initial", order)):
             return cast("nn.Linear", new_head(old, len(self.experiment.dataset.classes)))
 
 

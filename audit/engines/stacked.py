@@ -6,7 +6,6 @@ have the same number of steps. Batches are padded to the longest; padding has no
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +41,6 @@ ANSWERED = 512
 """Samples per forward pass without training."""
 LARGEST_LAYER = 1 << 20
 """Weights in a layer above which a single replica keeps a core busy."""
-
-_generator = threading.Lock()
 
 
 def dense(network: nn.Module) -> None:
@@ -102,9 +99,8 @@ class Stacked:
         return materialised
 
     def train(self, materialised: Materialised, rows: Sequence[Row]) -> Iterator[Outcome]:
-        with _generator:
-            first = materialised.begin(rows[0])
-            stack = Stack(materialised, first, [materialised.weights(row) for row in rows])
+        first = materialised.begin(rows[0])
+        stack = Stack(materialised, first, [materialised.weights(row) for row in rows])
         train = materialised.experiment.recipe.train
         watch = Watch(train, stack.trained)
         steps = Steps(train, materialised.experiment.recipe.regularise, stack.trained, first.anchor, stack.factors)

@@ -7,6 +7,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from audit.models.graph_rewrite import TOLERANCE
+from audit.runtime.randomness import drawing
 
 
 def to_channels_last(network: nn.Module, example: Shaped[Tensor, "batch ..."]) -> bool:
@@ -27,7 +28,7 @@ def to_channels_last(network: nn.Module, example: Shaped[Tensor, "batch ..."]) -
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), drawing():
             outputs = network(example)
             network.to(memory_format=torch.channels_last)
             changed = network(example)

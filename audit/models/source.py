@@ -20,6 +20,7 @@ from audit.models.redraw import by_library, loaded, redraw
 from audit.models.tensors import check_numbers
 from audit.models.weight_files import digest_file, digest_state, read_state, read_untrusted
 from audit.models.weight_sets import averages_among, averages_in, weights_in
+from audit.runtime.randomness import drawing
 from probes.errors import CheckpointError, DataError, DependencyError, RecipeError
 from probes.message import Message
 
@@ -42,8 +43,7 @@ class Source:
 
     def network(self, seed: int, *, weights: bool = True) -> nn.Module:
         """A new network with the source's head; θ_s is loaded unless `weights` is False (from scratch)."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawing(seed):
             begun = self._begun() if weights else None
             network = begun or build(self.section, self.folder, trust_code=self.trust_code)
             if self.loads:
@@ -185,8 +185,7 @@ def loaded_by_code(section: SourceSection, folder: Path, *, trust_code: bool) ->
         return {}
     networks = []
     for seed in (0, 1):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawing(seed):
             networks.append(build(section, folder, trust_code=trust_code))
     names = loaded(*networks)
     modules = {name.rpartition(".")[0] for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
 import os
@@ -20,6 +21,7 @@ FIRST_SLAB, LARGEST_SLAB = 1 << 22, 1 << 28
 """Bytes that `Collected` reserves at a time: each time twice as many."""
 SLAB_IN_MEMORY = 1 << 25
 ALIGNED = 64
+"""Bytes: products of matrices that begin elsewhere may differ in their last bits."""
 PERSISTENT = Path("/var/tmp")
 """Preferred to the default, which is kept in memory on many systems."""
 
@@ -34,13 +36,12 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike, *, in_memory: int | None = N
     (2, 3)
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size <= (IN_MEMORY if in_memory is None else in_memory):
-        return np.empty(shape, dtype)
-    try:
-        mapped = _mapped(size)
-    except OSError:
-        return np.empty(shape, dtype)
-    return np.frombuffer(mapped, dtype=dtype, count=math.prod(shape)).reshape(shape)
+    if size > (IN_MEMORY if in_memory is None else in_memory):
+        with contextlib.suppress(OSError):
+            return np.frombuffer(_mapped(size), dtype=dtype, count=math.prod(shape)).reshape(shape)
+    room = np.empty(size + ALIGNED, np.uint8)
+    start = -room.ctypes.data % ALIGNED
+    return room[start : start + size].view(dtype).reshape(shape)
 
 
 def concatenate(parts: Sequence[Shaped[np.ndarray, "..."]]) -> Shaped[np.ndarray, "..."]:

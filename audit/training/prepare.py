@@ -18,7 +18,7 @@ from audit.models.head import classes_of, find_head
 from audit.models.prefixes import under_names
 from audit.models.source import Source, averages_beside, build, identified, loaded_by_code, pretrained
 from audit.runtime.devices import device
-from audit.runtime.randomness import stream, torch_seed
+from audit.runtime.randomness import drawing, stream, torch_seed
 from audit.runtime.versions import versions
 from audit.training.canaries import plant
 from audit.training.experiment import Experiment
@@ -76,7 +76,7 @@ def with_channels(recipe: Recipe, dataset: Dataset, folder: Path, *, trust_code:
     the number of channels."""
     if dataset.modality != "image" or dataset.inputs.shape[-1] != 1 or recipe.input.channels is not None:
         return recipe, dataset
-    with torch.random.fork_rng(devices=[]):
+    with drawing():
         network = build(recipe.source, folder, trust_code=trust_code)
     first = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
     if first is None or first.in_channels != COLOURS:
@@ -102,7 +102,7 @@ def source_of(
     section = recipe.source
     if section.training is not None:
         return _train_source(recipe, section, folder, trust_code, progress, out)
-    with torch.random.fork_rng(devices=[]):
+    with drawing():
         network = build(section, folder, trust_code=trust_code)
     state = pretrained(section, folder)
     own = loaded_by_code(section, folder, trust_code=trust_code)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from audit.config.recipe import HeadSection, PrivacySection, TransferSection
 from audit.models.graph_rewrite import fold_batchnorm, has_batchnorm, prepare
 from audit.models.head import attach, find_head
 from audit.models.source import Source
+from audit.runtime.randomness import drawing
 from audit.runtime.user_code import load_factory
 from probes.errors import PrivacyError, RecipeError, did_you_mean
 
@@ -129,8 +129,7 @@ def begin(
     if head.keep and source.has_head(place, classes):
         top = place
     else:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawing(seed):
             top = attach(network, place, head, classes, factory)
     names = [name for name, _ in network.named_parameters()]
     phases = (Phase(start=0, trained=tuple(names)),) if scratch else _phases(network, section, place, below, marked)
