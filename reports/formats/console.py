@@ -95,8 +95,8 @@ def against_table(text: AgainstText, say: Words, *, every: bool = True) -> Rende
 def _differences(rows: Sequence[DifferenceText], say: Words) -> Table:
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, padding=(0, 1))
     shown.add_column(say("ui", "estimate"), ratio=1, overflow="fold")
-    for key, width in (("old", 8), ("new", 8)):
-        shown.add_column(say("against", key), justify="right", width=width, overflow="fold")
+    for key in ("old", "new"):
+        shown.add_column(say("against", key), justify="right", width=10, overflow="fold")
     shown.add_column(f"{say('against', 'change')} ({say('ui', 'interval')})", width=19, overflow="fold")
     shown.add_column(say("ui", "status"), width=14, overflow="fold")
     for row in rows:
