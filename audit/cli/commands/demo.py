@@ -12,7 +12,6 @@ from audit.cli import options as o
 from audit.cli.commands.finetune import fine_tune
 from audit.cli.commands.run import audited
 from audit.cli.loading import loading
-from audit.config.recipe import RecipeFile
 
 
 def demo(
@@ -24,6 +23,7 @@ def demo(
     """A one-minute tour: fine-tune on embedded data, audit, report."""
     with loading(quiet=quiet, log=True):
         import_module("audit.api")
+        from audit.config.recipe import RecipeFile
 
     model = out / "ckpt.pt"
     if not model.exists():

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from audit.cli import options as o
 from audit.cli import validate
 from audit.cli.loading import loading
-from audit.config.recipe import RecipeFile
 from probes.texts import texts
+
+if TYPE_CHECKING:
+    from audit.config.recipe import RecipeFile
 
 
 def finetune(
