@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,6 +31,19 @@ class Measured:
     def __str__(self) -> str:
         judged = "" if self.target is None else f" (target {self.target:g}: {'' if self.reached else 'not '}reached)"
         return f"{self.what}: {self.value:.3g} {self.unit}{judged}"
+
+
+def growth(what: str, spent: Mapping[int, float]) -> Measured:
+    """How CPU time grows between the two largest numbers of samples, from seconds by number of samples."""
+    *_, second, most = sorted(spent)
+    power = math.log(spent[most] / spent[second]) / math.log(most / second)
+    return Measured(
+        what=f"{what}: CPU time grows from {second} samples to the power of",
+        value=power,
+        unit="",
+        target=1.1,
+        better="lower",
+    )
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from json import dumps, loads
 from pathlib import Path
 
 import numpy as np
-from figures import Measured, arguments, publish
+from figures import Measured, arguments, growth, publish
 from setting import Peak, experiment_of, populate_timed, random_halves
 
 from audit.engines.head import Head
@@ -78,19 +78,12 @@ def main() -> None:
             sizes = ["--samples", str(samples), "--replicas", str(replicas), "--json", str(told)]
             subprocess.run([sys.executable, __file__, "--one", *sizes, *fixed], check=True)
             found[samples, replicas] = loads(told.read_text())
-    most, second = (max(given.samples), middle_replicas), (sorted(given.samples)[-2], middle_replicas)
-    power = np.log(found[most]["spent"] / found[second]["spent"]) / np.log(most[0] / second[0])
+    most = (max(given.samples), middle_replicas)
     what = f"head engine, {middle_replicas} replicas on {most[0]} × {given.features} numbers"
     publish(
         [
             Measured(what=f"{what}: CPU time", value=found[most]["spent"], unit="s"),
-            Measured(
-                what=f"{what}: CPU time grows with the number of samples to the power of",
-                value=float(power),
-                unit="",
-                target=1.1,
-                better="lower",
-            ),
+            growth(what, {samples: found[samples, middle_replicas]["spent"] for samples in given.samples}),
             Measured(
                 what=f"{what}: memory above the mapped files",
                 value=found[most]["above"],

@@ -29,9 +29,10 @@ WRITERS = 8
 
 
 ANSWERS = ("log_prob", "margin", "entropy", "modified_entropy", "confidence", "predicted")
-WRITER, RECORD, MOST_RECORD = "writer", "lookups.txt", 1 << 24
 QUERIED = ("query_margin", "query_correct")
 """Answers of models to further queries."""
+WRITER, RECORD, MOST_RECORD = "writer", "lookups.txt", 1 << 24
+"""The entry of a file's metadata that names its writer; the file of lookups, and its largest size in bytes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,7 +11,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from audit.models.head import features_of
-from audit.runtime.randomness import stream, torch_seed
+from audit.runtime.randomness import drawing, stream, torch_seed
 from audit.training.domain_adversarial import DomainClassifier, ramp
 from audit.training.experiment import Experiment
 from audit.training.feature_losses import Taps, attention_loss, spectral_shrinkage
@@ -43,8 +43,7 @@ class Objective(nn.Module):
             self._taps = Taps(trainee.network, trainee.head, trainee.stages if self._teacher else ())
         if self._align:
             features = features_of(trainee.network.get_submodule(trainee.head))
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(torch_seed(experiment.seed, "domains", row.order))
+            with drawing(torch_seed(experiment.seed, "domains", row.order)):
                 self.domains = DomainClassifier(features, self._align.hidden).to(experiment.device)
 
     def __enter__(self) -> Objective:

@@ -20,17 +20,22 @@ CODE = "from audit.cli.start import main; main()"
 GIB = 2**30
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="limits on addresses are Linux's")
-def test_a_run_under_a_limit_of_addresses_ends_in_one_line_before_the_work(tmp_path):
-    (tmp_path / "m.pt").write_bytes(b"x")
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, "run", "-m", "m.pt", "-o", "report"],
-        cwd=tmp_path,
+def within(gib: int, folder: Path, *line: str) -> subprocess.CompletedProcess[str]:
+    """The command in this folder, with no more addresses than that."""
+    return subprocess.run(
+        [sys.executable, "-c", CODE, *line],
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=300,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (4 * GIB, 4 * GIB)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (gib * GIB, gib * GIB)),
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits on addresses are Linux's")
+def test_a_run_under_a_limit_of_addresses_ends_in_one_line_before_the_work(tmp_path):
+    (tmp_path / "m.pt").write_bytes(b"x")
+    done = within(4, tmp_path, "run", "-m", "m.pt", "-o", "report")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "addresses are limited to 4.0 GiB (ulimit -v)" in done.stderr
     assert not (tmp_path / "report").exists()
@@ -43,14 +48,7 @@ def test_a_training_under_a_limit_of_addresses_ends_in_one_line_before_torch_is_
         '[source]\nmodel = "torchvision:squeezenet1_1"\n',
         encoding="utf-8",
     )
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, "finetune", "r.toml"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (3 * GIB, 3 * GIB)),
-    )
+    done = within(3, tmp_path, "finetune", "r.toml")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "addresses are limited to 3.0 GiB (ulimit -v), and training reserves" in done.stderr
     assert not (tmp_path / "ckpt.pt").exists()
