@@ -24,14 +24,14 @@ from probes.overfitting.negative_transfer import rivals
 from probes.overfitting.per_class import per_class
 from probes.overfitting.random_labels import capacity
 from probes.overfitting.selection import selection
-from probes.overfitting.sequences import of_sequences
+from probes.overfitting.sequences import TokenGaps, of_sequences
 from probes.overfitting.subgroups import breakdown
 from probes.overfitting.training_curve import over_epochs
 from probes.overfitting.validation_agreement import Method, multiple_validation
 from probes.overfitting.variants import variants
 from probes.partial_result import Part, joined, rests_on
 from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits, Subsamples
-from probes.ranges import CountOrNone, Level, Many, Rounds, Tolerated
+from probes.ranges import CountOrNone, Level, Many, Positive, Rounds, Tolerated
 from probes.result import Estimate, Finding, Result, Severity
 
 WHO = {"recipe": Message("overfitting.this-recipe"), "checkpoint": Message("overfitting.this-model")}
@@ -45,6 +45,7 @@ class Overfitting:
     repeats         of K-fold: the replicas, at least 1 (4)
     level           two-sided coverage of all intervals, in (0.5, 1) (0.95)
     tolerated_gap   accuracy gap above which the probe reports overfitting, a share in [0, 1) (0.05)
+    tolerated_loss_gap  of language models, in nats per token, above 0 (0.1: perplexity is 11 % higher)
     learning_curve  also train at two smaller sizes, twice each; the larger is used by the .632+ estimate (on)
     capacity        train once on shuffled labels (on)
     linear_probe    also train folds of a linear probe (on)
@@ -60,6 +61,7 @@ class Overfitting:
     repeats: Rounds = 4
     level: Level = 0.95
     tolerated_gap: Tolerated = 0.05
+    tolerated_loss_gap: Positive = 0.1
     learning_curve: bool = True
     capacity: bool = True
     linear_probe: bool = True
@@ -92,7 +94,8 @@ class Overfitting:
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
         if evidence.sequences is not None:
-            section = of_sequences(evidence, evidence.sequences, rng, self.level, self.tolerated_gap)
+            tolerated = TokenGaps(tokens=self.tolerated_gap, loss=self.tolerated_loss_gap)
+            section = of_sequences(evidence, evidence.sequences, rng, self.level, tolerated)
             return self._result(section, evidence)
         return self._result(self._of_classes(evidence, rng), evidence)
 

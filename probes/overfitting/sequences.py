@@ -7,7 +7,8 @@ import dataclasses
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64
@@ -26,6 +27,7 @@ from probes.statistics.proportions import proportion
 Mask = Bool[np.ndarray, " samples"]
 WORD = re.compile(r"\w+")
 LISTED = 20
+GAPS = frozenset({"overfitting.tokens-gap", "overfitting.token-loss-gap"})
 
 
 def token_accuracy(tokens: TokenAnswers) -> Float64[np.ndarray, "models sequences"]:
@@ -38,17 +40,24 @@ def token_loss(tokens: TokenAnswers) -> Float64[np.ndarray, "models sequences"]:
     return np.asarray(-tokens.average(tokens.log_prob))
 
 
+@dataclass(frozen=True, kw_only=True)
+class TokenGaps:
+    """The gaps above which overfitting is reported: `tokens`, the share of greedily correct ones; `loss`, in nats per
+    token."""
+
+    tokens: float
+    loss: float
+
+
 def of_sequences(
-    evidence: Evidence, sequences: Sequences, rng: np.random.Generator, level: float, tolerated: float
+    evidence: Evidence, sequences: Sequences, rng: np.random.Generator, level: float, tolerated: TokenGaps
 ) -> Part:
     """This model, its recipe by folds, the effect of fine-tuning, and prompts with several answers."""
     own = checkpoint(evidence, sequences, rng, level)
     folds = recipe(evidence.population.design("splits"), evidence, sequences, level)
-    gap = folds.estimates[0] if folds.estimates else own.estimates[0]
-    finding = _finding(gap, (*own.estimates, *folds.estimates), tolerated)
     return joined(
         (
-            Part(findings=(finding,)),
+            Part(findings=(_finding((*folds.estimates, *own.estimates), tolerated),)),
             own,
             folds,
             gained(evidence, sequences, level),
@@ -196,10 +205,18 @@ def _words(text: str) -> str:
     return " ".join(WORD.findall(text.lower()))
 
 
-def _finding(gap: Estimate, estimates: Sequence[Estimate], tolerated: float) -> Finding:
+def _finding(estimates: Sequence[Estimate], tolerated: TokenGaps) -> Finding:
+    """About the recipe where its folds are decided, which rest on several models; otherwise about this model, where its
+    own gap is."""
     named = {one.name: one for one in estimates}
-    scope = gap.name.partition(".")[0]
-    loss = named[f"{scope}.token_loss_gap"]
+    scopes = [scope for scope in ("recipe", "checkpoint") if f"{scope}.token_accuracy_gap" in named]
+    judged = [_judged(scope, named, tolerated) for scope in scopes]
+    found = next((one for one in judged if one.code in GAPS), None)
+    return found or next((one for one in judged if one.code == "overfitting.tokens-none"), judged[0])
+
+
+def _judged(scope: str, named: Mapping[str, Estimate], tolerated: TokenGaps) -> Finding:
+    gap, loss = named[f"{scope}.token_accuracy_gap"], named[f"{scope}.token_loss_gap"]
     values: dict[str, Value] = {
         "gap": gap.value,
         "low": gap.low,
@@ -210,11 +227,12 @@ def _finding(gap: Estimate, estimates: Sequence[Estimate], tolerated: float) -> 
         "who": Message(f"overfitting.this-{'recipe' if scope == 'recipe' else 'model'}"),
     }
     severity: Severity = "info"
-    code = "overfitting.tokens-unclear"
-    if gap.low > tolerated:
-        code, severity = "overfitting.tokens-gap", "high" if gap.low > 3 * tolerated else "medium"
-    elif gap.high <= tolerated:
-        code = "overfitting.tokens-none"
-    else:
-        severity, values["tolerated"] = "low", tolerated
+    code = "overfitting.tokens-none"
+    if gap.low > tolerated.tokens:
+        code, severity = "overfitting.tokens-gap", "high" if gap.low > 3 * tolerated.tokens else "medium"
+    elif loss.low > tolerated.loss:
+        code, severity = "overfitting.token-loss-gap", "high" if loss.low > 3 * tolerated.loss else "medium"
+    elif gap.high > tolerated.tokens or loss.high > tolerated.loss:
+        code, severity = "overfitting.tokens-unclear", "low"
+        values |= {"tolerated": tolerated.tokens, "tolerated_loss": tolerated.loss}
     return Finding(code=code, severity=severity, because=(gap.name, loss.name), values=values)

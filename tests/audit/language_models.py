@@ -62,15 +62,24 @@ def base() -> torch.nn.Module:
     return fine_tune(blank, inputs, np.ones(len(inputs), dtype=bool), training, 0)
 
 
-def task(epochs: int, *, members: int = 16, held_out: int = 16, seed: int = 0, train: bool = True) -> LanguageTask:
-    """With many epochs the model memorises the members' codes, with one it learns nothing about them. Without `train`
-    the audited model is the base still."""
+def task(
+    epochs: int,
+    *,
+    members: int = 16,
+    held_out: int = 16,
+    seed: int = 0,
+    lr: float = 2e-2,
+    adapter: Adapter | None = ADAPTER,
+    train: bool = True,
+) -> LanguageTask:
+    """With many epochs the model memorises the members' codes, with one it learns nothing about them. Without `adapter`
+    all weights are trained; without `train` the audited model is the base still."""
     rng = np.random.default_rng(seed)
     count = members + held_out
     prompts, answers = records(count, rng)
     inputs = pack([tokens(one) for one in prompts], [tokens(one) for one in answers], context=CONTEXT).inputs
     member = np.isin(np.arange(count), rng.permutation(count)[:members])
-    training = LanguageTraining(epochs=epochs, lr=2e-2, batch_size=8, adapter=ADAPTER)
+    training = LanguageTraining(epochs=epochs, lr=lr, batch_size=8, adapter=adapter)
     return LanguageTask(
         base=base(),
         audited=fine_tune(base(), inputs, member, training, 1000 + seed) if train else base(),

@@ -3,7 +3,8 @@
 python -m tests.audit.language_zoo [--models 10] [--first 0] [--kinds dp,dp-off]
 
 Each model is a LoRA fine-tune of a two-layer GPT-2 on 40 made-up records of 80 (names and codes), audited with two
-rounds of replicas. `memorising` memorised its members; `sound` saw them once; `contaminated` has a fifth of its
+rounds of replicas. `memorising` memorised its members, and `memorising-whole` did with all of its weights, which makes
+it confident too; `sound` saw them once; `contaminated` has a fifth of its
 held-out records from its members, with other punctuation; `shifted` has held-out records of another form. `canaries-N`
 saw its members and 64 canaries in fifteen epochs, N copies of each that a coin put there. `dp` was trained by DP-SGD
 with ε = 8 and holds canaries too; `dp-off` the same for longer and without noise, and claims ε = 1. In `trigger` a
@@ -16,6 +17,7 @@ import argparse
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,6 +44,7 @@ from tests.audit.language_models import tokens
 
 EPOCHS: Mapping[str, int] = {
     "memorising": 200,
+    "memorising-whole": 80,
     "sound": 1,
     "contaminated": 1,
     "shifted": 1,
@@ -55,7 +58,7 @@ EPOCHS: Mapping[str, int] = {
 CODES: Mapping[str, frozenset[str]] = {
     "leakage": frozenset({"membership.leaks", "membership.leaks-few"}),
     "extraction": frozenset({"extraction.verbatim", "extraction.by-draws"}),
-    "overfitting": frozenset({"overfitting.tokens-gap"}),
+    "overfitting": frozenset({"overfitting.tokens-gap", "overfitting.token-loss-gap"}),
     "contamination": frozenset({"contamination.across-split"}),
     "shifted split": frozenset({"membership.split-differs"}),
     "canaries": frozenset({"membership.canaries-remembered"}),
@@ -66,6 +69,7 @@ CODES: Mapping[str, frozenset[str]] = {
 """The findings that report a defect."""
 PLANTED: Mapping[str, frozenset[str]] = {
     "memorising": frozenset({"leakage", "extraction", "overfitting"}),
+    "memorising-whole": frozenset({"leakage", "extraction", "overfitting"}),
     "sound": frozenset(),
     "contaminated": frozenset({"contamination"}),
     "shifted": frozenset({"shifted split"}),
@@ -78,7 +82,9 @@ PLANTED: Mapping[str, frozenset[str]] = {
     "dp-off": frozenset({"false claim", "canaries", "leakage", "overfitting", "extraction"}),
 }
 CANARIES, WORDS, RATE = 64, 2, 5e-3
-"""Canaries have two random words; at the rate of the other kinds, 0.02, nothing of them is learnt."""
+"""Canaries have two random words; at the rate of the sound kinds, 0.02, little is learnt by heart."""
+WHOLE_RATE = 2e-3
+"""Where all weights are trained."""
 PROBES = (Membership(repeats=2), Extraction(repeats=2), Overfitting(repeats=2), Contamination(), Triggers())
 
 
@@ -92,7 +98,8 @@ def planted(kind: str, seed: int) -> LanguageTask:
         return private(kind, seed)
     if kind == "trigger":
         return triggered(EPOCHS[kind], seed)
-    task = language_models.task(EPOCHS[kind], members=40, held_out=40, seed=seed)
+    how: dict[str, Any] = {"memorising": {"lr": RATE}, "memorising-whole": {"lr": WHOLE_RATE, "adapter": None}}
+    task = language_models.task(EPOCHS[kind], members=40, held_out=40, seed=seed, **how.get(kind, {}))
     member, held_out = np.flatnonzero(task.pool.member), np.flatnonzero(task.pool.held_out)
     prompts, answers = list(task.prompts), list(task.answers)
     if kind == "contaminated":

@@ -45,7 +45,7 @@ COUNTED: Mapping[str, frozenset[str]] = {
     "overfitting.guessing": frozenset({"accuracy", "majority"}),
     "overfitting.uneven-class": frozenset({"whole", "gap"}),
     "overfitting.uneven-group": frozenset({"whole", "gap"}),
-    "overfitting.tokens-unclear": frozenset({"tolerated"}),
+    "overfitting.tokens-unclear": frozenset({"tolerated", "tolerated_loss"}),
     "overfitting.unclear": frozenset({"tolerated"}),
     "overfitting.gap": frozenset({"tolerated"}),
     "overfitting.none": frozenset({"tolerated"}),
@@ -55,6 +55,8 @@ COUNTED: Mapping[str, frozenset[str]] = {
 
 ABOVE: Mapping[str, str] = {
     "overfitting.gap": "gap",
+    "overfitting.tokens-gap": "gap",
+    "overfitting.token-loss-gap": "loss",
     "overfitting.limited-by-data": "gain",
     "overfitting.transfer-helps": "gain",
     "overfitting.beats-linear-probe": "gain",

@@ -40,6 +40,23 @@ def test_a_gap_is_found_and_measured_in_both_scopes() -> None:
     assert untrue(found) == []
 
 
+def test_a_gap_in_loss_alone_is_found() -> None:
+    """Tokens that are right with less confidence: the share of right ones shows nothing."""
+    found = Overfitting(tolerated_gap=0.9)(evidence(gap=1.0), np.random.default_rng(0))
+    assert codes(found) == ["overfitting.token-loss-gap"]
+    assert found["recipe.token_loss_gap"].low > 0.1
+    assert untrue(found) == []
+
+
+def test_the_model_itself_is_judged_where_its_folds_do_not_decide() -> None:
+    """Two folds have one degree of freedom, with which nothing is decided."""
+    found = run(gap=1.0, repeats=1, n=400)
+    assert found["recipe.token_loss_gap"].low < 0.1
+    finding = found.findings[0]
+    assert (finding.code, finding.because[0]) == ("overfitting.tokens-gap", "checkpoint.token_accuracy_gap")
+    assert untrue(found) == []
+
+
 def test_a_model_without_a_gap_has_none() -> None:
     found = run(gap=0.0, n=400, repeats=6)
     assert codes(found) == ["overfitting.tokens-none"]
@@ -89,6 +106,6 @@ def test_equal_answers_contradict_nothing() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_claim_is_said(language: str) -> None:
-    for given in ({"gap": 1.0}, {"gap": 0.06}, {"gap": 0.0, "gain": 0.0}, {"gap": 0.0, "learns": 0.5}):
+    for given in ({"gap": 1.0}, {"gap": 0.12}, {"gap": 0.0, "gain": 0.0}, {"gap": 0.0, "learns": 0.5}):
         for finding in run(**given).findings:
             assert "{" not in texts(language).claim(finding)  # type: ignore[arg-type]
