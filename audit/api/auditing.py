@@ -96,8 +96,9 @@ def run(
     model       the path of a checkpoint, which contains its data section, split and recipe (weights from elsewhere need
                 their `recipe`); a folder written by transformers, PEFT, Lightning or timm; or a network in memory
     data        for a network: (features, labels). Features as the network takes them: float [samples, channels, height,
-                width] or [samples, features], or integer tokens [samples, length]; labels int [samples] For the folder
-                of a language model: the path of its instructions
+                width] or [samples, features], or integer tokens [samples, length]; labels int [samples]. Integers that
+                no embedding of the network looks up are a table. For the folder of a language model: the path of its
+                instructions
     members     for a network: the samples it was trained on, indices or a mask; for the folder of a language model: the
                 path of a file with row numbers
     held_out    for a network: the samples it was not trained on; default: all others

@@ -87,7 +87,7 @@ def _network_given(
 ) -> Audited:
     if data is None:
         raise InputError("a network was given without data.", where="audit.run", do="Give data=(X, y) and members=.")
-    dataset = dataset_of(data, None if classes is None else tuple(classes))
+    dataset = dataset_of(data, None if classes is None else tuple(classes), network=model)
     pool = pool_of(dataset, {"members": members, "held_out": held_out})
     folder = settings.recipe.folder if settings.recipe else Path.cwd()
     content = settings.recipe.recipe if settings.recipe else recipe

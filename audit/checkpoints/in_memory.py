@@ -13,19 +13,20 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
-from torch import Tensor, nn
+from torch import Tensor, from_numpy, nn
 
 from audit.checkpoints.checkpoint import Checkpoint, without_history
 from audit.checkpoints.foreign_weights import fit
 from audit.config.recipe import Recipe, parse
 from audit.data.dataset import Dataset, refuse_alike
 from audit.data.features import float32_of
-from audit.data.handed_over import array
+from audit.data.handed_over import array, as_table
 from audit.data.labels import labels_of_outputs
 from audit.data.split import first_left, unlearnt
 from audit.models.answers import gives_logits, masks_padding
 from audit.models.built import refuse_unbuilt
 from audit.models.head import classes_of, find_head
+from audit.models.number_inputs import takes_numbers
 from audit.models.redraw import redraw
 from audit.models.source import Source
 from audit.runtime.devices import device
@@ -60,9 +61,11 @@ class Given(Source):
         return network
 
 
-def dataset_of(data: object, classes: tuple[str, ...] | None, name: str = "given data") -> Dataset:
-    """A Dataset unchanged, or one made from (features, labels) as the network takes them, the sample axis first. Raises
-    DataError."""
+def dataset_of(
+    data: object, classes: tuple[str, ...] | None, name: str = "given data", network: nn.Module | None = None
+) -> Dataset:
+    """A Dataset unchanged, or one made from (features, labels) as the network takes them, the sample axis first. Whole
+    numbers are token ids unless the network takes them as numbers. Raises DataError."""
     if isinstance(data, Dataset):
         return data
     if not isinstance(data, tuple | list) or len(data) != 2:
@@ -80,8 +83,15 @@ def dataset_of(data: object, classes: tuple[str, ...] | None, name: str = "given
         modality=modality,
         notes=(*notes, *found.notes),
     )
+    if modality == "text" and (inputs.min() < 0 or (network is not None and takes_whole(network, inputs))):
+        dataset = as_table(dataset)
     refuse_alike(dataset)
     return dataset
+
+
+def takes_whole(network: nn.Module, inputs: np.ndarray) -> bool:
+    """Whether it takes whole numbers as numbers, not as token ids."""
+    return takes_numbers(network, from_numpy(inputs[:2]))
 
 
 def _stored(features: np.ndarray) -> tuple[Modality, np.ndarray, tuple[Text, ...]]:
@@ -90,7 +100,7 @@ def _stored(features: np.ndarray) -> tuple[Modality, np.ndarray, tuple[Text, ...
     if features.dtype.kind == "f" and features.ndim == 2:
         names = [f"feature {i}" for i in range(features.shape[1])]
         return "table", *float32_of(features, names, WHERE)
-    if features.dtype.kind in "iu" and features.dtype != np.uint8 and features.ndim == 2:
+    if features.dtype.kind in "biu" and features.ndim == 2:
         return "text", features.astype(np.int64), ()
     raise DataError(
         f"features are {features.dtype} of shape {features.shape}.",

@@ -25,6 +25,7 @@ from audit.engines.called import made_of
 from audit.models.answering_layer import answering_layer, same_place
 from audit.models.answers import gives_logits, masks_padding
 from audit.models.head import classes_of, find_head
+from audit.models.number_inputs import takes_numbers
 from audit.models.source import Source
 from audit.models.weight_files import read_untrusted
 from audit.runtime.devices import device
@@ -73,6 +74,9 @@ def adopt_trained(
     """
     section = section or InputSection(mean=(0.0,), std=(1.0,))
     samples = preprocess(handed.dataset.inputs[:2], section, handed.dataset.modality)
+    if model is not None and handed.whole and _takes_numbers(model, samples):
+        handed = handed.as_table()
+        samples = preprocess(handed.dataset.inputs[:2], section, handed.dataset.modality)
     dataset = _as_wide(handed.dataset, model, samples)
     network = (
         masks_padding(gives_logits(copy.deepcopy(model).cpu().float().eval())) if isinstance(model, nn.Module) else None
@@ -98,7 +102,12 @@ def adopt_trained(
     said = [Message("audit.members-by-owner"), Message("audit.model-without-history"), *limits]
     if model is None:
         model, _ = made_of(experiment, experiment.audited_row(), experiment.inputs)
-        said.append(Message("audit.made-by-trainer"))
+        made = Message("audit.made-by-trainer")
+        if handed.whole and _takes_numbers(model, samples):
+            return adopt_trained(
+                model, handed.as_table(), trainer, seed=seed, source=source, section=section, limits=(*limits, made)
+            )
+        said.append(made)
         if isinstance(model, nn.Module):
             network = copy.deepcopy(model).cpu().float().eval()
             looked = _source(recipe.source, network, source, len(dataset.classes))
@@ -112,6 +121,11 @@ def adopt_trained(
         predictor=network if network is not None else model,
         looked_into=not lacks,
     )
+
+
+def _takes_numbers(model: object, samples: Tensor) -> bool:
+    """Whether it takes whole numbers as numbers: only a network may take them as token ids."""
+    return not isinstance(model, nn.Module) or takes_numbers(model, samples)
 
 
 def trainer_of(given: Any, features: Any, timeout: float | None = None) -> Trainer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
-from audit.data.columns import Features, features_of, numbers_in, refuse_nested
+from audit.data.columns import Features, features_of, refuse_nested
 from audit.data.dataset import Dataset
-from audit.data.labels import Labels, labels_of
+from audit.data.label_column import labels_in
 from audit.storage.bounded import MIB, regular
 from probes.errors import DataError, DependencyError, did_you_mean
 
@@ -24,12 +24,13 @@ PARQUET_FREE, PARQUET_EXPANSION = 256 * MIB, 200
 """As `bounded.may_become`, in cells of 8 bytes: a column with few values takes little space in Parquet."""
 
 
-def frame_of(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
-    """A .csv, .tsv or .parquet file; `columns` names the columns of a file without a header. Raises DataError."""
+def frame_of(path: Path, columns: Sequence[str] | None, as_text: Collection[str] = ()) -> pd.DataFrame:
+    """A .csv, .tsv or .parquet file; `columns` names the columns of a file without a header. The cells of `as_text` are
+    kept as they are written: 007 is not 7. Raises DataError."""
     size = regular(path, DataError, do="Check data.path in the recipe.")
     names = None if columns is None else list(columns)
     try:
-        frame = _parquet(path, size) if path.suffix == ".parquet" else _text(path, names)
+        frame = _parquet(path, size) if path.suffix == ".parquet" else _text(path, names, as_text)
     except ImportError:
         raise DependencyError("Parquet needs pyarrow.", where=str(path), do="pip install pyarrow") from None
     except DataError:
@@ -55,7 +56,7 @@ PACKED = {b"PK": "an archive or a spreadsheet", b"\x1f\x8b": "compressed", b"BZh
           b"\xfd7zXZ": "compressed", b"(\xb5/\xfd": "compressed", b"\xd0\xcf\x11\xe0": "a spreadsheet"}  # fmt: skip
 
 
-def _text(path: Path, names: list[str] | None) -> pd.DataFrame:
+def _text(path: Path, names: list[str] | None, as_text: Collection[str]) -> pd.DataFrame:
     encoding, separator, header = _first_line(path, names)
     if names is None:
         _once(header, path)
@@ -67,10 +68,13 @@ def _text(path: Path, names: list[str] | None) -> pd.DataFrame:
     options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "skipinitialspace": True}
     options |= {"low_memory": False, "encoding": encoding, "compression": None, "index_col": False}
     options |= {"decimal": ","} if separator == ";" else {}
+    options |= {"sep": separator, "names": names, "header": None if names else 0}
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
-            text: pd.DataFrame = pd.read_csv(path, sep=separator, names=names, header=None if names else 0, **options)
+            found = pd.read_csv(path, nrows=0, **options).columns if as_text else ()
+            options["dtype"] = {name: "string" for name in found if str(name).strip() in as_text}
+            text: pd.DataFrame = pd.read_csv(path, **options)
         except pd.errors.ParserWarning:
             raise DataError(
                 "has rows with more cells than the first line.", where=str(path), do="Name every column in the header."
@@ -160,7 +164,7 @@ def dataset(
             raise DataError(f"has no column {name!r}. {did_you_mean(name, known)}", where=str(path))
     for name in filter(None, (target, groups, times, ids)):
         refuse_nested(frame[name], name, str(path))
-    labels = _labels(frame[target], path)
+    labels = labels_in(frame[target], None, str(path))
     codes, group_names = (None, ()) if groups is None else _groups(frame[groups])
     features: Features = features_of(frame.drop(columns=list(dict.fromkeys(roles))), str(path), fill=fill)
     return Dataset(
@@ -176,21 +180,6 @@ def dataset(
         ids=() if ids is None else tuple(frame[ids].astype("string").fillna("")),
         notes=(*features.notes, *labels.notes),
     )
-
-
-def _labels(column: pd.Series[Any], path: Path) -> Labels:
-    """Strings or integers; a missing cell in a numeric column is not a class."""
-    where = f"{path}, {column.name}"
-    numbers, _ = numbers_in(column)
-    missing = column.isna() if numbers is None else numbers.isna()
-    if missing.any():
-        raise DataError(f"row {int(missing.to_numpy().argmax())} has no {column.name}.", where=str(path))
-    if numbers is not None and not pd.api.types.is_bool_dtype(column):
-        found = labels_of(numbers.to_numpy(dtype=np.float64), None, where)
-        return Labels(
-            numbers=found.numbers, classes=found.classes
-        )  # the class names are the numbers, so nothing is lost
-    return labels_of(column.astype(str).to_numpy(dtype=str), None, where)
 
 
 def _groups(column: pd.Series[Any]) -> tuple[Int64[np.ndarray, " samples"], tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from torch import Tensor, bfloat16, strided
 
 from audit.data.array_like import ArrayLike
 from audit.data.dataset import Dataset
+from audit.data.features import float32_of
 from audit.data.labels import labels_of_outputs
 from audit.data.split import chosen
 from audit.data.tokens import names_of_ids
 from probes.errors import DataError, did_you_mean
 from probes.evidence import Modality
+from probes.message import Message
 from probes.plan import Pool
 
 WHERE = "audit.run"
@@ -40,11 +43,25 @@ KEYS = (
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Handed:
     """`features` are all samples as they were passed, for models that take them in that form: a frame, a list of
-    texts."""
+    texts. `whole` says that they are whole numbers, and that only the model can tell whether they are token ids."""
 
     dataset: Dataset
     pool: Pool
     features: Any
+    whole: bool = False
+
+    def as_table(self) -> Handed:
+        """The same samples, their whole numbers read as a table."""
+        return dataclasses.replace(self, dataset=as_table(self.dataset), whole=False)
+
+
+def as_table(dataset: Dataset) -> Dataset:
+    """Whole numbers as features rather than as token ids."""
+    inputs, notes = dataset.inputs, dataset.notes
+    names = [f"feature {number}" for number in range(inputs.shape[1])]
+    values, shifted = float32_of(inputs.astype(np.float64), names, dataset.name)
+    said = (*notes, Message("audit.data-whole-numbers"), *shifted)
+    return dataclasses.replace(dataset, inputs=values, modality="table", notes=said)
 
 
 def handed(
@@ -62,10 +79,13 @@ def handed(
         if value is not None:
             content[key] = value
     dataset = content.get("dataset")
+    given = dataset is None
     if dataset is None:
         dataset = _dataset(content, where)
     features = content.get("features", dataset.inputs)
-    return Handed(dataset=dataset, pool=pool_of(dataset, content, where), features=features)
+    whole = given and dataset.modality == "text" and not dataset.texts and not dataset.token_names
+    found = Handed(dataset=dataset, pool=pool_of(dataset, content, where), features=features, whole=whole)
+    return found.as_table() if whole and len(dataset.inputs) and dataset.inputs.min() < 0 else found
 
 
 def _content(data: object, where: str) -> dict[str, Any]:
@@ -174,7 +194,7 @@ def stored(features: Any, where: str) -> tuple[Modality, np.ndarray, tuple[str, 
         return "image", np.ascontiguousarray(given.astype(np.float32).transpose(0, 2, 3, 1)), ()
     if given.dtype == np.uint8 and given.ndim == 4:
         return "image", given, ()
-    if given.dtype.kind in "iu" and given.dtype != np.uint8 and given.ndim == 2:
+    if given.dtype.kind in "iu" and given.ndim == 2:
         return "text", given.astype(np.int64), ()
     if given.dtype.kind in "fb" and given.ndim == 2:
         return "table", filled(given.astype(np.float32)), ()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,7 +90,18 @@ def _plain(given: Shaped[np.ndarray, "..."], where: str) -> Shaped[np.ndarray, "
     if any(isinstance(one, list | tuple | dict | set | bytes | np.ndarray) for one in given):
         raise DataError("labels are not one value per sample.", where=where, do="Give one class per sample.")
     whole = all(isinstance(one, int | np.integer) and not isinstance(one, bool) for one in given)
+    refuse_written_alike(given, where)
     return np.array([int(one) if whole else str(one) for one in given])
+
+
+def refuse_written_alike(given: Iterable[Hashable], where: str) -> None:
+    """Raises DataError if labels of two types would become one class: 1 and "1"."""
+    first: dict[str, Hashable] = {}
+    for one in given:
+        if (other := first.setdefault(str(one), one)) != one:
+            raise DataError(
+                f"the labels {other!r} and {one!r} are written alike.", where=where, do="Give all labels one type."
+            )
 
 
 def _one_each(
@@ -181,13 +194,26 @@ def _words(
 
 
 def _alike(words: Shaped[np.ndarray, " classes"]) -> list[Message]:
-    """A note on class names that differ only in case or in spaces: they are probably one class."""
+    """A note on class names that differ only in how they are written: they are probably one class."""
     first: dict[str, str] = {}
     for word in map(str, words[:MOST_NAMES]):
-        same = first.setdefault("".join(word.split()).casefold(), word)
+        same = first.setdefault(_bare(word), word)
         if same != word:
             return [Message("audit.data-alike-names", {"names": (repr(same), repr(word))})]
     return []
+
+
+NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
+
+
+def _bare(word: str) -> str:
+    """Without case, spaces, Unicode form, and the zeros and signs of numbers.
+
+    >>> _bare("007"), _bare("7.0"), _bare(" Caf\u0065\u0301") == _bare("caf\u00e9")
+    ('7', '7', True)
+    """
+    bare = "".join(unicodedata.normalize("NFKC", word).split()).casefold()
+    return f"{float(bare):.17g}" if NUMBER.fullmatch(bare) else bare
 
 
 def refuse_repeated(names: Sequence[str], where: str) -> None:

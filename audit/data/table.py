@@ -34,7 +34,7 @@ class Table(DataSection):
         from audit.data.dataframe import dataset, frame_of
 
         path = root / self.path
-        frame = frame_of(path, self.columns)
+        frame = frame_of(path, self.columns, as_text=list(filter(None, (self.target, self.groups, self.ids))))
         fill = self.missing == "median"
         return dataset(
             frame,

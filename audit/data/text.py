@@ -13,7 +13,6 @@ from pydantic import Field
 from audit.data.dataset import Dataset
 from audit.data.fingerprints import JOINT
 from audit.data.handed_over import numbered, words
-from audit.data.labels import labels_of
 from audit.data.parts import role_of
 from audit.data.section import DataSection
 from audit.data.tokens import names_of, stored_tokens
@@ -49,16 +48,19 @@ class Text(DataSection):
     """A column by which reports name samples."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
-        table = table_of(root / self.path, self.columns)
         named = (self.text,) if isinstance(self.text, str) else self.text
+        as_text = (*named, self.label, *filter(None, (self.groups, self.ids)))
+        from audit.data.label_column import labels_in  # pandas takes a second to import
+
+        table = table_of(root / self.path, self.columns, as_text)
         where = str(root / self.path)
-        for name in (*named, self.label, *(one for one in (self.groups, self.ids) if one)):
+        for name in as_text:
             if name not in table.frame.columns:
                 known = [str(column) for column in table.frame.columns]
                 raise DataError(f"has no column {name!r}. {did_you_mean(name, known)}", where=where)
         texts = [_strings(table.frame[name], name, where) for name in named]
         tokens, names, notes = self._tokens(texts, root)
-        labels = labels_of(_labels(table.frame[self.label], where), self.names or table.names.get(self.label), where)
+        labels = labels_in(table.frame[self.label], self.names or table.names.get(self.label), where)
         groups = (
             None
             if self.groups is None
@@ -123,7 +125,7 @@ class Table:
     roles: np.ndarray | None = None
 
 
-def table_of(path: Path, columns: Sequence[str] | None) -> Table:
+def table_of(path: Path, columns: Sequence[str] | None, as_text: Sequence[str] = ()) -> Table:
     """The rows, as columns. Raises DataError, DependencyError."""
     from audit.data.dataframe import frame_of
 
@@ -131,7 +133,7 @@ def table_of(path: Path, columns: Sequence[str] | None) -> Table:
         return _of_datasets(path)
     if path.suffix in (".jsonl", ".json", ".ndjson"):
         return Table(frame=_of_json(path), names={})
-    return Table(frame=frame_of(path, columns), names={})
+    return Table(frame=frame_of(path, columns, as_text), names={})
 
 
 def _of_json(path: Path) -> pd.DataFrame:
@@ -188,13 +190,3 @@ def _strings(column: pd.Series[Any], name: str, where: str) -> list[str]:
         raise DataError(f"row {int(lacking.to_numpy().argmax())} has no {name}.", where=where, do="Remove it.")
     refuse_nested(column, name, where)
     return [str(one) for one in column]
-
-
-def _labels(column: pd.Series[Any], where: str) -> np.ndarray:
-    from audit.data.columns import refuse_nested
-
-    lacking = column.isna()
-    if lacking.any():
-        raise DataError(f"row {int(lacking.to_numpy().argmax())} has no {column.name}.", where=where)
-    refuse_nested(column, str(column.name), where)
-    return column.to_numpy() if column.dtype.kind in "iubf" else column.astype(str).to_numpy(dtype=str)

@@ -12,6 +12,7 @@ from jaxtyping import Float, Float32, Int, Shaped
 from torch import Tensor, nn
 
 from audit.models.answers import gives_logits, logits_in, masks_padding
+from audit.models.number_inputs import takes_numbers
 from audit.training.loop import predict
 from probes.errors import TrainerError
 
@@ -37,6 +38,8 @@ def is_estimator(made: object) -> bool:
 def ask(made: Any, samples: int, classes: int, *, inputs: Tensor, features: Any, who: str) -> np.ndarray:
     """Logits [samples, classes] of anything that a trainer may return. Raises TrainerError for anything else."""
     if isinstance(made, nn.Module):
+        if not inputs.is_floating_point() and takes_numbers(made, inputs[:2]):
+            inputs = inputs.float()
         given = checked(predict(masks_padding(gives_logits(made)), inputs), samples, classes, who)
         return _unscaled(given, who)
     if isinstance(made, type):

@@ -182,6 +182,64 @@ def test_margins_are_two_classes_and_nearly_equal_names_are_reported(tmp_path):
     assert said(names) == ["audit.data-alike-names"]
 
 
+AS_TEXT = "audit.data-labels-as-text"
+
+
+@pytest.mark.parametrize(
+    ("written", "classes", "codes"),
+    [
+        (["007", "7"], ("007", "7"), ["audit.data-alike-names", AS_TEXT]),
+        (["01001", "02139", "10001"], ("01001", "02139", "10001"), [AS_TEXT]),
+        (["10", "9"], ("9", "10"), []),
+        (["1.0", "2.0", "10.0"], ("1", "2", "10"), []),
+        (["1.0", "1"], ("1", "1.0"), ["audit.data-alike-names", AS_TEXT]),
+        (["1E2", "100", "2E1"], ("2E1", "100", "1E2"), [AS_TEXT]),
+        (['"1,000"', '"200"'], ("200", "1,000"), [AS_TEXT]),
+        (["50%", "100%"], ("50%", "100%"), [AS_TEXT]),
+        (["12345678901234567891", "12345678901234567892"], ("12345678901234567891", "12345678901234567892"), [AS_TEXT]),
+        (["TRUE", "false"], ("TRUE", "false"), []),
+        (["None", "NA", "Other"], ("NA", "None", "Other"), []),
+        (["caf\u00e9", "cafe\u0301", "bar"], ("bar", "cafe\u0301", "caf\u00e9"), ["audit.data-alike-names"]),
+        (["1", " 2", "3 "], ("1", "2", "3"), []),
+    ],
+)
+@pytest.mark.parametrize("kind", ["table", "text"])
+def test_labels_stay_as_they_are_written_if_reading_a_number_would_change_one(tmp_path, written, classes, codes, kind):
+    rows = [written[k % len(written)] for k in range(40)]
+    content = columns(X, rows, names="x,y")
+    if kind == "text":
+        (tmp_path / "t.csv").write_text(content, encoding="utf-8")
+        found = Text(path=Path("t.csv"), text="x", label="y").load(tmp_path)
+    else:
+        found = read(tmp_path, content)
+    assert found.classes == classes
+    plain = [row.strip(' "') for row in rows]
+    assert [found.classes[k] for k in found.labels] == [
+        row if row in classes else row.removesuffix(".0") for row in plain
+    ]
+    assert said(found) == codes
+
+
+def test_a_number_and_a_text_that_are_written_alike_are_not_one_class(tmp_path):
+    rows = [f'{{"text": "a {k}", "label": {"7" if k % 2 else chr(34) + "7" + chr(34)}}}' for k in range(40)]
+    (tmp_path / "t.jsonl").write_text("\n".join(rows))
+    with pytest.raises(DataError, match="'7' and 7 are written alike"):
+        Text(path=Path("t.jsonl")).load(tmp_path)
+
+
+def test_a_marker_of_a_missing_number_is_no_class_among_numbers(tmp_path):
+    with pytest.raises(DataError, match="row 3 has no y.*'NA'"):
+        read(tmp_path, columns(X, ["NA" if k == 3 else k % 2 for k in range(40)], names="x,y"))
+
+
+def test_names_and_groups_of_samples_stay_as_they_are_written(tmp_path):
+    codes = [f"{k:03}" for k in range(40)]
+    patients = [("007", "7", "7.0")[k % 3] for k in range(40)]
+    found = read(tmp_path, columns(X, codes, patients, Y, names="x,i,g,y"), ids="i", groups="g")
+    assert found.ids == tuple(codes)
+    assert found.group_names == ("007", "7", "7.0")
+
+
 @pytest.mark.parametrize("classes", [[], ["1", "1"]])
 def test_classes_are_chosen_once_each(classes):
     with pytest.raises(AuditError, match="classes"):
