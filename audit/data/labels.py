@@ -203,7 +203,7 @@ def _alike(words: Shaped[np.ndarray, " classes"]) -> list[Message]:
     return []
 
 
-NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
+NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d*)?")
 
 
 def _bare(word: str) -> str:

@@ -79,7 +79,7 @@ def audit(audited: Audited, config: Config, settings: Settings, listener: Listen
     designs = Counter(row.design for row in look.rows(rows))
     report = Report(
         version=versions()["transfer-audit"],
-        model=describe_model(audited),
+        model=describe_model(audited, own),
         data=describe_data(experiment),
         audit={
             "seed": seed,
@@ -165,7 +165,7 @@ def examine(
         listener.probing(probe.name)
         results.append(run_probe(probe, evidence, observations, seed))
         listener.result(results[-1])
-    comparison = against(settings.baseline, audited, results, seed)
+    comparison = against(settings.baseline, audited, own, results, seed)
     verdict = judge(
         results,
         look.gate(config.gate()),
@@ -183,14 +183,14 @@ def examine(
 
 
 def against(
-    baseline: Report | None, audited: Audited, results: Sequence[Result | Failure], seed: int
+    baseline: Report | None, audited: Audited, own: Answers, results: Sequence[Result | Failure], seed: int
 ) -> Comparison | None:
     """What changed since the baseline, if there is one."""
     if baseline is None:
         return None
     draft = Report(
         version=versions()["transfer-audit"],
-        model=describe_model(audited),
+        model=describe_model(audited, own),
         data=describe_data(audited.experiment),
         audit={"seed": seed},
         results=tuple(results),

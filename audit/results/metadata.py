@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,16 +10,18 @@ import numpy as np
 from audit.checkpoints.audited_model import Audited
 from audit.models.weight_files import digest_state
 from audit.training.experiment import Experiment
+from probes.evidence import Answers
 from reports.report import Json
 
 
-def describe_model(audited: Audited) -> Mapping[str, Json]:
+def describe_model(audited: Audited, own: Answers) -> Mapping[str, Json]:
+    """`own` are its answers, by which a model without weights is known."""
     recipe = audited.experiment.recipe
     parameters = {name: tuple(value.shape) for name, value in audited.checkpoint.state.items()}
     return {
         "name": recipe.name,
         "architecture": recipe.source.model,
-        "digest": digest_state(audited.checkpoint.state),
+        "digest": digest_state(audited.checkpoint.state) if audited.checkpoint.state else _digest(own),
         "source_digest": audited.experiment.source.digest,
         "parameters": int(sum(int(np.prod(shape)) for shape in parameters.values())),
         "transfer": recipe.transfer.mode,
@@ -26,6 +29,13 @@ def describe_model(audited: Audited) -> Mapping[str, Json]:
         "trained_with": dict(audited.checkpoint.environment),
         **({"variants": {one.name: one.digest for one in audited.variants}} if audited.variants else {}),
     }
+
+
+def _digest(own: Answers) -> str:
+    digest = hashlib.sha256()
+    for part in (own.margin, own.log_prob, own.predicted):
+        digest.update(f"{part.dtype.str}{part.shape}".encode() + np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
 
 
 def describe_data(experiment: Experiment) -> Mapping[str, Json]:

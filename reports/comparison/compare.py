@@ -24,6 +24,7 @@ from reports.report import Comparison, Difference, Json, Report
 
 Change = Literal["worse", "better", "same", "untested"]
 BOUNDS_DIFFER = Message("comparison.bound")
+SAME_MODEL = Message("comparison.not-the-model")
 COSTS = ("steps", "seconds", "MiB")
 """Units of an audit's cost, which says nothing about the model."""
 MISSING_NAMED = 5
@@ -55,6 +56,8 @@ def compare(old: Report, new: Report, *, level: float = 0.95) -> Comparison:
     raw = np.array([drafts[i].p for i in tested], dtype=np.float64)
     for i, p, spend in zip(tested, holm(raw), holm_levels(raw, 1 - level), strict=True):
         drafts[i] = _decided(drafts[i], float(p), float(spend), 1 - level)
+    if _same_model(old, new):
+        drafts = [_of_the_audits(one) for one in drafts]
     return Comparison(
         baseline=_baseline(old),
         differences=tuple(drafts),
@@ -117,6 +120,19 @@ def _decided(draft: Difference, p: float, spend: float, alpha: float) -> Differe
     return dataclasses.replace(draft, p=p, status=status, change=change)
 
 
+def _same_model(old: Report, new: Report) -> bool:
+    """Whether the same weights were audited on the same data."""
+    ours, theirs = new.model.get("digest"), old.model.get("digest")
+    return bool(ours) and ours == theirs and old.data.get("fingerprint") == new.data.get("fingerprint")
+
+
+def _of_the_audits(one: Difference) -> Difference:
+    """A model that did not change is neither better nor worse, whatever its audits measure."""
+    if one.status not in ("better", "worse"):
+        return one
+    return dataclasses.replace(one, status="untested", p=1.0, change=_with_caveat(one.change, SAME_MODEL))
+
+
 def _baseline(old: Report) -> Mapping[str, Json]:
     return {
         "name": old.model.get("name"),
@@ -140,7 +156,7 @@ def _notes(old: Report, new: Report, pairs: Pairs, missing: list[tuple[str, str]
         notes.append(Message("comparison.other-data"))
     elif pairs.reason:
         notes.append(Message("comparison.unpaired", {"reason": pairs.reason}))
-    elif old.model.get("digest") and old.model.get("digest") == new.model.get("digest"):
+    if _same_model(old, new):
         notes.append(Message("comparison.same-weights"))
     if old.version != new.version:
         notes.append(Message("comparison.other-version", {"old": old.version, "new": new.version}))

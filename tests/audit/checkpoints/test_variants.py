@@ -72,7 +72,7 @@ def test_the_model_as_its_own_variant_answers_alike_and_is_looked_into(folder: P
     none = populate(audited.experiment, [], store=Store(folder / "store"), workers=1)
     models = observable_models(beside, none, [], Settings(store=folder / "store"), 0)
     assert [one.name for one in models if one.role == "variant"] == ["variant/same-model", "variant/in-memory"]
-    assert set(describe_model(beside)["variants"]) == {"same-model", "in-memory"}  # type: ignore[arg-type]
+    assert set(describe_model(beside, answers_of(beside))["variants"]) == {"same-model", "in-memory"}  # type: ignore[arg-type]
 
 
 def test_an_invalid_variant_is_refused_in_one_line(folder: Path, audited: Audited) -> None:

@@ -228,7 +228,7 @@ def test_a_number_and_a_text_that_are_written_alike_are_not_one_class(tmp_path):
 
 
 def test_a_marker_of_a_missing_number_is_no_class_among_numbers(tmp_path):
-    with pytest.raises(DataError, match="row 3 has no y.*'NA'"):
+    with pytest.raises(DataError, match=r"row 3 has no y.*'NA'"):
         read(tmp_path, columns(X, ["NA" if k == 3 else k % 2 for k in range(40)], names="x,y"))
 
 

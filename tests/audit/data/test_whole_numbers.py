@@ -11,7 +11,9 @@ from torch import nn
 from audit.api.given import settings_of
 from audit.api.opening import open_model
 from audit.data.dataset import Dataset
+from audit.evidence.collect import answers_of
 from audit.models.number_inputs import takes_numbers
+from audit.results.metadata import describe_model
 from probes.message import Message
 
 RNG = np.random.default_rng(0)
@@ -85,3 +87,13 @@ def test_negative_numbers_are_no_token_ids_and_a_dataset_keeps_its_modality(tmp_
     assert opened(tmp_path, None, stated, trainer=MAKERS["function"]).modality == "text"
     shown = {"features": X, "labels": Y, "texts": [str(row) for row in X]}
     assert opened(tmp_path, None, shown, trainer=MAKERS["function"]).modality == "text"
+
+
+def test_models_without_weights_are_told_apart_by_their_answers(tmp_path):
+    settings = settings_of(store=tmp_path / "store", workers=1)
+    digests = []
+    for depth in (1, 1, 5):
+        tree = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(X[:20], 1 - Y[:20] if depth > 1 else Y[:20])
+        audited = open_model(tree, (X, Y), range(20), None, None, None, None, None, settings)
+        digests.append(describe_model(audited, answers_of(audited))["digest"])
+    assert digests[0] == digests[1] != digests[2]

@@ -63,6 +63,21 @@ def test_a_planted_worsening_is_found_and_an_improvement_raises_no_alarm() -> No
     assert {one.estimate for one in turned.where("better")} == worse
 
 
+def test_a_model_that_did_not_change_is_neither_better_nor_worse_whatever_the_tool_measures() -> None:
+    rng = np.random.default_rng(1)
+    hard = hardness(rng)
+    good, bad = audit(rng, hard), audit(rng, hard, skill=0.6, leak=1.8)
+    later = dataclasses.replace(bad, version="1", model=good.model)
+    comparison = compare(good, later)
+    assert not (comparison.where("worse") or comparison.where("better"))
+    assert of(comparison, "checkpoint.auc").status == "untested"
+    assert "the weights are the same" in said(of(comparison, "checkpoint.auc").change.caveat)
+    assert "neither better nor worse" in said(comparison.notes[0])
+    assert "version" in said(comparison.notes[1])
+    nameless = [dataclasses.replace(one, model={"name": "n"}) for one in (good, bad)]
+    assert compare(*nameless).where("worse")
+
+
 def test_pairing_finds_what_two_intervals_hide() -> None:
     rng = np.random.default_rng(2)
     hard = hardness(rng)
