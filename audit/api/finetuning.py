@@ -10,6 +10,7 @@ from audit.api.given import GivenRecipe, recipe_file_of
 from audit.checkpoints.finetune import to_file
 from audit.pipelines.listener import Listener
 from audit.runtime.devices import check_torch
+from audit.storage.folders import named_path
 from probes.message import Text
 
 
@@ -68,7 +69,7 @@ def finetune(
     check_torch()
     given = recipe_file_of(recipe, changes=changes)
     assert given is not None
-    path = Path(out)
+    path = named_path(out)
     heard = (listener or Listener()).epoch
     experiment, trained = to_file(given.recipe, given.folder, path, trust_code=trust_code, progress=heard)
     return Finetuned(

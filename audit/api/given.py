@@ -19,7 +19,7 @@ from audit.config.run_settings import Settings, place_of
 from audit.data.array_like import ArrayLike
 from audit.data.dataset import Dataset
 from audit.evidence.predictions import Predictions
-from audit.storage.folders import checkpoint_in
+from audit.storage.folders import checkpoint_in, named_path
 from audit.storage.hub_cache import base_in
 from audit.trainers.base import Estimator, Fit, Predictor, Trainer
 from probes.errors import InputError, RecipeError
@@ -171,4 +171,4 @@ def seconds_given(span: str | float | None, where: str = "budget") -> float | No
 
 
 def path_of(given: str | Path | None) -> Path | None:
-    return None if given is None else Path(given)
+    return None if given is None else named_path(given)

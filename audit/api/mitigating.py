@@ -26,6 +26,7 @@ from audit.results.write import write_pages
 from audit.runtime.devices import check_torch
 from audit.runtime.threads import threads
 from audit.storage.atomic import write
+from audit.storage.folders import named_path
 from reports.frontier import formats as frontier_formats
 from reports.frontier.frontier import AS_IS, Frontier, folder_of
 from reports.report import Report
@@ -92,7 +93,7 @@ def mitigate(
         "earlier report as --baseline.",
     )
     check_torch()
-    chosen, folder = audit_config.check_config(config, changes), Path(out)
+    chosen, folder = audit_config.check_config(config, changes), named_path(out)
     settings = settings_of(
         store=store,
         seed=seed,

@@ -17,6 +17,7 @@ from audit.data.instructions import Instructions, rows_in
 from audit.evidence.sampled_texts import sampled_texts
 from audit.runtime.randomness import stream
 from audit.storage.atomic import write
+from audit.storage.folders import named_path
 from probes.errors import InputError
 
 
@@ -64,7 +65,7 @@ def canaries(
     must_be_counts(count, copies, references, words)
     if not 0 < temperature < math.inf:
         raise InputError(f"is {temperature}, but must be above 0.", where="--temperature")
-    source, mixture = Path(data), Path(out)
+    source, mixture = named_path(data), named_path(out)
     if not source.exists():
         raise InputError("no such data file.", where=str(source), do="Check the path.")
     if mixture.suffix not in (".jsonl", ".ndjson"):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
+
+from probes.errors import InputError
 
 EVERYWHERE = ("help", "install_completion", "show_completion")
 
@@ -18,7 +21,24 @@ def _tidy(params: list[Any]) -> list[Any]:
     return params
 
 
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Raises InputError for an argument or an option's value without any character: as a path, it would be the working
+    folder."""
+    before = ""
+    for one in arguments:
+        name, equals, value = one.partition("=")
+        given = equals and name.startswith("--") and not value.strip()
+        if given or not one.strip():
+            option = name if given else before if before.startswith("-") else ""
+            raise InputError(f"{option or 'an argument'} is empty.", do="Give a value, or leave it out.")
+        before = one
+
+
 class Command(TyperCommand):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        refuse_empty(args)
+        return super().parse_args(ctx, args)
+
     def get_params(self, ctx: Any) -> list[Any]:
         return _tidy(super().get_params(ctx))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from audit.config.recipe import RecipeFile
+from audit.storage.folders import named_path
 from reports.gate.registration import Registration
 from reports.report import Report
 
@@ -68,7 +69,7 @@ def place_of(store: str | Path | None) -> tuple[Path, str | None]:
     (PosixPath('replicas'), None)
     """
     if store is None or "://" not in str(store):
-        return Path(store) if store else default_store(), None
+        return default_store() if store is None else named_path(store), None
     return default_store() / "remote" / hashlib.sha256(str(store).encode()).hexdigest()[:16], str(store)
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from audit.results.read import load, read_with_cost, with_samples
 from audit.results.write import is_stdout
 from audit.storage.atomic import write
-from audit.storage.folders import results_in
+from audit.storage.folders import named_path, results_in
 from probes.errors import InputError, OverwriteError, StoreError
 from reports.formats.base import PLAIN, Announcement, Format, Style
 from reports.formats.registry import FORMATS, named
@@ -53,10 +53,10 @@ def report(
     if isinstance(results, Report):
         content = dict(made.render(results, style))
     else:
-        path = results_in(Path(results)) or Path(results)
+        path = results_in(named_path(results)) or named_path(results)
         content = dict(made.content(load(path), _beside(path, made), style))
     if out is not None:
-        _write(made, content, Path(out))
+        _write(made, content, named_path(out))
     return content
 
 

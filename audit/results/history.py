@@ -14,6 +14,7 @@ from audit.results.read import read_cost, read_results
 from audit.results.screen import screen
 from audit.results.write import is_stdout
 from audit.storage.atomic import write
+from audit.storage.folders import named_path
 from probes.errors import InputError
 from reports.history import formats as history_formats
 from reports.history.history import Run, lines, table_csv
@@ -49,9 +50,9 @@ def history(
     ...     len(history(folder))
     1
     """
-    runs = find(Path(folder))
+    runs = find(named_path(folder))
     if out is not None:
-        write(Path(out), _written(runs, format, estimates, lang))
+        write(named_path(out), _written(runs, format, estimates, lang))
     return runs
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from audit.storage.bounded import MIB, read_text, regular
-from audit.storage.folders import results_in
+from audit.storage.folders import named_path, results_in
 from probes.errors import InputError
 from reports import archive, per_sample
 from reports.remedies import remedies_of
@@ -37,7 +37,7 @@ def load(path: str | Path) -> Report:
     ...     load(folder).verdict.status
     'pass'
     """
-    results = results_in(Path(path)) or Path(path)
+    results = results_in(named_path(path)) or named_path(path)
     report = read_with_cost(results)
     if results.with_name("samples.csv").exists():
         return with_samples(report, results)

@@ -24,6 +24,7 @@ from audit.runtime.devices import check_torch
 from audit.runtime.threads import threads
 from audit.runtime.versions import versions
 from audit.storage.bounded import read_bytes, read_text
+from audit.storage.folders import named_path
 from probes.errors import InputError
 from reports import archive
 from reports.gate.registration import Registration
@@ -134,7 +135,7 @@ def reproduce(
     places = Places(
         store=store,
         variants=tuple(map(Path, variants)),
-        **{name: None if path is None else Path(path) for name, path in given.items()},
+        **{name: None if path is None else named_path(path) for name, path in given.items()},
     )
     log = _log(folder)
     wanted = read_bytes(folder / "results.json", LARGEST_RESULTS, InputError)

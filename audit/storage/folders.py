@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from probes.errors import InputError
+
 RESULTS, CHECKPOINT = "results.json", "ckpt.pt"
 WEIGHTS = ("*.pt", "*.pth", "*.safetensors", "pytorch_model*.bin")
 INDEXES = ("*.safetensors.index.json", "*.bin.index.json")
 """Each lists the several files of one state dict."""
 FAMILYS_OWN = ("audit-record.json", "adapter_config.json", "config.json", "args.yaml", "hparams.yaml")
 """Files beside the weights of a model that a library saved as a folder: then the folder itself is the model."""
+
+
+def named_path(given: str | Path) -> Path:
+    """The path. Raises InputError if it is an empty text, which would mean the working folder.
+
+    >>> named_path("")
+    Traceback (most recent call last):
+    ...
+    probes.errors.InputError: an empty path was given. Name one, or leave the argument out.
+    """
+    if isinstance(given, str) and not given.strip():
+        raise InputError("an empty path was given.", do="Name one, or leave the argument out.")
+    return Path(given)
 
 
 def results_in(path: Path | None) -> Path | None:

@@ -111,6 +111,7 @@ def _environment() -> Environment:
     environment.filters["capitalized"] = capitalized
     environment.filters["thin"] = thin
     environment.filters["unbroken_parts"] = _parts
+    environment.filters["with_options"] = _with_options
     environment.filters["tiles"] = _tiles
     environment.filters["signed"] = lambda gallery: any(p.dtype == "int8" for row in gallery.rows for p in row.pictures)
     environment.filters["length_of"] = length
@@ -120,6 +121,16 @@ def _environment() -> Environment:
 def _parts(command: str) -> list[str]:
     """Breaks a command before an option or a following command, not between an option and its value."""
     return re.split(r" (?=-|&&)", command)
+
+
+OPTION = re.compile(r"(--[a-z][a-z-]*(?: (?:[a-z_.]+=[\w.]+|[A-Z]+\b))?)")
+
+
+def _with_options(text: str) -> Markup:
+    """The text, its command-line options with their values each kept on one line."""
+    parts = OPTION.split(str(unbroken(text)))
+    return Markup("").join(Markup('<span class="option">{}</span>').format(part) if OPTION.fullmatch(part) else part
+                           for part in parts)  # fmt: skip
 
 
 def _tiles(gallery: Gallery) -> list[Tile]:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
+import audit as api
+from probes.errors import InputError
 from probes.probe import PROBES
 from tests.audit.command import audit, refused
 from tests.audit.small import RECIPE
@@ -224,3 +226,24 @@ def test_inspect_plan_and_cache(place: Path, tmp_path: Path) -> None:
     assert int(listed.stdout.split(": ")[1].split(" entries")[0]) > 10
     torch.save({"weight": torch.full((2,), float("nan"))}, tmp_path / "bad.pt")
     assert audit("inspect", "bad.pt", cwd=tmp_path).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (["report", "results.json", "--out", ""], "--out is empty"),
+        (["finetune", "r.toml", "--out="], "--out is empty"),
+        (["finetune", "r.toml", "-o", " "], "-o is empty"),
+        (["run", "-m", "ckpt.pt", "--store", ""], "--store is empty"),
+        (["gate", ""], "an argument is empty"),
+    ],
+)
+def test_an_empty_path_is_not_the_working_folder(tmp_path: Path, line: list[str], says: str) -> None:
+    assert says in refused(audit(*line, cwd=tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("given", ["out", "store", "history", "reference", "data_root"])
+def test_an_empty_path_is_refused_from_python_too(given: str) -> None:
+    with pytest.raises(InputError, match="an empty path was given"):
+        api.run("ckpt.pt", **{given: ""})  # type: ignore[arg-type]

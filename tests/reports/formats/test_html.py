@@ -6,6 +6,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,21 @@ def test_an_option_and_its_value_stay_on_one_line() -> None:
 
 
 @needs_browser
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("可试 --set probes.membership.repeats=32。", ["--set probes.membership.repeats=32"]),
+        ("(--weights KEY audits it)", ["--weights KEY"]),
+        ("with another --seed, or --trust-code.", ["--seed", "--trust-code"]),
+        ("<b> & a -- dash", []),
+    ],
+)
+def test_an_option_within_a_sentence_stays_on_one_line_and_all_else_is_escaped(text: str, kept: list[str]) -> None:
+    shown = str(html._with_options(text))
+    assert re.findall('<span class="option">(.*?)</span>', shown) == kept
+    assert unescape(re.sub("</?span[^>]*>", "", shown)) == text
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_nothing_runs_off_the_page(browser, tmp_path: Path, lang: str) -> None:  # type: ignore[no-untyped-def]
     """On a telephone, a tablet and a desk: no scrolling sideways, and no letter of a chart outside its frame."""
