@@ -156,12 +156,15 @@ class PromptWords:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Benchmark:
-    """Samples on which the model is compared with others, and what it and its base say of them."""
+    """Samples on which the model is compared with others, and what it and its base say of them. `ids` are their tokens,
+    negative where a text has ended; `embedding` is as that of the data's samples."""
 
     prompts: tuple[str, ...]
     answers: tuple[str, ...]
     own: TokenAnswers
     base: TokenAnswers
+    ids: Int64[np.ndarray, "samples length"] | None = None
+    embedding: Float32[np.ndarray, "samples features"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -88,6 +88,8 @@ def benchmark(task: LanguageTask, texts: BenchmarkTexts) -> Benchmark:
         answers=texts.answers,
         own=sequence_answers(task.audited, texts.inputs),
         base=sequence_answers(task.base, texts.inputs),
+        ids=texts.inputs[:, 0],
+        embedding=token_embeddings(task.base, texts.inputs[:, 0], among=task.inputs[:, 0]),
     )
 
 
@@ -129,17 +131,19 @@ def prompt_words(
 
 @torch.no_grad()
 def token_embeddings(
-    base: nn.Module, ids: Int64[np.ndarray, "samples length"]
+    base: nn.Module,
+    ids: Int64[np.ndarray, "samples length"],
+    among: Int64[np.ndarray, "texts any_length"] | None = None,
 ) -> Float32[np.ndarray, "samples features"] | None:
-    """Each text's mean of the base's embeddings of its tokens, weighted by log(texts / texts with the token); None if
-    the base has no table of embeddings."""
+    """Each text's mean of the base's embeddings of its tokens, weighted by how rare these are `among` texts (by default
+    the given ones): log(texts / texts with the token). None if the base has no table of embeddings."""
     table = getattr(base, "get_input_embeddings", lambda: None)()
     if not isinstance(table, nn.Embedding):
         return None
-    with_token = np.zeros(table.num_embeddings)
-    for row in ids:
+    texts, with_token = ids if among is None else among, np.zeros(table.num_embeddings)
+    for row in texts:
         with_token[np.unique(row[row >= 0])] += 1
-    rarity = np.log(len(ids) / np.maximum(with_token, 1)).astype(np.float32)
+    rarity = np.log(len(texts) / np.maximum(with_token, 1)).astype(np.float32)
     found = np.zeros((len(ids), table.embedding_dim), dtype=np.float32)
     for sample, row in enumerate(ids):
         mine = row[row >= 0]

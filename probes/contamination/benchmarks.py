@@ -20,14 +20,21 @@ from probes.statistics.proportions import proportion
 Scores = Float64[np.ndarray, " samples"]
 
 
-def benchmarks_part(evidence: Evidence, level: float) -> Part:
+def copied_by_members(evidence: Evidence) -> dict[str, Bool[np.ndarray, " samples"]]:
+    """Of each given benchmark, which samples have a copy among the members."""
+    sequences = evidence.sequences
+    if sequences is None or not sequences.benchmarks:
+        return {}
+    members = [_text(sequences, i) for i in np.flatnonzero(evidence.pool.member).tolist()]
+    return {name: copies(members, texts_of(one)) for name, one in sequences.benchmarks.items()}
+
+
+def benchmarks_part(evidence: Evidence, copied: Mapping[str, Bool[np.ndarray, " samples"]], level: float) -> Part:
     """One part per given benchmark, and one table of all; intervals of shares are corrected for all benchmarks."""
     sequences = evidence.sequences
     if sequences is None or not sequences.benchmarks:
         return Part()
-    members = [_text(sequences, i) for i in np.flatnonzero(evidence.pool.member).tolist()]
     each = 1 - (1 - level) / len(sequences.benchmarks)
-    copied = {name: copies(members, texts_of(one)) for name, one in sequences.benchmarks.items()}
     parts = [_of(name, one, copied[name], each, level) for name, one in sequences.benchmarks.items()]
     return joined((*parts, Part(figures=(_table(sequences.benchmarks, copied),))))
 

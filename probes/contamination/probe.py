@@ -9,14 +9,14 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool
 
-from probes.contamination.benchmarks import benchmarks_part
+from probes.contamination.benchmarks import benchmarks_part, copied_by_members
 from probes.contamination.column_leakage import column_leak
 from probes.contamination.decontaminated import clean_estimates, clean_table
 from probes.contamination.duplicates import Duplicates, duplicates, source_features
 from probes.contamination.figures import Pair, conflicting, pairs_gallery, pairs_table, ranked_pairs
 from probes.contamination.near_texts import ALIKE
 from probes.contamination.related_copies import apart, conflict, conflict_count, groups_across
-from probes.contamination.rephrasings import rephrasings
+from probes.contamination.rephrasings import rephrased_benchmarks, rephrasings
 from probes.contamination.source_overlap import source_overlap
 from probes.evidence import Evidence, Modality
 from probes.measures.embedding import Embedding
@@ -106,13 +106,15 @@ class Contamination:
             per_sample={"duplicate_group": found.group, "contaminated": contaminated},
             notes=self._notes(evidence, found),
         )
+        in_members = copied_by_members(evidence)
         parts = (
             own,
             groups_across(evidence, self.level),
             source_overlap(evidence, self.level, near=self.near),
             column_leak(evidence, rng, self.level, leak_at=self.leak_at),
-            benchmarks_part(evidence, self.level),
+            benchmarks_part(evidence, in_members, self.level),
             rephrasings(evidence, contaminated, rng, self.level) if self.near else Part(),
+            rephrased_benchmarks(evidence, in_members, rng, self.level) if self.near else Part(),
         )
         return joined(parts).result(self.name, dataclasses.asdict(self), evidence.limits)
 

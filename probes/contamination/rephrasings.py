@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy import sparse
 from probes.contamination.benchmarks import right
 from probes.evidence import Evidence
 from probes.message import Message, Value
-from probes.partial_result import Part
+from probes.partial_result import Part, joined
 from probes.result import Estimate, Finding, Table
 from probes.statistics.paired import paired_gap
 from probes.statistics.proportions import proportion
@@ -73,6 +74,66 @@ def rephrasings(
         values=values,
     )
     return Part(estimates=estimates, findings=(finding,), figures=(_table(found),))
+
+
+def rephrased_benchmarks(
+    evidence: Evidence, copied: Mapping[str, Bool[np.ndarray, " samples"]], rng: np.random.Generator, level: float
+) -> Part:
+    """Of each benchmark's samples without a copy among the members; intervals are corrected for all benchmarks."""
+    sequences = evidence.sequences
+    if sequences is None or sequences.embedding is None:
+        return Part()
+    each = 1 - (1 - level) / max(1, len(sequences.benchmarks))
+    members = np.sort(rng.permutation(np.flatnonzero(evidence.pool.member))[:LARGEST])
+    parts = []
+    for name, benchmark in sequences.benchmarks.items():
+        rows = np.sort(rng.permutation(np.flatnonzero(~copied[name]))[:LARGEST])
+        if benchmark.embedding is None or benchmark.ids is None or min(len(members), len(rows)) <= NEIGHBOURS:
+            continue
+        ids = _stacked(np.asarray(evidence.inputs[:, 0])[members], benchmark.ids[rows])
+        vectors = text_vectors(ids, np.concatenate([sequences.embedding[members], benchmark.embedding[rows]]))
+        found = above(standing_out(vectors[len(members) :], vectors[: len(members)]), MARGIN)
+        pairs = Rephrased(held_out=rows[found.held_out], member=members[found.member], margin=found.margin)
+        parts.append(_of_benchmark(name, pairs, len(rows), each, level))
+    return joined(tuple(parts))
+
+
+def _of_benchmark(name: str, found: Rephrased, n: int, each: float, level: float) -> Part:
+    share = dataclasses.replace(
+        proportion(f"benchmark.{name}.rephrased_share", len(found.held_out), n, level=each, better="lower"),
+        level=level,
+        counts=None,
+        title=Message("contamination.benchmark-rephrased-share", {"name": name}),
+    )
+    if not len(found.held_out):
+        return Part(estimates=(share,))
+    values: dict[str, Value] = {
+        "name": name,
+        "count": len(found.held_out),
+        "n": n,
+        "share": share.value,
+        "low": share.low,
+        "high": share.high,
+    }
+    finding = Finding(
+        code="contamination.benchmark-rephrased",
+        severity="low",
+        because=(share.name,),
+        samples=tuple(dict.fromkeys(found.member[:100].tolist())),
+        values=values,
+    )
+    title = Message("contamination.benchmark-rephrased.title", {"name": name})
+    table = dataclasses.replace(_table(found, of="benchmark sample"), name=f"rephrased-{name}", title=title)
+    return Part(estimates=(share,), findings=(finding,), figures=(table,))
+
+
+def _stacked(
+    one: Int64[np.ndarray, "samples length"], other: Int64[np.ndarray, "others other_length"]
+) -> Int64[np.ndarray, "all longer"]:
+    ids = np.full((len(one) + len(other), max(one.shape[1], other.shape[1])), -1, dtype=np.int64)
+    ids[: len(one), : one.shape[1]] = one
+    ids[len(one) :, : other.shape[1]] = other
+    return ids
 
 
 def text_vectors(
@@ -147,13 +208,13 @@ def _inflation(
     )
 
 
-def _table(found: Rephrased) -> Table:
+def _table(found: Rephrased, of: str = "held-out sample") -> Table:
     return Table(
         name="rephrased",
         title=Message("contamination.rephrased.title"),
         caption=Message("contamination.rephrased.caption", {"margin": MARGIN, "neighbours": NEIGHBOURS}),
         columns={
-            "held-out sample": found.held_out[:LISTED].tolist(),
+            of: found.held_out[:LISTED].tolist(),
             "member": found.member[:LISTED].tolist(),
             "margin": [round(one, 3) for one in found.margin[:LISTED].tolist()],
         },

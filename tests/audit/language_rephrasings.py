@@ -1,10 +1,13 @@
 """Which hand-written rephrasings are found, and which pairs are suspected besides.
 
 python -m tests.audit.language_rephrasings instructions.json instructions-example/base
+python -m tests.audit.language_rephrasings rotated.json rotated-example/base tests/audit/data/rephrasings_held_back.json
 
-Of 600 instructions (the rows from 500 on of the file that examples/trainers/instructions_lora.py takes; its base has
-not seen them) half are members, among them those that tests/audit/data/rephrasings.json rephrases; the other half and
-the rephrasings are held out. Pairs besides the planted ones are printed, to be judged by reading.
+Of the rows from 500 on of the file that examples/trainers/instructions_lora.py takes (its base has not seen them) half
+are members, among them those that the second file rephrases (by default tests/audit/data/rephrasings.json); the other
+half and the rephrasings are held out. Pairs besides the planted ones are printed, to be judged by reading. The margin
+was chosen on the first command's texts; the second is about others: rotated.json holds the rows from 600 on, and then
+the first 500.
 """
 
 from __future__ import annotations
@@ -24,9 +27,9 @@ from probes.contamination.rephrasings import above, standing_out, text_vectors
 PLANTED = Path(__file__).parent / "data" / "rephrasings.json"
 
 
-def main(data: Path, base: str) -> None:
+def main(data: Path, base: str, rephrased: Path) -> None:
     rows = json.loads(data.read_text(encoding="utf-8"))[500:]
-    planted = json.loads(PLANTED.read_text(encoding="utf-8"))
+    planted = json.loads(rephrased.read_text(encoding="utf-8"))
     exchanges = Instructions(path=data).read_rows([*rows, *(one["rephrased"] for one in planted)], data)
     read = tokenised(exchanges, AutoTokenizer.from_pretrained(base), context=256)
     assert len(read.rows) == len(exchanges)
@@ -52,4 +55,4 @@ def main(data: Path, base: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]) if len(sys.argv) > 3 else PLANTED)

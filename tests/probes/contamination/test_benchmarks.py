@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from probes.contamination.benchmarks import benchmarks_part
+from probes.contamination.benchmarks import benchmarks_part, copied_by_members
 from probes.evidence import Evidence
+from probes.partial_result import Part
 from probes.sequences import Benchmark
 from tests.probes.simulated_sequences import evidence, told
 
@@ -32,8 +33,12 @@ def with_benchmark(copied: int, *, lift: float = 0.0, n: int = 40) -> Evidence:
     return dataclasses.replace(given, sequences=dataclasses.replace(given.sequences, benchmarks={"quiz": made}))
 
 
+def part_of(given: Evidence) -> Part:
+    return benchmarks_part(given, copied_by_members(given), 0.95)
+
+
 def test_copies_are_counted_and_what_they_lift_is_measured() -> None:
-    part = benchmarks_part(with_benchmark(10, lift=1.3), 0.95)
+    part = part_of(with_benchmark(10, lift=1.3))
     named = {one.name: one for one in part.estimates}
     assert named["benchmark.quiz.copied_share"].value == 10 / 40
     inflation = named["benchmark.quiz.token_accuracy_inflation"]
@@ -48,21 +53,21 @@ def test_the_table_without_copies_is_of_the_others_alone() -> None:
     assert given.sequences is not None
     one = given.sequences.benchmarks["quiz"]
     expected = float(-one.own.average(one.own.log_prob)[0, 10:].mean())
-    table = benchmarks_part(given, 0.95).figures[0]
+    table = part_of(given).figures[0]
     assert table.columns["loss a token"][1] == pytest.approx(expected, abs=1e-4)  # type: ignore[union-attr]
 
 
 def test_a_benchmark_that_no_member_is_from_is_clean() -> None:
-    part = benchmarks_part(with_benchmark(0), 0.95)
+    part = part_of(with_benchmark(0))
     assert [one.code for one in part.findings] == ["contamination.benchmark-clean"]
     assert part.estimates[0].value == 0
 
 
 def test_one_copy_says_nothing_of_what_it_lifts() -> None:
-    part = benchmarks_part(with_benchmark(1), 0.95)
+    part = part_of(with_benchmark(1))
     assert len(part.estimates) == 1
     assert part.findings[0].severity == "medium"
 
 
 def test_without_benchmarks_nothing_is_said() -> None:
-    assert benchmarks_part(evidence(0.3), 0.95).estimates == ()
+    assert part_of(evidence(0.3)).estimates == ()

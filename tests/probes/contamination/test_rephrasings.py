@@ -10,6 +10,7 @@ import pytest
 from probes.contamination import Contamination
 from probes.evidence import Evidence
 from probes.result import Result
+from probes.sequences import Benchmark
 from probes.texts import texts
 from tests.probes.simulated_sequences import evidence
 from tests.probes.truth import untrue
@@ -57,6 +58,42 @@ def test_questions_of_one_form_are_not_rephrasings() -> None:
     assert "contamination.rephrased" not in [one.code for one in found.findings]
 
 
+def with_benchmark(rephrased: int) -> Evidence:
+    """The held-out samples as a benchmark of another length."""
+    given, _ = planted(rephrased)
+    assert given.sequences is not None
+    rows = np.flatnonzero(given.pool.held_out)
+    ids = np.pad(given.inputs[rows, 0], ((0, 0), (0, 3)), constant_values=-1)
+    embedding = given.sequences.embedding
+    assert embedding is not None
+    quiz = Benchmark(
+        prompts=tuple(f"question {i}" for i in rows),
+        answers=tuple(f"reply {i}" for i in rows),
+        own=given.sequences.own.on(rows),
+        base=given.sequences.own.on(rows),
+        ids=ids,
+        embedding=embedding[rows],
+    )
+    return dataclasses.replace(given, sequences=dataclasses.replace(given.sequences, benchmarks={"quiz": quiz}))
+
+
+def test_benchmarks_are_searched_for_rephrasings() -> None:
+    found = run(with_benchmark(REPHRASED))
+    finding = next(one for one in found.findings if one.code == "contamination.benchmark-rephrased")
+    assert found["benchmark.quiz.rephrased_share"].value == REPHRASED / 40
+    members = np.flatnonzero(planted(REPHRASED)[0].pool.member)
+    assert sorted(finding.samples) == members[:REPHRASED].tolist()
+    table = next(one for one in found.figures if one.name == "rephrased-quiz")
+    assert sorted(table.columns["benchmark sample"]) == list(range(REPHRASED))  # type: ignore[union-attr]
+    assert untrue(found) == []
+
+
+def test_a_benchmark_of_the_same_form_holds_no_rephrasing() -> None:
+    found = run(with_benchmark(0))
+    assert found["benchmark.quiz.rephrased_share"].value == 0
+    assert "contamination.benchmark-rephrased" not in [one.code for one in found.findings]
+
+
 def test_without_a_base_or_near_copies_nothing_is_compared() -> None:
     given, _ = planted(REPHRASED)
     assert given.sequences is not None
@@ -67,5 +104,5 @@ def test_without_a_base_or_near_copies_nothing_is_compared() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_suspicion_is_said(language: str) -> None:
-    for finding in run(planted(REPHRASED)[0]).findings:
+    for finding in run(with_benchmark(REPHRASED)).findings:
         assert "{" not in texts(language).claim(finding)  # type: ignore[arg-type]
