@@ -206,7 +206,9 @@ def run(
             )
             made_by = None if trainer is None else trainer_of(trainer, None, settings.replica_timeout)
             assert folder is not None
-            opened = _language_model(folder, data, members, base_in(path_of(base)), recipe, path_of(canaries), made_by)
+            where = base_in(path_of(base))
+            secret = path_of(canaries)
+            opened = _language_model(folder, data, members, where, recipe, secret, made_by, trust_code=trust_code)
             return audit_language_model(opened, chosen, settings, heard)
         if canaries is not None:
             raise InputError(
@@ -254,6 +256,8 @@ def _language_model(
     recipe: GivenRecipe | None,
     canaries: Path | None,
     trainer: Trainer | None,
+    *,
+    trust_code: bool,
 ) -> LanguageAudit:
     if not isinstance(data, str | Path | None):
         raise InputError(
@@ -262,5 +266,12 @@ def _language_model(
     assert not isinstance(recipe, Recipe | RecipeFile)
     made_by = Path(recipe) if isinstance(recipe, str) else recipe
     return open_language_model(
-        folder, data=path_of(data), members=members, base=base, recipe=made_by, canaries=canaries, trainer=trainer
+        folder,
+        data=path_of(data),
+        members=members,
+        base=base,
+        recipe=made_by,
+        canaries=canaries,
+        trainer=trainer,
+        trust_code=trust_code,
     )

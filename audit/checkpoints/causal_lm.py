@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
-from audit.checkpoints.language_folder import ADAPTER, CONFIG
+from audit.checkpoints.folders.base import Described, described_by, is_of_classifiers, reader_of
 from audit.checkpoints.lora_folder import SavedAdapter, read_adapter
 from audit.config.language_recipe import LanguageTraining
+from audit.models.saved_config import ADAPTER, CONFIG
 from audit.models.weight_files import digest_state
 from audit.runtime.devices import device
 from audit.storage.bounded import MIB, read_text
 from audit.trainers.lora import load_adapter, with_adapters
 from probes.errors import AuditError, CheckpointError, DependencyError, RecipeError
-from probes.message import Message, Text
+from probes.message import Text
 
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "tokenizer.model")
 COPIES = 2
@@ -45,14 +47,15 @@ class CausalLM:
     notes: tuple[Text, ...]
 
 
-def open_causal_lm(folder: Path, base: Path | None) -> CausalLM:
+def open_causal_lm(folder: Path, base: Path | None, *, trust_code: bool = False) -> CausalLM:
     """`base` is the folder of the model that it was fine-tuned from, if the adapter's configuration does not lead to
-    it.
+    it; `trust_code` reads training_args.bin, a pickle.
 
     Nothing is downloaded, and no code from the folder runs. Raises CheckpointError, DependencyError.
     """
     saved = read_adapter(folder) if (folder / ADAPTER).exists() else None
-    origin = _base_of(folder, base, saved)
+    described = _described(folder, base, trust_code=trust_code)
+    origin = _base_of(folder, base, described, saved)
     must_fit_in_memory([origin] if saved else [origin, folder])
     before = _network(origin)
     if saved is None:
@@ -61,7 +64,7 @@ def open_causal_lm(folder: Path, base: Path | None) -> CausalLM:
     else:
         after = _adapted(before, saved, folder)
     tokenizer = _tokenizer(folder, origin, before)
-    training, notes = training_of(folder, saved)
+    training = _training(described, saved)
     where = device()
     return CausalLM(
         folder=folder,
@@ -73,37 +76,57 @@ def open_causal_lm(folder: Path, base: Path | None) -> CausalLM:
         training=training,
         saved=saved,
         base_digest=digest_state(before.state_dict()),
-        notes=notes,
+        notes=described.said(),
     )
 
 
 def open_base(folder: Path) -> tuple[nn.Module, Any]:
     """A base in eval mode, and its tokenizer. Raises CheckpointError, DependencyError."""
-    origin = _base_of(folder, folder, None)
+    origin = _given_base(folder)
     must_fit_in_memory([origin])
     network = _network(origin)
     return network.to(device()).eval(), _tokenizer(origin, origin, network)
 
 
-def _base_of(folder: Path, given: Path | None, saved: SavedAdapter | None) -> Path:
+def _described(folder: Path, base: Path | None, *, trust_code: bool) -> Described:
+    found = reader_of(folder)
+    if found is None or is_of_classifiers(found[1]):
+        raise CheckpointError("holds no causal language model.", where=str(folder), do="Give the folder of one.")
+    return described_by(found[1], folder, base, trust_code=trust_code)
+
+
+def _training(described: Described, saved: SavedAdapter | None) -> LanguageTraining | None:
+    """None if the folder does not say enough. Raises CheckpointError for values that are not possible."""
+    given = described.recipe.get("train")
+    if given is None:
+        return None
+    try:
+        return LanguageTraining(**given, adapter=None if saved is None else saved.adapter)
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        raise CheckpointError(
+            f"train.{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}.",
+            where=str(described.folder),
+            do="Give --recipe FILE with [train] epochs, lr and batch_size.",
+        ) from None
+
+
+def _given_base(given: Path) -> Path:
+    if (given / ADAPTER).exists():
+        raise CheckpointError(
+            "is an adapter itself.", where=str(given), do="Merge it into its own base (merge_and_unload) first."
+        )
+    if not (given / CONFIG).exists():
+        raise CheckpointError("holds no config.json.", where=str(given), do="Give the folder of the base model.")
+    return given
+
+
+def _base_of(folder: Path, given: Path | None, described: Described, saved: SavedAdapter | None) -> Path:
     if given is not None:
-        if (given / ADAPTER).exists():
-            raise CheckpointError(
-                "is an adapter itself.", where=str(given), do="Merge it into its own base (merge_and_unload) first."
-            )
-        if not (given / CONFIG).exists():
-            raise CheckpointError("holds no config.json.", where=str(given), do="Give the folder of the base model.")
-        return given
+        return _given_base(given)
+    if source := described.recipe.get("source"):
+        return Path(source["weights"])
     named = "" if saved is None else saved.base
-    for candidate in (folder / named, Path(named)):
-        if named and (candidate / CONFIG).exists():
-            return candidate
-        if named and (candidate / ADAPTER).exists():
-            raise CheckpointError(
-                f"its base, {named!r}, is an adapter itself.",
-                where=str(folder),
-                do="Merge that adapter into its own base (merge_and_unload), save it, and give it as --base.",
-            )
     what = f"its base, {named!r}, is not a folder here" if named else "does not say what it was fine-tuned from"
     raise CheckpointError(f"{what}.", where=str(folder), do="Give --base FOLDER; nothing is downloaded.")
 
@@ -246,31 +269,3 @@ def _context(network: nn.Module, tokenizer: Any) -> int:
         if value and 0 < value < 1 << 30
     ]
     return min(known, default=2048)
-
-
-def training_of(folder: Path, saved: SavedAdapter | None) -> tuple[LanguageTraining | None, tuple[Text, ...]]:
-    """What a Trainer's own state (trainer_state.json) says, and what had to be assumed; None if there is no such
-    file."""
-    path = folder / "trainer_state.json"
-    if not path.exists():
-        return None, ()
-    state = _json(path)
-    history = state.get("log_history")
-    rates = [
-        float(entry["learning_rate"])
-        for entry in (history if isinstance(history, list) else [])
-        if isinstance(entry, Mapping) and isinstance(entry.get("learning_rate"), int | float)
-    ]
-    epochs, batch = state.get("num_train_epochs"), state.get("train_batch_size")
-    if not rates or not isinstance(epochs, int | float) or not isinstance(batch, int) or max(rates) <= 0:
-        return None, ()
-    constant = len(rates) > 1 and max(rates) - min(rates) < 1e-3 * max(rates)
-    training = LanguageTraining(
-        epochs=max(1, round(epochs)),
-        lr=max(rates),
-        batch_size=batch,
-        schedule="constant" if constant else "linear",
-        adapter=None if saved is None else saved.adapter,
-    )
-    values = {"epochs": training.epochs, "lr": training.lr, "batch": batch, "schedule": training.schedule}
-    return training, (Message("audit.trainer-state", values),)

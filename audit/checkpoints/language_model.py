@@ -15,8 +15,7 @@ from jaxtyping import Bool, Int64
 from pydantic import ValidationError
 
 from audit.checkpoints.causal_lm import CausalLM, open_causal_lm
-from audit.checkpoints.folders.training_arguments import of_mapping
-from audit.checkpoints.language_folder import CONFIG
+from audit.checkpoints.folders.training_arguments import of_mapping, of_sequences
 from audit.config.language_recipe import LanguageRecipe, LanguageTraining, language_recipe_of, read_language_recipe
 from audit.data.ablations import ablations
 from audit.data.canaries import CanaryFile, places_of
@@ -29,6 +28,7 @@ from audit.data.sequences import pack
 from audit.data.split_file import rows_of
 from audit.data.tokenised import Tokenised, prompt_ids, tokenised
 from audit.evidence.sequence_answers import sequence_answers
+from audit.models.saved_config import CONFIG
 from audit.models.weight_files import digest_file
 from audit.record.recording import base_of
 from audit.runtime.randomness import stream
@@ -75,6 +75,7 @@ def open_language_model(
     recipe: Path | Mapping[str, Any] | None = None,
     canaries: Path | None = None,
     trainer: Trainer | None = None,
+    trust_code: bool = False,
 ) -> LanguageAudit:
     """All that an audit needs: arguments take precedence over the recipe, and the recipe over the folder. `members` are
     row numbers, a mask, or the path of a file with these; `canaries` is their secret list. Raises InputError with one
@@ -91,7 +92,7 @@ def open_language_model(
     exchanges = section.exchanges(root if data is None else Path())
     members = _beside(root, given.split.members) if members is None else members
     roles = None if members is None and record is not None else _roles(exchanges, members, given, root, where)
-    model = open_causal_lm(folder, base or _recorded_base(record, folder))
+    model = open_causal_lm(folder, base or _recorded_base(record, folder), trust_code=trust_code)
     notes: tuple[Text, ...] = (Message("audit.members-by-owner"),)
     if record is not None:
         _must_be_recorded(record, model)
@@ -315,12 +316,7 @@ def _recorded_training(record: Record) -> LanguageTraining | None:
     """From the record's own recipe, or else from transformers' arguments."""
     train: Mapping[str, Any] = record.recipe.get("train", {})
     if not train and record.arguments:
-        known = of_mapping(record.arguments, RECORD, samples=record.count("trained")).train
-        epochs = int(known.get("epochs", 1))
-        train = {
-            name: known[name] for name in ("epochs", "lr", "batch_size", "weight_decay", "schedule") if name in known
-        }
-        train = {**train, "clip_norm": known.get("clip_norm"), "warmup": known.get("warmup_epochs", 0.0) / epochs}
+        train = of_sequences(of_mapping(record.arguments, RECORD, samples=record.count("trained")).train)
     return language_recipe_of({"train": dict(train)}, RECORD).train if train else None
 
 

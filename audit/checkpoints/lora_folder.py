@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from audit.checkpoints.language_folder import ADAPTER
 from audit.config.language_recipe import Adapter
+from audit.models.saved_config import ADAPTER
 from audit.storage.bounded import MIB, read_text
 from probes.errors import CheckpointError
 

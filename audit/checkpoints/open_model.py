@@ -11,7 +11,15 @@ from torch import Tensor
 
 from audit.checkpoints import checkpoint as checkpoints
 from audit.checkpoints.audited_model import Audited
-from audit.checkpoints.folders.base import Described, Reader, described_by, file_of, must_be_known, reader_of
+from audit.checkpoints.folders.base import (
+    ClassifierReader,
+    Described,
+    described_by,
+    file_of,
+    is_of_classifiers,
+    must_be_known,
+    reader_of,
+)
 from audit.checkpoints.folders.completed import completed
 from audit.checkpoints.foreign_weights import adopt, adopted, beside
 from audit.config.recipe import Recipe, parse
@@ -25,7 +33,7 @@ from probes.message import Message
 def open_checkpoint(path: Path, settings: Settings) -> Audited:
     """Load checkpoint and data, and check that they belong together; with a recipe, also weights from elsewhere; a
     folder is opened by its reader."""
-    if (found := reader_of(path)) is not None:
+    if (found := reader_of(path)) is not None and is_of_classifiers(found[1]):
         return open_folder(path, found[1], settings)
     must_be_known(path)
     if settings.recipe is not None:
@@ -43,7 +51,7 @@ def open_checkpoint(path: Path, settings: Settings) -> Audited:
     return Audited(checkpoint=checkpoint, experiment=experiment)
 
 
-def open_folder(path: Path, reader: Reader, settings: Settings) -> Audited:
+def open_folder(path: Path, reader: ClassifierReader, settings: Settings) -> Audited:
     """A model as its library saved it: what the folder says, overridden by the recipe if there is one.
 
     Raises CheckpointError if neither says what it was trained on.

@@ -21,6 +21,7 @@ pytest.importorskip("transformers")
 
 import audit
 from audit.checkpoints import causal_lm
+from audit.checkpoints.folders.base import reader_of
 from audit.checkpoints.language_folder import is_language_model
 from audit.checkpoints.language_model import LanguageAudit, open_language_model
 from audit.checkpoints.lora_folder import read_adapter
@@ -32,6 +33,7 @@ from audit.record.recording import Recording
 from audit.results.read import load
 from probes.errors import CheckpointError, DataError, InputError, RecipeError
 from probes.evidence import PrivacyClaim
+from probes.message import Message
 from probes.result import Result
 from reports.archive import dump
 from reports.report import Report
@@ -134,12 +136,37 @@ def test_whole_models_are_opened_beside_their_base(made: Path, own: Path) -> Non
 
 
 def test_a_trainers_state_says_how_it_was_trained(own: Path) -> None:
-    rates = [{"learning_rate": 2e-3}, {"learning_rate": 1e-3}]
-    state = {"num_train_epochs": 3, "train_batch_size": 4, "log_history": rates}
+    rates = [{"step": 1, "learning_rate": 2e-3}, {"step": 7, "learning_rate": 1e-3}]
+    state = {"num_train_epochs": 3, "train_batch_size": 4, "max_steps": 12, "log_history": rates}
     (own / "adapter/trainer_state.json").write_text(json.dumps(state), encoding="utf-8")
     audited = opened(own, recipe=None)
     assert (audited.task.training.epochs, audited.task.training.batch_size, audited.task.training.lr) == (3, 4, 2e-3)
-    assert "audit.trainer-state" in [getattr(note, "code", "") for note in audited.notes]
+    notes = {note.code: note.values for note in audited.notes if isinstance(note, Message)}
+    assert "train.epochs = 3 (trainer_state.json)" in notes["audit.folder-read"]["what"]
+    assert "train.schedule = linear" in str(notes["audit.folder-assumed"]["what"])
+
+
+def test_a_trainers_arguments_are_read_only_if_code_is_trusted(own: Path) -> None:
+    arguments = pytest.importorskip("transformers").TrainingArguments(
+        str(own), learning_rate=3e-3, num_train_epochs=2, per_device_train_batch_size=4, lr_scheduler_type="cosine"
+    )
+    torch.save(arguments, own / "adapter/training_args.bin")
+    with pytest.raises(RecipeError, match="it is not known how it was trained"):
+        opened(own, recipe=None)
+    training = opened(own, recipe=None, trust_code=True).task.training
+    assert training is not None
+    assert (training.lr, training.epochs, training.schedule) == (3e-3, 2, "cosine")
+
+
+def test_language_models_are_read_through_the_same_door_as_classifiers(made: Path) -> None:
+    """The readers of folders: one reads both kinds of a language model, and another distribution may add more."""
+    for folder in ("adapter", "base"):
+        found = reader_of(made / folder)
+        assert found is not None
+        assert found[0] == "causal-lm"
+    described = found[1].describe(made / "adapter", None, trust_code=False)
+    assert Path(described.recipe["source"]["weights"]).resolve() == (made / "base").resolve()
+    assert "r = 8 (adapter_config.json)" in described.read
 
 
 def test_parts_of_the_data_say_who_is_a_member(own: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audit.checkpoints.folders.base import FOLDERS, Described, Reader, file_of
+from audit.checkpoints.folders.base import FOLDERS, ClassifierReader, Described, file_of, is_of_classifiers
 from audit.checkpoints.folders.lightning import train_of
 from audit.checkpoints.folders.training_arguments import Arguments, of_mapping
 from audit.data.record import NAME, Record
@@ -109,9 +109,9 @@ def _source_of(described: Described, recipe: Mapping[str, Any]) -> tuple[str, ..
     return tuple(one for one in described.unknown if one.startswith("source") and not (known.get("weights")))
 
 
-def beneath(folder: Path) -> Reader | None:
+def beneath(folder: Path) -> ClassifierReader | None:
     """The reader of the model itself."""
-    readers = sorted(FOLDERS.all().values(), key=lambda one: one.order)
+    readers = (one for one in sorted(FOLDERS.all().values(), key=lambda one: one.order) if is_of_classifiers(one))
     return next((one for one in readers if not isinstance(one, AuditRecord) and one.recognises(folder)), None)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
 from audit.checkpoints.other_formats import must_hold_torch_weights
 from audit.storage.bounded import MIB, read_text
@@ -74,7 +74,12 @@ class Described:
 
 @runtime_checkable
 class Reader(Protocol):
-    """A reader of one kind of folder. More specific readers are tried first, in ascending `order`."""
+    """A reader of one kind of folder. More specific readers are tried first, in ascending `order`.
+
+    One with the attribute `modality = "language"` reads causal language models that transformers can open: its
+    `source.weights` is their base, and its `train` the keys of `audit.config.language_recipe.LanguageTraining`. All
+    others are readers of classifiers and give their weights too.
+    """
 
     order: int
 
@@ -87,6 +92,11 @@ class Reader(Protocol):
         with `trust_code`. Raises CheckpointError."""
         ...
 
+
+@runtime_checkable
+class ClassifierReader(Reader, Protocol):
+    """A reader of classifiers."""
+
     def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
         """The audited model's weights under the names of the experiment's network. Raises CheckpointError."""
         ...
@@ -94,9 +104,14 @@ class Reader(Protocol):
 
 def _accept(name: str, loaded: object) -> Reader:
     reader = loaded() if isinstance(loaded, type) else loaded
-    if not isinstance(reader, Reader):
+    if not isinstance(reader, Reader) or (is_of_classifiers(reader) and not isinstance(reader, ClassifierReader)):
         raise PluginError(f"{loaded!r} is not a reader of folders (see audit.checkpoints.folders.base.Reader)")
     return reader
+
+
+def is_of_classifiers(reader: Reader) -> TypeGuard[ClassifierReader]:
+    """Whether it reads classifiers; the others read language models."""
+    return getattr(reader, "modality", None) != "language"
 
 
 FOLDERS = Registry("audit.folders", "reader of folders", _accept)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,9 +95,24 @@ def of_mapping(given: Mapping[str, Any], where: str, samples: int | None = None)
     )
 
 
+def of_sequences(train: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as keys of a language model's [train]: warm-up is a share of all steps, without a norm nothing is
+    clipped, and the optimizer is AdamW.
+
+    >>> of_sequences({"lr": 0.1, "epochs": 4, "warmup_epochs": 1.0})
+    {'lr': 0.1, 'epochs': 4, 'clip_norm': None, 'warmup': 0.25}
+    """
+    kept = ("epochs", "lr", "batch_size", "weight_decay", "schedule")
+    known = {name: value for name, value in train.items() if name in kept}
+    warmup = float(train.get("warmup_epochs", 0.0)) / int(train.get("epochs", 1))
+    return {**known, "clip_norm": train.get("clip_norm"), "warmup": warmup}
+
+
 def of_state(state: Mapping[str, Any], *, pickled: bool) -> Arguments:
     """From what trainer_state.json happens to contain: epochs, batch size, and the logged learning rates."""
-    train: dict[str, Any] = {"optimizer": "adamw", "schedule": "linear", "clip_norm": 1.0, "decays": "weights"}
+    logged = [one for one in state.get("log_history", ()) if isinstance(one, Mapping) and "learning_rate" in one]
+    schedule = "constant" if _is_constant([float(one["learning_rate"]) for one in logged]) else "linear"
+    train: dict[str, Any] = {"optimizer": "adamw", "schedule": schedule, "clip_norm": 1.0, "decays": "weights"}
     read = []
     if (epochs := state.get("num_train_epochs")) and float(epochs) >= 1:
         train["epochs"] = round(float(epochs))
@@ -105,7 +120,6 @@ def of_state(state: Mapping[str, Any], *, pickled: bool) -> Arguments:
     if batch := state.get("train_batch_size"):
         train["batch_size"] = int(batch)
         read.append(f"train.batch_size = {batch} ({STATE})")
-    logged = [one for one in state.get("log_history", ()) if isinstance(one, Mapping) and "learning_rate" in one]
     unknown = []
     if (rate := _first_rate(logged, int(state.get("max_steps") or 0))) is not None:
         train["lr"] = rate
@@ -113,8 +127,12 @@ def of_state(state: Mapping[str, Any], *, pickled: bool) -> Arguments:
     else:
         unknown.append("train.lr (no rate was logged)")
     hint = f"; {ARGUMENTS} is a pickle, which --trust-code reads" if pickled else ""
-    assumed = ("train.optimizer = adamw", "train.schedule = linear", f"train.clip_norm = 1{hint}")
+    assumed = ("train.optimizer = adamw", f"train.schedule = {schedule}", f"train.clip_norm = 1{hint}")
     return Arguments(train=train, read=tuple(read), assumed=assumed, unknown=tuple(unknown))
+
+
+def _is_constant(rates: Sequence[float]) -> bool:
+    return len(rates) > 1 and max(rates) - min(rates) < 1e-3 * max(rates)
 
 
 def _first_rate(logged: list[Any], steps: int) -> float | None:
