@@ -10,7 +10,6 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -22,11 +21,6 @@ PATIENCE = 20
 """A fork that takes this many times as long as this process took for its longest piece is abandoned."""
 WORTH_FORKING = 4
 """The number of models from which further processes pay off."""
-
-
-def can_fork(device: str) -> bool:
-    """Whether a process may be forked while torch is loaded: on Linux, with models on the CPU."""
-    return sys.platform == "linux" and device == "cpu"
 
 
 def side_by_side(work: Sequence[Callable[[], None]], processes: int) -> None:

@@ -13,11 +13,12 @@ import torch
 from jaxtyping import Int
 from torch import nn
 
-from audit.evidence.forked import WORTH_FORKING, can_fork, side_by_side
+from audit.evidence.forked import WORTH_FORKING, side_by_side
 from audit.evidence.observation_cache import Sight, keep, recall
 from audit.evidence.source_side import source_side
 from audit.models.graph_rewrite import PreparationWarning, embedding, prepare
 from audit.models.weight_files import digest_state
+from audit.runtime.forking import can_fork
 from audit.runtime.randomness import stream
 from audit.runtime.threads import threads
 from audit.storage.store import Store

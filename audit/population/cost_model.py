@@ -12,12 +12,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from audit.data.dataset import at
 from audit.engines.registry import Choice, Kind, choose, kind_of
 from audit.population.executors.local import WORTH_PROCESSES
+from audit.population.executors.workers import forks_train
 from audit.population.populate import rows_of
 from audit.population.schedule import schedule
 from audit.population.tasks import run_task
@@ -32,7 +34,7 @@ from probes.statistics.power import FEWEST_ROUNDS, Power, power
 
 TRIAL_STEPS = 3
 PROCESS_SECONDS, PROCESS_BYTES = 4.0, 450 << 20
-"""The overhead of an additional process: importing torch, and its private memory for that."""
+"""The overhead of an additional process that is not a fork: importing torch, and its private memory for that."""
 ANSWER_BYTES = 24
 """Bytes of one replica's answers on one sample: five float32 and an int32."""
 
@@ -51,16 +53,16 @@ class RowGroup:
     inputs_seconds: float
     batch_seconds: float
     batch_bytes: int
-    in_processes: bool
+    run_in: Literal["threads", "forks", "spawned"]
 
-    def begins_processes(self, workers: int) -> bool:
-        """Whether the executor would start further processes."""
+    def spawns(self, workers: int) -> bool:
+        """Whether the executor would start processes that import torch."""
         alone = self.batches * self.batch_seconds
-        return self.in_processes and min(workers, self.batches) > 1 and alone > WORTH_PROCESSES
+        return self.run_in == "spawned" and min(workers, self.batches) > 1 and alone > WORTH_PROCESSES
 
     def seconds(self, workers: int) -> float:
         """Seconds without starting processes."""
-        at_once = 1 if self.in_processes and not self.begins_processes(workers) else workers
+        at_once = 1 if self.run_in == "spawned" and not self.spawns(workers) else workers
         return self.inputs_seconds + math.ceil(self.batches / at_once) * self.batch_seconds
 
 
@@ -175,6 +177,12 @@ def _trial(experiment: Experiment, rows: Sequence[Row]) -> Trial:
     )
 
 
+def _run_in(experiment: Experiment, choice: Choice) -> Literal["threads", "forks", "spawned"]:
+    if choice.engine.workers == "threads":
+        return "threads"
+    return "forks" if forks_train(experiment) else "spawned"
+
+
 def _timed(small: Experiment, choice: Choice, rows: Sequence[Row], epochs: int, folder: Path) -> float:
     short = small.recipe.train.model_copy(update={"epochs": epochs, "patience": None})
     recipe = small.recipe.model_copy(update={"train": short})
@@ -224,10 +232,10 @@ def _priced(experiment: Experiment, rows: Sequence[Row], workers: int, trials: M
                 inputs_seconds=trial.inputs,
                 batch_seconds=trial.fixed + trial.training * share,
                 batch_bytes=trial.bytes,
-                in_processes=trial.choice.engine.workers == "processes",
+                run_in=_run_in(experiment, trial.choice),
             )
         )
-    processes = any(line.begins_processes(workers) for line in lines)
+    processes = any(line.spawns(workers) for line in lines)
     # This process with everything loaded; the mapped copy of the inputs; and what replicas use and store.
     held = _peak_bytes() + experiment.inputs.numel() * experiment.inputs.element_size()
     held += len(rows) * len(experiment.dataset) * ANSWER_BYTES

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from audit.cli.app import main
+from audit.runtime.forking import can_fork
 
 DIVERGING = """
 import sys
@@ -50,38 +51,69 @@ def test_a_replica_that_fails_on_a_thread_ends_the_program_in_order(tmp_path: Pa
     assert ended.stderr == ""
 
 
-ORPHANING = """
-import os, signal, sys
+WORKERS = """
+import multiprocessing, os, signal, sys
 from pathlib import Path
-from audit.population.executors import local, processes
+from audit.population.executors import local, workers
 from audit.population.populate import populate, rows_of
 from audit.storage.store import Store
 from joblib.externals.loky import get_reusable_executor
+from probes.errors import AuditError
 from probes.plan import Plan, Splits
 from tests.audit.conftest import small_experiment
 
-def killed(progress):
-    if progress.done > 2:
-        (child,) = reused()._processes
-        print(child, flush=True)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-made = []
+spawned = []
 def reused(*given, **more):
-    if given:
-        made.append(get_reusable_executor(*given, **more))
-    return made[-1]
+    spawned.append(get_reusable_executor(*given, **more))
+    return spawned[-1]
 
-processes.get_reusable_executor, local.WORTH_PROCESSES = reused, 0.0
+workers.get_reusable_executor, local.WORTH_PROCESSES = reused, 0.0
+if sys.argv[1] == "spawned":
+    workers.can_fork = lambda device: False
+
+def child():
+    if sys.argv[1] == "spawned":
+        return next(iter(spawned[-1]._processes))
+    return multiprocessing.active_children()[0].pid
+
 experiment = small_experiment()
 rows = rows_of(Plan.of(Splits(repeats=8)), experiment.pool, 0)
-populate(experiment, rows, store=Store(Path(sys.argv[1])), workers=2, on_progress=killed)
 """
+ORPHANING = f"""{WORKERS}
+def killed(progress):
+    if progress.done > 2:
+        print(child(), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+populate(experiment, rows, store=Store(Path(sys.argv[2])), workers=2, on_progress=killed)
+"""
+KILLING = f"""{WORKERS}
+def killed(progress):
+    if progress.done > 2 and not kills:
+        kills.append(progress.done)
+        os.kill(child(), signal.SIGKILL)
+
+kills = []
+def logits(store, on_progress, workers):
+    return populate(experiment, rows, store=store, workers=workers, on_progress=on_progress).population.answers.log_prob
+try:
+    logits(Store(Path(sys.argv[2])), killed, 2)
+except AuditError as error:
+    print(error)
+again = logits(Store(Path(sys.argv[2])), lambda progress: None, 1)
+print((again == logits(Store(Path(sys.argv[3])), lambda progress: None, 1)).all())
+"""
+HERE = Path(__file__).parents[2]
+KINDS = [
+    pytest.param("forks", marks=pytest.mark.skipif(not can_fork("cpu"), reason="processes cannot be forked here")),
+    "spawned",
+]
 
 
-def test_worker_processes_end_with_the_one_that_is_killed(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", ORPHANING, str(tmp_path / "store")]
-    killed = subprocess.run(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("kind", KINDS)
+def test_worker_processes_end_with_the_one_that_is_killed(kind: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ORPHANING, kind, str(tmp_path / "store")]
+    killed = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True)
     assert killed.returncode == -signal.SIGKILL
     deadline = time.monotonic() + 15
     while _alive(int(killed.stdout)):
@@ -89,39 +121,11 @@ def test_worker_processes_end_with_the_one_that_is_killed(tmp_path: Path) -> Non
         time.sleep(0.1)
 
 
-KILLING = (
-    ORPHANING[: ORPHANING.index("def killed")]
-    + """
-def killed(progress):
-    if progress.done > 2 and len(made) == 1 and not kills:
-        kills.append(progress.done)
-        os.kill(next(iter(made[-1]._processes)), signal.SIGKILL)
-
-made, kills = [], []
-def reused(*given, **more):
-    made.append(get_reusable_executor(*given, **more))
-    return made[-1]
-
-processes.get_reusable_executor, local.WORTH_PROCESSES = reused, 0.0
-experiment = small_experiment()
-rows = rows_of(Plan.of(Splits(repeats=8)), experiment.pool, 0)
-def logits(store, on_progress, workers):
-    return populate(experiment, rows, store=store, workers=workers, on_progress=on_progress).population.answers.log_prob
-try:
-    logits(Store(Path(sys.argv[1])), killed, 2)
-except AuditError as error:
-    print(error)
-again = logits(Store(Path(sys.argv[1])), lambda progress: None, 1)
-print((again == logits(Store(Path(sys.argv[2])), lambda progress: None, 1)).all())
-"""
-)
-
-
 @pytest.mark.slow
-def test_a_worker_process_that_is_killed_is_one_sentence_and_what_follows_is_equal(tmp_path: Path) -> None:
-    code = KILLING.replace("from probes.plan", "from probes.errors import AuditError\nfrom probes.plan")
-    command = [sys.executable, "-c", code, str(tmp_path / "store"), str(tmp_path / "other")]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_worker_process_that_is_killed_is_one_sentence_and_what_follows_is_equal(kind: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLING, kind, str(tmp_path / "store"), str(tmp_path / "other")]
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True)
     said, equal = done.stdout.splitlines()
     assert said.startswith("a worker process was killed, perhaps for lack of memory."), done.stderr
     assert equal == "True"

@@ -9,18 +9,15 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-
 from audit.engines.cancellation import obey
 from audit.population.executors.processes import Processes, take
 from audit.population.tasks import Done, Job, run_task
 from audit.runtime.devices import workers_for
 from audit.runtime.threads import keep_pages
 from audit.storage.store import Store
-from probes.errors import AuditError
 
 WORTH_PROCESSES = 8.0
-"""Seconds of remaining work above which starting processes (each imports torch) pays off."""
+"""Seconds of remaining work above which starting processes pays off that import torch."""
 
 
 def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
@@ -54,6 +51,9 @@ def _in_processes(job: Job, store: Store, workers: int) -> Iterator[Done]:
     began, done, rest = time.monotonic(), 0, deque(job.tasks)
     others = Processes(job, store, rest, workers - 1)
     try:
+        if others.immediate and workers > 1:
+            with contextlib.suppress(OSError):  # no room for another process: this one runs all tasks
+                others.begin()
         while True:
             if (task := take(rest)) is not None:
                 with contextlib.nullcontext() if others.begun else others.soon(after=WORTH_PROCESSES / 2):
@@ -66,9 +66,5 @@ def _in_processes(job: Job, store: Store, workers: int) -> Iterator[Done]:
             elif not others.busy:
                 return
             yield from others.done(wait=task is None)
-    except TerminatedWorkerError:
-        raise AuditError(
-            "a worker process was killed, perhaps for lack of memory.", do="Run again with fewer --workers to continue."
-        ) from None
     finally:
         others.end()

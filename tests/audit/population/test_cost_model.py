@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -70,11 +71,19 @@ def test_the_detectable_rate_is_detected_four_times_in_five() -> None:
 
 
 @pytest.mark.parametrize(
-    ("batches", "each", "workers", "seconds"),
-    [(24, 0.25, 2, 6.0), (24, 1.0, 2, 12.0), (24, 1.0, 1, 24.0), (1, 60.0, 8, 60.0), (5, 60.0, 4, 120.0)],
+    ("run_in", "batches", "each", "workers", "seconds"),
+    [
+        ("spawned", 24, 0.25, 2, 6.0),
+        ("spawned", 24, 1.0, 2, 12.0),
+        ("spawned", 24, 1.0, 1, 24.0),
+        ("spawned", 1, 60.0, 8, 60.0),
+        ("spawned", 5, 60.0, 4, 120.0),
+        ("forks", 24, 0.25, 2, 3.0),
+        ("threads", 24, 0.25, 2, 3.0),
+    ],
 )
 def test_processes_are_foreseen_where_the_executor_begins_them(
-    batches: int, each: float, workers: int, seconds: float
+    run_in: Literal["threads", "forks", "spawned"], batches: int, each: float, workers: int, seconds: float
 ) -> None:
     line = RowGroup(
         designs={"splits": batches},
@@ -84,10 +93,10 @@ def test_processes_are_foreseen_where_the_executor_begins_them(
         inputs_seconds=0.0,
         batch_seconds=each,
         batch_bytes=0,
-        in_processes=True,
+        run_in=run_in,
     )
     assert line.seconds(workers) == seconds
-    assert line.begins_processes(workers) == (seconds < batches * each)
+    assert line.spawns(workers) == (run_in == "spawned" and seconds < batches * each)
 
 
 @pytest.mark.slow
