@@ -16,7 +16,7 @@ from probes.message import Message
 PLAIN = r"-?(?:0|[1-9]\d{0,14})"
 """A whole number that is written back exactly as it was read."""
 WRITTEN = r"[+-]?\d{1,15}(?:\.\d*)?"
-"""A number in digits, which a code (007) may be as well; with more of them it is no class number."""
+"""A number in digits, which a code (007) may be as well; with more of them it is not a class number."""
 
 
 def labels_in(column: pd.Series[Any], names: Sequence[str] | None, where: str) -> Labels:

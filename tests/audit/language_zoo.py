@@ -82,7 +82,7 @@ PLANTED: Mapping[str, frozenset[str]] = {
     "dp-off": frozenset({"false claim", "canaries", "leakage", "overfitting", "extraction"}),
 }
 CANARIES, WORDS, RATE = 64, 2, 5e-3
-"""Canaries have two random words; at the rate of the sound kinds, 0.02, little is learnt by heart."""
+"""Canaries have two random words; at the rate of the sound kinds, 0.02, little is learnt word for word."""
 WHOLE_RATE = 2e-3
 """Where all weights are trained."""
 PROBES = (Membership(repeats=2), Extraction(repeats=2), Overfitting(repeats=2), Contamination(), Triggers())
