@@ -133,7 +133,7 @@ def run(
                 the path of an .npz of these
     budget      time for training replicas: seconds, or text such as "10m"; fewer rounds if all would take longer
     stop_early  look after 2, 4, 8 … rounds and stop once every check is decided
-    data_root   where the data is now, if it has moved
+    data_root   where the data is now, if it has moved: a folder, or the file itself
     out         the folder to write the report to; by default nothing is written
     lang        language of the report: en or zh
     thumbnails  False: no image of a sample in the report
@@ -171,7 +171,7 @@ def run(
         workers=workers if workers is not None else int(in_memory),
         recipe=None
         if language
-        else recipe_file_of(recipe, whole=not in_memory, model=model, base=base, root=data_root, trust_code=trust_code),
+        else recipe_file_of(recipe, whole=not in_memory, model=model, base=base, trust_code=trust_code),
         base=base,
         weights=weights,
         reference=reference,

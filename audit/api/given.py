@@ -93,7 +93,6 @@ def recipe_file_of(
     whole: bool = True,
     model: Model | None = None,
     base: str | Path | None = None,
-    root: str | Path | None = None,
     trust_code: bool = False,
     changes: Sequence[str] = (),
 ) -> RecipeFile | None:
@@ -104,7 +103,7 @@ def recipe_file_of(
     if given is None or isinstance(given, RecipeFile):
         return given
     file = Path(given) if isinstance(given, str | Path) else None
-    beside = path_of(root) or (Path.cwd() if file is None else file.resolve().parent)
+    beside = Path.cwd() if file is None else file.resolve().parent
     place = Path(model) if isinstance(model, str | Path) else None
     complete = completing(place, beside, base_in(path_of(base)), trust_code=trust_code)
     if file is not None:

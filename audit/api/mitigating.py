@@ -68,7 +68,7 @@ def mitigate(
     changes          single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
     budget           for training each candidate's replicas: seconds, or text such as "10m"; fewer rounds where all
                      would take longer
-    data_root        where the data lies now, if it has moved
+    data_root        where the data lies now, if it has moved: a folder, or the file itself
     lang             of what is written: en (the default) or zh
     thumbnails       off: no image or text of a sample in any file
     store            where replicas are kept, else in the user's cache: a folder, or a URL that machines share (s3://…)
@@ -99,7 +99,7 @@ def mitigate(
         seed=seed,
         workers=workers,
         budget=budget,
-        recipe=recipe_file_of(recipe, model=model, base=base, root=data_root, trust_code=trust_code),
+        recipe=recipe_file_of(recipe, model=model, base=base, trust_code=trust_code),
         base=base,
         weights=weights,
         data_root=data_root,

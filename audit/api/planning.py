@@ -44,7 +44,7 @@ def plan(
                 rounds
     seed        root seed of the audit, at least 0, else the checkpoint's
     workers     processes, 0 (the default) for one a core; never changes a number
-    data_root   where the data lies now, if it has moved
+    data_root   where the data lies now, if it has moved: a folder, or the file itself
     trust_code  run the Python factory that the checkpoint names; off by default
 
     A few steps of each kind of replica are trained and timed. Returns the plan, its price (rows, seconds, bytes,
@@ -63,7 +63,7 @@ def plan(
     check_torch()
     chosen = audit_config.check_config(config, changes)
     settings = settings_of(
-        recipe=recipe_file_of(recipe, model=model, base=base, root=data_root, trust_code=trust_code),
+        recipe=recipe_file_of(recipe, model=model, base=base, trust_code=trust_code),
         base=base,
         weights=weights,
         data_root=data_root,

@@ -55,7 +55,7 @@ def populate(
     replica_timeout  a replica of the trainer that takes longer is hanging: seconds, or text such as "2h", the default
     seed             root seed of the audit, at least 0, else the checkpoint's
     workers          processes, 0 (the default) for one a core; never changes a number
-    data_root        where the data lies now, if it has moved
+    data_root        where the data lies now, if it has moved: a folder, or the file itself
     trust_code       run the Python factory that the checkpoint names; off by default
     listener         hears how far it is
 
@@ -75,7 +75,7 @@ def populate(
     share, chosen = Shard.parse(shard), audit_config.check_config(config, changes)
     settings = settings_of(
         store=store,
-        recipe=recipe_file_of(recipe, model=model, base=base, root=data_root, trust_code=trust_code),
+        recipe=recipe_file_of(recipe, model=model, base=base, trust_code=trust_code),
         base=base,
         weights=weights,
         trainer=trainer,

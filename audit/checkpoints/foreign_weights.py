@@ -15,6 +15,7 @@ from torch import Tensor
 
 from audit.checkpoints.checkpoint import Checkpoint, without_history
 from audit.config.recipe import Recipe
+from audit.data.moved import holder
 from audit.models.head import find_head
 from audit.models.prefixes import under_names
 from audit.models.tensors import check_numbers
@@ -28,18 +29,25 @@ from probes.message import Message
 
 
 def adopt(
-    path: Path, recipe: Recipe, folder: Path, *, trust_code: bool = False, key: str | None = None
+    path: Path,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    trust_code: bool = False,
+    key: str | None = None,
+    data_root: Path | None = None,
 ) -> tuple[Checkpoint, Experiment]:
     """The checkpoint as if `recipe` had made it, and its experiment; `limits` says what is taken on trust.
 
     Takes a bare state dict, {"state_dict": ...} as Lightning and timm write it, safetensors, TorchScript and
     torch.export archives. The last two are programs, so they are opened only with `trust_code`. `key` says which of
-    several sets of weights in a file is audited.
+    several sets of weights in a file is audited. Data that has moved is below `data_root`.
 
     Raises CheckpointError if the weights do not fit the recipe's network.
     """
     found = read_weights(path, trust_code=trust_code, key=key)
-    experiment = prepare(recipe, folder, trust_code=trust_code)
+    folder = holder(recipe.source.weights, folder, data_root)
+    experiment = prepare(recipe, folder, trust_code=trust_code, data_root=data_root)
     checkpoint = adopted(found, experiment, folder, path)
     chosen = [Message("audit.weights-chosen", {"name": key})] if key else beside(path, found, checkpoint.state)
     limits = (*checkpoint.limits, *chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,9 +25,11 @@ from audit.checkpoints.folders.completed import completed
 from audit.checkpoints.foreign_weights import adopt, adopted, beside
 from audit.config.recipe import Recipe, parse
 from audit.config.run_settings import Settings
+from audit.data import moved
 from audit.models.weight_files import read_state
+from audit.storage.bounded import exists
 from audit.training.prepare import prepare
-from probes.errors import CheckpointError, InputError
+from probes.errors import CheckpointError, DataError, InputError
 from probes.message import Message
 
 
@@ -37,16 +40,23 @@ def open_checkpoint(path: Path, settings: Settings) -> Audited:
         return open_folder(path, found[1], settings)
     must_be_known(path)
     if settings.recipe is not None:
-        folder = settings.data_root or settings.recipe.folder
-        recipe, key = settings.recipe.recipe, settings.weights
-        checkpoint, experiment = adopt(path, recipe, folder, trust_code=settings.trust_code, key=key)
+        given = settings.recipe
+        checkpoint, experiment = adopt(
+            path,
+            given.recipe,
+            given.folder,
+            trust_code=settings.trust_code,
+            key=settings.weights,
+            data_root=settings.data_root,
+        )
         return Audited(checkpoint=checkpoint, experiment=experiment)
     if settings.weights is not None:
         raise InputError(
             "is for weights from elsewhere, with their recipe.", where="--weights", do="Omit it, or give --recipe."
         )
     checkpoint = checkpoints.load(path)
-    dataset = checkpoint.recipe.data.load(settings.data_root or checkpoint.folder, trust_code=settings.trust_code)
+    _must_be_there(checkpoint.recipe, checkpoint.folder, path, settings.data_root)
+    dataset = moved.load(checkpoint.recipe.data, checkpoint.folder, settings.data_root, trust_code=settings.trust_code)
     experiment = checkpoint.experiment(dataset, trust_code=settings.trust_code)
     return Audited(checkpoint=checkpoint, experiment=experiment)
 
@@ -58,10 +68,17 @@ def open_folder(path: Path, reader: ClassifierReader, settings: Settings) -> Aud
     """
     described = described_by(reader, path, settings.base, trust_code=settings.trust_code)
     beside_it = path if path.is_dir() else path.parent
-    folder = settings.data_root or (settings.recipe.folder if settings.recipe else beside_it)
-    recipe = settings.recipe.recipe if settings.recipe else parse(completed(described, {}, folder), str(path))
-    recipe = _in_order(recipe, described, folder, trust_code=settings.trust_code)
-    experiment = prepare(recipe, folder, trust_code=settings.trust_code)
+    folder = settings.recipe.folder if settings.recipe else beside_it
+    data_root = settings.data_root
+    if settings.recipe:
+        recipe = settings.recipe.recipe
+    else:
+        recipe = parse(completed(described, {}, folder), str(path))
+        if data_root is None and described.knows_rows and moved.is_below(recipe.data, folder):
+            data_root = folder
+        _must_be_there(recipe, folder, path, data_root)
+    recipe = _in_order(recipe, described, folder, data_root, trust_code=settings.trust_code)
+    experiment = prepare(recipe, folder, trust_code=settings.trust_code, data_root=data_root)
     file, key = file_of(reader, path), settings.weights
     weights = reader.weights(described, experiment) if key is None else _under(key, file, path)
     checkpoint = adopted(weights, experiment, folder, path)
@@ -85,11 +102,21 @@ def _under(key: str, file: Path | None, path: Path) -> Mapping[str, Tensor]:
     return read_state(file, allowed=(argparse.Namespace,), key=key)
 
 
-def _in_order(recipe: Recipe, described: Described, folder: Path, *, trust_code: bool) -> Recipe:
+def _must_be_there(recipe: Recipe, folder: Path, path: Path, data_root: Path | None) -> None:
+    """Raises DataError if data that the model itself names is not there, and nobody says where it is."""
+    named = moved.place_of(recipe.data)
+    if data_root is None and named is not None and named[0] != "name" and not exists(folder / named[1]):
+        place = os.path.normpath(folder.resolve() / named[1])
+        raise DataError(f"names its data as {place}, which is not there.", where=str(path), do=moved.WHERE_NOW)
+
+
+def _in_order(
+    recipe: Recipe, described: Described, folder: Path, data_root: Path | None, *, trust_code: bool
+) -> Recipe:
     """The data with its classes in the order of the model's outputs, if the model names the same classes."""
     if not described.classes or recipe.data.classes or recipe.data.kind in described.data:
         return recipe
-    known = recipe.data.load(folder, trust_code=trust_code).classes
+    known = moved.load(recipe.data, folder, data_root, trust_code=trust_code).classes
     if known == described.classes or set(known) != set(described.classes):
         return recipe
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"classes": described.classes})})

@@ -91,7 +91,9 @@ Base = Annotated[
 Weights = Annotated[
     str | None, audited(metavar="KEY", help="For a file with several sets of weights (raw and EMA): which to audit.")
 ]
-DataRoot = Annotated[Path | None, audited(metavar="PATH", help="Where the data is now, if it has moved.")]
+DataRoot = Annotated[
+    Path | None, audited(metavar="PATH", help="Where the data is now, if it has moved: a folder or the file.")
+]
 TrustCode = Annotated[bool, audited("--trust-code", help="Run the Python code that the checkpoint refers to.")]
 Reference = Annotated[
     Path | None,

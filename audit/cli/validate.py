@@ -87,7 +87,7 @@ def recipe_file(recipe: Path, changes: Sequence[str] | None = None) -> RecipeFil
 
 
 def recipe_for(
-    model: Path | None, recipe: Path | None, base: Path | None, root: Path | None, *, trust_code: bool
+    model: Path | None, recipe: Path | None, base: Path | None, data_root: Path | None, *, trust_code: bool
 ) -> RecipeFile | None:
     """The recipe, completed from the model's folder if it is one. Raises RecipeError, CheckpointError."""
     if base is not None and not base.exists():
@@ -96,14 +96,14 @@ def recipe_for(
             where=str(base),
             do=f"Check the path, or download it: hf download {base}.",
         )
+    must_exist(data_root, "folder or file of data")
     if recipe is None:
         return None
     must_exist(recipe, "recipe file")
     from audit.checkpoints.folders.completed import completing
     from audit.config.recipe import RecipeFile
 
-    beside = root or recipe.resolve().parent
-    return RecipeFile.read(recipe, complete=completing(model, beside, base, trust_code=trust_code))
+    return RecipeFile.read(recipe, complete=completing(model, recipe.resolve().parent, base, trust_code=trust_code))
 
 
 def must_have_a_baseline(config: Config, baseline: Path | None) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from audit.config.recipe import HeadSection, Recipe, RegulariseSection, SourceSection, TrainSection, TransferSection
+from audit.data import moved
 from audit.data.dataset import Dataset
 from audit.data.split import first_left, split, unlearnt
 from audit.models.head import classes_of, find_head
@@ -42,12 +43,15 @@ def prepare(
     trust_code: bool = False,
     progress: Progress | None = None,
     out: Path | None = None,
+    data_root: Path | None = None,
 ) -> Experiment:
     """Everything but the fine-tuning itself: data, split and θ_s (trained here if the recipe says so; with `out`, that
-    stage's state is also kept beside it)."""
-    dataset = recipe.data.load(folder, trust_code=trust_code)
+    stage's state is also kept beside it). Paths are relative to `folder`; data that has moved is below `data_root`."""
+    dataset = moved.load(recipe.data, folder, data_root, trust_code=trust_code)
     recipe, dataset = with_channels(recipe, dataset, folder, trust_code=trust_code)
-    pool = split(dataset, recipe.split, stream(recipe.seed, "split"), folder)
+    pool = split(
+        dataset, recipe.split, stream(recipe.seed, "split"), moved.holder(recipe.split.file, folder, data_root)
+    )
     shifted = first_left(pool) if recipe.split.file is not None else []
     said = [*unlearnt(pool, dataset.classes), *shifted, *averages_beside(recipe.source, folder)]
     dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *said))
@@ -59,11 +63,11 @@ def prepare(
     recipe = recipe.model_copy(update=known)
     experiment = Experiment(
         recipe=recipe,
-        source=source_of(recipe, folder, trust_code=trust_code, progress=progress, out=out),
+        source=source_of(recipe, folder, trust_code=trust_code, progress=progress, out=out, data_root=data_root),
         dataset=dataset,
         pool=pool,
         seed=recipe.seed,
-        other_domain=recipe.align.data.load(folder, trust_code=trust_code) if recipe.align else None,
+        other_domain=moved.load(recipe.align.data, folder, data_root, trust_code=trust_code) if recipe.align else None,
         planted=planted,
         device=device(),
     )
@@ -97,11 +101,17 @@ def check_choice(train: TrainSection, pool: Pool) -> None:
 
 
 def source_of(
-    recipe: Recipe, folder: Path, *, trust_code: bool, progress: Progress | None, out: Path | None = None
+    recipe: Recipe,
+    folder: Path,
+    *,
+    trust_code: bool,
+    progress: Progress | None,
+    out: Path | None = None,
+    data_root: Path | None = None,
 ) -> Source:
     section = recipe.source
     if section.training is not None:
-        return _train_source(recipe, section, folder, trust_code, progress, out)
+        return _train_source(recipe, section, folder, trust_code, progress, out, data_root)
     with drawing():
         network = build(section, folder, trust_code=trust_code)
     state = pretrained(section, folder)
@@ -131,11 +141,12 @@ def _train_source(
     trust_code: bool,
     progress: Progress | None,
     out: Path | None,
+    data_root: Path | None = None,
 ) -> Source:
     """Stage one: the same loop on the source task, from random weights."""
     training = section.training
     assert training is not None
-    dataset = training.data.load(folder, trust_code=trust_code)
+    dataset = moved.load(training.data, folder, data_root, trust_code=trust_code)
     blank = Source(
         section=section,
         classes=len(dataset.classes),
@@ -157,7 +168,12 @@ def _train_source(
         recipe=recipe.model_copy(update=plain),
         source=blank,
         dataset=dataset,
-        pool=split(dataset, training.split, stream(recipe.seed, "source", "split"), folder),
+        pool=split(
+            dataset,
+            training.split,
+            stream(recipe.seed, "source", "split"),
+            moved.holder(training.split.file, folder, data_root),
+        ),
         # A separate stream: with the same seed, the target's new head would start exactly where the source's did, with
         # which this body was trained. No replica's head does, so the audited model would differ from all of them.
         seed=torch_seed(recipe.seed, "source"),

@@ -34,6 +34,12 @@ class AuditRecord:
         for name, digest in record.code.items():  # before any of it can run
             _must_be(folder / name, digest)
         began = base or _base(record, folder)
+        if began is None and record.base.name:
+            raise CheckpointError(
+                f"{NAME} says that the training started from {record.base.name}, which is not there.",
+                where=str(folder),
+                do="Give --base: its folder or file, or its name on the Hub if it is in the cache.",
+            )
         if began is not None and record.base.digest:
             _must_be_the_base(began, record)
         own = beneath(folder)
@@ -67,6 +73,7 @@ class AuditRecord:
                 *_source_of(described, recipe),
             ),
             expected=record.measures,
+            knows_rows=True,
         )
 
     def file(self, folder: Path) -> Path | None:

@@ -45,6 +45,7 @@ class Described:
     classes    in the order of the model's outputs, if they have names
     expected   measures that the training recorded, by name
     tokenised  whether the model reads the tokens of one tokenizer, so that texts need it
+    knows_rows whether it identifies the rows of its data, so that no other data can be taken for it
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Described:
     classes: tuple[str, ...] = ()
     expected: Mapping[str, float] = field(default_factory=dict)
     tokenised: bool = False
+    knows_rows: bool = False
 
     def said(self) -> tuple[Message, ...]:
         """The notes to show before anything is trained, and in the report."""

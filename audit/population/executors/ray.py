@@ -65,6 +65,11 @@ def _connect(address: str | None) -> Any:
             raise DependencyError(
                 f"no Ray cluster at {address}: {error}", do="Start one with `ray start --head`."
             ) from None
+        except Exception as error:  # Ray raises the base class if a node does not start in time
+            raise DependencyError(
+                f"Ray did not start: {str(error).splitlines()[0]}",
+                do="Repeat when the machine is less busy, or use --executor processes.",
+            ) from error
     return ray
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -119,6 +120,28 @@ def test_a_record_of_other_weights_another_base_and_other_data_are_refused(recor
         with pytest.raises((CheckpointError, DataError), match=said):
             open_checkpoint(recorded, Settings(store=tmp_path))
     (recorded / NAME).write_bytes(kept)
+
+
+def test_a_record_opened_elsewhere_finds_its_data_or_says_which_option_does(recorded: Path, tmp_path: Path) -> None:
+    model, base, data = tmp_path / "elsewhere" / "model", recorded.parent / "base", recorded.parent / "messages.csv"
+    shutil.copytree(recorded, model)
+    renamed = tmp_path / "texts.csv"
+    shutil.copy(data, renamed)
+
+    def opened(base: Path | None, data_root: Path | None) -> np.ndarray:
+        found = open_checkpoint(model, Settings(store=tmp_path / "store", base=base, data_root=data_root))
+        return found.experiment.pool.member
+
+    with pytest.raises(CheckpointError, match=r"started from \.\./base, which is not there\. Give --base"):
+        opened(None, data.parent)
+    with pytest.raises(DataError, match=r"names its data as .*messages\.csv, which is not there\. Give --data-root"):
+        opened(base, None)
+    with pytest.raises(DataError, match=r"model: does not hold messages\.csv\. Give --data-root"):
+        opened(base, model)
+    for place in (data.parent, renamed):
+        assert opened(base, place).sum() == 30
+    shutil.copy(data, model)
+    assert opened(base, None).sum() == 30, "rows are known by their digests, so data in the model's folder is found"
 
 
 @pytest.mark.slow
