@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,8 +46,12 @@ from probes.plan import Pool
 TRAIN = ("train", "training", "members")
 HELD_OUT = ("test", "held_out", "heldout", "eval", "evaluation")
 VALIDATION = ("validation", "valid", "val", "dev")
+FEWEST_OWNERS = 4
+"""The smallest number of owners whose rows are kept together in replicas."""
 FEWEST = 10
 """The smallest number of members, and of held-out samples, with which an audit is possible."""
+SFT_LENGTH = 1024
+"""TRL's length of a packed row where none is given."""
 PREFIX = 3
 """Validation samples before each sequence, for the attack that compares with and without them."""
 
@@ -107,7 +112,7 @@ def open_language_model(
     if secret is not None:
         planted, canary = _planted(secret, section, exchanges, model.tokenizer, context, given)
         roles = tuple(role & ~canary for role in roles)
-    pool = _pool(exchanges, found, roles, where)
+    pool, owners = _owned(_pool(exchanges, found, roles, where), exchanges, found, section.groups, where)
     mine = [exchanges[row] for row in found.rows]
     read = partial(prompt_ids, tokenizer=model.tokenizer, where=str(where))
     task = LanguageTask(
@@ -118,6 +123,7 @@ def open_language_model(
         prompts=found.prompts,
         answers=found.answers,
         pool=pool,
+        group_names=owners,
         lower=found.lower,
         prefixed=_prefixed(found, pool, context),
         general=_general(_beside(root, given.general), model.tokenizer, context),
@@ -199,17 +205,27 @@ def _pool(
                 where=str(where),
                 do=f"Give at least {FEWEST}.",
             )
-    owners = [exchanges[row].owner for row in found.rows]
-    groups = np.unique(owners, return_inverse=True)[1].astype(np.int64) if all(owners) else None
-    if groups is not None and (len(np.unique(groups)) < 4 or np.intersect1d(groups[member], groups[held_out]).size):
-        groups = None
     return Pool(
-        labels=np.zeros(len(found.rows), dtype=np.int64),
-        member=member,
-        held_out=held_out,
-        validation=validation,
-        groups=groups,
+        labels=np.zeros(len(found.rows), dtype=np.int64), member=member, held_out=held_out, validation=validation
     )
+
+
+def _owned(
+    pool: Pool, exchanges: Sequence[Exchange], found: Tokenised, column: str | None, where: Path
+) -> tuple[Pool, tuple[str, ...]]:
+    """The pool with the owners of its rows as groups, and their names, if all rows have one and there are enough.
+    Owners with rows on both sides count only where the column was named by the user: one that is found by its name may
+    say anything. Raises DataError if a named column is empty in some row."""
+    owners = [exchanges[row].owner for row in found.rows]
+    if column is not None and not all(owners):
+        row = int(found.rows[owners.index("")])
+        raise DataError(f"has no owner in {column!r}.", where=f"{where}, row {row}", do="Give one, or omit groups.")
+    names, numbers = np.unique(owners, return_inverse=True)
+    groups = numbers.astype(np.int64)
+    across = np.intersect1d(groups[pool.member], groups[pool.held_out]).size > 0
+    if not all(owners) or len(names) < FEWEST_OWNERS or (across and column is None):
+        return pool, ()
+    return dataclasses.replace(pool, groups=groups), tuple(map(str, names))
 
 
 def _benchmarks(given: LanguageRecipe, root: Path, tokenizer: Any, context: int) -> dict[str, BenchmarkTexts]:
@@ -317,6 +333,8 @@ def _recorded_training(record: Record) -> LanguageTraining | None:
     train: Mapping[str, Any] = record.recipe.get("train", {})
     if not train and record.arguments:
         train = of_sequences(of_mapping(record.arguments, RECORD, samples=record.count("trained")).train)
+        if record.arguments.get("packing"):  # TRL's
+            train = {**train, "packing": record.arguments.get("max_length") or SFT_LENGTH}
     return language_recipe_of({"train": dict(train)}, RECORD).train if train else None
 
 

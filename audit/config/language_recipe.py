@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from audit.config.recipe import PrivacySection
 from audit.config.section import Section
@@ -38,12 +38,21 @@ class LanguageTraining(Section):
     """The share of all steps during which the rate rises from zero."""
     clip_norm: float | None = Field(default=1.0, gt=0)
     """The largest norm of the gradient over all trained weights."""
+    packing: int | None = Field(default=None, ge=2)
+    """Sequences are joined, whole and in an epoch's order, into rows of at most so many tokens; a minibatch has
+    `batch_size` of these. Tokens attend to the sequences before theirs in the row."""
     adapter: Adapter | None = None
     privacy: PrivacySection | None = None
     """DP-SGD on the adapter: `clip_norm` of a sequence's gradient, and noise, in place of the one above."""
 
+    @model_validator(mode="after")
+    def _protects_sequences(self) -> LanguageTraining:
+        if self.packing is not None and self.privacy is not None:
+            raise ValueError("packing and privacy exclude each other, because DP-SGD protects a row")
+        return self
+
     def steps(self, samples: int) -> int:
-        """The number of steps of a training on this many samples.
+        """The number of steps of a training on this many samples, without packing.
 
         >>> LanguageTraining(epochs=2, batch_size=8).steps(17)
         6

@@ -76,6 +76,34 @@ def together(
     return found
 
 
+def joined_rows(
+    inputs: Int64[np.ndarray, "samples 2 length"], order: Int64[np.ndarray, " kept"], length: int
+) -> Int64[np.ndarray, "rows 2 longest"]:
+    """The sequences one after another, in rows of at most `length` tokens; each is whole and goes into the first row
+    with room for it. Of a sequence that is longer, the end is left out.
+
+    >>> three = pack([[1], [2], [3]], [[7], [8, 8], [9]], context=9).inputs
+    >>> joined_rows(three, np.array([0, 1, 2]), 4)[:, 0].tolist()
+    [[1, 7, 3, 9], [2, 8, 8, -1]]
+    """
+    rows: list[list[Int64[np.ndarray, "2 some"]]] = []
+    room: list[int] = []
+    for sample in order:
+        mine = inputs[sample][:, inputs[sample, 0] != PADDING][:, :length]
+        place = next((row for row, left in enumerate(room) if left >= mine.shape[1]), len(rows))
+        if place == len(rows):
+            rows.append([])
+            room.append(length)
+        rows[place].append(mine)
+        room[place] -= mine.shape[1]
+    found = np.zeros((len(rows), 2, length - min(room, default=0)), dtype=np.int64)
+    found[:, 0] = PADDING
+    for row, parts in enumerate(rows):
+        whole = np.concatenate(parts, axis=1)
+        found[row, :, : whole.shape[1]] = whole
+    return found
+
+
 def starts(inputs: Int[np.ndarray, "samples 2 length"]) -> Int64[np.ndarray, " ends"]:
     """The offset of each sample's scored tokens when all are concatenated; one more entry than samples."""
     return np.concatenate([[0], np.cumsum(inputs[:, 1].sum(axis=1))]).astype(np.int64)

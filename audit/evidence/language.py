@@ -47,6 +47,7 @@ def language_evidence(
     return Evidence(
         pool=task.pool,
         classes=CLASSES,
+        group_names=task.group_names,
         audited=core.sequence_answers(own),
         population=Population(rows=tuple(rows), answers=none if replicas is None else core.sequence_answers(replicas)),
         inputs=task.inputs,

@@ -80,9 +80,12 @@ def groups(task: LanguageTask, rows: Sequence[Row], memory: int) -> Iterator[lis
 
 
 def together(task: LanguageTask) -> bool:
-    """Whether replicas can be trained many at once: adapters can, but not where noise makes them private."""
+    """Whether replicas can be trained many at once: adapters can, but not where noise makes them private, or where
+    packing leaves them different numbers of steps."""
     training = task.training
-    return training is not None and training.adapter is not None and training.privacy is None
+    return (
+        training is not None and training.adapter is not None and training.privacy is None and training.packing is None
+    )
 
 
 def seed_of(row: Row, seed: int) -> int:

@@ -4,6 +4,7 @@ reproduce."""
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audit.config.language_recipe import LanguageTraining
-from audit.data.sequences import PADDING
+from audit.data.sequences import PADDING, joined_rows
 from audit.evidence.sequence_answers import logits_of
 from audit.runtime.randomness import stream, torch_seed
 from audit.trainers.lora import with_adapters
@@ -33,14 +34,38 @@ def schedule_of(
     kept: Bool[np.ndarray, " samples"], training: LanguageTraining, seed: int
 ) -> list[Int64[np.ndarray, " batch"]]:
     """The samples of every step, epoch after epoch; the last minibatch of an epoch may be smaller."""
+    steps = []
+    for order in orders_of(kept, training, seed):
+        steps += [order[first : first + training.batch_size] for first in range(0, len(order), training.batch_size)]
+    return steps
+
+
+def orders_of(
+    kept: Bool[np.ndarray, " samples"], training: LanguageTraining, seed: int
+) -> Iterator[Int64[np.ndarray, " kept"]]:
+    """The kept samples in the order of each epoch. Raises RecipeError if there are none."""
     mine = np.flatnonzero(kept)
     if not len(mine):
         raise RecipeError("a replica keeps no samples.")
-    steps = []
     for epoch in range(training.epochs):
-        order = stream(seed, "language", epoch).permutation(mine)
-        steps += [order[first : first + training.batch_size] for first in range(0, len(order), training.batch_size)]
-    return steps
+        yield stream(seed, "language", epoch).permutation(mine)
+
+
+def minibatches(
+    inputs: Int64[np.ndarray, "samples 2 length"],
+    kept: Bool[np.ndarray, " samples"],
+    training: LanguageTraining,
+    seed: int,
+) -> list[tuple[Int64[np.ndarray, "rows 2 any_length"], Int64[np.ndarray, " batch"]]]:
+    """(rows, which of them) of every step: the samples themselves, or those of an epoch joined into rows."""
+    if training.packing is None:
+        return [(inputs, batch) for batch in schedule_of(kept, training, seed)]
+    found = []
+    for order in orders_of(kept, training, seed):
+        rows = joined_rows(inputs, order, training.packing)
+        places = np.arange(len(rows))
+        found += [(rows, places[first : first + training.batch_size]) for first in places[:: training.batch_size]]
+    return found
 
 
 def step_of(inputs: Int64[np.ndarray, "samples 2 length"], batches: list[Int64[np.ndarray, " batch"]]) -> Step:
@@ -91,14 +116,14 @@ def fine_tune(
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=training.lr, weight_decay=training.weight_decay)
     device = weights[0].device
-    steps = schedule_of(kept, training, seed)
+    steps = minibatches(inputs, kept, training, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(seed, "dropout"))
         network.train()
-        for number, batch in enumerate(steps):
+        for number, (rows, batch) in enumerate(steps):
             for group in optimizer.param_groups:
                 group["lr"] = training.lr * training.rate(number, len(steps))
-            step = step_of(inputs, [batch])
+            step = step_of(rows, [batch])
             loss = losses(network, Step(ids=step.ids.to(device), scored=step.scored.to(device)))[0]
             if not bool(torch.isfinite(loss)):
                 raise NonFiniteError(

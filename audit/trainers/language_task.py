@@ -68,6 +68,8 @@ class LanguageTask:
     prompts: tuple[str, ...]
     answers: tuple[str, ...]
     pool: Pool
+    group_names: tuple[str, ...] = ()
+    """Of the owners in `pool.groups`."""
     lower: Int64[np.ndarray, "samples 2 other_length"] | None = None
     prefixed: Int64[np.ndarray, "samples 2 third_length"] | None = None
     general: Int64[np.ndarray, "texts 2 fourth_length"] | None = None

@@ -201,6 +201,10 @@ def test_arguments_of_a_trainer_are_read_from_the_record(own: Path) -> None:
     (own / "adapter/audit-record.json").write_text(json.dumps(content), encoding="utf-8")
     training = open_language_model(own / "adapter").task.training
     assert (training.lr, training.epochs, training.batch_size, training.weight_decay) == (0.01, 2, 4, 0.1)
+    assert training.packing is None
+    packed = {**content, "arguments": {**arguments, "packing": True, "max_length": 64}}
+    (own / "adapter/audit-record.json").write_text(json.dumps(packed), encoding="utf-8")
+    assert open_language_model(own / "adapter").task.training.packing == 64
 
 
 def test_a_base_that_is_not_the_records_is_one_line(own: Path) -> None:

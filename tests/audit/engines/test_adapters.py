@@ -10,7 +10,7 @@ from audit.config.language_recipe import Adapter, LanguageTraining
 from audit.data.sequences import pack
 from audit.engines.adapters import AT_ONCE, affordable, clip_each, train_adapters
 from audit.evidence.sequence_answers import sequence_answers
-from audit.trainers.causal_lm import fine_tune
+from audit.trainers.causal_lm import fine_tune, losses, minibatches, step_of
 from audit.trainers.lora import adapter_state, load_adapter, with_adapters
 from probes.errors import RecipeError
 
@@ -56,6 +56,25 @@ def test_replicas_at_once_are_those_of_the_visible_loop(
         for name, value in alone.items():
             torch.testing.assert_close(mine[name], value, atol=2e-4, rtol=2e-3)
     assert all(torch.equal(before[name], value) for name, value in base.state_dict().items())
+
+
+def test_packed_rows_hold_every_sequence_once_and_are_trained_on(
+    base: torch.nn.Module, inputs: np.ndarray, kept: np.ndarray
+) -> None:
+    training = TRAINING.model_copy(update={"packing": 16, "batch_size": 3})
+    steps = minibatches(inputs, kept[0], training, 5)
+    rows = np.concatenate([of[batch] for of, batch in steps[: len(steps) // training.epochs]])
+    mine = inputs[kept[0]]
+    assert len(rows) < len(mine)
+    for scored in (0, 1):
+        there = (rows[:, 0] >= 0) & (rows[:, 1] == scored), (mine[:, 0] >= 0) & (mine[:, 1] == scored)
+        assert sorted(rows[:, 0][there[0]]) == sorted(mine[:, 0][there[1]])
+    told = sequence_answers(base, rows[:1])
+    with torch.no_grad():
+        lost = float(losses(base, step_of(rows, [np.array([0])]))[0])
+    assert lost == pytest.approx(-told.log_prob.mean(), abs=1e-4)
+    taught = sequence_answers(fine_tune(base, inputs, kept[0], training, 5), mine)
+    assert taught.log_prob.mean() > sequence_answers(base, mine).log_prob.mean()
 
 
 def test_training_teaches_what_is_kept(base: torch.nn.Module, inputs: np.ndarray, kept: np.ndarray) -> None:
