@@ -38,10 +38,12 @@ from audit.config.run_settings import Language, Settings
 from audit.data.array_like import ArrayLike
 from audit.evidence.predictions import Predictions
 from audit.evidence.predictions import read as read_predictions
-from audit.pipelines.classifier import audit
-from audit.pipelines.language_model import audit_language_model
+from audit.pipelines.auditing import audit
+from audit.pipelines.base import Pipeline
+from audit.pipelines.classifier import Classifier
+from audit.pipelines.language_model import LanguageModel
 from audit.pipelines.listener import Listener
-from audit.pipelines.predictions import audit_predictions
+from audit.pipelines.predictions import PredictionsOnly
 from audit.results import registration
 from audit.results.last_release import last_release
 from audit.results.read import load
@@ -193,12 +195,13 @@ def run(
     writing = Writing(out=path_of(out), lang=lang, thumbnails=thumbnails)
     named = settings.trainer or str(predictions or (type(model).__name__ if in_memory else model))
 
-    def make(heard: Listener) -> Report:
+    def opened() -> Pipeline:
         if predictions is not None or isinstance(model, Predictions):
             refuse(data=data, members=members, held_out=held_out, trainer=trainer, source=source, recipe=recipe)
             refuse(variants=variants or None, tried=tried)
-            answers = model if isinstance(model, Predictions) else read_predictions(Path(predictions or ""))
-            return audit_predictions(answers, chosen, settings, heard)
+            return PredictionsOnly(
+                model if isinstance(model, Predictions) else read_predictions(Path(predictions or ""))
+            )
         if language:
             _must_suit_language_models(settings, workers)
             refuse_for_language_models(
@@ -206,10 +209,12 @@ def run(
             )
             made_by = None if trainer is None else trainer_of(trainer, None, settings.replica_timeout)
             assert folder is not None
-            where = base_in(path_of(base))
-            secret = path_of(canaries)
-            opened = _language_model(folder, data, members, where, recipe, secret, made_by, trust_code=trust_code)
-            return audit_language_model(opened, chosen, settings, heard)
+            start = base_in(path_of(base))
+            return LanguageModel(
+                _language_model(
+                    folder, data, members, start, recipe, path_of(canaries), made_by, trust_code=trust_code
+                )
+            )
         if canaries is not None:
             raise InputError(
                 "a list of canaries is for language models.", where="audit.run", do="Write canaries = N in the recipe."
@@ -217,11 +222,19 @@ def run(
         if isinstance(members, str | Path):
             raise InputError("a file of members is only for language models.", where="audit.run", do="Give a mask.")
         audited = open_model(model, data, members, held_out, trainer, recipe, source, classes, settings)
-        audited = dataclasses.replace(with_tried(audited, tried), variants=variants_of(released, audited))
-        return audit(audited, chosen, settings, heard)
+        return Classifier(dataclasses.replace(with_tried(audited, tried), variants=variants_of(released, audited)))
 
     with traces_kept(settings.store), threads(1):
-        return writing.made(make, chosen, settings, listener, meter, model=named, baseline=before, variants=released)
+        return writing.made(
+            lambda heard: audit(opened(), chosen, settings, heard),
+            chosen,
+            settings,
+            listener,
+            meter,
+            model=named,
+            baseline=before,
+            variants=released,
+        )
 
 
 def _read(baseline: str | Path | Report | None, config: Config) -> Report | None:

@@ -18,7 +18,8 @@ from audit.checkpoints.tried import answers_of, write_tried
 from audit.config import audit_config
 from audit.config.run_settings import Language
 from audit.mitigation import search
-from audit.pipelines.classifier import audit
+from audit.pipelines.auditing import audit
+from audit.pipelines.classifier import Classifier
 from audit.pipelines.listener import Listener
 from audit.results.read import measured_remedies
 from audit.results.run_cost import Meter
@@ -114,7 +115,7 @@ def mitigate(
             candidate, judging, asked = make(listener)
 
             def audited_again(heard: Listener) -> Report:
-                return audit(candidate, judging, asked, heard)
+                return audit(Classifier(candidate), judging, asked, heard)
 
             made = writing.made(audited_again, judging, asked, listener, meter, model=str(model))
             predicted[name] = answers_of(candidate)

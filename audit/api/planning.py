@@ -9,12 +9,11 @@ from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, recipe_file
 from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config
-from audit.pipelines.probing import probes_of
+from audit.pipelines.selection import Selection
 from audit.population.cost_model import Fitted, fit, price
 from audit.population.populate import rows_of
 from audit.runtime.devices import check_torch
 from audit.runtime.threads import threads
-from probes.plan import Plan
 
 
 def plan(
@@ -73,7 +72,7 @@ def plan(
     )
     experiment = open_checkpoint(checkpoint_of(model), settings).experiment
     root = experiment.seed if seed is None else seed
-    wanted = Plan.union([probe.needs for probe in probes_of(chosen, experiment.dataset.modality)])
+    wanted = Selection.of(chosen, experiment.dataset.modality).plan
     with threads(1):
         if settings.budget is not None:
             return fit(experiment, wanted, settings.budget, root, workers)

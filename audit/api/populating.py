@@ -10,7 +10,7 @@ from audit.api.opening import open_model
 from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.config import audit_config
 from audit.pipelines.listener import Listener
-from audit.pipelines.probing import probes_of
+from audit.pipelines.selection import Selection
 from audit.population.populate import rows_of, train_share
 from audit.population.shard import Shard
 from audit.population.trainer_checks import trainable
@@ -18,7 +18,6 @@ from audit.runtime.devices import check_torch
 from audit.runtime.threads import threads
 from audit.storage.failures import traces_kept
 from probes.errors import InputError
-from probes.plan import Plan
 
 
 def populate(
@@ -91,7 +90,7 @@ def populate(
             )
         experiment, heard = audited.experiment, listener or Listener()
         heard.stage("replicas")
-        wanted = Plan.union([probe.needs for probe in probes_of(chosen, experiment.dataset.modality)])
+        wanted = Selection.of(chosen, experiment.dataset.modality).plan
         rows, _ = trainable(experiment, rows_of(wanted, experiment.pool, experiment.seed if seed is None else seed))
         return train_share(
             experiment, rows, share, store=settings.opened_store(), workers=workers, on_progress=heard.replicas

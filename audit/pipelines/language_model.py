@@ -1,63 +1,110 @@
-"""An audit of a fine-tuned language model: its replicas, and the probes for sequences, with the same gate and
-report."""
+"""An audit of a fine-tuned language model: adapters or networks trained again, and their answers token by token."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 import numpy as np
 
 from audit.checkpoints.language_model import LanguageAudit
-from audit.config.audit_config import Config
-from audit.config.run_settings import Settings
 from audit.evidence.language import CLASSES, language_evidence
 from audit.models.weight_files import digest_state
+from audit.pipelines.base import Asked, Gathered, Pipeline
 from audit.pipelines.listener import Listener
-from audit.pipelines.outcome import judged, probed
-from audit.pipelines.probing import probes_of
 from audit.population import language_budget
 from audit.population.language_replicas import repeats_itself
 from audit.population.populate import Progress, rows_of
+from probes.evidence import Evidence
 from probes.message import Message, Text
 from probes.plan import Plan
 from probes.texts import said
-from reports.report import Json, Report
+from reports.report import Json
 
 DESIGNS = ("seeds", "sizes", "splits")
 """The designs that language models support; others are left out of a plan."""
 
 
-def audit_language_model(opened: LanguageAudit, config: Config, settings: Settings, listener: Listener) -> Report:
-    """Train the replicas that the probes want and the budget allows, query all models, and judge."""
-    probes, seed = probes_of(config, "language"), settings.seed or 0
-    for note in opened.notes:
-        listener.note(said(note))
-    listener.stage("replicas")
-    plan = Plan(tuple(one for one in Plan.union([probe.needs for probe in probes]).designs if one.name in DESIGNS))
-    limits: tuple[Text, ...] = ()
-    if settings.budget is not None:
-        plan, limits = language_budget.afford(opened.task, plan, settings.budget, seed, settings.store)
-    rows = rows_of(plan, opened.task.pool, seed)
-    limits = (*opened.notes, *limits, *_declined(config))
-    evidence = language_evidence(
-        opened.task, rows, seed, store=settings.opened_store(), limits=opened.notes, on_replica=_heard(listener, opened)
-    )
-    if opened.task.trainer is not None and rows:
+class LanguageModel(Pipeline):
+    """A model that continues texts, and how it was trained."""
+
+    modality = "language"
+
+    def __init__(self, opened: LanguageAudit) -> None:
+        self.opened, self.task = opened, opened.task
+        self.ids = opened.ids if any(opened.ids) else ()
+
+    def gather(self, asked: Asked) -> Iterator[Gathered]:
+        """Raises NonFiniteError, RecipeError, StoreError or TrainerError."""
+        for note in self.opened.notes:
+            asked.listener.note(said(note))
+        asked.listener.stage("replicas")
+        plan, unaffordable = self._plan(asked)
+        evidence = language_evidence(
+            self.task,
+            rows_of(plan, self.task.pool, asked.seed),
+            asked.seed,
+            store=asked.settings.opened_store(),
+            limits=self.opened.notes,
+            on_replica=_heard(asked.listener, self.opened),
+        )
+        limits = (*self.opened.notes, *unaffordable, *_declined(asked), *self._unrepeatable(evidence, asked))
+        yield Gathered(evidence=evidence, limits=limits)
+
+    def _plan(self, asked: Asked) -> tuple[Plan, tuple[Text, ...]]:
+        """What the probes want, language models support and the budget allows; and what is lost by that."""
+        plan = Plan(tuple(one for one in asked.selection.plan.designs if one.name in DESIGNS))
+        settings = asked.settings
+        if settings.budget is None:
+            return plan, ()
+        return language_budget.afford(self.task, plan, settings.budget, asked.seed, settings.store)
+
+    def _unrepeatable(self, evidence: Evidence, asked: Asked) -> tuple[Text, ...]:
+        """Whether a user's trainer gives another model the second time."""
+        rows = evidence.population.rows
+        if self.task.trainer is None or not rows:
+            return ()
         assert evidence.sequences is not None
         assert evidence.sequences.replicas is not None
         known = evidence.sequences.replicas[np.array([0])]
-        differs = repeats_itself(opened.task, rows[0], known, seed, settings.opened_store())
-        limits = (*limits, differs) if differs else limits
-    results = probed(probes, evidence, seed, listener)
-    ids = opened.ids if any(opened.ids) else ()
-    return judged(_model(opened), _data(opened), evidence, results, limits, config, settings, listener, ids=ids)
+        differs = repeats_itself(self.task, rows[0], known, asked.seed, asked.settings.opened_store())
+        return (differs,) if differs else ()
+
+    @cached_property
+    def model(self) -> Mapping[str, Json]:
+        opened, audited = self.opened, self.task.audited
+        return {
+            "name": opened.name,
+            "architecture": type(self.task.base).__name__,
+            "digest": digest_state(audited.state_dict()),
+            "source_digest": opened.model.base_digest,
+            "parameters": sum(weight.numel() for weight in audited.parameters()),
+            "transfer": "lora" if opened.model.saved is not None else "full",
+            "recipe": opened.recipe.model_dump(mode="json", exclude={"data", "split"})
+            | ({"trainer": self.task.trainer.trainer.name} if self.task.trainer else {}),
+            "trained_with": {},
+        }
+
+    @cached_property
+    def data(self) -> Mapping[str, Json]:
+        pool = self.task.pool
+        return {
+            "name": self.opened.data.stem,
+            "fingerprint": _digest(self.opened),
+            "modality": self.modality,
+            "samples": len(self.opened.rows),
+            "members": int(pool.member.sum()),
+            "held_out": int(pool.held_out.sum()),
+            "validation": int(pool.validation.sum()),
+            "classes": list(CLASSES),
+        }
 
 
-def _declined(config: Config) -> Sequence[Text]:
-    names = sorted({probe.name for probe in config.probes()} - {probe.name for probe in probes_of(config, "language")})
-    return (Message("audit.looks-at-classes", {"probes": tuple(names)}),) if names else ()
+def _declined(asked: Asked) -> tuple[Text, ...]:
+    names = asked.selection.declined
+    return (Message("audit.looks-at-classes", {"probes": names}),) if names else ()
 
 
 class _heard:
@@ -73,37 +120,8 @@ class _heard:
         self.listener.replicas(Progress(done=done, total=total, cached=cached, seconds_left=left, engine=self.engine))
 
 
-def _model(opened: LanguageAudit) -> dict[str, Json]:
-    audited = opened.task.audited
-    return {
-        "name": opened.name,
-        "architecture": type(opened.task.base).__name__,
-        "digest": digest_state(audited.state_dict()),
-        "source_digest": opened.model.base_digest,
-        "parameters": sum(weight.numel() for weight in audited.parameters()),
-        "transfer": "lora" if opened.model.saved is not None else "full",
-        "recipe": opened.recipe.model_dump(mode="json", exclude={"data", "split"})
-        | ({"trainer": opened.task.trainer.trainer.name} if opened.task.trainer else {}),
-        "trained_with": {},
-    }
-
-
-def _data(opened: LanguageAudit) -> dict[str, Json]:
-    pool = opened.task.pool
-    return {
-        "name": opened.data.stem,
-        "fingerprint": digest_of(opened),
-        "modality": "language",
-        "samples": len(opened.rows),
-        "members": int(pool.member.sum()),
-        "held_out": int(pool.held_out.sum()),
-        "validation": int(pool.validation.sum()),
-        "classes": list(CLASSES),
-    }
-
-
-def digest_of(opened: LanguageAudit) -> str:
-    """sha256 over the samples' texts, in their order."""
+def _digest(opened: LanguageAudit) -> str:
+    """sha256 (hex) over the samples' texts, in their order."""
     digest = hashlib.sha256()
     for prompt, answer in zip(opened.task.prompts, opened.task.answers, strict=True):
         digest.update(f"{prompt}\x1f{answer}\x1e".encode())

@@ -17,11 +17,12 @@ from reports.report import Json
 def describe_model(audited: Audited, own: Answers) -> Mapping[str, Json]:
     """`own` are its answers, by which a model without weights is known."""
     recipe = audited.experiment.recipe
-    parameters = {name: tuple(value.shape) for name, value in audited.checkpoint.state.items()}
+    weights = audited.checkpoint.state
+    parameters = {name: tuple(value.shape) for name, value in weights.items()}
     return {
         "name": recipe.name,
         "architecture": recipe.source.model,
-        "digest": digest_state(audited.checkpoint.state) if audited.checkpoint.state else _digest(own),
+        "digest": digest_state(weights) if weights else digest_arrays(own.margin, own.log_prob, own.predicted),
         "source_digest": audited.experiment.source.digest,
         "parameters": int(sum(int(np.prod(shape)) for shape in parameters.values())),
         "transfer": recipe.transfer.mode,
@@ -31,10 +32,11 @@ def describe_model(audited: Audited, own: Answers) -> Mapping[str, Json]:
     }
 
 
-def _digest(own: Answers) -> str:
+def digest_arrays(*arrays: np.ndarray) -> str:
+    """sha256 (hex) of types, shapes and content."""
     digest = hashlib.sha256()
-    for part in (own.margin, own.log_prob, own.predicted):
-        digest.update(f"{part.dtype.str}{part.shape}".encode() + np.ascontiguousarray(part).tobytes())
+    for one in arrays:
+        digest.update(f"{one.dtype.str}{one.shape}".encode() + np.ascontiguousarray(one).tobytes())
     return digest.hexdigest()
 
 

@@ -254,7 +254,8 @@ def _again(
     from audit.checkpoints.open_model import open_checkpoint
     from audit.checkpoints.tried import with_tried
     from audit.checkpoints.variants import variants_of
-    from audit.pipelines.classifier import audit
+    from audit.pipelines.auditing import audit
+    from audit.pipelines.classifier import Classifier
 
     check_torch()
     model = places.model or Path(str(log["model"]))
@@ -264,7 +265,7 @@ def _again(
         audited = open_checkpoint(model, settings)
         audited = with_tried(audited, settings.tried)
         audited = dataclasses.replace(audited, variants=variants_of(_variants(log, places), audited))
-        report = audit(audited, config, settings, listener)
+        report = audit(Classifier(audited), config, settings, listener)
     return archive.dump(report if log.get("thumbnails", True) else report.without_pictures())
 
 

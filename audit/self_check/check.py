@@ -17,7 +17,8 @@ from audit.checkpoints.in_memory import adopt_network, code_digest, dataset_of
 from audit.config import audit_config
 from audit.config.recipe import Recipe, parse
 from audit.config.run_settings import Settings
-from audit.pipelines.classifier import audit
+from audit.pipelines.auditing import audit
+from audit.pipelines.classifier import Classifier
 from audit.pipelines.listener import Listener
 from audit.runtime.devices import check_torch
 from audit.runtime.versions import versions
@@ -154,7 +155,8 @@ def audit_of(case: Case, settings: Settings, listener: Listener) -> Report:
     """Train the case's model with its recipe, as its replicas will be, and audit it."""
     made = case.make(settings.seed or 0)
     probes = {name: {**values, **case.probes.get(name, {})} for name, values in PARAMETERS.items()}
-    return audit(trained(made, settings.seed or 0), audit_config.check_config({"probes": probes}), settings, listener)
+    pipeline = Classifier(trained(made, settings.seed or 0))
+    return audit(pipeline, audit_config.check_config({"probes": probes}), settings, listener)
 
 
 def trained(made: Specimen, seed: int) -> Audited:

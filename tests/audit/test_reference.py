@@ -13,7 +13,8 @@ from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config as config
 from audit.config.recipe import parse
 from audit.config.run_settings import Settings
-from audit.pipelines import classifier
+from audit.pipelines.auditing import audit
+from audit.pipelines.classifier import Classifier
 from audit.pipelines.listener import Listener
 from probes.errors import CheckpointError
 from probes.probe import PROBES
@@ -41,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def against(reference: Path, folder: Path, listener: Listener) -> Result:
     settings = Settings(store=folder / "store", workers=1, reference=reference, data_root=EXAMPLES, trust_code=True)
     asked = config.parse({"probes": {**QUIET, "drift": SMALL}}, "test")
-    report = classifier.audit(open_checkpoint(folder / "now.pt", settings), asked, settings, listener)
+    report = audit(Classifier(open_checkpoint(folder / "now.pt", settings)), asked, settings, listener)
     (result,) = report.results
     assert isinstance(result, Result), result
     return result
