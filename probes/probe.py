@@ -21,7 +21,8 @@ class Probe(Protocol):
 
     Calling it is pure: the same evidence and generator state give the same result. A class attribute `judged_at`
     (parameter: estimate) makes the gate's bound on that estimate the parameter's default, so that a finding and the
-    gate never differ; `modalities` are the kinds of data it looks at, `requires` what it cannot do without.
+    gate never differ; `modalities` are the kinds of data it looks at, `requires` what it cannot do without;
+    `self_check` are the parameters with which it is quick enough for `audit selfcheck`, None for none.
     """
 
     name: ClassVar[str]

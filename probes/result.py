@@ -53,6 +53,7 @@ class Estimate:
     quality      whether it says how useful the model is: reports state it at their head, with the minimum that the gate
                  requires of it; with `aid`, it is what such a number is compared with. Off by default
     grown_by     the parameter of its probe to which n is proportional, for advice on undecided checks
+    scope        what it is about, if its name does not begin with that: `checkpoint` or `recipe`
 
     The gate needs intervals at other levels too, because it corrects for the number of its checks. Fields without a
     stated default are None by default.
@@ -82,6 +83,7 @@ class Estimate:
     tradeoff: Tradeoff | None = None
     quality: bool = False
     grown_by: str | None = None
+    scope: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.level < 1:
@@ -97,15 +99,19 @@ class Estimate:
         return self.n == 0 and self.low < self.high
 
     @property
-    def scope(self) -> str:
-        """The scope of the estimate."""
-        return scope(self.name)
+    def about(self) -> str:
+        """What it is about: its scope.
+
+        >>> Estimate(name="recipe.auc", value=0.6, low=0.55, high=0.65, n=400, unit="fraction").about
+        'recipe'
+        """
+        return self.scope or scope_of(self.name)
 
 
-def scope(name: str) -> str:
-    """The scope of an estimate with that name.
+def scope_of(name: str) -> str:
+    """The scope with which the name of an estimate begins: names are `scope.metric`.
 
-    >>> scope("recipe.accuracy_gap")
+    >>> scope_of("recipe.accuracy_gap")
     'recipe'
     """
     return name.partition(".")[0]

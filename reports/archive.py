@@ -120,7 +120,7 @@ def estimate_json(probe: str, estimate: Estimate) -> dict[str, Any]:
 
 def _open(estimate: Estimate, probe: str = "") -> dict[str, Any]:
     """The unknown end of a one-sided bound is null. Default values are omitted."""
-    fields = _said(_plain(estimate), {**of_estimate(probe, estimate.name), "grown_by": None})
+    fields = _said(_plain(estimate), {**of_estimate(probe, estimate.name), "grown_by": None, "scope": ""})
     if isinstance(fields.get("pairing"), Pairing):
         fields["pairing"] = dataclasses.asdict(fields["pairing"])
     if estimate.bound is not None:

@@ -19,8 +19,8 @@ def example_report(correct: int = 90) -> Report:
     """
     accuracy = proportion("checkpoint.held_out_accuracy", correct, 100, better="higher")
     training = proportion("checkpoint.train_accuracy", 95, 100, better="higher")
-    results = (Result(probe="overfitting", params={}, estimates=(training, accuracy)),)
-    gate = Gate(thresholds=(Threshold(probe="overfitting", estimate=accuracy.name, direction="min", bound=0.8),))
+    results = (Result(probe="example", params={}, estimates=(training, accuracy)),)
+    gate = Gate(thresholds=(Threshold(probe="example", estimate=accuracy.name, direction="min", bound=0.8),))
     return Report(
         version="example",
         model={"name": "example", "digest": f"{correct:02d}"},

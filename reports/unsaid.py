@@ -10,7 +10,7 @@ from typing import Any
 
 from probes.message import Message
 from probes.pairing import Pairing
-from probes.result import RECIPE, Bound, scope
+from probes.result import RECIPE, Bound, scope_of
 
 AIDS = ("attack", "ceiling", "control", "fidelity", "floor", "guessing")
 """Scopes of estimates that help to interpret others."""
@@ -65,7 +65,7 @@ BOUNDS: Mapping[str, Bound] = {"epsilon.lower_bound": "lower", "epsilon.gaussian
 
 def of_estimate(probe: str, name: str) -> dict[str, Any]:
     """The default attributes of an estimate with that name."""
-    plain = {"decided_by": None, "pairing": None, "aid": scope(name) in AIDS, "tradeoff": None, "quality": False}
+    plain = {"decided_by": None, "pairing": None, "aid": scope_of(name) in AIDS, "tradeoff": None, "quality": False}
     return {**plain, **ESTIMATES.get((probe, name), {})}
 
 

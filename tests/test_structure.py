@@ -130,10 +130,7 @@ def test_test_modules_import_none_of_each_other() -> None:
 
 
 NAMED = {
-    "audit/config/language_recipe.py": "a section of a recipe is called contamination",
     "audit/evidence/predictions.py": "a column of a file may be called membership",
-    "audit/self_check/check.py": "its own audits run these probes with these parameters",
-    "reports/example.py": "a report to try things on",
     "reports/unsaid.py": "results of earlier versions do not say what their estimates are",
 }
 """Files outside a probe's package that may name it, and why."""

@@ -51,7 +51,6 @@ from audit.results.run_cost import Meter
 from audit.runtime.devices import check_torch
 from audit.runtime.threads import threads
 from audit.storage.failures import traces_kept
-from audit.storage.hub_cache import base_in
 from audit.trainers.base import Trainer
 from probes.errors import ConfigError, InputError
 from reports.report import Report
@@ -207,34 +206,22 @@ def run(
             refuse_for_language_models(
                 held_out=held_out, source=source, classes=classes, variants=variants or None, tried=tried
             )
-            made_by = None if trainer is None else trainer_of(trainer, None, settings.replica_timeout)
             assert folder is not None
-            start = base_in(path_of(base))
-            return LanguageModel(
-                _language_model(
-                    folder, data, members, start, recipe, path_of(canaries), made_by, trust_code=trust_code
-                )
-            )
+            made_by = None if trainer is None else trainer_of(trainer, None, settings.replica_timeout)
+            return LanguageModel(_language_model(folder, data, members, recipe, path_of(canaries), made_by, settings))
         if canaries is not None:
-            raise InputError(
-                "a list of canaries is for language models.", where="audit.run", do="Write canaries = N in the recipe."
-            )
+            do = "Write canaries = N in the recipe."
+            raise InputError("a list of canaries is for language models.", where="audit.run", do=do)
         if isinstance(members, str | Path):
             raise InputError("a file of members is only for language models.", where="audit.run", do="Give a mask.")
         audited = open_model(model, data, members, held_out, trainer, recipe, source, classes, settings)
         return Classifier(dataclasses.replace(with_tried(audited, tried), variants=variants_of(released, audited)))
 
+    def make(heard: Listener) -> Report:
+        return audit(opened(), chosen, settings, heard)
+
     with traces_kept(settings.store), threads(1):
-        return writing.made(
-            lambda heard: audit(opened(), chosen, settings, heard),
-            chosen,
-            settings,
-            listener,
-            meter,
-            model=named,
-            baseline=before,
-            variants=released,
-        )
+        return writing.made(make, chosen, settings, listener, meter, model=named, baseline=before, variants=released)
 
 
 def _read(baseline: str | Path | Report | None, config: Config) -> Report | None:
@@ -265,12 +252,10 @@ def _language_model(
     folder: Path,
     data: Data | None,
     members: Samples | str | Path | None,
-    base: Path | None,
     recipe: GivenRecipe | None,
     canaries: Path | None,
     trainer: Trainer | None,
-    *,
-    trust_code: bool,
+    settings: Settings,
 ) -> LanguageAudit:
     if not isinstance(data, str | Path | None):
         raise InputError(
@@ -282,9 +267,9 @@ def _language_model(
         folder,
         data=path_of(data),
         members=members,
-        base=base,
+        base=settings.base,
         recipe=made_by,
         canaries=canaries,
         trainer=trainer,
-        trust_code=trust_code,
+        trust_code=settings.trust_code,
     )

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from audit.config.recipe import PrivacySection
+from audit.config.recipe import PrivacySection, first_mistake
 from audit.config.section import Section
 from audit.config.toml_file import read_toml
 from audit.data.kinds import Data
-from probes.errors import RecipeError, did_you_mean
+from probes.errors import RecipeError
 
 
 class Adapter(Section):
@@ -130,24 +130,4 @@ def language_recipe_of(content: Mapping[str, Any], where: str) -> LanguageRecipe
     try:
         return LanguageRecipe.model_validate(dict(content))
     except ValidationError as error:
-        raise RecipeError(_first(error), where=where) from None
-
-
-def _first(error: ValidationError) -> str:
-    mistake = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    *path, last = [str(part) for part in mistake["loc"]] or [""]
-    key = ".".join([*path, last])
-    if mistake["type"] != "extra_forbidden":
-        return f"{key}: {mistake['msg'].removeprefix('Value error, ')}"
-    sections: Mapping[tuple[str, ...], Any] = {
-        (): LanguageRecipe,
-        ("split",): LanguageSplit,
-        ("train",): LanguageTraining,
-        ("train", "adapter"): Adapter,
-        ("train", "privacy"): PrivacySection,
-        ("claim",): Claim,
-        ("contamination",): Benchmarks,
-    }
-    known = sections.get(tuple(path))
-    hint = did_you_mean(last, known.model_fields) if known else ""
-    return f"unknown key {key!r}. {hint}".rstrip()
+        raise RecipeError(first_mistake(error, LanguageRecipe, content), where=where) from None

@@ -330,7 +330,7 @@ def parse(content: dict[str, Any], where: str) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(_first(error, content), where=where) from None
+        raise RecipeError(first_mistake(error, Recipe, content), where=where) from None
 
 
 Complete = Callable[[dict[str, Any]], dict[str, Any]]
@@ -361,13 +361,14 @@ def load(path: Path, changes: Sequence[str] = (), complete: Complete | None = No
     return parse(complete(content) if complete else content, place(path, changes))
 
 
-def _first(error: ValidationError, content: Mapping[str, Any]) -> str:
+def first_mistake(error: ValidationError, kind: type[Section], content: Mapping[str, Any]) -> str:
+    """The first mistake in the content of a recipe of this kind, with its key, and the nearest known name."""
     # A missing key is often a misspelt one, so that is reported first.
     mistake = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     *path, last = [str(part) for part in mistake["loc"]] or [""]
     key = ".".join([*path, last])
     if mistake["type"] == "extra_forbidden":
-        return f"unknown key {key!r}. {did_you_mean(last, _siblings(Recipe, content, path))}"
+        return f"unknown key {key!r}. {did_you_mean(last, _siblings(kind, content, path))}"
     message = mistake["msg"].removeprefix("Value error, ")
     return f"{key}: {message}" if key else message
 

@@ -39,7 +39,7 @@ def gate(
     Returns the report with the new verdict. Raises InputError if results cannot be read, ConfigError.
 
     >>> from reports.example import example_report
-    >>> strict = {"thresholds": {"overfitting": {"checkpoint.held_out_accuracy": {"min": 0.99}}}}
+    >>> strict = {"thresholds": {"example": {"checkpoint.held_out_accuracy": {"min": 0.99}}}}
     >>> gate(example_report(), strict).verdict.status
     'fail'
     """

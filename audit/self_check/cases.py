@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -71,8 +71,6 @@ class Case:
     finds: tuple[str, ...] = ()
     may: tuple[str, ...] = ()
     published: Published | None = None
-    probes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Parameters in which this audit differs from the others."""
 
 
 def split(

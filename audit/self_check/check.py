@@ -6,7 +6,7 @@ import dataclasses
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,17 +27,10 @@ from audit.training.prepare import run
 from probes.errors import AuditError, InputError, Interrupted, did_you_mean
 from probes.evidence import PrivacyClaim
 from probes.plan import Pool
+from probes.probe import PROBES
 from probes.result import Failure, Result
 from reports.report import Json, Report
 
-PARAMETERS: dict[str, dict[str, Any]] = {
-    "membership": {"repeats": 4, "inside": False},
-    "overfitting": {"repeats": 4, "learning_curve": False, "capacity": False, "linear_probe": False},
-    "drift": {"samples": 8, "steps": 4, "most_steps": 8, "seeds": 2, "deleted": 16},
-    "inheritance": {"enabled": False},
-    "forgetting": {"enabled": False},
-}
-"""Few replicas of small models: ten minutes on two cores for all cases."""
 GRAVE = ("medium", "high", "critical")
 """Severities that count as an alarm; three near copies in 450 samples do not reach them."""
 
@@ -154,9 +147,14 @@ def _named(name: str) -> Case:
 def audit_of(case: Case, settings: Settings, listener: Listener) -> Report:
     """Train the case's model with its recipe, as its replicas will be, and audit it."""
     made = case.make(settings.seed or 0)
-    probes = {name: {**values, **case.probes.get(name, {})} for name, values in PARAMETERS.items()}
     pipeline = Classifier(trained(made, settings.seed or 0))
-    return audit(pipeline, audit_config.check_config({"probes": probes}), settings, listener)
+    return audit(pipeline, audit_config.check_config({"probes": parameters()}), settings, listener)
+
+
+def parameters() -> dict[str, Mapping[str, object]]:
+    """Of each probe, as it states them for audits of small models; a probe that states none is switched off."""
+    stated = {name: getattr(kind, "self_check", {}) for name, kind in PROBES.all().items()}
+    return {name: {"enabled": False} if values is None else values for name, values in stated.items()}
 
 
 def trained(made: Specimen, seed: int) -> Audited:

@@ -86,6 +86,13 @@ class Drift:
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")
     requires: ClassVar[tuple[str, ...]] = ("model",)
     judged_at: ClassVar[Mapping[str, str]] = {"decides": EXCESS}
+    self_check: ClassVar[Mapping[str, object] | None] = {
+        "samples": 8,
+        "steps": 4,
+        "most_steps": 8,
+        "seeds": 2,
+        "deleted": 16,
+    }
 
     def __post_init__(self) -> None:
         naming.check(self.methods)

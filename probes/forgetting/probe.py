@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -41,6 +42,7 @@ class Forgetting:
     name: ClassVar[str] = "forgetting"
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")
     risk: ClassVar[str] = "Which of its source's abilities did it lose?"
+    self_check: ClassVar[Mapping[str, object] | None] = None
 
     @property
     def needs(self) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,6 +46,7 @@ class Inheritance:
 
     name: ClassVar[str] = "inheritance"
     risk: ClassVar[str] = "What did it inherit from its source and its data?"
+    self_check: ClassVar[Mapping[str, object] | None] = None
 
     @property
     def needs(self) -> Plan:

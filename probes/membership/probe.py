@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -91,6 +92,7 @@ class Membership:
     name: ClassVar[str] = "membership"
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")
     risk: ClassVar[str] = "Does the model give away which records trained it?"
+    self_check: ClassVar[Mapping[str, object] | None] = {"repeats": 4, "inside": False}
 
     @property
     def needs(self) -> Plan:

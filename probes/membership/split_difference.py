@@ -44,7 +44,7 @@ class SplitDifference:
         if self.instead is None:
             return estimates
         return tuple(
-            dataclasses.replace(one, caveat=one.caveat or CAVEAT) if one.scope in OURS or one.name == BY_PERSON else one
+            dataclasses.replace(one, caveat=one.caveat or CAVEAT) if one.about in OURS or one.name == BY_PERSON else one
             for one in estimates
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -72,6 +73,12 @@ class Overfitting:
     name: ClassVar[str] = "overfitting"
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")
     risk: ClassVar[str] = "Is it good on its training data only?"
+    self_check: ClassVar[Mapping[str, object] | None] = {
+        "repeats": 4,
+        "learning_curve": False,
+        "capacity": False,
+        "linear_probe": False,
+    }
 
     @property
     def needs(self) -> Plan:

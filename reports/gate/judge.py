@@ -13,7 +13,7 @@ import numpy as np
 
 from probes.errors import ConfigError, did_you_mean
 from probes.message import Message, Text, Value
-from probes.result import RECIPE, Estimate, Failure, Result, scope
+from probes.result import RECIPE, Estimate, Failure, Result, scope_of
 from probes.statistics.confidence_level import at_level, p_beyond
 from probes.statistics.multiplicity import holm_levels
 from reports.comparison.compare import worsening
@@ -56,7 +56,7 @@ def judge(
 
     >>> from reports.example import example_report
     >>> from reports.gate.thresholds import Threshold
-    >>> limit = Threshold(probe="overfitting", estimate="checkpoint.held_out_accuracy", direction="min", bound=0.5)
+    >>> limit = Threshold(probe="example", estimate="checkpoint.held_out_accuracy", direction="min", bound=0.5)
     >>> judge(example_report().results, Gate(thresholds=(limit,)), today=datetime.date(2026, 1, 1)).status
     'pass'
     """
@@ -115,7 +115,7 @@ def _judged(judged: Sequence[tuple[Threshold, Estimate]], found: Mapping[str, Re
     doubted = {finding.doubts for result in found.values() for finding in result.findings}
     for i, (threshold, estimate) in enumerate(judged):
         spend = Spend(p_fail=float(p_fail[i]), fail=float(spend_fail[i]), p_pass=float(p_pass[i]), passing=alpha)
-        yield _check(threshold, estimate, spend, estimate.scope in doubted, found[threshold.probe].params)
+        yield _check(threshold, estimate, spend, estimate.about in doubted, found[threshold.probe].params)
 
 
 def recorded(on: Sequence[str], off: Sequence[str], declined: Sequence[str] = ()) -> dict[str, Json]:
@@ -271,8 +271,8 @@ def _shown(estimate: Estimate, low: float, high: float, level: float, against: b
 def _without_replicas(threshold: Threshold, found: Mapping[str, Result]) -> bool:
     """Whether the probe ran but said nothing about the recipe: what was not measured has not passed."""
     result = found.get(threshold.probe)
-    of_recipe = scope(threshold.estimate) == RECIPE
-    return result is not None and of_recipe and all(one.scope != RECIPE for one in result.estimates)
+    of_recipe = scope_of(threshold.estimate) == RECIPE
+    return result is not None and of_recipe and all(one.about != RECIPE for one in result.estimates)
 
 
 def _unjudged(threshold: Threshold, status: CheckStatus, because: Message) -> Check:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ import pytest
 from probes.errors import ConfigError
 from probes.result import Estimate, Failure, Finding, Result
 from probes.texts import said
+from reports import archive
 from reports.gate.judge import judge
 from reports.gate.thresholds import Gate, Threshold, Waiver
-from tests.reports.sample import TODAY, estimate
+from tests.reports.sample import TODAY, estimate, sample
 
 
 def result(*estimates: Estimate, probe: str = "p", findings: tuple[Finding, ...] = ()) -> Result:
@@ -69,6 +71,17 @@ def test_caveats_and_infidelity_are_undecided() -> None:
     one = result(estimate("recipe.a", 0.1, 0.01), estimate("checkpoint.a", 0.1, 0.01), findings=(unfaithful,))
     checks = judge([one], gate(("recipe.a", 0.5), ("checkpoint.a", 0.5)), today=TODAY).checks
     assert [check.status for check in checks] == ["undecided", "pass"]
+
+
+def test_an_estimate_says_what_it_is_about_whatever_its_name() -> None:
+    doubt = Finding(code="p.unfaithful", severity="medium", claim="c", doubts="recipe")
+    told = replace(estimate("leak", 0.1, 0.01), scope="recipe")
+    one = result(told, estimate("recipe-like", 0.1, 0.01), findings=(doubt,))
+    checks = judge([one], gate(("leak", 0.5), ("recipe-like", 0.5)), today=TODAY).checks
+    assert [check.status for check in checks] == ["undecided", "pass"]
+    (again,) = archive.load(archive.dump(replace(sample(), results=(one,)))).results
+    assert isinstance(again, Result)
+    assert again.estimates == one.estimates
 
 
 def test_waivers_expire() -> None:
