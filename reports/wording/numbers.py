@@ -133,7 +133,9 @@ def visible(text: str) -> str:
 def harmless(text: object) -> str:
     """One line, no control or direction-changing characters, at most LONGEST characters. Escaping is the format's."""
     whole = str(text)
-    clean = "".join(c if _shown(c) else " " for c in whole[:READ])
+    clean = whole[:READ]
+    if not clean.isprintable():  # nearly every text is, and looking at each character takes long
+        clean = "".join(c if _shown(c) else " " for c in clean)
     clean = " ".join(clean.split())
     return clean if len(clean) <= LONGEST and len(whole) <= READ else f"{clean[: LONGEST - 1]}…"
 
