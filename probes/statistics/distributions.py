@@ -7,8 +7,8 @@ would wait for. The numbers are the same. Outside a domain the result is NaN.
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Float64
-from scipy import special
 
 
 def normal_quantile(p: float) -> float:
@@ -21,7 +21,7 @@ def normal_quantile(p: float) -> float:
     >>> round(normal_quantile(0.975), 4)
     1.96
     """
-    return float(special.ndtri(p))
+    return float(scipy.special.ndtri(p))
 
 
 def normal_tail(x: float) -> float:
@@ -34,7 +34,7 @@ def normal_tail(x: float) -> float:
     >>> normal_tail(0.0)
     0.5
     """
-    return float(special.ndtr(-x))
+    return float(scipy.special.ndtr(-x))
 
 
 def beta_quantile(p: float, a: int | float, b: int | float) -> float:
@@ -48,7 +48,7 @@ def beta_quantile(p: float, a: int | float, b: int | float) -> float:
     >>> round(beta_quantile(0.95, 1, 59), 4)
     0.0495
     """
-    return float(special.betaincinv(a, b, p))
+    return float(scipy.special.betaincinv(a, b, p))
 
 
 def binomial_cdf(k: int, n: int, p: float) -> float:
@@ -63,7 +63,7 @@ def binomial_cdf(k: int, n: int, p: float) -> float:
     >>> round(binomial_cdf(0, 59, 0.05), 4)
     0.0485
     """
-    return 0.0 if k < 0 else 1.0 if k >= n else float(special.betainc(n - k, k + 1, 1 - p))
+    return 0.0 if k < 0 else 1.0 if k >= n else float(scipy.special.betainc(n - k, k + 1, 1 - p))
 
 
 def binomial_tail(k: int, n: int, p: float) -> float:
@@ -78,7 +78,7 @@ def binomial_tail(k: int, n: int, p: float) -> float:
     >>> binomial_tail(1, 2, 0.5)
     0.25
     """
-    return 1.0 if k < 0 else 0.0 if k >= n else float(special.betainc(k + 1, n - k, p))
+    return 1.0 if k < 0 else 0.0 if k >= n else float(scipy.special.betainc(k + 1, n - k, p))
 
 
 def midranks(values: Float[np.ndarray, " values"]) -> Float64[np.ndarray, " values"]:

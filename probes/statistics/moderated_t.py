@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 from jaxtyping import Float64
-from scipy import special
 
 SMALLEST = 1e-24
 MOST_DOF = 1e4
@@ -49,11 +49,11 @@ def variance_prior(variance: Float64[np.ndarray, " samples"], dof: float) -> tup
     (True, 1.0)
     """
     logs = np.log(np.maximum(variance, SMALLEST))
-    logs = logs - special.digamma(dof / 2) + math.log(dof / 2)
+    logs = logs - scipy.special.digamma(dof / 2) + math.log(dof / 2)
     centre = float(logs.mean())
-    excess = float(logs.var(ddof=1)) - float(special.polygamma(1, dof / 2)) if len(logs) > 1 else 0.0
+    excess = float(logs.var(ddof=1)) - float(scipy.special.polygamma(1, dof / 2)) if len(logs) > 1 else 0.0
     half = min(_trigamma_inverse(excess), MOST_DOF / 2) if excess > 0 else MOST_DOF / 2
-    return 2 * half, math.exp(centre + float(special.digamma(half)) - math.log(half))
+    return 2 * half, math.exp(centre + float(scipy.special.digamma(half)) - math.log(half))
 
 
 def _trigamma_inverse(x: float) -> float:
@@ -64,8 +64,8 @@ def _trigamma_inverse(x: float) -> float:
         return 1 / x
     y = 0.5 + 1 / x
     for _ in range(50):
-        tri = float(special.polygamma(1, y))
-        step = tri * (1 - tri / x) / float(special.polygamma(2, y))
+        tri = float(scipy.special.polygamma(1, y))
+        step = tri * (1 - tri / x) / float(scipy.special.polygamma(2, y))
         y += step
         if -step / y < 1e-8:
             break

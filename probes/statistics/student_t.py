@@ -9,8 +9,8 @@ import math
 from typing import overload
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy import special
 
 from probes.statistics.distributions import normal_quantile, normal_tail
 
@@ -28,7 +28,7 @@ def t_quantile(p: float, dof: int | float) -> float:
     >>> round(t_quantile(0.975, 4), 3)
     2.776
     """
-    return float(special.stdtrit(dof, p)) if math.isfinite(dof) else normal_quantile(p)
+    return float(scipy.special.stdtrit(dof, p)) if math.isfinite(dof) else normal_quantile(p)
 
 
 @overload
@@ -51,8 +51,8 @@ def t_tail(x: float | Many, dof: int | float) -> float | Many:
     0.025
     """
     if isinstance(x, np.ndarray):
-        return np.asarray(special.stdtr(dof, -x) if math.isfinite(dof) else special.ndtr(-x))
-    return float(special.stdtr(dof, -x)) if math.isfinite(dof) else normal_tail(x)
+        return np.asarray(scipy.special.stdtr(dof, -x) if math.isfinite(dof) else scipy.special.ndtr(-x))
+    return float(scipy.special.stdtr(dof, -x)) if math.isfinite(dof) else normal_tail(x)
 
 
 @overload
@@ -75,7 +75,7 @@ def t_critical(level: float, dof: int | float | Int[np.ndarray, "..."]) -> float
     (2.776, 1.96)
     """
     if isinstance(dof, np.ndarray):
-        return np.asarray(special.stdtrit(dof, 0.5 + level / 2))
+        return np.asarray(scipy.special.stdtrit(dof, 0.5 + level / 2))
     return t_quantile(0.5 + level / 2, dof)
 
 
