@@ -33,6 +33,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "tail": [],
     "full": ["--epochs", "1"],
     "growth": ["--replicas", "16", "64", "256"],
+    "cost_model": [],
     "audit_growth": ["--samples", "4000", "16000"],
     "contamination_search": ["--samples", "20000"],
 }

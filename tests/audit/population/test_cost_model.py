@@ -1,7 +1,6 @@
 """Prices are about what it then costs; power is what simulation finds; a budget cuts whole rounds."""
 
 import dataclasses
-import time
 from pathlib import Path
 from typing import Literal
 
@@ -97,19 +96,6 @@ def test_processes_are_foreseen_where_the_executor_begins_them(
     )
     assert line.seconds(workers) == seconds
     assert line.spawns(workers) == (run_in == "spawned" and seconds < batches * each)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("transfer", ["parameters", "last:1", "features"])
-def test_it_takes_what_was_foreseen(transfer: str, tmp_path: Path) -> None:
-    """Within a factor of two, each trial just before what it foresees: the machine may be busy."""
-    train = {"epochs": 40, "lr": 0.02, "batch_size": 25}
-    experiment = with_weights(transfer=transfer, train=train)
-    rows = rows_of(Plan.of(Splits(repeats=12)), experiment.pool, 0)
-    foreseen = price(experiment, rows, workers=1).seconds
-    began = time.perf_counter()
-    populate(experiment, rows, store=Store(tmp_path), workers=1)
-    assert 0.5 < (time.perf_counter() - began) / foreseen < 2
 
 
 def test_a_price_of_nothing(experiment: Experiment, tmp_path: Path) -> None:
