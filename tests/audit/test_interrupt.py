@@ -5,12 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import BrokenExecutor, Future
 from pathlib import Path
+from queue import SimpleQueue
+from unittest.mock import Mock
 
 import pytest
 
 from audit.cli.app import main
+from audit.population.executors.killed import CONTINUE, KILLED
+from audit.population.executors.processes import Processes
+from audit.population.tasks import Done
 from audit.runtime.forking import can_fork
+from probes.errors import AuditError
 
 DIVERGING = """
 import sys
@@ -127,8 +134,19 @@ def test_a_worker_process_that_is_killed_is_one_sentence_and_what_follows_is_equ
     command = [sys.executable, "-c", KILLING, kind, str(tmp_path / "store"), str(tmp_path / "other")]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True)
     said, equal = done.stdout.splitlines()
-    assert said.startswith("a worker process was killed, perhaps for lack of memory."), done.stderr
+    assert said == f"{KILLED} {CONTINUE}", done.stderr
     assert equal == "True"
+
+
+def test_what_a_killed_worker_leaves_is_a_sentence_that_says_what_to_do() -> None:
+    others, sent = Processes.__new__(Processes), Future[list[Done]]()
+    others.workers, others.sent, others.finished, others.heard = Mock(killed=BrokenExecutor), [sent], SimpleQueue(), 0
+    sent.set_exception(BrokenExecutor("killed by SIGKILL(-9)"))
+    others.finished.put(sent)
+    with pytest.raises(AuditError) as raised:
+        list(others.done(wait=True))
+    assert str(raised.value) == f"{KILLED} {CONTINUE}"
+    assert raised.value.exit_code == 2
 
 
 def _alive(process: int) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Future
 from queue import SimpleQueue
 
+from audit.population.executors.killed import CONTINUE, KILLED
 from audit.population.executors.workers import Forks, workers_of
 from audit.population.tasks import Done, Job, Task
 from audit.storage.store import Store
@@ -55,7 +56,7 @@ class Processes:
     def _begin_if_possible(self) -> None:
         """Ignores errors here: they are reported when this process runs the tasks itself."""
         if self.count and self.rest:
-            with contextlib.suppress(StoreError):
+            with contextlib.suppress(StoreError, BrokenExecutor):
                 self.begin()
 
     def begin(self) -> None:
@@ -97,10 +98,7 @@ class Processes:
             try:
                 found = future.result()
             except self.workers.killed:
-                raise AuditError(
-                    "a worker process was killed, perhaps for lack of memory.",
-                    do="Run again with fewer --workers to continue.",
-                ) from None
+                raise AuditError(KILLED, do=CONTINUE) from None
             yield from found
 
     def end(self) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 from audit.engines.base import Engine
 from audit.engines.materialised import Materialised
+from audit.population.executors.killed import CONTINUE, KILLED
 from audit.population.tasks import Done, Job, Task, train
 from audit.storage.store import Replica, Store
-from probes.errors import DependencyError
+from probes.errors import AuditError, DependencyError
 
 RETRIES = 10
 
@@ -39,6 +40,8 @@ def execute_on_ray(job: Job, store: Store, address: str | None) -> Iterator[Done
                 found = ray.get(ready[0])
             except ray.exceptions.RayTaskError as error:
                 raise error.cause if isinstance(error.cause, Exception) else error from None
+            except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
+                raise AuditError(KILLED, do=CONTINUE) from None
             for key, replica in found:
                 store.put(key, replica)
                 yield key, Replica(answers=replica.answers, state={})
