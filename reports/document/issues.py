@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.document.checks import CheckText
+from reports.document.checks import CheckText, judged
 from reports.document.outline import Document, outline
 from reports.document.sections import FindingText, Section
 from reports.document.severity import RANK
 from reports.report import Report
+from reports.wording.catalogue import Words
 from reports.wording.numbers import harmless
 
 Grade = Literal["error", "warning", "note"]
@@ -54,7 +55,7 @@ def issues(report: Report, lang: str = "en") -> list[Issue]:
     """Most severe first. Errors stop the gate; findings without a failed threshold are warnings or notes."""
     document = outline(report, lang)
     found = [*_checks(document, report), *_findings(document)]
-    if not document.checks and document.status == "undecided":
+    if undecided_as_a_whole(document):
         found.append(
             Issue(
                 rule="gate/nothing-checked",
@@ -81,10 +82,18 @@ def issues(report: Report, lang: str = "en") -> list[Issue]:
     return told
 
 
-def said(check: CheckText) -> str:
-    """The check in one sentence: value, interval, threshold, and why."""
-    numbers = f"{check.value} ({check.interval}, {check.level}), {check.threshold}. " if check.interval != "–" else ""
-    return f"{check.probe}: {check.title}: {numbers}{check.because}"
+def undecided_as_a_whole(document: Document) -> bool:
+    """Whether the verdict is undecided though no check is: there is none, or all are bounds, or a probe is missing."""
+    return document.status == "undecided" and all(check.status != "undecided" for check in document.checks)
+
+
+def said(check: CheckText, say: Words) -> str:
+    """The check in one sentence, as on its risk's card, and why."""
+    if check.interval == "–":
+        told = say("ui", "labelled", label=check.title, text=check.because)
+    else:
+        told = f"{judged(check, say)}{say('ui', 'space')}{check.because}"
+    return say("ui", "labelled", label=check.probe, text=told)
 
 
 def _undecided(report: Report) -> Grade:
@@ -104,7 +113,7 @@ def _checks(document: Document, report: Report) -> Iterator[Issue]:
             rule=rule_of(check.name),
             probe=check.anchor,
             title=document.words("ui", "labelled", label=document.words("status", check.status), text=check.title),
-            message=said(check),
+            message=said(check, document.words),
             about=section.question if section else "",
             grade=grade,
             helps=finding.helps if finding else "",
@@ -113,14 +122,17 @@ def _checks(document: Document, report: Report) -> Iterator[Issue]:
         )
     for section in sections.values():
         if section.failure:
+            failed = section.status == "error"
             yield Issue(
-                rule=f"{section.anchor}/failed",
+                rule=f"{section.anchor}/{'failed' if failed else 'absent'}",
                 probe=section.anchor,
-                title=document.words("ui", "labelled", label=document.words("status", "error"), text=section.title),
+                title=document.words(
+                    "ui", "labelled", label=document.words("status", section.status), text=section.title
+                ),
                 message=section.failure,
                 about=section.question,
-                grade="error",
-                failed=True,
+                grade="error" if failed else _undecided(report),
+                failed=failed,
             )
 
 

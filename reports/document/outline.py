@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from probes.result import Result
+from reports.document.absent import absent_of
 from reports.document.checks import CheckText, checks
 from reports.document.comparison import AgainstText, against
 from reports.document.gate_level import at_gate_level
@@ -62,7 +63,7 @@ class Document:
 def outline(report: Report, lang: str = "en") -> Document:
     """The whole report as text and figures, in one language."""
     say, report = words(lang).about(report.results), at_gate_level(report)
-    results = sorted(report.results, key=lambda result: ORDER.index(status_of(result, report)))
+    results = sorted((*report.results, *absent_of(report)), key=lambda result: ORDER.index(status_of(result, report)))
     judged = checks(report, say)
     changes = None if report.comparison is None else against(report.comparison, say)
     return Document(
@@ -97,12 +98,22 @@ def _sentence(report: Report, say: Words) -> str:
     counts = {one: sum(check.status == one for check in judged) for one in ORDER}
     if status == "pass" and counts["waived"]:
         return _told("waived", [check for check in judged if check.status == "waived"], len(judged), say)
-    sentence = _told(status, [check for check in judged if check.status == status], len(judged), say)
+    named = [check for check in judged if check.status == status]
+    if status == "undecided" and not named:
+        bounds = counts["no-violation"] == len(judged)
+        return say("verdict", "bounds" if bounds else "incomplete")
+    told = "unjudged" if status == "undecided" and not all(map(_contains, named)) else status
+    sentence = _told(told, named, len(judged), say)
     if status == "pass" and counts["no-violation"]:
         sentence = _plural("verdict", "within", counts["pass"], say, total=len(judged))
     also = [one for one in ("undecided", "waived") if counts[one] and one != status and status != "pass"]
     also += ["no-violation"] if counts["no-violation"] else []
     return "".join([sentence, *(_plural("also", one, counts[one], say) for one in also)])
+
+
+def _contains(check: Check) -> bool:
+    """Whether its interval contains its threshold; otherwise it is undecided for another reason."""
+    return check.low is not None and check.high is not None and check.low <= check.threshold <= check.high
 
 
 def _told(key: str, named: list[Check], total: int, say: Words) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Sentences, Table
+from reports.document.absent import Absent
 from reports.document.checks import CheckText, decides, judged, text_of
 from reports.document.severity import RANK, status_of
 from reports.remedies import remedies_table
@@ -72,7 +73,7 @@ class Section:
     citations: tuple[str, ...]
 
 
-def section(result: Result | Failure, report: Report, checks: tuple[CheckText, ...], say: Words) -> Section:
+def section(result: Result | Failure | Absent, report: Report, checks: tuple[CheckText, ...], say: Words) -> Section:
     """`checks` are those of all probes, in display form."""
     failure = ""
     findings: tuple[FindingText, ...] = ()
@@ -82,6 +83,8 @@ def section(result: Result | Failure, report: Report, checks: tuple[CheckText, .
     notes: tuple[str, ...] = ()
     if isinstance(result, Failure):
         failure = say("ui", "failed", error=harmless(result.error), message=harmless_long(result.message))
+    elif isinstance(result, Absent):
+        failure = say("ui", "absent")
     else:
         ranked = sorted(result.findings, key=lambda finding: -RANK[finding.severity])
         findings = tuple(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from probes.result import Failure, Finding, Result
+from reports.document.absent import Absent
 from reports.document.checks import CheckText, decides, judged, text_of, why
 from reports.document.sections import advice, command, modality_of
 from reports.document.severity import RANK, status_of
@@ -45,10 +46,12 @@ class RiskLine:
     severity: str = "info"
 
 
-def risk(result: Result | Failure, report: Report, checks: tuple[CheckText, ...], say: Words) -> Risk:
+def risk(result: Result | Failure | Absent, report: Report, checks: tuple[CheckText, ...], say: Words) -> Risk:
     """`checks` are those of all probes, as they are shown."""
     status = status_of(result, report)
-    line = _failed(result, say) if isinstance(result, Failure) else _found(result, status, report, checks, say)
+    line = (
+        _without(result, say) if isinstance(result, Failure | Absent) else _found(result, status, report, checks, say)
+    )
     return Risk(
         anchor=slug(result.probe),
         title=harmless(say.probe(result.probe, "title")),
@@ -57,7 +60,14 @@ def risk(result: Result | Failure, report: Report, checks: tuple[CheckText, ...]
     )
 
 
-def _failed(failure: Failure, say: Words) -> RiskLine:
+def _without(failure: Failure | Absent, say: Words) -> RiskLine:
+    if isinstance(failure, Absent):
+        return RiskLine(
+            what=say("ui", "absent"),
+            so_what=say("ui", "unknown"),
+            to_do=say("ui", "run_it"),
+            severity="high",
+        )
     return RiskLine(
         what=say("ui", "failed", error=harmless(failure.error), message=harmless_long(failure.message)),
         so_what=say.probe(failure.probe, "so_what"),

@@ -9,11 +9,12 @@ from xml.etree import ElementTree as ET
 
 from probes.errors import one_line
 from reports.document.checks import CheckText
-from reports.document.issues import rule_of, said
+from reports.document.issues import rule_of, said, undecided_as_a_whole
 from reports.document.outline import Document, outline
 from reports.document.sections import Section
 from reports.formats.base import Format
 from reports.report import Report
+from reports.wording.catalogue import Words
 from reports.wording.numbers import harmless
 
 STOPPED, CRASHED, PASSED_OVER = "failure", "error", "skipped"
@@ -26,8 +27,8 @@ def render(report: Report, *, lang: str = "en") -> str:
     root = ET.Element("testsuites", name="transfer-audit")
     for section in document.sections:
         checks = [check for check in document.checks if check.anchor == section.anchor]
-        _suite(root, section, checks, warned)
-    if not document.checks:
+        _suite(root, section, checks, warned, document.words)
+    if undecided_as_a_whole(document):
         _nothing_checked(root, document, warned)
     _count(root)
     first = next(iter(root), None)
@@ -49,28 +50,29 @@ def _well_formed(root: ET.Element) -> None:
             element.text = one_line(element.text)
 
 
-def _suite(root: ET.Element, section: Section, checks: list[CheckText], warned: bool) -> None:
+def _suite(root: ET.Element, section: Section, checks: list[CheckText], warned: bool, say: Words) -> None:
     suite = ET.SubElement(root, "testsuite", name=section.anchor, time="0")
     ran = _case(suite, section.anchor, "runs")
-    if section.failure:
+    if section.failure and section.status == "error":
         _outcome(ran, CRASHED, "failed", section.failure)
+    elif section.failure:
+        _outcome(ran, PASSED_OVER if warned else STOPPED, "undecided", section.failure)
     for check in checks:
         case = _case(suite, section.anchor, f"{rule_of(check.name)} {check.threshold}")
         if check.status == "fail":
-            _outcome(case, STOPPED, "beyond-threshold", said(check))
+            _outcome(case, STOPPED, "beyond-threshold", said(check, say))
         elif check.status == "error":
-            _outcome(case, CRASHED, "failed", said(check))
+            _outcome(case, CRASHED, "failed", said(check, say))
         elif check.status == "undecided":
-            _outcome(case, PASSED_OVER if warned else STOPPED, "undecided", said(check))
+            _outcome(case, PASSED_OVER if warned else STOPPED, "undecided", said(check, say))
         elif check.status == "waived":
             _outcome(case, PASSED_OVER, "waived", check.because)
-        ET.SubElement(case, "system-out").text = said(check)
+        ET.SubElement(case, "system-out").text = said(check, say)
 
 
 def _nothing_checked(root: ET.Element, document: Document, warned: bool) -> None:
     case = _case(ET.SubElement(root, "testsuite", name="gate", time="0"), "gate", "has a threshold")
-    if document.status == "undecided":
-        _outcome(case, PASSED_OVER if warned else STOPPED, "undecided", document.sentence)
+    _outcome(case, PASSED_OVER if warned else STOPPED, "undecided", document.sentence)
 
 
 def _case(suite: ET.Element, anchor: str, name: str) -> ET.Element:

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from sarif_pydantic import Sarif
 
 from probes.errors import InputError
-from probes.result import Finding, Result
+from probes.result import Estimate, Finding, Result
 from reports.document import issues
 from reports.formats import github, gitlab, junit, samples, sarif
 from reports.formats import registry as formats
@@ -52,6 +52,34 @@ def waived() -> Report:
     return rejudged(sample(), waivers=(reason,))
 
 
+def absent(**gate: Any) -> Report:
+    """A sound report of which a result was removed; of one that nothing checks, if there are no thresholds."""
+    report = sample(0.02)
+    probes = {"overfitting": "on", "membership": "on"}
+    needed = Threshold(probe="membership", estimate="recipe.auc", direction="max", bound=0.6, optional=True)
+    gap = Threshold(probe="overfitting", estimate="recipe.accuracy_gap", direction="max", bound=0.1)
+    whole = Gate(**{"thresholds": (gap, needed), **gate})
+    if not whole.thresholds:
+        whole = dataclasses.replace(whole, thresholds=(gap,))
+    return dataclasses.replace(
+        report,
+        audit={**report.audit, "probes": probes},
+        verdict=judge(report.results, whole, today=TODAY, probes=probes),
+    )
+
+
+def bounds() -> Report:
+    """Only a bound that shows no violation."""
+    epsilon = Estimate(
+        name="epsilon.lower_bound", value=2.0, low=2.0, high=math.inf, n=100, unit="ε", better="lower", bound="lower"
+    )
+    leakage = Result(probe="membership", params={}, estimates=(epsilon,))
+    limit = Threshold(probe="membership", estimate="epsilon.lower_bound", direction="max", bound=10.0)
+    return dataclasses.replace(
+        sample(), results=(leakage,), verdict=judge((leakage,), Gate(thresholds=(limit,)), today=TODAY)
+    )
+
+
 REPORTS = {
     "fail": sample(),
     "undecided": sample(0.1),
@@ -62,6 +90,10 @@ REPORTS = {
     "waived": waived(),
     "unchecked": rejudged(sample(0.02), thresholds=()),
     "unchecked-warned": rejudged(sample(0.02), thresholds=(), on_undecided="warn"),
+    "absent": absent(),
+    "absent-warned": absent(on_undecided="warn"),
+    "incomplete": absent(thresholds=()),
+    "bounds": bounds(),
     "full": full(),
     "hostile": full(label=HOSTILE),
     "control": full(label=CONTROL),

@@ -1,0 +1,24 @@
+"""Probes that the gate requires and of which the report has no result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reports.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absent:
+    """A probe that did not run, or whose result was removed."""
+
+    probe: str
+
+
+def absent_of(report: Report) -> tuple[Absent, ...]:
+    """Those that the audit ran by its own record, and those that a check needs, by name."""
+    there = {result.probe for result in report.results}
+    recorded = report.audit.get("probes")
+    ran = {name for name, state in recorded.items() if state == "on"} if isinstance(recorded, Mapping) else set()
+    needed = {check.probe for check in report.verdict.checks}
+    return tuple(Absent(probe=name) for name in sorted((ran | needed) - there))
