@@ -29,11 +29,12 @@ from setting import experiment_of, populate_timed
 from audit.engines.stacked import Stacked
 from probes.membership.empirical_bayes import empirical_bayes_scores
 from probes.membership.lira import lira_scores
+from probes.membership.neighbours import Neighbours
 from probes.membership.rmia import rmia_scores
 from probes.plan import Row
 from probes.statistics import auc, tpr_at_fpr
 
-ATTACKS = ("LiRA, pooled variance", "RMIA", "empirical Bayes")
+ATTACKS = ("LiRA, pooled variance", "RMIA", "empirical Bayes", "empirical Bayes, with neighbours")
 UNSEEN = 400
 SETS = 2
 Data = tuple[np.ndarray, np.ndarray, list[int], dict[str, Any]]
@@ -139,6 +140,9 @@ def table(name: str, data: Data, given: argparse.Namespace) -> None:
     keep, order = np.array([row.keep for row in rows])[:, :pool], np.arange(most) // 2
     print(f"{name}: {pool} samples in the pool, {most + len(targets)} models in {seconds:.0f} s", flush=True)
     peers = peer_attacks.installed() if given.peer else {}
+    began = time.perf_counter()
+    neighbours = Neighbours.of(x[:pool], y[:pool])
+    print(f"  neighbours of all samples, once for all attacks: {time.perf_counter() - began:.2f} s")
     for replicas in given.replicas:
         for attack in given.only or (*ATTACKS, *peers):
             aucs, rates, began = [], [], time.perf_counter()
@@ -147,7 +151,7 @@ def table(name: str, data: Data, given: argparse.Namespace) -> None:
                 for row in targets:
                     own = found[row.name]
                     score = attacked(
-                        attack, own.margin[0], own.log_prob[0], phi[use], log_p[use], keep[use], order[use]
+                        attack, own.margin[0], own.log_prob[0], phi[use], log_p[use], keep[use], order[use], neighbours
                     )
                     aucs.append(auc(score, row.keep[:pool]).value)
                     rates.append(tpr_at_fpr(score, row.keep[:pool], 0.01).value)
@@ -167,6 +171,7 @@ def attacked(
     log_p_replicas: np.ndarray,
     keep: np.ndarray,
     order: np.ndarray,
+    neighbours: Neighbours,
 ) -> np.ndarray:
     pool = keep.shape[1]
     p, theirs = np.exp(log_p.astype(np.float64)), np.exp(log_p_replicas.astype(np.float64))
@@ -175,9 +180,10 @@ def attacked(
         return peer_attacks.installed()[attack](answered)
     if attack == "RMIA":
         return rmia_scores(p[:pool], theirs[:, :pool], keep, p[pool:], theirs[:, pool:])
-    if attack == "empirical Bayes":
+    if attack.startswith("empirical Bayes"):
+        known = neighbours if attack.endswith("neighbours") else None
         return empirical_bayes_scores(
-            phi[:pool], log_p[:pool], phi_replicas[:, :pool], log_p_replicas[:, :pool], keep, order
+            phi[:pool], log_p[:pool], phi_replicas[:, :pool], log_p_replicas[:, :pool], keep, order, known
         )
     return lira_scores(phi[:pool], phi_replicas[:, :pool], keep, variance="global")
 

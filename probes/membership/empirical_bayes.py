@@ -8,15 +8,16 @@ those quantities are estimated across samples instead of assumed:
 2. Each sample's variance is shrunk towards that of the others (inverse gamma), as is the effect of training on it,
    within groups of samples of similar difficulty; the score is the log-ratio of the two posterior predictive t
    densities.
-3. A logistic regression on stand-ins, whose training samples are known, weighs that score, RMIA's ratio and the
-   distance from the mean.
+3. Where features of the samples are known, similar samples of the class predict the membership and the distance from
+   the mean (`neighbours`).
+4. A logistic regression on stand-ins, whose training samples are known, weighs that score, RMIA's ratio, the distance
+   from the mean and the predictions.
 
 All hyperparameters are estimated from replicas only, never from the membership in the audited model's training.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from scipy import optimize, special
 
 from probes.errors import EvidenceError
+from probes.membership.neighbours import Neighbours
 from probes.membership.target import Target
 from probes.statistics.moderated_t import variance_prior
 
@@ -35,10 +37,13 @@ KNOTS = 25
 LEAST_SPREAD = 1e-3
 """Smallest spread, relative to the largest: avoids division by zero where models differ by rounding only."""
 SMALLEST_PROBABILITY = 1e-30
-LARGEST_FIT = 200_000
-"""Number of stand-in answers that the weights are fitted to."""
+LARGEST_FIT, ORDERS_FITTED = 200_000, 16
+"""Number of stand-in answers that the weights are fitted to, and of orders they are taken from if there are more
+answers."""
 RIDGE = 1.0
-"""Precision of the weights' normal prior about (1, 0, 0): with few stand-ins the likelihood ratio dominates."""
+"""Precision of the weights' normal prior about (1, 0, 0, …): with few stand-ins the likelihood ratio dominates."""
+ALONE = 3
+"""Number of features of a sample's own answer; only they must have a positive weight."""
 LEAST_CHANGE = 0.01
 """Smallest effect of training on a sample, relative to the spread."""
 RATIOS = (0.05, 20.0)
@@ -49,7 +54,7 @@ GROUPS = 5
 Phi = Float64[np.ndarray, "replicas samples"]
 Kept = Bool[np.ndarray, "replicas samples"]
 Order = Int[np.ndarray, " replicas"]
-Found = Float64[np.ndarray, "models samples 3"]
+Found = Float64[np.ndarray, "models samples columns"]
 Stabiliser = Callable[[Float[np.ndarray, "*axes"]], Float64[np.ndarray, "*axes"]]
 
 
@@ -168,9 +173,12 @@ def _squares(sums: Sums) -> Float64[np.ndarray, "2 samples"]:
     return np.asarray(np.maximum(sums.two - sums.one**2 / np.maximum(sums.count, 1), 0.0))
 
 
-def features(stable: Phi, log_p: Phi, sums: Sums, spread: Spread, change: Change) -> Float64[np.ndarray, "models n 3"]:
+def features(
+    stable: Phi, log_p: Phi, sums: Sums, spread: Spread, change: Change, neighbours: Neighbours | None = None
+) -> Found:
     """For each model's answers: the log-ratio of posterior predictive densities, RMIA's log-ratio of the probability to
-    its mean, and the distance from the mean over replicas. `sums` and `change` must exclude these models."""
+    its mean, and the distance from the mean over replicas; with `neighbours`, also what they predict of the probability
+    of membership and of that distance. `sums` and `change` must exclude these models."""
     total = sums.count.sum(axis=0)
     mean, centre, squares = sums.one / sums.count, _centre(sums), _squares(sums)
     stratum = spread.stratum(centre)
@@ -185,7 +193,10 @@ def features(stable: Phi, log_p: Phi, sums: Sums, spread: Spread, change: Change
     if_out = variance * (1 + 1 / total) + inside**2 * unsure
     log_ratio = _log_t(away - (1 - inside) * moved, dof, if_in) - _log_t(away + inside * moved, dof, if_out)
     relative = log_p - np.log(np.maximum(sums.p / total, SMALLEST_PROBABILITY))
-    return np.stack([log_ratio, relative, away], axis=-1)
+    alone = [log_ratio, relative, away]
+    if neighbours is None:
+        return np.stack(alone, axis=-1)
+    return np.stack([*alone, neighbours(special.expit(log_ratio) - inside), neighbours(away)], axis=-1)
 
 
 def _log_t(x: Phi, dof: Float64[np.ndarray, " samples"], variance: Float64[np.ndarray, " samples"]) -> Phi:
@@ -198,30 +209,31 @@ def _log_t(x: Phi, dof: Float64[np.ndarray, " samples"], variance: Float64[np.nd
 class Weights:
     """Coefficients of a logistic regression on features divided by `scale`."""
 
-    scale: Float64[np.ndarray, " 3"]
-    weight: Float64[np.ndarray, " 3"]
+    scale: Float64[np.ndarray, " columns"]
+    weight: Float64[np.ndarray, " columns"]
 
-    def __call__(self, found: Float64[np.ndarray, "*axes 3"]) -> Float64[np.ndarray, "*axes"]:
+    def __call__(self, found: Float64[np.ndarray, "*axes columns"]) -> Float64[np.ndarray, "*axes"]:
         return np.asarray(found @ (self.weight / self.scale))
 
 
-def fit_weights(found: Float64[np.ndarray, "rows 3"], inside: Bool[np.ndarray, " rows"]) -> Weights:
+def fit_weights(found: Float64[np.ndarray, "rows columns"], inside: Bool[np.ndarray, " rows"]) -> Weights:
     """Maximum a posteriori estimate; the prior is centred on using the likelihood ratio only."""
     x, y = found, np.where(inside, 1.0, -1.0)
     scale = np.maximum(x.std(axis=0), 1e-12)
     x = np.clip(x / scale, -20, 20)
-    first = np.array([scale[0], 0.0, 0.0])
+    columns = x.shape[1]
+    first = np.append(scale[0], np.zeros(columns - 1))
 
-    def loss(w: Float64[np.ndarray, " 4"]) -> tuple[float, Float64[np.ndarray, " 4"]]:
-        score = y * (x @ w[:3] + w[3])
-        pull = w[:3] - first
+    def loss(w: Float64[np.ndarray, " weights"]) -> tuple[float, Float64[np.ndarray, " weights"]]:
+        score = y * (x @ w[:-1] + w[-1])
+        pull = w[:-1] - first
         slope = -y * special.expit(-score)
         gradient = np.append(x.T @ slope + RIDGE * pull, slope.sum())
         return float(np.logaddexp(0, -score).sum() + RIDGE * (pull @ pull) / 2), gradient
 
-    bounds = [(0.0, None)] * 3 + [(None, None)]
+    bounds = [(0.0, None)] * ALONE + [(None, None)] * (columns + 1 - ALONE)
     best = optimize.minimize(loss, np.append(first, 0.0), jac=True, method="L-BFGS-B", bounds=bounds)
-    weight = best.x[:3] if best.x[:3].any() else first
+    weight = best.x[:-1] if best.x[:ALONE].any() else first
     return Weights(scale=scale, weight=weight)
 
 
@@ -235,19 +247,16 @@ class Replicas:
     keep: Kept
     order: Order
     spread: Spread
+    neighbours: Neighbours | None
 
     def sums(self, chosen: Bool[np.ndarray, " replicas"]) -> Sums:
         return Sums.of(self.stable[chosen], self.log_p[chosen], self.keep[chosen])
 
-    def on(self, samples: slice) -> Replicas:
-        return dataclasses.replace(
-            self, stable=self.stable[:, samples], log_p=self.log_p[:, samples], keep=self.keep[:, samples]
-        )
-
-    def stand_ins(self, among: Bool[np.ndarray, " replicas"]) -> Iterator[tuple[Bool[np.ndarray, " replicas"], Found]]:
-        """One order at a time: its rows, and their features computed from the other orders of `among`."""
-        total = self.sums(among)
-        for own in np.unique(self.order[among]):
+    def stand_ins(
+        self, orders: Int[np.ndarray, " orders"], total: Sums
+    ) -> Iterator[tuple[Bool[np.ndarray, " replicas"], Found]]:
+        """One of these orders at a time: its rows, and their features computed from the rest of `total`."""
+        for own in orders:
             mine = self.order == own
             others = total - self.sums(mine)
             if (others.count < 1).any():
@@ -256,29 +265,47 @@ class Replicas:
                     f"sample {sample} is never in or never out among replicas of other orders.",
                     do="Use at least 2 repeats.",
                 )
-            change = change_of(others, self.spread)
-            yield mine, features(self.stable[mine], self.log_p[mine], others, self.spread, change)
+            yield mine, self.features(self.stable[mine], self.log_p[mine], others)
 
-    def weights(self, among: Bool[np.ndarray, " replicas"]) -> Weights:
-        """Weights fitted to these replicas as stand-ins attacking each other."""
-        if len(np.unique(self.order[among])) < 2:
-            return Weights(scale=np.ones(3), weight=np.array([1.0, 0.0, 0.0]))
-        thin = self.on(slice(None, None, max(1, -(-int(among.sum()) * self.keep.shape[1] // LARGEST_FIT))))
-        rows = [(found.reshape(-1, 3), thin.keep[mine].reshape(-1)) for mine, found in thin.stand_ins(among)]
-        return fit_weights(np.concatenate([x for x, _ in rows]), np.concatenate([y for _, y in rows]))
+    def features(self, stable: Phi, log_p: Phi, sums: Sums) -> Found:
+        return features(stable, log_p, sums, self.spread, change_of(sums, self.spread), self.neighbours)
+
+    def weights(self, orders: Int[np.ndarray, " orders"], total: Sums) -> Weights:
+        """Weights fitted to the replicas of these orders as stand-ins attacking each other; `total` is their sums."""
+        if len(orders) < 2:
+            columns = ALONE if self.neighbours is None else ALONE + 2
+            return Weights(scale=np.ones(columns), weight=np.eye(columns)[0])
+        samples, rows = self.keep.shape[1], int(np.isin(self.order, orders).sum())
+        if rows * samples > LARGEST_FIT:
+            orders = orders[np.unique(np.linspace(0, len(orders) - 1, ORDERS_FITTED).astype(np.int64))]
+            rows = int(np.isin(self.order, orders).sum())
+        thin = slice(None, None, max(1, -(-rows * samples // LARGEST_FIT)))
+        found, inside = [], []
+        for mine, each in self.stand_ins(orders, total):
+            found.append(each[:, thin].reshape(-1, each.shape[-1]))
+            inside.append(self.keep[mine][:, thin].reshape(-1))
+        return fit_weights(np.concatenate(found), np.concatenate(inside))
 
 
 def replicas_of(
-    phi: Float[np.ndarray, "replicas samples"], log_p: Float[np.ndarray, "replicas samples"], keep: Kept, order: Order
-) -> tuple[Replicas, Stabiliser]:
-    """Raises EvidenceError if a sample is never in, or never out, among the replicas."""
+    phi: Float[np.ndarray, "replicas samples"],
+    log_p: Float[np.ndarray, "replicas samples"],
+    keep: Kept,
+    order: Order,
+    neighbours: Neighbours | None = None,
+) -> tuple[Replicas, Stabiliser, Sums]:
+    """The replicas, the map that stabilised their margins, and their sums.
+
+    Raises EvidenceError if a sample is never in, or never out, among the replicas.
+    """
     wide = phi.astype(np.float64)
     stable = stabiliser(wide, keep)
     mapped = stable(wide)
-    everywhere = np.ones(len(wide), dtype=bool)
     log_p = log_p.astype(np.float64)
-    spread = spread_of(Sums.of(mapped[everywhere], log_p, keep))
-    return Replicas(stable=mapped, log_p=log_p, keep=keep, order=order, spread=spread), stable
+    total = Sums.of(mapped, log_p, keep)
+    spread = spread_of(total)
+    found = Replicas(stable=mapped, log_p=log_p, keep=keep, order=order, spread=spread, neighbours=neighbours)
+    return found, stable, total
 
 
 def empirical_bayes_scores(
@@ -288,9 +315,10 @@ def empirical_bayes_scores(
     log_p_replicas: Float[np.ndarray, "replicas samples"],
     keep: Kept,
     order: Order,
+    neighbours: Neighbours | None = None,
 ) -> Float64[np.ndarray, " samples"]:
-    """Scores of a model that is not one of the replicas; higher = more likely a member. Learning the weights requires
-    at least two orders, and two replicas on a side of some sample.
+    """Scores of a model that is not one of the replicas; higher = more likely a member. Learning the weights, and so
+    using `neighbours`, requires at least two orders, and two replicas on a side of some sample.
 
     Raises EvidenceError if a sample is never in, or never out.
 
@@ -302,29 +330,33 @@ def empirical_bayes_scores(
     >>> bool(scores[keep[0]].mean() > scores[~keep[0]].mean())
     True
     """
-    replicas, stable = replicas_of(phi_replicas, log_p_replicas, keep, order)
-    everywhere = np.ones(len(order), dtype=bool)
-    sums = replicas.sums(everywhere)
-    change = change_of(sums, replicas.spread)
-    own = features(stable(phi)[None], log_p.astype(np.float64)[None], sums, replicas.spread, change)
-    return np.asarray(replicas.weights(everywhere)(own)[0])
+    replicas, stable, total = replicas_of(phi_replicas, log_p_replicas, keep, order, neighbours)
+    own = replicas.features(stable(phi)[None], log_p.astype(np.float64)[None], total)
+    return np.asarray(replicas.weights(np.unique(order), total)(own)[0])
 
 
 def empirical_bayes_stand_in_scores(
-    phi: Float[np.ndarray, "replicas samples"], log_p: Float[np.ndarray, "replicas samples"], keep: Kept, order: Order
+    phi: Float[np.ndarray, "replicas samples"],
+    log_p: Float[np.ndarray, "replicas samples"],
+    keep: Kept,
+    order: Order,
+    neighbours: Neighbours | None = None,
 ) -> Float64[np.ndarray, "replicas samples"]:
-    """Scores of each replica against the replicas of other orders: O(replicas × samples).
+    """Scores of each replica against the replicas of other orders: O(replicas × samples), times the samples of a block
+    with `neighbours`.
 
     Each group of orders is scored with weights learned from the other groups attacking each other: a chance pattern
     between two orders appears in both directions, so weights that had seen it would mistake it for leakage. Raises
     EvidenceError if a sample is never in, or never out, among the other orders.
     """
-    replicas, _ = replicas_of(phi, log_p, keep, order)
-    group = np.unique(order, return_inverse=True)[1] % GROUPS
-    weights = {int(one): replicas.weights(group != one) for one in np.unique(group)}
+    replicas, _, total = replicas_of(phi, log_p, keep, order, neighbours)
+    orders = np.unique(order)
     scores = np.empty(keep.shape)
-    for mine, found in replicas.stand_ins(np.ones(len(order), dtype=bool)):
-        scores[mine] = weights[int(group[mine][0])](found)
+    for group in range(min(GROUPS, len(orders))):
+        own = orders[group::GROUPS]
+        weights = replicas.weights(np.setdiff1d(orders, own), total - replicas.sums(np.isin(order, own)))
+        for mine, found in replicas.stand_ins(own, total):
+            scores[mine] = weights(found)
     return scores
 
 
@@ -332,7 +364,7 @@ def empirical_bayes(target: Target) -> Float64[np.ndarray, " samples"] | None:
     """The log-odds of membership by the empirical-Bayes attack, with weights learned from the replicas (this module;
     after BaVarIA, arXiv 2603.11799).
 
-    target  the margins and label probabilities of the model and of its replicas, and the replicas' orders
+    target  the margins and label probabilities of the model and of its replicas, the replicas' orders, and neighbours
 
     Returns a score for each sample, higher for members, in nats; None unless every sample has replicas on both sides
     and some sample two on one.
@@ -345,5 +377,11 @@ def empirical_bayes(target: Target) -> Float64[np.ndarray, " samples"] | None:
         return None
     answers, replicas = target.answers, target.replicas
     return empirical_bayes_scores(
-        answers.margin[0], answers.log_prob[0], replicas.margin, replicas.log_prob, target.keep, target.order
+        answers.margin[0],
+        answers.log_prob[0],
+        replicas.margin,
+        replicas.log_prob,
+        target.keep,
+        target.order,
+        target.neighbours,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from jaxtyping import Bool, Float64
@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float64
 from probes.evidence import Answers, Evidence, Population
 from probes.membership.exposure import exposure
 from probes.membership.exposure_by_stratum import group_name
+from probes.membership.neighbours import Neighbours
 from probes.membership.order_intervals import Kept, Stood, over_orders, stand_in_aucs, tpr_over_orders
 from probes.membership.persons import Persons, persons_of
 from probes.membership.recipe_level import calibrated, stand_ins
@@ -36,12 +37,19 @@ FEWEST_ORDERS = 3
 LISTED = 25
 
 
-def person_part(evidence: Evidence, population: Population, scores: Scores, level: float) -> Part:
+def person_part(
+    evidence: Evidence,
+    population: Population,
+    scores: Scores,
+    stood: Mapping[str, Stood],
+    level: float,
+    neighbours: Neighbours | None = None,
+) -> Part:
     """How well persons are distinguished on this model; with replicas of at least three orders, how many are singled
     out at a false-positive rate of `FPR`, and how often the person and the record that are recognised most often are.
 
-    The interval of the worst of many is corrected for having examined all of them, so it covers the largest true value
-    at `level`.
+    `scores` are those of attacks on this model, `stood` those of `stand_ins`. The interval of the worst of many is
+    corrected for having examined all of them, so it covers the largest true value at `level`.
     """
     persons = persons_of(evidence)
     if persons is None:
@@ -55,24 +63,26 @@ def person_part(evidence: Evidence, population: Population, scores: Scores, leve
     notes = (Message("membership.split-persons", {"count": persons.left_out}),) if persons.left_out else ()
     if len(np.unique(population.order)) < FEWEST_ORDERS:
         return Part(estimates=(overall,), notes=(*notes, Message("membership.persons-need-replicas")))
-    return _by_stand_ins(evidence, population, persons, overall, notes, level)
+    named = _named(evidence, population, persons, level, neighbours)
+    return _by_stand_ins(evidence, population, persons, stood, overall, named, notes, level)
 
 
 def _by_stand_ins(
     evidence: Evidence,
     population: Population,
     persons: Persons,
+    scores: Mapping[str, Stood],
     overall: Estimate,
+    by_model: tuple[str, Bool[np.ndarray, " persons"], Estimate],
     notes: tuple[Message, ...],
     level: float,
 ) -> Part:
     pooled, order, count = evidence.pool.indices, population.order, len(persons.numbers)
     keep = population.keep[:, pooled]
     kept = persons.kept(keep)
-    scores = stand_ins(evidence, population)
+    best, named, singled_out = by_model
     by_record = {attack: calibrated(one, keep, order) for attack, one in scores.items()}
     by_person = {attack: calibrated(one, kept, order) for attack, one in persons.every(scores).items()}
-    best, named, singled_out = _named(evidence, population, persons, level)
     rates = RecognitionRates.of(by_person[best], kept, order, level)
     margins = persons.together(population.answers.margin[:, pooled])["mean"]
     moved = Moved.of(exposure(margins, kept, order), level)
@@ -127,14 +137,14 @@ def _recipe(scores: dict[str, Stood], kept: Kept, order: Order, level: float) ->
 
 
 def _named(
-    evidence: Evidence, population: Population, persons: Persons, level: float
+    evidence: Evidence, population: Population, persons: Persons, level: float, neighbours: Neighbours | None
 ) -> tuple[str, Bool[np.ndarray, " persons"], Estimate]:
     """The strongest attack on this model's persons, whom it names, and the share of members named. The model counts as
     one more order besides its replicas; the threshold is that of models that did not train on the person."""
     row = Row(design="splits", repeat=-1, fold=0, order="\nthis model", keep=evidence.pool.member)
     both = Population(rows=(row, *population.rows), answers=_beside(evidence.audited, population.answers))
     kept = persons.kept(both.keep[:, evidence.pool.indices])
-    every = persons.every(stand_ins(evidence, both))
+    every = persons.every(stand_ins(evidence, both, neighbours))
     scores = {attack: calibrated(one, kept, both.order) for attack, one in every.items()}
     each = level_each(level, len(scores))
     found: dict[str, Estimate] = {}

@@ -37,7 +37,7 @@ from probes.membership.gradient_norm import GradientNorm
 from probes.membership.person import person_part
 from probes.membership.priors import at_priors, priors_table
 from probes.membership.privacy_claim import claim_part
-from probes.membership.recipe_level import recipe_part
+from probes.membership.recipe_level import recipe_part, stand_ins
 from probes.membership.resolution import certainty
 from probes.membership.samples_per_class import samples_per_class
 from probes.membership.split_difference import split_difference
@@ -66,8 +66,8 @@ class Membership:
     fprs        false-positive rates to report at, each in (0, 1)
     level       two-sided coverage of all intervals, in (0.5, 1) (0.95)
     exposed_at  margin gap from which a member counts as exposed, in nats, above 0 (1)
-    inside      also attack with the last layer's gradient and with quantile regression on the source model's features
-                (on)
+    inside      also attack with the last layer's gradient and with the source model's features (quantile regression,
+                similar samples) (on)
     pictures    show the most exposed members as thumbnails; off by default, because a report is shared more widely than
                 the data
     persons     the groups of the data are persons: also attack all records of a person together (off)
@@ -109,7 +109,8 @@ class Membership:
         for_folds, for_epsilon, for_sizes, for_split = rng.spawn(4)
         target = target_of(evidence, population, for_folds)
         scores = ladder(target)
-        recipe = recipe_part(evidence, population, self.fprs, self.level) if replicated else Part()
+        stood = stand_ins(evidence, population, target.neighbours) if replicated else {}
+        recipe = recipe_part(evidence, population, stood, self.fprs, self.level) if replicated else Part()
         best, checkpoint = self._checkpoint(evidence, scores, recipe.estimates)
         split = split_difference(evidence, scores, for_split, self.level)
         if split.instead is not None:
@@ -132,7 +133,9 @@ class Membership:
         epsilon = epsilon_part(evidence, scores, for_epsilon, self.level, by_pool=split.instead is None)
         epsilon = joined((epsilon, claim_part(evidence, self.level), canaries_part(evidence.canaries, self.level)))
         sizes = samples_per_class(evidence, for_sizes, self.level)
-        by_person = person_part(evidence, population, scores, self.level) if self.persons else Part()
+        by_person = Part()
+        if self.persons:
+            by_person = person_part(evidence, population, scores, stood, self.level, target.neighbours)
         released = variants_part(evidence, target, scores, self.level)
         if split.instead is not None:
             released = dataclasses.replace(released, findings=())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int
@@ -11,6 +11,7 @@ from jaxtyping import Int
 from probes.evidence import Evidence, Population
 from probes.membership.empirical_bayes import empirical_bayes_stand_in_scores
 from probes.membership.leave_one_out import rmia_stand_in_scores, stand_in_scores
+from probes.membership.neighbours import Neighbours
 from probes.membership.order_intervals import Kept, Stood, over_orders, stand_in_aucs, tpr_over_orders
 from probes.membership.strongest_attack import level_each, strongest
 from probes.message import Message
@@ -23,11 +24,12 @@ WEIGHED = 0.01
 Order = Int[np.ndarray, " replicas"]
 
 
-def recipe_part(evidence: Evidence, population: Population, fprs: Sequence[float], level: float) -> Part:
-    """AUC and true-positive rates of the strongest attack that is run on stand-ins, with an interval that is corrected
-    for having tried all of them; needs replicas of at least two orders."""
+def recipe_part(
+    evidence: Evidence, population: Population, scores: Mapping[str, Stood], fprs: Sequence[float], level: float
+) -> Part:
+    """AUC and true-positive rates of the strongest attack on stand-ins, with an interval that is corrected for having
+    tried all of them; needs replicas of at least two orders. `scores` are those of `stand_ins`."""
     keep, order = population.keep[:, evidence.pool.indices], population.order
-    scores = stand_ins(evidence, population)
     each = level_each(level, len(scores))
     aucs = {
         attack: over_orders(
@@ -97,15 +99,17 @@ def calibrated(scores: Stood, keep: Kept, order: Order) -> Stood:
     return found
 
 
-def stand_ins(evidence: Evidence, population: Population) -> dict[str, np.ndarray]:
+def stand_ins(
+    evidence: Evidence, population: Population, neighbours: Neighbours | None = None
+) -> dict[str, np.ndarray]:
     """Scores of every attack that is run on stand-ins, [replicas pooled]; RMIA if there are validation samples."""
     pooled, z = evidence.pool.indices, np.flatnonzero(evidence.pool.validation)
     answers, keep, order = population.answers, population.keep[:, pooled], population.order
-    log_p = answers.log_prob
+    margin, log_p = answers.margin[:, pooled], answers.log_prob[:, pooled]
     scores = {
-        "lira-online": stand_in_scores(answers.margin[:, pooled], keep, order),
-        "empirical-bayes": empirical_bayes_stand_in_scores(answers.margin[:, pooled], log_p[:, pooled], keep, order),
+        "lira-online": stand_in_scores(margin, keep, order),
+        "empirical-bayes": empirical_bayes_stand_in_scores(margin, log_p, keep, order, neighbours),
     }
     if len(z):
-        scores[RMIA] = rmia_stand_in_scores(log_p[:, pooled], keep, order, log_p[:, z])
+        scores[RMIA] = rmia_stand_in_scores(log_p, keep, order, answers.log_prob[:, z])
     return scores

@@ -12,6 +12,7 @@ from scipy import linalg
 from probes.evidence import Answers, Evidence, Population
 from probes.measures.embedding import Embedding
 from probes.membership.gradient_norm import GradientNorm
+from probes.membership.neighbours import Neighbours
 from probes.sequences import Sequences
 
 COMPONENTS = 16
@@ -46,6 +47,7 @@ class Target:
     z_replicas     the same of each replica
     order          of the replicas: equal numbers share minibatch order and initial head; None if it is not known
     features       describe the samples without the model under attack; None if there are none
+    neighbours     similar samples of the same class, by all features; None if there are none
     gradient_norm  of the loss in the last layer, one a sample; None if it could not be observed
     folds          cover every sample once; none if there are too few samples
     sequences      token by token, of language models; None for others
@@ -59,6 +61,7 @@ class Target:
     z_replicas: Float64[np.ndarray, "replicas population"]
     order: Int[np.ndarray, " replicas"] | None = None
     features: Float[np.ndarray, "samples features"] | None = None
+    neighbours: Neighbours | None = None
     gradient_norm: Float[np.ndarray, " samples"] | None = None
     folds: Sequence[Fold] = ()
     sequences: Sequences | None = None
@@ -85,6 +88,7 @@ def target_of(evidence: Evidence, population: Population, rng: np.random.Generat
         return np.exp(log_prob[:, z].astype(np.float64))
 
     seen = evidence.observed(GradientNorm()).get("audited")
+    described = described_samples(evidence)
     return Target(
         labels=evidence.labels[pooled],
         answers=evidence.audited.on(pooled),
@@ -93,7 +97,8 @@ def target_of(evidence: Evidence, population: Population, rng: np.random.Generat
         z=probability(evidence.audited.log_prob)[0],
         z_replicas=probability(population.answers.log_prob),
         order=population.order if len(population) else None,
-        features=sample_features(evidence),
+        features=None if described is None else principal_components(described, COMPONENTS),
+        neighbours=None if described is None else Neighbours.of(described, evidence.labels[pooled]),
         gradient_norm=None if seen is None else seen.arrays["gradient_norm"],
         folds=folds(evidence.pool.member[pooled], rng),
         sequences=None if evidence.sequences is None else evidence.sequences.on(pooled),
@@ -114,9 +119,9 @@ def folds(member: Bool[np.ndarray, " samples"], rng: np.random.Generator) -> tup
     return tuple(found)
 
 
-def sample_features(evidence: Evidence) -> Float64[np.ndarray, "pooled components"] | None:
-    """Principal components of the source model's features of the pooled samples; of the inputs themselves if there is
-    no source model and they are small. Neither labels nor membership are used."""
+def described_samples(evidence: Evidence) -> Float64[np.ndarray, "pooled features"] | None:
+    """The source model's features of the pooled samples, less their mean; the inputs themselves if there is no source
+    model and they are small. Neither labels nor membership are used."""
     pooled = evidence.pool.indices
     seen = evidence.observed(Embedding()).get("source")
     if seen is not None:
@@ -128,9 +133,7 @@ def sample_features(evidence: Evidence) -> Float64[np.ndarray, "pooled component
     if seen is None and not 0 < raw.shape[1] <= LARGEST_INPUT:
         return None
     centred = raw.astype(np.float64) - raw.mean(axis=0, dtype=np.float64)
-    if not np.isfinite(centred).all() or not centred.any():
-        return None
-    return principal_components(centred, COMPONENTS)
+    return centred if np.isfinite(centred).all() and centred.any() else None
 
 
 def principal_components(

@@ -100,7 +100,10 @@ def coverage(leak: float, remembered: int, repeats: int, draws: int) -> dict[str
     truths["person.worst_exposure"] = leak if remembered else 0.0
     counted = dict.fromkeys([*truths, "shown", "wrongly"], 0)
     for evidence in drawn:
-        part = person_part(evidence, evidence.population, {"loss": evidence.audited.margin[0]}, 0.95)
+        stood = stand_ins(evidence, evidence.population)
+        part = person_part(
+            evidence, evidence.population, {"loss": evidence.audited.margin[0].astype(np.float64)}, stood, 0.95
+        )
         by_name = {one.name: one for one in part.estimates}
         for name, value in truths.items():
             counted[name] += by_name[name].low <= value <= by_name[name].high

@@ -63,8 +63,8 @@ def test_it_takes_the_better_end_of_the_family() -> None:
 def test_stand_ins_are_scored_by_sums_as_they_would_be_by_a_refit() -> None:
     """Except for the weights, learnt without a stand-in's own group, its features are those of a refit without it."""
     _, _, phi, keep, order = transfer(2, 3, "margins")
-    replicas, _ = replicas_of(phi, log_p(phi), keep, order)
-    for mine, found in replicas.stand_ins(np.ones(6, dtype=bool)):
+    replicas, _, total = replicas_of(phi, log_p(phi), keep, order)
+    for mine, found in replicas.stand_ins(np.unique(order), total):
         others = replicas.sums(~mine)
         assert others.one == pytest.approx(replicas.sums(np.ones(6, dtype=bool)).one - replicas.sums(mine).one)
         away = replicas.stable[mine] - others.one.sum(axis=0) / others.count.sum(axis=0)

@@ -10,6 +10,7 @@ import pytest
 from probes.evidence import Evidence
 from probes.membership.person import person_part
 from probes.membership.persons import Persons, persons_of
+from probes.membership.recipe_level import stand_ins
 from probes.membership.recognition_rates import simultaneous
 from probes.partial_result import Part
 from probes.statistics.proportions import clopper_pearson
@@ -19,7 +20,9 @@ REMEMBERED = 4
 
 
 def part_of(evidence: Evidence) -> Part:
-    return person_part(evidence, evidence.population, {"loss": evidence.audited.margin[0].astype(np.float64)}, 0.95)
+    stood = stand_ins(evidence, evidence.population) if len(np.unique(evidence.population.order)) > 1 else {}
+    own = {"loss": evidence.audited.margin[0].astype(np.float64)}
+    return person_part(evidence, evidence.population, own, stood, 0.95)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from collections import Counter
 import numpy as np
 
 from probes.evidence import Evidence, Population
-from probes.membership.recipe_level import recipe_part
+from probes.membership.recipe_level import recipe_part, stand_ins
 from probes.result import Result
 from reports.gate.judge import judge
 from reports.gate.sequential import Look, decided, looks, single
@@ -35,7 +35,7 @@ def looked(evidence: Evidence, look: Look) -> tuple[str, bool, float]:
     population = evidence.population.design("splits")
     mine = np.array([row.repeat < look.after for row in population.rows])
     chosen = Population(rows=tuple(look.rows(population.rows)), answers=population.answers[mine])
-    (auc, *_) = recipe_part(evidence, chosen, (), 0.95).estimates
+    (auc, *_) = recipe_part(evidence, chosen, stand_ins(evidence, chosen), (), 0.95).estimates
     verdict = judge([Result(probe="membership", params={}, estimates=(auc,))], look.gate(GATE), today=datetime.date.min)
     return verdict.checks[0].status, decided(verdict), auc.value
 

@@ -1,0 +1,76 @@
+"""What a model says of the samples most like a sample: membership shows jointly.
+
+Training on a sample also moves the answers about samples of its class that resemble it, and what one model happens to
+say of a region it says of all samples there. So answers about neighbours tell how much of a sample's answer is its own
+(attacking samples jointly: Du et al. 2025, Cascading membership inference, arXiv 2507.21412).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64, Int
+from scipy import linalg
+
+LARGEST_BLOCK, ENTRIES = 2000, 2**25
+"""The most samples in a block, and the most numbers in all blocks together: 256 MiB."""
+NOISE = 0.3
+"""Variance of what neighbours do not share, relative to what they share. Chosen with WIDTH on five transfers that are
+not in the table of docs/membership.md."""
+WIDTH = 2.0
+"""Of the kernel: its squared distance, relative to the number of features."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Neighbours:
+    """Predicts a quantity of each sample from the same quantity of the other samples in its block, by kriging.
+
+    Each block holds samples of one class: their indices, and a matrix with zeros on its diagonal.
+    """
+
+    samples: tuple[Int[np.ndarray, " block"], ...]
+    weights: tuple[Float64[np.ndarray, "block block"], ...]
+
+    @classmethod
+    def of(cls, features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> Neighbours:
+        """Of samples of the same class, by their standardised features; membership is not used."""
+        spread = features.std(axis=0, dtype=np.float64)
+        varying = spread > 1e-9 * max(1e-9, float(spread.max(initial=0.0)))
+        scaled = (features[:, varying] - features[:, varying].mean(axis=0, dtype=np.float64)) / spread[varying]
+        most = int(np.clip(ENTRIES // max(1, len(labels)), 2, LARGEST_BLOCK))
+        blocks = [block for label in np.unique(labels) for block in _blocks(scaled, labels == label, most)]
+        return cls(samples=tuple(blocks), weights=tuple(_kriging(scaled[block]) for block in blocks))
+
+    def __call__(self, values: Float[np.ndarray, "models samples"]) -> Float64[np.ndarray, "models samples"]:
+        """Zero where a sample is alone in its block."""
+        found = np.zeros(values.shape)
+        for block, weights in zip(self.samples, self.weights, strict=True):
+            found[:, block] = values[:, block] @ weights.T
+        return found
+
+
+def _blocks(
+    scaled: Float64[np.ndarray, "samples features"], chosen: np.ndarray, most: int
+) -> list[Int[np.ndarray, " block"]]:
+    """The chosen samples; in parts along their first principal axis if they are more than `most`."""
+    mine = np.flatnonzero(chosen)
+    if len(mine) <= most:
+        return [mine]
+    centred = scaled[mine] - scaled[mine].mean(axis=0)
+    gram = centred.T @ centred
+    _, axis = linalg.eigh(gram, subset_by_index=(len(gram) - 1, len(gram) - 1))
+    order = np.argsort(centred @ axis[:, 0], kind="stable")
+    return [np.sort(mine[part]) for part in np.array_split(order, -(-len(mine) // most))]
+
+
+def _kriging(scaled: Float64[np.ndarray, "block features"]) -> Float64[np.ndarray, "block block"]:
+    """Leave-one-out weights of a Gaussian process: with P the inverse covariance, −P[i, j] / P[i, i] for j ≠ i."""
+    squares = (scaled**2).sum(axis=1)
+    distance = np.maximum(squares[:, None] + squares - 2 * scaled @ scaled.T, 0.0)
+    covariance = np.exp(-distance / (WIDTH * max(1, scaled.shape[1])))
+    covariance[np.diag_indices_from(covariance)] = 1 + NOISE
+    precision = linalg.cho_solve(linalg.cho_factor(covariance), np.eye(len(covariance)))
+    weights = -precision / np.diag(precision)[:, None]
+    np.fill_diagonal(weights, 0.0)
+    return np.asarray(weights)
