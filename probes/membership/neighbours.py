@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 from scipy import linalg
 
 LARGEST_BLOCK, ENTRIES = 2000, 2**25
@@ -29,8 +29,8 @@ class Neighbours:
     Each block holds samples of one class: their indices, and a matrix with zeros on its diagonal.
     """
 
-    samples: tuple[Int[np.ndarray, " block"], ...]
-    weights: tuple[Float64[np.ndarray, "block block"], ...]
+    samples: tuple[Int[np.ndarray, " _"], ...]
+    weights: tuple[Float64[np.ndarray, "_ _"], ...]
 
     @classmethod
     def of(cls, features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> Neighbours:
@@ -51,8 +51,8 @@ class Neighbours:
 
 
 def _blocks(
-    scaled: Float64[np.ndarray, "samples features"], chosen: np.ndarray, most: int
-) -> list[Int[np.ndarray, " block"]]:
+    scaled: Float64[np.ndarray, "samples features"], chosen: Bool[np.ndarray, " samples"], most: int
+) -> list[Int[np.ndarray, " _"]]:
     """The chosen samples; in parts along their first principal axis if they are more than `most`."""
     mine = np.flatnonzero(chosen)
     if len(mine) <= most:

@@ -27,7 +27,7 @@ def test_more_replicas_never_have_less_power() -> None:
 @pytest.mark.parametrize("transfer", AUC)
 def test_the_curve_is_the_documented_one(transfer: str) -> None:
     text = (Path(__file__).parents[3] / "docs" / "membership.md").read_text(encoding="utf-8")
-    row = re.search(rf"\| {transfer}[^|]*\|(?:.*\n){{2}}\| \| empirical Bayes \|(.+)\|", text)
+    row = re.search(rf"\| {transfer}[^|]*\|(?:.*\n){{3}}\| \| … with neighbours \|(.+)\|", text)
     assert row is not None
     told = [tuple(map(float, cell.split("/"))) for cell in row[1].split("|")]
     assert told == [(auc, round(100 * tpr, 1)) for auc, tpr in zip(AUC[transfer], TPR[transfer], strict=True)]
@@ -36,7 +36,7 @@ def test_the_curve_is_the_documented_one(transfer: str) -> None:
 
 def test_the_plan_says_what_half_and_twice_the_replicas_would_give() -> None:
     half, all_of_them, twice = attack_power(8)
-    assert half.startswith("4 replicas of the splits: 95 to 100 % of the attack's AUC above 0.5, 83 to 95 % of")
+    assert half.startswith("4 replicas of the splits: 94 to 100 % of the attack's AUC above 0.5, 85 to 96 % of")
     assert all_of_them.startswith("8 replicas of the splits (planned)")
     assert twice.startswith("16 replicas")
     assert list(attack_power(0)) == []
