@@ -8,8 +8,8 @@ a benchmark of membership inference), adult.csv (UCI Adult without a header) and
 squeezenet1_0_imagenet.pt (a new head on frozen SqueezeNet features). Each pool is split into random halves and their
 complements for replicas, and once for each audited model; of 32 replicas every complete set of 4, 8 or 16 is used, at
 most two. 400 samples that no model trains on are used by RMIA. `--peer` adds the attacks of other tools that are
-installed (`peer_attacks.py`), on the same models' answers; `--only` names some of all. Seconds are for scoring, without
-models.
+installed (`peer_attacks.py`), on the same models' answers; `--only` names some of all. CPU time is the
+median over models of scoring one.
 """
 
 from __future__ import annotations
@@ -134,31 +134,33 @@ def table(name: str, data: Data, given: argparse.Namespace) -> None:
     experiment = experiment_of(x, y, "table", source=source, transfer="parameters", train=train)
     rows, targets = masks(len(x), pool, most, given.targets)
     with tempfile.TemporaryDirectory() as folder:
-        seconds, found = populate_timed(experiment, [*rows, *targets], Path(folder), os.cpu_count() or 1, Stacked())
+        took, found = populate_timed(experiment, [*rows, *targets], Path(folder), os.cpu_count() or 1, Stacked())
     phi = np.concatenate([found[row.name].margin for row in rows])
     log_p = np.concatenate([found[row.name].log_prob for row in rows])
     keep, order = np.array([row.keep for row in rows])[:, :pool], np.arange(most) // 2
-    print(f"{name}: {pool} samples in the pool, {most + len(targets)} models in {seconds:.0f} s", flush=True)
+    print(f"{name}: {pool} samples in the pool, {most + len(targets)} models in {took:.0f} s", flush=True)
     peers = peer_attacks.installed() if given.peer else {}
-    began = time.perf_counter()
+    began = time.process_time()
     neighbours = Neighbours.of(x[:pool], y[:pool])
-    print(f"  neighbours of all samples, once for all attacks: {time.perf_counter() - began:.2f} s")
+    print(f"  neighbours of all samples, once for all models: {1000 * (time.process_time() - began):.0f} CPU ms")
     for replicas in given.replicas:
         for attack in given.only or (*ATTACKS, *peers):
-            aucs, rates, began = [], [], time.perf_counter()
+            aucs, rates, seconds = [], [], []
             for number in range(min(SETS, most // replicas)):
                 use = slice(number * replicas, (number + 1) * replicas)
                 for row in targets:
                     own = found[row.name]
+                    began = time.process_time()
                     score = attacked(
                         attack, own.margin[0], own.log_prob[0], phi[use], log_p[use], keep[use], order[use], neighbours
                     )
+                    seconds.append(time.process_time() - began)
                     aucs.append(auc(score, row.keep[:pool]).value)
                     rates.append(tpr_at_fpr(score, row.keep[:pool], 0.01).value)
             error = np.std(aucs, ddof=1) / np.sqrt(len(targets))
             print(
                 f"  {replicas:3} replicas  {attack:34} AUC {np.mean(aucs):.3f} ± {error:.3f}   "
-                f"TPR at 1 % FPR {100 * np.mean(rates):5.1f} %   {time.perf_counter() - began:.2f} s",
+                f"TPR at 1 % FPR {100 * np.mean(rates):5.1f} %   {1000 * np.median(seconds):.1f} CPU ms a model",
                 flush=True,
             )
 

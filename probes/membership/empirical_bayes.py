@@ -224,12 +224,16 @@ def fit_weights(found: Float64[np.ndarray, "rows columns"], inside: Bool[np.ndar
     columns = x.shape[1]
     first = np.append(scale[0], np.zeros(columns - 1))
 
+    signed = np.ascontiguousarray((y[:, None] * np.column_stack([x, np.ones(len(x))])).T)
+
     def loss(w: Float64[np.ndarray, " weights"]) -> tuple[float, Float64[np.ndarray, " weights"]]:
-        score = y * (x @ w[:-1] + w[-1])
+        score = w @ signed
         pull = w[:-1] - first
-        slope = -y * special.expit(-score)
-        gradient = np.append(x.T @ slope + RIDGE * pull, slope.sum())
-        return float(np.logaddexp(0, -score).sum() + RIDGE * (pull @ pull) / 2), gradient
+        # log(1 + exp(-score)) and its slope from one exponential, which never overflows.
+        decay = np.exp(-np.abs(score))
+        value = np.log1p(decay).sum() - np.minimum(score, 0).sum() + RIDGE * (pull @ pull) / 2
+        slope = np.where(score < 0, 1.0, decay) / (1 + decay)
+        return float(value), np.append(RIDGE * pull, 0.0) - signed @ slope
 
     bounds = [(0.0, None)] * ALONE + [(None, None)] * (columns + 1 - ALONE)
     best = optimize.minimize(loss, np.append(first, 0.0), jac=True, method="L-BFGS-B", bounds=bounds)
