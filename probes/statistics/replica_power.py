@@ -14,7 +14,7 @@ AUC = {
     "Adult": (0.703, 0.709, 0.711, 0.712),
     "CIFAR-100": (0.946, 0.951, 0.954, 0.956),
 }
-"""AUC of the empirical-Bayes attack, with neighbours, at each of REPLICAS (`python benchmarks/membership_power.py --data
+"""AUC of the empirical-Bayes attack with neighbours at each of REPLICAS (`python benchmarks/membership_power.py --data
 FOLDER`)."""
 TPR = {
     "digits": (0.070, 0.072, 0.076, 0.078),
