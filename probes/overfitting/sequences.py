@@ -7,7 +7,7 @@ import dataclasses
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,6 @@ from probes.statistics.proportions import proportion
 Mask = Bool[np.ndarray, " samples"]
 WORD = re.compile(r"\w+")
 LISTED = 20
-GAPS = frozenset({"overfitting.tokens-gap", "overfitting.token-loss-gap"})
 
 
 def token_accuracy(tokens: TokenAnswers) -> Float64[np.ndarray, "models sequences"]:
@@ -206,16 +205,10 @@ def _words(text: str) -> str:
 
 
 def _finding(estimates: Sequence[Estimate], tolerated: TokenGaps) -> Finding:
-    """About the recipe where its folds are decided, which rest on several models; otherwise about this model, where its
-    own gap is."""
+    """About the recipe where there are folds: members and held-out samples of one model may differ in more than what it
+    trained on."""
     named = {one.name: one for one in estimates}
-    scopes = [scope for scope in ("recipe", "checkpoint") if f"{scope}.token_accuracy_gap" in named]
-    judged = [_judged(scope, named, tolerated) for scope in scopes]
-    found = next((one for one in judged if one.code in GAPS), None)
-    return found or next((one for one in judged if one.code == "overfitting.tokens-none"), judged[0])
-
-
-def _judged(scope: str, named: Mapping[str, Estimate], tolerated: TokenGaps) -> Finding:
+    scope = "recipe" if "recipe.token_accuracy_gap" in named else "checkpoint"
     gap, loss = named[f"{scope}.token_accuracy_gap"], named[f"{scope}.token_loss_gap"]
     values: dict[str, Value] = {
         "gap": gap.value,

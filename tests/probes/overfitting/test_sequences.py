@@ -48,15 +48,6 @@ def test_a_gap_in_loss_alone_is_found() -> None:
     assert untrue(found) == []
 
 
-def test_the_model_itself_is_judged_where_its_folds_do_not_decide() -> None:
-    """Two folds have one degree of freedom, with which nothing is decided."""
-    found = run(gap=1.0, repeats=1, n=400)
-    assert found["recipe.token_loss_gap"].low < 0.1
-    finding = found.findings[0]
-    assert (finding.code, finding.because[0]) == ("overfitting.tokens-gap", "checkpoint.token_accuracy_gap")
-    assert untrue(found) == []
-
-
 def test_a_model_without_a_gap_has_none() -> None:
     found = run(gap=0.0, n=400, repeats=6)
     assert codes(found) == ["overfitting.tokens-none"]
