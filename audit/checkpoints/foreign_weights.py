@@ -163,6 +163,8 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
     counts = {name: value for name, value in expected.items() if name.endswith("num_batches_tracked")}
     state = {**counts, **{name: value for name, value in state.items() if name in expected or not _counts(name, value)}}
     extra = [name for name in state if name not in expected]
+    if packed := [name for name in extra if "_packed_params" in name or name.endswith(".zero_point")]:
+        raise _quantised(packed[0], "packed", path)
     if missing := [name for name in expected if name not in state]:
         several = whole_under(found, expected)
         raise CheckpointError(
@@ -183,12 +185,7 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
         )
     for name, value in expected.items():
         if value.is_floating_point() and not state[name].is_floating_point():
-            raise CheckpointError(
-                f"{name} is {str(state[name].dtype).removeprefix('torch.')}: quantised weights mean nothing without "
-                "their scales.",
-                where=str(path),
-                do="Audit the weights before quantisation, and add the answers of these as --variant ANSWERS.npz.",
-            )
+            raise _quantised(name, _type(state[name]), path)
         if state[name].shape != value.shape:
             one_logit = state[name].shape[:1] == (1,) and value.shape[:1] == (2,)
             raise CheckpointError(
@@ -201,6 +198,14 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
     fitted = {name: state[name] for name in expected}
     check_numbers(fitted, path)
     return fitted
+
+
+def _quantised(name: str, kind: str, path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"{name} is {kind}: quantised weights mean nothing without their scales.",
+        where=str(path),
+        do="Audit the weights before quantisation, and add the answers of these as --variant ANSWERS.npz.",
+    )
 
 
 def stored_as(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[Message]:

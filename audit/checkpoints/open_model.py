@@ -54,6 +54,7 @@ def open_checkpoint(path: Path, settings: Settings) -> Audited:
         raise InputError(
             "is for weights from elsewhere, with their recipe.", where="--weights", do="Omit it, or give --recipe."
         )
+    _must_not_be_a_part(path)
     checkpoint = checkpoints.load(path)
     _must_be_there(checkpoint.recipe, checkpoint.folder, path, settings.data_root)
     dataset = moved.load(checkpoint.recipe.data, checkpoint.folder, settings.data_root, trust_code=settings.trust_code)
@@ -100,6 +101,18 @@ def _under(key: str, file: Path | None, path: Path) -> Mapping[str, Tensor]:
             do="Omit it.",
         )
     return read_state(file, allowed=(argparse.Namespace,), key=key)
+
+
+def _must_not_be_a_part(path: Path) -> None:
+    """Raises CheckpointError for the weights of a folder that has a reader, or that lacks what its reader needs."""
+    if path.is_file() and reader_of(path.parent) is not None:
+        raise CheckpointError(
+            "is a part of a model in a folder.", where=str(path), do=f"Give the folder: --model {path.parent}."
+        )
+    if path.name.startswith("adapter_model."):
+        raise CheckpointError(
+            "is an adapter without its adapter_config.json.", where=str(path), do="Copy the whole folder."
+        )
 
 
 def _must_be_there(recipe: Recipe, folder: Path, path: Path, data_root: Path | None) -> None:

@@ -49,6 +49,9 @@ class InputSection(Section):
     """Then the middle crop × crop pixels are taken."""
     channels: int | None = None
     """Greyscale images are repeated to this many channels."""
+    channel_order: Literal["rgb", "bgr"] = "rgb"
+    """The order in which the model reads the channels of images, which are stored as RGB; `mean` and `std` are in that
+    order."""
     mean: tuple[float, ...] = (0.5,)
     std: tuple[Annotated[float, Field(gt=0)], ...] = (0.5,)
     normalise: Literal["given", "weights", "members"] = "given"

@@ -9,6 +9,9 @@ from torch import Tensor
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
 """Prefixes of DataParallel, torch.compile, and, by convention, Lightning modules."""
 
+INSIDE = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.")
+"""Names of a module within its wrapper: FSDP, activation checkpointing, torch.compile."""
+
 
 def under_names(found: Mapping[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:
     """The tensors under the expected names, as far as they differ only by a prefix.
@@ -19,13 +22,27 @@ def under_names(found: Mapping[str, Tensor], expected: Collection[str]) -> dict[
     >>> list(under_names({"fc.weight": torch.zeros(1)}, {"model.fc.weight"}))
     ['model.fc.weight']
     """
-    state = dict(found)
+    state = _unwrapped(found, expected)
     while prefix := _hiding(state, expected):
         state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     for prefix in PREFIXES:
         if not set(state) & set(expected) and all(name.startswith(prefix) for name in expected):
             return {prefix + name: value for name, value in state.items()}
     return _within(state, expected) if not set(state) & set(expected) else state
+
+
+def _unwrapped(found: Mapping[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:
+    """Without the parts that torch's wrappers of single modules insert anywhere in a name.
+
+    >>> import torch
+    >>> list(_unwrapped({"body._fsdp_wrapped_module.0.weight": torch.zeros(1)}, {"body.0.weight"}))
+    ['body.0.weight']
+    """
+    state = dict(found)
+    for part in INSIDE:
+        if not any(part in name for name in expected):
+            state = {name.replace(part, ""): value for name, value in state.items()}
+    return state
 
 
 def _within(state: dict[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:

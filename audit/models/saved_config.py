@@ -49,15 +49,39 @@ def input_in(folder: Path) -> dict[str, Any]:
     found = _sizes(content)
     if "size" in found and (named := RESAMPLE.get(content.get("resample", 2))):
         found["resample"] = named
+    if content.get("do_flip_channel_order"):
+        found["channel_order"] = "bgr"
     return found | _normalisation(content)
 
 
 def untold_in(folder: Path) -> list[str]:
-    """What a folder's image processor does, and [input] has no key for."""
+    """The kind of interpolation of a folder's image processor, if [input] has no key for it."""
+    kind = json_in(folder / PROCESSOR).get("resample", 2)
+    return [] if kind in RESAMPLE else [f"resample = {kind} ({PROCESSOR})"]
+
+
+OTHERWISE = (
+    "do_pad", "do_thumbnail", "do_align_long_axis", "do_crop_margin", "do_color_quantize", "do_grayscale",
+    "do_image_splitting", "do_convert_annotations",
+)  # fmt: skip
+"""What some image processors do, and [input] cannot say."""
+
+
+def unfit_in(folder: Path) -> list[str]:
+    """What a folder's image processor does to the shape or the content of images that [input] cannot: with another
+    preparation, the answers are those of another model."""
     content = json_in(folder / PROCESSOR)
-    kinds = [f"resample = {kind}" for kind in [content.get("resample", 2)] if kind not in RESAMPLE]
-    others = [f"{name} = true" for name in ("do_flip_channel_order", "do_pad") if content.get(name)]
-    return [f"{one} ({PROCESSOR})" for one in [*kinds, *others]]
+    found = [f"{name} = true" for name in OTHERWISE if content.get(name)]
+    for name, used in (("size", content.get("do_resize", True)), ("crop_size", content.get("do_center_crop"))):
+        given = content.get(name)
+        if not used or not isinstance(given, Mapping):
+            continue
+        sides = given.get("height"), given.get("width")
+        unknown = set(given) - {"height", "width", "shortest_edge"}
+        if unknown or (None not in sides and sides[0] != sides[1]):
+            found.append(f"{name} = {', '.join(f'{key} {value}' for key, value in given.items())}")
+    found += [f"{name} = {content[name]}" for name in ("size_divisor", "max_num_patches") if content.get(name)]
+    return [f"{one} ({PROCESSOR})" for one in found]
 
 
 def timm_input(stated: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,7 +126,12 @@ def _normalisation(content: Mapping[str, Any]) -> dict[str, Any]:
     offset = 1.0 if content.get("rescale_offset") else 0.0
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
-    if content.get("do_normalize", True) and content.get("image_mean") and content.get("image_std"):
+    # A processor that never normalises (MobileViT's) writes the other steps, and not this one.
+    if (
+        content.get("do_normalize", "do_rescale" not in content)
+        and content.get("image_mean")
+        and content.get("image_std")
+    ):
         mean, std = tuple(map(float, content["image_mean"])), tuple(map(float, content["image_std"]))
     # EfficientNet's processor divides by the standard deviation twice for the weights with a classifier.
     twice = std if content.get("include_top") else (1.0,) * len(std)

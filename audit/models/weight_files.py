@@ -19,7 +19,7 @@ from torch import Tensor
 
 from audit.models.saved_config import json_in
 from audit.models.tensors import check_tensors
-from audit.models.weight_sets import key_of_weights, weights_in, weights_under
+from audit.models.weight_sets import key_of_weights, numbered, weights_in, weights_under
 from audit.storage.bounded import check_archive, regular
 from probes.errors import CheckpointError
 
@@ -96,6 +96,8 @@ def read_untrusted(path: Path, *, allowed: Sequence[type] = ()) -> dict[str, Any
         raise
     except Exception as error:  # torch raises a dozen unrelated exception types on damaged or hostile files
         raise CheckpointError(_diagnosis(path, error), where=str(path)) from None
+    if isinstance(content, list | tuple) and (listed := numbered(content)):
+        return listed
     if not isinstance(content, dict):
         raise CheckpointError(f"holds a {type(content).__name__}, not a checkpoint", where=str(path))
     return content
@@ -115,6 +117,7 @@ OTHER = {
     b"GGUF": "is a GGUF file.", b"\x89HDF": "is an HDF5 file, as Keras writes them.",
     b"\x08": "is not a torch checkpoint, perhaps ONNX.", b"version https://git-lfs": "is a Git LFS pointer; get the "
     "file itself by `git lfs pull`.", b"<": "is a web page or XML, not a checkpoint.",
+    b"\x1f\x8b": "is compressed by gzip; unpack it first.",
 }  # fmt: skip
 """What other files begin with."""
 
@@ -185,6 +188,8 @@ def _diagnosis(path: Path, error: Exception) -> str:
     with path.open("rb") as file:
         begins = file.read(24)
     start = begins[:4]
+    if other := next((said for magic, said in OTHER.items() if len(magic) > 1 and begins.startswith(magic)), ""):
+        return other  # asked first: pointers and web pages are saved under the names of safetensors files
     if _is_safetensors(path):
         return f"is not a valid safetensors file: {next(iter(text.splitlines()), 'damaged')[:200]}"
     if start == b"PK\x03\x04" and (not zipfile.is_zipfile(path) or damaged(path)):
@@ -193,4 +198,18 @@ def _diagnosis(path: Path, error: Exception) -> str:
     pickled = start == b"PK\x03\x04" or start[:1] == b"\x80"
     if pickled and ("Weights only load failed" in text or "weights_only" in text or "Unsupported" in text):
         return _pickled(path, text)
+    if start == b"PK\x03\x04" and (found := _by_entries(path)):
+        return found
     return next((said for magic, said in OTHER.items() if begins.startswith(magic)), "is not a torch checkpoint.")
+
+
+def _by_entries(path: Path) -> str:
+    """What an archive that torch does not read is, by the names of its entries; empty if they do not tell."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if names and all(name.endswith(".npy") for name in names):
+        command = f"torch.save({{n: torch.as_tensor(v) for n, v in np.load('{path.name}').items()}}, 'weights.pt')"
+        return f'holds arrays of NumPy. Convert it: python -c "import numpy as np, torch; {command}"'
+    if any("exported_program" in name or "/models/" in name for name in names):
+        return "is a torch.export program. Give --recipe RECIPE.toml and --trust-code, or save a state dict."
+    return ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -18,6 +18,8 @@ OPTIMIZERS = re.compile(r"optim|sched|scaler", re.IGNORECASE)
 BESIDE = re.compile(r"optim|sched|scaler|ema|average|teacher|hyper|args|config|callbacks|shadow", re.IGNORECASE)
 """Keys that are stored beside weights: optimizer states, and averages of the weights, which are other models."""
 AVERAGED = re.compile(r"(?<![a-z])(ema|swa)|(ema|swa)(?![a-z])|average|shadow", re.IGNORECASE)
+MOST_LISTED = 100
+"""Entries of a list that are searched for weights."""
 DEEPEST = 4
 """Levels of nested keys that are searched for weights."""
 
@@ -73,7 +75,12 @@ def key_of_weights(content: Mapping[str, Any], path: Path) -> str:
     CheckpointError if the choice is ambiguous."""
     chosen = weights_in(content, path)
     key = next((key for key, value in sets_in(content).items() if value is chosen), "")
-    return "".join(f"[{part!r}]" for part in key.split(".")) if key else ""
+    found, inner = "", cast(Any, content)
+    for part in key.split(".") if key else ():
+        place = int(part) if isinstance(inner, list | tuple | Numbered) else part
+        found += f"[{place!r}]"
+        inner = inner[part if isinstance(inner, Numbered) else place]
+    return found
 
 
 def sets_in(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -88,12 +95,26 @@ def sets_in(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _sets(content: Mapping[str, Any], above: str, levels: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, value in content.items():
-        if not isinstance(value, Mapping) or OPTIMIZERS.search(str(name)):
+        inner = numbered(value) if isinstance(value, list | tuple) else value
+        if not isinstance(inner, Mapping) or OPTIMIZERS.search(str(name)):
             continue
-        if has_tensors(value):
-            yield f"{above}{name}", value
+        if has_tensors(inner):
+            yield f"{above}{name}", inner
         elif levels > 1:
-            yield from _sets(value, f"{above}{name}.", levels - 1)
+            yield from _sets(inner, f"{above}{name}.", levels - 1)
+
+
+class Numbered(dict[str, Any]):
+    """What was stored as a list, by place."""
+
+
+def numbered(listed: Sequence[Any]) -> Numbered:
+    """The mappings in a list by their places, such as the models of an ensemble.
+
+    >>> numbered([{"weight": 1}, 3])
+    {'0': {'weight': 1}}
+    """
+    return Numbered({str(at): value for at, value in enumerate(listed[:MOST_LISTED]) if isinstance(value, Mapping)})
 
 
 def has_tensors(value: object) -> bool:

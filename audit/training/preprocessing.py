@@ -103,6 +103,8 @@ def _preprocessed(
         if min(top, left) < 0:
             raise RecipeError(f"crop = {section.crop} of images of {tuple(images.shape[-2:])}.", where="[input]")
         images = images[..., top : top + section.crop, left : left + section.crop]
+    if section.channel_order == "bgr":
+        images = images.flip(1)
     return _normalise(images, section, axis=1)
 
 

@@ -7,6 +7,7 @@ text: no pickle, and nothing heavy is imported.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 MOST = 64 * MIB
 """Largest size in bytes of a plain-text file in a folder."""
+SHARD = re.compile(r"-\d{5}-of-\d{5}\.(safetensors|bin|pt)$")
+"""The end of the name of one of several files of a state dict."""
 MOST_ALIASES = 1000
 """Largest number of aliases in a YAML file: a few lines of them can expand to gigabytes."""
 
@@ -45,6 +48,7 @@ class Described:
     classes    in the order of the model's outputs, if they have names
     expected   measures that the training recorded, by name
     tokenised  whether the model reads the tokens of one tokenizer, so that texts need it
+    unfit      how the model's input is prepared, as far as a recipe cannot say it: then the user's must have an [input]
     knows_rows whether it identifies the rows of its data, so that no other data can be taken for it
     """
 
@@ -58,6 +62,7 @@ class Described:
     classes: tuple[str, ...] = ()
     expected: Mapping[str, float] = field(default_factory=dict)
     tokenised: bool = False
+    unfit: tuple[str, ...] = ()
     knows_rows: bool = False
 
     def said(self) -> tuple[Message, ...]:
@@ -170,7 +175,10 @@ def must_be_known(path: Path) -> None:
         if isinstance(kinds, list) and kinds:
             held = f"a {kinds[0]}, which is not a classifier"
             do = "Classifiers are …ForSequenceClassification or …ForImageClassification, language models …ForCausalLM."
-    elif several := [*weight_files(path), *_models_below(path)]:
+    elif any(SHARD.search(one.name) for one in weight_files(path)):
+        held = "shards of one model without the index that lists them"
+        do = "Copy the whole folder, with its file *.index.json."
+    elif several := [*(one for one in weight_files(path) if "optim" not in one.name), *_models_below(path)]:
         held += f" itself, but {', '.join(one.name for one in several[:5])}{', …' if len(several) > 5 else ''}"
         do = f"Give the audited one: {path / several[-1].name}."
     raise CheckpointError(f"holds {held}.", where=str(path), do=do)

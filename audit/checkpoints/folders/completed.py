@@ -33,11 +33,20 @@ def completed(described: Described, given: Mapping[str, Any], folder: Path) -> d
     """
     content = _over(described.recipe, given)
     data = content.get("data")
+    if described.unfit and "input" not in given:
+        raise CheckpointError(
+            f"prepares images in a way that a recipe cannot say: {', '.join(described.unfit)}.",
+            where=str(described.folder),
+            do="Prepare the stored images so, and give --recipe with the rest as [input]: mean and std.",
+        )
     if isinstance(data, Mapping):
         content["data"] = {**described.data.get(str(data.get("kind")), {}), **data}
         if described.tokenised and data.get("kind") == "text" and not content["data"].get("tokenizer"):
+            missing = next((one for one in described.unknown if one.startswith("source.weights (")), "")
             raise CheckpointError(
-                "holds no tokenizer, and neither does its base.",
+                f"holds no tokenizer, and its base is not known: {missing.removeprefix('source.weights ')}."
+                if missing
+                else "holds no tokenizer, and neither does its base.",
                 where=str(described.folder),
                 do="Save the tokenizer with the model, or name its folder as data.tokenizer.",
             )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from audit.checkpoints.folders import training_arguments
 from audit.checkpoints.folders.base import Described, read_json
 from audit.checkpoints.folders.save_pretrained import data_of
-from audit.models.saved_config import ADAPTER, PROCESSOR, input_in
+from audit.models.saved_config import ADAPTER, PROCESSOR, input_in, unfit_in
 from audit.storage.hub_cache import local_base
 from probes.errors import CheckpointError
 
@@ -56,9 +56,11 @@ class PeftAdapter:
             recipe["source"]["weights"] = str(began.resolve())
         if (classes := classes_of(folder, config)) is not None:
             recipe["source"]["options"] = {"num_labels": classes}
+        unfit: list[str] = []
         place = began if began is not None and (began / PROCESSOR).is_file() else folder
         if (place / PROCESSOR).is_file():
             recipe["input"] = {"channels": 3, **input_in(place)}
+            unfit = unfit_in(place)
         if arguments.seed is not None:
             recipe["seed"] = arguments.seed
         keys = ("peft_type", "r", "lora_alpha", "lora_dropout", "target_modules", "modules_to_save")
@@ -76,6 +78,7 @@ class PeftAdapter:
             assumed=arguments.assumed,
             unknown=(*arguments.unknown, *unknown),
             tokenised=True,
+            unfit=tuple(unfit),
         )
 
     def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from audit.checkpoints.folders import training_arguments
 from audit.checkpoints.folders.base import Described, read_json
-from audit.models.saved_config import CONFIG, PROCESSOR, input_in, untold_in
+from audit.checkpoints.other_formats import of_distributed
+from audit.models.saved_config import CONFIG, PROCESSOR, input_in, unfit_in, untold_in
 from audit.storage.hub_cache import local_base
 from probes.errors import CheckpointError
 
@@ -46,7 +47,7 @@ class SavePretrained:
             "transfer": {"mode": "parameters", "dropout": "all"},
             "train": dict(arguments.train),
         }
-        unknown = list(arguments.unknown)
+        unknown, unfit = list(arguments.unknown), list[str]()
         if began is not None:
             recipe["source"]["weights"] = str(began.resolve())
         else:
@@ -59,6 +60,7 @@ class SavePretrained:
             recipe["input"] = {"channels": int(config.get("num_channels", 3)), **input_in(folder)}
             read.append(f"[input] ({PROCESSOR})")
             unknown += untold_in(folder)
+            unfit = unfit_in(folder)
         if arguments.seed is not None:
             recipe["seed"] = arguments.seed
         data, assumed = data_of(folder, config), list(arguments.assumed)
@@ -75,16 +77,20 @@ class SavePretrained:
             unknown=tuple(unknown),
             classes=classes_in(config),
             tokenised=True,
+            unfit=tuple(unfit),
         )
 
     def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
         from audit.models.families.transformers import opened, weights_of
 
         section = experiment.recipe.source.model_copy(update={"classes": None})
-        state = weights_of(described.folder, opened(described.folder, section))
-        if not state:
-            raise CheckpointError("holds no weights.", where=str(described.folder))
-        return state
+        folder = described.folder
+        try:
+            return weights_of(folder, opened(folder, section), whole=True)
+        except CheckpointError as error:
+            if (known := of_distributed(folder)) is not None:
+                raise CheckpointError(f"holds weights in {known[0]}.", where=str(folder), do=known[1]) from error
+            raise
 
 
 def _must_be_auditable(config: Mapping[str, Any], folder: Path) -> None:

@@ -22,6 +22,7 @@ BASE = "base_model.model."
 """The prefix that PEFT adds to the base's own names."""
 UNUSED = ".original_module."
 """Modules that a trained copy replaces."""
+ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")
 COUNTED = "ranknum.default"
 """AdaLoRA's counts of ranks, which it does not save."""
 TWICE, INNER = "prompt_embeddings", ".modules_to_save."
@@ -132,6 +133,8 @@ def adapted(adapter: Path, network: nn.Module, base: Collection[str]) -> dict[st
     initialised at random when the adapter was trained, and not saved.
     """
     peft = library()
+    if not any((adapter / name).is_file() for name in ADAPTERS):
+        raise CheckpointError(f"holds no {ADAPTERS[0]}.", where=str(adapter), do="Copy the whole folder.")
     own = {name: value for name, value in network.named_parameters() if name not in base}
     initial = {name: value.detach().clone() for name, value in own.items()}
     try:
@@ -142,6 +145,7 @@ def adapted(adapter: Path, network: nn.Module, base: Collection[str]) -> dict[st
             told = peft.set_peft_model_state_dict(network, weights)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         said = " ".join(str(error).split())[:200]
+        said = f"it lacks {said.strip(chr(39))}" if isinstance(error, KeyError) else said
         raise CheckpointError(f"its adapter does not fit the base: {said}", where=str(adapter)) from None
     unknown = [name for name in getattr(told, "unexpected_keys", ()) if not name.endswith(TWICE) and INNER not in name]
     if unknown:

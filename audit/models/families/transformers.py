@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from audit.config.recipe import SourceSection
 from audit.models.answers import Tokens, gives_logits, takes_tokens
+from audit.models.prefixes import under_names
 from audit.models.saved_config import CONFIG, config_in, input_in
+from audit.models.weight_files import read_untrusted
 from probes.errors import CheckpointError, DependencyError, RecipeError
 
 Task = Literal["text", "image"]
@@ -116,11 +118,38 @@ def as_ours(network: nn.Module, config: Any) -> nn.Module:
     return network
 
 
-def weights_of(folder: Path, config: Any) -> dict[str, Tensor]:
-    """The folder's weights under the classifier's names, from one file or several; weights that it lacks are left out.
+def weights_of(folder: Path, config: Any, *, whole: bool = False) -> dict[str, Tensor]:
+    """The folder's weights under the classifier's names, from one file or several; weights that it lacks are left out,
+    or refused if it must be `whole`. Prefixes of wrappers (DataParallel, torch.compile) are removed.
 
     A pickle is read only by torch's safe loader. Raises CheckpointError.
     """
+    network, told = _read(folder, config)
+    lacking = set(told["missing_keys"]) | {one[0] for one in told["mismatched_keys"]}
+    if any(str(name).startswith(WRAPPED) for name in told["unexpected_keys"]):
+        return _unwrapped(folder, network)
+    if whole and told["mismatched_keys"]:
+        name, stored, wanted = min(told["mismatched_keys"])
+        raise CheckpointError(
+            f"{name} has shape {tuple(stored)}, by its configuration {tuple(wanted)}.",
+            where=str(folder),
+            do=f"Take both from the same training: {CONFIG} and the weights do not belong together.",
+        )
+    if whole and (lacking := {one for one in lacking & set(network.state_dict()) if not one.endswith(COUNTS)}):
+        raise CheckpointError(
+            f"holds no {min(lacking)}, so it is not the whole classifier.",
+            where=str(folder),
+            do="Save the whole model with save_pretrained.",
+        )
+    return {name: value for name, value in network.state_dict().items() if name not in lacking}
+
+
+COUNTS = "num_batches_tracked"
+WRAPPED = ("module.", "_orig_mod.", "_fsdp_wrapped_module.")
+
+
+def _read(folder: Path, config: Any) -> tuple[nn.Module, Mapping[str, Any]]:
+    """The library's network with the folder's weights, and which of them it misses. Raises CheckpointError."""
     try:
         network, told = _class_of(config).from_pretrained(
             folder,
@@ -132,6 +161,32 @@ def weights_of(folder: Path, config: Any) -> dict[str, Tensor]:
             dtype="float32",
         )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise CheckpointError(
+            f"has no weights to read: {str(error).splitlines()[0].rstrip('.')}.",
+            where=str(folder),
+            do="Copy the whole folder, with every file that save_pretrained wrote.",
+        ) from None
+    except Exception as error:  # of safetensors, which is no subclass of these
+        for file in files_in(folder):
+            read_untrusted(file)  # says what the file is
         raise CheckpointError(f"has no weights to read: {str(error).splitlines()[0]}", where=str(folder)) from None
-    lacking = set(told["missing_keys"]) | {one[0] for one in told["mismatched_keys"]}
-    return {name: value for name, value in network.state_dict().items() if name not in lacking}
+    return network, told
+
+
+def _unwrapped(folder: Path, network: nn.Module) -> dict[str, Tensor]:
+    """The weights of a file that a wrapped model was saved to. Raises CheckpointError."""
+    expected = network.state_dict()
+    stored = {name: value for file in files_in(folder) for name, value in read_untrusted(file).items()}
+    state = {name: value for name, value in under_names(stored, expected).items() if name in expected}
+    if len(state) < len(expected):
+        name = next(name for name in expected if name not in state)
+        raise CheckpointError(f"holds no {name} under any known prefix.", where=str(folder))
+    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files of weights that the library reads."""
+    for pattern in ("model*.safetensors", "pytorch_model*.bin"):
+        if found := sorted(folder.glob(pattern)):
+            return found
+    return []

@@ -15,13 +15,16 @@ import torch
 import audit
 from audit.checkpoints.audited_model import Audited
 from audit.checkpoints.folders.base import reader_of
-from audit.checkpoints.folders.completed import completing
+from audit.checkpoints.folders.completed import completed, completing
+from audit.checkpoints.folders.save_pretrained import SavePretrained
 from audit.checkpoints.folders.training_arguments import of_mapping, of_state
 from audit.checkpoints.inspect import inspect
 from audit.checkpoints.open_model import _under, open_checkpoint
-from audit.config.recipe import InputSection, RecipeFile, parse
+from audit.config.recipe import InputSection, RecipeFile, SourceSection, parse
 from audit.config.run_settings import Settings
 from audit.models.answers import gives_logits, masks_padding
+from audit.models.families.transformers import opened as opened_config
+from audit.models.families.transformers import weights_of
 from audit.models.saved_config import input_in
 from audit.storage.hub_cache import base_in
 from audit.training.preprocessing import preprocess
@@ -379,6 +382,47 @@ def test_a_model_that_cannot_be_audited_as_a_classifier_is_refused(
         completing(tmp_path, tmp_path, None, trust_code=False)
 
 
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_weights_of_a_wrapped_model_are_read_under_its_own_names(saved: Path, tmp_path: Path, prefix: str) -> None:
+    from safetensors.torch import load_file, save_file
+
+    model = tmp_path / "model"
+    shutil.copytree(saved / "model", model)
+    state = load_file(model / "model.safetensors")
+    config = opened_config(model, SourceSection(model="transformers:x"))
+    expected = weights_of(model, config, whole=True)
+    save_file({f"{prefix}{name}": value for name, value in state.items()}, model / "model.safetensors")
+    found = weights_of(model, config, whole=True)
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+def test_weights_that_do_not_belong_to_their_configuration_are_one_line(saved: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    model = tmp_path / "model"
+    shutil.copytree(saved / "model", model)
+    file = model / "model.safetensors"
+    state, config = load_file(file), opened_config(model, SourceSection(model="transformers:x"))
+    lfs = "version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 3\n"
+    for change, said in (
+        (
+            {"classifier.weight": torch.zeros(5, 8)},
+            r"classifier\.weight has shape \(5, 8\), by its configuration \(2, 8\)",
+        ),
+        ({"classifier.weight": None, "classifier.bias": None}, r"holds no classifier\.bias, so it is not the whole"),
+        (lfs, "is a Git LFS pointer"),
+        (None, r"has no weights to read.*Copy the whole folder"),
+    ):
+        if isinstance(change, dict):
+            save_file({name: value for name, value in {**state, **change}.items() if value is not None}, file)
+        elif isinstance(change, str):
+            file.write_text(change, encoding="utf-8")
+        else:
+            file.unlink()
+        with pytest.raises(CheckpointError, match=said):
+            weights_of(model, config, whole=True)
+
+
 def test_texts_need_the_tokenizer_of_the_model_or_of_its_base(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_bytes((saved / "model" / "config.json").read_bytes())
     complete = completing(tmp_path, tmp_path, saved / "base", trust_code=False)
@@ -415,6 +459,7 @@ IMAGES = np.random.default_rng(0).integers(60, 190, (2, 40, 52, 3), dtype=np.uin
         ("CLIPImageProcessor", {"size": {"shortest_edge": 28}, "crop_size": {"height": 24, "width": 24}}),
         ("EfficientNetImageProcessor", {"size": {"height": 24, "width": 24}, "rescale_offset": True}),
         ("ViTImageProcessor", {"do_resize": False, "do_rescale": False, "do_normalize": False}),
+        ("MobileViTImageProcessor", {"size": {"shortest_edge": 28}, "crop_size": {"height": 24, "width": 24}}),
     ],
 )
 def test_images_are_prepared_as_the_librarys_processor_prepares_them(tmp_path: Path, kind: str, options: dict) -> None:
@@ -428,6 +473,30 @@ def test_images_are_prepared_as_the_librarys_processor_prepares_them(tmp_path: P
     assert found.shape == expected.shape
     # The libraries round to 8 bits after each direction of resizing.
     np.testing.assert_allclose(found, expected, atol=2 / 255 / min(section.std))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"do_pad": True}, "do_pad = true"),
+        ({"size": {"height": 8, "width": 16}}, "size = height 8, width 16"),
+        ({"size": {"longest_edge": 8}}, "size = longest_edge 8"),
+        ({"do_center_crop": True, "crop_size": {"height": 8, "width": 4}}, "crop_size = height 8, width 4"),
+        ({"do_color_quantize": True}, "do_color_quantize = true"),
+    ],
+)
+def test_images_that_are_prepared_in_another_way_need_an_input_of_the_users_own(
+    tmp_path: Path, change: dict, said: str
+) -> None:
+    config = {"model_type": "vit", "architectures": ["ViTForImageClassification"], "num_channels": 3}
+    processor = {"size": {"height": 8, "width": 8}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(processor | change), encoding="utf-8")
+    described = SavePretrained().describe(tmp_path, None, trust_code=False)
+    given = {"data": {"kind": "digits"}, "split": {"members": 10, "held_out": 10}}
+    with pytest.raises(CheckpointError, match=f"prepares images in a way that a recipe cannot say: {said}"):
+        completed(described, given, tmp_path)
+    assert completed(described, {**given, "input": {"mean": [0.0]}}, tmp_path)["input"]["mean"] == [0.0]
 
 
 def test_a_folder_is_inspected(saved: Path) -> None:

@@ -6,11 +6,13 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from audit.checkpoints.foreign_weights import beside
 from audit.config.recipe import SourceSection
+from audit.models.prefixes import under_names
 from audit.models.source import averages_beside, pretrained
 from audit.models.weight_files import read_state
 from audit.storage.folders import checkpoint_in
@@ -30,11 +32,49 @@ STATE = {"body.weight": torch.ones(2, 2), "head.weight": torch.zeros(2, 2)}
         {"checkpoint": {"module": STATE, "step": 3}},
         {"run": {"states": {"trunk": STATE}}, "epoch": 3},
         {"model": STATE, "callbacks": {"Averaging": {"ema_state_dict": STATE}}},
+        [STATE],
+        (STATE, 3),
+        {"models": [STATE], "epoch": 3},
+        {"payload": ({"policy": STATE}, {"optimizer": {"state": {}}})},
     ],
 )
 def test_weights_are_found_wherever_a_training_script_put_them(tmp_path: Path, content: dict) -> None:
     torch.save(content, tmp_path / "a.pt")
     assert set(read_state(tmp_path / "a.pt")) == set(STATE)
+
+
+def test_the_models_of_an_ensemble_are_named_by_their_places(tmp_path: Path) -> None:
+    torch.save({"folds": [STATE, STATE]}, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match=r"under 'folds\.0' and 'folds\.1'\..*--weights folds\.0"):
+        read_state(tmp_path / "a.pt")
+    assert set(read_state(tmp_path / "a.pt", key="folds.1")) == set(STATE)
+
+
+@pytest.mark.parametrize("inserted", ["_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod."])
+def test_names_within_the_wrappers_of_single_modules_are_the_networks_own(inserted: str) -> None:
+    wrapped = {name.replace("body.", f"body.{inserted}"): value for name, value in STATE.items()}
+    assert set(under_names(wrapped, set(STATE))) == set(STATE)
+    assert set(under_names({f"{inserted}{name}": value for name, value in wrapped.items()}, set(STATE))) == set(STATE)
+    assert set(under_names(wrapped, set(wrapped))) == set(wrapped), "of a network that is wrapped itself"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("m.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\n", "is a Git LFS pointer"),
+        ("m.pt", b"\x1f\x8b\x08\x00", "is compressed by gzip"),
+    ],
+)
+def test_what_a_file_is_instead_of_weights_is_said(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=said):
+        read_state(tmp_path / name)
+
+
+def test_arrays_of_numpy_come_with_the_command_that_converts_them(tmp_path: Path) -> None:
+    np.savez(tmp_path / "w.npz", **{name: value.numpy() for name, value in STATE.items()})
+    with pytest.raises(CheckpointError, match=r"holds arrays of NumPy\. Convert it: python -c"):
+        read_state(tmp_path / "w.npz")
 
 
 def test_several_state_dicts_are_listed_and_pickled_arguments_named(tmp_path: Path) -> None:
