@@ -15,18 +15,20 @@ def newcombe_difference(
     one: tuple[int, int],
     other: tuple[int, int],
     *,
+    correlation: float = 0.0,
     level: float = 0.95,
     better: Better = "neither",
     unit: str = "points",
 ) -> Estimate:
-    """p1 − p2 of two independent samples by Newcombe's hybrid score interval (Newcombe 1998, Statistics in Medicine
-    17:873, method 10).
+    """p1 − p2 of two samples by Newcombe's hybrid score interval (Newcombe 1998, Statistics in Medicine 17:873, method
+    10; for samples that overlap, as he corrects it for pairs, 17:2635).
 
-    name        of the estimate
-    one, other  (successes, trials) of each sample: 0 <= successes <= trials, at least one trial
-    level       two-sided coverage of the interval, in (0, 1); 0.95 by default
-    better      which direction is better for the model: higher, lower or neither (the default)
-    unit        of the values; points by default
+    name         of the estimate
+    one, other   (successes, trials) of each sample: 0 <= successes <= trials, at least one trial
+    correlation  of the two shares, in [−1, 1]; 0 by default, for independent samples
+    level        two-sided coverage of the interval, in (0, 1); 0.95 by default
+    better       which direction is better for the model: higher, lower or neither (the default)
+    unit         of the values; points by default
 
     Returns the estimate. Raises EvidenceError if counts do not fit.
 
@@ -39,7 +41,9 @@ def newcombe_difference(
         if not 0 <= k <= n or n < 1:
             raise EvidenceError(f"Expected 0 <= successes={k} <= trials={n} and trials >= 1 in {name}.")
     p1, p2 = k1 / n1, k2 / n2
-    low, high = mover((p1, *wilson(k1, n1, level)), (p2, *wilson(k2, n2, level)))
+    (l1, u1), (l2, u2) = wilson(k1, n1, level), wilson(k2, n2, level)
+    low = p1 - p2 - _correlated(p1 - l1, u2 - p2, correlation)
+    high = p1 - p2 + _correlated(u1 - p1, p2 - l2, correlation)
     return Estimate(name=name, value=p1 - p2, low=low, high=high, level=level, n=n1 + n2, unit=unit, better=better)
 
 

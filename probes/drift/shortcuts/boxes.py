@@ -34,6 +34,7 @@ class Boxes(Family):
     name: ClassVar[str] = "boxes"
     modalities: ClassVar[tuple[Modality, ...]] = ("image",)
     donors: ClassVar[Donors] = "heaviest"
+    attributed: ClassVar[bool] = True
     rivals: ClassVar[Rivals] = "placed"
 
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:

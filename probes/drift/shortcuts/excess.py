@@ -21,13 +21,15 @@ class Counts:
     `paired` are transplants that follow both the candidate and its control, the candidate only, the control only,
     neither; each host has as many `draws`, each with another donor. `together` is their design effect (transplants that
     share a host or a donor are not independent). `natural` are (followed, trials) of natural evidence with its own
-    design effect; no trials if none was compared."""
+    design effect, and `natural_shared` is the correlation of its share with the candidate's, which have hosts in common;
+    no trials if none was compared."""
 
     paired: tuple[int, int, int, int]
     draws: int = 1
     together: float = 1.0
     natural: tuple[int, int] = (0, 0)
     natural_together: float = 1.0
+    natural_shared: float = 0.0
 
     @property
     def trials(self) -> int:
@@ -62,7 +64,7 @@ class Counts:
         return _exactly(found, (self.followed - self.moved) / self.trials)
 
     def over_natural(self, level: float) -> Estimate | None:
-        """The same against natural evidence, which has other hosts; None if none was compared."""
+        """The same against natural evidence; None if none was compared."""
         if not self.natural[1]:
             return None
         one, other = (
@@ -72,7 +74,10 @@ class Counts:
                 (*self.natural, self.natural_together),
             )
         )
-        found = newcombe_difference(EXCESS, (one[0], sum(one)), (other[0], sum(other)), level=level, better="lower")
+        found = newcombe_difference(
+            EXCESS, (one[0], sum(one)), (other[0], sum(other)),
+            correlation=self.natural_shared, level=level, better="lower",
+        )  # fmt: skip
         return _exactly(found, self.followed / self.trials - self.natural[0] / self.natural[1])
 
     def excess(self, level: float) -> Estimate:
@@ -105,6 +110,31 @@ def crossed_design_effect(
     2.0
     """
     return design_effect(difference, donor) + design_effect(difference, host) - 1
+
+
+def shared_correlation(
+    one: tuple[Float[np.ndarray, " trials"], Int[np.ndarray, " trials"]],
+    other: tuple[Float[np.ndarray, " others"], Int[np.ndarray, " others"]],
+    together: tuple[float, float],
+) -> float:
+    """The correlation of two means over the hosts that both have. Each is given as what the transplants did and their
+    hosts; `together` are the design effects of the means.
+
+    >>> followed, host = np.array([1.0, 1.0, 0.0, 0.0]), np.arange(4)
+    >>> shared_correlation((followed, host), (followed, host), (1.0, 1.0))
+    1.0
+    >>> shared_correlation((followed, host), (followed, host + 4), (1.0, 1.0))
+    0.0
+    """
+    hosts = int(max(one[1].max(), other[1].max())) + 1
+    (first, n), (second, m) = (
+        (np.bincount(host, weights=done - done.mean(), minlength=hosts), len(done)) for done, host in (one, other)
+    )
+    spread = [effect * float(done.var()) / len(done) for (done, _), effect in zip((one, other), together, strict=True)]
+    if min(spread) <= 0:
+        return 0.0
+    covariance = float((first * second).sum()) / (n * m)
+    return float(np.clip(covariance / np.sqrt(spread[0] * spread[1]), -1.0, 1.0))
 
 
 def design_effect(difference: Float[np.ndarray, " trials"], group: Int[np.ndarray, " trials"]) -> float:

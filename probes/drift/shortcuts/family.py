@@ -80,6 +80,8 @@ class Family(ABC):
     modalities: ClassVar[tuple[Modality, ...]]
     donors: ClassVar[Donors] = "random"
     rivals: ClassVar[Rivals] = "second"
+    attributed: ClassVar[bool] = False
+    """Whether a donor's strength is of its attribution."""
 
     @abstractmethod
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:

@@ -96,7 +96,7 @@ def judged(arrays: Mapping[str, Shaped[np.ndarray, "..."]], level: float, bound:
 def _confirmed(arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: int, level: float) -> Confirmed:
     of = {
         key: arrays[f"{family}.{key}"][i]
-        for key in ("label", "paired", "draws", "together", "natural", "natural_together")
+        for key in ("label", "paired", "draws", "together", "natural", "natural_together", "natural_shared")
     }
     both, only, other, neither = (int(count) for count in of["paired"])
     followed, trials = (int(count) for count in of["natural"])
@@ -106,6 +106,7 @@ def _confirmed(arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: 
         together=float(of["together"]),
         natural=(followed, trials),
         natural_together=float(of["natural_together"]),
+        natural_shared=float(of["natural_shared"]),
     )
     error = float(arrays[f"{family}.spent"][i]) * (1 - level)
     mine = error * float(arrays[f"{family}.weight"][i])

@@ -4,8 +4,9 @@ them."""
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,8 +58,13 @@ class Looks:
 
     @cached_property
     def giving_all(self) -> Samples:
-        rest = self._with_mass(self._parts[1])
-        return _joined(self.giving, rest)
+        """All members but those used for proposing."""
+        return joined(self.giving, self._with_mass(self._parts[1]))
+
+    def held_out(self, labels: Sequence[int]) -> Samples:
+        """All held-out samples of these classes, class by class, with attributions."""
+        found = [one for one in map(self._held_out_of, labels) if len(one)]
+        return reduce(joined, found) if found else self._at(np.array([], dtype=np.int64))
 
     @cached_property
     def receiving(self) -> Samples:
@@ -67,6 +73,17 @@ class Looks:
     @cached_property
     def receiving_all(self) -> Samples:
         return self._at(np.arange(len(self.labels) // 2, len(self.labels)))
+
+    def _held_out_of(self, label: int) -> Samples:
+        if label not in self._attributed:
+            half = len(self.labels) // 2
+            mine = half + np.flatnonzero(self.labels[half:].cpu().numpy() == label)
+            self._attributed[label] = self._with_mass(mine)
+        return self._attributed[label]
+
+    @cached_property
+    def _attributed(self) -> dict[int, Samples]:
+        return {}
 
     @cached_property
     def _parts(self) -> tuple[Int[np.ndarray, " members"], Int[np.ndarray, " rest"], Int[np.ndarray, " held"]]:
@@ -118,7 +135,8 @@ class Looks:
             return None
 
 
-def _joined(one: Samples, other: Samples) -> Samples:
+def joined(one: Samples, other: Samples) -> Samples:
+    """One after the other; with attributions if both have them."""
     import torch
 
     if not len(other):

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, Shaped
 
 from probes.drift.shortcuts.excess import Counts
 from probes.drift.shortcuts.family import FAMILIES, Candidate, Family
-from probes.drift.shortcuts.looks import Looks
+from probes.drift.shortcuts.looks import Looks, joined
 from probes.drift.shortcuts.parts_of_image import attribution_in_parts
 from probes.drift.shortcuts.trial import Screened, Sides, Trial
 from probes.observable import OfAudited, Subject, choose_both_sides
@@ -30,6 +30,8 @@ EVENLY = 0.25
 used for proposing."""
 FIRST_LOOK = 0.2
 """Share of an interval's error that the first look spends, if a second one with more samples may follow."""
+AGAIN = 4
+"""Largest number of candidates that are looked at again, those that did most in the first look: it bounds the cost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class ShortcutSearch(OfAudited):
     Gives for each family F that the model's modality has `F.label` [found], `F.place` [found numbers] (those with fewer
     numbers end in NaN), the Counts of
     each (`F.paired` [found 4], `F.draws` [found], `F.together` [found], `F.natural` [found 2], `F.natural_together`
-    [found]), `F.spent` [found] (the share of its interval's error that the look may spend), `F.weight` [found] (the
+    and `F.natural_shared` [found]), `F.spent` [found] (the share of its interval's error that the look may spend), `F.weight` [found] (the
     share of that which is its own for the lower end, which is corrected for all candidates) and `F.held` [found] (share
     of the class's donors in which the candidate is at least half as strong as in the median donor). For images, also
     the attribution in their parts."""
@@ -89,11 +91,7 @@ class ShortcutSearch(OfAudited):
             ]
         weight = weights([one.promise for one in tried])
         confirming = Confirming(search=self, trial=trial, looks=looks, rng=rng)
-        found = [
-            done
-            for one, mine in zip(tried, weight, strict=True)
-            if (done := confirming.of(dataclasses.replace(one, weight=float(mine)))) is not None
-        ]
+        found = confirming.of([dataclasses.replace(one, weight=float(w)) for one, w in zip(tried, weight, strict=True)])
         arrays = {key: value for family in families for key, value in _arrays(family, found).items()}
         shown = looks.shown
         if subject.modality == "image" and shown.mass is not None and shown.mass.ndim == 3:
@@ -124,8 +122,14 @@ class Tried:
     promise: float
     weight: float = 1.0
     counts: Counts | None = None
+    rivals: tuple[Candidate, ...] = ()
     spent: float = 1.0
     held: float = float("nan")
+
+    @property
+    def excess(self) -> float:
+        assert self.counts is not None
+        return self.counts.excess(0.95).value
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -138,13 +142,30 @@ class Confirming:
     looks: Looks
     rng: np.random.Generator
 
-    def of(self, one: Tried) -> Tried | None:
+    def of(self, tried: Sequence[Tried]) -> list[Tried]:
+        """Those that could be tried, in their order."""
         if not self.looks.more:
-            return self._look(one, self._first, 1.0, self.search.most // 2)
-        found = self._look(one, self._first, FIRST_LOOK)
-        if found is None or found.counts is None or not self._open(found.counts, FIRST_LOOK, one.weight):
-            return found
-        return self._look(one, self._second, 1 - FIRST_LOOK, self.search.most // 2)
+            looked = [self._look(one, self._all(one), 1.0, self._trials) for one in tried]
+            return [one for one in looked if one is not None]
+        found = [one for one in (self._look(one, self._first, FIRST_LOOK) for one in tried) if one is not None]
+        order = sorted((i for i, one in enumerate(found) if self._open(one)), key=lambda i: -found[i].excess)
+        for i in order[:AGAIN]:
+            found[i] = self._look(found[i], self._all(found[i]), 1 - FIRST_LOOK, self._trials) or found[i]
+        return found
+
+    @property
+    def _trials(self) -> int:
+        return self.search.most // 2
+
+    def _all(self, one: Tried) -> Sides:
+        """Attributions of held-out samples are taken only of the classes that give."""
+        hosts = self._second.receiving
+        if one.family.attributed:
+            labels = {one.candidate.label, *(rival.label for rival in one.rivals)}
+            more = self.looks.held_out(sorted(labels))
+            return dataclasses.replace(self._second, giving=joined(self.looks.giving_all, more), shared=len(more))
+        giving = joined(dataclasses.replace(self.looks.giving_all, mass=None), hosts)
+        return dataclasses.replace(self._second, giving=giving, shared=len(hosts))
 
     @cached_property
     def _first(self) -> Sides:
@@ -155,18 +176,28 @@ class Confirming:
         return self.trial.sides(self.looks.giving_all, self.looks.receiving_all)
 
     def _look(self, one: Tried, sides: Sides, spent: float, trials: int = 0) -> Tried | None:
-        """Natural evidence is used only if the matched control alone does not show that nothing decides."""
-        counts = self.trial.confirm(one.family, one.candidate, sides, self.rng, trials)
-        if counts is None:
+        """Natural evidence is used only if the matched control alone does not show that nothing decides. The second
+        look compares what was strongest in the first."""
+        trial, family = self.trial, one.family
+        paired = trial.confirm(family, one.candidate, sides, self.rng, trials)
+        if paired is None:
             return None
+        counts, rivals = paired.counts, one.rivals
         if counts.over_control(self._level(spent)).high >= self.search.bound:
-            counts = self.trial.beside(counts, one.family, one.candidate, sides, self.rng, one.screened, trials)
-        held = self.trial.held(one.family, one.candidate, sides.giving)
-        return dataclasses.replace(one, counts=counts, spent=spent, held=held)
+            rivals = (
+                trial.strongest(family, rivals, sides, self.rng)
+                if rivals
+                else trial.rivals(family, one.candidate, sides, self.rng, one.screened)
+            )
+            if rivals:
+                counts = trial.beside(paired, family, rivals[0], sides, self.rng, trials)
+        held = trial.held(family, one.candidate, sides.giving)
+        return dataclasses.replace(one, counts=counts, spent=spent, held=held, rivals=rivals)
 
-    def _open(self, counts: Counts, spent: float, weight: float) -> bool:
-        low, high = counts.excess(self._level(spent * weight)).low, counts.excess(self._level(spent)).high
-        return low <= self.search.bound <= high
+    def _open(self, one: Tried) -> bool:
+        assert one.counts is not None
+        low = one.counts.excess(self._level(FIRST_LOOK * one.weight)).low
+        return low <= self.search.bound <= one.counts.excess(self._level(FIRST_LOOK)).high
 
     def _level(self, spent: float) -> float:
         return 1 - spent * (1 - self.search.level)
@@ -185,6 +216,7 @@ def _arrays(family: Family, found: Sequence[Tried]) -> dict[str, Shaped[np.ndarr
         "together": np.array([each.together for each in counts], dtype=np.float64),
         "natural": np.array([each.natural for each in counts], dtype=np.int64),
         "natural_together": np.array([each.natural_together for each in counts], dtype=np.float64),
+        "natural_shared": np.array([each.natural_shared for each in counts], dtype=np.float64),
         "spent": np.array([one.spent for one, _ in mine], dtype=np.float64),
         "weight": np.array([one.weight for one, _ in mine], dtype=np.float64),
         "held": np.array([one.held for one, _ in mine], dtype=np.float64),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from jaxtyping import Bool, Int, Shaped
 
-from probes.drift.shortcuts.excess import Counts, crossed_design_effect
+from probes.drift.shortcuts.excess import Counts, crossed_design_effect, shared_correlation
 from probes.drift.shortcuts.family import Candidate, Family, Samples
 from probes.observable import Subject
 
@@ -30,13 +30,19 @@ PROMISING."""
 PROMISING = 0.3
 NATURAL_HOSTS = 48
 """That choose which natural evidence is compared; it is measured on as many transplants as the candidate."""
+NATURAL_AGAIN = 3
+NATURAL_AGAIN_HOSTS = 144
+"""At the second look, that choose among the strongest of the first."""
 NATURAL_OWN = 3
-NATURAL_EACH = 2
+NATURAL_OTHERS = 12
+"""Largest number of other classes' candidates that are compared, the same of each class."""
 NATURAL_CLASSES = 6
 MOST_DRAWS = 4
 """Transplants into one host, each of another donor, where few hosts would leave open what more of them would tell."""
 HEAVIEST = 0.7
 """Largest share of the class's samples that serve as donors, if the strongest do."""
+LEAST = 0.1
+"""Smallest such share: what a few samples give decides nothing about the class."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,14 +61,25 @@ class Followed:
     def together(self) -> float:
         return crossed_design_effect(self.followed.astype(np.float64), self.donor, self.host)
 
+    def shared(self, other: Followed) -> float:
+        """The correlation of the two rates, by the hosts that both have."""
+        one, two = ((each.followed.astype(np.float64), each.host) for each in (self, other))
+        return shared_correlation(one, two, (self.together, other.together))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sides:
-    """Donors and hosts; `answers` are the model's answers on the hosts."""
+    """Donors and hosts; `answers` are the model's answers on the hosts. The last `shared` donors are hosts, too, and give
+    only to those of other classes."""
 
     giving: Samples
     receiving: Samples
     answers: Int[np.ndarray, " receiving"]
+    shared: int = 0
+
+    @property
+    def unshared(self) -> Samples:
+        return self.giving.at(np.arange(len(self.giving) - self.shared))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -151,39 +168,25 @@ class Trial:
 
     def confirm(
         self, family: Family, candidate: Candidate, sides: Sides, rng: np.random.Generator, trials: int = 0
-    ) -> Counts | None:
+    ) -> Paired | None:
         """As many transplants as there are hosts, or about `trials` where that is more; None if there are no donors or
         hosts."""
-        paired = self._paired(family, candidate, sides, rng, None, trials)
-        return None if paired is None else paired.counts
+        return self._paired(family, candidate, sides, rng, None, trials)
 
-    def beside(
-        self,
-        found: Counts,
-        family: Family,
-        candidate: Candidate,
-        sides: Sides,
-        rng: np.random.Generator,
-        screened: Screened,
-        trials: int = 0,
-    ) -> Counts:
-        """What evidence of this kind takes along that is not the candidate: the second strongest of the class's own
-        next ones elsewhere, or of other classes' strongest (or the strongest of these, as the family says), or what
-        another class has at the very places of these and of the candidate, or evidence that is bound to no place,
-        whichever takes more."""
+    def rivals(
+        self, family: Family, candidate: Candidate, sides: Sides, rng: np.random.Generator, screened: Screened
+    ) -> tuple[Candidate, ...]:
+        """What evidence of this kind takes along that is not the candidate, the strongest first: the second strongest
+        of the class's own next ones elsewhere, and of other classes' strongest (or the strongest of these, as the
+        family says), what another class has at the very places of these and of the candidate, and evidence that is
+        bound to no place."""
         own: list[Candidate] = []
         for one in screened.ranked:
             if one.label == candidate.label and all(family.apart(one, other) for other in (candidate, *own)):
                 own.append(one)
-        others: dict[int, list[Candidate]] = {}
-        for one in screened.ranked:
-            if one.label != candidate.label:
-                others.setdefault(one.label, []).append(one)
-        if len(others) < 2:
-            # With two classes, what makes one more likely makes the other less likely: there is no independent other
-            # class.
-            others = {}
-        foremost = [few[:NATURAL_EACH] for few in [*others.values()][:NATURAL_CLASSES]]
+        others = _others(family, candidate, screened.ranked)
+        each = NATURAL_OTHERS // max(1, min(len(others), NATURAL_CLASSES))
+        foremost = [few[:each] for few in [*others.values()][:NATURAL_CLASSES]]
         mine = self._strongest(family, [[one] for one in own[:NATURAL_OWN]], sides, rng)
         theirs = self._strongest(family, foremost, sides, rng)
         compared = [*_second(mine), *(theirs[:1] if family.rivals == "strongest" else _second(theirs))]
@@ -196,16 +199,28 @@ class Trial:
                     if label not in (candidate.label, place.label)
                 ]
                 compared += self._strongest(family, held[:NATURAL_CLASSES], sides, rng)[:1]
-        if not compared:
-            return found
-        _, natural = max(compared, key=lambda one: one[0])
+        return tuple(one for _, one in sorted(compared, key=lambda one: -one[0]))
+
+    def beside(
+        self, found: Paired, family: Family, natural: Candidate, sides: Sides, rng: np.random.Generator, trials: int = 0
+    ) -> Counts:
+        """The same with natural evidence, on about as many transplants."""
         measured = self._follow(family, natural, sides, rng, None, trials)
-        assert measured is not None
+        if measured is None:
+            return found.counts
         return dataclasses.replace(
-            found,
+            found.counts,
             natural=(int(measured.followed.sum()), len(measured.followed)),
             natural_together=measured.together,
+            natural_shared=found.candidate.shared(measured),
         )
+
+    def strongest(
+        self, family: Family, few: Sequence[Candidate], sides: Sides, rng: np.random.Generator
+    ) -> tuple[Candidate, ...]:
+        """The foremost of them, tried again."""
+        again = self._strongest(family, [[one] for one in few[:NATURAL_AGAIN]], sides, rng, NATURAL_AGAIN_HOSTS)
+        return tuple(one for _, one in again)
 
     def _unplaced(
         self, family: Family, candidate: Candidate, others: Sequence[int], sides: Sides, rng: np.random.Generator
@@ -218,12 +233,17 @@ class Trial:
         return [*best, *([] if own is None else self._strongest(family, [[own]], sides, rng))]
 
     def _strongest(
-        self, family: Family, each: Sequence[Sequence[Candidate]], sides: Sides, rng: np.random.Generator
+        self,
+        family: Family,
+        each: Sequence[Sequence[Candidate]],
+        sides: Sides,
+        rng: np.random.Generator,
+        most: int = NATURAL_HOSTS,
     ) -> list[tuple[float, Candidate]]:
         """The best one of each set, with the share that follows it, the strongest set's first."""
         best: list[tuple[float, Candidate]] = []
         for few in each:
-            tried = [(self._follow(family, one, sides, rng, NATURAL_HOSTS), one) for one in few]
+            tried = [(self._follow(family, one, sides, rng, most), one) for one in few]
             rates = [(followed.rate, one) for followed, one in tried if followed is not None]
             best += sorted(rates, key=lambda one: one[0])[-1:]
         return sorted(best, key=lambda one: -one[0])
@@ -263,7 +283,8 @@ class Trial:
     ) -> Paired | None:
         """The strongest control, if there are several."""
         hosts = _hosts(candidate, sides, rng, most)
-        own, others = (_donors(family, candidate, sides.giving, own=side) for side in (True, False))
+        own = _donors(family, candidate, sides.giving, own=True)
+        others = _donors(family, candidate, sides.unshared, own=False)
         if not len(hosts) or not len(own) or not len(others):
             return None
         draws = _draws(hosts, trials)
@@ -298,6 +319,20 @@ class Trial:
         return np.asarray(torch.cat(answers).cpu().numpy())
 
 
+def _others(family: Family, candidate: Candidate, ranked: Sequence[Candidate]) -> dict[int, list[Candidate]]:
+    """Other classes' candidates, by class. What makes one of two classes more likely makes the other less likely: of
+    two, only what is elsewhere is other evidence."""
+    found: dict[int, list[Candidate]] = {}
+    for one in ranked:
+        if one.label != candidate.label:
+            found.setdefault(one.label, []).append(one)
+    if len(found) == 1:
+        ((label, few),) = found.items()
+        elsewhere = [one for one in few if family.apart(candidate, one)]
+        return {label: elsewhere} if elsewhere else {}
+    return found
+
+
 def _second(ranked: Sequence[tuple[float, Candidate]]) -> Sequence[tuple[float, Candidate]]:
     """The second, or the only one."""
     return ranked[min(1, len(ranked) - 1) :][:1] if ranked else ()
@@ -318,12 +353,12 @@ def _hosts(candidate: Candidate, sides: Sides, rng: np.random.Generator, most: i
 def _donors(family: Family, candidate: Candidate, giving: Samples, *, own: bool) -> Int[np.ndarray, " donors"]:
     """Donors from the suspected class, or from the others. The strongest are at most HEAVIEST of them, or two; a mark
     in few samples must not be mixed with samples that lack it: if strength is a share, donors have at least half of the
-    maximum."""
+    maximum, or are the strongest LEAST of them."""
     chosen = np.flatnonzero((giving.labels == candidate.label) == own)
     if family.donors == "random" or not len(chosen):
         return chosen
     strength = family.strength(candidate, giving)[chosen]
     few = np.argsort(-strength, kind="stable")[: max(2, round(HEAVIEST * len(chosen)))]
     if strength.min() >= 0:
-        few = few[strength[few] >= strength.max() / 2]
+        few = few[: max(2, round(LEAST * len(chosen)), int((strength[few] >= strength.max() / 2).sum()))]
     return chosen[few]

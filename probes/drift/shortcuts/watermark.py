@@ -30,6 +30,7 @@ class Watermark(Family):
     name: ClassVar[str] = "watermark"
     modalities: ClassVar[tuple[Modality, ...]] = ("image",)
     donors: ClassVar[Donors] = "heaviest"
+    attributed: ClassVar[bool] = True
     rivals: ClassVar[Rivals] = "strongest"
 
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:

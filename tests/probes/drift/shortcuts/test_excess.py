@@ -38,6 +38,7 @@ def test_the_control_that_is_reported_is_the_one_that_is_subtracted(
         "boxes.paired": np.array([[5, 45, 5, 45]]),
         "boxes.natural": np.array([natural]),
         "boxes.natural_together": np.array([2.0]),
+        "boxes.natural_shared": np.zeros(1),
         "boxes.place": np.zeros((1, 0)),
     } | {f"boxes.{name}": np.ones(1) for name in ("draws", "together", "spent", "weight", "held")}
     (found,) = judged(arrays | {"boxes.label": np.zeros(1, dtype=np.int64)}, level=0.95, bound=0.1).tried
