@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -40,11 +41,9 @@ class Boxes(Family):
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
         if seen.mass is None or min(seen.mass.shape[1:]) < 2:
             return ()
-        found = [
-            box
-            for side in sides(seen.mass.shape[1:], self.sizes)
-            for box in candidate_boxes(seen.mass, seen.labels, side)
-        ]
+        each = [candidate_boxes(seen.mass, seen.labels, side) for side in sides(seen.mass.shape[1:], self.sizes)]
+        # In turn: boxes of one size must not keep the others from being tried.
+        found = [box for turn in itertools.zip_longest(*each) for box in turn if box is not None]
         return tuple(Candidate(box.label, (float(box.top), float(box.left), float(box.side))) for box in found)
 
     def strength(self, candidate: Candidate, seen: Samples) -> Float[np.ndarray, " samples"]:
