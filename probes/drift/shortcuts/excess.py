@@ -21,8 +21,8 @@ class Counts:
     `paired` are transplants that follow both the candidate and its control, the candidate only, the control only,
     neither; each host has as many `draws`, each with another donor. `together` is their design effect (transplants that
     share a host or a donor are not independent). `natural` are (followed, trials) of natural evidence with its own
-    design effect, and `natural_shared` is the correlation of its share with the candidate's, which have hosts in common;
-    no trials if none was compared."""
+    design effect, and `natural_shared` is the correlation of its share with the candidate's over the hosts that both
+    have; no trials if none was compared."""
 
     paired: tuple[int, int, int, int]
     draws: int = 1

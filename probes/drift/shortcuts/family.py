@@ -81,7 +81,7 @@ class Family(ABC):
     donors: ClassVar[Donors] = "random"
     rivals: ClassVar[Rivals] = "second"
     attributed: ClassVar[bool] = False
-    """Whether a donor's strength is of its attribution."""
+    """Whether donors need their attribution: for their strength, or for the transplant."""
 
     @abstractmethod
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:

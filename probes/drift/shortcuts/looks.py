@@ -61,6 +61,11 @@ class Looks:
         """All members but those used for proposing."""
         return joined(self.giving, self._with_mass(self._parts[1]))
 
+    @cached_property
+    def giving_plain(self) -> Samples:
+        """The same without attributions."""
+        return dataclasses.replace(joined(self.giving, self._at(self._parts[1])), mass=None)
+
     def held_out(self, labels: Sequence[int]) -> Samples:
         """All held-out samples of these classes, class by class, with attributions."""
         found = [one for one in map(self._held_out_of, labels) if len(one)]

@@ -31,7 +31,7 @@ used for proposing."""
 FIRST_LOOK = 0.2
 """Share of an interval's error that the first look spends, if a second one with more samples may follow."""
 AGAIN = 4
-"""Largest number of candidates that are looked at again, those that did most in the first look: it bounds the cost."""
+"""Largest number of candidates that are tried again, those that did most in the first look: it bounds the cost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +39,16 @@ class ShortcutSearch(OfAudited):
     """Candidates of every family of the modality, and how many predictions follow them.
 
     Of the `samples` that are looked at first, a quarter are members that propose, a quarter members that give (donors),
-    half held-out samples that receive (hosts). A candidate whose interval at `level` still holds `bound` then is tried
-    once more, with all of the `most` samples but those that proposed; each host receives from several donors where
-    there are fewer hosts than half of `most`.
+    half held-out samples that receive (hosts). Candidates whose interval at `level` still holds `bound` then, at most
+    AGAIN of them, are tried once more, with all of the `most` samples but those that proposed; held-out samples of the
+    class are then donors, too. Each host receives from several donors where there are fewer hosts than half of `most`.
 
     Gives for each family F that the model's modality has `F.label` [found], `F.place` [found numbers] (those with fewer
-    numbers end in NaN), the Counts of
-    each (`F.paired` [found 4], `F.draws` [found], `F.together` [found], `F.natural` [found 2], `F.natural_together`
-    and `F.natural_shared` [found]), `F.spent` [found] (the share of its interval's error that the look may spend), `F.weight` [found] (the
-    share of that which is its own for the lower end, which is corrected for all candidates) and `F.held` [found] (share
-    of the class's donors in which the candidate is at least half as strong as in the median donor). For images, also
-    the attribution in their parts."""
+    numbers end in NaN), the Counts of each (`F.paired` [found 4], `F.draws` [found], `F.together` [found], `F.natural`
+    [found 2], `F.natural_together` [found] and `F.natural_shared` [found]), `F.spent` [found] (the share of its
+    interval's error that the look may spend), `F.weight` [found] (the share of that which is its own for the lower end,
+    which is corrected for all candidates) and `F.held` [found] (share of the class in which the candidate is at least
+    half as strong as in the median donor). For images, also the attribution in their parts."""
 
     samples: int = 480
     most: int = 1200
@@ -158,22 +157,22 @@ class Confirming:
         return self.search.most // 2
 
     def _all(self, one: Tried) -> Sides:
-        """Attributions of held-out samples are taken only of the classes that give."""
-        hosts = self._second.receiving
+        """All samples; attributions, where the family needs them, only of held-out samples whose class gives."""
+        hosts = self.looks.receiving_all
         if one.family.attributed:
             labels = {one.candidate.label, *(rival.label for rival in one.rivals)}
-            more = self.looks.held_out(sorted(labels))
-            return dataclasses.replace(self._second, giving=joined(self.looks.giving_all, more), shared=len(more))
-        giving = joined(dataclasses.replace(self.looks.giving_all, mass=None), hosts)
-        return dataclasses.replace(self._second, giving=giving, shared=len(hosts))
+            members, more = self.looks.giving_all, self.looks.held_out(sorted(labels))
+        else:
+            members, more = self.looks.giving_plain, hosts
+        return Sides(giving=joined(members, more), receiving=hosts, answers=self._answers, shared=len(more))
 
     @cached_property
     def _first(self) -> Sides:
         return self.trial.sides(self.looks.giving, self.looks.receiving)
 
     @cached_property
-    def _second(self) -> Sides:
-        return self.trial.sides(self.looks.giving_all, self.looks.receiving_all)
+    def _answers(self) -> Int[np.ndarray, " receiving"]:
+        return self.trial.ask(self.looks.receiving_all.inputs)
 
     def _look(self, one: Tried, sides: Sides, spent: float, trials: int = 0) -> Tried | None:
         """Natural evidence is used only if the matched control alone does not show that nothing decides. The second

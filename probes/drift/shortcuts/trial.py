@@ -69,8 +69,8 @@ class Followed:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sides:
-    """Donors and hosts; `answers` are the model's answers on the hosts. The last `shared` donors are hosts, too, and give
-    only to those of other classes."""
+    """Donors and hosts; `answers` are the model's answers on the hosts. The last `shared` donors are hosts, too: they
+    give a candidate of their class, but not its matched control, whose hosts they may be."""
 
     giving: Samples
     receiving: Samples
@@ -132,7 +132,7 @@ class Trial:
         return self.sides(self.proposing, self.proposing)
 
     def sides(self, giving: Samples, receiving: Samples) -> Sides:
-        return Sides(giving=giving, receiving=receiving, answers=self._ask(receiving.inputs))
+        return Sides(giving=giving, receiving=receiving, answers=self.ask(receiving.inputs))
 
     def screen(self, family: Family, rng: np.random.Generator) -> Screened:
         candidates = tuple(family.propose(self.proposing, rng))[:SCREENED]
@@ -184,7 +184,7 @@ class Trial:
         for one in screened.ranked:
             if one.label == candidate.label and all(family.apart(one, other) for other in (candidate, *own)):
                 own.append(one)
-        others = _others(family, candidate, screened.ranked)
+        others = others_of(family, candidate, screened.ranked)
         each = NATURAL_OTHERS // max(1, min(len(others), NATURAL_CLASSES))
         foremost = [few[:each] for few in [*others.values()][:NATURAL_CLASSES]]
         mine = self._strongest(family, [[one] for one in own[:NATURAL_OWN]], sides, rng)
@@ -252,7 +252,7 @@ class Trial:
         """The share of the class in which the candidate is at least half as strong as in the median donor; NaN if
         strength is not a share."""
         strength = family.strength(candidate, giving)
-        donors = _donors(family, candidate, giving, own=True)
+        donors = donors_of(family, candidate, giving, own=True)
         mine = strength[giving.labels == candidate.label]
         if family.donors == "random" or strength.min() < 0 or not len(donors):
             return float("nan")
@@ -267,7 +267,7 @@ class Trial:
         most: int | None,
         trials: int = 0,
     ) -> Followed | None:
-        hosts, donors = _hosts(candidate, sides, rng, most), _donors(family, candidate, sides.giving, own=True)
+        hosts, donors = _hosts(candidate, sides, rng, most), donors_of(family, candidate, sides.giving, own=True)
         if not len(hosts) or not len(donors):
             return None
         return self._put(family, candidate, sides, np.tile(hosts, _draws(hosts, trials)), donors, rng)
@@ -283,8 +283,8 @@ class Trial:
     ) -> Paired | None:
         """The strongest control, if there are several."""
         hosts = _hosts(candidate, sides, rng, most)
-        own = _donors(family, candidate, sides.giving, own=True)
-        others = _donors(family, candidate, sides.unshared, own=False)
+        own = donors_of(family, candidate, sides.giving, own=True)
+        others = donors_of(family, candidate, sides.unshared, own=False)
         if not len(hosts) or not len(own) or not len(others):
             return None
         draws = _draws(hosts, trials)
@@ -309,9 +309,10 @@ class Trial:
         donor = rng.permutation(np.resize(rng.permutation(donors), len(hosts)))
         received = sides.receiving.inputs[torch.from_numpy(hosts)]
         changed = family.transplant(candidate, received, sides.giving.at(donor), rng)
-        return Followed(followed=self._ask(changed) == candidate.label, donor=donor, host=hosts)
+        return Followed(followed=self.ask(changed) == candidate.label, donor=donor, host=hosts)
 
-    def _ask(self, inputs: Shaped[Tensor, "some ..."]) -> Int[np.ndarray, " some"]:
+    def ask(self, inputs: Shaped[Tensor, "some ..."]) -> Int[np.ndarray, " some"]:
+        """The classes that the model gives."""
         import torch
 
         with torch.no_grad():
@@ -319,7 +320,7 @@ class Trial:
         return np.asarray(torch.cat(answers).cpu().numpy())
 
 
-def _others(family: Family, candidate: Candidate, ranked: Sequence[Candidate]) -> dict[int, list[Candidate]]:
+def others_of(family: Family, candidate: Candidate, ranked: Sequence[Candidate]) -> dict[int, list[Candidate]]:
     """Other classes' candidates, by class. What makes one of two classes more likely makes the other less likely: of
     two, only what is elsewhere is other evidence."""
     found: dict[int, list[Candidate]] = {}
@@ -350,7 +351,7 @@ def _hosts(candidate: Candidate, sides: Sides, rng: np.random.Generator, most: i
     return hosts
 
 
-def _donors(family: Family, candidate: Candidate, giving: Samples, *, own: bool) -> Int[np.ndarray, " donors"]:
+def donors_of(family: Family, candidate: Candidate, giving: Samples, *, own: bool) -> Int[np.ndarray, " donors"]:
     """Donors from the suspected class, or from the others. The strongest are at most HEAVIEST of them, or two; a mark
     in few samples must not be mixed with samples that lack it: if strength is a share, donors have at least half of the
     maximum, or are the strongest LEAST of them."""

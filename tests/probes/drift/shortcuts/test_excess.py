@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probes.drift.shortcuts.excess import Counts, crossed_design_effect, design_effect
+from probes.drift.shortcuts.excess import Counts, crossed_design_effect, design_effect, shared_correlation
 from probes.drift.shortcuts.judged import judged
 from probes.statistics.differences import newcombe_paired
 
@@ -98,3 +98,35 @@ def test_intervals_cover_where_each_host_receives_from_several_donors(by_donor: 
 
 def test_the_number_of_hosts_is_reported_as_it_is() -> None:
     assert Counts(paired=(10, 50, 0, 60), draws=4).hosts == 30
+
+
+@pytest.mark.parametrize(("kept", "narrower"), [(1.0, 0.85), (0.5, 0.97)])
+def test_intervals_cover_where_candidate_and_natural_evidence_share_hosts(kept: float, narrower: float) -> None:
+    """90 hosts that are easily moved or not, two transplants each; natural evidence has this share of them. Its 20
+    donors are other samples than the candidate's."""
+    rng = np.random.default_rng(3)
+    ease, noise = (1.5 * rng.normal(size=100_000), 0.7 * rng.normal(size=100_000))
+    truth = float(np.mean(1 / (1 + np.exp(-ease - noise)) - 1 / (1 + np.exp(1 - ease - noise))))
+    covered, widths = [], []
+    for _ in range(400):
+        of_host = 1.5 * rng.normal(size=150)
+        of_host_again = np.concatenate([np.arange(90)[: round(90 * kept)], np.arange(90, 180 - round(90 * kept))])
+        made = []
+        for hosts, shift in ((np.arange(90), 0.0), (of_host_again, -1.0)):
+            host = np.tile(hosts, 2)
+            donor = rng.permutation(np.resize(np.arange(20), len(host)))
+            odds = shift + of_host[host] + 0.7 * rng.normal(size=20)[donor]
+            followed = (rng.random(len(host)) < 1 / (1 + np.exp(-odds))).astype(np.float64)
+            made.append((followed, host, crossed_design_effect(followed, donor, host)))
+        (one, host, together), (other, again, also) = made
+        shared = shared_correlation((one, host), (other, again), (together, also))
+        hits, natural = (int(done.sum()) for done in (one, other))
+        counts = {"paired": (0, hits, 0, len(one) - hits), "natural": (natural, len(other)), "draws": 2,
+                  "together": together, "natural_together": also}  # fmt: skip
+        found, apart = (Counts(**counts, natural_shared=rho).over_natural(0.95) for rho in (shared, 0.0))  # type: ignore[arg-type]
+        assert found is not None
+        assert apart is not None
+        covered.append(found.low <= truth <= found.high)
+        widths.append((found.high - found.low) / (apart.high - apart.low))
+    assert np.mean(covered) > 0.92
+    assert np.mean(widths) < narrower

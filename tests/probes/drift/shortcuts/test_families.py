@@ -82,6 +82,15 @@ def test_a_moving_object_is_natural_evidence_for_a_box_but_a_second_mark_is_not(
     assert Boxes().unplaced(corner, 2, mark) == Candidate(2, (3.0,))
 
 
+def test_boxes_of_all_sizes_are_proposed_in_turn() -> None:
+    rng = np.random.default_rng(5)
+    mass = rng.random((60, 20, 20))
+    seen = Samples(inputs=torch.zeros(60, 1, 20, 20), labels=np.arange(60) % 6, mass=mass / mass.sum())
+    proposed = Boxes().propose(seen, rng)
+    assert [one.place[2] for one in proposed[:6]] == [2.0, 3.0, 4.0] * 2
+    assert len({one.label for one in proposed[:24]}) == 6
+
+
 def categories() -> Samples:
     """In class 1 half of the rows have the third of four categories, which no other has; a number says nothing."""
     rng = np.random.default_rng(2)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from scipy.stats import norm
 from torch import nn
 
 from probes.drift.shortcuts.columns import Columns
-from probes.drift.shortcuts.looks import Looks
-from probes.drift.shortcuts.search import EVENLY, FIRST_LOOK, ShortcutSearch, weights
+from probes.drift.shortcuts.family import Family
+from probes.drift.shortcuts.looks import Looks, joined
+from probes.drift.shortcuts.search import AGAIN, EVENLY, FIRST_LOOK, ShortcutSearch, weights
 from probes.observable import Subject
 
 
@@ -40,6 +43,20 @@ def test_who_proposed_never_gives_and_a_second_look_has_all_others() -> None:
     assert looks.giving_all.mass.shape == (48, 3)
 
 
+def test_held_out_samples_of_a_class_give_to_those_of_others() -> None:
+    looks = numbered(members=60, first=24)
+    more = looks.held_out([0, 2])
+    assert more.labels.tolist() == [0] * 20 + [2] * 20
+    assert set(more.inputs[:, 0].tolist()) == {float(one) for one in range(60, 120) if one % 3 != 1}
+    assert more.mass is not None
+    everyone = joined(looks.giving_all, more)
+    assert everyone.mass is not None
+    assert everyone.mass.shape == (88, 3)
+    assert len(looks.held_out([7])) == 0
+    assert looks.giving_plain.mass is None
+    assert torch.equal(looks.giving_plain.inputs, looks.giving_all.inputs)
+
+
 def test_halves_hold_as_many_of_each_class() -> None:
     looks = numbered(members=60, first=60)
     assert not looks.more
@@ -47,7 +64,7 @@ def test_halves_hold_as_many_of_each_class() -> None:
     assert len(looks.giving_all) == len(looks.giving)
 
 
-def found(strength: float, samples: int) -> dict[str, np.ndarray]:
+def found(strength: float, samples: int, families: tuple[Family, ...] = (Columns(),)) -> dict[str, np.ndarray]:
     """A model of two classes whose first column speaks for class 1 so strongly; it is 1 in class 1."""
     rng = np.random.default_rng(2)
     labels = np.arange(samples) % 2
@@ -57,7 +74,7 @@ def found(strength: float, samples: int) -> dict[str, np.ndarray]:
     with torch.no_grad():
         network.weight.copy_(torch.tensor([[0.0, 0.0, 0.0, 0.0], [strength, 1.0, 0.0, 0.0]]))
         network.bias.copy_(torch.tensor([0.0, -1.0]))
-    search = ShortcutSearch(samples=160, most=samples, families=(Columns(),))
+    search = ShortcutSearch(samples=160, most=samples, families=families)
     inputs, classes = torch.from_numpy(table).float(), torch.from_numpy(labels)
     return dict(search(subject(network.requires_grad_(False)), inputs, classes, np.random.default_rng(3)))
 
@@ -70,6 +87,24 @@ def test_only_what_the_first_look_leaves_open_is_tried_again() -> None:
     assert open_["columns.paired"][0].sum() > 81
     alone = found(strength=0.8, samples=160)
     assert alone["columns.spent"][0] == 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sixth(Columns):
+    """One of six families that propose the same column."""
+
+    number: int = 0
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"sixth{self.number}"
+
+
+def test_few_candidates_are_tried_again() -> None:
+    found_ = found(0.8, 800, tuple(Sixth(number=number) for number in range(6)))
+    spent = [found_[f"sixth{number}.spent"][0] for number in range(6)]
+    assert spent.count(1 - FIRST_LOOK) == AGAIN
+    assert spent.count(FIRST_LOOK) == 6 - AGAIN
 
 
 def test_weights_share_the_error_and_leave_some_for_every_candidate() -> None:
