@@ -13,6 +13,7 @@ from probes.drift.shortcuts.excess import EXCESS
 from probes.drift.shortcuts.family import Family, Names
 from probes.drift.shortcuts.judged import HIGH, LEAST_HOSTS, Confirmed, Judged, judged
 from probes.drift.shortcuts.search import ShortcutSearch
+from probes.drift.shortcuts.trial import LEAST
 from probes.evidence import Evidence
 from probes.message import Message, Value
 from probes.observable import Observation
@@ -118,9 +119,10 @@ class _Telling:
 
 def rarest(labels: Int[np.ndarray, " members"]) -> float:
     """The smallest share of a class's samples with a mark for which it is among the possible donors of both halves,
-    except with probability MISSED; `labels` are those of the members in the first look."""
+    except with probability MISSED, and makes up those that give at least; `labels` are those of the members in the
+    first look."""
     each = max(1.0, float(np.median(np.unique(labels, return_counts=True)[1])) / 2)
-    return float(1 - (1 - np.sqrt(1 - MISSED)) ** (1 / each))
+    return max(LEAST, float(1 - (1 - np.sqrt(1 - MISSED)) ** (1 / each)))
 
 
 def _table(said: Judged, evidence: Evidence) -> Table:
