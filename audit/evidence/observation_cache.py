@@ -90,8 +90,9 @@ def keep(store: Store, key: str, seen: Observation, limits: Sequence[Text]) -> N
 
 @cache
 def _code(module: str) -> str:
-    """A digest of the code: an edit of any file that the module imports invalidates old observations."""
-    return digest_code(module)
+    """A digest of the code: an edit of any file that the module imports invalidates old observations, also where
+    another distribution's observable builds on ours."""
+    return digest_code(module, "probes")
 
 
 def _modules(observable: Observable) -> list[str]:

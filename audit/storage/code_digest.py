@@ -12,23 +12,23 @@ from functools import cache
 from pathlib import Path
 
 
-def digest_code(module: str) -> str:
+def digest_code(module: str, *others: str) -> str:
     """sha256 (hex) over the sources of `module` and of all that it imports, directly or not, from its own top-level
-    package. A module without a source file is identified by its name.
+    package and from `others`. A module without a source file is identified by its name.
 
     >>> len(digest_code("probes.statistics.roc"))
     64
     """
     digest = hashlib.sha256()
-    for name, path in sorted(_reached(module).items()):
+    for name, path in sorted(_reached(module, *others).items()):
         digest.update(name.encode())
         if path is not None:
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _reached(module: str) -> dict[str, Path | None]:
-    package = module.partition(".")[0]
+def _reached(module: str, *others: str) -> dict[str, Path | None]:
+    packages = {module.partition(".")[0], *others}
     found: dict[str, Path | None] = {}
     waiting = [module]
     while waiting:
@@ -39,7 +39,7 @@ def _reached(module: str) -> dict[str, Path | None]:
         if path is not None:
             status = path.stat()
             imported = _imported(path, name, (status.st_mtime_ns, status.st_size))
-            waiting += [one for one in imported if one.partition(".")[0] == package]
+            waiting += [one for one in imported if one.partition(".")[0] in packages]
     return found
 
 
@@ -72,10 +72,19 @@ def _imported(path: Path, module: str, edition: tuple[int, int]) -> frozenset[st
     for node in _statements(ast.parse(path.read_bytes()).body):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            found.add(node.module)
-            found |= {one for alias in node.names if _source(one := f"{node.module}.{alias.name}") is not None}
+        elif isinstance(node, ast.ImportFrom):
+            named = _absolute(node, module if path.name == "__init__.py" else module.rpartition(".")[0])
+            found.add(named)
+            found |= {one for alias in node.names if _source(one := f"{named}.{alias.name}") is not None}
     return frozenset(found)
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    """The module that an import in a module of `package` names: `from ..a import b` is relative to its parent."""
+    if not node.level:
+        return node.module or ""
+    above = package.rsplit(".", node.level - 1)[0]
+    return f"{above}.{node.module}" if node.module else above
 
 
 def _statements(block: Iterable[ast.AST]) -> Iterator[ast.AST]:

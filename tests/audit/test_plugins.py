@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+import audit
+from audit.checkpoints.folders.base import FOLDERS, described_by, reader_of
 from audit.config import recipe as recipes
-from audit.config.audit_config import Config
 from audit.config.recipe import SourceSection
 from audit.data.kinds import KINDS
 from audit.engines.registry import ENGINES, choose, fastest_first
@@ -20,12 +21,13 @@ from audit.models.source import build, input_of_weights, pretrained
 from audit.results.export import run_report
 from audit.results.trackers import TRACKERS, log
 from audit.training.experiment import Experiment
+from probes.drift.shortcuts import family as shortcuts
 from probes.errors import InputError, PluginError
 from probes.membership.attacks import ATTACKS
 from probes.message import Message
 from probes.probe import PROBES
 from probes.registry import Registry
-from probes.result import Finding
+from probes.result import Finding, Result
 from probes.texts import texts
 from reports import archive
 from reports.formats.base import PLAIN
@@ -40,10 +42,12 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 
+from audit.checkpoints.folders.base import Described
 from audit.data.dataset import Dataset
 from audit.data.section import DataSection
 from audit.engines.full import Full
 from probes import Estimate, Plan, Result
+from probes.drift.shortcuts.family import Candidate, Family
 from reports import Format
 
 
@@ -75,16 +79,57 @@ class Warp(Full):
         pass
 
 
+class Crate:
+    order = 1
+
+    def recognises(self, folder):
+        return (folder / "crate.txt").is_file()
+
+    def describe(self, folder, base, *, trust_code):
+        return Described(kind="crate", folder=folder, recipe={"source": {"model": "zoo:36"}})
+
+    def weights(self, described, experiment):
+        return {"weight": torch.ones(2, 36), "bias": torch.zeros(2)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spots(Family):
+    name: ClassVar[str] = "spots"
+    modalities: ClassVar[tuple] = ("image",)
+
+    def propose(self, seen, rng):
+        return (Candidate(1, (0.0,)),)
+
+    def transplant(self, candidate, hosts, donors, rng):
+        return hosts
+
+    def where(self, candidate, names):
+        return "a spot"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weigh:
+    models: ClassVar[dict] = {"audited": 1}
+
+    def choose(self, pool, rng):
+        return np.flatnonzero(pool.held_out)[:3]
+
+    def __call__(self, subject, inputs, labels, rng):
+        return {"weight": np.array([sum(float(one.abs().sum()) for one in subject.network.parameters())])}
+
+
 @dataclass(frozen=True)
 class Luck:
     name: ClassVar[str] = "luck"
     risk: ClassVar[str] = "Was it luck?"
     sides: int = 6
     needs: ClassVar[Plan] = Plan()
-    observes: ClassVar[tuple] = ()
+    observes: ClassVar[tuple] = (Weigh(),)
 
     def __call__(self, evidence, rng):
-        return Result(probe="luck", params={"sides": self.sides}, estimates=())
+        weight = float(evidence.observations[Weigh()]["audited"].arrays["weight"][0])
+        heavy = Estimate(name="dice.weight", value=weight, low=weight, high=weight, n=1, unit="weight")
+        return Result(probe="luck", params={"sides": self.sides}, estimates=(heavy,))
 
 
 def coin(target):
@@ -105,9 +150,12 @@ GROUPS = {
     "audit.attacks": {"coin": "theirs:coin"},
     "audit.trackers": {"note": "theirs:note"},
     "audit.formats": {"shout": "theirs:SHOUT"},
+    "audit.folders": {"crate": "theirs:Crate"},
+    "audit.shortcuts": {"spots": "theirs:Spots"},
 }
 REGISTRIES: dict[str, Registry] = {
-    one.group: one for one in (KINDS, FAMILIES, ENGINES, PROBES, ATTACKS, TRACKERS, FORMATS)
+    one.group: one
+    for one in (KINDS, FAMILIES, ENGINES, PROBES, ATTACKS, TRACKERS, FORMATS, FOLDERS, shortcuts.FAMILIES)
 }
 
 TEXTS = {"audit.texts": {"luck": "their_words"}}
@@ -199,11 +247,37 @@ def test_an_engine_is_asked_in_its_turn(install: Install, experiment: Experiment
     assert before != choose(experiment, experiment.audited_row()).engine.name == "warp"
 
 
-def test_a_probe_and_an_attack_are_there(install: Install) -> None:
+def test_a_probe_runs_on_what_its_observable_saw(install: Install, tmp_path: Path) -> None:
     install(GROUPS)
-    luck = next(probe for probe in Config(parameters={"luck": {"sides": 20}}).probes() if probe.name == "luck")
-    assert luck(None, np.random.default_rng(0)).params == {"sides": 20}  # type: ignore[arg-type]
+    network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    for one in network.parameters():
+        torch.nn.init.ones_(one)
+    data = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32), np.arange(40) % 2
+    asked = {name: {"enabled": False} for name in PROBES.names()} | {"luck": {"sides": 20}}
+    content = {"gate": {"profile": "none"}, "probes": asked}
+    report = audit.run(network, data, members=range(20), config=content, store=tmp_path / "store")
+    (result,) = report.results
+    assert isinstance(result, Result), result
+    assert (result.params, result["dice.weight"].value) == ({"sides": 20}, 3 * 4 + 3 + 2 * 3 + 2)
+
+
+def test_an_attack_and_a_family_of_shortcuts_are_among_ours(install: Install) -> None:
+    install(GROUPS)
     assert ATTACKS.load("coin")(None) is None  # type: ignore[arg-type]
+    families = shortcuts.FAMILIES.all()
+    assert list(families).index("spots") == sorted(families).index("spots")
+    assert families["spots"].parts(shortcuts.Candidate(1)) == ()
+
+
+def test_a_folder_of_theirs_is_recognised_described_and_read(install: Install, tmp_path: Path) -> None:
+    (tmp_path / "crate.txt").touch()
+    assert reader_of(tmp_path) is None
+    install(GROUPS)
+    found = reader_of(tmp_path)
+    assert found is not None
+    assert found[0] == "crate"
+    described = described_by(found[1], tmp_path, None, trust_code=False)
+    assert described.recipe["source"] == {"model": "zoo:36"}
 
 
 def test_a_format_and_a_tracker_are_used_by_name(install: Install, tmp_path: Path) -> None:

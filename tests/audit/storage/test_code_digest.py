@@ -34,6 +34,33 @@ def test_an_edit_of_what_is_imported_changes_the_digest(project: Path, edited: s
     assert digest_code("digested_project.top") != before
 
 
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("top.py", "from . import other"),
+        ("top.py", "from .other import VALUE"),
+        ("inner/middle.py", "from ..other import VALUE"),
+        ("inner/__init__.py", "from .. import other"),
+    ],
+)
+def test_relative_imports_count_too(project: Path, place: str, line: str) -> None:
+    with (project / place).open("a") as file:
+        file.write(f"\n{line}\n")
+    before = digest_code("digested_project.top")
+    (project / "other.py").write_text("VALUE = 2\n")
+    assert digest_code("digested_project.top") != before
+
+
+def test_other_packages_count_where_they_are_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An observable of another distribution builds on our probes."""
+    theirs = project.parent / "their_observable.py"
+    theirs.write_text("from digested_project import leaf\n")
+    before = digest_code("their_observable"), digest_code("their_observable", "digested_project")
+    (project / "leaf.py").write_text("VALUE = 2\n")
+    after = digest_code("their_observable"), digest_code("their_observable", "digested_project")
+    assert (before[0] == after[0], before[1] == after[1]) == (True, False)
+
+
 def test_an_edit_elsewhere_changes_nothing(project: Path) -> None:
     before = digest_code("digested_project.top")
     (project / "other.py").write_text("VALUE = 2\n")
