@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32
@@ -15,6 +14,7 @@ from audit.checkpoints import checkpoint as checkpoints
 from audit.checkpoints.checkpoint import Checkpoint
 from audit.checkpoints.variant import Variant
 from audit.config.run_settings import Settings
+from audit.trainers.base import FittedModel
 from audit.trainers.limited import user_code
 from audit.trainers.predictions import ask
 from audit.training.experiment import Experiment
@@ -32,7 +32,7 @@ class Audited:
     experiment: Experiment
     retrains: bool = True
     """False if no recipe is known: then there are no replicas."""
-    predictor: Any = None
+    predictor: FittedModel | None = None
     """The model that a user's trainer made, if any: a network, an estimator or a function."""
     looked_into: bool = True
     """False if the weights are not available, or the network has no classifier."""

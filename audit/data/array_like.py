@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -20,8 +20,23 @@ class SparseMatrix(Protocol):
     def toarray(self) -> np.ndarray: ...
 
 
+@runtime_checkable
+class Rows(Protocol):
+    """What a frame gives for positions of rows."""
+
+    def __getitem__(self, chosen: np.ndarray, /) -> Frame: ...
+
+
+@runtime_checkable
+class Frame(Protocol):
+    """One of pandas'."""
+
+    @property
+    def iloc(self) -> Rows: ...
+
+
 if TYPE_CHECKING:
-    ArrayLike: TypeAlias = NumPyArrayLike | Tensor | SparseMatrix
+    ArrayLike: TypeAlias = NumPyArrayLike | Tensor | SparseMatrix | Frame
 else:
     ArrayLike = object
 """Arrays, tensors, frames, sparse matrices and nested sequences. Only type checkers see this: at run time everything is

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from audit.data.array_like import ArrayLike
 from probes.plan import Row, Start
+
+if TYPE_CHECKING:
+    from torch import nn
 
 HOUR = 3600.0
 
@@ -38,7 +42,7 @@ class Fit:
     device: str
     folder: Path
     order: str = ""
-    features: Any = None
+    features: ArrayLike | None = None
 
     @property
     def targets(self) -> Int[np.ndarray, " kept"]:
@@ -46,16 +50,22 @@ class Fit:
         return np.asarray(self.labels[self.kept])
 
 
+@runtime_checkable
 class Estimator(Protocol):
-    """A classifier with scikit-learn's interface."""
+    """A classifier with scikit-learn's interface, whatever it takes as features."""
 
     def fit(self, features: Any, labels: Any, /) -> object: ...
 
-    def predict(self, features: Any, /) -> Any: ...
+    def predict(self, features: Any, /) -> ArrayLike: ...
 
 
 Predictor = Callable[[Int[np.ndarray, " asked"]], Float[np.ndarray, "asked classes"]]
 """From indices of samples to logits or probabilities [asked, classes]."""
+if TYPE_CHECKING:
+    FittedModel: TypeAlias = nn.Module | Estimator | Predictor
+else:
+    FittedModel = object
+"""What a trainer may return. Only type checkers see this: at run time anything else is refused in one line."""
 
 
 @runtime_checkable
@@ -77,7 +87,7 @@ class Trainer(Protocol):
         ...
 
     @property
-    def features(self) -> Any:
+    def features(self) -> ArrayLike | None:
         """All samples in an estimator's format; None if there are only the network's inputs."""
         ...
 

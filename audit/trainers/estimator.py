@@ -4,10 +4,10 @@ LightGBM."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from audit.data.array_like import ArrayLike
 from audit.storage.function_digest import digest_value
-from audit.trainers.base import HOUR, Fit
+from audit.trainers.base import HOUR, Estimator, Fit
 from audit.trainers.predictions import rows_of
 from probes.plan import Row
 
@@ -16,8 +16,8 @@ from probes.plan import Row
 class EstimatorTrainer:
     """`estimator` is any classifier with `fit` and `get_params`; only clones of it are fitted."""
 
-    estimator: Any
-    features: Any
+    estimator: Estimator
+    features: ArrayLike | None
     timeout: float | None = 2 * HOUR
 
     @property

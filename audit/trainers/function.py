@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
-from typing import Any
 
 import cloudpickle
 
+from audit.data.array_like import ArrayLike
 from audit.runtime.user_code import load_file
 from audit.storage.function_digest import digest_function
 from audit.trainers.base import HOUR, Fit
@@ -30,7 +30,7 @@ class FunctionTrainer:
     function: Callable[[Fit], object]
     digest: str
     path: Path | None = None
-    features: Any = None
+    features: ArrayLike | None = None
     timeout: float | None = 2 * HOUR
 
     def trains(self, row: Row) -> bool:
@@ -40,7 +40,7 @@ class FunctionTrainer:
     def __call__(self, fit: Fit) -> object:
         return self.function(fit)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         state = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         if self.path is None:
             try:
@@ -53,7 +53,7 @@ class FunctionTrainer:
             state["function"] = None
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         sent = state["function"]
         state["function"] = (
             named_in(self.path_of(state), self.function_name(state)) if sent is None else (cloudpickle.loads(sent))
@@ -62,21 +62,21 @@ class FunctionTrainer:
             object.__setattr__(self, name, value)
 
     @staticmethod
-    def path_of(state: dict[str, Any]) -> Path:
-        return Path(state["path"])
+    def path_of(state: dict[str, object]) -> Path:
+        return Path(str(state["path"]))
 
     @staticmethod
-    def function_name(state: dict[str, Any]) -> str:
+    def function_name(state: dict[str, object]) -> str:
         return str(state["name"]).rpartition(":")[2]
 
 
-def of_function(function: Callable[[Fit], object], *, features: Any = None) -> FunctionTrainer:
+def of_function(function: Callable[[Fit], object], *, features: ArrayLike | None = None) -> FunctionTrainer:
     """The trainer of any callable that takes a Fit."""
     name = getattr(function, "__qualname__", type(function).__name__).replace("<locals>.", "")
     return FunctionTrainer(name=name, function=function, digest=digest_function(function), features=features)
 
 
-def of_file(text: str, *, features: Any = None) -> FunctionTrainer:
+def of_file(text: str, *, features: ArrayLike | None = None) -> FunctionTrainer:
     """The trainer of `file.py:function`. Raises InputError if there is no such file or function."""
     path, function = parsed(text)
     found = named_in(path, function)
@@ -100,7 +100,7 @@ def parsed(text: str) -> tuple[Path, str]:
     return path, function
 
 
-def named_in(path: Path, function: str) -> Callable[..., Any]:
+def named_in(path: Path, function: str) -> Callable[[Fit], object]:
     """Imports the file, as a script in its folder would. Raises TrainerError if that fails, InputError if it has no
     such function."""
     with user_code(path.name, ""):
@@ -109,7 +109,7 @@ def named_in(path: Path, function: str) -> Callable[..., Any]:
     if not callable(found):
         names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         raise InputError(f"has no function {function!r}.", where=str(path), do=did_you_mean(function, names))
-    loaded: Callable[..., Any] = found
+    loaded: Callable[[Fit], object] = found
     return loaded
 
 

@@ -4,13 +4,14 @@ checked."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int, Shaped
 from torch import Tensor, nn
 
+from audit.data.array_like import ArrayLike, Frame
 from audit.models.answers import gives_logits, logits_in, masks_padding
 from audit.models.number_inputs import takes_numbers
 from audit.training.loop import predict
@@ -21,13 +22,14 @@ SMALLEST = 1e-12
 """Smallest probability: lower values are clipped, because the logarithm of zero is not finite."""
 
 
-def rows_of(features: Any, chosen: Int[np.ndarray, " chosen"]) -> Any:
+def rows_of(features: ArrayLike | None, chosen: Int[np.ndarray, " chosen"]) -> ArrayLike:
     """Some samples of a DataFrame, an array, a tensor, or a list."""
-    if hasattr(features, "iloc"):
+    if isinstance(features, Frame):
         return features.iloc[chosen]
     if isinstance(features, list | tuple):
         return [features[index] for index in chosen]
-    return features[chosen]
+    some: ArrayLike = cast("np.ndarray", features)[chosen]
+    return some
 
 
 def is_estimator(made: object) -> bool:
@@ -35,7 +37,9 @@ def is_estimator(made: object) -> bool:
     return hasattr(made, "predict_proba") or hasattr(made, "decision_function")
 
 
-def ask(made: Any, samples: int, classes: int, *, inputs: Tensor, features: Any, who: str) -> np.ndarray:
+def ask(
+    made: object, samples: int, classes: int, *, inputs: Tensor, features: ArrayLike | None, who: str
+) -> np.ndarray:
     """Logits [samples, classes] of anything that a trainer may return. Raises TrainerError for anything else."""
     if isinstance(made, nn.Module):
         if not inputs.is_floating_point() and takes_numbers(made, inputs[:2]):

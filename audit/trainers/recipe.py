@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from torch import nn
@@ -31,7 +30,7 @@ class RecipeTrainer:
         return digest_code(fine_tune.__module__) + self.experiment.source.digest
 
     @property
-    def features(self) -> Any:
+    def features(self) -> None:
         return None
 
     def trains(self, row: Row) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ from jaxtyping import Int, Shaped
 from torch import nn
 
 from audit.trainers.base import Fit
-from audit.trainers.predictions import rows_of
 from probes.errors import DataError, TrainerError
 
 LABELS = ("labels", "label", "label_ids")
@@ -120,7 +119,7 @@ def _labelled(rows: Any, kept: Int[np.ndarray, " kept"], labels: Int[np.ndarray,
         if name is None or list(chosen[name]) == wanted:
             return chosen
         return chosen.remove_columns(name).add_column(name, wanted)
-    chosen = rows_of(rows, kept) if isinstance(rows, Sequence) else [rows[int(index)] for index in kept]
+    chosen = [rows[int(index)] for index in kept]
     return [_with_label(row, label) for row, label in zip(chosen, wanted, strict=True)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -30,7 +30,14 @@ class State(TypedDict):
     best: Best | None
     network: Mapping[str, Tensor]
     objective: Mapping[str, Tensor]
-    optimizer: Mapping[str, Any]
+    optimizer: Mapping[str, object]
+
+
+class Kept(TypedDict):
+    """What the file holds."""
+
+    identity: str
+    run: State
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,8 @@ class Keeper:
         if not self.path.is_file():
             return None
         try:
-            kept: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
-            return cast("State", kept["run"]) if kept["identity"] == self.identity else None
+            kept: Kept = torch.load(self.path, map_location="cpu", weights_only=True)
+            return kept["run"] if kept["identity"] == self.identity else None
         except Exception:  # another program's file or a damaged disk: only time is lost
             return None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +17,10 @@ from audit.training.experiment import Experiment
 from audit.training.loop import fine_tune, predict
 from probes.errors import RecipeError
 from probes.plan import Row
+from reports.report import Json
 
 # Ordered by how much is trained, so that ties go to the least.
-CANDIDATES: Mapping[str, Mapping[str, Any]] = {
+CANDIDATES: Mapping[str, Mapping[str, str | float]] = {
     "features": {"mode": "features"},
     "last:1": {"mode": "last:1"},
     "parameters with L2-SP 0.01": {"mode": "parameters", "l2_sp": 0.01},
@@ -43,7 +43,7 @@ def resolve_transfer(experiment: Experiment) -> Experiment:
     error = float(accuracy[best].std(ddof=1) / np.sqrt(len(folds)))
     name = next(name for name in CANDIDATES if means[name] >= means[best] - error)
     score = transferability(experiment)
-    chosen: dict[str, Any] = {
+    chosen: dict[str, Json] = {
         "transfer": name,
         "folds": FOLDS,
         "accuracy": {candidate: [float(value) for value in values] for candidate, values in accuracy.items()},
