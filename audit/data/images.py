@@ -106,12 +106,12 @@ def _plain(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         whole = image.convert("RGBA")
         opaque = min(whole.getchannel("A").tobytes(), default=255) == 255
-        return _grey_where_it_is(whole.convert("RGB")) if opaque else whole
-    return _grey_where_it_is(image.convert("RGB")) if image.mode == "P" else image.convert("RGB")
+        return _grey_if_colourless(whole.convert("RGB")) if opaque else whole
+    return _grey_if_colourless(image.convert("RGB")) if image.mode == "P" else image.convert("RGB")
 
 
-def _grey_where_it_is(image: Image.Image) -> Image.Image:
-    """Whether a palette has only greys."""
+def _grey_if_colourless(image: Image.Image) -> Image.Image:
+    """One channel in place of three equal ones."""
     red, green, blue = image.split()
     return red if red.tobytes() == green.tobytes() == blue.tobytes() else image
 

@@ -77,8 +77,6 @@ def _drawn(dataset: Dataset, section: SplitSection, rng: np.random.Generator) ->
 
 
 PARTS = ("members", "held_out", "validation")
-
-
 LEAST_FOUND = 0.9
 """Share of a record's rows that must be in the data; otherwise it is other data."""
 
@@ -234,5 +232,5 @@ class SplitSection(Section):
         given = self.file is not None or self.parts
         for name in ("members", "held_out"):
             if given == (getattr(self, name) > 0):
-                raise ValueError(f"give `{name}` or `file`" if given else f"give `{name}`, or `file`")
+                raise ValueError(f"give `{name}`, `file` or `parts`{', and only one of them' if given else ''}")
         return self

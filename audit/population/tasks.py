@@ -14,7 +14,7 @@ import torch
 
 from audit.engines.base import Engine, Outcome
 from audit.engines.materialised import Materialised
-from audit.population.executors.device_assignment import sit
+from audit.population.executors.device_assignment import take_device
 from audit.runtime.threads import threads
 from audit.storage.large_arrays import Collected
 from audit.storage.store import Replica, Store
@@ -58,7 +58,7 @@ def run_task(
     processor: AbstractContextManager[object] | None = None,
 ) -> list[Done]:
     """Train, while holding the `processor`, and store. `folder` is the job's."""
-    sit(folder, materialised.experiment.device)
+    take_device(folder, materialised.experiment.device)
     with threads(1):
         done: list[Done] = []
         kept = Collected()

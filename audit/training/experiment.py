@@ -55,7 +55,7 @@ class Experiment:
     def factories(self) -> list[str]:
         """Digests of the code that builds the network, which the recipe only names."""
         named = (self.recipe.source.model, self.recipe.head.factory)
-        # A published model's code belongs to a library, whose version is recorded elsewhere.
+        # A published model's code belongs to a library, whose version is recorded other_inputs.
         return [name if is_published(name) else factory_digest(name, self.source.folder) for name in named if name]
 
     @property
@@ -72,7 +72,7 @@ class Experiment:
         return [_itself, *(functools.partial(view, query=query) for query in self.queries)]
 
     @cached_property
-    def elsewhere(self) -> Tensor:
+    def other_inputs(self) -> Tensor:
         """Preprocessed samples of the other domain."""
         if self.other_domain is None:
             raise RecipeError("the other domain's data was not loaded", where="[align]")

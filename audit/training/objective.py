@@ -81,17 +81,15 @@ class Objective(nn.Module):
                 self._teacher[0](inputs)
             total = total + self._section.attention * attention_loss(outputs, self._teacher[1].outputs)
         if self._align:
-            other = self._embedding_elsewhere(len(inputs), progress, epoch)
+            other = self._other_embedding(len(inputs), progress, epoch)
             total = total + self._align.weight * self.domains(embedding, other, ramp(progress))
         return total
 
-    def _embedding_elsewhere(self, count: int, progress: float, epoch: int) -> Float[Tensor, "count features"]:
+    def _other_embedding(self, count: int, progress: float, epoch: int) -> Float[Tensor, "count features"]:
         """The network's features of the same number of samples of the other domain."""
         assert self._taps is not None
-        elsewhere = self._experiment.elsewhere
+        other = self._experiment.other_inputs
         rng = stream(self._experiment.seed, "elsewhere", self._row.order, epoch, repr(progress))
-        chosen = torch.from_numpy(
-            rng.choice(len(elsewhere), size=count, replace=count > len(elsewhere)).astype(np.int64)
-        )
-        self._network[0](elsewhere[chosen].to(self._experiment.device))
+        chosen = torch.from_numpy(rng.choice(len(other), size=count, replace=count > len(other)).astype(np.int64))
+        self._network[0](other[chosen].to(self._experiment.device))
         return self._taps.embedding

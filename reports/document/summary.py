@@ -78,26 +78,26 @@ def _without(failure: Failure | Absent, say: Words) -> RiskLine:
 
 def _found(result: Result, status: str, report: Report, checks: tuple[CheckText, ...], say: Words) -> RiskLine:
     """The gate's decision, at its level and in its unit; a finding that rests on other estimates has its own line."""
-    fell = [one for one in report.verdict.checks if (one.probe, one.status) == (result.probe, status)]
-    if not fell:
+    decisive = [one for one in report.verdict.checks if (one.probe, one.status) == (result.probe, status)]
+    if not decisive:
         return _unjudged(result, modality_of(report), say)
     so_what = say.probe(result.probe, "so_what")
-    about = _about(result, fell)
+    about = _about(result, decisive)
     aside = _gravest(
         one
         for one in result.findings
         if RANK[one.severity]
-        and not {c.estimate for c in fell} & {*one.because}
+        and not {c.estimate for c in decisive} & {*one.because}
         and decides(one, result.probe, report, say) is None
     )
     line = RiskLine(
-        what=_decided(fell, status, checks, say),
+        what=_decided(decisive, status, checks, say),
         also=harmless_long(say.claim(aside)) if aside else "",
         so_what=say("ui", "fine") if status in SOUND else so_what,
         severity=about.severity if about else "info",
     )
     if status == "undecided":
-        return replace(line, so_what=say("ui", "unsettled", so_what=uncapitalized(so_what)), to_do=_open(fell, say))
+        return replace(line, so_what=say("ui", "unsettled", so_what=uncapitalized(so_what)), to_do=_open(decisive, say))
     to_try = _gravest(one for one in (about, aside) if one) if status not in SOUND else aside
     if to_try is None:
         return line
@@ -121,22 +121,22 @@ def _unjudged(result: Result, modality: str, say: Words) -> RiskLine:
     )
 
 
-def _decided(fell: list[Check], status: str, checks: tuple[CheckText, ...], say: Words) -> str:
+def _decided(decisive: list[Check], status: str, checks: tuple[CheckText, ...], say: Words) -> str:
     """The checks that decided it, each with its numbers; of those that pass, the one closest to its threshold."""
-    ranked = sorted(fell, key=lambda one: -(one.p_pass or 0.0)) if status in SOUND else fell
+    ranked = sorted(decisive, key=lambda one: -(one.p_pass or 0.0)) if status in SOUND else decisive
     named = ranked[:1] if status in SOUND else ranked[:NAMED]
     told = [judged(text_of(one, checks), say) for one in named]
-    if len(fell) > len(named) and status not in SOUND:
-        told.append(say("ui", "more", count=len(fell) - len(named)))
+    if len(decisive) > len(named) and status not in SOUND:
+        told.append(say("ui", "more", count=len(decisive) - len(named)))
     return harmless_long(say("ui", "space").join(told))
 
 
-def _open(fell: list[Check], say: Words) -> str:
+def _open(decisive: list[Check], say: Words) -> str:
     """What would decide each of the undecided checks."""
-    if len(fell) == 1:
-        return why(fell[0], say)
+    if len(decisive) == 1:
+        return why(decisive[0], say)
     return say("ui", "space").join(
-        say("ui", "for_check", estimate=say.estimate(one.estimate, one.probe), why=why(one, say)) for one in fell
+        say("ui", "for_check", estimate=say.estimate(one.estimate, one.probe), why=why(one, say)) for one in decisive
     )
 
 
@@ -144,7 +144,7 @@ def _gravest(findings: Iterable[Finding]) -> Finding | None:
     return max(findings, key=lambda finding: RANK[finding.severity], default=None)
 
 
-def _about(result: Result, fell: list[Check]) -> Finding | None:
-    """The most severe finding that rests on what failed, for its remedy."""
-    named = {one.estimate for one in fell}
+def _about(result: Result, decisive: list[Check]) -> Finding | None:
+    """The most severe finding that rests on what the checks are about, for its remedy."""
+    named = {one.estimate for one in decisive}
     return _gravest(one for one in result.findings if RANK[one.severity] and named & set(one.because))

@@ -26,7 +26,7 @@ SPLIT_ONLY = {"data": {"kind": "digits"}, "split": {"members": 10, "held_out": 1
         ({"transfer": "lats:2"}, r"unknown transfer mode 'lats:2'"),
         ({"data": {"kind": "digts"}}, r"data: .*'digits'"),
         ({"data": {"kind": "digits", "clases": ["1"]}}, r"unknown key 'data.clases'.*'classes'"),
-        ({"split": {"members": 1}}, r"split: give `held_out`, or `file`"),
+        ({"split": {"members": 1}}, r"split: give `held_out`, `file` or `parts`"),
         ({"split": {"members": 1, "held_out": 1, "validation": -5}}, r"split.validation: .*greater than or equal to 0"),
         ({"input": {"std": [0.0]}}, r"input.std.0: .*greater than 0"),
         ({"transfer": "lp-ft"}, r"lp_epochs = 5 of train.epochs = 2, which leaves none to train everything"),
