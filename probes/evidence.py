@@ -197,6 +197,12 @@ class Population:
 
     rows     one per replica: the samples it trained on, its order
     answers  the replicas' answers on all samples, in the order of `rows`
+
+    >>> rows = tuple(
+    ...     Row(design="splits", repeat=0, fold=fold, order="splits/0", keep=np.arange(2) == fold) for fold in (0, 1)
+    ... )
+    >>> Population(rows=rows, answers=answers(np.zeros((2, 2, 3)), np.array([0, 1]))).keep.tolist()
+    [[True, False], [False, True]]
     """
 
     rows: tuple[Row, ...]
@@ -302,6 +308,18 @@ class Evidence:
     limits         what is not available and why; probes do what they can and repeat it
 
     The axis 'samples' is the whole target data set: pool samples and validation samples.
+
+    >>> mask = np.array([True, False])
+    >>> evidence = Evidence(
+    ...     pool=Pool(labels=np.array([0, 1]), member=mask, held_out=~mask, validation=np.zeros(2, dtype=bool)),
+    ...     classes=("cat", "dog"),
+    ...     audited=answers(np.zeros((1, 2, 2)), np.array([0, 1])),
+    ...     population=Population(rows=(), answers=answers(np.zeros((0, 2, 2)), np.array([0, 1]))),
+    ...     inputs=np.zeros((2, 3), dtype=np.float32),
+    ...     modality="table",
+    ... )
+    >>> evidence.labels.tolist(), len(evidence.population)
+    ([0, 1], 0)
     """
 
     pool: Pool

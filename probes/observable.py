@@ -28,6 +28,9 @@ class Observation:
 
     samples  indices of the samples that were looked at
     arrays   by name; their first axis is `samples` where they are per sample
+
+    >>> Observation(samples=np.array([3, 5]), arrays={"norm": np.array([1.0, 2.0])}).arrays["norm"].tolist()
+    [1.0, 2.0]
     """
 
     samples: Int[np.ndarray, " chosen"]

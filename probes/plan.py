@@ -32,6 +32,11 @@ class Pool:
     validation  which no model trains on
     groups      ids of e.g. patients: whole groups are in one fold; None, the default, for none
     times       ranks in time: folds are stretches of it; None, the default, for none
+
+    >>> mask = np.array([True, True, False])
+    >>> pool = Pool(labels=np.array([0, 1, 1]), member=mask, held_out=~mask, validation=np.zeros(3, dtype=bool))
+    >>> pool.indices.tolist(), round(pool.member_share, 2), pool.matched_folds
+    ([0, 1, 2], 0.67, 3)
     """
 
     labels: Int[np.ndarray, " samples"]
@@ -82,6 +87,9 @@ class Row:
     transfer       recipe (the default), or features: a new head on frozen features
     keeps_weights  whether its network is kept, so that observables can measure it; off by default, decided by the
                    designs
+
+    >>> Row(design="splits", repeat=0, fold=2, order="splits/0", keep=np.ones(3, dtype=bool)).name
+    'splits/0/2'
     """
 
     design: str
@@ -174,6 +182,12 @@ class Splits:
 
     repeats  of the folds, at least 1 (8)
     folds    at least 2, or 0, the default, for as many as match the audited model's training size
+
+    >>> mask = np.arange(8) < 6
+    >>> pool = Pool(labels=np.arange(8) % 2, member=mask, held_out=~mask, validation=np.zeros(8, dtype=bool))
+    >>> rows = list(Splits(repeats=2).rows(pool, np.random.default_rng(0)))
+    >>> [row.name for row in rows][:3], sum(row.keep for row in rows).tolist()
+    (['splits/0/0', 'splits/0/1', 'splits/0/2'], [6, 6, 6, 6, 6, 6, 6, 6])
     """
 
     repeats: int = 8
@@ -210,6 +224,11 @@ class Seeds:
     """The audited model's own mask with other seeds: the noise floor of all comparisons.
 
     replicas  how many, at least 0 (4)
+
+    >>> mask = np.arange(4) < 2
+    >>> pool = Pool(labels=np.arange(4) % 2, member=mask, held_out=~mask, validation=np.zeros(4, dtype=bool))
+    >>> [int(row.keep.sum()) for row in Seeds(replicas=2).rows(pool, np.random.default_rng(0))]
+    [2, 2]
     """
 
     replicas: int = 4
@@ -239,6 +258,11 @@ class Sizes:
     repeats  of each, at least 1 (4)
 
     Stratified subsets of the pool; whole groups, or stretches of time, if the pool has those.
+
+    >>> mask = np.arange(16) < 8
+    >>> pool = Pool(labels=np.arange(16) % 2, member=mask, held_out=~mask, validation=np.zeros(16, dtype=bool))
+    >>> [int(row.keep.sum()) for row in Sizes(repeats=2).rows(pool, np.random.default_rng(0))]
+    [2, 4, 2, 4]
     """
 
     shares: tuple[float, ...] = (0.25, 0.5)
@@ -307,6 +331,11 @@ class Subsamples:
 
     share     of the audited model's training size, in (0, 1] (0.632)
     replicas  how many, at least 0 (8)
+
+    >>> mask = np.arange(16) < 8
+    >>> pool = Pool(labels=np.arange(16) % 2, member=mask, held_out=~mask, validation=np.zeros(16, dtype=bool))
+    >>> [int(row.keep.sum()) for row in Subsamples(replicas=3).rows(pool, np.random.default_rng(0))]
+    [5, 5, 5]
     """
 
     share: float = 0.632
@@ -334,6 +363,12 @@ class Shuffled:
     """The audited model's mask with shuffled labels: the recipe's capacity to memorise.
 
     replicas  how many, at least 0 (2)
+
+    >>> mask = np.arange(16) < 8
+    >>> pool = Pool(labels=np.arange(16) % 2, member=mask, held_out=~mask, validation=np.zeros(16, dtype=bool))
+    >>> (row,) = Shuffled(replicas=1).rows(pool, np.random.default_rng(0))
+    >>> row.targets is not None and bool((np.bincount(row.targets) == np.bincount(pool.labels)).all())
+    True
     """
 
     replicas: int = 2
@@ -374,6 +409,11 @@ class Rivals:
     most     rows in all (6): with two folds, Student's t interval is six times as wide as with six
 
     Takes the same stream as `Splits`, so that repeat and fold identify the same mask and differences are paired.
+
+    >>> mask = np.arange(16) < 8
+    >>> pool = Pool(labels=np.arange(16) % 2, member=mask, held_out=~mask, validation=np.zeros(16, dtype=bool))
+    >>> [(row.name, row.start) for row in Rivals(kind="scratch", repeats=1).rows(pool, np.random.default_rng(0))]
+    [('scratch/0/0', 'scratch'), ('scratch/0/1', 'scratch')]
     """
 
     kind: Literal["scratch", "linear-probe"]
@@ -424,6 +464,9 @@ class Plan:
     """The replicas that probes need.
 
     designs  of replicas, one of each name; none by default
+
+    >>> Plan.of(Seeds(replicas=2)) | Plan.of(Seeds(replicas=4), Splits(repeats=1))
+    Plan(designs=(Seeds(replicas=4), Splits(repeats=1, folds=0)))
     """
 
     designs: tuple[Design, ...] = ()

@@ -139,6 +139,9 @@ class Finding:
     claim     for a probe without texts: plain English, shown as it is
     doubts    a scope whose estimates cannot carry a verdict because of it: `recipe`, if replicas do not behave like the
               model; empty, the default, for none
+
+    >>> Finding(code="mine.found", severity="low", because=("checkpoint.auc",), claim="It leaks a little.").samples
+    ()
     """
 
     code: str
@@ -173,6 +176,11 @@ class Chart:
     x_end      of bars with numeric x: the column of their right edges
     diagonal   whether y = x is drawn; off by default
     rules      horizontal lines, by what they are called
+
+    >>> axes = {"x": Axis(column="epoch", title="epoch"), "y": Axis(column="loss", title="loss in nats")}
+    >>> columns = {"epoch": (1, 2), "loss": (0.7, 0.5)}
+    >>> Chart(name="loss", mark="line", title="Loss", caption="Lower is better.", columns=columns, **axes).x.scale
+    'linear'
     """
 
     name: str
@@ -206,6 +214,10 @@ class Table:
     title    a message
     caption  a message
     columns  the cells of each heading
+
+    >>> columns = {"class": ("cat", "dog"), "accuracy": (0.9, 0.8)}
+    >>> Table(name="classes", title="Classes", caption="On held-out samples.", columns=columns).columns["class"]
+    ('cat', 'dog')
     """
 
     name: str
@@ -238,6 +250,11 @@ class Gallery:
     caption   a message
     headings  of the columns
     rows      a sample's images each
+
+    >>> black = np.zeros((4, 4, 1), dtype=np.uint8)
+    >>> row = GalleryRow(sample=7, title="sample 7", pictures=(black,))
+    >>> Gallery(name="worst", title="Worst", caption="One.", headings=("input",), rows=(row,)).rows[0].sample
+    7
     """
 
     name: str
@@ -288,6 +305,10 @@ class Result:
     per_sample  columns with one entry per sample of the evidence; none by default
     notes       what else a reader must know; none by default
     examined    how many replicas or samples its claims rest on, for the report's limits; none by default
+
+    >>> half = Estimate(name="coin.heads", value=0.5, low=0.4, high=0.6, n=96, unit="fraction")
+    >>> Result(probe="coin", params={"throws": 96}, estimates=(half,))["coin.heads"].value
+    0.5
     """
 
     probe: str
@@ -318,6 +339,9 @@ class Failure:
     probe    its name
     error    the type of the exception
     message  its text
+
+    >>> Failure(probe="coin", error="ValueError", message="no coin (coin.py:7)").error
+    'ValueError'
     """
 
     probe: str

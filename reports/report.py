@@ -41,6 +41,11 @@ class Check:
     p_pass           one-sided p-value of 'within the threshold' being noise
     against          threshold (the default) or baseline
     bound            of a one-sided estimate: lower or upper
+
+    >>> from reports.example import example_report
+    >>> (check,) = example_report().verdict.checks
+    >>> check.estimate, check.status
+    ('checkpoint.held_out_accuracy', 'pass')
     """
 
     probe: str
@@ -71,6 +76,9 @@ class Verdict:
     profile       name of the built-in thresholds (default)
     on_undecided  stop (the default), warn or fail
     notes         where the configuration is less strict than the default, and what else a reader must know
+
+    >>> Verdict(status="undecided", checks=(), on_undecided="warn").exit_code
+    0
     """
 
     status: Status
@@ -100,6 +108,12 @@ class Difference:
     status           worse, better, same (no difference was shown) or untested (none can be: no better side, no
                      interval, or a caveat)
     p                two-sided p-value, corrected for all tested differences
+
+    >>> from reports.comparison.compare import compare
+    >>> from reports.example import example_report
+    >>> training, held_out = compare(example_report(90), example_report(50)).differences
+    >>> held_out.old, held_out.new, held_out.status
+    (0.9, 0.5, 'worse')
     """
 
     probe: str
@@ -121,6 +135,11 @@ class Comparison:
     level         1 − the probability that two equally good models are called different in anything, in (0, 1) (0.95)
     multiplicity  the correction for the number of differences (holm)
     notes         what could not be compared
+
+    >>> from reports.comparison.compare import compare
+    >>> from reports.example import example_report
+    >>> compare(example_report(90), example_report(50)).where("better")
+    ()
     """
 
     baseline: Mapping[str, Json]
@@ -137,7 +156,7 @@ class Comparison:
 class Report:
     """An audit's results with its verdict.
 
-    version     of the schema of results.json
+    version     of the tool
     model       names and digests; plain JSON, as `data` and `audit` are
     data        its fingerprint, classes and split
     audit       recipe, versions, seed, plan, fidelity, limits
@@ -151,6 +170,12 @@ class Report:
                 samples that it names (`data["ids"]`)
 
     Nothing in it depends on the clock, so identical audits give identical bytes.
+
+    >>> from reports.example import example_report
+    >>> example_report()
+    <Report of example: pass (1 pass)>
+    >>> example_report().estimate("example", "checkpoint.held_out_accuracy").value
+    0.9
     """
 
     version: str

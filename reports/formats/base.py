@@ -17,6 +17,9 @@ class Style:
     thumbnails  False: no file contains an image of a sample
     at          the file in a repository that alerts point to (audit.toml)
     figures     svg (the default) or png: the format of images beside a text
+
+    >>> Style(lang="zh").thumbnails
+    True
     """
 
     lang: str = "en"
@@ -35,6 +38,9 @@ class Announcement:
 
     lines     on standard error
     appended  texts to append, by the environment variable that names the file
+
+    >>> Announcement(lines="::error::the gate failed", appended={"GITHUB_STEP_SUMMARY": "# Audit"}).lines
+    '::error::the gate failed'
     """
 
     lines: str
@@ -53,6 +59,11 @@ class Format:
     of_files    called instead of `render`, with those of these files that exist
     folder      whether its files fill a folder, which must be empty; off by default
     then        what to do with it next, for a message; empty by default
+
+    >>> from reports.example import example_report
+    >>> shout = Format.of_text("shout.txt", lambda report, style: report.verdict.status.upper())
+    >>> shout.content(example_report(), {}, PLAIN)
+    {'shout.txt': b'PASS'}
     """
 
     file: str

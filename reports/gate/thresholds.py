@@ -23,6 +23,9 @@ class Threshold:
     required         if set on a built-in threshold, a missing estimate is undecided: what was not measured has not
                      passed. Off by default
     why              the reason for the bound: a code with a text in reports, or the user's own words; empty by default
+
+    >>> Threshold(probe="membership", estimate="checkpoint.auc", direction="max", bound=0.6).against
+    'threshold'
     """
 
     probe: str
@@ -42,6 +45,10 @@ class Waiver:
     probe, estimate  the check
     reason           in the user's words
     expires          the last day on which it is valid (UTC)
+
+    >>> day = datetime.date(2030, 1, 1)
+    >>> Waiver(probe="drift", estimate="checkpoint.drift_index", reason="new labels", expires=day).reason
+    'new labels'
     """
 
     probe: str
@@ -61,6 +68,10 @@ class Gate:
     profile       name of the built-in thresholds (default)
     off           probes that the configuration switches off
     loosened      what is asked less than by default, a sentence each: it stands in the verdict
+
+    >>> limit = Threshold(probe="membership", estimate="checkpoint.auc", direction="max", bound=0.6)
+    >>> Gate(thresholds=(limit,)).level
+    0.95
     """
 
     thresholds: tuple[Threshold, ...]
