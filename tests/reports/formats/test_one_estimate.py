@@ -18,7 +18,7 @@ from reports.document.outline import Document, outline
 from reports.formats import html as page
 from reports.formats import junit, markdown, sarif
 from reports.report import Report
-from tests.reports.formats.test_registry import REPORTS
+from tests.reports.verdicts import REPORTS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 STORED = {path.stem: archive.load(path.read_text(encoding="utf-8"), str(path)) for path in GOLDEN.glob("*.json")}
