@@ -251,10 +251,8 @@ class Gallery:
     headings  of the columns
     rows      a sample's images each
 
-    >>> black = np.zeros((4, 4, 1), dtype=np.uint8)
-    >>> row = GalleryRow(sample=7, title="sample 7", pictures=(black,))
-    >>> Gallery(name="worst", title="Worst", caption="One.", headings=("input",), rows=(row,)).rows[0].sample
-    7
+    >>> Gallery(name="worst", title="Worst", caption="None.", headings=("input", "attribution"), rows=()).headings
+    ('input', 'attribution')
     """
 
     name: str
