@@ -51,6 +51,7 @@ ESTIMATES: Mapping[tuple[str, str], Mapping[str, Any]] = {
         "tradeoff": "risk",
     },
     ("overfitting", "guessing.held_out_accuracy"): {"quality": True},
+    ("overfitting", "checkpoint.gain_over_guessing"): {"quality": True},
     ("overfitting", "recipe.held_out_accuracy"): {
         "pairing": _folds("held out"),
         "tradeoff": "utility",

@@ -24,7 +24,7 @@ def template() -> str:
     tail = text[text.index(TAIL) :]
     sections = {probe: list(_lines(probe)) for probe in PACKAGES.names()}
     asked = ["\n".join([f"[thresholds.{probe}]", *lines]) for probe, lines in sections.items() if lines]
-    head = head.replace("every value here is the default.", "0.0 is a placeholder if there is no default.", 1)
+    head = head.replace("is the default.", "is the default; 0.0 stands where there is none.", 1)
     return "\n\n".join([head.rstrip("\n"), *asked, tail])
 
 

@@ -24,8 +24,8 @@ def guessing(evidence: Evidence, level: float) -> Part:
     right = evidence.audited.correct(labels)[0][held_out]
     guessed = labels[held_out] == counts.argmax()
     cells = ((right & guessed).sum(), (right & ~guessed).sum(), (~right & guessed).sum(), (~right & ~guessed).sum())
-    gain = newcombe_paired(
-        "checkpoint.gain_over_guessing", *(int(cell) for cell in cells), level=level, better="higher"
+    gain = dataclasses.replace(
+        newcombe_paired("checkpoint.gain_over_guessing", *map(int, cells), level=level, better="higher"), quality=True
     )
     base = dataclasses.replace(
         proportion("guessing.held_out_accuracy", int(guessed.sum()), len(guessed), level=level), aid=True, quality=True

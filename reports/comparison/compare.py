@@ -27,6 +27,8 @@ BOUNDS_DIFFER = Message("comparison.bound")
 SAME_MODEL = Message("comparison.not-the-model")
 COSTS = ("steps", "seconds", "MiB")
 """Units of an audit's cost, which says nothing about the model."""
+BOUNDED = ("fraction", "TPR", "AUC")
+"""Units of numbers from 0 to 1, which differ by at most 1."""
 MISSING_NAMED = 5
 
 
@@ -98,11 +100,19 @@ def _draft(name: tuple[str, str], old: Estimate, new: Estimate, pairs: Pairs, le
         estimate=name[1],
         old=old.value,
         new=new.value,
-        change=change if caveat is None else _with_caveat(change, caveat),
+        change=dataclasses.replace(_possible(change), caveat=caveat),
         paired=paired is not None,
         status="untested" if untested else "same",
         p=1.0 if untested else p,
     )
+
+
+def _possible(change: Estimate) -> Estimate:
+    """Its interval without differences that two shares cannot have."""
+    if change.unit not in BOUNDED:
+        return change
+    low, high = max(change.low, min(-1.0, change.value)), min(change.high, max(1.0, change.value))
+    return dataclasses.replace(change, low=low, high=high)
 
 
 def _with_caveat(change: Estimate, caveat: Text) -> Estimate:
@@ -116,7 +126,7 @@ def _decided(draft: Difference, p: float, spend: float, alpha: float) -> Differe
         rises = draft.change.value > 0
         status = "better" if rises == (draft.change.better == "higher") else "worse"
     low, high = at_level(draft.change, 1 - spend, difference=True)
-    change = dataclasses.replace(draft.change, low=low, high=high, level=1 - spend)
+    change = _possible(dataclasses.replace(draft.change, low=low, high=high, level=1 - spend))
     return dataclasses.replace(draft, p=p, status=status, change=change)
 
 

@@ -90,7 +90,7 @@ def sentence(comparison: Comparison, say: Words) -> str:
             if len(found) > NAMED:
                 names += " " + say("ui", "more", count=len(found) - NAMED)
             parts.append(say("against", key, count=len(found), total=tested, names=names))
-    return " ".join(parts) or say("against", "same", total=tested)
+    return say("ui", "space").join(parts) or say("against", "same", total=tested)
 
 
 def _difference(one: Difference, say: Words) -> DifferenceText:

@@ -70,7 +70,7 @@ def outline(report: Report, lang: str = "en") -> Document:
         title=say("ui", "title", name=harmless(report.model.get("name", "a model"))),
         status=report.verdict.status,
         sentence=_sentence(report, say),
-        decide=say("ui", "decide") if report.verdict.status == "undecided" else "",
+        decide=_decide(report, say),
         quality=tuple(_quality(report, judged, say)),
         facts=tuple(_facts(report, say)),
         run=tuple(_run(report, say)),
@@ -109,6 +109,14 @@ def _sentence(report: Report, say: Words) -> str:
     also = [one for one in ("undecided", "waived") if counts[one] and one != status and status != "pass"]
     also += ["no-violation"] if counts["no-violation"] else []
     return "".join([sentence, *(_plural("also", one, counts[one], say) for one in also)])
+
+
+def _decide(report: Report, say: Words) -> str:
+    """What an undecided verdict means."""
+    if report.verdict.status != "undecided":
+        return ""
+    named = [check for check in report.verdict.checks if check.status == "undecided"]
+    return say("ui", "decide" if all(map(_contains, named)) else "not_a_pass")
 
 
 def _contains(check: Check) -> bool:
@@ -217,10 +225,15 @@ def _quality(report: Report, judged: tuple[CheckText, ...], say: Words) -> list[
         text = say("facts", "quality_shown", value=value, interval=interval, level=level)
         told.append((harmless(capitalized(say.title(one, probe))), text))
     own = [f"{probe} {one.name}" for probe, one in measured if not one.aid]
-    asked = [one for one in judged if one.name in own]
-    least = "; ".join(say("facts", "asked_shown", threshold=o.threshold, status=say("status", o.status)) for o in asked)
+    least = say("ui", "semicolon").join(_minimum(one, own[0], say) for one in judged if one.name in own)
     none = say("facts", "asked_none", estimate=harmless(own[0])) if own else ""
     return [*told, (say("facts", "asked"), least or none)]
+
+
+def _minimum(check: CheckText, first: str, say: Words) -> str:
+    """The threshold and its status; of another measure than the first, with its name."""
+    told = say("facts", "asked_shown", threshold=check.threshold, status=say("status", check.status))
+    return told if check.name == first else f"{uncapitalized(check.title)} {told}"
 
 
 def _number(value: object) -> str | None:

@@ -66,7 +66,7 @@ def _checks(document: Document) -> Table:
     checks.add_column(say("ui", "estimate"), ratio=1, overflow="fold")
     checks.add_column(say("ui", "value"), justify="right", width=7, overflow="fold")
     checks.add_column(say("ui", "interval"), width=16, overflow="fold")
-    checks.add_column(say("ui", "threshold"), justify="right", width=9, overflow="fold")
+    checks.add_column(say("ui", "threshold"), justify="right", width=10, overflow="fold")
     for check in document.checks:
         checks.add_row(
             Text(f"{MARKS[check.status]} {say('status', check.status)}", style=STYLES[check.status]),

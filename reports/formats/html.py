@@ -112,6 +112,7 @@ def _environment() -> Environment:
     environment.filters["thin"] = thin
     environment.filters["unbroken_parts"] = _parts
     environment.filters["with_options"] = _with_options
+    environment.filters["name_parts"] = _name_parts
     environment.filters["tiles"] = _tiles
     environment.filters["signed"] = lambda gallery: any(p.dtype == "int8" for row in gallery.rows for p in row.pictures)
     environment.filters["length_of"] = length
@@ -121,6 +122,11 @@ def _environment() -> Environment:
 def _parts(command: str) -> list[str]:
     """Breaks a command before an option or a following command, not between an option and its value."""
     return re.split(r" (?=-|&&)", command)
+
+
+def _name_parts(name: str) -> list[str]:
+    """Where a column's name may be broken: after a dot or an underscore."""
+    return re.split(r"(?<=[._])", name)
 
 
 OPTION = re.compile(r"(--[a-z][a-z-]*(?: (?:[a-z_.]+=[\w.]+|[A-Z]+\b))?)")

@@ -169,7 +169,7 @@ def _differences(rows: Sequence[DifferenceText], say: Words) -> str:
             row.change,
             _leveled(row.interval, row.level, say),
             escape(row.p),
-            f"{row.paired}, n = {row.n}",
+            f"{row.paired} · n = {row.n}",
         )
         for row in rows
     ]

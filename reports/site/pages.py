@@ -15,7 +15,7 @@ from reports.document.comparison import against
 from reports.formats.html import page, render
 from reports.history import formats as history_formats
 from reports.history import history
-from reports.history.history import Run
+from reports.history.history import Run, when
 from reports.report import Report
 from reports.wording.catalogue import Words, words
 from reports.wording.numbers import harmless, slug
@@ -42,7 +42,7 @@ def site(runs: Sequence[Run], *, lang: str, thumbnails: bool, extra: Mapping[str
     """Functions that make the pages on demand, by path. `runs` are in order of time; `extra` are existing pages (the
     frontier of `audit mitigate`)."""
     say = words(lang)
-    names = _names(runs)
+    names, finished = _names(runs), when(runs)
     pages: dict[str, Page] = {}
     entries = []
     for i, (run, name) in enumerate(zip(runs, names, strict=True)):
@@ -53,7 +53,7 @@ def site(runs: Sequence[Run], *, lang: str, thumbnails: bool, extra: Mapping[str
             pages[samples] = partial(_samples, run, say)
         if compared:
             pages[compared] = partial(_compare, runs[i - 1], run, say)
-        entries.append(_entry(run, name, samples, compared))
+        entries.append(_entry(run, finished[i], name, samples, compared))
     pages["/history.html"] = partial(_history, runs, say)
     pages |= {f"/{name}": partial(bytes, content) for name, content in extra.items()}
     pages["/"] = partial(_index, entries[::-1], sorted(extra), say)
@@ -69,10 +69,10 @@ def _names(runs: Sequence[Run]) -> list[str]:
     return found
 
 
-def _entry(run: Run, name: str, samples: str, compared: str) -> Entry:
+def _entry(run: Run, finished: str, name: str, samples: str, compared: str) -> Entry:
     return Entry(
         name=harmless(run.name),
-        finished=run.finished,
+        finished=finished,
         model=harmless(run.report.model.get("name", "")),
         status=run.report.verdict.status,
         report=f"/{name}/report.html",

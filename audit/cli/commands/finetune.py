@@ -40,6 +40,7 @@ def fine_tune(recipe: RecipeFile, out: Path, quiet: bool) -> None:
     with loading(quiet=quiet):
         from audit import api
     from audit.cli.progress import Live
+    from reports.wording.numbers import spaced
 
     screen = Console(stderr=True)
     with Live(screen, quiet=quiet) as live:
@@ -51,4 +52,4 @@ def fine_tune(recipe: RecipeFile, out: Path, quiet: bool) -> None:
     said = f"{out}: {made.members} members, training accuracy {made.train_accuracy:.1%}"
     if made.validation_accuracy is not None:
         said += f", validation accuracy {made.validation_accuracy:.1%}"
-    screen.print(said, highlight=False, markup=False, soft_wrap=True)
+    screen.print(spaced(said), highlight=False, markup=False, soft_wrap=True)

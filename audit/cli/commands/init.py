@@ -31,7 +31,8 @@ def init(
     [dim]$[/dim] audit init --trainer && audit run --trainer train.py:train
     """
     if trainer:
-        initial.init(None if out == Path("audit.toml") else out, trainer=True)
+        written = initial.init(None if out == Path("audit.toml") else out, trainer=True)
+        _say(f"{written}: written. It runs as it is: audit run --trainer {written}:train. Replace data and model.")
     elif register:
         from audit.results import registration
 
@@ -45,9 +46,11 @@ def init(
         _check(out)
     else:
         initial.init(out, everything=every)
-        _say(
-            f"{out}: written. Every value in it is the default; `audit run` and `audit gate` read it from this folder."
-        )
+        _say(f"{out}: written. It changes nothing yet: each line that starts with # is an example to edit.")
+        if out.absolute() == Path("audit.toml").absolute():
+            _say("`audit run` and `audit gate` read it from this folder.")
+        else:
+            _say(f"Give it to `audit run` and `audit gate` as --config {out}.")
 
 
 def _say(line: str) -> None:

@@ -197,7 +197,10 @@ def test_wrong_use_is_exit_code_2(tmp_path: Path) -> None:
 
 
 def test_init_writes_what_gate_reads(place: Path, tmp_path: Path) -> None:
-    assert audit("init", cwd=tmp_path).returncode == 0
+    made = audit("init", cwd=tmp_path)
+    assert made.returncode == 0
+    assert made.stdout.startswith("audit.toml: written.")
+    assert audit("init", "--trainer", cwd=tmp_path).stdout.startswith("train.py: written.")
     by_default = audit("gate", place / "one" / "results.json", "--quiet", cwd=place).returncode
     assert audit("gate", place / "one" / "results.json", "-c", "audit.toml", cwd=tmp_path).returncode == by_default
     assert "exists" in refused(audit("init", cwd=tmp_path))

@@ -120,6 +120,24 @@ def test_what_cannot_be_tested_is_shown_and_not_tested() -> None:
     assert "without an interval" in said(of(comparison, "epsilon.lower_bound").change.caveat)
 
 
+def test_shares_differ_by_one_at_most() -> None:
+    old, new = (
+        dataclasses.replace(
+            sample(), model={"name": str(value)}, results=(Result(probe="p", params={}, estimates=(wide(value),)),)
+        )
+        for value in (0.1, 0.9)
+    )
+    change = of(compare(old, new), "checkpoint.found").change
+    assert (change.value, change.high) == (pytest.approx(0.8), 1.0)
+    assert change.low < 0.8
+
+
+def wide(value: float) -> Estimate:
+    return Estimate(
+        name="checkpoint.found", value=value, low=0.0, high=1.0, n=6, unit="fraction", better="lower", dof=5.0
+    )
+
+
 def test_folds_that_both_have_are_pairs_where_one_has_more_of_them() -> None:
     rng = np.random.default_rng(6)
     hard = hardness(rng)

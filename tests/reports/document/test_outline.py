@@ -16,6 +16,7 @@ from reports.report import Report
 from reports.wording.catalogue import words
 from reports.wording.estimates import in_line
 from tests.reports.sample import TODAY, chart, estimate
+from tests.reports.verdicts import absent, bounds
 
 
 def report(*estimates: str, findings: tuple[Finding, ...] = (), value: float = 0.5) -> Report:
@@ -187,6 +188,25 @@ def test_the_head_states_what_a_probe_calls_quality_and_the_required_minimum() -
     assert unasked["Required minimum"] == "none (set a minimum on strangers checkpoint.f1)"
     asked = dataclasses.replace(base, verdict=judge([result], Gate(thresholds=(least,)), today=TODAY))
     assert dict(outline(asked).quality)["Required minimum"] == "≥ 90.0 %: pass"
+    gain = estimate("checkpoint.gain", 0.55, 0.02, quality=True, unit="points", title="beyond guessing")
+    both = dataclasses.replace(result, estimates=(*result.estimates, gain))
+    beyond = Threshold(probe="strangers", estimate="checkpoint.gain", direction="min", bound=0.0)
+    judged = dataclasses.replace(
+        base, results=(both,), verdict=judge([both], Gate(thresholds=(beyond, least)), today=TODAY)
+    )
+    told = dict(outline(judged).quality)["Required minimum"]
+    assert sorted(told.split("; ")) == ["beyond guessing ≥ 0.0 pp: pass", "≥ 90.0 %: pass"]
+
+
+def test_an_undecided_verdict_says_why() -> None:
+    near, apart = report("recipe.accuracy_gap", value=0.1), absent()
+    assert "too close to its threshold" in outline(near).sentence
+    assert "could not be decided" in outline(apart).sentence
+    assert "the evidence fits both outcomes" in outline(near).decide
+    assert "gives its reason" in outline(apart).decide
+    assert outline(absent(thresholds=())).sentence.endswith("did not run.")
+    assert "cannot rule one out" in outline(bounds()).sentence
+    assert [one.status for one in outline(apart).risks if one.title == "Leakage"] == ["undecided"]
 
 
 def test_the_head_lists_what_blocks_it_with_what_to_do_next() -> None:
