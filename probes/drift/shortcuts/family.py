@@ -22,7 +22,8 @@ Donors = Literal["heaviest", "random"]
 """Which samples of the class serve as donors: those in which the candidate is strongest, or any."""
 Rivals = Literal["second", "strongest", "placed"]
 """Which of the other candidates is natural evidence: the second strongest, so that one other mark does not hide the
-first; or the strongest, where what people would call the object is of this kind too; or the second strongest and,
+first; or the strongest that is no part of the same mark, where what people would call the object is of this kind too;
+or the second strongest and,
 where a candidate is bound to a place that may be the object's, what other classes have at the same places."""
 
 
@@ -111,6 +112,11 @@ class Family(ABC):
 
     def apart(self, one: Candidate, other: Candidate) -> bool:
         """Whether the two are in different places, so that one can be natural evidence for the other."""
+        return False
+
+    def one_mark(self, one: Candidate, other: Candidate, seen: Samples) -> bool:
+        """Whether the two come together so often that they are parts of one mark: then neither is natural evidence for
+        the other."""
         return False
 
     def unplaced(self, candidate: Candidate, label: int, giving: Samples) -> Candidate | None:

@@ -177,19 +177,21 @@ class Trial:
         self, family: Family, candidate: Candidate, sides: Sides, rng: np.random.Generator, screened: Screened
     ) -> tuple[Candidate, ...]:
         """What evidence of this kind takes along that is not the candidate, the strongest first: the second strongest
-        of the class's own next ones elsewhere, and of other classes' strongest (or the strongest of these, as the
-        family says), what another class has at the very places of these and of the candidate, and evidence that is
+        of the class's own next ones elsewhere, and of other classes' strongest (or the strongest of each, as the family
+        says), what another class has at the very places of these and of the candidate, and evidence that is
         bound to no place."""
         own: list[Candidate] = []
         for one in screened.ranked:
-            if one.label == candidate.label and all(family.apart(one, other) for other in (candidate, *own)):
+            elsewhere = one.label == candidate.label and all(family.apart(one, other) for other in (candidate, *own))
+            if elsewhere and not family.one_mark(candidate, one, sides.giving):
                 own.append(one)
+        best = _first if family.rivals == "strongest" else _second
         others = others_of(family, candidate, screened.ranked)
         each = NATURAL_OTHERS // max(1, min(len(others), NATURAL_CLASSES))
         foremost = [few[:each] for few in [*others.values()][:NATURAL_CLASSES]]
         mine = self._strongest(family, [[one] for one in own[:NATURAL_OWN]], sides, rng)
         theirs = self._strongest(family, foremost, sides, rng)
-        compared = [*_second(mine), *(theirs[:1] if family.rivals == "strongest" else _second(theirs))]
+        compared = [*best(mine), *best(theirs)]
         compared += self._unplaced(family, candidate, list(others), sides, rng)
         if family.rivals == "placed":
             for place in (candidate, *(one for _, one in theirs[:1])):
@@ -332,6 +334,10 @@ def others_of(family: Family, candidate: Candidate, ranked: Sequence[Candidate])
         elsewhere = [one for one in few if family.apart(candidate, one)]
         return {label: elsewhere} if elsewhere else {}
     return found
+
+
+def _first(ranked: Sequence[tuple[float, Candidate]]) -> Sequence[tuple[float, Candidate]]:
+    return ranked[:1]
 
 
 def _second(ranked: Sequence[tuple[float, Candidate]]) -> Sequence[tuple[float, Candidate]]:

@@ -70,6 +70,12 @@ class Words(Family):
     def apart(self, one: Candidate, other: Candidate) -> bool:
         return not set(one.place) & set(other.place)
 
+    def one_mark(self, one: Candidate, other: Candidate, seen: Samples) -> bool:
+        """Half of the class's texts that hold either hold both."""
+        mine = seen.labels == one.label
+        first, second = (self.strength(each, seen)[mine] > 0 for each in (one, other))
+        return bool(2 * (first & second).sum() >= (first | second).sum())
+
     def parts(self, candidate: Candidate) -> tuple[Candidate, ...]:
         """Each word of several."""
         return (

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,17 +40,20 @@ def main() -> None:
     parser.add_argument("--redraws", type=int, default=2, help="audits of each sound model, of other samples")
     parser.add_argument("--fifth", type=int, default=0, help="seed that draws the fifth of the models")
     parser.add_argument("--kinds", nargs="+")
+    parser.add_argument("--data", nargs="+", help="names of data sets; all by default")
     parser.add_argument("--out", type=Path, help="name of the files, without an ending")
     parser.add_argument("--and", type=Path, nargs="+", default=(), dest="more", help="files of earlier runs")
     options = parser.parse_args()
     torch.set_num_threads(1)
     rng = np.random.default_rng([options.fifth, 31])
     done = [Audited.read(json.dumps(one)) for path in options.more for one in json.loads(path.read_text())]
-    for kind in [*dict.fromkeys(kind for data in every() for kind in kinds_of(data))]:
+    every = [data for data in (make() for make in DATA) if not options.data or data.name in options.data]
+    for kind in [*dict.fromkeys(kind for data in every for kind in kinds_of(data))]:
         if options.kinds and kind not in options.kinds:
             continue
         sound = kind == "benign"
-        done += made(kind, options.benign if sound else options.relied, options.first,
+        suited = [data for data in every if kind in kinds_of(data)]
+        done += made(suited, kind, options.benign if sound else options.relied, options.first,
                      options.redraws if sound else 1, rng)  # fmt: skip
         if options.out:
             options.out.with_suffix(".json").write_text(as_json(done), encoding="utf-8")
@@ -60,13 +63,10 @@ def main() -> None:
         options.out.with_suffix(".md").write_text(table(done) + "\n", encoding="utf-8")
 
 
-def every() -> Iterator[Data]:
-    return (make() for make in DATA)
-
-
-def made(kind: str, relied: int, first: int, redraws: int, rng: np.random.Generator) -> list[Audited]:
-    """On the kind's data sets in turn."""
-    suited = [data for data in every() if kind in kinds_of(data)]
+def made(
+    suited: Sequence[Data], kind: str, relied: int, first: int, redraws: int, rng: np.random.Generator
+) -> list[Audited]:
+    """On these data sets in turn."""
     done: list[Audited] = []
     count = 0
     while count < relied and len(done) < (TRIES if kind != "benign" else 1) * relied:
