@@ -11,6 +11,7 @@ from probes.drift.shortcuts.family import Candidate, Samples
 from probes.drift.shortcuts.lines import Lines
 from probes.drift.shortcuts.pairs import Pairs
 from probes.drift.shortcuts.values import Values
+from probes.drift.shortcuts.words import Words
 
 
 def planted() -> Samples:
@@ -141,3 +142,13 @@ def test_pairs_that_share_a_column_are_not_apart() -> None:
     )
     assert not Pairs().apart(one, sharing)
     assert Pairs().apart(one, other)
+
+
+def test_words_that_come_together_are_one_mark_and_others_are_not() -> None:
+    """In class 1 the words 7 and 8 come together; one of the two texts that hold 9 holds them, too."""
+    texts = torch.tensor([[7, 8, 9, 1], [7, 8, 2, 1], [7, 8, 3, 1], [4, 5, 9, 1], [1, 2, 3, 4], [7, 9, 1, 2]])
+    seen = Samples(inputs=texts, labels=np.array([1, 1, 1, 1, 0, 0]))
+    one, other, third = (Candidate(1, (word,)) for word in (7.0, 8.0, 9.0))
+    assert Words().one_mark(one, other, seen)
+    assert not Words().one_mark(one, third, seen)
+    assert not Pairs().one_mark(one, other, seen)
