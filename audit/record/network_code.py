@@ -47,8 +47,28 @@ def keep_code(kind: type, arguments: Mapping[str, Any], attribute: str, folder: 
     chosen = {name: value for name, value in arguments.items() if name in inspect.signature(kind).parameters}
     if reason := _unfit(kind, chosen):
         return NetworkCode(missing=reason)
-    file = Path(_file_of(kind)).resolve()
-    own = folder / FOLDER
+    digests = _copied(Path(_file_of(kind)), kind.__name__, f".{attribute}" if attribute else "", folder)
+    source = {"model": f"{FOLDER}.{FILE.removesuffix('.py')}:network", "options": chosen}
+    return NetworkCode(source=source, digests=digests)
+
+
+def keep_function(name: str, root: Path, folder: Path) -> NetworkCode:
+    """The same for a recipe's `module:function`, whose file is in `root`; a function of an installed package needs no
+    copy."""
+    module, _, function = name.partition(":")
+    file = root / f"{module.replace('.', '/')}.py"
+    if not function.isidentifier() or not file.is_file():
+        return NetworkCode()
+    if trains_when_imported(file):
+        return NetworkCode(missing=_trains(file))
+    digests = _copied(file, function, "", folder)
+    return NetworkCode(source={"model": f"{FOLDER}.{FILE.removesuffix('.py')}:network"}, digests=digests)
+
+
+def _copied(file: Path, name: str, attribute: str, folder: Path) -> dict[str, str]:
+    """Digests of the copies of a file and of the project files that it imports, and of the function that calls `name`
+    in the copy."""
+    file, own = file.resolve(), folder / FOLDER
     digests = {}
     for one in project_files(file)[0]:
         place = own / (one.relative_to(file.parent) if one.is_relative_to(file.parent) else one.name)
@@ -59,13 +79,12 @@ def keep_code(kind: type, arguments: Mapping[str, Any], attribute: str, folder: 
     content = FACTORY.format(
         code=json.dumps(digests, indent=4, sort_keys=True),
         file=file.name,
-        kind=kind.__name__,
-        attribute=f".{attribute}" if attribute else "",
+        kind=name,
+        attribute=attribute,
     )
     write(own / FILE, content)
     digests[f"{FOLDER}/{FILE}"] = hashlib.sha256(content.encode()).hexdigest()
-    source = {"model": f"{FOLDER}.{FILE.removesuffix('.py')}:network", "options": chosen}
-    return NetworkCode(source=source, digests=digests)
+    return digests
 
 
 def _unfit(kind: type, chosen: Mapping[str, Any]) -> str:
@@ -83,8 +102,12 @@ def _unfit(kind: type, chosen: Mapping[str, Any]) -> str:
         if not _is_plain(value):
             return f"{kind.__name__} takes {name}, which is a {type(value).__name__}"
     if trains_when_imported(Path(file)):
-        return f"{Path(file).name} trains when it is imported; put that under if __name__ == '__main__'"
+        return _trains(Path(file))
     return ""
+
+
+def _trains(file: Path) -> str:
+    return f"{file.name} trains when it is imported; put that under if __name__ == '__main__'"
 
 
 def _file_of(kind: type) -> str:

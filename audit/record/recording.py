@@ -15,6 +15,7 @@ import numpy as np
 
 from audit.data.fingerprints import fingerprint, of_array, of_text, of_tokens
 from audit.data.record import NAME, Base, Part, Record, View, plain
+from audit.record.network_code import keep_function
 from audit.runtime.versions import versions
 from audit.storage.hub_cache import local_base
 from probes.errors import DataError
@@ -29,7 +30,8 @@ class Recording:
     folder     where the weights are saved before the block ends
     data       a recipe's [data], with paths relative to the working folder: {"kind": "text", "path": "messages.csv"}.
                Without it, the audit needs a recipe that has one
-    recipe     other sections of a recipe: {"train": {"lr": 0.001}}
+    recipe     other sections of a recipe: {"train": {"lr": 0.001}}; of source.model = "module:function" the file is
+               copied into the folder, with the project files that it imports
     arguments  the training library's own
     seed       the seed of the training
     base       the folder or file that it started from, or its name on the Hub
@@ -89,12 +91,13 @@ class Recording:
         """The record so far. Raises DataError if no row was recorded."""
         if not any(self.rows["trained"].values()):
             raise DataError("no row was recorded as trained on.", where=NAME, do="Call .trained(rows).")
+        source, left_out = self._source()
         made = Record(
             salt=self.salt,
             rows=self.rows,
             data=None if self.data is None else moved(self.data, self.folder),
-            recipe=self.recipe,
-            arguments=plain(self.arguments),
+            recipe={**self.recipe, **({"source": source} if source else {})},
+            arguments={**plain(self.arguments), **({"left_out": left_out} if left_out else {})},
             seed=self.seed,
             base=base_of(self.base, self.revision, self.folder),
             measures=self.measures,
@@ -104,6 +107,20 @@ class Recording:
             made=datetime.datetime.now(datetime.UTC).date().isoformat(),
         )
         return made.write(self.folder)
+
+    def _source(self) -> tuple[dict[str, Any], list[str]]:
+        """The recipe's [source] as it is read beside the record, whose folder then holds the network's code; and what
+        of it is not there."""
+        source = dict(self.recipe.get("source") or {})
+        left_out = list(self.arguments.get("left_out") or ())
+        if source and not self.code:
+            kept = keep_function(str(source.get("model", "")), Path.cwd(), self.folder)
+            source |= kept.source
+            self.code |= kept.digests
+            left_out += [f"source.model ({kept.missing})"] if kept.missing else []
+        if isinstance(named := source.get("weights"), str | Path) and Path(named).exists():
+            source["weights"] = Path(os.path.relpath(named, self.folder)).as_posix()
+        return source, left_out
 
     def __enter__(self) -> Recording:
         return self

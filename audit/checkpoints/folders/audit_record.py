@@ -13,6 +13,7 @@ from audit.checkpoints.folders.training_arguments import Arguments, of_mapping
 from audit.data.record import NAME, Record
 from audit.record.recording import base_of
 from audit.storage.bounded import exists
+from audit.storage.folders import INDEXES, weight_files
 from audit.storage.hub_cache import local_base
 from probes.errors import CheckpointError
 
@@ -83,15 +84,32 @@ class AuditRecord:
         for name, digest in record.weights.items():
             _must_be(folder / name, digest)
         own = beneath(folder)
-        return None if own is None else file_of(own, folder)
+        return _plain(folder) if own is None else file_of(own, folder)
 
     def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
         """Raises CheckpointError if there is no model, or it is not that of the record."""
-        self.file(described.folder)
-        own = beneath(described.folder)
-        if own is None:
-            raise CheckpointError("holds no model of a known kind.", where=str(described.folder))
-        return own.weights(described, experiment)
+        file, own = self.file(described.folder), beneath(described.folder)
+        if own is not None:
+            return own.weights(described, experiment)
+        from audit.models.weight_files import read_state
+
+        assert file is not None
+        return read_state(file)
+
+
+def _plain(folder: Path) -> Path:
+    """The file of weights that a training loop saved, or the index of several. Raises CheckpointError if it is not the
+    only one."""
+    indexes = sorted(one for pattern in INDEXES for one in folder.glob(pattern))
+    found = indexes or weight_files(folder)
+    if len(found) != 1:
+        held = f"holds {', '.join(one.name for one in found[:5])}" if found else "holds no weights"
+        raise CheckpointError(
+            f"{held}: its {NAME} needs one file of weights beside it.",
+            where=str(folder),
+            do="Keep the audited model's only, as .pt, .pth or .safetensors.",
+        )
+    return found[0]
 
 
 def _arguments(record: Record) -> Arguments:

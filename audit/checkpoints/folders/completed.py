@@ -11,6 +11,12 @@ from audit.checkpoints.folders.base import Described, described_by, must_be_know
 from audit.config.recipe import Complete
 from probes.errors import CheckpointError
 
+SECTIONS = {
+    "data": "what it was trained on",
+    "split": "which samples trained it",
+    "source": "which network its weights belong to",
+}
+"""Sections of a recipe that have no defaults, and what a folder without them does not say."""
 PLACES = (("source", "model"), ("source", "weights"), ("data", "tokenizer"), ("data", "path"))
 """Keys that hold a path, perhaps after the prefix of a family."""
 
@@ -50,7 +56,7 @@ def completed(described: Described, given: Mapping[str, Any], folder: Path) -> d
                 where=str(described.folder),
                 do="Save the tokenizer with the model, or name its folder as data.tokenizer.",
             )
-    for section, what in (("data", "what it was trained on"), ("split", "which samples trained it")):
+    for section, what in SECTIONS.items():
         if section not in content:
             raise CheckpointError(
                 f"does not say {what}.",

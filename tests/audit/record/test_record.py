@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 import stat
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from audit.checkpoints.open_model import open_checkpoint
 from audit.config.run_settings import Settings
 from audit.data.dataset import Dataset
 from audit.data.fingerprints import found
 from audit.data.record import NAME, Record, plain
-from audit.record.recording import Recording
+from audit.record.recording import Recording, base_of
+from audit.runtime.user_code import load_file
 from probes.errors import CheckpointError, DataError
 from tests.audit.saved_models import messages, text_classifier
 
@@ -65,6 +68,13 @@ def test_a_training_without_rows_or_one_that_fails_leaves_no_record(tmp_path: Pa
     with pytest.raises(ZeroDivisionError), record:
         raise ZeroDivisionError
     assert not (tmp_path / NAME).exists()
+
+
+def test_a_record_of_a_loop_that_does_not_name_its_network_says_so(tmp_path: Path) -> None:
+    with Recording(tmp_path, data={"kind": "digits"}) as record:
+        record.trained(rows().inputs)
+    with pytest.raises(CheckpointError, match=r"does not say which network .*Give --recipe RECIPE\.toml with \[source\]"):
+        open_checkpoint(tmp_path, Settings(store=tmp_path / "store"))
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"format": "another/2"}', '{"salt": "00", "rows": {}}'])
@@ -142,6 +152,83 @@ def test_a_record_opened_elsewhere_finds_its_data_or_says_which_option_does(reco
         assert opened(base, place).sum() == 30
     shutil.copy(data, model)
     assert opened(base, None).sum() == 30, "rows are known by their digests, so data in the model's folder is found"
+
+
+def test_a_base_on_the_hub_is_found_in_the_cache_or_given_and_nothing_else_is_taken_for_it(
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    cached = tmp_path / "cache" / "models--someone--base"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text("abc", encoding="utf-8")
+    shutil.copytree(recorded.parent / "base", cached / "snapshots" / "abc")
+    model = tmp_path / "model"
+    shutil.copytree(recorded, model)
+    content = json.loads((model / NAME).read_text(encoding="utf-8"))
+    base = base_of("someone/base", "abc", model)
+    assert base.digest == content["base"]["digest"]
+    content["base"] = base.model_dump()
+    (model / NAME).write_text(json.dumps(content), encoding="utf-8")
+
+    def opened(base: Path | None) -> bool:
+        settings = Settings(store=tmp_path / "store", base=base, data_root=recorded.parent)
+        return open_checkpoint(model, settings).experiment.source.state is not None
+
+    assert opened(None)
+    shutil.rmtree(cached)
+    with pytest.raises(CheckpointError, match=r"started from someone/base, which is not there\. Give --base"):
+        opened(None)
+    assert opened(recorded.parent / "base")
+    with pytest.raises(CheckpointError, match="is not the base that audit-record"):
+        opened(recorded)
+
+
+def test_the_code_of_a_loops_network_and_its_first_weights_travel_with_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opened in another folder, after the project's files have gone."""
+    project, model = tmp_path / "project", tmp_path / "project" / "runs" / "model"
+    model.mkdir(parents=True)
+    (project / "widths.py").write_text("HIDDEN = 4\n", encoding="utf-8")
+    (project / "nets.py").write_text(
+        "from torch import nn\nfrom widths import HIDDEN\n\n"
+        "def net(out=2):\n    return nn.Sequential(nn.Linear(3, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, out))\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(project)
+    network = load_file(project / "nets.py").net()
+    torch.save(network.state_dict(), "first.pt")
+    samples = rows(20)
+    np.savez("rows.npz", inputs=samples.inputs, labels=samples.labels)
+    source = {"model": "nets:net", "options": {"out": 2}, "weights": "first.pt"}
+    data = {"kind": "npz", "path": "rows.npz", "inputs": ["inputs"], "modality": "table"}
+    with Recording(model, data=data, recipe={"source": source, "input": {"mean": [0.0], "std": [1.0]}}) as record:
+        record.trained(samples.inputs[:10])
+        record.evaluated(samples.inputs[10:])
+        torch.save(network.state_dict(), model / "weights.pt")
+    sys.modules.pop("widths", None)
+    elsewhere = tmp_path / "elsewhere"
+    shutil.move(project / "runs", elsewhere / "runs")
+    for name in ("first.pt", "rows.npz"):
+        shutil.move(project / name, elsewhere)
+    shutil.rmtree(project)
+    monkeypatch.chdir(tmp_path)
+    folder = elsewhere / "runs" / "model"
+    with pytest.raises(CheckpointError, match="refers to its own code"):
+        open_checkpoint(folder, Settings(store=tmp_path / "store"))
+    opened = open_checkpoint(folder, Settings(store=tmp_path / "store", trust_code=True))
+    assert opened.experiment.source.state is not None
+    assert opened.network()(torch.ones(1, 3)).shape == (1, 2)
+    assert all(torch.equal(opened.checkpoint.state[name], one) for name, one in network.state_dict().items())
+    torch.save(network.state_dict(), folder / "later.pt")
+    with pytest.raises(CheckpointError, match=r"holds later\.pt, weights\.pt: its audit-record\.json needs one file"):
+        open_checkpoint(folder, Settings(store=tmp_path / "store", trust_code=True))
+    (folder / "later.pt").unlink()
+    sys.modules.pop("widths", None)
+    (folder / "audit_code" / "widths.py").write_text("HIDDEN = 5\n", encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"widths\.py: is not the file that audit-record"):
+        open_checkpoint(folder, Settings(store=tmp_path / "store", trust_code=True))
 
 
 @pytest.mark.slow
