@@ -16,6 +16,7 @@ import audit
 from audit.checkpoints.audited_model import Audited
 from audit.checkpoints.folders.base import reader_of
 from audit.checkpoints.folders.completed import completed, completing
+from audit.checkpoints.folders.peft_adapter import PeftAdapter
 from audit.checkpoints.folders.save_pretrained import SavePretrained
 from audit.checkpoints.folders.training_arguments import of_mapping, of_state
 from audit.checkpoints.inspect import inspect
@@ -30,6 +31,7 @@ from audit.storage.hub_cache import base_in
 from audit.training.preprocessing import preprocess
 from probes.errors import CheckpointError
 from probes.result import Result, Sentences
+from probes.texts import said as worded
 from tests.audit.saved_models import WORDS, image_classifier, messages, text_classifier
 from tests.audit.trainers.few import CHEAP
 
@@ -206,6 +208,14 @@ def test_an_adapter_answers_as_its_library_does_and_replicas_train_what_it_train
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_what_replicas_of_an_adapter_cannot_do_is_said_before_training(tmp_path: Path) -> None:
+    config = {"peft_type": "ADALORA", "task_type": "SEQ_CLS", "base_model_name_or_path": "someone/base"}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+    (note,) = [one for one in PeftAdapter().describe(tmp_path, None, trust_code=False).said() if "unknown" in one.code]
+    assert "reallocation of ranks, orthogonality penalty (ADALORA)" in worded(note)
+    assert "--base FOLDER; it was someone/base" in worded(note)
+
+
 def test_an_adapter_without_a_part_that_was_drawn_at_random_is_refused(saved: Path, adapter: Path) -> None:
     with pytest.raises(CheckpointError, match=r"lacks bert\.pooler\.dense, and so does the base"):
         opened(adapter, TEXTS, saved / "base")

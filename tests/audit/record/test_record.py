@@ -73,7 +73,9 @@ def test_a_training_without_rows_or_one_that_fails_leaves_no_record(tmp_path: Pa
 def test_a_record_of_a_loop_that_does_not_name_its_network_says_so(tmp_path: Path) -> None:
     with Recording(tmp_path, data={"kind": "digits"}) as record:
         record.trained(rows().inputs)
-    with pytest.raises(CheckpointError, match=r"does not say which network .*Give --recipe RECIPE\.toml with \[source\]"):
+    with pytest.raises(
+        CheckpointError, match=r"does not say which network .*Give --recipe RECIPE\.toml with \[source\]"
+    ):
         open_checkpoint(tmp_path, Settings(store=tmp_path / "store"))
 
 
