@@ -203,7 +203,11 @@ def base_of(base: str | Path | None, revision: str, folder: Path) -> Base:
     place = Path(base)
     if not place.exists():
         cached = local_base(place, revision)
-        return Base(name=str(base), revision=revision, digest="" if cached is None else _digest_of(cached))
+        if cached is None:
+            return Base(name=str(base), revision=revision)
+        # The folder of a download is named by its revision, which transformers 5 no longer keeps with the model.
+        known = cached.name if cached.parent.name == "snapshots" else ""
+        return Base(name=str(base), revision=revision or known, digest=_digest_of(cached))
     return Base(name=Path(os.path.relpath(place, folder)).as_posix(), revision=revision, digest=_digest_of(place))
 
 

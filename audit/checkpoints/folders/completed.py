@@ -17,7 +17,7 @@ SECTIONS = {
     "source": "which network its weights belong to",
 }
 """Sections of a recipe that have no defaults, and what a folder without them does not say."""
-PLACES = (("source", "model"), ("source", "weights"), ("data", "tokenizer"), ("data", "path"))
+PLACES = (("source", "model"), ("source", "weights"), ("data", "tokenizer"), ("data", "path"), ("split", "file"))
 """Keys that hold a path, perhaps after the prefix of a family."""
 
 

@@ -168,8 +168,8 @@ def test_a_base_on_the_hub_is_found_in_the_cache_or_given_and_nothing_else_is_ta
     model = tmp_path / "model"
     shutil.copytree(recorded, model)
     content = json.loads((model / NAME).read_text(encoding="utf-8"))
-    base = base_of("someone/base", "abc", model)
-    assert base.digest == content["base"]["digest"]
+    base = base_of("someone/base", "", model)
+    assert (base.revision, base.digest) == ("abc", content["base"]["digest"])
     content["base"] = base.model_dump()
     (model / NAME).write_text(json.dumps(content), encoding="utf-8")
 
