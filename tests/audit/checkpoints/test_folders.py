@@ -319,7 +319,10 @@ def test_a_checkpoint_of_lightning_alone_states_its_hyperparameters(tmp_path: Pa
     assert found["read"] == "train.lr = 0.5 (epoch=3.ckpt); train.batch_size = 7 (epoch=3.ckpt); weights (epoch=3.ckpt)"
     complete = completing(file, tmp_path, None, trust_code=False)
     assert complete is not None
-    assert complete({**DIGITS, "train": {"lr": 0.1}})["train"] == {"lr": 0.1, "batch_size": 7}
+    assert complete({**DIGITS, "source": {"model": "nets:net"}, "train": {"lr": 0.1}})["train"] == {
+        "lr": 0.1,
+        "batch_size": 7,
+    }
     torch.save(content, file)
     assert reader_of(file) is None
 
