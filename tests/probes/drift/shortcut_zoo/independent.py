@@ -32,11 +32,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=int, default=2, help="seeds of each kind on each data set")
     parser.add_argument("--first", type=int, default=900)
+    parser.add_argument("--data", nargs="+", help="names of data sets; all by default")
     options = parser.parse_args()
     torch.set_num_threads(1)
     seeds = range(options.first, options.first + options.models)
     found: dict[str, list[Rates]] = {"planted": [], "sound": []}
-    for data in (make() for make in DATA):
+    for data in (made for made in (make() for make in DATA) if not options.data or made.name in options.data):
         for kind in ("benign", *KINDS):
             if kind in kinds_of(data):
                 for one in (model(data, kind, seed) for seed in seeds):
