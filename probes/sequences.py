@@ -140,6 +140,22 @@ class GeneralText:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class EpochAnswers:
+    """What one fold's replica says of every sample after some epochs of its training.
+
+    epoch  numbers of epochs, from 1, ascending; the last is that of the whole training
+    kept   the samples that it trains on
+    loss   in nats per token
+    right  the share of each answer's tokens that are the most likely ones
+    """
+
+    epoch: Int64[np.ndarray, " epochs"]
+    kept: Bool[np.ndarray, " samples"]
+    loss: Float64[np.ndarray, "epochs samples"]
+    right: Float64[np.ndarray, "epochs samples"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PromptWords:
     """By how many nats the log-likelihood of a held-out sample's answer falls when one word of its prompt is replaced.
 
@@ -189,8 +205,9 @@ class Sequences:
     `own` is the audited model's, `base` that of the model it was fine-tuned from, `replicas` one model a row of the
     population; `lower` and `prefixed` are the audited model's answers about the same answers lower-cased and after a
     prefix of non-members; `general` is about other texts; `trials` are words that may turn answers, `benchmarks`
-    samples of other files, by name; `words` says what each word of some prompts contributes; `embedding` is each
-    text's mean of the base's token embeddings, weighted by how rare the tokens are. Each but `own` may be missing.
+    samples of other files, by name; `words` says what each word of some prompts contributes; `epochs` is one replica's
+    training; `embedding` is each text's mean of the base's token embeddings, weighted by how rare the tokens are. Each
+    but `own` may be missing.
     """
 
     own: TokenAnswers
@@ -204,6 +221,7 @@ class Sequences:
     trials: tuple[Trial, ...] = ()
     benchmarks: Mapping[str, Benchmark] = field(default_factory=dict)
     words: PromptWords | None = None
+    epochs: EpochAnswers | None = None
     embedding: Float32[np.ndarray, "samples features"] | None = None
 
     def __post_init__(self) -> None:

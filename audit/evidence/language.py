@@ -12,6 +12,7 @@ from torch import nn
 from audit.data.insertions import Insertion
 from audit.evidence.intruders import intruders
 from audit.evidence.sequence_answers import divergence, sequence_answers
+from audit.population.epoch_curve import epoch_curve
 from audit.population.language_replicas import MEMORY, Progress, language_replicas, stacked
 from audit.runtime.randomness import stream
 from audit.storage.store import Store
@@ -65,6 +66,7 @@ def language_evidence(
             trials=tuple(trial(task, one) for one in task.insertions),
             general=None if task.general is None else general_text(task),
             words=prompt_words(task, rows, told, seed),
+            epochs=epoch_curve(task, rows, seed, store),
             embedding=token_embeddings(task.base, task.inputs[:, 0]),
             prompts=task.prompts,
             answers=task.answers,

@@ -14,6 +14,8 @@ import numpy as np
 from audit.config.duration import written
 from audit.engines.adapters import train_adapters
 from audit.evidence.sequence_answers import sequence_answers
+from audit.population.epoch_curve import MOST as EPOCHS_ASKED
+from audit.population.epoch_curve import fold_by_epoch
 from audit.population.language_replicas import MEMORY, groups, together
 from audit.population.populate import rows_of
 from audit.storage.atomic import write
@@ -47,6 +49,10 @@ class Cost:
         most = max(len(group) for group in together)
         steps = sum(training.steps(int(rows[group[0]].keep.sum())) * len(group) / most for group in together)
         asked = sum(len(task.queries(row)) for row in rows) / len(task.inputs)
+        fold = fold_by_epoch(task, rows)
+        if fold is not None:
+            steps += training.steps(int(fold.keep.sum())) / most
+            asked += min(EPOCHS_ASKED, training.epochs)
         return steps * self.step + asked * self.asking
 
 

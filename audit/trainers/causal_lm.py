@@ -4,7 +4,7 @@ reproduce."""
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,9 @@ from audit.runtime.randomness import stream, torch_seed
 from audit.trainers.lora import with_adapters
 from audit.trainers.private_lora import train_privately
 from probes.errors import NonFiniteError, RecipeError
+
+Minibatch = tuple[Int64[np.ndarray, "rows 2 any_length"], Int64[np.ndarray, " batch"]]
+"""Rows of tokens, and which of them are in the minibatch."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,16 +59,17 @@ def minibatches(
     kept: Bool[np.ndarray, " samples"],
     training: LanguageTraining,
     seed: int,
-) -> list[tuple[Int64[np.ndarray, "rows 2 any_length"], Int64[np.ndarray, " batch"]]]:
-    """(rows, which of them) of every step: the samples themselves, or those of an epoch joined into rows."""
-    if training.packing is None:
-        return [(inputs, batch) for batch in schedule_of(kept, training, seed)]
-    found = []
+) -> list[list[Minibatch]]:
+    """The steps of every epoch: of the samples themselves, or of those of an epoch joined into rows."""
+    epochs = []
     for order in orders_of(kept, training, seed):
-        rows = joined_rows(inputs, order, training.packing)
-        places = np.arange(len(rows))
-        found += [(rows, places[first : first + training.batch_size]) for first in places[:: training.batch_size]]
-    return found
+        rows, places = inputs, order
+        if training.packing is not None:
+            rows = joined_rows(inputs, order, training.packing)
+            places = np.arange(len(rows))
+        firsts = range(0, len(places), training.batch_size)
+        epochs.append([(rows, places[first : first + training.batch_size]) for first in firsts])
+    return epochs
 
 
 def step_of(inputs: Int64[np.ndarray, "samples 2 length"], batches: list[Int64[np.ndarray, " batch"]]) -> Step:
@@ -99,8 +103,10 @@ def fine_tune(
     kept: Bool[np.ndarray, " samples"],
     training: LanguageTraining,
     seed: int,
+    on_epoch: Callable[[int, nn.Module], None] = lambda epoch, network: None,
 ) -> nn.Module:
-    """The base trained on the kept samples; the base itself is not changed.
+    """The base trained on the kept samples; the base itself is not changed. `on_epoch` is called with the network in
+    eval mode after each epoch, from 1, except of private training.
 
     Raises NonFiniteError if the loss diverges, RecipeError if nothing is kept or no layer is adapted,
     PrivacyError where a training is to be private and cannot be.
@@ -116,22 +122,26 @@ def fine_tune(
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=training.lr, weight_decay=training.weight_decay)
     device = weights[0].device
-    steps = minibatches(inputs, kept, training, seed)
+    epochs = minibatches(inputs, kept, training, seed)
+    steps, number = sum(map(len, epochs)), 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(seed, "dropout"))
-        network.train()
-        for number, (rows, batch) in enumerate(steps):
-            for group in optimizer.param_groups:
-                group["lr"] = training.lr * training.rate(number, len(steps))
-            step = step_of(rows, [batch])
-            loss = losses(network, Step(ids=step.ids.to(device), scored=step.scored.to(device)))[0]
-            if not bool(torch.isfinite(loss)):
-                raise NonFiniteError(
-                    f"the training loss became NaN or infinite in step {number + 1}.", do="Lower the learning rate."
-                )
-            optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
-            if training.clip_norm is not None:
-                nn.utils.clip_grad_norm_(weights, training.clip_norm)
-            optimizer.step()
+        for epoch, batches in enumerate(epochs, start=1):
+            network.train()
+            for rows, batch in batches:
+                for group in optimizer.param_groups:
+                    group["lr"] = training.lr * training.rate(number, steps)
+                number += 1
+                step = step_of(rows, [batch])
+                loss = losses(network, Step(ids=step.ids.to(device), scored=step.scored.to(device)))[0]
+                if not bool(torch.isfinite(loss)):
+                    raise NonFiniteError(
+                        f"the training loss became NaN or infinite in step {number}.", do="Lower the learning rate."
+                    )
+                optimizer.zero_grad(set_to_none=True)
+                torch.autograd.backward(loss)
+                if training.clip_norm is not None:
+                    nn.utils.clip_grad_norm_(weights, training.clip_norm)
+                optimizer.step()
+            on_epoch(epoch, network.eval())
     return network.eval()

@@ -47,7 +47,8 @@ class Overfitting:
     level           two-sided coverage of all intervals, in (0.5, 1) (0.95)
     tolerated_gap   accuracy gap above which the probe reports overfitting, a share in [0, 1) (0.05)
     tolerated_loss_gap  of language models, in nats per token, above 0 (0.1: perplexity is 11 % higher)
-    learning_curve  also train at two smaller sizes, twice each; the larger is used by the .632+ estimate (on)
+    learning_curve  also train at two smaller sizes, twice each; the larger is used by the .632+ estimate; of language
+                    models, also ask one fold's replica after each of up to eight epochs (on)
     capacity        train once on shuffled labels (on)
     linear_probe    also train folds of a linear probe (on)
     rival_folds     how many of its folds, at least 2 (6)

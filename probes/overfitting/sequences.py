@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float64
 from probes.evidence import Evidence, Population
 from probes.message import Message, Value
 from probes.overfitting.learning_curve import token_curves
+from probes.overfitting.sequence_epochs import epochs_part
 from probes.partial_result import Part, joined, rests_on
 from probes.result import Estimate, Finding, Severity, Table
 from probes.sequences import Sequences, TokenAnswers
@@ -62,6 +63,7 @@ def of_sequences(
             gained(evidence, sequences, level),
             contradicted(evidence, sequences, level),
             curves(evidence, sequences, rng, level),
+            epochs_part(evidence, sequences.epochs, level),
         )
     )
 
@@ -115,20 +117,38 @@ def recipe(splits: Population, evidence: Evidence, sequences: Sequences, level: 
     told, pooled = sequences.replicas[chosen], evidence.pool.member | evidence.pool.held_out
     sizes = splits.keep.sum(axis=1)
     train, test = float(sizes.mean()), float(pooled.sum() - sizes.mean())
-    found = []
+    found, gaps = [], {}
     for name, values, sign, unit in (
         ("recipe.token_accuracy_gap", token_accuracy(told), 1, "points"),
         ("recipe.token_loss_gap", token_loss(told), -1, "nats per token"),
     ):
-        gaps = [
+        gaps[name] = [
             sign * float(row[keep].mean() - row[pooled & ~keep].mean())
             for row, keep in zip(values, splits.keep, strict=True)
         ]
         found.append(
-            nadeau_bengio(name, np.array(gaps), n_train=train, n_test=test, level=level, better="lower", unit=unit)
+            nadeau_bengio(
+                name, np.array(gaps[name]), n_train=train, n_test=test, level=level, better="lower", unit=unit
+            )
         )
     return Part(
-        estimates=tuple(dataclasses.replace(one, grown_by="repeats") for one in found), examined=rests_on(len(splits))
+        estimates=tuple(dataclasses.replace(one, grown_by="repeats") for one in found),
+        figures=(_by_fold(splits, *gaps.values()),),
+        examined=rests_on(len(splits)),
+    )
+
+
+def _by_fold(splits: Population, right: Sequence[float], loss: Sequence[float]) -> Table:
+    shown = min(LISTED, len(splits))
+    return Table(
+        name="gap-by-fold",
+        title=Message("overfitting.gap-by-fold.title"),
+        caption=Message("overfitting.gap-by-fold.caption", {"shown": shown, "of": len(splits)}),
+        columns={
+            "replica": [row.name for row in splits.rows[:shown]],
+            "gap, nats a token": [round(one, 4) for one in loss[:shown]],
+            "gap, tokens right": [round(one, 4) for one in right[:shown]],
+        },
     )
 
 

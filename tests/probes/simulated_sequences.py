@@ -7,7 +7,7 @@ import numpy as np
 
 from probes.evidence import Evidence, Population, sequence_answers
 from probes.plan import Pool, Sizes, Splits
-from probes.sequences import Sequences, TokenAnswers
+from probes.sequences import EpochAnswers, Sequences, TokenAnswers
 
 LENGTH = 8
 
@@ -38,11 +38,13 @@ def evidence(
     prompts: tuple[str, ...] | None = None,
     answers: tuple[str, ...] | None = None,
     learns: float = 0.0,
+    rises: float | None = None,
     seed: int = 0,
 ) -> Evidence:
     """Models lose `gap` nats per token less on what they trained on than on the rest, and `gain` less than their base
     there. Where `learns` is positive, replicas of a quarter and five eighths of the size lose that many nats more for
-    each halving of the size."""
+    each halving of the size. With `rises`, a fold is asked after four epochs: its loss on new samples falls by 0.3, and
+    then rises by so much."""
     rng = np.random.default_rng(seed)
     member = np.isin(np.arange(n), rng.permutation(n)[: n // 2])
     pool = Pool(labels=np.zeros(n, dtype=np.int64), member=member, held_out=~member, validation=np.zeros(n, bool))
@@ -54,6 +56,13 @@ def evidence(
         return told(hard - gap * keep + learns * np.log2(n / 2 / keep.sum()), rng)
 
     own, each = model(member), [model(row.keep) for row in rows]
+    epochs = None
+    if rises is not None:
+        course = np.array([0.3, 0.0, rises / 2, rises])
+        new = hard + course[:, None] + rng.normal(0, 0.05, (4, n))
+        keep = rows[0].keep
+        loss = np.where(keep, new - gap, new)
+        epochs = EpochAnswers(epoch=np.array([1, 2, 4, 6]), kept=keep, loss=loss, right=np.exp(-loss))
     names = ("log_prob", "top", "mean", "deviation", "rank")
     replicas = TokenAnswers(
         start=own.start, **{name: np.concatenate([getattr(one, name) for one in each]) for name in names}
@@ -69,6 +78,7 @@ def evidence(
             own=own,
             base=told(hard + gain, rng),
             replicas=replicas,
+            epochs=epochs,
             prompts=prompts or tuple(f"prompt {i}" for i in range(n)),
             answers=answers or tuple(f"answer {i}" for i in range(n)),
         ),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 pytest.importorskip("transformers")
 
 from audit.evidence.language import language_evidence
+from audit.population.epoch_curve import epoch_curve
 from audit.population.populate import rows_of
+from audit.storage.store import Store
 from probes.evidence import Evidence
 from probes.membership import Membership
-from probes.plan import Plan, Splits
+from probes.plan import Plan, Sizes, Splits
 from tests.audit import language_models
 
 PLAN = Plan.of(Splits(repeats=3))
@@ -55,3 +59,22 @@ def test_what_is_trained_at_once_does_not_matter(by_heart: Evidence) -> None:
     )
     assert one.population.answers.margin == pytest.approx(many.population.answers.margin, abs=1e-3)
     assert seen == [*range(6, -1, -1)] * 2
+
+
+def test_a_fold_is_asked_after_some_epochs_and_ends_as_its_replica(tmp_path: Path) -> None:
+    task, store = language_models.task(3), Store(tmp_path)
+    plan = PLAN | Plan.of(Sizes(shares=(0.5,), repeats=1))
+    rows = [row for row in rows_of(plan, task.pool, 0) if row.design == "sizes" or row.repeat == 0]
+    evidence = language_evidence(task, rows, 0, store=store)
+    assert evidence.sequences is not None
+    told, replicas = evidence.sequences.epochs, evidence.sequences.replicas
+    assert told is not None
+    assert replicas is not None
+    assert told.epoch.tolist() == [1, 2, 3]
+    first = next(place for place, row in enumerate(rows) if row.design == "splits")
+    assert np.array_equal(told.kept, rows[first].keep)
+    assert told.loss[-1] == pytest.approx(-replicas.average(replicas.log_prob)[first], abs=1e-3)
+    again = epoch_curve(task, rows, 0, store)
+    assert again is not None
+    assert np.array_equal(again.loss, told.loss)
+    assert epoch_curve(task, [row for row in rows if row.design == "splits"], 0, None) is None

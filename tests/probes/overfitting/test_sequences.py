@@ -76,6 +76,24 @@ def test_what_twice_the_data_would_bring_is_extrapolated() -> None:
     assert untrue(found) == []
 
 
+def test_a_loss_that_rose_after_its_lowest_epoch_is_found() -> None:
+    found = run(gap=0.5, rises=0.2)
+    finding = next(one for one in found.findings if one.code == "overfitting.token-epochs")
+    assert (finding.values["best"], finding.values["epochs"]) == (2, 6)
+    assert found["recipe.loss_rise_after_best_epoch"].low < 0.2 < found["recipe.loss_rise_after_best_epoch"].high
+    tables = {figure.name: figure for figure in found.figures}
+    assert tables["gap-by-epoch"].columns["gap, nats a token"] == pytest.approx([0.5] * 4, abs=0.3)  # type: ignore[union-attr]
+    assert len(tables["gap-by-fold"].columns["replica"]) == 6  # type: ignore[union-attr]
+    assert untrue(found) == []
+
+
+def test_a_loss_that_did_not_rise_is_not() -> None:
+    found = run(gap=0.5, rises=0.0)
+    assert "overfitting.token-epochs" not in codes(found)
+    assert "token-epochs" in {figure.name for figure in found.figures}
+    assert "overfitting.token-epochs" not in codes(run(gap=0.5, rises=-0.1))
+
+
 def test_without_other_sizes_there_is_no_curve() -> None:
     assert "recipe.token_gain_from_doubling_data" not in {one.name for one in run(gap=0.0).estimates}
 
@@ -97,6 +115,12 @@ def test_equal_answers_contradict_nothing() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_claim_is_said(language: str) -> None:
-    for given in ({"gap": 1.0}, {"gap": 0.12}, {"gap": 0.0, "gain": 0.0}, {"gap": 0.0, "learns": 0.5}):
+    for given in (
+        {"gap": 1.0},
+        {"gap": 0.12},
+        {"gap": 0.0, "gain": 0.0},
+        {"gap": 0.0, "learns": 0.5},
+        {"gap": 0.5, "rises": 0.2},
+    ):
         for finding in run(**given).findings:
             assert "{" not in texts(language).claim(finding)  # type: ignore[arg-type]
