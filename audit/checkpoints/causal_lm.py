@@ -184,6 +184,12 @@ def _network(folder: Path) -> nn.Module:
             str(folder), local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
         )
     except Exception as error:  # transformers raises many unrelated types
+        if "ignore_mismatched_sizes" in str(error):  # its report of shapes went to the log
+            raise CheckpointError(
+                "its weights have other shapes than its config.json says.",
+                where=str(folder),
+                do="Copy config.json and the weights of one model.",
+            ) from None
         raise CheckpointError(f"cannot be opened: {str(error).strip().splitlines()[0]}", where=str(folder)) from None
     return network
 

@@ -328,25 +328,32 @@ def _recorded_roles(
     return (member, held_out, np.zeros(len(member), dtype=bool)), (note,)
 
 
-def _recorded_training(record: Record) -> LanguageTraining | None:
+def _recorded_training(record: Record, context: int) -> LanguageTraining | None:
     """From the record's own recipe, or else from transformers' arguments."""
     train: Mapping[str, Any] = record.recipe.get("train", {})
     if not train and record.arguments:
         train = of_sequences(of_mapping(record.arguments, RECORD, samples=record.count("trained")).train)
         if record.arguments.get("packing"):  # TRL's
-            train = {**train, "packing": record.arguments.get("max_length") or SFT_LENGTH}
+            train = {**train, "packing": min(context, record.arguments.get("max_length") or SFT_LENGTH)}
     return language_recipe_of({"train": dict(train)}, RECORD).train if train else None
 
 
 def _training(given: LanguageRecipe, model: CausalLM, record: Record | None) -> LanguageTraining:
     """From the recipe, else from the record, else from the folder; the adapter's configuration is the folder's own if
     it has one."""
-    training = given.train or (_recorded_training(record) if record is not None else None) or model.training
+    recorded = None if record is None else _recorded_training(record, model.context)
+    training = given.train or recorded or model.training
     if training is None:
         raise RecipeError(
             "it is not known how it was trained, so it cannot be trained again.",
             where=str(model.folder),
             do="Give --recipe FILE with [train] epochs, lr and batch_size.",
+        )
+    if training.packing is not None and training.packing > model.context:
+        raise RecipeError(
+            f"rows of {training.packing} tokens are longer than the model reads ({model.context} tokens).",
+            where="train.packing",
+            do=f"Write {model.context} or less.",
         )
     if model.saved is not None:
         return training.model_copy(update={"adapter": model.saved.adapter})

@@ -145,6 +145,12 @@ def _by_template(exchange: Exchange, tokenizer: Any, where: str) -> tuple[str, s
             where=where,
             do="Use a template that only appends.",
         )
+    if exchange.answer.strip() not in whole[len(prompt) :]:
+        raise DataError(
+            "the chat template leaves the answer out, or changes it.",
+            where=where,
+            do="Give the tokenizer the chat_template of the training.",
+        )
     return prompt, whole[len(prompt) :]
 
 

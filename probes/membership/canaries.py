@@ -64,10 +64,12 @@ def canaries_part(canaries: Canaries | None, level: float) -> Part:
         # Canaries left out of the training are texts of the same kind, so they serve as references too.
         others = np.concatenate([canaries.references, canaries.score[~canaries.included]])
         bits = exposure(mine.score[mine.included], others)
+        score = np.concatenate([mine.score, canaries.references])
+        included = np.concatenate([mine.included, np.zeros(len(canaries.references), dtype=bool)])
         titles = {"copies": copies}
         told[copies] = (
             dataclasses.replace(
-                auc(mine.score, mine.included, level=each),
+                auc(score, included, level=each),
                 name=f"canary.auc_at_{copies}_copies",
                 level=level,
                 title=Message("membership.canary-auc", titles),

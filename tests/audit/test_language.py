@@ -204,7 +204,7 @@ def test_arguments_of_a_trainer_are_read_from_the_record(own: Path) -> None:
     assert training.packing is None
     packed = {**content, "arguments": {**arguments, "packing": True, "max_length": 64}}
     (own / "adapter/audit-record.json").write_text(json.dumps(packed), encoding="utf-8")
-    assert open_language_model(own / "adapter").task.training.packing == 64
+    assert open_language_model(own / "adapter").task.training.packing == language_models.CONTEXT
 
 
 def test_a_base_that_is_not_the_records_is_one_line(own: Path) -> None:
@@ -386,6 +386,11 @@ def resized(own: Path) -> None:
     save_file({**state, "base_model.model.transformer.wte.weight": next(iter(state.values())).clone()}, path)
 
 
+def of_another_shape(own: Path) -> None:
+    path = own / "base/config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "n_positions": 80}), encoding="utf-8")
+
+
 def of_another_base(own: Path) -> None:
     path = own / "adapter/adapter_model.safetensors"
     save_file({name.replace(".h.1.", ".h.7."): value for name, value in load_file(path).items()}, path)
@@ -445,6 +450,7 @@ def without_a_tokenizer(own: Path) -> None:
         (another_tokenizer, r"its tokenizer has 41 tokens, the model has 39"),
         (other_numbers, r"its tokenizer is not its base's: 'a' is 1 there and 0 in the base's"),
         (resized, r"holds embeddings \(.*\): the vocabulary was resized"),
+        (of_another_shape, r"its weights have other shapes than its config\.json says"),
         (of_another_base, r"is not an adapter of this base: .* Give the --base that it was trained on"),
         (wrong_weights, r"nats per token on its own members, and guessing 3\.66"),
         (of_another_kind, r"has DoRA \(use_dora\)"),

@@ -21,7 +21,7 @@ from audit.data.instructions import Instructions
 from audit.data.tokenised import tokenised
 from audit.trainers.causal_lm import fine_tune
 from audit.trainers.lora import adapter_state
-from probes.errors import DataError
+from probes.errors import DataError, RecipeError
 from probes.result import Result
 from reports.report import Report
 from tests.audit import language_models
@@ -90,6 +90,12 @@ def test_chats_are_read_by_the_template_and_kept_with_their_authors(made: Path) 
     assert letters == f"u{task.prompts[0]}a{task.answers[0]}"
     assert task.pool.groups is not None
     assert [task.group_names[i] for i in task.pool.groups[:3]] == ["author 0", "author 0", "author 1"]
+
+
+def test_packed_rows_beyond_the_context_are_one_line(made: Path) -> None:
+    recipe = {"train": {**TRAIN, "packing": CONTEXT + 1}}
+    with pytest.raises(RecipeError, match=r"train\.packing: rows of 41 tokens are longer than the model reads \(40"):
+        open_language_model(made / "rough", data=made / "chats.jsonl", members=made / "rows.txt", recipe=recipe)
 
 
 def test_an_author_whom_a_row_lacks_is_one_line(made: Path) -> None:

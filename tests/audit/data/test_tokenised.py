@@ -56,6 +56,13 @@ def test_a_conversation_needs_a_template() -> None:
         tokenised([row], language_models.tokenizer(), context=8)
 
 
+def test_a_template_that_drops_the_answer_is_one_line() -> None:
+    tokenizer = language_models.tokenizer()
+    tokenizer.chat_template = "{{ messages[0]['content'] }}"
+    with pytest.raises(DataError, match="row 0: the chat template leaves the answer out, or changes it"):
+        tokenised([exchange("hi", "yes")], tokenizer, context=20)
+
+
 def test_what_does_not_fit_is_left_out_or_cut_and_counted() -> None:
     rows = [exchange("ab", "c"), exchange("ab", " "), exchange("abcdefgh", "a"), exchange("abcd", "abcdefgh")]
     found = tokenised(rows, language_models.tokenizer(), context=8)
