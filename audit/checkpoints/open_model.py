@@ -54,8 +54,11 @@ def open_checkpoint(path: Path, settings: Settings) -> Audited:
         raise InputError(
             "is for weights from elsewhere, with their recipe.", where="--weights", do="Omit it, or give --recipe."
         )
-    _must_not_be_a_part(path)
-    checkpoint = checkpoints.load(path)
+    try:
+        checkpoint = checkpoints.load(path)
+    except CheckpointError:
+        _must_not_be_a_part(path)
+        raise
     _must_be_there(checkpoint.recipe, checkpoint.folder, path, settings.data_root)
     dataset = moved.load(checkpoint.recipe.data, checkpoint.folder, settings.data_root, trust_code=settings.trust_code)
     experiment = checkpoint.experiment(dataset, trust_code=settings.trust_code)
