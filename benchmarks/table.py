@@ -35,6 +35,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "growth": ["--replicas", "16", "64", "256"],
     "cost_model": [],
     "audit_growth": ["--samples", "4000", "16000"],
+    "images_growth": ["--samples", "20000", "40000"],
     "contamination_search": ["--samples", "20000"],
 }
 """In this order, with these arguments. The others compare methods, not times, or need files; docs/ names them."""
