@@ -25,6 +25,7 @@ ALARMS = (
     "membership.false-dp-claim",
     "membership.split-differs",
     "membership.attack-below-half",
+    "membership.few-groups",
     "overfitting.gap",
     "contamination.across-split",
     "contamination.conflicting-labels",

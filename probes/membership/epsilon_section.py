@@ -140,16 +140,16 @@ def of_a_record(bound: Callable[..., float], copies: int, delta: float) -> float
 
 
 def epsilon_part(
-    evidence: Evidence, scores: Scores, rng: np.random.Generator, level: float, *, by_pool: bool = True
+    evidence: Evidence, scores: Scores, rng: np.random.Generator, level: float, doubt: Message | None = None
 ) -> Part:
     """Lower bounds on ε beside the claim; a lower bound above the claim is the most severe finding.
 
-    `by_pool` is False if members and held-out samples can be distinguished without any model: then only canaries, which
-    are included by a coin flip, bound ε, and without canaries the bound is undecided."""
+    With a `doubt`, that members were not chosen sample by sample or differ without any model, only canaries, which are
+    included by a coin flip, bound ε, and without canaries the bound is undecided."""
     member = evidence.pool.member[evidence.pool.indices]
     delta = evidence.privacy.delta if evidence.privacy else DELTA
     each = level_each(level, 1 if evidence.canaries is None else 2)
-    bound = split_sample_bound(scores, member, rng, delta=delta, level=each) if by_pool else 0.0
+    bound = split_sample_bound(scores, member, rng, delta=delta, level=each) if doubt is None else 0.0
     n = len(member)
     estimates = []
     if evidence.canaries is not None:
@@ -161,8 +161,8 @@ def epsilon_part(
                 _bound("epsilon.gaussian_lower_bound", gaussian, "lower", each, len(evidence.canaries.score))
             )
     lowest = _bound("epsilon.lower_bound", bound, "lower", level, n)
-    if not by_pool and evidence.canaries is None:
-        lowest = dataclasses.replace(lowest, caveat=Message("membership.split-differs-caveat"))
+    if doubt is not None and evidence.canaries is None:
+        lowest = dataclasses.replace(lowest, caveat=doubt)
     estimates.insert(0, lowest)
     claim = evidence.privacy
     if claim is not None:

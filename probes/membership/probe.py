@@ -41,7 +41,14 @@ from probes.membership.recipe_level import recipe_part, stand_ins
 from probes.membership.resolution import certainty
 from probes.membership.samples_per_class import samples_per_class
 from probes.membership.split_difference import split_difference
-from probes.membership.strongest_attack import precision, strongest_advantage, strongest_auc, strongest_tpr
+from probes.membership.strongest_attack import (
+    Clusters,
+    attack_auc,
+    precision,
+    strongest_advantage,
+    strongest_auc,
+    strongest_tpr,
+)
 from probes.membership.subpopulations import worst
 from probes.membership.target import target_of
 from probes.membership.variants import variants_part
@@ -52,7 +59,6 @@ from probes.partial_result import Part, joined
 from probes.plan import Plan, Splits
 from probes.ranges import Level, Positive, Rate, Rounds
 from probes.result import RECIPE, Estimate, Figure, Finding, Result, Severity
-from probes.statistics.roc import auc
 
 PRECISE = 0.01
 """Up to this false-positive rate, accusations are plausible in practice."""
@@ -111,8 +117,8 @@ class Membership:
         scores = ladder(target)
         stood = stand_ins(evidence, population, target.neighbours) if replicated else {}
         recipe = recipe_part(evidence, population, stood, self.fprs, self.level) if replicated else Part()
-        best, checkpoint = self._checkpoint(evidence, scores, recipe.estimates)
         split = split_difference(evidence, scores, for_split, self.level)
+        best, checkpoint = self._checkpoint(evidence, scores, recipe.estimates, split.clusters)
         if split.instead is not None:
             checkpoint = dataclasses.replace(checkpoint, findings=(split.instead,))
         whom = Part(findings=(_without_stand_ins(evidence, len(population)),))
@@ -130,7 +136,7 @@ class Membership:
             attacks=len(scores),
             level=self.level,
         )
-        epsilon = epsilon_part(evidence, scores, for_epsilon, self.level, by_pool=split.instead is None)
+        epsilon = epsilon_part(evidence, scores, for_epsilon, self.level, split.doubt)
         epsilon = joined((epsilon, claim_part(evidence, self.level), canaries_part(evidence.canaries, self.level)))
         sizes = samples_per_class(evidence, for_sizes, self.level)
         by_person = Part()
@@ -139,7 +145,9 @@ class Membership:
         released = variants_part(evidence, target, scores, self.level)
         if split.instead is not None:
             released = dataclasses.replace(released, findings=())
-        each = [_by_itself(name, auc(score, member)) for name, score in scores.items()]
+        each = [
+            _by_itself(attack_auc(score, member, name, self.level, split.clusters)) for name, score in scores.items()
+        ]
         strongest = np.full(len(evidence.labels), np.nan)
         strongest[evidence.pool.indices] = scores[best]
         parts = (
@@ -160,13 +168,17 @@ class Membership:
         return judged.result(self.name, dataclasses.asdict(self), evidence.limits)
 
     def _checkpoint(
-        self, evidence: Evidence, scores: dict[str, Scores], recipe: tuple[Estimate, ...]
+        self,
+        evidence: Evidence,
+        scores: dict[str, Scores],
+        recipe: tuple[Estimate, ...],
+        clusters: Clusters | None,
     ) -> tuple[str, Part]:
         """The estimates of the strongest attack on this model, and its name; the table of rates also has those of the
-        `recipe`."""
+        `recipe`. With `clusters`, rates are no evidence: their tests take samples as independent."""
         pooled = evidence.pool.indices
         member = evidence.pool.member[pooled]
-        best, overall = strongest_auc(scores, member, self.level)
+        best, overall = strongest_auc(scores, member, self.level, clusters)
         estimates: list[Estimate] = [overall, strongest_advantage(scores, member, self.level)]
         rates: list[Estimate] = []
         precise: list[tuple[float, Estimate]] = []
@@ -177,13 +189,13 @@ class Membership:
             rate = dataclasses.replace(rate, title=Message("membership.tpr-of-model", {"fpr": fpr}))
             estimates.append(rate)
             rates.append(rate)
-            p_values.append(p_value)
+            p_values.append(p_value if clusters is None else 1.0)
             if fpr <= PRECISE:
                 name = f"checkpoint.precision_at_{100 * fpr:g}pct_fpr"
                 estimates.append(precision(rate, int(member.sum()), int((~member).sum()), fpr, name))
                 estimates += at_priors(rate, fpr)
                 precise.append((fpr, rate))
-        each = {name: auc(score, member) for name, score in scores.items()}
+        each = {name: attack_auc(score, member, name, self.level, clusters) for name, score in scores.items()}
         figures: list[Figure] = [
             roc_chart(scores, member, best),
             rates_table(scores[best], member, self.fprs, {one.name: one for one in recipe}),
@@ -294,9 +306,9 @@ class Membership:
         return joined((part, explanations(evidence, population, self.level)))
 
 
-def _by_itself(attack: str, found: Estimate) -> Estimate:
-    title = Message("membership.attack-auc", {"attack": attack})
-    return dataclasses.replace(found, name=f"attack.{attack}.auc", title=title, aid=True)
+def _by_itself(found: Estimate) -> Estimate:
+    title = Message("membership.attack-auc", {"attack": found.name})
+    return dataclasses.replace(found, name=f"attack.{found.name}.auc", title=title, aid=True)
 
 
 def _without_stand_ins(evidence: Evidence, replicas: int) -> Finding:

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Bool
 
 from probes.evidence import Evidence
-from probes.measures.blind_baseline import BlindBaseline, blind_baseline
+from probes.measures.blind_baseline import FEWEST, BlindBaseline, blind_baseline
 from probes.measures.model_free_features import Described, model_free_features
-from probes.membership.strongest_attack import Scores, level_each, strongest
-from probes.message import Message
+from probes.membership.strongest_attack import Clusters, Scores, attack_auc, level_each, strongest, strongest_auc
+from probes.message import Message, Value
 from probes.partial_result import Part
 from probes.result import Estimate, Finding, Severity, Table
 from probes.statistics.roc import auc
@@ -23,10 +23,14 @@ from probes.statistics.stratified_auc import stratified_auc
 ERROR_SHARE = 5
 """The part of the error allotted to the baseline and to attacks below one half, each, because false alarms of the probe
 add up."""
+STRADDLING = 0.1
+"""Share of the groups of several samples that may lie on both sides of a split that keeps groups whole."""
 STRATA = 10
 LISTED = 12
 NAMED = 3
-CAVEAT = Message("membership.split-differs-caveat")
+CAVEAT, BY_GROUP = Message("membership.split-differs-caveat"), Message("membership.by-group-caveat")
+INDEPENDENT = ("checkpoint.tpr", "checkpoint.precision", "checkpoint.advantage", "epsilon.lower_bound")
+"""Beginnings of the names of estimates whose intervals take samples as independent."""
 OURS, BY_PERSON = ("checkpoint", "attack", "variant", "variants"), "person.auc"
 """Scopes of estimates that compare this model's members with its held-out samples, and of one that compares the
 same."""
@@ -39,59 +43,112 @@ class SplitDifference:
 
     part: Part
     instead: Finding | None
+    clusters: Clusters | None
+
+    @property
+    def doubt(self) -> Message | None:
+        """Why members and held-out samples, one by one, are no evidence of how private the training was."""
+        if self.instead is None or self.instead.code == "membership.few-groups":
+            return None if self.clusters is None else BY_GROUP
+        return CAVEAT
 
     def undecided(self, estimates: tuple[Estimate, ...]) -> tuple[Estimate, ...]:
+        if self.clusters is not None:
+            estimates = tuple(
+                dataclasses.replace(one, caveat=one.caveat or BY_GROUP) if one.name.startswith(INDEPENDENT) else one
+                for one in estimates
+            )
         if self.instead is None:
             return estimates
         return tuple(
-            dataclasses.replace(one, caveat=one.caveat or CAVEAT) if one.about in OURS or one.name == BY_PERSON else one
+            dataclasses.replace(one, caveat=one.caveat or self.doubt)
+            if one.about in OURS or one.name == BY_PERSON
+            else one
             for one in estimates
         )
+
+
+def whole_groups(evidence: Evidence) -> Clusters | None:
+    """The groups of the pooled samples if the split keeps them whole; None if it divides samples. A difference between
+    groups is then one between members and held-out samples that training did not make."""
+    pooled = evidence.pool.indices
+    if evidence.pool.groups is None:
+        return None
+    groups, member = evidence.pool.groups[pooled], evidence.pool.member[pooled]
+    _, place, size = np.unique(groups, return_inverse=True, return_counts=True)
+    inside = np.bincount(place.reshape(-1), weights=member)
+    several = size > 1
+    divided = several & (inside > 0) & (inside < size)
+    return groups if several.any() and divided.sum() <= STRADDLING * several.sum() else None
 
 
 def split_difference(evidence: Evidence, scores: Scores, rng: np.random.Generator, level: float) -> SplitDifference:
     """The blind baseline on members against held-out samples; how they differ, and what attacks find among similar
     samples, if its AUC is significantly above one half, or an attack's significantly below."""
     pooled = evidence.pool.indices
-    member, groups = evidence.pool.member[pooled], evidence.pool.groups
+    member, clusters = evidence.pool.member[pooled], whole_groups(evidence)
     described = model_free_features(evidence, pooled)
     strict = 1 - (1 - level) / ERROR_SHARE
-    blind = blind_baseline(
-        described.values, member, rng, groups=None if groups is None else groups[pooled], level=2 * strict - 1
-    )
-    below = _below(scores, member, strict)
+    blind = blind_baseline(described.values, member, rng, groups=clusters, level=2 * strict - 1)
+    below = _below(scores, member, strict, clusters)
     if blind is None:
         note = Message("membership.no-blind-baseline")
-        instead = None if below is None else _finding(None, below, None, ())
-        return SplitDifference(part=Part(notes=(note,)), instead=instead)
+        instead = _few_groups(scores, member, clusters, level) if below is None else _finding(None, below, None, ())
+        return SplitDifference(part=Part(notes=(note,)), instead=instead, clusters=clusters)
     shown = dataclasses.replace(blind.auc, better="neither")
     if blind.auc.low <= 0.5 and below is None:
-        return SplitDifference(part=Part(estimates=(shown,)), instead=None)
+        return SplitDifference(part=Part(estimates=(shown,)), instead=None, clusters=clusters)
     properties = differing(described, member, level)
-    matched = matched_auc(scores, member, blind, level)
+    matched = matched_auc(scores, member, blind, level, clusters)
     estimates = (shown,) if matched is None else (shown, matched)
     part = Part(estimates=estimates, figures=(_table(properties),) if properties else ())
-    return SplitDifference(part=part, instead=_finding(blind.auc, below, matched, tuple(properties)))
+    return SplitDifference(part=part, instead=_finding(blind.auc, below, matched, tuple(properties)), clusters=clusters)
 
 
-def _below(scores: Scores, member: Bool[np.ndarray, " samples"], strict: float) -> Estimate | None:
+def _few_groups(
+    scores: Scores, member: Bool[np.ndarray, " samples"], clusters: Clusters | None, level: float
+) -> Finding | None:
+    """Where whole groups are on one side, but too few for the baseline, an attack may find how these groups differ."""
+    if clusters is None:
+        return None
+    _, overall = strongest_auc(scores, member, level, clusters)
+    if overall.low <= 0.5:
+        return None
+    inside, outside = (len(np.unique(clusters[side])) for side in (member, ~member))
+    values: dict[str, Value] = {"auc": overall.value, "low": overall.low, "high": overall.high}
+    return Finding(
+        code="membership.few-groups",
+        severity="medium",
+        because=(overall.name,),
+        values=values | {"inside": inside, "outside": outside, "needed": FEWEST},
+    )
+
+
+def _below(
+    scores: Scores, member: Bool[np.ndarray, " samples"], strict: float, clusters: Clusters | None
+) -> Estimate | None:
     """The attack significantly below one half, if no other is significantly above."""
     each = level_each(strict, 2 * len(scores))
-    found = [auc(score, member, name=f"attack.{name}.auc", level=each) for name, score in scores.items()]
+    found = [attack_auc(score, member, f"attack.{name}.auc", each, clusters) for name, score in scores.items()]
     lowest = min(found, key=lambda one: one.high)
     return lowest if lowest.high < 0.5 and max(one.value for one in found) < 0.5 + (0.5 - lowest.value) else None
 
 
 def matched_auc(
-    scores: Scores, member: Bool[np.ndarray, " samples"], blind: BlindBaseline, level: float
+    scores: Scores,
+    member: Bool[np.ndarray, " samples"],
+    blind: BlindBaseline,
+    level: float,
+    clusters: Clusters | None = None,
 ) -> Estimate | None:
     """The strongest attack among samples that the blind baseline finds similar: pairs within tenths of its score
     (Rosenbaum & Rubin 1984), corrected for all attacks.
 
-    scores  of each sample, by attack
-    member  which samples are members
-    blind   the baseline's score of each sample
-    level   two-sided coverage of the interval, in (0, 1)
+    scores    of each sample, by attack
+    member    which samples are members
+    blind     the baseline's score of each sample
+    level     two-sided coverage of the interval, in (0, 1)
+    clusters  a number for each sample where whole groups are members or not; None, the default, for none
 
     Returns the estimate, a fraction; None if no tenth contains both members and non-members.
     """
@@ -102,9 +159,9 @@ def matched_auc(
     both = [one for one in np.unique(stratum) if 0 < inside[stratum == one].sum() < (stratum == one).sum()]
     if not both:
         return None
-    each = level_each(level, len(scores))
+    each, own = level_each(level, len(scores)), None if clusters is None else clusters[usable]
     found = {
-        name: stratified_auc(score[usable], inside, stratum, name="split.matched_auc", level=each)
+        name: stratified_auc(score[usable], inside, stratum, cluster=own, name="split.matched_auc", level=each)
         for name, score in scores.items()
     }
     _, estimate = strongest(found, level)

@@ -7,16 +7,18 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int
 from scipy import stats
 
 from probes.message import Message
 from probes.pairing import Pairing
 from probes.result import Estimate
 from probes.statistics.roc import auc, roc_curve
+from probes.statistics.stratified_auc import stratified_auc
 from probes.statistics.threshold import tpr_at_true_fpr
 
 Scores = Mapping[str, Float64[np.ndarray, " samples"]]
+Clusters = Int[np.ndarray, " samples"]
 
 
 def strongest(found: Mapping[str, Estimate], level: float) -> tuple[str, Estimate]:
@@ -33,20 +35,37 @@ def strongest(found: Mapping[str, Estimate], level: float) -> tuple[str, Estimat
     return best, dataclasses.replace(found[best], low=low, high=high, level=level)
 
 
-def strongest_auc(scores: Scores, member: Bool[np.ndarray, " samples"], level: float) -> tuple[str, Estimate]:
+def strongest_auc(
+    scores: Scores, member: Bool[np.ndarray, " samples"], level: float, clusters: Clusters | None = None
+) -> tuple[str, Estimate]:
     """The largest AUC over the attacks.
 
-    scores  of each sample, by attack, higher for members
-    member  which samples are members
-    level   two-sided coverage of the interval, in (0, 1)
+    scores    of each sample, by attack, higher for members
+    member    which samples are members
+    level     two-sided coverage of the interval, in (0, 1)
+    clusters  a number for each sample where whole groups are members or not; None, the default, for none
 
     Returns the attack's name and the estimate, a fraction.
     """
     each = level_each(level, len(scores))
-    found = {name: auc(score, member, name="checkpoint.auc", level=each) for name, score in scores.items()}
+    found = {name: attack_auc(score, member, "checkpoint.auc", each, clusters) for name, score in scores.items()}
     best, overall = strongest(found, level)
     made_of = Pairing(statistic="auc", columns=("membership.attack_score",), part="member", less="held_out")
     return best, dataclasses.replace(overall, pairing=made_of)
+
+
+def attack_auc(
+    score: Float64[np.ndarray, " samples"],
+    member: Bool[np.ndarray, " samples"],
+    name: str,
+    level: float,
+    clusters: Clusters | None = None,
+) -> Estimate:
+    """The AUC of one attack; with `clusters`, its interval allows for answers that a model gives to whole groups."""
+    if clusters is None:
+        return auc(score, member, name=name, level=level)
+    one_stratum = np.zeros(len(score), dtype=np.int64)
+    return stratified_auc(score, member, one_stratum, cluster=clusters, name=name, level=level)
 
 
 def strongest_tpr(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 
-from probes.evidence import Canaries, Evidence, PrivacyClaim
+from probes.evidence import Canaries, Evidence, PrivacyClaim, answers
 from probes.membership import Membership
+from probes.membership.split_difference import whole_groups
 from probes.result import Result
 from tests.probes.membership.worlds import World
 
@@ -78,3 +80,58 @@ def test_a_random_split_keeps_its_verdict() -> None:
     assert "membership.leaks" in codes(result)
     assert result["blind.auc"].low < 0.5
     assert result["checkpoint.auc"].caveat is None
+
+
+def by_group(groups: int, *, easier: bool) -> Evidence:
+    """A model that remembers nothing and answers alike about a whole group, on a split that keeps groups whole. With
+    `easier`, the members are the groups that are easier for the model, and an input shows how easy."""
+    evidence = World(leak=0.0, seed=4, everything=True, repeats=3, members=150, held_out=150).evidence()
+    rng = np.random.default_rng(4)
+    number, labels = rng.integers(0, groups, len(evidence.labels)), evidence.labels
+    ease = rng.normal(0, 1.5, groups)
+    order = np.argsort(ease) if easier else rng.permutation(groups)
+    logits = np.zeros((len(labels), 2))
+    logits[np.arange(len(labels)), labels] = evidence.audited.margin[0] + ease[number]
+    pooled = evidence.pool.member | evidence.pool.held_out
+    inside = np.isin(number, order[groups // 2 :])
+    pool = dataclasses.replace(evidence.pool, member=pooled & inside, held_out=pooled & ~inside, groups=number)
+    inputs = evidence.inputs.copy()
+    inputs[:, 1] += 2 * easier * ease[number]
+    return dataclasses.replace(
+        evidence,
+        pool=pool,
+        inputs=inputs,
+        audited=answers(logits[None], labels),
+        group_names=tuple(f"ward {one}" for one in range(groups)),
+        observations={},
+    )
+
+
+def test_a_split_by_few_groups_is_undecided_where_an_attack_finds_something() -> None:
+    result = Membership(repeats=3)(by_group(12, easier=True), np.random.default_rng(0))
+    assert result["attack.loss.auc"].value > 0.7
+    assert "membership.few-groups" in codes(result)
+    assert "membership.leaks" not in codes(result)
+    assert result["checkpoint.auc"].caveat is not None
+    assert result["epsilon.lower_bound"].value == 0.0
+
+
+def test_a_split_by_many_groups_counts_groups() -> None:
+    """The interval of the AUC is wider than with independent samples, and rates are no evidence."""
+    evidence = by_group(60, easier=False)
+    result = Membership(repeats=3)(evidence, np.random.default_rng(0))
+    alone = Membership(repeats=3)(
+        dataclasses.replace(evidence, pool=dataclasses.replace(evidence.pool, groups=None)), np.random.default_rng(0)
+    )
+    one, other = result["attack.loss.auc"], alone["attack.loss.auc"]
+    assert one.value == pytest.approx(other.value)
+    assert one.high - one.low > 1.2 * (other.high - other.low)
+    assert result["checkpoint.tpr_at_1pct_fpr"].caveat is not None
+    assert "blind.auc" in {estimate.name for estimate in result.estimates}
+
+
+def test_groups_on_both_sides_do_not_stop_the_baseline() -> None:
+    """Ten groups are too few to be dealt over folds, but this split divides them."""
+    evidence = split_by_difficulty(World(leak=0.0, seed=1, everything=True, repeats=3, groups=10).evidence())
+    assert whole_groups(evidence) is None
+    assert "blind.auc" in {one.name for one in Membership(repeats=3)(evidence, np.random.default_rng(0)).estimates}
