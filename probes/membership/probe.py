@@ -142,7 +142,7 @@ class Membership:
         by_person = Part()
         if self.persons:
             by_person = person_part(evidence, population, scores, stood, self.level, target.neighbours)
-        released = variants_part(evidence, target, scores, self.level)
+        released = variants_part(evidence, target, scores, self.level, split.clusters)
         if split.instead is not None:
             released = dataclasses.replace(released, findings=())
         each = [

@@ -29,7 +29,14 @@ STRATA = 10
 LISTED = 12
 NAMED = 3
 CAVEAT, BY_GROUP = Message("membership.split-differs-caveat"), Message("membership.by-group-caveat")
-INDEPENDENT = ("checkpoint.tpr", "checkpoint.precision", "checkpoint.advantage", "epsilon.lower_bound")
+INDEPENDENT = (
+    "checkpoint.tpr",
+    "checkpoint.precision",
+    "checkpoint.advantage",
+    "checkpoint.worst",
+    "variants.joint_tpr",
+    "epsilon.lower_bound",
+)
 """Beginnings of the names of estimates whose intervals take samples as independent."""
 OURS, BY_PERSON = ("checkpoint", "attack", "variant", "variants"), "person.auc"
 """Scopes of estimates that compare this model's members with its held-out samples, and of one that compares the

@@ -9,7 +9,7 @@ import numpy as np
 
 from probes.evidence import Evidence
 from probes.membership.attacks import ladder
-from probes.membership.strongest_attack import Scores, strongest_auc, strongest_tpr
+from probes.membership.strongest_attack import Clusters, Scores, strongest_auc, strongest_tpr
 from probes.membership.target import Target
 from probes.message import Message, Value
 from probes.partial_result import Part
@@ -19,8 +19,11 @@ FPR = 0.01
 HEADS = ("release", "attack", "AUC", "low", "high", "members found at 1 % false alarms")
 
 
-def variants_part(evidence: Evidence, target: Target, own: Scores, level: float) -> Part:
-    """Empty if there are no variants. `target` is the audited model as it was attacked, `own` its scores.
+def variants_part(
+    evidence: Evidence, target: Target, own: Scores, level: float, clusters: Clusters | None = None
+) -> Part:
+    """Empty if there are no variants. `target` is the audited model as it was attacked, `own` its scores, `clusters` the
+    groups that the split keeps whole.
 
     All variants are evaluated on the same samples and attacked with the same replicas of the audited model's recipe.
     Joint attacks use the mean and the maximum of standardised scores, in addition to the single ones: the interval of
@@ -36,15 +39,15 @@ def variants_part(evidence: Evidence, target: Target, own: Scores, level: float)
     }
     together = joint({"this model": own, **each})
     estimates: list[Estimate] = []
-    rows = [_row("this model", own, member, level)[0]]
+    rows = [_row("this model", own, member, level, clusters)[0]]
     for name, scores in each.items():
-        row, found = _row(name, scores, member, level)
+        row, found = _row(name, scores, member, level, clusters)
         rows.append(row)
         title = Message("membership.variant-auc", {"variant": name})
         estimates.append(dataclasses.replace(found, name=f"variant.{name}.auc", title=title, pairing=None))
-    row, both = _row("all of them", together, member, level)
+    row, both = _row("all of them", together, member, level, clusters)
     rate, _ = strongest_tpr(together, member, FPR, level, "variants.joint_tpr_at_1pct_fpr")
-    alone = strongest_auc(own, member, level)[1]
+    alone = strongest_auc(own, member, level, clusters)[1]
     estimates += [dataclasses.replace(both, name="variants.joint_auc", pairing=None), rate]
     table = Table(
         name="variants",
@@ -76,8 +79,10 @@ def _standardised(score: np.ndarray) -> np.ndarray:
     return np.asarray((score - score.mean()) / max(float(score.std()), 1e-12))
 
 
-def _row(name: str, scores: Scores, member: np.ndarray, level: float) -> tuple[tuple[Scalar | Message, ...], Estimate]:
-    best, found = strongest_auc(scores, member, level)
+def _row(
+    name: str, scores: Scores, member: np.ndarray, level: float, clusters: Clusters | None
+) -> tuple[tuple[Scalar | Message, ...], Estimate]:
+    best, found = strongest_auc(scores, member, level, clusters)
     rate, _ = strongest_tpr(scores, member, FPR, level, "rate")
     named = f"{round(rate.value * int(member.sum()))} / {int(member.sum())}"
     attack, _, where = best.partition("\n")
