@@ -22,8 +22,8 @@ HEADS = ("release", "attack", "AUC", "low", "high", "members found at 1 % false 
 def variants_part(
     evidence: Evidence, target: Target, own: Scores, level: float, clusters: Clusters | None = None
 ) -> Part:
-    """Empty if there are no variants. `target` is the audited model as it was attacked, `own` its scores, `clusters` the
-    groups that the split keeps whole.
+    """Empty if there are no variants. `target` is the audited model as it was attacked, `own` its scores,
+    `clusters` the groups that the split keeps whole.
 
     All variants are evaluated on the same samples and attacked with the same replicas of the audited model's recipe.
     Joint attacks use the mean and the maximum of standardised scores, in addition to the single ones: the interval of
