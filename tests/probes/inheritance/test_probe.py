@@ -120,7 +120,7 @@ def codes(result: Result) -> set[str]:
 
 @pytest.mark.slow
 def test_the_trigger_of_a_backdoored_source_is_an_outlier_of_its_class(larger: Task) -> None:
-    sound, poisoned = (audited(larger, poisoned=one) for one in (False, True))
+    sound, poisoned = (audited(larger, poisoned=one, seed=40) for one in (False, True))
     found = {finding.code: finding for finding in poisoned.findings}
     assert "inheritance.suspected-backdoor" in found or "inheritance.backdoor" in found
     one = found.get("inheritance.backdoor") or found["inheritance.suspected-backdoor"]
