@@ -86,6 +86,8 @@ def _pixels(image: Image.Image, size: int | None, read: _Read) -> Shaped[np.ndar
     if image.getexif().get(ORIENTATION, 1) in range(2, 9):
         image = ImageOps.exif_transpose(image)
         read.met["audit.data-turned"] += 1
+    if image.mode == "CMYK":
+        read.met["audit.data-cmyk"] += 1
     plain, index = _plain(image), len(read.arrays)
     if plain.mode == "F":
         read.deep.append(index)

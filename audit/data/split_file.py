@@ -28,10 +28,10 @@ def rows_of(given: object, total: int) -> Bool[np.ndarray, " rows"]:
 
 
 def read_rows(path: Path, total: int) -> Bool[np.ndarray, " rows"]:
-    """A mask over `total` rows. The file holds row numbers from 0, or true or false for every row: one per line (.txt,
-    .csv without a header), a list (.json), or an array (.npy).
+    """A mask over `total` rows. The file holds row numbers from 0, or true or false (1 or 0) for every row: one per
+    line (.txt, .csv without a header), a list (.json), or an array (.npy).
 
-    Raises DataError on anything else, and on a row that does not exist.
+    Raises DataError on anything else, and on a row that does not exist or is named twice.
     """
     regular(path, DataError)
     if path.suffix == ".npy":
@@ -60,7 +60,7 @@ def _list(path: Path) -> np.ndarray:
         given = json.loads(read_text(path, MOST, DataError))
     except ValueError as error:
         raise DataError(f"is not JSON: {error}", where=str(path)) from None
-    if not isinstance(given, list) or not all(isinstance(one, int) for one in given):
+    if not isinstance(given, list) or {type(one) for one in given} not in ({int}, {bool}, set()):
         raise DataError("is not a list of row numbers.", where=str(path), do="Write [0, 2, 5, …].")
     return np.array(given)
 
@@ -70,11 +70,18 @@ def _mask(given: np.ndarray, total: int, path: Path) -> Bool[np.ndarray, " rows"
         if given.shape != (total,):
             raise DataError(f"has {given.size} values of true or false for {total} rows.", where=str(path))
         return given
+    if not given.size:
+        raise DataError("names no row.", where=str(path), do="Write the row numbers of the members.")
     if given.ndim != 1 or given.dtype.kind not in "iu":
         raise DataError(f"holds {given.dtype} of shape {given.shape}.", where=str(path), do="Write row numbers.")
-    if given.size and not 0 <= given.min() <= given.max() < total:
+    if len(given) == total > 2 and np.isin(given, (0, 1)).all():
+        return np.asarray(given == 1)
+    if not 0 <= given.min() <= given.max() < total:
         wrong = given[(given < 0) | (given >= total)][0]
         raise DataError(f"names row {int(wrong)}; there are {total}, from 0.", where=str(path))
+    rows, often = np.unique(given, return_counts=True)
+    if often.max() > 1:
+        raise DataError(f"names row {int(rows[often.argmax()])} {int(often.max())} times.", where=str(path))
     mask = np.zeros(total, dtype=bool)
     mask[given] = True
     return mask

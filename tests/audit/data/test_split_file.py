@@ -19,6 +19,8 @@ from probes.errors import DataError
         ("mask.txt", "true\nFalse\nTRUE\nfalse"),
         ("rows.json", "[0, 2]"),
         ("mask.json", "[true, false, true, false]"),
+        ("mask.csv", "1\n0\n1\n0"),
+        ("ones.json", "[1, 0, 1, 0]"),
     ],
 )
 def test_rows_or_a_mask_a_line_or_a_list(tmp_path: Path, name: str, text: str) -> None:
@@ -41,6 +43,10 @@ def test_arrays(tmp_path: Path) -> None:
         ("rows.json", "{}", "is not a list of row numbers"),
         ("rows.json", "[", "is not JSON"),
         ("rows.npy", "x", "is not an array"),
+        ("rows.txt", "1\n3\n1", "names row 1 2 times"),
+        ("rows.txt", "", "names no row"),
+        ("rows.json", "[]", "names no row"),
+        ("rows.json", "[0, true]", "is not a list of row numbers"),
     ],
 )
 def test_anything_else_is_one_line(tmp_path: Path, name: str, text: str, said: str) -> None:
