@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -55,6 +58,17 @@ HELP = (
 NO_MEMORY = (
     "there is not enough memory. Lift the limit on it (ulimit, control group), use fewer --workers, or less data."
 )
+MACHINE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+)
+"""Errors of the disk and of paths, which are neither a bug nor a verdict."""
 MAKE, AUDIT, REVIEW, MORE = "Make and plan", "Audit", "Results", "More"
 
 app = typer.Typer(
@@ -130,8 +144,17 @@ def main() -> None:
         if (place := blamed(error)) is not None:
             said = f"{place}: {described(error)}. The recipe's own code raised it."
             _end(said, AuditError.exit_code)
+        if isinstance(error, OSError) and error.errno in MACHINE:
+            _end(_refused(error), AuditError.exit_code)
         traceback.print_exc()
         _end("this is a bug in transfer-audit, not in your input.", EXIT_CRASH)
+
+
+def _refused(error: OSError) -> str:
+    """What the machine refused, and where; what is left of the output cannot be written either."""
+    if error.filename is None:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 (it is closed with the process)
+    return f"{error.filename or 'the output'}: {str(error.strerror).lower()}."
 
 
 def _end(said: str, code: int) -> NoReturn:

@@ -6,8 +6,9 @@ import contextlib
 import errno
 import os
 import socket
+import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from probes.errors import StoreError
@@ -27,8 +28,10 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary file beside `path`, readable only by its owner, to write to inside the block.
 
     At its end the file is flushed to disk and renamed to `path`, which therefore is never incomplete, whatever fails;
-    if the block raises, nothing is left. Raises OSError.
+    if the block raises, nothing is left. Raises OSError, also for a device or a pipe, whose place a file would take.
     """
+    if _is_device(path):
+        raise OSError(errno.EINVAL, "it is a device or a pipe, not a file")
     private_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{me()}-{threading.get_ident()}{UNFINISHED}")
     try:
@@ -45,10 +48,22 @@ def write(path: Path, content: str | bytes, *, do: str = "Choose another --out."
     """Write all of `content`, or nothing. Raises StoreError."""
     data = content.encode() if isinstance(content, str) else content
     try:
+        if _is_device(path, stat.S_ISCHR):  # /dev/null and the like take what is written
+            path.write_bytes(data)
+            return
         with replacing(path) as temporary:
             temporary.write_bytes(data)
     except OSError as error:
         raise StoreError(why_not_written(error), where=str(path), do=do) from None
+
+
+def _is_device(path: Path, *kinds: Callable[[int], bool]) -> bool:
+    """Whether something of these kinds is there; by default a device, a pipe or a socket."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return any(kind(mode) for kind in kinds or (stat.S_ISCHR, stat.S_ISBLK, stat.S_ISFIFO, stat.S_ISSOCK))
 
 
 def why_not_written(error: Exception) -> str:

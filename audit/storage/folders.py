@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from audit.storage.bounded import is_folder
 from probes.errors import InputError
 
 RESULTS, CHECKPOINT = "results.json", "ckpt.pt"
@@ -29,13 +30,13 @@ def named_path(given: str | Path) -> Path:
 
 def results_in(path: Path | None) -> Path | None:
     """The results.json of a folder; a file is returned unchanged."""
-    return path / RESULTS if path is not None and path.is_dir() else path
+    return path / RESULTS if path is not None and is_folder(path) else path
 
 
 def checkpoint_in(path: Path | None) -> Path | None:
     """The folder's ckpt.pt, or the only weight file in it, or the only index of several; otherwise the path
     unchanged."""
-    if path is None or not path.is_dir() or any((path / name).exists() for name in FAMILYS_OWN):
+    if path is None or not is_folder(path) or any((path / name).exists() for name in FAMILYS_OWN):
         return path
     if (path / CHECKPOINT).exists():
         return path / CHECKPOINT

@@ -70,6 +70,12 @@ class Frontier:
             (name for name, one in zip(self.measures, found, strict=True) if one and one.tradeoff == tradeoff), None
         )
 
+    def gated_risk(self) -> Name | None:
+        """The first measure of risk that the gate checks; the first of all if it checks none."""
+        checked = {(check.probe, check.estimate) for check in self.tried[0].report.verdict.checks}
+        risks = [name for name in self.measures if (one := self.tried[0].estimate(name)) and one.tradeoff == "risk"]
+        return next((name for name in risks if name in checked), next(iter(risks), None))
+
     @cached_property
     def efficient(self) -> frozenset[str]:
         """Names of the candidates that no other dominates."""
@@ -117,9 +123,9 @@ def _value(estimate: Estimate | None) -> float:
 
 
 def charts(frontier: Frontier, say: Words) -> list[Chart]:
-    """Accuracy against leakage, then each measure with its intervals."""
+    """Usefulness against a risk that the gate checks, then each measure with its intervals."""
     found = []
-    useful, risk = frontier.first("utility"), frontier.first("risk")
+    useful, risk = frontier.first("utility"), frontier.gated_risk()
     if useful and risk:
         found.append(_trade(frontier, useful, risk, say))
     found += [_measure(frontier, name, say) for name in frontier.measures]
@@ -131,14 +137,14 @@ def _trade(frontier: Frontier, useful: Name, risk: Name, say: Words) -> Chart:
     return Chart(
         name="frontier",
         mark="points",
-        title=say("frontier", "trade"),
+        title=say("frontier", "trade", useful=capitalized(say.estimate(*useful[::-1])), risk=say.estimate(*risk[::-1])),
         caption=say("frontier", "trade_caption"),
         columns={
-            "leakage": [_value(leakage) for _, leakage, _ in pairs],
+            "risk": [_value(risked) for _, risked, _ in pairs],
             "accuracy": [_value(accuracy) for _, _, accuracy in pairs],
             "candidate": [named(name, say) for name, _, _ in pairs],
         },
-        x=Axis(column="leakage", title=say.estimate(risk[1], risk[0])),
+        x=Axis(column="risk", title=say.estimate(risk[1], risk[0])),
         y=Axis(column="accuracy", title=say.estimate(useful[1], useful[0])),
         series="candidate",
     )

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from audit.cli.app import app
 from reports import archive
+from tests.audit.command import audit, refused
 from tests.reports.sample import sample
 
 CODE = "from audit.cli.app import main; main()"
@@ -118,3 +119,26 @@ def test_a_number_below_zero_is_refused_in_words() -> None:
     refused = CliRunner().invoke(app, ["cache", "--keep", "-1"], env={"COLUMNS": "80"})
     assert refused.exit_code == 2
     assert "-1 is less than 0" in refused.output
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no /dev/full")
+def test_output_that_cannot_be_written_is_one_line(place: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", CODE, "gate", "results.json", "--json"],
+            cwd=place, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "audit: the output: no space left on device.\n")
+
+
+def test_a_path_that_is_too_long_is_one_line(place: Path) -> None:
+    assert "no such file" in refused(audit("gate", "a" * 300, cwd=place))
+
+
+def test_a_device_or_a_pipe_is_not_replaced_by_a_file(place: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    said = refused(audit("report", "results.json", "-f", "junit", "-o", tmp_path / "pipe", cwd=place))
+    assert said.endswith("cannot be written: it is a device or a pipe, not a file. Choose another --out.")
+    assert (tmp_path / "pipe").is_fifo()
+    assert audit("report", "results.json", "-f", "junit", "-o", os.devnull, cwd=place).returncode == 0
+    assert Path(os.devnull).is_char_device()
