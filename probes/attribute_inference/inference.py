@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int, Int64
-from scipy import stats
 from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 
 from probes.result import Estimate
+from probes.statistics.student_t import t_critical
 
 FOLDS = 5
 FEWEST = 4 * FOLDS
@@ -95,7 +95,7 @@ def worst(found: Sequence[Estimate], level: float) -> tuple[int, Estimate]:
 
 def _mean(name: str, added: Float64[np.ndarray, " members"], level: float) -> Estimate:
     n = len(added)
-    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * _error(added)
+    half = t_critical(level, n - 1) * _error(added)
     value = float(added.mean())
     return Estimate(
         name=name, value=value, low=value - half, high=value + half, level=level, n=n, unit="points", dof=n - 1.0
@@ -108,7 +108,7 @@ def _difference(
     """Welch's interval."""
     errors = _error(one) ** 2, _error(other) ** 2
     dof = sum(errors) ** 2 / (errors[0] ** 2 / (len(one) - 1) + errors[1] ** 2 / (len(other) - 1))
-    half = float(stats.t.ppf(0.5 + level / 2, dof)) * sum(errors) ** 0.5
+    half = t_critical(level, dof) * sum(errors) ** 0.5
     value = float(one.mean() - other.mean())
     n = len(one) + len(other)
     return Estimate(
