@@ -32,7 +32,7 @@ COUNTED: Mapping[str, frozenset[str]] = {
     "inheritance.worst-group": frozenset({"whole"}),
     "inheritance.no-worse-group": frozenset({"whole"}),
     "membership.exposed-samples": frozenset({"share", "count"}),
-    "membership.forecast": frozenset({"held", "held_rate"}),
+    "membership.forecast": frozenset({"held", "held_rate", "saturated"}),
     "membership.fidelity-blind": frozenset({"width"}),
     # The model's own value, which lies outside the interval that the estimate holds: that is the finding.
     "membership.infidelity": frozenset({"level", "value"}),
