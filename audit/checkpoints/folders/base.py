@@ -49,7 +49,7 @@ class Described:
     expected   measures that the training recorded, by name
     tokenised  whether the model reads the tokens of one tokenizer, so that texts need it
     unfit      how the model's input is prepared, as far as a recipe cannot say it: then the user's must have an [input]
-    knows_rows whether it identifies the rows of its data, so that no other data can be taken for it
+    knows_rows  whether it identifies the rows of its data, so that no other data can be taken for it
     """
 
     kind: str
