@@ -61,7 +61,17 @@ def attack_auc(
     level: float,
     clusters: Clusters | None = None,
 ) -> Estimate:
-    """The AUC of one attack; with `clusters`, its interval allows for answers that a model gives to whole groups."""
+    """The AUC of one attack.
+
+    score     of each sample, higher for members
+    member    which samples are members
+    name      of the estimate
+    level     two-sided coverage of the interval, in (0, 1)
+    clusters  the group of each sample, where a model gives answers to whole groups: the interval allows for that; None,
+              the default, for none
+
+    Returns the estimate, a fraction.
+    """
     if clusters is None:
         return auc(score, member, name=name, level=level)
     one_stratum = np.zeros(len(score), dtype=np.int64)
