@@ -8,14 +8,14 @@ from threading import Barrier
 import pytest
 import torch
 
-from audit.population.executors.device_assignment import next_seat, sit
+from audit.population.executors.device_assignment import next_number, take_device
 from audit.runtime.devices import device, workers_for
 
 
 def test_no_two_workers_have_one_seat(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        seats = list(pool.map(lambda _: next_seat(tmp_path), range(40)))
-    assert sorted(seats) == list(range(40))
+        numbers = list(pool.map(lambda _: next_number(tmp_path), range(40)))
+    assert sorted(numbers) == list(range(40))
 
 
 def test_workers_spread_over_the_devices_and_stay_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,12 +27,12 @@ def test_workers_spread_over_the_devices_and_stay_there(tmp_path: Path, monkeypa
     def work(_: int) -> None:
         together.wait()
         for _task in range(3):
-            sit(tmp_path, "cuda")
+            take_device(tmp_path, "cuda")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert sorted(taken) == [0, 0, 1, 1]
-    sit(tmp_path, "cpu")
+    take_device(tmp_path, "cpu")
     assert len(taken) == 4
 
 
