@@ -117,11 +117,19 @@ for _command, _panel, _foot in COMMANDS:
     app.command(cls=Command, rich_help_panel=_panel, epilog=_foot)(_command)
 
 
+def end_in_order() -> None:
+    """A CI runner's SIGTERM and the SIGHUP of a terminal that is closed end a run as Ctrl-C does; where SIGHUP is
+    ignored, as under nohup, it stays so."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
+
+
 def main() -> None:
     """Expected errors give one line and their exit code; a crash gives a traceback and exit code 70, never a
     verdict."""
     validate.any_terminal()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI runner's SIGTERM ends a run as Ctrl-C does
+    end_in_order()
     try:
         validate.must_have_a_working_folder()
         app()

@@ -83,10 +83,12 @@ class Bound(Section):
 class ProfileBound(Bound):
     required: bool = False
     """If this audit has no such estimate, the check is undecided rather than omitted."""
+    unless: str = ""
+    """An estimate that other kinds of model have in its place: beside it, a missing estimate is omitted."""
 
     def thresholds(self, probe: str, estimate: str, *, optional: bool) -> list[Threshold]:
         found = super().thresholds(probe, estimate, optional=optional)
-        return [dataclasses.replace(one, required=self.required) for one in found]
+        return [dataclasses.replace(one, required=self.required, unless=self.unless) for one in found]
 
 
 class GateSection(Section):

@@ -17,6 +17,8 @@ from multiprocessing.sharedctypes import Synchronized
 
 import torch
 
+from audit.runtime.forking import leave_to_the_parent
+
 PATIENCE = 20
 """A fork that takes this many times as long as this process took for its longest piece is abandoned."""
 WORTH_FORKING = 4
@@ -51,7 +53,7 @@ def side_by_side(work: Sequence[Callable[[], None]], processes: int) -> None:
 
 def _in_fork(work: Sequence[Callable[[], None]], taken: Synchronized[int]) -> None:
     """The parent handles Ctrl-C; the fork prints nothing, and closes nothing of the parent's."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_to_the_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
     try:

@@ -1,7 +1,8 @@
-"""Whether a process in which torch is loaded may be forked, and forks of it."""
+"""Whether a process in which torch is loaded may be forked, and what its child processes ignore."""
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -11,3 +12,10 @@ def can_fork(device: str) -> bool:
     import torch
 
     return sys.platform == "linux" and device == "cpu" and torch.cuda.device_count() == 0
+
+
+def leave_to_the_parent() -> None:
+    """Ignore the signals that a terminal sends to all its processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)

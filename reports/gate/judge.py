@@ -271,8 +271,9 @@ def _shown(estimate: Estimate, low: float, high: float, level: float, against: b
 def _without_replicas(threshold: Threshold, found: Mapping[str, Result]) -> bool:
     """Whether the probe ran but said nothing about the recipe: what was not measured has not passed."""
     result = found.get(threshold.probe)
-    of_recipe = scope_of(threshold.estimate) == RECIPE
-    return result is not None and of_recipe and all(one.about != RECIPE for one in result.estimates)
+    if result is None or scope_of(threshold.estimate) != RECIPE:
+        return False
+    return all(one.about != RECIPE and one.name != threshold.unless for one in result.estimates)
 
 
 def _unjudged(threshold: Threshold, status: CheckStatus, because: Message) -> Check:

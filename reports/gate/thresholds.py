@@ -22,6 +22,8 @@ class Threshold:
     against          threshold (the default) or baseline
     required         if set on a built-in threshold, a missing estimate is undecided: what was not measured has not
                      passed. Off by default
+    unless           an estimate that other kinds of model have in place of this one: beside it, a missing estimate is
+                     not asked for. None by default
     why              the reason for the bound: a code with a text in reports, or the user's own words; empty by default
 
     >>> Threshold(probe="membership", estimate="checkpoint.auc", direction="max", bound=0.6).against
@@ -35,6 +37,7 @@ class Threshold:
     optional: bool = False
     against: Literal["threshold", "baseline"] = "threshold"
     required: bool = False
+    unless: str = ""
     why: str = ""
 
 

@@ -30,7 +30,7 @@ def audit(*arguments: str | Path, cwd: Path, **environment: str) -> Done:
     """
     out, err = io.StringIO(), io.StringIO()
     around = {"XDG_CACHE_HOME": str(cwd / "cache"), "COLUMNS": "80", **environment}
-    stopped = signal.getsignal(signal.SIGTERM)
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
     with (
         mock.patch.dict(os.environ, around),
         mock.patch.object(sys, "argv", ["audit", *map(str, arguments)]),
@@ -46,7 +46,8 @@ def audit(*arguments: str | Path, cwd: Path, **environment: str) -> Done:
         except SystemExit as ended:
             code = ended.code
         finally:
-            signal.signal(signal.SIGTERM, stopped)
+            for one, handler in handlers.items():
+                signal.signal(one, handler)
     return Done(returncode=int(str(code or 0)), stdout=out.getvalue(), stderr=err.getvalue())
 
 

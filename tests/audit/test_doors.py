@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from audit.cli import validate
-from audit.cli.app import main
+from audit.cli.app import end_in_order, main
 from audit.storage.atomic import write
 from probes.errors import AuditError, InputError, OverwriteError, StoreError, one_line
 from reports import archive
@@ -19,7 +19,7 @@ from reports.formats import junit
 from reports.spreadsheet import cell
 from tests.reports.sample import sample
 
-CODE = "from audit.cli.app import main; main()"
+CODE = "from audit.cli.app import end_in_order, main; main()"
 
 
 def audit(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -134,8 +134,10 @@ def test_junit_is_well_formed_whatever_classes_are_called():
     ET.fromstring(junit.render(sample(label=HOSTILE, failed=True)))
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGTERM"), reason="no such signal here")
-def test_termination_ends_as_an_interruption_does(tmp_path):
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_termination_ends_as_an_interruption_does(tmp_path, name):
+    if not hasattr(signal, name):
+        pytest.skip("no such signal here")
     work = "def work(): print('at work', flush=True); time.sleep(60)"
     script = f"import audit.cli.app as a, time\n{work}\na.app = work\n{CODE}"
     child = subprocess.Popen(
@@ -143,9 +145,18 @@ def test_termination_ends_as_an_interruption_does(tmp_path):
     )
     assert child.stdout is not None
     assert child.stdout.readline() == "at work\n"
-    child.send_signal(signal.SIGTERM)
+    child.send_signal(getattr(signal, name))
     _, said = child.communicate(timeout=60)
     assert (child.returncode, said) == (130, "audit: interrupted; what was finished is kept.\n")
+
+
+def test_under_nohup_a_hangup_stays_ignored():
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    end_in_order()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    for one, handler in before.items():
+        signal.signal(one, handler)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])

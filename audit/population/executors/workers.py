@@ -21,7 +21,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from audit.engines.base import Engine
 from audit.engines.materialised import Materialised
 from audit.population.tasks import Done, Job, Task, run_task
-from audit.runtime.forking import can_fork
+from audit.runtime.forking import can_fork, leave_to_the_parent
 from audit.runtime.threads import keep_pages
 from audit.storage.atomic import why_not_written
 from audit.storage.store import Store
@@ -180,9 +180,9 @@ def _run(engine: Engine, materialised: Materialised, task: Task, store: Store, f
 
 
 def _begin_worker(parent: int) -> None:
-    """Ctrl-C reaches every process of a terminal, and the parent decides what to do. If the parent was killed, this
-    process ends too; otherwise it would wait forever for its result to be taken."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ctrl-C and a hangup reach every process of a terminal, and the parent decides what to do. If the parent was
+    killed, this process ends too; otherwise it would wait forever for its result to be taken."""
+    leave_to_the_parent()
     threading.Thread(target=_end_without, args=(parent,), daemon=True).start()
     keep_pages()
 

@@ -142,6 +142,17 @@ def test_an_estimate_without_replicas_does_not_pass() -> None:
     assert judge([with_replicas], Gate(thresholds=(built_in, other)), today=TODAY).status == "pass"
 
 
+@pytest.mark.parametrize(
+    ("there", "checks"), [("checkpoint.tokens", []), ("checkpoint.classes", ["undecided"]), ("other", ["undecided"])]
+)
+def test_what_other_kinds_of_model_have_is_not_asked_of_this_one(there: str, checks: list[str]) -> None:
+    built_in = Threshold(
+        probe="p", estimate="recipe.classes", direction="max", bound=0.6, optional=True, unless="checkpoint.tokens"
+    )
+    verdict = judge([result(estimate(there, 0.5, 0.01))], Gate(thresholds=(built_in,)), today=TODAY)
+    assert [check.status for check in verdict.checks] == checks
+
+
 def test_an_estimate_with_a_caveat_keeps_its_own_interval() -> None:
     """Of one degree of freedom, another level would reach far beyond what an AUC can be."""
     unknown = Estimate(name="a", value=0.6, low=0.0, high=1.0, n=4, unit="AUC", dof=1.0, caveat="two repeats")
