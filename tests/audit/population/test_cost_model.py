@@ -1,6 +1,7 @@
 """Prices are about what it then costs; power is what simulation finds; a budget cuts whole rounds."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from audit.population import cost_model
 from audit.population.cost_model import RowGroup, fit, price
 from audit.population.populate import populate, rows_of
 from audit.storage.store import Store
@@ -96,6 +98,20 @@ def test_processes_are_foreseen_where_the_executor_begins_them(
     )
     assert line.seconds(workers) == seconds
     assert line.spawns(workers) == (run_in == "spawned" and seconds < batches * each)
+
+
+def test_building_networks_does_not_grow_with_the_samples(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def timed(*given: object) -> tuple[float, float]:
+        return (0.2, 1000.0) if given[3] == 1 else (0.2, 0.0)
+
+    rows = rows_of(Plan.of(Splits(repeats=2)), experiment.pool, 0)
+    monkeypatch.setattr(cost_model, "_timed", timed)
+    (line,) = price(experiment, rows, workers=1).lines
+    n, kept, size = len(experiment.dataset), int(rows[0].keep.sum()), experiment.recipe.train.batch_size
+    samples_of_the_trial = min(n, math.ceil(cost_model.TRIAL_STEPS * size * n / kept))
+    assert line.batch_seconds == pytest.approx(1000 + 0.2 * n / samples_of_the_trial, rel=0.01)
 
 
 def test_a_price_of_nothing(experiment: Experiment, tmp_path: Path) -> None:
