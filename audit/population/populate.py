@@ -165,7 +165,8 @@ def _trained(
     missing = [batch for batch in batches if any(key not in found for key in batch.task.keys)]
     total = len(set(key_by_row.values()))
     cached = len(found)
-    store.note(Lookups(asked=total, found=cached))
+    if total:
+        store.note(Lookups(asked=total, found=cached))
     todo = {key: batch.choice.engine.name for batch in missing for key in batch.task.keys if key not in found}
     pace = Pace(Counter(todo.values()))
     on_progress(Progress(done=cached, total=total, cached=cached, seconds_left=None, engine=""))

@@ -161,6 +161,7 @@ def test_parts_of_a_population_are_the_whole(experiment: Experiment, tmp_path: P
 
 
 def test_no_rows_are_no_replicas(experiment: Experiment, tmp_path: Path) -> None:
-    replicas = populate(experiment, [], store=Store(tmp_path), workers=1)
+    replicas = populate(experiment, [], store=Store(tmp_path / "store"), workers=1)
     assert len(replicas.population) == 0
+    assert not (tmp_path / "store").exists()
     assert population.schedule(experiment, []) == []
