@@ -46,6 +46,13 @@ def growth(what: str, spent: Mapping[int, float]) -> Measured:
     )
 
 
+def above_mapped(what: str, megabytes: float) -> Measured:
+    """Memory beyond the mapped files, of which a machine needs so much however large the data are."""
+    return Measured(
+        what=f"{what}: memory above the mapped files", value=megabytes, unit="MB", target=2000, better="lower"
+    )
+
+
 def arguments(description: str | None) -> argparse.ArgumentParser:
     """A parser with the option that all benchmarks of the table share."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)

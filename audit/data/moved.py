@@ -52,7 +52,7 @@ def found_under(root: Path, path: Path) -> Path | None:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as root:
     ...     Path(root, "data").mkdir()
-    ...     found_under(Path(root), Path("/home/else/data")).name, found_under(Path(root), Path("a.csv"))
+    ...     found_under(Path(root), Path("/elsewhere/data")).name, found_under(Path(root), Path("a.csv"))
     ('data', None)
     """
     if root.is_file():

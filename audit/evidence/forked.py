@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -54,7 +53,6 @@ def side_by_side(work: Sequence[Callable[[], None]], processes: int) -> None:
 def _in_fork(work: Sequence[Callable[[], None]], taken: Synchronized[int]) -> None:
     """The parent handles Ctrl-C; the fork prints nothing, and closes nothing of the parent's."""
     leave_to_the_parent()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
     try:
         _take(work, taken)

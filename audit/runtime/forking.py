@@ -15,7 +15,8 @@ def can_fork(device: str) -> bool:
 
 
 def leave_to_the_parent() -> None:
-    """Ignore the signals that a terminal sends to all its processes."""
+    """Ignore the signals that a terminal sends to all its processes, and end at once where the parent ends in order."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -59,19 +59,12 @@ def rephrasings(
     suspected = np.isin(held_out, found.held_out)
     inflation = _inflation(right(sequences.own)[held_out], suspected, level)
     estimates = (share,) if inflation is None else (share, inflation)
-    values: dict[str, Value] = {
-        "count": len(found.held_out),
-        "n": len(held_out),
-        "share": share.value,
-        "low": share.low,
-        "high": share.high,
-    }
     finding = Finding(
         code="contamination.rephrased",
         severity="low",
         because=tuple(one.name for one in estimates),
         samples=tuple(found.held_out[:100].tolist()),
-        values=values,
+        values=_counted(found, len(held_out), share),
     )
     return Part(estimates=estimates, findings=(finding,), figures=(_table(found),))
 
@@ -107,24 +100,21 @@ def _of_benchmark(name: str, found: Rephrased, n: int, each: float, level: float
     )
     if not len(found.held_out):
         return Part(estimates=(share,))
-    values: dict[str, Value] = {
-        "name": name,
-        "count": len(found.held_out),
-        "n": n,
-        "share": share.value,
-        "low": share.low,
-        "high": share.high,
-    }
     finding = Finding(
         code="contamination.benchmark-rephrased",
         severity="low",
         because=(share.name,),
         samples=tuple(dict.fromkeys(found.member[:100].tolist())),
-        values=values,
+        values={"name": name, **_counted(found, n, share)},
     )
     title = Message("contamination.benchmark-rephrased.title", {"name": name})
     table = dataclasses.replace(_table(found, of="benchmark sample"), name=f"rephrased-{name}", title=title)
     return Part(estimates=(share,), findings=(finding,), figures=(table,))
+
+
+def _counted(found: Rephrased, n: int, share: Estimate) -> dict[str, Value]:
+    """What findings say of the samples that may be rephrased, of n."""
+    return {"count": len(found.held_out), "n": n, "share": share.value, "low": share.low, "high": share.high}
 
 
 def _stacked(

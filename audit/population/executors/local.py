@@ -51,7 +51,7 @@ def _in_processes(job: Job, store: Store, workers: int) -> Iterator[Done]:
     began, done, rest = time.monotonic(), 0, deque(job.tasks)
     others = Processes(job, store, rest, workers - 1)
     try:
-        if others.immediate and workers > 1:
+        if others.workers.immediate and workers > 1:
             with contextlib.suppress(OSError):  # no room for another process: this one runs all tasks
                 others.begin()
         while True:

@@ -10,7 +10,7 @@ from concurrent.futures import BrokenExecutor, Future
 from queue import SimpleQueue
 
 from audit.population.executors.killed import CONTINUE, KILLED
-from audit.population.executors.workers import Forks, workers_of
+from audit.population.executors.workers import workers_of
 from audit.population.tasks import Done, Job, Task
 from audit.storage.store import Store
 from probes.errors import AuditError, StoreError
@@ -35,11 +35,6 @@ class Processes:
         self.sent: list[Future[list[Done]]] = []
         self.finished: SimpleQueue[Future[list[Done]]] = SimpleQueue()
         self.heard = 0
-
-    @property
-    def immediate(self) -> bool:
-        """Whether beginning takes no time, so that it pays off however little there is to do."""
-        return isinstance(self.workers, Forks)
 
     @contextlib.contextmanager
     def soon(self, after: float) -> Iterator[None]:

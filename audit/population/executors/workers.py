@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 import time
 import warnings
@@ -12,7 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import joblib
 from joblib.externals.loky import get_reusable_executor
@@ -32,11 +31,14 @@ IDLE = 20
 """Seconds after which an idle process ends and releases its memory."""
 
 
+@runtime_checkable
 class Workers(Protocol):
     """Processes that are begun together, each running one task at a time."""
 
     killed: type[Exception]
     """What a task's future raises if its process was killed."""
+    immediate: bool
+    """Whether beginning takes no time, so that it pays off however little there is to do."""
 
     def begin(self, count: int) -> None:
         """Raises StoreError if the disk is full."""
@@ -56,7 +58,7 @@ def forks_train(experiment: Experiment) -> bool:
     return own and can_fork(experiment.device)
 
 
-def workers_of(job: Job) -> Forks | Spawned:
+def workers_of(job: Job) -> Workers:
     return Forks(job) if forks_train(job.materialised.experiment) else Spawned(job)
 
 
@@ -64,7 +66,8 @@ class Forks:
     """They share this process's memory, so nothing is sent or imported, and starting one takes some hundredths of a
     second."""
 
-    killed = BrokenProcessPool
+    killed: type[Exception] = BrokenProcessPool
+    immediate = True
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -113,7 +116,6 @@ _inherited: list[Job] = []
 
 
 def _begin_fork(parent: int, job: Job) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _begin_worker(parent)
     _inherited[:] = [job]
 
@@ -127,7 +129,8 @@ class Spawned:
     """They import torch, which takes some seconds each, and are kept for the next job. The experiment is sent once, as
     a file that every process maps."""
 
-    killed = TerminatedWorkerError
+    killed: type[Exception] = TerminatedWorkerError
+    immediate = False
 
     def __init__(self, job: Job) -> None:
         self.job = job
