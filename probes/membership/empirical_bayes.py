@@ -11,7 +11,7 @@ those quantities are estimated across samples instead of assumed:
 3. Where features of the samples are known, similar samples of the class predict the membership and the distance from
    the mean (`neighbours`).
 4. A logistic regression on stand-ins, whose training samples are known, weighs that score, RMIA's ratio, the distance
-   from the mean and the predictions.
+   from the mean and the predictions (`stand_in_weights`).
 
 All hyperparameters are estimated from replicas only, never from the membership in the audited model's training.
 """
@@ -23,10 +23,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
-from scipy import optimize, special
+from scipy import special
 
 from probes.errors import EvidenceError
 from probes.membership.neighbours import Neighbours
+from probes.membership.stand_in_weights import Weights, fit_weights
 from probes.membership.target import Target
 from probes.statistics.moderated_t import variance_prior
 
@@ -37,11 +38,9 @@ KNOTS = 25
 LEAST_SPREAD = 1e-3
 """Smallest spread, relative to the largest: avoids division by zero where models differ by rounding only."""
 SMALLEST_PROBABILITY = 1e-30
-LARGEST_FIT, ORDERS_FITTED = 200_000, 16
-"""Number of stand-in answers that the weights are fitted to, and of orders they are taken from if there are more
-answers."""
-RIDGE = 1.0
-"""Precision of the weights' normal prior about (1, 0, 0, …): with few stand-ins the likelihood ratio dominates."""
+LARGEST_FIT, FEWEST_FITTED = 2**14, 5
+"""Number of stand-in answers that the weights are fitted to, and the fewest orders they are taken from: more change no
+AUC of docs/membership.md by more than 0.0002."""
 ALONE = 3
 """Number of features of a sample's own answer; only they must have a positive weight."""
 LEAST_CHANGE = 0.01
@@ -50,36 +49,58 @@ RATIOS = (0.05, 20.0)
 """Bounds on the spread of models that trained on a sample, relative to that of the others."""
 GROUPS = 5
 """Number of groups of orders; a group's stand-ins are weighted without using that group."""
+AT_ONCE = 2**16
+"""Number of answers that are computed together: few enough for the processor's cache."""
 
 Phi = Float64[np.ndarray, "replicas samples"]
 Kept = Bool[np.ndarray, "replicas samples"]
 Order = Int[np.ndarray, " replicas"]
-Found = Float64[np.ndarray, "models samples columns"]
+Rows = Int[np.ndarray, " rows"]
+Found = Float64[np.ndarray, "columns models samples"]
 Stabiliser = Callable[[Float[np.ndarray, "*axes"]], Float64[np.ndarray, "*axes"]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sums:
-    """Count, sum and sum of squares of stabilised φ, per side and sample, and of the label's probability: the
-    sufficient statistics of the replicas."""
+    """Count, sum and sum of squares of stabilised φ, per side and sample, and sum of the label's probability: the
+    sufficient statistics of sets of replicas."""
 
-    count: Float64[np.ndarray, "2 samples"]
-    one: Float64[np.ndarray, "2 samples"]
-    two: Float64[np.ndarray, "2 samples"]
-    p: Float64[np.ndarray, " samples"]
+    count: Float64[np.ndarray, "sets 2 samples"]
+    one: Float64[np.ndarray, "sets 2 samples"]
+    two: Float64[np.ndarray, "sets 2 samples"]
+    p: Float64[np.ndarray, "sets samples"]
 
     def __sub__(self, own: Sums) -> Sums:
         return Sums(count=self.count - own.count, one=self.one - own.one, two=self.two - own.two, p=self.p - own.p)
 
-    @classmethod
-    def of(cls, stable: Phi, log_p: Phi, keep: Kept) -> Sums:
-        sides = np.stack([~keep, keep])
-        return cls(
-            count=sides.sum(axis=1).astype(np.float64),
-            one=np.where(sides, stable, 0.0).sum(axis=1),
-            two=np.where(sides, stable**2, 0.0).sum(axis=1),
-            p=np.exp(log_p).sum(axis=0),
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(
+            count=self.count + other.count, one=self.one + other.one, two=self.two + other.two, p=self.p + other.p
         )
+
+    @classmethod
+    def of(cls, stable: Phi, log_p: Phi, keep: Kept, starts: Int[np.ndarray, " sets"]) -> Sums:
+        """Each set consists of the rows from its start to the next one's."""
+
+        def total(values: Phi) -> Float64[np.ndarray, "sets samples"]:
+            return np.asarray(np.add.reduceat(values, starts, axis=0))
+
+        inside = keep.astype(np.float64)
+        sides = (1 - inside, inside)
+        moments = [np.stack([total(side * power) for side in sides], axis=1) for power in (1.0, stable, stable**2)]
+        return cls(count=moments[0], one=moments[1], two=moments[2], p=total(np.exp(log_p)))
+
+    def together(self) -> Sums:
+        """One set of all."""
+        return Sums(**{name: value.sum(axis=0, keepdims=True) for name, value in vars(self).items()})
+
+    @property
+    def centre(self) -> Float64[np.ndarray, "sets samples"]:
+        return np.asarray(self.one.sum(axis=1) / self.count.sum(axis=1))
+
+    @property
+    def squares(self) -> Float64[np.ndarray, "sets 2 samples"]:
+        return np.asarray(np.maximum(self.two - self.one**2 / np.maximum(self.count, 1), 0.0))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,16 +113,16 @@ class Spread:
     variance: Float64[np.ndarray, " strata"]
     ratio: float
 
-    def stratum(self, centre: Float64[np.ndarray, " samples"]) -> Int[np.ndarray, " samples"]:
-        return np.searchsorted(self.edges, centre, side="right")
+    def stratum(self, centre: Float64[np.ndarray, "sets samples"]) -> Int[np.ndarray, "sets samples"]:
+        return np.asarray(sum((centre >= edge for edge in self.edges), np.zeros(centre.shape, dtype=np.int64)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Change:
     """The effect of training on a sample on stabilised φ: mean and variance over the samples of each stratum."""
 
-    mean: Float64[np.ndarray, " strata"]
-    variance: Float64[np.ndarray, " strata"]
+    mean: Float64[np.ndarray, "sets strata"]
+    variance: Float64[np.ndarray, "sets strata"]
 
 
 def stabiliser(phi: Phi, keep: Kept) -> Stabiliser:
@@ -110,8 +131,8 @@ def stabiliser(phi: Phi, keep: Kept) -> Stabiliser:
     for chosen in (keep, ~keep):
         count = chosen.sum(axis=0)
         there = count >= 2
-        mean = np.where(chosen, phi, 0.0).sum(axis=0) / np.maximum(count, 1)
-        squares = np.where(chosen, phi - mean, 0.0) ** 2
+        mean = (phi * chosen).sum(axis=0) / np.maximum(count, 1)
+        squares = (phi - mean) ** 2 * chosen
         centres.append(mean[there])
         variances.append(squares.sum(axis=0)[there] / (count[there] - 1))
     centre, variance = np.concatenate(centres), np.concatenate(variances)
@@ -132,15 +153,16 @@ def stabiliser(phi: Phi, keep: Kept) -> Stabiliser:
 
 
 def spread_of(sums: Sums) -> Spread:
-    """Estimated by moments from all replicas. Raises EvidenceError if no sample has two replicas on a side."""
-    free = np.maximum(sums.count - 1, 0)
+    """Estimated by moments from all replicas, the only set of `sums`. Raises EvidenceError if no sample has two
+    replicas on a side."""
+    free = np.maximum(sums.count[0] - 1, 0)
     if not free.sum(axis=1).all():
         raise EvidenceError("no sample has two replicas on either side.", do="Use at least 2 repeats.")
-    squares = _squares(sums)
+    squares = sums.squares[0]
     pooled = np.maximum(squares.sum(axis=1) / free.sum(axis=1), 1e-12)
     ratio, dof = float(np.clip(pooled[1] / pooled[0], *RATIOS)), free.sum(axis=0)
     variance = (squares[0] + squares[1] / ratio) / np.maximum(dof, 1)
-    centre = _centre(sums)
+    centre = sums.centre[0]
     parts = np.array_split(np.argsort(centre, kind="stable"), max(1, min(STRATA, len(centre) // FEWEST_IN_STRATUM)))
     fitted = [variance_prior(variance[part], float(np.median(dof[part]))) for part in parts]
     return Spread(
@@ -153,98 +175,91 @@ def spread_of(sums: Sums) -> Spread:
 
 def change_of(sums: Sums, spread: Spread) -> Change:
     """Estimated by moments. Training on a sample is assumed to raise its margin, at least slightly, so that chance does
-    not reverse the attack when nothing leaks."""
-    mean = sums.one / sums.count
-    change, stratum = mean[1] - mean[0], spread.stratum(_centre(sums))
-    error = spread.variance[stratum] * (spread.ratio / sums.count[1] + 1 / sums.count[0])
-    least, means, variances = LEAST_CHANGE * np.sqrt(spread.variance), [], []
-    for number in range(len(spread.variance)):
-        mine = stratum == number if (stratum == number).sum() >= 3 else np.ones(len(change), dtype=bool)
-        means.append(max(float(least[number]), float(change[mine].mean())))
-        variances.append(max(0.0, float(change[mine].var() - error[mine].mean())))
-    return Change(mean=np.array(means), variance=np.array(variances))
+    not reverse the attack when nothing leaks. A stratum of fewer than 3 samples takes those of all."""
+    change = sums.one[:, 1] / sums.count[:, 1] - sums.one[:, 0] / sums.count[:, 0]
+    stratum, strata = spread.stratum(sums.centre), len(spread.variance)
+    cell = stratum + strata * np.arange(len(change))[:, None]
+    count = np.bincount(cell.ravel(), minlength=len(change) * strata).reshape(-1, strata)
+    few = count < 3
 
+    def mean(values: Float64[np.ndarray, "sets samples"]) -> Float64[np.ndarray, "sets strata"]:
+        total = np.bincount(cell.ravel(), weights=values.ravel(), minlength=len(change) * strata).reshape(-1, strata)
+        return np.where(few, values.mean(axis=1, keepdims=True), total / np.maximum(count, 1))
 
-def _centre(sums: Sums) -> Float64[np.ndarray, " samples"]:
-    return np.asarray(sums.one.sum(axis=0) / sums.count.sum(axis=0))
-
-
-def _squares(sums: Sums) -> Float64[np.ndarray, "2 samples"]:
-    return np.asarray(np.maximum(sums.two - sums.one**2 / np.maximum(sums.count, 1), 0.0))
-
-
-def features(
-    stable: Phi, log_p: Phi, sums: Sums, spread: Spread, change: Change, neighbours: Neighbours | None = None
-) -> Found:
-    """For each model's answers: the log-ratio of posterior predictive densities, RMIA's log-ratio of the probability to
-    its mean, and the distance from the mean over replicas; with `neighbours`, also what they predict of the probability
-    of membership and of that distance. `sums` and `change` must exclude these models."""
-    total = sums.count.sum(axis=0)
-    mean, centre, squares = sums.one / sums.count, _centre(sums), _squares(sums)
-    stratum = spread.stratum(centre)
-    dof = spread.dof[stratum] + np.maximum(sums.count - 1, 0).sum(axis=0)
-    variance = (spread.dof[stratum] * spread.variance[stratum] + squares[0] + squares[1] / spread.ratio) / dof
-    error = variance * (spread.ratio / sums.count[1] + 1 / sums.count[0])
-    trusted = change.variance[stratum] / np.maximum(change.variance[stratum] + error, 1e-12)
-    moved = change.mean[stratum] + trusted * (mean[1] - mean[0] - change.mean[stratum])
-    inside = sums.count[1] / total
-    unsure, away = trusted * error, stable - centre
-    if_in = variance * (spread.ratio + 1 / total) + (1 - inside) ** 2 * unsure
-    if_out = variance * (1 + 1 / total) + inside**2 * unsure
-    log_ratio = _log_t(away - (1 - inside) * moved, dof, if_in) - _log_t(away + inside * moved, dof, if_out)
-    relative = log_p - np.log(np.maximum(sums.p / total, SMALLEST_PROBABILITY))
-    alone = [log_ratio, relative, away]
-    if neighbours is None:
-        return np.stack(alone, axis=-1)
-    return np.stack([*alone, neighbours(special.expit(log_ratio) - inside), neighbours(away)], axis=-1)
-
-
-def _log_t(x: Phi, dof: Float64[np.ndarray, " samples"], variance: Float64[np.ndarray, " samples"]) -> Phi:
-    """Log-density of a t distribution with scale² `variance`, up to terms that depend neither on x nor on the
-    variance."""
-    return np.asarray(-0.5 * np.log(variance) - 0.5 * (dof + 1) * np.log1p(x**2 / (dof * variance)))
+    least = LEAST_CHANGE * np.sqrt(spread.variance)
+    centre = mean(change)
+    apart = mean((change - np.take_along_axis(centre, stratum, axis=1)) ** 2)
+    if few.any():
+        apart = np.where(few, change.var(axis=1, keepdims=True), apart)
+    error = mean(spread.variance[stratum] * (spread.ratio / sums.count[:, 1] + 1 / sums.count[:, 0]))
+    return Change(mean=np.maximum(least, centre), variance=np.maximum(apart - error, 0.0))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Weights:
-    """Coefficients of a logistic regression on features divided by `scale`."""
+class Expected:
+    """What sets of replicas expect of another model's answers: the two posterior predictive t densities of stabilised
+    φ, by their location, their common degrees of freedom and dof · scale², and log mean probability."""
 
-    scale: Float64[np.ndarray, " columns"]
-    weight: Float64[np.ndarray, " columns"]
+    inside: Float64[np.ndarray, "sets samples"]
+    centre: Float64[np.ndarray, "sets samples"]
+    if_in: Float64[np.ndarray, "sets samples"]
+    if_out: Float64[np.ndarray, "sets samples"]
+    dof: Float64[np.ndarray, "sets samples"]
+    spread_in: Float64[np.ndarray, "sets samples"]
+    spread_out: Float64[np.ndarray, "sets samples"]
+    log_p: Float64[np.ndarray, "sets samples"]
 
-    def __call__(self, found: Float64[np.ndarray, "*axes columns"]) -> Float64[np.ndarray, "*axes"]:
-        return np.asarray(found @ (self.weight / self.scale))
+    @classmethod
+    def by(cls, sums: Sums, spread: Spread) -> Expected:
+        change, centre, squares = change_of(sums, spread), sums.centre, sums.squares
+        total, stratum = sums.count.sum(axis=1), spread.stratum(centre)
+        dof = spread.dof[stratum] + np.maximum(sums.count - 1, 0).sum(axis=1)
+        known = (spread.dof * spread.variance)[stratum]
+        variance = (known + squares[:, 0] + squares[:, 1] / spread.ratio) / dof
+        error = variance * (spread.ratio / sums.count[:, 1] + 1 / sums.count[:, 0])
+        between = np.take_along_axis(change.variance, stratum, axis=1)
+        trusted = between / np.maximum(between + error, 1e-12)
+        usual = np.take_along_axis(change.mean, stratum, axis=1)
+        mean = sums.one / sums.count
+        moved = usual + trusted * (mean[:, 1] - mean[:, 0] - usual)
+        inside, unsure = sums.count[:, 1] / total, trusted * error
+        return cls(
+            inside=inside,
+            centre=centre,
+            if_in=(1 - inside) * moved,
+            if_out=-inside * moved,
+            dof=dof,
+            spread_in=dof * (variance * (spread.ratio + 1 / total) + (1 - inside) ** 2 * unsure),
+            spread_out=dof * (variance * (1 + 1 / total) + inside**2 * unsure),
+            log_p=np.log(np.maximum(sums.p / total, SMALLEST_PROBABILITY)),
+        )
 
+    def features(self, stable: Phi, log_p: Phi, by: Rows, neighbours: Neighbours | None = None, thin: int = 1) -> Found:
+        """For each model's answers: the log-ratio of posterior predictive densities, RMIA's log-ratio of the
+        probability to its mean, and the distance from the mean over replicas; with `neighbours`, also what they predict
+        of the probability of membership and of that distance.
 
-def fit_weights(found: Float64[np.ndarray, "rows columns"], inside: Bool[np.ndarray, " rows"]) -> Weights:
-    """Maximum a posteriori estimate; the prior is centred on using the likelihood ratio only."""
-    x, y = found, np.where(inside, 1.0, -1.0)
-    scale = np.maximum(x.std(axis=0), 1e-12)
-    x = np.clip(x / scale, -20, 20)
-    columns = x.shape[1]
-    first = np.append(scale[0], np.zeros(columns - 1))
-
-    signed = np.ascontiguousarray((y[:, None] * np.column_stack([x, np.ones(len(x))])).T)
-
-    def loss(w: Float64[np.ndarray, " weights"]) -> tuple[float, Float64[np.ndarray, " weights"]]:
-        score = w @ signed
-        pull = w[:-1] - first
-        # log(1 + exp(-score)) and its slope from one exponential, which never overflows.
-        decay = np.exp(-np.abs(score))
-        value = np.log1p(decay).sum() - np.minimum(score, 0).sum() + RIDGE * (pull @ pull) / 2
-        slope = np.where(score < 0, 1.0, decay) / (1 + decay)
-        return float(value), np.append(RIDGE * pull, 0.0) - signed @ slope
-
-    bounds = [(0.0, None)] * ALONE + [(None, None)] * (columns + 1 - ALONE)
-    best = optimize.minimize(loss, np.append(first, 0.0), jac=True, method="L-BFGS-B", bounds=bounds)
-    weight = best.x[:-1] if best.x[:ALONE].any() else first
-    return Weights(scale=scale, weight=weight)
+        by    the set of replicas that attacks each model; the model must not be in it
+        thin  features of every such sample only
+        """
+        away = stable - self.centre[by]
+        spread_in, spread_out, dof = self.spread_in[by], self.spread_out[by], self.dof[by]
+        # The log-ratio of two t densities by one logarithm of each model's answer.
+        apart_in = 1 + (away - self.if_in[by]) ** 2 / spread_in
+        apart_out = 1 + (away - self.if_out[by]) ** 2 / spread_out
+        log_ratio = 0.5 * (dof + 1) * np.log(apart_out / apart_in)
+        log_ratio += (0.5 * np.log(self.spread_out / self.spread_in))[by]
+        alone = [log_ratio, log_p - self.log_p[by], away]
+        found = np.stack([column[:, ::thin] for column in alone])
+        if neighbours is None:
+            return found
+        told = neighbours(np.concatenate([special.expit(log_ratio) - self.inside[by], away]), thin)
+        return np.concatenate([found, told.reshape(2, *found.shape[1:])])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Replicas:
-    """A population with stabilised margins; sums are taken over the requested replicas, excluding a replica's own
-    order."""
+    """A population with stabilised margins; its rows are sorted by order."""
 
     stable: Phi
     log_p: Phi
@@ -253,42 +268,82 @@ class Replicas:
     spread: Spread
     neighbours: Neighbours | None
 
-    def sums(self, chosen: Bool[np.ndarray, " replicas"]) -> Sums:
-        return Sums.of(self.stable[chosen], self.log_p[chosen], self.keep[chosen])
+    def sums(self, orders: Int[np.ndarray, " orders"]) -> Sums:
+        """One set: all replicas of these orders."""
+        parts = [each.together() for _, _, each in self._by_order(orders)]
+        return sum(parts[1:], start=parts[0])
 
-    def stand_ins(
-        self, orders: Int[np.ndarray, " orders"], total: Sums
-    ) -> Iterator[tuple[Bool[np.ndarray, " replicas"], Found]]:
-        """One of these orders at a time: its rows, and their features computed from the rest of `total`."""
-        for own in orders:
-            mine = self.order == own
-            others = total - self.sums(mine)
+    def _by_order(self, orders: Int[np.ndarray, " orders"]) -> Iterator[tuple[Rows, Rows, Sums]]:
+        """A few orders at a time: their rows, each row's set, and a set of sums per order."""
+        first, last = (np.searchsorted(self.order, orders, side=side) for side in ("left", "right"))
+        size = last - first
+        answers = int(size.sum()) * self.keep.shape[1]
+        for few in np.array_split(np.arange(len(orders)), int(np.clip(-(-answers // AT_ONCE), 1, len(orders)))):
+            starts = np.cumsum(size[few]) - size[few]
+            by = np.repeat(np.arange(len(few)), size[few])
+            rows = np.arange(len(by)) + (first[few] - starts)[by]
+            yield rows, by, Sums.of(self.stable[rows], self.log_p[rows], self.keep[rows], starts)
+
+    def stand_ins(self, orders: Int[np.ndarray, " orders"], total: Sums, thin: int = 1) -> Iterator[tuple[Rows, Found]]:
+        """A few of these orders at a time: their rows, and their features computed from the rest of `total`."""
+        for rows, by, own in self._by_order(orders):
+            others = total - own
             if (others.count < 1).any():
-                sample = int(np.argmin(others.count.min(axis=0)))
+                sample = int(np.argmin(others.count.min(axis=(0, 1))))
                 raise EvidenceError(
                     f"sample {sample} is never in or never out among replicas of other orders.",
                     do="Use at least 2 repeats.",
                 )
-            yield mine, self.features(self.stable[mine], self.log_p[mine], others)
-
-    def features(self, stable: Phi, log_p: Phi, sums: Sums) -> Found:
-        return features(stable, log_p, sums, self.spread, change_of(sums, self.spread), self.neighbours)
+            expected = Expected.by(others, self.spread)
+            yield rows, expected.features(self.stable[rows], self.log_p[rows], by, self.neighbours, thin)
 
     def weights(self, orders: Int[np.ndarray, " orders"], total: Sums) -> Weights:
         """Weights fitted to the replicas of these orders as stand-ins attacking each other; `total` is their sums."""
         if len(orders) < 2:
-            columns = ALONE if self.neighbours is None else ALONE + 2
-            return Weights(scale=np.ones(columns), weight=np.eye(columns)[0])
-        samples, rows = self.keep.shape[1], int(np.isin(self.order, orders).sum())
-        if rows * samples > LARGEST_FIT:
-            orders = orders[np.unique(np.linspace(0, len(orders) - 1, ORDERS_FITTED).astype(np.int64))]
-            rows = int(np.isin(self.order, orders).sum())
-        thin = slice(None, None, max(1, -(-rows * samples // LARGEST_FIT)))
+            return Weights.of_first(ALONE if self.neighbours is None else ALONE + 2)
+        answers = int(np.isin(self.order, orders).sum()) * self.keep.shape[1]
+        fitted = max(FEWEST_FITTED, len(orders) * LARGEST_FIT // answers)
+        if fitted < len(orders):
+            answers = answers * fitted // len(orders)
+            orders = orders[np.linspace(0, len(orders) - 1, fitted).astype(np.int64)]
+        thin = max(1, -(-answers // LARGEST_FIT))
         found, inside = [], []
-        for mine, each in self.stand_ins(orders, total):
-            found.append(each[:, thin].reshape(-1, each.shape[-1]))
-            inside.append(self.keep[mine][:, thin].reshape(-1))
-        return fit_weights(np.concatenate(found), np.concatenate(inside))
+        for mine, each in self.stand_ins(orders, total, thin):
+            found.append(each.reshape(len(each), -1))
+            inside.append(self.keep[mine, ::thin].ravel())
+        return fit_weights(np.concatenate(found, axis=1), np.concatenate(inside), positive=ALONE)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EmpiricalBayes:
+    """The attack, fitted to replicas: what they expect of another model's answers, and the weights of its features."""
+
+    stable: Stabiliser
+    expected: Expected
+    weights: Weights
+    neighbours: Neighbours | None
+
+    @classmethod
+    def of(
+        cls,
+        phi: Float[np.ndarray, "replicas samples"],
+        log_p: Float[np.ndarray, "replicas samples"],
+        keep: Kept,
+        order: Order,
+        neighbours: Neighbours | None = None,
+    ) -> EmpiricalBayes:
+        """Fitted once for all models that these replicas attack; the parameters are those of
+        `empirical_bayes_scores`."""
+        replicas, stable, total = replicas_of(phi, log_p, keep, order, neighbours)
+        weights = replicas.weights(np.unique(order), total)
+        return cls(stable=stable, expected=Expected.by(total, replicas.spread), weights=weights, neighbours=neighbours)
+
+    def __call__(
+        self, phi: Float[np.ndarray, "models samples"], log_p: Float[np.ndarray, "models samples"]
+    ) -> Float64[np.ndarray, "models samples"]:
+        """Scores of models that are not among the replicas; higher = more likely a member."""
+        by = np.zeros(len(phi), dtype=np.int64)
+        return self.weights(self.expected.features(self.stable(phi), log_p.astype(np.float64), by, self.neighbours))
 
 
 def replicas_of(
@@ -298,17 +353,17 @@ def replicas_of(
     order: Order,
     neighbours: Neighbours | None = None,
 ) -> tuple[Replicas, Stabiliser, Sums]:
-    """The replicas, the map that stabilised their margins, and their sums.
+    """The replicas, sorted by order, the map that stabilised their margins, and the sums of all.
 
     Raises EvidenceError if a sample is never in, or never out, among the replicas.
     """
-    wide = phi.astype(np.float64)
+    rows = np.argsort(order, kind="stable")
+    wide, log_p, keep = phi[rows].astype(np.float64), log_p[rows].astype(np.float64), keep[rows]
     stable = stabiliser(wide, keep)
     mapped = stable(wide)
-    log_p = log_p.astype(np.float64)
-    total = Sums.of(mapped, log_p, keep)
+    total = Sums.of(mapped, log_p, keep, np.zeros(1, dtype=np.int64))
     spread = spread_of(total)
-    found = Replicas(stable=mapped, log_p=log_p, keep=keep, order=order, spread=spread, neighbours=neighbours)
+    found = Replicas(stable=mapped, log_p=log_p, keep=keep, order=order[rows], spread=spread, neighbours=neighbours)
     return found, stable, total
 
 
@@ -334,9 +389,8 @@ def empirical_bayes_scores(
     >>> bool(scores[keep[0]].mean() > scores[~keep[0]].mean())
     True
     """
-    replicas, stable, total = replicas_of(phi_replicas, log_p_replicas, keep, order, neighbours)
-    own = replicas.features(stable(phi)[None], log_p.astype(np.float64)[None], total)
-    return np.asarray(replicas.weights(np.unique(order), total)(own)[0])
+    attack = EmpiricalBayes.of(phi_replicas, log_p_replicas, keep, order, neighbours)
+    return np.asarray(attack(phi[None], log_p[None])[0])
 
 
 def empirical_bayes_stand_in_scores(
@@ -354,13 +408,13 @@ def empirical_bayes_stand_in_scores(
     EvidenceError if a sample is never in, or never out, among the other orders.
     """
     replicas, _, total = replicas_of(phi, log_p, keep, order, neighbours)
-    orders = np.unique(order)
+    orders, given = np.unique(order), np.argsort(order, kind="stable")
     scores = np.empty(keep.shape)
     for group in range(min(GROUPS, len(orders))):
         own = orders[group::GROUPS]
-        weights = replicas.weights(np.setdiff1d(orders, own), total - replicas.sums(np.isin(order, own)))
+        weights = replicas.weights(np.setdiff1d(orders, own), total - replicas.sums(own))
         for mine, found in replicas.stand_ins(own, total):
-            scores[mine] = weights(found)
+            scores[given[mine]] = weights(found)
     return scores
 
 

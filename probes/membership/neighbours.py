@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Bool, Float, Float32, Float64, Int
 from scipy import linalg
 
 LARGEST_BLOCK, ENTRIES = 2000, 2**25
@@ -30,7 +30,7 @@ class Neighbours:
     """
 
     samples: tuple[Int[np.ndarray, " _"], ...]
-    weights: tuple[Float64[np.ndarray, "_ _"], ...]
+    weights: tuple[Float32[np.ndarray, "_ _"], ...]
 
     @classmethod
     def of(cls, features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> Neighbours:
@@ -42,11 +42,15 @@ class Neighbours:
         blocks = [block for label in np.unique(labels) for block in _blocks(scaled, labels == label, most)]
         return cls(samples=tuple(blocks), weights=tuple(_kriging(scaled[block]) for block in blocks))
 
-    def __call__(self, values: Float[np.ndarray, "models samples"]) -> Float64[np.ndarray, "models samples"]:
-        """Zero where a sample is alone in its block."""
-        found = np.zeros(values.shape)
+    def __call__(
+        self, values: Float[np.ndarray, "models samples"], thin: int = 1
+    ) -> Float64[np.ndarray, "models predicted"]:
+        """Of every `thin`-th sample; zero where a sample is alone in its block."""
+        found = np.zeros((len(values), -(-values.shape[1] // thin)))
+        narrow = values.astype(np.float32)
         for block, weights in zip(self.samples, self.weights, strict=True):
-            found[:, block] = values[:, block] @ weights.T
+            chosen = block % thin == 0
+            found[:, block[chosen] // thin] = narrow[:, block] @ (weights if thin == 1 else weights[chosen]).T
         return found
 
 
@@ -64,13 +68,15 @@ def _blocks(
     return [np.sort(mine[part]) for part in np.array_split(order, -(-len(mine) // most))]
 
 
-def _kriging(scaled: Float64[np.ndarray, "block features"]) -> Float64[np.ndarray, "block block"]:
+def _kriging(scaled: Float64[np.ndarray, "block features"]) -> Float32[np.ndarray, "block block"]:
     """Leave-one-out weights of a Gaussian process: with P the inverse covariance, −P[i, j] / P[i, i] for j ≠ i."""
     squares = (scaled**2).sum(axis=1)
     distance = np.maximum(squares[:, None] + squares - 2 * scaled @ scaled.T, 0.0)
     covariance = np.exp(-distance / (WIDTH * max(1, scaled.shape[1])))
     covariance[np.diag_indices_from(covariance)] = 1 + NOISE
-    precision = linalg.cho_solve(linalg.cho_factor(covariance), np.eye(len(covariance)))
+    upper, _ = linalg.lapack.dpotrf(covariance, overwrite_a=True)
+    precision, _ = linalg.lapack.dpotri(upper, overwrite_c=True)  # its upper triangle
+    precision += np.triu(precision, 1).T
     weights = -precision / np.diag(precision)[:, None]
     np.fill_diagonal(weights, 0.0)
-    return np.asarray(weights)
+    return np.asarray(weights, dtype=np.float32)

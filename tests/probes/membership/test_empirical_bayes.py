@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from probes.membership.empirical_bayes import (
+    EmpiricalBayes,
+    Expected,
+    Sums,
     empirical_bayes_scores,
     empirical_bayes_stand_in_scores,
     replicas_of,
@@ -60,15 +64,44 @@ def test_it_takes_the_better_end_of_the_family() -> None:
     assert found > rmia - 0.005
 
 
-def test_stand_ins_are_scored_by_sums_as_they_would_be_by_a_refit() -> None:
-    """Except for the weights, learnt without a stand-in's own group, its features are those of a refit without it."""
+def test_stand_ins_are_scored_by_sums_as_they_would_be_by_a_refit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Except for the weights, learnt without a stand-in's own group, its features are those of a refit without it,
+    whatever the number of orders that are computed together."""
     _, _, phi, keep, order = transfer(2, 3, "margins")
-    replicas, _, total = replicas_of(phi, log_p(phi), keep, order)
+    shuffled = np.random.default_rng(0).permutation(6)
+    replicas, _, total = replicas_of(phi[shuffled], log_p(phi)[shuffled], keep[shuffled], order[shuffled])
+    monkeypatch.setattr("probes.membership.empirical_bayes.AT_ONCE", 3000)
     for mine, found in replicas.stand_ins(np.unique(order), total):
-        others = replicas.sums(~mine)
-        assert others.one == pytest.approx(replicas.sums(np.ones(6, dtype=bool)).one - replicas.sums(mine).one)
-        away = replicas.stable[mine] - others.one.sum(axis=0) / others.count.sum(axis=0)
-        assert found[..., 2] == pytest.approx(away)
+        for row, each in zip(mine, found.swapaxes(0, 1), strict=True):
+            others = replicas.order != replicas.order[row]
+            start = np.zeros(1, dtype=np.int64)
+            sums = Sums.of(replicas.stable[others], replicas.log_p[others], replicas.keep[others], start)
+            refit = Expected.by(sums, replicas.spread)
+            again = refit.features(replicas.stable[row, None], replicas.log_p[row, None], start)
+            assert each == pytest.approx(again[:, 0], abs=1e-9)
+            assert each[2] == pytest.approx(replicas.stable[row] - replicas.stable[others].mean(axis=0))
+
+
+def test_the_score_is_the_log_ratio_of_two_t_densities() -> None:
+    """The reference is SciPy's density, at locations and scales that are written out here."""
+    own, _, phi, keep, order = transfer(4, 3, "margins")
+    replicas, stable, total = replicas_of(phi, log_p(phi), keep, order)
+    expected = Expected.by(total, replicas.spread)
+    found = expected.features(stable(own[:1]), log_p(own[:1]), np.zeros(1, dtype=np.int64))
+    x, dof = stable(own[0]), expected.dof[0]
+    densities = [
+        stats.t.logpdf(x, dof, expected.centre[0] + moved[0], np.sqrt(spread[0] / dof))
+        for moved, spread in ((expected.if_in, expected.spread_in), (expected.if_out, expected.spread_out))
+    ]
+    assert found[0, 0] == pytest.approx(densities[0] - densities[1], abs=1e-9)
+    moved = expected.if_in - expected.if_out
+    assert (moved > 0).mean() > 0.9
+
+
+def test_models_scored_together_are_scored_as_one_by_one() -> None:
+    own, _, phi, keep, order = transfer(5, 3, "margins")
+    together = EmpiricalBayes.of(phi, log_p(phi), keep, order)(own, log_p(own))
+    assert together == pytest.approx(np.array(ours(own, phi, keep, order)), abs=1e-9)
 
 
 def test_stand_ins_are_not_distinguished_where_nothing_leaks() -> None:
