@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -270,7 +270,7 @@ def load_key(path: Path) -> Ed25519PrivateKey:
     content = _small(path, "a private key", "Give another --key.")
     try:
         key = serialization.load_pem_private_key(content, os.environ.get(PASSPHRASE, "").encode() or None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise InputError(
             f"is not a private key that can be read: {error}.", where=str(path), do=f"Is ${PASSPHRASE} right?"
         ) from None
@@ -293,7 +293,7 @@ def _public(path: Path) -> Ed25519PublicKey:
         return load_key(path).public_key()
     try:
         key = serialization.load_pem_public_key(content)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise InputError(f"is not a public key: {error}.", where=str(path)) from None
     if not isinstance(key, Ed25519PublicKey):
         raise InputError("is not an Ed25519 key.", where=str(path))

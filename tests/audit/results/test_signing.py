@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from audit.results.export import run_report
-from audit.results.signing import load_key, make_key, said, sign, verify
+from audit.results.signing import _public, load_key, make_key, said, sign, verify
 from probes.errors import InputError, OverwriteError
 from reports import archive
 from reports.evidence import checksums
@@ -180,3 +181,15 @@ def test_an_invalid_key_is_refused_in_one_line(content: bytes, tmp_path: Path) -
 def test_a_folder_that_is_not_empty_is_left_alone(signed: tuple[Path, Path]) -> None:
     with pytest.raises(OverwriteError, match="is not empty"):
         run_report(signed[0] / "results.json", "evidence", signed[0], Style(thumbnails=True))
+
+
+@pytest.mark.parametrize(("name", "read"), [("key.pem", load_key), ("key.pub", _public)])
+def test_a_key_of_an_unknown_kind_is_refused_in_one_line(tmp_path: Path, name: str, read: Callable[[Path], object]):
+    """One bit of the algorithm's number."""
+    make_key(tmp_path / "key.pem")
+    path = tmp_path / name
+    head, *lines, foot = path.read_text().strip().splitlines()
+    other = base64.b64decode("".join(lines)).replace(b"\x2b\x65\x70", b"\x2b\x65\x6c")
+    path.write_text("\n".join([head, base64.b64encode(other).decode(), foot]))
+    with pytest.raises(InputError, match="Unknown key type"):
+        read(path)
