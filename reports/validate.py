@@ -121,6 +121,8 @@ def _figure(figure: Mapping[str, Any]) -> Iterator[str]:
     for row in figure.get("rows", ()):
         if any(len(one) != len(row["words"]) for one in row.get("weights", ())):
             yield "has a text with more or fewer weights than words"
+        if (parts := len(row.get("weights", row.get("pictures", ())))) > len(figure.get("headings", ())):
+            yield f"has a row of {parts} parts under {len(figure['headings'])} headings"
         for image in row.get("pictures", ()):
             shape = image["shape"]
             # In whole numbers: a size of 1e308 is one, and would be infinite as a fraction.

@@ -3,6 +3,7 @@ are left out."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +12,22 @@ import pandas as pd
 from jaxtyping import Float32
 
 from audit.data.features import float32_of
+from audit.data.units import measured, refuse_mixed_signs
+from audit.data.written_dates import moments_of
 from audit.data.written_numbers import NOTHING, hours_of, interpreted, numbers_of
 from probes.errors import DataError
 from probes.message import Message
 
 NUMERIC = 0.5
 """A column is numeric if more than this share of its non-missing cells can be read as numbers."""
+ODD = 0.05
+"""At most this share of a numeric column's cells may be no number: they are typing errors, and not values."""
+AMONG = 0.2
+"""A column of words in which more than this share of the cells are (different) numbers is not categorical either."""
 MOST_VALUES = 1000
 """Largest number of values of a categorical column: each becomes a feature."""
+INDEX = ("Unnamed: ", "level_0", "__index_level_")
+"""How names of columns begin that programs give to an index without a name."""
 FEW = 20
 """A column with fewer values is never taken for an identifier."""
 
@@ -32,17 +41,20 @@ class Features:
     notes: tuple[Message, ...]
 
 
-def features_of(frame: pd.DataFrame, where: str, *, fill: bool) -> Features:
-    """Numeric columns first, then categorical ones, in the order of the table. Raises DataError on a missing or
-    unusable cell."""
+def features_of(frame: pd.DataFrame, where: str, *, fill: bool, categories: Collection[str] = ()) -> Features:
+    """Numeric columns first, then categorical ones, in the order of the table; those of `categories` are categorical
+    whatever they hold. Raises DataError on a missing or unusable cell."""
     numbers: dict[str, pd.Series[Any]] = {}
     words: dict[str, pd.Series[Any]] = {}
     notes: list[Message] = []
     frame = frame.drop(columns=_left_out(frame, where, notes))
     for name in frame.columns:
-        read = _column(frame[name], str(name), where, notes, fill=fill)
+        if name in categories:
+            read = frame[name].astype("string").fillna("(none)")
+        else:
+            read = _column(frame[name], str(name), where, notes, fill=fill)
         (words if read.dtype == "string" else numbers)[str(name)] = read
-    words = _without_identifiers(words, where, notes)
+    words = _without_identifiers(words, where, notes, categories)
     parts = [pd.DataFrame({name: column.astype(np.float64) for name, column in numbers.items()}, index=frame.index)]
     if words:
         parts.append(pd.get_dummies(pd.DataFrame(words), prefix_sep="=", dtype=np.float64))
@@ -61,8 +73,7 @@ def numbers_in(column: pd.Series[Any]) -> tuple[pd.Series[Any] | None, list[str]
         return column, []
     if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype.kind in "mMc":
         return None, []
-    text = column.astype("string").str.strip()
-    text = text.mask(text.str.lower().isin(NOTHING))
+    text = _cells(column)
     read, codes = numbers_of(text)
     known = int(text.notna().sum())
     if not known or read.notna().sum() <= NUMERIC * known or (read.notna().sum() < known and _answers(text, read)):
@@ -70,23 +81,59 @@ def numbers_in(column: pd.Series[Any]) -> tuple[pd.Series[Any] | None, list[str]
     return read, codes
 
 
+def _cells(column: pd.Series[Any]) -> pd.Series[Any]:
+    """As strings without spaces around them, missing where a marker says so."""
+    text = column.astype("string").str.strip()
+    return text.mask(text.str.lower().isin(NOTHING))
+
+
 def _answers(text: pd.Series[Any], read: pd.Series[Any]) -> bool:
     """Whether the non-numeric cells among numbers are values in their own right ("<5", "6-10") rather than typing
     errors."""
     odd = text[read.isna() & text.notna()]
-    return len(odd) > 0.05 * len(text)
+    return len(odd) > ODD * len(text)
 
 
 def _column(column: pd.Series[Any], name: str, where: str, notes: list[Message], *, fill: bool) -> pd.Series[Any]:
     """Numbers as float64, words as strings."""
-    codes: list[str] = []
-    numbers = _of_time(column, name, notes)
-    if numbers is None:
-        numbers, codes = numbers_in(column)
-    if numbers is None:
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
+        return _whole(column, column.astype("float64"), name, where, notes, fill=fill)
+    found = _of_time(column, name, where) or _of_text(column, name, where)
+    if found is None:
         return column.astype("string").fillna("(none)")
-    notes += interpreted(codes, name)
-    return _whole(column, numbers.astype("float64"), name, where, notes, fill=fill)
+    notes += found[1]
+    return _whole(column, found[0].astype("float64"), name, where, notes, fill=fill)
+
+
+def _of_text(column: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[Any], list[Message]] | None:
+    """Numbers that are written as text, and what a report says of them; None for words. Raises DataError on mixtures
+    that have no single reading."""
+    if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype.kind == "c":
+        return None
+    text = _cells(column)
+    numbers, codes = numbers_in(column)
+    if numbers is not None:
+        if "audit.data-signs" in codes:
+            refuse_mixed_signs(text[numbers.notna()], name, where)
+        return numbers, interpreted(codes, name)
+    if (found := measured(text, name, where)) is None:
+        _refuse_words_among_numbers(text, name, where)
+    return found
+
+
+def _refuse_words_among_numbers(text: pd.Series[Any], name: str, where: str) -> None:
+    """A few numbers are values like words; many would become a category each. Raises DataError."""
+    read, _ = numbers_of(text)
+    known, numbers = int(text.notna().sum()), int(read.notna().sum())
+    if numbers <= AMONG * known or read.nunique() <= FEW:
+        return
+    row = int((read.isna() & text.notna()).to_numpy().argmax())
+    raise DataError(
+        f"{name} mixes numbers and words: {known - numbers} of {known} cells are no numbers, such as "
+        f"{str(text.iloc[row])[:40]!r} in row {row}.",
+        where=where,
+        do=f'Leave them empty and set data.missing = "median", or name {name} in data.categories or data.drop.',
+    )
 
 
 def _whole(
@@ -106,43 +153,43 @@ def _whole(
     return numbers.fillna(numbers.median() if numbers.notna().any() else 0.0)
 
 
-def _of_time(column: pd.Series[Any], name: str, notes: list[Message]) -> pd.Series[Any] | None:
+def _of_time(column: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[Any], list[Message]] | None:
     """Days since 1970 for dates, days for durations, hours for times of day; None if the column holds none of these,
-    or dates out of range."""
+    or dates out of range. Raises DataError if a date can be read in two ways."""
     try:
-        spans, code = _spans(column)
+        spans, said = _spans(column, name, where)
     except (ValueError, OverflowError):
         return None
-    notes += [] if code is None else [Message(code, {"column": name})]
-    return spans
+    return None if spans is None else (spans, said)
 
 
-def _spans(column: pd.Series[Any]) -> tuple[pd.Series[Any] | None, str | None]:
+def _spans(column: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[Any] | None, list[Message]]:
+    said = Message("audit.data-dates", {"column": name})
     if column.dtype.kind == "m":
-        return column.dt.total_seconds() / 86400, None
+        return column.dt.total_seconds() / 86400, []
     if column.dtype.kind != "M":
-        if pd.api.types.is_numeric_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
-            return None, None
-        text = column.astype("string").str.strip()
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            return None, []
+        text = _cells(column)
         if (hours := hours_of(text)) is not None:
-            return hours, "audit.data-times"
-        if not text.str.fullmatch(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?").fillna(False).mean() > NUMERIC:
-            return None, None
-        column = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
+            return hours, [Message("audit.data-times", {"column": name})]
+        if (found := moments_of(text, name, where)) is None:
+            return None, []
+        column, said = found
     if column.dt.tz is not None:
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    return (column - pd.Timestamp(0)).dt.total_seconds() / 86400, "audit.data-dates"
+    return (column - pd.Timestamp(0)).dt.total_seconds() / 86400, [said]
 
 
 def _without_identifiers(
-    words: dict[str, pd.Series[Any]], where: str, notes: list[Message]
+    words: dict[str, pd.Series[Any]], where: str, notes: list[Message], categories: Collection[str]
 ) -> dict[str, pd.Series[Any]]:
     """A column with a different value in most rows identifies rows. Raises DataError if a column has too many
     values."""
     kept = {}
     for name, column in words.items():
         values = column.nunique()
-        if values > FEW and 2 * values > len(column):
+        if values > FEW and 2 * values > len(column) and name not in categories:
             notes.append(Message("audit.data-identifier", {"column": name, "values": int(values), "rows": len(column)}))
         elif values > MOST_VALUES:
             raise DataError(
@@ -158,14 +205,14 @@ def _without_identifiers(
 
 
 def _left_out(frame: pd.DataFrame, where: str, notes: list[Message]) -> list[Any]:
-    """Columns without any cell, and those without a name that number the rows, as pandas and R write them. Raises
+    """Columns without any cell, and those that number the rows, as pandas and R write them without a name. Raises
     DataError on cells that hold several values or bytes."""
     dropped = []
     for name in frame.columns:
         column, said = frame[name], {"column": str(name)}
         if column.isna().all():
             notes.append(Message("audit.data-empty-column", dict(said)))
-        elif str(name).startswith("Unnamed: ") and numbers_rows(column):
+        elif str(name).startswith(INDEX) and numbers_rows(column):
             notes.append(Message("audit.data-row-numbers", dict(said)))
         else:
             refuse_nested(column, str(name), where)
@@ -175,8 +222,8 @@ def _left_out(frame: pd.DataFrame, where: str, notes: list[Message]) -> list[Any
 
 
 def numbers_rows(column: pd.Series[Any]) -> bool:
-    """Whether the cells count the rows, from any start."""
-    return column.dtype.kind in "iu" and bool((np.diff(column.to_numpy()) == 1).all())
+    """Whether each row has a whole number of its own, in any order: rows that were shuffled or selected keep theirs."""
+    return column.dtype.kind in "iu" and column.is_unique
 
 
 def refuse_nested(column: pd.Series[Any], name: str, where: str) -> None:

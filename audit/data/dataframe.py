@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import warnings
 from collections.abc import Collection, Sequence
 from itertools import islice
@@ -14,9 +15,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
-from audit.data.columns import Features, features_of, refuse_nested
+from audit.data.columns import Features, features_of, numbers_in, refuse_nested
 from audit.data.dataset import Dataset
 from audit.data.label_column import labels_in
+from audit.data.table_rows import dropped_rows, refuse_second_header, refuse_totals, without_empty_rows
+from audit.data.written_dates import moments_of
+from audit.data.written_numbers import hours_of
 from audit.storage.bounded import MIB, regular
 from probes.errors import DataError, DependencyError, did_you_mean
 
@@ -50,6 +54,7 @@ def frame_of(path: Path, columns: Sequence[str] | None, as_text: Collection[str]
 
 
 SEPARATORS = ",;\t|"
+STATED = re.compile(r'"?sep=(?P<separator>[^\w\s"\\]|\t)"?(?:\r\n|\r|\n)', re.IGNORECASE)
 HEAD, LINES = 2**16, 20
 """How many bytes and lines are looked at before the file is read."""
 PACKED = {b"PK": "an archive or a spreadsheet", b"\x1f\x8b": "compressed", b"BZh": "compressed",
@@ -57,7 +62,7 @@ PACKED = {b"PK": "an archive or a spreadsheet", b"\x1f\x8b": "compressed", b"BZh
 
 
 def _text(path: Path, names: list[str] | None, as_text: Collection[str]) -> pd.DataFrame:
-    encoding, separator, header = _first_line(path, names)
+    encoding, separator, header, said = _first_line(path, names)
     if names is None:
         _once(header, path)
     elif len(header) != len(names):
@@ -68,7 +73,7 @@ def _text(path: Path, names: list[str] | None, as_text: Collection[str]) -> pd.D
     options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "skipinitialspace": True}
     options |= {"low_memory": False, "encoding": encoding, "compression": None, "index_col": False}
     options |= {"decimal": ","} if separator == ";" else {}
-    options |= {"sep": separator, "names": names, "header": None if names else 0}
+    options |= {"sep": separator, "names": names, "header": None if names else 0, "skiprows": int(said)}
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
@@ -82,11 +87,15 @@ def _text(path: Path, names: list[str] | None, as_text: Collection[str]) -> pd.D
     if names is None:
         text.columns = pd.Index([str(name).strip() for name in text.columns])
         _refuse_repeated_header(text, path)
+        refuse_second_header(text, path)
+    text = without_empty_rows(text)
+    refuse_totals(text, path)
     return text
 
 
-def _first_line(path: Path, names: list[str] | None) -> tuple[str, str, list[str]]:
-    """The encoding, the separator and the cells of the first line. Raises DataError for what is not text."""
+def _first_line(path: Path, names: list[str] | None) -> tuple[str, str, list[str], bool]:
+    """The encoding, the separator, the cells of the first line, and whether a line above it states the separator, as
+    Excel writes it. Raises DataError for what is not text."""
     with path.open("rb") as file:
         start = file.read(HEAD)
     for magic, what in PACKED.items():
@@ -96,13 +105,16 @@ def _first_line(path: Path, names: list[str] | None) -> tuple[str, str, list[str
     if encoding != "utf-16" and b"\x00" in start:
         raise DataError("holds zero bytes, so it is not text.", where=str(path), do="Save it as CSV in UTF-8.")
     text = start.decode(encoding, "ignore")
+    if (stated := STATED.match(text)) is not None:
+        separator = stated["separator"]
+        return encoding, separator, next(iter(_records(text[stated.end() :], separator)), []), True
     line = next((one for one in text.splitlines() if one.strip()), "")
     default = "\t" if path.suffix == ".tsv" else ","
     likely = sorted(SEPARATORS, key=lambda one: (one != default, -line.count(one)))
     found = {one: _records(text.lstrip("\r\n"), one) for one in likely if one in line or one == default}
     fitting = [one for one, rows in found.items() if {len(row) for row in rows} == {len(names or ())}] if names else []
     separator = next(iter(fitting or [one for one in found if one in line] or found))
-    return encoding, separator, next(iter(found[separator]), [])
+    return encoding, separator, next(iter(found[separator]), []), False
 
 
 def _records(text: str, separator: str) -> list[list[str]]:
@@ -154,19 +166,20 @@ def dataset(
     times: str | None,
     ids: str | None = None,
     fill: bool = False,
+    categories: Sequence[str] = (),
 ) -> Dataset:
     """Every column without a role is a feature; `fill` replaces missing numbers by medians. Raises DataError on an
     unknown column or an empty cell."""
     roles = [target, *drop, *filter(None, (groups, times, ids))]
-    for name in roles:
+    for name in (*roles, *categories):
         if name not in frame.columns:
-            known = [str(column) for column in frame.columns]
-            raise DataError(f"has no column {name!r}. {did_you_mean(name, known)}", where=str(path))
+            raise _no_column(name, frame, path)
     for name in filter(None, (target, groups, times, ids)):
         refuse_nested(frame[name], name, str(path))
     labels = labels_in(frame[target], None, str(path))
     codes, group_names = (None, ()) if groups is None else _groups(frame[groups])
-    features: Features = features_of(frame.drop(columns=list(dict.fromkeys(roles))), str(path), fill=fill)
+    unused = list(dict.fromkeys(roles))
+    features: Features = features_of(frame.drop(columns=unused), str(path), fill=fill, categories=categories)
     return Dataset(
         name=path.stem,
         inputs=features.values,
@@ -178,8 +191,19 @@ def dataset(
         group_names=group_names,
         times=None if times is None else _ranks(frame[times], path),
         ids=() if ids is None else tuple(frame[ids].astype("string").fillna("")),
-        notes=(*features.notes, *labels.notes),
+        notes=(*dropped_rows(frame), *features.notes, *labels.notes),
     )
+
+
+def _no_column(name: str, frame: pd.DataFrame, path: Path) -> DataError:
+    for row in range(min(LINES, len(frame))):
+        if name in frame.iloc[row].astype("string").str.strip().tolist():
+            return DataError(
+                f"has no column {name!r} in its first line, but in row {row}.",
+                where=str(path),
+                do="Remove the lines above the names of the columns.",
+            )
+    return DataError(f"has no column {name!r}. {did_you_mean(name, list(map(str, frame.columns)))}", where=str(path))
 
 
 def _groups(column: pd.Series[Any]) -> tuple[Int64[np.ndarray, " samples"], tuple[str, ...]]:
@@ -188,14 +212,26 @@ def _groups(column: pd.Series[Any]) -> tuple[Int64[np.ndarray, " samples"], tupl
 
 
 def _ranks(column: pd.Series[Any], path: Path) -> Int64[np.ndarray, " samples"]:
+    """The order of numbers, dates or times of day. Raises DataError if a cell is none."""
     try:
-        times = (
-            column
-            if pd.api.types.is_numeric_dtype(column)
-            else pd.to_datetime(column, errors="coerce", format="ISO8601", utc=True)
-        )
+        times = _moments(column, str(path))
     except (ValueError, OverflowError):
         raise DataError(f"{column.name} holds dates that are out of range.", where=str(path)) from None
+    if times is None:
+        raise DataError(
+            f"{column.name} holds neither numbers nor dates: {str(column.dropna().iloc[0])[:40]!r}.", where=str(path)
+        )
     if times.isna().any():
-        raise DataError(f"row {int(times.isna().to_numpy().argmax())} has no {column.name}.", where=str(path))
+        row = int(times.isna().to_numpy().argmax())
+        said = "" if pd.isna(column.iloc[row]) else f"The cell contains {str(column.iloc[row])[:40]!r}."
+        raise DataError(f"row {row} has no {column.name}.", where=str(path), do=said)
     return times.rank(method="dense").to_numpy().astype(np.int64) - 1
+
+
+def _moments(column: pd.Series[Any], where: str) -> pd.Series[Any] | None:
+    if pd.api.types.is_numeric_dtype(column) or column.dtype.kind in "mM" or column.isna().all():
+        return column
+    text = column.astype("string").str.strip()
+    if (found := moments_of(text, str(column.name), where)) is not None:
+        return found[0]
+    return hours if (hours := hours_of(text)) is not None else numbers_in(column)[0]

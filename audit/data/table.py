@@ -20,6 +20,8 @@ class Table(DataSection):
     columns: tuple[str, ...] | None = None
     """Names of the columns of a file without a header."""
     drop: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    """Columns that are categorical although they hold numbers: codes, or numbers among words."""
     missing: Literal["refuse", "median"] = "refuse"
     """How to treat missing numbers: refuse them, or fill them with the column's median over all samples."""
     groups: str | None = None
@@ -41,6 +43,7 @@ class Table(DataSection):
             path,
             target=self.target,
             drop=self.drop,
+            categories=self.categories,
             groups=self.groups,
             times=self.times,
             ids=self.ids,

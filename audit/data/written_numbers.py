@@ -9,13 +9,22 @@ import pandas as pd
 
 from probes.message import Message
 
-NOTHING = ("", "?", "-", "na", "n/a", "#n/a", "nan", "null", "none", "missing")
+NOTHING = (
+    "", "?", "-", "--", "---", "–", "—", ".", "..", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "null",
+    "(null)", "\\n", "nil", "none", "missing", "unknown", "not available", "#null!", "#div/0!", "#value!", "#ref!",
+    "#name?", "#num!", "无", "缺失", "未知",
+)  # fmt: skip
 """Markers of a missing number, in lower case. In a categorical column each may be a value."""
 THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?"
 DECIMAL_COMMA = r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+"
-SPACED = r"[+-]?\d{1,3}(?:[ '’\u00a0\u2009\u202f]\d{3})+(?:[.,]\d*)?"
-SPACES = re.compile(r"[ '’\u00a0\u2009\u202f]")
+SPACED = r"[+-]?\d{1,3}(?:[ '’_\u00a0\u2009\u202f]\d{3})+(?:[.,]\d*)?"
+SPACES = re.compile(r"[ '’_\u00a0\u2009\u202f]")
+POINTS = r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+"
 SIGNS = "%$€£¥₹"
+WIDE = {
+    ord(wide): plain for wide, plain in zip("０１２３４５６７８９．，％＄￡￥－−＋", "0123456789.,%$£¥--+", strict=True)
+}
+"""Full-width characters, and the minus sign of print."""
 SIGNED = re.compile(f"[{re.escape(SIGNS)}]")
 CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"
 
@@ -34,7 +43,7 @@ def numbers_of(text: pd.Series[Any]) -> tuple[pd.Series[Any], list[str]]:
     [1200.5, -3.0]
     """
     codes = []
-    plain = text.str.replace("−", "-", regex=False).str.replace(r"^\((.+)\)$", r"-\1", regex=True)
+    plain = text.str.translate(WIDE).str.replace(r"^\((.+)\)$", r"-\1", regex=True)
     if plain.str.contains(SIGNED).any():
         codes.append("audit.data-signs")
         plain = plain.str.replace(SIGNED, "", regex=True).str.strip()
@@ -45,11 +54,25 @@ def numbers_of(text: pd.Series[Any]) -> tuple[pd.Series[Any], list[str]]:
         if (decimal & ~thousands).any() and decimal[commas].all():
             codes.append("audit.data-decimal-commas")
             european = plain.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-            plain = plain.where(~decimal, european)
+            plain = plain.where(~(decimal | plain.str.fullmatch(POINTS).fillna(False)), european)
         elif thousands.any():
             codes.append("audit.data-numbers")
             plain = plain.where(~thousands, plain.str.replace(",", "", regex=False))
+    elif _points_separate_thousands(plain):
+        codes.append("audit.data-points")
+        plain = plain.str.replace(".", "", regex=False)
     return pd.to_numeric(plain, errors="coerce").astype("float64"), codes
+
+
+def _points_separate_thousands(plain: pd.Series[Any]) -> bool:
+    """Whether the points cannot mark decimals: two in one number, or always three digits after one, the last of them 0
+    as well, beside whole numbers that are all below 1,000."""
+    pointed = plain.str.contains(".", regex=False).fillna(False)
+    if not pointed.any() or not plain[pointed].str.fullmatch(POINTS).all():
+        return False
+    whole = pd.to_numeric(plain[~pointed], errors="coerce").abs()
+    beside = whole.notna().any() and whole.max() < 1000 and plain[pointed].str.endswith("0").any()
+    return bool(beside or (plain[pointed].str.count(r"\.") > 1).any())
 
 
 def interpreted(codes: list[str], column: str) -> list[Message]:

@@ -116,6 +116,15 @@ def test_an_image_has_the_bytes_of_its_shape(shape):
         archive.load(json.dumps(content))
 
 
+@pytest.mark.parametrize("kept", [0, 2])
+def test_a_row_has_at_most_a_part_for_each_heading(kept):
+    content = copy.deepcopy(GOOD)
+    figure = next(one for result in content["results"] for one in result.get("figures", ()) if "headings" in one)
+    figure["headings"] = figure["headings"][:kept]
+    with pytest.raises(ArchiveError, match=f"a row of 3 parts under {kept} headings"):
+        archive.load(json.dumps(content))
+
+
 @pytest.mark.parametrize(
     "text", ["", "sample\n0\n0\n", "sample,a.b,a.b\n0,1,1\n", 'sample,a.b\n0,"1\n', "sample\n1\n", "x\n"]
 )

@@ -22,6 +22,9 @@ X = np.round(np.random.default_rng(0).normal(size=40), 3)
 Y = (X > 0).astype(int)
 ROWS = [f"{x},{y}" for x, y in zip(X, Y, strict=True)]
 PLAIN = "\n".join(["x,y", *ROWS])
+WIDE = {ord(plain): wide for plain, wide in zip("0123456789.-", "０１２３４５６７８９．－", strict=True)}
+START = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273)
+"""Days of 2021 before each month."""
 
 
 def read(folder: Path, content: str | bytes, name: str = "t.csv", **options: object) -> Dataset:
@@ -55,6 +58,18 @@ def said(dataset: Dataset) -> list[str]:
         columns([f'"{x}"'.replace(".", ",") for x in X], Y, names="x,y"),
         columns([f'"{x} $"' for x in X], Y, names="x,y"),
         columns([f"({-x})" if x < 0 else x for x in X], Y, names="x,y"),
+        "sep=;\r\n" + PLAIN.replace(",", ";").replace("\n", "\r\n"),
+        "sep=;\n" + PLAIN.replace(",", ";").replace(".", ","),
+        b"\xef\xbb\xbf" + f'"sep=,"\n{PLAIN}'.encode(),
+        f"sep=^\n{PLAIN}".replace(",", "^").encode("utf-16"),
+        f"{PLAIN}\n,\n,\n",
+        columns([f'"{x}\n"' for x in X], Y, names='"x\n",y'),
+        columns([f"{x} kg" for x in X], Y, names="x,y"),
+        columns([f'"{x} km/h"'.replace(".", ",") for x in X], Y, names="x,y"),
+        columns([f"EUR {x}" for x in X], Y, names="x,y"),
+        columns([f"{x}元" for x in X], Y, names="x,y"),
+        columns([str(x).translate(WIDE) for x in X], Y, names="x,y"),
+        columns([39, *range(39)], X, Y, names=",x,y"),
     ],
 )
 def test_the_same_numbers_are_read_however_they_are_written(tmp_path, content):
@@ -73,6 +88,43 @@ def test_the_same_numbers_are_read_however_they_are_written(tmp_path, content):
         ([f'"1,{k:03}"' for k in range(40)], 1000 + np.arange(40), "audit.data-numbers"),
         ([f"1 {k:03}" for k in range(40)], 1000 + np.arange(40), None),
         ([f"{k // 2:02}:{30 * (k % 2):02}" for k in range(40)], np.arange(40) / 2, "audit.data-times"),
+        ([f"{k} %" for k in range(40)], np.arange(40), "audit.data-signs"),
+        ([f"€ {k}" for k in range(40)], np.arange(40), "audit.data-signs"),
+        ([f"{k} kg" for k in range(40)], np.arange(40), "audit.data-unit"),
+        ([f"{k} years" if k != 1 else "1 year" for k in range(40)], np.arange(40), "audit.data-unit"),
+        (["1st", "2nd", "3rd", *(f"{k}th" for k in range(4, 41))], np.arange(1, 41), "audit.data-unit"),
+        (
+            ["0", *(f"{k}K" for k in range(1, 20)), *(f"{k}M" for k in range(20))],
+            [0, *1e3 * np.arange(1, 20), *1e6 * np.arange(20)],
+            "audit.data-multiples",
+        ),
+        ([f'"{k},000+"' for k in range(1, 41)], 1000 * np.arange(1, 41), "audit.data-unit"),
+        ([f'"1.{k:03}.000,5"' for k in range(40)], 1e6 + 1000.0 * np.arange(40) + 0.5, "audit.data-decimal-commas"),
+        (['"1.250"', *(f'"{k},5"' for k in range(39))], [1250, *np.arange(39) + 0.5], "audit.data-decimal-commas"),
+        ([f"1.{k:03}.000" for k in range(40)], 1e6 + 1000.0 * np.arange(40), "audit.data-points"),
+        (
+            [f"{k // 4 + 1}/{k % 4 + 20}/2021" for k in range(40)],
+            [18647 + k % 4 + START[k // 4] for k in range(40)],
+            "audit.data-dates-month-first",
+        ),
+        (
+            [f"{k % 4 + 20:02}.{k // 4 + 1:02}.2021" for k in range(40)],
+            [18647 + k % 4 + START[k // 4] for k in range(40)],
+            "audit.data-dates-day-first",
+        ),
+        (
+            [f"{k % 4 + 1}.{k // 4 + 1}.21 06:00" for k in range(40)],
+            [18628.25 + k % 4 + START[k // 4] for k in range(40)],
+            "audit.data-dates-day-first",
+        ),
+        ([f"{k % 28 + 1}-Feb-2021" for k in range(40)], [18659 + k % 28 for k in range(40)], "audit.data-dates"),
+        (
+            [f'"Feb {k % 28 + 1}, 2021 6:00 PM"' for k in range(40)],
+            [18659.75 + k % 28 for k in range(40)],
+            "audit.data-dates",
+        ),
+        ([f"2021年2月{k % 28 + 1}日" for k in range(40)], [18659 + k % 28 for k in range(40)], "audit.data-dates"),
+        ([f"2021/2/{k % 28 + 1}" for k in range(40)], [18659 + k % 28 for k in range(40)], "audit.data-dates"),
     ],
 )
 def test_signs_separators_and_times_of_day_are_read_as_numbers_and_reported(tmp_path, cells, values, code):
@@ -87,8 +139,8 @@ def test_constant_columns_are_left_out_and_many_categories_are_reported(tmp_path
     assert (numbered.feature_names, said(numbered)) == (("x",), ["audit.data-row-numbers"])
     empty = read(tmp_path, columns(X, [""] * 40, Y, names="x,e,y"))
     assert (empty.feature_names, said(empty)) == (("x",), ["audit.data-empty-column"])
-    dates = [f"{1 + k % 25:02}/03/2020" for k in range(60)]
-    words = read(tmp_path, columns([*X, *X[:20]], dates, [*Y, *Y[:20]], names="x,d,y"))
+    towns = [f"town {k % 25}" for k in range(60)]
+    words = read(tmp_path, columns([*X, *X[:20]], towns, [*Y, *Y[:20]], names="x,d,y"))
     assert said(words) == ["audit.data-categories"]
 
 
@@ -103,11 +155,76 @@ def test_constant_columns_are_left_out_and_many_categories_are_reported(tmp_path
         (f"{PLAIN}\n{PLAIN}", "row 40 repeats the header"),
         (columns(X, [1] * 40, Y, names="x,y"), "more cells than the first line"),
         (f"# made by a program\n{PLAIN}", "more cells than the first line"),
+        (f"Patients 2021,\nby,us\n{PLAIN}", "no column 'y' in its first line, but in row 1"),
+        (f"Patients 2021,\n{PLAIN}", "row 0 continues the header"),
+        (f"{PLAIN}\nTotal,{Y.sum()}", "its last row holds totals"),
+        (PLAIN.replace("x,y", "x,y\nkg,class"), "row 0 continues the header .'kg', 'class'"),
     ],
 )
 def test_what_cannot_be_meant_is_one_line(tmp_path, content, says):
     with pytest.raises(DataError, match=says):
         read(tmp_path, content)
+
+
+MIXED = {
+    "mixes units: '0 g' and '1 kg'": [f"{k} {('g', 'kg')[k % 2]}" for k in range(40)],
+    "mixes units": [f"{('USD', 'EUR')[k % 2]} {k}" for k in range(40)],
+    "with and without %": [f"{k + 1}{('', '%')[k % 2]}" for k in range(40)],
+    "mixes currencies": [f"{'$€'[k % 2]}{k}" for k in range(40)],
+    "mixes numbers and words: 10 of 40 cells": [str(k) if k % 4 else "never" for k in range(40)],
+    "the day and which the month": [f"{k % 12 + 1}/{k // 12 + 1}/2021" for k in range(40)],
+    "the day first .* the month first": [f"{k + 5}/{28 - k}/2021" for k in range(20)] * 2,
+    "row 9 has no z. The cell contains '31/02/2021'": ["21/03/2021"] * 9 + ["31/02/2021"] + ["22/03/2021"] * 30,
+}
+
+
+@pytest.mark.parametrize("says", MIXED)
+def test_a_column_with_two_readings_is_one_line_that_names_both(tmp_path, says):
+    content = columns(X, MIXED[says], Y, names="x,z,y")
+    with pytest.raises(DataError, match=says):
+        read(tmp_path, content)
+    assert "z" not in read(tmp_path, content, drop=("z",)).feature_names
+
+
+def test_codes_of_numbers_are_categories_where_asked(tmp_path):
+    codes = [("250", "V57", "401")[k % 3] for k in range(40)]
+    found = read(tmp_path, columns(X, codes, Y, names="x,z,y"), categories=("z",))
+    assert found.feature_names == ("x", "z=250", "z=401", "z=V57")
+    numbers = read(tmp_path, columns(X, [k % 2 for k in range(40)], Y, names="x,z,y"), categories=("z",))
+    assert numbers.feature_names == ("x", "z=0", "z=1")
+    with pytest.raises(DataError, match="has no column 'w'"):
+        read(tmp_path, PLAIN, categories=("w",))
+
+
+@pytest.mark.parametrize(
+    ("cells", "names"),
+    [
+        (["Yes", "No"], ("z=No", "z=Yes")),
+        (["TRUE", "FALSE"], ("z",)),
+        (["5a", "5b"], ("z=5a", "z=5b")),
+        (["10:30 pm", "9 am"], ("z=10:30 pm", "z=9 am")),
+        (["3 doors", "5 doors"], ("z",)),
+    ],
+)
+def test_words_stay_words(tmp_path, cells, names):
+    found = read(tmp_path, columns(X, cells * 20, Y, names="x,z,y"))
+    assert tuple(name for name in found.feature_names if name != "x") == names
+
+
+@pytest.mark.parametrize(
+    ("cells", "ranks"),
+    [
+        ([f"{1 + k % 20}/{1 + k // 20}/2021" for k in range(40)], range(40)),
+        ([f"{k // 4:02}:{k % 4}0" for k in range(40)], range(40)),
+        ([f'"1,{k:03}"' for k in range(40)], range(40)),
+    ],
+)
+def test_the_order_of_samples_is_read_however_times_are_written(tmp_path, cells, ranks):
+    found = read(tmp_path, columns(X, cells, Y, names="x,when,y"), times="when")
+    assert found.times is not None
+    assert found.times.tolist() == list(ranks)
+    with pytest.raises(DataError, match="when holds neither numbers nor dates: 'soon'"):
+        read(tmp_path, columns(X, ["soon"] * 40, Y, names="x,when,y"), times="when")
 
 
 @pytest.mark.parametrize("content", [PLAIN, columns(X, [1] * 40, Y, [0] * 40, names="")[1:]])
