@@ -64,12 +64,13 @@ def measured(text: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[Any
         return None
     found = set(units.dropna()) - {""}
     if found <= MULTIPLES.keys() and len(found) > 1:
-        times, code = units.map(MULTIPLES).astype("float64"), "audit.data-multiples"
+        code = "audit.data-multiples"
     elif len(found) == 1 or found <= ORDINALS:
-        times, code = 1.0, "audit.data-unit"
+        code = "audit.data-unit"
     else:
         _refuse_a_mixture(found, text, units, name, where)
         return None
+    times = units.map(MULTIPLES).astype("float64") if code == "audit.data-multiples" else 1.0
     numbers, codes = numbers_of(parts["number"].where(units.notna()).str.strip())
     shown = str(parts["unit"].dropna().iloc[0]) if parts["unit"].notna().any() else min(found)
     said = Message(code, {"column": name, "unit": "st, nd, rd, th" if found <= ORDINALS else shown})

@@ -60,18 +60,18 @@ def moments_of(text: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[A
 
 def _order(parts: pd.DataFrame, spelled: pd.Series[Any], name: str, where: str) -> str:
     """Adds the columns `day` and `month`. Raises DataError."""
-    first, other, year = (pd.to_numeric(parts[part]) for part in ("first", "other", "year"))
+    first, other, year = (pd.to_numeric(parts[part]).astype("float64") for part in ("first", "other", "year"))
     day_first, month_first = first > 12, other > 12
     do = f"Write them as YYYY-MM-DD, or name {name} in data.drop."
     if day_first.any() and month_first.any():
-        pair = (spelled[day_first.idxmax()], spelled[month_first.idxmax()])
-        raise DataError(f"{name} has dates with the day first ({pair[0]}) and with the month first ({pair[1]}).",
-                        where=where, do=do)  # fmt: skip
+        one, two = (spelled[mask].iloc[0] for mask in (day_first, month_first))
+        raise DataError(
+            f"{name} has dates with the day first ({one}) and with the month first ({two}).", where=where, do=do
+        )
     example = spelled[first.notna()].iloc[0]
     decided = day_first.any() or month_first.any() or (parts["mark"] == ".").any()
-    if (parts["mark"] == "-").any() and parts["year"].str.len().eq(2).any() and year.max() <= 31:
-        decided = False
-    if not decided:
+    year_first = (parts["mark"] == "-").any() and parts["year"].str.len().eq(2).any() and year.max() <= 31
+    if year_first or not decided:
         raise DataError(
             f"no date of {name} tells which number is the day and which the month ({example}).", where=where, do=do
         )
@@ -82,8 +82,10 @@ def _order(parts: pd.DataFrame, spelled: pd.Series[Any], name: str, where: str) 
 def _moments(parts: pd.DataFrame, code: str) -> pd.Series[Any]:
     if code == "audit.data-dates" and parts["month"].str.isalpha().any():
         parts["month"] = parts["month"].str.lower().map({month: 1 + place for place, month in enumerate(NAMES)})
-    year, hour = pd.to_numeric(parts["year"]), pd.to_numeric(parts["hour"]).fillna(0)
-    short = parts["year"].str.len().eq(2).fillna(False)
+    year, hour, minute, second = (
+        pd.to_numeric(parts[part]).astype("float64") for part in ("year", "hour", "minute", "second")
+    )
+    hour, short = hour.fillna(0), parts["year"].str.len().eq(2).fillna(False)
     year = year.where(~short, year.where(year > LAST_OF_THIS_CENTURY, year + 100) + 1900)
     half = parts["half"].str.lower().str[0].fillna("")
     hour = hour.where(half == "", (hour % 12).where(half == "a", hour % 12 + 12))
@@ -92,5 +94,4 @@ def _moments(parts: pd.DataFrame, code: str) -> pd.Series[Any]:
         errors="coerce",
         utc=True,
     )
-    rest = 3600 * hour + 60 * pd.to_numeric(parts["minute"]).fillna(0) + pd.to_numeric(parts["second"]).fillna(0)
-    return days + pd.to_timedelta(rest.astype("float64"), unit="s")
+    return days + pd.to_timedelta(3600 * hour + 60 * minute.fillna(0) + second.fillna(0), unit="s")

@@ -174,6 +174,7 @@ MIXED = {
     "mixes numbers and words: 10 of 40 cells": [str(k) if k % 4 else "never" for k in range(40)],
     "the day and which the month": [f"{k % 12 + 1}/{k // 12 + 1}/2021" for k in range(40)],
     "the day first .* the month first": [f"{k + 5}/{28 - k}/2021" for k in range(20)] * 2,
+    "row 9 has no z. The cell contains 'soon'": ["21/03/2021 10:00"] * 9 + ["soon"] + ["22/03/2021"] * 30,
     "row 9 has no z. The cell contains '31/02/2021'": ["21/03/2021"] * 9 + ["31/02/2021"] + ["22/03/2021"] * 30,
 }
 
