@@ -16,6 +16,22 @@ from probes.errors import AuditError
 SECONDS, WAITED, MEBIBYTES = 20, 300, 600
 """Of the processor for one file, of the clock for one that waits for ever, and of memory."""
 Make = Callable[[Path, random.Random], Path]
+Door = tuple[Make, Callable[[Path], object], int]
+"""What writes a changed file, what opens it, and how many are tried in the short run."""
+CONFIG = """
+[gate]
+profile = "strict"
+level = 0.9
+[thresholds.overfitting]
+"recipe.accuracy_gap" = { max = 0.1 }
+[[waivers]]
+probe = "overfitting"
+estimate = "recipe.accuracy_gap"
+reason = "known"
+expires = 2030-01-01
+[probes.membership]
+repeats = 4
+"""
 
 
 def as_toml(tree: dict) -> bytes:

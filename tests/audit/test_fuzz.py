@@ -6,7 +6,6 @@ The long form (`make validate`) tries a hundred times as many.
 import json
 import random
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,25 +26,11 @@ from reports import archive, per_sample
 from reports.document.outline import outline
 from reports.formats import junit
 from tests.audit.conftest import EXAMPLES, small_experiment
-from tests.audit.fuzzing import Make, alarm, as_toml, broken
+from tests.audit.fuzzing import CONFIG, Door, Make, alarm, as_toml, broken
 from tests.audit.mutation import changed, damaged
 from tests.reports.sample import sample
 
 RECIPE = (EXAMPLES / "digits.toml").read_text(encoding="utf-8")
-CONFIG = """
-[gate]
-profile = "strict"
-level = 0.9
-[thresholds.overfitting]
-"recipe.accuracy_gap" = { max = 0.1 }
-[[waivers]]
-probe = "overfitting"
-estimate = "recipe.accuracy_gap"
-reason = "known"
-expires = 2030-01-01
-[probes.membership]
-repeats = 4
-"""
 
 
 def _results(folder: Path, rng: random.Random) -> Path:
@@ -103,7 +88,7 @@ def _read_csv(path: Path) -> None:
 
 __all__ = ["alarm"]
 RESULTS = json.loads(archive.dump(sample()))
-DOORS: dict[str, tuple[Make, Callable[[Path], object], int]] = {
+DOORS: dict[str, Door] = {
     "results": (_results, _read_results, 120),
     "beside results": (_beside, _read_beside, 60),
     "recipe": (_text(RECIPE, "r.toml"), recipes.load, 150),

@@ -17,10 +17,8 @@ from audit.data.canaries import CanaryFile
 from audit.results.view import pages_of
 from reports import archive, per_sample
 from tests.audit.command import audit
-from tests.audit.fuzzing import alarm, as_toml, broken
+from tests.audit.fuzzing import CONFIG, Door, alarm, as_toml, broken
 from tests.audit.mutation import changed, damaged
-from tests.audit.test_fuzz import CONFIG
-from tests.audit.test_fuzz_more_doors import Door
 from tests.reports.sample import full, sample
 
 __all__ = ["alarm"]
@@ -197,7 +195,3 @@ def test_no_command_breaks(tmp_path, name):
 def test_no_command_breaks_in_the_long_run(tmp_path, name):
     make, door, times = DOORS[name]
     assert broken(door, make, tmp_path, range(1000, 1000 + 60 * times)) == []
-
-
-def all_doors(folder: Path, content: dict) -> dict[str, Door]:
-    return DOORS

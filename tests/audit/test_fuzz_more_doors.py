@@ -39,12 +39,11 @@ from reports import archive, per_sample
 from reports.evidence import checksums, statement
 from reports.evidence.pack import THRESHOLDS, thresholds
 from reports.gate.registration import Registration, dump
-from tests.audit.fuzzing import Make, alarm, as_toml, broken
+from tests.audit.fuzzing import Door, Make, alarm, as_toml, broken
 from tests.audit.mutation import changed, damaged
 from tests.reports.sample import sample
 
 __all__ = ["alarm"]
-Door = tuple[Make, Callable[[Path], object], int]
 
 
 def _tree(content: object, name: str) -> Make:
