@@ -85,7 +85,8 @@ class Fields(string.Formatter):
 
     Besides Python's own format specifications there are: for numbers, `pp` (`{gap:.1pp}`: a difference of shares in
     percentage points, without a unit); for terms, `term`, `counted`, `unit` and `probe` (translated); for tuples,
-    `list` (a, b and c), `names` (a, b, c), `items` (a; b; c) and `sentences`. None is rendered as an empty string.
+    `list` (a, b and c), `names` (a, b, c), `probes` (the same, translated), `items` (a; b; c) and `sentences`. None is
+    rendered as an empty string.
 
     >>> fields = Fields(Speech(message=lambda one: one.code, term=lambda word, table: word.upper()))
     >>> fields.format("{gap:.1pp} points, {share:.0%}, {whom:term}: {names:list}", gap=0.0213, share=0.5, whom="source",
@@ -105,6 +106,8 @@ class Fields(string.Formatter):
         if value is None:
             return ""
         if isinstance(value, tuple | list):
+            if format_spec == "probes":
+                return self._joined([self.format_field(one, "probe") for one in value], "names")
             return self._joined([self.format_field(one, "") for one in value], format_spec)
         if isinstance(value, Message):
             return self.speech.message(value)

@@ -34,8 +34,7 @@ from probes.probe import PROBES, Probe, ProbeType
 from reports.gate.thresholds import Gate, Threshold, Waiver
 
 Profile = Literal["strict", "default", "research", "aisvs-l3", "aisvs-l2", "none"]
-PROFILES = Path(__file__).parent / "templates" / "profiles.toml"
-
+TEMPLATES = Path(__file__).parent / "templates"
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 """Refuses thresholds that nothing can reach, and `true`: they would not be checks."""
@@ -154,7 +153,10 @@ class Config(Section):
             for one in bound.thresholds(probe, estimate, optional=optional)
         }
         return Gate(
-            thresholds=tuple(chosen[name] for name in sorted(chosen)),
+            thresholds=tuple(
+                dataclasses.replace(chosen[name], unit=_units().get(name[0], {}).get(name[1], ""))
+                for name in sorted(chosen)
+            ),
             waivers=tuple(Waiver(**dict(waiver)) for waiver in self.waivers),
             on_undecided=self.gate_section.on_undecided,
             level=self.gate_section.level,
@@ -259,8 +261,13 @@ def loosened(config: Config, chosen: Iterable[Threshold]) -> Iterator[Message]:
 
 
 @cache
+def _units() -> dict[str, dict[str, str]]:
+    return tomllib.loads((TEMPLATES / "units.toml").read_text(encoding="utf-8"))
+
+
+@cache
 def _profile(name: str) -> dict[str, dict[str, ProfileBound]]:
-    content = tomllib.loads(PROFILES.read_text(encoding="utf-8"))
+    content = tomllib.loads((TEMPLATES / "profiles.toml").read_text(encoding="utf-8"))
     return TypeAdapter(dict[str, dict[str, ProfileBound]]).validate_python(content[name])
 
 

@@ -140,14 +140,26 @@ def _trade(frontier: Frontier, useful: Name, risk: Name, say: Words) -> Chart:
         title=say("frontier", "trade", useful=capitalized(say.estimate(*useful[::-1])), risk=say.estimate(*risk[::-1])),
         caption=say("frontier", "trade_caption"),
         columns={
-            "risk": [_value(risked) for _, risked, _ in pairs],
-            "accuracy": [_value(accuracy) for _, _, accuracy in pairs],
+            "risk": [_on_axis(risked) for _, risked, _ in pairs],
+            "accuracy": [_on_axis(accuracy) for _, _, accuracy in pairs],
             "candidate": [named(name, say) for name, _, _ in pairs],
         },
-        x=Axis(column="risk", title=say.estimate(risk[1], risk[0])),
-        y=Axis(column="accuracy", title=say.estimate(useful[1], useful[0])),
+        x=Axis(column="risk", title=_titled(pairs[0][1], risk, say)),
+        y=Axis(column="accuracy", title=_titled(pairs[0][2], useful, say)),
         series="candidate",
     )
+
+
+def _on_axis(estimate: Estimate | None) -> float:
+    return float("-inf") if estimate is None else axis_scale(estimate.unit) * estimate.value
+
+
+def _titled(estimate: Estimate | None, name: Name, say: Words) -> str:
+    """What an axis shows, with the unit where its numbers are scaled by it."""
+    title = say.estimate(name[1], name[0])
+    if estimate is None or axis_scale(estimate.unit) == 1:
+        return title
+    return say("ui", "axis", what=title, unit=say.axis(estimate.unit))
 
 
 def _measure(frontier: Frontier, name: Name, say: Words) -> Chart:
@@ -166,7 +178,7 @@ def _measure(frontier: Frontier, name: Name, say: Words) -> Chart:
             "high": [scale * (one.value if one.bound else one.high) for _, one in present],
         },
         x=Axis(column="candidate", title="", scale="category"),
-        y=Axis(column="value", title=say("units", present[0][1].unit)),
+        y=Axis(column="value", title=say.axis(present[0][1].unit)),
         low="low",
         high="high",
         rules={say("frontier", "as_is"): scale * present[0][1].value},

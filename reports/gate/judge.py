@@ -99,7 +99,7 @@ def _asked(
         estimate = _worsening(threshold, comparison)
     if estimate is not None and estimate.unmeasured:
         because = Message("gate.unmeasured", {"caveat": estimate.caveat or NOT_ESTIMATED})
-        return _unjudged(threshold, "undecided", because)
+        return _unjudged(dataclasses.replace(threshold, unit=estimate.unit), "undecided", because)
     if estimate is not None:
         return threshold, estimate
     if _without_replicas(threshold, found):
@@ -287,7 +287,7 @@ def _unjudged(threshold: Threshold, status: CheckStatus, because: Message) -> Ch
         low=None,
         high=None,
         level=0.95,
-        unit="",
+        unit=threshold.unit,
         because=because,
         against=threshold.against,
     )

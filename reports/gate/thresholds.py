@@ -24,6 +24,7 @@ class Threshold:
                      passed. Off by default
     unless           an estimate that other kinds of model have in place of this one: beside it, a missing estimate is
                      not asked for. None by default
+    unit             of the bound, shown where there is no estimate that has it; empty (the default) if it is unknown
     why              the reason for the bound: a code with a text in reports, or the user's own words; empty by default
 
     >>> Threshold(probe="membership", estimate="checkpoint.auc", direction="max", bound=0.6).against
@@ -38,6 +39,7 @@ class Threshold:
     against: Literal["threshold", "baseline"] = "threshold"
     required: bool = False
     unless: str = ""
+    unit: str = ""
     why: str = ""
 
 

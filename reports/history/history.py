@@ -79,7 +79,7 @@ def lines(runs: Sequence[Run], asked: Sequence[str], say: Words) -> list[Series]
         title = harmless(say("ui", "named", probe=say.probe(probe, "title"), estimate=say.estimate(name, probe)))
         unit = next(one.unit for one in estimates if one is not None)
         scale = axis_scale(unit)
-        chart = _chart(probe, name, title, say("units", unit), labels, estimates, scale)
+        chart = _chart(probe, name, title, say.axis(unit), labels, estimates, scale)
         bound = _threshold(runs[-1], probe, name)
         chart = dataclasses.replace(chart, rules={} if bound is None else {say("ui", "threshold"): scale * bound})
         found.append(Series(probe=probe, name=name, title=title, unit=unit, estimates=estimates, chart=chart))

@@ -9,7 +9,7 @@ from typing import Any
 from probes.message import Message, Text
 from probes.result import Estimate, Failure, Finding, Result
 from probes.texts import Texts, texts
-from reports.wording.numbers import spaced
+from reports.wording.numbers import SHARES, axis_scale, spaced
 
 
 class Words:
@@ -64,6 +64,12 @@ class Words:
     def title(self, estimate: Estimate, probe: str) -> str:
         """The probe's title in reports."""
         return self.text(estimate.title) if estimate.title else self.estimate(estimate.name, probe)
+
+    def axis(self, unit: str) -> str:
+        """The unit of an axis' numbers, which `axis_scale` has scaled: shares are in percent."""
+        if axis_scale(unit) == 1:
+            return self("units", unit)
+        return "%" if unit in SHARES else self("units", "points")
 
     def probe(self, name: str, key: str) -> str:
         found = self.find("probes", name, key)

@@ -19,12 +19,12 @@ UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def axis_scale(unit: str) -> float:
-    """What values of a unit are multiplied by on an axis that is titled with it.
+    """What values of a unit are multiplied by on an axis, so that it reads as the tables do.
 
-    >>> axis_scale("points"), axis_scale("AUC")
-    (100.0, 1.0)
+    >>> axis_scale("points"), axis_scale("fraction"), axis_scale("AUC")
+    (100.0, 100.0, 1.0)
     """
-    return 100.0 if unit in POINTS else 1.0
+    return 100.0 if _end(unit) else 1.0
 
 
 def number(value: float | None) -> str:

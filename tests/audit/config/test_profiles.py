@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 import typing
+from dataclasses import replace
 
 import pytest
 
 from audit.config.audit_config import Profile, parse
 from audit.results.registration import reasons
-from probes.texts import texts
+from probes.message import Message
+from probes.texts import said, texts
+from reports.document.checks import checks
 from reports.document.reasons import reasons as told
 from reports.gate.judge import judge
 from reports.gate.thresholds import Gate, Threshold
@@ -59,3 +62,23 @@ def test_a_reason_of_the_users_own_is_shown_as_it_is() -> None:
     says = {one.title: one.says for one in told(report, words("en"))}
     assert says["Overfitting: train / held-out accuracy gap, this recipe"] == "agreed with the board"
     assert says["Leakage: AUC of the strongest attack, this recipe"].startswith("Above 0.60")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_threshold_without_an_estimate_is_shown_in_its_unit(profile: str) -> None:
+    """At most 5 %, not at most 0.05."""
+    gate = parse({"gate": {"profile": profile}}, "test").gate()
+    assert all(one.unit for one in gate.thresholds)
+    shown = checks(replace(full(), verdict=judge((), gate, today=TODAY, probes={})), words("en"))
+    ends = {one.name: one.threshold for one in shown if one.value == "–"}
+    assert len(ends) == len(gate.thresholds)
+    for name, text in ends.items():
+        assert text.endswith(" %") == ("share" in name or "tpr" in name or "ece" in name or "label_errors" in name)
+        assert text.endswith(" pp") == ("gap" in name or "gain" in name or "excess" in name)
+
+
+def test_what_did_not_run_is_listed_by_title_in_both_languages() -> None:
+    for code in ("audit.not-run-without", "audit.looks-at-classes", "comparison.other-parameters"):
+        message = Message(code, {"probes": ("drift", "contamination")})
+        assert "Interpretability drift, Contamination" in said(message)
+        assert "可解释性漂移、数据污染" in said(message, "zh")

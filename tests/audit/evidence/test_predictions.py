@@ -51,7 +51,7 @@ def test_without_shadow_models_only_plain_attacks_are_reported() -> None:
     assert report.verdict.status != "pass"
     limits = " ".join(map(str, report.audit["limits"]))  # type: ignore[arg-type]
     assert "no shadow models" in limits
-    assert "not run because samples or a model are missing: contamination, drift" in limits
+    assert "not run because samples or a model are missing: Contamination, Interpretability drift" in limits
     assert values(audit.run(audit.Predictions(**made(0.0)), config=ONLY))["checkpoint.auc"] < 0.65
 
 

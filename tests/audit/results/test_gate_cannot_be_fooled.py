@@ -10,6 +10,7 @@ from audit.config import audit_config
 from audit.results.gate import run_gate
 from audit.storage.store import DamagedWarning, Store
 from probes.errors import ConfigError
+from probes.texts import texts
 from reports import archive
 from tests.reports.sample import sample
 
@@ -46,7 +47,8 @@ def test_a_result_that_was_taken_out_is_undecided(capsys, tmp_path, passing):
         fewer = passing | {"results": [one for j, one in enumerate(passing["results"]) if i != j]}
         said = judged(capsys, tmp_path, fewer)
         assert said["status"] != "pass"
-        assert f"{probe} did not run, or its result was removed." in said["notes"]
+        title = texts("en").find("probes", probe, "title")
+        assert f"{title} did not run, or its result was removed." in said["notes"]
 
 
 def test_a_probe_of_the_profile_must_have_run_even_where_nothing_is_recorded(capsys, tmp_path, passing):
@@ -54,7 +56,7 @@ def test_a_probe_of_the_profile_must_have_run_even_where_nothing_is_recorded(cap
     passing["results"] = [one for one in passing["results"] if one["probe"] == "overfitting"]
     assert judged(capsys, tmp_path, passing)["status"] == "undecided"
     said = judged(capsys, tmp_path, passing, OFF)
-    assert "membership was switched off." in said["notes"]
+    assert "Leakage was switched off." in said["notes"]
 
 
 @pytest.mark.parametrize(

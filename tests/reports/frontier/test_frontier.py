@@ -111,6 +111,17 @@ def test_every_format_names_the_choice(lang: str) -> None:
     assert f'href="{folder_of("dp=8")}/report.html"' in page
 
 
+@pytest.mark.parametrize(
+    ("lang", "title"), [("en", "cross-validated accuracy of the recipe (%)"), ("zh", "配方的交叉验证准确率（%）")]
+)
+def test_axes_are_in_percent_as_the_table_is(lang: str, title: str) -> None:
+    trade, *measures = charts(frontier(("dp", 0.8, 0.52)), words(lang))
+    assert trade.y.title == title
+    assert trade.columns["accuracy"] == [90.0, 80.0]
+    assert trade.columns["risk"] == [0.8, 0.52]
+    assert "%" in [chart.y.title for chart in measures]
+
+
 def test_json_for_machines() -> None:
     content = json.loads(as_json(frontier(("dp=8", 0.8, 0.52))))
     assert content["chosen"] == "dp=8"

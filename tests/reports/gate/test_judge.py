@@ -64,6 +64,14 @@ def test_a_threshold_on_nothing_is_an_error() -> None:
         judge([result(estimate("a", 0.1, 0.01))], Gate(thresholds=(absent,)), today=TODAY)
 
 
+def test_what_was_not_judged_shows_its_threshold_in_its_unit() -> None:
+    built_in = Threshold(probe="q", estimate="a", direction="max", bound=0.05, optional=True, unit="fraction")
+    failed = judge([Failure(probe="q", error="ValueError", message="m")], Gate(thresholds=(built_in,)), today=TODAY)
+    absent = judge([result(estimate("a", 0.1, 0.01))], Gate(thresholds=(built_in,)), today=TODAY, probes={})
+    for verdict in (failed, absent):
+        assert [(check.value, check.unit) for check in verdict.checks] == [(None, "fraction")]
+
+
 def test_caveats_and_infidelity_are_undecided() -> None:
     caveat = estimate("a", 0.1, 0.01, caveat="not resolvable")
     assert judge([result(caveat)], gate(("a", 0.5)), today=TODAY).status == "undecided"

@@ -41,15 +41,13 @@ def test_lines_are_what_gates_checked_with_a_gap_where_a_run_has_it_not() -> Non
     (line,) = history.lines(three, (), words("en"))
     assert [one and one.value for one in line.estimates] == [0.3, None, 0.02]
     assert line.sparkline == "█ ▁"
-    assert line.chart.columns["value"] == [0.3, 0.02]
-    assert line.chart.columns["low"] == [one.low for one in line.estimates if one]
+    assert line.chart.columns["value"] == [30.0, 2.0]
+    assert line.chart.columns["low"] == [100 * one.low for one in line.estimates if one]
 
 
-def in_points(run: Run) -> Run:
+def in_unit(run: Run, unit: str) -> Run:
     results = tuple(
-        dataclasses.replace(
-            result, estimates=tuple(dataclasses.replace(one, unit="points") for one in result.estimates)
-        )
+        dataclasses.replace(result, estimates=tuple(dataclasses.replace(one, unit=unit) for one in result.estimates))
         if isinstance(result, Result)
         else result
         for result in run.report.results
@@ -57,10 +55,11 @@ def in_points(run: Run) -> Run:
     return dataclasses.replace(run, report=dataclasses.replace(run.report, results=results))
 
 
-def test_an_axis_of_percentage_points_counts_them_and_so_does_its_threshold() -> None:
-    (line,) = history.lines([in_points(run) for run in runs()], (), words("en"))
-    (plain,) = history.lines(runs(), (), words("en"))
-    assert line.chart.y.title == "percentage points"
+@pytest.mark.parametrize(("unit", "title"), [("points", "percentage points"), ("fraction", "%")])
+def test_axes_are_in_percent_as_tables_are_and_so_is_the_threshold(unit: str, title: str) -> None:
+    (line,) = history.lines([in_unit(run, unit) for run in runs()], (), words("en"))
+    (plain,) = history.lines([in_unit(run, "AUC") for run in runs()], (), words("en"))
+    assert line.chart.y.title == title
     for column in ("value", "low", "high"):
         assert line.chart.columns[column] == pytest.approx([100 * one for one in plain.chart.columns[column]])
     assert list(line.chart.rules.values()) == pytest.approx([100 * one for one in plain.chart.rules.values()])
