@@ -19,7 +19,7 @@ from figures import Measured, above_mapped, arguments, growth, publish
 from setting import Peak, experiment_of, populate_timed, random_halves
 
 from audit.engines.head import Head
-from audit.storage.large_arrays import empty
+from probes.large_arrays import empty
 
 CHUNK = 10_000
 """Samples that are drawn at a time."""

@@ -17,11 +17,11 @@ from audit.engines.base import Engine
 from audit.models.source import Source
 from audit.population.executors.local import execute
 from audit.population.tasks import Job, Task
-from audit.storage.large_arrays import Collected
 from audit.storage.scratch import scratch
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from probes.evidence import Answers
+from probes.large_arrays import Collected
 from probes.plan import Pool, Row
 
 INPUT = {"mean": [0.0], "std": [1.0]}

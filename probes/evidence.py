@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Shaped
 
 from probes.errors import EvidenceError, NonFiniteError
+from probes.large_arrays import empty, taken
 from probes.message import Text
 from probes.observable import Observable, Observation
 from probes.plan import Pool, Row
@@ -57,11 +58,11 @@ class Answers:
         return int(self.log_prob.shape[0])
 
     def __getitem__(self, models: Int[np.ndarray, " chosen"] | Bool[np.ndarray, " models"]) -> Answers:
-        return self.each(lambda array: array[models])
+        return self.each(lambda array: taken(array, models))
 
     def on(self, samples: Int[np.ndarray, " chosen"]) -> Answers:
         """The same models' answers on some of the samples."""
-        return self.each(lambda array: array[..., samples])
+        return self.each(lambda array: taken(array, samples, axis=-1))
 
     def each(self, change: Callable[[Shaped[np.ndarray, "models ..."]], Shaped[np.ndarray, "chosen ..."]]) -> Answers:
         """What `change` makes of every array: models are the first axis, samples the last."""
@@ -70,7 +71,7 @@ class Answers:
         return Answers(**arrays)
 
     def correct(self, labels: Int[np.ndarray, " samples"]) -> Bool[np.ndarray, "models samples"]:
-        return np.asarray(self.predicted == labels)
+        return np.asarray(np.equal(self.predicted, labels, out=empty(self.predicted.shape, np.bool_)))
 
 
 def log_softmax(logits: Float[np.ndarray, "*axes classes"]) -> Float64[np.ndarray, "*axes classes"]:
@@ -218,7 +219,10 @@ class Population:
     @cached_property
     def keep(self) -> Bool[np.ndarray, "replicas samples"]:
         """Which replica trained on which sample."""
-        return np.array([row.keep for row in self.rows], dtype=bool).reshape(self.answers.margin.shape)
+        found = empty(self.answers.margin.shape, np.bool_)
+        for mask, row in zip(found, self.rows, strict=True):
+            mask[...] = row.keep
+        return found
 
     @cached_property
     def order(self) -> Int[np.ndarray, " replicas"]:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from audit.storage.bounded import check_archive, may_become, regular
-from audit.storage.large_arrays import empty
 from probes.errors import DataError
+from probes.large_arrays import empty
 
 UNREADABLE = (
     zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, SyntaxError, TypeError, RuntimeError, MemoryError,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
-from audit.storage.large_arrays import empty
 from probes.errors import DataError
+from probes.large_arrays import empty
 from probes.message import Message
 
 ABREAST = 16

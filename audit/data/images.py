@@ -15,8 +15,8 @@ from jaxtyping import Float32, Shaped, UInt8
 from PIL import Image, ImageOps
 
 from audit.storage.bounded import EXPANSION
-from audit.storage.large_arrays import Collected, empty
 from probes.errors import DataError
+from probes.large_arrays import Collected, empty
 from probes.message import Message, Value
 
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")

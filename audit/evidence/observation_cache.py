@@ -82,8 +82,8 @@ def recall(store: Store, key: str, chosen: Int[np.ndarray, " chosen"]) -> tuple[
 
 def keep(store: Store, key: str, seen: Observation, limits: Sequence[Text]) -> None:
     """Raises StoreError if the disk is full or the folder cannot be written."""
-    arrays = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in seen.arrays.items()}
-    tensors = {f"{PREFIX}{name}": torch.from_numpy(array.copy()) for name, array in arrays.items()}
+    arrays = {name: np.require(array, requirements=["C", "W"]) for name, array in seen.arrays.items()}
+    tensors = {f"{PREFIX}{name}": torch.from_numpy(array) for name, array in arrays.items()}
     said = torch.tensor(list(json.dumps([encoded(one) for one in limits]).encode()), dtype=torch.uint8)
     store.write(key, {**tensors, LIMITS: said})
 

@@ -10,8 +10,8 @@ from functools import cached_property, partial
 
 import numpy as np
 import torch
-from jaxtyping import Int
-from torch import nn
+from jaxtyping import Int, Shaped
+from torch import Tensor, nn
 
 from audit.evidence.forked import WORTH_FORKING, side_by_side
 from audit.evidence.observation_cache import Sight, keep, recall
@@ -24,6 +24,7 @@ from audit.runtime.threads import threads
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from probes.errors import AuditError, NonFiniteError
+from probes.large_arrays import taken
 from probes.message import Text
 from probes.observable import Observable, Observation, Role, Subject
 
@@ -213,7 +214,7 @@ class Session:
         return observable.choose(self.experiment.pool, stream(self.seed, "observe", repr(observable), "choose"))
 
     def _sight(self, observable: Observable, chosen: Int[np.ndarray, " chosen"]) -> Sight:
-        experiment, index = self.experiment, torch.from_numpy(chosen)
+        experiment = self.experiment
         return Sight(
             observable=observable,
             role=self.model.role,
@@ -224,10 +225,14 @@ class Session:
             network=self.network,
             head=self.model.head,
             chosen=chosen,
-            inputs=experiment.inputs[index],
-            labels=experiment.labels[index],
+            inputs=_some(experiment.inputs, chosen),
+            labels=_some(experiment.labels, chosen),
             seed=self.seed,
         )
+
+
+def _some(samples: Shaped[Tensor, "samples ..."], chosen: Int[np.ndarray, " chosen"]) -> Shaped[Tensor, "chosen ..."]:
+    return torch.from_numpy(taken(samples.numpy(), chosen))
 
 
 def subject(model: ObservableModel, network: nn.Module, experiment: Experiment) -> tuple[Subject, list[Text]]:
@@ -258,10 +263,10 @@ def _measure(
     observable: Observable, model: Subject, experiment: Experiment, chosen: Int[np.ndarray, " chosen"], seed: int
 ) -> Observation:
     rng = stream(seed, "observe", repr(observable), "measure")
-    index = torch.from_numpy(chosen)
+    inputs, labels = _some(experiment.inputs, chosen), _some(experiment.labels, chosen)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**63)))
-        arrays: Mapping[str, np.ndarray] = observable(model, experiment.inputs[index], experiment.labels[index], rng)
+        arrays: Mapping[str, np.ndarray] = observable(model, inputs, labels, rng)
     for name, array in arrays.items():
         if array.dtype.kind == "f" and np.isinf(array).any():
             raise NonFiniteError(f"{name} of {type(observable).__name__} is infinite", where=model.name)

@@ -108,6 +108,7 @@ class Classifier(Pipeline):
             workers=settings.workers,
             executor=settings.executor,
             address=settings.address,
+            by_design=True,
             on_progress=asked.listener.replicas,
         )
         return joined([before, more]) if before else more

@@ -20,12 +20,12 @@ from audit.population.time_left import Pace
 from audit.population.trainer_checks import Untrained
 from audit.runtime.devices import workers_for
 from audit.runtime.randomness import stream
-from audit.storage.large_arrays import Collected, concatenate
 from audit.storage.scratch import scratch
 from audit.storage.store import ANSWERS, QUERIED, Lookups, Replica, Store
 from audit.training.experiment import Experiment
 from probes.errors import Interrupted, StoreError
 from probes.evidence import Answers, Population
+from probes.large_arrays import IN_MEMORY, Collected, concatenate
 from probes.plan import Plan, Pool, Row
 
 
@@ -102,10 +102,14 @@ def populate(
     workers: int = 0,
     executor: Executor = "processes",
     address: str | None = None,
+    by_design: bool = False,
     on_progress: OnProgress = lambda progress: None,
 ) -> Replicas:
     """Train what the store does not have, each replica on one thread, so that the number of workers does not change a
     bit. `executor` "ray" sends the same tasks to the Ray cluster at `address` (None starts one here).
+
+    The population has the order of `rows`; with `by_design`, the rows of a design stand together, so that nothing is
+    copied to look at one design.
 
     Finished replicas are kept, whenever the run ends. Raises Interrupted on Ctrl-C, StoreError, and what training
     raises.
@@ -114,6 +118,9 @@ def populate(
     run = _runner(executor, store, workers, address)
     found = _trained(experiment, batches, store, run, on_progress)
     key_by_row = _keys(batches)
+    if by_design:
+        designs = list(dict.fromkeys(row.design for row in rows))
+        rows = sorted(rows, key=lambda row: designs.index(row.design))
     keys = [key_by_row[id(row)] for row in rows]
     return Replicas(
         population=Population(rows=tuple(rows), answers=_stack([found[key] for key in keys], experiment)),
@@ -230,8 +237,10 @@ def _stack(parts: Sequence[Answers], experiment: Experiment) -> Answers:
     n = len(experiment.dataset)
     empty = {name: np.zeros((0, n), dtype=np.int32 if name == "predicted" else np.float32) for name in ANSWERS}
     asked = QUERIED if parts and all(part.query_margin is not None for part in parts) else ()
+    names = (*ANSWERS, *asked)
+    each = IN_MEMORY // len(names)
     columns = {
-        name: concatenate([getattr(part, name) for part in parts]) if parts else empty[name]
-        for name in (*ANSWERS, *asked)
+        name: concatenate([getattr(part, name) for part in parts], in_memory=each) if parts else empty[name]
+        for name in names
     }
     return Answers(**columns)

@@ -16,10 +16,10 @@ from audit.engines.base import Engine, Outcome
 from audit.engines.materialised import Materialised
 from audit.population.executors.device_assignment import take_device
 from audit.runtime.threads import threads
-from audit.storage.large_arrays import Collected
 from audit.storage.store import Replica, Store
 from audit.training.test_time_views import answers_with_queries
 from probes.errors import AuditError, TrainerError
+from probes.large_arrays import Collected
 from probes.plan import Row
 
 STORED_TOGETHER = 16

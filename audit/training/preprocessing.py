@@ -15,9 +15,9 @@ from torch.nn import functional
 from audit.config.recipe import InputSection, Recipe
 from audit.data.dataset import Dataset
 from audit.models.source import input_of_weights
-from audit.storage.large_arrays import empty
 from probes.errors import RecipeError
 from probes.evidence import Modality
+from probes.large_arrays import empty
 from probes.plan import Pool
 
 CHUNK = 1 << 24

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int, Shaped
 
 from probes.evidence import Evidence
+from probes.large_arrays import empty, parts
 from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Estimate, Finding, Table
@@ -30,9 +31,11 @@ class Column:
     """AUC of every column on members, by which it was chosen."""
 
 
-def columns_of(table: Float64[np.ndarray, "samples features"], names: Sequence[str]) -> dict[str, list[int]]:
+def columns_of(table: Shaped[np.ndarray, "samples features"], names: Sequence[str]) -> dict[str, list[int]]:
     """The features of each original column: `status=A` and `status=B` that hold 0 and 1 are `status`."""
-    marks = ((table == 0) | (table == 1)).all(axis=0)
+    marks = np.ones(table.shape[1], dtype=bool)
+    for part in parts(*table.shape):
+        marks &= ((table[part] == 0) | (table[part] == 1)).all(axis=0)
     found: dict[str, list[int]] = {}
     for i, name in enumerate(names):
         whole, equals, _ = name.partition("=")
@@ -43,15 +46,21 @@ def columns_of(table: Float64[np.ndarray, "samples features"], names: Sequence[s
 def scaled(inputs: Shaped[np.ndarray, "samples ..."]) -> Float32[np.ndarray, "samples features"]:
     """Columns centred on their median, divided by their spread from the 5th to the 95th percentile; NaN becomes the
     median."""
-    table = inputs.reshape(len(inputs), -1).astype(np.float64)
-    middle = np.nanmedian(table, axis=0)
-    low, high = np.nanquantile(table, [0.05, 0.95], axis=0)
-    spread = np.where(high > low, high - low, np.maximum(np.nanstd(table, axis=0), 1e-12))
-    return np.asarray(np.nan_to_num((table - middle) / spread, nan=0.0), dtype=np.float32)
+    table = inputs.reshape(len(inputs), -1)
+    middle, spread = np.empty(table.shape[1]), np.empty(table.shape[1])
+    for columns in parts(table.shape[1], len(table)):
+        some = table[:, columns].astype(np.float64)
+        middle[columns] = np.nanmedian(some, axis=0)
+        low, high = np.nanquantile(some, [0.05, 0.95], axis=0)
+        spread[columns] = np.where(high > low, high - low, np.maximum(np.nanstd(some, axis=0), 1e-12))
+    found = empty(table.shape, np.float32)
+    for part in parts(*table.shape):
+        found[part] = np.nan_to_num((table[part].astype(np.float64) - middle) / spread, nan=0.0)
+    return found
 
 
 def leaking_column(
-    table: Float64[np.ndarray, "samples features"],
+    table: Shaped[np.ndarray, "samples features"],
     columns: Sequence[Sequence[int]],
     labels: Int[np.ndarray, " samples"],
     member: Bool[np.ndarray, " samples"],
@@ -70,11 +79,9 @@ def leaking_column(
     if half < 2 * LEAF or len(np.unique(labels[train])) < 2:
         return None
     # One half learns, the other chooses among the columns.
-    chosen = np.array(
-        [_mean_auc(table[:, list(one)], labels, learn_on=train[:half], on=train[half:]) for one in columns]
-    )
+    chosen = np.array([_mean_auc(table, one, labels, learn_on=train[:half], on=train[half:]) for one in columns])
     best = int(np.nanargmax(np.where(np.isfinite(chosen), chosen, -1.0)))
-    ends = _class_aucs(table[:, list(columns[best])], labels, train, np.flatnonzero(held_out), level)
+    ends = _class_aucs(table, columns[best], labels, train, np.flatnonzero(held_out), level)
     if not ends:
         return None
     value, low, high = np.mean([(one.value, one.low, one.high) for one in ends], axis=0)
@@ -105,7 +112,7 @@ def column_leak(evidence: Evidence, rng: np.random.Generator, level: float, *, l
     if evidence.modality != "table" or evidence.inputs.dtype.kind not in "fiub":
         return Part()
     pool = evidence.pool
-    table = np.nan_to_num(evidence.inputs.reshape(len(evidence.inputs), -1).astype(np.float64), nan=-1e12)
+    table = evidence.inputs.reshape(len(evidence.inputs), -1)
     names = evidence.feature_names or tuple(f"column {i}" for i in range(table.shape[1]))
     columns = columns_of(table, names)
     column = leaking_column(table, list(columns.values()), evidence.labels, pool.member, pool.held_out, rng, level)
@@ -136,6 +143,13 @@ def column_leak(evidence: Evidence, rng: np.random.Generator, level: float, *, l
         },
     )
     return Part(estimates=(column.estimate,), findings=(finding,), figures=(shown,))
+
+
+def _numbers(
+    table: Shaped[np.ndarray, "samples features"], columns: Sequence[int], some: Int[np.ndarray, " chosen"]
+) -> Float64[np.ndarray, "chosen columns"]:
+    """These columns of some samples; a missing number is one far below all others."""
+    return np.asarray(np.nan_to_num(table[np.ix_(some, np.array(columns))].astype(np.float64), nan=-1e12))
 
 
 def _learned(
@@ -170,14 +184,15 @@ def _words(column: Float64[np.ndarray, "samples columns"]) -> Int[np.ndarray, " 
 
 
 def _class_aucs(
-    column: Float64[np.ndarray, "samples columns"],
+    table: Shaped[np.ndarray, "samples features"],
+    columns: Sequence[int],
     labels: Int[np.ndarray, " samples"],
     learn_on: Int[np.ndarray, " learned"],
     on: Int[np.ndarray, " chosen"],
     level: float,
 ) -> list[Estimate]:
-    tell, classes = _learned(column[learn_on], labels[learn_on])
-    probability = tell(column[on])
+    tell, classes = _learned(_numbers(table, columns, learn_on), labels[learn_on])
+    probability = tell(_numbers(table, columns, on))
     found = []
     for position, label in enumerate(classes):
         mine = labels[on] == label
@@ -188,11 +203,12 @@ def _class_aucs(
 
 
 def _mean_auc(
-    column: Float64[np.ndarray, "samples columns"],
+    table: Shaped[np.ndarray, "samples features"],
+    columns: Sequence[int],
     labels: Int[np.ndarray, " samples"],
     *,
     learn_on: Int[np.ndarray, " learned"],
     on: Int[np.ndarray, " chosen"],
 ) -> float:
-    found = _class_aucs(column, labels, learn_on, on, 0.95)
+    found = _class_aucs(table, columns, labels, learn_on, on, 0.95)
     return float(np.mean([one.value for one in found])) if found else float("nan")

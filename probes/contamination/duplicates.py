@@ -17,6 +17,7 @@ from probes.contamination.near_pictures import near_pictures
 from probes.contamination.near_texts import near_texts
 from probes.contamination.near_vectors import near_features, near_rows
 from probes.evidence import Evidence
+from probes.large_arrays import parts, taken
 from probes.measures.embedding import Embedding
 from probes.measures.exact_duplicates import exact_pairs, together
 
@@ -73,11 +74,11 @@ def _near(evidence: Evidence, some: Int64[np.ndarray, " some"], rng: np.random.G
         return near_texts([f"{sequences.prompts[i]} {sequences.answers[i]}" for i in some])
     features = source_features(evidence)
     if evidence.modality == "image" and evidence.inputs.ndim == 4:
-        return near_pictures(evidence.inputs[some], None if features is None else features[some], rng)
+        return near_pictures(taken(evidence.inputs, some), None if features is None else taken(features, some), rng)
     if features is not None:
-        return near_features(features[some], rng)
+        return near_features(taken(features, some), rng)
     if evidence.modality == "table" and evidence.inputs.dtype.kind in "fiub":
-        return near_rows(scaled(evidence.inputs[some]), rng)
+        return near_rows(scaled(taken(evidence.inputs, some)), rng)
     return nothing()
 
 
@@ -87,4 +88,5 @@ def source_features(evidence: Evidence) -> Float[np.ndarray, "samples features"]
     if seen is None or len(seen.samples) != len(evidence.labels):
         return None
     features = np.asarray(seen.arrays["embedding"], dtype=np.float32)
-    return features if features.ndim == 2 and np.isfinite(features).all() else None
+    finite = features.ndim == 2 and all(np.isfinite(features[part]).all() for part in parts(*features.shape))
+    return features if finite else None

@@ -11,6 +11,7 @@ from scipy import stats
 from probes.contamination.distance_threshold import DISTANCE, FEWEST, too_close
 from probes.contamination.near import Near, nothing, unmoved
 from probes.contamination.nearest_neighbours import cells, nearest, pairs_above, unit
+from probes.large_arrays import empty, parts
 
 ROUNDING = 1e-6
 """Distance between equal features in float32."""
@@ -24,7 +25,7 @@ def near_features(features: Float[np.ndarray, "samples features"], rng: np.rando
     """For samples that are not images: pairs at a distance (1 − cosine) that neighbours do not have by chance."""
     if len(features) < 3:
         return nothing()
-    vectors = unit(features - features.mean(axis=0))
+    vectors = unit(features, features.mean(axis=0))
     return _closest(vectors, vectors, vectors, lambda distance: 1 - distance, rng, surely=ROUNDING)
 
 
@@ -33,9 +34,12 @@ def near_rows(table: Float32[np.ndarray, "samples features"], rng: np.random.Gen
     if len(table) < 3:
         return nothing()
     # (x, 1, −|x|²/2) · (y, −|y|²/2, 1) = −|x − y|²/2: so searching for large products finds small distances.
-    half = (table.astype(np.float64) ** 2).sum(axis=1, keepdims=True).astype(np.float32) / 2
-    one = np.ones_like(half)
-    queries, index = np.hstack([table, one, -half]), np.hstack([table, -half, one])
+    rows, columns = table.shape
+    queries, index = (empty((rows, columns + 2), np.float32) for _ in range(2))
+    for part in parts(rows, columns):
+        half = (table[part].astype(np.float64) ** 2).sum(axis=1).astype(np.float32) / 2
+        for side, (last, but_one) in ((queries, (-half, 1)), (index, (1, -half))):
+            side[part, :columns], side[part, columns], side[part, columns + 1] = table[part], but_one, last
     return _closest(table, queries, index, lambda distance: -distance, rng)
 
 
@@ -78,7 +82,7 @@ def unusual_pairs(
     """Pairs whose features are closer than most neighbours are."""
     if features is None:
         return np.zeros((0, 2), dtype=np.int64)
-    vectors = unit(features - features.mean(axis=0))
+    vectors = unit(features, features.mean(axis=0))
     close = pairs_above(vectors, vectors, 1 - _unusual(_sampled(vectors, rng)), among=cells(vectors, vectors, rng))
     return np.stack([close.one, close.other], axis=1)
 

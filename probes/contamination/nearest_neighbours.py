@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
+from probes.large_arrays import empty, parts
+
 BLOCK = 2048
 """Rows and columns of similarities held at once: 16 MB."""
 EXACT = 10_000
@@ -77,10 +79,17 @@ def _probed(
     return found
 
 
-def unit(vectors: Float[np.ndarray, "samples features"]) -> Float32[np.ndarray, "samples features"]:
-    """Rows scaled to unit length; a row of zeros stays zero, and is similar to nothing."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(np.where(length > 1e-12, vectors / np.maximum(length, 1e-12), 0.0), dtype=np.float32)
+def unit(
+    vectors: Float[np.ndarray, "samples features"], centre: Float[np.ndarray, " features"] | None = None
+) -> Float32[np.ndarray, "samples features"]:
+    """Rows, less the `centre` if there is one, scaled to unit length; a row of zeros stays zero, and is similar to
+    nothing."""
+    found = empty(vectors.shape, np.float32)
+    for part in parts(*vectors.shape):
+        some = vectors[part] if centre is None else vectors[part] - centre
+        length = np.linalg.norm(some, axis=1, keepdims=True)
+        found[part] = np.where(length > 1e-12, some / np.maximum(length, 1e-12), 0.0)
+    return found
 
 
 def pairs_above(

@@ -71,7 +71,7 @@ def blind_baseline(
     sizes = [len(one) if groups is None else len(np.unique(groups[one])) for one in units]
     if min(sizes) < FEWEST or not described.shape[1]:
         return None
-    x, y = described[chosen].astype(np.float64), part[chosen]
+    x, y = np.ascontiguousarray(described[chosen], dtype=np.float64), part[chosen]
     fold, score = np.full(len(y), -1), np.zeros(len(y))
     for number, (known, held) in enumerate(_folds(y, own, int(rng.integers(2**31)))):
         fold[held] = number

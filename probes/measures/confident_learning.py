@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float64, Int64
 from scipy import optimize, special
 
 from probes.evidence import Evidence, Population
+from probes.large_arrays import parts
 
 DRAWS = 20
 """Draws of clean labels, whose mean number of suspects is reported."""
@@ -26,18 +27,21 @@ def out_of_fold(
 
     Returns three numbers a sample: the label's probability, the other class, and its probability.
     """
-    out = ~splits.keep & (evidence.pool.member | evidence.pool.held_out)
-    n_out = out.sum(axis=0)
-    total = np.maximum(n_out, 1)
-    own = (np.exp(splits.answers.log_prob.astype(np.float64)) * out).sum(axis=0) / total
-    predicted, confidence = splits.answers.predicted, splits.answers.confidence.astype(np.float64)
-    best, mass = np.full(len(n_out), -1, dtype=np.int64), np.zeros(len(n_out))
-    for label in range(len(evidence.classes)):
-        here = (confidence * ((predicted == label) & out)).sum(axis=0) / total
-        better = (here > mass) & (evidence.labels != label)
-        best[better], mass[better] = label, here[better]
-    nothing = n_out == 0
-    return np.where(nothing, np.nan, own), best, np.where(nothing, np.nan, mass)
+    in_pool = evidence.pool.member | evidence.pool.held_out
+    own, mass = np.empty(len(in_pool)), np.zeros(len(in_pool))
+    best = np.full(len(in_pool), -1, dtype=np.int64)
+    for part in parts(len(in_pool), len(splits)):
+        out = ~splits.keep[:, part] & in_pool[part]
+        n_out = out.sum(axis=0)
+        total = np.maximum(n_out, 1)
+        own[part] = (np.exp(splits.answers.log_prob[:, part].astype(np.float64)) * out).sum(axis=0) / total
+        predicted, confidence = splits.answers.predicted[:, part], splits.answers.confidence[:, part].astype(np.float64)
+        for label in range(len(evidence.classes)):
+            here = (confidence * ((predicted == label) & out)).sum(axis=0) / total
+            better = (here > mass[part]) & (evidence.labels[part] != label)
+            best[part][better], mass[part][better] = label, here[better]
+        own[part][n_out == 0], mass[part][n_out == 0] = np.nan, np.nan
+    return own, best, mass
 
 
 def suspected(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from probes.large_arrays import empty
 from probes.observable import Role, Subject
 from probes.plan import Pool
 
@@ -41,12 +42,14 @@ class Embedding:
         import torch
 
         mirrored = subject.modality == "image"
-        features = []
+        features = np.zeros((0, 0), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, len(inputs), BATCH):
                 batch = inputs[start : start + BATCH]
                 seen = subject.embed(batch).flatten(1)
                 if mirrored:
                     seen = (seen + subject.embed(batch.flip(-1)).flatten(1)) / 2
-                features.append(seen.float().cpu().numpy())
-        return {"embedding": np.concatenate(features)}
+                if not start:
+                    features = empty((len(inputs), seen.shape[1]), np.float32)
+                features[start : start + BATCH] = seen.float().cpu().numpy()
+        return {"embedding": features}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from probes.large_arrays import parts
+
 MEMORISED_AT = 0.5
 
 
@@ -22,7 +24,10 @@ def memorisation(
     >>> memorisation(correct, keep).tolist()
     [1.0, 0.0]
     """
-    n_in, n_out = keep.sum(axis=0), (~keep).sum(axis=0)
-    share_in = (correct & keep).sum(axis=0) / np.maximum(n_in, 1)
-    share_out = (correct & ~keep).sum(axis=0) / np.maximum(n_out, 1)
+    n_in, n_out = keep.sum(axis=0), len(keep) - keep.sum(axis=0)
+    share_in, share_out = np.empty(keep.shape[1]), np.empty(keep.shape[1])
+    for part in parts(keep.shape[1], len(keep)):
+        right, inside = correct[:, part], keep[:, part]
+        share_in[part] = (right & inside).sum(axis=0) / np.maximum(n_in[part], 1)
+        share_out[part] = (right & ~inside).sum(axis=0) / np.maximum(n_out[part], 1)
     return np.where((n_in > 0) & (n_out > 0), share_in - share_out, np.nan)

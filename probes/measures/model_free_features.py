@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int, Shaped
 
 from probes.evidence import Evidence
+from probes.large_arrays import Collected, empty, parts, taken
 
 THUMBNAIL = 6
 """Block means per side of an image."""
@@ -40,39 +43,56 @@ def model_free_features(evidence: Evidence, samples: Int[np.ndarray, " chosen"])
 
     Returns their properties with names.
     """
-    inputs = evidence.inputs[samples]
+    inputs = taken(evidence.inputs, samples)
     if (sequences := evidence.sequences) is not None:
         inputs = np.array([f"{sequences.prompts[i]} {sequences.answers[i]}" for i in samples])
-    columns: dict[str, Float64[np.ndarray, " samples"]] = {}
+    columns: Iterable[tuple[str, Float64[np.ndarray, " samples"]]] = ()
     if inputs.dtype.kind in "fiub":
         if evidence.modality == "image" and inputs.ndim == 4:
-            columns = _pictures(inputs)
+            columns = _in_parts(inputs).items()
         elif evidence.modality == "table":
             columns = _table(inputs.reshape(len(inputs), -1), evidence.feature_names)
         elif evidence.modality == "audio":
-            columns = _sounds(inputs)
+            columns = _sounds(inputs).items()
         elif inputs.dtype.kind in "iu" and inputs.ndim == 2:
-            columns = _tokens(inputs)
+            columns = _tokens(inputs).items()
     elif inputs.dtype.kind in "US":
-        columns = _texts(inputs)
+        columns = _texts(inputs).items()
+    found: dict[str, Float64[np.ndarray, " samples"]] = {}
+    kept = Collected()
+    for name, column in itertools.chain(columns, _classes(evidence, samples)):
+        finite = np.nan_to_num(column, posinf=0.0, neginf=0.0)
+        if np.ptp(finite) > 0:
+            found[name] = kept.keep(finite)
+    values = empty((len(found), len(samples)), np.float64)
+    for row, column in zip(values, found.values(), strict=True):
+        row[...] = column
+    return Described(values=values.T, names=tuple(found))
+
+
+def _classes(
+    evidence: Evidence, samples: Int[np.ndarray, " chosen"]
+) -> Iterator[tuple[str, Float64[np.ndarray, " chosen"]]]:
     labels = evidence.labels[samples]
     for number, name in enumerate(evidence.classes if len(evidence.classes) <= LARGEST_TABLE else ()):
-        columns[f"class {name}"] = (labels == number).astype(np.float64)
-    kept = {name: np.nan_to_num(column, posinf=0.0, neginf=0.0) for name, column in columns.items()}
-    kept = {name: column for name, column in kept.items() if np.ptp(column) > 0}
-    values = np.column_stack(list(kept.values())) if kept else np.zeros((len(samples), 0))
-    return Described(values=values, names=tuple(kept))
+        yield f"class {name}", (labels == number).astype(np.float64)
 
 
-def _table(rows: Shaped[np.ndarray, "samples columns"], names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    found = {}
+def _table(
+    rows: Shaped[np.ndarray, "samples columns"], names: tuple[str, ...]
+) -> Iterator[tuple[str, Float64[np.ndarray, " samples"]]]:
     for number in range(min(rows.shape[1], LARGEST_TABLE)):
         column = rows[:, number].astype(np.float64)
         name = names[number] if number < len(names) else f"column {number}"
-        found[name] = column
+        yield name, column
         if not np.isfinite(column).all():
-            found[f"{name} is missing"] = (~np.isfinite(column)).astype(np.float64)
-    return found
+            yield f"{name} is missing", (~np.isfinite(column)).astype(np.float64)
+
+
+def _in_parts(images: Shaped[np.ndarray, "samples h w channels"]) -> dict[str, np.ndarray]:
+    """`_pictures`, some images at a time."""
+    found = [_pictures(images[part]) for part in parts(len(images), images[:1].size)]
+    return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
 
 
 def _pictures(images: Shaped[np.ndarray, "samples h w channels"]) -> dict[str, np.ndarray]:

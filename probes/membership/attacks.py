@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from probes.errors import PluginError
+from probes.large_arrays import parts
 from probes.membership.lira import Mode, lira_scores
 from probes.membership.multi_query import agreement, lira_query_scores
 from probes.membership.quantile_regression import FEWEST, describe, quantile_scores
@@ -114,8 +115,11 @@ def calibrated(target: Target) -> Scores | None:
     """
     if not target.in_and_out:
         return None
-    out = np.where(target.keep, np.nan, target.replicas.margin.astype(np.float64))
-    return np.asarray(target.answers.margin[0] - np.nanmean(out, axis=0))
+    mean = np.empty(len(target.labels))
+    for part in parts(len(mean), len(target.keep)):
+        out = np.where(target.keep[:, part], np.nan, target.replicas.margin[:, part].astype(np.float64))
+        mean[part] = np.nanmean(out, axis=0)
+    return np.asarray(target.answers.margin[0] - mean)
 
 
 def lira_online(target: Target) -> Scores | None:
@@ -241,8 +245,11 @@ def _rmia(target: Target, mode: Mode) -> Scores | None:
     if not target.in_and_out or not len(target.z):
         return None
     p = np.exp(target.answers.log_prob[0].astype(np.float64))
-    p_replicas = np.exp(target.replicas.log_prob.astype(np.float64))
-    return rmia_scores(p, p_replicas, target.keep, target.z, target.z_replicas, mode=mode)
+    scores = np.empty(len(p))
+    for part in parts(len(p), len(target.keep)):
+        p_replicas = np.exp(target.replicas.log_prob[:, part].astype(np.float64))
+        scores[part] = rmia_scores(p[part], p_replicas, target.keep[:, part], target.z, target.z_replicas, mode=mode)
+    return scores
 
 
 def label_only(target: Target) -> Scores | None:

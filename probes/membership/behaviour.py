@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Answers, Evidence, Population
 
 SMALLEST = 1e-9
 """Nats; added so that the logarithm of the deviation is finite for models with identical answers."""
@@ -35,29 +35,58 @@ def behaviour(evidence: Evidence, population: Population) -> Behaviour:
     """Sums over replicas minus those over a model's own order: O(replicas × samples)."""
     pool = evidence.pool
     some = pool.member | pool.held_out
-    margin, correct, confidence = (
-        np.concatenate([own, others])[:, some].astype(np.float64)
-        for own, others in (
-            (evidence.audited.margin, population.answers.margin),
-            (evidence.audited.correct(evidence.labels), population.answers.correct(evidence.labels)),
-            (evidence.audited.confidence, population.answers.confidence),
-        )
-    )
-    keep = np.concatenate([pool.member[None], population.keep])[:, some]
-    orders = np.concatenate([[-1], np.unique(population.order, return_inverse=True)[1]])
-    with_it = Sums.of(margin[1:], correct[1:], keep[1:])
-    without = Sums.of(margin[1:], correct[1:], ~keep[1:])
-    found = {name: np.full(len(keep), np.nan) for name in ("deviation", "spread", "overconfidence", "errors")}
-    for order in np.unique(orders):
-        mine = np.flatnonzero(orders == order)
-        own = mine if order >= 0 else mine[:0]
-        inside = with_it.less(margin[own], correct[own], keep[own])
-        outside = without.less(margin[own], correct[own], ~keep[own])
-        for model in mine:
-            told = _of(margin[model], correct[model], confidence[model], keep[model], inside, outside)
-            for name, value in told.items():
-                found[name][model] = value
+    labels, replicas = evidence.labels, population.answers
+    own = Models.of(evidence.audited, evidence.audited.correct(labels), pool.member[None], some)
+    with_it, without = _totals(population, labels, some)
+    found = {name: np.full(1 + len(population), np.nan) for name in ("deviation", "spread", "overconfidence", "errors")}
+
+    def told(place: int, models: Models, number: int, inside: Sums, outside: Sums) -> None:
+        for name, value in _of(models, number, inside, outside).items():
+            found[name][place] = value
+
+    told(0, own, 0, with_it, without)
+    for order in np.unique(population.order):
+        mine = np.flatnonzero(population.order == order)
+        theirs = Models.of(replicas[mine], replicas[mine].correct(labels), population.keep[mine], some)
+        inside, outside = with_it.less(theirs, theirs.keep), without.less(theirs, ~theirs.keep)
+        for number, model in enumerate(mine):
+            told(1 + int(model), theirs, number, inside, outside)
     return Behaviour(**found)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Models:
+    """A few models' answers on the samples of the pool, in float64."""
+
+    margin: Float64[np.ndarray, "models samples"]
+    correct: Float64[np.ndarray, "models samples"]
+    confidence: Float64[np.ndarray, "models samples"]
+    keep: Bool[np.ndarray, "models samples"]
+
+    @classmethod
+    def of(
+        cls,
+        answers: Answers,
+        correct: Bool[np.ndarray, "models all"],
+        keep: Bool[np.ndarray, "models all"],
+        some: Bool[np.ndarray, " all"],
+    ) -> Models:
+        margin, right, confidence = (
+            one[:, some].astype(np.float64) for one in (answers.margin, correct, answers.confidence)
+        )
+        return cls(margin=margin, correct=right, confidence=confidence, keep=keep[:, some])
+
+
+def _totals(
+    population: Population, labels: Int[np.ndarray, " all"], some: Bool[np.ndarray, " all"]
+) -> tuple[Sums, Sums]:
+    """Over the replicas that trained on a sample, and over the others."""
+    inside, outside = Sums.none(int(some.sum())), Sums.none(int(some.sum()))
+    for number in range(len(population)):
+        answers = population.answers[np.array([number])]
+        one = Models.of(answers, answers.correct(labels), population.keep[[number]], some)
+        inside, outside = inside.less(one, one.keep, sign=-1), outside.less(one, ~one.keep, sign=-1)
+    return inside, outside
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,38 +98,23 @@ class Sums:
     correct: Float64[np.ndarray, " samples"]
 
     @classmethod
-    def of(
-        cls,
-        margin: Float64[np.ndarray, "models samples"],
-        correct: Float64[np.ndarray, "models samples"],
-        mask: Bool[np.ndarray, "models samples"],
-    ) -> Sums:
-        return cls(
-            count=mask.sum(axis=0).astype(np.float64),
-            margin=(margin * mask).sum(axis=0),
-            correct=(correct * mask).sum(axis=0),
+    def none(cls, samples: int) -> Sums:
+        return cls(count=np.zeros(samples), margin=np.zeros(samples), correct=np.zeros(samples))
+
+    def less(self, models: Models, mask: Bool[np.ndarray, "models samples"], sign: int = 1) -> Sums:
+        """The sums without these models; with them if `sign` is −1."""
+        return Sums(
+            count=self.count - sign * mask.sum(axis=0),
+            margin=self.margin - sign * (models.margin * mask).sum(axis=0),
+            correct=self.correct - sign * (models.correct * mask).sum(axis=0),
         )
 
-    def less(
-        self,
-        margin: Float64[np.ndarray, "models samples"],
-        correct: Float64[np.ndarray, "models samples"],
-        mask: Bool[np.ndarray, "models samples"],
-    ) -> Sums:
-        """The sums without these models."""
-        own = Sums.of(margin, correct, mask)
-        return Sums(count=self.count - own.count, margin=self.margin - own.margin, correct=self.correct - own.correct)
 
-
-def _of(
-    margin: Float64[np.ndarray, " samples"],
-    correct: Float64[np.ndarray, " samples"],
-    confidence: Float64[np.ndarray, " samples"],
-    keep: Bool[np.ndarray, " samples"],
-    inside: Sums,
-    outside: Sums,
-) -> Mapping[str, float]:
+def _of(models: Models, number: int, inside: Sums, outside: Sums) -> Mapping[str, float]:
     """Samples that have the same membership in fewer than two other models are omitted."""
+    margin, correct, confidence, keep = (
+        one[number] for one in (models.margin, models.correct, models.confidence, models.keep)
+    )
     count = np.where(keep, inside.count, outside.count)
     known, many = count >= 2, np.maximum(count, 1)
     expected = np.where(keep, inside.margin, outside.margin) / many

@@ -26,6 +26,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from scipy import special
 
 from probes.errors import EvidenceError
+from probes.large_arrays import empty, parts, taken
 from probes.membership.neighbours import Neighbours
 from probes.membership.stand_in_weights import Weights, fit_weights
 from probes.membership.target import Target
@@ -53,6 +54,7 @@ AT_ONCE = 2**16
 """Number of answers that are computed together: few enough for the processor's cache."""
 
 Phi = Float64[np.ndarray, "replicas samples"]
+Answered = Float[np.ndarray, "replicas samples"]
 Kept = Bool[np.ndarray, "replicas samples"]
 Order = Int[np.ndarray, " replicas"]
 Rows = Int[np.ndarray, " rows"]
@@ -79,7 +81,7 @@ class Sums:
         )
 
     @classmethod
-    def of(cls, stable: Phi, log_p: Phi, keep: Kept, starts: Int[np.ndarray, " sets"]) -> Sums:
+    def of(cls, stable: Phi, log_p: Answered, keep: Kept, starts: Int[np.ndarray, " sets"]) -> Sums:
         """Each set consists of the rows from its start to the next one's."""
 
         def total(values: Phi) -> Float64[np.ndarray, "sets samples"]:
@@ -88,7 +90,7 @@ class Sums:
         inside = keep.astype(np.float64)
         sides = (1 - inside, inside)
         moments = [np.stack([total(side * power) for side in sides], axis=1) for power in (1.0, stable, stable**2)]
-        return cls(count=moments[0], one=moments[1], two=moments[2], p=total(np.exp(log_p)))
+        return cls(count=moments[0], one=moments[1], two=moments[2], p=total(np.exp(log_p.astype(np.float64))))
 
     def together(self) -> Sums:
         """One set of all."""
@@ -125,22 +127,24 @@ class Change:
     variance: Float64[np.ndarray, "sets strata"]
 
 
-def stabiliser(phi: Phi, keep: Kept) -> Stabiliser:
+def stabiliser(phi: Answered, keep: Kept) -> Stabiliser:
     """The map whose slope at φ is 1 / (spread of models' margins near φ), from both sides of all samples."""
     centres, variances = [], []
-    for chosen in (keep, ~keep):
-        count = chosen.sum(axis=0)
-        there = count >= 2
-        mean = (phi * chosen).sum(axis=0) / np.maximum(count, 1)
-        squares = (phi - mean) ** 2 * chosen
-        centres.append(mean[there])
-        variances.append(squares.sum(axis=0)[there] / (count[there] - 1))
+    for side in (True, False):
+        for part in parts(phi.shape[1], len(phi)):
+            chosen, wide = keep[:, part] == side, phi[:, part].astype(np.float64)
+            count = chosen.sum(axis=0)
+            there = count >= 2
+            mean = (wide * chosen).sum(axis=0) / np.maximum(count, 1)
+            squares = (wide - mean) ** 2 * chosen
+            centres.append(mean[there])
+            variances.append(squares.sum(axis=0)[there] / (count[there] - 1))
     centre, variance = np.concatenate(centres), np.concatenate(variances)
     if not len(centre) or not variance.any():
         return lambda x: np.asarray(x, dtype=np.float64)
-    parts = np.array_split(np.argsort(centre, kind="stable"), min(KNOTS, max(1, len(centre) // 20)))
-    at = np.array([centre[part].mean() for part in parts])
-    spread = np.sqrt(np.array([variance[part].mean() for part in parts]))
+    near = np.array_split(np.argsort(centre, kind="stable"), min(KNOTS, max(1, len(centre) // 20)))
+    at = np.array([centre[some].mean() for some in near])
+    spread = np.sqrt(np.array([variance[some].mean() for some in near]))
     spread = np.maximum(spread, LEAST_SPREAD * spread.max())
     reached = np.concatenate([[0.0], np.cumsum(np.diff(at) * (1 / spread[1:] + 1 / spread[:-1]) / 2)])
 
@@ -163,10 +167,10 @@ def spread_of(sums: Sums) -> Spread:
     ratio, dof = float(np.clip(pooled[1] / pooled[0], *RATIOS)), free.sum(axis=0)
     variance = (squares[0] + squares[1] / ratio) / np.maximum(dof, 1)
     centre = sums.centre[0]
-    parts = np.array_split(np.argsort(centre, kind="stable"), max(1, min(STRATA, len(centre) // FEWEST_IN_STRATUM)))
-    fitted = [variance_prior(variance[part], float(np.median(dof[part]))) for part in parts]
+    strata = np.array_split(np.argsort(centre, kind="stable"), max(1, min(STRATA, len(centre) // FEWEST_IN_STRATUM)))
+    fitted = [variance_prior(variance[some], float(np.median(dof[some]))) for some in strata]
     return Spread(
-        edges=np.array([centre[part[0]] for part in parts[1:]]),
+        edges=np.array([centre[some[0]] for some in strata[1:]]),
         dof=np.array([d0 for d0, _ in fitted]),
         variance=np.array([s0 for _, s0 in fitted]),
         ratio=ratio,
@@ -234,7 +238,9 @@ class Expected:
             log_p=np.log(np.maximum(sums.p / total, SMALLEST_PROBABILITY)),
         )
 
-    def features(self, stable: Phi, log_p: Phi, by: Rows, neighbours: Neighbours | None = None, thin: int = 1) -> Found:
+    def features(
+        self, stable: Phi, log_p: Answered, by: Rows, neighbours: Neighbours | None = None, thin: int = 1
+    ) -> Found:
         """For each model's answers: the log-ratio of posterior predictive densities, RMIA's log-ratio of the
         probability to its mean, and the distance from the mean over replicas; with `neighbours`, also what they predict
         of the probability of membership and of that distance.
@@ -262,7 +268,7 @@ class Replicas:
     """A population with stabilised margins; its rows are sorted by order."""
 
     stable: Phi
-    log_p: Phi
+    log_p: Answered
     keep: Kept
     order: Order
     spread: Spread
@@ -270,8 +276,8 @@ class Replicas:
 
     def sums(self, orders: Int[np.ndarray, " orders"]) -> Sums:
         """One set: all replicas of these orders."""
-        parts = [each.together() for _, _, each in self._by_order(orders)]
-        return sum(parts[1:], start=parts[0])
+        first, *others = (each.together() for _, _, each in self._by_order(orders))
+        return sum(others, start=first)
 
     def _by_order(self, orders: Int[np.ndarray, " orders"]) -> Iterator[tuple[Rows, Rows, Sums]]:
         """A few orders at a time: their rows, each row's set, and a set of sums per order."""
@@ -358,10 +364,13 @@ def replicas_of(
     Raises EvidenceError if a sample is never in, or never out, among the replicas.
     """
     rows = np.argsort(order, kind="stable")
-    wide, log_p, keep = phi[rows].astype(np.float64), log_p[rows].astype(np.float64), keep[rows]
-    stable = stabiliser(wide, keep)
-    mapped = stable(wide)
-    total = Sums.of(mapped, log_p, keep, np.zeros(1, dtype=np.int64))
+    phi, log_p, keep = (taken(one, rows) for one in (phi, log_p, keep))
+    stable, mapped = stabiliser(phi, keep), empty(phi.shape, np.float64)
+    summed = []
+    for part in parts(phi.shape[1], len(phi)):
+        mapped[:, part] = stable(phi[:, part])
+        summed.append(Sums.of(mapped[:, part], log_p[:, part], keep[:, part], np.zeros(1, dtype=np.int64)))
+    total = Sums(**{name: np.concatenate([vars(one)[name] for one in summed], axis=-1) for name in vars(summed[0])})
     spread = spread_of(total)
     found = Replicas(stable=mapped, log_p=log_p, keep=keep, order=order[rows], spread=spread, neighbours=neighbours)
     return found, stable, total
@@ -409,7 +418,7 @@ def empirical_bayes_stand_in_scores(
     """
     replicas, _, total = replicas_of(phi, log_p, keep, order, neighbours)
     orders, given = np.unique(order), np.argsort(order, kind="stable")
-    scores = np.empty(keep.shape)
+    scores = empty(keep.shape, np.float64)
     for group in range(min(GROUPS, len(orders))):
         own = orders[group::GROUPS]
         weights = replicas.weights(np.setdiff1d(orders, own), total - replicas.sums(own))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
+from probes.large_arrays import empty, parts
 from probes.statistics.moderated_t import squeezed_variance
 from probes.statistics.student_t import t_critical, t_tail
 
@@ -51,13 +52,17 @@ def exposure(
     >>> exposure(phi, keep, np.array([0, 0, 1, 1])).value
     array([1.5, 1.5])
     """
-    change = differences(phi, keep, order)
-    there = np.isfinite(change)
-    count = there.sum(axis=0)
+    count = np.zeros(phi.shape[1], dtype=np.int64)
+    value, variance = np.empty(phi.shape[1]), np.empty(phi.shape[1])
+    for part in parts(phi.shape[1], len(phi)):
+        change = differences(phi[:, part], keep[:, part], order)
+        there = np.isfinite(change)
+        count[part] = there.sum(axis=0)
+        value[part] = np.where(there, change, 0.0).sum(axis=0) / np.maximum(count[part], 1)
+        squares = np.where(there, change - value[part], 0.0) ** 2
+        variance[part] = squares.sum(axis=0) / np.maximum(count[part] - 1, 1)
     enough = count >= 2
-    filled = np.where(there, change, 0.0)
-    value = np.where(enough, filled.sum(axis=0) / np.maximum(count, 1), np.nan)
-    variance = (np.where(there, change - value, 0.0) ** 2).sum(axis=0) / np.maximum(count - 1, 1)
+    value = np.where(enough, value, np.nan)
     variance = np.where(enough, np.maximum(variance, 1e-24), np.nan)
     half = t_critical(level, np.maximum(count - 1, 1)) * np.sqrt(variance / np.maximum(count, 1))
     deviation, dof = np.full(len(value), np.nan), np.inf
@@ -79,15 +84,16 @@ def differences(
 ) -> Float64[np.ndarray, "repeats samples"]:
     """For each repeat, mean φ of the folds that trained on the sample minus that of those that did not; NaN if a side
     is missing."""
-    rows = []
-    for own in np.unique(order):
+    orders = np.unique(order)
+    found = empty((len(orders), phi.shape[1]), np.float64)
+    for row, own in zip(found, orders, strict=True):
         inside, wide = keep[order == own], phi[order == own].astype(np.float64)
         sides = []
         for chosen in (inside, ~inside):
             count = chosen.sum(axis=0)
             sides.append(np.where(count > 0, np.where(chosen, wide, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan))
-        rows.append(sides[0] - sides[1])
-    return np.array(rows).reshape(len(rows), phi.shape[1])
+        row[...] = sides[0] - sides[1]
+    return found
 
 
 def _shrunken(

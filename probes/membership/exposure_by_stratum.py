@@ -25,7 +25,6 @@ to five times too many false alarms (simulated)."""
 
 Changes = Float64[np.ndarray, "repeats samples"]
 """Returned by `exposure.differences`."""
-Some = Float64[np.ndarray, "repeats _"]
 
 
 def strata(evidence: Evidence) -> Iterator[tuple[str, str, Bool[np.ndarray, " samples"]]]:
@@ -56,7 +55,7 @@ def uneven(evidence: Evidence, exposed: Exposure, change: Changes, level: float)
     listed = [one for one in listed if min(one[2].sum(), (member & ~one[2]).sum()) >= FEWEST]
     if not listed:
         return ()
-    over_repeats = _over_repeats([change[:, who] for _, _, who in listed], [change[:, member & ~w] for *_, w in listed])
+    over_repeats = _over_repeats(change, [(who, member & ~who) for *_, who in listed])
     findings = []
     for (kind, name, who), repeats in zip(listed, over_repeats, strict=True):
         theirs, others = exposed.value[who], exposed.value[member & ~who]
@@ -74,17 +73,22 @@ def uneven(evidence: Evidence, exposed: Exposure, change: Changes, level: float)
     return tuple(findings)
 
 
-def _over_repeats(theirs: list[Some], others: list[Some]) -> Float64[np.ndarray, " strata"]:
+def _over_repeats(
+    change: Changes, sides: list[tuple[Bool[np.ndarray, " samples"], Bool[np.ndarray, " samples"]]]
+) -> Float64[np.ndarray, " strata"]:
     """One-sided p-values of the differences of means, one difference per repeat; variances are moderated if there are
     enough strata."""
-    contrast = np.array(
-        [np.nanmean(one, axis=1) - np.nanmean(rest, axis=1) for one, rest in zip(theirs, others, strict=True)]
-    )
+    contrast = np.array([_means(change, theirs) - _means(change, others) for theirs, others in sides])
     repeats = contrast.shape[1]
     variance, dof = np.maximum(contrast.var(axis=1, ddof=1), 1e-24), repeats - 1.0
     if len(contrast) >= ENOUGH_TO_POOL:
         variance, dof = squeezed_variance(variance, dof)
     return np.asarray(t_tail(contrast.mean(axis=1) / np.sqrt(variance / repeats), dof))
+
+
+def _means(change: Changes, who: Bool[np.ndarray, " samples"]) -> Float64[np.ndarray, " repeats"]:
+    """Of each repeat over these samples."""
+    return np.array([np.nanmean(row[who]) for row in change])
 
 
 def mean_exposure(
@@ -98,7 +102,7 @@ def mean_exposure(
         values = exposed.value[who & member]
         if one != kind or not len(values):
             continue
-        each = np.nanmean(change[:, who & member], axis=1)
+        each = _means(change, who & member)
         half = t_critical(level, len(each) - 1) * float(each.std(ddof=1)) / np.sqrt(len(each))
         mean = float(values.mean())
         rows.append((name, len(values), mean, mean - half, mean + half))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Shaped
 
 from probes.evidence import Evidence, Population
 from probes.membership.behaviour import behaviour
@@ -48,7 +48,6 @@ def fidelity(evidence: Evidence, population: Population) -> Fidelity:
     pool = evidence.pool
     in_pool = pool.member | pool.held_out
     correct = population.answers.correct(evidence.labels)
-    loss = -population.answers.log_prob.astype(np.float64)
     audited_correct = evidence.audited.correct(evidence.labels)[0].astype(np.float64)
     audited_loss = -evidence.audited.log_prob[0].astype(np.float64)
     level = 1 - (1 - LEVEL) / TESTS
@@ -57,11 +56,11 @@ def fidelity(evidence: Evidence, population: Population) -> Fidelity:
         ("member", population.keep, pool.member),
         ("held_out", ~population.keep & in_pool, pool.held_out),
     ):
-        for metric, values, own in (
-            ("accuracy", correct.astype(np.float64), audited_correct),
-            ("log_loss", loss, audited_loss),
+        for metric, values, sign, own in (
+            ("accuracy", correct, 1.0, audited_correct),
+            ("log_loss", population.answers.log_prob, -1.0, audited_loss),
         ):
-            replicas = _masked_means(values, mask)
+            replicas = sign * _masked_means(values, mask)
             shares = metric == "accuracy"
             value = float(own[truth].mean()) if shares else max(float(own[truth].mean()), SMALLEST_LOSS)
             low, high = share_interval(replicas, level, int(truth.sum())) if shares else loss_interval(replicas, level)
@@ -160,6 +159,8 @@ def loss_interval(losses: Float64[np.ndarray, " replicas"], level: float) -> tup
 
 
 def _masked_means(
-    values: Float64[np.ndarray, "replicas samples"], mask: Bool[np.ndarray, "replicas samples"]
+    values: Shaped[np.ndarray, "replicas samples"], mask: Bool[np.ndarray, "replicas samples"]
 ) -> Float64[np.ndarray, " replicas"]:
-    return np.asarray(np.where(mask, values, 0.0).sum(axis=1) / mask.sum(axis=1))
+    """Replica by replica, in float64."""
+    sums = [np.where(chosen, row.astype(np.float64), 0.0).sum() for row, chosen in zip(values, mask, strict=True)]
+    return np.asarray(np.array(sums) / mask.sum(axis=1))

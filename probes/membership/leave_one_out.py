@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
 from probes.errors import EvidenceError
+from probes.large_arrays import empty
 from probes.membership.lira import Mode
 from probes.membership.rmia import SMALLEST_PROBABILITY, dominated, prior
 
@@ -28,7 +29,7 @@ def stand_in_scores(
 
     Raises EvidenceError if a sample is never in, or never out, among the other orders.
     """
-    scores = np.empty(phi.shape)
+    scores = empty(phi.shape, np.float64)
     # Centring first keeps the sums of squares accurate.
     origin = float(phi.mean(dtype=np.float64))
     totals = [Sums(phi.shape[1]), Sums(phi.shape[1])]
@@ -68,23 +69,26 @@ def rmia_stand_in_scores(
     if not log_p_z.shape[1]:
         raise EvidenceError("log_p_z is empty: RMIA compares with samples that no model trained on.")
     blocks = list(_blocks(order))
-    used = np.ones_like(keep) if mode == "online" else ~keep
-    everywhere = np.ones(log_p_z.shape, dtype=bool)
     total, total_z = Sums(log_p.shape[1]), Sums(log_p_z.shape[1])
     for mine in blocks:
-        total.add(_p(log_p[mine]), used[mine])
-        total_z.add(_p(log_p_z[mine]), everywhere[mine])
-    scores = np.empty(log_p.shape)
+        total.add(_p(log_p[mine]), _used(keep[mine], mode))
+        total_z.add(_p(log_p_z[mine]), np.ones((int(mine.sum()), log_p_z.shape[1]), dtype=bool))
+    scores = empty(log_p.shape, np.float64)
     for mine in blocks:
         own, own_z = Sums(log_p.shape[1]), Sums(log_p_z.shape[1])
         p, p_z = _p(log_p[mine]), _p(log_p_z[mine])
-        own.add(p, used[mine])
-        own_z.add(p_z, everywhere[mine])
+        own.add(p, _used(keep[mine], mode))
+        own_z.add(p_z, np.ones(p_z.shape, dtype=bool))
         mean = np.maximum(prior(total.mean_without(own), mode, a), SMALLEST_PROBABILITY)
         mean_z = np.maximum(prior(total_z.mean_without(own_z), mode, a), SMALLEST_PROBABILITY)
         for row, one, one_z in zip(np.flatnonzero(mine), p, p_z, strict=True):
             scores[row] = dominated(one / mean, one_z / mean_z, gamma)
     return scores
+
+
+def _used(keep: Bool[np.ndarray, "some samples"], mode: Mode) -> Bool[np.ndarray, "some samples"]:
+    """Which replicas' answers enter the mean."""
+    return np.ones_like(keep) if mode == "online" else ~keep
 
 
 def _blocks(order: Int[np.ndarray, " replicas"]) -> Iterator[Block]:

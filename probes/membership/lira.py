@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from probes.errors import EvidenceError, NonFiniteError
+from probes.large_arrays import parts
 
 Mode = Literal["online", "offline"]
 Variance = Literal["per-sample", "global"]
@@ -46,12 +48,11 @@ def lira_scores(
     check(phi, phi_replicas, keep, mode)
     if variance not in ("per-sample", "global"):
         raise EvidenceError(f"variance is {variance!r}, expected 'per-sample' or 'global'.")
-    wide = phi_replicas.astype(np.float64)
-    middle_out, spread_out = _moments(wide, ~keep, variance)
+    middle_out, spread_out = _moments(phi_replicas, keep, variance, trained=False)
     own = phi.astype(np.float64)
     if mode == "offline":
         return np.asarray((own - middle_out) / spread_out)
-    middle_in, spread_in = _moments(wide, keep, variance)
+    middle_in, spread_in = _moments(phi_replicas, keep, variance, trained=True)
     return np.asarray(log_density(own, middle_in, spread_in) - log_density(own, middle_out, spread_out))
 
 
@@ -65,12 +66,36 @@ def log_density(
 
 
 def _moments(
-    phi: Float64[np.ndarray, "replicas samples"], chosen: Bool[np.ndarray, "replicas samples"], variance: Variance
+    phi: Float[np.ndarray, "replicas samples"],
+    keep: Bool[np.ndarray, "replicas samples"],
+    variance: Variance,
+    *,
+    trained: bool,
 ) -> tuple[Float64[np.ndarray, " samples"], Float64[np.ndarray, " #samples"]]:
-    masked = np.where(chosen, phi, np.nan)
-    centre = np.nanmedian(masked, axis=0)
-    deviation = np.nanstd(phi[chosen], keepdims=True) if variance == "global" else np.nanstd(masked, axis=0)
+    """Of the replicas that trained on a sample, or of the others."""
+    centre, deviation = np.empty(phi.shape[1]), np.empty(phi.shape[1])
+    for part in parts(phi.shape[1], len(phi)):
+        masked = np.where(keep[:, part] == trained, phi[:, part].astype(np.float64), np.nan)
+        centre[part] = np.nanmedian(masked, axis=0)
+        if variance == "per-sample":
+            deviation[part] = np.nanstd(masked, axis=0)
+    if variance == "global":
+        deviation = np.array([_deviation(phi, keep, trained=trained)])
     return centre, np.maximum(deviation, SMALLEST_DEVIATION)
+
+
+def _deviation(
+    phi: Float[np.ndarray, "replicas samples"], keep: Bool[np.ndarray, "replicas samples"], *, trained: bool
+) -> float:
+    """Over all samples and replicas together."""
+
+    def chosen(part: slice) -> Float64[np.ndarray, " chosen"]:
+        return np.asarray(phi[:, part][keep[:, part] == trained], dtype=np.float64)
+
+    slices = list(parts(phi.shape[1], len(phi)))
+    count = int(keep.sum()) if trained else keep.size - int(keep.sum())
+    mean = sum(float(chosen(part).sum()) for part in slices) / count
+    return math.sqrt(sum(float(((chosen(part) - mean) ** 2).sum()) for part in slices) / count)
 
 
 def check(
@@ -96,11 +121,10 @@ def check(
         raise EvidenceError(f"keep has type {keep.dtype}, expected bool.", do="Use keep.astype(bool).")
     if mode not in ("online", "offline"):
         raise EvidenceError(f"mode is {mode!r}, expected 'online' or 'offline'.")
-    for name, array in ((own, phi), (theirs, phi_replicas)):
-        if not np.isfinite(array).all():
+    for name, rows in ((own, (phi,)), (theirs, phi_replicas)):
+        if not all(np.isfinite(row).all() for row in rows):
             raise NonFiniteError(f"{name} holds NaN or infinite values.")
-    needed = [("out", ~keep)] + ([("in", keep)] if mode == "online" else [])
-    for side, chosen in needed:
-        if not chosen.any(axis=0).all():
-            sample = int(np.argmin(chosen.any(axis=0)))
-            raise EvidenceError(f"keep never has sample {sample} {side}.", do="Train more replicas.")
+    needed = [("out", ~keep.all(axis=0))] + ([("in", keep.any(axis=0))] if mode == "online" else [])
+    for side, there in needed:
+        if not there.all():
+            raise EvidenceError(f"keep never has sample {int(np.argmin(there))} {side}.", do="Train more replicas.")

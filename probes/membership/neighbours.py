@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int
 from scipy import linalg
 
+from probes.large_arrays import parts
+
 LARGEST_BLOCK, ENTRIES = 2000, 2**25
 """The most samples in a block, and the most numbers in all blocks together: 256 MiB."""
 NOISE = 0.3
@@ -35,12 +37,10 @@ class Neighbours:
     @classmethod
     def of(cls, features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> Neighbours:
         """Of samples of the same class, by their standardised features; membership is not used."""
-        spread = features.std(axis=0, dtype=np.float64)
-        varying = spread > 1e-9 * max(1e-9, float(spread.max(initial=0.0)))
-        scaled = (features[:, varying] - features[:, varying].mean(axis=0, dtype=np.float64)) / spread[varying]
+        scaled = Standardised.of(features)
         most = int(np.clip(ENTRIES // max(1, len(labels)), 2, LARGEST_BLOCK))
         blocks = [block for label in np.unique(labels) for block in _blocks(scaled, labels == label, most)]
-        return cls(samples=tuple(blocks), weights=tuple(_kriging(scaled[block]) for block in blocks))
+        return cls(samples=tuple(blocks), weights=tuple(_kriging(scaled(block)) for block in blocks))
 
     def __call__(
         self, values: Float[np.ndarray, "models samples"], thin: int = 1
@@ -54,17 +54,43 @@ class Neighbours:
         return found
 
 
-def _blocks(
-    scaled: Float64[np.ndarray, "samples features"], chosen: Bool[np.ndarray, " samples"], most: int
-) -> list[Int[np.ndarray, " _"]]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Standardised:
+    """Features with mean 0 and standard deviation 1, without those that are constant; computed for some samples at a
+    time."""
+
+    features: Float[np.ndarray, "samples features"]
+    varying: Bool[np.ndarray, " features"]
+    mean: Float64[np.ndarray, " varying"]
+    spread: Float64[np.ndarray, " varying"]
+
+    @classmethod
+    def of(cls, features: Float[np.ndarray, "samples features"]) -> Standardised:
+        mean = features.mean(axis=0, dtype=np.float64)
+        squares = np.zeros(features.shape[1])
+        for part in parts(*features.shape):
+            squares += ((features[part] - mean) ** 2).sum(axis=0)
+        spread = np.sqrt(squares / len(features))
+        varying = spread > 1e-9 * max(1e-9, float(spread.max(initial=0.0)))
+        return cls(features=features, varying=varying, mean=mean[varying], spread=spread[varying])
+
+    def __call__(self, samples: Int[np.ndarray, " some"]) -> Float64[np.ndarray, "some varying"]:
+        return np.asarray((self.features[samples][:, self.varying] - self.mean) / self.spread)
+
+
+def _blocks(scaled: Standardised, chosen: Bool[np.ndarray, " samples"], most: int) -> list[Int[np.ndarray, " _"]]:
     """The chosen samples; in parts along their first principal axis if they are more than `most`."""
     mine = np.flatnonzero(chosen)
     if len(mine) <= most:
         return [mine]
-    centred = scaled[mine] - scaled[mine].mean(axis=0)
-    gram = centred.T @ centred
+    some = [mine[part] for part in parts(len(mine), len(scaled.mean))]
+    mean = sum((scaled(one).sum(axis=0) for one in some), np.zeros(len(scaled.mean))) / len(mine)
+    gram = np.zeros((len(mean), len(mean)))
+    for one in some:
+        centred = scaled(one) - mean
+        gram += centred.T @ centred
     _, axis = linalg.eigh(gram, subset_by_index=(len(gram) - 1, len(gram) - 1))
-    order = np.argsort(centred @ axis[:, 0], kind="stable")
+    order = np.argsort(np.concatenate([(scaled(one) - mean) @ axis[:, 0] for one in some]), kind="stable")
     return [np.sort(mine[part]) for part in np.array_split(order, -(-len(mine) // most))]
 
 

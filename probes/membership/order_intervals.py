@@ -7,11 +7,12 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float64, Int
 
+from probes.large_arrays import AT_ONCE
 from probes.message import Message
 from probes.result import Estimate
 from probes.statistics.roc import auc
 from probes.statistics.student_t import t_critical
-from probes.statistics.threshold import at_true_fpr
+from probes.statistics.threshold import at_true_fpr, most_above
 
 Stood = Float64[np.ndarray, "replicas samples"]
 Kept = Bool[np.ndarray, "replicas samples"]
@@ -98,13 +99,27 @@ def tpr_over_orders(
 
     Returns the estimate, a fraction.
     """
-    outside = scores[~keep]
+    others = keep.size - int(keep.sum())
+    outside = _largest(scores, keep, most_above(others, fpr, level))
 
     def rate_at(threshold: float, at_level: float) -> Estimate:
-        found = ((scores > threshold) & keep).sum(axis=1) / keep.sum(axis=1)
+        hits = [np.count_nonzero((score > threshold) & mask) for score, mask in zip(scores, keep, strict=True)]
+        found = np.array(hits) / keep.sum(axis=1)
         return over_orders(name, found, order, level=at_level, unit="TPR", bounds=(0.0, 1.0), symmetric=symmetric)
 
-    return at_true_fpr(outside, fpr, level, rate_at)
+    return at_true_fpr(outside, fpr, level, rate_at, of=others)
+
+
+def _largest(scores: Stood, keep: Kept, count: int) -> Float64[np.ndarray, " largest"]:
+    """At least the `count` largest scores of samples that their stand-in did not train on, without a copy of all."""
+    found, least = [np.zeros(0)], -math.inf
+    for score, mask in zip(scores, keep, strict=True):
+        found.append(score[~mask & (score >= least)])
+        if sum(map(len, found)) > max(2 * count, AT_ONCE):
+            together = np.concatenate(found)
+            found = [np.partition(together, len(together) - count)[len(together) - count :]]
+            least = float(found[0].min())
+    return np.concatenate(found)
 
 
 def inflation(orders: int) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from probes.evidence import Evidence, Population
+from probes.large_arrays import empty, parts, taken
 from probes.membership.empirical_bayes import empirical_bayes_stand_in_scores
 from probes.membership.leave_one_out import rmia_stand_in_scores, stand_in_scores
 from probes.membership.neighbours import Neighbours
@@ -29,7 +30,7 @@ def recipe_part(
 ) -> Part:
     """AUC and true-positive rates of the strongest attack on stand-ins, with an interval that is corrected for having
     tried all of them; needs replicas of at least two orders. `scores` are those of `stand_ins`."""
-    keep, order = population.keep[:, evidence.pool.indices], population.order
+    keep, order = taken(population.keep, evidence.pool.indices, axis=-1), population.order
     each = level_each(level, len(scores))
     aucs = {
         attack: over_orders(
@@ -79,7 +80,7 @@ def _by_sample(by_sample: dict[str, np.ndarray], keep: Kept, order: Order, fpr: 
 
 def _unresolved(keep: Kept, fpr: float) -> Message | None:
     """The caveat of a rate at which all stand-ins together are allowed less than one false alarm."""
-    out = int((~keep).sum())
+    out = keep.size - int(keep.sum())
     return Message("membership.unresolved-stand-ins", {"count": out}) if out * fpr < 1 else None
 
 
@@ -90,8 +91,10 @@ def calibrated(scores: Stood, keep: Kept, order: Order) -> Stood:
     >>> calibrated(scores, keep, np.array([0, 0, 1, 1])).ravel()
     array([-2., -4.,  1.,  4.])
     """
-    total, count = np.where(keep, 0.0, scores).sum(axis=0), (~keep).sum(axis=0)
-    found = np.empty(scores.shape)
+    total, count = np.empty(scores.shape[1]), len(keep) - keep.sum(axis=0)
+    for part in parts(scores.shape[1], len(scores)):
+        total[part] = np.where(keep[:, part], 0.0, scores[:, part]).sum(axis=0)
+    found = empty(scores.shape, np.float64)
     for own in np.unique(order):
         mine = order == own
         rest = total - np.where(keep[mine], 0.0, scores[mine]).sum(axis=0)
@@ -104,8 +107,8 @@ def stand_ins(
 ) -> dict[str, np.ndarray]:
     """Scores of every attack that is run on stand-ins, [replicas pooled]; RMIA if there are validation samples."""
     pooled, z = evidence.pool.indices, np.flatnonzero(evidence.pool.validation)
-    answers, keep, order = population.answers, population.keep[:, pooled], population.order
-    margin, log_p = answers.margin[:, pooled], answers.log_prob[:, pooled]
+    answers, keep, order = population.answers, taken(population.keep, pooled, axis=-1), population.order
+    margin, log_p = (taken(one, pooled, axis=-1) for one in (answers.margin, answers.log_prob))
     scores = {
         "lira-online": stand_in_scores(margin, keep, order),
         "empirical-bayes": empirical_bayes_stand_in_scores(margin, log_p, keep, order, neighbours),

@@ -56,7 +56,8 @@ def measured(evidence: Evidence) -> Sizes | None:
     if len(np.unique(splits.order)) < 2:
         return None
     total = Sums(len(pooled))
-    total.add(splits.answers.margin[:, pooled], ~splits.keep[:, pooled])
+    for phi, keep in zip(splits.answers.margin, splits.keep, strict=True):
+        total.add(phi[None, pooled], ~keep[None, pooled])
     if (total.count < 1).any():
         return None
     classes = len(np.unique(evidence.labels[pooled]))

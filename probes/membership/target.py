@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from scipy import linalg
 
 from probes.evidence import Answers, Evidence, Population
+from probes.large_arrays import empty, parts, taken
 from probes.measures.embedding import Embedding
 from probes.membership.gradient_norm import GradientNorm
 from probes.membership.neighbours import Neighbours
@@ -93,7 +94,7 @@ def target_of(evidence: Evidence, population: Population, rng: np.random.Generat
         labels=evidence.labels[pooled],
         answers=evidence.audited.on(pooled),
         replicas=population.answers.on(pooled),
-        keep=population.keep[:, pooled] if len(population) else np.zeros((0, len(pooled)), dtype=bool),
+        keep=taken(population.keep, pooled, axis=-1),
         z=probability(evidence.audited.log_prob)[0],
         z_replicas=probability(population.answers.log_prob),
         order=population.order if len(population) else None,
@@ -125,15 +126,19 @@ def described_samples(evidence: Evidence) -> Float64[np.ndarray, "pooled feature
     pooled = evidence.pool.indices
     seen = evidence.observed(Embedding()).get("source")
     if seen is not None:
-        raw = seen.arrays["embedding"][pooled]
+        raw = taken(seen.arrays["embedding"], pooled)
     elif evidence.inputs.dtype.kind in "fiu" and evidence.modality not in ("text", "language"):
-        raw = evidence.inputs[pooled].reshape(len(pooled), -1)
+        raw = taken(evidence.inputs, pooled).reshape(len(pooled), -1)
     else:
         return None
     if seen is None and not 0 < raw.shape[1] <= LARGEST_INPUT:
         return None
-    centred = raw.astype(np.float64) - raw.mean(axis=0, dtype=np.float64)
-    return centred if np.isfinite(centred).all() and centred.any() else None
+    centred, mean = empty(raw.shape, np.float64), raw.mean(axis=0, dtype=np.float64)
+    for part in parts(*raw.shape):
+        centred[part] = raw[part].astype(np.float64) - mean
+        if not np.isfinite(centred[part]).all():
+            return None
+    return centred if centred.any() else None
 
 
 def principal_components(

@@ -7,6 +7,7 @@ from jaxtyping import Float64
 from scipy import stats
 
 from probes.evidence import Evidence, Population
+from probes.large_arrays import taken
 from probes.measures.confident_learning import out_of_fold, suspected
 from probes.measures.exact_duplicates import content, repeated
 from probes.membership.exposure import Exposure, exposure
@@ -52,7 +53,7 @@ def explanations(evidence: Evidence, population: Population, level: float) -> Pa
         return Part()
     doubtful = suspected(evidence.labels, own, rival, rival_probability)
     copied = np.zeros(len(usable), dtype=bool)
-    copied[evidence.pool.indices] = repeated(content(evidence.inputs[evidence.pool.indices]))
+    copied[evidence.pool.indices] = repeated(content(taken(evidence.inputs, evidence.pool.indices)))
     each = level_each(level, 3)
     found = [_rank_correlation("exposure.with_rarity", measured[usable], -own[usable], each)]
     for name, mask in (("exposure.of_doubtful_labels", doubtful), ("exposure.of_copies", copied)):

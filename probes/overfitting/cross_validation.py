@@ -82,9 +82,12 @@ def fold_scores(population: Population, pool: Pool) -> FoldScores:
     """All metrics of all folds."""
     in_pool = pool.member | pool.held_out
     sides = []
-    for masks in (population.keep, ~population.keep & in_pool):
+    for trained in (True, False):
         values = [
-            [metric(population.answers[np.array([r])], pool.labels, masks[r]) for r in range(len(population))]
+            [
+                metric(population.answers[np.array([r])], pool.labels, (keep == trained) & in_pool)
+                for r, keep in enumerate(population.keep)
+            ]
             for metric, _ in METRICS.values()
         ]
         sides.append(np.array(values))

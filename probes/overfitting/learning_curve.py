@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Shaped
 
 from probes.evidence import Evidence
 from probes.message import Message
@@ -43,7 +43,7 @@ class Extrapolation:
 
 def learning_curve(evidence: Evidence, rng: np.random.Generator, level: float) -> Part:
     """Empty if the population has fewer than two sizes."""
-    curve = measured(evidence, (~evidence.population.answers.correct(evidence.labels)).astype(np.float64))
+    curve = measured(evidence, ~evidence.population.answers.correct(evidence.labels))
     if curve is None:
         return Part()
     estimate, beyond = _doubled(curve, "recipe.gain_from_doubling_data", rng, level)
@@ -102,7 +102,7 @@ def _doubled(
 
 
 def measured(
-    evidence: Evidence, wrong: Float64[np.ndarray, "replicas samples"], *, most: float = 1.0, single: bool = True
+    evidence: Evidence, wrong: Shaped[np.ndarray, "replicas samples"], *, most: float = 1.0, single: bool = True
 ) -> Curve | None:
     """Sizes from the designs `sizes` and `splits`; the audited model's size is the last but never the only one. `wrong`
     is each replica's error on each sample, at most `most`; `single`: either 0 or 1."""
@@ -114,9 +114,10 @@ def measured(
         trained = population.keep.sum(axis=1)
         # Folds have nearly the same size, as have the subsets of a share if they consist of whole groups.
         share = np.array([row.fold if design == "sizes" else 0 for row in population.rows])
-        for row, (keep, error) in enumerate(zip(population.keep, wrong[chosen], strict=True)):
+        for row, (keep, place) in enumerate(zip(population.keep, np.flatnonzero(chosen), strict=True)):
             out, size = ~keep & pool, round(float(trained[share == share[row]].mean()))
-            grouped.setdefault(size, []).append((float(error[out].mean()), float(out.sum()), float(error[out].var())))
+            error = wrong[place, out].astype(np.float64)
+            grouped.setdefault(size, []).append((float(error.mean()), float(out.sum()), float(error.var())))
     if len(grouped) < 2:
         return None
     sizes = sorted(grouped)

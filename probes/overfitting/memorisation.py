@@ -64,7 +64,7 @@ def memorisation_chart(value: Float64[np.ndarray, " samples"]) -> Chart:
 def _worst_table(
     evidence: Evidence, splits: Population, value: Float64[np.ndarray, " samples"], worst: np.ndarray
 ) -> Table:
-    correct, keep = splits.answers.correct(evidence.labels), splits.keep
+    correct, keep = splits.answers.on(worst).correct(evidence.labels[worst]), splits.keep[:, worst]
     right_in, right_out = (correct & keep).sum(axis=0), (correct & ~keep).sum(axis=0)
     n_in, n_out = keep.sum(axis=0), (~keep).sum(axis=0)
     return Table(
@@ -75,8 +75,8 @@ def _worst_table(
             "sample": [int(i) for i in worst],
             "class": [evidence.classes[int(evidence.labels[i])] for i in worst],
             "memorisation": [round(float(value[i]), 3) for i in worst],
-            "right when trained on": [_of(right_in[i], n_in[i]) for i in worst],
-            "right when not": [_of(right_out[i], n_out[i]) for i in worst],
+            "right when trained on": [_of(right, among) for right, among in zip(right_in, n_in, strict=True)],
+            "right when not": [_of(right, among) for right, among in zip(right_out, n_out, strict=True)],
         },
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Float64
 from probes.evidence import Evidence, Population
 from probes.message import Message
 from probes.partial_result import Part
+from probes.plan import Row
 from probes.result import Axis, Chart, Estimate, Finding, Scalar
 from probes.statistics.corrected_resampled_t import nadeau_bengio
 
@@ -63,10 +65,12 @@ def rivals(evidence: Evidence, level: float) -> Part:
 
 def _paired(ours: Population, theirs: Population) -> list[tuple[int, int]]:
     """Positions of replicas with the same mask."""
-    place = {row.keep.tobytes(): position for position, row in enumerate(ours.rows)}
-    return [
-        (place[row.keep.tobytes()], position) for position, row in enumerate(theirs.rows) if row.keep.tobytes() in place
-    ]
+    place = {_digest(row): position for position, row in enumerate(ours.rows)}
+    return [(place[digest], position) for position, digest in enumerate(map(_digest, theirs.rows)) if digest in place]
+
+
+def _digest(row: Row) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(row.keep).data).digest()
 
 
 def _outside_accuracy(evidence: Evidence, population: Population, models: list[int], out: np.ndarray) -> np.ndarray:

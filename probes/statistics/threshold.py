@@ -55,7 +55,9 @@ def tpr_at_true_fpr(
     return dataclasses.replace(at_true_fpr(others, fpr, level, rate_at), counts=None, caveat=here.caveat)
 
 
-def at_true_fpr(others: Float64[np.ndarray, " others"], fpr: float, level: float, rate_at: RateAt) -> Estimate:
+def at_true_fpr(
+    others: Float64[np.ndarray, " others"], fpr: float, level: float, rate_at: RateAt, of: int | None = None
+) -> Estimate:
     """`rate_at` the threshold that floor(fpr · n) of the n `others` exceed, with an interval that allows for not
     knowing the threshold t whose false-positive rate is `fpr`.
 
@@ -63,6 +65,8 @@ def at_true_fpr(others: Float64[np.ndarray, " others"], fpr: float, level: float
     fpr      the false-positive rate, in (0, 1)
     level    two-sided coverage of the interval, in (0, 1)
     rate_at  gives the estimate of the rate above a threshold, at a level
+    of       the number of non-members, if `others` are only the largest of their scores, at least `most_above` of them;
+             None, the default, if they are all
 
     Binomial(n, fpr) others exceed t, so it lies between two of their order statistics, whatever the distribution. The
     rates at these two ends, each with its own interval and both at half the error, are exact bounds. Where false alarms
@@ -71,7 +75,7 @@ def at_true_fpr(others: Float64[np.ndarray, " others"], fpr: float, level: float
 
     Returns the estimate that `rate_at` gives at the threshold, with that interval.
     """
-    n = len(others)
+    n = len(others) if of is None else of
     allowed = min(math.floor(fpr * n + 1e-9), n - 1)
     half = 1 - (1 - level) / 2
     edges = _edges(others, _above(n, fpr, half)[1])
@@ -85,6 +89,21 @@ def at_true_fpr(others: Float64[np.ndarray, " others"], fpr: float, level: float
         fewest, most = _above(n, fpr, half)
         low, high = rate_at(edges[fewest], half).low, rate_at(edges[most + 1], half).high
     return dataclasses.replace(here, low=max(0.0, min(low, here.value)), high=min(1.0, max(high, here.value)))
+
+
+def most_above(n: int, fpr: float, level: float) -> int:
+    """The number of largest scores of `n` non-members that `at_true_fpr` looks at.
+
+    n      the number of non-members
+    fpr    the false-positive rate, in (0, 1)
+    level  two-sided coverage of the interval, in (0, 1)
+
+    Returns a number of scores, at most `n`.
+
+    >>> most_above(1000, 0.01, 0.95)
+    19
+    """
+    return min(n, 1 + _above(n, fpr, 1 - (1 - level) / 2)[1])
 
 
 def _above(n: int, fpr: float, level: float) -> tuple[int, int]:

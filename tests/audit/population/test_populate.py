@@ -1,5 +1,6 @@
 """The population does not depend on workers, interruptions, damage, or what was there before."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -158,6 +159,17 @@ def test_parts_of_a_population_are_the_whole(experiment: Experiment, tmp_path: P
     assert same(together, whole)
     assert together.population.rows == whole.population.rows
     assert together.keys == whole.keys
+
+
+def test_rows_of_a_design_can_stand_together(experiment: Experiment, tmp_path: Path) -> None:
+    rows, store = rows_for(experiment), Store(tmp_path)
+    whole = populate(experiment, rows, store=store, workers=1).population
+    grouped = populate(experiment, rows, store=store, workers=1, by_design=True).population
+    designs = [row.design for row in grouped.rows]
+    assert sum(one != other for one, other in itertools.pairwise(designs)) == len(set(designs)) - 1
+    for name in set(designs):
+        assert grouped.design(name).rows == whole.design(name).rows
+        assert np.array_equal(grouped.design(name).answers.margin, whole.design(name).answers.margin)
 
 
 def test_no_rows_are_no_replicas(experiment: Experiment, tmp_path: Path) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import mmap
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Bool, Int, Shaped
 from numpy.typing import DTypeLike
 
-IN_MEMORY = 1 << 30
-"""Bytes up to which an array is ordinary memory."""
+IN_MEMORY = 1 << 26
+"""Bytes up to which an array is ordinary memory; an audit holds some twenty arrays of its replicas and samples."""
+AT_ONCE = 1 << 20
+"""Numbers that are computed at a time: 8 MiB in float64."""
 FIRST_SLAB, LARGEST_SLAB = 1 << 22, 1 << 28
 """Bytes that `Collected` reserves at a time: each time twice as many."""
 SLAB_IN_MEMORY = 1 << 25
@@ -44,10 +47,49 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike, *, in_memory: int | None = N
     return room[start : start + size].view(dtype).reshape(shape)
 
 
-def concatenate(parts: Sequence[Shaped[np.ndarray, "..."]]) -> Shaped[np.ndarray, "..."]:
+def concatenate(
+    parts: Sequence[Shaped[np.ndarray, "..."]], *, in_memory: int | None = None
+) -> Shaped[np.ndarray, "..."]:
     """`np.concatenate` along the first axis, into `empty`. Raises ValueError as it does."""
     shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
-    return np.concatenate(parts, out=empty(shape, np.result_type(*parts)))
+    return np.concatenate(parts, out=empty(shape, np.result_type(*parts), in_memory=in_memory))
+
+
+def parts(samples: int, numbers: int = 1) -> Iterator[slice]:
+    """Slices of nearly equal lengths that cover the samples, each with at most AT_ONCE numbers, or of one sample.
+
+    samples  to be divided
+    numbers  that are computed for each of them; 1 by default
+
+    >>> list(parts(3))
+    [slice(0, 3, None)]
+    """
+    count = max(1, min(samples, -(-samples * max(1, numbers) // AT_ONCE)))
+    ends = np.linspace(0, samples, 1 + count).astype(np.int64).tolist()
+    return (slice(one, other) for one, other in itertools.pairwise(ends))
+
+
+def taken(
+    array: Shaped[np.ndarray, "..."],
+    chosen: Int[np.ndarray, " chosen"] | Bool[np.ndarray, " all"],
+    axis: int = 0,
+) -> Shaped[np.ndarray, "..."]:
+    """The chosen entries along the first or the last axis. What is more than a few samples' numbers is a view where
+    they are consecutive, else a copy in `empty`.
+
+    >>> taken(np.arange(6).reshape(2, 3), np.array([2, 0]), axis=-1).tolist()
+    [[2, 0], [5, 3]]
+    """
+    places = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
+    numbers = array.size // max(1, array.shape[axis]) * len(places)
+    if numbers <= AT_ONCE or array.dtype.hasobject:
+        return np.asarray(array[chosen] if axis == 0 else array[..., chosen])
+    if (np.diff(places) == 1).all():
+        consecutive = slice(int(places[0]), int(places[-1]) + 1)
+        return array[consecutive] if axis == 0 else array[..., consecutive]
+    shape = (len(places), *array.shape[1:]) if axis == 0 else (*array.shape[:-1], len(places))
+    # With the default mode, numpy gathers into memory of its own first.
+    return np.take(array, places, axis=axis, out=empty(shape, array.dtype), mode="wrap")
 
 
 class Collected:

@@ -11,14 +11,17 @@ from audit.config.recipe import InputSection, parse
 from audit.data.arrays import read_arrays
 from audit.data.dataset import Dataset
 from audit.data.features import float32_of
-from audit.storage import large_arrays
-from audit.storage.large_arrays import Collected, concatenate, empty
 from audit.training import preprocessing
 from audit.training.preprocessing import preprocess, resolve
-from probes import evidence
+from probes import evidence, large_arrays
+from probes.contamination import Contamination
 from probes.errors import DataError
+from probes.large_arrays import AT_ONCE, Collected, concatenate, empty, parts, taken
+from probes.membership import Membership
+from probes.overfitting import Overfitting
 from probes.plan import Pool
 from tests.audit.conftest import small_recipe
+from tests.probes.membership.worlds import World
 
 
 @pytest.fixture
@@ -67,6 +70,47 @@ def test_collected_arrays_keep_their_values_shapes_and_types(rng: np.random.Gene
         assert np.array_equal(before, after)
     assert is_file(found[-3])
     assert np.array_equal(concatenate(given[:1] * 9), np.concatenate(given[:1] * 9))
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_what_is_taken_is_a_view_where_it_can_be(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    array, places, mask = rng.normal(size=(5, 30)), np.array([7, 2, 2, 29]), rng.random(30) < 0.5
+    consecutive = np.arange(4, 20)
+    for numbers in (1 << 20, 4):
+        monkeypatch.setattr(large_arrays, "AT_ONCE", numbers)
+        for chosen in (places, mask, consecutive, places[:0]):
+            assert np.array_equal(taken(array, chosen, axis=-1), array[:, chosen])
+            assert np.array_equal(taken(array.T, chosen), array.T[chosen])
+        assert np.shares_memory(taken(array, consecutive, axis=-1), array) == (numbers == 4)
+        assert is_file(taken(array, places, axis=-1)) == (numbers == 4)
+
+
+def test_parts_cover_all_samples_and_none_is_small() -> None:
+    for samples in (0, 1, 3, AT_ONCE, AT_ONCE + 1):
+        slices = list(parts(samples, 3))
+        assert np.array_equal(np.concatenate([np.arange(samples)[part] for part in slices]), np.arange(samples))
+        widths = [part.stop - part.start for part in slices]
+        assert max(widths) - min(widths) <= 1
+        assert 3 * max(widths) <= AT_ONCE + 3
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_results_do_not_depend_on_how_many_samples_are_computed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = World(leak=1.5, seed=0, members=120, held_out=110, fades=0.3, everything=True).evidence()
+    probes = (Membership(repeats=4), Overfitting(repeats=4, capacity=False, linear_probe=False), Contamination())
+
+    def found() -> dict[str, float]:
+        results = [probe(evidence, np.random.default_rng(0)) for probe in probes]
+        return {
+            f"{one.probe}.{estimate.name}": end
+            for one in results
+            for estimate in one.estimates
+            for end in (estimate.value, estimate.low, estimate.high)
+        }
+
+    whole = found()
+    monkeypatch.setattr(large_arrays, "AT_ONCE", 50)
+    assert found() == pytest.approx(whole, rel=1e-9)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
