@@ -82,7 +82,7 @@ def _probed(
 def unit(
     vectors: Float[np.ndarray, "samples features"], centre: Float[np.ndarray, " features"] | None = None
 ) -> Float32[np.ndarray, "samples features"]:
-    """Rows, less the `centre` if there is one, scaled to unit length; a row of zeros stays zero, and is similar to
+    """Rows scaled to unit length, from the `centre` if there is one; a row of zeros stays zero, and is similar to
     nothing."""
     found = empty(vectors.shape, np.float32)
     for part in parts(*vectors.shape):
