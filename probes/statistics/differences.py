@@ -107,11 +107,14 @@ def mcnemar(only_one: int, only_other: int) -> float:
     return min(1.0, 2 * binomial_cdf(min(only_one, only_other), n, 0.5))
 
 
-def mover(one: tuple[float, float, float], other: tuple[float, float, float]) -> tuple[float, float]:
-    """The interval of a difference from (value, low, high) of two independent estimates: 'method of variance estimates
-    recovery' (Zou & Donner 2008), whose case for Wilson intervals is Newcombe's.
+def mover(
+    one: tuple[float, float, float], other: tuple[float, float, float], correlation: float = 0.0
+) -> tuple[float, float]:
+    """The interval of a difference from (value, low, high) of two estimates: 'method of variance estimates recovery'
+    (Zou & Donner 2008), whose case for Wilson intervals is Newcombe's.
 
-    one, other  (value, low, high) of each estimate, in one unit and at one level
+    one, other   (value, low, high) of each estimate, in one unit and at one level
+    correlation  of the two, in [−1, 1]; 0 by default, for independent estimates
 
     Returns (low, high) of one − other at that level.
 
@@ -120,7 +123,8 @@ def mover(one: tuple[float, float, float], other: tuple[float, float, float]) ->
     (-0.012, 0.212)
     """
     (v1, l1, u1), (v2, l2, u2) = one, other
-    return v1 - v2 - math.hypot(v1 - l1, u2 - v2), v1 - v2 + math.hypot(u1 - v1, v2 - l2)
+    low = v1 - v2 - _correlated(v1 - l1, u2 - v2, correlation)
+    return low, v1 - v2 + _correlated(u1 - v1, v2 - l2, correlation)
 
 
 def _correlated(a: float, b: float, phi: float) -> float:

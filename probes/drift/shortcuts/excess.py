@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from probes.result import Estimate
-from probes.statistics.differences import newcombe_difference, newcombe_paired
+from probes.statistics.differences import mover, newcombe_difference, newcombe_paired
 
 EXCESS = "checkpoint.shortcut_excess"
 
@@ -20,13 +20,18 @@ class Counts:
 
     `paired` are transplants that follow both the candidate and its control, the candidate only, the control only,
     neither; each host has as many `draws`, each with another donor. `together` is their design effect (transplants that
-    share a host or a donor are not independent). `natural` are (followed, trials) of natural evidence with its own
+    share a host or a donor are not independent). `part` are the same counts for the candidate's part that does most
+    beyond its own control (one column of a pair), none if it has no parts; `part_shared` is the correlation of the two
+    differences over their hosts. `natural` are (followed, trials) of natural evidence with its own
     design effect, and `natural_shared` is the correlation of its share with the candidate's over the hosts that both
     have; no trials if none was compared."""
 
     paired: tuple[int, int, int, int]
     draws: int = 1
     together: float = 1.0
+    part: tuple[int, int, int, int] = (0, 0, 0, 0)
+    part_together: float = 1.0
+    part_shared: float = 0.0
     natural: tuple[int, int] = (0, 0)
     natural_together: float = 1.0
     natural_shared: float = 0.0
@@ -45,23 +50,49 @@ class Counts:
 
     @property
     def moved(self) -> int:
-        """The follow rate of the control."""
+        """Transplants that follow the matched control."""
         return self.paired[0] + self.paired[2]
+
+    @property
+    def part_excess(self) -> float:
+        """What the part does beyond its own control; 0 if that is nothing."""
+        return max(0, self.part[1] - self.part[2]) / max(1, sum(self.part))
+
+    @property
+    def control(self) -> float:
+        """The share that follows the matched control, and what a part of the candidate does by itself."""
+        return self.moved / self.trials + self.part_excess
 
     @property
     def natural_decides(self) -> bool:
         """Whether natural evidence is the stronger control."""
-        return bool(self.natural[1]) and self.natural[0] / self.natural[1] > self.moved / self.trials
+        return bool(self.natural[1]) and self.natural[0] / self.natural[1] > self.control
 
     def over_control(self, level: float) -> Estimate:
         """Newcombe's interval for a difference of paired shares, on as many hosts as would tell as much if each had one
-        transplant of a donor of its own.
+        transplant of a donor of its own; less what a part does beyond its own control (a difference of differences, by
+        MOVER).
 
         >>> Counts(paired=(0, 60, 0, 40)).over_control(0.95).value
         0.6
+        >>> round(Counts(paired=(0, 60, 0, 40), part=(10, 20, 0, 70)).over_control(0.95).value, 2)
+        0.4
         """
         found = newcombe_paired(EXCESS, *alone(self.paired, self.together), level=level, better="lower")
-        return _exactly(found, (self.followed - self.moved) / self.trials)
+        part = self.of_part(level)
+        if part is not None:
+            whole, less = ((one.value, one.low, one.high) for one in (found, part))
+            low, high = mover(whole, less, self.part_shared)
+            value = found.value - part.value
+            found = dataclasses.replace(found, value=value, low=max(-1.0, low), high=max(value, min(1.0, high)))
+        return _exactly(found, self.followed / self.trials - self.control)
+
+    def of_part(self, level: float) -> Estimate | None:
+        """What the part does beyond its own control; None if that is nothing."""
+        if not self.part_excess:
+            return None
+        found = newcombe_paired(EXCESS, *alone(self.part, self.part_together), level=level, better="lower")
+        return _exactly(found, self.part_excess)
 
     def over_natural(self, level: float) -> Estimate | None:
         """The same against natural evidence; None if none was compared."""

@@ -126,7 +126,8 @@ class Family(ABC):
         return None
 
     def parts(self, candidate: Candidate) -> tuple[Candidate, ...]:
-        """Parts of the candidate that are also controls, each alone: a pair's two columns."""
+        """Parts of the candidate, such as a pair's two columns: what one of them does beyond its own control is not due
+        to the whole."""
         return ()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from jaxtyping import Shaped
@@ -12,6 +13,7 @@ from jaxtyping import Shaped
 from probes.drift.shortcuts.excess import EXCESS, Counts, alone
 from probes.drift.shortcuts.family import Candidate
 from probes.result import Estimate
+from probes.statistics.differences import mover
 from probes.statistics.proportions import proportion
 
 HIGH = 0.5
@@ -96,14 +98,18 @@ def judged(arrays: Mapping[str, Shaped[np.ndarray, "..."]], level: float, bound:
 def _confirmed(arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: int, level: float) -> Confirmed:
     of = {
         key: arrays[f"{family}.{key}"][i]
-        for key in ("label", "paired", "draws", "together", "natural", "natural_together", "natural_shared")
-    }
-    both, only, other, neither = (int(count) for count in of["paired"])
+        for key in ("label", "paired", "draws", "together", "part", "part_together", "part_shared", "natural", "natural_together",
+                    "natural_shared")
+    }  # fmt: skip
+    paired, part = (cast("tuple[int, int, int, int]", tuple(map(int, of[key]))) for key in ("paired", "part"))
     followed, trials = (int(count) for count in of["natural"])
     counts = Counts(
-        paired=(both, only, other, neither),
+        paired=paired,
         draws=int(of["draws"]),
         together=float(of["together"]),
+        part=part,
+        part_together=float(of["part_together"]),
+        part_shared=float(of["part_shared"]),
         natural=(followed, trials),
         natural_together=float(of["natural_together"]),
         natural_shared=float(of["natural_shared"]),
@@ -136,6 +142,10 @@ def _control(counts: Counts, level: float) -> Estimate:
         found = _share(name, *counts.natural, counts.natural_together, level)
     else:
         found = dataclasses.replace(_share(name, counts.moved, counts.trials, counts.together, level), n=counts.hosts)
+        part = counts.of_part(level)
+        if part is not None:
+            low, high = mover((found.value, found.low, found.high), (-part.value, -part.high, -part.low))
+            found = dataclasses.replace(found, value=counts.control, low=max(0.0, low), high=min(1.0, high))
     return dataclasses.replace(found, aid=True)
 
 

@@ -44,7 +44,8 @@ class ShortcutSearch(OfAudited):
     class are then donors, too. Each host receives from several donors where there are fewer hosts than half of `most`.
 
     Gives for each family F that the model's modality has `F.label` [found], `F.place` [found numbers] (those with fewer
-    numbers end in NaN), the Counts of each (`F.paired` [found 4], `F.draws` [found], `F.together` [found], `F.natural`
+    numbers end in NaN), the Counts of each (`F.paired` [found 4], `F.draws` [found], `F.together` [found], `F.part` [found 4],
+    `F.part_together` [found], `F.part_shared` [found], `F.natural`
     [found 2], `F.natural_together` [found] and `F.natural_shared` [found]), `F.spent` [found] (the share of its
     interval's error that the look may spend), `F.weight` [found] (the share of that which is its own for the lower end,
     which is corrected for all candidates) and `F.held` [found] (share of the class in which the candidate is at least
@@ -213,6 +214,9 @@ def _arrays(family: Family, found: Sequence[Tried]) -> dict[str, Shaped[np.ndarr
         "paired": np.array([each.paired for each in counts], dtype=np.int64),
         "draws": np.array([each.draws for each in counts], dtype=np.int64),
         "together": np.array([each.together for each in counts], dtype=np.float64),
+        "part": np.array([each.part for each in counts], dtype=np.int64),
+        "part_together": np.array([each.part_together for each in counts], dtype=np.float64),
+        "part_shared": np.array([each.part_shared for each in counts], dtype=np.float64),
         "natural": np.array([each.natural for each in counts], dtype=np.int64),
         "natural_together": np.array([each.natural_together for each in counts], dtype=np.float64),
         "natural_shared": np.array([each.natural_shared for each in counts], dtype=np.float64),

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from jaxtyping import Bool, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from probes.drift.shortcuts.excess import Counts, crossed_design_effect, shared_correlation
 from probes.drift.shortcuts.family import Candidate, Family, Samples
@@ -83,26 +83,57 @@ class Sides:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Paired:
-    """The same hosts, `draws` times each, with the candidate and with its control."""
+class Beyond:
+    """The same hosts with a candidate and with its matched control."""
 
     candidate: Followed
     moved: Bool[np.ndarray, " trials"]
+
+    @property
+    def difference(self) -> Float[np.ndarray, " trials"]:
+        return self.candidate.followed.astype(np.float64) - self.moved
+
+    @property
+    def together(self) -> float:
+        return crossed_design_effect(self.difference, self.candidate.donor, self.candidate.host)
+
+    @property
+    def paired(self) -> tuple[int, int, int, int]:
+        followed, moved = self.candidate.followed, self.moved
+        both = ((followed, moved), (followed, ~moved), (~followed, moved), (~followed, ~moved))
+        return cast("tuple[int, int, int, int]", tuple(int((one & other).sum()) for one, other in both))
+
+    def shared(self, other: Beyond) -> float:
+        """The correlation of the two differences, by the hosts that both have."""
+        one, two = ((each.difference, each.candidate.host) for each in (self, other))
+        return shared_correlation(one, two, (self.together, other.together))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Paired:
+    """A candidate on hosts that receive it `draws` times each; `part` is its part that does most beyond its own
+    control."""
+
+    whole: Beyond
     draws: int
+    part: Beyond | None = None
 
     @property
     def excess(self) -> float:
-        return self.candidate.rate - float(self.moved.mean())
+        part = 0.0 if self.part is None else float(self.part.difference.mean())
+        return float(self.whole.difference.mean()) - max(0.0, part)
 
     @property
     def counts(self) -> Counts:
-        followed, moved = self.candidate.followed, self.moved
-        paired = tuple(
-            int((one & other).sum()) for one, other in
-            ((followed, moved), (followed, ~moved), (~followed, moved), (~followed, ~moved))
-        )  # fmt: skip
-        together = crossed_design_effect(followed.astype(np.float64) - moved, self.candidate.donor, self.candidate.host)
-        return Counts(paired=cast("tuple[int, int, int, int]", paired), draws=self.draws, together=together)
+        found = Counts(paired=self.whole.paired, draws=self.draws, together=self.whole.together)
+        if self.part is None:
+            return found
+        return dataclasses.replace(
+            found,
+            part=self.part.paired,
+            part_together=self.part.together,
+            part_shared=self.whole.shared(self.part),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +245,7 @@ class Trial:
             found.counts,
             natural=(int(measured.followed.sum()), len(measured.followed)),
             natural_together=measured.together,
-            natural_shared=found.candidate.shared(measured),
+            natural_shared=found.whole.candidate.shared(measured),
         )
 
     def strongest(
@@ -283,7 +314,7 @@ class Trial:
         most: int | None,
         trials: int = 0,
     ) -> Paired | None:
-        """The strongest control, if there are several."""
+        """The candidate and, where it has parts, that which does most beyond its own control."""
         hosts = _hosts(candidate, sides, rng, most)
         own = donors_of(family, candidate, sides.giving, own=True)
         others = donors_of(family, candidate, sides.unshared, own=False)
@@ -291,10 +322,15 @@ class Trial:
             return None
         draws = _draws(hosts, trials)
         hosts = np.tile(hosts, draws)
-        followed = self._put(family, candidate, sides, hosts, own, rng)
-        controls = [self._put(family, candidate, sides, hosts, others, rng)]
-        controls += [self._put(family, part, sides, hosts, own, rng) for part in family.parts(candidate)]
-        return Paired(candidate=followed, moved=max(controls, key=lambda one: one.rate).followed, draws=draws)
+        whole, *parts = (
+            Beyond(
+                candidate=self._put(family, one, sides, hosts, own, rng),
+                moved=self._put(family, one, sides, hosts, others, rng).followed,
+            )
+            for one in (candidate, *family.parts(candidate))
+        )
+        part = max(parts, key=lambda one: float(one.difference.mean()), default=None)
+        return Paired(whole=whole, draws=draws, part=part)
 
     def _put(
         self,

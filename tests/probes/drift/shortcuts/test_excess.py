@@ -7,6 +7,7 @@ import pytest
 
 from probes.drift.shortcuts.excess import Counts, crossed_design_effect, design_effect, shared_correlation
 from probes.drift.shortcuts.judged import judged
+from probes.drift.shortcuts.trial import Beyond, Followed, Paired
 from probes.statistics.differences import newcombe_paired
 
 
@@ -30,21 +31,57 @@ def test_the_stronger_control_counts() -> None:
     assert weaker.excess(0.95).value == pytest.approx(0.4)
 
 
-@pytest.mark.parametrize(("natural", "control", "n"), [((30, 60), 0.5, 30), ((3, 60), 0.1, 100), ((0, 0), 0.1, 100)])
+@pytest.mark.parametrize(
+    ("natural", "part", "control", "n"),
+    [
+        ((30, 60), (0, 0, 0, 0), 0.5, 30),
+        ((3, 60), (0, 0, 0, 0), 0.1, 100),
+        ((0, 0), (0, 0, 0, 0), 0.1, 100),
+        ((3, 60), (0, 25, 5, 70), 0.3, 100),
+        ((30, 60), (0, 25, 5, 70), 0.5, 30),
+        ((0, 0), (0, 5, 25, 70), 0.1, 100),
+    ],
+)
 def test_the_control_that_is_reported_is_the_one_that_is_subtracted(
-    natural: tuple[int, int], control: float, n: int
+    natural: tuple[int, int], part: tuple[int, int, int, int], control: float, n: int
 ) -> None:
     arrays = {
         "boxes.paired": np.array([[5, 45, 5, 45]]),
         "boxes.natural": np.array([natural]),
         "boxes.natural_together": np.array([2.0]),
+        "boxes.part": np.array([part]),
         "boxes.natural_shared": np.zeros(1),
+        "boxes.part_shared": np.zeros(1),
         "boxes.place": np.zeros((1, 0)),
-    } | {f"boxes.{name}": np.ones(1) for name in ("draws", "together", "spent", "weight", "held")}
+    } | {f"boxes.{name}": np.ones(1) for name in ("draws", "together", "part_together", "spent", "weight", "held")}
     (found,) = judged(arrays | {"boxes.label": np.zeros(1, dtype=np.int64)}, level=0.95, bound=0.1).tried
     assert found.control.value == pytest.approx(control)
     assert found.control.n == n
     assert found.follow.value - found.control.value == pytest.approx(found.excess.value)
+
+
+@pytest.mark.parametrize(("pair", "one", "spread"), [(0.9, 0.1, 1.0), (0.5, 0.3, 1.5)])
+def test_intervals_of_a_pair_beyond_the_better_column_cover(pair: float, one: float, spread: float) -> None:
+    """150 hosts, two transplants each, that are easily moved or not; other classes' values move some hosts, too."""
+    rng = np.random.default_rng(4)
+    base = np.log(np.array([pair, 0.1, one + 0.2, 0.2]) / (1 - np.array([pair, 0.1, one + 0.2, 0.2])))
+
+    def chances(ease: np.ndarray) -> np.ndarray:
+        return np.asarray(1 / (1 + np.exp(-base - spread * ease[:, None])))
+
+    mean = chances(rng.normal(size=100_000)).mean(axis=0)
+    truth = float(mean[0] - mean[1] - mean[2] + mean[3])
+    covered = []
+    for _ in range(400):
+        host = np.tile(np.arange(150), 2)
+        follow = rng.random((300, 4)) < chances(rng.normal(size=150))[host]
+        arms = [
+            Beyond(candidate=Followed(followed=follow[:, k], donor=np.arange(300), host=host), moved=follow[:, k + 1])
+            for k in (0, 2)
+        ]
+        found = Paired(whole=arms[0], draws=2, part=arms[1]).counts.over_control(0.95)
+        covered.append(found.low <= truth <= found.high)
+    assert np.mean(covered) > 0.93
 
 
 def test_a_design_effect_of_copies_is_their_number_and_of_independent_hosts_about_one() -> None:
