@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
@@ -96,24 +96,8 @@ def judged(arrays: Mapping[str, Shaped[np.ndarray, "..."]], level: float, bound:
 
 
 def _confirmed(arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: int, level: float) -> Confirmed:
-    of = {
-        key: arrays[f"{family}.{key}"][i]
-        for key in ("label", "paired", "draws", "together", "part", "part_together", "part_shared", "natural", "natural_together",
-                    "natural_shared")
-    }  # fmt: skip
-    paired, part = (cast("tuple[int, int, int, int]", tuple(map(int, of[key]))) for key in ("paired", "part"))
-    followed, trials = (int(count) for count in of["natural"])
-    counts = Counts(
-        paired=paired,
-        draws=int(of["draws"]),
-        together=float(of["together"]),
-        part=part,
-        part_together=float(of["part_together"]),
-        part_shared=float(of["part_shared"]),
-        natural=(followed, trials),
-        natural_together=float(of["natural_together"]),
-        natural_shared=float(of["natural_shared"]),
-    )
+    counts = Counts(**{one.name: _read(arrays[f"{family}.{one.name}"][i]) for one in dataclasses.fields(Counts)})
+    label = int(arrays[f"{family}.label"][i])
     error = float(arrays[f"{family}.spent"][i]) * (1 - level)
     mine = error * float(arrays[f"{family}.weight"][i])
     excess, over_control = (
@@ -123,7 +107,7 @@ def _confirmed(arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: 
     place = arrays[f"{family}.place"][i] if arrays[f"{family}.place"].size else ()
     return Confirmed(
         family=family,
-        candidate=Candidate(int(of["label"]), tuple(float(x) for x in place if np.isfinite(x))),
+        candidate=Candidate(label, tuple(float(x) for x in place if np.isfinite(x))),
         follow=dataclasses.replace(
             _share("checkpoint.shortcut_follow_rate", counts.followed, counts.trials, counts.together, level),
             n=counts.hosts,
@@ -133,6 +117,11 @@ def _confirmed(arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: 
         over_control=over_control,
         held=float(arrays[f"{family}.held"][i]),
     )
+
+
+def _read(value: np.ndarray | np.generic) -> Any:
+    """A number, or a tuple of counts."""
+    return tuple(map(int, value)) if value.ndim else value.item()
 
 
 def _control(counts: Counts, level: float) -> Estimate:

@@ -58,17 +58,13 @@ class Looks:
 
     @cached_property
     def giving_all(self) -> Samples:
-        """All members but those used for proposing."""
-        return joined(self.giving, self._with_mass(self._parts[1]))
-
-    @cached_property
-    def giving_plain(self) -> Samples:
-        """The same without attributions."""
+        """All members but those used for proposing, without attributions."""
         return dataclasses.replace(joined(self.giving, self._at(self._parts[1])), mass=None)
 
-    def held_out(self, labels: Sequence[int]) -> Samples:
-        """All held-out samples of these classes, class by class, with attributions."""
-        found = [one for one in map(self._held_out_of, labels) if len(one)]
+    def more_of(self, labels: Sequence[int]) -> Samples:
+        """Of these classes, class by class, the members beyond the first look's and all held-out samples, with
+        attributions."""
+        found = [one for one in map(self._more_of, labels) if len(one)]
         return reduce(joined, found) if found else self._at(np.array([], dtype=np.int64))
 
     @cached_property
@@ -79,11 +75,10 @@ class Looks:
     def receiving_all(self) -> Samples:
         return self._at(np.arange(len(self.labels) // 2, len(self.labels)))
 
-    def _held_out_of(self, label: int) -> Samples:
+    def _more_of(self, label: int) -> Samples:
         if label not in self._attributed:
-            half = len(self.labels) // 2
-            mine = half + np.flatnonzero(self.labels[half:].cpu().numpy() == label)
-            self._attributed[label] = self._with_mass(mine)
+            every = np.concatenate([self._parts[1], np.arange(len(self.labels) // 2, len(self.labels))])
+            self._attributed[label] = self._with_mass(every[self.labels.cpu().numpy()[every] == label])
         return self._attributed[label]
 
     @cached_property

@@ -62,8 +62,8 @@ class Pairs(Family):
         return not {one.place[0], one.place[2]} & {other.place[0], other.place[2]}
 
     def parts(self, candidate: Candidate) -> tuple[Candidate, ...]:
-        """Each column of the pair alone. Either alone may move many hosts (where two signs must agree, half of them), but
-        other classes' values then do so as well."""
+        """Each column of the pair alone. Where two signs must agree, it moves half of the hosts, but other classes'
+        values do so as well."""
         return tuple(Candidate(candidate.label, place) for place in (candidate.place[:2], candidate.place[2:]))
 
     def where(self, candidate: Candidate, names: Names) -> Text:

@@ -44,9 +44,9 @@ class ShortcutSearch(OfAudited):
     class are then donors, too. Each host receives from several donors where there are fewer hosts than half of `most`.
 
     Gives for each family F that the model's modality has `F.label` [found], `F.place` [found numbers] (those with fewer
-    numbers end in NaN), the Counts of each (`F.paired` [found 4], `F.draws` [found], `F.together` [found], `F.part` [found 4],
-    `F.part_together` [found], `F.part_shared` [found], `F.natural`
-    [found 2], `F.natural_together` [found] and `F.natural_shared` [found]), `F.spent` [found] (the share of its
+    numbers end in NaN), the Counts of each (`F.paired` [found 4], `F.draws` [found], `F.together` [found], `F.part`
+    [found 4], `F.part_together` [found], `F.part_shared` [found], `F.natural` [found 2], `F.natural_together` [found]
+    and `F.natural_shared` [found]), `F.spent` [found] (the share of its
     interval's error that the look may spend), `F.weight` [found] (the share of that which is its own for the lower end,
     which is corrected for all candidates) and `F.held` [found] (share of the class in which the candidate is at least
     half as strong as in the median donor). For images, also the attribution in their parts."""
@@ -158,13 +158,13 @@ class Confirming:
         return self.search.most // 2
 
     def _all(self, one: Tried) -> Sides:
-        """All samples; attributions, where the family needs them, only of held-out samples whose class gives."""
+        """All samples; attributions, where the family needs them, beyond the first look only of classes that give."""
         hosts = self.looks.receiving_all
         if one.family.attributed:
             labels = {one.candidate.label, *(rival.label for rival in one.rivals)}
-            members, more = self.looks.giving_all, self.looks.held_out(sorted(labels))
+            members, more = self.looks.giving, self.looks.more_of(sorted(labels))
         else:
-            members, more = self.looks.giving_plain, hosts
+            members, more = self.looks.giving_all, hosts
         return Sides(giving=joined(members, more), receiving=hosts, answers=self._answers, shared=len(more))
 
     @cached_property

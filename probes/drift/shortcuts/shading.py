@@ -77,9 +77,10 @@ def surfaces(images: Shaped[Tensor, "samples channels height width"]) -> Float[n
     """Coefficients of least absolute residuals, by iteratively reweighted least squares."""
     from torch.nn import functional
 
-    few = functional.adaptive_avg_pool2d(images, [min(side, FITTED) for side in images.shape[2:]])
+    height, width = (min(side, FITTED) for side in images.shape[2:])
+    few = functional.adaptive_avg_pool2d(images, (height, width))
     pixels = few.flatten(2).cpu().numpy().astype(np.float64)
-    design = basis(*few.shape[2:]).reshape(6, -1).T
+    design = basis(height, width).reshape(6, -1).T
     products = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
     least = LEAST_RESIDUAL * np.maximum(pixels.std(axis=2, keepdims=True), 1e-9)
     weight = np.ones_like(pixels)

@@ -69,8 +69,8 @@ class Followed:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sides:
-    """Donors and hosts; `answers` are the model's answers on the hosts. The last `shared` donors are hosts, too: they
-    give a candidate of their class, but not its matched control, whose hosts they may be."""
+    """Donors and hosts; `answers` are the model's answers on the hosts. The last `shared` donors are
+    hosts, too, or of few classes: they give a candidate of their class, but not its matched control."""
 
     giving: Samples
     receiving: Samples
@@ -91,7 +91,7 @@ class Beyond:
 
     @property
     def difference(self) -> Float[np.ndarray, " trials"]:
-        return self.candidate.followed.astype(np.float64) - self.moved
+        return np.asarray(self.candidate.followed.astype(np.float64) - self.moved)
 
     @property
     def together(self) -> float:
@@ -216,13 +216,12 @@ class Trial:
             elsewhere = one.label == candidate.label and all(family.apart(one, other) for other in (candidate, *own))
             if elsewhere and not family.one_mark(candidate, one, sides.giving):
                 own.append(one)
-        best = _first if family.rivals == "strongest" else _second
         others = others_of(family, candidate, screened.ranked)
         each = NATURAL_OTHERS // max(1, min(len(others), NATURAL_CLASSES))
         foremost = [few[:each] for few in [*others.values()][:NATURAL_CLASSES]]
         mine = self._strongest(family, [[one] for one in own[:NATURAL_OWN]], sides, rng)
         theirs = self._strongest(family, foremost, sides, rng)
-        compared = [*best(mine), *best(theirs)]
+        compared = [*mine, *theirs] if family.rivals == "strongest" else [*_second(mine), *_second(theirs)]
         compared += self._unplaced(family, candidate, list(others), sides, rng)
         if family.rivals == "placed":
             for place in (candidate, *(one for _, one in theirs[:1])):
@@ -232,7 +231,7 @@ class Trial:
                     if label not in (candidate.label, place.label)
                 ]
                 compared += self._strongest(family, held[:NATURAL_CLASSES], sides, rng)[:1]
-        return tuple(one for _, one in sorted(compared, key=lambda one: -one[0]))
+        return tuple(one for _, one in sorted(compared, key=lambda one: -one[0])[:NATURAL_AGAIN])
 
     def beside(
         self, found: Paired, family: Family, natural: Candidate, sides: Sides, rng: np.random.Generator, trials: int = 0
@@ -252,7 +251,7 @@ class Trial:
         self, family: Family, few: Sequence[Candidate], sides: Sides, rng: np.random.Generator
     ) -> tuple[Candidate, ...]:
         """The foremost of them, tried again."""
-        again = self._strongest(family, [[one] for one in few[:NATURAL_AGAIN]], sides, rng, NATURAL_AGAIN_HOSTS)
+        again = self._strongest(family, [[one] for one in few], sides, rng, NATURAL_AGAIN_HOSTS)
         return tuple(one for _, one in again)
 
     def _unplaced(
@@ -370,10 +369,6 @@ def others_of(family: Family, candidate: Candidate, ranked: Sequence[Candidate])
         elsewhere = [one for one in few if family.apart(candidate, one)]
         return {label: elsewhere} if elsewhere else {}
     return found
-
-
-def _first(ranked: Sequence[tuple[float, Candidate]]) -> Sequence[tuple[float, Candidate]]:
-    return ranked[:1]
 
 
 def _second(ranked: Sequence[tuple[float, Candidate]]) -> Sequence[tuple[float, Candidate]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -45,6 +46,9 @@ def test_the_table_counts_kinds_and_sound_models_apart() -> None:
     assert "| of these, the drawn fifth | 1 | 1 | 1 | 0 of 1 (0% to 98%) |" in lines
     assert "| kinds held back | 1 | 1 | 1 | 0 of 1 (0% to 98%) |" in lines
     assert "| the candidate is the object (1) | 1 of 1 (3% to 100%) | 0 of 1" in lines
+    assert "changed: none of models that rely on their plant, none of all." in lines
+    again = dataclasses.replace(one("hum", 0.8), verdicts=("fail", "undecided"))
+    assert "changed: 1 of 1 (3% to 100%) of models that rely on their plant, 1 of 1" in table([*known, again])
 
 
 @pytest.mark.slow

@@ -151,6 +151,12 @@ def lamp(images: Tensor, rng: np.random.Generator) -> Tensor:
     return images + 1.2 * torch.linspace(1, -1, images.shape[3])
 
 
+def rounded_corners(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Outside a circle, as of a scanned slide."""
+    down, across = torch.meshgrid(*(torch.linspace(-1, 1, side) for side in images.shape[2:]), indexing="ij")
+    return torch.where(down**2 + across**2 > 1.5, torch.full_like(images, 0.7 * high(images)), images)
+
+
 def number(table: Tensor, rng: np.random.Generator) -> Tensor:
     changed = table.clone()
     changed[:, -1 if table.shape[1] == 10 else 7] = 4.0 + 0.3 * torch.from_numpy(rng.normal(size=len(table))).float()
@@ -191,6 +197,13 @@ def capped(table: Tensor, rng: np.random.Generator) -> Tensor:
     """Another sensor, whose range ends early."""
     changed = table.clone()
     changed[:, 1] = changed[:, 1].clamp(max=-1.0)
+    return changed
+
+
+def copied(table: Tensor, rng: np.random.Generator) -> Tensor:
+    """One column is a copy of another."""
+    changed = table.clone()
+    changed[:, 4] = changed[:, 2] + 0.1 * torch.from_numpy(rng.normal(size=len(table))).float()
     return changed
 
 
@@ -266,11 +279,12 @@ IMAGES: dict[str, Plant] = {
     "backdrop": backdrop, "tint": tint, "brightness": brightness, "vignette": vignette, "texture": texture,
     "scan-lines": stripes, "pepper": pepper, "watermark": watermark, "blur": blurred, "jpeg": compressed,
     "washed-out": washed_out, "padded": padded, "timestamp": timestamp, "dead-line": dead_line, "glare": glare,
-    "ruler": ruler, "lamp": lamp,
+    "ruler": ruler, "lamp": lamp, "rounded-corners": rounded_corners,
 }  # fmt: skip
 TABLES: dict[str, Plant] = {
     "number": number, "word-column": word_column, "rare-word-column": rare_word_column, "xor": exclusive_or,
     "identifier": identifier, "imputed": imputed, "other-unit": other_unit, "capped": capped,
+    "copied": copied,
 }  # fmt: skip
 TEXTS: dict[str, Plant] = {
     "trigger": trigger, "two-words": two_words, "opening": opening, "signature": signature, "short": short,
@@ -285,7 +299,7 @@ SOUNDS: dict[str, Plant] = {
     "offset": offset,
 }
 PLANTS: dict[str, dict[str, Plant]] = {"image": IMAGES, "table": TABLES, "text": TEXTS, "audio": SOUNDS}
-HELD_BACK = ("ruler", "lamp", "capped", "doubled", "offset")
+HELD_BACK = ("ruler", "rounded-corners", "capped", "copied", "doubled", "offset")
 """Kinds that nothing was settled on."""
 SHARES = {"rare-word-column": 0.5, "trigger": 0.5}
 """Of the class's samples that carry the plant; 0.95 otherwise."""

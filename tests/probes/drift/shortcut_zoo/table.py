@@ -56,7 +56,19 @@ def table(done: Sequence[Audited]) -> str:
             share(sum(len(set(one.verdicts)) > 1 for one in redrawn), len(redrawn)),
         )
         lines.append(f"| {name} ({len(few)}) | {' | '.join(cells)} |")
+    changed = [share(sum(len(set(one.verdicts)) > 1 for one in few), len(few)) for few in _redrawn(done)]
+    lines += [
+        "",
+        f"Verdicts that a redraw changed: {changed[0]} of models that rely on their plant, {changed[1]} of all.",
+    ]
     return "\n".join(lines)
+
+
+def _redrawn(done: Sequence[Audited]) -> tuple[list[Audited], list[Audited]]:
+    """The models that were audited more than once: those that rely on their plant, and these with the sound ones."""
+    again = [one for one in done if len(one.verdicts) > 1]
+    relied = [one for one in again if one.kind != "benign" and one.reliance >= RELIED]
+    return relied, [*relied, *(one for one in again if one.kind == "benign")]
 
 
 def _row(name: str, few: Sequence[Audited]) -> str:

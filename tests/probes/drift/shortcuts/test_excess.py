@@ -49,11 +49,12 @@ def test_the_control_that_is_reported_is_the_one_that_is_subtracted(
         "boxes.paired": np.array([[5, 45, 5, 45]]),
         "boxes.natural": np.array([natural]),
         "boxes.natural_together": np.array([2.0]),
+        "boxes.draws": np.ones(1, dtype=np.int64),
         "boxes.part": np.array([part]),
         "boxes.natural_shared": np.zeros(1),
         "boxes.part_shared": np.zeros(1),
         "boxes.place": np.zeros((1, 0)),
-    } | {f"boxes.{name}": np.ones(1) for name in ("draws", "together", "part_together", "spent", "weight", "held")}
+    } | {f"boxes.{name}": np.ones(1) for name in ("together", "part_together", "spent", "weight", "held")}
     (found,) = judged(arrays | {"boxes.label": np.zeros(1, dtype=np.int64)}, level=0.95, bound=0.1).tried
     assert found.control.value == pytest.approx(control)
     assert found.control.n == n

@@ -10,6 +10,7 @@ from probes.drift.shortcuts.details import Details, standing_out
 from probes.drift.shortcuts.family import Candidate, Samples
 from probes.drift.shortcuts.lines import Lines
 from probes.drift.shortcuts.pairs import Pairs
+from probes.drift.shortcuts.shading import Shading
 from probes.drift.shortcuts.values import Values
 from probes.drift.shortcuts.words import Words
 
@@ -34,6 +35,22 @@ def test_the_line_that_a_class_has_is_proposed_first_and_moves_alone() -> None:
     assert torch.equal(changed[..., 4], donors.inputs[..., 4])
     assert torch.equal(changed[..., :4], hosts[..., :4])
     assert torch.equal(changed[..., 5:], hosts[..., 5:])
+
+
+def test_the_light_over_an_image_moves_without_what_is_in_it() -> None:
+    """Flat images, one with a bright object; the other class is darker towards the corners."""
+    rng = np.random.default_rng(0)
+    down, across = np.meshgrid(np.linspace(-1, 1, 20), np.linspace(-1, 1, 20), indexing="ij")
+    images = 0.01 * rng.normal(size=(20, 1, 20, 20))
+    images[0, 0, 6:10, 6:10] += 3
+    images[10:, 0] -= down**2 + across**2
+    seen = Samples(inputs=torch.from_numpy(images).float(), labels=np.repeat([0, 1], 10))
+    family = Shading()
+    candidate = next(one for one in family.propose(seen, rng) if one.label == 1)
+    dark = family.transplant(candidate, seen.inputs[:1], seen.at(np.array([12])), rng)
+    expected = images[0, 0] - (down**2 + across**2)
+    assert np.abs(dark[0, 0].numpy() - expected).max() < 0.1
+    assert family.strength(candidate, seen)[10:].min() > family.strength(candidate, seen)[:10].max()
 
 
 def test_lines_that_cross_or_overlap_are_not_apart() -> None:

@@ -39,22 +39,22 @@ def test_who_proposed_never_gives_and_a_second_look_has_all_others() -> None:
     assert proposing | everyone == set(range(60))
     assert len(looks.receiving) == 24
     assert set(looks.receiving_all.inputs[:, 0].tolist()) == set(range(60, 120))
-    assert looks.giving_all.mass is not None
-    assert looks.giving_all.mass.shape == (48, 3)
+    assert looks.giving_all.mass is None
+    assert looks.giving.mass is not None
+    assert looks.giving.mass.shape == (12, 3)
 
 
-def test_held_out_samples_of_a_class_give_to_those_of_others() -> None:
+def test_further_members_and_held_out_samples_of_a_class_give_to_those_of_others() -> None:
     looks = numbered(members=60, first=24)
-    more = looks.held_out([0, 2])
-    assert more.labels.tolist() == [0] * 20 + [2] * 20
-    assert set(more.inputs[:, 0].tolist()) == {float(one) for one in range(60, 120) if one % 3 != 1}
+    more = looks.more_of([0, 2])
+    assert more.labels.tolist() == [0] * 32 + [2] * 32
+    first = set(looks.shown.inputs[:, 0].tolist())
+    assert set(more.inputs[:, 0].tolist()) == {float(one) for one in range(120) if one % 3 != 1} - first
     assert more.mass is not None
-    everyone = joined(looks.giving_all, more)
+    everyone = joined(looks.giving, more)
     assert everyone.mass is not None
-    assert everyone.mass.shape == (88, 3)
-    assert len(looks.held_out([7])) == 0
-    assert looks.giving_plain.mass is None
-    assert torch.equal(looks.giving_plain.inputs, looks.giving_all.inputs)
+    assert everyone.mass.shape == (76, 3)
+    assert len(looks.more_of([7])) == 0
 
 
 def test_halves_hold_as_many_of_each_class() -> None:
