@@ -119,7 +119,7 @@ def _confirmed(arrays: Mapping[str, Shaped[np.ndarray, "..."]], family: str, i: 
     )
 
 
-def _read(value: np.ndarray | np.generic) -> Any:
+def _read(value: Any) -> Any:
     """A number, or a tuple of counts."""
     return tuple(map(int, value)) if value.ndim else value.item()
 

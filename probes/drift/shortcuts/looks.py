@@ -61,11 +61,14 @@ class Looks:
         """All members but those used for proposing, without attributions."""
         return dataclasses.replace(joined(self.giving, self._at(self._parts[1])), mass=None)
 
-    def more_of(self, labels: Sequence[int]) -> Samples:
-        """Of these classes, class by class, the members beyond the first look's and all held-out samples, with
+    def more_of(self, label: int, others: Sequence[int]) -> Samples:
+        """The members of these classes beyond the first look's, and all held-out samples of the first, with
         attributions."""
-        found = [one for one in map(self._more_of, labels) if len(one)]
-        return reduce(joined, found) if found else self._at(np.array([], dtype=np.int64))
+        half, classes = len(self.labels) // 2, self.labels.cpu().numpy()
+        held = np.arange(half, len(classes))
+        parts = [("held", label, held), *(("members", each, self._parts[1]) for each in (label, *others))]
+        found = [self._once(side, each, where[classes[where] == each]) for side, each, where in parts]
+        return reduce(joined, found)
 
     @cached_property
     def receiving(self) -> Samples:
@@ -75,14 +78,13 @@ class Looks:
     def receiving_all(self) -> Samples:
         return self._at(np.arange(len(self.labels) // 2, len(self.labels)))
 
-    def _more_of(self, label: int) -> Samples:
-        if label not in self._attributed:
-            every = np.concatenate([self._parts[1], np.arange(len(self.labels) // 2, len(self.labels))])
-            self._attributed[label] = self._with_mass(every[self.labels.cpu().numpy()[every] == label])
-        return self._attributed[label]
+    def _once(self, side: str, label: int, where: Int[np.ndarray, " some"]) -> Samples:
+        if (side, label) not in self._attributed:
+            self._attributed[side, label] = self._with_mass(where)
+        return self._attributed[side, label]
 
     @cached_property
-    def _attributed(self) -> dict[int, Samples]:
+    def _attributed(self) -> dict[tuple[str, int], Samples]:
         return {}
 
     @cached_property
@@ -139,8 +141,8 @@ def joined(one: Samples, other: Samples) -> Samples:
     """One after the other; with attributions if both have them."""
     import torch
 
-    if not len(other):
-        return one
+    if not len(one) or not len(other):
+        return one if len(one) else other
     mass = None if one.mass is None or other.mass is None else np.concatenate([one.mass, other.mass])
     return Samples(
         inputs=torch.cat([one.inputs, other.inputs]), labels=np.concatenate([one.labels, other.labels]), mass=mass

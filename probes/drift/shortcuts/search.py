@@ -161,8 +161,9 @@ class Confirming:
         """All samples; attributions, where the family needs them, beyond the first look only of classes that give."""
         hosts = self.looks.receiving_all
         if one.family.attributed:
-            labels = {one.candidate.label, *(rival.label for rival in one.rivals)}
-            members, more = self.looks.giving, self.looks.more_of(sorted(labels))
+            mine = one.candidate.label
+            others = sorted({rival.label for rival in one.rivals} - {mine})
+            members, more = self.looks.giving, self.looks.more_of(mine, others)
         else:
             members, more = self.looks.giving_all, hosts
         return Sides(giving=joined(members, more), receiving=hosts, answers=self._answers, shared=len(more))
