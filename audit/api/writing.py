@@ -57,5 +57,5 @@ class Writing:
                 baseline=str(baseline) if isinstance(baseline, str | Path) else None,
                 variants={name: str(one) for name, one in variants.items() if isinstance(one, str | Path)},
             )
-            write_report(self.out, report, lang=self.lang, log=ran)
+            write_report(self.out, report, lang=self.lang, log=ran, store=settings.opened_store())
         return report

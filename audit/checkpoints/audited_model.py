@@ -70,10 +70,6 @@ class Audited:
                 who="the given model",
             )
 
-    @cached_property
-    def head(self) -> str:
-        return self.experiment.begin(self.row).head
-
 
 def load_network(experiment: Experiment, checkpoint: Checkpoint, row: Row) -> nn.Module:
     network = experiment.begin(row).network

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from audit.runtime.devices import check_torchvision
 from probes.errors import RecipeError, did_you_mean
 
 
@@ -18,6 +19,7 @@ class Transform(BaseModel):
 
     def made(self) -> Any:
         """The transform itself; imports torch. Raises RecipeError on an unknown name or option."""
+        check_torchvision()
         from torch import nn
         from torchvision.transforms import v2
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from audit.data.dataset import Dataset
 from audit.data.images import stack
 from audit.data.section import DataSection, ImageSize
+from audit.runtime.devices import check_torchvision
 from probes.errors import DataError, DependencyError, did_you_mean
 from probes.message import Text
 
@@ -45,6 +46,7 @@ class Torchvision(DataSection):
     """Images are resized to size × size, for data sets whose images differ in size."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
+        check_torchvision()
         from torchvision import datasets
 
         kinds = {name: getattr(datasets, name) for name in datasets.__all__}

@@ -12,11 +12,6 @@ from audit.training.test_time_views import answers_with_queries
 from probes.evidence import Answers, Canaries, Evidence
 
 
-def answers_of(audited: Audited) -> Answers:
-    """The audited model's answers on all samples, and to the further queries."""
-    return answers_with_queries(audited.logits(), audited.experiment.dataset.labels)
-
-
 def evidence_of(audited: Audited, own: Answers, replicas: Replicas, observations: Observations) -> Evidence:
     """All evidence of one audit, as arrays."""
     experiment = audited.experiment

@@ -13,17 +13,18 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 import torch
 from jaxtyping import Int, Shaped
-from torch import Tensor, nn
+from torch import Tensor
 
 from audit.models import graph_rewrite, memory_layout
 from audit.models.weight_files import digest_state
 from audit.storage.code_digest import digest_code
 from audit.storage.store import Store
+from probes.measures import randomise
 from probes.message import Text, decoded, encoded
 from probes.observable import Observable, Observation, Role
 
 PREFIX, LIMITS = "seen.", "limits"
-PREPARING = graph_rewrite.__name__, memory_layout.__name__
+PREPARING = graph_rewrite.__name__, memory_layout.__name__, randomise.__name__
 """Modules that change a network before it is observed."""
 
 
@@ -31,39 +32,28 @@ PREPARING = graph_rewrite.__name__, memory_layout.__name__
 class Sight:
     """One observable applied to one model: everything that determines the observation.
 
-    `architecture` is what the weights do not determine: recipe and factory; `source` is where the model came from.
-    `inputs` and `labels` are those of `chosen`."""
+    `identity` determines the model: its architecture and weights; `source` is where it came from. `inputs` and `labels`
+    are those of `chosen`."""
 
     observable: Observable
     role: Role
     same_labels: bool
     modality: str
-    architecture: str
+    identity: tuple[str, ...]
     source: str
-    network: nn.Module
-    head: str
     chosen: Int[np.ndarray, " chosen"]
     inputs: Shaped[Tensor, "chosen ..."]
     labels: Int[Tensor, " chosen"]
     seed: int
 
-    def key(self, weights: str) -> str:
-        """`weights` is the digest of the network's state, which many observations share."""
+    def key(self) -> str:
         described = {
             "code": [_code(module) for module in (*_modules(self.observable), *PREPARING)],
             "versions": [_version(name) for name in ("torch", "captum", "numpy")],
             "device": str(self.inputs.device),
             "threads": torch.get_num_threads(),
             "observable": [type(self.observable).__qualname__, repr(self.observable)],
-            "model": [
-                weights,
-                self.architecture,
-                self.source,
-                str(self.network),
-                self.head,
-                self.role,
-                self.same_labels,
-            ],
+            "model": [*self.identity, self.source, self.role, self.same_labels],
             "data": [self.modality, digest_state({"inputs": self.inputs, "labels": self.labels}), self.chosen.tolist()],
             "seed": self.seed,
         }

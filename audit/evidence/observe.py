@@ -34,13 +34,18 @@ OnSubject = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ObservableModel:
-    """A model that may be observed; built only when needed."""
+    """A model that may be observed; built only when needed.
+
+    `head` is the name of its classifier, by default that of the experiment's networks. `weights` identifies its weights
+    if they are known without building it.
+    """
 
     name: str
     role: Role
-    head: str
     same_labels: bool
     build: Callable[[], nn.Module]
+    head: str | None = None
+    weights: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -156,7 +161,7 @@ class Session:
 
     def leave(self) -> None:
         """Drop the model from memory."""
-        for name in ("network", "weights", "subject"):
+        for name in ("network", "subject"):
             self.__dict__.pop(name, None)
 
     def unseen(self, wanted: Sequence[Observable]) -> list[Observable]:
@@ -177,12 +182,22 @@ class Session:
         return self.model.build()
 
     @cached_property
-    def weights(self) -> str:
-        return digest_state(self.network.state_dict())
+    def head(self) -> str:
+        return self.model.head or self.experiment.head
+
+    @cached_property
+    def identity(self) -> tuple[str, ...]:
+        """What determines the prepared model. A model whose architecture and weights are known is not built for it."""
+        experiment, model = self.experiment, self.model
+        if experiment.architecture is not None and model.weights is not None:
+            return experiment.architecture, model.weights
+        source = experiment.recipe.source
+        named = f"{source.model} {source.options} {experiment.factories}"
+        return named, self.head, str(self.network), digest_state(self.network.state_dict())
 
     @cached_property
     def subject(self) -> Subject:
-        prepared, self.limits = subject(self.model, self.network, self.experiment)
+        prepared, self.limits = subject(self.model, self.network, self.head, self.experiment)
         return prepared
 
     def look(self, observable: Observable) -> Observation:
@@ -201,7 +216,7 @@ class Session:
             return self.known.get(observable)
         if observable not in self.places:
             chosen = self._chosen(observable)
-            self.places[observable] = self._sight(observable, chosen).key(self.weights), chosen
+            self.places[observable] = self._sight(observable, chosen).key(), chosen
         if (found := recall(self.store, *self.places[observable])) is None:
             return None
         self.known[observable], limits = found
@@ -220,10 +235,8 @@ class Session:
             role=self.model.role,
             same_labels=self.model.same_labels,
             modality=experiment.dataset.modality,
-            architecture=f"{experiment.recipe.source.model} {experiment.recipe.source.options} {experiment.factories}",
+            identity=self.identity,
             source=f"{experiment.source.digest} {experiment.recipe.source.training}",
-            network=self.network,
-            head=self.model.head,
             chosen=chosen,
             inputs=_some(experiment.inputs, chosen),
             labels=_some(experiment.labels, chosen),
@@ -235,7 +248,9 @@ def _some(samples: Shaped[Tensor, "samples ..."], chosen: Int[np.ndarray, " chos
     return torch.from_numpy(taken(samples.numpy(), chosen))
 
 
-def subject(model: ObservableModel, network: nn.Module, experiment: Experiment) -> tuple[Subject, list[Text]]:
+def subject(
+    model: ObservableModel, network: nn.Module, head: str, experiment: Experiment
+) -> tuple[Subject, list[Text]]:
     """The prepared network, checked to give the same outputs on two inputs, in eval mode, activations out-of-place and
     unshared, parameters without gradients; and what could not be prepared."""
     with warnings.catch_warnings(record=True) as caught:
@@ -251,7 +266,7 @@ def subject(model: ObservableModel, network: nn.Module, experiment: Experiment) 
         name=model.name,
         role=model.role,
         network=prepared,
-        embed=embedding(prepared, model.head),
+        embed=embedding(prepared, head),
         same_labels=model.same_labels,
         modality=experiment.dataset.modality,
         source=None if experiment.source.state is None else partial(source_side, experiment),

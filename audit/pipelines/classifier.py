@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from audit.checkpoints.audited_model import Audited, reference_of
-from audit.evidence.collect import answers_of, evidence_of
+from audit.evidence.collect import evidence_of
 from audit.evidence.expected import as_expected
 from audit.evidence.observe import Observations, observe
+from audit.evidence.own_answers import answers_of
 from audit.evidence.subjects import observable_models
 from audit.pipelines.base import Asked, Gathered, Pipeline
 from audit.population.budget import afford
@@ -35,14 +36,12 @@ class Classifier(Pipeline):
         self.modality, self.seed = dataset.modality, self.experiment.seed
         self.converted, self.limits = dataset.notes, audited.checkpoint.limits
         self.ids, self.texts = dataset.ids, dataset.texts
-
-    @cached_property
-    def own(self) -> Answers:
-        """The model's answers."""
-        return answers_of(self.audited)
+        self.own: Answers
+        """The model's answers, asked for before anything is trained."""
 
     @cached_property
     def model(self) -> Mapping[str, Json]:
+        """Known once evidence is gathered."""
         return describe_model(self.audited, self.own)
 
     @cached_property
@@ -51,6 +50,7 @@ class Classifier(Pipeline):
 
     def gather(self, asked: Asked) -> Iterator[Gathered]:
         """Raises CheckpointError, NonFiniteError or TrainerError."""
+        self.own = answers_of(self.audited, asked.settings.opened_store())
         # First, because a model whose answers are not finite, or a reference that does not fit, is refused before
         # anything is trained.
         measured = as_expected(self.audited, self.own, asked.config)

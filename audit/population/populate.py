@@ -114,7 +114,7 @@ def populate(
     Finished replicas are kept, whenever the run ends. Raises Interrupted on Ctrl-C, StoreError, and what training
     raises.
     """
-    batches = schedule(experiment, rows)
+    batches = schedule(experiment, rows, store)
     run = _runner(executor, store, workers, address)
     found = _trained(experiment, batches, store, run, on_progress)
     key_by_row = _keys(batches)
@@ -142,7 +142,7 @@ def train_share(
     """Train the shard's share of a population into the store, where `populate` of the same rows finds it. Returns the
     number of replicas in the share. Raises as `populate` does."""
     run = _runner("processes", store, workers, None)
-    return len(_trained(experiment, shard.batches(schedule(experiment, rows)), store, run, on_progress))
+    return len(_trained(experiment, shard.batches(schedule(experiment, rows, store)), store, run, on_progress))
 
 
 def _keys(batches: Sequence[Batch]) -> dict[int, str]:

@@ -29,8 +29,8 @@ def key_of(experiment: Experiment, row: Row, *, engine: str, batch: Sequence[Row
         "source": experiment.source.digest,
         "seed": experiment.seed,
         "engine": engine,
-        "batch": [_describe(other) for other in batch] if len(batch) > 1 else [],
-        "row": _describe(row),
+        "batch": [described_row(other) for other in batch] if len(batch) > 1 else [],
+        "row": described_row(row),
         "state": with_state,
         "queries": list(experiment.queries),
     }
@@ -42,7 +42,8 @@ def key_of(experiment: Experiment, row: Row, *, engine: str, batch: Sequence[Row
     return digest.hexdigest()
 
 
-def _describe(row: Row) -> list[str]:
+def described_row(row: Row) -> list[str]:
+    """What a row's replica depends on: order, start, transfer, and a digest of what it keeps and of its targets."""
     content = hashlib.sha256(np.packbits(row.keep).tobytes())
     if row.targets is not None:
         content.update(np.ascontiguousarray(row.targets).tobytes())

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from audit.results.drawing_cache import drawings_kept
 from audit.storage.atomic import write
 from reports import archive, per_sample
 from reports.report import Json, Report
+
+if TYPE_CHECKING:
+    from audit.storage.store import Store
 
 
 def write_report(
@@ -17,16 +23,19 @@ def write_report(
     *,
     lang: str,
     log: Mapping[str, Json] | None = None,
+    store: Store | None = None,
 ) -> None:
     """report.html, report.md with its figures, results.json, samples.csv, run.json with times and cost, and log.json
-    with what was run."""
+    with what was run. Drawings are kept in the store, if there is one."""
     # Before anything is drawn: from existing results, `audit report` can draw the rest again.
-    write(out / "results.json", archive.dump(report))
+    results = archive.dump(report)
+    write(out / "results.json", results)
     write(out / "samples.csv", per_sample.to_csv(report))
     write(out / "run.json", json.dumps(dict(report.cost), indent=1, sort_keys=True) + "\n")
     if log is not None:
         write(out / "log.json", json.dumps(log, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n")
-    write_pages(out, report, lang=lang)
+    with nullcontext() if store is None else drawings_kept(store, results, lang):
+        write_pages(out, report, lang=lang)
 
 
 def write_pages(out: Path, report: Report, *, lang: str) -> None:

@@ -29,16 +29,25 @@ def workers_for(kind: str) -> int:
 
 
 def check_torch() -> None:
-    """Raises DependencyError if torch and torchvision do not match, which torchvision's own message does not say."""
+    """Raises DependencyError if torch cannot be imported."""
     try:
         import torch  # noqa: F401
-        import torchvision  # noqa: F401
     except (ImportError, RuntimeError) as error:
         if out_of_memory(error):
             raise MemoryError("importing torch") from error
-        if "torchvision::nms" in str(error) or "torchvision" in str(error):
-            raise DependencyError(
-                f"torch {version('torch')} and torchvision {version('torchvision')} do not match: {error}",
-                do="Install a matching pair: pip install --force-reinstall torch torchvision",
-            ) from None
         raise DependencyError(f"torch cannot be imported: {error}", do="pip install torch torchvision") from None
+
+
+def check_torchvision() -> None:
+    """Raises DependencyError if torch and torchvision do not match, which torchvision's own message does not say.
+    Called where torchvision is first needed: importing it takes as long as importing torch."""
+    check_torch()
+    try:
+        import torchvision  # noqa: F401
+    except (ImportError, RuntimeError) as error:
+        if out_of_memory(error):
+            raise MemoryError("importing torchvision") from error
+        raise DependencyError(
+            f"torch {version('torch')} and torchvision {version('torchvision')} do not match: {error}",
+            do="Install a matching pair: pip install --force-reinstall torch torchvision",
+        ) from None

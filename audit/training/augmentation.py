@@ -10,6 +10,7 @@ from torch import Tensor
 
 from audit.config.recipe import InputSection
 from audit.config.transforms import Transform
+from audit.runtime.devices import check_torchvision
 from probes.errors import RecipeError
 
 Augment = Callable[[Float[Tensor, "batch channels height width"]], Float[Tensor, "batch channels height width"]]
@@ -23,6 +24,7 @@ def augmentation(transforms: Sequence[Transform], section: InputSection) -> Augm
     """
     if not transforms:
         return None
+    check_torchvision()
     from torchvision.transforms import v2
 
     chain = v2.Compose([transform.made() for transform in transforms])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,11 +15,12 @@ from torch import Tensor
 
 from audit.config.recipe import Recipe, TransferSection
 from audit.data.dataset import Dataset
-from audit.models.families.base import is_published
+from audit.models.families.base import is_published, package_of
 from audit.models.memory_layout import to_channels_last
 from audit.models.source import Source
 from audit.runtime.randomness import torch_seed
 from audit.runtime.user_code import factory_digest
+from audit.storage.code_digest import digest_packages
 from audit.trainers.base import Trainer
 from audit.training.augmentation import Augment, augmentation
 from audit.training.canaries import Planted
@@ -99,6 +102,28 @@ class Experiment:
         if self.channels_last:
             trainee.network.to(memory_format=torch.channels_last)
         return trainee
+
+    @cached_property
+    def head(self) -> str:
+        """The name of the classifier in the networks."""
+        return self.begin(self.audited_row()).head
+
+    @cached_property
+    def architecture(self) -> str | None:
+        """sha256 (hex) of everything that determines the networks except their weights; None if it cannot be known
+        without building one, because a trainer, a factory or files determine it."""
+        package = package_of(self.recipe.source)
+        if package is None or self.trainer is not None or self.recipe.head.factory or self.source.loads:
+            return None
+        described = {
+            "code": digest_packages("audit.models", "audit.training"),
+            "versions": [package, torch.__version__],
+            "recipe": self.recipe.model_dump(mode="json", exclude={"name", "split", "seed", "data"}),
+            "source": [self.source.classes, self.source.head, self.source.state is None],
+            "classes": len(self.dataset.classes),
+            "device": self.device,
+        }
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def channels_last(self) -> bool:

@@ -7,10 +7,13 @@ can be printed, mailed and read as it is. Colours are ten fixed ones that the pa
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -104,11 +107,35 @@ class _Key:
 
 @lru_cache(maxsize=256)
 def _drawn(key: _Key) -> str:
-    """Without a background: the page and the file beside the text share the same drawing, which takes a tenth of a
-    second."""
-    must_be_drawable()
+    """Without a background: the page and the file beside the text share the same drawing."""
     specified = specification(thin(key.chart).chart) | {"background": "transparent"}
-    text: str = vl_convert.vegalite_to_svg(json.dumps(specified, sort_keys=True))
+    text = _by_vega(json.dumps(specified, sort_keys=True))
     text = text.replace(f'font-family="{MEASURED}"', f'font-family="{FONT}"')
     # Coordinates with sixteen digits are half of the file; a hundredth of a pixel is invisible. Texts keep all digits.
     return re.sub(f'( (?:{COORDINATES})=")([^"]*)', lambda found: found[1] + LONG.sub(r"\1", found[2]), text)
+
+
+_KEPT: ContextVar[MutableMapping[str, str] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def kept(drawings: MutableMapping[str, str]) -> Iterator[None]:
+    """Within it, Vega draws only specifications that are not in `drawings`, and these are added: a drawing takes a
+    twentieth of a second, the first one of a process half a second."""
+    token = _KEPT.set(drawings)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+
+
+def _by_vega(specified: str) -> str:
+    """Vega's own SVG of a specification."""
+    drawings, key = _KEPT.get(), hashlib.sha256(specified.encode()).hexdigest()
+    if drawings is not None and key in drawings:
+        return drawings[key]
+    must_be_drawable()
+    text: str = vl_convert.vegalite_to_svg(specified)
+    if drawings is not None:
+        drawings[key] = text
+    return text

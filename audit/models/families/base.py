@@ -6,6 +6,7 @@ Other distributions add one by an entry point in the group `audit.families`, nam
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -59,6 +60,13 @@ def family_of(section: SourceSection) -> tuple[Family, str]:
 def is_published(model: str) -> bool:
     """Whether the name has a family's prefix, so that it is not a factory of the user's."""
     return model.partition(":")[0] in set(FAMILIES.names()) - {"factory"}
+
+
+def package_of(section: SourceSection) -> str | None:
+    """The package and its version that, with `source.model` and `source.options`, determine the network except for its
+    weights. None for families without a `package`: their networks depend on files or on a user's code."""
+    package = getattr(family_of(section)[0], "package", None)
+    return None if package is None else f"{package} {version(package)}"
 
 
 LOADING = {"weights", "pretrained", "checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"}

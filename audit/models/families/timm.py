@@ -6,17 +6,20 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from audit.config.recipe import SourceSection
 from audit.models.families.base import refuse_loading
 from audit.models.saved_config import timm_input
+from audit.runtime.devices import check_torchvision
 from probes.errors import DependencyError, RecipeError, did_you_mean
 
 
 class Timm:
+    package: ClassVar[str] = "timm"
+
     def build(self, name: str, section: SourceSection, folder: Path, *, trust_code: bool) -> object:
         refuse_loading(section)
         return _model(name)(**{"pretrained": False, **section.options})
@@ -42,6 +45,7 @@ def _model(name: str) -> Callable[..., Any]:
 
     Names with a scheme (hf-hub:, local-dir:) are not accepted: they would load a configuration from elsewhere.
     """
+    check_torchvision()
     try:
         import timm
     except ImportError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from audit.config.recipe import SourceSection
 from audit.models.families.base import refuse_loading
+from audit.runtime.devices import check_torchvision
 from probes.errors import RecipeError, did_you_mean
 
 AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
@@ -17,7 +18,10 @@ AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
 
 
 class Torchvision:
+    package: ClassVar[str] = "torchvision"
+
     def build(self, name: str, section: SourceSection, folder: Path, *, trust_code: bool) -> object:
+        check_torchvision()
         from torchvision import models
 
         refuse_loading(section)
@@ -48,6 +52,7 @@ class Torchvision:
 
 def _named_weights(name: str, section: SourceSection) -> Any:
     """torchvision's weights enum member. Raises RecipeError on an unknown name."""
+    check_torchvision()
     from torchvision import models
 
     if name not in models.list_models(module=models):

@@ -16,7 +16,7 @@ from audit.checkpoints.open_model import open_checkpoint
 from audit.checkpoints.variants import variants_of
 from audit.config.recipe import parse
 from audit.config.run_settings import Settings
-from audit.evidence.collect import answers_of
+from audit.evidence.own_answers import answers_of
 from audit.evidence.subjects import observable_models
 from audit.population.populate import populate
 from audit.results.metadata import describe_model

@@ -11,7 +11,7 @@ from torch import nn
 from audit.api.given import settings_of
 from audit.api.opening import open_model
 from audit.data.dataset import Dataset
-from audit.evidence.collect import answers_of
+from audit.evidence.own_answers import answers_of
 from audit.models.number_inputs import takes_numbers
 from audit.results.metadata import describe_model
 from probes.message import Message

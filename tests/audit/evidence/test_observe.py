@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from audit.evidence.observe import ObservableModel, observe
 from audit.storage.store import DamagedWarning, Store
+from audit.training import experiment as experiments
 from audit.training.experiment import Experiment
 from probes.observable import Role, Subject
 from probes.plan import Pool
@@ -106,6 +107,28 @@ def test_other_weights_or_parameters_are_seen_anew(experiment: Experiment, tmp_p
     observe([Answer()], experiment, observable_models(experiment, scale=2.0), quiet, store=store)
     observe([Answer(samples=4)], experiment, observable_models(experiment), quiet, store=store)
     assert LOOKS == ["audited", "seeds/0/0"] * 2
+
+
+def test_a_model_whose_weights_are_known_is_not_built_to_recall_it(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments, "package_of", lambda section: "small_networks 1.0")
+    built: list[str] = []
+
+    def look(weights: str) -> None:
+        known = replace(experiment)
+        models = [
+            replace(model, weights=weights, build=lambda model=model: built.append(model.name) or model.build())
+            for model in observable_models(known)
+        ]
+        observe([Answer()], known, models, quiet, store=Store(tmp_path))
+
+    look("one")
+    assert built == ["audited", "seeds/0/0"]
+    look("one")
+    assert built == ["audited", "seeds/0/0"]
+    look("other")
+    assert built == ["audited", "seeds/0/0"] * 2
 
 
 def test_a_damaged_entry_is_seen_anew(experiment: Experiment, tmp_path: Path) -> None:

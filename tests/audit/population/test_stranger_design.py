@@ -78,7 +78,6 @@ def test_it_fits_a_budget_is_kept_and_looked_into(experiment: Experiment, tmp_pa
     model = ObservableModel(
         name=kept.name,
         role=kept.design,
-        head=experiment.begin(kept).head,
         same_labels=True,
         build=lambda: replicas.network(kept),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from audit.cli import start
-from audit.runtime.devices import check_torch
+from audit.runtime.devices import check_torchvision
 from probes.errors import EXIT_CRASH, AuditError, out_of_memory
 from probes.registry import Registry
 from reports.formats import address_space
@@ -104,7 +104,7 @@ def test_torch_that_memory_does_not_suffice_for_is_not_called_missing(monkeypatc
     monkeypatch.delitem(sys.modules, "torchvision", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Short(), *sys.meta_path])
     with pytest.raises(MemoryError):
-        check_torch()
+        check_torchvision()
 
 
 @pytest.mark.parametrize(

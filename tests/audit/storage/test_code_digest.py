@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 from pathlib import Path
 
@@ -71,3 +72,41 @@ def test_an_observable_depends_on_the_evidence_it_reads() -> None:
     reached = code_digest._reached("probes.drift.observables.attribution")
     assert {"probes.evidence", "probes.observable", "probes.drift.explain.methods"} <= set(reached)
     assert not any(name.startswith("probes.membership") for name in reached)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from digested_project import (  # why\n    leaf,\n    other as named,\n)",
+        "import json, digested_project.other",
+        "if json: import digested_project.other",
+        "json = 1; from digested_project import leaf, other",
+        "from digested_project import leaf, \\\n    other",
+        "from. import other",
+        "def late():\n\tfrom digested_project.other import VALUE",
+    ],
+)
+def test_every_form_of_an_import_counts(project: Path, line: str) -> None:
+    with (project / "inner" / "__init__.py").open("a") as file:
+        file.write(line.replace("from.", "from..") + "\n")
+    before = digest_code("digested_project.top")
+    (project / "other.py").write_text("VALUE = 2\n")
+    assert digest_code("digested_project.top") != before
+
+
+def test_what_looks_like_an_import_elsewhere_does_not_count(project: Path) -> None:
+    with (project / "top.py").open("a") as file:
+        file.write("# from digested_project import other\nNAME = 'important digested_project.other'\n")
+    assert "digested_project.other" not in code_digest._reached("digested_project.top")
+
+
+def test_no_import_of_our_own_sources_is_missed() -> None:
+    def parsed(path: Path) -> set[str]:
+        nodes = list(ast.walk(ast.parse(path.read_bytes())))
+        plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        return plain | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+
+    folder = Path(str(importlib.import_module("probes.membership").__file__)).parent
+    for path in folder.rglob("*.py"):
+        found = code_digest._imported(path, f"probes.membership.{path.stem}", (0, 0))
+        assert parsed(path) - found == set(), path
