@@ -25,6 +25,7 @@ from collections.abc import Iterable
 
 EXIT_CRASH = 70
 """Of the command where an error is none of these: a defect of ours, never a verdict."""
+LONGEST_LINE = 300
 LONGEST = 1500
 """Longest error line in characters; longer ones contain untrusted text, and are cut."""
 
@@ -38,6 +39,16 @@ def one_line(text: str) -> str:
     """
     whole = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     return " ".join("".join(c if _harmless(c) else f"\\u{ord(c):04x}" for c in whole).split())
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says, as far as one line can say it; its type if it says nothing.
+
+    >>> first_line(ValueError("\\n bad value: 3.\\nCall stack: ...")), first_line(KeyError())
+    ('bad value: 3.', 'KeyError')
+    """
+    said = next((line.strip() for line in str(error)[:LONGEST].splitlines() if line.strip()), "")
+    return one_line(said)[:LONGEST_LINE] or type(error).__name__
 
 
 def _harmless(c: str) -> bool:

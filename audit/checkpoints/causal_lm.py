@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ from torch import nn
 from audit.checkpoints.folders.base import Described, described_by, is_of_classifiers, reader_of
 from audit.checkpoints.lora_folder import SavedAdapter, read_adapter
 from audit.config.language_recipe import LanguageTraining
+from audit.models.declared_size import must_be_possible
 from audit.models.saved_config import ADAPTER, CONFIG
 from audit.models.weight_files import digest_state
 from audit.runtime.devices import device
 from audit.storage.bounded import MIB, read_text
 from audit.trainers.lora import load_adapter, with_adapters
-from probes.errors import AuditError, CheckpointError, DependencyError, RecipeError
+from probes.errors import AuditError, CheckpointError, DependencyError, RecipeError, first_line, one_line
 from probes.message import Text
 
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "tokenizer.model")
@@ -180,9 +182,14 @@ def _network(folder: Path) -> nn.Module:
             "holds no .safetensors.", where=str(folder), do="Save it with save_pretrained(safe_serialization=True)."
         )
     try:
+        config = transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        make = partial(transformers.AutoModelForCausalLM.from_config, config, trust_remote_code=False)
+        must_be_possible(make, config.to_dict(), folder)
         network: nn.Module = transformers.AutoModelForCausalLM.from_pretrained(
             str(folder), local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
         )
+    except AuditError:
+        raise
     except Exception as error:  # transformers raises many unrelated types
         if "ignore_mismatched_sizes" in str(error):  # its report of shapes went to the log
             raise CheckpointError(
@@ -190,7 +197,7 @@ def _network(folder: Path) -> nn.Module:
                 where=str(folder),
                 do="Copy config.json and the weights of one model.",
             ) from None
-        raise CheckpointError(f"cannot be opened: {str(error).strip().splitlines()[0]}", where=str(folder)) from None
+        raise CheckpointError(f"cannot be opened: {one_line(str(error))[:300]}", where=str(folder)) from None
     return network
 
 
@@ -214,7 +221,7 @@ def _adapted(base: nn.Module, saved: SavedAdapter, folder: Path) -> nn.Module:
         network = with_adapters(base, saved.adapter, [0])
         load_adapter(network, saved.state)
     except (RecipeError, AttributeError, RuntimeError) as error:
-        what = error.what if isinstance(error, AuditError) else str(error).strip().splitlines()[0]
+        what = error.what if isinstance(error, AuditError) else first_line(error)
         raise CheckpointError(
             f"is not an adapter of this base: {what}", where=str(folder), do="Give the --base that it was trained on."
         ) from None
@@ -236,9 +243,7 @@ def _tokenizer(folder: Path, base: Path, network: nn.Module) -> Any:
                 transformers.AutoTokenizer.from_pretrained(str(place), local_files_only=True, trust_remote_code=False)
             )
         except Exception as error:  # transformers raises many unrelated types
-            raise CheckpointError(
-                f"its tokenizer cannot be opened: {str(error).strip().splitlines()[0]}", where=str(place)
-            ) from None
+            raise CheckpointError(f"its tokenizer cannot be opened: {first_line(error)}", where=str(place)) from None
     tokenizer = found[0]
     if len(found) == 2 and (other := _differs(tokenizer.get_vocab(), found[1].get_vocab())):
         raise CheckpointError(
@@ -272,6 +277,6 @@ def _context(network: nn.Module, tokenizer: Any) -> int:
             getattr(config, "n_positions", None),
             tokenizer.model_max_length,
         )
-        if value and 0 < value < 1 << 30
+        if isinstance(value, int | float) and 0 < value < 1 << 30
     ]
     return min(known, default=2048)

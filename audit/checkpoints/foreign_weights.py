@@ -24,7 +24,7 @@ from audit.models.weight_sets import averages_among, averages_in, others_among, 
 from audit.storage.bounded import regular
 from audit.training.experiment import Experiment
 from audit.training.prepare import prepare
-from probes.errors import CheckpointError
+from probes.errors import CheckpointError, first_line
 from probes.message import Message
 
 
@@ -137,7 +137,7 @@ def read_weights(path: Path, *, trust_code: bool, key: str | None = None) -> dic
             tensors = torch.export.load(path).state_dict
         return {name: value.detach() for name, value in tensors.items()}
     except Exception as error:  # both raise many unrelated exception types on damaged archives
-        raise CheckpointError(f"cannot be read as {kind}: {str(error).splitlines()[0]}", where=str(path)) from None
+        raise CheckpointError(f"cannot be read as {kind}: {first_line(error)}", where=str(path)) from None
 
 
 def archive_kind(path: Path) -> str | None:

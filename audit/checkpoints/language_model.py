@@ -38,7 +38,7 @@ from audit.trainers.base import Trainer
 from audit.trainers.language_task import BenchmarkTexts, LanguageTask, PlantedTexts
 from audit.trainers.language_trainer import LanguageTrainer
 from audit.trainers.private_lora import accounted
-from probes.errors import CheckpointError, DataError, NonFiniteError, RecipeError
+from probes.errors import CheckpointError, DataError, NonFiniteError, RecipeError, first_line
 from probes.evidence import PrivacyClaim
 from probes.message import Message, Text
 from probes.plan import Pool
@@ -390,7 +390,7 @@ def _general(path: Path | None, tokenizer: Any, context: int) -> Int64[np.ndarra
     except Exception as error:  # tokenizers raise their own errors if no token represents a character
         if path is None:
             return None
-        raise DataError(f"cannot be tokenised: {str(error).splitlines()[0]}", where=str(path)) from None
+        raise DataError(f"cannot be tokenised: {first_line(error)}", where=str(path)) from None
     long_enough = [one for one in ids if len(one) >= 2]
     if len(long_enough) < 2:
         if path is None:

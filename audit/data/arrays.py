@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from audit.storage.bounded import check_archive, may_become, regular
-from probes.errors import DataError
+from probes.errors import DataError, first_line
 from probes.large_arrays import empty
 
 UNREADABLE = (
@@ -67,7 +67,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+    return first_line(error)
 
 
 def _array(archive: zipfile.ZipFile, record: str, size: int) -> np.ndarray:

@@ -22,7 +22,7 @@ from audit.data.table_rows import dropped_rows, refuse_second_header, refuse_tot
 from audit.data.written_dates import moments_of
 from audit.data.written_numbers import hours_of
 from audit.storage.bounded import MIB, regular
-from probes.errors import DataError, DependencyError, did_you_mean
+from probes.errors import DataError, DependencyError, did_you_mean, first_line
 
 PARQUET_FREE, PARQUET_EXPANSION = 256 * MIB, 200
 """As `bounded.may_become`, in cells of 8 bytes: a column with few values takes little space in Parquet."""
@@ -44,7 +44,7 @@ def frame_of(path: Path, columns: Sequence[str] | None, as_text: Collection[str]
             f"is not {error.encoding} text: byte {error.start}.", where=str(path), do="Save it as UTF-8."
         ) from None
     except Exception as error:  # pandas and pyarrow raise many unrelated exception types on damaged or hostile files
-        said = next(iter(str(error).splitlines()), type(error).__name__)[:200]
+        said = first_line(error)
         raise DataError(f"cannot be read as a table: {said}", where=str(path)) from error
     frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
     _once(list(frame.columns), path)

@@ -18,7 +18,7 @@ from audit.data.features import float32_of
 from audit.data.labels import labels_of_outputs
 from audit.data.split import chosen
 from audit.data.tokens import names_of_ids
-from probes.errors import DataError, did_you_mean
+from probes.errors import DataError, did_you_mean, first_line
 from probes.evidence import Modality
 from probes.message import Message
 from probes.plan import Pool
@@ -170,7 +170,7 @@ def array(part: object, where: str = WHERE) -> np.ndarray:
             raise DataError(f"a {type(part).__name__} was given for an array.", where=where, do="Give a list.")
         return np.asarray(part)
     except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
-        said = next(iter(str(error).splitlines()), type(error).__name__)
+        said = first_line(error)
         raise DataError(f"a {type(part).__name__} cannot be read as an array: {said}", where=where) from None
 
 

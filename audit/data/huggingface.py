@@ -17,7 +17,7 @@ from audit.data.images import stack
 from audit.data.labels import labels_of
 from audit.data.section import DataSection, ImageSize
 from audit.storage.bounded import is_folder
-from probes.errors import DataError, DependencyError, did_you_mean
+from probes.errors import DataError, DependencyError, did_you_mean, first_line
 
 
 class HuggingFace(DataSection):
@@ -48,7 +48,7 @@ class HuggingFace(DataSection):
             whole = datasets.load_from_disk(str(local)) if is_folder(local) else datasets.load_dataset(self.name)
         except Exception as error:  # the Hub client raises many unrelated exception types
             raise DataError(
-                f"{self.name} is not a folder and cannot be downloaded from the Hub: {str(error).splitlines()[0]}",
+                f"{self.name} is not a folder and cannot be downloaded from the Hub: {first_line(error)}",
                 where="data.name",
             ) from error
         parts = self._parts(whole)

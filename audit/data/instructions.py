@@ -15,7 +15,7 @@ from audit.data.dataset import Dataset
 from audit.data.handed_over import words
 from audit.data.section import DataSection
 from audit.storage.bounded import MIB, read_text, regular
-from probes.errors import DataError, DependencyError, did_you_mean
+from probes.errors import DataError, DependencyError, did_you_mean, first_line
 
 MOST = 2048 * MIB
 """Largest number of bytes read from a file."""
@@ -251,7 +251,7 @@ def _parquet(path: Path) -> list[Mapping[str, Any]]:
     try:
         rows: list[Mapping[str, Any]] = parquet.read_table(path).to_pylist()
     except Exception as error:  # pyarrow raises many unrelated exception types on damaged files
-        raise DataError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path)) from None
+        raise DataError(f"cannot be read: {first_line(error)}", where=str(path)) from None
     return rows
 
 
@@ -263,7 +263,7 @@ def _saved(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         whole = datasets.load_from_disk(str(path))
     except Exception as error:  # datasets raises many unrelated exception types on damaged folders
-        raise DataError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path)) from None
+        raise DataError(f"cannot be read: {first_line(error)}", where=str(path)) from None
     parts = whole.items() if isinstance(whole, Mapping) else [("", whole)]
     for part, rows in parts:
         for row in rows:

@@ -17,7 +17,7 @@ from audit.data.parts import role_of
 from audit.data.section import DataSection
 from audit.data.tokens import names_of, stored_tokens
 from audit.storage.bounded import is_folder
-from probes.errors import DataError, DependencyError, did_you_mean
+from probes.errors import DataError, DependencyError, did_you_mean, first_line
 from probes.message import Message
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def tokenizer_in(folder: Path) -> Any:
     except (
         Exception
     ) as error:  # transformers and tokenizers raise many unrelated exception types on damaged or hostile files
-        said = next(iter(str(error).splitlines()), type(error).__name__)
+        said = first_line(error)
         raise DataError(f"has no tokenizer to open: {said[:200]}", where=str(folder)) from None
 
 
@@ -170,7 +170,7 @@ def _of_datasets(path: Path) -> Table:
     try:
         whole = datasets.load_from_disk(str(path))
     except Exception as error:  # datasets raises many unrelated types on damaged folders
-        said = next(iter(str(error).splitlines()), type(error).__name__)
+        said = first_line(error)
         raise DataError(f"is not a folder of `save_to_disk`: {said[:200]}", where=str(path)) from None
     parts = dict(whole) if isinstance(whole, Mapping) else {"": whole}
     first = next(iter(parts.values()))

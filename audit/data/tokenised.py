@@ -11,7 +11,7 @@ from jaxtyping import Int64
 
 from audit.data.instructions import Exchange
 from audit.data.sequences import pack
-from probes.errors import DataError
+from probes.errors import DataError, first_line
 from probes.message import Message, Text
 
 ALPACA = "Below is an instruction that describes a task"
@@ -132,7 +132,7 @@ def _by_template(exchange: Exchange, tokenizer: Any, where: str) -> tuple[str, s
         whole = tokenizer.apply_chat_template([*turns, answer], tokenize=False)
     except Exception as error:  # templates raise their own errors through Jinja
         raise DataError(
-            f"does not fit the chat template: {str(error).splitlines()[0]}",
+            f"does not fit the chat template: {first_line(error)}",
             where=where,
             do="Write the turns as the training had them: a template without a system role, for example, needs the "
             "system's words in the first message.",
@@ -179,7 +179,7 @@ def _tokens(text: str, tokenizer: Any, where: str) -> tuple[int, ...]:
         return tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
     except Exception as error:  # tokenizers raise errors of their own
         raise DataError(
-            f"cannot be tokenised: {str(error).splitlines()[0]}",
+            f"cannot be tokenised: {first_line(error)}",
             where=where,
             do="Remove the row, or give the model its own tokenizer.",
         ) from None

@@ -14,7 +14,7 @@ from audit.data.dataset import Dataset
 from audit.data.images import stack
 from audit.data.section import DataSection, ImageSize
 from audit.runtime.devices import check_torchvision
-from probes.errors import DataError, DependencyError, did_you_mean
+from probes.errors import DataError, DependencyError, did_you_mean, first_line
 from probes.message import Text
 
 # Set by the section itself, or a way to run code on the samples.
@@ -101,7 +101,7 @@ class Torchvision(DataSection):
             raise DependencyError(f"{self.dataset} needs a package: {error}.", where="data.dataset") from error
         except (RuntimeError, OSError) as error:  # not found, damaged, or not downloadable
             raise DataError(
-                f"{self.dataset} is not complete in {root}: {str(error).splitlines()[0]}",
+                f"{self.dataset} is not complete in {root}: {first_line(error)}",
                 where="data.root",
                 do="Put torchvision's files there (it compares their checksums), or set in your own recipe "
                 "download = true.",

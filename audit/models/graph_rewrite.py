@@ -22,7 +22,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from audit.models.answers import is_hooked
 from audit.models.head import replace
-from probes.errors import RecipeError
+from probes.errors import RecipeError, first_line
 from probes.message import Message, Text
 from probes.texts import said
 
@@ -183,7 +183,7 @@ def _trace(network: nn.Module) -> fx.GraphModule:
         graph = Tracer().trace(network)
         traced = fx.GraphModule(network, graph, class_name=type(network).__name__)
     except Exception as error:  # tracing runs the network's own code on proxies, which may raise anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise RecipeError(f"torch.fx cannot trace it ({reason})") from None
     _keep_unused(network, traced)
     return traced

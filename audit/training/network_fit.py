@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from audit.models.answering_layer import answering_layer, same_place, takes_part
 from audit.models.head import find_head
 from audit.training.experiment import Experiment
-from probes.errors import RecipeError
+from probes.errors import RecipeError, first_line
 
 
 def check_fit(experiment: Experiment) -> None:
@@ -27,7 +27,7 @@ def check_fit(experiment: Experiment) -> None:
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         _check_head(experiment, samples)
         raise RecipeError(
-            f"{section.model} does not take inputs of {tuple(samples.shape[1:])}: {str(error).splitlines()[0]}",
+            f"{section.model} does not take inputs of {tuple(samples.shape[1:])}: {first_line(error)}",
             where="source.model",
             do="Adapt [input] or source.options to the data.",
         ) from error

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from audit.config.recipe import TrainSection
 from audit.training.transfer_modes import Phase, Trainee
-from probes.errors import DependencyError
+from probes.errors import DependencyError, first_line
 
 
 class Group(TypedDict):
@@ -80,7 +80,7 @@ def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
             outputs: Tensor = fast(inputs)
         except TorchDynamoException as error:
             raise DependencyError(
-                f"torch.compile cannot compile {type(network).__name__}: {str(error).strip().splitlines()[0]}",
+                f"torch.compile cannot compile {type(network).__name__}: {first_line(error)}",
                 where="train.compile",
                 do="Install a C++ compiler (g++), or omit train.compile.",
             ) from error

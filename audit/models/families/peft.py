@@ -16,7 +16,7 @@ from audit.config.recipe import SourceSection
 from audit.models.families.transformers import as_ours, bare, opened, weights_of
 from audit.models.saved_config import ADAPTER, CONFIG, input_in, json_in
 from audit.storage.hub_cache import local_base
-from probes.errors import CheckpointError, DependencyError, RecipeError
+from probes.errors import CheckpointError, DependencyError, RecipeError, first_line
 
 BASE = "base_model.model."
 """The prefix that PEFT adds to the base's own names."""
@@ -94,7 +94,7 @@ def network_of(adapter: Path, config: Any, state: Mapping[str, Tensor] | None = 
             described.inference_mode = False
             network = peft.get_peft_model(base, described)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        said = str(error).splitlines()[0]
+        said = first_line(error)
         raise CheckpointError(f"peft cannot open it: {said}", where=str(adapter)) from None
     return as_ours(network, config)
 

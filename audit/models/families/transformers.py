@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from audit.config.recipe import SourceSection
 from audit.models.answers import Tokens, gives_logits, takes_tokens
+from audit.models.declared_size import must_be_possible
 from audit.models.prefixes import under_names
 from audit.models.saved_config import CONFIG, config_in, input_in
 from audit.models.weight_files import read_untrusted
-from probes.errors import CheckpointError, DependencyError, RecipeError
+from probes.errors import CheckpointError, DependencyError, RecipeError, first_line, one_line
 
 Task = Literal["text", "image"]
 
@@ -66,15 +67,26 @@ def opened(folder: Path, section: SourceSection) -> Any:
     config_in(folder)
     try:
         config = library().AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"transformers cannot open it: {str(error).splitlines()[0]}", where=str(folder)) from None
+    except Exception as error:  # transformers raises many unrelated types on damaged or hostile files
+        said = one_line(str(error))[:300]
+        raise CheckpointError(f"transformers cannot open it: {said}", where=str(folder)) from None
     for name, value in section.options.items():
         if not hasattr(config, name):
             raise RecipeError(f"{type(config).__name__} has no {name!r}.", where="source.options")
-        setattr(config, name, value)
+        try:
+            setattr(config, name, value)
+        except Exception as error:  # of huggingface_hub's validation, which is no subclass of ValueError
+            raise RecipeError(f"{name} = {value!r}: {one_line(str(error))[:200]}", where="source.options") from None
     if section.classes is not None:
         config.num_labels = section.classes
+    if (described := (folder, config.to_json_string())) not in _TRIED:
+        must_be_possible(lambda: bare(config), config.to_dict(), folder)
+        _TRIED.add(described)
     return config
+
+
+_TRIED: set[tuple[Path, str]] = set()
+"""Each replica opens the folder again; the configuration is tried once."""
 
 
 def task_of(config: Any) -> Task:
@@ -162,14 +174,14 @@ def _read(folder: Path, config: Any) -> tuple[nn.Module, Mapping[str, Any]]:
         )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise CheckpointError(
-            f"has no weights to read: {str(error).splitlines()[0].rstrip('.')}.",
+            f"has no weights to read: {first_line(error).rstrip('.')}.",
             where=str(folder),
             do="Copy the whole folder, with every file that save_pretrained wrote.",
         ) from None
     except Exception as error:  # of safetensors, which is no subclass of these
         for file in files_in(folder):
             read_untrusted(file)  # says what the file is
-        raise CheckpointError(f"has no weights to read: {str(error).splitlines()[0]}", where=str(folder)) from None
+        raise CheckpointError(f"has no weights to read: {first_line(error)}", where=str(folder)) from None
     return network, told
 
 

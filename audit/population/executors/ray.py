@@ -11,7 +11,7 @@ from audit.engines.materialised import Materialised
 from audit.population.executors.killed import CONTINUE, KILLED
 from audit.population.tasks import Done, Job, Task, train
 from audit.storage.store import Replica, Store
-from probes.errors import AuditError, DependencyError
+from probes.errors import AuditError, DependencyError, first_line
 
 RETRIES = 10
 
@@ -70,7 +70,7 @@ def _connect(address: str | None) -> Any:
             ) from None
         except Exception as error:  # Ray raises the base class if a node does not start in time
             raise DependencyError(
-                f"Ray did not start: {str(error).splitlines()[0]}",
+                f"Ray did not start: {first_line(error)}",
                 do="Repeat when the machine is less busy, or use --executor processes.",
             ) from error
     return ray
