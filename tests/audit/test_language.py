@@ -93,7 +93,7 @@ def test_a_model_that_memorised_its_members_leaks(done: Report) -> None:
 
 def test_what_was_not_looked_at_is_said_in_both_languages(done: Report, made: Path) -> None:
     assert "语言模型没有类别" in (made / "zh/report.md").read_text(encoding="utf-8")
-    assert "a language model has none: attribute_inference" in " ".join(map(str, done.audit["limits"]))  # type: ignore[arg-type]
+    assert "a language model has none: Attribute inference" in " ".join(map(str, done.audit["limits"]))  # type: ignore[arg-type]
 
 
 def test_a_killed_run_goes_on_and_gives_the_same(done: Report, made: Path, tmp_path: Path) -> None:
