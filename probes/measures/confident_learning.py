@@ -3,6 +3,8 @@ labels."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from scipy import optimize, special
@@ -13,6 +15,8 @@ from probes.large_arrays import parts
 DRAWS = 20
 """Draws of clean labels, whose mean number of suspects is reported."""
 SMALLEST = 1e-6
+DROP, HALVINGS = 2.7, 6
+"""Of the log-likelihood, at the lower end of a one-sided 99 % interval, which is found by so many halvings."""
 
 
 def out_of_fold(
@@ -97,8 +101,8 @@ def suspects_on_clean_labels(
     rival: Int64[np.ndarray, " samples"],
     rival_probability: Float64[np.ndarray, " samples"],
     rng: np.random.Generator,
-) -> float:
-    """How many labels would be suspected by models of this accuracy if none were wrong.
+) -> tuple[float, float]:
+    """How many labels would be suspected by models of this accuracy if none were wrong: about, and at most.
 
     labels             the given class of each sample
     own                mean probability of that label by models that did not train on the sample, in [0, 1]
@@ -109,47 +113,77 @@ def suspects_on_clean_labels(
     Models are wrong where they are uncertain, while wrong labels contradict them anywhere: in a reliability curve (1 −
     ε) σ(a z + b) over the logit z of their confidence, σ is the models' accuracy and ε the share of wrong labels.
     Labels are drawn by σ; where models err, the label has a share of the rest of the probability as those contradicted
-    labels have that are likely to be the models' errors.
+    labels have that are likely to be the models' errors. Models that are hardly ever sure, or as often wrong where they
+    are, do not tell ε from their own errors; so the second number is for the least ε that the curve allows.
 
-    Returns the mean number over draws.
+    Returns the mean number over draws for the likeliest ε, and for the lower end of its 99 % likelihood interval.
     """
     known = np.flatnonzero(np.isfinite(own))
     classes = int(max(labels.max(), rival.max())) + 1
     if not len(known) or classes < 2:
-        return 0.0
+        return 0.0, 0.0
     agree = own[known] >= rival_probability[known]
     predicted = np.where(agree, labels[known], rival[known])
     other = (labels[known] + rng.integers(1, classes, len(known))) % classes
     runner_up = np.where(agree, np.where(rival[known] >= 0, rival[known], other), labels[known])
     top = np.clip(np.maximum(own[known], rival_probability[known]), SMALLEST, 1 - SMALLEST)
     if agree.all():
-        return 0.0
-    right, wrong_labels = _reliability(np.log(top / (1 - top)), agree)
+        return 0.0, 0.0
     shares = np.clip(own[known] / (1 - top), 0.0, 1.0)[~agree]
-    weight = ((1 - right) / (1 - (1 - wrong_labels) * right))[~agree] + SMALLEST
-    counts = []
-    for _ in range(DRAWS):
-        hit = rng.random(len(known)) < right
-        rest = np.minimum((1 - top) * rng.choice(shares, len(known), p=weight / weight.sum()), top)
-        drawn, theirs = np.where(hit, predicted, runner_up), np.where(hit, top, rest)
-        others = np.where(hit, rest, top)
-        counts.append(int(suspected(drawn, theirs, np.where(hit, runner_up, predicted), others).sum()))
-    return float(np.mean(counts))
+
+    def suspects(curve: Reliability) -> float:
+        weight = ((1 - curve.right) / (1 - (1 - curve.wrong_labels) * curve.right))[~agree] + SMALLEST
+        counts = []
+        for _ in range(DRAWS):
+            hit = rng.random(len(known)) < curve.right
+            rest = np.minimum((1 - top) * rng.choice(shares, len(known), p=weight / weight.sum()), top)
+            drawn, theirs = np.where(hit, predicted, runner_up), np.where(hit, top, rest)
+            others = np.where(hit, rest, top)
+            counts.append(int(suspected(drawn, theirs, np.where(hit, runner_up, predicted), others).sum()))
+        return float(np.mean(counts))
+
+    about, least = (suspects(curve) for curve in _reliability(np.log(top / (1 - top)), agree))
+    return about, max(about, least)
 
 
-def _reliability(
-    logit: Float64[np.ndarray, " n"], agree: Bool[np.ndarray, " n"]
-) -> tuple[Float64[np.ndarray, " n"], float]:
-    """σ(a z + b) at every sample, and ε, by maximum likelihood."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reliability:
+    """How often models are right at each sample's confidence, and the share of wrong labels."""
+
+    right: Float64[np.ndarray, " n"]
+    wrong_labels: float
+
+
+def _reliability(logit: Float64[np.ndarray, " n"], agree: Bool[np.ndarray, " n"]) -> tuple[Reliability, Reliability]:
+    """By maximum likelihood, and with the least share of wrong labels whose likelihood is not much lower."""
 
     def loss(parameters: Float64[np.ndarray, " 3"]) -> float:
         chance = (1 - parameters[0]) * special.expit(parameters[1] * logit + parameters[2])
         chance = np.clip(chance, 1e-9, 1 - 1e-9)
         return -float(np.where(agree, np.log(chance), np.log1p(-chance)).sum())
 
-    bounds = [(0.0, 0.6), (0.0, 20.0), (-20.0, 20.0)]
-    best = min(
-        (optimize.minimize(loss, np.array([e, 1.0, 0.0]), method="L-BFGS-B", bounds=bounds) for e in (0.0, 0.1, 0.3)),
-        key=lambda one: float(one.fun),
-    )
-    return np.asarray(special.expit(best.x[1] * logit + best.x[2])), float(best.x[0])
+    def fitted(shares: tuple[float, float], start: Float64[np.ndarray, " 3"]) -> optimize.OptimizeResult:
+        bounds = [shares, (0.0, 20.0), (-20.0, 20.0)]
+        return optimize.minimize(loss, start, method="L-BFGS-B", bounds=bounds)
+
+    def curve(parameters: Float64[np.ndarray, " 3"]) -> Reliability:
+        right = np.asarray(special.expit(parameters[1] * logit + parameters[2]))
+        return Reliability(right=right, wrong_labels=float(parameters[0]))
+
+    starts = [np.array([share, 1.0, 0.0]) for share in (0.0, 0.1, 0.3)]
+    best = min((fitted((0.0, 0.6), start) for start in starts), key=lambda one: float(one.fun))
+    least, low, high = best, 0.0, float(best.x[0])
+    for share in (low, *[None] * HALVINGS):
+        tried = (low + high) / 2 if share is None else share
+        found = min((fitted((tried, tried), np.array([tried, a, b])) for a, b in ((1.0, 0.0), best.x[1:])), key=_fun)
+        if found.fun <= best.fun + DROP:
+            least, high = found, tried
+            if share is not None:
+                break
+        else:
+            low = tried
+    return curve(best.x), curve(least.x)
+
+
+def _fun(one: optimize.OptimizeResult) -> float:
+    return float(one.fun)

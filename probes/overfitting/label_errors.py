@@ -15,9 +15,9 @@ from probes.result import Finding, Severity, Table
 from probes.statistics.proportions import proportion
 
 SHOWN = 50
-DEVIATIONS = 3
-"""How many standard deviations the count must exceed the number expected with clean labels before labels, not models,
-are suspected."""
+DEVIATIONS, INEXACT = 3, 0.1
+"""How many standard deviations the count must exceed the largest number that clean labels allow before labels, not
+models, are suspected, and the relative error of that number."""
 
 
 def label_errors(evidence: Evidence, splits: Population, level: float, rng: np.random.Generator) -> Part:
@@ -36,10 +36,10 @@ def label_errors(evidence: Evidence, splits: Population, level: float, rng: np.r
     worst = worst[np.argsort(own[worst], kind="stable")]
     learned = memorisation(splits.answers.correct(evidence.labels), splits.keep) >= MEMORISED_AT
     both = int((suspect & learned).sum())
-    clean = suspects_on_clean_labels(evidence.labels, own, rival, rival_probability, rng)
+    clean, most = suspects_on_clean_labels(evidence.labels, own, rival, rival_probability, rng)
     severity: Severity = "info"
-    if count > clean + DEVIATIONS * math.sqrt(clean + 1):
-        severity = "medium" if share.low > 0.03 and both > count / 2 and clean < count / 2 else "low"
+    if surprising(count, most):
+        severity = "medium" if share.low > 0.03 and both > count / 2 and most < count / 2 else "low"
     finding = Finding(
         code="overfitting.label-errors",
         severity=severity,
@@ -50,7 +50,9 @@ def label_errors(evidence: Evidence, splits: Population, level: float, rng: np.r
             "share": share.value,
             "memorised": both,
             "clean": round(clean),
+            "most": round(most),
             "wrong": max(0, count - round(clean)),
+            "least": max(0, count - round(most)),
         },
     )
     return Part(
@@ -59,6 +61,11 @@ def label_errors(evidence: Evidence, splits: Population, level: float, rng: np.r
         figures=(_table(evidence, worst[:SHOWN], own, rival, rival_probability, learned),),
         per_sample=per_sample,
     )
+
+
+def surprising(count: int, most: float) -> bool:
+    """Are more labels suspected than models of this accuracy suspect, at most, on clean labels?"""
+    return count > most + math.sqrt(DEVIATIONS**2 * (most + 1) + (INEXACT * most) ** 2)
 
 
 def _table(

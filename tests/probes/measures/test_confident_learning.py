@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from probes.measures.confident_learning import suspected, suspects_on_clean_labels
+from probes.overfitting.label_errors import surprising
 
 CLASSES = 8
 
@@ -30,9 +31,10 @@ def told(noise: float, sharpness: float, seed: int = 0) -> tuple[np.ndarray, ...
 def test_on_clean_labels_what_is_named_is_what_is_expected(sharpness: float) -> None:
     *given, _ = told(0.0, sharpness)
     named = int(suspected(*given).sum())
-    expected = suspects_on_clean_labels(*given, np.random.default_rng(1))
+    about, most = suspects_on_clean_labels(*given, np.random.default_rng(1))
     assert named > 50
-    assert expected == pytest.approx(named, rel=0.35)
+    assert about == pytest.approx(named, rel=0.35)
+    assert not surprising(named, most)
 
 
 def test_wrong_labels_are_named_beyond_that() -> None:
@@ -40,7 +42,23 @@ def test_wrong_labels_are_named_beyond_that() -> None:
     found = suspected(*given)
     assert wrong[found].mean() > 0.75
     assert found[wrong].mean() > 0.85
-    assert suspects_on_clean_labels(*given, np.random.default_rng(1)) < 0.5 * found.sum()
+    about, most = suspects_on_clean_labels(*given, np.random.default_rng(1))
+    assert about <= most < 0.5 * found.sum()
+    assert surprising(int(found.sum()), most)
+
+
+@pytest.mark.parametrize("accuracy", [0.5, 0.6, 0.9])
+def test_errors_that_do_not_depend_on_confidence_are_not_taken_for_wrong_labels(accuracy: float) -> None:
+    """Models that are as often wrong where they are sure, on clean labels: a linear model of a task that is not."""
+    rng = np.random.default_rng(2)
+    top, classes = rng.uniform(0.3, 0.6, 2000), 4
+    label = rng.integers(0, classes, 2000)
+    right = rng.random(2000) < accuracy
+    rest = np.minimum((1 - top) * rng.uniform(0.2, 0.8, 2000), top)
+    other = (label + rng.integers(1, classes, 2000)) % classes
+    given = label, np.where(right, top, rest), other, np.where(right, rest, top)
+    _, most = suspects_on_clean_labels(*given, np.random.default_rng(1))
+    assert not surprising(int(suspected(*given).sum()), most)
 
 
 def test_the_least_probable_labels_are_the_wrong_ones() -> None:
