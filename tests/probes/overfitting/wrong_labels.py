@@ -1,6 +1,6 @@
 """Wrong labels of several kinds planted in real data: how many are listed, which, and how many would be on clean
-labels. `python -m tests.probes.overfitting.wrong_labels FOLDER` prints the table of docs/overfitting.md; the folder holds
-adult.csv, sms_spam.csv and, as features.npz, x and y of images' features. What it lacks is left out."""
+labels. `python -m tests.probes.overfitting.wrong_labels FOLDER` prints the table of docs/overfitting.md; the folder
+holds adult.csv, sms_spam.csv and, as features.npz, x and y of images' features. What it lacks is left out."""
 
 from __future__ import annotations
 
