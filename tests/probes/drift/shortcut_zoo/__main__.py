@@ -4,6 +4,7 @@ on?
     make zoo                                                                          # all of it: zoo.json and zoo.md
     python -m tests.probes.drift.shortcut_zoo --relied 8 --benign 66 --first 7000 --out zoo      # the same
     python -m tests.probes.drift.shortcut_zoo --kinds hum --relied 3
+    python -m tests.probes.drift.shortcut_zoo --adult adult.csv --most 6000 --kinds benign --benign 12
     python -m tests.probes.drift.shortcut_zoo --kinds none --and one.json other.json --out zoo   # the table of both
 
 A plant is a change of a sample; a share of one class's samples carries it. The truth is measured by making that change
@@ -25,7 +26,8 @@ import torch
 
 from audit.self_check.samples import Data
 from tests.probes.drift.shortcut_zoo.audits import RELIED, Audited, audits
-from tests.probes.drift.shortcut_zoo.data import DATA
+from tests.probes.drift.shortcut_zoo.data import DATA, adult, photographs
+from tests.probes.drift.shortcut_zoo.models import MOST
 from tests.probes.drift.shortcut_zoo.plants import kinds_of
 from tests.probes.drift.shortcut_zoo.table import as_json, table
 
@@ -42,19 +44,25 @@ def main() -> None:
     parser.add_argument("--fifth", type=int, default=0, help="seed that draws the fifth of the models")
     parser.add_argument("--kinds", nargs="+")
     parser.add_argument("--data", nargs="+", help="names of data sets; all by default")
+    parser.add_argument("--adult", type=Path, help="a CSV file of UCI Adult without a header, instead of the data sets")
+    parser.add_argument("--cifar", type=Path, help="an .npz with images and labels of CIFAR-10, instead of them")
+    parser.add_argument("--most", type=int, default=MOST, help="samples of a model")
     parser.add_argument("--out", type=Path, help="name of the files, without an ending")
     parser.add_argument("--and", type=Path, nargs="+", default=(), dest="more", help="files of earlier runs")
     options = parser.parse_args()
     torch.set_num_threads(1)
     rng = np.random.default_rng([options.fifth, 31])
     done = [Audited.read(json.dumps(one)) for path in options.more for one in json.loads(path.read_text())]
-    every = [data for data in (make() for make in DATA) if not options.data or data.name in options.data]
+    every = [adult(options.adult)] if options.adult else []
+    every += [photographs(options.cifar)] if options.cifar else []
+    every = every or [data for data in (make() for make in DATA) if not options.data or data.name in options.data]
     for kind in [*dict.fromkeys(kind for data in every for kind in kinds_of(data))]:
         if options.kinds and kind not in options.kinds:
             continue
         sound = kind == "benign"
         suited = [data for data in every if kind in kinds_of(data)]
-        done += made(suited, kind, options.benign if sound else options.relied, options.first, options.redraws, rng)
+        done += made(suited, kind, options.benign if sound else options.relied, options.first, options.redraws, rng,
+                     options.most)  # fmt: skip
         if options.out:
             options.out.with_suffix(".json").write_text(as_json(done), encoding="utf-8")
     print(table(done))
@@ -64,7 +72,7 @@ def main() -> None:
 
 
 def made(
-    suited: Sequence[Data], kind: str, relied: int, first: int, redraws: int, rng: np.random.Generator
+    suited: Sequence[Data], kind: str, relied: int, first: int, redraws: int, rng: np.random.Generator, most: int
 ) -> list[Audited]:
     """On these data sets in turn."""
     done: list[Audited] = []
@@ -72,7 +80,7 @@ def made(
     while count < relied and len(done) < (TRIES if kind != "benign" else 1) * relied:
         data, seed = suited[len(done) % len(suited)], first + len(done) // len(suited)
         fifth = bool(rng.random() < 0.2)
-        done.append(audits(data, kind, seed, redraws if fifth or kind == "benign" else 1, fifth=fifth))
+        done.append(audits(data, kind, seed, redraws if fifth or kind == "benign" else 1, fifth=fifth, most=most))
         print(done[-1].line, flush=True)
         count += kind == "benign" or done[-1].reliance >= RELIED
     return done

@@ -21,7 +21,7 @@ from probes.drift.shortcuts.judged import Confirmed, Judged, judged
 from probes.drift.shortcuts.search import ShortcutSearch
 from probes.observable import Subject
 from probes.statistics.confidence_level import p_beyond
-from tests.probes.drift.shortcut_zoo.models import OTHER, SUSPECT, Model, model
+from tests.probes.drift.shortcut_zoo.models import MOST, OTHER, SUSPECT, Model, model
 
 RELIED = 0.5
 ERROR = 0.05
@@ -77,8 +77,8 @@ def verdict(said: Judged) -> Verdict:
     return "fail" if said.confirmed else "undecided"
 
 
-def audits(data: Data, kind: str, seed: int, redraws: int = 1, *, fifth: bool = False) -> Audited:
-    one = model(data, kind, seed)
+def audits(data: Data, kind: str, seed: int, redraws: int = 1, *, fifth: bool = False, most: int = MOST) -> Audited:
+    one = model(data, kind, seed, most)
     said = [searched(one, 1000 * redraw + seed) for redraw in range(redraws)]
     excess, foremost = said[0].excess, said[0].foremost
     return Audited(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -110,6 +111,25 @@ def chirps() -> Data:
     waves = rng.uniform(0.5, 1.0, size=(900, 1)) * waves + 0.5 * rng.normal(size=(900, 512))
     return Data(name="chirps", modality="audio", inputs=torch.from_numpy(waves).float(),
                 labels=torch.from_numpy(labels), network=spectral(3), epochs=30)  # fmt: skip
+
+
+def adult(path: Path) -> Data:
+    """UCI Adult without a header; dummies for words, everything standardised."""
+    import pandas as pd
+
+    rows = pd.read_csv(path, header=None, skipinitialspace=True)
+    table = pd.get_dummies(rows.iloc[:, :-1]).astype(float).to_numpy()
+    rich = rows.iloc[:, -1].astype(str).str.contains(">50K").to_numpy().astype(np.int64)
+    return Data(name="adult", modality="table", inputs=standardised(table), labels=torch.from_numpy(rich),
+                network=dense(table.shape[1], 2), epochs=10)  # fmt: skip
+
+
+def photographs(path: Path) -> Data:
+    """CIFAR-10: images [n 32 32 3] uint8 and labels."""
+    bunch = np.load(path, allow_pickle=False)
+    images = (torch.from_numpy(bunch["images"]).permute(0, 3, 1, 2).float() / 255 - 0.47) / 0.25
+    return Data(name="photographs", modality="image", inputs=images, labels=torch.from_numpy(bunch["labels"]).long(),
+                network=convolutional(3, 32, 10), epochs=12)  # fmt: skip
 
 
 DATA = (digits, coloured, shapes, centred, cells, wines, loans, letters, reviews, tones, chirps)

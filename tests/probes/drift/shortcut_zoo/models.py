@@ -19,6 +19,8 @@ from tests.probes.drift.shortcut_zoo.plants import PLANTS, SHARES, SUBTLE, other
 SUSPECT = 1
 OTHER = 2
 """The class of the second of two marks."""
+MOST = 900
+"""Samples of a model, members and held-out."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +38,7 @@ def pool_of(labels: Int[np.ndarray, " samples"]) -> Pool:
     return Pool(labels=labels, member=member, held_out=~member, validation=np.zeros(len(labels), dtype=bool))
 
 
-def model(data: Data, kind: str, seed: int, most: int = 900) -> Model:
+def model(data: Data, kind: str, seed: int, most: int = MOST) -> Model:
     """Trained on members; the plant is in a share of one class's samples. The reliance is the share of clean held-out
     samples of other classes that are predicted as that class with the plant."""
     rng = np.random.default_rng([seed, 11])
