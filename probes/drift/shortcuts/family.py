@@ -84,6 +84,12 @@ class Family(ABC):
     attributed: ClassVar[bool] = False
     """Whether donors need their attribution: for their strength, or for the transplant."""
 
+    screened: ClassVar[int] = 24
+    """Largest number of candidates that are screened."""
+    gives: ClassVar[bool] = True
+    """Whether a host receives what a donor of the class holds. If not (a word, a value), donors need not be other
+    samples than those used for proposing, and all members propose."""
+
     @abstractmethod
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
         """Candidates, most suspicious first; empty if the samples have nothing of the kind."""

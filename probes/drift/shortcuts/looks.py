@@ -61,6 +61,11 @@ class Looks:
         """All members but those used for proposing, without attributions."""
         return dataclasses.replace(joined(self.giving, self._at(self._parts[1])), mass=None)
 
+    @cached_property
+    def everyone(self) -> Samples:
+        """All members, without attributions."""
+        return self._at(np.arange(len(self.labels) // 2))
+
     def more_of(self, label: int, others: Sequence[int]) -> Samples:
         """The members of these classes beyond the first look's, and all held-out samples of the first, with
         attributions."""

@@ -39,7 +39,8 @@ class ShortcutSearch(OfAudited):
     """Candidates of every family of the modality, and how many predictions follow them.
 
     Of the `samples` that are looked at first, a quarter are members that propose, a quarter members that give (donors),
-    half held-out samples that receive (hosts). Candidates whose interval at `level` still holds `bound` then, at most
+    half held-out samples that receive (hosts). Families whose candidates take nothing from donors propose from all
+    members. Candidates whose interval at `level` still holds `bound` then, at most
     AGAIN of them, are tried once more, with all of the `most` samples but those that proposed; held-out samples of the
     class are then donors, too. Each host receives from several donors where there are fewer hosts than half of `most`.
 
@@ -81,7 +82,7 @@ class ShortcutSearch(OfAudited):
         looks = Looks(
             subject=subject, inputs=inputs, labels=labels, first=self.samples // 2, steps=self.steps, seed=seed
         )
-        trial = Trial(subject=subject, proposing=looks.proposing)
+        trial = Trial(subject=subject, proposing=looks.proposing, members=looks.everyone)
         tried = []
         for family in families:
             screened = trial.screen(family, rng)

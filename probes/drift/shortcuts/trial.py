@@ -18,8 +18,6 @@ from probes.observable import Subject
 if TYPE_CHECKING:
     from torch import Tensor
 
-SCREENED = 24
-"""Largest number of candidates of a family that are screened."""
 SCREENED_HOSTS = 16
 FINALISTS = 6
 FINALISTS_OF_A_CLASS = 4
@@ -153,10 +151,12 @@ class Screened:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trial:
-    """One model, and the samples used for proposing."""
+    """One model, the samples used for proposing, and all members, from which those families propose whose candidates
+    take nothing from donors."""
 
     subject: Subject
     proposing: Samples
+    members: Samples
 
     @cached_property
     def _screening(self) -> Sides:
@@ -166,7 +166,7 @@ class Trial:
         return Sides(giving=giving, receiving=receiving, answers=self.ask(receiving.inputs))
 
     def screen(self, family: Family, rng: np.random.Generator) -> Screened:
-        candidates = tuple(family.propose(self.proposing, rng))[:SCREENED]
+        candidates = tuple(family.propose(self.proposing if family.gives else self.members, rng))[: family.screened]
         rates = []
         for one in candidates:
             followed = self._follow(family, one, self._screening, rng, SCREENED_HOSTS)

@@ -38,6 +38,7 @@ class Values(Family):
 
     name: ClassVar[str] = "values"
     modalities: ClassVar[tuple[Modality, ...]] = ("table",)
+    gives: ClassVar[bool] = False
 
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
         table = seen.inputs.cpu().numpy().astype(np.float64)

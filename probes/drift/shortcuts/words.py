@@ -28,11 +28,13 @@ class Words(Family):
     others' (log odds, half a text added); place: the token ids. Inserted at a random position; the control is a
     sequence of the same length from a text of another class."""
 
-    tried: Count = 5
+    tried: Count = 10
 
     name: ClassVar[str] = "words"
     modalities: ClassVar[tuple[Modality, ...]] = ("text",)
     rivals: ClassVar[Rivals] = "strongest"
+    gives: ClassVar[bool] = False
+    screened: ClassVar[int] = 80
 
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
         tokens = seen.inputs.cpu().numpy()

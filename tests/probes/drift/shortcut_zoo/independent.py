@@ -101,7 +101,7 @@ def rate(one: Model, network: nn.Sequential, found: Confirmed, inputs: torch.Ten
     looks = Looks(subject=subject(one, one.network), inputs=inputs, labels=labels, first=len(labels) // 2, steps=4,
                   seed=7)  # fmt: skip
     (family,) = [each for each in ShortcutSearch().of(one.data.modality) if each.name == found.family]
-    trial = Trial(subject=subject(one, network), proposing=looks.proposing)
+    trial = Trial(subject=subject(one, network), proposing=looks.proposing, members=looks.everyone)
     sides = trial.sides(looks.giving, looks.receiving)
     paired = trial.confirm(family, found.candidate, sides, np.random.default_rng(8))
     return 0.0 if paired is None else paired.candidate.rate

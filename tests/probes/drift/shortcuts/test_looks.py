@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,7 +12,7 @@ from scipy.stats import norm
 from torch import nn
 
 from probes.drift.shortcuts.columns import Columns
-from probes.drift.shortcuts.family import Family
+from probes.drift.shortcuts.family import Candidate, Family, Samples
 from probes.drift.shortcuts.looks import Looks, joined
 from probes.drift.shortcuts.search import AGAIN, EVENLY, FIRST_LOOK, ShortcutSearch, weights
 from probes.observable import Subject
@@ -105,6 +107,34 @@ def test_few_candidates_are_tried_again() -> None:
     spent = [found_[f"sixth{number}.spent"][0] for number in range(6)]
     assert spent.count(1 - FIRST_LOOK) == AGAIN
     assert spent.count(FIRST_LOOK) == 6 - AGAIN
+
+
+PROPOSED: list[tuple[str, int]] = []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told(Columns):
+    """Notes how many samples it proposes from."""
+
+    name: ClassVar[str] = "told"
+
+    def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
+        PROPOSED.append((self.name, len(seen)))
+        return super().propose(seen, rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Free(Told):
+    """The same, as if hosts received nothing from donors."""
+
+    name: ClassVar[str] = "free"
+    gives: ClassVar[bool] = False
+
+
+def test_families_that_take_nothing_from_donors_propose_from_all_members() -> None:
+    PROPOSED.clear()
+    found(0.8, 800, (Told(), Free()))
+    assert dict(PROPOSED) == {"told": 40, "free": 400}
 
 
 def test_weights_share_the_error_and_leave_some_for_every_candidate() -> None:
