@@ -16,8 +16,10 @@ import numpy as np
 from jaxtyping import Bool, Int, Shaped
 from numpy.typing import DTypeLike
 
-IN_MEMORY = 1 << 26
+IN_MEMORY = 1 << 25
 """Bytes up to which an array is ordinary memory; an audit holds some twenty arrays of its replicas and samples."""
+TAKEN = 4
+"""By how much smaller this bound is for `taken`: what is chosen of answers is several arrays."""
 AT_ONCE = 1 << 20
 """Numbers that are computed at a time: 8 MiB in float64."""
 FIRST_SLAB, LARGEST_SLAB = 1 << 22, 1 << 28
@@ -89,7 +91,8 @@ def taken(
         return array[consecutive] if axis == 0 else array[..., consecutive]
     shape = (len(places), *array.shape[1:]) if axis == 0 else (*array.shape[:-1], len(places))
     # With the default mode, numpy gathers into memory of its own first.
-    return np.take(array, places, axis=axis, out=empty(shape, array.dtype), mode="wrap")
+    found = empty(shape, array.dtype, in_memory=IN_MEMORY // TAKEN)
+    return np.take(array, places, axis=axis, out=found, mode="wrap")
 
 
 class Collected:

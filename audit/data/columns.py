@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
+from audit.data.column_file import Frame
 from audit.data.features import float32_of
 from audit.data.units import measured, refuse_mixed_signs
 from audit.data.written_dates import moments_of
 from audit.data.written_numbers import NOTHING, hours_of, interpreted, numbers_of
 from probes.errors import DataError
+from probes.large_arrays import Collected
 from probes.message import Message
 
 NUMERIC = 0.5
@@ -41,29 +43,34 @@ class Features:
     notes: tuple[Message, ...]
 
 
-def features_of(frame: pd.DataFrame, where: str, *, fill: bool, categories: Collection[str] = ()) -> Features:
+def features_of(
+    frame: Frame, where: str, *, fill: bool, unused: Collection[str] = (), categories: Collection[str] = ()
+) -> Features:
     """Numeric columns first, then categorical ones, in the order of the table; those of `categories` are categorical
-    whatever they hold. Raises DataError on a missing or unusable cell."""
-    numbers: dict[str, pd.Series[Any]] = {}
+    whatever they hold, `unused` ones are no features. Raises DataError on a missing or unusable cell."""
+    numbers: dict[str, Float64[np.ndarray, " samples"]] = {}
     words: dict[str, pd.Series[Any]] = {}
+    left_out: list[Message] = []
     notes: list[Message] = []
-    frame = frame.drop(columns=_left_out(frame, where, notes))
+    kept = Collected()
     for name in frame.columns:
+        if name in unused or _left_out(column := frame[name], str(name), where, left_out):
+            continue
         if name in categories:
-            read = frame[name].astype("string").fillna("(none)")
+            read = column.astype("string").fillna("(none)")
         else:
-            read = _column(frame[name], str(name), where, notes, fill=fill)
-        (words if read.dtype == "string" else numbers)[str(name)] = read
+            read = _column(column, str(name), where, notes, fill=fill)
+        if read.dtype == "string":
+            words[str(name)] = read
+        else:
+            numbers[str(name)] = kept.keep(read.to_numpy(dtype=np.float64))
     words = _without_identifiers(words, where, notes, categories)
-    parts = [pd.DataFrame({name: column.astype(np.float64) for name, column in numbers.items()}, index=frame.index)]
-    if words:
-        parts.append(pd.get_dummies(pd.DataFrame(words), prefix_sep="=", dtype=np.float64))
-    table = pd.concat(parts, axis=1)
-    if not len(table.columns):
+    marks = pd.get_dummies(pd.DataFrame(words), prefix_sep="=", dtype=bool) if words else pd.DataFrame()
+    names = (*numbers, *map(str, marks.columns))
+    if not names:
         raise DataError("has no columns but the target.", where=where)
-    names = tuple(str(name) for name in table.columns)
-    values, shifted = float32_of(table.to_numpy(dtype=np.float64), names, where)
-    return Features(values=values, names=names, notes=(*notes, *shifted))
+    values, shifted = float32_of([*numbers.values(), *marks.to_numpy().T], names, where)
+    return Features(values=values, names=names, notes=(*left_out, *notes, *shifted))
 
 
 def numbers_in(column: pd.Series[Any]) -> tuple[pd.Series[Any] | None, list[str]]:
@@ -204,21 +211,17 @@ def _without_identifiers(
     return kept
 
 
-def _left_out(frame: pd.DataFrame, where: str, notes: list[Message]) -> list[Any]:
-    """Columns without any cell, and those that number the rows, as pandas and R write them without a name. Raises
-    DataError on cells that hold several values or bytes."""
-    dropped = []
-    for name in frame.columns:
-        column, said = frame[name], {"column": str(name)}
-        if column.isna().all():
-            notes.append(Message("audit.data-empty-column", dict(said)))
-        elif str(name).startswith(INDEX) and numbers_rows(column):
-            notes.append(Message("audit.data-row-numbers", dict(said)))
-        else:
-            refuse_nested(column, str(name), where)
-            continue
-        dropped.append(name)
-    return dropped
+def _left_out(column: pd.Series[Any], name: str, where: str, notes: list[Message]) -> bool:
+    """Whether it has no cell, or numbers the rows, as pandas and R write it without a name. Raises DataError on cells
+    that hold several values or bytes."""
+    if column.isna().all():
+        notes.append(Message("audit.data-empty-column", {"column": name}))
+    elif name.startswith(INDEX) and numbers_rows(column):
+        notes.append(Message("audit.data-row-numbers", {"column": name}))
+    else:
+        refuse_nested(column, name, where)
+        return False
+    return True
 
 
 def numbers_rows(column: pd.Series[Any]) -> bool:

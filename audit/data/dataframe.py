@@ -15,17 +15,15 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
+from audit.data.column_file import SUFFIXES, ColumnFile, Frame, check_expansion, readable
 from audit.data.columns import Features, features_of, numbers_in, refuse_nested
 from audit.data.dataset import Dataset
 from audit.data.label_column import labels_in
 from audit.data.table_rows import dropped_rows, refuse_second_header, refuse_totals, without_empty_rows
 from audit.data.written_dates import moments_of
 from audit.data.written_numbers import hours_of
-from audit.storage.bounded import MIB, regular
-from probes.errors import DataError, DependencyError, did_you_mean, first_line
-
-PARQUET_FREE, PARQUET_EXPANSION = 256 * MIB, 200
-"""As `bounded.may_become`, in cells of 8 bytes: a column with few values takes little space in Parquet."""
+from audit.storage.bounded import regular
+from probes.errors import DataError, did_you_mean
 
 
 def frame_of(path: Path, columns: Sequence[str] | None, as_text: Collection[str] = ()) -> pd.DataFrame:
@@ -33,24 +31,25 @@ def frame_of(path: Path, columns: Sequence[str] | None, as_text: Collection[str]
     kept as they are written: 007 is not 7. Raises DataError."""
     size = regular(path, DataError, do="Check data.path in the recipe.")
     names = None if columns is None else list(columns)
-    try:
+    with readable(path):
         frame = _parquet(path, size) if path.suffix == ".parquet" else _text(path, names, as_text)
-    except ImportError:
-        raise DependencyError("Parquet needs pyarrow.", where=str(path), do="pip install pyarrow") from None
-    except DataError:
-        raise
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"is not {error.encoding} text: byte {error.start}.", where=str(path), do="Save it as UTF-8."
-        ) from None
-    except Exception as error:  # pandas and pyarrow raise many unrelated exception types on damaged or hostile files
-        said = first_line(error)
-        raise DataError(f"cannot be read as a table: {said}", where=str(path)) from error
     frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
     _once(list(frame.columns), path)
     if not len(frame):
         raise DataError("has no rows.", where=str(path))
     return frame
+
+
+def columns_of(path: Path, columns: Sequence[str] | None, as_text: Collection[str] = ()) -> Frame:
+    """As `frame_of`, but the columns of a Parquet or Arrow file stay in it until they are asked for. Raises
+    DataError."""
+    if path.suffix not in SUFFIXES:
+        return frame_of(path, columns, as_text)
+    found = ColumnFile(path)
+    _once(found.columns, path)
+    if not len(found):
+        raise DataError("has no rows.", where=str(path))
+    return found
 
 
 SEPARATORS = ",;\t|"
@@ -146,10 +145,7 @@ def _refuse_repeated_header(frame: pd.DataFrame, path: Path) -> None:
 def _parquet(path: Path, size: int) -> pd.DataFrame:
     from pyarrow import parquet
 
-    described = parquet.read_metadata(path)
-    if 8 * described.num_rows * described.num_columns > PARQUET_FREE + PARQUET_EXPANSION * size:
-        cells = f"{described.num_rows:,} rows of {described.num_columns} columns"
-        raise DataError(f"declares {cells} in {size:,} bytes; it was not read.", where=str(path))
+    check_expansion(path, size)
     table = parquet.read_table(path)
     table.validate(full=True)  # texts that are not UTF-8 are found here, not where one is looked at
     frame: pd.DataFrame = table.to_pandas()
@@ -157,7 +153,7 @@ def _parquet(path: Path, size: int) -> pd.DataFrame:
 
 
 def dataset(
-    frame: pd.DataFrame,
+    frame: Frame,
     path: Path,
     *,
     target: str,
@@ -179,7 +175,7 @@ def dataset(
     labels = labels_in(frame[target], None, str(path))
     codes, group_names = (None, ()) if groups is None else _groups(frame[groups])
     unused = list(dict.fromkeys(roles))
-    features: Features = features_of(frame.drop(columns=unused), str(path), fill=fill, categories=categories)
+    features: Features = features_of(frame, str(path), unused=unused, fill=fill, categories=categories)
     return Dataset(
         name=path.stem,
         inputs=features.values,
@@ -195,9 +191,10 @@ def dataset(
     )
 
 
-def _no_column(name: str, frame: pd.DataFrame, path: Path) -> DataError:
-    for row in range(min(LINES, len(frame))):
-        if name in frame.iloc[row].astype("string").str.strip().tolist():
+def _no_column(name: str, frame: Frame, path: Path) -> DataError:
+    first = frame.head(LINES)
+    for row in range(len(first)):
+        if name in first.iloc[row].astype("string").fillna("").str.strip().tolist():
             return DataError(
                 f"has no column {name!r} in its first line, but in row {row}.",
                 where=str(path),

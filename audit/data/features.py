@@ -17,14 +17,19 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 def float32_of(
-    columns: Shaped[np.ndarray, "samples features"], names: Sequence[str], where: str
+    columns: Shaped[np.ndarray, "samples features"] | Sequence[Shaped[np.ndarray, " samples"]],
+    names: Sequence[str],
+    where: str,
 ) -> tuple[Float32[np.ndarray, "samples features"], tuple[Message, ...]]:
-    """The numbers, and what was shifted: account numbers near 1e9 are all the same in float32, so their minimum is
-    subtracted. Raises DataError on NaN, infinities, and numbers beyond float32."""
+    """The numbers of an array, or of columns, and what was shifted: account numbers near 1e9 are all the same in
+    float32, so their minimum is subtracted. Raises DataError on NaN, infinities, and numbers beyond float32."""
     notes: list[Message] = []
-    found: Float32[np.ndarray, "samples features"] = empty(columns.shape, np.float32)
+    samples = len(columns) if isinstance(columns, np.ndarray) else len(columns[0])
+    found: Float32[np.ndarray, "samples features"] = empty((samples, len(names)), np.float32)
     for start in range(0, len(names), ABREAST):
-        block = np.ascontiguousarray(columns[:, start : start + ABREAST].T).astype(np.float64)
+        abreast = slice(start, start + ABREAST)
+        some = columns[:, abreast].T if isinstance(columns, np.ndarray) else np.stack(columns[abreast])
+        block = np.ascontiguousarray(some).astype(np.float64)
         for column, name in zip(block, names[start:], strict=False):
             _must_fit(column, name, where)
             if _lost(column) and not _lost(column - column.min()):

@@ -15,7 +15,7 @@ class Table(DataSection):
 
     kind: Literal["table"] = "table"
     path: Path
-    """.csv, .tsv or .parquet"""
+    """.csv, .tsv, .parquet, .arrow or .feather"""
     target: str
     columns: tuple[str, ...] | None = None
     """Names of the columns of a file without a header."""
@@ -33,10 +33,10 @@ class Table(DataSection):
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         # Imported late: validating a recipe must not wait for pandas.
-        from audit.data.dataframe import dataset, frame_of
+        from audit.data.dataframe import columns_of, dataset
 
         path = root / self.path
-        frame = frame_of(path, self.columns, as_text=list(filter(None, (self.target, self.groups, self.ids))))
+        frame = columns_of(path, self.columns, as_text=list(filter(None, (self.target, self.groups, self.ids))))
         fill = self.missing == "median"
         return dataset(
             frame,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from audit.data.column_file import Frame
 from audit.data.written_numbers import NOTHING
 from probes.errors import DataError
 from probes.message import Message
@@ -29,7 +30,7 @@ def without_empty_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return kept
 
 
-def dropped_rows(frame: pd.DataFrame) -> tuple[Message, ...]:
+def dropped_rows(frame: Frame) -> tuple[Message, ...]:
     """What a report says of rows that were left out."""
     count = frame.attrs.get(EMPTY_ROWS, 0)
     return (Message("audit.data-empty-rows", {"count": int(count)}),) if count else ()

@@ -16,6 +16,7 @@ from audit.pipelines.listener import Listener
 from audit.pipelines.selection import Selection
 from audit.results.registration import content_of, reasons
 from audit.runtime.randomness import stream
+from audit.runtime.threads import return_pages
 from audit.runtime.versions import versions
 from probes.evidence import Evidence
 from probes.message import Message
@@ -50,6 +51,7 @@ def audit(pipeline: Pipeline, config: Config, settings: Settings, listener: List
 
 def _heard(probe: Probe, gathered: Gathered, asked: Asked) -> Result | Failure:
     asked.listener.probing(probe.name)
+    return_pages()
     result = run_probe(probe, gathered.evidence, gathered.observations, asked.seed)
     asked.listener.result(result)
     return result

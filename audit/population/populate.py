@@ -86,8 +86,9 @@ def joined(parts: Sequence[Replicas]) -> Replicas:
 
 def rows_of(plan: Plan, pool: Pool, seed: int) -> list[Row]:
     """All rows of a plan in balanced rounds: first the first repeat of every design, then the second."""
+    kept = Collected()
     rows = [
-        dataclasses.replace(row, keeps_weights=design.keeps_weights(row))
+        dataclasses.replace(row, keep=kept.keep(row.keep), keeps_weights=design.keeps_weights(row))
         for design in plan.designs
         for row in design.rows(pool, stream(seed, "plan", design.stream))
     ]

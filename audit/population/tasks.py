@@ -22,8 +22,9 @@ from probes.errors import AuditError, TrainerError
 from probes.large_arrays import Collected
 from probes.plan import Row
 
-STORED_TOGETHER = 16
-"""Replicas of a task that are held until they are stored; each waits for the disk, so they are written concurrently."""
+STORED_TOGETHER, SAMPLES_HELD = 16, 1 << 22
+"""Replicas of a task that are held until they are stored, and samples that they answer in all; each waits for the disk,
+so they are written concurrently."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,11 +62,12 @@ def run_task(
     take_device(folder, materialised.experiment.device)
     with threads(1):
         done: list[Done] = []
+        together = min(STORED_TOGETHER, max(1, SAMPLES_HELD // len(materialised.experiment.dataset)))
         kept = Collected()
         trained = train(engine, materialised, task)
         while True:
             with processor or contextlib.nullcontext():
-                some = list(itertools.islice(trained, STORED_TOGETHER))
+                some = list(itertools.islice(trained, together))
             if not some:
                 return done
             store.put_all(some)

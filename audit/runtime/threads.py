@@ -22,6 +22,13 @@ def keep_pages() -> None:
         adjust(M_TRIM_THRESHOLD, 1 << 30)
 
 
+def return_pages() -> None:
+    """Give the system what the C library keeps of freed memory, where much was used and will not be needed again. Does
+    nothing unless the C library is glibc."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 @contextlib.contextmanager
 def threads(number: int) -> Iterator[None]:
     """Runs torch, BLAS and OpenMP on `number` threads, and restores the previous numbers afterwards.
