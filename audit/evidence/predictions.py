@@ -16,7 +16,7 @@ from audit.data.arrays import read_arrays
 from audit.data.dataset import Dataset
 from audit.data.handed_over import array, pool_of, words
 from audit.trainers.predictions import as_logits
-from probes.errors import DataError, did_you_mean, first_line
+from probes.errors import DataError, did_you_mean
 from probes.evidence import Evidence, Population, answers
 from probes.message import Message, Text
 from probes.plan import Pool, Row
@@ -270,16 +270,10 @@ def _named(found: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _of_table(path: Path) -> dict[str, Any]:
-    import pandas as pd
+    # A table library takes a second to import.
+    from audit.data.dataframe import frame_of
 
-    try:
-        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    except ImportError as error:
-        raise DataError(
-            f"cannot be read: {error}", where=str(path), do="pip install 'transfer-audit[parquet]'"
-        ) from None
-    except Exception as error:  # pandas and pyarrow raise many unrelated exception types on damaged files
-        raise DataError(f"cannot be read: {first_line(error)}", where=str(path)) from None
+    frame = frame_of(path, None, as_text=(*ALIASES["ids"], *ALIASES["groups"], *ALIASES["texts"]))
     columns = [str(name) for name in frame.columns]
     found: dict[str, Any] = {
         name: frame[name].to_numpy() for name in columns if any(name in names for names in ALIASES.values())

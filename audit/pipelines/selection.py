@@ -46,5 +46,6 @@ class Selection:
     def recorded(self) -> dict[str, Json]:
         """For results.json, with the probes that are switched off: without this record, a probe's result could be
         removed afterwards unnoticed."""
-        on = [*(probe.name for probe in self.probes), *self.lacking]
-        return recorded(on, [name for name in PROBES.names() if name not in (*on, *self.declined)], self.declined)
+        on = [probe.name for probe in self.probes]
+        known = {*on, *self.lacking, *self.declined}
+        return recorded(on, [name for name in PROBES.names() if name not in known], self.declined, self.lacking)

@@ -10,15 +10,18 @@ from reports.report import Report
 
 @dataclass(frozen=True, kw_only=True)
 class Absent:
-    """A probe that did not run, or whose result was removed."""
+    """A probe that did not run, or whose result was removed; `lacking`: because there were no samples or no model for
+    it."""
 
     probe: str
+    lacking: bool = False
 
 
 def absent_of(report: Report) -> tuple[Absent, ...]:
     """Those that the audit ran by its own record, and those that a check needs, by name."""
     there = {result.probe for result in report.results}
     recorded = report.audit.get("probes")
-    ran = {name for name, state in recorded.items() if state == "on"} if isinstance(recorded, Mapping) else set()
+    states = dict(recorded) if isinstance(recorded, Mapping) else {}
+    ran = {name for name, state in states.items() if state in ("on", "lacking")}
     needed = {check.probe for check in report.verdict.checks}
-    return tuple(Absent(probe=name) for name in sorted((ran | needed) - there))
+    return tuple(Absent(probe=name, lacking=states.get(name) == "lacking") for name in sorted((ran | needed) - there))

@@ -84,7 +84,7 @@ def section(result: Result | Failure | Absent, report: Report, checks: tuple[Che
     if isinstance(result, Failure):
         failure = say("ui", "failed", error=harmless(result.error), message=harmless_long(result.message))
     elif isinstance(result, Absent):
-        failure = say("ui", "absent")
+        failure = say("ui", "lacking" if result.lacking else "absent")
     else:
         ranked = sorted(result.findings, key=lambda finding: -RANK[finding.severity])
         findings = tuple(
@@ -96,7 +96,8 @@ def section(result: Result | Failure | Absent, report: Report, checks: tuple[Che
         estimates = tuple(_estimate(estimate, result.probe, say) for estimate in result.estimates)
         if (table := remedies_table(report.remedies, result.probe, say)) is not None:
             figures.append(table)
-        for chosen, group in zip((figures, further), in_sight(result.figures), strict=True):
+        shown = [figure for figure in result.figures if not _is_empty(figure)]
+        for chosen, group in zip((figures, further), in_sight(shown), strict=True):
             chosen += [_figure(_with_ids(figure, report), result.probe, say) for figure in group]
         notes = tuple(dict.fromkeys(harmless_long(say.text(note)) for note in result.notes))
     citations = say.find("probes", result.probe, "citations") or ()
@@ -127,6 +128,13 @@ def in_sight(figures: Sequence[Figure]) -> tuple[list[Figure], list[Figure]]:
     shown = charts[:CHARTS] + [one for one in others if not isinstance(one, Table) or NAMES_SAMPLES & set(one.columns)]
     folded = charts[CHARTS:] + [one for one in others if all(one is not other for other in shown)]
     return ([*charts, *others], []) if len(figures) <= CHARTS else (shown, folded)
+
+
+def _is_empty(figure: Figure) -> bool:
+    """Without a row there is nothing to draw: a chart of it would have no size."""
+    if isinstance(figure, Chart | Table):
+        return not any(len(column) for column in figure.columns.values())
+    return not figure.rows
 
 
 def _figure(figure: Figure, probe: str, say: Words) -> Figure:

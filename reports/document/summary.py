@@ -63,9 +63,9 @@ def risk(result: Result | Failure | Absent, report: Report, checks: tuple[CheckT
 def _without(failure: Failure | Absent, say: Words) -> RiskLine:
     if isinstance(failure, Absent):
         return RiskLine(
-            what=say("ui", "absent"),
+            what=say("ui", "lacking" if failure.lacking else "absent"),
             so_what=say("ui", "unknown"),
-            to_do=say("ui", "run_it"),
+            to_do=say("ui", "give_it" if failure.lacking else "run_it"),
             severity="high",
         )
     return RiskLine(
@@ -110,7 +110,7 @@ def _unjudged(result: Result, modality: str, say: Words) -> RiskLine:
     """The findings, if no threshold applies."""
     worst = _gravest(result.findings)
     if worst is None:
-        return RiskLine(what=say("ui", "nothing"), so_what="")
+        return RiskLine(what=say("ui", "nothing" if result.estimates else "not_measured"), so_what="")
     grave = RANK[worst.severity] > 0
     return RiskLine(
         what=harmless_long(say.claim(worst)),

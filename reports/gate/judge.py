@@ -64,12 +64,13 @@ def judge(
     failures = {result.probe: result for result in results if isinstance(result, Failure)}
     found = {result.probe: result for result in results if isinstance(result, Result)}
     missing, off = (set(), set()) if probes is None else _missing(gate, {*found, *failures}, probes)
-    asked = [_asked(threshold, found, failures, missing, comparison) for threshold in gate.thresholds]
+    why = {name: absent(name, probes or {}) for name in missing}
+    asked = [_asked(threshold, found, failures, why, comparison) for threshold in gate.thresholds]
     checks = [*_judged([one for one in asked if isinstance(one, tuple)], found, 1 - gate.level)]
     checks += [one for one in asked if isinstance(one, Check)]
     notes: tuple[Text, ...] = tuple(_failed("gate.probe-failed", failure) for failure in failures.values())
     notes += tuple(Message("gate.switched-off", {"probe": name}) for name in sorted(off))
-    notes += tuple(absent(name) for name in sorted(missing)) + gate.loosened
+    notes += tuple(why[name] for name in sorted(why)) + gate.loosened
     checks, expired = _waive(checks, gate.waivers, today)
     return Verdict(
         status=_status(checks, bool(failures), bool(missing)),
@@ -85,7 +86,7 @@ def _asked(
     threshold: Threshold,
     found: dict[str, Result],
     failures: Mapping[str, Failure],
-    missing: set[str],
+    missing: Mapping[str, Message],
     comparison: Comparison | None,
 ) -> tuple[Threshold, Estimate] | Check | None:
     """The estimate of the threshold; a finished check if there is no estimate to judge; None if none is required.
@@ -93,7 +94,7 @@ def _asked(
     if threshold.probe in failures:
         return _unjudged(threshold, "error", _failed("gate.failed", failures[threshold.probe]))
     if threshold.probe in missing:
-        return _unjudged(threshold, "undecided", absent(threshold.probe))
+        return _unjudged(threshold, "undecided", missing[threshold.probe])
     estimate = _find(threshold, found)
     if threshold.against == "baseline":
         estimate = _worsening(threshold, comparison)
@@ -112,20 +113,33 @@ def _judged(judged: Sequence[tuple[Threshold, Estimate]], found: Mapping[str, Re
     p_fail = np.array([_p(threshold, estimate, beyond=True) for threshold, estimate in judged])
     p_pass = np.array([_p(threshold, estimate, beyond=False) for threshold, estimate in judged])
     spend_fail = holm_levels(p_fail, alpha)
-    doubted = {finding.doubts for result in found.values() for finding in result.findings}
+    doubted = _doubted(found)
     for i, (threshold, estimate) in enumerate(judged):
         spend = Spend(p_fail=float(p_fail[i]), fail=float(spend_fail[i]), p_pass=float(p_pass[i]), passing=alpha)
-        yield _check(threshold, estimate, spend, estimate.about in doubted, found[threshold.probe].params)
+        yield _check(threshold, estimate, spend, doubted.get(estimate.about, ""), found[threshold.probe].params)
 
 
-def recorded(on: Sequence[str], off: Sequence[str], declined: Sequence[str] = ()) -> dict[str, Json]:
-    """For results.json: which probes an audit ran, which were switched off, and which do not apply to such models."""
-    states = (("on", on), ("off", off), ("declined", declined))
+def _doubted(found: Mapping[str, Result]) -> dict[str, str]:
+    """By scope, why its estimates decide nothing: replicas that behave otherwise, or too few of them to tell."""
+    doubts = [one for result in found.values() for one in result.findings if one.doubts]
+    return {
+        scope: "gate.cannot-tell" if all(one.severity == "info" for one in doubts if one.doubts == scope)
+        else "gate.not-reproduced"
+        for scope in {one.doubts for one in doubts}
+    }  # fmt: skip
+
+
+def recorded(
+    on: Sequence[str], off: Sequence[str], declined: Sequence[str] = (), lacking: Sequence[str] = ()
+) -> dict[str, Json]:
+    """For results.json: which probes an audit ran, which were switched off, which do not apply to such models, and
+    which lacked samples or a model."""
+    states = (("on", on), ("off", off), ("declined", declined), ("lacking", lacking))
     return {name: state for state, names in states for name in sorted(names)}
 
 
-def absent(probe: str) -> Message:
-    return Message("gate.absent", {"probe": probe})
+def absent(probe: str, probes: Mapping[str, Json]) -> Message:
+    return Message("gate.lacking" if probes.get(probe) == "lacking" else "gate.absent", {"probe": probe})
 
 
 def _missing(gate: Gate, there: set[str], probes: Mapping[str, Json]) -> tuple[set[str], set[str]]:
@@ -212,7 +226,7 @@ def _more(threshold: Threshold, estimate: Estimate, spend: Spend, params: Mappin
 
 
 def _check(
-    threshold: Threshold, estimate: Estimate, spend: Spend, doubtful: bool, params: Mapping[str, object]
+    threshold: Threshold, estimate: Estimate, spend: Spend, doubtful: str, params: Mapping[str, object]
 ) -> Check:
     decided = not doubtful and estimate.caveat is None
     fails, passes = decided and spend.p_fail <= spend.fail, decided and spend.p_pass <= spend.passing
@@ -236,7 +250,7 @@ def _check(
     elif passes:
         status, because = "pass", Message("gate.within", told)
     elif doubtful:
-        because = Message("gate.not-reproduced", told)
+        because = Message(doubtful, told)
     elif estimate.caveat is not None:
         because = Message("gate.caveat", {**told, "caveat": estimate.caveat})
     else:

@@ -82,7 +82,9 @@ def test_every_format_says_the_same(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "b.csv", index=False)
     frame.to_parquet(tmp_path / "c.parquet")
     first = read(tmp_path / "a.npz").evidence()
-    for name in ("b.csv", "c.parquet"):
+    other = "sep=;\n" + frame.to_csv(sep=";", decimal=",", index=False)
+    (tmp_path / "d.csv").write_text(other, encoding="utf-8")
+    for name in ("b.csv", "c.parquet", "d.csv"):
         other = read(tmp_path / name).evidence()
         np.testing.assert_allclose(other.audited.margin, first.audited.margin, rtol=1e-5)
         np.testing.assert_allclose(other.population.answers.margin, first.population.answers.margin, rtol=1e-5)

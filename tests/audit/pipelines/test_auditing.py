@@ -86,5 +86,5 @@ def test_a_probe_that_lacks_what_it_requires_is_named_and_not_forgotten(
     assert report.audit["limits"][-1] == "not run because samples or a model are missing: Interpretability drift"  # type: ignore[index]
     probes = report.audit["probes"]
     assert isinstance(probes, dict)
-    assert (probes["drift"], probes["overfitting"], probes["extraction"]) == ("on", "off", "off")
+    assert (probes["drift"], probes["overfitting"], probes["extraction"]) == ("lacking", "off", "off")
     assert report.verdict.status == "undecided"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from probes.result import Estimate, Finding, Result, Table
+from probes.result import Chart, Estimate, Finding, Result, Table
 from reports.comparison.compare import compare
 from reports.document.outline import outline
 from reports.document.sections import in_sight
@@ -15,7 +15,7 @@ from reports.gate.thresholds import Gate, Threshold
 from reports.report import Report
 from reports.wording.catalogue import words
 from reports.wording.estimates import in_line
-from tests.reports.sample import TODAY, chart, estimate
+from tests.reports.sample import TODAY, chart, estimate, full
 from tests.reports.verdicts import absent, bounds
 
 
@@ -207,6 +207,39 @@ def test_an_undecided_verdict_says_why() -> None:
     assert outline(absent(thresholds=())).sentence.endswith("did not run.")
     assert "cannot rule one out" in outline(bounds()).sentence
     assert [one.status for one in outline(apart).risks if one.title == "Leakage"] == ["undecided"]
+
+
+def test_a_probe_that_could_not_run_is_not_asked_for_again() -> None:
+    report = absent()
+    ran = {"overfitting": "on", "membership": "lacking"}
+    (leakage,) = [
+        one
+        for one in outline(dataclasses.replace(report, audit={**report.audit, "probes": ran})).risks
+        if one.title == "Leakage"
+    ]
+    assert leakage.status == "undecided"
+    assert "could not run: it needs samples or a model" in leakage.what
+    assert leakage.to_do.startswith("Give what it needs")
+
+
+def test_a_figure_without_a_row_is_left_out() -> None:
+    """A chart of nothing would be drawn with an infinite size."""
+    report = full()
+    emptied = [
+        dataclasses.replace(
+            result,
+            figures=tuple(
+                dataclasses.replace(one, columns={name: [] for name in one.columns})
+                if isinstance(one, Chart | Table)
+                else dataclasses.replace(one, rows=())
+                for one in result.figures
+            ),
+        )
+        for result in report.results
+        if isinstance(result, Result)
+    ]
+    for section in outline(dataclasses.replace(report, results=tuple(emptied))).sections:
+        assert (section.figures, section.further) == ((), ())
 
 
 def test_the_head_lists_what_blocks_it_with_what_to_do_next() -> None:

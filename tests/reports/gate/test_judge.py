@@ -64,6 +64,15 @@ def test_a_threshold_on_nothing_is_an_error() -> None:
         judge([result(estimate("a", 0.1, 0.01))], Gate(thresholds=(absent,)), today=TODAY)
 
 
+def test_too_few_replicas_to_tell_are_not_called_replicas_that_behave_otherwise() -> None:
+    one = estimate("recipe.a", 0.1, 0.01)
+    for severity, says in (("info", "too few replicas to tell"), ("medium", "does not reproduce this checkpoint")):
+        doubt = Finding(code="membership.fidelity-blind", severity=severity, claim="c", doubts="recipe")
+        (check,) = judge([result(one, findings=(doubt,))], gate(("recipe.a", 0.5)), today=TODAY).checks
+        assert check.status == "undecided"
+        assert says in said(check.because)
+
+
 def test_what_was_not_judged_shows_its_threshold_in_its_unit() -> None:
     built_in = Threshold(probe="q", estimate="a", direction="max", bound=0.05, optional=True, unit="fraction")
     failed = judge([Failure(probe="q", error="ValueError", message="m")], Gate(thresholds=(built_in,)), today=TODAY)
