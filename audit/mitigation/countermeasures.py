@@ -8,14 +8,24 @@ from typing import Any
 
 from audit.config.recipe import Recipe, TransferSection, parse
 from probes.errors import ConfigError, RecipeError, did_you_mean
+from probes.message import Message, Text
+from probes.texts import said
 
 Change = Callable[[Recipe, float, int | None], Mapping[str, Any]]
-"""(recipe, strength, side of the images in pixels or None) to the sections that differ. Raises RecipeError with a
+"""(recipe, strength, side of the images in pixels or None) to the sections that differ. Raises InapplicableError with a
 reason if it does not apply."""
 
 CROP_PART = 8
 """A random crop is padded by this share of the side: 4 pixels of 32, as is usual for CIFAR (He 2016)."""
 PATIENCE = 3
+
+
+class InapplicableError(RecipeError):
+    """A countermeasure that does not apply to a recipe; `why` is the reason in every language."""
+
+    def __init__(self, code: str) -> None:
+        self.why = Message(code)
+        super().__init__(said(self.why))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +50,13 @@ class Candidates:
     """`refused` says why a countermeasure does not apply to this recipe."""
 
     recipes: tuple[Candidate, ...]
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, Text] = field(default_factory=dict)
 
 
 def _penalty(key: str) -> Change:
     def change(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
         if getattr(recipe.regularise, key) >= strength:
-            raise RecipeError("the recipe already has at least this strength.")
+            raise InapplicableError("audit.mitigation-strong-already")
         return {"regularise": {key: strength}}
 
     return change
@@ -54,30 +64,30 @@ def _penalty(key: str) -> Change:
 
 def _wise_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
     if recipe.transfer.mode == "features":
-        raise RecipeError("only the head is trained, and the source does not have it.")
+        raise InapplicableError("audit.mitigation-head-alone")
     if strength >= 1:
-        raise RecipeError("a share of 1 would be the source itself.")
+        raise InapplicableError("audit.mitigation-source-itself")
     return _penalty("source_share")(recipe, strength, side)
 
 
 def _dropout(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
     if recipe.head.dropout >= strength:
-        raise RecipeError("the recipe already has at least this strength.")
+        raise InapplicableError("audit.mitigation-strong-already")
     return {"head": {"dropout": strength}}
 
 
 def _early_stopping(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
     if recipe.train.patience and recipe.train.select == "best":
-        raise RecipeError("the recipe already stops early.")
+        raise InapplicableError("audit.mitigation-stops-already")
     if recipe.split.file is None and not recipe.split.validation:
-        raise RecipeError("early stopping needs validation samples: set split.validation.")
+        raise InapplicableError("audit.mitigation-no-validation")
     return {"train": {"patience": PATIENCE, "select": "best"}}
 
 
 def _mode(mode: str) -> Change:
     def change(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
         if recipe.transfer.mode == mode:
-            raise RecipeError("the recipe already transfers in this way.")
+            raise InapplicableError("audit.mitigation-transfers-already")
         return {"transfer": {"mode": mode, "layers": ()}}
 
     return change
@@ -86,7 +96,7 @@ def _mode(mode: str) -> Change:
 def _lp_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
     """The usual number of epochs for the head alone, at most half of all: the rest are for training everything."""
     if recipe.train.epochs < 2:
-        raise RecipeError("a single epoch cannot be divided between the head and the whole network.")
+        raise InapplicableError("audit.mitigation-one-epoch")
     changes = _mode("lp-ft")(recipe, strength, side)
     epochs = min(TransferSection().lp_epochs, recipe.train.epochs // 2)
     return {"transfer": {**changes["transfer"], "lp_epochs": epochs}}
@@ -94,15 +104,15 @@ def _lp_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, An
 
 def _augment(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
     if side is None:
-        raise RecipeError("only images can be cropped.")
+        raise InapplicableError("audit.mitigation-no-images")
     if recipe.augment:
-        raise RecipeError("the recipe already augments.")
+        raise InapplicableError("audit.mitigation-augments-already")
     return {"augment": [{"name": "RandomCrop", "size": side, "padding": max(1, side // CROP_PART)}]}
 
 
 def _dp(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
     if recipe.privacy and recipe.privacy.epsilon is not None and recipe.privacy.epsilon <= strength:
-        raise RecipeError("the recipe is already at least as private.")
+        raise InapplicableError("audit.mitigation-private-already")
     return {
         "privacy": {"epsilon": strength, "noise_multiplier": None},
         # DP-SGD replaces the settings that it does not support.
@@ -134,13 +144,15 @@ def candidates(recipe: Recipe, asked: Sequence[str], side: int | None) -> Candid
     that is none.
     """
     made: list[Candidate] = []
-    refused: dict[str, str] = {}
+    refused: dict[str, Text] = {}
     for text in dict.fromkeys(asked) or KNOWN:
         name, measure, strength = _read(text)
         label = name if strength is None else f"{name}={strength:g}"
         try:
             changes = measure.change(recipe, strength or 0.0, side)
             changed = parse(_merged(recipe.model_dump(mode="json"), changes), label)
+        except InapplicableError as error:
+            refused[label] = error.why
         except RecipeError as error:
             refused[label] = error.what
         else:

@@ -14,6 +14,7 @@ from audit.config.run_settings import Settings
 from audit.mitigation.countermeasures import Candidate, candidates
 from audit.pipelines.listener import Listener
 from probes.errors import AuditError, Interrupted, OverwriteError, RecipeError, StoreError
+from probes.message import Message, Text
 from probes.result import Result
 from reports.comparison.compare import compare
 from reports.frontier.frontier import AS_IS, Frontier, Tried, folder_of
@@ -42,7 +43,7 @@ def mitigate(
     side = int(experiment.inputs.shape[-1]) if experiment.dataset.modality == "image" else None
     found = candidates(experiment.recipe, asked, side)
     own = attempt(AS_IS, lambda listener: (audited, config, settings))
-    tried, refused = [Tried(name=AS_IS, report=own)], dict(found.refused)
+    tried, refused = [Tried(name=AS_IS, report=own)], dict[str, Text](found.refused)
     # Each of k candidates is corrected for the chance that any of them passes (Bonferroni).
     paid = config.spending(1 / max(1, len(found.recipes)))
     for candidate in found.recipes:
@@ -59,7 +60,7 @@ def mitigate(
             refused[candidate.name] = error.what
             continue
         if changed_nothing(own, report):
-            refused[candidate.name] = "it made the very same models: there is nothing here that it changes."
+            refused[candidate.name] = Message("audit.mitigation-changes-nothing")
             continue
         tried.append(Tried(name=candidate.name, report=report, against=compare(own, report)))
     return Frontier(tried=tuple(tried), refused=refused)

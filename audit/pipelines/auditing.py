@@ -121,5 +121,7 @@ def _judged(report: Report, pipeline: Pipeline, gathered: Gathered, asked: Asked
         comparison=comparison,
         probes=asked.selection.recorded(),
     )
-    notes = (*pipeline.converted, *_limits(gathered, asked), *verdict.notes)
+    # The verdict itself says which probes lacked samples or a model.
+    limits = [one for one in _limits(gathered, asked) if one.code != "audit.not-run-without"]
+    notes = (*pipeline.converted, *limits, *verdict.notes)
     return dataclasses.replace(report, comparison=comparison, verdict=dataclasses.replace(verdict, notes=notes))

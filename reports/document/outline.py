@@ -158,7 +158,7 @@ def _facts(report: Report, say: Words) -> list[tuple[str, str]]:
     count = sum(n for n in replicas.values() if isinstance(n, int)) if isinstance(replicas, Mapping) else None
     found = {
         "architecture": model.get("architecture"),
-        "parameters": _number(model.get("parameters")),
+        "parameters": _number(model.get("parameters") or None),
         "data": data.get("name"),
         "members": _number(data.get("members")),
         "held_out": _number(data.get("held_out")),

@@ -132,6 +132,8 @@ def in_sight(figures: Sequence[Figure]) -> tuple[list[Figure], list[Figure]]:
 
 def _is_empty(figure: Figure) -> bool:
     """Without a row there is nothing to draw: a chart of it would have no size."""
+    if isinstance(figure, Chart) and figure.mark == "bars" and not any(figure.columns[figure.y.column]):
+        return True
     if isinstance(figure, Chart | Table):
         return not any(len(column) for column in figure.columns.values())
     return not figure.rows

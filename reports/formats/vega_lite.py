@@ -102,6 +102,9 @@ def _height(chart: Chart) -> int:
 
 def _layers(chart: Chart) -> list[Json]:
     place = {"x": _channel("x", chart.x, _domain(chart, "x")), "y": _channel("y", chart.y, _domain(chart, "y"))}
+    if chart.mark == "points":
+        for axis in place.values():  # no point on the frame
+            axis.get("scale", {}).setdefault("padding", 8)
     place["color"] = _colour(chart)
     told = place | {"description": {"field": SAID, "type": "nominal"}}
     layers = _references(chart, "y")

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from probes.result import Estimate
+from probes.texts import said
 from reports.archive import estimate_json
 from reports.formats.console import MARKS, STYLES
 from reports.frontier.frontier import AS_IS, Frontier, Name, Tried, charts, folder_of, named
@@ -110,7 +111,7 @@ def console(frontier: Frontier, say: Words) -> RenderableType:
         badge = Text(f"{MARKS[line.status]} {say('status', line.status)}", style=STYLES[line.status])
         table.add_row(Text(line.name, style="bold" if line.chosen else ""), *cells[:IN_CONSOLE], badge)
     head = Text.assemble((f"{MARKS[status]} ", STYLES[status]), sentence(frontier, say))
-    refused = [Text(f"{name}: {harmless_long(why)}", style="dim") for name, why in frontier.refused.items()]
+    refused = [Text(f"{name}: {harmless_long(say.text(why))}", style="dim") for name, why in frontier.refused.items()]
     return Group(head, Text(), table, Text(say("frontier", "marks"), style="dim"), *refused)
 
 
@@ -131,7 +132,7 @@ def markdown(frontier: Frontier, say: Words) -> str:
         told = [f"**{name}**" if line.chosen else name, *cells]
         told += [say("frontier", "yes") if line.efficient else "", f"{MARKS[line.status]} {say('status', line.status)}"]
         rows.append(f"| {' | '.join(told)} |")
-    refused = [f"- {escape(name)}: {escape(harmless_long(why))}" for name, why in frontier.refused.items()]
+    refused = [f"- {escape(name)}: {escape(harmless_long(say.text(why)))}" for name, why in frontier.refused.items()]
     parts = [f"# {say('frontier', 'title')}", sentence(frontier, say), "\n".join(rows), say("frontier", "marks")]
     parts += [say("frontier", "explained")]
     if refused:
@@ -153,7 +154,7 @@ def html(frontier: Frontier, say: Words) -> str:
         heads=[say.estimate(name, probe) for probe, name in frontier.measures],
         lines=lines(frontier, say),
         charts=charts(frontier, say),
-        refused={name: harmless_long(why) for name, why in frontier.refused.items()},
+        refused={name: harmless_long(say.text(why)) for name, why in frontier.refused.items()},
     )
 
 
@@ -174,7 +175,7 @@ def as_json(frontier: Frontier) -> str:
         "exit_code": frontier.exit_code,
         "chosen": None if frontier.chosen is None else frontier.chosen.name,
         "candidates": candidates,
-        "refused": dict(frontier.refused),
+        "refused": {name: said(why) for name, why in frontier.refused.items()},
     }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 

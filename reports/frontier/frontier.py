@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from probes.message import Text
 from probes.result import Axis, Chart, Estimate, Result, Tradeoff
 from reports.report import EXIT_CODES, Comparison, Report, Status
 from reports.wording.catalogue import Words
@@ -48,7 +49,7 @@ class Frontier:
     """`tried` starts with the recipe as it is; `refused` says why others do not apply or could not be trained."""
 
     tried: tuple[Tried, ...]
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, Text] = field(default_factory=dict)
 
     @cached_property
     def measures(self) -> tuple[Name, ...]:

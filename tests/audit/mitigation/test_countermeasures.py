@@ -7,6 +7,7 @@ import pytest
 from audit.config.recipe import Recipe, parse
 from audit.mitigation.countermeasures import KNOWN, candidates
 from probes.errors import ConfigError
+from probes.texts import said
 from tests.audit.conftest import small_recipe
 
 
@@ -23,7 +24,7 @@ def one(asked: str, **changes: object) -> Recipe:
 def refusal(asked: str, side: int | None = 8, **changes: object) -> str:
     found = candidates(recipe(**changes), [asked], side)
     assert not found.recipes
-    return found.refused[next(iter(found.refused))]
+    return said(found.refused[next(iter(found.refused))])
 
 
 def test_each_changes_its_own_part_alone() -> None:

@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from probes.message import Message
 from probes.result import Result
 from reports.comparison.compare import compare
 from reports.frontier.formats import as_json, console, html, markdown, sentence
@@ -147,3 +148,10 @@ def test_what_a_probe_of_a_stranger_marks_is_weighed() -> None:
         ("theirs", "rows.retrieved"),
         ("theirs", "rows.seen"),
     )
+
+
+def test_why_a_countermeasure_does_not_apply_is_said_in_the_reports_language() -> None:
+    found = dataclasses.replace(frontier(), refused={"l2": Message("audit.mitigation-strong-already")})
+    for lang, says in (("en", "already has at least this strength"), ("zh", "配方的强度已不低于此")):
+        assert says in html(found, words(lang))
+        assert says in markdown(found, words(lang))
