@@ -3,8 +3,8 @@ number of samples.
 
     python benchmarks/audit_growth.py [--samples 1000 4000 16000 64000]
 
-Each audit is a process of its own that starts with an empty store. Memory is the largest resident set of any of its
-processes.
+Each audit is a process of its own that starts with an empty store. Memory is what no file backs, at most: data, answers
+and scores of more than some MiB are mapped files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from figures import Measured, arguments, growth, publish
+from figures import Measured, above_mapped, arguments, growth, publish
+from setting import Peak
 
 FEATURES, CLASSES = 64, 10
 RECIPE = f"""
@@ -62,7 +63,7 @@ def table(folder: Path, samples: int) -> None:
 
 
 def audited(samples: int) -> tuple[float, float, float]:
-    """(seconds, CPU seconds, largest MB) of `audit run` on so many samples."""
+    """(seconds, CPU seconds, largest MB that no file backs) of `audit run` on so many samples."""
     audit = str(Path(sys.executable).with_name("audit"))
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/var/tmp")) as name:
         folder = Path(name)
@@ -84,11 +85,12 @@ def audited(samples: int) -> tuple[float, float, float]:
             "--quiet",
         ]
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        done = subprocess.run(line, **run)
+        with subprocess.Popen(line, cwd=folder, stdout=subprocess.DEVNULL) as process, Peak(process.pid) as peak:
+            code = process.wait()
         seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode not in (0, 1, 3):
-        raise SystemExit(f"audit run ended with {done.returncode}")
-    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss / 1000
+    if code not in (0, 1, 3):
+        raise SystemExit(f"audit run ended with {code}")
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, peak.own / 1e6
 
 
 def main() -> None:
@@ -105,7 +107,7 @@ def main() -> None:
     publish(
         [
             Measured(what=what, value=found[most][0], unit="s"),
-            Measured(what=f"{what}: largest process", value=found[most][2], unit="MB"),
+            above_mapped(what, found[most][2]),
             growth(what, {samples: cpu for samples, (_, cpu, _) in found.items()}),
         ],
         given.json,

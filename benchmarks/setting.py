@@ -143,11 +143,12 @@ def gemm_peak(threads: int, size: int = 1024, seconds: float = 1.0) -> float:
 
 
 class Peak(threading.Thread):
-    """The largest memory of this process while the block runs, in bytes: `own` is memory that nothing else backs,
-    `mapped` are pages of files, which the system takes back when it needs them."""
+    """The largest memory of a process, this one by default, while the block runs, in bytes: `own` is memory that
+    nothing else backs, `mapped` are pages of files, which the system takes back when it needs them."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: int | None = None) -> None:
         super().__init__(daemon=True)
+        self.told = Path("/proc", "self" if process is None else str(process), "status")
         self.ended, self.own, self.mapped = threading.Event(), 0, 0
 
     def run(self) -> None:
@@ -155,7 +156,13 @@ class Peak(threading.Thread):
             self.look()
 
     def look(self) -> None:
-        told = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+        try:
+            lines = self.told.read_text().splitlines()
+        except OSError:  # the process has ended
+            return
+        told = dict(line.split(":", 1) for line in lines if ":" in line)
+        if "RssAnon" not in told:  # it has ended, and waits to be asked how
+            return
         size = {name: int(told[name].split()[0]) * 1024 for name in ("RssAnon", "RssFile", "RssShmem", "VmSwap")}
         self.own = max(self.own, size["RssAnon"] + size["RssShmem"] + size["VmSwap"])
         self.mapped = max(self.mapped, size["RssFile"])
