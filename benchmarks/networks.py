@@ -6,7 +6,6 @@ from importlib import import_module
 from pathlib import Path
 
 from torch import nn
-from torchvision import models
 
 
 def on_features(features: int, num_classes: int) -> nn.Module:
@@ -28,11 +27,15 @@ def resnet20(num_classes: int = 10) -> nn.Module:
 
 
 def resnet18(num_classes: int = 10) -> nn.Module:
+    from torchvision import models  # takes memory that networks for tables do not need
+
     return models.resnet18(num_classes=num_classes)
 
 
 def vision_transformer(side: int, layers: int, width: int, num_classes: int = 10) -> nn.Module:
     """ViT-S if it has 12 layers of width 384; patches are an eighth of the image's side."""
+    from torchvision import models
+
     return models.VisionTransformer(
         image_size=side,
         patch_size=side // 8,

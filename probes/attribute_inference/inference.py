@@ -13,9 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int, Int64
 from scipy.special import logsumexp
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.preprocessing import StandardScaler
 
 from probes.result import Estimate
 from probes.statistics.student_t import t_critical
@@ -57,6 +54,11 @@ def inferred(
     """
     if min(member.sum(), (~member).sum(), np.bincount(value).min()) < FEWEST or len(np.unique(value)) < 2:
         return None
+    # Imported late: a configuration is checked without them, and they take 40 MB.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.preprocessing import StandardScaler
+
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
     scaled = StandardScaler().fit_transform(others)
     imputation = LogisticRegression(max_iter=1000, C=0.1)

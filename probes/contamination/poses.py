@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Int64
 
 from probes.contamination.nearest_neighbours import Cells, cells, nearest, pairs_above, unit
 from probes.contamination.thumbnails import block_mean
+from probes.large_arrays import parts
 
 STEP = 3 / 32
 """A shift, as a share of the image's side: copies moved by up to 1.5 of these are within half of one of a pose."""
@@ -129,15 +130,17 @@ class Search:
 
 def search(pictures: Pictures) -> Search:
     """Greyscale thumbnails, so that changes of colour matter little."""
-    grey = pictures @ np.full((pictures.shape[-1], 1), 1 / pictures.shape[-1], dtype=np.float32)
-    border = round(BORDER * min(grey.shape[1:3]))
-    block = round((min(grey.shape[1:3]) - 2 * border) / BLOCKS)
-    chosen = poses(min(grey.shape[1:3]))
-    return Search(
-        poses=chosen,
-        plain=_thumbs(grey, border, block),
-        posed=tuple(_thumbs(in_pose(grey, pose), border, block) for pose in chosen),
-    )
+    side = min(pictures.shape[1:3])
+    border = round(BORDER * side)
+    block = round((side - 2 * border) / BLOCKS)
+    chosen = poses(side)
+    found: list[list[Thumbs]] = [[] for _ in chosen]
+    for part in parts(len(pictures), pictures[:1].size):
+        grey = pictures[part] @ np.full((pictures.shape[-1], 1), 1 / pictures.shape[-1], dtype=np.float32)
+        for pose, mine in zip(chosen, found, strict=True):
+            mine.append(_thumbs(in_pose(grey, pose), border, block))
+    posed = tuple(np.concatenate(mine) for mine in found)
+    return Search(poses=chosen, plain=posed[0], posed=posed)
 
 
 def in_pose(pictures: Pictures, pose: Pose) -> Pictures:

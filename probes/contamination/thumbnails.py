@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from probes.contamination.nearest_neighbours import unit
+from probes.large_arrays import empty, parts
 
 SIDE = 7
 LARGE = 64
@@ -31,10 +32,15 @@ def block_mean(
     """Means over squares of `block` pixels; incomplete squares are cropped."""
     n, height, width, channels = images.shape
     h, w = height // block, width // block
-    cut = images[:, : h * block, : w * block]
-    if block == 1:
-        return np.asarray(cut, dtype=np.float32)
-    return np.asarray(cut.reshape(n, h, block, w, block, channels).mean(axis=(2, 4), dtype=np.float32))
+    if block == 1 and images.dtype == np.float32:
+        return images
+    found = empty((n, h, w, channels), np.float32)
+    for part in parts(n, height * width * channels):
+        cut = images[part, : h * block, : w * block]
+        if block > 1:
+            cut = cut.reshape(-1, h, block, w, block, channels).mean(axis=(2, 4), dtype=np.float32)
+        found[part] = cut
+    return found
 
 
 def thumbnails(images: Float32[np.ndarray, "samples h w channels"]) -> Float32[np.ndarray, "samples features"]:
@@ -59,7 +65,8 @@ def variants(
     near = (-1, 0, 1) if tiny(images) else (0,)
     for picture in (images, images[:, :, ::-1]):
         for dy, dx in itertools.product(near, near):
-            yield thumbnails(shifted(picture, dy, dx))
+            slices = parts(len(picture), picture[:1].size)
+            yield np.concatenate([thumbnails(shifted(picture[part], dy, dx)) for part in slices])
 
 
 def tiny(images: Float32[np.ndarray, "samples h w channels"]) -> bool:
