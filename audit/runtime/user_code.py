@@ -79,16 +79,6 @@ def _from_file(path: Path, folder: Path) -> ModuleType:
     return module
 
 
-def factory_digest(name: str, folder: Path) -> str:
-    """What identifies a factory's code in the keys of replicas: the sha256 of its file, or only its name if it was not
-    loaded."""
-    module_name = name.partition(":")[0]
-    beside = folder / f"{module_name.replace('.', '/')}.py"
-    loaded = getattr(sys.modules.get(module_name), "__file__", None)
-    path = beside if beside.is_file() else Path(loaded) if loaded else None
-    return name if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def blamed(error: BaseException) -> str | None:
     """The file and line of the user's code that raised: the innermost frame that is neither ours nor a library's; None
     if there is none.

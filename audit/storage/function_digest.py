@@ -35,6 +35,29 @@ def digest_function(function: object) -> str:
     return digest_value(function)
 
 
+def digest_factory(name: str, folder: Path) -> str:
+    """sha256 (hex) of the code of a factory that a recipe names: its file in the recipe's folder, else its module's if
+    that is loaded, the project files that this imports, and the versions of packages; else only the name."""
+    module_name = name.partition(":")[0]
+    beside = folder / f"{module_name.replace('.', '/')}.py"
+    loaded = getattr(sys.modules.get(module_name), "__file__", None)
+    path = beside if beside.is_file() else Path(loaded) if loaded else None
+    if path is None:
+        return name
+    if _installed(path):
+        return f"{name} {_version_of(module_name)} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    return _digest_project(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _digest_project(path: Path, modified: int) -> str:
+    """`modified` distinguishes versions of the file; those that it imports are imported once per process."""
+    digest = hashlib.sha256()
+    for part in _of_file(path):
+        digest.update(part + b"\x1f")
+    return digest.hexdigest()
+
+
 def digest_value(value: object) -> str:
     """sha256 (hex) of a value that code depends on: by its content if it is a plain value, otherwise by its pickle."""
     digest = hashlib.sha256()
@@ -201,7 +224,9 @@ def _version_of(module: str) -> str:
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names:
         return "standard library"
-    for name in _distributions().get(top, [top]):
+    with contextlib.suppress(PackageNotFoundError):
+        return version(top)
+    for name in _distributions().get(top, []):  # reads the records of all that is installed
         with contextlib.suppress(PackageNotFoundError):
             return version(name)
     return "none"

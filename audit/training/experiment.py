@@ -19,8 +19,8 @@ from audit.models.families.base import is_published, package_of
 from audit.models.memory_layout import to_channels_last
 from audit.models.source import Source
 from audit.runtime.randomness import torch_seed
-from audit.runtime.user_code import factory_digest
 from audit.storage.code_digest import digest_packages
+from audit.storage.function_digest import digest_factory
 from audit.trainers.base import Trainer
 from audit.training.augmentation import Augment, augmentation
 from audit.training.canaries import Planted
@@ -59,7 +59,7 @@ class Experiment:
         """Digests of the code that builds the network, which the recipe only names."""
         named = (self.recipe.source.model, self.recipe.head.factory)
         # A published model's code belongs to a library, whose version is recorded other_inputs.
-        return [name if is_published(name) else factory_digest(name, self.source.folder) for name in named if name]
+        return [name if is_published(name) else digest_factory(name, self.source.folder) for name in named if name]
 
     @property
     def queries(self) -> tuple[str, ...]:
