@@ -6,7 +6,7 @@ from pathlib import Path
 
 from audit.checkpoints import checkpoint
 from audit.config.recipe import Recipe
-from audit.runtime.threads import FINETUNE_THREADS, threads
+from audit.runtime.threads import threads
 from audit.training.experiment import Experiment
 from audit.training.loop import Trained
 from audit.training.prepare import Progress, _kept, check_choice, keeper_of, prepare, run
@@ -23,7 +23,7 @@ def to_file(
     """
     if out.exists():
         raise OverwriteError("exists already.", where=str(out), do="Choose another --out or remove it.")
-    with threads(FINETUNE_THREADS):
+    with threads(1):
         experiment = prepare(recipe, folder, trust_code=trust_code, progress=progress, out=out)
         if experiment.recipe.transfer.mode == "auto":
             from audit.training.transfer_selection import resolve_transfer
@@ -35,8 +35,7 @@ def to_file(
 def train_into(experiment: Experiment, out: Path, folder: Path, progress: Progress | None = None) -> Trained:
     """Fine-tune the audited row and write its checkpoint; `folder` is what the recipe's paths are relative to."""
     check_choice(experiment.recipe.train, experiment.pool)  # a countermeasure may have introduced the choice
-    with threads(FINETUNE_THREADS):
-        trained = run(experiment, "target", progress, keeper_of(experiment, out, "target"))
+    trained = run(experiment, "target", progress, keeper_of(experiment, out, "target"))
     checkpoint.save(out, experiment, trained, folder)
     for stage in ("source", "target"):
         Keeper(_kept(out, stage), "").discard()

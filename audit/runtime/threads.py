@@ -6,9 +6,6 @@ import contextlib
 import ctypes
 from collections.abc import Iterator
 
-FINETUNE_THREADS = 2
-"""Fixed, whatever the machine's number of cores, because the number of threads changes the last bits of sums."""
-
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """From malloc.h."""
 

@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from audit.config.recipe import HeadSection, Recipe, RegulariseSection, SourceSection, TrainSection, TransferSection
@@ -20,6 +19,7 @@ from audit.models.prefixes import under_names
 from audit.models.source import Source, averages_beside, build, identified, loaded_by_code, pretrained
 from audit.runtime.devices import device
 from audit.runtime.randomness import drawing, stream, torch_seed
+from audit.runtime.threads import threads
 from audit.runtime.versions import versions
 from audit.training.canaries import plant
 from audit.training.experiment import Experiment
@@ -27,6 +27,7 @@ from audit.training.loop import Trained, fine_tune
 from audit.training.network_fit import check_fit
 from audit.training.preprocessing import resolve
 from audit.training.resume_state import Keeper
+from audit.training.thread_count import threads_for
 from probes.errors import RecipeError
 from probes.message import Message
 from probes.plan import Pool
@@ -194,7 +195,8 @@ def run(experiment: Experiment, stage: str, progress: Progress | None, keeper: K
         if progress:
             progress(stage, epoch + 1, epochs, record)
 
-    return fine_tune(experiment, experiment.audited_row(), on_epoch, keeper)
+    with threads(threads_for(experiment)):
+        return fine_tune(experiment, experiment.audited_row(), on_epoch, keeper)
 
 
 def keeper_of(experiment: Experiment, out: Path, stage: str) -> Keeper:
@@ -205,7 +207,7 @@ def keeper_of(experiment: Experiment, out: Path, stage: str) -> Keeper:
         "source": experiment.source.digest,
         "factories": experiment.factories,
         "versions": versions(),
-        "threads": torch.get_num_threads(),
+        "threads": threads_for(experiment),
         "device": experiment.device,
     }
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
