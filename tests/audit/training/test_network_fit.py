@@ -135,7 +135,7 @@ def test_in_memory_the_key_is_named_as_python_has_it(tmp_path, width):
 def test_a_classifier_that_nothing_replaces_is_found(width):
     given = handed((X, Y, range(20)))
     found = adopt_trained(Unused(width), given, trainer_of(lambda fit: Unused(width), None), seed=0)
-    assert found.head == "head"
+    assert found.experiment.head == "head"
     assert found.experiment.dataset.classes == ("0", "1")
     assert found.logits().shape == (40, 2)
 
