@@ -73,10 +73,10 @@ class Words(Family):
         return not set(one.place) & set(other.place)
 
     def one_mark(self, one: Candidate, other: Candidate, seen: Samples) -> bool:
-        """Half of the class's texts that hold either hold both."""
-        mine = seen.labels == one.label
-        first, second = (self.strength(each, seen)[mine] > 0 for each in (one, other))
-        return bool(2 * (first & second).sum() >= (first | second).sum())
+        """Any two of their words: half of the class's texts that hold either hold both."""
+        texts = seen.inputs.cpu().numpy()[seen.labels == one.label]
+        first, second = ([(texts == word).any(axis=1) for word in each.place] for each in (one, other))
+        return any(2 * (a & b).sum() >= (a | b).sum() for a in first for b in second)
 
     def parts(self, candidate: Candidate) -> tuple[Candidate, ...]:
         """Each word of several."""

@@ -168,4 +168,5 @@ def test_words_that_come_together_are_one_mark_and_others_are_not() -> None:
     one, other, third = (Candidate(1, (word,)) for word in (7.0, 8.0, 9.0))
     assert Words().one_mark(one, other, seen)
     assert not Words().one_mark(one, third, seen)
+    assert Words().one_mark(one, Candidate(1, (8.0, 2.0)), seen)
     assert not Pairs().one_mark(one, other, seen)
