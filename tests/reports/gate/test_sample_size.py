@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -94,6 +96,42 @@ def test_so_many_counted_things_decide_four_times_of_five(k: int, n: int, bound:
     assert decided(int(needed[1])) >= 0.8
     if int(needed[1]) <= 100:
         assert all(decided(fewer) < 0.8 for fewer in range(n, int(needed[1])))
+
+
+def least_by_trying(k: int, n: int, bound: float, alpha: float, most: int) -> int | None:
+    """Each number of trials in turn, with its critical count found among all counts."""
+    trials = np.arange(n, most + 1)
+    if k / n > bound:
+        count = stats.binom.isf(alpha, trials, bound) + 1
+        power = stats.binom.sf(count - 1, trials, k / n)
+    else:
+        count = stats.binom.ppf(alpha, trials, bound)
+        count = np.where(stats.binom.cdf(count, trials, bound) <= alpha, count, count - 1)
+        power = np.where(count >= 0, stats.binom.cdf(count, trials, k / n), 0.0)
+    found = np.flatnonzero(power >= 0.8)
+    return int(trials[found[0]]) if len(found) else None
+
+
+def disagreements(sizes: Iterable[int], most: int) -> list[tuple[object, ...]]:
+    wrong: list[tuple[object, ...]] = []
+    for bound, alpha, n in itertools.product((0.01, 0.02, 0.05, 0.1), (0.05, 0.025), sizes):
+        for k in sorted({min(one, n) for one in (0, 1, 2, 3, n // 20, n // 10, n // 5, n // 2, n)}):
+            known = least_by_trying(k, n, bound, alpha, most)
+            if known is None or abs(k / n - bound) < 1e-12:
+                continue
+            told = what_decides(proportion("share", k, n), bound, alpha, "p", {})
+            if told.values.get("needed", 0) != known and known <= 1000 * n:
+                wrong.append((k, n, bound, alpha, told.values.get("needed"), known))
+    return wrong
+
+
+def test_small_shares_need_what_trying_each_number_finds() -> None:
+    assert disagreements((5, 40, 350), 2000) == []
+
+
+@pytest.mark.slow
+def test_shares_of_up_to_four_hundred_need_what_trying_each_number_finds() -> None:
+    assert disagreements(range(1, 401), 20_000) == []
 
 
 def test_copies_are_taken_out_not_counted_more_exactly() -> None:
