@@ -61,7 +61,7 @@ class Counts:
     @property
     def control(self) -> float:
         """The share that follows the matched control, and what a part of the candidate does by itself."""
-        return self.moved / self.trials + self.part_excess
+        return min(1.0, self.moved / self.trials + self.part_excess)
 
     @property
     def natural_decides(self) -> bool:

@@ -40,6 +40,7 @@ def test_the_stronger_control_counts() -> None:
         ((3, 60), (0, 25, 5, 70), 0.3, 100),
         ((30, 60), (0, 25, 5, 70), 0.5, 30),
         ((0, 0), (0, 5, 25, 70), 0.1, 100),
+        ((0, 0), (0, 95, 0, 5), 1.0, 100),
     ],
 )
 def test_the_control_that_is_reported_is_the_one_that_is_subtracted(
