@@ -27,6 +27,7 @@ import peer_attacks
 from setting import experiment_of, populate_timed
 
 from audit.engines.stacked import Stacked
+from probes.evidence import Answers
 from probes.membership.empirical_bayes import EmpiricalBayes
 from probes.membership.lira import lira_scores
 from probes.membership.neighbours import Neighbours
@@ -124,21 +125,31 @@ def masks(samples: int, pool: int, replicas: int, targets: int) -> tuple[list[Ro
     return rows, audited
 
 
-def table(name: str, data: Data, given: argparse.Namespace) -> None:
+def answered(
+    name: str, data: Data, replicas: int, targets: int
+) -> tuple[np.ndarray, np.ndarray, list[Row], list[Row], dict[str, Answers]]:
+    """Inputs and labels, of which the last UNSEEN train no model; the rows of replicas and of audited models, and what
+    each answers."""
     x, y, hidden, train = data
     chosen = np.random.default_rng(1).permutation(len(x))[: min(len(x), 2000)]
     x, y = x[chosen], y[chosen]
-    pool, most = len(x) - UNSEEN, max(given.replicas)
     options: dict[str, Any] = {"features": x.shape[1], "num_classes": int(y.max()) + 1}
     source = {"model": "networks:mlp", "options": options | {"hidden": hidden[0]}}
     experiment = experiment_of(x, y, "table", source=source, transfer="parameters", train=train)
-    rows, targets = masks(len(x), pool, most, given.targets)
+    rows, audited = masks(len(x), len(x) - UNSEEN, replicas, targets)
     with tempfile.TemporaryDirectory() as folder:
-        took, found = populate_timed(experiment, [*rows, *targets], Path(folder), os.cpu_count() or 1, Stacked())
+        took, found = populate_timed(experiment, [*rows, *audited], Path(folder), os.cpu_count() or 1, Stacked())
+    print(f"{name}: {len(x) - UNSEEN} samples in the pool, {replicas + targets} models in {took:.0f} s", flush=True)
+    return x, y, rows, audited, found
+
+
+def table(name: str, data: Data, given: argparse.Namespace) -> None:
+    most = max(given.replicas)
+    x, y, rows, targets, found = answered(name, data, most, given.targets)
+    pool = len(x) - UNSEEN
     phi = np.concatenate([found[row.name].margin for row in rows])
     log_p = np.concatenate([found[row.name].log_prob for row in rows])
     keep, order = np.array([row.keep for row in rows])[:, :pool], np.arange(most) // 2
-    print(f"{name}: {pool} samples in the pool, {most + len(targets)} models in {took:.0f} s", flush=True)
     peers = peer_attacks.installed() if given.peer else {}
     began = time.process_time()
     neighbours = Neighbours.of(x[:pool], y[:pool])
