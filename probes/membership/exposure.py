@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
 from probes.large_arrays import empty, parts
-from probes.statistics.moderated_t import squeezed_variance
-from probes.statistics.student_t import t_critical, t_tail
+from probes.statistics.moderated_t import variance_prior
+from probes.statistics.student_t import t_critical
+
+ALL_SIGNS, SIGNS, DRAWN = 6, 64, 2**20
+"""The most repeats for which all signs are tried, how many are of more, and the most statistics that are computed."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,8 +23,9 @@ class Exposure:
 
     `shrunken` is the expected value for a sample that was selected by its value: an empirical-Bayes estimate (Efron &
     Morris 1975). Without shrinkage, the largest of many values are partly the largest because of their errors.
-    `deviation` is the moderated standard error of `value` with `dof` degrees of freedom (Smyth 2004), for tests over
-    many samples.
+    `deviation` is the moderated standard error of `value` with `dof` degrees of freedom (Smyth 2004), for intervals
+    over many samples. `chance` are the values divided by their deviations, ascending, that samples have where the signs
+    of their differences are changed.
     """
 
     value: Float64[np.ndarray, " samples"]
@@ -29,11 +34,14 @@ class Exposure:
     shrunken: Float64[np.ndarray, " samples"]
     deviation: Float64[np.ndarray, " samples"]
     dof: float
+    chance: Float64[np.ndarray, " chance"]
 
     def p_values(self, at: float) -> Float64[np.ndarray, " samples"]:
         """One-sided p-values of the hypothesis that a sample's exposure is at most `at` nats; NaN if there is no
-        interval."""
-        return np.asarray(t_tail((self.value - at) / self.deviation, self.dof))
+        interval. By comparison with `chance` (Tusher, Tibshirani & Chu 2001): models differ much more about some
+        samples than about most, and among their few differences t takes too many for exposure."""
+        above = len(self.chance) - np.searchsorted(self.chance, (self.value - at) / self.deviation)
+        return np.where(np.isfinite(self.value), (1 + above) / (1 + len(self.chance)), np.nan)
 
 
 def exposure(
@@ -65,18 +73,61 @@ def exposure(
     value = np.where(enough, value, np.nan)
     variance = np.where(enough, np.maximum(variance, 1e-24), np.nan)
     half = t_critical(level, np.maximum(count - 1, 1)) * np.sqrt(variance / np.maximum(count, 1))
-    deviation, dof = np.full(len(value), np.nan), np.inf
+    deviation, dof, chance = np.full(len(value), np.nan), np.inf, np.zeros(0)
     if enough.any():
-        squeezed, dof = squeezed_variance(variance[enough], float(np.median(count[enough] - 1)))
-        deviation[enough] = np.sqrt(squeezed / count[enough])
+        own = float(np.median(count[enough] - 1))
+        prior = variance_prior(variance[enough], own)
+        deviation[enough] = _deviation(variance[enough], count[enough], prior, own)
+        dof = prior[0] + own
+    shrunken = _shrunken(value, deviation)
+    if enough.any():
+        chance = _by_chance(phi, keep, order, shrunken, prior, own)
     return Exposure(
         value=value,
         low=value - half,
         high=value + half,
-        shrunken=_shrunken(value, deviation),
+        shrunken=shrunken,
         deviation=deviation,
         dof=dof,
+        chance=chance,
     )
+
+
+def _deviation(
+    variance: Float64[np.ndarray, "*axes"],
+    count: Int[np.ndarray, " samples"],
+    prior: tuple[float, float],
+    dof: float,
+) -> Float64[np.ndarray, "*axes"]:
+    """The moderated standard error of a mean of `count` differences."""
+    return np.asarray(np.sqrt((prior[0] * prior[1] + dof * variance) / (prior[0] + dof) / count))
+
+
+def _by_chance(
+    phi: Float[np.ndarray, "replicas samples"],
+    keep: Bool[np.ndarray, "replicas samples"],
+    order: Int[np.ndarray, " replicas"],
+    shrunken: Float64[np.ndarray, " samples"],
+    prior: tuple[float, float],
+    dof: float,
+) -> Float64[np.ndarray, " chance"]:
+    """Means divided by their deviations, with the signs of some repeats' differences changed, those of all excepted:
+    where nothing is exposed, they are distributed as those with the signs as they are. What is exposed is subtracted
+    first."""
+    repeats = len(np.unique(order))
+    if repeats <= ALL_SIGNS:
+        signs = np.array(list(itertools.product((1.0, -1.0), repeat=repeats)))
+    else:
+        signs = np.random.default_rng(0).choice((1.0, -1.0), size=(SIGNS, repeats))
+    signs = signs[np.abs(signs.sum(axis=1)) < repeats]
+    some = slice(None, None, max(1, -(-len(signs) * phi.shape[1] // DRAWN)))
+    change = differences(phi[:, some], keep[:, some], order) - shrunken[some]
+    change = change[:, np.isfinite(change).sum(axis=0) >= 2]
+    count = np.isfinite(change).sum(axis=0)
+    change = np.nan_to_num(change)
+    mean = signs @ change / count
+    variance = np.maximum((change**2).sum(axis=0) - count * mean**2, 0.0) / (count - 1)
+    return np.sort((mean / np.maximum(_deviation(variance, count, prior, dof), 1e-24)).ravel())
 
 
 def differences(
