@@ -157,11 +157,26 @@ def _learned(
 ) -> tuple[Teller, Int[np.ndarray, " classes"]]:
     if column.shape[1] > 1:
         return _counted(column, labels)
+    if (values := _codes(column[:, 0], labels)) is not None:
+        tell, classes = _counted((column == values).astype(np.float64), labels)
+        return (lambda asked: tell((asked == values).astype(np.float64))), classes
     from sklearn.tree import DecisionTreeClassifier  # imported late: a configuration is checked without it
 
-    leaves = max(8, 4 * len(np.unique(labels)))
-    tree = DecisionTreeClassifier(min_samples_leaf=LEAF, max_leaf_nodes=leaves, random_state=0).fit(column, labels)
+    count = len(np.unique(labels))
+    leaves, leaf = max(8, 4 * count), min(LEAF, max(1, len(labels) // (4 * count)))
+    tree = DecisionTreeClassifier(min_samples_leaf=leaf, max_leaf_nodes=leaves, random_state=0).fit(column, labels)
     return tree.predict_proba, tree.classes_
+
+
+def _codes(
+    column: Float64[np.ndarray, " samples"], labels: Int[np.ndarray, " samples"]
+) -> Float64[np.ndarray, " values"] | None:
+    """The values of a column whose repeated values have one class each: codes of the classes, which a small tree of few
+    samples cannot tell apart. None if most samples have a value of their own, or a value has two classes."""
+    values, first, place, counts = np.unique(column, return_index=True, return_inverse=True, return_counts=True)
+    if counts[counts > 1].sum() <= len(column) / 2 or (labels != labels[first][place]).any():
+        return None
+    return values
 
 
 def _counted(

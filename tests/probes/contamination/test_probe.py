@@ -289,6 +289,39 @@ def test_a_column_of_words_that_gives_the_label_away_is_one_column(shape: str, s
     assert judge([result], gate, today=datetime.date(2026, 1, 1)).status in ("fail", "undecided")
 
 
+CODES = {
+    "a number a class": lambda labels, rng: 10.0 * labels,
+    "numbers in another order": lambda labels, rng: np.array([3.0, 0.0, 5.0, 1.0, 4.0, 2.0])[labels],
+    "many numbers a class": lambda labels, rng: labels + 6.0 * rng.integers(0, 2, len(labels)),
+    "a number with noise": lambda labels, rng: labels + rng.normal(0, 0.05, len(labels)),
+    "a few errors": lambda labels, rng: np.where(rng.random(len(labels)) < 0.02, 1.0 * rng.integers(6), labels),
+}
+"""How a column of numbers gives one of six classes away."""
+
+
+@pytest.mark.parametrize("size", [72, 150, 600])
+@pytest.mark.parametrize("shape", list(CODES))
+def test_a_column_of_codes_that_gives_the_label_away_is_found_in_few_samples(shape: str, size: int) -> None:
+    """A tree whose leaves hold five samples cannot tell six classes apart in thirty."""
+    rng = np.random.default_rng(12)
+    labels = rng.permutation(np.arange(size) % 6)
+    noise = rng.normal(size=(size, 3))
+    column = CODES[shape](labels, rng)[:, None]
+    names = ("a", "b", "c", "d")
+    result = audit(np.hstack([noise, column]), halves(size, rng), labels, modality="table", feature_names=names)
+    finding = next(one for one in result.findings if one.code == "contamination.leaking-column")
+    assert finding.values["column"] == "d"
+
+
+@pytest.mark.parametrize("size", [72, 600])
+def test_codes_that_say_nothing_of_the_label_are_not_accused(size: int) -> None:
+    rng = np.random.default_rng(13)
+    labels = rng.permutation(np.arange(size) % 6)
+    column = rng.integers(0, 6, (size, 1)).astype(np.float64)
+    result = audit(column, halves(size, rng), labels, modality="table", feature_names=("d",))
+    assert "contamination.leaking-column" not in codes(result)
+
+
 def test_words_that_say_nothing_of_the_label_are_not_accused() -> None:
     rng = np.random.default_rng(11)
     labels = rng.integers(0, 3, 600)
