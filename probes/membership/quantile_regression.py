@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Float64, Int
 
+from probes.large_arrays import empty
+
 MIDDLE, UPPER = 0.5, 0.9
 FEWEST = 40
 """The fewest non-members to learn from; with fewer, the trees are constant."""
@@ -37,4 +39,7 @@ def describe(
     features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]
 ) -> Float64[np.ndarray, "samples described"]:
     """Features and label, one column per class."""
-    return np.column_stack([features, labels[:, None] == np.unique(labels)]).astype(np.float64)
+    classes, columns = np.unique(labels), features.shape[1]
+    found = empty((len(labels), columns + len(classes)), np.float64)
+    found[:, :columns], found[:, columns:] = features, labels[:, None] == classes
+    return found

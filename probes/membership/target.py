@@ -151,4 +151,6 @@ def principal_components(
     gram = centred @ centred.T if wide else centred.T @ centred
     values, axes = linalg.eigh(gram, subset_by_index=(max(0, len(gram) - most), len(gram) - 1))
     values, axes = values[::-1], axes[:, ::-1]
-    return np.asarray(axes * np.sqrt(np.maximum(values, 0)) if wide else centred @ axes)
+    if wide:
+        return np.asarray(axes * np.sqrt(np.maximum(values, 0)))
+    return np.matmul(centred, axes, out=empty((n, axes.shape[1]), np.float64))
