@@ -89,7 +89,7 @@ def _door(saved: Path, kind: str) -> Callable[[Path], object]:
 @pytest.mark.parametrize("kind", ["texts", "images", "language"])
 def test_no_saved_folder_breaks(tmp_path, saved, kind):
     _door(saved, kind)(saved / kind)
-    assert broken(_door(saved, kind), _changed(saved, kind), tmp_path, range(12)) == []
+    assert broken(_door(saved, kind), _changed(saved, kind), tmp_path, range(6)) == []
 
 
 @pytest.mark.slow
