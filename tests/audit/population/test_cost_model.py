@@ -43,9 +43,10 @@ def test_a_budget_keeps_whole_rounds_and_says_what_it_gave_up() -> None:
     assert not plenty.gave_up
     scarce = fit(experiment, PLAN, 0.0, seed=0, workers=1)
     assert scarce.gave_up == {"splits": (3, 6)}
-    assert scarce.price.seconds < plenty.price.seconds
     rows = {row.name: row.keep for row in rows_of(PLAN, experiment.pool, 0)}
-    assert all(np.array_equal(row.keep, rows[row.name]) for row in rows_of(scarce.plan, experiment.pool, 0))
+    fewer = rows_of(scarce.plan, experiment.pool, 0)
+    assert 0 < len(fewer) < len(rows)
+    assert all(np.array_equal(row.keep, rows[row.name]) for row in fewer)
 
 
 def test_more_replicas_find_smaller_effects(experiment: Experiment) -> None:
