@@ -148,7 +148,11 @@ def suspects_on_clean_labels(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reliability:
-    """How often models are right at each sample's confidence, and the share of wrong labels."""
+    """How well models and labels agree, as a function of the models' confidence.
+
+    right         the probability, 0 to 1, that models of this confidence are right about the sample
+    wrong_labels  the share of wrong labels, 0 to 1
+    """
 
     right: Float64[np.ndarray, " n"]
     wrong_labels: float
