@@ -36,7 +36,7 @@ def test_the_curve_is_the_documented_one(transfer: str) -> None:
 
 def test_the_plan_says_what_half_and_twice_the_replicas_would_give() -> None:
     half, all_of_them, twice = attack_power(8)
-    assert half.startswith("4 replicas of the splits: 94 to 100 % of the attack's AUC above 0.5, 85 to 96 % of")
+    assert half.startswith("4 replicas of the splits: 94 to 100 % of the attack's AUC above 0.5, 84 to 96 % of")
     assert all_of_them.startswith("8 replicas of the splits (planned)")
     assert twice.startswith("16 replicas")
     assert list(attack_power(0)) == []
