@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -22,7 +24,7 @@ def test_the_bound_is_operations_of_a_layer(experiment: Experiment, monkeypatch:
     assert each > 0
     assert threads_for(experiment) == 1
     monkeypatch.setattr(thread_count, "LARGE", each * 0.99)
-    assert threads_for(experiment) == 2
+    assert threads_for(dataclasses.replace(experiment)) == 2
 
 
 def test_attention_counts() -> None:
