@@ -37,6 +37,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 processor, and OpenMP reads this only once, when torch is imported. It does not change any number; a value that is
 already set is kept."""
 
+os.environ.setdefault("MKL_DISABLE_FAST_MM", "1")
+"""Makes MKL allocate as everything else does. Its own lists of free memory have locks, which a thread that ends may
+hold while this process forks: they would stay locked in the fork for ever. MKL reads this at its first product, and
+products take as long without its lists."""
+
 __all__ = [
     "Predictions",
     "cache",

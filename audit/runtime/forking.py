@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import sys
+from pathlib import Path
 
 
 def can_fork(device: str) -> bool:
-    """Whether forks of this process can train and explain models: on Linux, with models on the CPU, and without an
-    accelerator, beside which torch refuses to compute gradients in a fork."""
+    """Whether forks of this process can train and explain models: on Linux, with models on the CPU, without an
+    accelerator, beside which torch refuses to compute gradients in a fork, and without MKL's own lists of free
+    memory."""
     import torch
 
-    return sys.platform == "linux" and device == "cpu" and torch.cuda.device_count() == 0
+    if sys.platform != "linux" or device != "cpu" or torch.cuda.device_count():
+        return False
+    return _allocates_without_locks()
+
+
+def _allocates_without_locks() -> bool:
+    """Whether MKL keeps no lists of free memory, whose locks a fork may inherit locked (`audit/__init__.py` sees to it,
+    unless products were computed before it was imported). True where torch was built without MKL."""
+    import torch
+
+    try:
+        library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+        disabled = library.mkl_serv_get_fast_mm_status
+    except (OSError, AttributeError):
+        return True
+    return bool(disabled())
 
 
 def leave_to_the_parent() -> None:
