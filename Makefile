@@ -51,7 +51,7 @@ validate: $(STAMP)
 	$(BIN)/python -m pytest -m slow --timeout 7200
 
 zoo: $(STAMP)
-	$(BIN)/python -m tests.probes.drift.shortcut_zoo --relied 8 --benign 66 --first 7000 --out zoo
+	$(BIN)/python -m tests.probes.drift.shortcut_zoo --relied 8 --benign 66 --first 11000 --out zoo
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/table.py --json bench.json

@@ -39,8 +39,9 @@ already set is kept."""
 
 os.environ.setdefault("MKL_DISABLE_FAST_MM", "1")
 """Makes MKL allocate as everything else does. Its own lists of free memory have locks, which a thread that ends may
-hold while this process forks: they would stay locked in the fork for ever. MKL reads this at its first product, and
-products take as long without its lists."""
+hold while this process forks: they would stay locked in the fork for ever. MKL reads this when torch is
+imported; where that was before, this process does not fork (`audit/runtime/forking.py`). Products take as long without
+its lists."""
 
 __all__ = [
     "Predictions",

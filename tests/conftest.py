@@ -1,8 +1,11 @@
 """Axes are checked in tests: every jaxtyping annotation of our packages, by beartype, at every call."""
 
+import importlib
+
 from jaxtyping import install_import_hook
 
 install_import_hook(["probes", "audit", "reports"], "beartype.beartype")
+importlib.import_module("audit")  # before torch, which reads settings that it makes
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

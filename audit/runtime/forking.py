@@ -21,7 +21,7 @@ def can_fork(device: str) -> bool:
 
 def _allocates_without_locks() -> bool:
     """Whether MKL keeps no lists of free memory, whose locks a fork may inherit locked (`audit/__init__.py` sees to it,
-    unless products were computed before it was imported). True where torch was built without MKL."""
+    unless torch was imported before). True where torch was built without MKL."""
     import torch
 
     try:

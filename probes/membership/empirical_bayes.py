@@ -58,7 +58,7 @@ Answered = Float[np.ndarray, "replicas samples"]
 Kept = Bool[np.ndarray, "replicas samples"]
 Order = Int[np.ndarray, " replicas"]
 Rows = Int[np.ndarray, " rows"]
-Found = Float64[np.ndarray, "columns models samples"]
+Found = Float64[np.ndarray, "columns models chosen"]
 Stabiliser = Callable[[Float[np.ndarray, "*axes"]], Float64[np.ndarray, "*axes"]]
 
 
@@ -246,7 +246,7 @@ class Expected:
         of the probability of membership and of that distance.
 
         by    the set of replicas that attacks each model; the model must not be in it
-        thin  features of every such sample only
+        thin  features of every such sample only: the axis `chosen`
         """
         away = stable - self.centre[by]
         spread_in, spread_out, dof = self.spread_in[by], self.spread_out[by], self.dof[by]

@@ -22,7 +22,13 @@ COUNTED: Mapping[str, frozenset[str]] = {
     "drift.suspected-shortcut": frozenset(
         {"rate", "low", "high", "control", "bound", "excess", "excess_low", "excess_high"}
     ),
-    "drift.no-shortcut": frozenset({"control", "bound", "rarest", "excess", "excess_low", "excess_high"}),
+    "drift.natural-evidence": frozenset(
+        {"rate", "low", "high", "control", "bound", "excess", "excess_low", "excess_high"}
+    ),
+    # low and high: of the values of a column, where that is the candidate.
+    "drift.no-shortcut": frozenset(
+        {"control", "bound", "rarest", "excess", "excess_low", "excess_high", "low", "high"}
+    ),
     "forgetting.better-interpolation": frozenset({"share"}),
     "forgetting.fragile": frozenset({"accuracy"}),
     "forgetting.robust": frozenset({"accuracy"}),

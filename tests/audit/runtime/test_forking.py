@@ -9,7 +9,6 @@ import sys
 import pytest
 
 SAYS = "from audit.runtime.forking import can_fork; print(can_fork('cpu'))"
-PRODUCT = "import torch; torch.rand(64, 64) @ torch.rand(64, 64); "
 
 
 def told(program: str) -> str:
@@ -32,8 +31,8 @@ def has_lists() -> bool:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux forks")
-def test_audit_turns_the_lists_of_free_memory_off_before_the_first_product() -> None:
+def test_audit_turns_the_lists_of_free_memory_off_where_it_is_imported_before_torch() -> None:
     if not has_lists():
         pytest.skip("torch without MKL")
-    assert told(f"import audit; {PRODUCT}{SAYS}") == "True"
-    assert told(f"{PRODUCT}import audit; {SAYS}") == "False"
+    assert told(f"import audit, torch; {SAYS}") == "True"
+    assert told(f"import torch, audit; {SAYS}") == "False"

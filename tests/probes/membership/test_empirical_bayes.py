@@ -130,3 +130,15 @@ def test_stabilised_margins_spread_more_alike() -> None:
     before = np.median(raw[easy]) / np.median(raw[~easy])
     assert np.median(spread[easy]) / np.median(spread[~easy]) < 0.8 * before
     assert (np.diff(stabiliser(phi, keep)(np.linspace(-50, 50, 200))) > 0).all()
+
+
+def test_weights_are_learnt_from_every_few_samples_where_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, member, phi, keep, order = transfer(0, 4, "margins")
+    replicas, _, total = replicas_of(phi, log_p(phi), keep, order)
+    whole = list(replicas.stand_ins(np.unique(order), total))
+    for (rows, found), (same, thinned) in zip(whole, replicas.stand_ins(np.unique(order), total, 3), strict=True):
+        assert np.array_equal(rows, same)
+        assert np.array_equal(found[:, :, ::3], thinned)
+    every = mean_auc(ours(own, phi, keep, order), member)
+    monkeypatch.setattr("probes.membership.empirical_bayes.LARGEST_FIT", phi.size // 3)
+    assert mean_auc(ours(own, phi, keep, order), member) == pytest.approx(every, abs=0.01)

@@ -2,7 +2,7 @@
 on?
 
     make zoo                                                                          # all of it: zoo.json and zoo.md
-    python -m tests.probes.drift.shortcut_zoo --relied 8 --benign 66 --first 7000 --out zoo      # the same
+    python -m tests.probes.drift.shortcut_zoo --relied 8 --benign 66 --first 11000 --out zoo      # the same
     python -m tests.probes.drift.shortcut_zoo --kinds hum --relied 3
     python -m tests.probes.drift.shortcut_zoo --adult adult.csv --most 6000 --kinds benign --benign 12
     python -m tests.probes.drift.shortcut_zoo --kinds none --and one.json other.json --out zoo   # the table of both
