@@ -18,7 +18,7 @@ from torch import Tensor
 from audit.models import graph_rewrite, memory_layout
 from audit.models.weight_files import digest_state
 from audit.storage.code_digest import digest_code
-from audit.storage.store import Store
+from audit.storage.store import Store, as_tensor, from_tensor
 from probes.measures import randomise
 from probes.message import Text, decoded, encoded
 from probes.observable import Observable, Observation, Role
@@ -66,7 +66,7 @@ def recall(store: Store, key: str, chosen: Int[np.ndarray, " chosen"]) -> tuple[
     if tensors is None:
         return None
     arrays = {name.removeprefix(PREFIX): tensor.numpy() for name, tensor in tensors.items() if name.startswith(PREFIX)}
-    limits = [decoded(one) for one in json.loads(bytes(tensors[LIMITS].tolist()))]
+    limits = [decoded(one) for one in from_tensor(tensors[LIMITS])]
     return Observation(samples=chosen, arrays=arrays), limits
 
 
@@ -74,8 +74,7 @@ def keep(store: Store, key: str, seen: Observation, limits: Sequence[Text]) -> N
     """Raises StoreError if the disk is full or the folder cannot be written."""
     arrays = {name: np.require(array, requirements=["C", "W"]) for name, array in seen.arrays.items()}
     tensors = {f"{PREFIX}{name}": torch.from_numpy(array) for name, array in arrays.items()}
-    said = torch.tensor(list(json.dumps([encoded(one) for one in limits]).encode()), dtype=torch.uint8)
-    store.write(key, {**tensors, LIMITS: said})
+    store.write(key, {**tensors, LIMITS: as_tensor([encoded(one) for one in limits])})
 
 
 @cache

@@ -3,18 +3,13 @@ traces the network."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-
 from audit.engines.registry import ENGINES, Choice, choose, fastest_first
-from audit.population.replica_key import described_row
+from audit.population.replica_key import described_row, digest_with_pool
 from audit.storage.code_digest import digest_code, digest_packages
-from audit.storage.store import Store
+from audit.storage.store import Store, as_tensor, from_tensor
 from audit.training.experiment import Experiment
 from probes.plan import Row
 
@@ -35,9 +30,9 @@ def divided(experiment: Experiment, rows: Sequence[Row], store: Store | None = N
     if store is None or key is None:
         return _divided(experiment, rows)
     if (known := store.read(key, again="engines are asked again", needs=[WRITTEN])) is not None:
-        return _read(json.loads(bytes(known[WRITTEN].tolist())), rows)
+        return _read(from_tensor(known[WRITTEN]), rows)
     made = _divided(experiment, rows)
-    store.write(key, {WRITTEN: torch.tensor(list(json.dumps(_written(made, rows)).encode()), dtype=torch.uint8)})
+    store.write(key, {WRITTEN: as_tensor(_written(made, rows))})
     return made
 
 
@@ -78,10 +73,7 @@ def _key(experiment: Experiment, rows: Sequence[Row]) -> str | None:
         "inputs": [experiment.dataset.fingerprint, list(experiment.inputs.shape), *experiment.queries],
         "rows": [described_row(row) for row in rows],
     }
-    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
-    for mask in (experiment.pool.member | experiment.pool.held_out, experiment.pool.validation):
-        digest.update(np.packbits(mask).tobytes())
-    return digest.hexdigest()
+    return digest_with_pool(described, experiment.pool)
 
 
 def _code_of(module: str) -> str:

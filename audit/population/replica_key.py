@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
 from audit.training.experiment import Experiment
-from probes.plan import Row
+from probes.plan import Pool, Row
 
 CODE_VERSION = 5
 """Increased whenever training or answers change in any bit, so that entries of older code are no longer found."""
@@ -36,8 +36,13 @@ def key_of(experiment: Experiment, row: Row, *, engine: str, batch: Sequence[Row
     }
     if experiment.trainer is not None:
         described["trainer"] = experiment.trainer.digest
+    return digest_with_pool(described, experiment.pool)
+
+
+def digest_with_pool(described: Mapping[str, object], pool: Pool) -> str:
+    """sha256 (hex) of what JSON can hold, and of which samples are in the pool and which validate."""
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
-    for mask in (experiment.pool.member | experiment.pool.held_out, experiment.pool.validation):
+    for mask in (pool.member | pool.held_out, pool.validation):
         digest.update(np.packbits(mask).tobytes())
     return digest.hexdigest()
 

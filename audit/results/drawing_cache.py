@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -24,18 +23,16 @@ def drawings_kept(store: Store, results: str, lang: str) -> Iterator[None]:
     """Within it, charts that were drawn for these results.json and language are read from the store's folder; new ones
     are written to it, if that is possible. Drawings are part of a page that a browser opens, so they are never taken
     from a remote that others can write."""
-    import torch
-
+    from audit.storage.store import as_tensor, from_tensor  # imports torch
     from reports.formats import charts
 
     local = dataclasses.replace(store, remote=None)
     key = hashlib.sha256(f"{KEPT} {version('vl-convert-python')} {lang} {results}".encode()).hexdigest()
     entry = local.read(key, again="charts are drawn again", needs=[KEPT])
-    drawings: dict[str, str] = {} if entry is None else json.loads(entry[KEPT].numpy().tobytes())
+    drawings: dict[str, str] = {} if entry is None else from_tensor(entry[KEPT])
     before = len(drawings)
     with charts.kept(drawings):
         yield
     if len(drawings) > before:
-        content = bytearray(json.dumps(drawings).encode())
         with contextlib.suppress(StoreError):  # the report is complete without it
-            local.write(key, {KEPT: torch.frombuffer(content, dtype=torch.uint8)})
+            local.write(key, {KEPT: as_tensor(drawings)})

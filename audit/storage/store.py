@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import warnings
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -228,6 +230,20 @@ class Store:
 def writer() -> str:
     """The versions on which every entry written by this process depends."""
     return f"transfer-audit {version('transfer-audit')}, torch {torch.__version__}"
+
+
+def as_tensor(content: Any) -> Tensor:
+    """Anything that JSON can hold, as bytes [n], for an entry of the store.
+
+    >>> from_tensor(as_tensor({"engine": "head"}))
+    {'engine': 'head'}
+    """
+    return torch.frombuffer(bytearray(json.dumps(content).encode()), dtype=torch.uint8)
+
+
+def from_tensor(tensor: Tensor) -> Any:
+    """What `as_tensor` was given."""
+    return json.loads(tensor.numpy().tobytes())
 
 
 def _name(key: str) -> str:

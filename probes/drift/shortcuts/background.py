@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Names, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Family, Names, Samples, most_separated
 from probes.evidence import Modality
 from probes.message import Message, Text
 from probes.ranges import Rate
@@ -33,11 +33,7 @@ class Background(Family):
         if min(seen.inputs.shape[2:]) < 6:
             return ()
         values = _colour(seen.inputs.cpu().numpy(), self.near)
-        scores = {
-            int(label): float(np.abs(separation(values, seen.labels, int(label))).max())
-            for label in np.unique(seen.labels)
-        }
-        return tuple(Candidate(label) for label in sorted(scores, key=lambda label: -scores[label]))
+        return tuple(Candidate(label) for label in most_separated(values, seen.labels))
 
     def transplant(
         self,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Samples, closeness, most_separated
 from probes.evidence import Modality
 from probes.message import Message, Text
 
@@ -30,19 +30,13 @@ class Colour(Family):
 
     def propose(self, seen: Samples, rng: np.random.Generator) -> Sequence[Candidate]:
         values = _statistics(seen)
-        scores = {
-            int(label): float(np.abs(separation(values, seen.labels, int(label))).max())
-            for label in np.unique(seen.labels)
-        }
-        order = sorted(scores, key=lambda label: -scores[label])
+        order = most_separated(values, seen.labels)
         return tuple(Candidate(label, (float(which),)) for label in order for which in range(len(STATISTICS)))
 
     def strength(self, candidate: Candidate, seen: Samples) -> Float[np.ndarray, " samples"]:
         """Closeness of the statistics to the class's median."""
         values = _statistics(seen)
-        mine = values[seen.labels == candidate.label]
-        centre = np.median(mine if len(mine) else values, axis=0)
-        return np.asarray(-(np.abs(values - centre) / np.maximum(values.std(axis=0), 1e-9)).sum(axis=1))
+        return closeness(values, seen.labels, candidate.label)
 
     def transplant(
         self,

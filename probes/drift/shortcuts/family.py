@@ -162,3 +162,27 @@ def separation(
         return np.zeros(values.shape[1])
     spread = np.sqrt((mine.var(axis=0, ddof=1) + others.var(axis=0, ddof=1)) / 2)
     return np.asarray((mine.mean(axis=0) - others.mean(axis=0)) / np.maximum(spread, 1e-9))
+
+
+def most_separated(values: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> list[int]:
+    """The labels, the one that any feature separates furthest first.
+
+    >>> most_separated(np.array([[0.0], [1.0], [0.5], [1.5], [4.0], [5.0]]), np.array([0, 0, 1, 1, 2, 2]))
+    [2, 0, 1]
+    """
+    scores = {int(label): float(np.abs(separation(values, labels, int(label))).max()) for label in np.unique(labels)}
+    return sorted(scores, key=lambda label: -scores[label])
+
+
+def closeness(
+    values: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"], label: int
+) -> Float[np.ndarray, " samples"]:
+    """Minus the distance to the class's median (that of all, if it has no samples), in standard deviations, summed over
+    features.
+
+    >>> closeness(np.array([[0.0], [2.0], [4.0]]), np.array([0, 1, 0]), 0).round(2)
+    array([-1.22, -0.  , -1.22])
+    """
+    mine = values[labels == label]
+    centre = np.median(mine if len(mine) else values, axis=0)
+    return np.asarray(-(np.abs(values - centre) / np.maximum(values.std(axis=0), 1e-9)).sum(axis=1))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Samples, closeness, separation
 from probes.evidence import Modality
 from probes.message import Message, Text
 from probes.ranges import Rate
@@ -55,9 +55,7 @@ class Frame(Family):
     def strength(self, candidate: Candidate, seen: Samples) -> Float[np.ndarray, " samples"]:
         """Closeness of the strip to that of the class, relative to the spread of all."""
         values = _look(seen, candidate.place)
-        mine = values[seen.labels == candidate.label]
-        centre = np.median(mine if len(mine) else values, axis=0)
-        return np.asarray(-(np.abs(values - centre) / np.maximum(values.std(axis=0), 1e-9)).sum(axis=1))
+        return closeness(values, seen.labels, candidate.label)
 
     def transplant(
         self,

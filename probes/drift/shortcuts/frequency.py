@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Shaped
 
-from probes.drift.shortcuts.family import Candidate, Family, Names, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Family, Names, Samples, most_separated
 from probes.evidence import Modality
 from probes.message import Message, Text
 from probes.ranges import Rate
@@ -36,11 +36,7 @@ class Frequency(Family):
         images = seen.inputs.cpu().numpy().astype(np.float64)
         spectrum = np.abs(np.fft.fft2(images)).mean(axis=1)[:, _above(self.high, *images.shape[2:])]
         values = np.log(spectrum + 1e-3 * spectrum.mean() + 1e-12)
-        scores = {
-            int(label): float(np.abs(separation(values, seen.labels, int(label))).max())
-            for label in np.unique(seen.labels)
-        }
-        order = sorted(scores, key=lambda label: -scores[label])
+        order = most_separated(values, seen.labels)
         return tuple(Candidate(label, (float(which),)) for label in order for which in range(len(PARTS)))
 
     def transplant(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Rivals, Samples, separation
+from probes.drift.shortcuts.family import Candidate, Donors, Family, Names, Rivals, Samples, closeness, most_separated
 from probes.evidence import Modality
 from probes.message import Message, Text
 
@@ -37,18 +37,12 @@ class Shading(Family):
         if min(seen.inputs.shape[2:]) < 6:
             return ()
         values = _terms(seen)
-        scores = {
-            int(label): float(np.abs(separation(values, seen.labels, int(label))).max())
-            for label in np.unique(seen.labels)
-        }
-        return tuple(Candidate(label) for label in sorted(scores, key=lambda label: -scores[label]))
+        return tuple(Candidate(label) for label in most_separated(values, seen.labels))
 
     def strength(self, candidate: Candidate, seen: Samples) -> Float[np.ndarray, " samples"]:
         """Closeness of the surface to the class's median."""
         values = _terms(seen)
-        mine = values[seen.labels == candidate.label]
-        centre = np.median(mine if len(mine) else values, axis=0)
-        return np.asarray(-(np.abs(values - centre) / np.maximum(values.std(axis=0), 1e-9)).sum(axis=1))
+        return closeness(values, seen.labels, candidate.label)
 
     def transplant(
         self,
