@@ -1,7 +1,7 @@
 """A small language model, fine-tuned on instructions by LoRA and fully, with audit records: `audit run` needs nothing
 else.
 
-pip install 'transfer-audit[huggingface,peft]'
+pip install 'transfer-audit[train,huggingface,peft]'
 python examples/trainers/instructions_lora.py instructions.json
 audit run --model instructions-example/adapter --data instructions.json
 audit run --model instructions-example/full --data instructions.json --base instructions-example/base

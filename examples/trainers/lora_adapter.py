@@ -1,6 +1,6 @@
 """A PEFT LoRA adapter whose training writes an audit record: auditing its folder needs nothing else.
 
-pip install 'transfer-audit[huggingface,peft]'
+pip install 'transfer-audit[train,huggingface,peft]'
 python examples/trainers/lora_adapter.py
 audit run --model lora-example/adapter
 """

@@ -1,7 +1,7 @@
 """A language model's LoRA adapter trained with DP-SGD, with canaries in its training data: the audit gives a lower
 bound on ε.
 
-pip install 'transfer-audit[huggingface]'
+pip install 'transfer-audit[train,huggingface]'
 python examples/trainers/private_lora.py
 audit run --model private-example/adapter --canaries private-example/canaries.json
 """

@@ -1,6 +1,6 @@
 """A Hugging Face text classifier, fine-tuned by transformers.Trainer with arguments that also train the replicas.
 
-pip install 'transfer-audit[huggingface]'
+pip install 'transfer-audit[train,huggingface]'
 python examples/trainers/transformers_text.py
 audit run --trainer examples/trainers/transformers_text.py:train
 """

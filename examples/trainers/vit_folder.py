@@ -1,7 +1,7 @@
 """A Vision Transformer in the folder that `save_pretrained` writes: the audit is given the data, the split and the
 base.
 
-pip install 'transfer-audit[huggingface]'
+pip install 'transfer-audit[train,huggingface]'
 python examples/trainers/vit_folder.py
 audit run --model vit-example/model --base vit-example/base --recipe vit-example/recipe.toml --trust-code
 
