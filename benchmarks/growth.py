@@ -19,6 +19,7 @@ from figures import Measured, above_mapped, arguments, growth, publish
 from setting import Peak, experiment_of, populate_timed, random_halves
 
 from audit.engines.head import Head
+from audit.population.cost_model import price
 from probes.large_arrays import empty
 
 CHUNK = 10_000
@@ -39,6 +40,7 @@ def point(samples: int, replicas: int, features: int, epochs: int, workers: int,
         train={"epochs": epochs, "batch_size": 256, "lr": 0.01, "momentum": 0.9},
     )
     rows = random_halves(samples, replicas, 16, rng)
+    planned = price(experiment, rows, workers)
     before = time.process_time()
     # Anywhere but in memory, where the store and the arrays beyond memory would count as memory.
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/var/tmp")) as folder, Peak() as peak:
@@ -48,9 +50,11 @@ def point(samples: int, replicas: int, features: int, epochs: int, workers: int,
     spent = time.process_time() - before
     if json is not None:
         told = {"seconds": seconds, "spent": spent, "above": (peak.own - begun) / 1e6, "own": begun / 1e6}
+        told |= {"planned_seconds": planned.seconds, "planned_bytes": planned.bytes / 1e6, "peak": peak.own / 1e6}
         json.write_text(dumps(told), encoding="utf-8")
     memory = f"{begun / 1e6:>9.0f} {peak.own / 1e6:>9.0f} {inputs.nbytes / 1e6:>9.0f} {held / 1e6:>10.0f}"
-    print(f"{samples:>9} {replicas:>9} {seconds:>9.2f} {spent:>9.2f} {memory}")
+    foreseen = f"{planned.seconds:>9.2f} {planned.bytes / 1e6:>10.0f} {planned.disk / 1e6:>10.0f}"
+    print(f"{samples:>9} {replicas:>9} {seconds:>9.2f} {spent:>9.2f} {memory} {foreseen}")
 
 
 def main() -> None:
@@ -65,7 +69,8 @@ def main() -> None:
     if given.one:
         point(given.samples[0], given.replicas[0], given.features, given.epochs, given.workers, given.json)
         return
-    print("  samples  replicas   seconds processor before MB   peak MB inputs MB answers MB", flush=True)
+    heading = "  samples  replicas   seconds processor before MB   peak MB inputs MB answers MB"
+    print(heading, "planned s planned MB    disk MB", flush=True)
     fixed = ["--features", str(given.features), "--epochs", str(given.epochs), "--workers", str(given.workers)]
     # Along each axis from the middle of the other; the corners would add no information.
     middle_samples, middle_replicas = (sorted(axis)[len(axis) // 2] for axis in (given.samples, given.replicas))

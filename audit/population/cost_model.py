@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
+import re
 import resource
 import sys
 import tempfile
@@ -17,12 +19,13 @@ from typing import Literal
 import numpy as np
 
 from audit.data.dataset import at
+from audit.engines.head import LARGEST
 from audit.engines.registry import Choice, Kind, choose, kind_of
 from audit.population.executors.local import WORTH_PROCESSES
 from audit.population.executors.workers import forks_train
 from audit.population.populate import rows_of
 from audit.population.schedule import schedule
-from audit.population.tasks import run_task
+from audit.population.tasks import replicas_held, run_task
 from audit.population.trainer_checks import trainable
 from audit.runtime.devices import workers_for
 from audit.runtime.threads import threads
@@ -30,6 +33,7 @@ from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from audit.training.minibatches import steps_per_epoch
 from audit.training.transfer_modes import Trainee
+from probes.large_arrays import IN_MEMORY
 from probes.plan import Plan, Row
 from probes.statistics.power import FEWEST_ROUNDS, Power, power
 
@@ -40,6 +44,8 @@ PROCESS_SECONDS, PROCESS_BYTES = 4.0, 450 << 20
 """The overhead of an additional process that is not a fork: importing torch, and its private memory for that."""
 ANSWER_BYTES = 24
 """Bytes of one replica's answers on one sample: five float32 and an int32."""
+ANSWERS_IN_MEMORY = 3 << 25
+"""Bytes of all answers that are ordinary memory, however many there are: while collected, and as one array each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +69,10 @@ class RowGroup:
         alone = self.batches * self.batch_seconds
         return self.run_in == "spawned" and min(workers, self.batches) > 1 and alone > WORTH_PROCESSES
 
+    def at_once(self, workers: int) -> int:
+        """Batches in memory at once: on threads, others train while as many wait for the disk."""
+        return min(self.batches, 2 * workers if self.run_in == "threads" else workers)
+
     def seconds(self, workers: int) -> float:
         """Seconds without starting processes."""
         at_once = 1 if self.run_in == "spawned" and not self.spawns(workers) else workers
@@ -71,12 +81,14 @@ class RowGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """Predicted from a trial of a few steps. `bytes` are those of all processes together."""
+    """Predicted from a trial of a few steps. `bytes` is the memory of all processes together that no file backs,
+    `disk` the bytes of temporary files (inputs and answers) and of the new entries of the store, without weights."""
 
     lines: tuple[RowGroup, ...]
     workers: int
     seconds: float
     bytes: int
+    disk: int
     power: Power
 
     @property
@@ -232,13 +244,34 @@ def _subset_row(row: Row, chosen: np.ndarray) -> Row:
     return dataclasses.replace(row, keep=row.keep[chosen], targets=targets)
 
 
+def _answering(experiment: Experiment, batch: Sequence[Row]) -> int:
+    """What a batch takes in proportion to the samples, which a trial on a few of them does not show: masks, logits and
+    their copy, and answers until they are written, with the copy that is."""
+    n, numbers = len(experiment.dataset), len(experiment.dataset) * len(experiment.dataset.classes)
+    logits = 4 * (min(len(batch) * numbers, max(numbers, LARGEST)) + numbers)
+    return len(batch) * n + logits + 2 * ANSWER_BYTES * n * min(len(batch), replicas_held(n))
+
+
+def _in_file(size: int) -> int:
+    return size if size > IN_MEMORY else 0
+
+
+def _own_bytes() -> int:
+    """Memory of this process that no file backs; where the system does not tell, the most it has taken."""
+    with contextlib.suppress(OSError):
+        told = re.findall(r"^(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)
+        if told:
+            return 1024 * sum(map(int, told))
+    return _peak_bytes()
+
+
 def _peak_bytes() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _priced(experiment: Experiment, rows: Sequence[Row], workers: int, trials: Mapping[Kind, Trial]) -> Price:
-    lines = []
+    lines, n = [], len(experiment.dataset)
     for kind, trial in trials.items():
         mine = [row for row in rows if kind_of(row) == kind]
         if not mine:
@@ -255,19 +288,20 @@ def _priced(experiment: Experiment, rows: Sequence[Row], workers: int, trials: M
                 batches=len(batches),
                 inputs_seconds=trial.inputs,
                 batch_seconds=trial.fixed + trial.training * share,
-                batch_bytes=trial.bytes,
+                batch_bytes=trial.bytes + _answering(experiment, batches[0]),
                 run_in=_run_in(experiment, trial.choice),
             )
         )
     processes = any(line.spawns(workers) for line in lines)
-    # This process with everything loaded; the mapped copy of the inputs; and what replicas use and store.
-    held = _peak_bytes() + experiment.inputs.numel() * experiment.inputs.element_size()
-    held += len(rows) * len(experiment.dataset) * ANSWER_BYTES
-    held += workers * max((line.batch_bytes for line in lines), default=0)
+    inputs, answers = experiment.inputs.numel() * experiment.inputs.element_size(), ANSWER_BYTES * n * len(rows)
+    held = _own_bytes() + min(answers, ANSWERS_IN_MEMORY) + min(inputs, IN_MEMORY)
+    held += max((line.batch_bytes * line.at_once(workers) for line in lines), default=0)
     return Price(
         lines=tuple(lines),
         workers=workers,
         seconds=PROCESS_SECONDS * processes + sum(line.seconds(workers) for line in lines),
         bytes=held + PROCESS_BYTES * (workers - 1) * processes,
+        # Answers are collected, then stacked; the store has them too.
+        disk=_in_file(inputs) + 2 * _in_file(answers) + answers,
         power=power(experiment.pool, rows),
     )

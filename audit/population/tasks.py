@@ -50,6 +50,11 @@ Done = tuple[str, Replica]
 """A key, and the replica without its weights, which are in the store."""
 
 
+def replicas_held(samples: int) -> int:
+    """Replicas of a task that are written at once."""
+    return min(STORED_TOGETHER, max(1, SAMPLES_HELD // samples))
+
+
 def run_task(
     engine: Engine,
     materialised: Materialised,
@@ -62,7 +67,7 @@ def run_task(
     take_device(folder, materialised.experiment.device)
     with threads(1):
         done: list[Done] = []
-        together = min(STORED_TOGETHER, max(1, SAMPLES_HELD // len(materialised.experiment.dataset)))
+        together = replicas_held(len(materialised.experiment.dataset))
         kept = Collected()
         trained = train(engine, materialised, task)
         while True:

@@ -33,14 +33,22 @@ def near_rows(table: Float32[np.ndarray, "samples features"], rng: np.random.Gen
     """The same for rows of a table whose columns have a common scale, at half their squared Euclidean distance."""
     if len(table) < 3:
         return nothing()
-    # (x, 1, −|x|²/2) · (y, −|y|²/2, 1) = −|x − y|²/2: so searching for large products finds small distances.
+    queries, index = as_products(table)
+    return _closest(table, queries, index, lambda distance: -distance, rng)
+
+
+def as_products(
+    table: Float32[np.ndarray, "samples features"],
+) -> tuple[Float32[np.ndarray, "samples searched"], Float32[np.ndarray, "samples searched"]]:
+    """Queries and an index of which large products are small distances: (x, 1, −|x|²/2) · (y, −|y|²/2, 1) =
+    −|x − y|²/2."""
     rows, columns = table.shape
     queries, index = (empty((rows, columns + 2), np.float32) for _ in range(2))
     for part in parts(rows, columns):
         half = (table[part].astype(np.float64) ** 2).sum(axis=1).astype(np.float32) / 2
         for side, (last, but_one) in ((queries, (-half, 1)), (index, (1, -half))):
             side[part, :columns], side[part, columns], side[part, columns + 1] = table[part], but_one, last
-    return _closest(table, queries, index, lambda distance: -distance, rng)
+    return queries, index
 
 
 def _closest(

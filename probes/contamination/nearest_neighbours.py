@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int32, Int64
 
 from probes.large_arrays import empty, parts
 
@@ -17,8 +17,10 @@ BLOCK = 2048
 """Rows and columns of similarities held at once: 16 MB."""
 EXACT = 10_000
 """Largest number of samples for which every pair is compared."""
-PROBED = 3
-"""Cells that each sample is compared with."""
+SIZE = 96
+"""Samples of a cell, on average."""
+GROUPS, PROBED = 6, 6
+"""Groups of centres that each sample is compared with, and cells."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,21 +33,55 @@ class Close:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Cells:
-    """Samples by the nearest of some centres, which are samples themselves: an inverted file (Jégou, Douze & Schmid
-    2011). `members` lists the samples of cell c from `start[c]` to `start[c + 1]`; `probed` are the cells that each
-    sample is compared with, the nearest first."""
+class Centres:
+    """Samples that stand for cells, in groups: group g, of the centres nearest to `leaders[g]`, has those from
+    `start[g]` to `start[g + 1]`. All are rows of the index."""
 
+    leaders: Int64[np.ndarray, " groups"]
     centres: Int64[np.ndarray, " cells"]
+    start: Int64[np.ndarray, " ends"]
+
+    def nearest(
+        self, queries: Float32[np.ndarray, "samples features"], index: Float32[np.ndarray, "samples features"]
+    ) -> Int32[np.ndarray, "samples probed"]:
+        """The `PROBED` nearest centres in the `GROUPS` groups nearest to each query, the nearest first."""
+        groups = min(GROUPS, len(self.leaders))
+        led = _most_similar(queries, index[self.leaders], groups)
+        order, ends = _by_number(led, len(self.leaders))
+        centres = index[self.centres]
+        best = np.full((len(queries), PROBED), -np.inf, dtype=np.float32)
+        found = np.zeros((len(queries), PROBED), dtype=np.int32)
+        for group, (first, last) in enumerate(itertools.pairwise(self.start.tolist())):
+            asking = order[ends[group] : ends[group + 1]] // groups
+            places = np.concatenate([np.zeros(PROBED, dtype=np.int32), np.arange(first, last, dtype=np.int32)])
+            for top in range(0, len(asking), BLOCK):
+                rows = asking[top : top + BLOCK]
+                near = np.concatenate([best[rows], queries[rows] @ centres[first:last].T], axis=1)
+                chosen = _maxima(near.copy(), PROBED)
+                best[rows] = np.take_along_axis(near, chosen, axis=1)
+                before = np.take_along_axis(found[rows], np.minimum(chosen, PROBED - 1), axis=1)
+                found[rows] = np.where(chosen < PROBED, before, places[chosen])
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cells:
+    """Samples by the nearest centre: an inverted file with a coarse quantizer of two levels (Jégou, Douze & Schmid
+    2011). `members` lists the samples of cell c from `start[c]` to `start[c + 1]`; `probed` are the cells that each
+    sample is compared with, the nearest first. Where `queries` and `index` are alike, a pair is found if either of its
+    samples is compared with the other's cell."""
+
+    centres: Centres
     members: Int64[np.ndarray, " samples"]
     start: Int64[np.ndarray, " ends"]
-    probed: Int64[np.ndarray, "samples probed"]
+    probed: Int32[np.ndarray, "samples probed"]
+    alike: bool = True
 
     def asked_by(
         self, queries: Float32[np.ndarray, "samples features"], index: Float32[np.ndarray, "samples features"]
     ) -> Cells:
         """The same cells for other queries: the samples under a transformation."""
-        return dataclasses.replace(self, probed=_probed(queries, index[self.centres]))
+        return dataclasses.replace(self, probed=self.centres.nearest(queries, index), alike=False)
 
 
 def cells(
@@ -53,29 +89,47 @@ def cells(
     index: Float32[np.ndarray, "samples features"],
     rng: np.random.Generator,
 ) -> Cells | None:
-    """About √(2n) cells, for which the products with centres and within cells cost about the same; None up to `EXACT`
-    samples, where every pair is compared."""
+    """Cells of about `SIZE` samples, whatever their number; None up to `EXACT` samples, where every pair is
+    compared."""
     n = len(index)
     if n <= EXACT:
         return None
-    centres = np.sort(rng.choice(n, round((2 * n) ** 0.5), replace=False)).astype(np.int64)
-    probed = _probed(queries, index[centres])
-    members = np.argsort(probed[:, 0], kind="stable").astype(np.int64)
-    start = np.searchsorted(probed[members, 0], np.arange(len(centres) + 1)).astype(np.int64)
+    chosen = rng.choice(n, n // SIZE, replace=False).astype(np.int64)
+    # So many that the products with leaders and with the centres of the groups cost about the same.
+    leaders = chosen[: round((GROUPS * len(chosen)) ** 0.5)]
+    order, ends = _by_number(_most_similar(queries[chosen], index[leaders], 1), len(leaders))
+    centres = Centres(leaders=leaders, centres=chosen[order], start=ends)
+    probed = centres.nearest(queries, index)
+    members, start = _by_number(probed[:, :1], len(chosen))
     return Cells(centres=centres, members=members, start=start, probed=probed)
 
 
-def _probed(
-    queries: Float32[np.ndarray, "samples features"], centres: Float32[np.ndarray, "cells features"]
-) -> Int64[np.ndarray, "samples probed"]:
-    found = np.empty((len(queries), PROBED), dtype=np.int64)
+def _by_number(
+    numbers: Int32[np.ndarray, "samples each"], count: int
+) -> tuple[Int64[np.ndarray, " places"], Int64[np.ndarray, " ends"]]:
+    """Places of the flattened numbers below `count` in ascending order of the number, and where each number begins."""
+    narrow = numbers.reshape(-1).astype(np.min_scalar_type(count))  # 16 bits are sorted in linear time
+    ends = np.zeros(count + 1, dtype=np.int64)
+    np.cumsum(np.bincount(narrow, minlength=count), out=ends[1:])
+    return np.argsort(narrow, kind="stable").astype(np.int64, copy=False), ends
+
+
+def _most_similar(
+    queries: Float32[np.ndarray, "samples features"], others: Float32[np.ndarray, "others features"], count: int
+) -> Int32[np.ndarray, "samples count"]:
+    found = np.empty((len(queries), count), dtype=np.int32)
     for top in range(0, len(queries), BLOCK):
-        near = queries[top : top + BLOCK] @ centres.T
-        rows = np.arange(len(near))
-        # A few maxima are several times faster than a partition.
-        for place in range(PROBED):
-            found[top : top + BLOCK, place] = best = near.argmax(axis=1)
-            near[rows, best] = -np.inf
+        found[top : top + BLOCK] = _maxima(queries[top : top + BLOCK] @ others.T, count)
+    return found
+
+
+def _maxima(similarity: Float32[np.ndarray, "rows columns"], count: int) -> Int32[np.ndarray, "rows count"]:
+    """The columns of the largest entries, which are overwritten: a few maxima are several times faster than a
+    partition."""
+    rows, found = np.arange(len(similarity)), np.empty((len(similarity), count), dtype=np.int32)
+    for place in range(count):
+        found[:, place] = best = similarity.argmax(axis=1)
+        similarity[rows, best] = -np.inf
     return found
 
 
@@ -100,8 +154,8 @@ def pairs_above(
     among: Cells | None = None,
 ) -> Close:
     """All pairs i < j with queries[i] · index[j] >= threshold; but for a sample with many, only those that are among
-    the `most` best of either side. With `among`, j lies in one of the `PROBED` cells nearest to i: time grows with
-    n^1.5, and a pair that is not much nearer than others may be missed.
+    the `most` best of either side. With `among`, one of them lies in one of the `PROBED` cells nearest to the other:
+    time grows little faster than n, and a pair that is not much nearer than others may be missed.
 
     `index` is `queries`, or the same samples under a transformation whose similarity is symmetric (for example
     flipped), so half of the products suffice. The cap keeps look-alikes (digits, or degenerate features) from filling
@@ -111,8 +165,11 @@ def pairs_above(
     found: list[tuple[Int64[np.ndarray, " hits"], Int64[np.ndarray, " hits"], Float32[np.ndarray, " hits"]]] = []
     for rows, columns, similarity in blocks:
         i, j = _hits(similarity, threshold, most)
-        found.append((rows[i], columns[j], similarity[i, j]))
+        found.append((np.minimum(rows[i], columns[j]), np.maximum(rows[i], columns[j]), similarity[i, j]))
     one, other, similar = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    if among is not None:
+        first = np.unique(one * len(index) + other, return_index=True)[1]
+        one, other, similar = one[first], other[first], similar[first]
     kept = _best(one, similar, most) | _best(other, similar, most)
     one, other, similar = one[kept], other[kept], similar[kept]
     order = np.lexsort((other, one))
@@ -138,22 +195,26 @@ def _in_cells(
     queries: Float32[np.ndarray, "samples features"], index: Float32[np.ndarray, "samples features"], among: Cells
 ) -> Iterator[Block]:
     """A cell's samples, compared with the queries for which it is one of the nearest."""
-    order = np.argsort(among.probed, axis=None, kind="stable")
-    ends = np.searchsorted(among.probed.reshape(-1)[order], np.arange(len(among.centres) + 1))
-    for cell in range(len(among.centres)):
-        inside = np.sort(among.members[among.start[cell] : among.start[cell + 1]])
-        asking = (order[ends[cell] : ends[cell + 1]] // PROBED).astype(np.int64)
+    order, ends = _by_number(among.probed, len(among.start) - 1)
+    for cell, (first, last) in enumerate(itertools.pairwise(among.start.tolist())):
+        inside = among.members[first:last]
+        asking = order[ends[cell] : ends[cell + 1]] // PROBED
         for top, left in itertools.product(range(0, len(asking), BLOCK), range(0, len(inside), BLOCK)):
             rows, columns = asking[top : top + BLOCK], inside[left : left + BLOCK]
             similarity = queries[rows] @ index[columns].T
-            similarity[rows[:, None] >= columns] = -np.inf
+            if among.alike:
+                own = np.minimum(np.searchsorted(columns, rows), len(columns) - 1)
+                here = np.flatnonzero(columns[own] == rows)
+                similarity[here, own[here]] = -np.inf
+            else:
+                similarity[rows[:, None] >= columns] = -np.inf
             yield rows, columns, similarity
 
 
 def _hits(
     similarity: Float32[np.ndarray, "rows columns"], threshold: float, most: int
 ) -> tuple[Int64[np.ndarray, " hits"], Int64[np.ndarray, " hits"]]:
-    i, j = np.nonzero(similarity >= threshold)
+    i, j = np.divmod(np.flatnonzero(similarity >= threshold), similarity.shape[1])
     rows = np.bincount(i, minlength=similarity.shape[0]) > most
     columns = np.bincount(j, minlength=similarity.shape[1]) > most
     if not (rows.any() and columns.any()):
@@ -193,7 +254,11 @@ def nearest(
         inside = np.flatnonzero((own >= left) & (own < left + similarity.shape[1]))
         similarity[inside, own[inside] - left] = -np.inf
         width = similarity.shape[1]
-        few = np.argpartition(similarity, max(0, width - k), axis=1)[:, -k:]
+        few = (
+            similarity.argmax(axis=1)[:, None]
+            if k == 1
+            else np.argpartition(similarity, max(0, width - k), axis=1)[:, -k:]
+        )
         score = np.concatenate([score, np.take_along_axis(similarity, few, axis=1)], axis=1)
         best = np.concatenate([best, few + left], axis=1)
         chosen = np.lexsort((best, -score), axis=1)[:, :k]

@@ -73,8 +73,9 @@ def shown(fitted: Fitted, budget: float | None) -> None:
         table.add_row(Text(rows), Text(line.engine), Text(f"{line.seconds(cost.workers):.0f}"), Text(refused))
     screen = Console()
     screen.print(table)
+    room = f"{cost.bytes / 2**20:.0f} MiB of memory and {cost.disk / 2**20:.0f} MiB of disk"
     screen.print(
-        f"{cost.rows} replicas, about {cost.seconds:.0f} s with {cost.workers} workers, {cost.bytes / 2**20:.0f} MiB; "
+        f"{cost.rows} replicas, about {cost.seconds:.0f} s with {cost.workers} workers, {room}; "
         "explaining predictions and the statistics take additional time.",
         highlight=False,
     )

@@ -34,6 +34,7 @@ def test_every_row_is_priced_once_and_by_its_engine() -> None:
     assert cost.rows == len(rows)
     assert cost.seconds > 0
     assert cost.bytes > len(rows) * len(experiment.dataset) * 24
+    assert cost.disk == len(rows) * len(experiment.dataset) * 24  # in the store: no array here is large
 
 
 def test_a_budget_keeps_whole_rounds_and_says_what_it_gave_up() -> None:

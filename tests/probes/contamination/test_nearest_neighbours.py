@@ -69,12 +69,16 @@ def test_cells_find_the_copies_that_a_look_at_every_pair_finds(monkeypatch: pyte
     assert cells(queries, queries, rng) is None
     exact = pairs_above(queries, queries, 0.9)
     monkeypatch.setattr(nearest_neighbours, "EXACT", 1000)
-    found = pairs_above(queries, queries, 0.9, among=cells(queries, queries, rng))
+    among = cells(queries, queries, rng)
+    assert among is not None
     every = set(zip(exact.one.tolist(), exact.other.tolist(), strict=True))
     assert len(every) == 100
-    seen = set(zip(found.one.tolist(), found.other.tolist(), strict=True))
-    assert seen <= every
-    assert len(seen) >= 98
+    for probed in (among, among.asked_by(queries, queries)):
+        found = pairs_above(queries, queries, 0.9, among=probed)
+        seen = set(zip(found.one.tolist(), found.other.tolist(), strict=True))
+        assert seen <= every
+        assert 98 <= len(seen) == len(found.one)
+    np.testing.assert_array_equal(np.sort(among.members), np.arange(3000))
 
 
 @pytest.mark.usefixtures("_small_blocks")
