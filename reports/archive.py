@@ -148,8 +148,13 @@ def load(text: str, where: str = "results.json") -> Report:
     content = parse_json(text, where, ArchiveError)
     version = content.get("schema_version") if isinstance(content, dict) else None
     if type(version) is not int or version != SCHEMA_VERSION:
-        found = f"has schema_version {version}" if version is not None else "is not a results.json of transfer-audit"
-        raise ArchiveError(f"{found}; this version reads {SCHEMA_VERSION}.", where=where)
+        if version is None:
+            raise ArchiveError("is not a results.json of transfer-audit.", where=where)
+        raise ArchiveError(
+            f"has schema_version {version}; this version of transfer-audit reads {SCHEMA_VERSION}.",
+            where=where,
+            do="Read it with the version that wrote it, or run the audit again.",
+        )
     validate(content, where, ArchiveError)
     try:
         content = _infinite(content)

@@ -19,7 +19,7 @@ from audit.config.run_settings import Settings, place_of
 from audit.data.array_like import ArrayLike
 from audit.data.dataset import Dataset
 from audit.evidence.predictions import Predictions
-from audit.storage.folders import checkpoint_in, named_path
+from audit.storage.folders import checkpoint_in, must_be_a_model, named_path
 from audit.storage.hub_cache import base_in
 from audit.trainers.base import Estimator, Fit, Predictor, Trainer
 from probes.errors import InputError, RecipeError
@@ -82,8 +82,7 @@ def refuse_for_language_models(**given: object) -> None:
 
 def checkpoint_of(model: str | Path) -> Path:
     path = checkpoint_in(Path(model)) or Path(model)
-    if not path.exists():
-        raise InputError("no such checkpoint file.", where=str(path), do="Check the path.")
+    must_be_a_model(path)
     return path
 
 

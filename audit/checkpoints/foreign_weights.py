@@ -193,7 +193,7 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
                 where=str(path),
                 do="Two classes need two logits: of one logit z save 0 and z, a row of zeros before its weights."
                 if one_logit
-                else "Check source.options and the number of classes.",
+                else "Give data with the model's classes (data.classes chooses them), or check source.options.",
             )
     fitted = {name: state[name] for name in expected}
     check_numbers(fitted, path)

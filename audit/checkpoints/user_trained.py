@@ -30,6 +30,7 @@ from audit.models.source import Source
 from audit.models.weight_files import read_untrusted
 from audit.runtime.devices import device
 from audit.runtime.user_code import load_file
+from audit.storage.folders import must_be_a_model
 from audit.trainers.base import Trainer
 from audit.trainers.estimator import EstimatorTrainer
 from audit.trainers.function import FunctionTrainer, of_file, of_function, parsed
@@ -157,8 +158,8 @@ def open_trained(path: Path | None, settings: Settings) -> Audited:
     assert settings.trainer is not None
     file, _ = parsed(settings.trainer)
     seed = 0 if settings.seed is None else settings.seed
-    if path is not None and not path.exists():
-        raise InputError("no such checkpoint file.", where=str(path), do="Check the path.")
+    if path is not None:
+        must_be_a_model(path)
     with user_code(file.name, ""):
         module = load_file(file)
     load = getattr(module, "load", None)

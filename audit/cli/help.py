@@ -37,7 +37,13 @@ def refuse_empty(arguments: Sequence[str]) -> None:
 class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         refuse_empty(args)
-        return super().parse_args(ctx, args)
+        ctx.allow_extra_args = True  # so that the message can say where an argument belongs
+        more = super().parse_args(ctx, args)
+        if more:
+            takes_model = any(param.name == "model" for param in self.params) and ctx.params.get("model") is None
+            do = f"Write --model {more[0]}." if takes_model else "Options begin with - or --."
+            raise InputError(f"unexpected argument {more[0]!r}.", do=do)
+        return more
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _tidy(super().get_params(ctx))

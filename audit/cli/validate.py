@@ -36,6 +36,13 @@ def must_exist(path: Path | None, what: str) -> None:
         raise InputError(f"no such {what}.", where=str(path), do="Check the path.")
 
 
+def must_be_a_model(path: Path | None) -> None:
+    from audit.storage import folders
+
+    if path is not None:
+        folders.must_be_a_model(path)
+
+
 def must_be_writable(folder: Path) -> None:
     if exists(folder) and not folder.is_dir():
         raise InputError("is a file; the report needs a folder.", where=str(folder), do="Choose another --out.")
@@ -69,13 +76,19 @@ def must_be_a_new_file(path: Path) -> None:
     must_be_writable(path.absolute().parent)
 
 
-def configuration(config: Path | None, changes: Sequence[str] | None) -> Config:
-    """Thresholds and parameters, read once. Raises ConfigError."""
+def configuration(config: Path | None, changes: Sequence[str] | None, *, audited: bool = False) -> Config:
+    """Thresholds and parameters, read once; before an audit, names in thresholds are checked too. Raises
+    ConfigError."""
     from audit.config.audit_config import load
     from audit.config.pinned import unpinned
 
     must_exist(None if config is None else unpinned(config), "configuration file")
-    return load(config, Path.cwd(), changes or ())
+    read = load(config, Path.cwd(), changes or ())
+    if audited:
+        from audit.config.threshold_names import check_names
+
+        check_names(read)
+    return read
 
 
 def recipe_file(recipe: Path, changes: Sequence[str] | None = None) -> RecipeFile:
@@ -144,9 +157,9 @@ def language_model(model: Path | None, only: Mapping[str, Path | None]) -> bool:
     for option, value in only.items():
         if value is not None:
             raise InputError(
-                "is for the folder of a language model (config.json or adapter_config.json).",
+                "is for a causal language model in a folder, and this is a classifier or a checkpoint.",
                 where=option,
-                do="Omit it: a checkpoint and its recipe already contain it.",
+                do="Omit it; data and split are in the recipe.",
             )
     return False
 

@@ -201,7 +201,8 @@ def _diagnosis(path: Path, error: Exception) -> str:
         return _pickled(path, text)
     if start == b"PK\x03\x04" and (found := _by_entries(path)):
         return found
-    return next((said for magic, said in OTHER.items() if begins.startswith(magic)), "is not a torch checkpoint.")
+    unknown = "is not a torch checkpoint: no .pt, .pth or .safetensors."
+    return next((said for magic, said in OTHER.items() if begins.startswith(magic)), unknown)
 
 
 def _by_entries(path: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from audit.config.audit_config import Config
 from audit.config.run_settings import Settings
+from audit.config.threshold_names import check_names
 from audit.evidence.observe import Observations
 from audit.pipelines.base import Asked, Gathered, Pipeline
 from audit.pipelines.listener import Listener
@@ -18,6 +19,7 @@ from audit.results.registration import content_of, reasons
 from audit.runtime.randomness import stream
 from audit.runtime.threads import return_pages
 from audit.runtime.versions import versions
+from probes.errors import ConfigError
 from probes.evidence import Evidence
 from probes.message import Message
 from probes.probe import Probe
@@ -35,6 +37,7 @@ def audit(pipeline: Pipeline, config: Config, settings: Settings, listener: List
     run."""
     seed = pipeline.seed if settings.seed is None else settings.seed
     selection = Selection.of(config, pipeline.modality, pipeline.offers)
+    _check_thresholds(config, selection)
     asked = Asked(config=config, settings=settings, listener=listener, selection=selection, seed=seed)
     report = None
     for gathered in pipeline.gather(asked):
@@ -47,6 +50,20 @@ def audit(pipeline: Pipeline, config: Config, settings: Settings, listener: List
     report = with_texts(with_ids(report, pipeline.ids), pipeline.texts)
     listener.report(report)
     return report
+
+
+def _check_thresholds(config: Config, selection: Selection) -> None:
+    """Raises ConfigError, before anything is trained, for a threshold that nothing here can be judged by."""
+    check_names(config)
+    asked = {*selection.lacking, *(probe.name for probe in selection.probes)}
+    for probe in config.thresholds:
+        if probe not in asked:
+            raise ConfigError(
+                f"a threshold on probe {probe!r}, which "
+                + ("is not for such models." if probe in selection.declined else "is switched off."),
+                where=f"{config.where}, [thresholds.{probe}]",
+                do="Remove it." if probe in selection.declined else "Remove it, or switch the probe on.",
+            )
 
 
 def _heard(probe: Probe, gathered: Gathered, asked: Asked) -> Result | Failure:
@@ -114,13 +131,24 @@ def _judged(report: Report, pipeline: Pipeline, gathered: Gathered, asked: Asked
     undecided, never a pass."""
     baseline = asked.settings.baseline
     comparison = None if baseline is None else compare(baseline, report)
-    verdict = judge(
-        report.results,
-        gathered.look.gate(asked.config.gate()),
-        today=asked.settings.today or datetime.datetime.now(datetime.UTC).date(),
-        comparison=comparison,
-        probes=asked.selection.recorded(),
-    )
+    gate = gathered.look.gate(asked.config.gate())
+    try:
+        verdict = judge(
+            report.results,
+            gate,
+            today=asked.settings.today or datetime.datetime.now(datetime.UTC).date(),
+            comparison=comparison,
+            probes=asked.selection.recorded(),
+        )
+    except ConfigError as error:  # the results are worth more than one threshold: they can be judged again
+        verdict = Verdict(
+            status="error",
+            checks=(),
+            level=gate.level,
+            profile=gate.profile,
+            on_undecided=gate.on_undecided,
+            notes=(Message("audit.not-judged", {"why": str(error)}),),
+        )
     # The verdict itself says which probes lacked samples or a model.
     limits = [one for one in _limits(gathered, asked) if one.code != "audit.not-run-without"]
     notes = (*pipeline.converted, *limits, *verdict.notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from audit.storage.bounded import is_folder
+from audit.storage.bounded import exists, is_folder
 from probes.errors import InputError
 
 RESULTS, CHECKPOINT = "results.json", "ckpt.pt"
@@ -26,6 +26,21 @@ def named_path(given: str | Path) -> Path:
     if isinstance(given, str) and not given.strip():
         raise InputError("an empty path was given.", do="Name one, or leave the argument out.")
     return Path(given)
+
+
+def must_be_a_model(path: Path) -> None:
+    """Raises InputError if there is neither a file nor a folder; a name without a suffix may be one of the Hub's.
+
+    >>> must_be_a_model(Path("bert-base-uncased"))
+    Traceback (most recent call last):
+    ...
+    probes.errors.InputError: bert-base-uncased: no such file or folder, and nothing is downloaded. Give a path.
+    """
+    if exists(path):
+        return
+    if path.suffix:
+        raise InputError("no such checkpoint file.", where=str(path), do="Check the path.")
+    raise InputError("no such file or folder, and nothing is downloaded.", where=str(path), do="Give a path.")
 
 
 def results_in(path: Path | None) -> Path | None:

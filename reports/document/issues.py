@@ -55,15 +55,16 @@ def issues(report: Report, lang: str = "en") -> list[Issue]:
     """Most severe first. Errors stop the gate; findings without a failed threshold are warnings or notes."""
     document = outline(report, lang)
     found = [*_checks(document, report), *_findings(document)]
-    if undecided_as_a_whole(document):
+    if open_as_a_whole(document):
         found.append(
             Issue(
                 rule="gate/nothing-checked",
                 probe="gate",
-                title=document.words("headline", "undecided"),
+                title=document.words("headline", document.status),
                 message=document.sentence,
                 about=document.words("ui", "gauge"),
-                grade=_undecided(report),
+                grade=_undecided(report) if document.status == "undecided" else "error",
+                failed=document.status == "error",
             )
         )
     ranked = sorted(found, key=lambda issue: GRADES.index(issue.grade))
@@ -82,9 +83,14 @@ def issues(report: Report, lang: str = "en") -> list[Issue]:
     return told
 
 
-def undecided_as_a_whole(document: Document) -> bool:
-    """Whether the verdict is undecided though no check is: there is none, or all are bounds, or a probe is missing."""
-    return document.status == "undecided" and all(check.status != "undecided" for check in document.checks)
+def open_as_a_whole(document: Document) -> bool:
+    """Whether no check says why there is no verdict. Undecided: there is none, all are bounds, or a probe is missing.
+    Error: no probe failed, but the configuration does not fit the results."""
+    if document.status == "error" and any(section.failure for section in document.sections):
+        return False
+    return document.status in ("undecided", "error") and all(
+        check.status != document.status for check in document.checks
+    )
 
 
 def said(check: CheckText, say: Words) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from probes.result import Result
+from probes.result import Failure, Result
 from reports.document.absent import absent_of
 from reports.document.checks import CheckText, checks
 from reports.document.comparison import AgainstText, against
@@ -93,8 +93,8 @@ def outline(report: Report, lang: str = "en") -> Document:
 def _sentence(report: Report, say: Words) -> str:
     """Whether the model may be shipped, the risks behind this, and the results of the other checks."""
     status, judged = report.verdict.status, report.verdict.checks
-    if not judged and status != "error":
-        return say("ui", "nochecks")
+    if not judged and not any(isinstance(result, Failure) for result in report.results):
+        return say("verdict", "not_judged") if status == "error" else say("ui", "nochecks")
     counts = {one: sum(check.status == one for check in judged) for one in ORDER}
     if status == "pass" and counts["waived"]:
         return _told("waived", [check for check in judged if check.status == "waived"], len(judged), say)

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from probes.errors import one_line
 from reports.document.checks import CheckText
-from reports.document.issues import rule_of, said, undecided_as_a_whole
+from reports.document.issues import open_as_a_whole, rule_of, said
 from reports.document.outline import Document, outline
 from reports.document.sections import Section
 from reports.formats.base import Format
@@ -28,7 +28,7 @@ def render(report: Report, *, lang: str = "en") -> str:
     for section in document.sections:
         checks = [check for check in document.checks if check.anchor == section.anchor]
         _suite(root, section, checks, warned, document.words)
-    if undecided_as_a_whole(document):
+    if open_as_a_whole(document):
         _nothing_checked(root, document, warned)
     _count(root)
     first = next(iter(root), None)
@@ -72,7 +72,10 @@ def _suite(root: ET.Element, section: Section, checks: list[CheckText], warned: 
 
 def _nothing_checked(root: ET.Element, document: Document, warned: bool) -> None:
     case = _case(ET.SubElement(root, "testsuite", name="gate", time="0"), "gate", "has a threshold")
-    _outcome(case, PASSED_OVER if warned else STOPPED, "undecided", document.sentence)
+    if document.status == "error":
+        _outcome(case, CRASHED, "failed", document.sentence)
+    else:
+        _outcome(case, PASSED_OVER if warned else STOPPED, "undecided", document.sentence)
 
 
 def _case(suite: ET.Element, anchor: str, name: str) -> ET.Element:

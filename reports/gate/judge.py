@@ -60,7 +60,7 @@ def judge(
     >>> judge(example_report().results, Gate(thresholds=(limit,)), today=datetime.date(2026, 1, 1)).status
     'pass'
     """
-    _check_waivers(gate)
+    check_waivers(gate)
     failures = {result.probe: result for result in results if isinstance(result, Failure)}
     found = {result.probe: result for result in results if isinstance(result, Result)}
     missing, off = (set(), set()) if probes is None else _missing(gate, {*found, *failures}, probes)
@@ -155,8 +155,8 @@ def _failed(code: str, failure: Failure) -> Message:
     return Message(code, {"probe": failure.probe, "error": failure.error, "message": failure.message})
 
 
-def _check_waivers(gate: Gate) -> None:
-    """Refuses waivers with a wrong name, which would silently waive nothing."""
+def check_waivers(gate: Gate) -> None:
+    """Refuses waivers with a wrong name, which would silently waive nothing. Raises ConfigError."""
     checked = {(one.probe, one.estimate) for one in gate.thresholds}
     for waiver in gate.waivers:
         if (waiver.probe, waiver.estimate) not in checked:

@@ -43,6 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "bad.toml").write_text("x")
     (folder / "unknown.toml").write_text("[gait]\n")
     (folder / "typo.toml").write_text("[trian]\nepochs = 1\n")
+    (folder / "audit_typo.toml").write_text('[thresholds.membership]\n"recipe.auk" = { max = 0.6 }\n')
     (folder / "ckpt.pt").touch()
     (folder / "results.json").write_text(archive.dump(sample()))
     return folder
@@ -60,7 +61,10 @@ def test_help_is_light(place: Path, line: str) -> None:
     [
         ("run", "--model: there is nothing to audit."),
         ("nonsense", "No such command 'nonsense'"),
+        ("run ckpt.pt", "unexpected argument 'ckpt.pt'. Write --model ckpt.pt."),
         ("run -m no.pt", "no.pt: no such checkpoint file."),
+        ("run -m bert-base-uncased", "bert-base-uncased: no such file or folder, and nothing is downloaded."),
+        ("run -m ckpt.pt -c audit_typo.toml", "Did you mean 'recipe.auc'?"),
         ("run -m ckpt.pt -c no.toml", "no.toml: no such configuration file."),
         ("run -m ckpt.pt -c bad.toml", "bad.toml: is not TOML"),
         ("run -m ckpt.pt -c unknown.toml", "Did you mean 'gate'?"),

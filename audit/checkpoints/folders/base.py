@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
 from audit.checkpoints.other_formats import must_hold_torch_weights
+from audit.data.record import NAME as RECORD
 from audit.storage.bounded import MIB, read_text
 from audit.storage.folders import checkpoint_in, weight_files
 from probes.errors import CheckpointError, DependencyError, PluginError
@@ -180,7 +181,8 @@ def must_be_known(path: Path) -> None:
         do = "Copy the whole folder, with its file *.index.json."
     elif several := [*(one for one in weight_files(path) if "optim" not in one.name), *_models_below(path)]:
         held += f" itself, but {', '.join(one.name for one in several[:5])}{', …' if len(several) > 5 else ''}"
-        do = f"Give the audited one: {path / several[-1].name}."
+        recorded = next((one for one in several if (one / RECORD).is_file()), several[-1])
+        do = f"Give the audited one, such as {path / recorded.name}."
     raise CheckpointError(f"holds {held}.", where=str(path), do=do)
 
 

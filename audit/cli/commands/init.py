@@ -61,8 +61,11 @@ def _check(path: Path) -> None:
     """Raises ConfigError with file, key and the nearest known name; an expired waiver is reported, but is not an
     error."""
     from audit.config.audit_config import check_config
+    from audit.config.threshold_names import check_names
 
-    gate = check_config(path).gate()
+    config = check_config(path)
+    check_names(config)
+    gate = config.gate()
     for waiver in gate.waivers:
         if waiver.expires < datetime.datetime.now(datetime.UTC).date():
             said = f"{path}: the waiver for {waiver.probe} {waiver.estimate} expired on {waiver.expires}."

@@ -22,7 +22,7 @@ def inspect(
     model: o.Inspected,
 ) -> None:
     """Print and verify the contents of a checkpoint; no code in it is run."""
-    validate.must_exist(model, "checkpoint file")
+    validate.must_be_a_model(model)
     with loading(quiet=False):
         from audit.checkpoints.inspect import inspect as look_into
         from audit.runtime.devices import check_torch

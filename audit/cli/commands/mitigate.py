@@ -50,10 +50,10 @@ def mitigate(
     [dim]$[/dim] audit mitigate -m ckpt.pt -o remedies
     [dim]$[/dim] audit mitigate -m ckpt.pt --try l2-sp=0.1 --try dp=8 --budget 5m
     """
-    validate.must_exist(model, "checkpoint file")
+    validate.must_be_a_model(model)
     validate.must_hold_a_report(out)
     seconds = validate.seconds_of(budget)
-    thresholds = validate.configuration(config, changes)
+    thresholds = validate.configuration(config, changes, audited=True)
     made_by = validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     from audit.mitigation.countermeasures import check
 

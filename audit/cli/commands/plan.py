@@ -35,9 +35,9 @@ def plan(
     [dim]$[/dim] audit plan -m ckpt.pt --budget 10m
     [dim]$[/dim] audit plan -m saved-model/ --recipe data.toml --base bert-base/
     """
-    validate.must_exist(model, "checkpoint file")
+    validate.must_be_a_model(model)
     seconds = validate.seconds_of(budget)
-    thresholds = validate.configuration(config, changes)
+    thresholds = validate.configuration(config, changes, audited=True)
     made_by = validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     with loading(quiet=False):
         from audit import api

@@ -36,8 +36,8 @@ def population(
     [dim]$[/dim] audit run -m ckpt.pt --store s3://bucket/replicas
     """
     validate.must_say_what(model, trainer, recipe, None)
-    validate.must_exist(model, "checkpoint file")
-    thresholds = validate.configuration(config, changes)
+    validate.must_be_a_model(model)
+    thresholds = validate.configuration(config, changes, audited=True)
     hanging = validate.seconds_of(replica_timeout, "--replica-timeout")
     made_by = validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     with loading(quiet=quiet):

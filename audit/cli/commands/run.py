@@ -71,15 +71,15 @@ def run(
     [dim]$[/dim] audit run -m a.pt --variant int8.npz --variant distilled.pt
     """
     validate.must_say_what(model, trainer, recipe, predictions)
-    validate.must_exist(model, "checkpoint file")
-    validate.must_exist(reference, "checkpoint file")
+    validate.must_be_a_model(model)
+    validate.must_be_a_model(reference)
     validate.must_exist(baseline, "results.json")
     validate.must_hold_a_report(out)
     if address is not None and executor != "ray":
         raise ConfigError("is for --executor ray.", where="--address", do="Add it, or omit --address.")
     seconds = validate.seconds_of(budget)
     hanging = validate.seconds_of(replica_timeout, "--replica-timeout")
-    thresholds = validate.configuration(config, changes)
+    thresholds = validate.configuration(config, changes, audited=True)
     validate.must_exist(history, "folder")
     for variant in variants or ():
         validate.must_exist(variant, "variant")

@@ -157,7 +157,7 @@ def test_other_content_of_a_weight_file_is_ignored(tmp_path, network, shape):
         (lambda state: {**state, "9.weight": state["9.weight"] * torch.nan}, r"9\.weight contains NaN"),
         (
             lambda state: {**state, "9.weight": state["9.weight"][:1]},
-            r"9\.weight has shape \(1, 16\), .* \(5, 16\)\. Check",
+            r"9\.weight has shape \(1, 16\), .* \(5, 16\)\. Give data",
         ),
         (lambda state: {**state, "scale": torch.tensor(1.5)}, "holds scale, which the recipe's network does not have"),
         (

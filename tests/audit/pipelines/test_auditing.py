@@ -16,8 +16,13 @@ from audit.pipelines.auditing import audit
 from audit.pipelines.base import Asked, Gathered
 from audit.pipelines.listener import Listener
 from audit.pipelines.predictions import PredictionsOnly
+from audit.results.gate import gate
 from audit.results.registration import content_of
+from probes.errors import ConfigError
 from probes.probe import PROBES
+from reports.document.issues import issues
+from reports.document.outline import outline
+from reports.formats import junit
 from reports.gate import sequential
 from reports.gate.registration import Registration
 
@@ -88,3 +93,38 @@ def test_a_probe_that_lacks_what_it_requires_is_named_and_not_forgotten(
     assert isinstance(probes, dict)
     assert (probes["drift"], probes["overfitting"], probes["extraction"]) == ("lacking", "off", "off")
     assert report.verdict.status == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        (
+            {"overfiting": {"a": {"max": 1.0}}},
+            r"\[thresholds\]: unknown probe 'overfiting'. Did you mean 'overfitting'\?",
+        ),
+        ({"overfitting": {"recipe.acuracy_gap": {"max": 0.1}}}, "Did you mean 'recipe.accuracy_gap'"),
+        ({"membership": {"recipe.auc": {"max": 0.6}}}, "a threshold on probe 'membership', which is switched off."),
+    ],
+    ids=["probe", "estimate", "switched off"],
+)
+def test_a_threshold_that_nothing_can_be_judged_by_is_refused_before_anything_is_trained(
+    predictions: Predictions, tmp_path: Path, thresholds: dict[str, dict[str, dict[str, float]]], message: str
+) -> None:
+    pipeline = Looks(predictions)
+    with pytest.raises(ConfigError, match=message):
+        audit(pipeline, config(**thresholds), Settings(store=tmp_path), Listener())
+    assert pipeline.asked == 0
+
+
+def test_a_threshold_on_what_was_not_estimated_costs_no_results(predictions: Predictions, tmp_path: Path) -> None:
+    asked = config(overfitting={"recipe.gap_of_my_own": {"max": 0.1}})
+    report = audit(Looks(predictions), asked, Settings(store=tmp_path), Listener())
+    assert report.verdict.status == "error"
+    assert report.estimate("overfitting", "checkpoint.held_out_accuracy").value > 0.5
+    shown = outline(report)
+    assert shown.sentence.startswith("No verdict can be given: the configuration")
+    assert any("'recipe.gap_of_my_own', which overfitting did not produce" in note for note in shown.notes)
+    assert 'errors="1"' in junit.render(report)
+    assert [issue.grade for issue in issues(report) if issue.failed] == ["error"]
+    with pytest.raises(ConfigError, match=r"recipe\.gap_of_my_own"):
+        gate(report, asked)
