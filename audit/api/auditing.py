@@ -51,7 +51,6 @@ from audit.results.run_cost import Meter
 from audit.runtime.devices import check_torch
 from audit.runtime.threads import threads
 from audit.storage.failures import traces_kept
-from audit.trainers.base import Trainer
 from probes.errors import ConfigError, InputError
 from reports.report import Report
 
@@ -199,16 +198,15 @@ def run(
             refuse(data=data, members=members, held_out=held_out, trainer=trainer, source=source, recipe=recipe)
             refuse(variants=variants or None, tried=tried)
             return PredictionsOnly(
-                model if isinstance(model, Predictions) else read_predictions(Path(predictions or ""))
+                model if isinstance(model, Predictions) else read_predictions(Path(str(predictions)))
             )
         if language:
+            assert folder is not None
             _must_suit_language_models(settings, workers)
             refuse_for_language_models(
                 held_out=held_out, source=source, classes=classes, variants=variants or None, tried=tried
             )
-            assert folder is not None
-            made_by = None if trainer is None else trainer_of(trainer, None, settings.replica_timeout)
-            return LanguageModel(_language_model(folder, data, members, recipe, path_of(canaries), made_by, settings))
+            return LanguageModel(_language_model(folder, data, members, recipe, path_of(canaries), trainer, settings))
         if canaries is not None:
             do = "Write canaries = N in the recipe."
             raise InputError("a list of canaries is for language models.", where="audit.run", do=do)
@@ -254,7 +252,7 @@ def _language_model(
     members: Samples | str | Path | None,
     recipe: GivenRecipe | None,
     canaries: Path | None,
-    trainer: Trainer | None,
+    trainer: GivenTrainer | None,
     settings: Settings,
 ) -> LanguageAudit:
     if not isinstance(data, str | Path | None):
@@ -270,6 +268,6 @@ def _language_model(
         base=settings.base,
         recipe=made_by,
         canaries=canaries,
-        trainer=trainer,
+        trainer=None if trainer is None else trainer_of(trainer, None, settings.replica_timeout),
         trust_code=settings.trust_code,
     )

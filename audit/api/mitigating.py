@@ -57,25 +57,25 @@ def mitigate(
     """Which countermeasure works, and what it costs: fine-tune the model again with each, audit each on the same folds,
     and write the reports and the frontier into `out`.
 
-    model            the path of a checkpoint, the folder it lies in, or a folder as transformers, PEFT, Lightning or
-                     timm leave it
+    model            the path of a checkpoint or of its folder, or a folder written by transformers, PEFT, Lightning or
+                     timm
     countermeasures  names, or NAME=STRENGTH: l1, l2, l2-sp, wise-ft, dropout, early-stopping, features, lp-ft, augment,
                      dp; default: all that apply
     out              the folder of the frontier and of each candidate's report
-    recipe           how it was trained, where the checkpoint does not say: the path of a recipe, or its content
-    base             for a model in a folder of its own: what its training started from, a folder or a file
-    weights          for a file that holds several weights: the key of those that are audited
-    config           an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
+    recipe           how it was trained, if the checkpoint does not say: the path of a recipe, or its content
+    base             for a model in a folder: what its training started from, a folder or a file
+    weights          for a file with several sets of weights (raw and EMA): the key of the set to audit
+    config           an audit.toml or its content; default: the audit.toml or pyproject.toml of the working folder
     changes          single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
-    budget           for training each candidate's replicas: seconds, or text such as "10m"; fewer rounds where all
+    budget           time for training each candidate's replicas: seconds, or text such as "10m"; fewer rounds if all
                      would take longer
-    data_root        where the data lies now, if it has moved: a folder, or the file itself
-    lang             of what is written: en (the default) or zh
-    thumbnails       off: no image or text of a sample in any file
-    store            where replicas are kept, else in the user's cache: a folder, or a URL that machines share (s3://…)
-    seed             root seed of the audit, at least 0, else the checkpoint's
-    workers          processes, 0 (the default) for one a core; never changes a number
-    trust_code       run the Python factory that the checkpoint names; off by default
+    data_root        where the data is now, if it has moved: a folder, or the file itself
+    lang             language of the reports: en (the default) or zh
+    thumbnails       False: no image or text of a sample in any file
+    store            where replicas are kept: a folder, or a URL that machines share (s3://…); default: the user's cache
+    seed             root seed of the audits, at least 0; default: the checkpoint's
+    workers          processes, 0 (the default) for one per core; never changes a number
+    trust_code       run the Python code that the checkpoint refers to
     listening        a function from a candidate's name to the listener of its audit
 
     Returns the candidates with their reports, the efficient ones among them and the one to choose (`chosen`). Raises

@@ -32,19 +32,18 @@ def plan(
 ) -> Fitted:
     """What an audit of a checkpoint would train, by which engine, in what time and memory, and what it could detect.
 
-    model       the path of a checkpoint, the folder it lies in, or a folder as transformers, PEFT, Lightning or timm
-                leave it
-    config      an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
+    model       the path of a checkpoint or of its folder, or a folder written by transformers, PEFT, Lightning or timm
+    config      an audit.toml or its content; default: the audit.toml or pyproject.toml of the working folder
     changes     single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
-    recipe      how it was trained, where the checkpoint does not say: the path of a recipe, or its content
-    base        for a model in a folder of its own: what its training started from, a folder or a file
-    weights     for a file that holds several weights: the key of those that are audited
-    budget      seconds, or text such as "10m": only the rounds that fit it, and what is lost by that; default: all
-                rounds
-    seed        root seed of the audit, at least 0, else the checkpoint's
-    workers     processes, 0 (the default) for one a core; never changes a number
-    data_root   where the data lies now, if it has moved: a folder, or the file itself
-    trust_code  run the Python factory that the checkpoint names; off by default
+    recipe      how it was trained, if the checkpoint does not say: the path of a recipe, or its content
+    base        for a model in a folder: what its training started from, a folder or a file
+    weights     for a file with several sets of weights (raw and EMA): the key of the set to audit
+    budget      time for training replicas: seconds, or text such as "10m"; the plan then has only the rounds that fit,
+                and says what is lost; default: all rounds
+    seed        root seed of the audit, at least 0; default: the checkpoint's
+    workers     processes, 0 (the default) for one per core; never changes a number
+    data_root   where the data is now, if it has moved: a folder, or the file itself
+    trust_code  run the Python code that the checkpoint refers to; off by default
 
     A few steps of each kind of replica are trained and timed. Returns the plan, its price (rows, seconds, bytes,
     power), and for each design how many of its rounds remain. Raises AuditError.

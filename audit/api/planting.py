@@ -34,21 +34,23 @@ def canaries(
     temperature: float = 1.0,
     seed: int | None = None,
 ) -> CanaryFile:
-    """Before a language model is fine-tuned: put random texts into its training data, each with probability one half,
-    and keep a secret list of them. `run(..., canaries=secret)` then says how much of them the model remembers, and
-    bounds ε from below with no assumption about the data.
+    """Before a language model is fine-tuned: add random texts to its training data, each with probability one half,
+    and write a secret list of them. `run(..., canaries=secret)` then reports how much of them the model remembers, and
+    bounds ε from below without assumptions about the data.
 
-    data        instructions as `run` takes them; where they have parts, the training part gets the canaries
-    out         the training data with canaries, as .jsonl
-    secret      the list, .json: anyone who has it knows what the training held
-    count       canaries for each number of copies, at least 8; half of them will be in the training
-    copies      how often one stands in the training, each at least 1: (1, 4, 16) shows what repetition does
-    references  texts drawn alike that no training holds, at least 1; n of them bound exposure by log2(n + 1) bits
-    words       of a canary's prompt and of its answer, at least 2; tokens, where the base draws them
-    base        folder of the model that will be fine-tuned: canaries are drawn from it at the temperature; by default
-                from the words of the data's answers, uniformly
+    data        instructions as `run` takes them; if they have parts, canaries are added to the training part
+    out         the file to write the training data with canaries to, .jsonl
+    secret      the file to write the list to, .json: anyone who has it knows which canaries were added
+    count       canaries for each number of copies, at least 8; each is included with probability one half
+    copies      how often an included canary occurs in the training data, each at least 1: (1, 4, 16) shows the effect
+                of repetition
+    references  texts drawn in the same way that are not used for training, at least 1; n of them bound exposure by
+                log2(n + 1) bits
+    words       words of a canary's prompt and of its answer, at least 2; tokens, if the base draws them
+    base        folder of the model that will be fine-tuned, from which canaries are drawn at the temperature; default:
+                they are drawn uniformly from the words of the data's answers
     temperature  of these draws, above 0; the higher, the less they look like text
-    seed        of the coins, at least 0; without it the machine's own randomness, as an audit for others needs
+    seed        for the random draws, at least 0; default: the machine's own randomness, which an audit for others needs
 
     Returns the list. Raises InputError, DataError, StoreError.
 

@@ -40,25 +40,25 @@ def populate(
 ) -> int:
     """Train a share of the replicas of a model's audit into the store, and nothing else; returns the size of the share.
 
-    model            the path of a checkpoint, the folder it lies in, or a folder as transformers, PEFT, Lightning or
-                     timm leave it
+    model            the path of a checkpoint or of its folder, or a folder written by transformers, PEFT, Lightning or
+                     timm
     shard            N/OF, such as "3/64": one call for each N from 1 to OF trains them all, on any machines; then `run`
                      with the same store finds them. An interrupted share resumes when it is started again
-    store            where replicas are kept, else in the user's cache: a folder, or a URL that machines share (s3://…)
-    config           an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder
+    store            where replicas are kept: a folder, or a URL that machines share (s3://…); default: the user's cache
+    config           an audit.toml or its content; default: the audit.toml or pyproject.toml of the working folder
     changes          single values that replace those of `config`, as KEY=VALUE in TOML: "probes.membership.repeats=16"
-    recipe           how it was trained, where the checkpoint does not say: the path of a recipe, or its content
-    base             for a model in a folder of its own: what its training started from, a folder or a file
-    weights          for a file that holds several weights: the key of those that are audited
-    trainer          your training instead of a recipe, as "train.py:train"
-    replica_timeout  a replica of the trainer that takes longer is hanging: seconds, or text such as "2h", the default
-    seed             root seed of the audit, at least 0, else the checkpoint's
-    workers          processes, 0 (the default) for one a core; never changes a number
-    data_root        where the data lies now, if it has moved: a folder, or the file itself
-    trust_code       run the Python factory that the checkpoint names; off by default
-    listener         hears how far it is
+    recipe           how it was trained, if the checkpoint does not say: the path of a recipe, or its content
+    base             for a model in a folder: what its training started from, a folder or a file
+    weights          for a file with several sets of weights (raw and EMA): the key of the set to audit
+    trainer          your training code instead of a recipe: "train.py:train"
+    replica_timeout  time limit for a replica of the trainer: seconds, or text such as "2h" (the default)
+    seed             root seed of the audit, at least 0; default: the checkpoint's
+    workers          processes, 0 (the default) for one per core; never changes a number
+    data_root        where the data is now, if it has moved: a folder, or the file itself
+    trust_code       run the Python code that the checkpoint refers to; off by default
+    listener         is notified of progress
 
-    What is given here has to be the same in `run`. Returns how many replicas of the share are in the store. Raises
+    The arguments must be the same as those of `run`. Returns how many replicas of the share are in the store. Raises
     AuditError.
 
     >>> populate("ckpt.pt", "2/8", store="s3://team/replicas")  # doctest: +SKIP

@@ -18,9 +18,9 @@ from pydantic import ValidationError
 from audit.checkpoints.causal_lm import CausalLM, open_causal_lm
 from audit.checkpoints.folders.training_arguments import of_mapping, of_sequences
 from audit.config.language_recipe import LanguageRecipe, LanguageTraining, language_recipe_of, read_language_recipe
-from audit.data.ablations import ablations
+from audit.data.ablations import Ablations, ablations
 from audit.data.canaries import CanaryFile, places_of
-from audit.data.insertions import insertions
+from audit.data.insertions import Insertion, insertions
 from audit.data.instructions import Exchange, Instructions
 from audit.data.record import NAME as RECORD
 from audit.data.record import Record
@@ -58,8 +58,8 @@ PREFIX = 3
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LanguageAudit:
-    """`name` is the model's folder, `data` the file of its rows; `rows` says which rows of it the samples are, `ids`
-    what its owner calls these; both have an entry a sample."""
+    """`name` is that of the model's folder, `data` the file of its rows; `rows` says which of these rows the samples
+    are, and `ids` what their owner calls them."""
 
     name: str
     data: Path
@@ -86,13 +86,7 @@ def open_language_model(
     row numbers, a mask, or the path of a file with these; `canaries` is their secret list. Raises InputError with one
     line if something is missing."""
     record = Record.read(folder / RECORD) if (folder / RECORD).is_file() else None
-    given, root = LanguageRecipe(), Path()
-    if isinstance(recipe, Path):
-        given, root = read_language_recipe(recipe), recipe.resolve().parent
-    elif recipe is not None:
-        given = language_recipe_of(recipe, "recipe")
-    if record is not None and data is None and given.data is None and record.data is not None:
-        given, root = given.model_copy(update={"data": _recorded_data(record)}), folder
+    given, root = _recipe(recipe, None if data is not None else record, folder)
     section, where = _section(given, data, root, folder)
     exchanges = section.exchanges(root if data is None else Path())
     members = _beside(root, given.split.members) if members is None else members
@@ -108,13 +102,10 @@ def open_language_model(
         assert record is not None
         roles, notes = _recorded_roles(record, exchanges, found, model, where)
     secret = canaries or _beside(root, given.split.canaries)
-    planted = None
-    if secret is not None:
-        planted, canary = _planted(secret, section, exchanges, model.tokenizer, context, given)
-        roles = tuple(role & ~canary for role in roles)
-    pool, owners = _owned(_pool(exchanges, found, roles, where), exchanges, found, section.groups, where)
-    mine = [exchanges[row] for row in found.rows]
-    read = partial(prompt_ids, tokenizer=model.tokenizer, where=str(where))
+    planted, canary = _planted(secret, section, exchanges, model.tokenizer, context, given)
+    pool = _pool(found, tuple(role & ~canary for role in roles), where)
+    pool, owners = _owned(pool, exchanges, found, section.groups, where)
+    inserted, ablated = _changed_prompts([exchanges[row] for row in found.rows], found, pool, model, context, where)
     task = LanguageTask(
         base=model.base,
         audited=model.audited,
@@ -128,16 +119,13 @@ def open_language_model(
         prefixed=_prefixed(found, pool, context),
         general=_general(_beside(root, given.general), model.tokenizer, context),
         benchmarks=_benchmarks(given, root, model.tokenizer, context),
-        insertions=insertions(
-            mine, found.inputs, pool.member, pool.held_out, read, stream(0, "insertions"), context=context
-        ),
-        ablations=ablations(mine, found.inputs, pool.held_out, read, stream(0, "ablations"), context=context),
+        insertions=inserted,
+        ablations=ablated,
         claim=_claim(given, training, int(pool.member.sum())),
         planted=planted,
         trainer=None if trainer is None else LanguageTrainer(trainer=trainer, rows=found.rows, total=len(exchanges)),
     )
     _must_read_its_tokens(task, model, folder)
-    notes = (*notes, *model.notes, *found.notes)
     return LanguageAudit(
         name=folder.resolve().name,
         data=where,
@@ -146,8 +134,22 @@ def open_language_model(
         task=task,
         rows=found.rows,
         ids=tuple(exchanges[row].id for row in found.rows),
-        notes=notes,
+        notes=(*notes, *model.notes, *found.notes),
     )
+
+
+def _recipe(
+    recipe: Path | Mapping[str, Any] | None, record: Record | None, folder: Path
+) -> tuple[LanguageRecipe, Path]:
+    """The recipe, and the folder that its paths are relative to; its data are the record's if it names none."""
+    given, root = LanguageRecipe(), Path()
+    if isinstance(recipe, Path):
+        given, root = read_language_recipe(recipe), recipe.resolve().parent
+    elif recipe is not None:
+        given = language_recipe_of(recipe, "recipe")
+    if record is not None and given.data is None and record.data is not None:
+        return given.model_copy(update={"data": _recorded_data(record)}), folder
+    return given, root
 
 
 def _section(given: LanguageRecipe, data: Path | None, root: Path, folder: Path) -> tuple[Instructions, Path]:
@@ -191,12 +193,7 @@ def _roles(
     )
 
 
-def _pool(
-    exchanges: Sequence[Exchange],
-    found: Tokenised,
-    roles: tuple[Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"]],
-    where: Path,
-) -> Pool:
+def _pool(found: Tokenised, roles: tuple[Bool[np.ndarray, " rows"], ...], where: Path) -> Pool:
     member, held_out, validation = (role[found.rows] for role in roles)
     for name, mask in (("members", member), ("held-out rows", held_out)):
         if mask.sum() < FEWEST:
@@ -228,6 +225,18 @@ def _owned(
     return dataclasses.replace(pool, groups=groups), tuple(map(str, names))
 
 
+def _changed_prompts(
+    exchanges: Sequence[Exchange], found: Tokenised, pool: Pool, model: CausalLM, context: int, where: Path
+) -> tuple[tuple[Insertion, ...], Ablations | None]:
+    """Held-out prompts with a word inserted, and with words replaced; `exchanges` are those of the samples."""
+    read = partial(prompt_ids, tokenizer=model.tokenizer, where=str(where))
+    inserted = insertions(
+        exchanges, found.inputs, pool.member, pool.held_out, read, stream(0, "insertions"), context=context
+    )
+    replaced = ablations(exchanges, found.inputs, pool.held_out, read, stream(0, "ablations"), context=context)
+    return inserted, replaced
+
+
 def _benchmarks(given: LanguageRecipe, root: Path, tokenizer: Any, context: int) -> dict[str, BenchmarkTexts]:
     """Each file by its name. Raises DataError, and RecipeError where two have one name."""
     found: dict[str, BenchmarkTexts] = {}
@@ -251,14 +260,18 @@ def _claim(given: LanguageRecipe, training: LanguageTraining | None, members: in
 
 
 def _planted(
-    path: Path,
+    path: Path | None,
     section: Instructions,
     exchanges: Sequence[Exchange],
     tokenizer: Any,
     context: int,
     given: LanguageRecipe,
-) -> tuple[PlantedTexts, Bool[np.ndarray, " rows"]]:
-    """Canaries as the model reads them, and which rows of the data are canaries. Raises DataError."""
+) -> tuple[PlantedTexts | None, Bool[np.ndarray, " rows"]]:
+    """Canaries as the model reads them, if there is a list of them, and which rows of the data are canaries. Raises
+    DataError."""
+    mine = np.zeros(len(exchanges), dtype=bool)
+    if path is None:
+        return None, mine
     secret = CanaryFile.read(path)
     asked = section.read_rows([one.row for one in secret.canaries], path)
     others = section.read_rows(secret.references, path)
@@ -268,7 +281,6 @@ def _planted(
         tokenised(some, tokenizer, context=context, loss_on=given.loss_on, where=str(path)) for some in (asked, others)
     ]
     kept = [secret.canaries[row] for row in read[0].rows]
-    mine = np.zeros(len(exchanges), dtype=bool)
     mine[list(places_of(exchanges, asked))] = True
     texts = PlantedTexts(
         inputs=read[0].inputs,

@@ -302,8 +302,8 @@ def _content(path: Path, file: Path) -> dict[str, Any] | None:
 def check_config(config: str | Path | Mapping[str, Any] | Config | None = None, changes: Sequence[str] = ()) -> Config:
     """The configuration that an audit or a gate will use, read and checked: every key, name, value and waiver.
 
-    config   an audit.toml or its content, else the audit.toml or pyproject.toml of the working folder; a path may end
-             in @sha256:HEX, the digest that the file must have
+    config   an audit.toml or its content; default: the audit.toml or pyproject.toml of the working folder. A path may
+             end in @sha256:HEX, the digest that the file must have
     changes  single values that replace the file's, as KEY=VALUE in TOML: "probes.membership.repeats=16"
 
     Returns the configuration, which every function takes as its `config`. Raises ConfigError with file, key and the

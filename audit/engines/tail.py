@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -21,6 +20,7 @@ from audit.engines.base import Refused
 from audit.engines.frozen_cut import Cut, cut, tail_of
 from audit.engines.full import Loop
 from audit.engines.materialised import Materialised, write_inputs
+from audit.runtime.weak_cache import weakly_cached
 from audit.training.experiment import Experiment
 from audit.training.transfer_modes import Trainee
 from probes.plan import Row
@@ -54,14 +54,16 @@ class Behind(Materialised):
         return {name: whole[name] for name in self.cut.tail.state_dict()}
 
 
-_CUTS: WeakKeyDictionary[Experiment, dict[tuple[str, str], Cut | str]] = WeakKeyDictionary()
-"""Caches cuts, or why there is none, for rows with the same start and transfer: several engines ask for them, and a cut
-traces the network three times."""
+@weakly_cached
+def _cuts(experiment: Experiment) -> dict[tuple[str, str], Cut | str]:
+    """Cuts, or why there is none, by start and transfer of the rows that they were made for: several engines ask for
+    them, and a cut traces the network three times."""
+    return {}
 
 
 def cut_for(experiment: Experiment, row: Row) -> Cut:
     """Raises Refused if nothing is frozen, or the frozen part's activations cannot be kept."""
-    known, kind = _CUTS.setdefault(experiment, {}), (row.start, row.transfer)
+    known, kind = _cuts(experiment), (row.start, row.transfer)
     if kind not in known:
         try:
             known[kind] = _cut_for(experiment, row)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +16,7 @@ from torch import Tensor
 from audit.models import graph_rewrite, memory_layout
 from audit.models.weight_files import digest_state
 from audit.storage.code_digest import digest_code
+from audit.storage.content_key import content_key
 from audit.storage.store import Store, as_tensor, from_tensor
 from probes.measures import randomise
 from probes.message import Text, decoded, encoded
@@ -57,7 +56,7 @@ class Sight:
             "data": [self.modality, digest_state({"inputs": self.inputs, "labels": self.labels}), self.chosen.tolist()],
             "seed": self.seed,
         }
-        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+        return content_key(described)
 
 
 def recall(store: Store, key: str, chosen: Int[np.ndarray, " chosen"]) -> tuple[Observation, Sequence[Text]] | None:

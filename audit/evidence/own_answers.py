@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 import numpy as np
 import torch
 from jaxtyping import Float32
 
 from audit.checkpoints.audited_model import Audited
 from audit.models.weight_files import digest_state
+from audit.storage.content_key import content_key
 from audit.storage.store import Store
 from audit.training.test_time_views import answers_with_queries
 from probes.evidence import Answers
@@ -45,4 +43,4 @@ def _key(audited: Audited) -> str | None:
         "data": [experiment.dataset.fingerprint, *experiment.queries],
         "threads": torch.get_num_threads(),
     }
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    return content_key(described)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -13,26 +12,19 @@ from audit.models.graph_rewrite import prepare
 from audit.models.head import find_head
 from audit.models.memory_layout import to_channels_last
 from audit.runtime.randomness import stream
+from audit.runtime.weak_cache import weakly_cached
 from audit.training.experiment import Experiment
 from audit.training.preprocessing import preprocess
 from probes.observable import SourceSide
 
-_SIDES: WeakKeyDictionary[Experiment, SourceSide] = WeakKeyDictionary()
-"""Several observables ask for it, and preparing it traces the network."""
 
-
+@weakly_cached
 def source_side(experiment: Experiment) -> SourceSide:
-    """The source that the audited model was fine-tuned from, the same object for each caller; its weights must be
-    available.
+    """The source that the audited model was fine-tuned from, the same object for each caller, because preparing it
+    traces the network; its weights must be available.
 
     Its task's data is loaded, and split as for its training, if the recipe trained it. Raises DataError.
     """
-    if experiment not in _SIDES:
-        _SIDES[experiment] = _made(experiment)
-    return _SIDES[experiment]
-
-
-def _made(experiment: Experiment) -> SourceSide:
     source = experiment.source
     network = prepare(source.network(experiment.seed).eval(), experiment.inputs[:2]).eval().requires_grad_(False)
     to_channels_last(network, experiment.inputs[:2])

@@ -3,12 +3,12 @@ in a fixed order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from torch import nn
 
 from audit.checkpoints.audited_model import Audited, load_network, reference_of
-from audit.checkpoints.checkpoint import Checkpoint
 from audit.config.run_settings import Settings
 from audit.evidence.observe import ObservableModel
 from audit.models.weight_files import digest_state
@@ -26,60 +26,73 @@ def observable_models(
     """Every model that could be observed, in a fixed order."""
     if not audited.looked_into:
         return []
-    experiment, weights = audited.experiment, digest_state(audited.checkpoint.state)
-    found = [ObservableModel(name="audited", role="audited", same_labels=True, build=audited.network, weights=weights)]
-    if experiment.source.state is not None:
-        training = experiment.recipe.source.training
-        same = training is not None and training.data.classes == experiment.dataset.classes
-
-        def source() -> nn.Module:
-            return experiment.source.network(seed).eval()
-
-        drawn = f"{experiment.source.digest} {seed}"
-        found.append(ObservableModel(name="source", role="source", same_labels=same, build=source, weights=drawn))
-    if (other := reference_of(audited, settings)) is not None:
-
-        def reference(other: Checkpoint = other) -> nn.Module:
-            return load_network(experiment, other, audited.row)
-
-        same = other.classes == experiment.dataset.classes
-        found.append(
+    weights = digest_state(audited.checkpoint.state)
+    return [
+        ObservableModel(name="audited", role="audited", same_labels=True, build=audited.network, weights=weights),
+        *_source(audited, seed),
+        *_reference(audited, settings),
+        *(
             ObservableModel(
-                name="reference",
-                role="reference",
-                same_labels=same,
-                build=reference,
-                weights=digest_state(other.state),
+                name=f"variant/{one.name}", role="variant", head=one.head, same_labels=True, build=one.build
             )
-        )
-    found += [
-        ObservableModel(name=f"variant/{one.name}", role="variant", head=one.head, same_labels=True, build=one.build)
-        for one in audited.variants
-        if one.build is not None
-    ]
-    for copy in range(RANDOMISED_COPIES):
-
-        def random_copy(copy: int = copy) -> nn.Module:
-            return randomised(audited.network(), stream(seed, "randomised", copy))
-
-        found.append(
+            for one in audited.variants
+            if one.build is not None
+        ),
+        *(_randomised_copy(audited, weights, seed, copy) for copy in range(RANDOMISED_COPIES)),
+        *(
             ObservableModel(
-                name=f"randomised/{copy}",
-                role="randomised",
+                name=row.name,
+                role=row.design,
                 same_labels=True,
-                build=random_copy,
-                weights=f"{weights} {seed} {copy}",
+                build=partial(replicas.network, row),
+                weights=replicas.keys[row.name],
             )
+            for row in rows
+            if replicas.has_network(row)
+        ),
+    ]
+
+
+def _source(audited: Audited, seed: int) -> Iterator[ObservableModel]:
+    """The source, if its weights are available."""
+    experiment = audited.experiment
+    if experiment.source.state is None:
+        return
+    training = experiment.recipe.source.training
+
+    def source() -> nn.Module:
+        return experiment.source.network(seed).eval()
+
+    yield ObservableModel(
+        name="source",
+        role="source",
+        same_labels=training is not None and training.data.classes == experiment.dataset.classes,
+        build=source,
+        weights=f"{experiment.source.digest} {seed}",
+    )
+
+
+def _reference(audited: Audited, settings: Settings) -> Iterator[ObservableModel]:
+    """The checkpoint that the user compares reasons with, if any."""
+    other = reference_of(audited, settings)
+    if other is not None:
+        yield ObservableModel(
+            name="reference",
+            role="reference",
+            same_labels=other.classes == audited.experiment.dataset.classes,
+            build=partial(load_network, audited.experiment, other, audited.row),
+            weights=digest_state(other.state),
         )
-    for row in rows:
-        if replicas.has_network(row):
 
-            def replica(row: Row = row) -> nn.Module:
-                return replicas.network(row)
 
-            found.append(
-                ObservableModel(
-                    name=row.name, role=row.design, same_labels=True, build=replica, weights=replicas.keys[row.name]
-                )
-            )
-    return found
+def _randomised_copy(audited: Audited, weights: str, seed: int, copy: int) -> ObservableModel:
+    def build() -> nn.Module:
+        return randomised(audited.network(), stream(seed, "randomised", copy))
+
+    return ObservableModel(
+        name=f"randomised/{copy}",
+        role="randomised",
+        same_labels=True,
+        build=build,
+        weights=f"{weights} {seed} {copy}",
+    )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
+from audit.storage.content_key import content_key
 from audit.training.experiment import Experiment
 from probes.plan import Pool, Row
 
@@ -41,10 +41,8 @@ def key_of(experiment: Experiment, row: Row, *, engine: str, batch: Sequence[Row
 
 def digest_with_pool(described: Mapping[str, object], pool: Pool) -> str:
     """sha256 (hex) of what JSON can hold, and of which samples are in the pool and which validate."""
-    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
-    for mask in (pool.member | pool.held_out, pool.validation):
-        digest.update(np.packbits(mask).tobytes())
-    return digest.hexdigest()
+    masks = (pool.member | pool.held_out, pool.validation)
+    return content_key(described, *(np.packbits(mask).tobytes() for mask in masks))
 
 
 def described_row(row: Row) -> list[str]:

@@ -107,11 +107,11 @@ def reproduce(
     tried       where the answers of the models that were tried lie now
     baseline    where the baseline's results.json lies now
     variants    where the variants lie now, each of the name that it had
-    data_root   where the data lies now
+    data_root   where the data is now
     trust_code  run the Python factory that the checkpoint names
-    workers     processes, 0 (the default) for one a core; never changes a number
+    workers     processes, 0 (the default) for one per core; never changes a number
     store       where replicas are kept; without one every replica is trained again, in an empty store
-    listener    hears how far it is
+    listener    is notified of progress
 
     Returns whether the bytes are the same, and what differs. Raises InputError if the pack does not say how the
     audit was run, and what `run` raises.

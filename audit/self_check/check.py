@@ -100,7 +100,7 @@ def selfcheck(
 
     names      only these cases, such as patch or never-trained; else all
     seed       root seed of every case, at least 0 (the default)
-    workers    processes, 0 (the default) for one a core; never changes a number
+    workers    processes, 0 (the default) for one per core; never changes a number
     listening  gives the listener of each audit by its case
 
     Replicas are kept in a store that is removed afterwards. Returns the outcomes, `ok` where every plant was found and

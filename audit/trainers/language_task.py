@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +16,7 @@ from audit.data.ablations import Ablations
 from audit.data.insertions import Insertion
 from audit.data.sequences import together
 from audit.models.weight_files import digest_state
+from audit.storage.content_key import content_key
 from audit.trainers.language_trainer import LanguageTrainer
 from probes.evidence import PrivacyClaim
 from probes.plan import Pool, Row, Seeds
@@ -101,7 +100,9 @@ class LanguageTask:
         how = self.training.model_dump(mode="json") if self.training else ""
         how = self.trainer.trainer.digest if self.trainer else how
         described = [CODE_VERSION, torch.__version__, device, how]
-        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
-        digest.update(digest_state(self.base.state_dict()).encode())
-        digest.update(f"{self.inputs.shape}".encode() + np.ascontiguousarray(self.inputs).tobytes())
-        return digest.hexdigest()
+        return content_key(
+            described,
+            digest_state(self.base.state_dict()).encode(),
+            f"{self.inputs.shape}".encode(),
+            np.ascontiguousarray(self.inputs).tobytes(),
+        )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +18,7 @@ from audit.models.memory_layout import to_channels_last
 from audit.models.source import Source
 from audit.runtime.randomness import torch_seed
 from audit.storage.code_digest import digest_packages
+from audit.storage.content_key import content_key
 from audit.storage.function_digest import digest_factory
 from audit.trainers.base import Trainer
 from audit.training.augmentation import Augment, augmentation
@@ -123,7 +122,7 @@ class Experiment:
             "classes": len(self.dataset.classes),
             "device": self.device,
         }
-        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+        return content_key(described)
 
     @cached_property
     def channels_last(self) -> bool:

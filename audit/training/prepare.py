@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from audit.runtime.devices import device
 from audit.runtime.randomness import drawing, stream, torch_seed
 from audit.runtime.threads import threads
 from audit.runtime.versions import versions
+from audit.storage.content_key import content_key
 from audit.training.canaries import plant
 from audit.training.experiment import Experiment
 from audit.training.loop import Trained, fine_tune
@@ -210,8 +209,7 @@ def keeper_of(experiment: Experiment, out: Path, stage: str) -> Keeper:
         "threads": threads_for(experiment),
         "device": experiment.device,
     }
-    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
-    return Keeper(_kept(out, stage), digest.hexdigest())
+    return Keeper(_kept(out, stage), content_key(described))
 
 
 def _kept(out: Path, stage: str) -> Path:

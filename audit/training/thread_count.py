@@ -3,12 +3,11 @@ and its batches, never by the machine."""
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from audit.runtime.randomness import drawing
+from audit.runtime.weak_cache import weakly_cached
 from audit.training.experiment import Experiment
 
 LARGE = 50e6
@@ -17,17 +16,9 @@ two idle cores (AMD EPYC), thirteen networks: with up to 42 million a layer a st
 as long as on one, with 63 million or more it is 1.3 to 1.8 times as fast."""
 
 
-_COUNTED: WeakKeyDictionary[Experiment, int] = WeakKeyDictionary()
-
-
+@weakly_cached
 def threads_for(experiment: Experiment) -> int:
     """1 or 2; counted once for an experiment."""
-    if experiment not in _COUNTED:
-        _COUNTED[experiment] = _counted(experiment)
-    return _COUNTED[experiment]
-
-
-def _counted(experiment: Experiment) -> int:
     if experiment.device != "cpu":
         return 1
     network = experiment.begin(experiment.audited_row()).network.eval()
