@@ -34,9 +34,9 @@ from probes.result import (
     one_sided,
 )
 from probes.texts import texts
+from reports.legacy_attributes import BOUNDS, of_estimate, of_finding
+from reports.message_table import read, written
 from reports.report import Check, Comparison, Difference, Report, Verdict
-from reports.spoken import read, written
-from reports.unsaid import BOUNDS, of_estimate, of_finding
 from reports.validate import parse_json, validate
 
 SCHEMA_VERSION = 1

@@ -131,7 +131,7 @@ def test_test_modules_import_none_of_each_other() -> None:
 
 NAMED = {
     "audit/evidence/predictions.py": "a column of a file may be called membership",
-    "reports/unsaid.py": "results of earlier versions do not say what their estimates are",
+    "reports/legacy_attributes.py": "results of earlier versions do not say what their estimates are",
 }
 """Files outside a probe's package that may name it, and why."""
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from audit.api.given import (
+from audit.api.arguments import (
     Data,
     GivenConfig,
     GivenRecipe,
@@ -27,7 +27,7 @@ from audit.api.opening import open_model
 from audit.api.writing import Writing
 from audit.checkpoints.language_folder import is_language_model
 from audit.checkpoints.language_model import LanguageAudit, open_language_model
-from audit.checkpoints.tried import with_tried
+from audit.checkpoints.tried_models import with_tried
 from audit.checkpoints.user_trained import trainer_of
 from audit.checkpoints.variants import named as named_variants
 from audit.checkpoints.variants import variants_of

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit.api.given import GivenRecipe, recipe_file_of
+from audit.api.arguments import GivenRecipe, recipe_file_of
 from audit.checkpoints.finetune import to_file
 from audit.pipelines.listener import Listener
 from audit.runtime.devices import check_torch

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, recipe_file_of, settings_of
+from audit.api.arguments import GivenConfig, GivenRecipe, checkpoint_of, recipe_file_of, settings_of
 from audit.api.writing import Writing
 from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.checkpoints.open_model import open_checkpoint
-from audit.checkpoints.tried import answers_of, write_tried
+from audit.checkpoints.tried_models import answers_of, write_tried
 from audit.config import audit_config
 from audit.config.run_settings import Language
 from audit.mitigation import search

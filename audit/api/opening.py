@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from audit.api.given import Data, GivenRecipe, GivenTrainer, Model, Samples, checkpoint_of, path_of, refuse
+from audit.api.arguments import Data, GivenRecipe, GivenTrainer, Model, Samples, checkpoint_of, path_of, refuse
 from audit.checkpoints.audited_model import Audited
 from audit.checkpoints.in_memory import adopt_network, dataset_of, recipe_of
 from audit.checkpoints.open_model import open_checkpoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from audit.api.given import GivenConfig, GivenRecipe, checkpoint_of, recipe_file_of, settings_of
+from audit.api.arguments import GivenConfig, GivenRecipe, checkpoint_of, recipe_file_of, settings_of
 from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from audit.api.given import GivenConfig, GivenRecipe, recipe_file_of, settings_of
+from audit.api.arguments import GivenConfig, GivenRecipe, recipe_file_of, settings_of
 from audit.api.opening import open_model
 from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.config import audit_config

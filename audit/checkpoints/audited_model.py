@@ -15,7 +15,7 @@ from audit.checkpoints.checkpoint import Checkpoint
 from audit.checkpoints.variant import Variant
 from audit.config.run_settings import Settings
 from audit.trainers.base import FittedModel
-from audit.trainers.limited import user_code
+from audit.trainers.guarded_call import user_code
 from audit.trainers.predictions import ask
 from audit.training.experiment import Experiment
 from audit.training.loop import predict_views

@@ -21,7 +21,7 @@ from audit.config.recipe import HeadSection, InputSection, parse
 from audit.config.run_settings import Settings
 from audit.data.dataset import Dataset
 from audit.data.handed_over import Handed, handed
-from audit.engines.called import made_of
+from audit.engines.user_trainer import made_of
 from audit.models.answering_layer import answering_layer, same_place
 from audit.models.answers import gives_logits, masks_padding
 from audit.models.head import classes_of, find_head
@@ -34,7 +34,7 @@ from audit.storage.folders import must_be_a_model
 from audit.trainers.base import Trainer
 from audit.trainers.estimator import EstimatorTrainer
 from audit.trainers.function import FunctionTrainer, of_file, of_function, parsed
-from audit.trainers.limited import user_code
+from audit.trainers.guarded_call import user_code
 from audit.training.experiment import Experiment
 from audit.training.preprocessing import preprocess
 from probes.errors import CheckpointError, InputError, RecipeError

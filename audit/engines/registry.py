@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from audit.engines.base import Engine, Refused
-from audit.engines.called import Called
+from audit.engines.user_trainer import Called
 from audit.training.experiment import Experiment
 from probes.errors import PluginError
 from probes.plan import Row

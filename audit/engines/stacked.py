@@ -1,4 +1,5 @@
-"""The stacked engine for dense networks: the replicas' layers become batched matrix products (`audit.engines.stack`).
+"""The stacked engine for dense networks: the replicas' layers become batched matrix products
+(`audit.engines.stacked_network`).
 
 Each replica gathers its own minibatches, so replicas of any orders can be trained together, as long as their epochs
 have the same number of steps. Batches are padded to the longest; padding has no weight in the loss.

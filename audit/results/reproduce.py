@@ -252,7 +252,7 @@ def _again(
     log: Mapping[str, Any], places: Places, config: audit_config.Config, settings: Settings, listener: Listener
 ) -> str:
     from audit.checkpoints.open_model import open_checkpoint
-    from audit.checkpoints.tried import with_tried
+    from audit.checkpoints.tried_models import with_tried
     from audit.checkpoints.variants import variants_of
     from audit.pipelines.auditing import audit
     from audit.pipelines.classifier import Classifier

@@ -14,7 +14,7 @@ from audit.data.array_like import ArrayLike
 from audit.runtime.user_code import load_file
 from audit.storage.function_digest import digest_function
 from audit.trainers.base import HOUR, Fit
-from audit.trainers.limited import user_code
+from audit.trainers.guarded_call import user_code
 from probes.errors import InputError, TrainerError, did_you_mean
 from probes.plan import Row
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from audit.evidence.sequence_answers import sequence_answers
 from audit.trainers.base import Fit, Trainer
-from audit.trainers.limited import seeded, user_code
+from audit.trainers.guarded_call import seeded, user_code
 from probes.errors import NonFiniteError, TrainerError
 from probes.plan import Row
 from probes.sequences import TokenAnswers

@@ -14,7 +14,7 @@ from probes.forgetting.general_text import general_text
 from probes.forgetting.observables import Corrupted
 from probes.forgetting.robustness import robustness
 from probes.forgetting.source_skill import source_skill
-from probes.forgetting.way_back import WayBack, way_back
+from probes.forgetting.weight_interpolation import WeightInterpolation, weight_interpolation
 from probes.measures.source_task import SourceTask
 from probes.observable import Observable
 from probes.partial_result import joined
@@ -57,12 +57,12 @@ class Forgetting:
         return Corrupted(samples=self.samples)
 
     @property
-    def _way_back(self) -> WayBack:
-        return WayBack(samples=self.samples // 2)
+    def _interpolated(self) -> WeightInterpolation:
+        return WeightInterpolation(samples=self.samples // 2)
 
     @property
     def observes(self) -> tuple[Observable, ...]:
-        return (self._task, self._corrupted, self._way_back)
+        return (self._task, self._corrupted, self._interpolated)
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
         if evidence.sequences is not None:
@@ -72,7 +72,7 @@ class Forgetting:
                 [
                     source_skill(evidence.observed(self._task), rng, self.level),
                     robustness(evidence, evidence.observed(self._corrupted), self.level),
-                    way_back(evidence, evidence.observed(self._way_back), rng, self.level),
+                    weight_interpolation(evidence, evidence.observed(self._interpolated), rng, self.level),
                 ]
             )
         return whole.result(self.name, dataclasses.asdict(self), evidence.limits)

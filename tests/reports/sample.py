@@ -22,8 +22,8 @@ from probes.result import (
 )
 from reports.gate.judge import judge
 from reports.gate.thresholds import Gate, Threshold
+from reports.legacy_attributes import of_estimate
 from reports.report import Report
-from reports.unsaid import of_estimate
 
 HOSTILE = "<script>alert(1)</script>\u202eevil](http://x.invalid) | `x` @you **b** " + "long" * 2500
 TODAY = datetime.date(2026, 1, 1)

@@ -8,7 +8,7 @@ import torch
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
-from audit.api.given import settings_of
+from audit.api.arguments import settings_of
 from audit.api.opening import open_model
 from audit.data.dataset import Dataset
 from audit.evidence.own_answers import answers_of

@@ -31,7 +31,7 @@ from audit.population.populate import Progress, rows_of
 from audit.storage.function_digest import digest_function
 from audit.trainers.base import Fit, Trainer
 from audit.trainers.function import of_file
-from audit.trainers.limited import user_code
+from audit.trainers.guarded_call import user_code
 from audit.trainers.predictions import ask, in_float32
 from audit.trainers.recipe import RecipeTrainer
 from audit.training.loop import fine_tune, predict

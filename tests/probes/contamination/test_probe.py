@@ -21,7 +21,7 @@ from probes.plan import Plan, Pool, Splits
 from probes.result import Gallery, Result, Table
 from probes.texts import said
 from reports.gate.judge import judge
-from reports.unsaid import of_estimate
+from reports.legacy_attributes import of_estimate
 from tests.probes.contamination.planted import FAR, NEAR, equal, photographs, plant, small_photographs
 from tests.probes.overfitting.trained import digits, evidence, make_pool
 from tests.probes.truth import untrue

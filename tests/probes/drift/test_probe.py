@@ -20,7 +20,7 @@ from probes.message import Message
 from probes.plan import Pool
 from probes.result import Gallery, Result
 from probes.texts import said, texts
-from reports.unsaid import of_estimate
+from reports.legacy_attributes import of_estimate
 from tests.probes.drift import zoo
 from tests.probes.truth import untrue
 

@@ -101,7 +101,7 @@ def test_corruptions_are_counted_a_sample_at_a_time_against_the_source(task: Tas
 def test_interpolation_to_the_source_uses_the_models_head_and_reports_a_better_point(task: Task) -> None:
     good = tuned(task, task.target, 6)
     result = asked(task, good)
-    table = next(figure for figure in result.figures if figure.name == "way-back")
+    table = next(figure for figure in result.figures if figure.name == "weight-interpolation")
     accuracy = table.columns["clean accuracy"]  # type: ignore[union-attr]
     held = torch.arange(len(task.target)) % 2 == 1
     own = float((good(task.target[held]).argmax(dim=1) == task.target_labels[held]).float().mean())

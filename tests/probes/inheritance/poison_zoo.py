@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from probes.drift.shortcuts.boxes import Boxes
+from probes.drift.shortcuts.estimates import judged
 from probes.drift.shortcuts.family import FAMILIES
-from probes.drift.shortcuts.judged import judged
 from probes.drift.shortcuts.search import ShortcutSearch
 from probes.observable import Subject
 from probes.plan import Pool

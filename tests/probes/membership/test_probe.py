@@ -19,7 +19,7 @@ from probes.membership.sequence_attacks import SEQUENCE_ATTACKS
 from probes.membership.strongest_attack import precision, strongest_advantage, strongest_tpr
 from probes.result import Chart, Gallery, Result, Table
 from probes.texts import said
-from reports.unsaid import of_estimate
+from reports.legacy_attributes import of_estimate
 from tests.probes.membership.worlds import World
 from tests.probes.truth import untrue
 

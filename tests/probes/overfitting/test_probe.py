@@ -13,7 +13,7 @@ from probes.evidence import Evidence, Trace
 from probes.overfitting import Overfitting
 from probes.plan import Plan
 from probes.result import Result
-from reports.unsaid import of_estimate
+from reports.legacy_attributes import of_estimate
 from tests.probes.overfitting.trained import digits, evidence, make_pool
 from tests.probes.truth import untrue
 

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Shaped
 
 from audit.self_check.samples import Data
-from probes.drift.shortcuts.judged import Confirmed, Judged, judged
+from probes.drift.shortcuts.estimates import Confirmed, Judged, judged
 from probes.drift.shortcuts.search import ShortcutSearch
 from probes.observable import Subject
 from probes.statistics.confidence_level import p_beyond

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from probes.drift.shortcuts.judged import Confirmed, judged
+from probes.drift.shortcuts.estimates import Confirmed, judged
 from probes.drift.shortcuts.looks import Looks
 from probes.drift.shortcuts.search import ShortcutSearch
 from probes.drift.shortcuts.trial import Trial

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from probes.drift.shortcuts.estimates import judged
 from probes.drift.shortcuts.excess import Counts, crossed_design_effect, design_effect, shared_correlation
-from probes.drift.shortcuts.judged import judged
 from probes.drift.shortcuts.trial import Beyond, Followed, Paired
 from probes.statistics.differences import newcombe_paired
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from audit.self_check.samples import coloured, letters, loans
+from probes.drift.shortcuts.estimates import judged
 from probes.drift.shortcuts.excess import EXCESS
 from probes.drift.shortcuts.family import FAMILIES, Candidate, Family, Names, Samples
 from probes.drift.shortcuts.findings import shortcuts
-from probes.drift.shortcuts.judged import judged
 from probes.drift.shortcuts.search import ShortcutSearch
 from probes.evidence import Evidence, Modality, Population, answers
 from probes.message import Text

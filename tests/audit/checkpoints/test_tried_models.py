@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audit.checkpoints.tried import read_tried, tried_of
+from audit.checkpoints.tried_models import read_tried, tried_of
 from probes.errors import DataError, InputError
 from probes.plan import Pool
 

@@ -26,7 +26,7 @@ SHARES = (0.0, 0.1, 0.3, 0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WayBack(OnHeldOut):
+class WeightInterpolation(OnHeldOut):
     """`predicted` [shares, 1 + corruptions, chosen] of held-out samples, clean first, by weights (1 − s) θ + s θ_s; a
     head that the source does not share is unchanged. Empty if the source is not available or shares no weights that
     changed."""
@@ -78,7 +78,9 @@ def _ends(subject: Subject) -> dict[str, tuple[Tensor, Tensor]]:
     return found if any(not torch.equal(own, source) for own, source in found.values()) else {}
 
 
-def way_back(evidence: Evidence, seen: Mapping[str, Observation], rng: np.random.Generator, level: float) -> Part:
+def weight_interpolation(
+    evidence: Evidence, seen: Mapping[str, Observation], rng: np.random.Generator, level: float
+) -> Part:
     """`interpolation.change`: accuracy over clean and corrupted samples at the best share of the way, minus that of the
     model itself; `interpolation.clean_change` the same for clean samples. The share is chosen on one half of the
     samples and evaluated on the other, and vice versa."""
@@ -131,8 +133,8 @@ def _table(right: Bool[np.ndarray, "shares versions samples"]) -> Table:
         "accuracy under corruptions": [float(one[1:].mean()) for one in right],
     }
     return Table(
-        name="way-back",
-        title=Message("forgetting.way-back.title"),
-        caption=Message("forgetting.way-back.caption", {"samples": right.shape[2]}),
+        name="weight-interpolation",
+        title=Message("forgetting.weight-interpolation.title"),
+        caption=Message("forgetting.weight-interpolation.caption", {"samples": right.shape[2]}),
         columns=columns,
     )

@@ -17,7 +17,7 @@ from audit.engines.full import Loop
 from audit.engines.materialised import Materialised, materialise
 from audit.runtime.randomness import torch_seed
 from audit.trainers.base import Fit
-from audit.trainers.limited import seeded, user_code
+from audit.trainers.guarded_call import seeded, user_code
 from audit.trainers.predictions import ask, in_float32, rows_of
 from audit.training.experiment import Experiment
 from probes.plan import Row
