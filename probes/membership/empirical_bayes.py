@@ -18,6 +18,7 @@ All hyperparameters are estimated from replicas only, never from the membership 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -26,22 +27,22 @@ from jaxtyping import Bool, Float, Float64, Int
 from scipy import special
 
 from probes.errors import EvidenceError
-from probes.large_arrays import empty, parts, taken
+from probes.large_arrays import empty, taken
 from probes.membership.neighbours import Neighbours
 from probes.membership.stand_in_weights import Weights, fit_weights
 from probes.membership.target import Target
-from probes.statistics.moderated_t import variance_prior
+from probes.statistics.moderated_t import variance_priors
 
 STRATA, FEWEST_IN_STRATUM = 5, 50
 """Number of groups of samples by difficulty, and the fewest samples in each."""
-KNOTS = 25
-"""Number of points along φ at which its spread is measured."""
+KNOTS, PIECES = 25, 512
+"""Number of points along φ at which its spread is measured, and of straight pieces of the map that follows."""
 LEAST_SPREAD = 1e-3
 """Smallest spread, relative to the largest: avoids division by zero where models differ by rounding only."""
 SMALLEST_PROBABILITY = 1e-30
-LARGEST_FIT, FEWEST_FITTED = 2**14, 5
-"""Number of stand-in answers that the weights are fitted to, and the fewest orders they are taken from: more change no
-AUC of docs/membership.md by more than 0.0002."""
+LARGEST_FIT, FEWEST_FITTED = 2**13, 5
+"""Number of stand-in answers that the weights are fitted to, and the fewest orders they are taken from: twice as many
+change no AUC of docs/membership.md by more than 0.002."""
 ALONE = 3
 """Number of features of a sample's own answer; only they must have a positive weight."""
 LEAST_CHANGE = 0.01
@@ -50,8 +51,9 @@ RATIOS = (0.05, 20.0)
 """Bounds on the spread of models that trained on a sample, relative to that of the others."""
 GROUPS = 5
 """Number of groups of orders; a group's stand-ins are weighted without using that group."""
-AT_ONCE = 2**16
-"""Number of answers that are computed together: few enough for the processor's cache."""
+AT_ONCE = 2**13
+"""Number of answers that are computed together: so few that arrays of them stay in the processor's cache, and that
+memory is not asked of the system for each (glibc does from 128 KiB)."""
 
 Phi = Float64[np.ndarray, "replicas samples"]
 Answered = Float[np.ndarray, "replicas samples"]
@@ -83,14 +85,19 @@ class Sums:
     @classmethod
     def of(cls, stable: Phi, log_p: Answered, keep: Kept, starts: Int[np.ndarray, " sets"]) -> Sums:
         """Each set consists of the rows from its start to the next one's."""
-
-        def total(values: Phi) -> Float64[np.ndarray, "sets samples"]:
-            return np.asarray(np.add.reduceat(values, starts, axis=0))
-
+        # Half of the products: what is outside is the rest of all.
         inside = keep.astype(np.float64)
-        sides = (1 - inside, inside)
-        moments = [np.stack([total(side * power) for side in sides], axis=1) for power in (1.0, stable, stable**2)]
-        return cls(count=moments[0], one=moments[1], two=moments[2], p=total(np.exp(log_p.astype(np.float64))))
+        within = inside * stable
+        size = np.diff(starts, append=len(keep)).astype(np.float64)[:, None]
+        both = [
+            (size, _totals(inside, starts)),
+            (_totals(stable, starts), _totals(within, starts)),
+            (_totals(stable * stable, starts), _totals(within * stable, starts)),
+        ]
+        moments = [np.stack([every - mine, mine], axis=1) for every, mine in both]
+        return cls(
+            count=moments[0], one=moments[1], two=moments[2], p=_totals(np.exp(log_p).astype(np.float64), starts)
+        )
 
     def together(self) -> Sums:
         """One set of all."""
@@ -110,13 +117,10 @@ class Spread:
     """Inverse-gamma prior of the samples' variances of stabilised φ, by stratum of difficulty, for replicas that did
     not train on the sample; `ratio` is the variance of those that did, in units of it."""
 
-    edges: Float64[np.ndarray, " inner"]
+    stratum: Int[np.ndarray, " samples"]
     dof: Float64[np.ndarray, " strata"]
     variance: Float64[np.ndarray, " strata"]
     ratio: float
-
-    def stratum(self, centre: Float64[np.ndarray, "sets samples"]) -> Int[np.ndarray, "sets samples"]:
-        return np.asarray(sum((centre >= edge for edge in self.edges), np.zeros(centre.shape, dtype=np.int64)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,30 +134,66 @@ class Change:
 def stabiliser(phi: Answered, keep: Kept) -> Stabiliser:
     """The map whose slope at φ is 1 / (spread of models' margins near φ), from both sides of all samples."""
     centres, variances = [], []
-    for side in (True, False):
-        for part in parts(phi.shape[1], len(phi)):
-            chosen, wide = keep[:, part] == side, phi[:, part].astype(np.float64)
-            count = chosen.sum(axis=0)
-            there = count >= 2
-            mean = (wide * chosen).sum(axis=0) / np.maximum(count, 1)
-            squares = (wide - mean) ** 2 * chosen
-            centres.append(mean[there])
-            variances.append(squares.sum(axis=0)[there] / (count[there] - 1))
+    for part in _parts(phi.shape[1], len(phi)):
+        inside, wide = keep[:, part].astype(np.float64), phi[:, part].astype(np.float64)
+        middle = wide.mean(axis=0)
+        wide -= middle
+        within = inside * wide
+        count, total = inside.sum(axis=0), within.sum(axis=0)
+        squares, within_squares = (wide * wide).sum(axis=0), (within * wide).sum(axis=0)
+        for number, summed, square in (
+            (count, total, within_squares),
+            (len(phi) - count, -total, squares - within_squares),
+        ):
+            there = number >= 2
+            number, summed, square = number[there], summed[there], square[there]
+            centres.append(middle[there] + summed / number)
+            variances.append(np.maximum(square - summed**2 / number, 0.0) / (number - 1))
     centre, variance = np.concatenate(centres), np.concatenate(variances)
     if not len(centre) or not variance.any():
         return lambda x: np.asarray(x, dtype=np.float64)
-    near = np.array_split(np.argsort(centre, kind="stable"), min(KNOTS, max(1, len(centre) // 20)))
-    at = np.array([centre[some].mean() for some in near])
-    spread = np.sqrt(np.array([variance[some].mean() for some in near]))
-    spread = np.maximum(spread, LEAST_SPREAD * spread.max())
-    reached = np.concatenate([[0.0], np.cumsum(np.diff(at) * (1 / spread[1:] + 1 / spread[:-1]) / 2)])
+    near, starts = np.argsort(centre, kind="stable"), _starts(len(centre), min(KNOTS, max(1, len(centre) // 20)))
+    size = np.diff(starts, append=len(centre))
+    at = np.add.reduceat(centre[near], starts) / size
+    spread = np.sqrt(np.add.reduceat(variance[near], starts) / size)
+    return _with_slope(at, 1 / np.maximum(spread, LEAST_SPREAD * spread.max()))
+
+
+def _with_slope(at: Float64[np.ndarray, " knots"], slope: Float64[np.ndarray, " knots"]) -> Stabiliser:
+    """The integral of a slope that is linear between knots, as a table of straight pieces of equal length."""
+    reached = np.concatenate([[0.0], np.cumsum(np.diff(at) * (slope[1:] + slope[:-1]) / 2)])
+    first, length = at[0], max((at[-1] - at[0]) / PIECES, 1e-9)
+    edges = np.interp(first + length * np.arange(PIECES + 1), at, reached)
+    # One piece below the first knot and one above the last.
+    rise = np.concatenate([slope[:1] * length, np.diff(edges), slope[-1:] * length])
+    base = np.concatenate([edges[:1], edges]) - rise * np.arange(-1, PIECES + 1)
+    base[0] = edges[0]
 
     def stable(x: Float[np.ndarray, "*axes"]) -> Float64[np.ndarray, "*axes"]:
-        wide = np.asarray(x, dtype=np.float64)
-        below, above = np.minimum(wide - at[0], 0) / spread[0], np.maximum(wide - at[-1], 0) / spread[-1]
-        return np.asarray(np.interp(wide, at, reached) + below + above)
+        place = (np.asarray(x, dtype=np.float64) - first) / length
+        piece = np.clip(place + 1, 0, PIECES + 1).astype(np.int32)
+        return np.asarray(base[piece] + rise[piece] * place)
 
     return stable
+
+
+def _parts(samples: int, replicas: int) -> Iterator[slice]:
+    """Slices of at most AT_ONCE answers, or of one sample."""
+    step = max(1, AT_ONCE // replicas)
+    return (slice(start, start + step) for start in range(0, samples, step))
+
+
+def _starts(count: int, parts_of: int) -> Int[np.ndarray, " parts"]:
+    """Where parts of nearly equal lengths start."""
+    return np.arange(parts_of) * count // parts_of
+
+
+def _totals(values: Phi, starts: Int[np.ndarray, " sets"]) -> Float64[np.ndarray, "sets samples"]:
+    """Sums of the rows of each set."""
+    size = len(values) // len(starts)
+    if size * len(starts) == len(values) and (starts == size * np.arange(len(starts))).all():
+        return np.asarray(values.reshape(len(starts), size, -1).sum(axis=1))
+    return np.asarray(np.add.reduceat(values, starts, axis=0))
 
 
 def spread_of(sums: Sums) -> Spread:
@@ -167,35 +207,23 @@ def spread_of(sums: Sums) -> Spread:
     ratio, dof = float(np.clip(pooled[1] / pooled[0], *RATIOS)), free.sum(axis=0)
     variance = (squares[0] + squares[1] / ratio) / np.maximum(dof, 1)
     centre = sums.centre[0]
-    strata = np.array_split(np.argsort(centre, kind="stable"), max(1, min(STRATA, len(centre) // FEWEST_IN_STRATUM)))
-    fitted = [variance_prior(variance[some], float(np.median(dof[some]))) for some in strata]
-    return Spread(
-        edges=np.array([centre[some[0]] for some in strata[1:]]),
-        dof=np.array([d0 for d0, _ in fitted]),
-        variance=np.array([s0 for _, s0 in fitted]),
-        ratio=ratio,
-    )
+    starts = _starts(len(centre), max(1, min(STRATA, len(centre) // FEWEST_IN_STRATUM)))
+    order, stratum = np.argsort(centre, kind="stable"), np.empty(len(centre), dtype=np.int64)
+    stratum[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(centre)))
+    d0, s0 = variance_priors(variance[order], float(np.median(dof)), starts)
+    return Spread(stratum=stratum, dof=d0, variance=s0, ratio=ratio)
 
 
 def change_of(sums: Sums, spread: Spread) -> Change:
     """Estimated by moments. Training on a sample is assumed to raise its margin, at least slightly, so that chance does
-    not reverse the attack when nothing leaks. A stratum of fewer than 3 samples takes those of all."""
+    not reverse the attack when nothing leaks."""
+    each = spread.stratum[:, None] == np.arange(len(spread.variance))
+    share = each / each.sum(axis=0)
     change = sums.one[:, 1] / sums.count[:, 1] - sums.one[:, 0] / sums.count[:, 0]
-    stratum, strata = spread.stratum(sums.centre), len(spread.variance)
-    cell = stratum + strata * np.arange(len(change))[:, None]
-    count = np.bincount(cell.ravel(), minlength=len(change) * strata).reshape(-1, strata)
-    few = count < 3
-
-    def mean(values: Float64[np.ndarray, "sets samples"]) -> Float64[np.ndarray, "sets strata"]:
-        total = np.bincount(cell.ravel(), weights=values.ravel(), minlength=len(change) * strata).reshape(-1, strata)
-        return np.where(few, values.mean(axis=1, keepdims=True), total / np.maximum(count, 1))
-
+    centre = change @ share
+    apart = (change - centre[:, spread.stratum]) ** 2 @ share
+    error = ((spread.ratio / sums.count[:, 1] + 1 / sums.count[:, 0]) @ share) * spread.variance
     least = LEAST_CHANGE * np.sqrt(spread.variance)
-    centre = mean(change)
-    apart = mean((change - np.take_along_axis(centre, stratum, axis=1)) ** 2)
-    if few.any():
-        apart = np.where(few, change.var(axis=1, keepdims=True), apart)
-    error = mean(spread.variance[stratum] * (spread.ratio / sums.count[:, 1] + 1 / sums.count[:, 0]))
     return Change(mean=np.maximum(least, centre), variance=np.maximum(apart - error, 0.0))
 
 
@@ -216,14 +244,14 @@ class Expected:
     @classmethod
     def by(cls, sums: Sums, spread: Spread) -> Expected:
         change, centre, squares = change_of(sums, spread), sums.centre, sums.squares
-        total, stratum = sums.count.sum(axis=1), spread.stratum(centre)
+        total, stratum = sums.count.sum(axis=1), spread.stratum
         dof = spread.dof[stratum] + np.maximum(sums.count - 1, 0).sum(axis=1)
         known = (spread.dof * spread.variance)[stratum]
         variance = (known + squares[:, 0] + squares[:, 1] / spread.ratio) / dof
         error = variance * (spread.ratio / sums.count[:, 1] + 1 / sums.count[:, 0])
-        between = np.take_along_axis(change.variance, stratum, axis=1)
+        between = change.variance[:, stratum]
         trusted = between / np.maximum(between + error, 1e-12)
-        usual = np.take_along_axis(change.mean, stratum, axis=1)
+        usual = change.mean[:, stratum]
         mean = sums.one / sums.count
         moved = usual + trusted * (mean[:, 1] - mean[:, 0] - usual)
         inside, unsure = sums.count[:, 1] / total, trusted * error
@@ -290,6 +318,14 @@ class Replicas:
             rows = np.arange(len(by)) + (first[few] - starts)[by]
             yield rows, by, Sums.of(self.stable[rows], self.log_p[rows], self.keep[rows], starts)
 
+    def _thinned(self, total: Sums, thin: int) -> tuple[Replicas, Sums]:
+        """Every such sample."""
+        spread = dataclasses.replace(self.spread, stratum=self.spread.stratum[::thin])
+        few = {name: getattr(self, name)[:, ::thin] for name in ("stable", "log_p", "keep")}
+        return dataclasses.replace(self, **few, spread=spread), Sums(
+            **{name: value[..., ::thin] for name, value in vars(total).items()}
+        )
+
     def stand_ins(self, orders: Int[np.ndarray, " orders"], total: Sums, thin: int = 1) -> Iterator[tuple[Rows, Found]]:
         """A few of these orders at a time: their rows, and their features computed from the rest of `total`."""
         for rows, by, own in self._by_order(orders):
@@ -313,11 +349,11 @@ class Replicas:
             answers = answers * fitted // len(orders)
             orders = orders[np.linspace(0, len(orders) - 1, fitted).astype(np.int64)]
         thin = max(1, -(-answers // LARGEST_FIT))
-        found, inside = [], []
-        for mine, each in self.stand_ins(orders, total, thin):
-            found.append(each.reshape(len(each), -1))
-            inside.append(self.keep[mine, ::thin].ravel())
-        return fit_weights(np.concatenate(found, axis=1), np.concatenate(inside), positive=ALONE)
+        # Without neighbours, the other samples are not needed.
+        some, few, thin = (self, total, thin) if self.neighbours else (*self._thinned(total, thin), 1)
+        parts = [(each, some.keep[mine, ::thin]) for mine, each in some.stand_ins(orders, few, thin)]
+        found = np.concatenate([each.reshape(len(each), -1) for each, _ in parts], axis=1)
+        return fit_weights(found, np.concatenate([inside.ravel() for _, inside in parts]), positive=ALONE)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -363,16 +399,18 @@ def replicas_of(
 
     Raises EvidenceError if a sample is never in, or never out, among the replicas.
     """
-    rows = np.argsort(order, kind="stable")
-    phi, log_p, keep = (taken(one, rows) for one in (phi, log_p, keep))
+    if (np.diff(order) < 0).any():
+        rows = np.argsort(order, kind="stable")
+        order = order[rows]
+        phi, log_p, keep = (taken(one, rows) for one in (phi, log_p, keep))
     stable, mapped = stabiliser(phi, keep), empty(phi.shape, np.float64)
     summed = []
-    for part in parts(phi.shape[1], len(phi)):
-        mapped[:, part] = stable(phi[:, part])
-        summed.append(Sums.of(mapped[:, part], log_p[:, part], keep[:, part], np.zeros(1, dtype=np.int64)))
+    for part in _parts(phi.shape[1], len(phi)):
+        mapped[:, part] = some = stable(phi[:, part])
+        summed.append(Sums.of(some, log_p[:, part], keep[:, part], np.zeros(1, dtype=np.int64)))
     total = Sums(**{name: np.concatenate([vars(one)[name] for one in summed], axis=-1) for name in vars(summed[0])})
     spread = spread_of(total)
-    found = Replicas(stable=mapped, log_p=log_p, keep=keep, order=order[rows], spread=spread, neighbours=neighbours)
+    found = Replicas(stable=mapped, log_p=log_p, keep=keep, order=order, spread=spread, neighbours=neighbours)
     return found, stable, total
 
 

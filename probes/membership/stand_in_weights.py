@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ RIDGE = 1.0
 """Precision of the weights' normal prior about (1, 0, 0, …): with few stand-ins the first feature dominates."""
 LARGEST = 20.0
 """Bound on a feature, in units of its standard deviation, where weights are fitted."""
-STEPS, DECREASE = 50, 1e-9
+STEPS, DECREASE = 50, 1e-2
 """The most Newton steps, and the decrease of the loss, in nats, at which the last one is taken."""
 LEAST_CURVATURE = 1e-6
 """Of the loss, where stand-ins are all told apart and the intercept has no effect."""
@@ -50,9 +51,10 @@ def fit_weights(
     """
     scale = np.maximum(found.std(axis=1), 1e-12)
     signed = np.empty((len(found) + 1, found.shape[1]))
-    np.clip(found / scale[:, None], -LARGEST, LARGEST, out=signed[:-1])
+    np.divide(found, scale[:, None], out=signed[:-1])
+    np.clip(signed[:-1], -LARGEST, LARGEST, out=signed[:-1])
     signed[-1] = 1.0
-    np.negative(signed, where=~inside, out=signed)
+    signed *= np.where(inside, 1.0, -1.0)
     first = np.zeros(len(signed))
     first[0] = scale[0]
     best = _minimum(signed, first, positive)[:-1]
@@ -63,13 +65,17 @@ def _minimum(signed: Float64[np.ndarray, "weights rows"], first: Vector, positiv
     """Newton's method with a line search; the last weight, the intercept, has no prior."""
     precision = np.append(np.full(len(first) - 1, RIDGE), 0.0)
     at, (loss, decay, score) = first, _loss(signed, first, first, precision)
+    weighted = np.empty_like(signed)
     for _ in range(STEPS):
         # The slope of log(1 + exp(-score)), from an exponential that never overflows.
         slope = np.where(score < 0, 1.0, decay) / (1 + decay)
         gradient = precision * (at - first) - signed @ slope
-        hessian = (signed * (slope * (1 - slope))) @ signed.T + np.diag(precision + LEAST_CURVATURE)
+        np.multiply(signed, slope * (1 - slope), out=weighted)
+        hessian = weighted @ signed.T + np.diag(precision + LEAST_CURVATURE)
         step = _within_bounds(gradient, hessian, at, positive) - at
         decrease = float(-gradient @ step)
+        if decrease < DECREASE:
+            return np.asarray(at + step)
         size = 1.0
         while True:
             tried = at + size * step
@@ -78,8 +84,6 @@ def _minimum(signed: Float64[np.ndarray, "weights rows"], first: Vector, positiv
                 break
             size /= 2
         at, (loss, decay, score) = tried, found
-        if decrease < DECREASE:
-            break
     return at
 
 
@@ -89,18 +93,25 @@ def _loss(
     """The negative log-posterior, exp(-|score|), and the score of each row."""
     score = at @ signed
     decay = np.exp(-np.abs(score))
-    value = np.log1p(decay).sum() - np.minimum(score, 0).sum() + (precision * (at - first) ** 2).sum() / 2
+    # NumPy's logarithm is vectorised, its log1p is not; the difference is below its rounding of the sum.
+    value = np.log(1 + decay).sum() - np.minimum(score, 0).sum() + (precision * (at - first) ** 2).sum() / 2
     return float(value), decay, score
 
 
 def _within_bounds(gradient: Vector, hessian: Matrix, at: Vector, positive: int) -> Vector:
-    """The minimum of the quadratic model among weights whose `positive` first ones are at least 0: the choice of those
-    that are 0 for which the others keep the bound and no slope points inwards."""
-    target = hessian @ at - gradient
-    for zeros in sorted(itertools.product((False, True), repeat=positive), key=sum):
-        free = np.array([*(not zero for zero in zeros), *[True] * (len(at) - positive)])
-        found = np.zeros(len(at))
-        found[free] = np.linalg.solve(hessian[free][:, free], target[free])
-        if (found[:positive] >= 0).all() and (hessian @ found - target)[~free].min(initial=0.0) >= -ROUNDING:
-            return np.asarray(found)
-    return np.asarray(np.maximum(at, 0.0))
+    """The minimum of the quadratic model among weights whose `positive` first ones are at least 0: of all choices of
+    those that are 0, the one for which the others keep the bound and no slope points inwards."""
+    target, zero = hessian @ at - gradient, _choices(positive, len(at))
+    free = ~zero
+    systems = np.where(free[:, :, None] & free[:, None], hessian, np.eye(len(at)))
+    found = np.linalg.solve(systems, (free * target)[:, :, None])[:, :, 0]
+    slope = found @ hessian - target
+    right = (found[:, :positive] >= 0).all(axis=1) & ((slope >= -ROUNDING) | free).all(axis=1)
+    return np.asarray(found[right.argmax()] if right.any() else np.maximum(at, 0.0))
+
+
+@functools.cache
+def _choices(positive: int, weights: int) -> Bool[np.ndarray, "choices weights"]:
+    """Which weights are 0: every choice among the first ones, the fewest first."""
+    chosen = np.array(sorted(itertools.product((False, True), repeat=positive), key=sum), dtype=bool)
+    return np.pad(chosen.reshape(-1, positive), ((0, 0), (0, weights - positive)))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import scipy
-from jaxtyping import Float64
+from jaxtyping import Float64, Int
 
 SMALLEST = 1e-24
 MOST_DOF = 1e4
@@ -48,25 +48,46 @@ def variance_prior(variance: Float64[np.ndarray, " samples"], dof: float) -> tup
     >>> bool(dof > 50), round(centre, 1)
     (True, 1.0)
     """
-    logs = np.log(np.maximum(variance, SMALLEST))
-    logs = logs - scipy.special.digamma(dof / 2) + math.log(dof / 2)
-    centre = float(logs.mean())
-    excess = float(logs.var(ddof=1)) - float(scipy.special.polygamma(1, dof / 2)) if len(logs) > 1 else 0.0
-    half = min(_trigamma_inverse(excess), MOST_DOF / 2) if excess > 0 else MOST_DOF / 2
-    return 2 * half, math.exp(centre + float(scipy.special.digamma(half)) - math.log(half))
+    d0, s0 = variance_priors(variance, dof, np.zeros(1, dtype=np.int64))
+    return float(d0[0]), float(s0[0])
 
 
-def _trigamma_inverse(x: float) -> float:
-    """By Newton's method on 1/ψ′, which is nearly linear (Smyth 2004, appendix)."""
-    if x > 1e7:
-        return 1 / math.sqrt(x)
-    if x < 1e-6:
-        return 1 / x
-    y = 0.5 + 1 / x
+def variance_priors(
+    variance: Float64[np.ndarray, " samples"], dof: float, starts: Int[np.ndarray, " strata"]
+) -> tuple[Float64[np.ndarray, " strata"], Float64[np.ndarray, " strata"]]:
+    """`variance_prior` of each stratum.
+
+    variance  one per sample, above 0, in any unit squared, stratum by stratum
+    dof       degrees of freedom of each variance, above 0
+    starts    where each stratum starts
+
+    Returns the priors' degrees of freedom and their variances.
+
+    >>> unequal = np.repeat([1.0, 100.0], 500) * np.random.default_rng(0).chisquare(3, 1000) / 3
+    >>> _, centre = variance_priors(unequal, 3.0, np.array([0, 500]))
+    >>> centre.round().tolist()
+    [1.0, 100.0]
+    """
+    logs = np.log(np.maximum(variance, SMALLEST)) - scipy.special.digamma(dof / 2) + math.log(dof / 2)
+    size = np.diff(starts, append=len(logs))
+    centre = np.add.reduceat(logs, starts) / size
+    squares = np.add.reduceat((logs - np.repeat(centre, size)) ** 2, starts)
+    excess = squares / np.maximum(size - 1, 1) - scipy.special.zeta(2, dof / 2)
+    half = np.full(len(starts), MOST_DOF / 2)
+    differ = (excess > 0) & (size > 1)
+    half[differ] = np.minimum(_trigamma_inverse(excess[differ]), half[differ])
+    return 2 * half, np.exp(centre + scipy.special.digamma(half) - np.log(half))
+
+
+def _trigamma_inverse(x: Float64[np.ndarray, " strata"]) -> Float64[np.ndarray, " strata"]:
+    """By Newton's method on 1/ψ′, which is nearly linear (Smyth 2004, appendix). The derivatives of ψ are Hurwitz's
+    zeta function: ψ′(y) = ζ(2, y), ψ″(y) = −2 ζ(3, y)."""
+    within = np.clip(x, 1e-6, 1e7)
+    y = 0.5 + 1 / within
     for _ in range(50):
-        tri = float(scipy.special.polygamma(1, y))
-        step = tri * (1 - tri / x) / float(scipy.special.polygamma(2, y))
-        y += step
-        if -step / y < 1e-8:
+        tri = scipy.special.zeta(2, y)
+        step = tri * (1 - tri / within) / (-2 * scipy.special.zeta(3, y))
+        y = y + step
+        if (np.abs(step) < 1e-8 * y).all():
             break
-    return y
+    return np.where(x > 1e7, x**-0.5, np.where(x < 1e-6, 1 / x, y))
