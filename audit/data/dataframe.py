@@ -18,6 +18,7 @@ from jaxtyping import Int64
 from audit.data.column_file import SUFFIXES, ColumnFile, Frame, check_expansion, readable
 from audit.data.columns import Features, features_of, numbers_in, refuse_nested
 from audit.data.dataset import Dataset
+from audit.data.group_column import groups_of, named
 from audit.data.label_column import labels_in
 from audit.data.table_rows import dropped_rows, refuse_second_header, refuse_totals, without_empty_rows
 from audit.data.written_dates import moments_of
@@ -158,7 +159,7 @@ def dataset(
     *,
     target: str,
     drop: Sequence[str],
-    groups: str | None,
+    groups: str | Sequence[str] | None,
     times: str | None,
     ids: str | None = None,
     fill: bool = False,
@@ -166,14 +167,15 @@ def dataset(
 ) -> Dataset:
     """Every column without a role is a feature; `fill` replaces missing numbers by medians. Raises DataError on an
     unknown column or an empty cell."""
-    roles = [target, *drop, *filter(None, (groups, times, ids))]
+    by = named(groups)
+    roles = [target, *drop, *by, *filter(None, (times, ids))]
     for name in (*roles, *categories):
         if name not in frame.columns:
             raise _no_column(name, frame, path)
-    for name in filter(None, (target, groups, times, ids)):
+    for name in filter(None, (target, *by, times, ids)):
         refuse_nested(frame[name], name, str(path))
     labels = labels_in(frame[target], None, str(path))
-    codes, group_names = (None, ()) if groups is None else _groups(frame[groups])
+    codes, group_names, said = groups_of([_written(frame[name]) for name in by]) if by else (None, (), ())
     unused = list(dict.fromkeys(roles))
     features: Features = features_of(frame, str(path), unused=unused, fill=fill, categories=categories)
     return Dataset(
@@ -187,7 +189,7 @@ def dataset(
         group_names=group_names,
         times=None if times is None else _ranks(frame[times], path),
         ids=() if ids is None else tuple(frame[ids].astype("string").fillna("")),
-        notes=(*dropped_rows(frame), *features.notes, *labels.notes),
+        notes=(*dropped_rows(frame), *said, *features.notes, *labels.notes),
     )
 
 
@@ -203,9 +205,8 @@ def _no_column(name: str, frame: Frame, path: Path) -> DataError:
     return DataError(f"has no column {name!r}. {did_you_mean(name, list(map(str, frame.columns)))}", where=str(path))
 
 
-def _groups(column: pd.Series[Any]) -> tuple[Int64[np.ndarray, " samples"], tuple[str, ...]]:
-    codes, names = pd.factorize(column.astype("string").fillna("(none)"), sort=True)
-    return codes.astype(np.int64), tuple(str(name) for name in names)
+def _written(column: pd.Series[Any]) -> list[str]:
+    return [str(one) for one in column.astype("string").fillna("")]
 
 
 def _ranks(column: pd.Series[Any], path: Path) -> Int64[np.ndarray, " samples"]:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from audit.data.dataset import Dataset
+from audit.data.file_groups import groups_in
 from audit.data.images import check_declared, stack
 from audit.data.parts import are_parts, role_of
 from audit.data.section import DataSection, ImageSize
@@ -34,6 +35,10 @@ class Folder(DataSection):
     ids: Literal["path"] | None = None
     """Reports name images by their paths below the folder. Leave it out where file names must not travel."""
 
+    groups: str | None = None
+    r"""A regular expression that finds an image's group in its file name: `p\d+` in p012_03.png. Images of one group
+    belong together; one whose name does not match is a group of its own."""
+
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         folder = root / self.path
         if not is_folder(folder):
@@ -57,14 +62,18 @@ class Folder(DataSection):
         inputs, converted = stack(_open(folder, files), self.size, str(folder))
         sizes = [len(one.images) for one in found]
         numbers = [known.index(one.folder.name) if one.images else 0 for one in found]
+        labels = np.repeat(numbers, sizes).astype(np.int64)
+        groups, group_names, said = groups_in([file.stem for file in files], labels, self.groups)
         return Dataset(
             name=folder.name,
             inputs=inputs,
-            labels=np.repeat(numbers, sizes).astype(np.int64),
+            labels=labels,
+            groups=groups,
+            group_names=group_names,
             classes=tuple(known),
             roles=None if parts == [""] else np.repeat([role_of(one.part) for one in found], sizes).astype(np.int64),
             ids=tuple(file.relative_to(folder).as_posix() for file in files) if self.ids else (),
-            notes=(*_left_out(found), *converted),
+            notes=(*_left_out(found), *said, *converted),
         )
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Shaped
 
 from audit.data.arrays import names_in, read_arrays
 from audit.data.dataset import Dataset
 from audit.data.features import float32_of
+from audit.data.group_column import Groups, groups_of
 from audit.data.images import images_of
 from audit.data.labels import labels_of
 from audit.data.section import DataSection
@@ -40,7 +41,9 @@ class Npz(DataSection):
         names = arrays.get(self.class_names) if self.class_names else None
         known = None if names is None else _texts(names, path)
         labels = labels_of(_joined(arrays, self.labels, path), known, str(path))
-        groups, group_names = (None, ()) if self.groups is None else _groups(_joined(arrays, (self.groups,), path))
+        groups, group_names, said = (
+            (None, (), ()) if self.groups is None else _groups(_joined(arrays, (self.groups,), path), path)
+        )
         if groups is not None and len(groups) != len(inputs):
             raise DataError(f"{len(groups)} {self.groups} for {len(inputs)} samples.", where=str(path))
         return Dataset(
@@ -52,7 +55,7 @@ class Npz(DataSection):
             groups=groups,
             group_names=group_names,
             ids=() if self.ids is None else tuple(_texts(_joined(arrays, (self.ids,), path), path)),
-            notes=(*notes, *labels.notes),
+            notes=(*notes, *said, *labels.notes),
         )
 
     def _inputs(
@@ -94,9 +97,8 @@ def _texts(given: Shaped[np.ndarray, "..."], path: Path) -> list[str]:
     return [str(one) for one in flat.reshape(-1)]
 
 
-def _groups(given: Shaped[np.ndarray, "..."]) -> tuple[Int64[np.ndarray, " samples"], tuple[str, ...]]:
+def _groups(given: Shaped[np.ndarray, "..."], path: Path) -> Groups:
     """Groups with any names; integers are kept."""
     if given.dtype.kind in "biu":
-        return given.reshape(-1).astype(np.int64), ()
-    names, codes = np.unique(given.reshape(-1), return_inverse=True)
-    return codes.reshape(-1).astype(np.int64), tuple(str(name) for name in names)
+        return given.reshape(-1).astype(np.int64), (), ()
+    return groups_of([_texts(given, path)])

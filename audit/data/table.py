@@ -24,8 +24,9 @@ class Table(DataSection):
     """Columns that are categorical although they hold numbers: codes, or numbers among words."""
     missing: Literal["refuse", "median"] = "refuse"
     """How to treat missing numbers: refuse them, or fill them with the column's median over all samples."""
-    groups: str | None = None
-    """A column that says which samples belong together (a patient); it is not a feature."""
+    groups: str | tuple[str, ...] | None = None
+    """A column that says which samples belong together (a patient), or several (patients and their households: samples
+    that agree in one of them belong together); it is not a feature."""
     times: str | None = None
     """A column of numbers or ISO dates with the time order of samples; it is not a feature."""
     ids: str | None = None
@@ -34,9 +35,10 @@ class Table(DataSection):
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
         # Imported late: validating a recipe must not wait for pandas.
         from audit.data.dataframe import columns_of, dataset
+        from audit.data.group_column import named
 
         path = root / self.path
-        frame = columns_of(path, self.columns, as_text=list(filter(None, (self.target, self.groups, self.ids))))
+        frame = columns_of(path, self.columns, as_text=list(filter(None, (self.target, *named(self.groups), self.ids))))
         fill = self.missing == "median"
         return dataset(
             frame,

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from audit.data.dataset import Dataset
 from audit.data.fingerprints import JOINT
+from audit.data.group_column import groups_of, named
 from audit.data.handed_over import numbered, words
 from audit.data.parts import role_of
 from audit.data.section import DataSection
@@ -42,14 +43,14 @@ class Text(DataSection):
     """The classes in the order of the model's outputs, if it is not alphabetical."""
     columns: tuple[str, ...] | None = None
     """Names of the columns of a file without a header."""
-    groups: str | None = None
-    """A column that says which samples belong together."""
+    groups: str | tuple[str, ...] | None = None
+    """A column that says which samples belong together, or several: samples that agree in one of them do."""
     ids: str | None = None
     """A column by which reports name samples."""
 
     def read(self, root: Path, *, trust_code: bool) -> Dataset:
-        named = (self.text,) if isinstance(self.text, str) else self.text
-        as_text = (*named, self.label, *filter(None, (self.groups, self.ids)))
+        texts_in, by = named(self.text), named(self.groups)
+        as_text = (*texts_in, self.label, *by, *filter(None, (self.ids,)))
         from audit.data.label_column import labels_in  # pandas takes a second to import
 
         table = table_of(root / self.path, self.columns, as_text)
@@ -58,27 +59,23 @@ class Text(DataSection):
             if name not in table.frame.columns:
                 known = [str(column) for column in table.frame.columns]
                 raise DataError(f"has no column {name!r}. {did_you_mean(name, known)}", where=where)
-        texts = [_strings(table.frame[name], name, where) for name in named]
+        texts = [_strings(table.frame[name], name, where) for name in texts_in]
         tokens, names, notes = self._tokens(texts, root)
         labels = labels_in(table.frame[self.label], self.names or table.names.get(self.label), where)
-        groups = (
-            None
-            if self.groups is None
-            else np.unique([str(one) for one in table.frame[self.groups]], return_inverse=True)
-        )
+        groups, group_names, said = groups_of([table.frame[name] for name in by]) if by else (None, (), ())
         return Dataset(
             name=Path(self.path).stem,
             inputs=tokens,
             labels=labels.numbers,
             classes=labels.classes,
             modality="text",
-            groups=None if groups is None else groups[1].astype(np.int64),
-            group_names=() if groups is None else tuple(map(str, groups[0])),
+            groups=groups,
+            group_names=group_names,
             ids=() if self.ids is None else tuple(table.frame[self.ids].astype("string").fillna("")),
             texts=tuple(JOINT.join(parts) for parts in zip(*texts, strict=True)),
             token_names=names,
             roles=table.roles,
-            notes=(*notes, *labels.notes),
+            notes=(*notes, *said, *labels.notes),
         )
 
     def _tokens(self, texts: list[list[str]], root: Path) -> tuple[np.ndarray, dict[int, str], tuple[Message, ...]]:

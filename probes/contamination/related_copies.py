@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections import Counter
+
 import numpy as np
+from jaxtyping import Bool, Int64
 
 from probes.contamination.duplicates import Duplicates
 from probes.evidence import Evidence
+from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Estimate, Finding
 from probes.statistics.proportions import proportion
+
+NUMBER = re.compile(r"(?P<whole>\d+)(\.0*)?")
+"""A whole number, also as one with decimals."""
 
 
 def apart(evidence: Evidence, found: Duplicates) -> list[Finding]:
@@ -88,8 +97,11 @@ def groups_across(evidence: Evidence, level: float) -> Part:
     groups = evidence.pool.groups
     if groups is None:
         return Part()
-    both = evidence.pool.held_out & np.isin(groups, groups[evidence.pool.member])
-    count, n = int(both.sum()), int(evidence.pool.held_out.sum())
+    member, held_out = evidence.pool.member, evidence.pool.held_out
+    same = held_out & np.isin(groups, groups[member])
+    kept = _as_meant(groups, evidence.group_names)
+    both = held_out & np.isin(kept, kept[member])
+    count, n = int(both.sum()), int(held_out.sum())
     share = proportion("group_shared_share", count, n, level=level, better="lower")
     if not count:
         return Part(estimates=(share,))
@@ -98,6 +110,47 @@ def groups_across(evidence: Evidence, level: float) -> Part:
         severity="high" if count > 0.05 * n else "medium",
         because=("group_shared_share",),
         samples=tuple(int(i) for i in np.flatnonzero(both)[:100]),
-        values={"count": count, "n": n},
+        values={"count": count, "n": n, "alike": _alike(evidence, groups, kept, both & ~same)},
     )
     return Part(estimates=(share,), findings=(finding,))
+
+
+def _as_meant(groups: Int64[np.ndarray, " samples"], names: tuple[str, ...]) -> Int64[np.ndarray, " samples"]:
+    """The groups, those with names that are written differently as one. A name that several groups have is none."""
+    given = np.unique(groups)
+    if not names or given[0] < 0 or given[-1] >= len(names):
+        return groups
+    written = Counter(names)
+    first: dict[str, int] = {}
+    meant = np.arange(len(names))
+    for number in given.tolist():
+        if written[names[number]] == 1:
+            meant[number] = first.setdefault(plain(names[number]), number)
+    return np.asarray(meant[groups])
+
+
+def plain(name: str) -> str:
+    """A name without what differs where one was typed, exported and read: case, spaces, full or half width, leading
+    zeros, and the decimal zero of a number that was read as one with decimals.
+
+    >>> [plain(name) for name in ("P 007", "７.0", "007")]
+    ['p007', '7', '7']
+    """
+    text = "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    number = NUMBER.fullmatch(text)
+    return text if number is None else number["whole"].lstrip("0") or "0"
+
+
+def _alike(
+    evidence: Evidence,
+    groups: Int64[np.ndarray, " samples"],
+    kept: Int64[np.ndarray, " samples"],
+    only: Bool[np.ndarray, " samples"],
+) -> Message | None:
+    """How many samples share a group only under another name, and an example."""
+    if not only.any():
+        return None
+    one = int(only.argmax())
+    other = int(np.flatnonzero(evidence.pool.member & (kept == kept[one]))[0])
+    names = [evidence.group_names[int(groups[sample])] for sample in (one, other)]
+    return Message("contamination.groups-alike", {"count": int(only.sum()), "one": names[0], "other": names[1]})

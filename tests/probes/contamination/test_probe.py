@@ -16,6 +16,7 @@ from audit.config.audit_config import Config
 from probes.contamination import Contamination, Embedding
 from probes.contamination.near_pictures import near_pictures
 from probes.evidence import Evidence
+from probes.message import Message
 from probes.observable import Observation
 from probes.plan import Plan, Pool, Splits
 from probes.result import Gallery, Result, Table
@@ -387,3 +388,20 @@ def test_same_evidence_and_seed_same_result(pictures: np.ndarray) -> None:
     one, other = (Contamination()(made, np.random.default_rng(0)) for _ in range(2))
     assert one.estimates == other.estimates
     assert one.findings == other.findings
+
+
+def test_groups_under_names_that_are_written_differently_are_on_both_sides() -> None:
+    """Typed with other case or spaces, and numbers that lost zeros or were read with decimals."""
+    rng = np.random.default_rng(12)
+    written = ("P1", "p1 ", "007", "7", "12.0", "12", "p3", "p4", "(none)", "(none)")
+    groups = np.repeat(np.arange(len(written)), 20)
+    member = np.isin(groups, [0, 2, 4, 6, 8])
+    rows = rng.normal(size=(200, 4)).astype(np.float32)
+    given = untrained(rows, member, modality="table", groups=groups)
+    result = Contamination()(dataclasses.replace(given, group_names=written), rng)
+    (finding,) = [one for one in result.findings if one.code == "contamination.groups-across-split"]
+    assert result["group_shared_share"].counts == (60, 100)
+    assert finding.values["alike"] == Message("contamination.groups-alike", {"count": 60, "one": "p1 ", "other": "P1"})
+    apart = untrained(rows, np.isin(groups, [6, 8, 2, 3]), modality="table", groups=groups)
+    result = Contamination()(dataclasses.replace(apart, group_names=written), rng)
+    assert result["group_shared_share"].counts == (0, 120)

@@ -1,0 +1,68 @@
+"""Which samples belong together, by one column or by several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from jaxtyping import Int64
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from probes.message import Message
+
+NO_NAME = "(none)"
+ABSENT = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>", "nat"})
+"""How a cell without a group is written, in lower case."""
+Groups = tuple[Int64[np.ndarray, " samples"], tuple[str, ...], tuple[Message, ...]]
+"""A number for each sample, the names of the numbers, and what is to be said of them."""
+
+
+def named(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The names of the columns of groups."""
+    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+
+
+def groups_of(columns: Sequence[Iterable[object]]) -> Groups:
+    """Samples that agree in any of these columns are in one group, directly or through others: a patient's samples, and
+    those of a patient's household. A sample without a name in any column is a group of its own: that two names are
+    missing does not say that they are the same.
+
+    >>> numbers, names, _ = groups_of([["p2", "p1", None, "p2", None]])
+    >>> numbers.tolist(), names
+    ([1, 0, 2, 1, 3], ('p1', 'p2', '(none)', '(none)'))
+    >>> groups_of([["p1", "p2", "p3"], ["h1", "h1", "h2"]])[0].tolist()
+    [0, 0, 1]
+    """
+    written = [[_name(one) for one in column] for column in columns]
+    count = len(written[0])
+    samples, places, offset = [], [], count
+    for column in written:
+        own = np.flatnonzero([name is not None for name in column])
+        values, codes = np.unique(np.array([column[i] for i in own], dtype=object), return_inverse=True)
+        samples.append(own)
+        places.append(offset + codes.reshape(-1))
+        offset += len(values)
+    one, other = np.concatenate(samples), np.concatenate(places)
+    graph = coo_matrix((np.ones(len(one), dtype=bool), (one, other)), shape=(offset, offset))
+    component = connected_components(graph, directed=False)[1][:count].astype(np.int64)
+    shown = [next((name for name in names if name is not None), None) for names in zip(*written, strict=True)]
+    return _numbered(component, shown)
+
+
+def _name(given: object) -> str | None:
+    text = str(given)
+    return None if text.strip().lower() in ABSENT else text
+
+
+def _numbered(component: Int64[np.ndarray, " samples"], shown: Sequence[str | None]) -> Groups:
+    """In the order of the groups' names, those without one last."""
+    first: dict[int, str | None] = {}
+    for group, name in zip(component.tolist(), shown, strict=True):
+        first[group] = min(filter(None, (first.get(group), name)), default=None)
+    order = sorted(first, key=lambda group: (first[group] is None, first[group] or "", group))
+    number = {group: place for place, group in enumerate(order)}
+    numbers = np.array([number[group] for group in component.tolist()], dtype=np.int64)
+    absent = sum(name is None for name in shown)
+    notes = (Message("audit.data-no-group", {"count": absent}),) if absent else ()
+    return numbers, tuple(first[group] or NO_NAME for group in order), notes
