@@ -30,6 +30,7 @@ ALARMS = (
     "contamination.across-split",
     "contamination.conflicting-labels",
     "contamination.leaking-column",
+    "contamination.leaking-pair",
     "drift.shortcut",
 )
 """Findings that report a fault; above 'low', each is a false alarm if the fault is absent."""

@@ -1,4 +1,5 @@
-"""Tables: a single column that gives the label away. The 0/1 columns made from one categorical column count as one."""
+"""Tables: columns that give the label away, a single one or two together. The 0/1 columns made from one categorical
+column count as one."""
 
 from __future__ import annotations
 
@@ -8,15 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int, Shaped
 
+from probes.contamination.column_pairs import leaking_pair, pair_leak
 from probes.evidence import Evidence
 from probes.large_arrays import empty, parts
 from probes.message import Message
-from probes.partial_result import Part
+from probes.partial_result import Part, joined
 from probes.result import Estimate, Finding, Table
 from probes.statistics.roc import auc
 
 MOST_SAMPLES = 5000
 LEAF = 5
+LARGEST = 1e30
+"""Sums of such numbers are finite in single precision."""
 Teller = Callable[[Float64[np.ndarray, "samples columns"]], Float64[np.ndarray, "samples classes"]]
 """The probability of each class, given the value of one column."""
 
@@ -99,13 +103,14 @@ def leaking_column(
     return Column(number=best, estimate=estimate, others=chosen)
 
 
-def column_leak(evidence: Evidence, rng: np.random.Generator, level: float, *, leak_at: float) -> Part:
-    """What to say of a table's best column.
+def column_leak(evidence: Evidence, rng: np.random.Generator, level: float, *, leak_at: float, pair_at: float) -> Part:
+    """What to say of a table's best column, and of its best pair of columns.
 
     evidence  the audited model's samples and answers
     rng       draws the folds
     level     two-sided coverage of the interval, in (0, 1)
     leak_at   AUC from which the column is a finding, in (0.5, 1)
+    pair_at   balanced accuracy from which two columns are a finding, in (0, 1)
 
     Returns the section; an empty one for anything but a table of numbers.
     """
@@ -118,7 +123,12 @@ def column_leak(evidence: Evidence, rng: np.random.Generator, level: float, *, l
     column = leaking_column(table, list(columns.values()), evidence.labels, pool.member, pool.held_out, rng, level)
     if column is None:
         return Part()
-    whole = list(columns)
+    sides = (evidence.labels, pool.member, pool.held_out)
+    pair = leaking_pair(table, list(columns.values()), *sides, rng, level, column.others)
+    return joined([_of_column(column, list(columns), leak_at), pair_leak(columns, pair, pair_at)])
+
+
+def _of_column(column: Column, whole: Sequence[str], leak_at: float) -> Part:
     best = np.argsort(-np.nan_to_num(column.others), kind="stable")[:20]
     shown = Table(
         name="columns",
@@ -148,8 +158,9 @@ def column_leak(evidence: Evidence, rng: np.random.Generator, level: float, *, l
 def _numbers(
     table: Shaped[np.ndarray, "samples features"], columns: Sequence[int], some: Int[np.ndarray, " chosen"]
 ) -> Float64[np.ndarray, "chosen columns"]:
-    """These columns of some samples; a missing number is one far below all others."""
-    return np.asarray(np.nan_to_num(table[np.ix_(some, np.array(columns))].astype(np.float64), nan=-1e12))
+    """These columns of some samples, at most `LARGEST` from 0; a missing number is one far below all others."""
+    wide = np.nan_to_num(table[np.ix_(some, np.array(columns))].astype(np.float64), nan=-1e12)
+    return np.asarray(np.clip(wide, -LARGEST, LARGEST))
 
 
 def _learned(

@@ -41,6 +41,8 @@ class Contamination:
     tolerated_share  share of held-out samples with a copy among the members above which the held-out figures count as
                      inflated, in [0, 1) (0.01)
     leak_at          AUC above which a single column of a table is reported as giving the label away, in (0, 1) (0.95)
+    pair_at          balanced accuracy above which two columns of a table are reported as giving the label away
+                     together, where neither does alone, in (0, 1) (0.97)
 
     >>> Contamination(near=False).needs
     Plan(designs=())
@@ -50,6 +52,7 @@ class Contamination:
     level: Level = 0.95
     tolerated_share: Tolerated = 0.01
     leak_at: Rate = 0.95
+    pair_at: Rate = 0.97
 
     name: ClassVar[str] = "contamination"
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")
@@ -111,7 +114,7 @@ class Contamination:
             own,
             groups_across(evidence, self.level),
             source_overlap(evidence, self.level, near=self.near),
-            column_leak(evidence, rng, self.level, leak_at=self.leak_at),
+            column_leak(evidence, rng, self.level, leak_at=self.leak_at, pair_at=self.pair_at),
             benchmarks_part(evidence, in_members, self.level),
             rephrasings(evidence, contaminated, rng, self.level) if self.near else Part(),
             rephrased_benchmarks(evidence, in_members, rng, self.level) if self.near else Part(),

@@ -5,50 +5,25 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from audit.config.audit_config import Config
 from probes.contamination import Contamination, Embedding
 from probes.contamination.near_pictures import near_pictures
-from probes.evidence import Evidence
 from probes.message import Message
 from probes.observable import Observation
 from probes.plan import Plan, Pool, Splits
-from probes.result import Gallery, Result, Table
+from probes.result import Gallery, Table
 from probes.texts import said
 from reports.gate.judge import judge
 from reports.legacy_attributes import of_estimate
 from tests.probes.contamination.planted import FAR, NEAR, equal, photographs, plant, small_photographs
+from tests.probes.contamination.untrained import audit, codes, dummies, halves, untrained
 from tests.probes.overfitting.trained import digits, evidence, make_pool
 from tests.probes.truth import untrue
-
-
-def audit(inputs: np.ndarray, member: np.ndarray, labels: np.ndarray | None = None, **more: Any) -> Result:
-    return Contamination()(untrained(inputs, member, labels, **more), np.random.default_rng(0))
-
-
-def untrained(inputs: np.ndarray, member: np.ndarray, labels: np.ndarray | None = None, **more: Any) -> Evidence:
-    """Evidence whose model matters little: what counts are the samples."""
-    given = np.arange(len(inputs)) % 3 if labels is None else labels
-    none = np.zeros(len(inputs), dtype=bool)
-    pool = Pool(labels=given, member=member, held_out=~member, validation=none, groups=more.pop("groups", None))
-    noise = np.random.default_rng(1).normal(size=(len(inputs), 4))
-    return evidence(noise, pool, lambda x, y: LogisticRegression().fit(x, y), stored=inputs, **more)
-
-
-def halves(n: int, rng: np.random.Generator) -> np.ndarray:
-    member = np.zeros(n, dtype=bool)
-    member[rng.permutation(n)[: n // 2]] = True
-    return member
-
-
-def codes(result: Result) -> set[str]:
-    return {finding.code for finding in result.findings}
 
 
 @pytest.fixture(scope="module")
@@ -257,13 +232,6 @@ SHAPES = {
     "words that share letters": lambda label, rng: ("AB", "BA", "AA")[label],
 }
 """How a column of words gives the label away."""
-
-
-def dummies(words: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    known = sorted(set(words))
-    return np.array([[word == one for one in known] for word in words], dtype=np.float64), tuple(
-        f"status={word}" for word in known
-    )
 
 
 @pytest.mark.parametrize("size", [100, 600])
