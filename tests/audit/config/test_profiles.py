@@ -73,7 +73,9 @@ def test_a_threshold_without_an_estimate_is_shown_in_its_unit(profile: str) -> N
     ends = {one.name: one.threshold for one in shown if one.value == "–"}
     assert len(ends) == len(gate.thresholds)
     for name, text in ends.items():
-        assert text.endswith(" %") == ("share" in name or "tpr" in name or "ece" in name or "label_errors" in name)
+        assert text.endswith(" %") == (
+            "share" in name or "tpr" in name or "ece" in name or "label_errors" in name or "pair_accuracy" in name
+        )
         assert text.endswith(" pp") == ("gap" in name or "gain" in name or "excess" in name)
 
 
