@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Shaped
 
 from probes.errors import EvidenceError, NonFiniteError
-from probes.large_arrays import empty, taken
+from probes.large_arrays import IN_MEMORY, TAKEN, empty, taken
 from probes.message import Text
 from probes.observable import Observable, Observation
 from probes.plan import Pool, Row
@@ -134,15 +134,17 @@ def answers(
     """
     if logits.shape[-2] != len(labels):
         raise EvidenceError(f"labels has {len(labels)} samples, logits has {logits.shape[-2]}.")
-    step = max(1, NUMBERS // max(1, math.prod(logits.shape) // max(1, len(labels))))
-    parts = [
-        _answers(logits[:, some], labels[some], None if queries is None else queries[:, :, some])
-        for some in (slice(start, start + step) for start in range(0, max(1, len(labels)), step))
-    ]
-    held = {field.name: [getattr(part, field.name) for part in parts] for field in dataclasses.fields(Answers)}
-    arrays: dict[str, Any] = {
-        name: None if some[0] is None else np.concatenate(some, axis=-1) for name, some in held.items()
-    }
+    n = len(labels)
+    step = max(1, NUMBERS // max(1, math.prod(logits.shape) // max(1, n)))
+    arrays: dict[str, Any] = {}
+    for start in range(0, max(1, n), step):
+        some = slice(start, start + step)
+        found = _answers(logits[:, some], labels[some], None if queries is None else queries[:, :, some])
+        for name in (one.name for one in dataclasses.fields(Answers)):
+            if (part := getattr(found, name)) is not None:
+                if not start:
+                    arrays[name] = empty((*part.shape[:-1], n), part.dtype, in_memory=IN_MEMORY // TAKEN)
+                arrays[name][..., some] = part
     return Answers(**arrays)
 
 

@@ -20,6 +20,7 @@ from audit.data.split import chosen
 from audit.data.tokens import names_of_ids
 from probes.errors import DataError, did_you_mean, first_line
 from probes.evidence import Modality
+from probes.large_arrays import empty
 from probes.message import Message
 from probes.plan import Pool
 
@@ -269,10 +270,11 @@ def numbered(texts: list[str]) -> dict[str, int]:
 def words(texts: list[str]) -> Int64[np.ndarray, "samples length"]:
     """Texts as the indices of their words, in the order of first use, padded with zero; for comparing samples."""
     number = numbered(texts)
-    rows = [[number[word] for word in WORD.findall(text)] for text in texts]
-    padded = np.zeros((len(rows), max(1, *map(len, rows)) if rows else 1), dtype=np.int64)
+    rows = [np.array([number[word] for word in WORD.findall(text)], dtype=np.int32) for text in texts]
+    padded = empty((len(rows), max(1, *map(len, rows)) if rows else 1), np.int64)
     for position, row in enumerate(rows):
         padded[position, : len(row)] = row
+        padded[position, len(row) :] = 0
     return padded
 
 

@@ -14,11 +14,13 @@ import numpy as np
 from audit.data.dataset import Dataset
 from audit.data.handed_over import words
 from audit.data.section import DataSection
-from audit.storage.bounded import MIB, read_text, regular
+from audit.storage.bounded import MIB, lines_in, read_text, regular
 from probes.errors import DataError, DependencyError, did_you_mean, first_line
 
 MOST = 2048 * MIB
 """Largest number of bytes read from a file."""
+AT_ONCE = 4096
+"""Rows of a Parquet file that are read at a time."""
 PROMPTS = ("instruction", "prompt", "question", "query")
 CONTEXTS = ("input", "context")
 ANSWERS = ("output", "response", "completion", "answer", "answers")
@@ -192,14 +194,12 @@ def rows_in(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    text = read_text(path, MOST, DataError)
-    if text.lstrip().startswith("["):
-        yield from _lists(path, _parsed(text, str(path)))
-        return
-    # Not splitlines: JSON strings may hold other separators, such as U+2028.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield "", _object(_parsed(line, f"{path}, line {number}"), f"{path}, line {number}")
+    filled = ((number, line) for number, line in enumerate(lines_in(path, MOST, DataError), start=1) if line.strip())
+    for number, line in filled:
+        if line.lstrip().startswith("["):
+            yield from _lists(path, _parsed(read_text(path, MOST, DataError), str(path)))
+            return
+        yield "", _object(_parsed(line, f"{path}, line {number}"), f"{path}, line {number}")
 
 
 def _json(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -241,18 +241,25 @@ def _object(row: Any, where: str) -> Mapping[str, Any]:
     return row
 
 
-def _parquet(path: Path) -> list[Mapping[str, Any]]:
+def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
+    """So many rows at a time as are read into memory."""
     try:
         import pyarrow.parquet as parquet
     except ImportError:
         raise DependencyError(
             "pyarrow is not installed.", where=str(path), do="pip install 'transfer-audit[parquet]'"
         ) from None
+    from audit.data.column_file import check_expansion  # pandas takes a second to import
+
     try:
-        rows: list[Mapping[str, Any]] = parquet.read_table(path).to_pylist()
+        check_expansion(path, regular(path, DataError))
+        with parquet.ParquetFile(path, memory_map=True) as file:
+            for batch in file.iter_batches(AT_ONCE):
+                yield from batch.to_pylist()
+    except DataError:
+        raise
     except Exception as error:  # pyarrow raises many unrelated exception types on damaged files
         raise DataError(f"cannot be read: {first_line(error)}", where=str(path)) from None
-    return rows
 
 
 def _saved(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

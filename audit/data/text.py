@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from jaxtyping import Int32
 from pydantic import Field
 
 from audit.data.dataset import Dataset
@@ -17,21 +18,28 @@ from audit.data.handed_over import numbered, words
 from audit.data.parts import role_of
 from audit.data.section import DataSection
 from audit.data.tokens import names_of, stored_tokens
-from audit.storage.bounded import is_folder
+from audit.storage.bounded import MIB, is_folder, lines_in, read_text
 from probes.errors import DataError, DependencyError, did_you_mean, first_line
 from probes.message import Message
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from audit.data.column_file import Frame
+
 USUAL_LENGTH, UNLIMITED = 512, 100_000
 """A tokenizer without a maximum length reports an absurdly large number."""
+MOST = 4096 * MIB
+"""Largest number of bytes read from a file of JSON."""
+AT_ONCE = 4096
+"""Texts that are tokenised at a time: a tokenizer's lists take ten times what their numbers do."""
 
 
 class Text(DataSection):
     kind: Literal["text"] = "text"
     path: Path
-    """.csv, .tsv, .jsonl, .json or .parquet with one row per sample, or a folder that `datasets.save_to_disk` wrote."""
+    """.csv, .tsv, .jsonl, .json, .parquet, .arrow or .feather with one row per sample, or a folder that
+    `datasets.save_to_disk` wrote."""
     text: str | tuple[str, str] = "text"
     """The column of the text, or the columns of two texts."""
     label: str = "label"
@@ -57,8 +65,7 @@ class Text(DataSection):
         where = str(root / self.path)
         for name in as_text:
             if name not in table.frame.columns:
-                known = [str(column) for column in table.frame.columns]
-                raise DataError(f"has no column {name!r}. {did_you_mean(name, known)}", where=where)
+                raise DataError(f"has no column {name!r}. {did_you_mean(name, table.known)}", where=where)
         texts = [_strings(table.frame[name], name, where) for name in texts_in]
         tokens, names, notes = self._tokens(texts, root)
         labels = labels_in(table.frame[self.label], self.names or table.names.get(self.label), where)
@@ -86,11 +93,18 @@ class Text(DataSection):
         length = self.max_length or min(read.model_max_length, USUAL_LENGTH)
         if length > UNLIMITED:
             length = USUAL_LENGTH
-        whole = read(*texts, truncation=False, padding=False, verbose=False)
-        cut = read(*texts, truncation=True, max_length=length, padding=False)
-        longer = sum(len(one) > len(other) for one, other in zip(whole["input_ids"], cut["input_ids"], strict=True))
+        ids: list[Int32[np.ndarray, " tokens"]] = []
+        types: list[Int32[np.ndarray, " tokens"]] = []
+        longer = 0
+        for start in range(0, len(texts[0]), AT_ONCE):
+            some = [part[start : start + AT_ONCE] for part in texts]
+            whole = read(*some, truncation=False, padding=False, verbose=False)["input_ids"]
+            cut = read(*some, truncation=True, max_length=length, padding=False)
+            longer += sum(len(one) > len(other) for one, other in zip(whole, cut["input_ids"], strict=True))
+            ids += [np.asarray(one, dtype=np.int32) for one in cut["input_ids"]]
+            types += [np.asarray(one, dtype=np.int32) for one in cut.get("token_type_ids", ())]
         notes = (Message("audit.data-truncated", {"count": longer, "length": length}),) if longer else ()
-        tokens = stored_tokens(cut["input_ids"], cut.get("token_type_ids"))
+        tokens = stored_tokens(ids, types or None)
         return tokens, names_of(tokens, read), notes
 
 
@@ -115,51 +129,87 @@ def tokenizer_in(folder: Path) -> Any:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
-    """`names` are the classes of a column if the file states them; `roles` say which part of the split a row is in."""
+    """`frame` has the columns that are used, `known` the names of all; `names` are the classes of a column if the file
+    states them; `roles` say which part of the split a row is in."""
 
-    frame: pd.DataFrame
+    frame: Frame
+    known: Sequence[str]
     names: Mapping[str, Sequence[str]]
     roles: np.ndarray | None = None
 
 
-def table_of(path: Path, columns: Sequence[str] | None, as_text: Sequence[str] = ()) -> Table:
-    """The rows, as columns. Raises DataError, DependencyError."""
-    from audit.data.dataframe import frame_of
+def table_of(path: Path, columns: Sequence[str] | None, used: Sequence[str]) -> Table:
+    """The rows, as columns, of which those `used` are in memory at most. Raises DataError, DependencyError."""
+    from audit.data.dataframe import columns_of
 
     if is_folder(path):
         return _of_datasets(path)
     if path.suffix in (".jsonl", ".json", ".ndjson"):
-        return Table(frame=_of_json(path), names={})
-    return Table(frame=frame_of(path, columns, as_text), names={})
+        return _of_json(path, used)
+    frame = columns_of(path, columns, used)
+    return Table(frame=frame, known=[str(name) for name in frame.columns], names={})
 
 
-def _of_json(path: Path) -> pd.DataFrame:
-    import json
-
+def _of_json(path: Path, used: Sequence[str]) -> Table:
     import pandas as pd
 
-    from audit.storage.bounded import MIB, read_text
-
-    text = read_text(path, 4096 * MIB, DataError)
+    held: dict[str, list[Any]] = {name: [] for name in used}
+    known: dict[str, None] = {}
+    rows = 0
     try:
-        rows = (
-            json.loads(text)
-            if text.lstrip().startswith("[")
-            else [json.loads(one) for one in text.splitlines() if one.strip()]
-        )
-        if not all(isinstance(row, dict) for row in rows):
-            raise ValueError("a row is not an object")
-        frame = pd.DataFrame(rows)
+        for row in _json_rows(path):
+            rows += 1
+            if not isinstance(row, dict):
+                raise ValueError("a row is not an object")
+            known |= dict.fromkeys(row)
+            for name, cells in held.items():
+                cells.append(row.get(name))
+        frame = pd.DataFrame({name: cells for name, cells in held.items() if name in known})
     except (ValueError, TypeError, RecursionError) as error:
         raise DataError(f"is neither JSON lines nor a list of objects: {error}", where=str(path)) from None
-    if not len(frame):
+    if not rows:
         raise DataError("has no rows.", where=str(path))
-    return frame
+    return Table(frame=frame, known=list(known), names={})
+
+
+def _json_rows(path: Path) -> Iterator[Any]:
+    """The values of lines, one at a time, or of a list."""
+    import json
+
+    for line in lines_in(path, MOST, DataError):
+        if line.lstrip().startswith("["):
+            yield from json.loads(read_text(path, MOST, DataError))
+            return
+        if line.strip():
+            yield json.loads(line)
+
+
+class _Saved:
+    """A folder that `datasets` saved, whose columns are read when they are asked for: its files are mapped."""
+
+    def __init__(self, parts: Sequence[Any]) -> None:
+        self.parts = parts
+        self.attrs: dict[Any, Any] = {}
+        self.columns = list(parts[0].column_names)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __getitem__(self, name: str) -> pd.Series[Any]:
+        import pandas as pd
+
+        found: pd.Series[Any] = pd.concat(
+            [part.select_columns([name]).to_pandas()[name] for part in self.parts], ignore_index=True
+        )
+        return found
+
+    def head(self, n: int = 5) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame({name: self[name].head(n) for name in self.columns})
 
 
 def _of_datasets(path: Path) -> Table:
-    import pandas as pd
-
     try:
         import datasets
     except ImportError:
@@ -172,11 +222,11 @@ def _of_datasets(path: Path) -> Table:
     parts = dict(whole) if isinstance(whole, Mapping) else {"": whole}
     first = next(iter(parts.values()))
     names = {name: kind.names for name, kind in first.features.items() if getattr(kind, "names", None)}
-    frame = pd.concat([part.to_pandas() for part in parts.values()], ignore_index=True)
     roles = None
     if len(parts) > 1:
         roles = np.concatenate([np.full(len(part), role_of(name), dtype=np.int64) for name, part in parts.items()])
-    return Table(frame=frame, names=names, roles=roles)
+    frame = _Saved(list(parts.values()))
+    return Table(frame=frame, known=frame.columns, names=names, roles=roles)
 
 
 def _strings(column: pd.Series[Any], name: str, where: str) -> list[str]:

@@ -9,25 +9,26 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Int, Int64, Shaped
 
 from probes.errors import DataError
+from probes.large_arrays import empty
 
+Tokens = Sequence[int] | Int[np.ndarray, " tokens"]
 SECOND = 2**20
 """More than any tokenizer's vocabulary."""
 
 
-def stored_tokens(
-    ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None
-) -> Int64[np.ndarray, "samples length"]:
+def stored_tokens(ids: Sequence[Tokens], types: Sequence[Tokens] | None = None) -> Int64[np.ndarray, "samples length"]:
     """Ids of each text without padding, and their token types if the model has them.
 
     >>> stored_tokens([[0, 7], [3]]).tolist()
     [[1, 8], [4, 0]]
     """
-    stored = np.zeros((len(ids), max(map(len, ids), default=0) or 1), dtype=np.int64)
+    stored = empty((len(ids), max(map(len, ids), default=0) or 1), np.int64)
     for row, one in enumerate(ids):
         stored[row, : len(one)] = np.asarray(one, dtype=np.int64) + 1
+        stored[row, len(one) :] = 0
         if types is not None:
             stored[row, : len(one)] += SECOND * np.asarray(types[row], dtype=np.int64)
     return stored

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
@@ -18,8 +19,12 @@ from audit.data.handed_over import array, pool_of, words
 from audit.trainers.predictions import as_logits
 from probes.errors import DataError, did_you_mean
 from probes.evidence import Evidence, Population, answers
+from probes.large_arrays import empty, parts
 from probes.message import Message, Text
 from probes.plan import Pool, Row
+
+if TYPE_CHECKING:
+    from audit.data.column_file import Frame
 
 NO_MODEL = Message("audit.predictions-without-model")
 NO_SHADOWS = Message("audit.predictions-without-shadows")
@@ -76,7 +81,7 @@ class Predictions:
     classes: Sequence[str] | None = None
     name: str = "predictions"
 
-    @property
+    @cached_property
     def logits(self) -> Float32[np.ndarray, "samples classes"]:
         """Raises DataError on a wrong shape, NaN or infinity."""
         found = _finite(array(self.outputs), "outputs", self.name)
@@ -176,7 +181,9 @@ class Predictions:
             Row(design="splits", repeat=repeat, fold=fold, order=f"shadow/{repeat:06}", keep=keep[shadow])
             for shadow, (repeat, fold) in enumerate(rounds(keep, pool))
         )
-        logits = np.stack([as_logits(one) for one in given])
+        logits = empty(given.shape, np.float32)
+        for shadow, one in enumerate(given):
+            logits[shadow] = as_logits(one)
         return Population(rows=rows, answers=answers(logits, dataset.labels))
 
 
@@ -219,11 +226,12 @@ def rounds(keep: Bool[np.ndarray, "shadows samples"], pool: Pool) -> list[tuple[
 def _finite(given: np.ndarray, name: str, where: str) -> Float64[np.ndarray, "..."]:
     if given.dtype.kind not in "fiu":
         raise DataError(f"{name} are {given.dtype}, not numbers.", where=where)
-    wide = given.astype(np.float64)
-    if not np.isfinite(wide).all():
-        place = tuple(int(one) for one in np.argwhere(~np.isfinite(wide))[0])
-        raise DataError(f"{name} contain NaN or infinity at {place}.", where=where)
-    return wide
+    rows = np.atleast_1d(given)
+    for part in parts(len(rows), rows[:1].size):
+        if not np.isfinite(rows[part]).all():
+            first, *rest = (int(one) for one in np.argwhere(~np.isfinite(rows[part]))[0])
+            raise DataError(f"{name} contain NaN or infinity at {(part.start + first, *rest)}.", where=where)
+    return given.astype(np.float64, copy=False)
 
 
 def _masks(given: ArrayLike | None, shadows: int, n: int, where: str) -> Bool[np.ndarray, "shadows samples"]:
@@ -271,19 +279,21 @@ def _named(found: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 def _of_table(path: Path) -> dict[str, Any]:
     # A table library takes a second to import.
-    from audit.data.dataframe import frame_of
+    from audit.data.dataframe import columns_of
 
-    frame = frame_of(path, None, as_text=(*ALIASES["ids"], *ALIASES["groups"], *ALIASES["texts"]))
+    frame = columns_of(path, None, as_text=(*ALIASES["ids"], *ALIASES["groups"], *ALIASES["texts"]))
     columns = [str(name) for name in frame.columns]
     found: dict[str, Any] = {
         name: frame[name].to_numpy() for name in columns if any(name in names for names in ALIASES.values())
     }
-    found["outputs"] = _classes_of(frame, "", path)
+    found["outputs"] = _outputs_of(frame, [_classes_of(columns, "", path)], path)[0]
     shadows = sorted(
         {int(name.split("_")[1]) for name in columns if name.startswith("shadow_") and name.split("_")[1].isdecimal()}
     )
     if shadows:
-        found["shadow_outputs"] = np.stack([_classes_of(frame, f"shadow_{one}_", path) for one in shadows])
+        found["shadow_outputs"] = _outputs_of(
+            frame, [_classes_of(columns, f"shadow_{one}_", path) for one in shadows], path
+        )
         masks = [f"shadow_{one}_member" for one in shadows]
         if missing := [name for name in masks if name not in columns]:
             raise DataError(f"has no column {missing[0]!r}.", where=str(path))
@@ -302,14 +312,28 @@ def _truths(column: Any, path: Path) -> Bool[np.ndarray, " samples"]:
     return np.asarray(given == 1)
 
 
-def _classes_of(frame: Any, prefix: str, path: Path) -> np.ndarray:
+def _classes_of(columns: Sequence[str], prefix: str, path: Path) -> list[str]:
+    """The columns of a model's outputs, in the order of the classes."""
     for kind in ("logit_", "prob_", "p_"):
-        mine = [str(name) for name in frame.columns if str(name).startswith(f"{prefix}{kind}")]
-        numbered = [name for name in mine if name.removeprefix(f"{prefix}{kind}").isdecimal()]
-        if numbered:
-            ordered = sorted(numbered, key=lambda name: int(name.removeprefix(f"{prefix}{kind}")))
-            try:
-                return np.asarray(frame[ordered].to_numpy(), dtype=np.float64)
-            except (TypeError, ValueError) as error:
-                raise DataError(f"{kind}… are not all numbers: {error}.", where=str(path)) from None
+        mine = [name for name in columns if name.startswith(f"{prefix}{kind}")]
+        if numbered := [name for name in mine if name.removeprefix(f"{prefix}{kind}").isdecimal()]:
+            return sorted(numbered, key=lambda name: int(name.removeprefix(f"{prefix}{kind}")))
     raise DataError(f"has no columns {prefix}logit_0, {prefix}logit_1, … or {prefix}prob_0, ….", where=str(path))
+
+
+def _outputs_of(
+    frame: Frame, models: Sequence[Sequence[str]], path: Path
+) -> Float64[np.ndarray, "models samples classes"]:
+    """Read column by column."""
+    if len({len(names) for names in models}) > 1:
+        told = " and ".join(map(str, sorted({len(names) for names in models})))
+        raise DataError(f"models have {told} columns of outputs.", where=str(path), do="Give one for each class.")
+    found = empty((len(models), len(frame), len(models[0])), np.float64)
+    for model, names in enumerate(models):
+        for place, name in enumerate(names):
+            try:
+                found[model, :, place] = frame[name].to_numpy()
+            except (TypeError, ValueError) as error:
+                kind = name.rstrip("0123456789")
+                raise DataError(f"{kind}… are not all numbers: {error}.", where=str(path)) from None
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import stat
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from probes.errors import InputError
@@ -54,6 +55,32 @@ def read_bytes(path: Path, most: int, error: type[InputError], *, do: str = "Che
 def read_text(path: Path, most: int, error: type[InputError], *, do: str = "Check the path.") -> str:
     """The text of a regular UTF-8 file, without a byte order mark. Raises `error`."""
     return text_of(read_bytes(path, most, error, do=do), path, error)
+
+
+def lines_in(path: Path, most: int, error: type[InputError], *, do: str = "Check the path.") -> Iterator[str]:
+    """The lines of such a file, one at a time; only a line feed ends one, because JSON strings may hold other
+    separators, such as U+2028. Raises `error`."""
+    size = regular(path, error, do=do)
+    if size > most:
+        raise error(f"has {size / MIB:,.0f} MiB; at most {most / MIB:,.0f} MiB are read.", where=str(path))
+    read = 0
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(most - read + 1):
+                read += len(line)
+                if read > most:
+                    raise error(f"has more than {most / MIB:,.0f} MiB.", where=str(path))
+                yield _line(line, read - len(line), path, error)
+    except OSError as wrong:
+        raise error(f"cannot be read: {wrong.strerror}.", where=str(path)) from None
+
+
+def _line(content: bytes, start: int, path: Path, error: type[InputError]) -> str:
+    try:
+        return content.decode("utf-8" if start else "utf-8-sig").rstrip("\n")
+    except UnicodeDecodeError as wrong:
+        place = start + wrong.start
+        raise error(f"is not UTF-8 text: byte {place}.", where=str(path), do="Save it as UTF-8.") from None
 
 
 def text_of(content: bytes, path: Path, error: type[InputError]) -> str:

@@ -16,6 +16,7 @@ from audit.models.answers import gives_logits, logits_in, masks_padding
 from audit.models.number_inputs import takes_numbers
 from audit.training.loop import predict
 from probes.errors import TrainerError
+from probes.large_arrays import empty, parts
 
 FLOAT32 = torch.float32
 SMALLEST = 1e-12
@@ -121,12 +122,20 @@ def as_logits(array: Float[np.ndarray, "samples classes"]) -> Float32[np.ndarray
     >>> as_logits(np.array([[0.0, 1.0]])).astype(float).round(1).tolist()
     [[-27.6, 0.0]]
     """
-    return np.asarray(np.log(np.maximum(array, SMALLEST)) if are_probabilities(array) else array, dtype=np.float32)
+    if not are_probabilities(array):
+        return np.asarray(array, dtype=np.float32)
+    found = empty(array.shape, np.float32)
+    for part in parts(*array.shape):
+        found[part] = np.log(np.maximum(array[part], SMALLEST))
+    return found
 
 
 def are_probabilities(array: Float[np.ndarray, "samples classes"]) -> bool:
     """Whether rows are in 0..1 and sum to one, to the precision of float16."""
-    return bool((array >= 0).all() and (np.abs(array.sum(axis=1) - 1) < 2e-3).all())
+    return all(
+        bool((array[part] >= 0).all() and (np.abs(array[part].sum(axis=1) - 1) < 2e-3).all())
+        for part in parts(*array.shape)
+    )
 
 
 def _two_columns(one: Shaped[np.ndarray, " samples"]) -> Float[np.ndarray, "samples classes"]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from audit.data import dataframe
+from audit.data.column_file import ColumnFile
 from audit.data.dataset import Dataset
 from audit.data.table import Table
+from audit.data.text import Text
+from audit.evidence import predictions
 from probes.errors import DataError
 
 pa = pytest.importorskip("pyarrow")
@@ -74,6 +78,46 @@ def test_a_truncated_file_is_one_line(name: str, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DataError, match="cannot be read as a table"):
         read(path)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the columns that are read."""
+    names: list[str] = []
+    read_one = ColumnFile.__getitem__
+
+    def noted(file: ColumnFile, name: str) -> pd.Series[Any]:
+        names.append(name)
+        return read_one(file, name)
+
+    monkeypatch.setattr(ColumnFile, "__getitem__", noted)
+    return names
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "stream.arrow"])
+def test_of_texts_the_used_columns_are_read(name: str, tmp_path: Path, asked: list[str]) -> None:
+    found = Text(path=Path(written(tmp_path / name).name), text="name", label="y", ids="who").load(tmp_path)
+    assert found.texts[:2] == ("patient 0", "patient 1")
+    assert found.ids[:3] == ("0", "0", "1")
+    assert set(asked) == {"name", "y", "who"}
+
+
+def test_predictions_are_read_one_column_at_a_time(tmp_path: Path, asked: list[str]) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"label": rng.integers(0, 2, 50), "member": np.arange(50) % 2, "notes": "no"})
+    outputs = rng.normal(size=(3, 50, 2))
+    for prefix, one in zip(("", "shadow_0_", "shadow_1_"), outputs, strict=True):
+        table[[f"{prefix}logit_0", f"{prefix}logit_1"]] = one
+    table[["shadow_0_member", "shadow_1_member"]] = rng.integers(0, 2, (50, 2))
+    path = tmp_path / "p.parquet"
+    table.drop(columns="notes").to_parquet(path)
+    found = predictions.read(path)
+    assert np.array_equal(np.asarray(found.outputs), outputs[0])
+    assert np.array_equal(np.asarray(found.shadow_outputs), outputs[1:])
+    assert len(asked) == len(set(asked)) + 1  # the mask of members is looked at once more
+    table.drop(columns=["notes", "shadow_1_logit_1"]).to_parquet(path)
+    with pytest.raises(DataError, match="models have 1 and 2 columns of outputs"):
+        predictions.read(path)
 
 
 def test_an_unknown_column_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from audit.data import instructions
 from audit.data.instructions import Exchange, Instructions, Turn
+from audit.data.text import table_of
 from probes.errors import DataError
 
 CHAT = [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Hello."}]
@@ -103,6 +105,27 @@ def test_damaged_files_are_one_line(tmp_path: Path) -> None:
         Instructions(path=Path("data.parquet")).exchanges(tmp_path)
     with pytest.raises(DataError, match="no such file"):
         Instructions(path=Path("missing.json")).exchanges(tmp_path)
+
+
+def test_lines_end_at_line_feeds_alone(tmp_path: Path) -> None:
+    rows = [{"text": "one\u2028row"}, {"text": "another"}]
+    lines = "\r\n\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (tmp_path / "data.jsonl").write_bytes(("\ufeff" + lines).encode())
+    found = Instructions(path=Path("data.jsonl")).exchanges(tmp_path)
+    assert [one.answer for one in found] == ["one\u2028row", "another"]
+    frame = table_of(tmp_path / "data.jsonl", None, ["text"]).frame
+    assert list(frame["text"]) == ["one\u2028row", "another"]
+    (tmp_path / "data.jsonl").write_bytes(b'{"text": "a"}\n{"text": "\xff"}')
+    with pytest.raises(DataError, match="is not UTF-8 text: byte 24"):
+        Instructions(path=Path("data.jsonl")).exchanges(tmp_path)
+
+
+def test_parquet_of_many_batches_is_read_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(instructions, "AT_ONCE", 7)
+    answers = [str(number) for number in range(50)]
+    parquet.write_table(pa.table({"text": answers}), tmp_path / "data.parquet", row_group_size=20)
+    assert [one.answer for one in Instructions(path=Path("data.parquet")).exchanges(tmp_path)] == answers
 
 
 def test_as_a_data_set_texts_are_numbers_of_their_words(tmp_path: Path) -> None:
