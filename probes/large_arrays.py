@@ -24,7 +24,7 @@ AT_ONCE = 1 << 20
 """Numbers that are computed at a time: 8 MiB in float64."""
 FIRST_SLAB, LARGEST_SLAB = 1 << 22, 1 << 28
 """Bytes that `Collected` reserves at a time: each time twice as many."""
-SLAB_IN_MEMORY = 1 << 25
+SLAB_IN_MEMORY = 1 << 23
 ALIGNED = 64
 """Bytes: products of matrices that begin elsewhere may differ in their last bits."""
 PERSISTENT = Path("/var/tmp")
@@ -96,7 +96,7 @@ def taken(
 
 
 class Collected:
-    """Copies of arrays, for as long as their number is unknown: the first 64 MiB are ordinary memory, further ones are
+    """Copies of arrays, for as long as their number is unknown: the first 12 MiB are ordinary memory, further ones are
     files as those of `empty`.
 
     >>> kept = Collected()

@@ -29,6 +29,7 @@ from audit.runtime.randomness import drawing, torch_seed
 from audit.training.experiment import Experiment
 from audit.training.minibatches import pieces, steps_per_epoch
 from audit.training.optimizer import rate
+from probes.large_arrays import empty
 from probes.plan import Row
 
 LARGEST = 1 << 25
@@ -199,17 +200,26 @@ class Batches:
         )
         return functional.cross_entropy(answers, labels, reduction="none").mean(1).cpu()
 
+    def _room(self, columns: int) -> Float[Tensor, "samples columns"] | None:
+        """For answers, on the CPU: for many samples it is a file."""
+        if self.features.device.type != "cpu":
+            return None
+        return torch.from_numpy(empty((len(self.features), columns), np.float32))
+
     def outcomes(self, weight: Tensor, bias: Tensor, head: str) -> Iterator[Outcome]:
         """The logits of as many replicas in one product as fit the memory bound."""
         classes, features = weight.shape[1:]
         width = max(1, LARGEST // (classes * len(self.features)))
         for start in range(0, len(self.rows), width):
             some, offsets = weight[start : start + width], bias[start : start + width]
-            found = torch.addmm(offsets.reshape(-1), self.features, some.reshape(-1, features).T)
-            logits = found.view(len(self.features), -1, classes).cpu()
+            room = self._room(len(some) * classes)
+            found = torch.addmm(offsets.reshape(-1), self.features, some.reshape(-1, features).T, out=room)
+            logits = found.view(len(self.features), -1, classes).cpu().numpy()
             for number, row in enumerate(self.rows[start : start + width]):
+                own = empty((len(logits), classes), np.float32)
+                own[...] = logits[:, number]
                 yield Outcome(
                     row=row,
-                    logits=logits[:, number].contiguous().numpy(),
+                    logits=own,
                     state={f"{head}.weight": some[number].cpu().clone(), f"{head}.bias": offsets[number].cpu().clone()},
                 )

@@ -33,7 +33,7 @@ from audit.storage.store import Store
 from audit.training.experiment import Experiment
 from audit.training.minibatches import steps_per_epoch
 from audit.training.transfer_modes import Trainee
-from probes.large_arrays import IN_MEMORY
+from probes.large_arrays import IN_MEMORY, SLAB_IN_MEMORY
 from probes.plan import Plan, Row
 from probes.statistics.power import FEWEST_ROUNDS, Power, power
 
@@ -44,7 +44,7 @@ PROCESS_SECONDS, PROCESS_BYTES = 4.0, 450 << 20
 """The overhead of an additional process that is not a fork: importing torch, and its private memory for that."""
 ANSWER_BYTES = 24
 """Bytes of one replica's answers on one sample: five float32 and an int32."""
-ANSWERS_IN_MEMORY = 3 << 25
+ANSWERS_IN_MEMORY = IN_MEMORY + 2 * SLAB_IN_MEMORY
 """Bytes of all answers that are ordinary memory, however many there are: while collected, and as one array each."""
 
 
@@ -247,9 +247,11 @@ def _subset_row(row: Row, chosen: np.ndarray) -> Row:
 def _answering(experiment: Experiment, batch: Sequence[Row]) -> int:
     """What a batch takes in proportion to the samples, which a trial on a few of them does not show: masks, logits and
     their copy, and answers until they are written, with the copy that is."""
-    n, numbers = len(experiment.dataset), len(experiment.dataset) * len(experiment.dataset.classes)
-    logits = 4 * (min(len(batch) * numbers, max(numbers, LARGEST)) + numbers)
-    return len(batch) * n + logits + 2 * ANSWER_BYTES * n * min(len(batch), replicas_held(n))
+    n = len(experiment.dataset)
+    own = 4 * n * len(experiment.dataset.classes)
+    logits = [own, max(own, min(own * len(batch), 4 * LARGEST))]
+    written = ANSWER_BYTES * n * min(len(batch), replicas_held(n))
+    return len(batch) * n + sum(one - _in_file(one) for one in logits) + 2 * written
 
 
 def _in_file(size: int) -> int:

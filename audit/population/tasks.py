@@ -22,7 +22,7 @@ from probes.errors import AuditError, TrainerError
 from probes.large_arrays import Collected
 from probes.plan import Row
 
-STORED_TOGETHER, SAMPLES_HELD = 16, 1 << 22
+STORED_TOGETHER, SAMPLES_HELD = 16, 1 << 21
 """Replicas of a task that are held until they are stored, and samples that they answer in all; each waits for the disk,
 so they are written concurrently."""
 

@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from probes.errors import StoreError
 
 UNFINISHED = ".tmp"
 """The suffix of files that are being written."""
+SEEN_AFTER = 5.0
+"""Seconds for which a network file system may remember that a file was not there: NFS three by default."""
 
 
 def private_folder(folder: Path) -> None:
@@ -38,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         yield temporary
         _flush(temporary)
-        temporary.replace(path)
+        _rename(temporary, path)
     finally:
         with contextlib.suppress(OSError):  # a problem with the folder has already been reported
             temporary.unlink()
@@ -77,6 +80,27 @@ def why_not_written(error: Exception) -> str:
 def me() -> str:
     """Identifies this process in the names of files that must not outlive it."""
     return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    """Raises OSError. A network file system repeats a rename whose answer was lost, and then reports that there is
+    nothing to rename; the file may be seen only after `SEEN_AFTER`."""
+    written = temporary.stat().st_mtime_ns
+    try:
+        temporary.replace(path)
+    except FileNotFoundError:
+        until = time.monotonic() + SEEN_AFTER
+        while not _is_at_least(path, written):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+
+
+def _is_at_least(path: Path, modified: int) -> bool:
+    try:
+        return path.stat().st_mtime_ns >= modified
+    except FileNotFoundError:
+        return False
 
 
 def _flush(path: Path) -> None:

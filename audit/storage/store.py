@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from audit.storage.atomic import private_folder, replacing, why_not_written
@@ -124,7 +125,7 @@ class Store:
         """Read from this folder."""
         path = self._path(key)
         try:
-            tensors = load_file(path)
+            tensors = load(_content(path))
             checksum = bytes(tensors.pop("checksum").tolist()).hex()
             if checksum != _checksum(key, tensors):
                 raise SafetensorError("checksum differs")
@@ -172,7 +173,8 @@ class Store:
         path = self._path(key)
         try:
             with replacing(path) as temporary:
-                save_file(tensors, temporary, metadata={WRITER: writer()})
+                # `save_file` renames a file of its own, which a killed process would leave behind.
+                temporary.write_bytes(save(tensors, metadata={WRITER: writer()}))
         except (OSError, SafetensorError) as error:
             raise StoreError(
                 why_not_written(error),
@@ -190,18 +192,25 @@ class Store:
     def entries(self) -> Iterator[Entry]:
         """All complete entries, by key."""
         for path in sorted(self.folder.glob("??/*.safetensors")):
-            with contextlib.suppress(FileNotFoundError):  # another run may prune meanwhile
+            with contextlib.suppress(OSError):  # another run may prune meanwhile
                 status = path.stat()
                 yield Entry(key=path.stem, path=path, size=status.st_size, used=status.st_mtime)
 
     def prune(self, keep_bytes: int) -> int:
         """Remove entries until `keep_bytes` remain, those of other versions first, then the least recently used;
-        returns the number removed."""
+        returns the number removed. Raises StoreError if one cannot be removed."""
         total, removed = 0, 0
         for entry in sorted(self.entries(), key=lambda entry: (entry.writer == writer(), entry.used), reverse=True):
             total += entry.size
             if total > keep_bytes:
-                entry.path.unlink(missing_ok=True)
+                try:
+                    entry.path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise StoreError(
+                        f"cannot be removed: {error.strerror}.",
+                        where=str(entry.path),
+                        do="Check the folder's permissions.",
+                    ) from None
                 removed += 1
         return removed
 
@@ -244,6 +253,23 @@ def as_tensor(content: Any) -> Tensor:
 def from_tensor(tensor: Tensor) -> Any:
     """What `as_tensor` was given."""
     return json.loads(tensor.numpy().tobytes())
+
+
+def _content(path: Path) -> bytes:
+    """The file's content, not mapped: where another machine replaced a mapped file, a network file system ends the
+    process that reads on. A file that was removed or replaced while it was open is opened once more. Raises OSError,
+    FileNotFoundError if it is gone."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        if error.errno != errno.ESTALE:
+            raise
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        if error.errno != errno.ESTALE:
+            raise
+        raise FileNotFoundError(errno.ENOENT, "removed by another machine", str(path)) from None
 
 
 def _name(key: str) -> str:

@@ -11,7 +11,6 @@ import torch
 
 from audit.api.caching import cache
 from audit.population.replica_key import key_of
-from audit.storage import store as module
 from audit.storage.store import ANSWERS, RECORD, DamagedWarning, Lookups, Replica, Store, writer
 from audit.training.experiment import Experiment
 from probes.errors import StoreError
@@ -70,11 +69,11 @@ def test_an_entry_that_cannot_be_read_is_not_taken_for_damaged(tmp_path: Path, m
     store = Store(tmp_path)
     store.put("ab12", replica())
 
-    def too_many(path: Path) -> None:
+    def too_many(path: Path) -> bytes:
         raise OSError(errno.EMFILE, "Too many open files", str(path))
 
     with monkeypatch.context() as patched:
-        patched.setattr(module, "load_file", too_many)
+        patched.setattr(Path, "read_bytes", too_many)
         with pytest.raises(StoreError, match="Too many open files"):
             store.get("ab12")
     assert store.get("ab12") is not None
@@ -84,11 +83,12 @@ def test_an_entry_that_cannot_be_read_is_not_taken_for_damaged(tmp_path: Path, m
 def test_a_full_disk_is_one_line_and_leaves_nothing_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    def full(tensors: object, path: Path, **more: object) -> None:
-        Path(path).write_bytes(b"half")
+    def full(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
         raise OSError(number, "no space")
 
-    monkeypatch.setattr(module, "save_file", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(StoreError, match="the disk is full") as caught:
         Store(tmp_path).put("ab12", replica())
     assert "\n" not in str(caught.value)
@@ -176,3 +176,67 @@ def test_tied_weights_are_stored_separately(tmp_path):
     found = Store(tmp_path).read("a" * 64, again="again")
     assert found is not None
     assert found["one"].tolist() == found["other"].tolist() == shared.tolist()
+
+
+def test_a_tensor_that_was_read_does_not_change_with_the_file(tmp_path: Path) -> None:
+    """A mapped file that another machine replaces ends the process on a network file system."""
+    store = Store(tmp_path)
+    store.put("ab12", replica())
+    again, path = store.get("ab12"), path_of(store, "ab12")
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+    assert again is not None
+    assert torch.equal(again.state["head.weight"], torch.ones(3, 2))
+
+
+@pytest.mark.parametrize(("times", "found"), [(1, True), (2, False)])
+def test_an_entry_that_another_machine_replaced_or_removed_is_read_again_or_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, found: bool
+) -> None:
+    store, read = Store(tmp_path), Path.read_bytes
+    store.put("ab12", replica())
+    stale = iter(range(times))
+
+    def stale_at_first(path: Path) -> bytes:
+        if next(stale, None) is not None:
+            raise OSError(errno.ESTALE, "Stale file handle", str(path))
+        return read(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", stale_at_first)
+        assert (store.get("ab12") is not None) is found
+    assert store.get("ab12") is not None
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_a_rename_whose_answer_was_lost_has_been_carried_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, carried_out: bool
+) -> None:
+    store, rename = Store(tmp_path), Path.replace
+    store.put("ab12", replica())  # an older entry is not taken for the new one
+    os.utime(path_of(store, "ab12"), (1000, 1000))
+
+    def lost(path: Path, target: Path) -> None:
+        if carried_out:
+            rename(path, target)
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+
+    monkeypatch.setattr(Path, "replace", lost)
+    monkeypatch.setattr("audit.storage.atomic.SEEN_AFTER", 0.0)
+    if carried_out:
+        store.put("ab12", replica())
+        assert store.get("ab12") is not None
+    else:
+        with pytest.raises(StoreError, match="cannot be written: No such file"):
+            store.put("ab12", replica())
+
+
+def test_a_store_from_which_nothing_can_be_removed_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    Store(tmp_path).put("ab12", replica())
+    monkeypatch.setattr(Path, "unlink", forbidden)
+    with pytest.raises(StoreError, match=r"ab12\.safetensors: cannot be removed: Permission denied") as caught:
+        cache(tmp_path, keep=0)
+    assert "\n" not in str(caught.value)
