@@ -34,7 +34,16 @@ def refuse_empty(arguments: Sequence[str]) -> None:
         before = one
 
 
+def reflowed(text: str) -> str:
+    """Paragraphs on one line each, for the terminal to wrap; lines with examples stay as they are."""
+    parts = text.split("\n\n")
+    return "\n\n".join(part if "[dim]$" in part else " ".join(part.split()) for part in parts)
+
+
 class Command(TyperCommand):
+    def __init__(self, *given: Any, help: str | None = None, **more: Any) -> None:
+        super().__init__(*given, help=None if help is None else reflowed(help), **more)
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         refuse_empty(args)
         ctx.allow_extra_args = True  # so that the message can say where an argument belongs

@@ -47,15 +47,24 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="PATH",
-        help="The checkpoint, or its folder.",
+        help="The model: a checkpoint, weights, or a folder written by a library.",
         show_default=False,
         callback=checkpoint_in,
     ),
 ]
-Recipe = Annotated[Path | None, audited(metavar="PATH", help="For weights from elsewhere: the recipe that made them.")]
+Recipe = Annotated[
+    Path | None,
+    audited(metavar="PATH", help="For a model from elsewhere: its recipe, or what its folder does not say."),
+]
 ModelOrTrainer = Annotated[
     Path | None,
-    audited("--model", "-m", metavar="PATH", help="The checkpoint, file or folder.", show_default=False),
+    audited(
+        "--model",
+        "-m",
+        metavar="PATH",
+        help="The model: a checkpoint, weights, or a folder written by a library.",
+        show_default=False,
+    ),
 ]
 DataFile = Annotated[
     Path | None,
@@ -66,7 +75,7 @@ Members = Annotated[
 ]
 Canaries = Annotated[
     Path | None,
-    audited(metavar="PATH", help="For a language model: the secret list of the canaries that its training held."),
+    audited(metavar="PATH", help="For a language model: the secret list of the canaries in its training data."),
 ]
 Trainer = Annotated[
     str | None,
@@ -134,7 +143,7 @@ Tried = Annotated[
 
 VariantsNow = Annotated[
     list[Path] | None,
-    audited("--variant", metavar="PATH", help="Where the variant of this file's name lies now; may be repeated."),
+    audited("--variant", metavar="PATH", help="The current path of the variant with this file name; may be repeated."),
 ]
 
 ConfigFile = Annotated[
@@ -249,7 +258,7 @@ Quiet = Annotated[bool, written("--quiet", "-q", help="Only errors, and the exit
 
 Tracker = Annotated[
     str,
-    typer.Option(metavar="NAME", help="mlflow or wandb; their own settings say where they are.", show_default=False),
+    typer.Option(metavar="NAME", help="mlflow or wandb, configured by their own settings.", show_default=False),
 ]
 Project = Annotated[str, typer.Option(metavar="NAME", help="The MLflow experiment or W&B project.")]
 MostMiB = Annotated[
@@ -274,17 +283,20 @@ SecretList = Annotated[Path, written("--secret", metavar="PATH", help="The list 
 CanaryCount = Annotated[int, how(metavar="N", help="Canaries for each number of copies, at least 8.")]
 Copies = Annotated[
     list[int] | None,
-    how("--copies", metavar="N", help="How often one stands in the training, else once; may be repeated."),
+    how("--copies", metavar="N", help="Copies of each in the training data; default: 1; may be repeated."),
 ]
-References = Annotated[int, how(metavar="N", help="Texts drawn alike that no training holds.")]
+References = Annotated[int, how(metavar="N", help="Texts drawn in the same way that are not used for training.")]
 CanaryWords = Annotated[int, how("--words", metavar="N", help="Words of a canary's prompt, and of its answer.")]
 CanaryBase = Annotated[
     Path | None,
     how("--base", metavar="FOLDER", help="The model to be fine-tuned: canaries are drawn from it, not from the data."),
 ]
-Temperature = Annotated[float, how(metavar="T", help="Of what the base draws: the higher, the less like text.")]
+Temperature = Annotated[
+    float, how(metavar="T", help="Temperature of what the base draws, above 0; higher is more random.")
+]
 CoinSeed = Annotated[
-    int | None, how("--seed", metavar="N", help="Of the coins, else the machine's randomness.", callback=at_least_zero)
+    int | None,
+    how("--seed", metavar="N", help="Of the random draws; default: the machine's randomness.", callback=at_least_zero),
 ]
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a TOML file.", metavar="RECIPE.toml")]

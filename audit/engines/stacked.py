@@ -51,7 +51,7 @@ def dense(network: nn.Module) -> None:
     for module in network.modules():
         leaf = not any(True for _ in module.children())
         if leaf and not isinstance(module, DENSE):
-            raise Refused(f"a {type(module).__name__} is not faster stacked")
+            raise Refused(f"{type(module).__name__} layers are not faster stacked")
         if isinstance(module, nn.Linear) and module.weight.numel() > LARGEST_LAYER:
             raise Refused("its layers are large enough to keep a core busy on their own")
 

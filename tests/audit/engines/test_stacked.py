@@ -92,7 +92,7 @@ def test_from_scratch_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({}, "Conv2d is not faster stacked"),
+        ({}, "Conv2d layers are not faster stacked"),
         ({"source": MLP, "transfer": {"mode": "lp-ft", "lp_epochs": 1}}, "phases"),
         ({"source": MLP, "head": {"dropout": 0.5}}, "dropout"),
     ],
