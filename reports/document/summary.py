@@ -12,7 +12,7 @@ from reports.document.sections import advice, command, modality_of
 from reports.document.severity import RANK, status_of
 from reports.report import Check, Report
 from reports.wording.catalogue import Words
-from reports.wording.numbers import harmless, harmless_long, slug, uncapitalized
+from reports.wording.numbers import capitalized, harmless, harmless_long, slug, uncapitalized
 
 SOUND = ("pass", "no-violation", "waived")
 NAMED = 3
@@ -136,7 +136,8 @@ def _open(decisive: list[Check], say: Words) -> str:
     if len(decisive) == 1:
         return why(decisive[0], say)
     return say("ui", "space").join(
-        say("ui", "for_check", estimate=say.estimate(one.estimate, one.probe), why=why(one, say)) for one in decisive
+        say("ui", "for_check", estimate=capitalized(say.estimate(one.estimate, one.probe)), why=why(one, say))
+        for one in decisive
     )
 
 

@@ -108,7 +108,7 @@ def test_without_a_recipe_probes_report_what_they_can_and_recipe_checks_do_not_p
     found = audit.run(net, (x, y), members=torch.arange(120), config=FEW, store=tmp_path, out=tmp_path / "out")
     assert {"checkpoint.auc", "checkpoint.accuracy_gap"} <= names(found)
     assert not any(name.startswith("recipe.") for name in names(found))
-    assert any("no recipe was given" in str(limit) for limit in found.audit["limits"])  # type: ignore[union-attr]
+    assert any("No recipe was given" in str(limit) for limit in found.audit["limits"])  # type: ignore[union-attr]
     assert found.verdict.status == "undecided"
     assert {check.status for check in found.verdict.checks if check.estimate.startswith("recipe.")} == {"undecided"}
     assert found.audit["replicas"] == {}, "something was trained"

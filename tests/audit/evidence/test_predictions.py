@@ -50,8 +50,8 @@ def test_without_shadow_models_only_plain_attacks_are_reported() -> None:
     assert not any(name.startswith("recipe.") for name in values(report))
     assert report.verdict.status != "pass"
     limits = " ".join(map(str, report.audit["limits"]))  # type: ignore[arg-type]
-    assert "no shadow models" in limits
-    assert "not run because samples or a model are missing: Contamination, Interpretability drift" in limits
+    assert "No shadow models" in limits
+    assert "Not run because samples or a model are missing: Contamination, Interpretability drift." in limits
     assert values(audit.run(audit.Predictions(**made(0.0)), config=ONLY))["checkpoint.auc"] < 0.65
 
 
@@ -66,7 +66,7 @@ def test_with_shadow_models_there_is_a_recipe_and_attacks_are_calibrated() -> No
 def test_shadow_models_that_are_too_few_are_not_used_and_that_is_said() -> None:
     seen = audit.Predictions(**made(1.0, shadows=2)).evidence()
     assert len(seen.population) == 0
-    assert any("too few shadow models" in said(limit) for limit in seen.limits)
+    assert any("Too few shadow models" in said(limit) for limit in seen.limits)
 
 
 def test_every_format_says_the_same(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_a_probe_that_lacks_what_it_requires_is_named_and_not_forgotten(
     )
     report = audit(PredictionsOnly(replace(predictions, texts=None)), chosen, Settings(store=tmp_path), Listener())
     assert report.results == ()
-    assert report.audit["limits"][-1] == "not run because samples or a model are missing: Interpretability drift"  # type: ignore[index]
+    assert report.audit["limits"][-1] == "Not run because samples or a model are missing: Interpretability drift."  # type: ignore[index]
     probes = report.audit["probes"]
     assert isinstance(probes, dict)
     assert (probes["drift"], probes["overfitting"], probes["extraction"]) == ("lacking", "off", "off")
