@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,7 @@ class Message:
         return hash((self.code, tuple(sorted(self.values.items(), key=lambda item: item[0]))))
 
 
+SHARE = re.compile(r"^(\+?)\.(\d+)%$")
 FLOATS = re.compile(r"^(\+?)(\.\d+[efg%])$")
 TABLES = {"term": "words", "counted": "counted", "unit": "units", "probe": "probes"}
 """The table of texts for each format specification."""
@@ -88,10 +90,14 @@ class Fields(string.Formatter):
     `list` (a, b and c), `names` (a, b, c), `probes` (the same, translated), `items` (a; b; c) and `sentences`. None is
     rendered as an empty string.
 
+    A share below the decimals that are asked for has one significant digit: 0.005%, not 0.0%.
+
     >>> fields = Fields(Speech(message=lambda one: one.code, term=lambda word, table: word.upper()))
     >>> fields.format("{gap:.1pp} points, {share:.0%}, {whom:term}: {names:list}", gap=0.0213, share=0.5, whom="source",
     ...               names=("a", "b", "c"))
     '2.1 points, 50%, SOURCE: a, b and c'
+    >>> fields.format("{few:.1%}, {none:.1%}", few=0.00005, none=0.0)
+    '0.005%, 0.0%'
     """
 
     def __init__(self, speech: Speech) -> None:
@@ -116,6 +122,9 @@ class Fields(string.Formatter):
         if format_spec.endswith("pp"):
             how = format_spec.removesuffix("pp") or "g"
             value, format_spec = 100 * float(value), how if how[-1].isalpha() else f"{how}f"
+        if (share := SHARE.match(format_spec)) and isinstance(value, float) and 1e-9 < abs(value) < 0.01:
+            # What is not zero is not shown as 0 %: one digit at least.
+            format_spec = f"{share[1]}.{max(int(share[2]), math.ceil(-math.log10(abs(value) * 100)))}%"
         # A value that rounds to zero has no sign.
         return format(value, FLOATS.sub(r"\1z\2", format_spec) if isinstance(value, float) else format_spec)
 

@@ -42,7 +42,7 @@ class Contamination:
                      inflated, in [0, 1) (0.01)
     leak_at          AUC above which a single column of a table is reported as giving the label away, in (0, 1) (0.95)
     pair_at          balanced accuracy above which two columns of a table are reported as giving the label away
-                     together, where neither does alone, in (0, 1) (0.97)
+                     together, where neither does alone, in (0, 1) (0.95)
 
     >>> Contamination(near=False).needs
     Plan(designs=())
@@ -52,7 +52,7 @@ class Contamination:
     level: Level = 0.95
     tolerated_share: Tolerated = 0.01
     leak_at: Rate = 0.95
-    pair_at: Rate = 0.97
+    pair_at: Rate = 0.95
 
     name: ClassVar[str] = "contamination"
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "table", "text", "audio", "language")

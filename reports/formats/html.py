@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -23,6 +24,8 @@ from reports.report import Report
 from reports.wording.catalogue import Words
 from reports.wording.numbers import capitalized, harmless, harmless_long, unbroken
 
+LONGEST_WORD = 18
+"""Columns of text that a cell takes without a line break."""
 SHADES = 4
 """Of each colour, from next to nothing to the heaviest word."""
 TABLE_ROWS, TILES, TILE_BYTES = 300, 24, 400_000
@@ -103,6 +106,7 @@ def _environment() -> Environment:
     environment.tests["table"] = lambda figure: isinstance(figure, Table)
     environment.tests["gallery"] = lambda figure: isinstance(figure, Gallery)
     environment.tests["sentences"] = lambda figure: isinstance(figure, Sentences)
+    environment.tests["prose"] = _prose
     environment.filters["shaded"] = _shaded
     environment.filters["svg"] = lambda chart: Markup(svg(chart))
     environment.filters["rows"] = lambda table: cells(table, TABLE_ROWS)
@@ -117,6 +121,11 @@ def _environment() -> Environment:
     environment.filters["signed"] = lambda gallery: any(p.dtype == "int8" for row in gallery.rows for p in row.pictures)
     environment.filters["length_of"] = length
     return environment
+
+
+def _prose(cell: str) -> bool:
+    """Whether a table's cell is broken into lines; Chinese characters are twice as wide."""
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in cell) > LONGEST_WORD
 
 
 def _parts(command: str) -> list[str]:

@@ -147,7 +147,7 @@ def easy(rng: np.random.Generator, n: int, apart: float) -> Table:
 
 
 def suspected(table: Table, seed: int, names: tuple[str, ...] = ()) -> tuple[bool, bool, bool]:
-    """Whether a pair is judged, is a finding at 97 %, and whether a single column is one at an AUC of 0.95; half of the
+    """Whether a pair is judged, is a finding at 95 %, and whether a single column is one at an AUC of 0.95; half of the
     rows are members."""
     rng = np.random.default_rng(seed)
     values, labels = table
@@ -159,7 +159,7 @@ def suspected(table: Table, seed: int, names: tuple[str, ...] = ()) -> tuple[boo
         return False, False, False
     found = leaking_pair(values, columns, labels, member, ~member, rng, 0.95, one.others)
     judged = found.judged
-    return judged is not None, judged is not None and judged.value > 0.97, one.estimate.value > 0.95
+    return judged is not None, judged is not None and judged.value > 0.95, one.estimate.value > 0.95
 
 
 def honest(adult: Path | None) -> Iterator[tuple[str, Callable[[np.random.Generator], Table], int, tuple[str, ...]]]:
