@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int64, Shaped
 from torch import Tensor, from_numpy, nn
 
 from audit.checkpoints.checkpoint import Checkpoint, without_history
@@ -89,12 +89,14 @@ def dataset_of(
     return dataset
 
 
-def takes_whole(network: nn.Module, inputs: np.ndarray) -> bool:
+def takes_whole(network: nn.Module, inputs: Shaped[np.ndarray, "samples ..."]) -> bool:
     """Whether it takes whole numbers as numbers, not as token ids."""
     return takes_numbers(network, from_numpy(inputs[:2]))
 
 
-def _stored(features: np.ndarray) -> tuple[Modality, np.ndarray, tuple[Text, ...]]:
+def _stored(
+    features: Shaped[np.ndarray, "..."],
+) -> tuple[Modality, Shaped[np.ndarray, "samples ..."], tuple[Text, ...]]:
     if features.dtype.kind == "f" and features.ndim == 4:
         return "image", np.ascontiguousarray(features.astype(np.float32).transpose(0, 2, 3, 1)), ()
     if features.dtype.kind == "f" and features.ndim == 2:

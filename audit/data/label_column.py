@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Shaped
 
 from audit.data.columns import numbers_in, refuse_nested
 from audit.data.labels import Labels, labels_of, refuse_written_alike
@@ -62,7 +63,7 @@ def _must_be_complete(column: pd.Series[Any], numbers: pd.Series[Any] | None, wh
     raise DataError(f"row {row} has no {column.name}.", where=where, do=f"{said}Remove the row, or give it a class.")
 
 
-def _integers(numbers: pd.Series[Any]) -> np.ndarray:
+def _integers(numbers: pd.Series[Any]) -> Shaped[np.ndarray, " rows"]:
     """Integers as they are, so that large ones are not rounded; anything else as float64."""
     if numbers.dtype.kind in "iu" and not pd.api.types.is_extension_array_dtype(numbers):
         return numbers.to_numpy()

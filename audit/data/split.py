@@ -201,8 +201,8 @@ def _deal(dataset: Dataset, rng: np.random.Generator) -> Int64[np.ndarray, " sam
 
 
 def _whole_groups(
-    groups: Int64[np.ndarray, " samples"], masks: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    groups: Int64[np.ndarray, " samples"], masks: list[Bool[np.ndarray, " samples"]]
+) -> tuple[Bool[np.ndarray, " samples"], Bool[np.ndarray, " samples"], Bool[np.ndarray, " samples"]]:
     taken: set[int] = set()
     whole = []
     for mask in masks:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from audit.engines.base import Outcome, Refused
@@ -45,7 +46,7 @@ class Called(Loop):
             yield Outcome(row=row, logits=logits, state=kept)
 
 
-def made_of(experiment: Experiment, row: Row, inputs: Tensor) -> tuple[object, np.ndarray]:
+def made_of(experiment: Experiment, row: Row, inputs: Tensor) -> tuple[object, Float[np.ndarray, "samples classes"]]:
     """The model that the trainer fits to the row, and its logits on all samples. Raises TrainerError."""
     trainer = experiment.trainer
     assert trainer is not None

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Int
 
 from audit.data.dataset import at
 from audit.engines.head import LARGEST
@@ -229,7 +230,7 @@ def _timed(small: Experiment, choice: Choice, rows: Sequence[Row], epochs: int, 
     return min(found)
 
 
-def _subset(experiment: Experiment, chosen: np.ndarray) -> Experiment:
+def _subset(experiment: Experiment, chosen: Int[np.ndarray, " chosen"]) -> Experiment:
     dataset, pool = experiment.dataset, experiment.pool
     arrays = {name: getattr(pool, name)[chosen] for name in ("labels", "member", "held_out", "validation")}
     return dataclasses.replace(
@@ -239,7 +240,7 @@ def _subset(experiment: Experiment, chosen: np.ndarray) -> Experiment:
     )
 
 
-def _subset_row(row: Row, chosen: np.ndarray) -> Row:
+def _subset_row(row: Row, chosen: Int[np.ndarray, " chosen"]) -> Row:
     targets = None if row.targets is None else row.targets[chosen]
     return dataclasses.replace(row, keep=row.keep[chosen], targets=targets)
 

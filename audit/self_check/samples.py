@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional
@@ -54,7 +55,7 @@ def coloured() -> Data:
                 labels=torch.from_numpy(bunch.target).long(), network=convolutional(3, 24, 5))  # fmt: skip
 
 
-def standardised(table: np.ndarray) -> Tensor:
+def standardised(table: Float[np.ndarray, "samples columns"]) -> Float[Tensor, "samples columns"]:
     return torch.from_numpy((table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-9)).float()
 
 

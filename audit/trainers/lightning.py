@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import nn
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, RandomSampler, SequentialSampler, Subset
 
@@ -67,7 +68,7 @@ def of_datamodule(
 class _Relabelled(Dataset[Any]):
     """Rows with the labels of a replica, which the plan may have shuffled."""
 
-    def __init__(self, rows: Dataset[Any], labels: np.ndarray) -> None:
+    def __init__(self, rows: Dataset[Any], labels: Int[np.ndarray, " samples"]) -> None:
         self.rows, self.labels = rows, labels
 
     def __getitem__(self, index: int) -> Any:

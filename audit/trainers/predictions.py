@@ -40,8 +40,8 @@ def is_estimator(made: object) -> bool:
 
 def ask(
     made: object, samples: int, classes: int, *, inputs: Tensor, features: ArrayLike | None, who: str
-) -> np.ndarray:
-    """Logits [samples, classes] of anything that a trainer may return. Raises TrainerError for anything else."""
+) -> Float[np.ndarray, "samples classes"]:
+    """Logits of anything that a trainer may return. Raises TrainerError for anything else."""
     if isinstance(made, nn.Module):
         if not inputs.is_floating_point() and takes_numbers(made, inputs[:2]):
             inputs = inputs.float()
@@ -77,7 +77,7 @@ def _tensors(network: nn.Module) -> Iterator[Tensor]:
     yield from network.buffers()
 
 
-def _unscaled(logits: np.ndarray, who: str) -> np.ndarray:
+def _unscaled(logits: Float[np.ndarray, "samples classes"], who: str) -> Float[np.ndarray, "samples classes"]:
     """The same logits. Raises TrainerError if they look like probabilities that were scaled, or of separate yes-or-no
     questions: as logits they would be another model."""
     rows = logits.sum(axis=1)
@@ -145,7 +145,7 @@ def _two_columns(one: Shaped[np.ndarray, " samples"]) -> Float[np.ndarray, "samp
     return np.stack([np.zeros(len(one)), one], axis=1)
 
 
-def _of_estimator(made: Any, features: Any, classes: int, who: str) -> np.ndarray:
+def _of_estimator(made: Any, features: Any, classes: int, who: str) -> Shaped[np.ndarray, "..."]:
     probable = hasattr(made, "predict_proba")
     given = np.asarray(made.predict_proba(features) if probable else made.decision_function(features), np.float64)
     known = np.asarray(getattr(made, "classes_", np.arange(given.shape[-1] if given.ndim > 1 else 2)))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Shaped
 
 from probes.drift.drift_index import Placed, drift_index, p_above_floor, place
 from probes.drift.explain.agreement import AGREEMENTS
@@ -36,7 +37,7 @@ class Comparison:
     method: str
     seen: Seen
 
-    def placed(self, measure: str, rows: np.ndarray | slice = slice(None)) -> Placed:
+    def placed(self, measure: str, rows: Shaped[np.ndarray, " rows"] | slice = slice(None)) -> Placed:
         audited, other = (maps_of(self.seen[name], self.method) for name in ("audited", self.whom))
         assert audited is not None
         assert other is not None

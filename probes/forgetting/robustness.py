@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float64
 
 from probes.evidence import Evidence
 from probes.forgetting.observables import CORRUPTIONS
@@ -47,7 +47,7 @@ def robustness(evidence: Evidence, seen: Mapping[str, Observation], level: float
     return Part(estimates=tuple(estimates), findings=finding, figures=(table,))
 
 
-def _drop(right: Bool[np.ndarray, "versions samples"]) -> np.ndarray:
+def _drop(right: Bool[np.ndarray, "versions samples"]) -> Float64[np.ndarray, " samples"]:
     return np.asarray(right[1:].mean(axis=0) - right[0], dtype=np.float64)
 
 

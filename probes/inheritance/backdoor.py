@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Float, Int, Shaped
 
 from probes.evidence import Evidence
 from probes.message import Message, Value
@@ -75,7 +76,7 @@ def backdoor(evidence: Evidence, seen: Mapping[str, Observation], level: float) 
     return Part(estimates=(excess,), findings=(finding,), figures=(_table(arrays, moved, evidence),))
 
 
-def _deviations(size: np.ndarray) -> np.ndarray:
+def _deviations(size: Float[np.ndarray, " classes"]) -> Float[np.ndarray, " classes"]:
     """How many (consistent) median absolute deviations the logarithm of each size lies below the median's.
 
     Sizes are shares of an image and differ by factors: on their own scale a few classes of unlike size hide one that is
@@ -87,7 +88,9 @@ def _deviations(size: np.ndarray) -> np.ndarray:
     return np.asarray((middle - logs) / max(float(spread), 1e-9))
 
 
-def _moved(plain: np.ndarray, triggered: np.ndarray, labels: np.ndarray) -> tuple[int, int, int]:
+def _moved(
+    plain: Int[np.ndarray, " images"], triggered: Int[np.ndarray, " images"], labels: Int[np.ndarray, " images"]
+) -> tuple[int, int, int]:
     """The class to which the trigger moves most images, how many, and how many were neither of that class nor predicted
     as it."""
     classes = int(max(plain.max(), triggered.max(), labels.max())) + 1
@@ -100,7 +103,9 @@ def _moved(plain: np.ndarray, triggered: np.ndarray, labels: np.ndarray) -> tupl
     return best if best[2] else (0, 0, int(((plain != 0) & (labels != 0)).sum()))
 
 
-def _table(arrays: Mapping[str, np.ndarray], moved: list[tuple[int, int, int]], evidence: Evidence) -> Table:
+def _table(
+    arrays: Mapping[str, Shaped[np.ndarray, "..."]], moved: list[tuple[int, int, int]], evidence: Evidence
+) -> Table:
     columns: dict[str, list[Scalar]] = {
         "source class": [int(one) for one in arrays["asked"]],
         "trigger's share of the image": [float(one) for one in arrays["size"]],

@@ -89,13 +89,13 @@ def _table(
             yield f"{name} is missing", (~np.isfinite(column)).astype(np.float64)
 
 
-def _in_parts(images: Shaped[np.ndarray, "samples h w channels"]) -> dict[str, np.ndarray]:
+def _in_parts(images: Shaped[np.ndarray, "samples h w channels"]) -> dict[str, Float64[np.ndarray, " samples"]]:
     """`_pictures`, some images at a time."""
     found = [_pictures(images[part]) for part in parts(len(images), images[:1].size)]
     return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
 
 
-def _pictures(images: Shaped[np.ndarray, "samples h w channels"]) -> dict[str, np.ndarray]:
+def _pictures(images: Shaped[np.ndarray, "samples h w channels"]) -> dict[str, Float64[np.ndarray, " samples"]]:
     wide = images.astype(np.float32)
     _, height, width, channels = wide.shape
     grey = wide.mean(axis=-1)
@@ -120,7 +120,7 @@ def _pictures(images: Shaped[np.ndarray, "samples h w channels"]) -> dict[str, n
     return {name: column.astype(np.float64) for name, column in found.items()}
 
 
-def _sounds(waves: Shaped[np.ndarray, "samples ..."]) -> dict[str, np.ndarray]:
+def _sounds(waves: Shaped[np.ndarray, "samples ..."]) -> dict[str, Float64[np.ndarray, " samples"]]:
     flat = waves.reshape(len(waves), -1).astype(np.float64)
     found = {
         "level": np.log(flat.std(axis=1) + 1e-12),
@@ -135,7 +135,7 @@ def _sounds(waves: Shaped[np.ndarray, "samples ..."]) -> dict[str, np.ndarray]:
     return found
 
 
-def _tokens(ids: Int[np.ndarray, "samples length"]) -> dict[str, np.ndarray]:
+def _tokens(ids: Int[np.ndarray, "samples length"]) -> dict[str, Float64[np.ndarray, " samples"]]:
     """The most frequent value is often padding; its count shows how long the text is."""
     numbers, counts = np.unique(ids, return_counts=True)
     found = {}
@@ -145,7 +145,7 @@ def _tokens(ids: Int[np.ndarray, "samples length"]) -> dict[str, np.ndarray]:
     return found
 
 
-def _texts(texts: Shaped[np.ndarray, "samples ..."]) -> dict[str, np.ndarray]:
+def _texts(texts: Shaped[np.ndarray, "samples ..."]) -> dict[str, Float64[np.ndarray, " samples"]]:
     listed = [str(text).lower().split() for text in texts.reshape(len(texts), -1)[:, 0]]
     counted: dict[str, int] = {}
     for words in listed:

@@ -23,7 +23,7 @@ def quantile_scores(
     score just because two trees agree."""
     from sklearn.ensemble import HistGradientBoostingRegressor  # not needed to check a configuration
 
-    def fitted(level: float) -> tuple[np.ndarray, np.ndarray]:
+    def fitted(level: float) -> tuple[Float64[np.ndarray, " known"], Float64[np.ndarray, " scored"]]:
         trees = HistGradientBoostingRegressor(
             loss="quantile", quantile=level, max_iter=40, max_leaf_nodes=8, min_samples_leaf=10, early_stopping=False
         ).fit(described, phi)

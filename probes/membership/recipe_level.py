@@ -66,7 +66,7 @@ def recipe_part(
     )
 
 
-def _by_sample(by_sample: dict[str, np.ndarray], keep: Kept, order: Order, fpr: float, level: float) -> Estimate:
+def _by_sample(by_sample: dict[str, Stood], keep: Kept, order: Order, fpr: float, level: float) -> Estimate:
     """The rate with a separate threshold for each sample, from `calibrated` scores. With one threshold for all, the
     false-positive rate of some samples may be many times the nominal rate, and that of others zero: the pooled rate is
     their average."""
@@ -102,10 +102,8 @@ def calibrated(scores: Stood, keep: Kept, order: Order) -> Stood:
     return found
 
 
-def stand_ins(
-    evidence: Evidence, population: Population, neighbours: Neighbours | None = None
-) -> dict[str, np.ndarray]:
-    """Scores of every attack that is run on stand-ins, [replicas pooled]; RMIA if there are validation samples."""
+def stand_ins(evidence: Evidence, population: Population, neighbours: Neighbours | None = None) -> dict[str, Stood]:
+    """Scores of every attack that is run on stand-ins; RMIA if there are validation samples."""
     pooled, z = evidence.pool.indices, np.flatnonzero(evidence.pool.validation)
     answers, keep, order = population.answers, taken(population.keep, pooled, axis=-1), population.order
     margin, log_p = (taken(one, pooled, axis=-1) for one in (answers.margin, answers.log_prob))

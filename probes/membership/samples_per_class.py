@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int
 from scipy import stats
 
 from probes.evidence import Evidence, Population
@@ -84,7 +84,7 @@ def measured(evidence: Evidence) -> Sizes | None:
     )
 
 
-def _of_order(splits: Population, order: str, pooled: np.ndarray) -> Sums:
+def _of_order(splits: Population, order: str, pooled: Int[np.ndarray, " pooled"]) -> Sums:
     mine: Bool[np.ndarray, " replicas"] = np.array([row.order == order for row in splits.rows])
     own = Sums(len(pooled))
     own.add(splits.answers.margin[mine][:, pooled], ~splits.keep[mine][:, pooled])

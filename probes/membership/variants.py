@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from probes.evidence import Evidence
 from probes.membership.attacks import ladder
@@ -74,13 +75,13 @@ def joint(models: Mapping[str, Scores]) -> Scores:
     return found
 
 
-def _standardised(score: np.ndarray) -> np.ndarray:
+def _standardised(score: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
     """Membership is not used: mean and standard deviation over all samples."""
     return np.asarray((score - score.mean()) / max(float(score.std()), 1e-12))
 
 
 def _row(
-    name: str, scores: Scores, member: np.ndarray, level: float, clusters: Clusters | None
+    name: str, scores: Scores, member: Bool[np.ndarray, " samples"], level: float, clusters: Clusters | None
 ) -> tuple[tuple[Scalar | Message, ...], Estimate]:
     best, found = strongest_auc(scores, member, level, clusters)
     rate, _ = strongest_tpr(scores, member, FPR, level, "rate")

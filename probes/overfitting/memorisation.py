@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int
 
 from probes.evidence import Evidence, Population
 from probes.measures.memorisation import MEMORISED_AT, memorisation
@@ -34,7 +34,7 @@ def memorised(evidence: Evidence, splits: Population, level: float) -> Part:
     return Part(estimates=(share,), findings=findings, figures=figures, per_sample={"memorisation": value})
 
 
-def _finding(share: Estimate, count: int, worst: np.ndarray) -> Finding:
+def _finding(share: Estimate, count: int, worst: Int[np.ndarray, " worst"]) -> Finding:
     return Finding(
         code="overfitting.memorised",
         severity="high" if share.low > 0.15 else "medium" if share.low > 0.05 else "low",
@@ -62,7 +62,7 @@ def memorisation_chart(value: Float64[np.ndarray, " samples"]) -> Chart:
 
 
 def _worst_table(
-    evidence: Evidence, splits: Population, value: Float64[np.ndarray, " samples"], worst: np.ndarray
+    evidence: Evidence, splits: Population, value: Float64[np.ndarray, " samples"], worst: Int[np.ndarray, " worst"]
 ) -> Table:
     correct, keep = splits.answers.on(worst).correct(evidence.labels[worst]), splits.keep[:, worst]
     right_in, right_out = (correct & keep).sum(axis=0), (correct & ~keep).sum(axis=0)

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from probes.evidence import Evidence, Population
 from probes.message import Message
@@ -73,7 +73,9 @@ def _digest(row: Row) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(row.keep).data).digest()
 
 
-def _outside_accuracy(evidence: Evidence, population: Population, models: list[int], out: np.ndarray) -> np.ndarray:
+def _outside_accuracy(
+    evidence: Evidence, population: Population, models: list[int], out: Bool[np.ndarray, "models samples"]
+) -> Float64[np.ndarray, " models"]:
     """Accuracy of each of these models, on the samples that it did not train on."""
     correct = population.answers.correct(evidence.labels)[np.array(models)]
     return np.asarray((correct & out).sum(axis=1) / out.sum(axis=1))

@@ -4,6 +4,7 @@ tried are given."""
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
 from probes.evidence import Evidence
 from probes.message import Message, Value
@@ -69,7 +70,7 @@ def _estimates(reported: float, corrected: float, half: float, samples: int, lev
     return bias, accuracy
 
 
-def _table(accuracy: np.ndarray) -> Table:
+def _table(accuracy: Float[np.ndarray, " models"]) -> Table:
     """The best of the models tried, and the audited model."""
     best = 1 + np.argsort(-accuracy[1:], kind="stable")[:SHOWN]
     columns: dict[str, list[Scalar]] = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Int
 from scipy import stats
 
 from probes.evidence import Evidence, Modality
@@ -138,7 +139,7 @@ def _finding(found: Attacked, auc: Estimate, rate: Estimate, members: int, level
     )
 
 
-def _table(found: Attacked, evidence: Evidence, samples: np.ndarray) -> Table:
+def _table(found: Attacked, evidence: Evidence, samples: Int[np.ndarray, " samples"]) -> Table:
     order = np.argsort(-found.nearer, kind="stable")
     return Table(
         name="reconstructed",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Bool, Float, Float64
 from scipy import ndimage, stats
 
 
@@ -98,7 +98,7 @@ def gini(maps: Float[np.ndarray, "samples ..."]) -> Float64[np.ndarray, " sample
     return np.asarray(((2 * np.arange(1, n + 1) - n - 1) * ordered).sum(axis=1) / max(n - 1, 1))
 
 
-def _carriers(mass: Float64[np.ndarray, " pixels"], share: float) -> np.ndarray:
+def _carriers(mass: Float64[np.ndarray, " pixels"], share: float) -> Bool[np.ndarray, " pixels"]:
     order = np.argsort(-mass, kind="stable")
     chosen = np.zeros(len(mass), dtype=bool)
     chosen[order[: int(np.searchsorted(np.cumsum(mass[order]), share)) + 1]] = True

@@ -101,7 +101,7 @@ def heard(array: UInt8[np.ndarray, " bytes"]) -> dict[str, Text]:
     return {str(key): decoded(value) for key, value in json.loads(array.tobytes().decode()).items()}
 
 
-def maps_of(observation: Observation | None, method: str) -> np.ndarray | None:
+def maps_of(observation: Observation | None, method: str) -> Shaped[np.ndarray, "samples ..."] | None:
     """The maps of a method, if it was requested and is suitable for the network."""
     return None if observation is None else observation.arrays.get(f"maps/{method}")
 

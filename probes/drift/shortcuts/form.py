@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Int, Shaped
 
 from probes.drift.shortcuts.family import Candidate, Family, Names, Samples, separation
 from probes.evidence import Modality
@@ -59,7 +59,9 @@ class Form(Family):
                 changed[i, left : left + len(made)] = made
         return torch.from_numpy(changed).to(hosts.device)
 
-    def _formed(self, form: str, own: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    def _formed(
+        self, form: str, own: Int[np.ndarray, " own"], theirs: Int[np.ndarray, " theirs"]
+    ) -> Int[np.ndarray, " formed"]:
         if form == "length":
             return np.resize(own, len(theirs))
         few = min(self.words, len(own), len(theirs))
