@@ -3,6 +3,7 @@ fitted), and the remaining difference is compared with the original detail."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +17,10 @@ FLAT = 2.5
 by."""
 GRAIN = 1.0
 GAIN = (0.2, 5.0)
-DISTANT = 0.5
-"""Correlation of greyscale pixels below which a pair is not a copy: a residual of 0.1 takes some 0.95, less where
-pixels are saturated."""
+DISTANT, SATURATED, CLIPPED = 0.7, 0.5, 0.05
+"""Correlation of greyscale pixels below which a pair is not a copy, also where more than a share CLIPPED of an image's
+values are saturated: copies of CIFAR-10's images that were mirrored, moved, compressed or brightened a little are above
+0.86, some that were brightened much are not."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,12 +43,13 @@ def overlay(
     images: Float32[np.ndarray, "samples h w channels"],
     pairs: Int64[np.ndarray, "pairs 2"],
     limits: tuple[float, float] = (0.0, 255.0),
-    distant: float = DISTANT,
+    *,
+    every: bool = False,
 ) -> Overlay:
-    """Compare pairs of images, batch by batch; `limits` are the values at which pixels saturate. Pairs that correlate
-    less than `distant` have infinite residuals."""
+    """Compare pairs of images, batch by batch; `limits` are the values at which pixels saturate. Unless `every` pair is
+    wanted, those that correlate little have infinite residuals."""
     size = max(1, BATCH // max(1, int(np.prod(images.shape[1:]))))
-    parts = [_batch(images, pairs[start : start + size], limits, distant) for start in range(0, len(pairs), size)]
+    parts = [_batch(images, pairs[start : start + size], limits, every) for start in range(0, len(pairs), size)]
     if not parts:
         none, no = np.zeros(0, dtype=np.float32), np.zeros(0, dtype=bool)
         return Overlay(residual=none, flipped=no, moved=np.zeros((0, 2), np.int64), still=none, still_flipped=no)
@@ -63,11 +66,14 @@ def _batch(
     images: Float32[np.ndarray, "samples h w channels"],
     pairs: Int64[np.ndarray, "pairs 2"],
     limits: tuple[float, float],
-    distant: float,
+    every: bool,
 ) -> Overlay:
     one, other = images[pairs[:, 0]], images[pairs[:, 1]]
-    shades, centre = grey(one), _inside(grey(other), 0, 0)
-    agreement = np.stack([_correlation(_inside(_flip(shades, f), dy, dx), centre) for f, dy, dx in ALIGNMENTS])
+    distant = np.where(np.maximum(_clipped(one, limits), _clipped(other, limits)) > CLIPPED, SATURATED, DISTANT)
+    distant[:] = -np.inf if every else distant
+    shades, centre = _centred(grey(one)), _centred(_inside(grey(other), 0, 0))
+    length = np.sqrt(np.einsum("pij,pij->p", centre, centre))
+    agreement = np.stack([_correlation(_inside(_flip(shades, f), dy, dx), centre, length) for f, dy, dx in ALIGNMENTS])
     best = agreement.argmax(axis=0)
     aligned = np.empty_like(other[:, 1:-1, 1:-1])
     for number, (flip, dy, dx) in enumerate(ALIGNMENTS):
@@ -95,7 +101,8 @@ def _near(
 ) -> Float32[np.ndarray, " pairs"]:
     """The residuals of those that are `near`."""
     residual = np.full(len(one), np.inf, dtype=np.float32)
-    residual[near] = _either(one[near], other[near], limits)
+    if near.any():
+        residual[near] = _either(one[near], other[near], limits)
     return residual
 
 
@@ -103,7 +110,16 @@ def _either(
     one: Float32[np.ndarray, "pairs h w c"], other: Float32[np.ndarray, "pairs h w c"], limits: tuple[float, float]
 ) -> Float32[np.ndarray, " pairs"]:
     """Either may be the one whose bright pixels were clipped."""
-    return np.asarray(np.minimum(_left(one, other, limits), _left(other, one, limits)))
+    plain = [grey(side) for side in (one, other)]
+    shades = [(shade, blur(shade)) for shade in plain]
+    details = [(detail(fine), detail(coarse)) for fine, coarse in shades]
+    return np.asarray(np.minimum(_left(one, other, limits, details), _left(other, one, limits, details[::-1])))
+
+
+def _clipped(images: Float32[np.ndarray, "pairs h w c"], limits: tuple[float, float]) -> Float32[np.ndarray, " pairs"]:
+    """The share of saturated values."""
+    flat = images.reshape(len(images), -1)
+    return np.asarray(((flat <= limits[0]) | (flat >= limits[1])).mean(axis=1), dtype=np.float32)
 
 
 def _flip(images: Float32[np.ndarray, "pairs h w *c"], flip: int) -> Float32[np.ndarray, "pairs h w *c"]:
@@ -123,49 +139,63 @@ def _inside(images: Float32[np.ndarray, "pairs h w *c"], dy: int, dx: int) -> Fl
     return images[:, 1 + dy : h - 1 + dy, 1 + dx : w - 1 + dx]
 
 
+def _centred(images: Float32[np.ndarray, "pairs h w"]) -> Float32[np.ndarray, "pairs h w"]:
+    return images - images.mean(axis=(1, 2), keepdims=True)
+
+
 def _correlation(
-    one: Float32[np.ndarray, "pairs h w"], other: Float32[np.ndarray, "pairs h w"]
+    one: Float32[np.ndarray, "pairs h w"],
+    other: Float32[np.ndarray, "pairs h w"],
+    length: Float32[np.ndarray, " pairs"],
 ) -> Float32[np.ndarray, " pairs"]:
-    a, b = (side.reshape(len(side), -1) for side in (one, other))
-    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
-    scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    return np.asarray((a * b).sum(axis=1) / np.maximum(scale, 1e-6))
+    """With `other`, whose mean is 0, and its length; the mean of `one` is nearly 0."""
+    a, b = (np.ascontiguousarray(side).reshape(len(side), -1) for side in (one, other))
+    own = np.maximum(np.einsum("pi,pi->p", a, a) - a.sum(axis=1) ** 2 / a.shape[1], 0.0)
+    return np.asarray(np.einsum("pi,pi->p", a, b) / np.maximum(np.sqrt(own) * length, 1e-6))
 
 
 def _left(
-    given: Float32[np.ndarray, "pairs h w c"], target: Float32[np.ndarray, "pairs h w c"], limits: tuple[float, float]
+    given: Float32[np.ndarray, "pairs h w c"],
+    target: Float32[np.ndarray, "pairs h w c"],
+    limits: tuple[float, float],
+    details: Sequence[tuple[Float32[np.ndarray, " pairs"], Float32[np.ndarray, " pairs"]]],
 ) -> Float32[np.ndarray, " pairs"]:
     """Fit target ≈ clip(α · given + β), by least squares over the pixels that are not saturated; then the error's share
-    of the target's detail, both greyscale and blurred, to exclude most of JPEG's errors."""
+    of the target's detail, both greyscale and blurred, to exclude most of JPEG's errors. `details` are both images' of
+    their shades, plain and blurred."""
     low, high = limits
-    axes = (1, 2, 3)
-    free = ((target > low) & (target < high)).astype(np.float32)
-    count = np.maximum(free.sum(axis=axes), 1)
-    mean_given = (free * given).sum(axis=axes) / count
-    mean_target = (free * target).sum(axis=axes) / count
-    centred = given - mean_given[:, None, None, None]
-    spread = (free * centred * centred).sum(axis=axes)
-    shared = (free * centred * (target - mean_target[:, None, None, None])).sum(axis=axes)
-    gain = shared / np.maximum(spread, 1e-6)
-    fitted = np.clip(gain[:, None, None, None] * centred + mean_target[:, None, None, None], low, high)
-    error, scale = grey(fitted - target), (high - low) / 255
-    coarse = _share(blur(error), blur(grey(target)), blur(grey(given)), FLAT * scale)
+    n = len(given)
+    x, y = given.reshape(n, -1), target.reshape(n, -1)
+    free = ((y > low) & (y < high)).astype(np.float32)
+    count = np.maximum(free.sum(axis=1), 1)
+    mean_x, mean_y = (np.einsum("pi,pi->p", free, side) / count for side in (x, y))
+    centred = x - mean_x[:, None]
+    weighted = free * centred
+    spread = np.einsum("pi,pi->p", weighted, centred)
+    gain = np.einsum("pi,pi->p", weighted, y - mean_y[:, None]) / np.maximum(spread, 1e-6)
+    centred *= gain[:, None]
+    centred += mean_y[:, None]
+    fitted = np.clip(centred, low, high, out=centred)
+    fitted -= y
+    error, scale = grey(fitted.reshape(given.shape)), (high - low) / 255
+    (own_fine, own), (fine_there, there) = details
+    coarse = _share(blur(error), there, own, FLAT * scale)
     # If there is nothing but grain, the grain must agree.
-    fine = _share(error, grey(target), grey(given), GRAIN * scale)
+    fine = _share(error, fine_there, own_fine, GRAIN * scale)
     residual = np.where(np.isfinite(coarse), coarse, fine)
     return np.where((gain < GAIN[0]) | (gain > GAIN[1]), np.inf, residual).astype(np.float32)
 
 
 def _share(
     error: Float32[np.ndarray, "pairs h w"],
-    target: Float32[np.ndarray, "pairs h w"],
-    given: Float32[np.ndarray, "pairs h w"],
+    there: Float32[np.ndarray, " pairs"],
+    given: Float32[np.ndarray, " pairs"],
     least: float,
 ) -> Float32[np.ndarray, " pairs"]:
-    """Mean squared error divided by the target's detail; infinite if one has less than `least`."""
-    there = detail(target)
-    flat = np.minimum(there, detail(given)) < least**2
-    share = (error * error).mean(axis=(1, 2)) / np.maximum(there, 1e-6)
+    """Mean squared error divided by the target's detail, `there`; infinite if it, or that of the given image, is less
+    than `least` squared."""
+    flat = np.minimum(there, given) < least**2
+    share = np.einsum("pij,pij->p", error, error) / (error.shape[1] * error.shape[2]) / np.maximum(there, 1e-6)
     return np.where(flat, np.inf, share).astype(np.float32)
 
 

@@ -205,7 +205,7 @@ def _standard(
     plain = thumbnails(small)
     place, _ = nearest(plain[own], plain, own, k=STRANGERS)
     pairs = np.stack([np.repeat(own, place.shape[1]), place.reshape(-1)], axis=1)
-    seen = overlay(small, pairs, limits, distant=-np.inf)
+    seen = overlay(small, pairs, limits, every=True)
     registered = np.zeros((0, STRANGERS), dtype=np.float32)
     if posed is not None:
         strangers = posed.strangers(own, STRANGERS)

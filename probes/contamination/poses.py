@@ -81,7 +81,9 @@ class Search:
 
     def candidates(self, rng: np.random.Generator) -> Candidates:
         among = cells(self.plain, self.plain, rng)
-        parts = [self._in_pose(number, among) for number in range(len(self.poses))]
+        # A pair is kept if it is among the best of one of its samples: those of one pose bound what others may add.
+        floor = np.full((2, len(self.plain)), ALIKE, dtype=np.float32)
+        parts = [self._in_pose(number, among, floor) for number in range(len(self.poses))]
         pairs, similarity, pose = (np.concatenate([part[place] for part in parts]) for place in range(3))
         order = np.lexsort((-similarity, pairs[:, 1], pairs[:, 0]))
         first = np.ones(len(order), dtype=bool)
@@ -91,12 +93,19 @@ class Search:
         return Candidates(pairs=pairs[kept], pose=pose[kept])
 
     def _in_pose(
-        self, number: int, among: Cells | None
+        self, number: int, among: Cells | None, floor: Float32[np.ndarray, "2 samples"]
     ) -> tuple[Int64[np.ndarray, "pairs 2"], Float32[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"]]:
         posed = self.posed[number]
         close = pairs_above(
-            posed, self.plain, ALIKE, MOST, among=None if among is None else among.asked_by(posed, self.plain)
+            posed,
+            self.plain,
+            ALIKE,
+            MOST,
+            among=None if among is None else among.asked_by(posed, self.plain),
+            floor=floor,
         )
+        for own, ends in zip(floor, (close.one, close.other), strict=True):
+            np.maximum(own, _least_kept(len(own), ends, close.similarity), out=own)
         return np.stack([close.one, close.other], axis=1), close.similarity, np.full(len(close.one), number)
 
     def posed_best(self, pairs: Int64[np.ndarray, "pairs 2"]) -> Candidates:
@@ -161,6 +170,18 @@ def _thumbs(grey: Pictures, border: int, block: int) -> Thumbs:
     inside = grey[:, border : grey.shape[1] - border, border : grey.shape[2] - border]
     small = block_mean(inside, block).reshape(len(grey), -1)
     return unit(small - small.mean(axis=1, keepdims=True))
+
+
+def _least_kept(
+    samples: int, ends: Int64[np.ndarray, " pairs"], similarity: Float32[np.ndarray, " pairs"]
+) -> Float32[np.ndarray, " samples"]:
+    """The similarity of the MOST-th best of the pairs that end in a sample; −∞ where there are fewer."""
+    order = np.lexsort((-similarity, ends))
+    ranked = ends[order]
+    last = np.arange(len(order)) - np.searchsorted(ranked, ranked) == MOST - 1
+    least = np.full(samples, -np.inf, dtype=np.float32)
+    least[ranked[last]] = similarity[order[last]]
+    return least
 
 
 def _few(pairs: Int64[np.ndarray, "pairs 2"], similarity: Float32[np.ndarray, " pairs"]) -> Bool[np.ndarray, " pairs"]:

@@ -20,7 +20,8 @@ from tests.probes.contamination.planted import photographs
 
 @pytest.fixture
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearest_neighbours, "BLOCK", 17)
+    for name in ("BLOCK", "TILE"):
+        monkeypatch.setattr(nearest_neighbours, name, 17)
 
 
 @pytest.mark.usefixtures("_small_blocks")
@@ -171,3 +172,15 @@ def test_unrelated_rows_and_features_are_not_copies(columns: int) -> None:
 def test_too_few_or_equal_neighbours_set_no_threshold() -> None:
     assert too_close(np.ones(5), np.ones(5), looks=100) == 0
     assert too_close(np.zeros(100), np.zeros(100), looks=100) == 0
+
+
+def test_floors_leave_out_what_is_below_that_of_both_samples() -> None:
+    vectors = unit(np.random.default_rng(5).normal(size=(60, 4)).astype(np.float32))
+    floor = np.random.default_rng(6).uniform(0.5, 1.0, (2, 60)).astype(np.float32)
+    whole = pairs_above(vectors, vectors, 0.5, most=60)
+    kept = pairs_above(vectors, vectors, 0.5, most=60, floor=floor)
+    enough = (whole.similarity >= floor[0, whole.one]) | (whole.similarity >= floor[1, whole.other])
+    assert 0 < enough.sum() < len(enough)
+    assert list(zip(kept.one, kept.other, strict=True)) == list(
+        zip(whole.one[enough], whole.other[enough], strict=True)
+    )
