@@ -14,8 +14,9 @@ from probes.large_arrays import Collected, empty, parts, taken
 
 THUMBNAIL = 6
 """Block means per side of an image."""
-LARGEST_TABLE = 200
-"""Largest number of columns that are used individually."""
+LARGEST_TABLE, NUMBERS = 200, 2**26
+"""The most columns that are used whatever the number of samples, and the most numbers in all columns: of more columns,
+as many at equal distances."""
 FREQUENT = 100
 """Number of tokens that are counted, the most frequent ones."""
 BANDS = 16
@@ -81,7 +82,8 @@ def _classes(
 def _table(
     rows: Shaped[np.ndarray, "samples columns"], names: tuple[str, ...]
 ) -> Iterator[tuple[str, Float64[np.ndarray, " samples"]]]:
-    for number in range(min(rows.shape[1], LARGEST_TABLE)):
+    most = min(rows.shape[1], max(LARGEST_TABLE, NUMBERS // max(1, len(rows))))
+    for number in np.unique(np.linspace(0, rows.shape[1] - 1, most).astype(np.int64)).tolist():
         column = rows[:, number].astype(np.float64)
         name = names[number] if number < len(names) else f"column {number}"
         yield name, column

@@ -18,22 +18,28 @@ from probes.result import Estimate, Finding
 from probes.statistics.multiplicity import false_discoveries
 from probes.statistics.roc import auc
 
+ERROR_SHARE = 5
+"""The part of the error at which a finding about exposed members is more than 'info', because false alarms of the probe
+add up."""
 FEWEST = 5
 """The fewest samples on each side for a comparison."""
 
 
 def exposed_finding(evidence: Evidence, exposed: Exposure, at: float, level: float) -> tuple[Finding, ...]:
     """The members whose exposure exceeds `at` nats, of which at most a share 1 − `level` are named by chance on average
-    (Benjamini–Hochberg over all members), largest shrunken value first."""
+    (Benjamini–Hochberg over all members), largest shrunken value first. It is 'info' unless some would be named at a
+    fifth of the error too."""
     member = np.flatnonzero(evidence.pool.member)
-    surely = member[false_discoveries(exposed.p_values(at)[member], 1 - level)]
+    p_values = exposed.p_values(at)[member]
+    surely = member[false_discoveries(p_values, 1 - level)]
     if not len(surely):
         return ()
     worst = surely[np.argsort(-exposed.shrunken[surely], kind="stable")]
     share = len(surely) / len(member)
+    clear = false_discoveries(p_values, (1 - level) / ERROR_SHARE).any()
     finding = Finding(
         code="membership.exposed-samples",
-        severity="medium" if share > 0.1 else "low",
+        severity="info" if not clear else "medium" if share > 0.1 else "low",
         because=("recipe.auc",),
         samples=tuple(int(i) for i in worst[:100]),
         values={"count": len(surely), "share": share, "margin": Message("membership.nats", {"count": at})},

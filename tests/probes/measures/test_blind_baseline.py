@@ -76,3 +76,20 @@ def test_clusters_widen_the_interval() -> None:
     many = stratified_auc(score[ten], member[ten], np.zeros(1000, dtype=np.int64), cluster=ten)
     assert many.value == pytest.approx(once.value)
     assert many.high - many.low == pytest.approx(once.high - once.low, rel=0.02)
+
+
+def test_a_difference_in_one_of_many_columns_is_found_and_chance_is_not() -> None:
+    """Of 600 columns, one that is shifted, or wider, far behind the first ones; which are looked at is chosen inside
+    the folds, so that random parts stay random."""
+    rng = np.random.default_rng(2)
+    part = halves(300, rng)
+    plain = rng.normal(size=(300, 600))
+    random = blind_baseline(plain, part, rng, level=0.98)
+    assert random is not None
+    assert random.auc.low <= 0.5
+    for changed in (plain[:, 500] + 1.5 * part, plain[:, 500] * np.where(part, 4.0, 1.0)):
+        described = plain.copy()
+        described[:, 500] = changed
+        found = blind_baseline(described, part, rng)
+        assert found is not None
+        assert found.auc.low > 0.5

@@ -67,17 +67,20 @@ def by_a_word(rng: np.random.Generator) -> Data:
 SPLITS = (by_time, by_class, by_missing_values, by_spread, by_length, by_a_word)
 
 
-def blind(x: np.ndarray, labels: np.ndarray, member: np.ndarray) -> BlindBaseline:
-    pool = Pool(labels=labels, member=member, held_out=~member, validation=np.zeros(SAMPLES, dtype=bool))
-    evidence = Evidence(
+def evidence(x: np.ndarray, labels: np.ndarray, member: np.ndarray) -> Evidence:
+    pool = Pool(labels=labels, member=member, held_out=~member, validation=np.zeros(len(x), dtype=bool))
+    return Evidence(
         pool=pool,
         classes=tuple("abcd"),
-        audited=answers(np.zeros((1, SAMPLES, 4)), labels),
-        population=Population(rows=(), answers=stack([], SAMPLES)),
+        audited=answers(np.zeros((1, len(x), 4)), labels),
+        population=Population(rows=(), answers=stack([], len(x))),
         inputs=x,
         modality="text" if x.dtype.kind == "U" else "table",
     )
-    described = model_free_features(evidence, pool.indices)
+
+
+def blind(x: np.ndarray, labels: np.ndarray, member: np.ndarray) -> BlindBaseline:
+    described = model_free_features(evidence(x, labels, member), np.arange(len(x)))
     found = blind_baseline(described.values, member, np.random.default_rng(0), level=0.98)
     assert found is not None
     return found
@@ -89,3 +92,17 @@ def test_a_split_that_differs_is_told_from_a_random_one(split: Callable[[np.rand
     x, labels, by = split(rng)
     assert blind(x, labels, by > np.median(by)).auc.low > 0.5
     assert blind(x, labels, rng.permutation(SAMPLES) < SAMPLES // 2).auc.low <= 0.5
+
+
+def test_every_column_of_a_table_is_described_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, labels = np.random.default_rng(0).normal(size=(30, 600)).astype(np.float32), np.arange(30) % 2
+    given = evidence(rows, labels, np.arange(30) < 15)
+    assert len(_columns(given)) == 600
+    monkeypatch.setattr("probes.measures.model_free_features.NUMBERS", 30 * 300)
+    some = _columns(given)
+    assert len(some) == 300
+    assert {"column 0", "column 599"} <= set(some)
+
+
+def _columns(given: Evidence) -> list[str]:
+    return [name for name in model_free_features(given, given.pool.indices).names if name.startswith("column")]
