@@ -140,7 +140,7 @@ def _inside(images: Float32[np.ndarray, "pairs h w *c"], dy: int, dx: int) -> Fl
 
 
 def _centred(images: Float32[np.ndarray, "pairs h w"]) -> Float32[np.ndarray, "pairs h w"]:
-    return images - images.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(images - images.mean(axis=(1, 2), keepdims=True))
 
 
 def _correlation(

@@ -12,10 +12,11 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from probes.contamination.column_leakage import scaled
+from probes.contamination.edited_rows import edited_rows
 from probes.contamination.near import Near, nothing
 from probes.contamination.near_pictures import near_pictures
 from probes.contamination.near_texts import near_texts
-from probes.contamination.near_vectors import near_features, near_rows
+from probes.contamination.near_vectors import near_features, near_rows, with_pairs
 from probes.evidence import Evidence
 from probes.large_arrays import parts, taken
 from probes.measures.embedding import Embedding
@@ -60,7 +61,7 @@ class Duplicates:
 
 def duplicates(evidence: Evidence, rng: np.random.Generator, *, near: bool = True) -> Duplicates:
     """Over all samples, validation included. Near ones by images if there are any, else by the source model's
-    features, else by the columns of a table."""
+    features, else by the columns of a table, where rows that are equal but for one column count too."""
     content = together(evidence.inputs)[0]
     # One sample per content: equal samples would crowd out the near ones.
     first = np.unique(content, return_index=True)[1]
@@ -78,7 +79,9 @@ def _near(evidence: Evidence, some: Int64[np.ndarray, " some"], rng: np.random.G
     if features is not None:
         return near_features(taken(features, some), rng)
     if evidence.modality == "table" and evidence.inputs.dtype.kind in "fiub":
-        return near_rows(scaled(taken(evidence.inputs, some)), rng)
+        rows = taken(evidence.inputs, some).reshape(len(some), -1)
+        columns = scaled(rows)
+        return with_pairs(near_rows(columns, rng), edited_rows(rows), columns)
     return nothing()
 
 

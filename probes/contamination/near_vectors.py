@@ -84,6 +84,22 @@ def _closest(
     )
 
 
+def with_pairs(near: Near, pairs: Int64[np.ndarray, "more 2"], table: Float32[np.ndarray, "samples features"]) -> Near:
+    """With further pairs of the table's rows, which were found otherwise."""
+    known = set(zip(near.one.tolist(), near.other.tolist(), strict=True))
+    more = np.array([pair for pair in pairs.tolist() if tuple(pair) not in known], dtype=np.int64).reshape(-1, 2)
+    distance = ((table[more[:, 0]].astype(np.float64) - table[more[:, 1]]) ** 2).sum(axis=1) / 2
+    return Near(
+        one=np.concatenate([near.one, more[:, 0]]),
+        other=np.concatenate([near.other, more[:, 1]]),
+        distance=np.concatenate([near.distance, distance]),
+        flipped=np.concatenate([near.flipped, np.zeros(len(more), dtype=bool)]),
+        matrix=np.concatenate([near.matrix, unmoved(len(more))]),
+        threshold=near.threshold,
+        looked_at=near.looked_at + len(more),
+    )
+
+
 def unusual_pairs(
     features: Float[np.ndarray, "samples features"] | None, rng: np.random.Generator
 ) -> Int64[np.ndarray, "pairs 2"]:

@@ -225,7 +225,7 @@ def _few(
     """Which hits of a block are among the `most` best of their row or column."""
     if len(i) <= most:
         return np.ones(len(i), dtype=bool)
-    return _best(i, similarity, most) | _best(j, similarity, most)
+    return np.asarray(_best(i, similarity, most) | _best(j, similarity, most))
 
 
 def _true(

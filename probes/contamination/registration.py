@@ -69,10 +69,10 @@ def register(
         left[part] = _left(half_one[..., None], upright[second][..., None], at, 0.0)
     kept, flat = np.flatnonzero(left <= coarse), FLAT * (limits[1] - limits[0]) / 255
     for top in range(0, len(kept), size):
-        part = kept[top : top + size]
-        one, other = images[pairs[part, 0]], images[pairs[part, 1]]
-        one[flipped[part]] = one[flipped[part], :, ::-1]
-        residual[part], matrix[part] = _in_full(one, other, matrix[part], flat)
+        few = kept[top : top + size]
+        one, other = images[pairs[few, 0]], images[pairs[few, 1]]
+        one[flipped[few]] = one[flipped[few], :, ::-1]
+        residual[few], matrix[few] = _in_full(one, other, matrix[few], flat)
     residual[_too_far(matrix)] = np.inf
     return Registered(residual=residual, matrix=matrix)
 

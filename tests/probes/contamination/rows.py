@@ -15,7 +15,8 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from probes.contamination.column_leakage import scaled
-from probes.contamination.near_vectors import near_rows
+from probes.contamination.edited_rows import edited_rows
+from probes.contamination.near_vectors import near_rows, with_pairs
 from probes.measures.exact_duplicates import together
 
 SHARE, LARGEST, RUNS = 0.05, 4000, 5
@@ -83,7 +84,8 @@ def measured(table: np.ndarray, change: Changed, runs: int = RUNS) -> tuple[int,
         rows = rows.astype(np.float32)
         content = together(rows)[0]
         first = np.unique(content, return_index=True)[1]
-        near = near_rows(scaled(rows[first]), rng)
+        columns = scaled(rows[first])
+        near = with_pairs(near_rows(columns, rng), edited_rows(rows[first]), columns)
         told = np.isin(content, content[member])
         told[np.concatenate([first[near.one], first[near.other]])] = True
         told[member] = False
