@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Float32, Float64
 
 from audit.data.column_file import Frame
-from audit.data.features import float32_of
+from audit.data.features import exact, float32_of
 from audit.data.units import measured, refuse_mixed_signs
 from audit.data.written_dates import moments_of
 from audit.data.written_numbers import NOTHING, hours_of, interpreted, numbers_of
@@ -104,6 +104,10 @@ def _answers(text: pd.Series[Any], read: pd.Series[Any]) -> bool:
 def _column(column: pd.Series[Any], name: str, where: str, notes: list[Message], *, fill: bool) -> pd.Series[Any]:
     """Numbers as float64, words as strings."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
+            numbers, shifted = exact(column.to_numpy(), name)
+            notes += [] if shifted is None else [shifted]
+            return pd.Series(numbers, index=column.index)
         return _whole(column, column.astype("float64"), name, where, notes, fill=fill)
     found = _of_time(column, name, where) or _of_text(column, name, where)
     if found is None:

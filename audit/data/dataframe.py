@@ -55,6 +55,8 @@ def columns_of(path: Path, columns: Sequence[str] | None, as_text: Collection[st
 
 SEPARATORS = ",;\t|"
 STATED = re.compile(r'"?sep=(?P<separator>[^\w\s"\\]|\t)"?(?:\r\n|\r|\n)', re.IGNORECASE)
+CELLS = re.compile(r"Expected (?P<expected>\d+) fields in line (?P<line>\d+), saw (?P<found>\d+)")
+"""What pandas says of a line with more cells than the ones before."""
 HEAD, LINES = 2**16, 20
 """How many bytes and lines are looked at before the file is read."""
 PACKED = {b"PK": "an archive or a spreadsheet", b"\x1f\x8b": "compressed", b"BZh": "compressed",
@@ -83,6 +85,16 @@ def _text(path: Path, names: list[str] | None, as_text: Collection[str]) -> pd.D
         except pd.errors.ParserWarning:
             raise DataError(
                 "has rows with more cells than the first line.", where=str(path), do="Name every column in the header."
+            ) from None
+        except pd.errors.EmptyDataError:
+            raise DataError("is empty.", where=str(path), do="Check data.path in the recipe.") from None
+        except pd.errors.ParserError as error:
+            if (cells := CELLS.search(str(error))) is None:
+                raise
+            raise DataError(
+                f"line {cells['line']} has {cells['found']} cells, the lines above {cells['expected']}.",
+                where=str(path),
+                do="Name every column in the header, and remove what stands above it.",
             ) from None
     if names is None:
         text.columns = pd.Index([str(name).strip() for name in text.columns])
@@ -120,7 +132,7 @@ def _first_line(path: Path, names: list[str] | None) -> tuple[str, str, list[str
 def _records(text: str, separator: str) -> list[list[str]]:
     """The cells of the first lines."""
     try:
-        rows = islice(csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True), LINES)
+        rows = islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True), LINES)
         return [[cell.strip() for cell in row] for row in rows if row]
     except csv.Error:  # a cell that goes on beyond what was read, or is longer than the reader takes
         return [[cell.strip() for cell in text.split("\n", 1)[0].split(separator)]]

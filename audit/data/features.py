@@ -28,8 +28,10 @@ def float32_of(
     found: Float32[np.ndarray, "samples features"] = empty((samples, len(names)), np.float32)
     for start in range(0, len(names), ABREAST):
         abreast = slice(start, start + ABREAST)
-        some = columns[:, abreast].T if isinstance(columns, np.ndarray) else np.stack(columns[abreast])
-        block = np.ascontiguousarray(some).astype(np.float64)
+        some = np.ascontiguousarray(columns[:, abreast].T) if isinstance(columns, np.ndarray) else columns[abreast]
+        read = [exact(one, name) for one, name in zip(some, names[start:], strict=False)]
+        notes += [said for _, said in read if said is not None]
+        block = np.stack([column for column, _ in read])
         for column, name in zip(block, names[start:], strict=False):
             _must_fit(column, name, where)
             if _lost(column) and not _lost(column - column.min()):
@@ -37,6 +39,17 @@ def float32_of(
                 column -= column.min()
         found[:, start : start + ABREAST] = block.T
     return found, tuple(notes)
+
+
+def exact(column: Shaped[np.ndarray, " samples"], name: str) -> tuple[Float64[np.ndarray, " samples"], Message | None]:
+    """The numbers of a column, less the smallest where 64-bit floats cannot tell them apart; and what is said of it."""
+    if column.dtype.kind in "iu" and len(column) and max(int(column.max()), -int(column.min())) > 2**53:
+        low = column.min()
+        if int(column.max()) - int(low) <= 2**53:
+            return (column - low).astype(np.float64), Message(
+                "audit.data-subtracted", {"column": name, "start": float(low)}
+            )
+    return np.ascontiguousarray(column, dtype=np.float64), None
 
 
 def _must_fit(column: Float64[np.ndarray, " samples"], name: str, where: str) -> None:

@@ -46,7 +46,8 @@ def grouped(names: Sequence[str], labels: Int64[np.ndarray, " images"]) -> str |
     """A name whose beginning is shared, if most names begin like a few others: of a patient, a film or a place, not of
     a class. None otherwise."""
     matches = [NUMBERED.fullmatch(name) for name in names]
-    starts = np.array([name if one is None else one["group"] for one, name in zip(matches, names, strict=True)])
+    # The same name in the folders of several classes is numbering within a class.
+    starts = np.array([f"/{i}" if one is None else one["group"] for i, one in enumerate(matches)])
     values, place, size = np.unique(starts, return_inverse=True, return_counts=True)
     several = size[place.reshape(-1)] > 1
     classes = len(np.unique(labels))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +16,8 @@ from audit.config.section import Section
 from audit.data.arrays import names_in, read_arrays
 from audit.data.dataset import ROLES, Dataset, stratified
 from audit.data.fingerprints import found
-from audit.data.record import Record
+from audit.data.record import LARGEST, Record
+from audit.storage.bounded import read_text, regular
 from probes.errors import DataError, RecipeError
 from probes.message import Message
 from probes.plan import Pool
@@ -104,12 +107,13 @@ def _recorded(dataset: Dataset, path: Path) -> Pool:
 
 
 def _given(dataset: Dataset, path: Path) -> Pool:
-    if path.suffix == ".json":
+    arrays: Mapping[str, np.ndarray] | None = None
+    if path.suffix == ".json" and (arrays := _lists(path)) is None:
         return _recorded(dataset, path)
-    arrays = read_arrays(path, PARTS)
+    arrays = _arrays(path) if arrays is None else arrays
     for name in PARTS[:2]:
         if name not in arrays:
-            held = ", ".join(names_in(path)[:10]) or "nothing"
+            held = ", ".join([*arrays][:10] if path.suffix == ".json" else names_in(path)[:10]) or "nothing"
             raise DataError(f"holds {held}, but no {name}.", where=str(path), do=EXPECTED)
     try:
         parts = {name: chosen(array, len(dataset), name, "") for name, array in arrays.items()}
@@ -129,7 +133,34 @@ def _given(dataset: Dataset, path: Path) -> Pool:
     return dataset.pool(parts["members"], parts["held_out"], parts.get("validation"))
 
 
-EXPECTED = "Give an .npz of index arrays: members, held_out, validation."
+def _lists(path: Path) -> Mapping[str, np.ndarray] | None:
+    """The parts of a JSON file of lists; None for anything else, such as an audit record."""
+    regular(path, DataError)
+    try:
+        content = json.loads(read_text(path, LARGEST, DataError))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict) or not {*PARTS} & {*content}:
+        return None
+    try:
+        return {name: np.array([_truth(one) for one in content[name]]) for name in PARTS if name in content}
+    except (TypeError, ValueError):
+        raise DataError("holds a part that is no list of indices.", where=str(path), do=EXPECTED) from None
+
+
+def _truth(cell: object) -> object:
+    """True and False in words; everything else as it is."""
+    return {"true": True, "false": False}.get(cell.lower(), cell) if isinstance(cell, str) else cell
+
+
+def _arrays(path: Path) -> Mapping[str, np.ndarray]:
+    try:
+        return read_arrays(path, PARTS)
+    except DataError as error:
+        raise DataError(error.what, where=str(path), do=EXPECTED) from None
+
+
+EXPECTED = "Give an .npz of index arrays, or a .json of lists: members, held_out, validation."
 SELECTED = "Give indices from 0, or a mask with one value per sample."
 
 
@@ -222,8 +253,8 @@ class SplitSection(Section):
     held_out: Size = 0
     validation: Annotated[Size, Field(ge=0)] = 0
     file: Path | None = None
-    """An .npz of index arrays `members`, `held_out` and optionally `validation`, the split that a model from elsewhere
-    was trained with; or an audit record, whose rows are found in the data."""
+    """An .npz of index arrays `members`, `held_out` and optionally `validation`, or a .json of such lists, the split
+    that a model from elsewhere was trained with; or an audit record, whose rows are found in the data."""
     parts: bool = False
     """Use the data's own parts: train are the members, test is held out."""
 

@@ -21,10 +21,11 @@ SPACED = r"[+-]?\d{1,3}(?:[ '’_\u00a0\u2009\u202f]\d{3})+(?:[.,]\d*)?"
 SPACES = re.compile(r"[ '’_\u00a0\u2009\u202f]")
 POINTS = r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+"
 SIGNS = "%$€£¥₹"
-WIDE = {
-    ord(wide): plain for wide, plain in zip("０１２３４５６７８９．，％＄￡￥－−＋", "0123456789.,%$£¥--+", strict=True)
-}
-"""Full-width characters, and the minus sign of print."""
+ZEROS = "０٠۰०০๐"
+"""Full-width, Arabic, Persian, Devanagari, Bengali and Thai, followed by the other nine."""
+WIDE = {ord(wide): plain for wide, plain in zip("．，٫٬％٪＄￡￥－−＋", ".,.,%%$£¥--+", strict=True)}
+WIDE |= {ord(zero) + digit: str(digit) for zero in ZEROS for digit in range(10)}
+"""Digits and signs of other scripts, and the minus sign of print."""
 SIGNED = re.compile(f"[{re.escape(SIGNS)}]")
 CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"
 

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -151,3 +152,42 @@ def test_indices_and_masks_say_the_same_split(tmp_path, parts):
 def test_mistaken_split_files_are_refused(tmp_path, parts, says):
     with pytest.raises(DataError, match=says):
         given(tmp_path, **parts)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda members: [int(i) for i in np.flatnonzero(members)],
+        lambda members: [float(i) for i in np.flatnonzero(members)],
+        lambda members: [bool(one) for one in members],
+        lambda members: [str(bool(one)) for one in members],
+        lambda members: [int(one) for one in members],
+    ],
+)
+def test_a_split_may_be_lists_of_indices_or_masks_in_json(tmp_path, made):
+    members = np.arange(300) < 100
+    content = {"members": made(members), "held_out": made(~members)}
+    (tmp_path / "s.json").write_text(json.dumps(content), encoding="utf-8")
+    pool = split(dataset(), SplitSection(file="s.json"), np.random.default_rng(0), tmp_path)
+    np.testing.assert_array_equal(pool.member, members)
+    np.testing.assert_array_equal(pool.held_out, ~members)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('{"members": [[1, 2]], "held_out": [3]}', "is not a split of 300 samples"),
+        ('{"members": [1, [2]], "held_out": [3]}', "no list of indices"),
+        ('{"members": ["a"], "held_out": [3]}', "is not a split of 300 samples"),
+        ('{"members": [1]}', "holds members, but no held_out"),
+        ('{"members": [1], "held_out": [1]}', "share samples"),
+        ('{"train": [1], "test": [2]}', "is not an audit record"),
+        ('{"members": null, "held_out": [1]}', "no list of indices"),
+        ('{"members": [1e400], "held_out": [1]}', "is not a split of 300 samples"),
+    ],
+)
+def test_mistaken_lists_are_one_line(tmp_path, content, says):
+    (tmp_path / "s.json").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=says) as caught:
+        split(dataset(), SplitSection(file="s.json"), np.random.default_rng(0), tmp_path)
+    assert "\n" not in str(caught.value)

@@ -383,3 +383,34 @@ def test_sections_that_name_nothing_are_one_line(tmp_path, section):
     pytest.importorskip("datasets" if section["kind"] == "huggingface" else "torchvision")
     with pytest.raises(AuditError):
         parse(small_recipe(data=section), "recipe").data.load(tmp_path)
+
+
+@pytest.mark.parametrize("zero", "０٠۰०০๐")
+def test_digits_of_other_scripts_are_numbers(tmp_path, zero):
+    digits = {ord("0") + digit: chr(ord(zero) + digit) for digit in range(10)}
+    found = read(tmp_path, columns([str(i).translate(digits) for i in range(40)], Y, names="x,y"))
+    np.testing.assert_array_equal(found.inputs[:, 0], np.arange(40))
+
+
+def test_lines_end_as_old_machines_end_them(tmp_path):
+    found = read(tmp_path, PLAIN.replace("\n", "\r").encode())
+    np.testing.assert_allclose(found.inputs[:, 0], X, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("# exported\n# by hand\nx,z,y\n1,2,u\n3,4,v\n", "line 3 has 3 cells, the lines above 1"),
+        ("", "is empty"),
+    ],
+)
+def test_what_stands_above_a_header_and_nothing_at_all_are_one_line(tmp_path, content, says):
+    with pytest.raises(DataError, match=says):
+        read(tmp_path, content)
+
+
+def test_whole_numbers_beyond_64_bit_floats_stay_apart_and_it_is_reported(tmp_path):
+    large = np.arange(40, dtype=np.uint64) + np.uint64(2**63)
+    found = stored(tmp_path, large=large, negative=np.arange(40) - 2**62)
+    np.testing.assert_array_equal(found.inputs[:, 1:], np.arange(40)[:, None].repeat(2, 1))
+    assert said(found).count("audit.data-subtracted") == 2
