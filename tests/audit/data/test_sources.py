@@ -111,7 +111,7 @@ def test_table_without_header_in_time_order_and_parquet(tmp_path):
         ("x,y\n1,a\n2,\n", {}, r"row 1 has no y\."),
         ("y\na\nb\n", {}, "no columns but the target"),
         ("x,y\n1,a\n", {"drop": ["xx"]}, r"no column 'xx'\. Did you mean 'x'|no column 'xx'"),
-        ("", {}, "cannot be read as a table"),
+        ("", {}, "is empty"),
         ('x,y\n1,a\n"2,b,3,4\n', {}, "cannot be read as a table"),
         ("x,when,y\n1,soon,a\n2,2024-01-01,b\n", {"times": "when"}, "when holds neither numbers nor dates"),
     ],
