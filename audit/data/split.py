@@ -145,7 +145,7 @@ def _lists(path: Path) -> Mapping[str, np.ndarray] | None:
     try:
         return {name: np.array([_truth(one) for one in content[name]]) for name in PARTS if name in content}
     except (TypeError, ValueError):
-        raise DataError("holds a part that is no list of indices.", where=str(path), do=EXPECTED) from None
+        raise DataError("holds a part that is not a list of indices.", where=str(path), do=EXPECTED) from None
 
 
 def _truth(cell: object) -> object:

@@ -177,12 +177,12 @@ def test_a_split_may_be_lists_of_indices_or_masks_in_json(tmp_path, made):
     ("content", "says"),
     [
         ('{"members": [[1, 2]], "held_out": [3]}', "is not a split of 300 samples"),
-        ('{"members": [1, [2]], "held_out": [3]}', "no list of indices"),
+        ('{"members": [1, [2]], "held_out": [3]}', "not a list of indices"),
         ('{"members": ["a"], "held_out": [3]}', "is not a split of 300 samples"),
         ('{"members": [1]}', "holds members, but no held_out"),
         ('{"members": [1], "held_out": [1]}', "share samples"),
         ('{"train": [1], "test": [2]}', "is not an audit record"),
-        ('{"members": null, "held_out": [1]}', "no list of indices"),
+        ('{"members": null, "held_out": [1]}', "not a list of indices"),
         ('{"members": [1e400], "held_out": [1]}', "is not a split of 300 samples"),
     ],
 )
