@@ -42,7 +42,7 @@ def float32_of(
 
 
 def exact(column: Shaped[np.ndarray, " samples"], name: str) -> tuple[Float64[np.ndarray, " samples"], Message | None]:
-    """The numbers of a column, minus the smallest one where 64-bit floats cannot tell them apart, and the note on it."""
+    """The numbers of a column, minus the smallest where 64-bit floats cannot tell them apart, and the note on it."""
     if column.dtype.kind in "iu" and len(column) and max(int(column.max()), -int(column.min())) > 2**53:
         low = column.min()
         if int(column.max()) - int(low) <= 2**53:
