@@ -7,13 +7,13 @@ without refits or a copy of all answers. This requires LiRA's centres to be mean
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
 from probes.errors import EvidenceError
-from probes.large_arrays import empty
+from probes.large_arrays import empty, parts
 from probes.membership.lira import Mode
 from probes.membership.rmia import SMALLEST_PROBABILITY, dominated, prior
 
@@ -32,23 +32,29 @@ def stand_in_scores(
     scores = empty(phi.shape, np.float64)
     # Centring first keeps the sums of squares accurate.
     origin = float(phi.mean(dtype=np.float64))
+
+    def centred(some: Float[np.ndarray, "some samples"]) -> Float64[np.ndarray, "some samples"]:
+        return np.asarray(some.astype(np.float64) - origin)
+
     totals = [Sums(phi.shape[1]), Sums(phi.shape[1])]
     for mine in _blocks(order):
+        block = _each(phi, mine, centred)
         for total, chosen in zip(totals, (keep[mine], ~keep[mine]), strict=True):
-            total.add(phi[mine].astype(np.float64) - origin, chosen)
+            total.add(block, chosen)
     for mine in _blocks(order):
-        block = phi[mine].astype(np.float64) - origin
+        block = _each(phi, mine, centred)
         moments = []
         for total, chosen in zip(totals, (keep[mine], ~keep[mine]), strict=True):
             own = Sums(phi.shape[1])
             own.add(block, chosen)
             moments.append(total.moments_without(own))
         (mean_in, spread_in), (mean_out, spread_out) = moments
-        scores[mine] = (
-            np.log(spread_out / spread_in)
-            + 0.5 * ((block - mean_out) / spread_out) ** 2
-            - 0.5 * ((block - mean_in) / spread_in) ** 2
-        )
+        for part in parts(block.shape[1], len(block)):
+            scores[mine, part] = (
+                np.log(spread_out / spread_in)
+                + 0.5 * ((block[:, part] - mean_out[part]) / spread_out) ** 2
+                - 0.5 * ((block[:, part] - mean_in[part]) / spread_in) ** 2
+            )
     return scores
 
 
@@ -71,12 +77,12 @@ def rmia_stand_in_scores(
     blocks = list(_blocks(order))
     total, total_z = Sums(log_p.shape[1]), Sums(log_p_z.shape[1])
     for mine in blocks:
-        total.add(_p(log_p[mine]), _used(keep[mine], mode))
+        total.add(_each(log_p, mine, _p), _used(keep[mine], mode))
         total_z.add(_p(log_p_z[mine]), np.ones((int(mine.sum()), log_p_z.shape[1]), dtype=bool))
     scores = empty(log_p.shape, np.float64)
     for mine in blocks:
         own, own_z = Sums(log_p.shape[1]), Sums(log_p_z.shape[1])
-        p, p_z = _p(log_p[mine]), _p(log_p_z[mine])
+        p, p_z = _each(log_p, mine, _p), _p(log_p_z[mine])
         own.add(p, _used(keep[mine], mode))
         own_z.add(p_z, np.ones(p_z.shape, dtype=bool))
         mean = np.maximum(prior(total.mean_without(own), mode, a), SMALLEST_PROBABILITY)
@@ -96,6 +102,18 @@ def _blocks(order: Int[np.ndarray, " replicas"]) -> Iterator[Block]:
         yield order == own
 
 
+def _each(
+    answers: Float[np.ndarray, "replicas samples"],
+    mine: Block,
+    of: Callable[[Float[np.ndarray, "some part"]], Float64[np.ndarray, "some part"]],
+) -> Float64[np.ndarray, "some samples"]:
+    """What is computed of a block's answers, some samples at a time."""
+    found = empty((int(mine.sum()), answers.shape[1]), np.float64)
+    for part in parts(found.shape[1], len(found)):
+        found[:, part] = of(answers[mine, part])
+    return found
+
+
 def _p(log_p: Float[np.ndarray, "some samples"]) -> Float64[np.ndarray, "some samples"]:
     return np.exp(log_p.astype(np.float64))
 
@@ -107,10 +125,13 @@ class Sums:
         self.count, self.one, self.two = np.zeros(samples), np.zeros(samples), 0.0
 
     def add(self, values: Float[np.ndarray, "some samples"], chosen: Bool[np.ndarray, "some samples"]) -> None:
-        masked = np.where(chosen, values.astype(np.float64), 0.0)
-        self.count += chosen.sum(axis=0)
-        self.one += masked.sum(axis=0)
-        self.two += float((masked**2).sum())
+        squares = empty(values.shape, np.float64)
+        for part in parts(values.shape[1], len(values)):
+            masked = np.where(chosen[:, part], values[:, part].astype(np.float64), 0.0)
+            self.count[part] += chosen[:, part].sum(axis=0)
+            self.one[part] += masked.sum(axis=0)
+            np.square(masked, out=squares[:, part])
+        self.two += float(squares.sum())
 
     def mean_without(self, own: Sums) -> Float64[np.ndarray, " samples"]:
         count = self.count - own.count
