@@ -29,6 +29,7 @@ from audit.training.experiment import Experiment
 from audit.training.minibatches import shuffled, steps_per_epoch
 from audit.training.optimizer import rate
 from audit.training.transfer_modes import Trainee
+from probes.large_arrays import empty
 from probes.plan import Row
 
 DENSE = (nn.Linear, nn.LayerNorm, nn.Flatten, nn.Identity, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh)
@@ -167,10 +168,13 @@ class Stack:
                 name: value[number].detach().clone(memory_format=torch.contiguous_format)
                 for name, value in state.items()
             }
-            views = torch.split(self.materialised.inputs, len(self.materialised.experiment.dataset))
-            batches = [batch for view in views for batch in torch.split(view, ANSWERED)]
-            answered = [functional_call(self.network, mine, (batch,)) for batch in batches]
-            yield Outcome(row=row, logits=torch.cat(answered).numpy(), state=mine)
+            inputs, n = self.materialised.inputs, len(self.materialised.experiment.dataset)
+            logits = empty((len(inputs), len(self.materialised.experiment.dataset.classes)), np.float32)
+            done = 0
+            for batch in (batch for view in torch.split(inputs, n) for batch in torch.split(view, ANSWERED)):
+                logits[done : done + len(batch)] = functional_call(self.network, mine, (batch,)).numpy()
+                done += len(batch)
+            yield Outcome(row=row, logits=logits, state=mine)
 
 
 class Minibatches:
