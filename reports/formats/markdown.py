@@ -297,7 +297,8 @@ def _appendix(document: Document) -> list[str]:
     for section in document.sections:
         if section.method:
             cited = "".join(f"\n  - {escape(one)}" for one in section.citations)
-            parts.append(f"- **{escape(section.title)}.** {escape(section.method)}{cited}")
+            told = say("ui", "labelled", label=f"**{escape(section.title)}**", text=escape(section.method))
+            parts.append(f"- {told}{cited}")
     listed = "\n".join(f"- {escape(key)}: {escape(value)}" for key, value in document.provenance)
     provenance = f"<details><summary>{say('ui', 'provenance')}</summary>\n\n{listed}\n\n</details>"
     fence = "`" * (max((len(run) for run in re.findall(r"`+", document.recipe)), default=2) + 1)
