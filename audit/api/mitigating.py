@@ -125,13 +125,17 @@ def mitigate(
         frontier = search.mitigate(audited, chosen, settings, countermeasures, folder, attempt)
     # Who chooses one of them by its held-out accuracy has selected on these samples.
     write_tried(folder / "tried.npz", [predicted[one.name] for one in frontier.tried])
+    _write(frontier, folder, lang)
+    return frontier
+
+
+def _write(frontier: Frontier, folder: Path, lang: Language) -> None:
+    """The frontier, and once more the report of the recipe as it is, which was written before anything was tried."""
     say = words(lang)
     write(folder / "frontier.json", frontier_formats.as_json(frontier))
     write(folder / "frontier.md", frontier_formats.markdown(frontier, say))
     write(folder / "frontier.html", frontier_formats.html(frontier, say))
-    # Its own report was written before anything else was tried.
     own = folder / folder_of(AS_IS)
     again = frontier.tried[0].report
     again = dataclasses.replace(again, remedies=measured_remedies(own / "results.json", again))
     write_pages(own, again, lang=lang)
-    return frontier

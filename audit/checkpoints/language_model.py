@@ -89,8 +89,7 @@ def open_language_model(
     given, root = _recipe(recipe, None if data is not None else record, folder)
     section, where = _section(given, data, root, folder)
     exchanges = section.exchanges(root if data is None else Path())
-    members = _beside(root, given.split.members) if members is None else members
-    roles = None if members is None and record is not None else _roles(exchanges, members, given, root, where)
+    roles = _roles(exchanges, members, record, given, root, where)
     model = open_causal_lm(folder, base or _recorded_base(record, folder), trust_code=trust_code)
     notes: tuple[Text, ...] = (Message("audit.members-by-owner"),)
     if record is not None:
@@ -171,10 +170,19 @@ def _beside(root: Path, path: Path | None) -> Path | None:
 
 
 def _roles(
-    exchanges: Sequence[Exchange], members: object, given: LanguageRecipe, root: Path, where: Path
-) -> tuple[Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"]]:
-    """(members, held out, validation) over all rows: from a file, or else from the parts of the data itself."""
+    exchanges: Sequence[Exchange],
+    members: object,
+    record: Record | None,
+    given: LanguageRecipe,
+    root: Path,
+    where: Path,
+) -> tuple[Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"]] | None:
+    """(members, held out, validation) over all rows: from a file, or else from the parts of the data itself; None if
+    they are to be read from the record."""
     total = len(exchanges)
+    members = _beside(root, given.split.members) if members is None else members
+    if members is None and record is not None:
+        return None
     if members is not None:
         member = rows_of(members, total)
         validation = np.zeros(total, dtype=bool)
