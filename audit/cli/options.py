@@ -263,7 +263,11 @@ Tracker = Annotated[
 Project = Annotated[str, typer.Option(metavar="NAME", help="The MLflow experiment or W&B project.")]
 MostMiB = Annotated[
     int | None,
-    typer.Option(metavar="MIB", help="Remove the oldest entries until this much is left.", callback=at_least_zero),
+    typer.Option(
+        metavar="MIB",
+        help="Remove the least recently used entries until at most this many MiB are left.",
+        callback=at_least_zero,
+    ),
 ]
 Port = Annotated[
     int, typer.Option("--port", metavar="N", help="Default: any free port.", show_default=False, callback=at_least_zero)

@@ -12,7 +12,10 @@ def cache(
     store: o.StoreFolder = None,
     keep: o.MostMiB = None,
 ) -> None:
-    """Show or prune the store of replicas."""
+    """Show or prune the store of replicas.
+
+    [dim]$[/dim] audit cache --keep 2000
+    """
     with loading(quiet=False):
         from audit import api
 

@@ -26,9 +26,9 @@ def canaries(
 ) -> None:
     """Put canaries into a language model's training data, before it is trained.
 
-    Canaries are random texts, each in the training with probability one half;
-    the secret list says which. Train on the mixture, then give the list to the
-    audit, which says how much of them the model remembers.
+    Canaries are random texts, each added with probability one half; the secret
+    list says which were. Train on the mixture, then give the list to the audit,
+    which reports how much of them the model remembers.
 
     [dim]$[/dim] audit canaries train.json -o mixed.jsonl --copies 1 --copies 4
     [dim]$[/dim] audit run -m adapter/ --data all.json --canaries canaries.json

@@ -16,7 +16,7 @@ def compare(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """What got worse between two audits, beyond noise.
+    """Report what got worse between two audits, beyond noise.
 
     Tests are paired where both audits cover the same samples (the samples.csv beside each results.json), and corrected
     for their number (Holm): two equally good models are called different in anything with at most 5 % probability.

@@ -20,7 +20,10 @@ def demo(
     out: o.Out = Path("audit-demo"),
     quiet: o.Quiet = False,
 ) -> None:
-    """A one-minute tour: fine-tune on embedded data, audit, report."""
+    """Take a one-minute tour: fine-tune on embedded data, audit, report.
+
+    [dim]$[/dim] audit demo -o audit-demo
+    """
     with loading(quiet=quiet, log=True):
         import_module("audit.api")
         from audit.config.recipe import RecipeFile

@@ -13,7 +13,7 @@ def history(
     out: o.HistoryFile = None,
     lang: o.Language = "en",
 ) -> None:
-    """All audits below a folder, over time.
+    """List all audits below a folder, over time.
 
     [dim]$[/dim] audit history reports/ -e recipe.auc -e recipe.accuracy_gap
     [dim]$[/dim] audit history reports/ --format html -o history.html

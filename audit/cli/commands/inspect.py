@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 def inspect(
     model: o.Inspected,
 ) -> None:
-    """Print and verify the contents of a checkpoint; no code in it is run."""
+    """Print and verify the contents of a checkpoint; no code in it is run.
+
+    [dim]$[/dim] audit inspect ckpt.pt
+    """
     validate.must_be_a_model(model)
     with loading(quiet=False):
         from audit.checkpoints.inspect import inspect as look_into

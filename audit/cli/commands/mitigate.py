@@ -41,7 +41,7 @@ def mitigate(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Which countermeasure works, and what it costs.
+    """Try countermeasures: which of them works, and what it costs.
 
     Fine-tunes the model again with each countermeasure, audits every one on
     the same folds, and shows accuracy against leakage, overfitting and drift.

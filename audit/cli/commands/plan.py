@@ -30,7 +30,7 @@ def plan(
     seed: o.Seed = None,
     workers: o.Workers = 0,
 ) -> None:
-    """What an audit would cost, and what it could detect.
+    """Estimate what an audit would cost, and what it could detect.
 
     [dim]$[/dim] audit plan -m ckpt.pt --budget 10m
     [dim]$[/dim] audit plan -m saved-model/ --recipe data.toml --base bert-base/

@@ -15,7 +15,11 @@ def report(
     figures: o.FigureFormat = "svg",
     at: o.AlertsAt = "audit.toml",
 ) -> None:
-    """Write a report again, in another format or language."""
+    """Write a report again, in another format or language.
+
+    [dim]$[/dim] audit report report/results.json --format html --lang zh
+    [dim]$[/dim] audit report report/results.json --format sarif
+    """
     validate.must_exist(results, "file")
     from audit.results.export import run_report
     from reports.formats.base import Style

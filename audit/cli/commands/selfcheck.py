@@ -32,7 +32,7 @@ def selfcheck(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Does this installation find what it should? Ten minutes.
+    """Check that this installation finds what it should, in about ten minutes.
 
     Trains models with planted faults and sound ones, audits each, and compares the findings with what is true. The
     result is written to selfcheck.json; beside a results.json it becomes part of the evidence pack.
