@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float, Float64
 
 from probes.evidence import Answers, Evidence, Population
-from probes.membership.exposure import exposure
+from probes.membership.exposure import Exposure, exposure
 from probes.membership.exposure_by_stratum import group_name
 from probes.membership.neighbours import Neighbours
 from probes.membership.order_intervals import Kept, Stood, over_orders, stand_in_aucs, tpr_over_orders
@@ -85,7 +85,7 @@ def _by_stand_ins(
     by_person = {attack: calibrated(one, kept, order) for attack, one in persons.every(scores).items()}
     rates = RecognitionRates.of(by_person[best], kept, order, level)
     margins = persons.together(population.answers.margin[:, pooled])["mean"]
-    moved = Moved.of(exposure(margins, kept, order), level)
+    moved = Moved.of(_exposure(margins, kept, order, persons), level)
     worst = worst_recognised("person.worst", by_person, kept, order, level)
     of_person = (overall, *_recipe(by_person, kept, order, level), worst, moved.largest("person.worst_exposure", level))
     one_record = worst_recognised("person.worst_record", by_record, keep, order, level)
@@ -97,6 +97,15 @@ def _by_stand_ins(
         per_sample={"person_found": _per_record(evidence, persons, rates.rate)},
         notes=(*notes, *lacking, Message("membership.strongest-on-persons", {"attack": best})),
     )
+
+
+def _exposure(margins: Float[np.ndarray, "models persons"], kept: Kept, order: Order, persons: Persons) -> Exposure:
+    """Margins are weighted by the square root of the number of records: a mean over more of them varies less, and
+    variances that are moderated together must be of one scale."""
+    weight = np.sqrt(persons.records)
+    found = exposure(margins * weight, kept, order)
+    each = ("value", "low", "high", "shrunken", "deviation")
+    return dataclasses.replace(found, **{name: getattr(found, name) / weight for name in each})
 
 
 def _per_record(

@@ -112,7 +112,7 @@ def test_left_out_records_have_no_place() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("leak", "remembered", "repeats"), [(0.0, 0, 8), (0.7, 8, 8), (3.0, 1, 4)])
+@pytest.mark.parametrize(("leak", "remembered", "repeats"), [(0.0, 0, 4), (0.0, 0, 8), (0.7, 8, 8), (3.0, 1, 4)])
 def test_intervals_of_the_worst_cover_and_the_innocent_are_not_named(
     leak: float, remembered: int, repeats: int
 ) -> None:
