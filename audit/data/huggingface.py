@@ -46,7 +46,13 @@ class HuggingFace(DataSection):
             )
         try:
             whole = datasets.load_from_disk(str(local)) if is_folder(local) else datasets.load_dataset(self.name)
-        except Exception as error:  # the Hub client raises many unrelated exception types
+        except Exception as error:  # the Hub client and Arrow raise many unrelated exception types
+            if is_folder(local):
+                raise DataError(
+                    f"cannot be read as a data set: {first_line(error)}",
+                    where=str(local),
+                    do="Save it again with save_to_disk.",
+                ) from error
             raise DataError(
                 f"{self.name} is not a folder and cannot be downloaded from the Hub: {first_line(error)}",
                 where="data.name",
