@@ -190,7 +190,7 @@ def test_parameters_of_probes_have_types_and_bounds(parameters, says):
 def test_names_that_no_file_can_have_and_weights_without_a_recipe_are_one_line(tmp_path):
     (tmp_path / "m.pt").write_bytes(b"x")
     assert "name too long" in refused(audit("run", "-m", "m.pt", "-o", "x" * 300, cwd=tmp_path))
-    assert "no such checkpoint" in refused(audit("run", "-m", "x" * 300, cwd=tmp_path))
+    assert "no such file or folder" in refused(audit("run", "-m", "x" * 300, cwd=tmp_path))
     torch.save(STATE, tmp_path / "w.pt")
     assert "with their recipe" in refused(audit("run", "-m", "w.pt", "--weights", "ema", cwd=tmp_path))
 

@@ -135,7 +135,7 @@ def test_bounds_and_counts_are_not_shown_as_intervals() -> None:
     count = Estimate(name="copies", value=3.0, low=3.0, high=3.0, n=200, unit="x", counted="held-out samples")
     assert in_line(count, say) == "3 (exact, n = 200 held-out samples)"
     assert in_line(estimate("a", 0.5, 0.1, n=1234), say) == "50.0 % (40.0 to 60.0 % at 95 %, n = 1\u202f234 samples)"
-    assert in_line(count, words("zh")) == "3（确数，n = 200 个留出样本）"
+    assert in_line(count, words("zh")) == "3（精确值，n = 200 个留出样本）"
 
 
 def test_a_bound_is_checked_at_its_own_level() -> None:
