@@ -76,11 +76,12 @@ class Quality(OnHeldOut):
         question = dataclasses.replace(
             why_label(subject, inputs, predicted, rng), steps=self.steps, most=self.steps, layer=self.layer
         )
-        whole = probability(subject, inputs, predicted)
-        arrays = at_random(subject, inputs, predicted, whole, rng)
+        ends = Ends.of(subject, inputs, predicted)
+        arrays = at_random(subject, inputs, predicted, ends, rng)
+        removals = None if subject.role == "source" else Removals.of(question, rng)
         for method in naming.chosen(self.methods, subject.modality):
             with contextlib.suppress(Unsuited):
-                found = self._judged(method, subject, question, whole, refined, few, rng)
+                found = self._judged(method, subject, question, ends, removals, refined, few, rng)
                 arrays |= {f"{method}/{name}": array for name, array in found.items()}
         return arrays
 
@@ -89,7 +90,8 @@ class Quality(OnHeldOut):
         method: str,
         subject: Subject,
         question: Question,
-        whole: Float[np.ndarray, " chosen"],
+        ends: Ends,
+        removals: Removals | None,
         refined: Int[np.ndarray, " refined"],
         few: Int[np.ndarray, " few"],
         rng: np.random.Generator,
@@ -102,18 +104,31 @@ class Quality(OnHeldOut):
         maps = explain(method, question).maps.flatten(1)
         if maps.shape[1] != _positions(inputs):  # a layer's own positions cannot be deleted from the input
             return {}
-        arrays = curves(subject, inputs, predicted, maps.argsort(dim=1, descending=True, stable=True), whole)
-        if subject.role == "source":  # for comparison with the curves
+        arrays = curves(subject, inputs, predicted, maps.argsort(dim=1, descending=True, stable=True), ends)
+        if removals is None:  # the source is there for its curves
             return arrays
-        arrays["infidelity"] = infidelity(question, maps, rng)
+        arrays["infidelity"] = infidelity(removals, maps)
         if inputs.is_floating_point():
-            arrays["sensitivity"] = spread(sensitivity(method, question.at(few), rng), few, len(inputs))
+            arrays["sensitivity"] = spread(sensitivity(method, question.at(few), maps[few], rng), few, len(inputs))
         asked = dataclasses.replace(question.at(refined), tolerance=self.tolerance, most=self.most)
         complete = explain(method, asked)
         if complete.residual is not None and complete.steps is not None:
             arrays["residual"] = spread(complete.residual.cpu().numpy(), refined, len(inputs))
             arrays["steps"] = spread(complete.steps.cpu().numpy(), refined, len(inputs))
         return arrays
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ends:
+    """The prediction's probability on the whole input and on the baseline, where every curve begins."""
+
+    whole: Float[np.ndarray, " chosen"]
+    baseline: Float[np.ndarray, " chosen"]
+
+    @classmethod
+    def of(cls, subject: Subject, inputs: Shaped[Tensor, "chosen ..."], predicted: Int[Tensor, " chosen"]) -> Ends:
+        nothing = inputs * 0
+        return cls(whole=probability(subject, inputs, predicted), baseline=probability(subject, nothing, predicted))
 
 
 def spread(
@@ -129,7 +144,7 @@ def at_random(
     subject: Subject,
     inputs: Shaped[Tensor, "chosen ..."],
     predicted: Int[Tensor, " chosen"],
-    whole: Float[np.ndarray, " chosen"],
+    ends: Ends,
     rng: np.random.Generator,
 ) -> dict[str, Shaped[np.ndarray, "..."]]:
     """Deletion and insertion in random order: the mean of RANDOM_ORDERS."""
@@ -138,7 +153,7 @@ def at_random(
     each = []
     for _ in range(RANDOM_ORDERS):
         shuffled = rng.permuted(np.tile(np.arange(_positions(inputs)), (len(inputs), 1)), axis=1)
-        each.append(curves(subject, inputs, predicted, torch.from_numpy(shuffled).to(inputs.device), whole))
+        each.append(curves(subject, inputs, predicted, torch.from_numpy(shuffled).to(inputs.device), ends))
     return {f"{kind}_at_random": np.mean([one[kind] for one in each], axis=0) for kind in each[0]}
 
 
@@ -147,10 +162,10 @@ def curves(
     inputs: Shaped[Tensor, "chosen ..."],
     predicted: Int[Tensor, " chosen"],
     order: Int[Tensor, "chosen positions"],
-    whole: Float[np.ndarray, " chosen"],
+    ends: Ends,
 ) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """The prediction's probability, as a share of the `whole` input's, after each of SHARES of the positions, by
-    `order`, is set to the baseline (`deletion`), or after only it is inserted into the baseline (`insertion`).
+    """The prediction's probability, as a share of the whole input's, after each of SHARES of the positions, by `order`,
+    is set to the baseline (`deletion`), or after only it is inserted into the baseline (`insertion`).
 
     A position that has the baseline's value already (padding) cannot be deleted: it is not part of any share, so that
     knowing where the padding is gives no advantage over a random order.
@@ -161,11 +176,11 @@ def curves(
     deletable = there.sum(dim=1, keepdim=True)
     turn = torch.argsort(order, dim=1)
     turn = torch.argsort(torch.argsort(turn + (~there).long() * order.shape[1], dim=1), dim=1)
-    found: dict[str, list[np.ndarray]] = {"deletion": [], "insertion": []}
-    for share in SHARES:
+    found = {"deletion": [ends.whole / ends.whole], "insertion": [ends.baseline / ends.whole]}
+    for share in SHARES[1:]:
         first = turn < (share * deletable).round()
         for kind, keep in (("deletion", ~first), ("insertion", first)):
-            found[kind].append(probability(subject, masked(inputs, keep), predicted) / whole)
+            found[kind].append(probability(subject, masked(inputs, keep), predicted) / ends.whole)
     return {kind: np.stack(columns, axis=1) for kind, columns in found.items()}
 
 
@@ -195,40 +210,53 @@ def _positions(inputs: Shaped[Tensor, "chosen ..."]) -> int:
     return int(np.prod(inputs.shape[2:] if inputs.ndim == 4 else inputs.shape[1:]))
 
 
-def infidelity(
-    question: Question, maps: Float[Tensor, "chosen positions"], rng: np.random.Generator
-) -> Float[np.ndarray, " chosen"]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Removals:
+    """What the removal of random positions does to the score. All methods are judged by the same removals, so that only
+    their explanations differ."""
+
+    removed: Bool[Tensor, "perturbations chosen positions"]
+    effect: Float[np.ndarray, "perturbations chosen"]
+    """The score of the whole input minus that of what is left."""
+
+    @classmethod
+    def of(cls, question: Question, rng: np.random.Generator) -> Removals:
+        import torch
+
+        inputs = question.inputs
+        shares = rng.uniform(0.1, 0.5, size=PERTURBATIONS)
+        drawn = [rng.random((len(inputs), _positions(inputs))) < share for share in shares]
+        removed = torch.from_numpy(np.stack(drawn)).to(inputs.device)
+        with torch.no_grad():
+            before = question.score(inputs, *question.extra).double()
+            left = [question.score(masked(inputs, ~one), *question.extra).double() for one in removed]
+        return cls(removed=removed, effect=torch.stack([before - after for after in left]).cpu().numpy())
+
+
+def infidelity(removals: Removals, maps: Float[Tensor, "chosen positions"]) -> Float[np.ndarray, " chosen"]:
     """The squared difference between the effect of removing random positions on the score and what the attributions
     predict, as a share of the squared effect; after the best common scale of the attributions (Yeh et al. 2019, eq. 1
     and 4). 0 is a perfect prediction, 1 no better than attributions of zero. NaN if removal has no effect."""
     import torch
 
-    inputs = question.inputs
-    shares = rng.uniform(0.1, 0.5, size=PERTURBATIONS)
-    told, happened = [], []
-    with torch.no_grad():
-        before = question.score(inputs, *question.extra).double()
-        for share in shares:
-            removed = torch.from_numpy(rng.random(maps.shape) < share).to(inputs.device)
-            after = question.score(masked(inputs, ~removed), *question.extra).double()
-            happened.append(before - after)
-            told.append((maps.double() * removed).sum(dim=1))
-    said, done = (torch.stack(one).cpu().numpy() for one in (told, happened))
-    power = (said**2).sum(axis=0)
-    scale = np.divide((said * done).sum(axis=0), power, out=np.zeros_like(power), where=power > 0)
-    size = (done**2).mean(axis=0)
-    missed = ((scale * said - done) ** 2).mean(axis=0)
+    happened = removals.effect
+    told = torch.stack([(maps.double() * one).sum(dim=1) for one in removals.removed]).cpu().numpy()
+    power = (told**2).sum(axis=0)
+    scale = np.divide((told * happened).sum(axis=0), power, out=np.zeros_like(power), where=power > 0)
+    size = (happened**2).mean(axis=0)
+    missed = ((scale * told - happened) ** 2).mean(axis=0)
     return np.asarray(np.divide(missed, size, out=np.full_like(size, np.nan), where=size > 0))
 
 
-def sensitivity(method: str, question: Question, rng: np.random.Generator) -> Float[np.ndarray, " chosen"]:
-    """The largest relative change (L2) of the explanation within a small ball around the input (Yeh et al. 2019,
-    SENS_MAX), of NEIGHBOURS points in it."""
+def sensitivity(
+    method: str, question: Question, maps: Float[Tensor, "chosen positions"], rng: np.random.Generator
+) -> Float[np.ndarray, " chosen"]:
+    """The largest relative change (L2) of the explanation, which is `maps` at the input, within a small ball around it
+    (Yeh et al. 2019, SENS_MAX), of NEIGHBOURS points in it."""
     import torch
 
     from probes.drift.explain.methods import explain
 
-    maps = explain(method, question).maps.flatten(1)
     radius = RADIUS * float(question.inputs.std())
     worst = torch.zeros(len(maps), dtype=maps.dtype, device=maps.device)
     for _ in range(NEIGHBOURS):

@@ -15,7 +15,15 @@ from torch import Tensor, nn
 from probes.drift.explain.integrated_gradients import SMALL
 from probes.drift.explain.methods import explain
 from probes.drift.explain.target import Question, why_label
-from probes.drift.observables.faithfulness import NEIGHBOURS, PERTURBATIONS, RADIUS, infidelity, masked, sensitivity
+from probes.drift.observables.faithfulness import (
+    NEIGHBOURS,
+    PERTURBATIONS,
+    RADIUS,
+    Removals,
+    infidelity,
+    masked,
+    sensitivity,
+)
 from probes.observable import Subject
 from tests.probes.drift.networks import CLASSES, Tokens, images
 
@@ -110,7 +118,7 @@ def test_infidelity_is_captums() -> None:
     model, inputs = network(), images(5)
     question = asked(model, inputs, steps=20)
     maps = explain("integrated-gradients", question).maps
-    ours = infidelity(question, maps.flatten(1), np.random.default_rng(5))
+    ours = infidelity(Removals.of(question, np.random.default_rng(5)), maps.flatten(1))
     rng = np.random.default_rng(5)
     removals = [rng.random((5, 64)) < share for share in rng.uniform(0.1, 0.5, size=PERTURBATIONS)]
     removed = torch.from_numpy(np.stack(removals, axis=1)).reshape(-1, 64)
@@ -135,7 +143,8 @@ def test_infidelity_is_captums() -> None:
 def test_sensitivity_is_captums() -> None:
     model, inputs = network(), images(5)
     question = asked(model, inputs, steps=8)
-    ours = sensitivity("integrated-gradients", question, np.random.default_rng(6))
+    maps = explain("integrated-gradients", question).maps.flatten(1)
+    ours = sensitivity("integrated-gradients", question, maps, np.random.default_rng(6))
     rng, radius = np.random.default_rng(6), RADIUS * float(inputs.std())
     noise = torch.from_numpy(
         np.stack([rng.uniform(-radius, radius, size=inputs.shape) for _ in range(NEIGHBOURS)], axis=1)

@@ -11,7 +11,7 @@ from probes.drift import Drift
 from probes.drift.explain.layers import called, embedding_layer
 from probes.drift.explain.methods import explain
 from probes.drift.explain.target import why_label
-from probes.drift.observables.faithfulness import SHARES, curves, probability
+from probes.drift.observables.faithfulness import SHARES, Ends, curves
 from probes.drift.observables.representation import Representation
 from probes.measures.randomise import randomised
 from probes.message import Message
@@ -136,7 +136,7 @@ def test_padding_wins_nothing_over_a_random_order() -> None:
     order = torch.stack([torch.randperm(10) for _ in range(5)])
     late = torch.cat([torch.arange(30).expand(5, -1), order + 30], dim=1)
     own, theirs = (
-        curves(subject, one, predicted, way, probability(subject, one, predicted))
+        curves(subject, one, predicted, way, Ends.of(subject, one, predicted))
         for one, way in ((texts, order), (padded, late))
     )
     for kind in ("deletion", "insertion"):
