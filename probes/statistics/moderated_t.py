@@ -65,8 +65,8 @@ def variance_priors(
 
     >>> unequal = np.repeat([1.0, 100.0], 500) * np.random.default_rng(0).chisquare(3, 1000) / 3
     >>> _, centre = variance_priors(unequal, 3.0, np.array([0, 500]))
-    >>> centre.round().tolist()
-    [1.0, 100.0]
+    >>> bool(0.9 < centre[0] < 1.1 and 90 < centre[1] < 110)
+    True
     """
     logs = np.log(np.maximum(variance, SMALLEST)) - scipy.special.digamma(dof / 2) + math.log(dof / 2)
     size = np.diff(starts, append=len(logs))
