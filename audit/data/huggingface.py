@@ -3,7 +3,7 @@ knows the tokenizer or the columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -58,12 +58,14 @@ class HuggingFace(DataSection):
                 where="data.name",
             ) from error
         parts = self._parts(whole)
+        for part in parts if is_folder(local) else ():
+            _must_be_whole(part, str(local))
         for column in (self.image, self.label, *([self.ids] if self.ids else [])):
-            if column not in parts[0].features:
+            if any(column not in part.features for part in parts):
                 raise DataError(f"has no column {column!r}. {did_you_mean(column, parts[0].features)}", where=self.name)
         labels = labels_of(
             np.concatenate([_column(part, self.label, self.name) for part in parts]),
-            getattr(parts[0].features[self.label], "names", None),
+            _names(parts[0].features[self.label], self.name),
             self.name,
         )
         inputs, converted = stack(_images(parts, self.image), self.size, self.name)
@@ -85,6 +87,26 @@ class HuggingFace(DataSection):
         return [whole[part] for part in self.parts]
 
 
+def _must_be_whole(part: Any, where: str) -> None:
+    """Raises DataError if offsets or texts of an Arrow file lead outside it: reading a cell would end the process."""
+    try:
+        for table in (part.data, part._indices):
+            if table is not None:
+                table.table.validate(full=True)
+    except Exception as error:  # Arrow raises many unrelated exception types on damaged files
+        raise DataError(
+            f"cannot be read as a data set: {first_line(error)}", where=where, do="Save it again with save_to_disk."
+        ) from error
+
+
+def _names(feature: Any, where: str) -> Sequence[str] | None:
+    """The class names of a feature, if it has any."""
+    names = getattr(feature, "names", None)
+    if names is not None and not all(isinstance(name, str) for name in names):
+        raise DataError("has class names that are not texts.", where=where, do="Save it again with save_to_disk.")
+    return names
+
+
 def _column(part: Any, name: str, where: str) -> Shaped[np.ndarray, "..."]:
     column = np.asarray(part[name])
     if column.dtype.kind == "O":
@@ -95,7 +117,12 @@ def _column(part: Any, name: str, where: str) -> Shaped[np.ndarray, "..."]:
 def _images(parts: list[Any], column: str) -> Iterator[tuple[str, Image.Image]]:
     for part in parts:
         for index in range(len(part)):
-            image = part[index][column]
+            try:
+                image = part[index][column]
+            except Exception as error:  # Pillow and Arrow raise many unrelated exception types
+                raise DataError(
+                    f"image {index} cannot be read: {first_line(error)}", where="data.image", do="Repair or remove it."
+                ) from error
             if not isinstance(image, Image.Image):
                 raise DataError(
                     f"sample {index} has a {type(image).__name__} for its {column}, not an image.",

@@ -223,3 +223,22 @@ def test_hugging_face_from_a_folder_it_saved(tmp_path):
     assert len(load(tmp_path, kind="huggingface", name="whole")) == 3
     with pytest.raises(DataError, match="has a int for its label, not an image"):
         load(tmp_path, kind="huggingface", name="whole", image="label")
+
+
+def test_a_damaged_huggingface_folder_is_one_line(tmp_path):
+    """An offset that leads outside an Arrow file ended the process; an image that is none gave a traceback."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
+    rows = {"image": [{"bytes": b"no image at all", "path": None}] * 8, "label": [0, 1] * 4}
+    datasets.Dataset.from_dict(rows, features=features).save_to_disk(str(tmp_path / "set"))
+    with pytest.raises(DataError, match="image 0 cannot be read"):
+        load(tmp_path, kind="huggingface", name="set")
+    (file,) = (tmp_path / "set").glob("*.arrow")
+    offsets = np.arange(0, 15 * 9, 15, dtype=np.int32).tobytes()
+    whole = file.read_bytes()
+    assert offsets in whole
+    file.write_bytes(whole.replace(offsets, offsets[:-8] + b"\xff\xff\xff\x7f" + offsets[-4:]))
+    with pytest.raises(DataError, match="cannot be read as a data set"):
+        load(tmp_path, kind="huggingface", name="set")
