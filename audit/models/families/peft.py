@@ -93,7 +93,7 @@ def network_of(adapter: Path, config: Any, state: Mapping[str, Tensor] | None = 
             described = peft.PeftConfig.from_pretrained(str(adapter))
             described.inference_mode = False
             network = peft.get_peft_model(base, described)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         said = first_line(error)
         raise CheckpointError(f"peft cannot open it: {said}", where=str(adapter)) from None
     return as_ours(network, config)
