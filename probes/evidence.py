@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Float64, Int, Shaped
 
 from probes.errors import EvidenceError, NonFiniteError
 from probes.large_arrays import IN_MEMORY, TAKEN, empty, taken
-from probes.message import Text
+from probes.message import Message, Text
 from probes.observable import Observable, Observation
 from probes.plan import Pool, Row
 from probes.sequences import Sequences, TokenAnswers
@@ -311,6 +311,8 @@ class Evidence:
     provenance     what files say about the source, by fact; empty where they do not
     observations   by observable, then by model name: audited, source, reference, randomised/0, seeds/0/0 (a row's
                    name), ...
+    members_doubt  why the pool's members may not be what trained the audited model: then what compares them with
+                   held-out samples decides nothing; None, the default, where they are known
     limits         what is not available and why; probes do what they can and repeat it
 
     The axis 'samples' is the whole target data set: pool samples and validation samples.
@@ -348,6 +350,7 @@ class Evidence:
     tried: Bool[np.ndarray, "tried samples"] | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     observations: Mapping[Observable, Mapping[str, Observation]] = field(default_factory=dict)
+    members_doubt: Message | None = None
     limits: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:

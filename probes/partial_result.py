@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +27,30 @@ class Part:
         one gives more."""
         named = (replace(one, grown_by=parameter) if one.n == value else one for one in self.estimates)
         return replace(self, estimates=tuple(named))
+
+    def if_members(self, doubt: Message | None, compared: Collection[str]) -> Part:
+        """The same section, if the samples that trained the audited model are known: `doubt` says why they are not, or
+        is None.
+
+        Otherwise estimates that are compared (by scope or by name) cannot carry a verdict, and findings that rest on
+        them first are replaced by one that says so.
+        """
+        if doubt is None:
+            return self
+        doubted = {one.name for one in self.estimates if one.about in compared or one.name in compared}
+        if not doubted:
+            return self
+        instead = Finding(
+            code="statistics.members-unknown",
+            severity="medium",
+            because=tuple(one.name for one in self.estimates if one.name in doubted),
+            values={"doubt": doubt},
+        )
+        return replace(
+            self,
+            estimates=tuple(replace(one, caveat=doubt) if one.name in doubted else one for one in self.estimates),
+            findings=(instead, *(one for one in self.findings if not doubted.intersection(one.because[:1]))),
+        )
 
     def result(self, probe: str, params: Mapping[str, Any], more: tuple[Text, ...]) -> Result:
         """The result of a probe that says this and nothing else; `more` follows its notes, as the evidence's limits

@@ -28,7 +28,7 @@ from audit.training.experiment import Experiment
 from audit.training.loop import Trained
 from probes.errors import CheckpointError, FingerprintError, OverwriteError, StoreError
 from probes.evidence import PrivacyClaim, Trace
-from probes.message import Text
+from probes.message import Message, Text
 from probes.plan import Pool
 from reports.report import Json
 
@@ -56,6 +56,8 @@ class Checkpoint:
     environment: Mapping[str, str]
     limits: tuple[Text, ...] = ()
     """What is not known about a model that was not trained by this tool."""
+    members_doubt: Message | None = None
+    """Why its members may not be the samples that trained it; None if that is known. Never stored."""
 
     def pool(self, dataset: Dataset) -> Pool:
         masks = {name: np.zeros(len(dataset), dtype=bool) for name in ("member", "held_out", "validation")}

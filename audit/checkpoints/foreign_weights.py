@@ -48,26 +48,46 @@ def adopt(
     found = read_weights(path, trust_code=trust_code, key=key)
     folder = holder(recipe.source.weights, folder, data_root)
     experiment = prepare(recipe, folder, trust_code=trust_code, data_root=data_root)
-    checkpoint = adopted(found, experiment, folder, path)
+    # A recipe that says how the weights were trained is taken for the one that made them, with its split.
+    made = "train" in recipe.model_fields_set and not _of_another_trainer(path)
+    checkpoint = adopted(found, experiment, folder, path, made=made)
     chosen = [Message("audit.weights-chosen", {"name": key})] if key else beside(path, found, checkpoint.state)
     limits = (*checkpoint.limits, *chosen)
     return dataclasses.replace(checkpoint, limits=limits), experiment
 
 
-def adopted(found: Mapping[str, Tensor], experiment: Experiment, folder: Path, where: Path) -> Checkpoint:
-    """Weights as the experiment's audited model; `folder` is its recipe's. Raises CheckpointError if they do not
-    fit."""
+ANOTHER = {"pytorch-lightning_version", "optimizer", "optimizers", "optimizer_states", "arch", "args"}
+"""Keys that training programs write beside the weights."""
+
+
+def _of_another_trainer(path: Path) -> bool:
+    """Whether the file shows that no recipe made the weights, so that no recipe drew their members."""
+    if archive_kind(path) is not None:
+        return False
+    return not ANOTHER.isdisjoint(read_untrusted(path, allowed=(argparse.Namespace,)))
+
+
+def adopted(
+    found: Mapping[str, Tensor], experiment: Experiment, folder: Path, where: Path, *, made: bool = False
+) -> Checkpoint:
+    """Weights as the experiment's audited model; `folder` is its recipe's, which states that it made them if `made`.
+
+    Raises CheckpointError if they do not fit.
+    """
     recipe = experiment.recipe
     network = experiment.begin(experiment.audited_row()).network
     limits = [Message("audit.members-by-recipe"), Message("audit.checkpoint-without-history")]
-    if recipe.split.file is None and not recipe.split.parts:
-        limits.append(Message("audit.split-by-seed"))
+    known = made or recipe.split.of_training
+    if recipe.split.drawn:
+        limits.append(Message("audit.split-by-seed" if known else "audit.members-unknown"))
     if experiment.source.state is None and recipe.source.training is None:
         limits.append(Message("audit.recipe-without-source"))
     expected = network.state_dict()
     state = fit(found, expected, where)
     limits += [*of_source(experiment), *stored_as(state, expected)]
-    return without_history(experiment, state, folder, limits)
+    checkpoint = without_history(experiment, state, folder, limits)
+    doubt = Message("audit.members-unknown-caveat") if recipe.split.drawn and not known else None
+    return dataclasses.replace(checkpoint, members_doubt=doubt)
 
 
 def of_source(experiment: Experiment) -> list[Message]:

@@ -257,6 +257,13 @@ class SplitSection(Section):
     that a model from elsewhere was trained with; or an audit record, whose rows are found in the data."""
     parts: bool = False
     """Use the data's own parts: train are the members, test is held out."""
+    of_training: bool = False
+    """For a model from elsewhere: states that its training drew these very members, by this recipe's seed."""
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the seed draws its samples, rather than a file or the data naming them."""
+        return self.file is None and not self.parts
 
     @model_validator(mode="after")
     def _given(self) -> SplitSection:

@@ -37,6 +37,7 @@ def evidence_of(audited: Audited, own: Answers, replicas: Replicas, observations
         tried=audited.tried,
         provenance=provenance_of(experiment),
         observations=observations.seen,
+        members_doubt=audited.checkpoint.members_doubt,
         limits=(*audited.checkpoint.limits, *observations.limits),
     )
 

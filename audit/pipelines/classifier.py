@@ -20,7 +20,7 @@ from audit.population.trainer_checks import repeats_itself, trainable
 from audit.results.metadata import describe_data, describe_model
 from audit.runtime.devices import workers_for
 from probes.evidence import Answers
-from probes.message import Text
+from probes.message import Message, Text
 from probes.plan import Plan, Row
 from probes.texts import said
 from reports.gate import sequential
@@ -57,6 +57,8 @@ class Classifier(Pipeline):
         reference_of(self.audited, asked.settings)
         for told in (*self.audited.told, *self.converted):
             asked.listener.note(said(told))
+        if self.audited.checkpoint.members_doubt is not None:
+            asked.listener.note(said(Message("audit.members-unknown")))
         asked.listener.stage("replicas")
         rows, limits = self._rows(asked)
         limits = (*measured, *limits)

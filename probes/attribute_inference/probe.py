@@ -57,6 +57,7 @@ class AttributeInference:
         part = (
             Part(notes=(Message("attribute_inference.not-asked"),)) if seen is None else self._part(evidence, seen, rng)
         )
+        part = part.if_members(evidence.members_doubt, ("checkpoint",))
         return part.result(self.name, dataclasses.asdict(self), evidence.limits)
 
     def _part(self, evidence: Evidence, seen: Observation, rng: np.random.Generator) -> Part:

@@ -30,6 +30,16 @@ from probes.statistics.proportions import proportion
 
 Mask = Bool[np.ndarray, " samples"]
 
+ACROSS = (
+    "exact_duplicates_across_split",
+    "near_duplicates_across_split",
+    "contaminated_share",
+    "group_shared_share",
+    "held_out_accuracy_clean",
+    "accuracy_inflation",
+)
+"""Estimates that need to know which samples trained this model."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contamination:
@@ -119,7 +129,8 @@ class Contamination:
             rephrasings(evidence, contaminated, rng, self.level) if self.near else Part(),
             rephrased_benchmarks(evidence, in_members, rng, self.level) if self.near else Part(),
         )
-        return joined(parts).result(self.name, dataclasses.asdict(self), evidence.limits)
+        whole = joined(parts).if_members(evidence.members_doubt, ACROSS)
+        return whole.result(self.name, dataclasses.asdict(self), evidence.limits)
 
     def _across(self, estimates: list[Estimate], contaminated: Mask, pairs: list[Pair]) -> Finding:
         exact, near, share = estimates[:3]

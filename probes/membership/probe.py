@@ -40,7 +40,7 @@ from probes.membership.privacy_claim import claim_part
 from probes.membership.recipe_level import recipe_part, stand_ins
 from probes.membership.resolution import certainty
 from probes.membership.samples_per_class import samples_per_class
-from probes.membership.split_difference import split_difference
+from probes.membership.split_difference import BY_PERSON, OURS, split_difference
 from probes.membership.strongest_attack import (
     Clusters,
     attack_auc,
@@ -62,6 +62,9 @@ from probes.result import RECIPE, Estimate, Figure, Finding, Result, Severity
 
 PRECISE = 0.01
 """Up to this false-positive rate, accusations are plausible in practice."""
+
+COMPARED = (*OURS, BY_PERSON, "person.singled_out", "forecast", "epsilon.lower_bound", "epsilon.gaussian_lower_bound")
+"""Scopes and names of estimates that compare this model's members with its held-out samples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +168,7 @@ class Membership:
         )
         whole = joined(parts)
         judged = dataclasses.replace(whole, estimates=split.undecided(whole.estimates))
+        judged = judged.if_members(evidence.members_doubt, COMPARED)
         return judged.result(self.name, dataclasses.asdict(self), evidence.limits)
 
     def _checkpoint(

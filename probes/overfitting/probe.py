@@ -37,6 +37,8 @@ from probes.result import Estimate, Finding, Result, Severity
 
 WHO = {"recipe": Message("overfitting.this-recipe"), "checkpoint": Message("overfitting.this-model")}
 """What an estimate is about, by its scope."""
+COMPARED = ("checkpoint", "variant", "variants", "selection")
+"""Scopes of estimates that need to know which samples trained this model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,7 @@ class Overfitting:
         return self._result(self._of_classes(evidence, rng), evidence)
 
     def _result(self, parts: Part, evidence: Evidence) -> Result:
+        parts = parts.if_members(evidence.members_doubt, COMPARED)
         return parts.result(self.name, dataclasses.asdict(self), evidence.limits)
 
     def _of_classes(self, evidence: Evidence, rng: np.random.Generator) -> Part:

@@ -61,6 +61,7 @@ class Reconstruction:
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
         part = self._part(evidence, rng)
+        part = part.if_members(evidence.members_doubt, ("checkpoint",))
         return part.result(self.name, dataclasses.asdict(self), evidence.limits)
 
     def _part(self, evidence: Evidence, rng: np.random.Generator) -> Part:
