@@ -21,7 +21,7 @@ from audit.models.tensors import check_numbers
 from audit.models.weight_files import digest_file, digest_state, read_state, read_untrusted
 from audit.models.weight_sets import averages_among, averages_in, weights_in
 from audit.runtime.randomness import drawing
-from probes.errors import CheckpointError, DataError, DependencyError, RecipeError
+from probes.errors import CheckpointError, DataError, DependencyError, RecipeError, first_line
 from probes.message import Message
 
 
@@ -148,7 +148,7 @@ def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None
         return dict(family.pretrained(name, section, folder))
     except OSError as error:
         raise DataError(
-            f"{section.weights} of {section.model} was not found and cannot be downloaded: {error}",
+            f"{section.weights} of {section.model} was not found and cannot be downloaded: {first_line(error)}",
             where="source.weights",
             do="Download it elsewhere and give its file.",
         ) from error

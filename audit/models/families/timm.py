@@ -5,16 +5,21 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Tensor
 
 from audit.config.recipe import SourceSection
+from audit.models.downloads import downloading
 from audit.models.families.base import refuse_loading
 from audit.models.saved_config import timm_input
 from audit.runtime.devices import check_torchvision
 from probes.errors import DependencyError, RecipeError, did_you_mean
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+"""Names of the weights in a repository of the Hub, in the order in which timm looks for them."""
 
 
 class Timm:
@@ -25,7 +30,16 @@ class Timm:
         return _model(name)(**{"pretrained": False, **section.options})
 
     def pretrained(self, name: str, section: SourceSection, folder: Path) -> Mapping[str, Tensor]:
-        state: dict[str, Tensor] = dict(_model(name)(pretrained=True, **section.options).state_dict())
+        create = _model(name)
+        from huggingface_hub import constants
+
+        options: dict[str, Any] = {"pretrained": True, **section.options}
+        if (file := _stored(name)) is not None:
+            # A file that is on this machine is not asked for at the Hub, which would be asked again and again if it is
+            # not reached. The file of the Hub has the model's own names, so that no loading code is needed.
+            options["pretrained_cfg_overlay"] = {"file": str(file), "custom_load": False}
+        with nullcontext() if file is not None or constants.HF_HUB_OFFLINE else downloading(_address(name)):
+            state: dict[str, Tensor] = dict(create(**options).state_dict())
         return state
 
     def input_of(self, name: str, section: SourceSection, folder: Path) -> dict[str, Any]:
@@ -38,6 +52,33 @@ class Timm:
                 f"timm does not state the input of {name!r}.", where="input.normalise", do="Give mean and std."
             )
         return timm_input(dataclasses.asdict(stated))
+
+
+def _stored(name: str) -> Path | None:
+    """The weights in the Hub's cache, if they are there."""
+    from huggingface_hub import try_to_load_from_cache
+    from timm.models import get_pretrained_cfg
+
+    place = getattr(get_pretrained_cfg(name), "hf_hub_id", None)
+    if not place:
+        return None
+    repository, _, revision = place.partition("@")
+    for file in WEIGHTS:
+        found = try_to_load_from_cache(repository, file, revision=revision or None)
+        if isinstance(found, str):
+            return Path(found)
+    return None
+
+
+def _address(name: str) -> str:
+    """Where the published weights are. Raises RecipeError if there are none."""
+    from huggingface_hub.constants import ENDPOINT
+    from timm.models import get_pretrained_cfg
+
+    stated = get_pretrained_cfg(name)
+    if stated is None or not (stated.hf_hub_id or stated.url):
+        raise RecipeError(f"timm publishes no weights of {name!r}.", where="source.weights", do="Give a file.")
+    return ENDPOINT if stated.hf_hub_id else str(stated.url)
 
 
 def _model(name: str) -> Callable[..., Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
-from torch import Tensor
+from torch import Tensor, hub
 
 from audit.config.recipe import SourceSection
+from audit.models.downloads import downloading
 from audit.models.families.base import refuse_loading
 from audit.runtime.devices import check_torchvision
 from probes.errors import RecipeError, did_you_mean
@@ -35,7 +38,10 @@ class Torchvision:
         return models.get_model_builder(name)(**options | section.options)
 
     def pretrained(self, name: str, section: SourceSection, folder: Path) -> Mapping[str, Tensor]:
-        state = _named_weights(name, section).get_state_dict(progress=False)
+        weights = _named_weights(name, section)
+        stored = Path(hub.get_dir(), "checkpoints", Path(urlsplit(weights.url).path).name)
+        with nullcontext() if stored.is_file() else downloading(weights.url):
+            state = weights.get_state_dict(progress=False)
         return {key: value for key, value in state.items() if not key.startswith(AUXILIARY.get(name, ("\0",)))}
 
     def input_of(self, name: str, section: SourceSection, folder: Path) -> dict[str, Any]:
