@@ -113,7 +113,8 @@ def recipe_file_of(
         return RecipeFile(recipe=given)
     assert isinstance(given, Mapping)
     content = overridden(given, changes, RecipeError)
-    return RecipeFile(recipe=recipes.parse(complete(content) if complete else content, "recipe"))
+    recipe = recipes.parse(complete(content) if complete else content, "recipe")
+    return RecipeFile(recipe=recipe, trains=recipes.keys_of_train(content))
 
 
 def settings_of(

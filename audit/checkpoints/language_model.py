@@ -16,7 +16,7 @@ from jaxtyping import Bool, Int64
 from pydantic import ValidationError
 
 from audit.checkpoints.causal_lm import CausalLM, open_causal_lm
-from audit.checkpoints.folders.training_arguments import of_mapping, of_sequences
+from audit.checkpoints.folders.training_arguments import ARGUMENTS, of_mapping, of_sequences
 from audit.config.language_recipe import LanguageRecipe, LanguageTraining, language_recipe_of, read_language_recipe
 from audit.data.ablations import Ablations, ablations
 from audit.data.canaries import CanaryFile, places_of
@@ -367,7 +367,10 @@ def _training(given: LanguageRecipe, model: CausalLM, record: Record | None) -> 
         raise RecipeError(
             "it is not known how it was trained, so it cannot be trained again.",
             where=str(model.folder),
-            do="Give --recipe FILE with [train] epochs, lr and batch_size.",
+            do="Give --recipe FILE with [train] epochs, lr and batch_size"
+            + (
+                f", or --trust-code if you trust {ARGUMENTS}, a pickle." if (model.folder / ARGUMENTS).exists() else "."
+            ),
         )
     if training.packing is not None and training.packing > model.context:
         raise RecipeError(

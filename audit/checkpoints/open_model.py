@@ -22,6 +22,7 @@ from audit.checkpoints.folders.base import (
     reader_of,
 )
 from audit.checkpoints.folders.completed import completed
+from audit.checkpoints.folders.training_arguments import ARGUMENTS
 from audit.checkpoints.foreign_weights import adopt, adopted, beside
 from audit.config.recipe import Recipe, parse
 from audit.config.run_settings import Settings
@@ -86,13 +87,22 @@ def open_folder(path: Path, reader: ClassifierReader, settings: Settings) -> Aud
     file, key = file_of(reader, path), settings.weights
     weights = reader.weights(described, experiment) if key is None else _under(key, file, path)
     checkpoint = adopted(weights, experiment, folder, path)
-    told, limits = described.said(), list(checkpoint.limits)
+    told, limits = (*described.said(), *_unread(described, settings)), list(checkpoint.limits)
     if key is not None:
         limits.append(Message("audit.weights-chosen", {"name": key}))
     elif file is not None:
         limits += beside(file, weights, checkpoint.state)
     checkpoint = dataclasses.replace(checkpoint, limits=(*told, *limits))
     return Audited(checkpoint=checkpoint, experiment=experiment, told=told, expected=described.expected)
+
+
+def _unread(described: Described, settings: Settings) -> tuple[Message, ...]:
+    """Which keys of [train] are assumed because neither plain text nor the user's recipe gives them."""
+    given: frozenset[str] = frozenset()
+    if (file := settings.recipe) is not None:
+        given = frozenset(file.recipe.train.model_fields_set) if file.trains is None else file.trains
+    keys = tuple(f"train.{key}" for key in described.unread if key not in given)
+    return (Message("audit.training-unread", {"file": ARGUMENTS, "keys": keys}),) if keys else ()
 
 
 def _under(key: str, file: Path | None, path: Path) -> Mapping[str, Tensor]:

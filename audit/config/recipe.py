@@ -346,11 +346,15 @@ class RecipeFile:
 
     recipe: Recipe
     path: Path | None = None
+    trains: frozenset[str] | None = None
+    """Keys of [train] that its user wrote; None: all that it has."""
 
     @classmethod
     def read(cls, path: Path, changes: Sequence[str] = (), complete: Complete | None = None) -> RecipeFile:
         """`changes` replace single values: "train.epochs=5". Raises RecipeError."""
-        return cls(recipe=load(path, changes, complete), path=path)
+        content = overridden(read_toml(path, RecipeError), changes, RecipeError)
+        recipe = parse(complete(content) if complete else content, place(path, changes))
+        return cls(recipe=recipe, path=path, trains=keys_of_train(content))
 
     @property
     def folder(self) -> Path:
@@ -360,8 +364,17 @@ class RecipeFile:
 
 def load(path: Path, changes: Sequence[str] = (), complete: Complete | None = None) -> Recipe:
     """`changes` replace single values: "train.epochs=5". Raises RecipeError."""
-    content = overridden(read_toml(path, RecipeError), changes, RecipeError)
-    return parse(complete(content) if complete else content, place(path, changes))
+    return RecipeFile.read(path, changes, complete).recipe
+
+
+def keys_of_train(content: Mapping[str, Any]) -> frozenset[str]:
+    """The keys of [train] in a recipe's content.
+
+    >>> sorted(keys_of_train({"train": {"lr": 0.1, "epochs": 3}}))
+    ['epochs', 'lr']
+    """
+    train = content.get("train")
+    return frozenset(train) if isinstance(train, Mapping) else frozenset()
 
 
 def first_mistake(error: ValidationError, kind: type[Section], content: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from jaxtyping import Int, Int64, Shaped
 from probes.errors import DataError
 from probes.large_arrays import empty
 
-Tokens = Sequence[int] | Int[np.ndarray, " tokens"]
+Tokens = Sequence[int] | Int[np.ndarray, " _"]
 SECOND = 2**20
 """More than any tokenizer's vocabulary."""
 

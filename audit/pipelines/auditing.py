@@ -56,8 +56,8 @@ def _check_thresholds(config: Config, selection: Selection) -> None:
     """Raises ConfigError, before anything is trained, for a threshold that nothing here can be judged by."""
     check_names(config)
     asked = {*selection.lacking, *(probe.name for probe in selection.probes)}
-    for probe in config.thresholds:
-        if probe not in asked:
+    for probe, bounds in config.thresholds.items():
+        if bounds and probe not in asked:
             raise ConfigError(
                 f"a threshold on probe {probe!r}, which "
                 + ("is not for such models." if probe in selection.declined else "is switched off."),

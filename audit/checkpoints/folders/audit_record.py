@@ -73,6 +73,7 @@ class AuditRecord:
                 *map(str, record.arguments.get("left_out") or ()),
                 *_source_of(described, recipe),
             ),
+            unread=tuple(key for key in described.unread if key not in {**arguments.train, **stated.get("train", {})}),
             expected=record.measures,
             knows_rows=True,
         )

@@ -46,6 +46,7 @@ class Described:
     read       keys and values that need no translation: "train.epochs = 3 (trainer_state.json)"
     assumed    the same of what the folder does not state and its library does by default
     unknown    keys that nothing states
+    unread     keys of the recipe's [train] that only a pickle there states, which is read where code is trusted
     classes    in the order of the model's outputs, if they have names
     expected   measures that the training recorded, by name
     tokenised  whether the model reads the tokens of one tokenizer, so that texts need it
@@ -60,6 +61,7 @@ class Described:
     read: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     expected: Mapping[str, float] = field(default_factory=dict)
     tokenised: bool = False

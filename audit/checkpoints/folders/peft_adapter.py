@@ -77,6 +77,7 @@ class PeftAdapter:
             read=(*read, *arguments.read),
             assumed=arguments.assumed,
             unknown=(*arguments.unknown, *unknown),
+            unread=arguments.unread,
             tokenised=True,
             unfit=tuple(unfit),
         )

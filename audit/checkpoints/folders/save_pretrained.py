@@ -75,6 +75,7 @@ class SavePretrained:
             read=tuple(read),
             assumed=tuple(assumed),
             unknown=tuple(unknown),
+            unread=arguments.unread,
             classes=classes_in(config),
             tokenised=True,
             unfit=tuple(unfit),

@@ -13,6 +13,8 @@ STATE, ARGUMENTS = "trainer_state.json", "training_args.bin"
 OPTIMIZERS = {"adamw_torch": "adamw", "adamw_torch_fused": "adamw", "adamw_hf": "adamw", "sgd": "sgd"}
 DEFAULTS = {"learning_rate": 5e-5, "num_train_epochs": 3, "per_device_train_batch_size": 8}
 """Of TrainingArguments."""
+NEEDED = ("epochs", "lr", "batch_size")
+"""Keys of [train] without which replicas are trained by a guess."""
 SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant", "constant_with_warmup": "constant"}
 
 
@@ -25,6 +27,7 @@ class Arguments:
     read: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def of_folder(folder: Path, *, trust_code: bool) -> Arguments:
@@ -33,13 +36,13 @@ def of_folder(folder: Path, *, trust_code: bool) -> Arguments:
         import torch
 
         return of_mapping(torch.load(folder / ARGUMENTS, weights_only=False).to_dict(), ARGUMENTS)
+    pickled = (folder / ARGUMENTS).is_file()
     if (folder / STATE).is_file():
-        return of_state(read_json(folder / STATE), pickled=(folder / ARGUMENTS).is_file())
-    unknown = (
-        f"[train] ({ARGUMENTS} is a pickle: --trust-code reads it)" if (folder / ARGUMENTS).is_file() else "[train]"
-    )
+        return of_state(read_json(folder / STATE), pickled=pickled)
+    unknown = f"[train] ({ARGUMENTS} is a pickle: --trust-code reads it)" if pickled else "[train]"
     usual = of_mapping(DEFAULTS, "transformers' defaults")
-    return Arguments(train=usual.train, assumed=usual.read, unknown=(unknown,))
+    unread = NEEDED if pickled else ()
+    return Arguments(train=usual.train, assumed=usual.read, unknown=(unknown,), unread=unread)
 
 
 def of_mapping(given: Mapping[str, Any], where: str, samples: int | None = None) -> Arguments:
@@ -128,7 +131,8 @@ def of_state(state: Mapping[str, Any], *, pickled: bool) -> Arguments:
         unknown.append("train.lr (no rate was logged)")
     hint = f"; {ARGUMENTS} is a pickle, which --trust-code reads" if pickled else ""
     assumed = ("train.optimizer = adamw", f"train.schedule = {schedule}", f"train.clip_norm = 1{hint}")
-    return Arguments(train=train, read=tuple(read), assumed=assumed, unknown=tuple(unknown))
+    unread = tuple(key for key in NEEDED if key not in train) if pickled else ()
+    return Arguments(train=train, read=tuple(read), assumed=assumed, unknown=tuple(unknown), unread=unread)
 
 
 def _is_constant(rates: Sequence[float]) -> bool:

@@ -534,3 +534,37 @@ def test_a_damaged_configuration_is_one_line(tmp_path: Path) -> None:
         reader_of(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(["nothing"]), encoding="utf-8")
     assert reader_of(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("train", "assumed"),
+    [
+        ("", ("train.epochs", "train.lr", "train.batch_size")),
+        ("lr = 5e-5\nepochs = 3", ("train.batch_size",)),
+        ("lr = 1e-3\nepochs = 3\nbatch_size = 8", ()),
+    ],
+)
+def test_what_only_a_pickle_says_of_the_training_is_told_before_any_training(
+    saved: Path, tmp_path: Path, train: str, assumed: tuple[str, ...]
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(saved / "model", model)
+    (model / "trainer_state.json").unlink()
+    (model / "training_args.bin").write_bytes(b"a pickle that nothing may open")
+    given = f'[data]\nkind = "text"\npath = "{saved / "messages.csv"}"\n[split]\nmembers = 30\nheld_out = 30\n'
+    (tmp_path / "recipe.toml").write_text(f"{given}[train]\n{train}\n" if train else given, encoding="utf-8")
+    complete = completing(model, tmp_path, saved / "base", trust_code=False)
+    recipe = RecipeFile.read(tmp_path / "recipe.toml", complete=complete)
+    found = open_checkpoint(model, Settings(store=tmp_path / "store", recipe=recipe, base=saved / "base"))
+    notes = [one for one in found.told if one.code == "audit.training-unread"]
+    assert [one.values["keys"] for one in notes] == ([assumed] if assumed else [])
+    for one in notes:
+        assert one in found.checkpoint.limits, "probes repeat it beside the recipe's figures"
+        for lang in ("en", "zh"):
+            assert all(word in worded(one, lang) for word in ("training_args.bin", "--trust-code", *assumed))
+
+
+def test_a_log_that_lacks_the_rate_leaves_only_the_rate_unread() -> None:
+    state = {"num_train_epochs": 3, "train_batch_size": 8, "log_history": []}
+    assert of_state(state, pickled=True).unread == ("lr",)
+    assert of_state(state, pickled=False).unread == ()

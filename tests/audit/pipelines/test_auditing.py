@@ -116,6 +116,12 @@ def test_a_threshold_that_nothing_can_be_judged_by_is_refused_before_anything_is
     assert pipeline.asked == 0
 
 
+def test_a_section_without_thresholds_refuses_nothing(predictions: Predictions, tmp_path: Path) -> None:
+    """`audit init` writes one for every probe, those for other kinds of models included."""
+    report = audit(Looks(predictions), config(extraction={}, membership={}), Settings(store=tmp_path), Listener())
+    assert report.verdict.status != "error"
+
+
 def test_a_threshold_on_what_was_not_estimated_costs_no_results(predictions: Predictions, tmp_path: Path) -> None:
     asked = config(overfitting={"recipe.gap_of_my_own": {"max": 0.1}})
     report = audit(Looks(predictions), asked, Settings(store=tmp_path), Listener())
