@@ -17,6 +17,7 @@ from audit.data.images import stack
 from audit.data.labels import labels_of
 from audit.data.section import DataSection, ImageSize
 from audit.storage.bounded import is_folder
+from audit.storage.downloads import downloading_from_hub
 from probes.errors import DataError, DependencyError, did_you_mean, first_line
 
 
@@ -45,7 +46,7 @@ class HuggingFace(DataSection):
                 do="Put it there, or repeat with --trust-code.",
             )
         try:
-            whole = datasets.load_from_disk(str(local)) if is_folder(local) else datasets.load_dataset(self.name)
+            whole = datasets.load_from_disk(str(local)) if is_folder(local) else self._published(datasets)
         except Exception as error:  # the Hub client and Arrow raise many unrelated exception types
             if is_folder(local):
                 raise DataError(
@@ -56,6 +57,7 @@ class HuggingFace(DataSection):
             raise DataError(
                 f"{self.name} is not a folder and cannot be downloaded from the Hub: {first_line(error)}",
                 where="data.name",
+                do="Without a network, HF_HUB_OFFLINE=1 reads what is in its cache.",
             ) from error
         parts = self._parts(whole)
         for part in parts if is_folder(local) else ():
@@ -77,6 +79,10 @@ class HuggingFace(DataSection):
             ids=() if self.ids is None else tuple(str(one) for part in parts for one in part[self.ids]),
             notes=(*labels.notes, *converted),
         )
+
+    def _published(self, datasets: Any) -> Any:
+        with downloading_from_hub():
+            return datasets.load_dataset(self.name)
 
     def _parts(self, whole: Any) -> list[Any]:
         if not isinstance(whole, Mapping):  # saved or published without parts

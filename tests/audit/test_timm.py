@@ -98,7 +98,7 @@ def test_weights_that_are_not_here(monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setattr(timm, "create_model", unreachable)
-    monkeypatch.setattr("audit.models.downloads.check_reachable", lambda address: None)
+    monkeypatch.setattr("audit.storage.downloads.check_reachable", lambda address: None)
     from audit.models.source import pretrained
 
     with pytest.raises(DataError, match=r"pretrained of timm:test_vit was not found.*Download it elsewhere"):

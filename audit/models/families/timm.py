@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Tensor
 
 from audit.config.recipe import SourceSection
-from audit.models.downloads import downloading
 from audit.models.families.base import refuse_loading
 from audit.models.saved_config import timm_input
 from audit.runtime.devices import check_torchvision
+from audit.storage.downloads import downloading, downloading_from_hub
 from probes.errors import DependencyError, RecipeError, did_you_mean
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -31,14 +31,12 @@ class Timm:
 
     def pretrained(self, name: str, section: SourceSection, folder: Path) -> Mapping[str, Tensor]:
         create = _model(name)
-        from huggingface_hub import constants
-
         options: dict[str, Any] = {"pretrained": True, **section.options}
         if (file := _stored(name)) is not None:
             # A file that is on this machine is not asked for at the Hub, which would be asked again and again if it is
             # not reached. The file of the Hub has the model's own names, so that no loading code is needed.
             options["pretrained_cfg_overlay"] = {"file": str(file), "custom_load": False}
-        with nullcontext() if file is not None or constants.HF_HUB_OFFLINE else downloading(_address(name)):
+        with nullcontext() if file is not None else _download(name):
             state: dict[str, Tensor] = dict(create(**options).state_dict())
         return state
 
@@ -70,15 +68,14 @@ def _stored(name: str) -> Path | None:
     return None
 
 
-def _address(name: str) -> str:
-    """Where the published weights are. Raises RecipeError if there are none."""
-    from huggingface_hub.constants import ENDPOINT
+def _download(name: str) -> AbstractContextManager[None]:
+    """Around the download of its weights. Raises RecipeError if none are published."""
     from timm.models import get_pretrained_cfg
 
     stated = get_pretrained_cfg(name)
     if stated is None or not (stated.hf_hub_id or stated.url):
         raise RecipeError(f"timm publishes no weights of {name!r}.", where="source.weights", do="Give a file.")
-    return ENDPOINT if stated.hf_hub_id else str(stated.url)
+    return downloading_from_hub() if stated.hf_hub_id else downloading(str(stated.url))
 
 
 def _model(name: str) -> Callable[..., Any]:

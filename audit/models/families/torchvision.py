@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from torch import Tensor, hub
 
 from audit.config.recipe import SourceSection
-from audit.models.downloads import downloading
 from audit.models.families.base import refuse_loading
 from audit.runtime.devices import check_torchvision
+from audit.storage.downloads import downloading
 from probes.errors import RecipeError, did_you_mean
 
 AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}

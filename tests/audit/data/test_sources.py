@@ -187,6 +187,7 @@ class Part:
 def test_hugging_face(tmp_path, monkeypatch):
     module = types.ModuleType("datasets")
     module.load_dataset = lambda name: {"train": Part([0, 1]), "test": Part([1])}
+    monkeypatch.setattr("audit.storage.downloads.check_reachable", lambda address: None)
     monkeypatch.setitem(sys.modules, "datasets", module)
     with pytest.raises(DataError, match="nothing is downloaded"):
         load(tmp_path, kind="huggingface", name="pets")

@@ -1,4 +1,4 @@
-"""Downloads of published weights: a host that does not answer is noticed within seconds.
+"""Downloads of published weights and data: a host that does not answer is noticed within seconds.
 
 Hub clients repeat a request several times, and torch's has no time limit: without a network both may wait for minutes.
 """
@@ -8,12 +8,22 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 CONNECTING, SILENT = 10.0, 60.0
 """Seconds in which a host must accept a connection, and for which a started download may receive nothing."""
+
+
+@contextmanager
+def downloading_from_hub() -> Iterator[None]:
+    """Around a download from the Hugging Face Hub, whose own switch HF_HUB_OFFLINE leaves what is in its cache. Raises
+    OSError as `downloading` does."""
+    from huggingface_hub import constants
+
+    with nullcontext() if constants.HF_HUB_OFFLINE else downloading(constants.ENDPOINT):
+        yield
 
 
 @contextmanager

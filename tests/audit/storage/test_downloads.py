@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from audit.config.recipe import SourceSection
-from audit.models import downloads
-from audit.models.downloads import check_reachable, downloading
+from audit.data.huggingface import HuggingFace
 from audit.models.source import pretrained
+from audit.storage import downloads
+from audit.storage.downloads import check_reachable, downloading
 from probes.errors import DataError
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -53,6 +54,13 @@ def test_without_a_network_no_client_is_asked_to_download(monkeypatch, model, we
         f"source.weights: {weights} of {model} was not found and cannot be downloaded: {host} cannot be reached: "
         "Temporary failure in name resolution. Download it elsewhere and give its file."
     )
+
+
+def test_data_of_the_hub_without_a_network(tmp_path, monkeypatch):
+    pytest.importorskip("datasets")
+    monkeypatch.setattr(socket, "create_connection", _no_network)
+    with pytest.raises(DataError, match=r"pets is not a folder and cannot be downloaded.*HF_HUB_OFFLINE=1 reads what"):
+        HuggingFace(kind="huggingface", name="nobody/pets").read(tmp_path, trust_code=True)
 
 
 def test_a_host_that_does_not_answer_is_not_waited_for(monkeypatch):
