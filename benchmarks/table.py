@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "verdict": [],
     "judging": [],
     "python_and_shell": [],
+    "observing": ["--networks", "ShuffleNet at 32 px"],
     "head": [],
     "stacked": [],
     "tail": [],

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from probes.drift.explain.target import Question
 
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
-ROWS = 32
+ROWS, PIXELS = 32, 2**18
+"""Inputs that go through the network at once, without gradients: so many, or as many small images as have so many
+pixels; more leave the processor's cache."""
 RANDOM_ORDERS = 2
 PERTURBATIONS = 16
 """Removals per sample for infidelity; each removes between a tenth and a half of the positions."""
@@ -72,7 +74,7 @@ class Quality(OnHeldOut):
             for size in (self.refined, self.few)
         )
         with torch.no_grad():
-            predicted = torch.cat([subject.network(part).argmax(dim=1) for part in torch.split(inputs, ROWS)])
+            predicted = logits_of(subject, inputs).argmax(dim=1)
         question = dataclasses.replace(
             why_label(subject, inputs, predicted, rng), steps=self.steps, most=self.steps, layer=self.layer
         )
@@ -196,8 +198,15 @@ def probability(
     import torch
 
     with torch.no_grad():
-        logits = torch.cat([subject.network(part) for part in torch.split(inputs, ROWS)])
+        logits = logits_of(subject, inputs)
     return np.asarray(logits.double().softmax(dim=1).gather(1, predicted[:, None])[:, 0].cpu().numpy())
+
+
+def logits_of(subject: Subject, inputs: Shaped[Tensor, "chosen ..."]) -> Float[Tensor, "chosen classes"]:
+    import torch
+
+    rows = max(ROWS, PIXELS // _positions(inputs)) if inputs.ndim == 4 else ROWS
+    return torch.cat([subject.network(part) for part in torch.split(inputs, rows)])
 
 
 def masked(inputs: Shaped[Tensor, "chosen ..."], keep: Shaped[Tensor, "chosen positions"]) -> Shaped[Tensor, "..."]:
