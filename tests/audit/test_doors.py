@@ -139,7 +139,9 @@ def test_termination_ends_as_an_interruption_does(tmp_path, name):
     if not hasattr(signal, name):
         pytest.skip("no such signal here")
     work = "def work(): print('at work', flush=True); time.sleep(60)"
-    script = f"import audit.cli.app as a, time\n{work}\na.app = work\n{CODE}"
+    # nohup starts its command with the signal ignored, and audit leaves it so.
+    heard = f"import signal; signal.signal(signal.{name}, signal.SIG_DFL)"
+    script = f"{heard}\nimport audit.cli.app as a, time\n{work}\na.app = work\n{CODE}"
     child = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
     )
