@@ -138,17 +138,20 @@ def test_junit_is_well_formed_whatever_classes_are_called():
 def test_termination_ends_as_an_interruption_does(tmp_path, name):
     if not hasattr(signal, name):
         pytest.skip("no such signal here")
-    work = "def work(): print('at work', flush=True); time.sleep(60)"
+    # Many short waits: a signal that arrives just before a wait is handled only when the wait ends.
+    work = "def work():\n    print('at work', flush=True)\n    while True: time.sleep(0.01)"
     # nohup starts its command with the signal ignored, and audit leaves it so.
     heard = f"import signal; signal.signal(signal.{name}, signal.SIG_DFL)"
     script = f"{heard}\nimport audit.cli.app as a, time\n{work}\na.app = work\n{CODE}"
-    child = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
-    )
-    assert child.stdout is not None
-    assert child.stdout.readline() == "at work\n"
-    child.send_signal(getattr(signal, name))
-    _, said = child.communicate(timeout=60)
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "at work\n"
+            child.send_signal(getattr(signal, name))
+            _, said = child.communicate(timeout=60)
+        finally:
+            child.kill()
     assert (child.returncode, said) == (130, "audit: interrupted; what was finished is kept.\n")
 
 
