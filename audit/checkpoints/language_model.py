@@ -20,6 +20,7 @@ from audit.checkpoints.folders.training_arguments import ARGUMENTS, of_mapping, 
 from audit.config.language_recipe import LanguageRecipe, LanguageTraining, language_recipe_of, read_language_recipe
 from audit.data.ablations import Ablations, ablations
 from audit.data.canaries import CanaryFile, places_of
+from audit.data.group_column import groups_of
 from audit.data.insertions import Insertion, insertions
 from audit.data.instructions import Exchange, Instructions
 from audit.data.record import NAME as RECORD
@@ -103,7 +104,7 @@ def open_language_model(
     secret = canaries or _beside(root, given.split.canaries)
     planted, canary = _planted(secret, section, exchanges, model.tokenizer, context, given)
     pool = _pool(found, tuple(role & ~canary for role in roles), where)
-    pool, owners = _owned(pool, exchanges, found, section.groups, where)
+    pool, owners, said = _owned(pool, exchanges, found, section.groups, where)
     inserted, ablated = _changed_prompts([exchanges[row] for row in found.rows], found, pool, model, context, where)
     task = LanguageTask(
         base=model.base,
@@ -133,7 +134,7 @@ def open_language_model(
         task=task,
         rows=found.rows,
         ids=tuple(exchanges[row].id for row in found.rows),
-        notes=(*notes, *model.notes, *found.notes),
+        notes=(*notes, *said, *model.notes, *found.notes),
     )
 
 
@@ -217,20 +218,19 @@ def _pool(found: Tokenised, roles: tuple[Bool[np.ndarray, " rows"], ...], where:
 
 def _owned(
     pool: Pool, exchanges: Sequence[Exchange], found: Tokenised, column: str | None, where: Path
-) -> tuple[Pool, tuple[str, ...]]:
-    """The pool with the owners of its rows as groups, and their names, if all rows have one and there are enough.
-    Owners with rows on both sides count only where the column was named by the user: one that is found by its name may
-    say anything. Raises DataError if a named column is empty in some row."""
+) -> tuple[Pool, tuple[str, ...], tuple[Message, ...]]:
+    """The pool with the owners of its rows as groups, their names, and what is to be said of these, if all rows have
+    one and there are enough. Owners with rows on both sides count only where the column was named by the user: one that
+    is found by its name may say anything. Raises DataError if a named column is empty in some row."""
     owners = [exchanges[row].owner for row in found.rows]
     if column is not None and not all(owners):
         row = int(found.rows[owners.index("")])
         raise DataError(f"has no owner in {column!r}.", where=f"{where}, row {row}", do="Give one, or omit groups.")
-    names, numbers = np.unique(owners, return_inverse=True)
-    groups = numbers.astype(np.int64)
+    groups, names, said = groups_of([owners])
     across = np.intersect1d(groups[pool.member], groups[pool.held_out]).size > 0
     if not all(owners) or len(names) < FEWEST_OWNERS or (across and column is None):
-        return pool, ()
-    return dataclasses.replace(pool, groups=groups), tuple(map(str, names))
+        return pool, (), ()
+    return dataclasses.replace(pool, groups=groups), names, said
 
 
 def _changed_prompts(

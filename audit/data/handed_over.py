@@ -15,6 +15,7 @@ from torch import Tensor, bfloat16, strided
 from audit.data.array_like import ArrayLike
 from audit.data.dataset import Dataset
 from audit.data.features import float32_of
+from audit.data.group_column import groups_of
 from audit.data.labels import labels_of_outputs
 from audit.data.split import chosen
 from audit.data.tokens import names_of_ids
@@ -108,6 +109,7 @@ def _dataset(content: Mapping[str, Any], where: str) -> Dataset:
     modality, inputs, columns = stored(content["features"], where)
     if len(inputs) != len(labels.numbers):
         raise DataError(f"{len(inputs)} samples but {len(labels.numbers)} labels.", where=where)
+    groups, said = _groups(content.get("groups"), len(inputs), where)
     return Dataset(
         name="given data",
         inputs=inputs,
@@ -115,12 +117,12 @@ def _dataset(content: Mapping[str, Any], where: str) -> Dataset:
         classes=labels.classes,
         modality=modality,
         feature_names=columns,
-        groups=_ranks(content.get("groups"), "groups", len(inputs), where),
+        groups=groups,
         texts=_texts(content, len(inputs), where),
         token_names=_token_names(content, inputs, modality),
         times=_ranks(content.get("times"), "times", len(inputs), where),
         ids=() if content.get("ids") is None else tuple(map(str, array(content["ids"], where))),
-        notes=labels.notes,
+        notes=(*said, *labels.notes),
     )
 
 
@@ -144,6 +146,17 @@ def _texts(content: Mapping[str, Any], samples: int, where: str) -> tuple[str, .
     if found.shape[:1] != (samples,):
         raise DataError(f"texts have shape {found.shape} for {samples} samples.", where=where)
     return tuple(map(str, found))
+
+
+def _groups(
+    given: ArrayLike | None, samples: int, where: str
+) -> tuple[Int64[np.ndarray, " samples"] | None, tuple[Message, ...]]:
+    """Groups by number, and what is to be said of their names."""
+    numbers = _ranks(given, "groups", samples, where)
+    if given is None or (values := array(given, where)).dtype.kind in "biu":
+        return numbers, ()
+    numbers, _, said = groups_of([values.tolist()])
+    return numbers, said
 
 
 def _ranks(given: ArrayLike | None, name: str, samples: int, where: str) -> Int64[np.ndarray, " samples"] | None:

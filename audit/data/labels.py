@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +10,7 @@ from jaxtyping import Int64, Shaped
 
 from probes.errors import DataError
 from probes.message import Message, Value
+from probes.spelling import plain
 
 FEW = 20
 """Up to this many different labels are never taken for a regression target."""
@@ -197,23 +196,10 @@ def _alike(words: Shaped[np.ndarray, " classes"]) -> list[Message]:
     """A note on class names that differ only in how they are written: they are probably one class."""
     first: dict[str, str] = {}
     for word in map(str, words[:MOST_NAMES]):
-        same = first.setdefault(_bare(word), word)
+        same = first.setdefault(plain(word), word)
         if same != word:
             return [Message("audit.data-alike-names", {"names": (repr(same), repr(word))})]
     return []
-
-
-NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d*)?")
-
-
-def _bare(word: str) -> str:
-    """Without case, spaces, Unicode form, and the zeros and signs of numbers.
-
-    >>> _bare("007"), _bare("7.0"), _bare(" Caf\u0065\u0301") == _bare("caf\u00e9")
-    ('7', '7', True)
-    """
-    bare = "".join(unicodedata.normalize("NFKC", word).split()).casefold()
-    return f"{float(bare):.17g}" if NUMBER.fullmatch(bare) else bare
 
 
 def refuse_repeated(names: Sequence[str], where: str) -> None:

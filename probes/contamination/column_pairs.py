@@ -18,6 +18,7 @@ from probes.contamination.pair_screens import (
     numbers_in_bins,
     screened,
 )
+from probes.measures.classification import mean_recall
 from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Estimate, Finding, Table
@@ -120,7 +121,7 @@ def leaking_pair(
     told = np.concatenate([labels[train], labels[on]])
     learn, ask = np.arange(len(train)), np.arange(len(train), len(told))
     judged = _estimate(_guesses(both, told, learn, ask)[best[0].by], told[ask], level)
-    alone = max(_mean_recall(guess, told[ask]) for one in both for guess in _guesses([one], told, learn, ask))
+    alone = max(mean_recall(guess, told[ask]) for one in both for guess in _guesses([one], told, learn, ask))
     return Search(searched=searched, pairs=pairs, best=best, judged=judged, alone=alone)
 
 
@@ -233,8 +234,8 @@ def _tried(
     ask: Int[np.ndarray, " asked"],
 ) -> tuple[float, ...]:
     """Balanced accuracy of the better column alone, and of each prediction from both."""
-    alone = max(_mean_recall(guess, labels[ask]) for one in both for guess in _guesses([one], labels, learn, ask))
-    return alone, *(_mean_recall(guess, labels[ask]) for guess in _guesses(both, labels, learn, ask))
+    alone = max(mean_recall(guess, labels[ask]) for one in both for guess in _guesses([one], labels, learn, ask))
+    return alone, *(mean_recall(guess, labels[ask]) for guess in _guesses(both, labels, learn, ask))
 
 
 def _guesses(
@@ -319,11 +320,6 @@ def _ranks(
     if not len(known):
         return np.full(len(number), -1.0)
     return np.asarray(np.where(np.isfinite(number), np.interp(number, known, np.arange(len(known))), -1.0))
-
-
-def _mean_recall(guess: Int[np.ndarray, " asked"], truth: Int[np.ndarray, " asked"]) -> float:
-    """Balanced accuracy: the mean over classes of the share that is right."""
-    return float(np.mean([(guess[truth == label] == label).mean() for label in np.unique(truth)]))
 
 
 def _estimate(guess: Int[np.ndarray, " asked"], truth: Int[np.ndarray, " asked"], level: float) -> Estimate:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -14,10 +12,8 @@ from probes.evidence import Evidence
 from probes.message import Message
 from probes.partial_result import Part
 from probes.result import Estimate, Finding
+from probes.spelling import plain
 from probes.statistics.proportions import proportion
-
-NUMBER = re.compile(r"(?P<whole>\d+)(\.0*)?")
-"""A whole number, also as one with decimals."""
 
 
 def apart(evidence: Evidence, found: Duplicates) -> list[Finding]:
@@ -127,18 +123,6 @@ def _as_meant(groups: Int64[np.ndarray, " samples"], names: tuple[str, ...]) -> 
         if written[names[number]] == 1:
             meant[number] = first.setdefault(plain(names[number]), number)
     return np.asarray(meant[groups])
-
-
-def plain(name: str) -> str:
-    """A name without what differs where one was typed, exported and read: case, spaces, full or half width, leading
-    zeros, and the decimal zero of a number that was read as one with decimals.
-
-    >>> [plain(name) for name in ("P 007", "７.0", "007")]
-    ['p007', '7', '7']
-    """
-    text = "".join(unicodedata.normalize("NFKC", name).casefold().split())
-    number = NUMBER.fullmatch(text)
-    return text if number is None else number["whole"].lstrip("0") or "0"
 
 
 def _alike(

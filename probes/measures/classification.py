@@ -63,8 +63,23 @@ def balanced_accuracy(
     >>> round(balanced_accuracy(found, np.array([0, 1, 1]), np.ones(3, dtype=bool)), 3)
     0.75
     """
-    right, true, _ = _counts(answers, labels, chosen)
-    return float((right[true > 0] / true[true > 0]).mean())
+    return mean_recall(answers.predicted[0, chosen], labels[chosen])
+
+
+def mean_recall(predicted: Int[np.ndarray, " samples"], labels: Int[np.ndarray, " samples"]) -> float:
+    """Balanced accuracy of any predictions: the mean over the classes that occur of the share that is right.
+
+    predicted  a class for each sample
+    labels     the true ones
+
+    Returns a fraction.
+
+    >>> mean_recall(np.array([0, 1, 0]), np.array([0, 1, 1]))
+    0.75
+    """
+    _, place, occurs = np.unique(labels, return_inverse=True, return_counts=True)
+    right = np.bincount(place.reshape(-1), weights=predicted == labels)
+    return float((right / occurs).mean())
 
 
 def macro_f1(answers: Answers, labels: Int[np.ndarray, " samples"], chosen: Bool[np.ndarray, " samples"]) -> float:

@@ -11,7 +11,9 @@ from PIL import Image
 from audit.data.file_groups import grouped, groups_in
 from audit.data.folder import Folder
 from audit.data.group_column import groups_of
+from audit.data.handed_over import handed
 from audit.data.npz import Npz
+from audit.data.split import SplitSection, split
 from audit.data.table import Table
 from audit.data.text import Text
 from probes.errors import DataError
@@ -52,6 +54,31 @@ def test_texts_and_archives_have_groups_of_samples_without_a_name_too(tmp_path: 
     data = Npz(path=Path("a.npz"), groups="who", modality="table").load(tmp_path)
     assert data.groups is not None
     assert data.groups.tolist() == [0, 1, 0, 2]
+
+
+def test_names_that_are_written_differently_are_one_group(tmp_path: Path) -> None:
+    """Whichever way the data is given; the note says that names were taken as one."""
+    who = ("P1", "p1 ", "007", "7", "7.0", "A01", "A1", "1.10", "1.1")
+    expected = np.array([0, 0, 1, 1, 1, 2, 3, 4, 5])
+    (tmp_path / "t.csv").write_text("x,who,y\n" + "".join(f"{k}.5,{one},{k % 2}\n" for k, one in enumerate(who)))
+    table = Table(path=Path("t.csv"), target="y", groups="who").load(tmp_path)
+    given = handed({"features": table.inputs, "labels": table.labels, "groups": list(who), "members": range(4)})
+    for data in (table, given.dataset):
+        assert data.groups is not None
+        assert (np.equal.outer(data.groups, data.groups) == np.equal.outer(expected, expected)).all()
+        (note,) = [one for one in data.notes if one.code == "audit.data-groups-alike"]
+        assert note.values["count"] == 3
+    assert "P1" in table.group_names
+
+
+def test_the_split_keeps_names_that_are_written_differently_together(tmp_path: Path) -> None:
+    patient = np.arange(400) // 4
+    rows = "".join(f"{k}.5,{'Pp'[k % 2]}{who},{k // 2 % 2}\n" for k, who in enumerate(patient))
+    (tmp_path / "t.csv").write_text("x,who,y\n" + rows)
+    data = Table(path=Path("t.csv"), target="y", groups="who").load(tmp_path)
+    pool = split(data, SplitSection(members=200, held_out=150), np.random.default_rng(0))
+    assert pool.member.sum() > 150
+    assert not set(patient[pool.member]) & set(patient[pool.held_out])
 
 
 def test_links_through_many_samples_are_followed() -> None:
