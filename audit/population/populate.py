@@ -140,10 +140,12 @@ def train_share(
     workers: int = 0,
     on_progress: OnProgress = lambda progress: None,
 ) -> int:
-    """Train the shard's share of a population into the store, where `populate` of the same rows finds it. Returns the
-    number of replicas in the share. Raises as `populate` does."""
+    """Train the shard's share of a population into the store, where `populate` of the same rows finds it, on any
+    machine. Returns the number of replicas in the share. Raises as `populate` does."""
     run = _runner("processes", store, workers, None)
-    return len(_trained(experiment, shard.batches(schedule(experiment, rows, store)), store, run, on_progress))
+    found = _trained(experiment, shard.batches(schedule(experiment, rows, store)), store, run, on_progress)
+    store.share(found)
+    return len(found)
 
 
 def _keys(batches: Sequence[Batch]) -> dict[int, str]:

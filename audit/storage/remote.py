@@ -41,6 +41,15 @@ class Remote:
         with _told(self.url):
             return bool(files.exists(f"{root}/{name}"))
 
+    def size(self, name: str) -> int | None:
+        """In bytes; None if there is no such file."""
+        files, root = self._place
+        with _told(self.url):
+            try:
+                return int(files.size(f"{root}/{name}"))
+            except FileNotFoundError:
+                return None
+
     def fetch(self, name: str, path: Path) -> bool:
         """Download the complete file to `path`; returns False if it does not exist."""
         files, root = self._place

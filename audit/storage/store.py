@@ -108,6 +108,17 @@ class Store:
     def _fetched(self, key: str) -> bool:
         return self.remote is not None and self.remote.fetch(_name(key), self._path(key))
 
+    def share(self, keys: Iterable[str]) -> None:
+        """Upload entries of this folder that the remote lacks, or has in part because this machine was killed while it
+        wrote them; does nothing without a remote. Raises StoreError."""
+        with ThreadPoolExecutor(WRITERS) as writers:
+            list(writers.map(self._shared, dict.fromkeys(keys)))
+
+    def _shared(self, key: str) -> None:
+        path = self._path(key)
+        if self.remote is not None and path.exists() and self.remote.size(_name(key)) != path.stat().st_size:
+            self.remote.put(_name(key), path)
+
     def read(self, key: str, *, again: str, needs: Sequence[str] = ()) -> dict[str, Tensor] | None:
         """The entry's tensors. None if there is no such entry, or if it is damaged or lacks what it `needs`: then a
         DamagedWarning says so and what happens `again`, and the entry is removed. Raises StoreError if it cannot be
