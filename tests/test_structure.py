@@ -161,3 +161,17 @@ def test_functions_fit_a_screen() -> None:
                 if body and node.body[-1].end_lineno - body[0].lineno + 1 > SCREEN:  # type: ignore[operator]
                     long.append(f"{name}.{node.name}")
     assert long == []
+
+
+OWN_JSON = {"audit/config/json_schema.py", "probes/drift/observables/attribution.py"}
+"""Read only what this package wrote in the same run."""
+
+
+def test_json_of_strangers_is_read_where_deep_nesting_is_refused() -> None:
+    elsewhere = {
+        path.relative_to(ROOT).as_posix()
+        for path in modules().values()
+        for text in [path.read_text(encoding="utf-8")]
+        if "json.loads(" in text.replace("json.loads(json.dumps(", "")
+    }
+    assert elsewhere - OWN_JSON == {"probes/json_text.py", "reports/validate.py"}

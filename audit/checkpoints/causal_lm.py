@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from audit.runtime.devices import device
 from audit.storage.bounded import MIB, read_text
 from audit.trainers.lora import load_adapter, with_adapters
 from probes.errors import AuditError, CheckpointError, DependencyError, RecipeError, first_line, one_line
+from probes.json_text import parsed
 from probes.message import Text
 
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "tokenizer.model")
@@ -155,7 +155,7 @@ def _float32_bytes(folder: Path) -> int:
 
 def _json(path: Path) -> Mapping[str, Any]:
     try:
-        found = json.loads(read_text(path, 64 * MIB, CheckpointError))
+        found = parsed(read_text(path, 64 * MIB, CheckpointError))
     except ValueError as error:
         raise CheckpointError(f"is not JSON: {error}", where=str(path)) from None
     return found if isinstance(found, Mapping) else {}

@@ -19,6 +19,7 @@ from audit.config.language_recipe import Adapter
 from audit.models.saved_config import ADAPTER
 from audit.storage.bounded import MIB, read_text
 from probes.errors import CheckpointError
+from probes.json_text import parsed
 
 WEIGHTS = "adapter_model.safetensors"
 KEY = re.compile(r"^(?:base_model\.model\.)?(?P<layer>.+)\.lora_(?P<side>[AB])(?:\.default)?\.weight$")
@@ -47,7 +48,7 @@ def read_adapter(folder: Path) -> SavedAdapter:
     """Raises CheckpointError, naming what the adapter has but replicas cannot have."""
     path = folder / ADAPTER
     try:
-        config = json.loads(read_text(path, MIB, CheckpointError))
+        config = parsed(read_text(path, MIB, CheckpointError))
     except ValueError as error:
         raise CheckpointError(f"is not JSON: {error}", where=str(path)) from None
     if not isinstance(config, Mapping) or str(config.get("peft_type", "")).upper() != "LORA":

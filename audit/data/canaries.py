@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from audit.data.instructions import Exchange, Instructions
 from audit.storage.bounded import MIB, read_text
 from probes.errors import DataError, InputError
+from probes.json_text import parsed
 
 LARGEST = 256 * MIB
 FEWEST_WORDS = 16
@@ -45,7 +46,7 @@ class CanaryFile(BaseModel):
     def read(cls, path: Path) -> CanaryFile:
         """Raises DataError with one line."""
         try:
-            return cls.model_validate(json.loads(read_text(path, LARGEST, DataError)))
+            return cls.model_validate(parsed(read_text(path, LARGEST, DataError)))
         except ValidationError as error:
             mistake = error.errors()[0]
             place = ".".join(map(str, mistake["loc"][:3])) or "content"
@@ -54,7 +55,7 @@ class CanaryFile(BaseModel):
                 where=str(path),
                 do="Give the file that `audit canaries --secret` wrote.",
             ) from None
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise DataError(f"is not JSON: {str(error)[:200]}", where=str(path)) from None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -12,6 +11,7 @@ import pandas as pd
 
 from audit.storage.bounded import MIB, regular
 from probes.errors import DataError, DependencyError, first_line
+from probes.json_text import parsed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +48,7 @@ class ColumnFile:
         self.attrs: dict[Any, Any] = {}
         size = regular(path, DataError, do="Check data.path in the recipe.")
         with readable(path):
-            self._read, schema, self._rows = _parquet(path, size) if path.suffix == ".parquet" else _arrow(path)
+            self._read, schema, self._rows = _parquet(path, size) if path.suffix.lower() == ".parquet" else _arrow(path)
         index = _index_of(schema.metadata or {})
         self.columns = [name for name in schema.names if name not in index]
 
@@ -104,7 +104,7 @@ def _arrow(path: Path) -> tuple[Columns, pa.Schema, int]:
 def _index_of(metadata: Mapping[bytes, bytes]) -> Collection[str]:
     """Columns that pandas wrote as the rows' index: they are no columns of the table."""
     try:
-        said = json.loads(metadata.get(b"pandas", b"{}"))["index_columns"]
+        said = parsed(metadata.get(b"pandas", b"{}"))["index_columns"]
         return [name for name in said if isinstance(name, str)]
     except (ValueError, KeyError, TypeError):
         return ()

@@ -3,6 +3,7 @@ are left out."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from audit.data.column_file import Frame
 from audit.data.features import exact, float32_of
 from audit.data.units import measured, refuse_mixed_signs
 from audit.data.written_dates import moments_of
+from audit.data.written_durations import durations_of
 from audit.data.written_numbers import NOTHING, hours_of, interpreted, numbers_of
 from probes.errors import DataError
 from probes.large_arrays import Collected
@@ -69,6 +71,9 @@ def features_of(
     names = (*numbers, *map(str, marks.columns))
     if not names:
         raise DataError("has no columns but the target.", where=where)
+    if len(set(names)) < len(names):
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise DataError(f"would have two features named {twice!r}.", where=where, do="Rename the column of that name.")
     values, shifted = float32_of([*numbers.values(), *marks.to_numpy().T], names, where)
     return Features(values=values, names=names, notes=(*left_out, *notes, *shifted))
 
@@ -85,12 +90,23 @@ def numbers_in(column: pd.Series[Any]) -> tuple[pd.Series[Any] | None, list[str]
     known = int(text.notna().sum())
     if not known or read.notna().sum() <= NUMERIC * known or (read.notna().sum() < known and _answers(text, read)):
         return None, []
-    return read, codes
+    return (None, []) if _merged(text, read) else (read, codes)
+
+
+def _merged(text: pd.Series[Any], read: pd.Series[Any]) -> bool:
+    """Whether long numbers, such as those of accounts, are no longer told apart as numbers."""
+    return bool(text.str.fullmatch(r"[+-]?\d{17,}").any() and read.nunique() < text.nunique())
+
+
+INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF))
+KEPT_AS_TEXT = re.compile(r"^(?:=\"(.*)\"|'(.*))$", re.DOTALL)
+"""How spreadsheets are told that a cell is not a number: ="12" and '12."""
 
 
 def _cells(column: pd.Series[Any]) -> pd.Series[Any]:
-    """As strings without spaces around them, missing where a marker says so."""
-    text = column.astype("string").str.strip()
+    """As strings without spaces and invisible characters around them, missing where a marker says so."""
+    text = column.astype("string").str.translate(INVISIBLE).str.strip()
+    text = text.str.replace(KEPT_AS_TEXT, lambda found: found[1] or found[2] or "", regex=True)
     return text.mask(text.str.lower().isin(NOTHING))
 
 
@@ -136,7 +152,7 @@ def _refuse_words_among_numbers(text: pd.Series[Any], name: str, where: str) -> 
     """A few numbers are values like words; many would become a category each. Raises DataError."""
     read, _ = numbers_of(text)
     known, numbers = int(text.notna().sum()), int(read.notna().sum())
-    if numbers <= AMONG * known or read.nunique() <= FEW:
+    if numbers <= AMONG * known or numbers == known or read.nunique() <= FEW:
         return
     row = int((read.isna() & text.notna()).to_numpy().argmax())
     raise DataError(
@@ -154,11 +170,12 @@ def _whole(
         return numbers
     row, count = int(numbers.isna().to_numpy().argmax()), int(numbers.isna().sum())
     if not fill:
+        lacking = "1 row lacks" if count == 1 else f"{count} rows lack"
         said = "" if pd.isna(column.iloc[row]) else f"The cell contains {str(column.iloc[row])[:40]!r}. "
         raise DataError(
             f"row {row} has no {name}.",
             where=where,
-            do=f'{said}{count} rows lack it. Fill it in, set data.missing = "median", or name it in data.drop.',
+            do=f'{said}{lacking} it. Fill it in, set data.missing = "median", or name it in data.drop.',
         )
     notes.append(Message("audit.data-filled", {"column": name, "count": int(count)}))
     return numbers.fillna(numbers.median() if numbers.notna().any() else 0.0)
@@ -184,12 +201,15 @@ def _spans(column: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[Any
         text = _cells(column)
         if (hours := hours_of(text)) is not None:
             return hours, [Message("audit.data-times", {"column": name})]
+        if (days := durations_of(text)) is not None:
+            return days, [Message("audit.data-durations", {"column": name})]
         if (found := moments_of(text, name, where)) is None:
             return None, []
         column, said = found
     if column.dt.tz is not None:
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    return (column - pd.Timestamp(0)).dt.total_seconds() / 86400, [said]
+    start = pd.Timestamp(0).as_unit("us")  # nanoseconds end in the year 2262
+    return (column.dt.as_unit("us") - start).dt.total_seconds() / 86400, [said]
 
 
 def _without_identifiers(

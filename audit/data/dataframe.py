@@ -24,6 +24,7 @@ from audit.data.table_rows import dropped_rows, refuse_second_header, refuse_tot
 from audit.data.written_dates import moments_of
 from audit.data.written_numbers import hours_of
 from audit.storage.bounded import regular
+from audit.storage.other_files import other_file
 from probes.errors import DataError, did_you_mean
 
 
@@ -33,7 +34,7 @@ def frame_of(path: Path, columns: Sequence[str] | None, as_text: Collection[str]
     size = regular(path, DataError, do="Check data.path in the recipe.")
     names = None if columns is None else list(columns)
     with readable(path):
-        frame = _parquet(path, size) if path.suffix == ".parquet" else _text(path, names, as_text)
+        frame = _parquet(path, size) if path.suffix.lower() == ".parquet" else _text(path, names, as_text)
     frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
     _once(list(frame.columns), path)
     if not len(frame):
@@ -44,7 +45,7 @@ def frame_of(path: Path, columns: Sequence[str] | None, as_text: Collection[str]
 def columns_of(path: Path, columns: Sequence[str] | None, as_text: Collection[str] = ()) -> Frame:
     """As `frame_of`, but the columns of a Parquet or Arrow file stay in it until they are asked for. Raises
     DataError."""
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         return frame_of(path, columns, as_text)
     found = ColumnFile(path)
     _once(found.columns, path)
@@ -59,8 +60,8 @@ CELLS = re.compile(r"Expected (?P<expected>\d+) fields in line (?P<line>\d+), sa
 """What pandas says of a line with more cells than the ones before."""
 HEAD, LINES = 2**16, 20
 """How many bytes and lines are looked at before the file is read."""
-PACKED = {b"PK": "an archive or a spreadsheet", b"\x1f\x8b": "compressed", b"BZh": "compressed",
-          b"\xfd7zXZ": "compressed", b"(\xb5/\xfd": "compressed", b"\xd0\xcf\x11\xe0": "a spreadsheet"}  # fmt: skip
+WIDER = {b"\xff\xfe\x00\x00": "utf-32", b"\x00\x00\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+"""Encodings by their byte order marks, the longer marks first."""
 
 
 def _text(path: Path, names: list[str] | None, as_text: Collection[str]) -> pd.DataFrame:
@@ -110,18 +111,17 @@ def _first_line(path: Path, names: list[str] | None) -> tuple[str, str, list[str
     Excel writes it. Raises DataError for what is not text."""
     with path.open("rb") as file:
         start = file.read(HEAD)
-    for magic, what in PACKED.items():
-        if start.startswith(magic):
-            raise DataError(f"is {what}.", where=str(path), do="Unpack it, or save it as CSV.")
-    encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    if encoding != "utf-16" and b"\x00" in start:
+    if start and (other := other_file(path)) is not None:
+        raise DataError(f"is {other[0]}.", where=str(path), do=other[1])
+    encoding = next((found for mark, found in WIDER.items() if start.startswith(mark)), "utf-8-sig")
+    if encoding == "utf-8-sig" and b"\x00" in start:
         raise DataError("holds zero bytes, so it is not text.", where=str(path), do="Save it as CSV in UTF-8.")
     text = start.decode(encoding, "ignore")
     if (stated := STATED.match(text)) is not None:
         separator = stated["separator"]
         return encoding, separator, next(iter(_records(text[stated.end() :], separator)), []), True
     line = next((one for one in text.splitlines() if one.strip()), "")
-    default = "\t" if path.suffix == ".tsv" else ","
+    default = "\t" if path.suffix.lower() == ".tsv" else ","
     likely = sorted(SEPARATORS, key=lambda one: (one != default, -line.count(one)))
     found = {one: _records(text.lstrip("\r\n"), one) for one in likely if one in line or one == default}
     fitting = [one for one, rows in found.items() if {len(row) for row in rows} == {len(names or ())}] if names else []

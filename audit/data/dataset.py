@@ -141,7 +141,7 @@ def refuse_alike(dataset: Dataset) -> None:
         )
 
 
-FLAT = 1e-3
+FLAT = 5e-3
 """Images whose pixels differ by a smaller share of the data set's range have lost their content to a few others."""
 
 

@@ -14,6 +14,8 @@ from probes.message import Message
 ABREAST = 16
 """Columns converted together: as many float32 numbers as a cache line holds, so that rows are read once."""
 LARGEST = float(np.finfo(np.float32).max)
+WHOLE = 2**24
+"""Whole numbers up to it are exact in float32."""
 
 
 def float32_of(
@@ -34,9 +36,8 @@ def float32_of(
         block = np.stack([column for column, _ in read])
         for column, name in zip(block, names[start:], strict=False):
             _must_fit(column, name, where)
-            if _lost(column) and not _lost(column - column.min()):
-                notes.append(Message("audit.data-subtracted", {"column": name, "start": float(column.min())}))
-                column -= column.min()
+            if (said := _narrowed(column, name)) is not None:
+                notes.append(said)
         found[:, start : start + ABREAST] = block.T
     return found, tuple(notes)
 
@@ -67,6 +68,22 @@ def _must_fit(column: Float64[np.ndarray, " samples"], name: str, where: str) ->
             where=where,
             do="Scale the column, or take its logarithm.",
         )
+
+
+def _narrowed(column: Float64[np.ndarray, " samples"], name: str) -> Message | None:
+    """Subtracts the smallest number where float32 would otherwise merge different ones, and says so, or that they
+    merge."""
+    narrow = column.astype(np.float32)
+    if np.array_equal(narrow, column):
+        return None
+    low, whole = float(column.min()), bool((column == np.rint(column)).all())
+    if (whole and float(column.max()) - low <= WHOLE) or (_lost(column) and not _lost(column - low)):
+        column -= low
+        return Message("audit.data-subtracted", {"column": name, "start": low})
+    if not _lost(column):
+        return None
+    kept, values = len(np.unique(narrow)), len(np.unique(column))
+    return Message("audit.data-merged", {"column": name, "kept": kept, "values": values})
 
 
 def _lost(column: Float64[np.ndarray, " samples"]) -> bool:

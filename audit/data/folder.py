@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,10 +12,11 @@ from PIL import Image
 
 from audit.data.dataset import Dataset
 from audit.data.file_groups import groups_in
-from audit.data.images import check_declared, stack
+from audit.data.images import check_declared, keep_lower_bytes, stack
 from audit.data.parts import are_parts, role_of
 from audit.data.section import DataSection, ImageSize
 from audit.storage.bounded import is_folder, regular
+from audit.storage.other_files import other_file
 from probes.errors import DataError, did_you_mean
 from probes.message import Message
 
@@ -121,11 +123,14 @@ def _open(folder: Path, files: list[Path]) -> Iterator[tuple[str, Image.Image]]:
         try:
             with Image.open(file, formats=FORMATS) as image:
                 check_declared(image, size)
+                keep_lower_bytes(image, partial(Image.open, file, formats=FORMATS))
                 image.load()
                 getattr(image, "n_frames", 1)  # reads on, which may fail as well
                 yield name, image
         except DataError:
             raise
         except Exception as error:  # Pillow's readers raise many unrelated exception types on damaged files
+            if (other := other_file(file)) is not None:
+                raise DataError(f"{name} is {other[0]}, which is not read.", where=str(folder), do=other[1]) from error
             reason = str(error).replace(f" {str(file)!r}", "")  # Pillow's message repeats the full path
             raise DataError(f"{name} cannot be read: {reason}", where=str(folder), do="Repair or remove it.") from error

@@ -6,13 +6,15 @@ brightness.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Shaped, UInt8
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from audit.storage.bounded import EXPANSION
 from probes.errors import DataError
@@ -80,12 +82,56 @@ def check_declared(image: Image.Image, bytes_on_disk: int) -> None:
         raise ValueError(f"its {bytes_on_disk:,} bytes declare {pixels:,} pixels")
 
 
+DEEP_COLOUR = re.compile(r"(?P<mode>RGBA?);16(?P<order>[BL])")
+"""Raw modes of which Pillow keeps the higher byte of each channel."""
+LOWER = "lower bytes"
+
+
+def keep_lower_bytes(image: ImageFile.ImageFile, again: Callable[[], ImageFile.ImageFile]) -> None:
+    """Puts the lower bytes of an opened image of 16 bits per channel, which Pillow drops, into its `info`; `again`
+    opens it a second time. Of other deep modes the higher bytes alone are read."""
+    kinds = {str(tile.args if isinstance(tile.args, str) else tile.args[0]) for tile in image.tile if tile.args}
+    if not any(";16" in kind for kind in kinds) or image.mode in DEEP:
+        return
+    image.info[LOWER] = None
+    if all(DEEP_COLOUR.fullmatch(kind) for kind in kinds):
+        with again() as lower:
+            lower.tile = [tile._replace(args=_swapped(tile.args)) for tile in lower.tile]
+            lower.load()
+            image.info[LOWER] = lower.copy()
+
+
+def _swapped(args: Any) -> Any:
+    """The same decoder, with the bytes of each number in the other order: it keeps the lower ones."""
+    kind, *rest = [args] if isinstance(args, str) else args
+    other = kind[:-1] + {"B": "L", "L": "B"}[kind[-1]]
+    return other if isinstance(args, str) else (other, *rest)
+
+
+def _deep_colour(
+    image: Image.Image, lower: Image.Image, size: int | None
+) -> Float32[np.ndarray, "height width channels"]:
+    """Transparent pixels on white, as most images with colours have it."""
+    whole = 256.0 * np.asarray(image, np.float32) + np.asarray(lower, np.float32)
+    if whole.shape[2] == 4:
+        share = whole[..., 3:] / 65_535
+        whole = np.round(whole[..., :3] * share + 65_535 * (1 - share))
+    channels = (Image.fromarray(np.ascontiguousarray(whole[..., one], np.float32)) for one in range(3))
+    return np.stack([np.asarray(one if size is None else _square(one, size)) for one in channels], axis=2)
+
+
 def _pixels(image: Image.Image, size: int | None, read: _Read) -> Shaped[np.ndarray, "height width channels"]:
     if getattr(image, "n_frames", 1) > 1:
         read.met["audit.data-frames"] += 1
+    deep, lower = LOWER in image.info, image.info.get(LOWER)
     if image.getexif().get(ORIENTATION, 1) in range(2, 9):
-        image = ImageOps.exif_transpose(image)
+        image, lower = ImageOps.exif_transpose(image), lower and ImageOps.exif_transpose(lower)
         read.met["audit.data-turned"] += 1
+    if deep and lower is None:
+        read.met["audit.data-high-bytes"] += 1
+    elif lower is not None:
+        read.deep.append(len(read.arrays))
+        return _deep_colour(image, lower, size)
     if image.mode == "CMYK":
         read.met["audit.data-cmyk"] += 1
     plain, index = _plain(image), len(read.arrays)
@@ -149,11 +195,18 @@ def _to_eight_bits(read: _Read, where: str) -> list[Message]:
     return [Message("audit.data-deep", {"start": start, "end": end, "count": len(arrays)})]
 
 
+DARK, LEVELS = 33, 4
+"""Arrays of images whose brightest pixel is below DARK have fewer than 8 bits (4-bit scans, counts of 0 to 16), if they
+have more than LEVELS grey levels."""
+
+
 def full_scale(low: float, high: float, *, whole: bool) -> tuple[float, float]:
     """The range from black to white: 0..1, or the full range of the fewest bits that hold the integers; if neither
     fits, the minimum to the maximum pixel."""
     if low >= 0 and high <= 1:
         return 0.0, 1.0
+    if low >= 0 and high < DARK and (not whole or high >= LEVELS):
+        return 0.0, high
     if low >= 0 and (whole or high <= 255):
         bits = next(bits for bits in (8, 10, 12, 14, 16, 24, 32, 64, 1100) if high <= 2.0 ** min(bits, 1023) - 1)
         if bits <= 16:
@@ -174,14 +227,16 @@ def images_of(
     if given.ndim == 4 and given.shape[1] in (1, 3, 4) and given.shape[-1] not in (1, 3, 4):
         given = given.transpose(0, 2, 3, 1)
         notes = (Message("audit.data-channels-last"),)
-    if given.dtype == np.uint8 and (not given.size or given.max() > 1):
+    if given.dtype == np.uint8 and (not given.size or given.max() >= DARK or 1 < given.max() < LEVELS):
         return given, notes
     if not given.size or (given.dtype.kind == "f" and not np.isfinite(given).all()):
         return given.astype(np.float32), notes  # reported by the data set's own check
     low, high = float(given.min()), float(given.max())
-    if given.dtype.kind == "f" and (high <= 1 or (low < 0 and high - low <= NORMALISED)):
+    whole = bool(given.dtype.kind != "f" or (given == np.round(given)).all())
+    ready = high <= 1 or (high <= BEYOND and not whole) or (low < 0 and high - low <= NORMALISED)
+    if given.dtype.kind == "f" and ready:
         return given.astype(np.float32), notes
-    start, end = full_scale(low, high, whole=bool(given.dtype.kind != "f" or (given == np.round(given)).all()))
+    start, end = full_scale(low, high, whole=whole)
     if given.dtype.kind != "f" and (start, end) == (0.0, 255.0):
         return given.astype(np.uint8), (*notes, Message("audit.data-eight-bits", {"type": str(given.dtype)}))
     scale: dict[str, Value] = {"type": str(given.dtype), "start": start, "end": end}
@@ -194,6 +249,8 @@ def images_of(
     )
 
 
+BEYOND = 2
+"""Images on the scale 0..1 whose pixels overshoot it after resizing stay below."""
 NORMALISED = 30
 """Images with negative pixels and at most this range are taken for normalised ones, and left unchanged."""
 

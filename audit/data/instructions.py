@@ -16,6 +16,7 @@ from audit.data.handed_over import words
 from audit.data.section import DataSection
 from audit.storage.bounded import MIB, lines_in, read_text, regular
 from probes.errors import DataError, DependencyError, did_you_mean, first_line
+from probes.json_text import parsed
 
 MOST = 2048 * MIB
 """Largest number of bytes read from a file."""
@@ -230,8 +231,8 @@ def _lists(path: Path, content: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _parsed(text: str, where: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parsed(text)
+    except ValueError as error:
         raise DataError(f"is not JSON: {error}", where=where) from None
 
 

@@ -54,12 +54,18 @@ def _numbered(numbers: np.ndarray, names: Sequence[str] | None, place: str) -> L
 
 
 def _must_be_complete(column: pd.Series[Any], numbers: pd.Series[Any] | None, where: str) -> None:
-    missing = (column if numbers is None else numbers).isna().to_numpy()
+    missing = (column if numbers is None else numbers).isna().to_numpy(dtype=bool)
+    if column.dtype.kind not in "biufmM":
+        missing = missing | (column.astype("string").str.strip() == "").fillna(False).to_numpy(dtype=bool)
     if not missing.any():
         return
     row = int(missing.argmax())
     cell = column.iloc[row]
-    said = "" if pd.isna(cell) else f"The cell contains {str(cell)[:40]!r}, and the others numbers. "
+    said = (
+        ""
+        if pd.isna(cell) or not str(cell).strip()
+        else f"The cell contains {str(cell)[:40]!r}, and the others numbers. "
+    )
     raise DataError(f"row {row} has no {column.name}.", where=where, do=f"{said}Remove the row, or give it a class.")
 
 

@@ -128,6 +128,7 @@ def _whole(flat: Shaped[np.ndarray, " samples"], where: str) -> Shaped[np.ndarra
     if flat.dtype.kind not in "iuf":
         raise DataError(f"labels are {flat.dtype}.", where=where, do="Give class numbers or class names.")
     if flat.dtype.kind == "f":
+        flat = flat.astype(np.float64)  # which holds every label, as float16 does not
         if not np.isfinite(flat).all():
             lacking = ~np.isfinite(flat)
             raise DataError(
@@ -135,8 +136,9 @@ def _whole(flat: Shaped[np.ndarray, " samples"], where: str) -> Shaped[np.ndarra
                 where=where,
                 do="Remove these samples.",
             )
-        if (flat != np.round(flat)).any() or np.abs(flat).max() >= 2**53:
-            row = int((flat != np.round(flat)).argmax())
+        odd = (flat != np.round(flat)) | (np.abs(flat) >= 2**53)
+        if odd.any():
+            row = int(odd.argmax())
             raise DataError(
                 f"label {float(flat[row]):g} of sample {row} is not a class number.",
                 where=where,
@@ -175,6 +177,10 @@ def _words(
         words = np.char.decode(flat, "utf-8") if flat.dtype.kind == "S" else flat
     except UnicodeDecodeError:
         raise DataError("labels are bytes that are not UTF-8.", where=where, do="Give numbers or text.") from None
+    if (blank := np.char.strip(words) == "").any():
+        raise DataError(
+            f"sample {int(blank.argmax())} has no label.", where=where, do="Remove the sample, or give it a class."
+        )
     notes = (*notes, *_alike(np.unique(words)))
     if names is None:
         values, numbers = np.unique(words, return_inverse=True)

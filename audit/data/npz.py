@@ -70,7 +70,7 @@ class Npz(DataSection):
             raise DataError(f"samples are {given.dtype}.", where=where, do="Give numbers.")
         if self.modality != "table":
             return tokens_of(given, where), ()
-        if given.ndim != 2:
+        if given.ndim != 2 or not given.shape[1]:
             raise DataError(f"a row has shape {given.shape[1:]}.", where=where, do="Give [samples, features].")
         return float32_of(given, [f"feature {i}" for i in range(given.shape[1])], where)
 

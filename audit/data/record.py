@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from audit.storage.atomic import write
 from audit.storage.bounded import MIB, read_text
 from probes.errors import DataError
+from probes.json_text import parsed
 
 NAME = "audit-record.json"
 FORMAT = "transfer-audit-record/1"
@@ -70,13 +70,13 @@ class Record(BaseModel):
     def read(cls, path: Path) -> Record:
         """Raises DataError with one line."""
         try:
-            content = json.loads(read_text(path, LARGEST, DataError))
+            content = parsed(read_text(path, LARGEST, DataError))
             return cls.model_validate(content)
         except ValidationError as error:
             mistake = error.errors()[0]
             place = ".".join(map(str, mistake["loc"][:3]))
             raise DataError(f"is not an audit record: {place}: {mistake['msg']}.", where=str(path)) from None
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise DataError(f"is not JSON: {str(error)[:200]}", where=str(path)) from None
 
     def write(self, folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -19,6 +18,7 @@ from audit.data.fingerprints import found
 from audit.data.record import LARGEST, Record
 from audit.storage.bounded import read_text, regular
 from probes.errors import DataError, RecipeError
+from probes.json_text import parsed
 from probes.message import Message
 from probes.plan import Pool
 
@@ -137,8 +137,8 @@ def _lists(path: Path) -> Mapping[str, np.ndarray] | None:
     """The parts of a JSON file of lists; None for anything else, such as an audit record."""
     regular(path, DataError)
     try:
-        content = json.loads(read_text(path, LARGEST, DataError))
-    except (ValueError, RecursionError):
+        content = parsed(read_text(path, LARGEST, DataError))
+    except ValueError:
         return None
     if not isinstance(content, dict) or not {*PARTS} & {*content}:
         return None
@@ -173,18 +173,18 @@ def chosen(given: Shaped[np.ndarray, "..."], n: int, name: str, where: str) -> B
     if flat.ndim != 1 or flat.dtype.kind not in "biuf":
         kind = "text" if flat.dtype.kind in "SU" else str(given.dtype)
         raise DataError(f"{name} are {kind} of shape {given.shape}.", where=where, do=SELECTED)
-    if flat.dtype.kind == "f" and not (
-        np.isfinite(flat).all() and (flat == np.round(flat)).all() and (np.abs(flat) < 2**53).all()
-    ):
-        raise DataError(f"{name} holds numbers that are not indices.", where=where, do=SELECTED)
+    if flat.dtype.kind == "f":
+        flat = flat.astype(np.float64)
+        if not (np.isfinite(flat).all() and (flat == np.round(flat)).all() and (np.abs(flat) < 2**53).all()):
+            raise DataError(f"{name} holds numbers that are not indices.", where=where, do=SELECTED)
     numbers = flat.astype(np.int64)
     masking = flat.dtype.kind == "b" or (len(flat) == n > 2 and np.isin(numbers, (0, 1)).all())
     if masking and len(flat) != n:
         raise DataError(f"{name} is a mask of {len(flat)} samples, but the data has {n}.", where=where, do=SELECTED)
     if masking:
         return np.asarray(numbers == 1)
-    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < n:
-        wrong = numbers[(numbers < 0) | (numbers >= n)][0]
+    if len(numbers) and not 0 <= flat.min() <= flat.max() < n:
+        wrong = int(flat[(flat < 0) | (flat >= n)][0])
         hint = " Do they count from 1?" if numbers.max() == n and numbers.min() >= 1 else ""
         raise DataError(
             f"{name} are neither indices nor a mask of {n} samples: {wrong} is not in 0 … {n - 1}.{hint}",

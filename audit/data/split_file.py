@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from jaxtyping import Bool
 from audit.data.arrays import read_array
 from audit.storage.bounded import MIB, read_text, regular
 from probes.errors import DataError
+from probes.json_text import parsed
 
 MOST = 256 * MIB
 WORDS = {"true": True, "false": False, "1": True, "0": False}
@@ -24,7 +24,11 @@ def rows_of(given: object, total: int) -> Bool[np.ndarray, " rows"]:
     """
     if isinstance(given, str | Path):
         return read_rows(Path(given), total)
-    return _mask(np.asarray(given), total, Path("members"))
+    try:
+        rows = np.asarray(sorted(given) if isinstance(given, set | frozenset) else given)
+    except (ValueError, TypeError):
+        raise DataError("is not one list of row numbers.", where="members", do="Write [0, 2, 5, …].") from None
+    return _mask(rows, total, Path("members"))
 
 
 def read_rows(path: Path, total: int) -> Bool[np.ndarray, " rows"]:
@@ -57,7 +61,7 @@ def _word(text: str, where: str) -> int | bool:
 
 def _list(path: Path) -> np.ndarray:
     try:
-        given = json.loads(read_text(path, MOST, DataError))
+        given = parsed(read_text(path, MOST, DataError))
     except ValueError as error:
         raise DataError(f"is not JSON: {error}", where=str(path)) from None
     if not isinstance(given, list) or {type(one) for one in given} not in ({int}, {bool}, set()):

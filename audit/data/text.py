@@ -20,6 +20,7 @@ from audit.data.section import DataSection
 from audit.data.tokens import names_of, stored_tokens
 from audit.storage.bounded import MIB, is_folder, lines_in, read_text
 from probes.errors import DataError, DependencyError, did_you_mean, first_line
+from probes.json_text import parsed
 from probes.message import Message
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _of_json(path: Path, used: Sequence[str]) -> Table:
             for name, cells in held.items():
                 cells.append(row.get(name))
         frame = pd.DataFrame({name: cells for name, cells in held.items() if name in known})
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise DataError(f"is neither JSON lines nor a list of objects: {error}", where=str(path)) from None
     if not rows:
         raise DataError("has no rows.", where=str(path))
@@ -174,14 +175,12 @@ def _of_json(path: Path, used: Sequence[str]) -> Table:
 
 def _json_rows(path: Path) -> Iterator[Any]:
     """The values of lines, one at a time, or of a list."""
-    import json
-
     for line in lines_in(path, MOST, DataError):
         if line.lstrip().startswith("["):
-            yield from json.loads(read_text(path, MOST, DataError))
+            yield from parsed(read_text(path, MOST, DataError))
             return
         if line.strip():
-            yield json.loads(line)
+            yield parsed(line)
 
 
 class _Saved:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
 
-from audit.data.written_numbers import SIGNED, SIGNS, numbers_of
+from audit.data.written_numbers import PARTS, SIGNED, WIDE, numbers_of
 from probes.errors import DataError
 from probes.message import Message
 
@@ -20,7 +21,6 @@ CODES = (
     "(?:USD|EUR|GBP|JPY|CNY|RMB|CHF|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|HKD|SGD|TWD|KRW|BRL|MXN|RUB|TRY|ZAR|THB|IDR|"
     r"MYR|PHP|VND|ILS|AED|SAR|Rs\.?|kr\.?|Fr\.?)"
 )
-SIGN = re.compile(rf"(?:US|CA|AU|HK|NZ|[ACRS])?{SIGNED.pattern}")
 WITH_UNIT = re.compile(
     rf"(?:{CODES}\s*)?(?P<number>[+-]?\d[\d.,'’_ \u00a0\u2009\u202f]*(?:[eE][+-]?\d+)?)\s*"
     rf"(?P<unit>[{LETTERS}][{LETTERS}²³/·.^%]*(?:[ /][A-Za-z²³]+)?(?:\^?[23])?|\+)?"
@@ -52,7 +52,7 @@ def measured(text: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[Any
     >>> found.tolist(), said[-1].values["unit"]
     ([3.0, 1.5], 'kg')
     """
-    bare = text.str.replace(SIGN, "", regex=True).str.strip()
+    bare = text.str.replace(SIGNED, "", regex=True).str.strip()
     parts = bare.str.extract(rf"^{WITH_UNIT.pattern}$")
     units = _units(bare, parts)
     known = int(text.notna().sum())
@@ -103,12 +103,15 @@ def _refuse_a_mixture(found: set[str], text: pd.Series[Any], units: pd.Series[An
 def refuse_mixed_signs(text: pd.Series[Any], name: str, where: str) -> None:
     """Raises DataError if some numbers of a column are percentages and others are not, or if it has two currencies."""
     do = "Convert them, or name it in data.drop."
-    percent = text.str.contains("%", regex=False).fillna(False)
-    plain = ~percent & text.notna() & ~text.str.fullmatch(r"[+-]?0*[.,]?0*").fillna(False)
-    if percent.any() and plain.any():
-        pair = (str(text[percent].iloc[0]), str(text[plain].iloc[0]))
-        raise DataError(f"{name} mixes numbers with and without %: {pair[0]!r} and {pair[1]!r}.", where=where, do=do)
-    used = {one: text.str.contains(one, regex=False).fillna(False) for one in SIGNS if one != "%"}
-    cells = [str(text[with_it].iloc[0]) for with_it in used.values() if with_it.any()]
-    if len(cells) > 1:
-        raise DataError(f"{name} mixes currencies: {cells[0]!r} and {cells[1]!r}.", where=where, do=do)
+    plain_cells = text.str.translate(WIDE)
+    sign = plain_cells.str.extract(f"({SIGNED.pattern})")[0].fillna("")
+    parts = sign.isin(list(PARTS))
+    none = (sign == "") & text.notna() & ~text.str.fullmatch(r"[+-]?0*[.,]?0*").fillna(False)
+    for one, other in ((parts, none), *combinations([sign == part for part in PARTS], 2)):
+        if one.any() and other.any():
+            shown = f"{text[one].iloc[0]!r} and {text[other].iloc[0]!r}"
+            raise DataError(f"{name} mixes numbers with and without {sign[one].iloc[0]}: {shown}.", where=where, do=do)
+    used = [sign == one for one in sorted(set(sign) - {"", *PARTS})]
+    if len(used) > 1:
+        pair = [str(text[mask].iloc[0]) for mask in used[:2]]
+        raise DataError(f"{name} mixes currencies: {pair[0]!r} and {pair[1]!r}.", where=where, do=do)

@@ -24,6 +24,9 @@ DAY_AND_NAME = re.compile(
     rf"(?:[a-z]{{3,9}},? )?(?P<day>\d{{1,2}})[ -]{MONTH},?[ -](?P<year>\d{{4}}|\d{{2}}){TIME}", re.I
 )
 NAME_AND_DAY = re.compile(rf"(?:[a-z]{{3,9}},? )?{MONTH} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}}){TIME}", re.I)
+MONTHS = re.compile(rf"(?P<year>\d{{4}})[/.-](?P<month>0[1-9]|1[0-2]){TIME}")
+QUARTERS = re.compile(rf"(?P<year>\d{{4}})[ /-]?Q(?P<quarter>[1-4]){TIME}")
+GREENWICH = re.compile(r"\s*(?:UTC|GMT)$")
 NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 LAST_OF_THIS_CENTURY = 68
 """Two-digit years after it belong to the 1900s, as in POSIX."""
@@ -44,10 +47,17 @@ def moments_of(text: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[A
     unique, counts = pd.Series(spelled, dtype="string"), np.bincount(places[places >= 0], minlength=len(spelled))
     least = MOST * counts.sum()
     if counts @ unique.str.fullmatch(ISO).to_numpy(dtype=bool) > least:
-        found = pd.to_datetime(unique, errors="coerce", format="ISO8601", utc=True)
+        plain = unique.str.replace(GREENWICH, "Z", regex=True)
+        found = pd.to_datetime(plain, errors="coerce", format="ISO8601", utc=True)
         code = "audit.data-dates"
+        if counts @ found.notna().to_numpy() <= least:
+            raise DataError(
+                f"{name} holds times that cannot be read, such as {unique[found.isna()].iloc[0]!r}.",
+                where=where,
+                do=f"Write them as YYYY-MM-DD HH:MM:SS, with an offset such as +01:00, or name {name} in data.drop.",
+            )
     else:
-        for pattern in (NUMBERED, YEAR_FIRST, DAY_AND_NAME, NAME_AND_DAY):
+        for pattern in (NUMBERED, YEAR_FIRST, DAY_AND_NAME, NAME_AND_DAY, MONTHS, QUARTERS):
             parts = unique.str.extract(rf"^{pattern.pattern}$", flags=pattern.flags & re.IGNORECASE)
             if counts @ parts["year"].notna().to_numpy() > least:
                 break
@@ -80,7 +90,7 @@ def _order(parts: pd.DataFrame, spelled: pd.Series[Any], name: str, where: str) 
 
 
 def _moments(parts: pd.DataFrame, code: str) -> pd.Series[Any]:
-    if code == "audit.data-dates" and parts["month"].str.isalpha().any():
+    if code == "audit.data-dates" and "month" in parts and parts["month"].str.isalpha().any():
         parts["month"] = parts["month"].str.lower().map({month: 1 + place for place, month in enumerate(NAMES)})
     year, hour, minute, second = (
         pd.to_numeric(parts[part]).astype("float64") for part in ("year", "hour", "minute", "second")
@@ -89,8 +99,10 @@ def _moments(parts: pd.DataFrame, code: str) -> pd.Series[Any]:
     year = year.where(~short, year.where(year > LAST_OF_THIS_CENTURY, year + 100) + 1900)
     half = parts["half"].str.lower().str[0].fillna("")
     hour = hour.where(half == "", (hour % 12).where(half == "a", hour % 12 + 12))
+    month = parts["month"] if "month" in parts else 3 * pd.to_numeric(parts["quarter"]) - 2
+    day = parts["day"] if "day" in parts else year.notna().astype(int)
     days = pd.to_datetime(
-        pd.DataFrame({"year": year, "month": pd.to_numeric(parts["month"]), "day": pd.to_numeric(parts["day"])}),
+        pd.DataFrame({"year": year, "month": pd.to_numeric(month), "day": pd.to_numeric(day)}),
         errors="coerce",
         utc=True,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import unicodedata
 from typing import Any
 
 import pandas as pd
@@ -15,18 +17,27 @@ NOTHING = (
     "#name?", "#num!", "无", "缺失", "未知",
 )  # fmt: skip
 """Markers of a missing number, in lower case. In a categorical column each may be a value."""
-THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?"
-DECIMAL_COMMA = r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+"
+THOUSANDS = r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d?(?:,\d{2})+,\d{3})(?:\.\d*)?"
+"""With commas between thousands, or as India writes them (12,34,567)."""
+DECIMAL_COMMA = r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+(?:[eE][+-]?\d+)?"
 SPACED = r"[+-]?\d{1,3}(?:[ '’_\u00a0\u2009\u202f]\d{3})+(?:[.,]\d*)?"
 SPACES = re.compile(r"[ '’_\u00a0\u2009\u202f]")
 POINTS = r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+"
-SIGNS = "%$€£¥₹"
+PARTS = "%‰"
+CURRENCIES = "".join(map(chr, filter(lambda code: unicodedata.category(chr(code)) == "Sc", range(sys.maxunicode))))
 ZEROS = "０٠۰०০๐"
 """Full-width, Arabic, Persian, Devanagari, Bengali and Thai, followed by the other nine."""
 WIDE = {ord(wide): plain for wide, plain in zip("．，٫٬％٪＄￡￥－−＋", ".,.,%%$£¥--+", strict=True)}
 WIDE |= {ord(zero) + digit: str(digit) for zero in ZEROS for digit in range(10)}
 """Digits and signs of other scripts, and the minus sign of print."""
-SIGNED = re.compile(f"[{re.escape(SIGNS)}]")
+SIGNED = re.compile(f"(?:US|CA|AU|HK|NZ|[ACRS])?[{CURRENCIES}]|[{PARTS}]")
+EXPONENTS = (
+    (re.compile(r"(?<=[\d.])[dD](?=[+-]\d)"), "e"),
+    (re.compile(r"\s*[×x*·]\s*10\^\(?([+-]?\d+)\)?$"), r"e\1"),
+)
+"""As Fortran and people write them: 1.5D+03, 1.5×10^3."""
+NO_CENTS = re.compile(r"(?<=\d)[.,][-–—]{1,2}$")
+MINUS_BEHIND = re.compile(r"^([\d.,'’ ]*\d)-$")
 CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"
 
 
@@ -48,6 +59,12 @@ def numbers_of(text: pd.Series[Any]) -> tuple[pd.Series[Any], list[str]]:
     if plain.str.contains(SIGNED).any():
         codes.append("audit.data-signs")
         plain = plain.str.replace(SIGNED, "", regex=True).str.strip()
+    plain = plain.str.replace(NO_CENTS, "", regex=True)
+    if plain.str.fullmatch(MINUS_BEHIND).any():
+        codes.append("audit.data-minus-behind")
+        plain = plain.str.replace(MINUS_BEHIND, r"-\1", regex=True)
+    for written, usual in EXPONENTS:
+        plain = plain.str.replace(written, usual, regex=True)
     spaced = plain.str.fullmatch(SPACED).fillna(False)
     plain = plain.where(~spaced, plain.str.replace(SPACES, "", regex=True))
     if (commas := plain.str.contains(",", regex=False).fillna(False)).any():

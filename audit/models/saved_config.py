@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from audit.storage.bounded import MIB, read_text
 from probes.errors import CheckpointError, RecipeError
+from probes.json_text import parsed
 
 CONFIG, PROCESSOR, ADAPTER = "config.json", "preprocessor_config.json", "adapter_config.json"
 
@@ -16,8 +16,8 @@ CONFIG, PROCESSOR, ADAPTER = "config.json", "preprocessor_config.json", "adapter
 def json_in(path: Path) -> dict[str, Any]:
     """Raises CheckpointError if the file does not hold a JSON object."""
     try:
-        content = json.loads(read_text(path, 16 * MIB, CheckpointError))
-    except (ValueError, RecursionError) as error:
+        content = parsed(read_text(path, 16 * MIB, CheckpointError))
+    except ValueError as error:
         raise CheckpointError(f"is not JSON: {str(error)[:200]}", where=str(path)) from None
     if not isinstance(content, dict):
         raise CheckpointError("is not a JSON object.", where=str(path))

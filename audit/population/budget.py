@@ -18,6 +18,7 @@ from audit.population.replica_key import key_of
 from audit.storage.atomic import write
 from audit.training.experiment import Experiment
 from probes.errors import ConfigError
+from probes.json_text import parsed
 from probes.message import Message
 from probes.plan import Plan
 from probes.statistics.power import Power, power
@@ -82,7 +83,7 @@ def _digest(experiment: Experiment, plan: Plan, seconds: float, seed: int, worke
 def _remembered(path: Path, plan: Plan) -> dict[str, int] | None:
     """None if there is no such record, or if it is incomplete: then it is made again."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parsed(path.read_text(encoding="utf-8"))
         return {design.name: int(content[design.name]) for design in plan.designs}
     except (OSError, ValueError, KeyError, TypeError):
         return None

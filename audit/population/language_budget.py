@@ -22,6 +22,7 @@ from audit.storage.atomic import write
 from audit.trainers.causal_lm import fine_tune
 from audit.trainers.language_task import LanguageTask
 from probes.errors import ConfigError
+from probes.json_text import parsed
 from probes.message import Message, Text
 from probes.plan import Plan, Row, Splits
 
@@ -143,6 +144,6 @@ def _digest(task: LanguageTask, plan: Plan, seconds: float, seed: int) -> str:
 def _remembered(path: Path) -> int | None:
     """None if there is no such record, or if it is incomplete: then it is made again."""
     try:
-        return int(json.loads(path.read_text(encoding="utf-8")))
+        return int(parsed(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None

@@ -26,6 +26,7 @@ from audit.runtime.versions import versions
 from audit.storage.bounded import read_bytes, read_text
 from audit.storage.folders import named_path
 from probes.errors import InputError
+from probes.json_text import parsed
 from reports import archive
 from reports.gate.registration import Registration
 
@@ -150,7 +151,7 @@ def reproduce(
         found = _again(log, places, config, settings, listener or Listener()).encode()
     if found == wanted:
         return Reproduction(same=True, size=len(found))
-    lines = tuple(explained(json.loads(wanted), json.loads(found), log))
+    lines = tuple(explained(parsed(wanted), parsed(found), log))
     return Reproduction(same=False, size=len(found), explained=lines)
 
 
@@ -190,8 +191,8 @@ def _short(value: Any) -> str:
 def _log(pack: Path) -> dict[str, Any]:
     path = pack / "log.json"
     try:
-        log = json.loads(read_text(path, LARGEST_RESULTS, InputError, do="Give the folder of a pack."))
-    except (ValueError, RecursionError) as error:
+        log = parsed(read_text(path, LARGEST_RESULTS, InputError, do="Give the folder of a pack."))
+    except ValueError as error:
         raise InputError(f"is not valid JSON: {error}.", where=str(path), do="Give the folder of a pack.") from None
     try:
         return Run.model_validate(log).model_dump()
@@ -231,7 +232,7 @@ def _settings(
         recipe=None if recipe is None else RecipeFile.read(recipe),
         data_root=places.data_root or _path(log.get("data_root")),
         trust_code=trust_code,
-        registration=_registration(json.loads(wanted), content),
+        registration=_registration(parsed(wanted), content),
         today=datetime.date.fromisoformat(day) if day else None,
     )
 

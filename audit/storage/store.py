@@ -28,6 +28,7 @@ from audit.storage.bounded import read_text
 from audit.storage.remote import Remote
 from probes.errors import InputError, StoreError
 from probes.evidence import Answers
+from probes.json_text import parsed
 
 WRITERS = 8
 
@@ -263,7 +264,7 @@ def as_tensor(content: Any) -> Tensor:
 
 def from_tensor(tensor: Tensor) -> Any:
     """What `as_tensor` was given."""
-    return json.loads(tensor.numpy().tobytes())
+    return parsed(tensor.numpy().tobytes())
 
 
 def _content(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from probes.errors import InputError
+from probes.json_text import parsed
 from reports.archive import dump
 from reports.evidence import annex, bill_of_materials, checksums, statement
 from reports.formats.base import Files, Format, Style
@@ -79,7 +80,7 @@ def of_files(report: Report, files: Files, style: Style) -> dict[str, bytes]:
 
 def _log(content: bytes) -> Mapping[str, Json]:
     try:
-        log = json.loads(content)
+        log = parsed(content)
     except ValueError as error:
         raise InputError(f"is not JSON: {error}.", where=LOG, do="Remove it, or run the audit again.") from None
     if not isinstance(log, dict):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from probes.json_text import parsed
 from reports.evidence.checksums import digest
 from reports.report import CheckStatus, Report, Status
 
@@ -53,7 +54,7 @@ def predicate(report: Report, name: str, content: bytes) -> dict[str, Any]:
 def subjects(content: bytes) -> dict[str, str]:
     """sha256 of a statement's subject files, by name. Raises ValueError for anything else."""
     try:
-        statement = json.loads(content)
+        statement = parsed(content)
         found = {one["name"]: one["digest"]["sha256"] for one in statement["subject"] if "sha256" in one["digest"]}
         if not all(isinstance(one, str) for pair in found.items() for one in pair):
             raise TypeError("a name or digest is not text")

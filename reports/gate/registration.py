@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from probes.errors import InputError
+from probes.json_text import parsed
 from reports.gate.thresholds import Gate
 
 FORMAT = "transfer-audit/registration/1"
@@ -84,7 +85,7 @@ def dump(registration: Registration) -> str:
 def load(text: str, where: str) -> Registration:
     """Raises InputError for anything but a registration, or if its content does not match its digest."""
     try:
-        whole = json.loads(text)
+        whole = parsed(text)
         if whole["format"] != FORMAT:
             raise ValueError(f"format {whole['format']!r}")
         found = Registration(

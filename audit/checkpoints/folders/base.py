@@ -6,7 +6,6 @@ text: no pickle, and nothing heavy is imported.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from audit.data.record import NAME as RECORD
 from audit.storage.bounded import MIB, read_text
 from audit.storage.folders import checkpoint_in, weight_files
 from probes.errors import CheckpointError, DependencyError, PluginError
+from probes.json_text import parsed
 from probes.message import Message
 from probes.registry import Registry
 
@@ -198,8 +198,8 @@ def _models_below(folder: Path) -> list[Path]:
 def read_json(path: Path) -> Any:
     """Raises CheckpointError in one line."""
     try:
-        return json.loads(read_text(path, MOST, CheckpointError))
-    except (ValueError, RecursionError) as error:
+        return parsed(read_text(path, MOST, CheckpointError))
+    except ValueError as error:
         raise CheckpointError(f"is not JSON: {str(error)[:200]}", where=str(path)) from None
 
 

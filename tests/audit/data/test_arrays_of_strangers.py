@@ -116,6 +116,7 @@ def npz(folder: Path, modality: str = "image", **arrays: object) -> Npz:
         ({"classes": np.array(["a", "a", "b"])}, "image", "two classes named 'a'"),
         ({"classes": np.array(["", "b", "c"])}, "image", "class without a name"),
         ({"groups": LABEL[:-2]}, "image", "38 groups for 40 samples"),
+        ({"images": np.zeros((40, 0))}, "table", "a row has shape .0,."),
         ({"images": RNG.random((40, 5))}, "text", "is not a token id"),
         ({"images": RNG.integers(-5, 5, (40, 5))}, "text", "is not a token id"),
         ({"images": np.where(np.arange(40)[:, None, None] == 3, 1e30, RNG.random((40, 8, 8)))}, "image", "differ by"),

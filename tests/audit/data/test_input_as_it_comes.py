@@ -1,6 +1,8 @@
 """Images, labels and tables in the forms in which people have them: converted and said, or refused in one line."""
 
 import re
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,53 @@ def test_deep_images_keep_their_stripes_and_it_is_said(tmp_path, draw, suffix):
     assert (np.diff(data.inputs[:12].mean(axis=(1, 2, 3))) > 0).all()
     assert len(data.notes) == 1
     assert "24" in said(data.notes[0])
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A PNG of 16 bits per channel, which Pillow reads but does not write."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    height, width, channels = pixels.shape
+    head = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("channels", "top", "code"),
+    [(3, 65_536, "deep"), (3, 4096, "deep"), (4, 65_536, "deep"), (2, 65_536, "high-bytes")],
+)
+def test_both_bytes_of_deep_colours_are_read(tmp_path, channels, top, code):
+    pixels = np.random.default_rng(0).integers(0, top, (24, 4, 4, channels))
+    pixels[..., 3:] = 65_535
+    for number, one in enumerate(pixels):
+        place = tmp_path / "f" / "ab"[number % 2] / f"{number:02}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(png(one))
+    data = load(tmp_path, kind="folder", path="f")
+    assert f"audit.data-{code}" in [note.code for note in data.notes if not isinstance(note, str)]
+    if code == "deep":
+        expected = np.concatenate([pixels[::2], pixels[1::2]])[..., :3] / (top - 1)
+        np.testing.assert_allclose(data.inputs / 255, expected, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\0\0\0\x18ftypheic" + bytes(99), "0.png is a HEIC image"),
+        (b"<svg/>", "is an SVG drawing"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer, .*git lfs pull"),
+        (b"", "0.png is empty"),
+    ],
+)
+def test_other_files_in_the_place_of_images_are_named(tmp_path, content, says):
+    place = tmp_path / "f" / "a"
+    place.mkdir(parents=True)
+    (place / "0.png").write_bytes(content)
+    with pytest.raises(DataError, match=says):
+        load(tmp_path, kind="folder", path="f")
 
 
 def test_what_is_drawn_in_alpha_alone_is_seen(tmp_path):
@@ -143,6 +192,7 @@ Y = np.arange(60) % 3
         (np.eye(3)[Y], None, ("0", "1", "2")),
         (np.eye(3, dtype=bool)[Y], ["a", "b", "c"], ("a", "b", "c")),
         (Y.astype(np.float32), None, ("0", "1", "2")),
+        ((Y * 1000).astype(np.float16), None, ("0", "1000", "2000")),
         (Y + 1, None, ("1", "2", "3")),
         (Y + 1, ["a", "b", "c"], ("a", "b", "c")),
         (np.array([3, 70, 60_000_000])[Y], None, ("3", "70", "60000000")),
@@ -161,6 +211,8 @@ def test_labels_come_in_many_forms_and_mean_the_same(given, names, classes):
     ("given", "says"),
     [
         (Y + 0.6, r"label 0\.6 of sample 0 is not a class number"),
+        (Y * 1e18, r"label 1e\+18 of sample 1 is not a class number"),
+        (np.array(["a", "b", " "])[Y], "sample 2 has no label"),
         (np.where(np.arange(60) == 5, np.nan, Y), "NaN or infinite: 1, the first of sample 5"),
         (np.where(np.arange(60) == 5, np.inf, Y), "NaN or infinite: 1"),
         (np.where(np.arange(60) == 7, -1, Y), "negative: 1, the first of sample 7"),
@@ -201,6 +253,18 @@ def test_images_that_are_ready_for_a_network_stay(tmp_path):
         data = load(tmp_path, kind="npz", path="d.npz")
         np.testing.assert_array_equal(data.inputs, given)
         assert data.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("top", "kind", "highest"),
+    [(16, np.uint8, 255), (16, np.float64, 1), (10.5, np.float64, 1), (1.004, np.float32, 1.004)],
+)
+def test_few_levels_are_spread_and_pixels_just_above_one_stay(tmp_path, top, kind, highest):
+    x = np.random.default_rng(0).random((60, 8, 8, 1))
+    np.savez(tmp_path / "d.npz", images=(x / x.max() * top).astype(kind), labels=Y)
+    data = load(tmp_path, kind="npz", path="d.npz")
+    assert data.inputs.max() == pytest.approx(highest)
+    assert len(data.notes) == (top > 2)
 
 
 def table(root: Path, frame: dict, **more) -> Dataset:

@@ -122,6 +122,7 @@ def given(tmp_path, **parts):
         {"members": MASK, "held_out": ~MASK},
         {"members": MASK.astype(int), "held_out": (~MASK).astype(np.float32)},
         {"members": A.astype(float), "held_out": B[:, None]},
+        {"members": A.astype(np.float16), "held_out": B.astype(np.uint64)},
     ],
 )
 def test_indices_and_masks_say_the_same_split(tmp_path, parts):
@@ -146,6 +147,7 @@ def test_indices_and_masks_say_the_same_split(tmp_path, parts):
         ({"train": A, "test": B}, "holds train, test, but no members"),
         ({"members": A + 0.5, "held_out": B}, "holds numbers that are not indices"),
         ({"members": A.astype(str), "held_out": B}, "members are text of shape"),
+        ({"members": np.array([2**64 - 1], np.uint64), "held_out": B}, "18446744073709551615 is not in 0 … 119"),
         ({"members": MASK[:50], "held_out": B}, "a mask of 50 samples, but the data has 120"),
     ],
 )

@@ -33,6 +33,12 @@ def test_arrays(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "rows.npy", 2).tolist() == [False, True]
 
 
+def test_sets_are_read_and_lists_of_lists_are_one_line() -> None:
+    assert rows_of({0, 2}, 3).tolist() == [True, False, True]
+    with pytest.raises(DataError, match="is not one list of row numbers"):
+        rows_of([[1], [1, 2]], 3)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
@@ -42,6 +48,7 @@ def test_arrays(tmp_path: Path) -> None:
         ("mask.txt", "true", "has 1 values of true or false for 4 rows"),
         ("rows.json", "{}", "is not a list of row numbers"),
         ("rows.json", "[", "is not JSON"),
+        ("rows.json", "[" * 100_000, "is not JSON: it is nested too deeply"),
         ("rows.npy", "x", "is not an array"),
         ("rows.txt", "1\n3\n1", "names row 1 2 times"),
         ("rows.txt", "", "names no row"),
