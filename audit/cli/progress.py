@@ -16,6 +16,7 @@ from rich.table import Column
 from audit.config.duration import written
 from audit.pipelines.listener import Listener
 from audit.population.populate import Progress as ReplicaProgress
+from audit.runtime.garbage import collect_as_usual
 from audit.storage.store import DamagedWarning
 from probes.errors import one_line
 from probes.result import Failure, Result, Severity
@@ -77,6 +78,7 @@ class Live(Listener):
         if not total:
             return
         if name not in self.tasks:
+            collect_as_usual()  # what the work needs is imported
             self.tasks[name] = self.progress.add_task(name, total=total, count="", detail="")
             self._plainly(f"{name}: {total} to do")
         left = "" if done == total else detail
@@ -112,6 +114,7 @@ class Live(Listener):
 
     def probing(self, probe: str) -> None:
         """Pulses until the probe is done, because its duration is unknown."""
+        collect_as_usual()
         name = f"probe {probe}"
         self.tasks[probe] = self.progress.add_task(name, total=None, count="", detail="")
         self._plainly(name)

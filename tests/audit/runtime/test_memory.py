@@ -115,6 +115,8 @@ def test_torch_that_memory_does_not_suffice_for_is_not_called_missing(monkeypatc
     ],
 )
 def test_a_failure_to_start_is_not_a_verdict(monkeypatch, capsys, error, code, says):
+    monkeypatch.setattr(start, "collect_seldom", lambda: None)
+
     class Broken:
         def find_spec(self, name: str, *_: object) -> None:
             if name == "audit.cli.app":
