@@ -6,7 +6,8 @@ A file has these tables, all of them optional:
 
     [probes.NAME]        title, question, so_what, method, citations
     [estimates]          titles by an estimate's name, or by the code of its title
-    [findings.CODE]      claim, how, limits, helps, command
+    [methods.NAME]       how, limits, helps: what findings that are measured in the same way say in common
+    [findings.CODE]      claim, how, limits, helps, command; `method = NAME` takes from that method what it does not say
     [messages]           a template by its code
     [words]              terms: headings, axes, series, words in cells
     [figures]            titles by PROBE.FIGURE, if the figure's own title is plain English
@@ -148,9 +149,28 @@ def said(text: Text | None, lang: str = "en") -> str:
 def _read(entry: EntryPoint, lang: str) -> Content:
     path = _folder(entry) / f"{lang}.toml"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return with_methods(tomllib.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise PluginError(f"{path.name} is not readable: {error}", where=PACKAGES.origin(entry)) from error
+    except LookupError as error:
+        raise PluginError(f"{path.name} has no [methods.{error.args[0]}]", where=PACKAGES.origin(entry)) from error
+
+
+def with_methods(content: Content) -> Content:
+    """Findings with the texts of the method that they name, and no table of methods. Raises KeyError for an unknown
+    method.
+
+    >>> methods = {"curve": {"how": "Power laws.", "limits": "An extrapolation."}}
+    >>> with_methods({"methods": methods, "findings": {"a": {"method": "curve", "limits": "Holds here."}}})
+    {'findings': {'a': {'how': 'Power laws.', 'limits': 'Holds here.'}}}
+    """
+    methods = {None: {}, **content.get("methods", {})}
+    findings = {
+        code: {**methods[finding.get("method")], **{key: text for key, text in finding.items() if key != "method"}}
+        for code, finding in content.get("findings", {}).items()
+    }
+    others = {table: entries for table, entries in content.items() if table not in ("methods", "findings")}
+    return {**others, "findings": findings}
 
 
 def _folder(entry: EntryPoint) -> Path:

@@ -19,6 +19,7 @@ import pytest
 from typer.main import get_command
 
 from audit.cli.app import app
+from probes.texts import with_methods
 from reports import archive
 from tests.reports.sample import full
 
@@ -72,7 +73,8 @@ def told() -> Iterator[tuple[str, list[str], bool]]:
         for found in LINE.findall(path.read_text(encoding="utf-8")):
             yield path.name, plain(found), True
     for path in sorted([*ROOT.glob("reports/text/*.toml"), *ROOT.glob("probes/*/text/*.toml")]):
-        for finding in tomllib.loads(path.read_text(encoding="utf-8")).get("findings", {}).values():
+        content = with_methods(tomllib.loads(path.read_text(encoding="utf-8")))
+        for finding in content.get("findings", {}).values():
             for one in re.sub(r"\{\w+\}", "8", finding.get("command", "")).split(" && "):
                 if one:
                     yield path.name, plain(one), True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from probes.errors import InputError, PluginError
@@ -81,6 +83,22 @@ def test_a_claim_is_said_by_its_template_else_as_its_probe_said_it() -> None:
 def test_two_packages_with_one_code_are_refused() -> None:
     with pytest.raises(PluginError, match=r"rooms\.full"):
         Texts({"a": {"messages": {"rooms.full": "x"}}, "b": {"messages": {"rooms.full": "y"}}})
+
+
+def test_a_finding_of_an_unknown_method_names_file_and_distribution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "their_texts-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-texts\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[audit.texts]\nrooms = rooms_of_theirs\n")
+    (tmp_path / "rooms_of_theirs" / "text").mkdir(parents=True)
+    (tmp_path / "rooms_of_theirs" / "__init__.py").touch()
+    content = '[findings."rooms.cold"]\nclaim = "It is cold."\nmethod = "thermometer"\n'
+    (tmp_path / "rooms_of_theirs" / "text" / "en.toml").write_text(content)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(PluginError, match=r"'rooms' of their-texts: en\.toml has no \[methods\.thermometer\]"):
+        texts.__wrapped__("en")
 
 
 def test_a_probe_has_its_own_titles_and_terms_before_those_of_others() -> None:

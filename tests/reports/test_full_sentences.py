@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from probes.texts import with_methods
 from reports.archive import load
 from reports.document.outline import outline
 from reports.report import Report
@@ -61,8 +62,8 @@ def test_every_sentence_of_a_report_is_one(name: str, lang: str) -> None:
 def test_every_sentence_of_a_probe_is_one(lang: str) -> None:
     said = []
     for path in sorted(ROOT.glob(f"probes/*/text/{lang}.toml")):
-        texts = tomllib.loads(path.read_text(encoding="utf-8"))
-        for section in (*texts["probes"].values(), *texts.get("findings", {}).values()):
+        texts = with_methods(tomllib.loads(path.read_text(encoding="utf-8")))
+        for section in (*texts["probes"].values(), *texts["findings"].values()):
             said += [section[part] for part in PARTS if isinstance(section.get(part), str)]
         said += [text for code, text in texts.get("messages", {}).items() if code.endswith(".caption")]
     assert [one for text in said for one in wrong(text, lang)] == []
