@@ -35,6 +35,8 @@ class Message:
 
 SHARE = re.compile(r"^(\+?)\.(\d+)%$")
 FLOATS = re.compile(r"^(\+?)(\.\d+[efg%])$")
+RANGE = re.compile(r"(?<!from )(?<!从)(?<!从 )(\{(\w+)(?::[^{}]*)?\})(?: to | 至 |–)(\{\w+(?::[^{}]*)?\})")
+"""Two fields of a template that are the ends of a range."""
 TABLES = {"term": "words", "counted": "counted", "unit": "units", "probe": "probes"}
 """The table of texts for each format specification."""
 
@@ -90,7 +92,8 @@ class Fields(string.Formatter):
     `list` (a, b and c), `names` (a, b, c), `probes` (the same, translated), `items` (a; b; c) and `sentences`. None is
     rendered as an empty string.
 
-    A share below the decimals that are asked for has one significant digit: 0.005%, not 0.0%.
+    A share below the decimals that are asked for has one significant digit: 0.005%, not 0.0%. A range of numbers whose
+    ends read the same is one number: 100%, not 100% to 100%.
 
     >>> fields = Fields(Speech(message=lambda one: one.code, term=lambda word, table: word.upper()))
     >>> fields.format("{gap:.1pp} points, {share:.0%}, {whom:term}: {names:list}", gap=0.0213, share=0.5, whom="source",
@@ -98,10 +101,22 @@ class Fields(string.Formatter):
     '2.1 points, 50%, SOURCE: a, b and c'
     >>> fields.format("{few:.1%}, {none:.1%}", few=0.00005, none=0.0)
     '0.005%, 0.0%'
+    >>> fields.format("{low:.0%} to {high:.0%}", low=0.996, high=1.0)
+    '100%'
     """
 
     def __init__(self, speech: Speech) -> None:
         self.speech = speech
+
+    def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        def ends(found: re.Match[str]) -> str:
+            low, name, high = found.groups()
+            if not isinstance(kwargs[name], int | float):
+                return found[0]
+            same = super(Fields, self).vformat(low, args, kwargs) == super(Fields, self).vformat(high, args, kwargs)
+            return low if same else found[0]
+
+        return super().vformat(RANGE.sub(ends, format_string), args, kwargs)
 
     def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         if not field_name.isidentifier():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reports.report import Comparison, Difference
 from reports.wording.catalogue import Words
-from reports.wording.estimates import counted
+from reports.wording.estimates import between, counted
 from reports.wording.numbers import POINTS, SHARES, harmless, harmless_long, number, percent, quantity
 
 ORDER = ("worse", "better", "same", "untested")
@@ -104,7 +104,7 @@ def _difference(one: Difference, say: Words) -> DifferenceText:
         old=quantity(one.old, change.unit),
         new=quantity(one.new, change.unit),
         change=f"{'+' if change.value > 0 else ''}{_moved(change.value, change.unit)}",
-        interval=say("ui", "between", low=low.removesuffix(" pp"), high=high),
+        interval=between(low, high, say),
         level="" if one.status == "untested" and change.caveat else percent(change.level),
         paired=say("against", "paired" if one.paired else "unpaired"),
         n=counted(change, say),

@@ -12,7 +12,7 @@ from probes.result import Estimate, Finding, Result
 from reports.evidence.checksums import digest
 from reports.report import Report
 from reports.wording.catalogue import words
-from reports.wording.numbers import harmless, harmless_long
+from reports.wording.numbers import harmless, harmless_long, span
 
 NAME = "bom.cdx.json"
 SPACE = uuid.UUID("7e0ab1e0-64c6-5f7e-9d2b-6a4f5c1d2e3f")
@@ -165,7 +165,8 @@ def _declarations(report: Report, results: bytes) -> dict[str, Any]:
 def _evidence(ref: str, finding: Finding, estimates: Mapping[str, Estimate], results: bytes) -> dict[str, Any]:
     rests = [estimates[name] for name in finding.because if name in estimates]
     shown = "; ".join(
-        f"{one.name} = {_number(one.value)} ({_number(one.low)} to {_number(one.high)} at {one.level:.0%}, n = {one.n})"
+        f"{one.name} = {_number(one.value)} "
+        f"({span(_number(one.low), _number(one.high))} at {one.level:.0%}, n = {one.n})"
         for one in rests
     )
     return {

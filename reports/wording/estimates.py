@@ -20,7 +20,9 @@ def interval_of(
 
 
 def between(low: str, high: str, say: Words) -> str:
-    """Both ends, with the unit only after the second."""
+    """Both ends, with the unit only after the second; one number if they read the same."""
+    if low == high:
+        return high
     unit = next((unit for unit in (" %", " pp") if high.endswith(unit)), "")
     return say("ui", "between", low=low.removesuffix(unit), high=high)
 

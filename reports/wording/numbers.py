@@ -108,6 +108,15 @@ def together(value: float, low: float, high: float, unit: str) -> tuple[str, str
     return one, two, third
 
 
+def span(low: str, high: str) -> str:
+    """A range in English; one number if its ends read the same.
+
+    >>> span("94", "100"), span("100", "100")
+    ('94 to 100', '100')
+    """
+    return low if low == high else f"{low} to {high}"
+
+
 def spaced(text: str) -> str:
     """Percent and minus signs as they stand everywhere in the report: after a space, and long."""
     return re.sub(r"(?<![\w.)-])-(?=\d)", "−", re.sub(r"(?<=\d)%", " %", text))

@@ -100,10 +100,11 @@ def shown(fitted: Fitted, budget: float | None) -> None:
 def attack_power(replicas: int) -> Iterator[str]:
     """What half, all and twice the replicas of the splits give the strongest attack, of what 32 give."""
     from probes.statistics.replica_power import power_share
+    from reports.wording.numbers import span
 
     for count in (replicas // 2, replicas, 2 * replicas):
         if (share := power_share(count)) is not None:
-            auc, tpr = (f"{100 * low:.0f} to {100 * high:.0f} %" for low, high in (share.auc, share.tpr))
+            auc, tpr = (f"{span(*(f'{100 * end:.0f}' for end in ends))} %" for ends in (share.auc, share.tpr))
             planned = " (planned)" if count == replicas else ""
             yield (
                 f"{count} replicas of the splits{planned}: {auc} of the attack's AUC above 0.5, {tpr} of the members "

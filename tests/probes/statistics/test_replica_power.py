@@ -40,3 +40,10 @@ def test_the_plan_says_what_half_and_twice_the_replicas_would_give() -> None:
     assert all_of_them.startswith("8 replicas of the splits (planned)")
     assert twice.startswith("16 replicas")
     assert list(attack_power(0)) == []
+
+
+def test_a_range_whose_ends_are_equal_is_one_number() -> None:
+    *_, twice = attack_power(32)
+    assert twice.startswith(
+        "64 replicas of the splits: 100 % of the attack's AUC above 0.5, 100 % of the members found"
+    )
