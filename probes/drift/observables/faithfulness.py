@@ -65,21 +65,17 @@ class Quality(OnHeldOut):
         labels: Int[Tensor, " chosen"],
         rng: np.random.Generator,
     ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-        import torch
-
         from probes.drift.explain.target import why_label
 
         refined, few = (
             choose_stratified(np.arange(len(inputs)), labels.cpu().numpy(), size, rng)
             for size in (self.refined, self.few)
         )
-        with torch.no_grad():
-            predicted = logits_of(subject, inputs).argmax(dim=1)
+        ends = Ends.of(subject, inputs)
         question = dataclasses.replace(
-            why_label(subject, inputs, predicted, rng), steps=self.steps, most=self.steps, layer=self.layer
+            why_label(subject, inputs, ends.predicted, rng), steps=self.steps, most=self.steps, layer=self.layer
         )
-        ends = Ends.of(subject, inputs, predicted)
-        arrays = at_random(subject, inputs, predicted, ends, rng)
+        arrays = at_random(subject, inputs, ends, rng)
         removals = None if subject.role == "source" else Removals.of(question, rng)
         for method in naming.chosen(self.methods, subject.modality):
             with contextlib.suppress(Unsuited):
@@ -101,12 +97,11 @@ class Quality(OnHeldOut):
         """For one method; empty if its positions are not the inputs'. Raises Unsuited as `explain` does."""
         from probes.drift.explain.methods import explain
 
-        inputs, predicted = question.inputs, question.labels
-        assert predicted is not None
+        inputs = question.inputs
         maps = explain(method, question).maps.flatten(1)
         if maps.shape[1] != _positions(inputs):  # a layer's own positions cannot be deleted from the input
             return {}
-        arrays = curves(subject, inputs, predicted, maps.argsort(dim=1, descending=True, stable=True), ends)
+        arrays = curves(subject, inputs, maps.argsort(dim=1, descending=True, stable=True), ends)
         if removals is None:  # the source is there for its curves
             return arrays
         arrays["infidelity"] = infidelity(removals, maps)
@@ -122,15 +117,22 @@ class Quality(OnHeldOut):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ends:
-    """The prediction's probability on the whole input and on the baseline, where every curve begins."""
+    """The model's own prediction, and its probability on the whole input and on the baseline, where every curve
+    begins."""
 
+    predicted: Int[Tensor, " chosen"]
     whole: Float[np.ndarray, " chosen"]
     baseline: Float[np.ndarray, " chosen"]
 
     @classmethod
-    def of(cls, subject: Subject, inputs: Shaped[Tensor, "chosen ..."], predicted: Int[Tensor, " chosen"]) -> Ends:
-        nothing = inputs * 0
-        return cls(whole=probability(subject, inputs, predicted), baseline=probability(subject, nothing, predicted))
+    def of(cls, subject: Subject, inputs: Shaped[Tensor, "chosen ..."]) -> Ends:
+        logits = logits_of(subject, inputs)
+        predicted = logits.argmax(dim=1)
+        return cls(
+            predicted=predicted,
+            whole=probability(logits, predicted),
+            baseline=probability(logits_of(subject, inputs * 0), predicted),
+        )
 
 
 def spread(
@@ -145,7 +147,6 @@ def spread(
 def at_random(
     subject: Subject,
     inputs: Shaped[Tensor, "chosen ..."],
-    predicted: Int[Tensor, " chosen"],
     ends: Ends,
     rng: np.random.Generator,
 ) -> dict[str, Shaped[np.ndarray, "..."]]:
@@ -155,14 +156,13 @@ def at_random(
     each = []
     for _ in range(RANDOM_ORDERS):
         shuffled = rng.permuted(np.tile(np.arange(_positions(inputs)), (len(inputs), 1)), axis=1)
-        each.append(curves(subject, inputs, predicted, torch.from_numpy(shuffled).to(inputs.device), ends))
+        each.append(curves(subject, inputs, torch.from_numpy(shuffled).to(inputs.device), ends))
     return {f"{kind}_at_random": np.mean([one[kind] for one in each], axis=0) for kind in each[0]}
 
 
 def curves(
     subject: Subject,
     inputs: Shaped[Tensor, "chosen ..."],
-    predicted: Int[Tensor, " chosen"],
     order: Int[Tensor, "chosen positions"],
     ends: Ends,
 ) -> dict[str, Shaped[np.ndarray, "..."]]:
@@ -182,7 +182,8 @@ def curves(
     for share in SHARES[1:]:
         first = turn < (share * deletable).round()
         for kind, keep in (("deletion", ~first), ("insertion", first)):
-            found[kind].append(probability(subject, masked(inputs, keep), predicted) / ends.whole)
+            left = probability(logits_of(subject, masked(inputs, keep)), ends.predicted)
+            found[kind].append(left / ends.whole)
     return {kind: np.stack(columns, axis=1) for kind, columns in found.items()}
 
 
@@ -193,12 +194,8 @@ def _there(inputs: Shaped[Tensor, "chosen ..."]) -> Bool[Tensor, "chosen positio
 
 
 def probability(
-    subject: Subject, inputs: Shaped[Tensor, "chosen ..."], predicted: Int[Tensor, " chosen"]
+    logits: Float[Tensor, "chosen classes"], predicted: Int[Tensor, " chosen"]
 ) -> Float[np.ndarray, " chosen"]:
-    import torch
-
-    with torch.no_grad():
-        logits = logits_of(subject, inputs)
     return np.asarray(logits.double().softmax(dim=1).gather(1, predicted[:, None])[:, 0].cpu().numpy())
 
 
@@ -206,7 +203,8 @@ def logits_of(subject: Subject, inputs: Shaped[Tensor, "chosen ..."]) -> Float[T
     import torch
 
     rows = max(ROWS, PIXELS // _positions(inputs)) if inputs.ndim == 4 else ROWS
-    return torch.cat([subject.network(part) for part in torch.split(inputs, rows)])
+    with torch.no_grad():
+        return torch.cat([subject.network(part) for part in torch.split(inputs, rows)])
 
 
 def masked(inputs: Shaped[Tensor, "chosen ..."], keep: Shaped[Tensor, "chosen positions"]) -> Shaped[Tensor, "..."]:
