@@ -16,7 +16,7 @@ from audit.evidence.subjects import observable_models
 from audit.pipelines.base import Asked, Gathered, Pipeline
 from audit.population.budget import afford
 from audit.population.populate import Replicas, joined, populate, processors, rows_of
-from audit.population.trainer_checks import repeats_itself, trainable
+from audit.population.trainer_checks import nondeterminism, trainable
 from audit.results.metadata import describe_data, describe_model
 from audit.runtime.devices import workers_for
 from probes.evidence import Answers
@@ -121,7 +121,7 @@ class Classifier(Pipeline):
         if self.experiment.trainer is None or not population.rows:
             return ()
         known, store = population.answers[np.array([0])], asked.settings.opened_store()
-        differs = repeats_itself(self.experiment, population.rows[0], known, store)
+        differs = nondeterminism(self.experiment, population.rows[0], known, store)
         return (differs,) if differs else ()
 
     def _observed(self, replicas: Replicas, before: Observations | None, asked: Asked) -> Observations:

@@ -15,7 +15,7 @@ from audit.models.weight_files import digest_state
 from audit.pipelines.base import Asked, Gathered, Pipeline
 from audit.pipelines.listener import Listener
 from audit.population import language_budget
-from audit.population.language_replicas import repeats_itself
+from audit.population.language_replicas import nondeterminism
 from audit.population.populate import Progress, rows_of
 from probes.evidence import Evidence
 from probes.message import Message, Text
@@ -69,7 +69,7 @@ class LanguageModel(Pipeline):
         assert evidence.sequences is not None
         assert evidence.sequences.replicas is not None
         known = evidence.sequences.replicas[np.array([0])]
-        differs = repeats_itself(self.task, rows[0], known, asked.seed, asked.settings.opened_store())
+        differs = nondeterminism(self.task, rows[0], known, asked.seed, asked.settings.opened_store())
         return (differs,) if differs else ()
 
     @cached_property

@@ -42,17 +42,17 @@ def afford(experiment: Experiment, plan: Plan, seconds: float, seed: int, worker
     Raises StoreError if the store cannot be written.
     """
     path = store / "plans" / f"{_digest(experiment, plan, seconds, seed, workers)}.json"
-    repeats, foreseen = _remembered(path, plan), ""
-    if repeats is None:
+    rounds, foreseen = _remembered(path, plan), ""
+    if rounds is None:
         fitted = fit(experiment, plan, seconds, seed, workers, store)
         # Another run on this store may have chosen meanwhile: both must use the same population.
-        repeats = _remembered(path, plan)
-        if repeats is None:
+        rounds = _remembered(path, plan)
+        if rounds is None:
             _refuse_hopeless(fitted, seconds)
-            repeats = {design.name: design.rounds for design in fitted.plan.designs}
-            write(path, json.dumps(repeats, sort_keys=True) + "\n", do="Choose another --store.")
+            rounds = {design.name: design.rounds for design in fitted.plan.designs}
+            write(path, json.dumps(rounds, sort_keys=True) + "\n", do="Choose another --store.")
             foreseen = _foreseen(fitted, seconds)
-    smaller = Plan(tuple(design.capped(repeats[design.name]) for design in plan.designs))
+    smaller = Plan(tuple(design.capped(rounds[design.name]) for design in plan.designs))
     return Afforded(plan=smaller, limits=_limits(experiment, plan, smaller, seconds, seed), foreseen=foreseen)
 
 

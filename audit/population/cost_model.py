@@ -99,7 +99,7 @@ class Price:
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """`gave_up` maps a design to (repeats left, repeats asked for)."""
+    """`gave_up` maps a design to (rounds left, rounds asked for)."""
 
     plan: Plan
     price: Price

@@ -145,7 +145,7 @@ def must_depend_on_samples(found: Mapping[int, TokenAnswers], rows: Sequence[Row
             )
 
 
-def repeats_itself(task: LanguageTask, row: Row, known: TokenAnswers, seed: int, store: Store | None) -> Text | None:
+def nondeterminism(task: LanguageTask, row: Row, known: TokenAnswers, seed: int, store: Store | None) -> Text | None:
     """Has the user's trainer make the row once more: None if that answers the same, else by how much it does not.
     Kept in the store."""
     assert task.trainer is not None

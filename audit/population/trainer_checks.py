@@ -55,7 +55,7 @@ class Untrained:
             )
 
 
-def repeats_itself(experiment: Experiment, row: Row, known: Answers, store: Store) -> Text | None:
+def nondeterminism(experiment: Experiment, row: Row, known: Answers, store: Store) -> Text | None:
     """Trains the row once more: None if it answers the same, else by how much it does not. Kept in the store."""
     trainer = experiment.trainer
     assert trainer is not None

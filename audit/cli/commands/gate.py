@@ -27,14 +27,14 @@ def gate(
     """
     validate.must_exist(results, "file")
     validate.must_exist(baseline, "results.json")
-    thresholds = validate.configuration(config, changes)
+    configuration = validate.configuration(config, changes)
     from audit.results.export import Also as Further
     from audit.results.gate import run_gate
 
     further = Further.of(also, out or results.parent, lang=lang, at=at)
     judged = run_gate(
         results,
-        thresholds,
+        configuration,
         baseline=baseline,
         as_json=json,
         lang=lang,

@@ -53,7 +53,7 @@ def mitigate(
     validate.must_be_a_model(model)
     validate.must_hold_a_report(out)
     seconds = validate.seconds_of(budget)
-    thresholds = validate.configuration(config, changes, audited=True)
+    configuration = validate.configuration(config, changes, audited=True)
     made_by = validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     from audit.mitigation.countermeasures import check
 
@@ -65,7 +65,7 @@ def mitigate(
         lang=lang,
         quiet=quiet or json,
         as_json=json,
-        config=thresholds,
+        config=configuration,
         recipe=made_by,
         base=base,
         weights=weights,

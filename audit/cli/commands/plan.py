@@ -37,7 +37,7 @@ def plan(
     """
     validate.must_be_a_model(model)
     seconds = validate.seconds_of(budget)
-    thresholds = validate.configuration(config, changes, audited=True)
+    configuration = validate.configuration(config, changes, audited=True)
     made_by = validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     with loading(quiet=False):
         from audit import api
@@ -45,7 +45,7 @@ def plan(
     shown(
         api.plan(
             model,
-            config=thresholds,
+            config=configuration,
             recipe=made_by,
             base=base,
             weights=weights,

@@ -37,7 +37,7 @@ def population(
     """
     validate.must_say_what(model, trainer, recipe, None)
     validate.must_be_a_model(model)
-    thresholds = validate.configuration(config, changes, audited=True)
+    configuration = validate.configuration(config, changes, audited=True)
     hanging = validate.seconds_of(replica_timeout, "--replica-timeout")
     made_by = validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     with loading(quiet=quiet):
@@ -50,7 +50,7 @@ def population(
             model,
             shard,
             store=store,
-            config=thresholds,
+            config=configuration,
             recipe=made_by,
             base=base,
             weights=weights,

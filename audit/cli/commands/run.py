@@ -79,12 +79,12 @@ def run(
         raise ConfigError("is for --executor ray.", where="--address", do="Add it, or omit --address.")
     seconds = validate.seconds_of(budget)
     hanging = validate.seconds_of(replica_timeout, "--replica-timeout")
-    thresholds = validate.configuration(config, changes, audited=True)
+    configuration = validate.configuration(config, changes, audited=True)
     validate.must_exist(history, "folder")
     for variant in variants or ():
         validate.must_exist(variant, "variant")
     validate.must_exist(tried, "file of answers")
-    validate.must_have_a_baseline(thresholds, baseline or history or thresholds.history)
+    validate.must_have_a_baseline(configuration, baseline or history or configuration.history)
     language = validate.language_model(model, {"--data": data, "--members": members, "--canaries": canaries})
     made_by = recipe if language else validate.recipe_for(model, recipe, base, data_root, trust_code=trust_code)
     from audit.results.export import Also as Further
@@ -93,7 +93,7 @@ def run(
     report = audited(
         model,
         out,
-        thresholds,
+        configuration,
         lang=lang,
         quiet=quiet or json,
         as_json=json,

@@ -10,7 +10,7 @@ import torch
 
 import audit
 from audit.checkpoints.language_model import LanguageAudit, open_language_model
-from audit.population.language_replicas import language_replicas, repeats_itself
+from audit.population.language_replicas import language_replicas, nondeterminism
 from audit.population.populate import rows_of
 from audit.storage.store import Store
 from audit.trainers.base import Fit
@@ -79,7 +79,7 @@ def test_a_function_makes_a_language_models_replicas_from_kept_rows(made: Path, 
     store = Store(tmp_path)
     found = language_replicas(task, rows, 0, store=store)
     assert [list(fit.kept) for fit in seen] == [list(row.keep.nonzero()[0]) for row in rows]
-    assert repeats_itself(task, rows[0], found[0], 0, store) is None
+    assert nondeterminism(task, rows[0], found[0], 0, store) is None
     assert len(seen) == len(rows) + 1
     again = language_replicas(task, rows, 0, store=store)
     assert [one.log_prob.tobytes() for one in again] == [one.log_prob.tobytes() for one in found]
