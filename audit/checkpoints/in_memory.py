@@ -24,7 +24,7 @@ from audit.data.handed_over import array, as_table
 from audit.data.labels import labels_of_outputs
 from audit.data.split import first_left, unlearnt
 from audit.models.answers import gives_logits, masks_padding
-from audit.models.built import refuse_unbuilt
+from audit.models.built import refuse_unbuilt, unwrapped
 from audit.models.head import classes_of, find_head
 from audit.models.number_inputs import takes_numbers
 from audit.models.redraw import redraw
@@ -160,8 +160,9 @@ def adopt_network(
 ) -> tuple[Checkpoint, Experiment]:
     """A checkpoint as if `recipe` had made the network. Raises CheckpointError if it does not fit the recipe's
     network."""
+    network = unwrapped(network)
     refuse_unbuilt(network, type(network).__name__, WHERE)
-    network = masks_padding(gives_logits(copy.deepcopy(network).cpu().float().eval()))
+    network = masks_padding(gives_logits(copy.deepcopy(network).cpu().float().eval(), len(dataset.classes)))
     if classes_of(network.get_submodule(find_head(network, recipe.head.name))) != len(dataset.classes):
         dataset = with_classes(dataset, classes_of(network.get_submodule(find_head(network, recipe.head.name))))
     dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *unlearnt(pool, dataset.classes), *first_left(pool)))

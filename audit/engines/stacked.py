@@ -7,6 +7,7 @@ have the same number of steps. Batches are padded to the longest; padding has no
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from torch.nn import functional
 from audit.config.recipe import demands
 from audit.engines.base import Outcome, Refused
 from audit.engines.batched_steps import KNOWN, Steps, Watch, check_finite, residual
+from audit.engines.forward_code import must_be_plain
 from audit.engines.materialised import Materialised, materialise
 from audit.engines.stacked_network import forward_of
 from audit.engines.tail import behind_cut, cut_for
@@ -41,6 +43,8 @@ TOGETHER = 4
 """Batches are padded to multiples of this: products are a few percent faster."""
 ANSWERED = 512
 """Samples per forward pass without training."""
+TRIED = 4
+"""Samples on which the forward code is tried."""
 LARGEST_LAYER = 1 << 20
 """Weights in a layer above which a single replica keeps a core busy."""
 
@@ -77,11 +81,16 @@ class Stacked:
             raise Refused(f"it does not support {min(unknown)}")
         if experiment.device != "cpu":
             raise Refused("it has been measured only on CPUs")
+        samples = experiment.inputs[:TRIED]
         try:
-            network: nn.Module = cut_for(experiment, row).tail
+            parts = cut_for(experiment, row)
+            network: nn.Module = copy.deepcopy(parts.tail)
+            with torch.no_grad():
+                samples = parts.prefix.eval()(samples.clone())
         except Refused:
             network = experiment.begin(row).network
         dense(network)
+        must_be_plain(network, samples, trained=True)
         all_take_part(experiment, row)
 
     def together(self, experiment: Experiment, rows: Sequence[Row]) -> list[tuple[Row, ...]]:

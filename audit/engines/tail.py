@@ -17,6 +17,7 @@ from torch import Tensor
 from audit.config.demand import Demand
 from audit.config.recipe import demands
 from audit.engines.base import Refused
+from audit.engines.forward_code import must_be_plain
 from audit.engines.frozen_cut import Cut, cut, tail_of
 from audit.engines.full import Loop
 from audit.engines.materialised import Materialised, write_inputs
@@ -84,8 +85,9 @@ def _cut_for(experiment: Experiment, row: Row) -> Cut:
     if experiment.source.state is None:
         raise Refused("there are no source weights: every replica has its own random body")
     parts = cut(experiment.begin(row))
+    must_be_plain(parts.prefix, experiment.inputs[:2], trained=False)
     with torch.no_grad():
-        activation = parts.prefix.eval()(experiment.inputs[:1].clone())
+        activation = parts.prefix(experiment.inputs[:1].clone())
     size = activation.numel() * activation.element_size() * len(experiment.dataset)
     if size > LARGEST:
         raise Refused(f"the activations would take {size / 1e9:.0f} GB")

@@ -12,9 +12,9 @@ from audit.models.answers import logits_in
 
 
 def answering_layer(network: nn.Module, samples: Tensor) -> str | None:
-    """The dotted name of the linear layer, or 1 × 1 convolution, that is called last among those with as many outputs
-    as the network's answer on `samples` has classes; None if there is none, or if the network does not take the
-    samples.
+    """The dotted name of the linear layer, or 1 × 1 convolution, that is called last among those on which the network's
+    answer on `samples` depends and which have as many outputs as it has classes; None if there is none, or if the
+    network does not take the samples.
 
     >>> network = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3), nn.Softmax(dim=1))
     >>> answering_layer(network, torch.zeros(2, 4))
@@ -24,14 +24,28 @@ def answering_layer(network: nn.Module, samples: Tensor) -> str | None:
     try:
         with torch.no_grad(), _called(network.eval()) as called:
             answer = logits_in(network(samples))
+        if not isinstance(answer, Tensor) or answer.ndim != 2:
+            return None
+        fitting = [name for name, width in reversed(called) if width == answer.shape[1]]
+        return next((name for name in fitting if takes_part(network, name, samples)), None)
     except (RuntimeError, ValueError, IndexError, TypeError, KeyError, AttributeError):
         return None
     finally:
         network.train(training)
-    if not isinstance(answer, Tensor) or answer.ndim != 2:
-        return None
-    fitting = [name for name, width in called if width == answer.shape[1]]
-    return fitting[-1] if fitting else None
+
+
+def answers(network: nn.Module, samples: Tensor) -> bool:
+    """Whether the network takes the samples and gives one row per sample.
+
+    >>> answers(nn.Linear(4, 3), torch.zeros(2, 4)), answers(nn.Linear(4, 3), torch.zeros(2, 5))
+    (True, False)
+    """
+    try:
+        with torch.no_grad():
+            answer = logits_in(network.eval()(samples))
+    except (RuntimeError, ValueError, IndexError, TypeError, KeyError, AttributeError):
+        return False
+    return isinstance(answer, Tensor) and answer.ndim == 2 and len(answer) == len(samples)
 
 
 @contextmanager

@@ -18,13 +18,16 @@ NAMES = ("logits", "output", "outputs", "out", "scores", "preds", "predictions")
 """The keys or attributes that may hold logits, in the order in which they are tried."""
 
 
-def logits_in(answer: object) -> object:
+def logits_in(answer: object, classes: int | None = None) -> object:
     """The logits in a model's output: the output itself if it is a tensor; the entry under one of NAMES of a
-    ModelOutput, dict or object; the first tensor with two axes of a tuple; anything else unchanged.
+    ModelOutput, dict or object; of a tuple the first tensor with two axes, of those with as many columns as `classes`
+    if there are any; of a dict the only such tensor; anything else unchanged.
 
     >>> logits_in({"loss": torch.tensor(0.5), "logits": torch.zeros(2, 3)}).shape
     torch.Size([2, 3])
     >>> logits_in((torch.tensor(0.5), torch.zeros(2, 3))).shape
+    torch.Size([2, 3])
+    >>> logits_in((torch.zeros(2, 8), torch.zeros(2, 3)), classes=3).shape
     torch.Size([2, 3])
     """
     if isinstance(answer, Tensor):
@@ -33,7 +36,10 @@ def logits_in(answer: object) -> object:
         found = answer.get(name) if isinstance(answer, Mapping) else getattr(answer, name, None)
         if isinstance(found, Tensor):
             return found
-    return next((one for one in _parts(answer) if one.is_floating_point() and one.ndim == 2), answer)
+    found = [one for one in _parts(answer) if one.is_floating_point() and one.ndim == 2]
+    fitting = [one for one in found if one.shape[1] == classes] or found
+    unclear = isinstance(answer, Mapping) and len(fitting) > 1
+    return fitting[0] if fitting and not unclear else answer
 
 
 def _parts(answer: object) -> Iterator[Tensor]:
@@ -41,14 +47,23 @@ def _parts(answer: object) -> Iterator[Tensor]:
     return (one for one in values if isinstance(one, Tensor))
 
 
-def _only_logits(network: nn.Module, inputs: tuple[Any, ...], answer: object) -> object:
-    return logits_in(answer)
+@dataclass(frozen=True)
+class OnlyLogits:
+    """Passes on the logits of a network's output."""
+
+    classes: int | None = None
+
+    def __call__(self, network: nn.Module, inputs: tuple[Any, ...], answer: object) -> object:
+        return logits_in(answer, self.classes)
 
 
-def gives_logits(network: nn.Module) -> nn.Module:
-    """The same network, which from now on returns a tensor wherever its output contains one."""
-    if _only_logits not in network._forward_hooks.values():
-        network.register_forward_hook(_only_logits)
+def gives_logits(network: nn.Module, classes: int | None = None) -> nn.Module:
+    """The same network, which from now on returns a tensor wherever its output contains one, of so many `classes` where
+    it contains several."""
+    for key, hook in list(network._forward_hooks.items()):
+        if isinstance(hook, OnlyLogits):
+            del network._forward_hooks[key]
+    network.register_forward_hook(OnlyLogits(classes))
     return network
 
 
@@ -107,5 +122,5 @@ def masks_padding(network: nn.Module) -> nn.Module:
 
 def is_hooked(network: nn.Module) -> bool:
     """Whether hooks change the input or output, which a rewrite of the forward pass would lose."""
-    others = [hook for hook in network._forward_hooks.values() if hook is not _only_logits]
+    others = [hook for hook in network._forward_hooks.values() if not isinstance(hook, OnlyLogits)]
     return bool(others or network._forward_pre_hooks)

@@ -8,6 +8,21 @@ from torch import nn
 from probes.errors import RecipeError
 
 
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The network within wrappers that only spread or compile it: replicas are trained one by one, and observed.
+
+    >>> unwrapped(nn.DataParallel(nn.Linear(2, 3)))
+    Linear(in_features=2, out_features=3, bias=True)
+    """
+    while True:
+        if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            network = network.module
+        elif type(network).__module__.startswith("torch._dynamo"):  # which importing would take seconds
+            network = network.get_submodule("_orig_mod")
+        else:
+            return network
+
+
 def refuse_unbuilt(network: nn.Module, name: str, where: str) -> None:
     """Raises RecipeError for a TorchScript program, and for lazy, meta and quantised layers: nothing can be trained."""
     if isinstance(network, torch.jit.ScriptModule):

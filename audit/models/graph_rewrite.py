@@ -94,14 +94,34 @@ def prepare(network: nn.Module, example: Shaped[Tensor, "batch ..."] | None = No
 
 
 def embedding(network: nn.Module, head: str) -> nn.Module:
-    """The input of the head: the same network, parameters shared, with its head replaced by the identity.
+    """The input of the head: the same network, parameters shared, cut before a linear head, or with its head replaced
+    by the identity if the network could not be traced, or pools what a convolution gives.
 
     It maps the network's inputs to [samples, features]; no hook is involved, so Captum can differentiate it.
     """
+    if isinstance(network, fx.GraphModule) and isinstance(network.get_submodule(head), nn.Linear):
+        calls = [node for node in network.graph.nodes if node.op == "call_module" and node.target == head]
+        if len(calls) == 1:
+            return _before(network, calls[0])
     shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     body = copy.deepcopy(network, cast("dict[int, Any]", shared))
     replace(body, head, nn.Identity())
     return body
+
+
+def _before(network: fx.GraphModule, call: fx.Node) -> nn.Module:
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in network.graph.nodes:
+        if node is call:
+            break
+        copies[node] = graph.node_copy(node, copies.__getitem__)
+    given = call.args[0] if call.args else next(iter(call.kwargs.values()))
+    graph.output(copies[cast("fx.Node", given)])
+    before = fx.GraphModule(network, graph, class_name="Embedding")
+    before.graph.eliminate_dead_code()
+    before.recompile()
+    return before.train(network.training)
 
 
 def fold_batchnorm(network: nn.Module, example: Shaped[Tensor, "batch ..."] | None = None) -> nn.Module:
@@ -167,7 +187,8 @@ class Tracer(fx.Tracer):
             raise TypeError("hooks change its inputs or outputs")
         graph = super().trace(root, concrete_args)
         answer = next(node for node in graph.nodes if node.op == "output").args[0]
-        if not isinstance(answer, fx.Node):
+        made = getattr(answer, "target", None)
+        if not isinstance(answer, fx.Node) or (isinstance(made, type) and not issubclass(made, Tensor)):
             raise TypeError("its output is not a tensor")
         return graph
 

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from audit.config.recipe import HeadSection
+from audit.models.answers import gives_logits
 from audit.models.redraw import by_library
 from probes.errors import RecipeError, did_you_mean
 
@@ -91,6 +92,7 @@ def attach(network: nn.Module, name: str, section: HeadSection, classes: int, fa
     head = factory(features_of(old), classes) if factory else new_head(old, classes)
     if not factory:
         by_library(network, head)
+    gives_logits(network, classes)
     if section.dropout:
         replace(network, name, nn.Sequential(nn.Dropout(section.dropout), head))
         return f"{name}.1"

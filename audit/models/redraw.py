@@ -25,7 +25,7 @@ def redraw(network: nn.Module, only: Collection[str] | None = None, *, where: st
             raise RecipeError(
                 f"{name or 'the network'} ({type(module).__name__}) cannot be re-initialised.",
                 where=where,
-                do="Give it a reset_parameters method, or name a factory as source.model in the recipe.",
+                do="Give it a method reset_parameters, or train by a function of your own (docs/trainers.md).",
             )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from audit.config.recipe import SourceSection
 from audit.models.answers import gives_logits
-from audit.models.built import refuse_unbuilt
+from audit.models.built import refuse_unbuilt, unwrapped
 from audit.models.families.base import family_of
 from audit.models.head import classes_of, find_head, new_head, replace
 from audit.models.redraw import by_library, loaded, redraw
@@ -54,6 +54,7 @@ class Source:
                 old = network.get_submodule(head)
                 replace(network, head, new_head(old, self.classes))
                 by_library(network, network.get_submodule(head))
+            gives_logits(network, self.classes)
         if weights and self.state is not None and begun is None:
             self._load(network, head, self.state)
         return network
@@ -120,8 +121,9 @@ def build(section: SourceSection, folder: Path, *, trust_code: bool) -> nn.Modul
         raise RecipeError(
             f"{section.model} returned a {type(network).__name__}, not a torch.nn.Module", where="source.model"
         )
+    network = unwrapped(network)
     refuse_unbuilt(network, section.model, "source.model")
-    return gives_logits(network)
+    return gives_logits(network.float())
 
 
 def pretrained(section: SourceSection, folder: Path) -> dict[str, Tensor] | None:

@@ -45,7 +45,7 @@ def ask(
     if isinstance(made, nn.Module):
         if not inputs.is_floating_point() and takes_numbers(made, inputs[:2]):
             inputs = inputs.float()
-        given = checked(predict(masks_padding(gives_logits(made)), inputs), samples, classes, who)
+        given = checked(predict(masks_padding(gives_logits(made, classes)), inputs), samples, classes, who)
         return _unscaled(given, who)
     if isinstance(made, type):
         raise TrainerError(f"returned the class {made.__name__}.", where=who, do="Return a fitted model.")
@@ -57,7 +57,7 @@ def ask(
             who,
         )
     if callable(made):
-        return _unscaled(checked(logits_in(made(np.arange(samples))), samples, classes, who), who)
+        return _unscaled(checked(logits_in(made(np.arange(samples)), classes), samples, classes, who), who)
     raise TrainerError(
         f"returned a {type(made).__name__}.",
         where=who,

@@ -116,9 +116,10 @@ def source_of(
         network = build(section, folder, trust_code=trust_code)
     state = pretrained(section, folder)
     own = loaded_by_code(section, folder, trust_code=trust_code)
+    head = find_head(network, recipe.head.name)
+    own = {name: value for name, value in own.items() if not name.startswith(f"{head}.")}
     if state is None and own:
         state = own
-    head = find_head(network, recipe.head.name)
     if state is not None:
         state = under_names(state, network.state_dict())
     weight = state.get(f"{head}.weight") if state else None

@@ -166,6 +166,12 @@ def test_embedding_is_the_heads_input(name):
     assert next(embed.parameters()) is next(network.parameters())
 
 
+def test_what_follows_a_head_is_no_part_of_its_input():
+    network = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3), nn.Softmax(dim=1)).eval()
+    x = torch.randn(4, 6)
+    torch.testing.assert_close(embedding(prepare(network), "2")(x), network[:2](x))
+
+
 @pytest.mark.filterwarnings("ignore:Setting forward, backward hooks", "ignore:Input Tensor 0 did not already")
 def test_deeplift_explains_a_network_it_refused():
     torch.manual_seed(0)

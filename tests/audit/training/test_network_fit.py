@@ -59,6 +59,32 @@ class Viewed(nn.Module):
 
 def viewed(num_classes=10):
     return Viewed(num_classes)
+
+class Answers(nn.Module):
+    def __init__(self, how):
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU())
+        self.head, self.aux, self.matrix = nn.Linear(16, 5), nn.Linear(16, 5), nn.Parameter(torch.randn(16, 5))
+        self.how = how
+        if how == "matrix":
+            self.head = self.aux = None
+
+    def forward(self, x):
+        found = self.body(x)
+        return {
+            "pair": lambda: (self.head(found), self.aux(found)),
+            "features first": lambda: (found, self.aux(found)),
+            "two entries": lambda: {"coarse": self.head(found), "fine": self.aux(found)},
+            "functional": lambda: nn.functional.linear(found, self.aux.weight, self.aux.bias),
+            "matrix": lambda: found @ self.matrix,
+            "complex": lambda: torch.complex(self.aux(found), self.aux(found)),
+        }[self.how]()
+
+def answers(how):
+    return Answers(how)
+
+def wrapped():
+    return nn.DataParallel(net().double())
 """
 
 
@@ -97,6 +123,29 @@ def test_a_head_that_is_not_a_classifier_is_recognised(folder):
     with pytest.raises(RecipeError, match=r"answers through '3', not through '1'"):
         prepare(recipe("nets:convolutions"), folder, trust_code=True)
     prepare(recipe("nets:net", first=False), folder, trust_code=True)
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("pair", "answers through 'head', not through 'aux', its last linear layer"),
+        ("two entries", 'gives a dict of coarse, fine. Call the entry with the logits of the classes "logits"'),
+        ("functional", "reads the weights of 'aux' without calling it"),
+        ("matrix", r"'body.1', its last linear layer, is not its classifier\. Let a torch.nn.Linear"),
+        ("complex", "gives torch.complex64. Its forward pass must return logits"),
+    ],
+)
+def test_answers_in_other_ways_are_one_line_that_helps(folder, how, says):
+    with pytest.raises(RecipeError, match=says):
+        prepare(recipe("nets:answers", how=how), folder, trust_code=True)
+
+
+def test_logits_behind_features_and_networks_in_wrappers_are_found(folder):
+    experiment = prepare(recipe("nets:answers", how="features first"), folder, trust_code=True)
+    assert experiment.begin(experiment.audited_row()).network(experiment.inputs[:2]).shape == (2, 5)
+    inner = prepare(recipe("nets:wrapped", head="head"), folder, trust_code=True)
+    network = inner.begin(inner.audited_row()).network
+    assert (type(network).__name__, network.get_parameter("head.weight").dtype) == ("Net", torch.float32)
 
 
 def test_the_command_line_says_it_in_one_line(folder):
