@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, Shaped
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -17,6 +17,8 @@ from probes.contamination.near import Near, nothing
 from probes.contamination.near_pictures import near_pictures
 from probes.contamination.near_texts import near_texts
 from probes.contamination.near_vectors import near_features, near_rows, with_pairs
+from probes.contamination.nearest_neighbours import unit
+from probes.contamination.reordered_rows import reordered_rows
 from probes.evidence import Evidence
 from probes.large_arrays import parts, taken
 from probes.measures.embedding import Embedding
@@ -61,7 +63,7 @@ class Duplicates:
 
 def duplicates(evidence: Evidence, rng: np.random.Generator, *, near: bool = True) -> Duplicates:
     """Over all samples, validation included. Near ones by images if there are any, else by the source model's
-    features, else by the columns of a table, where rows that are equal but for one column count too."""
+    features, else by the columns of a table, where rows that were edited in a few columns, or reordered, count too."""
     content = together(evidence.inputs)[0]
     # One sample per content: equal samples would crowd out the near ones.
     first = np.unique(content, return_index=True)[1]
@@ -74,15 +76,26 @@ def _near(evidence: Evidence, some: Int64[np.ndarray, " some"], rng: np.random.G
     if (sequences := evidence.sequences) is not None:
         return near_texts([f"{sequences.prompts[i]} {sequences.answers[i]}" for i in some])
     features = source_features(evidence)
+    features = None if features is None else taken(features, some)
     if evidence.modality == "image" and evidence.inputs.ndim == 4:
-        return near_pictures(taken(evidence.inputs, some), None if features is None else taken(features, some), rng)
-    if features is not None:
-        return near_features(taken(features, some), rng)
+        return near_pictures(taken(evidence.inputs, some), features, rng)
     if evidence.modality == "table" and evidence.inputs.dtype.kind in "fiub":
-        rows = taken(evidence.inputs, some).reshape(len(some), -1)
-        columns = scaled(rows)
-        return with_pairs(near_rows(columns, rng), edited_rows(rows), columns)
-    return nothing()
+        return near_table(taken(evidence.inputs, some).reshape(len(some), -1), features, rng)
+    return nothing() if features is None else near_features(features, rng)
+
+
+def near_table(
+    rows: Shaped[np.ndarray, "samples columns"],
+    features: Float[np.ndarray, "samples features"] | None,
+    rng: np.random.Generator,
+) -> Near:
+    """Rows of a table that lie unusually close, in the source model's features if there are any, that were edited in a
+    few columns, or whose columns were reordered."""
+    more = np.unique(np.concatenate([edited_rows(rows), reordered_rows(rows)]), axis=0)
+    if features is not None:
+        return with_pairs(near_features(features, rng), more, unit(features, features.mean(axis=0)))
+    columns = scaled(rows)
+    return with_pairs(near_rows(columns, rng), more, columns)
 
 
 def source_features(evidence: Evidence) -> Float[np.ndarray, "samples features"] | None:

@@ -1,8 +1,10 @@
-"""Rows of a table that are equal but for one column: a record that was corrected, re-rounded or updated."""
+"""Rows of a table that are equal but for a few columns: a record that was corrected, re-rounded or updated."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped, UInt64
@@ -15,35 +17,123 @@ LARGEST = 2**28
 """The most cells that are looked at."""
 FALSE_PAIRS = 2.0**-20
 """The expected number of pairs in the whole table that agree in as rare values by chance."""
+EDITED, MOST = 4, 7
+"""One column in so many may differ, and so many columns at most."""
+RUN = 16
+"""More rows than this that agree in a band of columns are not compared there: what they share is common."""
+EDIT = 0.125
+"""The probability that a column of a copy was edited, for the likelihood ratio."""
+SAMPLE = 500
+"""Rows whose pairs show how alike rows of this table are."""
+UPPER, FEW, ABOVE = 0.05, 100, (0.001, 0.01)
+"""The tail is measured from the highest twentieth of these pairs to the highest hundred, which are this share of them:
+more pairs than are copies."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Column:
+    """A number for each value, drawn at random, and minus the logarithm to base 2 of its share of the rows."""
+
+    value: UInt64[np.ndarray, " samples"]
+    bits: Float64[np.ndarray, " samples"]
 
 
 def edited_rows(table: Shaped[np.ndarray, "samples features"]) -> Int64[np.ndarray, "pairs 2"]:
-    """Pairs of rows that are equal in all columns but one, and whose equal values are too rare for chance: by the
-    frequencies of values, as if columns were independent, no such pair is expected in the whole table. The dummies of a
-    word are one column.
+    """Pairs of rows that are equal in all columns but one, or but for a quarter of the columns (at most seven), and
+    whose equal values are too rare for chance. The dummies of a word are one column.
+
+    For one column, by the frequencies of values, as if columns were independent, no such pair is expected in the whole
+    table. For several, by the likelihood ratio of an edited copy against independent columns (Markov's inequality), and
+    because columns do depend on each other, none may be expected either if that ratio is extrapolated from the pairs of
+    500 rows. Rows are compared where they agree in one of as many bands of columns as may be edited, and one more, with
+    at most 15 others.
 
     >>> rng = np.random.default_rng(0)
-    >>> table = rng.normal(size=(50, 8)).astype(np.float32)
-    >>> table[40] = table[3]
+    >>> table = rng.normal(size=(50, 12)).astype(np.float32)
+    >>> table[40], table[41] = table[3], table[4]
     >>> table[40, 5] += 1
+    >>> table[41, [2, 7]] += 1
     >>> edited_rows(table).tolist()
-    [[3, 40]]
+    [[3, 40], [4, 41]]
     """
-    columns = groups_of(table) if table.size <= LARGEST else []
-    if len(columns) < FEWEST:
+    stretches = groups_of(table) if table.size <= LARGEST else []
+    if len(stretches) < FEWEST:
         return np.zeros((0, 2), dtype=np.int64)
     rng = np.random.default_rng(0)
-    digest, bits = np.zeros(len(table), dtype=np.uint64), np.zeros(len(table))
-    each: list[tuple[UInt64[np.ndarray, " samples"], Float64[np.ndarray, " samples"]]] = []
-    for first, end in columns:
+    columns, digest, bits = [], np.zeros(len(table), dtype=np.uint64), np.zeros(len(table))
+    for first, end in stretches:
         _, code, count = np.unique(table[:, first:end], axis=0, return_inverse=True, return_counts=True)
         code = code.reshape(-1)
         own = rng.integers(2**64, size=len(count), dtype=np.uint64)[code]
-        each.append((own, -np.log2(count / len(table))[code]))
-        digest, bits = digest + own, bits + each[-1][1]
+        columns.append(_Column(value=own, bits=-np.log2(count / len(table))[code]))
+        digest, bits = digest + own, bits + columns[-1].bits
     needed = 2 * math.log2(len(table)) - 1 - math.log2(FALSE_PAIRS)
-    found = [_equal_but(digest - own, own, bits - mine >= needed) for own, mine in each]
+    found = [_equal_but(digest - one.value, one.value, bits - one.bits >= needed) for one in columns]
+    found.append(_several(columns, needed, rng))
     return np.unique(np.concatenate(found), axis=0).reshape(-1, 2)
+
+
+def _several(columns: Sequence[_Column], needed: float, rng: np.random.Generator) -> Int64[np.ndarray, "pairs 2"]:
+    """Pairs that differ in a few columns, by their likelihood ratio."""
+    most = min(len(columns) // EDITED, MOST)
+    if most < 2:
+        return np.zeros((0, 2), dtype=np.int64)
+    # One of them is as it was.
+    bands = _dealt([float(one.bits.mean()) for one in columns], most + 1)
+    digests = [np.sum([columns[i].value for i in band], axis=0, dtype=np.uint64) for band in bands]
+    pairs = np.unique(np.concatenate([_in_short_runs(digest) for digest in digests]), axis=0)
+    ratio, edits = _compared(columns, pairs)
+    alike = (edits <= most) & (ratio >= needed)
+    return pairs[alike & (ratio >= _by_sample(columns, needed, rng))] if alike.any() else pairs[alike]
+
+
+def _by_sample(columns: Sequence[_Column], needed: float, rng: np.random.Generator) -> float:
+    """The logarithm of the likelihood ratio above which no pair is expected, if the logarithms of all pairs have an
+    exponential tail, as those of some rows have."""
+    some = np.sort(rng.permutation(len(columns[0].bits))[:SAMPLE])
+    ratio, _ = _compared(columns, some[np.stack(np.triu_indices(len(some), 1), axis=1)])
+    above = float(np.clip(FEW / len(ratio), *ABOVE))
+    upper, top = np.quantile(ratio, [1 - UPPER, 1 - above])
+    fall = min(1.0, math.log2(UPPER / above) / max(float(top - upper), 1e-9))
+    return float(top + (needed + math.log2(above)) / fall)
+
+
+def _dealt(size: Sequence[float], bands: int) -> list[list[int]]:
+    """Columns in bands that tell about equally much."""
+    found: list[list[int]] = [[] for _ in range(bands)]
+    total = np.zeros(bands)
+    for column in np.argsort(-np.array(size), kind="stable").tolist():
+        least = int(total.argmin())
+        found[least].append(column)
+        total[least] += size[column]
+    return [band for band in found if band]
+
+
+def _in_short_runs(digest: UInt64[np.ndarray, " samples"]) -> Int64[np.ndarray, "pairs 2"]:
+    """All pairs of equal digests, except those of more than `RUN` rows."""
+    order = np.argsort(digest, kind="stable")
+    ranked = digest[order]
+    _, place, count = np.unique(ranked, return_inverse=True, return_counts=True)
+    short = count[place.reshape(-1)] <= RUN
+    found = [np.zeros((0, 2), dtype=np.int64)]
+    for apart in range(1, min(RUN, len(digest))):
+        same = (ranked[apart:] == ranked[:-apart]) & short[apart:]
+        found.append(np.stack([order[:-apart][same], order[apart:][same]], axis=1))
+    return np.asarray(np.sort(np.concatenate(found), axis=1), dtype=np.int64)
+
+
+def _compared(
+    columns: Sequence[_Column], pairs: Int64[np.ndarray, "pairs 2"]
+) -> tuple[Float64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"]]:
+    """The logarithm to base 2 of the likelihood ratio of a copy whose columns are edited with probability `EDIT`, and
+    in how many columns both differ."""
+    one, other = pairs.T
+    ratio, edits = np.zeros(len(pairs)), np.zeros(len(pairs), dtype=np.int64)
+    for column in columns:
+        same = column.value[one] == column.value[other]
+        ratio += np.log2(np.where(same, (1 - EDIT) * 2 ** column.bits[one], 0.0) + EDIT)
+        edits += ~same
+    return ratio, edits
 
 
 def _equal_but(

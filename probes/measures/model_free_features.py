@@ -17,6 +17,9 @@ THUMBNAIL = 6
 LARGEST_TABLE, NUMBERS = 200, 2**26
 """The most columns that are used whatever the number of samples, and the most numbers in all columns: of more columns,
 as many at equal distances."""
+SEEN, MANY, USUAL = 2000, 20, 0.05
+"""Of a column with more different values than `MANY`, a value of this share of the samples is a property of its own;
+counted on so many samples."""
 FREQUENT = 100
 """Number of tokens that are counted, the most frequent ones."""
 BANDS = 16
@@ -89,6 +92,10 @@ def _table(
         yield name, column
         if not np.isfinite(column).all():
             yield f"{name} is missing", (~np.isfinite(column)).astype(np.float64)
+        values, counts = np.unique(column[:: max(1, len(column) // SEEN)], return_counts=True)
+        if len(values) > MANY and counts.max() >= USUAL * counts.sum():
+            # A number that stands for a missing one, or zero: among many values, it is a property of its own.
+            yield f"{name} is {values[counts.argmax()]:g}", (column == values[counts.argmax()]).astype(np.float64)
 
 
 def _in_parts(images: Shaped[np.ndarray, "samples h w channels"]) -> dict[str, Float64[np.ndarray, " samples"]]:

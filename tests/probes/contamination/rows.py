@@ -14,9 +14,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
-from probes.contamination.column_leakage import scaled
-from probes.contamination.edited_rows import edited_rows
-from probes.contamination.near_vectors import near_rows, with_pairs
+from probes.contamination.duplicates import near_table
 from probes.measures.exact_duplicates import together
 
 SHARE, LARGEST, RUNS = 0.05, 4000, 5
@@ -34,11 +32,17 @@ def noisy(by: float) -> Changed:
     return change
 
 
-def one_column(rows: np.ndarray, table: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One column of each row takes another row's value."""
-    found, column = rows.copy(), rng.integers(0, table.shape[1], len(rows))
-    found[np.arange(len(rows)), column] = table[rng.integers(0, len(table), len(rows)), column]
-    return found
+def edited(share: float) -> Changed:
+    """This share of the columns of each row, at least one, take another row's values."""
+
+    def change(rows: np.ndarray, table: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        found, count = rows.copy(), max(1, int(share * rows.shape[1]))
+        for row in found:
+            column = rng.choice(rows.shape[1], count, replace=False)
+            row[column] = table[rng.integers(0, len(table)), column]
+        return found
+
+    return change
 
 
 def reordered(rows: np.ndarray, table: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -50,7 +54,9 @@ CHANGES: dict[str, Changed] = {
     "equal": noisy(0.0),
     "1 % noise": noisy(0.01),
     "20 % noise": noisy(0.2),
-    "one column changed": one_column,
+    "one column changed": edited(0.0),
+    "a seventh changed": edited(1 / 7),
+    "a quarter changed": edited(0.25),
     "columns reordered": reordered,
 }
 
@@ -84,8 +90,7 @@ def measured(table: np.ndarray, change: Changed, runs: int = RUNS) -> tuple[int,
         rows = rows.astype(np.float32)
         content = together(rows)[0]
         first = np.unique(content, return_index=True)[1]
-        columns = scaled(rows[first])
-        near = with_pairs(near_rows(columns, rng), edited_rows(rows[first]), columns)
+        near = near_table(rows[first], None, rng)
         told = np.isin(content, content[member])
         told[np.concatenate([first[near.one], first[near.other]])] = True
         told[member] = False

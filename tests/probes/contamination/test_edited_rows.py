@@ -1,12 +1,19 @@
-"""Rows that are equal but for one column are copies where what they share is rare."""
+"""Rows that were edited in a few columns, or reordered, are copies where what they share is rare."""
 
 from __future__ import annotations
 
-import numpy as np
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
+import dataclasses
 
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+
+from probes.contamination import Contamination
 from probes.contamination.edited_rows import edited_rows
-from tests.probes.contamination.untrained import audit
+from probes.contamination.reordered_rows import reordered_rows
+from probes.measures.embedding import Embedding
+from probes.observable import Observation
+from tests.probes.contamination.untrained import audit, untrained
 
 
 def test_rows_that_were_edited_in_one_column_are_found_across_the_split() -> None:
@@ -25,8 +32,40 @@ def test_rows_that_were_edited_in_one_column_are_found_across_the_split() -> Non
     assert result["near_duplicates_across_split"].value == 6
 
 
-def test_no_rows_of_real_tables_are_taken_for_edited() -> None:
-    for load in (load_iris, load_wine, load_breast_cancer, load_diabetes):
-        assert len(edited_rows(np.unique(load().data.astype(np.float32), axis=0))) == 0
+@pytest.mark.parametrize("embedded", [False, True])
+def test_rows_that_were_edited_in_several_columns_or_reordered_are_found(embedded: bool) -> None:
+    """Up to a quarter of the columns, and all columns in another order; also where the source model's features, which
+    such a change moves far, would be compared."""
+    rng = np.random.default_rng(15)
+    rows = rng.normal(size=(300, 16)).astype(np.float32)
+    member = np.arange(300) < 150
+    rows[150:156] = rows[:6]
+    for row, count in zip(rows[150:154], (2, 3, 4, 4), strict=True):
+        row[rng.choice(16, count, replace=False)] = rng.normal(size=count)
+    rows[154:156] = rows[154:156][:, rng.permutation(16)]
+    given = untrained(rows, member, modality="table")
+    if embedded:
+        features = rng.normal(size=(300, 8)).astype(np.float32)
+        seen = {"source": Observation(samples=np.arange(300), arrays={"embedding": features})}
+        given = dataclasses.replace(given, observations={Embedding(): seen})
+    result = Contamination()(given, np.random.default_rng(0))
+    assert np.flatnonzero(result.per_sample["contaminated"]).tolist() == list(range(150, 156))
+
+
+def test_dependent_columns_are_no_evidence_of_edited_rows() -> None:
+    """Records of one household share seven of fourteen values, or of one patient eleven."""
+    rng = np.random.default_rng(16)
+    for shared in (7, 11):
+        base = np.round(rng.normal(size=(300, shared)), 2)[rng.integers(0, 300, 1000)]
+        rows = np.column_stack([base, np.round(rng.normal(size=(1000, 14 - shared)), 2)]).astype(np.float32)
+        assert len(edited_rows(rows)) == 0
+
+
+def test_no_rows_of_real_tables_are_taken_for_edited_or_reordered() -> None:
+    for load in (load_iris, load_wine, load_breast_cancer, load_diabetes, load_digits):
+        rows = np.unique(load().data.astype(np.float32), axis=0)
+        assert len(edited_rows(rows)) == len(reordered_rows(rows)) == 0
     words = np.random.default_rng(14).integers(0, 4, (2000, 6)).astype(np.float32)
     assert len(edited_rows(np.unique(words, axis=0))) == 0
+    orders = np.random.default_rng(14).permuted(np.tile(np.arange(12), (1000, 1)), axis=1).astype(np.float32)
+    assert len(reordered_rows(orders)) == 0

@@ -1,0 +1,71 @@
+"""Rows of a table that hold the same values in another order: columns that were exported in another order."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64, Shaped, UInt64
+
+from probes.contamination.edited_rows import FALSE_PAIRS, LARGEST
+from probes.large_arrays import parts
+
+FEWEST = 3
+"""The fewest columns of a table in which such rows are sought."""
+
+
+def reordered_rows(table: Shaped[np.ndarray, "samples features"]) -> Int64[np.ndarray, "pairs 2"]:
+    """Pairs of rows with the same values in any columns, if these are too rare for chance: by the shares of the rows
+    that hold each value, as if values were independent, no such pair is expected in the whole table.
+
+    >>> table = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
+    >>> table[40] = table[3, ::-1]
+    >>> reordered_rows(table).tolist()
+    [[3, 40]]
+    """
+    none = np.zeros((0, 2), dtype=np.int64)
+    if table.size > LARGEST or table.shape[1] < FEWEST:
+        return none
+    digest = np.concatenate([_mixed(_plain(table[part])).sum(axis=1) for part in parts(*table.shape)])
+    _, place, count = np.unique(digest, return_inverse=True, return_counts=True)
+    several = np.flatnonzero(count[place.reshape(-1)] > 1)
+    if not len(several):
+        return none
+    needed = 2 * math.log2(len(table)) - 1 - math.log2(FALSE_PAIRS)
+    rare = several[_bits(_plain(table), _plain(table[several])) >= needed]
+    order = rare[np.argsort(digest[rare], kind="stable")]
+    first = order[np.searchsorted(digest[order], digest[order])]
+    pairs = np.sort(np.stack([first, order], axis=1), axis=1)
+    return np.asarray(pairs[pairs[:, 0] < pairs[:, 1]], dtype=np.int64)
+
+
+def _plain(rows: Shaped[np.ndarray, "some features"]) -> Float32[np.ndarray, "some features"]:
+    """With one zero and one missing number."""
+    wide = rows.astype(np.float32) + np.float32(0)
+    return np.where(np.isnan(wide), np.float32(np.nan), wide)
+
+
+def _mixed(rows: Float32[np.ndarray, "some features"]) -> UInt64[np.ndarray, "some features"]:
+    """A digest of each value, so that sums of them do not agree by chance (the finaliser of SplitMix64)."""
+    mixed = np.ascontiguousarray(rows).view(np.uint32).astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+
+
+def _bits(
+    table: Float32[np.ndarray, "samples features"], some: Float32[np.ndarray, "some features"]
+) -> Float64[np.ndarray, " some"]:
+    """For each of these rows, minus the sum over its different values of the logarithm to base 2 of the share of all
+    rows that hold the value in any column."""
+    values, place = np.unique(some, return_inverse=True)
+    place = np.sort(place.reshape(some.shape), axis=1)
+    holding = np.zeros(len(values))
+    for part in parts(*table.shape):
+        found = np.minimum(np.searchsorted(values, table[part]), len(values) - 1)
+        known = (values[found] == table[part]) | (np.isnan(values[found]) & np.isnan(table[part]))
+        row = np.broadcast_to(np.arange(len(found))[:, None], found.shape)
+        each = np.unique(np.stack([row[known], found[known]]), axis=1)[1]
+        holding += np.bincount(each, minlength=len(values))
+    different = np.concatenate([np.ones((len(some), 1), dtype=bool), np.diff(place, axis=1) > 0], axis=1)
+    return np.asarray((-np.log2(holding / len(table))[place] * different).sum(axis=1))
