@@ -80,7 +80,7 @@ def _several(columns: Sequence[_Column], needed: float, rng: np.random.Generator
         return np.zeros((0, 2), dtype=np.int64)
     # One of them is as it was.
     bands = _dealt([float(one.bits.mean()) for one in columns], most + 1)
-    digests = [np.sum([columns[i].value for i in band], axis=0, dtype=np.uint64) for band in bands]
+    digests = [np.stack([columns[i].value for i in band]).sum(axis=0) for band in bands]
     pairs = np.unique(np.concatenate([_in_short_runs(digest) for digest in digests]), axis=0)
     ratio, edits = _compared(columns, pairs)
     alike = (edits <= most) & (ratio >= needed)
