@@ -44,7 +44,7 @@ Text = str | Message
 """A plain string is shown as it is, in every language."""
 
 
-def encoded(value: Any) -> Any:
+def encoded(value: object) -> object:
     """A message, or one of its values, in JSON form.
 
     >>> decoded(encoded(Message("membership.strongest", {"attack": "rmia"}))).values
@@ -108,7 +108,7 @@ class Fields(string.Formatter):
     def __init__(self, speech: Speech) -> None:
         self.speech = speech
 
-    def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    def vformat(self, format_string: str, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
         def ends(found: re.Match[str]) -> str:
             low, name, high = found.groups()
             if not isinstance(kwargs[name], int | float):
@@ -118,7 +118,7 @@ class Fields(string.Formatter):
 
         return super().vformat(RANGE.sub(ends, format_string), args, kwargs)
 
-    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:
+    def get_field(self, field_name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> tuple[object, str]:
         if not field_name.isidentifier():
             raise ValueError(f"Expected a name in a template's braces, got {field_name!r}.")
         return kwargs[field_name], field_name

@@ -66,10 +66,10 @@ class Texts:
         found = self.find(table, word)
         return str((found.get("title") if isinstance(found, Mapping) else found) or word)
 
-    def own(self, *path: str, scope: str = "") -> Any:
+    def own(self, *path: str, scope: str = "") -> object:
         """The entry in this language, preferring the package `scope`; or None."""
         for content in (self.packages.get(scope, {}), self.content):
-            value: Any = content
+            value: object = content
             for part in path:
                 value = value.get(part) if isinstance(value, Mapping) else None
             if value is not None:
@@ -187,7 +187,7 @@ def _folder(entry: EntryPoint) -> Path:
 
 
 def _merged(packages: Mapping[str, Content]) -> Content:
-    merged: dict[str, dict[str, Any]] = {}
+    merged: dict[str, dict[str, object]] = {}
     for name, content in packages.items():
         for table, entries in content.items():
             known = merged.setdefault(table, {})

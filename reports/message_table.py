@@ -42,6 +42,6 @@ def read(content: Any, table: Mapping[str, Any], place: str = "") -> Any:
     return content
 
 
-def _message(text: str, content: Mapping[str, Any]) -> Text:
+def _message(text: str, content: Mapping[str, object]) -> Text:
     message = decoded(content)
     return message if isinstance(message, Message) and texts("en").say(message) == text else text

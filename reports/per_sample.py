@@ -8,7 +8,6 @@ import dataclasses
 import io
 import math
 import re
-from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
@@ -88,7 +87,7 @@ def _column(cells: list[str]) -> np.ndarray:
         return np.array([QUOTED.sub("", cell) for cell in cells])
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, float | np.floating):
         return "" if not math.isfinite(value) else f"{value:.6g}"
     return str(cell(str(value)))

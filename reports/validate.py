@@ -34,7 +34,7 @@ def parse_json(text: str, where: str, error: type[InputError], *, most: int = MO
     return content
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -60,13 +60,13 @@ def validate(content: Mapping[str, Any], where: str, error: type[InputError]) ->
 
 
 @cache
-def _schema() -> Callable[[Any], Any]:
+def _schema() -> Callable[[object], object]:
     import fastjsonschema
 
     text = (files("reports") / "schema" / "results.schema.json").read_text(encoding="utf-8")
     # Everything used is also in draft 7, which the compiler supports.
     schema = json.loads(text) | {"$schema": "http://json-schema.org/draft-07/schema#"}
-    compiled: Callable[[Any], Any] = fastjsonschema.compile(schema, use_default=False)
+    compiled: Callable[[object], object] = fastjsonschema.compile(schema, use_default=False)
     return compiled
 
 

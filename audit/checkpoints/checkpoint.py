@@ -138,7 +138,7 @@ def save(
     if path.exists():
         raise OverwriteError("exists already.", where=str(path), do="Choose another --out or remove it.")
     state = {name: value.detach().cpu().contiguous() for name, value in trained.network.state_dict().items()}
-    content: dict[str, Any] = {
+    content: dict[str, object] = {
         "format": FORMAT,
         "state_dict": state,
         "digest": digest_state(state),

@@ -160,7 +160,7 @@ class Contents(StoredPart):
         return self
 
 
-def validated(content: Mapping[str, Any], path: Path, size: int) -> Contents:
+def validated(content: Mapping[str, object], path: Path, size: int) -> Contents:
     """The parts of a file of `size` bytes. Raises CheckpointError with the first that is wrong."""
     for name in ("recipe", "chosen", "environment", "data"):
         must_be_plain(content.get(name), str(path), CheckpointError)

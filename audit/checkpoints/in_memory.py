@@ -9,7 +9,6 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int64, Shaped
@@ -112,9 +111,9 @@ def _stored(
     )
 
 
-def recipe_of(given: Mapping[str, Any] | Recipe | None, network: nn.Module, pool: Pool, seed: int | None) -> Recipe:
+def recipe_of(given: Mapping[str, object] | Recipe | None, network: nn.Module, pool: Pool, seed: int | None) -> Recipe:
     """The recipe completed with what a program need not repeat: data, split and architecture are the given ones."""
-    content: dict[str, Any] = {} if given is None else _content(given)
+    content: dict[str, object] = {} if given is None else _content(given)
     content.setdefault("name", type(network).__name__)
     content["data"] = {"kind": "memory"}
     content["split"] = {"members": int(pool.member.sum()), "held_out": int(pool.held_out.sum())}
@@ -128,7 +127,7 @@ def recipe_of(given: Mapping[str, Any] | Recipe | None, network: nn.Module, pool
     return parse(content, WHERE)
 
 
-def _content(given: Mapping[str, Any] | Recipe) -> dict[str, Any]:
+def _content(given: Mapping[str, object] | Recipe) -> dict[str, object]:
     return given.model_dump(exclude_defaults=True) if isinstance(given, Recipe) else dict(given)
 
 

@@ -78,7 +78,7 @@ def open_language_model(
     data: Path | None = None,
     members: object = None,
     base: Path | None = None,
-    recipe: Path | Mapping[str, Any] | None = None,
+    recipe: Path | Mapping[str, object] | None = None,
     canaries: Path | None = None,
     trainer: Trainer | None = None,
     trust_code: bool = False,
@@ -139,7 +139,7 @@ def open_language_model(
 
 
 def _recipe(
-    recipe: Path | Mapping[str, Any] | None, record: Record | None, folder: Path
+    recipe: Path | Mapping[str, object] | None, record: Record | None, folder: Path
 ) -> tuple[LanguageRecipe, Path]:
     """The recipe, and the folder that its paths are relative to; its data are the record's if it names none."""
     given, root = LanguageRecipe(), Path()
@@ -350,7 +350,7 @@ def _recorded_roles(
 
 def _recorded_training(record: Record, context: int) -> LanguageTraining | None:
     """From the record's own recipe, or else from transformers' arguments."""
-    train: Mapping[str, Any] = record.recipe.get("train", {})
+    train: Mapping[str, object] = record.recipe.get("train", {})
     if not train and record.arguments:
         train = of_sequences(of_mapping(record.arguments, RECORD, samples=record.count("trained")).train)
         if record.arguments.get("packing"):  # TRL's

@@ -180,7 +180,7 @@ def open_trained(path: Path | None, settings: Settings) -> Audited:
     return _with_weights(path, given, trainer, seed, settings)
 
 
-def _data_of(module: Any, path: Path) -> Handed:
+def _data_of(module: object, path: Path) -> Handed:
     data = getattr(module, "data", None)
     where = f"{path.name}:data"
     if not callable(data):
@@ -233,7 +233,7 @@ def _cannot_be_looked_into(network: nn.Module | None, head: str | None) -> Messa
     return None
 
 
-def _as_wide(dataset: Dataset, model: Any, samples: Tensor) -> Dataset:
+def _as_wide(dataset: Dataset, model: object, samples: Tensor) -> Dataset:
     """With classes that have no labels, if the model has more classes than the data."""
     if isinstance(model, nn.Module):
         try:

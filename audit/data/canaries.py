@@ -75,7 +75,7 @@ def uniform_words(exchanges: Sequence[Exchange], rng: np.random.Generator, words
 
 def drawn(
     texts: Iterator[str],
-    like: Mapping[str, Any],
+    like: Mapping[str, object],
     data: Instructions,
     rng: np.random.Generator,
     *,
@@ -100,7 +100,7 @@ def drawn(
 
 
 def mixed(
-    rows: Sequence[tuple[str, Mapping[str, Any]]], secret: CanaryFile, parts: Sequence[str], rng: np.random.Generator
+    rows: Sequence[tuple[str, Mapping[str, object]]], secret: CanaryFile, parts: Sequence[str], rng: np.random.Generator
 ) -> list[Row]:
     """The rows, with every included canary as many times as it should occur, at random positions among those of
     `parts`; rows of other parts follow. If the data has parts, each row names its own in a field `split`."""

@@ -33,12 +33,12 @@ def of_text(*texts: str) -> bytes:
     return "\x1f".join(texts).encode()
 
 
-def of_tokens(ids: Iterable[Any]) -> bytes:
+def of_tokens(ids: Iterable[object]) -> bytes:
     """Token ids without padding."""
     return np.asarray(list(ids), dtype=np.int64).tobytes()
 
 
-def of_array(values: Any) -> bytes:
+def of_array(values: object) -> bytes:
     """An image or a row of a table. Integers are kept, everything else is rounded to float32; the shape is
     included."""
     array = np.asarray(values)

@@ -87,7 +87,7 @@ class Record(BaseModel):
         return path
 
 
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def plain(values: Mapping[str, object]) -> dict[str, object]:
     """The arguments that JSON can represent: numbers, strings, Booleans and flat lists of these, without paths and
     secrets of the machine."""
     hidden = ("token", "dir", "path", "key", "password")

@@ -70,7 +70,7 @@ def names_of(stored: Int64[np.ndarray, "samples length"], tokenizer: Any) -> dic
     }
 
 
-def names_of_ids(ids: Int64[np.ndarray, "samples length"], tokenizer: Any) -> dict[int, str]:
+def names_of_ids(ids: Int64[np.ndarray, "samples length"], tokenizer: object) -> dict[int, str]:
     """The same of the tokenizer's own ids, as a network takes them. Padding has an empty name, so that no text shows
     it."""
     names = {stored - 1: name for stored, name in names_of(ids + 1, tokenizer).items()}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from audit.config.recipe import Recipe, TransferSection, parse
 from probes.errors import ConfigError, RecipeError, did_you_mean
 from probes.message import Message, Text
 from probes.texts import said
 
-Change = Callable[[Recipe, float, int | None], Mapping[str, Any]]
+Change = Callable[[Recipe, float, int | None], Mapping[str, object]]
 """(recipe, strength, side of the images in pixels or None) to the sections that differ. Raises InapplicableError with a
 reason if it does not apply."""
 
@@ -54,7 +53,7 @@ class Candidates:
 
 
 def _penalty(key: str) -> Change:
-    def change(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
+    def change(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, object]:
         if getattr(recipe.regularise, key) >= strength:
             raise InapplicableError("audit.mitigation-strong-already")
         return {"regularise": {key: strength}}
@@ -62,7 +61,7 @@ def _penalty(key: str) -> Change:
     return change
 
 
-def _wise_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
+def _wise_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, object]:
     if recipe.transfer.mode == "features":
         raise InapplicableError("audit.mitigation-head-alone")
     if strength >= 1:
@@ -70,13 +69,13 @@ def _wise_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, 
     return _penalty("source_share")(recipe, strength, side)
 
 
-def _dropout(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
+def _dropout(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, object]:
     if recipe.head.dropout >= strength:
         raise InapplicableError("audit.mitigation-strong-already")
     return {"head": {"dropout": strength}}
 
 
-def _early_stopping(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
+def _early_stopping(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, object]:
     if recipe.train.patience and recipe.train.select == "best":
         raise InapplicableError("audit.mitigation-stops-already")
     if recipe.split.file is None and not recipe.split.validation:
@@ -85,7 +84,7 @@ def _early_stopping(recipe: Recipe, strength: float, side: int | None) -> Mappin
 
 
 def _mode(mode: str) -> Change:
-    def change(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
+    def change(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, object]:
         if recipe.transfer.mode == mode:
             raise InapplicableError("audit.mitigation-transfers-already")
         return {"transfer": {"mode": mode, "layers": ()}}
@@ -93,16 +92,15 @@ def _mode(mode: str) -> Change:
     return change
 
 
-def _lp_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
+def _lp_ft(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, object]:
     """The usual number of epochs for the head alone, at most half of all: the rest are for training everything."""
     if recipe.train.epochs < 2:
         raise InapplicableError("audit.mitigation-one-epoch")
-    changes = _mode("lp-ft")(recipe, strength, side)
     epochs = min(TransferSection().lp_epochs, recipe.train.epochs // 2)
-    return {"transfer": {**changes["transfer"], "lp_epochs": epochs}}
+    return _merged(_mode("lp-ft")(recipe, strength, side), {"transfer": {"lp_epochs": epochs}})
 
 
-def _augment(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
+def _augment(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, object]:
     if side is None:
         raise InapplicableError("audit.mitigation-no-images")
     if recipe.augment:
@@ -110,7 +108,7 @@ def _augment(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, 
     return {"augment": [{"name": "RandomCrop", "size": side, "padding": max(1, side // CROP_PART)}]}
 
 
-def _dp(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, Any]:
+def _dp(recipe: Recipe, strength: float, side: int | None) -> Mapping[str, object]:
     if recipe.privacy and recipe.privacy.epsilon is not None and recipe.privacy.epsilon <= strength:
         raise InapplicableError("audit.mitigation-private-already")
     return {
@@ -183,7 +181,7 @@ def _read(text: str) -> tuple[str, Countermeasure, float | None]:
     return name, measure, strength
 
 
-def _merged(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(content: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
     """Sections are merged key by key; everything else is replaced."""
     merged = dict(content)
     for key, value in changes.items():

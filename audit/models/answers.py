@@ -53,7 +53,7 @@ class OnlyLogits:
 
     classes: int | None = None
 
-    def __call__(self, network: nn.Module, inputs: tuple[Any, ...], answer: object) -> object:
+    def __call__(self, network: nn.Module, inputs: tuple[object, ...], answer: object) -> object:
         return logits_in(answer, self.classes)
 
 

@@ -55,7 +55,7 @@ def weights_in(content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     return content
 
 
-def weights_under(key: str, content: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+def weights_under(key: str, content: Mapping[str, object], path: Path) -> Mapping[str, object]:
     """The set of weights under that key, or among the chosen weights by that prefix. Raises CheckpointError."""
     nested = sets_in(content)
     if key in nested:
@@ -70,7 +70,7 @@ def weights_under(key: str, content: Mapping[str, Any], path: Path) -> Mapping[s
     raise CheckpointError(f"holds no weights under {key!r}. {did_you_mean(key, held)}", where=str(path))
 
 
-def key_of_weights(content: Mapping[str, Any], path: Path) -> str:
+def key_of_weights(content: Mapping[str, object], path: Path) -> str:
     """The chosen set of weights as Python's subscripts: `['model']['net']`; empty for the content itself. Raises
     CheckpointError if the choice is ambiguous."""
     chosen = weights_in(content, path)
@@ -83,7 +83,7 @@ def key_of_weights(content: Mapping[str, Any], path: Path) -> str:
     return found
 
 
-def sets_in(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def sets_in(content: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
     """The sets of weights in a file by their keys; a key of several levels is joined by dots.
 
     >>> import torch
@@ -93,7 +93,7 @@ def sets_in(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return dict(_sets(content, "", DEEPEST))
 
 
-def _sets(content: Mapping[str, Any], above: str, levels: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _sets(content: Mapping[str, object], above: str, levels: int) -> Iterator[tuple[str, Mapping[str, object]]]:
     for name, value in content.items():
         inner = numbered(value) if isinstance(value, list | tuple) else value
         if not isinstance(inner, Mapping) or OPTIMIZERS.search(str(name)):
@@ -108,7 +108,7 @@ class Numbered(dict[str, Any]):
     """What was stored as a list, by place."""
 
 
-def numbered(listed: Sequence[Any]) -> Numbered:
+def numbered(listed: Sequence[object]) -> Numbered:
     """The mappings in a list by their places, such as the models of an ensemble.
 
     >>> numbered([{"weight": 1}, 3])
@@ -137,24 +137,24 @@ def averages_among(found: Mapping[str, Tensor], used: Collection[str]) -> list[s
     return [prefix for prefix in prefixes_of(found) if AVERAGED.search(prefix) and prefix not in own]
 
 
-def prefixes_of(state: Mapping[str, Any]) -> list[str]:
+def prefixes_of(state: Mapping[str, object]) -> list[str]:
     """First parts of the names."""
     return list(dict.fromkeys(str(name).partition(".")[0] for name in state if "." in str(name)))
 
 
-def further_sets(content: Mapping[str, Any], path: Path) -> list[str]:
+def further_sets(content: Mapping[str, object], path: Path) -> list[str]:
     """Keys of the sets of weights that are not chosen. Raises CheckpointError if the choice is ambiguous."""
     chosen = weights_in(content, path)
     return [key for key, value in sets_in(content).items() if value is not chosen]
 
 
-def others_in(content: Mapping[str, Any], path: Path, expected: Mapping[str, Tensor]) -> list[str]:
+def others_in(content: Mapping[str, object], path: Path, expected: Mapping[str, Tensor]) -> list[str]:
     """Keys of further sets of weights that would fit the network as well, other than averages."""
     nested = sets_in(content)
     return [key for key in further_sets(content, path) if not AVERAGED.search(key) and fits(nested[key], expected)]
 
 
-def fits(found: Mapping[str, Any], expected: Mapping[str, Tensor]) -> bool:
+def fits(found: Mapping[str, object], expected: Mapping[str, Tensor]) -> bool:
     """Whether these are weights of all of the network's names, perhaps under a wrapper's prefix."""
     tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
     named = under_names(tensors, expected)
@@ -181,6 +181,6 @@ def whole_under(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> 
     return [prefix for prefix in prefixes_of(found) if fits(inside(found, prefix), expected)]
 
 
-def inside(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def inside(state: Mapping[str, object], prefix: str) -> dict[str, object]:
     """What has the prefix, without it."""
     return {str(name).removeprefix(f"{prefix}."): v for name, v in state.items() if str(name).startswith(f"{prefix}.")}

@@ -32,7 +32,7 @@ class AuditRecord(Callback):  # type: ignore[misc, unused-ignore]  # Any where L
     that the network can be built again; so are the optimizer, the schedule and the loader's batch size.
     """
 
-    def __init__(self, folder: str | Path | None = None, *, data: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, folder: str | Path | None = None, *, data: Mapping[str, object] | None = None) -> None:
         super().__init__()
         self.folder, self.data = folder, data
         self.record: Recording | None = None

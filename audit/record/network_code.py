@@ -41,7 +41,7 @@ class NetworkCode:
     missing: str = ""
 
 
-def keep_code(kind: type, arguments: Mapping[str, Any], attribute: str, folder: Path) -> NetworkCode:
+def keep_code(kind: type, arguments: Mapping[str, object], attribute: str, folder: Path) -> NetworkCode:
     """Copies the file of a class, and the project files that it imports, into `folder`, with a function that builds its
     network from the arguments of the class: an instance, or its `attribute` if that is given."""
     chosen = {name: value for name, value in arguments.items() if name in inspect.signature(kind).parameters}
@@ -87,7 +87,7 @@ def _copied(file: Path, name: str, attribute: str, folder: Path) -> dict[str, st
     return digests
 
 
-def _unfit(kind: type, chosen: Mapping[str, Any]) -> str:
+def _unfit(kind: type, chosen: Mapping[str, object]) -> str:
     """Why the class cannot be built again from a copy of its file; empty if it can."""
     if "." in kind.__qualname__:
         return f"{kind.__name__} is defined inside a function"

@@ -138,24 +138,24 @@ def reproduce(
         variants=tuple(map(Path, variants)),
         **{name: None if path is None else named_path(path) for name, path in given.items()},
     )
-    log = _log(folder)
+    run = _run_of(folder)
     wanted = read_bytes(folder / "results.json", LARGEST_RESULTS, InputError)
     load(folder / "results.json")  # a result that is none is said here
-    config = audit_config.parse(dict(log["configuration"]), str(folder / "log.json"))
+    config = audit_config.parse(run.configuration, str(folder / "log.json"))
     must_not_be_a_language_model(
-        places.model or Path(str(log["model"])),
+        places.model or Path(run.model),
         "Run it again with the options of log.json and the same --seed: `audit compare` then says what differs.",
     )
     with tempfile.TemporaryDirectory(prefix="transfer-audit-") as scratch:
-        settings = _settings(log, places, wanted, Path(scratch), workers, trust_code, content_of(config, log["seed"]))
-        found = _again(log, places, config, settings, listener or Listener()).encode()
+        settings = _settings(run, places, wanted, Path(scratch), workers, trust_code, content_of(config, run.seed))
+        found = _again(run, places, config, settings, listener or Listener()).encode()
     if found == wanted:
         return Reproduction(same=True, size=len(found))
-    lines = tuple(explained(parsed(wanted), parsed(found), log))
+    lines = tuple(explained(parsed(wanted), parsed(found), budget=run.budget))
     return Reproduction(same=False, size=len(found), explained=lines)
 
 
-def explained(old: Mapping[str, Any], new: Mapping[str, Any], log: Mapping[str, Any]) -> Iterator[str]:
+def explained(old: Mapping[str, Any], new: Mapping[str, Any], *, budget: float | None) -> Iterator[str]:
     """What differs, and the known causes of differences."""
     places = list(_differences("", old, new))
     yield f"results.json differs in {len(places)} places:"
@@ -166,12 +166,12 @@ def explained(old: Mapping[str, Any], new: Mapping[str, Any], log: Mapping[str, 
     for package in sorted({*before, *now}):
         if before.get(package) != now.get(package):
             yield f"{package} was {before.get(package)}, is {now.get(package)}: the last bits of sums may differ."
-    if log.get("budget") is not None:
+    if budget is not None:
         yield "The audit had a time budget: how many rounds fit depends on the machine."
     yield "Another processor, or a GPU, may round sums differently."
 
 
-def _differences(path: str, old: Any, new: Any) -> Iterator[str]:
+def _differences(path: str, old: object, new: object) -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
             yield from _differences(f"{path}.{key}".strip("."), old.get(key), new.get(key))
@@ -183,19 +183,19 @@ def _differences(path: str, old: Any, new: Any) -> Iterator[str]:
         yield f"{path}: {_short(old)} → {_short(new)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _log(pack: Path) -> dict[str, Any]:
+def _run_of(pack: Path) -> Run:
     path = pack / "log.json"
     try:
         log = parsed(read_text(path, LARGEST_RESULTS, InputError, do="Give the folder of a pack."))
     except ValueError as error:
         raise InputError(f"is not valid JSON: {error}.", where=str(path), do="Give the folder of a pack.") from None
     try:
-        return Run.model_validate(log).model_dump()
+        return Run.model_validate(log)
     except ValidationError as error:
         mistake = error.errors(include_url=False, include_input=False)[0]
         part = ".".join(map(str, mistake["loc"][:3]))
@@ -207,37 +207,36 @@ def _log(pack: Path) -> dict[str, Any]:
 
 
 def _settings(
-    log: Mapping[str, Any],
+    run: Run,
     places: Places,
     wanted: bytes,
     scratch: Path,
     workers: int,
     trust_code: bool,
-    content: Mapping[str, Any],
+    content: Mapping[str, object],
 ) -> Settings:
-    baseline = places.baseline or _path(log.get("baseline"))
-    recipe = places.recipe or _path(log.get("recipe"))
-    day = log.get("day")
+    baseline = places.baseline or _path(run.baseline)
+    recipe = places.recipe or _path(run.recipe)
     store, remote = place_of(places.store) if places.store else (scratch / "store", None)
     return Settings(
         store=store,
         remote=remote,
-        seed=log["seed"],
+        seed=run.seed,
         workers=workers,
-        budget=log["budget"],
-        stop_early=bool(log["stop_early"]),
+        budget=run.budget,
+        stop_early=run.stop_early,
         baseline=None if baseline is None else load(baseline),
-        reference=places.reference or _path(log.get("reference")),
-        tried=places.tried or _path(log.get("tried")),
+        reference=places.reference or _path(run.reference),
+        tried=places.tried or _path(run.tried),
         recipe=None if recipe is None else RecipeFile.read(recipe),
-        data_root=places.data_root or _path(log.get("data_root")),
+        data_root=places.data_root or _path(run.data_root),
         trust_code=trust_code,
         registration=_registration(parsed(wanted), content),
-        today=datetime.date.fromisoformat(day) if day else None,
+        today=datetime.date.fromisoformat(run.day) if run.day else None,
     )
 
 
-def _registration(results: Mapping[str, Any], content: Mapping[str, Any]) -> Registration | None:
+def _registration(results: Mapping[str, Any], content: Mapping[str, object]) -> Registration | None:
     """The file that the run found, if the run used its content; otherwise it is not known here."""
     told = results.get("audit", {}).get("registration") or {}
     if told.get("status") != "as registered":
@@ -249,9 +248,7 @@ def _registration(results: Mapping[str, Any], content: Mapping[str, Any]) -> Reg
     return None
 
 
-def _again(
-    log: Mapping[str, Any], places: Places, config: audit_config.Config, settings: Settings, listener: Listener
-) -> str:
+def _again(run: Run, places: Places, config: audit_config.Config, settings: Settings, listener: Listener) -> str:
     from audit.checkpoints.open_model import open_checkpoint
     from audit.checkpoints.tried_models import with_tried
     from audit.checkpoints.variants import variants_of
@@ -259,22 +256,22 @@ def _again(
     from audit.pipelines.classifier import Classifier
 
     check_torch()
-    model = places.model or Path(str(log["model"]))
+    model = places.model or Path(run.model)
     if not model.exists():
         raise InputError("no such checkpoint file.", where=str(model), do="Give --model with its current path.")
     with threads(1):
         audited = open_checkpoint(model, settings)
         audited = with_tried(audited, settings.tried)
-        audited = dataclasses.replace(audited, variants=variants_of(_variants(log, places), audited))
+        audited = dataclasses.replace(audited, variants=variants_of(_variants(run, places), audited))
         report = audit(Classifier(audited), config, settings, listener)
-    return archive.dump(report if log.get("thumbnails", True) else report.without_pictures())
+    return archive.dump(report if run.thumbnails else report.without_pictures())
 
 
-def _variants(log: Mapping[str, Any], places: Places) -> dict[str, object]:
+def _variants(run: Run, places: Places) -> dict[str, object]:
     """The variants of the log, with their current paths."""
     from audit.checkpoints.variants import named
 
-    told: dict[str, object] = dict(log.get("variants") or {})
+    told: dict[str, object] = dict(run.variants)
     now = named(places.variants)
     if strange := sorted(now.keys() - told.keys()):
         known = ", ".join(sorted(told)) or "none"
@@ -286,5 +283,5 @@ def _variants(log: Mapping[str, Any], places: Places) -> dict[str, object]:
     return told | now
 
 
-def _path(text: Any) -> Path | None:
-    return Path(str(text)) if text else None
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None

@@ -176,7 +176,7 @@ def _recipe(made: Specimen, seed: int) -> Recipe:
         "held_out": int(made.held_out.sum()),
         "validation": int(made.validation.sum()),
     }
-    content: dict[str, Any] = {
+    content: dict[str, object] = {
         "name": "selfcheck",
         "seed": seed,
         "data": {"kind": "memory"},

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
 
 import cloudpickle
 import numpy as np
@@ -67,7 +66,7 @@ def digest_value(value: object) -> str:
     return digest.hexdigest()
 
 
-def _described(value: Any, seen: dict[int, object]) -> Iterator[bytes]:
+def _described(value: object, seen: dict[int, object]) -> Iterator[bytes]:
     if value is None or isinstance(value, bool | int | float | complex | str | bytes):
         yield repr(value).encode()
         return
@@ -100,7 +99,7 @@ def _described(value: Any, seen: dict[int, object]) -> Iterator[bytes]:
         yield from _pickled(value)
 
 
-def _pickled(value: Any) -> Iterator[bytes]:
+def _pickled(value: object) -> Iterator[bytes]:
     """Values that cannot be pickled are identified only by their type; pickles with a memory address would never be
     equal again."""
     try:

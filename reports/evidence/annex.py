@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 from probes.result import Chart, Estimate, Result, Table
 from reports.formats.markdown import escape
@@ -170,12 +169,12 @@ def _in(texts: Mapping[str, str], say: Words) -> str:
     return str(texts.get(say.lang) or texts.get("en", ""))
 
 
-def as_data(report: Report) -> dict[str, Any]:
+def as_data(report: Report) -> dict[str, object]:
     """The annex for machines, both languages, with the estimates that this audit produced."""
     return {"frameworks": [_data(one, report) for one in frameworks()]}
 
 
-def _data(one: Framework, report: Report) -> dict[str, Any]:
+def _data(one: Framework, report: Report) -> dict[str, object]:
     return {
         "id": one.id,
         "version": one.version,
@@ -187,7 +186,7 @@ def _data(one: Framework, report: Report) -> dict[str, Any]:
     }
 
 
-def _clauses(one: Framework, report: Report) -> Iterator[dict[str, Any]]:
+def _clauses(one: Framework, report: Report) -> Iterator[dict[str, object]]:
     from reports.archive import estimate_json
 
     for clause in one.clauses:

@@ -6,7 +6,6 @@ import json
 import math
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from probes.result import Estimate, Finding, Result
 from reports.evidence.checksums import digest
@@ -22,7 +21,7 @@ MODEL, DATA, SOURCE, TOOL = "model", "data", "source", "tool"
 def render(report: Report, results: bytes) -> bytes:
     """`results` are the bytes of results.json: the serial number is derived from their digest, so identical audits have
     identical bills."""
-    bill: dict[str, Any] = {
+    bill: dict[str, object] = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -38,8 +37,8 @@ def render(report: Report, results: bytes) -> bytes:
     return (json.dumps(bill, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _metadata(report: Report) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _metadata(report: Report) -> dict[str, object]:
+    found: dict[str, object] = {
         "tools": {
             "components": [
                 {
@@ -57,7 +56,7 @@ def _metadata(report: Report) -> dict[str, Any]:
     return found
 
 
-def _model(report: Report) -> dict[str, Any]:
+def _model(report: Report) -> dict[str, object]:
     model = report.model
     return {
         "type": "machine-learning-model",
@@ -77,7 +76,7 @@ def _model(report: Report) -> dict[str, Any]:
     }
 
 
-def _data(report: Report) -> dict[str, Any]:
+def _data(report: Report) -> dict[str, object]:
     data = report.data
     sizes = {key: data.get(key) for key in ("fingerprint", "samples", "members", "held_out", "validation")}
     classes = ", ".join(harmless(one) for one in data.get("classes") or ())  # type: ignore[union-attr]
@@ -90,7 +89,7 @@ def _data(report: Report) -> dict[str, Any]:
     }
 
 
-def _source(report: Report) -> list[dict[str, Any]]:
+def _source(report: Report) -> list[dict[str, object]]:
     found = report.model.get("source_digest")
     if not found:
         return []
@@ -113,10 +112,10 @@ def _properties(values: Mapping[str, object]) -> list[dict[str, str]]:
     ]
 
 
-def _metrics(report: Report) -> Iterator[dict[str, Any]]:
+def _metrics(report: Report) -> Iterator[dict[str, object]]:
     for result in report.results:
         for one in result.estimates if isinstance(result, Result) else ():
-            metric: dict[str, Any] = {
+            metric: dict[str, object] = {
                 "type": harmless(f"{result.probe}.{one.name}"),
                 "value": _number(one.value),
                 "slice": f"n = {one.n} {harmless(one.counted)}; {harmless(one.unit)}; level {one.level:g}",
@@ -136,7 +135,7 @@ def _limits(report: Report) -> list[str]:
     return list(dict.fromkeys([say("card", "limits"), say("evidence", "no_conformity"), *noted]))
 
 
-def _declarations(report: Report, results: bytes) -> dict[str, Any]:
+def _declarations(report: Report, results: bytes) -> dict[str, object]:
     """Findings as claims, each with the estimates it rests on as evidence. No requirement is named and no conformance
     scored: whether a claim satisfies anything is for the reader."""
     claims, evidence = [], []
@@ -162,7 +161,7 @@ def _declarations(report: Report, results: bytes) -> dict[str, Any]:
     }
 
 
-def _evidence(ref: str, finding: Finding, estimates: Mapping[str, Estimate], results: bytes) -> dict[str, Any]:
+def _evidence(ref: str, finding: Finding, estimates: Mapping[str, Estimate], results: bytes) -> dict[str, object]:
     rests = [estimates[name] for name in finding.because if name in estimates]
     shown = "; ".join(
         f"{one.name} = {_number(one.value)} "

@@ -116,7 +116,7 @@ def recipe(report: Report) -> dict[str, Any]:
     return {key: report.model[key] for key in keys if key in report.model} | {"data": dict(report.data)}
 
 
-def thresholds(report: Report) -> dict[str, Any]:
+def thresholds(report: Report) -> dict[str, object]:
     """What the gate required, whether it was registered, and the result of each check."""
     from reports.archive import verdict_json
 
@@ -137,7 +137,7 @@ def _reasons(report: Report) -> dict[str, str]:
     return {name: str(say.find("why", str(code) or "own") or code) for name, code in codes.items()}
 
 
-def environment(report: Report, log: Mapping[str, Json]) -> dict[str, Any]:
+def environment(report: Report, log: Mapping[str, Json]) -> dict[str, object]:
     """Versions that numbers depend on, of the audit and of the training it audits, and all installed packages."""
     return {
         "audit": report.audit.get("versions", {}),
@@ -147,7 +147,7 @@ def environment(report: Report, log: Mapping[str, Json]) -> dict[str, Any]:
     }
 
 
-def _json(content: Any) -> bytes:
+def _json(content: object) -> bytes:
     return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n").encode()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from probes.json_text import parsed
 from reports.evidence.checksums import digest
@@ -38,7 +37,7 @@ def render(report: Report, files: Mapping[str, bytes], configuration: str) -> by
     return (json.dumps(statement, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def predicate(report: Report, name: str, content: bytes) -> dict[str, Any]:
+def predicate(report: Report, name: str, content: bytes) -> dict[str, object]:
     """An undecided gate is WARNED, as are waived checks and inconclusive bounds; a failed probe is FAILED."""
     tests: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
     for check in report.verdict.checks:
@@ -63,11 +62,11 @@ def subjects(content: bytes) -> dict[str, str]:
         raise ValueError(f"not a statement: {error}") from None
 
 
-def _files(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
+def _files(files: Mapping[str, bytes]) -> list[dict[str, object]]:
     return [{"name": name, "digest": {"sha256": digest(files[name])}} for name in sorted(files)]
 
 
-def _model(report: Report) -> list[dict[str, Any]]:
+def _model(report: Report) -> list[dict[str, object]]:
     found = report.model.get("digest")
     if not isinstance(found, str) or not found:
         return []

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import vl_convert
 
@@ -46,7 +45,7 @@ def thin(chart: Chart) -> Thinned:
     keep = list(range(rows))
     if chart.mark == "interval" or chart.x.scale == "category":
         names = chart.columns[chart.x.column]
-        top: dict[Any, float] = {}
+        top: dict[object, float] = {}
         for name, value in zip(names, chart.columns[chart.y.column], strict=True):
             top[name] = max(top.get(name, -float("inf")), float(value) if isinstance(value, int | float) else 0.0)
         chosen = set(
@@ -54,7 +53,7 @@ def thin(chart: Chart) -> Thinned:
         )
         keep = [i for i in keep if names[i] in chosen]
     else:
-        groups: dict[Any, list[int]] = {}
+        groups: dict[object, list[int]] = {}
         for i in keep:
             groups.setdefault(chart.columns[chart.series][i] if chart.series else None, []).append(i)
         keep = sorted(i for group in groups.values() for i in _spread(group))

@@ -53,7 +53,7 @@ def _shown(report: Report) -> Iterator[tuple[str, Estimate]]:
                 yield result.probe, estimate
 
 
-def _metric(probe: str, estimate: Estimate) -> dict[str, Any]:
+def _metric(probe: str, estimate: Estimate) -> dict[str, object]:
     own = harmless(f"{probe}.{estimate.name}")
     ends = {"low": estimate.low, "high": estimate.high}
     return {
@@ -87,7 +87,7 @@ def section(report: Report, *, lang: str = "en") -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _yaml(value: Any, depth: int = 0) -> str:
+def _yaml(value: object, depth: int = 0) -> str:
     """Block YAML; its scalars are JSON's, which YAML reads as they are."""
     pad = "  " * depth
     if isinstance(value, dict) and value:
@@ -97,7 +97,7 @@ def _yaml(value: Any, depth: int = 0) -> str:
     return f"{pad}{json.dumps(value, ensure_ascii=False)}\n"
 
 
-def _below(value: Any, depth: int) -> str:
+def _below(value: object, depth: int) -> str:
     nested = isinstance(value, dict | list) and value
     return f"\n{_yaml(value, depth + 1)}" if nested else f" {_yaml(value).lstrip(' ')}"
 

@@ -64,8 +64,8 @@ def _rule(issue: Issue) -> dict[str, Any]:
     return rule
 
 
-def _result(issue: Issue, index: int, at: str) -> dict[str, Any]:
-    result: dict[str, Any] = {
+def _result(issue: Issue, index: int, at: str) -> dict[str, object]:
+    result: dict[str, object] = {
         "ruleId": issue.rule,
         "ruleIndex": index,
         "level": issue.grade,

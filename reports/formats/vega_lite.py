@@ -144,7 +144,7 @@ def _intervals(chart: Chart) -> list[Json]:
     return layers
 
 
-def _layer(mark: str, encoding: Json, data: list[Json] | None = None, **look: Any) -> Json:
+def _layer(mark: str, encoding: Json, data: list[Json] | None = None, **look: object) -> Json:
     """Over the chart's rows, or over `data` of its own."""
     own = {} if data is None else {"data": {"values": data}}
     return own | {"mark": {"type": mark} | look, "encoding": encoding}
@@ -158,7 +158,7 @@ def _colour(chart: Chart) -> Json:
     return {"field": _field(chart.series), "type": "nominal", "scale": {"domain": names, "range": colours}}
 
 
-def _said(names: Sequence[str], values: Sequence[Any]) -> str:
+def _said(names: Sequence[str], values: Sequence[object]) -> str:
     """What a mark says to the pointer and to a screen reader: one line per column."""
     said = (number(float(value)) if isinstance(value, int | float) else harmless(value) for value in values)
     return "; ".join(f"{harmless(name)}: {one}" for name, one in zip(names, said, strict=True))
@@ -259,5 +259,5 @@ def _field(name: str | None) -> str:
     return re.sub(r"[^\w ]", "_", name or "")
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     return harmless(value) if isinstance(value, str) else value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import scipy.special
@@ -20,7 +19,7 @@ POWER, MOST = 0.8, 1000
 ON_IT = Message("gate.on-threshold")
 
 
-def what_decides(estimate: Estimate, bound: float, alpha: float, probe: str, params: Mapping[str, Any]) -> Message:
+def what_decides(estimate: Estimate, bound: float, alpha: float, probe: str, params: Mapping[str, object]) -> Message:
     """A sentence with the smallest n whose interval lies on one side of `bound` with probability POWER, if the value
     stays the same.
 

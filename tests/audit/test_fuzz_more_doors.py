@@ -31,7 +31,7 @@ from audit.evidence import predictions
 from audit.models.weight_files import read_state
 from audit.results.read import load
 from audit.results.registration import beside, find
-from audit.results.reproduce import _log
+from audit.results.reproduce import _run_of
 from audit.results.signing import sign, verify
 from audit.storage.store import Replica, Store
 from probes.evidence import answers
@@ -215,7 +215,7 @@ def _in_pack(packed: dict[str, bytes]) -> Make:
 
 
 def _read_log(path: Path) -> None:
-    audit_config.parse(_log(path.parent)["configuration"], "log.json")
+    audit_config.parse(_run_of(path.parent).configuration, "log.json")
 
 
 def _read_pack(path: Path) -> None:

@@ -232,6 +232,6 @@ def read_yaml(path: Path, unread: list[str] | None = None) -> dict[str, Any]:
 UNREAD = object()
 
 
-def first_of(given: Mapping[str, Any], names: Iterable[str]) -> Any:
+def first_of(given: Mapping[str, object], names: Iterable[str]) -> object:
     """The value of the first of these keys that has one; None if none has."""
     return next((given[name] for name in names if given.get(name) is not None), None)

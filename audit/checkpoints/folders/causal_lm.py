@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from audit.checkpoints.folders import training_arguments
 from audit.checkpoints.folders.base import Described, read_json
@@ -41,7 +40,7 @@ class CausalLMFolder:
         began = base or _base_of(folder, named)
         arguments = training_arguments.of_folder(folder, trust_code=trust_code)
         enough = arguments.train.keys() >= ENOUGH and _says_how(folder, trust_code=trust_code)
-        recipe: dict[str, Any] = {"train": training_arguments.of_sequences(arguments.train)} if enough else {}
+        recipe: dict[str, object] = {"train": training_arguments.of_sequences(arguments.train)} if enough else {}
         if began is not None:
             recipe["source"] = {"weights": str(began)}
         keys = ADAPTER_KEYS if adapter else ("architectures",)
@@ -58,7 +57,7 @@ class CausalLMFolder:
         )
 
 
-def _config(path: Path) -> Mapping[str, Any]:
+def _config(path: Path) -> Mapping[str, object]:
     content = read_json(path)
     return content if isinstance(content, Mapping) else {}
 

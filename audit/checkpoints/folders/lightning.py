@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from audit.checkpoints.folders.base import Described, first_of, read_yaml
 from probes.errors import CheckpointError
@@ -28,7 +28,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 OPTIMIZERS = ("sgd", "adam", "adamw")
 
 
-def train_of(given: Mapping[str, Any]) -> dict[str, Any]:
+def train_of(given: Mapping[str, object]) -> dict[str, object]:
     """A recipe's [train] from the standard names of hyperparameters.
 
     >>> train_of({"learning_rate": 0.1, "max_epochs": 3, "hidden": 8})
@@ -58,7 +58,7 @@ class Lightning:
         read = tuple(f"train.{key} = {value} ({where})" for key, value in train.items())
         unknown = [f"train.{key}" for key in ("lr", "batch_size", "epochs", "optimizer") if key not in train]
         unknown += [f"{name} ({where}: a Python object)" for name in unread]
-        recipe: dict[str, Any] = {"name": folder.resolve().stem, "train": train}
+        recipe: dict[str, object] = {"name": folder.resolve().stem, "train": train}
         if base is not None:
             recipe["source"] = {"weights": str(base.resolve())}
         assumed: tuple[str, ...] = ()
@@ -97,7 +97,7 @@ class Lightning:
         return read_state(self.file(described.folder), allowed=(argparse.Namespace,))
 
 
-def stated_in(file: Path) -> dict[str, Any]:
+def stated_in(file: Path) -> dict[str, object]:
     """The hyperparameters in a checkpoint that Lightning wrote; empty if there are none, or if reading them would run
     code."""
     from audit.models.weight_files import read_untrusted

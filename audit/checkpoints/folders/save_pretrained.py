@@ -94,7 +94,7 @@ class SavePretrained:
             raise
 
 
-def _must_be_auditable(config: Mapping[str, Any], folder: Path) -> None:
+def _must_be_auditable(config: Mapping[str, object], folder: Path) -> None:
     """Raises CheckpointError for a model whose answers are no distribution over classes, or whose weights are
     quantised."""
     problem = config.get("problem_type")
@@ -116,9 +116,9 @@ def has_tokenizer(folder: Path) -> bool:
     return any((folder / name).is_file() for name in TOKENIZERS)
 
 
-def data_of(folder: Path, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def data_of(folder: Path, config: Mapping[str, object]) -> dict[str, dict[str, object]]:
     """What a recipe's [data] of texts can leave out: the tokenizer and the classes."""
-    text: dict[str, Any] = {}
+    text: dict[str, object] = {}
     if has_tokenizer(folder):
         text["tokenizer"] = str(folder.resolve())
     if classes := classes_in(config):
@@ -136,7 +136,7 @@ def classes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
     return () if all(one == f"LABEL_{number}" for number, one in enumerate(ordered)) else tuple(ordered)
 
 
-def base_of(config: Mapping[str, Any]) -> Path | None:
+def base_of(config: Mapping[str, object]) -> Path | None:
     """The folder that the training started from, if the configuration names one that exists, or one that is in the
     library's cache on this machine."""
     named = config.get("_name_or_path")

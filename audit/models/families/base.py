@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -32,7 +32,7 @@ class Family(Protocol):
         if they cannot be downloaded."""
         ...
 
-    def input_of(self, name: str, section: SourceSection, folder: Path) -> dict[str, Any]:
+    def input_of(self, name: str, section: SourceSection, folder: Path) -> dict[str, object]:
         """`size` and `crop` in pixels, `mean` and `std` per channel, with which the weights were evaluated. Raises
         RecipeError if this is not known."""
         ...

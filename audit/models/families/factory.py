@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -25,7 +24,7 @@ class Factory:
             do="Give a file.",
         )
 
-    def input_of(self, name: str, section: SourceSection, folder: Path) -> dict[str, Any]:
+    def input_of(self, name: str, section: SourceSection, folder: Path) -> dict[str, object]:
         raise RecipeError(
             "a factory's models do not say what input their weights were trained for.",
             where="input.normalise",
