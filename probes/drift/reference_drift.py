@@ -11,6 +11,7 @@ from jaxtyping import Shaped
 from probes.drift.drift_index import Placed, drift_index, p_above_floor, place
 from probes.drift.explain.agreement import AGREEMENTS
 from probes.drift.explain.similarity import SIMILARITIES
+from probes.drift.explained_samples import Explained
 from probes.drift.figures import class_table, measure_table, method_chart, similarity_chart
 from probes.drift.gallery import gallery
 from probes.drift.observables.attribution import Target, maps_of, methods_seen
@@ -92,20 +93,20 @@ def _by_sample(evidence: Evidence, first: Comparison, primary: Placed, rng: np.r
     audited, other = (maps_of(first.seen[name], first.method) for name in ("audited", first.whom))
     assert audited is not None
     assert other is not None
-    shown = (
-        observed.samples,
-        evidence.labels[observed.samples],
-        evidence.classes,
-        other,
-        audited,
-        primary.reference,
-        first.whom,
-        first.target,
+    explained = Explained(
+        chosen=observed.samples,
+        labels=evidence.labels[observed.samples],
+        classes=evidence.classes,
+        reference=other,
+        audited=audited,
+        similarity=primary.reference,
+        whom=first.whom,
+        target=first.target,
     )
     if evidence.modality == "image" and audited.ndim == 3:
-        figures.append(gallery(evidence.inputs, *shown))
+        figures.append(gallery(evidence.inputs, explained))
     if evidence.modality == "text" and evidence.token_names and audited.ndim == 2:
-        figures.append(sentences(evidence.inputs, evidence.token_names, *shown))
+        figures.append(sentences(evidence.inputs, evidence.token_names, explained))
     column = np.full(len(evidence.labels), np.nan)
     column[observed.samples] = 1 - primary.reference
     return Part(figures=tuple(figures), per_sample={"drift": column})

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int8
 
-from probes.drift.gallery import SPEAKS, picked, row_title
-from probes.drift.observables.attribution import Target
+from probes.drift.explained_samples import COLOURS, Explained
 from probes.measures.padding import words_of
 from probes.message import Message
 from probes.result import Sentence, Sentences
@@ -17,29 +16,18 @@ LONGEST, WIDEST = 60, 40
 """Maximum number of words per text, and of letters per word."""
 
 
-def sentences(
-    inputs: Int[np.ndarray, "samples length"],
-    names: Mapping[int, str],
-    chosen: Int[np.ndarray, " chosen"],
-    labels: Int[np.ndarray, " chosen"],
-    classes: Sequence[str],
-    reference: Float[np.ndarray, "chosen length"],
-    audited: Float[np.ndarray, "chosen length"],
-    similarity: Float[np.ndarray, " chosen"],
-    whom: str,
-    target: Target,
-) -> Sentences:
+def sentences(inputs: Int[np.ndarray, "samples length"], names: Mapping[int, str], explained: Explained) -> Sentences:
     """For each class the most drifted text and the median one; the most drifted class first."""
     rows = []
-    for i, place in picked(labels, similarity):
-        ids = inputs[chosen[i]]
+    for i, title in explained.shown():
+        ids = inputs[explained.chosen[i]]
         shown = words_of(ids[None])[0]
         spelt, word = joined([names.get(int(one), f" {int(one)}") for one in ids[shown]])
-        weights = [_summed(one[i][shown], word, len(spelt)) for one in (reference, audited)]
+        weights = [_summed(one[i][shown], word, len(spelt)) for one in (explained.reference, explained.audited)]
         rows.append(
             Sentence(
-                sample=int(chosen[i]),
-                title=row_title(classes[int(labels[i])], place, int(chosen[i]), float(similarity[i])),
+                sample=int(explained.chosen[i]),
+                title=title,
                 words=(*(_cut(one) for one in spelt[:LONGEST]), *(("…",) if len(spelt) > LONGEST else ())),
                 weights=_scaled(weights, len(spelt)),
             )
@@ -47,8 +35,8 @@ def sentences(
     return Sentences(
         name="sentences",
         title=Message("drift.sentences.title"),
-        caption=Message("drift.sentences.caption", {"colours": SPEAKS[target]}),
-        headings=(f"{whom} model", "audited"),
+        caption=Message("drift.sentences.caption", {"colours": COLOURS[explained.target]}),
+        headings=(f"{explained.whom} model", "audited"),
         rows=tuple(rows),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from probes.drift.explained_samples import Explained
 from probes.drift.sentences import LONGEST, WIDEST, sentences
 from probes.result import Sentences
 
@@ -12,11 +13,17 @@ NAMES = {1: " [CLS]", 2: " un", 3: "read", 4: " mail", 5: " " + "w" * 99}
 
 
 def found(ids: list[list[int]], reference: np.ndarray, audited: np.ndarray) -> Sentences:
-    chosen = np.arange(len(ids))
-    return sentences(
-        np.array(ids), NAMES, chosen, np.zeros(len(ids), dtype=np.int64), ("ham",), reference, audited,
-        np.linspace(0, 1, len(ids)), "source", "label",
-    )  # fmt: skip
+    explained = Explained(
+        chosen=np.arange(len(ids)),
+        labels=np.zeros(len(ids), dtype=np.int64),
+        classes=("ham",),
+        reference=reference,
+        audited=audited,
+        similarity=np.linspace(0, 1, len(ids)),
+        whom="source",
+        target="label",
+    )
+    return sentences(np.array(ids), NAMES, explained)
 
 
 def test_pieces_of_a_word_count_together_and_padding_is_ignored() -> None:
