@@ -102,12 +102,12 @@ def reproduce(
     """Repeat an audit from its evidence pack, and compare results.json byte by byte.
 
     pack        the pack's folder; the paths below stand for those that its log names
-    model       where the checkpoint lies now
-    recipe      where the recipe lies now
-    reference   where the reference checkpoint lies now
-    tried       where the answers of the models that were tried lie now
-    baseline    where the baseline's results.json lies now
-    variants    where the variants lie now, each of the name that it had
+    model       where the checkpoint is now
+    recipe      where the recipe is now
+    reference   where the reference checkpoint is now
+    tried       where the answers of the models that were tried are now
+    baseline    where the baseline's results.json is now
+    variants    where the variants are now, each with the name that it had
     data_root   where the data is now
     trust_code  run the Python factory that the checkpoint names
     workers     processes, 0 (the default) for one per core; never changes a number

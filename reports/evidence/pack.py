@@ -93,7 +93,7 @@ PLACES = ("model", "recipe", "reference", "baseline", "data_root", "tried", "var
 
 def without_places(log: Mapping[str, Json]) -> dict[str, Json]:
     """The log with the names alone of files that lay elsewhere on the machine: a pack is handed on, and its reader says
-    where they lie now.
+    where they are now.
 
     >>> without_places({"model": "/models/ckpt.pt", "recipe": "recipe.toml"})
     {'model': 'ckpt.pt', 'recipe': 'recipe.toml'}
