@@ -72,7 +72,8 @@ def dump(report: Report) -> str:
     content = written(content, messages)
     if messages:
         content["messages"] = messages
-    return json.dumps(_ordered(_finite(content)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(_ordered(_finite(content)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode()  # names of files may hold what UTF-8 cannot
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:

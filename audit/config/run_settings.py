@@ -70,7 +70,7 @@ def place_of(store: str | Path | None) -> tuple[Path, str | None]:
     """
     if store is None or "://" not in str(store):
         return default_store() if store is None else named_path(store), None
-    return default_store() / "remote" / hashlib.sha256(str(store).encode()).hexdigest()[:16], str(store)
+    return default_store() / "remote" / hashlib.sha256(os.fsencode(str(store))).hexdigest()[:16], str(store)
 
 
 def default_store() -> Path:

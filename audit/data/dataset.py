@@ -62,6 +62,8 @@ class Dataset:
     notes: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
+        for part in ("classes", "feature_names", "group_names", "ids", "texts"):
+            object.__setattr__(self, part, encodable(getattr(self, part)))
         if len(self.inputs) != len(self.labels):
             raise DataError(f"{len(self.inputs)} samples but {len(self.labels)} labels", where=self.name)
         for what, given in (("ids", self.ids), ("texts", self.texts), ("groups", self.groups), ("times", self.times)):
@@ -109,6 +111,18 @@ class Dataset:
                 digest.update(np.ascontiguousarray(array[start : start + CHUNK]).tobytes())
         digest.update("\x1f".join(self.classes).encode())
         return digest.hexdigest()
+
+
+def encodable(names: tuple[str, ...]) -> tuple[str, ...]:
+    r"""The same names, those that UTF-8 cannot hold with escapes: files may be called by any bytes, and arrays may hold
+    half a character.
+
+    >>> encodable(("a", "b\udcff"))
+    ('a', 'b\\udcff')
+    """
+    if all(map(str.isascii, names)):
+        return names
+    return tuple(name.encode("utf-8", "backslashreplace").decode() for name in names)
 
 
 FEWEST, ALIKE = 20, 0.9

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 import sysconfig
 import traceback
@@ -58,7 +59,7 @@ def load_file(path: Path) -> ModuleType:
 
 def _from_file(path: Path, folder: Path) -> ModuleType:
     """Imported once per process for a path and content, under a name that no other recipe's file can have."""
-    digest = hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()
+    digest = hashlib.sha256(os.fsencode(path.resolve()) + path.read_bytes()).hexdigest()
     name = f"_recipe_{path.stem}_{digest[:16]}"
     if name in sys.modules:
         return sys.modules[name]

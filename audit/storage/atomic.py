@@ -49,7 +49,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write(path: Path, content: str | bytes, *, do: str = "Choose another --out.") -> None:
     """Write all of `content`, or nothing. Raises StoreError."""
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     try:
         if _is_device(path, stat.S_ISCHR):  # /dev/null and the like take what is written
             path.write_bytes(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ def digest_packages(*packages: str) -> str:
         spec = importlib.util.find_spec(name)
         for folder in sorted(spec.submodule_search_locations or ()) if spec else ():
             for path in sorted(Path(folder).rglob("*.py")):
-                digest.update(path.relative_to(folder).as_posix().encode())
+                digest.update(os.fsencode(path.relative_to(folder).as_posix()))
                 digest.update(path.read_bytes())
     return digest.hexdigest()
 

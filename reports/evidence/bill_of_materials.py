@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from probes.result import Estimate, Finding, Result
 from reports.evidence.checksums import digest
+from reports.formats.base import utf8
 from reports.report import Report
 from reports.wording.catalogue import words
 from reports.wording.numbers import harmless, harmless_long, span
@@ -34,7 +35,7 @@ def render(report: Report, results: bytes) -> bytes:
         ],
         "declarations": _declarations(report, results),
     }
-    return (json.dumps(bill, indent=1, ensure_ascii=False) + "\n").encode()
+    return utf8(json.dumps(bill, indent=1, ensure_ascii=False) + "\n")
 
 
 def _metadata(report: Report) -> dict[str, object]:

@@ -13,7 +13,7 @@ from probes.errors import InputError
 from probes.json_text import parsed
 from reports.archive import dump
 from reports.evidence import annex, bill_of_materials, checksums, statement
-from reports.formats.base import Files, Format, Style
+from reports.formats.base import Files, Format, Style, utf8
 from reports.report import Json, Report
 from reports.wording.catalogue import words
 
@@ -44,8 +44,8 @@ def pack(inputs: Inputs, *, lang: str, thumbnails: bool) -> dict[str, bytes]:
     text, figures = markdown.render(report, lang=lang)
     files = {
         "results.json": inputs.results,
-        "report.html": html.render(report, lang=lang, thumbnails=thumbnails).encode(),
-        "report.md": text.encode(),
+        "report.html": utf8(html.render(report, lang=lang, thumbnails=thumbnails)),
+        "report.md": utf8(text),
         **figures,
         "summary.pdf": pdf.render(report, lang=lang),
         "recipe.json": _json(recipe(report)),
@@ -53,9 +53,9 @@ def pack(inputs: Inputs, *, lang: str, thumbnails: bool) -> dict[str, bytes]:
         "environment.json": _json(environment(report, inputs.log)),
         "log.json": _json({**without_places(inputs.log), "run": report.cost, "left_out": inputs.left_out}),
         "annex.json": _json(annex.as_data(report)),
-        **{f"annex.{one}.md": annex.markdown(report, one).encode() for one in ("en", "zh")},
+        **{f"annex.{one}.md": utf8(annex.markdown(report, one)) for one in ("en", "zh")},
         bill_of_materials.NAME: bill_of_materials.render(report, inputs.results),
-        "model-card.md": model_card.render(report, lang=lang).encode(),
+        "model-card.md": utf8(model_card.render(report, lang=lang)),
     }
     if inputs.selfcheck is not None:
         files["selfcheck.json"] = inputs.selfcheck
@@ -148,12 +148,12 @@ def environment(report: Report, log: Mapping[str, Json]) -> dict[str, object]:
 
 
 def _json(content: object) -> bytes:
-    return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n").encode()
+    return utf8(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n")
 
 
 FORMAT = Format(
     file="evidence",
-    render=lambda report, style: of_files(report, {RESULTS: dump(report).encode()}, style),
+    render=lambda report, style: of_files(report, {RESULTS: utf8(dump(report))}, style),
     reads=(RESULTS, LOG, SELFCHECK, *LEFT_OUT),
     of_files=of_files,
     folder=True,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from probes.json_text import parsed
 from reports.evidence.checksums import digest
+from reports.formats.base import utf8
 from reports.report import CheckStatus, Report, Status
 
 NAME = "statement.intoto.json"
@@ -34,7 +35,7 @@ def render(report: Report, files: Mapping[str, bytes], configuration: str) -> by
         "predicateType": PREDICATE,
         "predicate": predicate(report, configuration, files[configuration]),
     }
-    return (json.dumps(statement, indent=1, ensure_ascii=False) + "\n").encode()
+    return utf8(json.dumps(statement, indent=1, ensure_ascii=False) + "\n")
 
 
 def predicate(report: Report, name: str, content: bytes) -> dict[str, object]:

@@ -32,6 +32,15 @@ PLAIN = Style()
 Files = Mapping[str, bytes]
 
 
+def utf8(text: str) -> bytes:
+    r"""The bytes of a file; what UTF-8 cannot hold, such as a file name of other bytes, is escaped.
+
+    >>> utf8("c\udcff.pt")
+    b'c\\udcff.pt'
+    """
+    return text.encode("utf-8", "backslashreplace")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Announcement:
     """Output for a CI runner.
@@ -91,7 +100,7 @@ class Format:
         """A format with one UTF-8 file."""
         return cls(
             file=file,
-            render=lambda report, style: {file: write(report, style).encode()},
+            render=lambda report, style: {file: utf8(write(report, style))},
             per_sample=per_sample,
             announce=announce,
         )

@@ -10,7 +10,7 @@ from probes.result import Chart, Figure, Sentences, Table
 from reports.document.comparison import AgainstText, DifferenceText
 from reports.document.outline import Document, outline
 from reports.document.sections import EstimateText, FindingText, Section
-from reports.formats.base import Format, Style
+from reports.formats.base import Format, Style, utf8
 from reports.formats.tables import cells, length
 from reports.report import Report
 from reports.wording.catalogue import Words
@@ -320,7 +320,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _files(report: Report, style: Style) -> dict[str, bytes]:
     text, drawn = render(report, lang=style.lang, figures=style.figures)
-    return {"report.md": text.encode(), **drawn}
+    return {"report.md": utf8(text), **drawn}
 
 
 FORMAT = Format(file="report.md", render=_files)

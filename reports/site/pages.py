@@ -12,6 +12,7 @@ import numpy as np
 from probes.result import Result
 from reports.comparison.compare import compare
 from reports.document.comparison import against
+from reports.formats.base import utf8
 from reports.formats.html import page, render
 from reports.history import formats as history_formats
 from reports.history import history
@@ -82,20 +83,20 @@ def _entry(run: Run, finished: str, name: str, samples: str, compared: str) -> E
 
 
 def _report(report: Report, lang: str, thumbnails: bool) -> bytes:
-    return render(report, lang=lang, thumbnails=thumbnails).encode()
+    return utf8(render(report, lang=lang, thumbnails=thumbnails))
 
 
 def _history(runs: Sequence[Run], say: Words) -> bytes:
-    return history_formats.html(runs, history.lines(runs, (), say), say).encode()
+    return utf8(history_formats.html(runs, history.lines(runs, (), say), say))
 
 
 def _compare(old: Run, new: Run, say: Words) -> bytes:
     text = against(compare(old.report, new.report), say.about(new.report.results))
-    return page("compare.html", say, against=text, old=harmless(old.name), new=harmless(new.name)).encode()
+    return utf8(page("compare.html", say, against=text, old=harmless(old.name), new=harmless(new.name)))
 
 
 def _index(entries: Sequence[Entry], extra: Sequence[str], say: Words) -> bytes:
-    return page("site.html", say, entries=entries, extra=extra).encode()
+    return utf8(page("site.html", say, entries=entries, extra=extra))
 
 
 def _samples(run: Run, say: Words) -> bytes:
@@ -107,7 +108,7 @@ def _samples(run: Run, say: Words) -> bytes:
         for i in range(min(total, ROWS))
     ]
     heads = [say.term("sample"), *([say.term("id")] if ids else []), *(harmless(name) for name in columns)]
-    return page("samples.html", say, heads=heads, rows=rows, total=total, name=harmless(run.name)).encode()
+    return utf8(page("samples.html", say, heads=heads, rows=rows, total=total, name=harmless(run.name)))
 
 
 def _columns(report: Report) -> dict[str, np.ndarray]:

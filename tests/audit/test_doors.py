@@ -1,5 +1,6 @@
 """What a user's machine is like: streams that are not UTF-8, folders that cannot be written, code that raises."""
 
+import dataclasses
 import os
 import signal
 import stat
@@ -9,14 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from audit.cli import validate
 from audit.cli.app import end_in_order, main
+from audit.runtime.user_code import load_factory
 from audit.storage.atomic import write
 from probes.errors import AuditError, InputError, OverwriteError, StoreError, one_line
 from reports import archive
 from reports.formats import junit
+from reports.formats.base import PLAIN
+from reports.formats.registry import FORMATS
 from reports.spreadsheet import cell
+from tests.audit.data.loading import load
 from tests.reports.sample import sample
 
 CODE = "from audit.cli.app import end_in_order, main; main()"
@@ -132,6 +138,30 @@ def test_junit_is_well_formed_whatever_classes_are_called():
     from xml.etree import ElementTree as ET
 
     ET.fromstring(junit.render(sample(label=HOSTILE, failed=True)))
+
+
+@pytest.mark.parametrize("kind", ["csv", "html", "junit", "markdown", "model-card", "sarif"])
+def test_names_that_are_no_utf8_are_in_every_format(kind):
+    strange = os.fsdecode(b"m\xff")
+    report = dataclasses.replace(sample(label=strange), model={"file": f"{strange}.pt"})
+    for content in FORMATS.all()[kind].render(report, PLAIN).values():
+        content.decode()
+    again = archive.load(archive.dump(report))
+    assert again.model == {"file": f"{strange}.pt"}
+
+
+def test_files_and_folders_that_are_no_utf8_are_read(tmp_path):
+    place = tmp_path / os.fsdecode(b"at \xff")
+    for number in range(24):
+        image = place / os.fsdecode((b"a\xff", b"b")[number % 2]) / os.fsdecode(b"\xfe%d.png" % number)
+        image.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((4, 4), 90).save(image)
+    data = load(tmp_path, kind="folder", path=place.name, ids="path")
+    assert data.classes == ("a\\udcff", "b")
+    assert data.fingerprint
+    assert data.ids[0] == "a\\udcff/\\udcfe0.png"
+    (place / "code.py").write_text("def made(): return 5", encoding="utf-8")
+    assert load_factory("code:made", place, trust_code=True, where="r.toml")() == 5
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
