@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from audit.checkpoints.causal_lm import open_base
-from audit.checkpoints.language_model import TRAIN
+from audit.checkpoints.language_split import TRAIN
 from audit.data.canaries import CanaryFile, as_lines, drawn, mixed, must_be_counts, uniform_words
 from audit.data.instructions import Instructions, rows_in
 from audit.evidence.sampled_texts import sampled_texts
