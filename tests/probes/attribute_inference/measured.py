@@ -1,10 +1,11 @@
 """Attribute inference on UCI Adult for networks of more and fewer epochs, as rows of docs/membership.md.
 
     python -m tests.probes.attribute_inference.measured adult.csv [MODELS [NULLS]]
+    python -m tests.probes.attribute_inference.measured small NULLS
 
 1,000 members and 1,000 held-out records, a network of 256 hidden units; with true labels, and with labels at random,
 which can only be memorised. Null models were trained as long on 1,000 other records: none of them can give anything
-away, so a finding is a false alarm.
+away, so a finding is a false alarm. With `small`, only such nulls, on random tables of two columns to try.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from probes.evidence import Evidence, Population, answers
 from probes.observable import Observation, Subject
 from probes.plan import Pool
 from probes.result import Result
+from tests.probes.attribute_inference.test_probe import audit, records
 
 EACH = 1000
 EPOCHS = (5, 50, 400)
@@ -107,7 +109,30 @@ def rows(path: str, models: int, nulls: int) -> Iterator[str]:
             )
 
 
-if __name__ == "__main__":
+SMALL = ((80, 5), (80, 100), (150, 5))
+"""Members, as many held out and as many that are trained on; and epochs."""
+
+
+def small_alarms(each: int, epochs: int, nulls: int) -> int:
+    """How many networks on random tables that trained on other records are said to give a column away."""
+    place, alarms = np.arange(3 * each), 0
+    for seed in range(nulls):
+        table, labels = records(3000 + seed, 3 * each)
+        found = audit(table, labels, place >= 2 * each, epochs, place < 2 * each)
+        alarms += found.findings[0].code == "attribute_inference.leaks"
+    return alarms
+
+
+def main() -> None:
+    if sys.argv[1] == "small":
+        for each, epochs in SMALL:
+            count = int(sys.argv[2])
+            print(f"{each} and {each}, {epochs} epochs: {small_alarms(each, epochs, count)} of {count}", flush=True)
+        return
     print("| labels | epochs | excess | gain | found | nulls |\n| --- | --- | --- | --- | --- | --- |")
     for row in rows(sys.argv[1], *(int(count) for count in (*sys.argv[2:], "10", "0")[:2])):
         print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()

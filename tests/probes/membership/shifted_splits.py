@@ -1,7 +1,7 @@
 """What the membership probe says of models that remember nothing on splits that differ, and on random ones, as rows of
 docs/membership.md.
 
-    python -m tests.probes.membership.shifted_splits [--data FOLDER] [--runs 25] [--samples 120 240 500] [KIND ...]
+    python -m tests.probes.membership.shifted_splits [KIND ...] [--data FOLDER] [--runs 25] [--samples 120 240 500]
 
 The margins of all models follow the property in which the parts differ (correlation 0.6), so attacks find it. FOLDER
 holds adult.csv, sms_spam.csv and cifar10.npz, whose samples are drawn anew for each run.

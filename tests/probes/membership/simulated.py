@@ -94,7 +94,11 @@ def nulls(setting: str, count: int, first: int = 0) -> Counter[str]:
     return counted
 
 
+SHIFTED = "shifted split"
+
 if __name__ == "__main__":
-    for name in sys.argv[2:] or SETTINGS:
-        nulls(name, int(sys.argv[1]))
-    print(f"shifted split: {dict(shifted_nulls(int(sys.argv[1])))}")
+    for name in sys.argv[2:] or (*SETTINGS, SHIFTED):
+        if name == SHIFTED:
+            print(f"{SHIFTED}: {dict(shifted_nulls(int(sys.argv[1])))}")
+        else:
+            nulls(name, int(sys.argv[1]))

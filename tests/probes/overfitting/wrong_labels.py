@@ -20,7 +20,7 @@ from probes.measures.confident_learning import suspected, suspects_on_clean_labe
 from probes.overfitting.label_errors import surprising
 
 REPEATS, FOLDS, LARGEST = 2, 4, 2000
-KINDS = ("none", "5 % symmetric", "20 % symmetric", "20 % to the next class", "a third of one class")
+KINDS = ("none", "1 % symmetric", "5 % symmetric", "20 % symmetric", "20 % to the next class", "a third of one class")
 Data = tuple[np.ndarray, np.ndarray]
 
 
