@@ -7,6 +7,7 @@ Half of the rows are members; a twentieth of the others become changed copies of
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -98,6 +99,12 @@ def measured(table: np.ndarray, change: Changed, runs: int = RUNS) -> tuple[int,
     return planted, found, hits
 
 
+def alarms(rows: int, columns: int, runs: int = 40) -> int:
+    """Of tables of independent normal columns, how many have a pair of rows that is called a copy."""
+    tables = (np.random.default_rng([seed, rows, columns]).normal(size=(rows, columns)) for seed in range(runs))
+    return sum(len(near_table(table.astype(np.float32), None, np.random.default_rng(0)).one) > 0 for table in tables)
+
+
 def main() -> None:
     for name, table in tables(Path(sys.argv[1]) if len(sys.argv) > 1 else None).items():
         cells = []
@@ -105,6 +112,8 @@ def main() -> None:
             planted, found, hits = measured(table, change)
             cells.append(f"{hits} of {planted}, {found - hits}")
         print(f"| {name} ({len(table)} × {table.shape[1]}) | " + " | ".join(cells) + " |", flush=True)
+    for rows, columns in itertools.product((140, 1000), (1, 2, 4, 14, 30)):
+        print(f"{rows} × {columns} independent: {alarms(rows, columns)} of 40 have a copy", flush=True)
 
 
 if __name__ == "__main__":
