@@ -117,10 +117,10 @@ def _pictures(images: Shaped[np.ndarray, "samples h w channels"]) -> dict[str, F
         "brightest pixel": grey.max(axis=(1, 2)),
         "border": (grey[:, 0].mean(axis=1) + grey[:, -1].mean(axis=1)) / 2,
     }
-    # Of one scene, a blurred or a compressed picture has fewer edges at the same contrast.
+    # Of one scene, a blurred or compressed image has fewer edges at the same contrast.
     found["sharpness"] = found["edges"] / np.maximum(found["contrast"], 1e-6)
     if images.dtype == np.uint8:
-        found["low bits"] = (images & 3).mean(axis=(1, 2, 3))  # pictures of one source may have fewer levels
+        found["low bits"] = (images & 3).mean(axis=(1, 2, 3))  # images of one source may have fewer levels
     if channels > 1:
         for channel in range(channels):
             found[f"channel {channel}"] = wide[..., channel].mean(axis=(1, 2)) - found["brightness"]
