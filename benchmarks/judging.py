@@ -47,7 +47,9 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         results = given.results or small(folder)
-        command = f"import sys; sys.argv = ['audit', 'gate', {str(results)!r}]; from audit.cli.app import main; main()"
+        command = (
+            f"import sys; sys.argv = ['audit', 'gate', {str(results)!r}]; from audit.cli.start import main; main()"
+        )
         judged, empty, torch = seconds(command), seconds("pass"), seconds("import torch")
     publish(
         [

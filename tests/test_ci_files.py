@@ -110,7 +110,7 @@ def environment(folder: Path, **given: str) -> dict[str, str]:
     """As a runner sets it: inputs empty unless given, and `audit` of this interpreter first in the path."""
     own = folder / "bin"
     own.mkdir(exist_ok=True)
-    (own / "audit").write_text(f"#!{sys.executable}\nfrom audit.cli.app import main\nmain()\n")
+    (own / "audit").write_text(f"#!{sys.executable}\nfrom audit.cli.start import main\nmain()\n")
     (own / "audit").chmod(0o755)
     inputs = dict.fromkeys(("MODEL", "RESULTS", "CONFIG", "BASELINE", "ARGS"), "")
     runner = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}

@@ -114,7 +114,7 @@ def ran(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """In a shell, with the command `audit` of this interpreter."""
     own = folder / "bin"
     own.mkdir(exist_ok=True)
-    (own / "audit").write_text(f"#!{sys.executable}\nfrom audit.cli.app import main\nmain()\n")
+    (own / "audit").write_text(f"#!{sys.executable}\nfrom audit.cli.start import main\nmain()\n")
     (own / "audit").chmod(0o755)
     environment = {"PATH": f"{own}{os.pathsep}{os.environ['PATH']}", "XDG_CACHE_HOME": str(folder / "cache")}
     return subprocess.run(

@@ -18,7 +18,7 @@ from reports import archive
 from tests.audit.command import audit, refused
 from tests.reports.sample import sample
 
-CODE = "from audit.cli.app import main; main()"
+CODE = "from audit.cli.start import main; main()"
 
 
 @pytest.fixture(scope="module")

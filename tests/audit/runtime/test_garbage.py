@@ -9,9 +9,10 @@ from audit.runtime.garbage import SELDOM, collect_as_usual, collect_seldom
 @pytest.fixture
 def usual() -> Iterator[tuple[int, int, int]]:
     before = gc.get_threshold()
+    gc.unfreeze()  # what the suite has frozen
     yield before
     gc.set_threshold(*before)
-    gc.unfreeze()
+    gc.freeze()
 
 
 def test_what_exists_when_work_begins_is_not_looked_through_again(usual: tuple[int, int, int]) -> None:

@@ -28,7 +28,7 @@ CONFIG = f"{ALONE}[probes.overfitting]\nrepeats = 3\n"
 def start(folder: Path, store: str, out: str, *more: str) -> subprocess.Popen[str]:
     options = ["--config", "audit.toml", "--store", store, "--out", out, "--workers", "1", *more]
     return subprocess.Popen(
-        [sys.executable, "-c", "from audit.cli.app import main; main()", "run", "--model", "ckpt.pt", *options],
+        [sys.executable, "-c", "from audit.cli.start import main; main()", "run", "--model", "ckpt.pt", *options],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -59,7 +59,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("resume")
     (folder / "recipe.toml").write_text(QUICK.replace("last:1", request.param))
     (folder / "audit.toml").write_text(CONFIG)
-    command = [sys.executable, "-c", "from audit.cli.app import main; main()"]
+    command = [sys.executable, "-c", "from audit.cli.start import main; main()"]
     subprocess.run([*command, "finetune", "recipe.toml", "--out", "ckpt.pt"], cwd=folder, check=True)
     undisturbed, most = start(folder, "store", "whole"), [0]
 
