@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Int64, Shaped
+
+from probes.contamination.thumbnails import chosen
 
 BATCH = 2**19
 """Pixel values compared at once: more than the CPU's cache holds takes half as long again."""
@@ -40,7 +42,7 @@ class Overlay:
 
 
 def overlay(
-    images: Float32[np.ndarray, "samples h w channels"],
+    images: Shaped[np.ndarray, "samples h w channels"],
     pairs: Int64[np.ndarray, "pairs 2"],
     limits: tuple[float, float] = (0.0, 255.0),
     *,
@@ -63,12 +65,12 @@ def overlay(
 
 
 def _batch(
-    images: Float32[np.ndarray, "samples h w channels"],
+    images: Shaped[np.ndarray, "samples h w channels"],
     pairs: Int64[np.ndarray, "pairs 2"],
     limits: tuple[float, float],
     every: bool,
 ) -> Overlay:
-    one, other = images[pairs[:, 0]], images[pairs[:, 1]]
+    one, other = chosen(images, pairs[:, 0]), chosen(images, pairs[:, 1])
     distant = np.where(np.maximum(_clipped(one, limits), _clipped(other, limits)) > CLIPPED, SATURATED, DISTANT)
     distant[:] = -np.inf if every else distant
     shades, centre = _centred(grey(one)), _centred(_inside(grey(other), 0, 0))
@@ -80,14 +82,14 @@ def _batch(
         mine = best == number
         aligned[mine] = _inside(_flip(one[mine], flip), dy, dx)
     target = np.ascontiguousarray(other[:, 1:-1, 1:-1])
-    chosen = np.array(ALIGNMENTS, dtype=np.int64)[best]
+    alignment = np.array(ALIGNMENTS, dtype=np.int64)[best]
     upright, mirrored = (agreement[ALIGNMENTS.index((flip, 0, 0))] for flip in (0, 1))
     flipped = mirrored > upright
     whole = np.where(flipped[:, None, None, None], _flip(one, 1), one)
     return Overlay(
         residual=_near(aligned, target, limits, agreement.max(axis=0) >= distant),
-        flipped=chosen[:, 0] == 1,
-        moved=chosen[:, 1:],
+        flipped=alignment[:, 0] == 1,
+        moved=alignment[:, 1:],
         still=_near(whole, other, limits, np.maximum(upright, mirrored) >= distant),
         still_flipped=flipped,
     )

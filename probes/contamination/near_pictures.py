@@ -96,7 +96,7 @@ def near_pictures(
 
 
 def _candidates(
-    small: Float32[np.ndarray, "samples h w channels"],
+    small: Shaped[np.ndarray, "samples h w channels"],
     posed: Search | None,
     others: Int64[np.ndarray, "others 2"],
     rng: np.random.Generator,
@@ -170,7 +170,7 @@ def _none(pairs: int) -> Int64[np.ndarray, " pairs"]:
     return np.zeros(pairs, dtype=np.int64)
 
 
-def _of_small(small: Float32[np.ndarray, "samples h w channels"]) -> Int64[np.ndarray, "pairs 2"]:
+def _of_small(small: Shaped[np.ndarray, "samples h w channels"]) -> Int64[np.ndarray, "pairs 2"]:
     """Candidates among small images: under all shifts by one pixel, and by all pixels."""
     plain = thumbnails(small)
     found = [pairs_above(plain, changed, ALIKE) for changed in variants(small)]
@@ -196,7 +196,7 @@ class Standard:
 
 
 def _standard(
-    small: Float32[np.ndarray, "samples h w channels"],
+    small: Shaped[np.ndarray, "samples h w channels"],
     posed: Search | None,
     limits: tuple[float, float],
     rng: np.random.Generator,
@@ -216,7 +216,7 @@ def _standard(
 
 
 def _confirmed(
-    small: Float32[np.ndarray, "samples h w channels"],
+    small: Shaped[np.ndarray, "samples h w channels"],
     found: Candidates,
     posed: Search | None,
     limits: tuple[float, float],
@@ -252,7 +252,7 @@ def _confirmed(
 
 
 def _register(
-    small: Float32[np.ndarray, "samples h w channels"],
+    small: Shaped[np.ndarray, "samples h w channels"],
     some: Candidates,
     posed: Search,
     limits: tuple[float, float],

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Int64, Shaped
 
 from probes.contamination.nearest_neighbours import Cells, cells, nearest, pairs_above, unit
 from probes.contamination.thumbnails import block_mean
-from probes.large_arrays import parts
+from probes.large_arrays import empty, parts
 
 STEP = 3 / 32
 """A shift, as a share of the image's side: copies moved by up to 1.5 of these are within half of one of a pose."""
@@ -137,39 +137,43 @@ class Search:
         return Candidates(pairs=pairs, pose=pose[chosen].reshape(-1))
 
 
-def search(pictures: Pictures) -> Search:
+def search(pictures: Shaped[np.ndarray, "samples h w channels"]) -> Search:
     """Greyscale thumbnails, so that changes of colour matter little."""
     side = min(pictures.shape[1:3])
     border = round(BORDER * side)
     block = round((side - 2 * border) / BLOCKS)
+    height, width = ((length - 2 * border) // block for length in pictures.shape[1:3])
     chosen = poses(side)
-    found: list[list[Thumbs]] = [[] for _ in chosen]
+    found = tuple(empty((len(pictures), height * width), np.float32) for _ in chosen)
     for part in parts(len(pictures), pictures[:1].size):
         grey = pictures[part] @ np.full((pictures.shape[-1], 1), 1 / pictures.shape[-1], dtype=np.float32)
         for pose, mine in zip(chosen, found, strict=True):
-            mine.append(_thumbs(in_pose(grey, pose), border, block))
-    posed = tuple(np.concatenate(mine) for mine in found)
-    return Search(poses=chosen, plain=posed[0], posed=posed)
+            mine[part] = _thumbs(grey, pose, border, block)
+    return Search(poses=chosen, plain=found[0], posed=found)
 
 
-def in_pose(pictures: Pictures, pose: Pose) -> Pictures:
-    """All images in one pose; beyond the edge, the edge is repeated."""
-    given = pictures[:, :, ::-1] if pose.flipped else pictures
-    if pose.plain:
-        return given
-    h, w = given.shape[1:3]
+def _thumbs(grey: Pictures, pose: Pose, border: int, block: int) -> Thumbs:
+    """A shift is within the border, so that it takes nothing but another window."""
+    h, w = grey.shape[1:3]
+    given, top, left = grey[:, :, ::-1] if pose.flipped else grey, border, border
+    if pose.degrees:
+        given = _rotated(given, pose)
+    else:
+        top, left = border + round(pose.down), border + round(pose.across)
+    small = block_mean(given[:, top : top + h - 2 * border, left : left + w - 2 * border], block).reshape(len(grey), -1)
+    return unit(small - small.mean(axis=1, keepdims=True))
+
+
+def _rotated(pictures: Pictures, pose: Pose) -> Pictures:
+    """About the centre; beyond the edge, the edge is repeated."""
+    h, w = pictures.shape[1:3]
     down, across = np.meshgrid(np.arange(h) - (h - 1) / 2, np.arange(w) - (w - 1) / 2, indexing="ij")
     places = pose.matrix.astype(np.float64) @ np.stack([down.ravel(), across.ravel(), np.ones(h * w)])
     row = np.clip(np.rint(places[0] + (h - 1) / 2), 0, h - 1).astype(np.int64)
     column = np.clip(np.rint(places[1] + (w - 1) / 2), 0, w - 1).astype(np.int64)
     # `take` from one axis is three times as fast as indexing two.
-    return np.asarray(np.take(given.reshape(len(given), h * w, -1), row * w + column, axis=1).reshape(given.shape))
-
-
-def _thumbs(grey: Pictures, border: int, block: int) -> Thumbs:
-    inside = grey[:, border : grey.shape[1] - border, border : grey.shape[2] - border]
-    small = block_mean(inside, block).reshape(len(grey), -1)
-    return unit(small - small.mean(axis=1, keepdims=True))
+    flat = pictures.reshape(len(pictures), h * w, -1)
+    return np.asarray(np.take(flat, row * w + column, axis=1).reshape(pictures.shape))
 
 
 def _least_kept(

@@ -7,10 +7,11 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Int64, Shaped
 
 from probes.contamination.confirm import FLAT, blur, detail
-from probes.contamination.thumbnails import block_mean
+from probes.contamination.thumbnails import block_mean, chosen
+from probes.large_arrays import empty, parts
 
 BORDER = 5 / 32
 """Border as a share of the shorter side: an image shifted or rotated within the search range lacks no more."""
@@ -45,7 +46,7 @@ class Registered:
 
 
 def register(
-    images: Float32[np.ndarray, "samples h w channels"],
+    images: Shaped[np.ndarray, "samples h w channels"],
     pairs: Int64[np.ndarray, "pairs 2"],
     flipped: Bool[np.ndarray, " pairs"],
     start: Matrices,
@@ -56,8 +57,7 @@ def register(
     the range of the values."""
     size = max(1, BATCH // max(1, int(np.prod(images.shape[1:]))))
     asked, place = np.unique(pairs, return_inverse=True)
-    place, some = place.reshape(-1, 2), images[asked]
-    upright, mirrored = (lightness(block_mean(side, 2)) for side in (some, some[:, :, ::-1]))
+    place, (upright, mirrored) = place.reshape(-1, 2), _halved(images, asked)
     residual, matrix = np.full(len(pairs), np.inf, dtype=np.float32), start.copy()
     left = np.full(len(pairs), np.inf, dtype=np.float32)
     for top in range(0, len(pairs), 4 * size):
@@ -70,11 +70,23 @@ def register(
     kept, flat = np.flatnonzero(left <= coarse), FLAT * (limits[1] - limits[0]) / 255
     for top in range(0, len(kept), size):
         few = kept[top : top + size]
-        one, other = images[pairs[few, 0]], images[pairs[few, 1]]
+        one, other = chosen(images, pairs[few, 0]), chosen(images, pairs[few, 1])
         one[flipped[few]] = one[flipped[few], :, ::-1]
         residual[few], matrix[few] = _in_full(one, other, matrix[few], flat)
     residual[_too_far(matrix)] = np.inf
     return Registered(residual=residual, matrix=matrix)
+
+
+def _halved(
+    images: Shaped[np.ndarray, "samples h w channels"], asked: Int64[np.ndarray, " asked"]
+) -> tuple[Halved, Halved]:
+    """The lightness of some images at half the resolution, upright and mirrored."""
+    shape = (len(asked), images.shape[1] // 2, images.shape[2] // 2)
+    upright, mirrored = empty(shape, np.float32), empty(shape, np.float32)
+    for part in parts(len(asked), images[:1].size):
+        some = chosen(images, asked[part])
+        upright[part], mirrored[part] = (lightness(block_mean(side, 2)) for side in (some, some[:, :, ::-1]))
+    return upright, mirrored
 
 
 def _in_full(

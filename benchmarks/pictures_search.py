@@ -1,0 +1,166 @@
+"""Near copies among pictures: CPU time and memory against their number, planted copies found, and all other pairs.
+
+    python benchmarks/pictures_search.py [--samples 12500 50000 200000] [--side 64]
+
+Pictures are blends of two of a thousand "dead leaves" images (discs that hide one another, of sizes by a power law,
+whose statistics are like those of photographs: Lee, Mumford & Huang 2001), each cropped and mirrored at random. No two
+pictures are of the same two images, so that any pair that was not planted is false, though some hundred pictures share
+half of what they show. Each number of samples is a process of its own; memory is what no file backs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from json import dumps, loads
+from pathlib import Path
+
+import numpy as np
+from figures import Measured, above_mapped, arguments, growth, publish
+from PIL import Image
+from setting import Peak
+
+from probes.contamination.near_pictures import near_pictures
+from probes.large_arrays import empty
+
+ORIGINALS, LEAVES, EACH = 1000, 250, 100
+"""Images that are blended, discs in each, and copies of each kind."""
+CHUNK = 1000
+Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def dead_leaves(side: int, rng: np.random.Generator) -> np.ndarray:
+    """float32 [side side 3]."""
+    down, across = np.mgrid[:side, :side]
+    image = np.zeros((side, side, 3), dtype=np.float32)
+    # The density of radii falls with their third power; the last disc lies on top.
+    least, most = side / 24, side / 5
+    radii = (least**-2 - rng.random(LEAVES) * (least**-2 - most**-2)) ** -0.5
+    for radius, (y, x), colour in zip(radii, rng.random((LEAVES, 2)) * side, rng.random((LEAVES, 3)), strict=True):
+        image[(down - y) ** 2 + (across - x) ** 2 < radius**2] = colour
+    shade = 0.2 * (rng.normal() * down + rng.normal() * across)[..., None] / side
+    return np.clip(image + shade + 0.03 * rng.standard_normal(image.shape), 0, 1).astype(np.float32)
+
+
+def pictures(samples: int, side: int, rng: np.random.Generator) -> np.ndarray:
+    """uint8 [samples side side 3]."""
+    large = side * 3 // 2
+    originals = np.stack([dead_leaves(large, rng) for _ in range(ORIGINALS)])
+    blended = np.stack(np.triu_indices(ORIGINALS, 1))[:, rng.permutation(ORIGINALS * (ORIGINALS - 1) // 2)[:samples]]
+    found = empty((samples, side, side, 3), np.uint8)
+    window = np.arange(side)
+
+    def mirrored_or_not(numbers: np.ndarray) -> np.ndarray:
+        return np.where(rng.random(len(numbers))[:, None] < 0.5, window, window[::-1])
+
+    for start in range(0, samples, CHUNK):
+        both = blended[:, start : start + CHUNK]
+        share = rng.uniform(0.4, 0.6, both.shape[1])
+        one, other = (
+            originals[
+                numbers[:, None, None],
+                (rng.integers(0, large - side, len(numbers))[:, None] + window)[:, :, None],
+                (rng.integers(0, large - side, len(numbers))[:, None] + mirrored_or_not(numbers))[:, None, :],
+            ]
+            for numbers in both
+        )
+        share = share[:, None, None, None].astype(np.float32)
+        found[start : start + CHUNK] = 255 * (share * one + (1 - share) * other)
+    return found
+
+
+def mirrored(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return picture[:, ::-1]
+
+
+def moved(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """By up to an eighth of the side, with a black border."""
+    most = len(picture) // 8
+    down, across = rng.integers(1, most + 1, 2) * rng.choice([-1, 1], 2)
+    padded = np.pad(picture, ((most, most), (most, most), (0, 0)))
+    return padded[most + down :, most + across :][: len(picture), : len(picture)]
+
+
+def cropped(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """By 5 to 10 % of the side, and enlarged again."""
+    side = len(picture)
+    kept = side * (1 - rng.uniform(0.05, 0.1))
+    top, left = rng.uniform(0, side - kept, 2)
+    box = (left, top, left + kept, top + kept)
+    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR, box=box))
+
+
+def turned(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """By 3 to 10 degrees, with black corners."""
+    degrees = rng.uniform(3, 10) * rng.choice([-1, 1])
+    return np.asarray(Image.fromarray(picture).rotate(degrees, Image.Resampling.BILINEAR))
+
+
+def brightened(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.clip(picture * rng.choice([0.7, 0.85, 1.15, 1.3]), 0, 255).astype(np.uint8)
+
+
+def compressed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=75)
+    return np.asarray(Image.open(buffer))
+
+
+KINDS: Mapping[str, Change] = {one.__name__: one for one in (mirrored, moved, cropped, turned, brightened, compressed)}
+
+
+def point(samples: int, side: int, json: Path) -> None:
+    """The last samples are copies of the first ones."""
+    rng = np.random.default_rng(0)
+    images = pictures(samples, side, rng)
+    planted = {}
+    for number, change in enumerate(np.repeat(np.array(list(KINDS)), EACH).tolist()):
+        images[samples - 1 - number] = KINDS[change](images[number], rng)
+        planted[number, samples - 1 - number] = change
+    with Peak() as peak:
+        begun, before = peak.own, time.process_time()
+        near = near_pictures(images, None, np.random.default_rng(0))
+    spent = time.process_time() - before
+    found = [planted.get(pair, "other") for pair in zip(near.one.tolist(), near.other.tolist(), strict=True)]
+    told = {"spent": spent, "above": (peak.own - begun) / 1e6, "candidates": near.looked_at}
+    json.write_text(dumps(told | {kind: found.count(kind) for kind in (*KINDS, "other")}), encoding="utf-8")
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--samples", type=int, nargs="+", default=[12_500, 50_000, 200_000])
+    parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        point(given.samples[0], given.side, given.json)
+        return
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "point.json"
+        for samples in sorted(given.samples):
+            sizes = ["--samples", str(samples), "--side", str(given.side), "--json", str(told)]
+            subprocess.run([sys.executable, __file__, "--one", *sizes], check=True)
+            found[samples] = loads(told.read_text())
+            print(samples, {key: round(value, 1) for key, value in found[samples].items()}, flush=True)
+    most = max(found)
+    what = f"near copies among {most} pictures of {given.side} × {given.side}"
+    publish(
+        [
+            Measured(what=f"{what}: CPU time", value=found[most]["spent"], unit="s"),
+            *(Measured(what=f"{what}: {kind} found", value=100 * found[most][kind] / EACH, unit="%") for kind in KINDS),
+            Measured(what=f"{what}: other pairs", value=found[most]["other"], unit="", target=0, better="lower"),
+            above_mapped(what, found[most]["above"]),
+            *([growth(what, {samples: one["spent"] for samples, one in found.items()})] if len(found) > 1 else []),
+        ],
+        given.json,
+    )
+
+
+if __name__ == "__main__":
+    main()
