@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,8 @@ class Cached:
     removed  how many were removed just now
     oldest   days since the least recently used entry was written or read; None without entries
     other    how many entries other versions of transfer-audit or torch wrote, which this one may not use
+    damaged  how many entries are damaged in a way that their headers show, such as a cut end: they are trained again
+             when they are needed
     asked    how many replicas all runs so far looked up here
     found    how many of them were here
     """
@@ -35,6 +38,7 @@ class Cached:
     removed: int
     oldest: float | None
     other: int
+    damaged: int
     asked: int
     found: int
 
@@ -44,8 +48,8 @@ def cache(store: str | Path | None = None, *, keep: int | None = None) -> Cached
 
     store  a folder, or the URL of a shared store: then the copies of it on this machine; else the store in the user's
            cache
-    keep   MiB that are left, at least 0: those of other versions go first, then the least recently used; without it
-           nothing is removed
+    keep   MiB that are left, at least 0: damaged entries go first, then those of other versions, then the least
+           recently used; without it nothing is removed
 
     Returns folder, number, size and age of what is left, and how often it served. Raises InputError for a negative
     `keep`.
@@ -62,7 +66,7 @@ def cache(store: str | Path | None = None, *, keep: int | None = None) -> Cached
     removed = 0 if keep is None else kept.prune(keep * MIB)
     entries = list(kept.entries())
     size = sum(entry.size for entry in entries) / MIB
-    lookups = kept.lookups()
+    writers, lookups = Counter(entry.writer for entry in entries), kept.lookups()
     return Cached(
         folder=folder,
         remote=remote,
@@ -70,7 +74,8 @@ def cache(store: str | Path | None = None, *, keep: int | None = None) -> Cached
         mib=size,
         removed=removed,
         oldest=(time.time() - min(entry.used for entry in entries)) / DAY if entries else None,
-        other=sum(entry.writer != writer() for entry in entries),
+        other=len(entries) - writers[writer()] - writers[None],
+        damaged=writers[None],
         asked=lookups.asked,
         found=lookups.found,
     )

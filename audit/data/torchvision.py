@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -14,6 +15,7 @@ from audit.data.dataset import Dataset
 from audit.data.images import stack
 from audit.data.section import DataSection, ImageSize
 from audit.runtime.devices import check_torchvision
+from audit.storage.downloads import downloading
 from probes.errors import DataError, DependencyError, did_you_mean, first_line
 from probes.message import Text
 
@@ -83,8 +85,7 @@ class Torchvision(DataSection):
 
     def _open(self, kind: Any, root: Path, part: str, trust_code: bool) -> Any:
         known = inspect.signature(kind).parameters
-        # For a checkpoint from elsewhere, nothing is downloaded unless it is trusted.
-        options: dict[str, Any] = {"download": self.download and trust_code} if "download" in known else {}
+        options: dict[str, Any] = {}
         if part and ("train" in known or "split" in self.options):
             if part not in ("train", "test"):
                 raise DataError(f"{self.dataset} has no part {part!r}; it has train and test.", where="data.parts")
@@ -92,6 +93,9 @@ class Torchvision(DataSection):
         elif part:
             options["split"] = part
         try:
+            # For a checkpoint from elsewhere, nothing is downloaded unless it is trusted.
+            if "download" in known and self.download and trust_code:
+                return _with_download(kind, root, **options, **self.options)
             return kind(root, **options, **self.options)
         except ValueError as error:
             raise DataError(f"{self.dataset} has no part {part!r}: {error}", where="data.parts") from error
@@ -106,6 +110,34 @@ class Torchvision(DataSection):
                 do="Put torchvision's files there (it compares their checksums), or set in your own recipe "
                 "download = true.",
             ) from error
+
+
+def _with_download(kind: Any, root: Path, **options: Any) -> Any:
+    """From the files there, else downloaded, for which torchvision sets no time limit. Raises what the data set and
+    `downloading` raise."""
+    try:
+        return kind(root, download=False, **options)
+    except (RuntimeError, OSError):
+        with downloading(*_mirrors(kind)):
+            return kind(root, download=True, **options)
+
+
+def _mirrors(kind: Any) -> list[str]:
+    """A URL for each host that the data set's class names, or else the class it derives from, at most three."""
+    for base in kind.__mro__:
+        found: dict[str, str] = {}
+        left = [value for name, value in vars(base).items() if not name.startswith("__")]
+        while left:
+            one = left.pop(0)
+            if isinstance(one, str) and one.startswith(("https://", "http://")):
+                found.setdefault(urlsplit(one).netloc, one)
+            elif isinstance(one, dict):
+                left += one.values()
+            elif isinstance(one, (list, tuple)):
+                left += one
+        if found:
+            return list(found.values())[:3]
+    return []
 
 
 def _labels(part: Any, name: str) -> Int64[np.ndarray, " samples"]:

@@ -27,9 +27,16 @@ def downloading_from_hub() -> Iterator[None]:
 
 
 @contextmanager
-def downloading(address: str) -> Iterator[None]:
-    """Around a download from `address`. Raises OSError if its host, or the proxy to it, cannot be reached in time."""
-    check_reachable(address)
+def downloading(*addresses: str) -> Iterator[None]:
+    """Around a download from the first of `addresses` that answers. Raises OSError if no host of them, or no proxy to
+    them, can be reached in time; without addresses, only the silence of a started download is noticed."""
+    for place, address in enumerate(addresses, 1):
+        try:
+            check_reachable(address)
+            break
+        except OSError:
+            if place == len(addresses):
+                raise
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(SILENT)
     try:

@@ -51,7 +51,8 @@ class Replica:
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """A complete file of the store; `size` in bytes, `used` in seconds since 1970: when it was written or last read.
-    `writer` names the versions that wrote it; empty if the file does not say."""
+    `writer` names the versions that wrote it: empty if the file does not say, None if it is damaged in a way that its
+    header shows, such as a cut end."""
 
     key: str
     path: Path
@@ -59,11 +60,13 @@ class Entry:
     used: float
 
     @property
-    def writer(self) -> str:
+    def writer(self) -> str | None:
         try:
             with safe_open(self.path, "pt") as file:
                 return str((file.metadata() or {}).get(WRITER, ""))
-        except (OSError, SafetensorError):
+        except SafetensorError:
+            return None
+        except OSError:  # removed meanwhile, or not readable for this user
             return ""
 
 
@@ -209,10 +212,15 @@ class Store:
                 yield Entry(key=path.stem, path=path, size=status.st_size, used=status.st_mtime)
 
     def prune(self, keep_bytes: int) -> int:
-        """Remove entries until `keep_bytes` remain, those of other versions first, then the least recently used;
-        returns the number removed. Raises StoreError if one cannot be removed."""
+        """Remove entries until `keep_bytes` remain, first those that are damaged, then those of other versions, then
+        the least recently used; returns the number removed. Raises StoreError if one cannot be removed."""
+
+        def worth(entry: Entry) -> tuple[bool, bool, float]:
+            by = entry.writer
+            return by is not None, by == writer(), entry.used
+
         total, removed = 0, 0
-        for entry in sorted(self.entries(), key=lambda entry: (entry.writer == writer(), entry.used), reverse=True):
+        for entry in sorted(self.entries(), key=worth, reverse=True):
             total += entry.size
             if total > keep_bytes:
                 try:

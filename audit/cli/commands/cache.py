@@ -28,8 +28,11 @@ def cache(
         lines.append(f"The least recently used entry was written or read {found.oldest:.1f} days ago.")
     if found.other:
         lines.append(
-            f"{found.other} entries are of other versions of transfer-audit or torch; --keep removes them first."
+            f"{found.other} entries are of other versions of transfer-audit or torch; --keep removes them before "
+            "those of this version."
         )
+    if found.damaged:
+        lines.append(f"{found.damaged} entries are damaged and will be trained again; --keep removes them first.")
     if found.asked:
         lines.append(
             f"Runs asked for {found.asked} replicas; {found.found} ({found.found / found.asked:.0%}) were here."

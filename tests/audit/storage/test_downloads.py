@@ -13,10 +13,12 @@ import torch
 
 from audit.config.recipe import SourceSection
 from audit.data.huggingface import HuggingFace
+from audit.data.torchvision import Torchvision
 from audit.models.source import pretrained
 from audit.storage import downloads
 from audit.storage.downloads import check_reachable, downloading
 from probes.errors import DataError
+from tests.audit.data import layouts
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -61,6 +63,27 @@ def test_data_of_the_hub_without_a_network(tmp_path, monkeypatch):
     monkeypatch.setattr(socket, "create_connection", _no_network)
     with pytest.raises(DataError, match=r"pets is not a folder and cannot be downloaded.*HF_HUB_OFFLINE=1 reads what"):
         HuggingFace(kind="huggingface", name="nobody/pets").read(tmp_path, trust_code=True)
+
+
+def test_data_of_torchvision_without_a_network(tmp_path, monkeypatch):
+    section = Torchvision(kind="torchvision", dataset="MNIST", root=Path(), download=True)
+    monkeypatch.setattr(socket, "create_connection", _no_network)
+    with pytest.raises(DataError, match=r"MNIST is not complete in .*yann\.lecun\.com cannot be reached: Temporary"):
+        section.read(tmp_path, trust_code=True)
+    layouts.mnist(tmp_path, "MNIST")
+    assert len(section.read(tmp_path, trust_code=True)) == 10
+
+
+def test_a_download_of_torchvision_that_stops_is_one_line(tmp_path, monkeypatch):
+    from torchvision import datasets
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(downloads, "SILENT", 0.2)
+        monkeypatch.setattr(datasets.CIFAR10, "url", f"http://127.0.0.1:{silent.getsockname()[1]}/cifar.tar.gz")
+        with pytest.raises(DataError, match=r"CIFAR10 is not complete in .*timed out"):
+            Torchvision(kind="torchvision", dataset="CIFAR10", root=Path(), download=True).read(
+                tmp_path, trust_code=True
+            )
 
 
 def test_a_host_that_does_not_answer_is_not_waited_for(monkeypatch):

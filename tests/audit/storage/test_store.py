@@ -240,3 +240,19 @@ def test_a_store_from_which_nothing_can_be_removed_is_one_line(tmp_path: Path, m
     with pytest.raises(StoreError, match=r"ab12\.safetensors: cannot be removed: Permission denied") as caught:
         cache(tmp_path, keep=0)
     assert "\n" not in str(caught.value)
+
+
+def test_damaged_entries_are_told_from_those_of_other_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    with monkeypatch.context() as older:
+        older.setattr("audit.storage.store.writer", lambda: "transfer-audit 0, torch 1")
+        store.write("aa1", {"weight": torch.zeros(4)})
+    for key in ("bb2", "cc3"):
+        store.write(key, {"weight": torch.zeros(4)})
+    (damaged,) = (entry.path for entry in store.entries() if entry.key == "bb2")
+    damaged.write_bytes(damaged.read_bytes()[:-8])
+    found = cache(tmp_path)
+    assert (found.entries, found.other, found.damaged) == (3, 1, 1)
+    sizes = {entry.key: entry.size for entry in store.entries()}
+    assert store.prune(sizes["cc3"] + sizes["aa1"]) == 1
+    assert {entry.key for entry in store.entries()} == {"aa1", "cc3"}
