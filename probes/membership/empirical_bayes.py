@@ -276,19 +276,35 @@ class Expected:
         by    the set of replicas that attacks each model; the model must not be in it
         thin  features of every such sample only: the axis `chosen`
         """
-        away = stable - self.centre[by]
-        spread_in, spread_out, dof = self.spread_in[by], self.spread_out[by], self.dof[by]
-        # The log-ratio of two t densities by one logarithm of each model's answer.
-        apart_in = 1 + (away - self.if_in[by]) ** 2 / spread_in
-        apart_out = 1 + (away - self.if_out[by]) ** 2 / spread_out
-        log_ratio = 0.5 * (dof + 1) * np.log(apart_out / apart_in)
-        log_ratio += (0.5 * np.log(self.spread_out / self.spread_in))[by]
-        alone = [log_ratio, log_p - self.log_p[by], away]
-        found = np.stack([column[:, ::thin] for column in alone])
-        if neighbours is None:
+        rows, samples = stable.shape
+        found = empty((ALONE, rows, -(-samples // thin)), np.float64)
+        known = None if neighbours is None else empty((2, rows, samples), np.float32)
+        for part in _parts(samples, rows):
+            alone, sure = self._alone(stable[:, part], log_p[:, part], by, part)
+            first = -(-part.start // thin)
+            few = alone[..., first * thin - part.start :: thin]
+            found[..., first : first + few.shape[-1]] = few
+            if known is not None:
+                known[:, :, part] = sure, alone[-1]
+        if neighbours is None or known is None:
             return found
-        told = neighbours(np.concatenate([special.expit(log_ratio) - self.inside[by], away]), thin)
+        told = neighbours(known.reshape(2 * rows, samples), thin)
         return np.concatenate([found, told.reshape(2, *found.shape[1:])])
+
+    def _alone(
+        self, stable: Phi, log_p: Answered, by: Rows, part: slice
+    ) -> tuple[Float64[np.ndarray, "alone models samples"], Float64[np.ndarray, "models samples"]]:
+        """The features of some consecutive samples that need no other samples, and by how much membership is more
+        probable than before."""
+        at = by, part
+        away = stable - self.centre[at]
+        spread_in, spread_out, dof = self.spread_in[at], self.spread_out[at], self.dof[at]
+        # The log-ratio of two t densities by one logarithm of each model's answer.
+        apart_in = 1 + (away - self.if_in[at]) ** 2 / spread_in
+        apart_out = 1 + (away - self.if_out[at]) ** 2 / spread_out
+        log_ratio = 0.5 * (dof + 1) * np.log(apart_out / apart_in)
+        log_ratio += (0.5 * np.log(self.spread_out[:, part] / self.spread_in[:, part]))[by]
+        return np.stack([log_ratio, log_p - self.log_p[at], away]), special.expit(log_ratio) - self.inside[at]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

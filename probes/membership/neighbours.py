@@ -47,7 +47,7 @@ class Neighbours:
     ) -> Float64[np.ndarray, "models predicted"]:
         """Of every `thin`-th sample; zero where a sample is alone in its block."""
         found = np.zeros((len(values), -(-values.shape[1] // thin)))
-        narrow = values.astype(np.float32)
+        narrow = values.astype(np.float32, copy=False)
         for block, weights in zip(self.samples, self.weights, strict=True):
             chosen = block % thin == 0
             found[:, block[chosen] // thin] = narrow[:, block] @ (weights if thin == 1 else weights[chosen]).T
