@@ -1,11 +1,11 @@
-"""Near copies among pictures: CPU time and memory against their number, planted copies found, and all other pairs.
+"""Near copies among images: CPU time and memory against their number, planted copies found, and all other pairs.
 
-    python benchmarks/pictures_search.py [--samples 12500 50000 200000] [--side 64]
+    python benchmarks/images_search.py [--samples 12500 50000 200000] [--side 64]
 
-Pictures are blends of two of a thousand "dead leaves" images (discs that hide one another, of sizes by a power law,
-whose statistics are like those of photographs: Lee, Mumford & Huang 2001), each cropped and mirrored at random. No two
-pictures are of the same two images, so that any pair that was not planted is false, though some hundred pictures share
-half of what they show. Each number of samples is a process of its own; memory is what no file backs.
+Images are blends of two of a thousand "dead leaves" images (discs that hide one another, of sizes by a power law, with
+statistics like those of photographs: Lee, Mumford & Huang 2001), each cropped and mirrored at random. No two images are
+of the same two, so any pair that was not planted is false, though each image shares half of what it shows with hundreds
+of others. Each number of samples is a process of its own; memory is what no file backs.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def dead_leaves(side: int, rng: np.random.Generator) -> np.ndarray:
     return np.clip(image + shade + 0.03 * rng.standard_normal(image.shape), 0, 1).astype(np.float32)
 
 
-def pictures(samples: int, side: int, rng: np.random.Generator) -> np.ndarray:
+def images_of(samples: int, side: int, rng: np.random.Generator) -> np.ndarray:
     """uint8 [samples side side 3]."""
     large = side * 3 // 2
     originals = np.stack([dead_leaves(large, rng) for _ in range(ORIGINALS)])
@@ -74,40 +74,40 @@ def pictures(samples: int, side: int, rng: np.random.Generator) -> np.ndarray:
     return found
 
 
-def mirrored(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return picture[:, ::-1]
+def mirrored(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return image[:, ::-1]
 
 
-def moved(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def moved(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """By up to an eighth of the side, with a black border."""
-    most = len(picture) // 8
+    most = len(image) // 8
     down, across = rng.integers(1, most + 1, 2) * rng.choice([-1, 1], 2)
-    padded = np.pad(picture, ((most, most), (most, most), (0, 0)))
-    return padded[most + down :, most + across :][: len(picture), : len(picture)]
+    padded = np.pad(image, ((most, most), (most, most), (0, 0)))
+    return padded[most + down :, most + across :][: len(image), : len(image)]
 
 
-def cropped(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def cropped(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """By 5 to 10 % of the side, and enlarged again."""
-    side = len(picture)
+    side = len(image)
     kept = side * (1 - rng.uniform(0.05, 0.1))
     top, left = rng.uniform(0, side - kept, 2)
     box = (left, top, left + kept, top + kept)
-    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR, box=box))
+    return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR, box=box))
 
 
-def turned(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def turned(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """By 3 to 10 degrees, with black corners."""
     degrees = rng.uniform(3, 10) * rng.choice([-1, 1])
-    return np.asarray(Image.fromarray(picture).rotate(degrees, Image.Resampling.BILINEAR))
+    return np.asarray(Image.fromarray(image).rotate(degrees, Image.Resampling.BILINEAR))
 
 
-def brightened(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return np.clip(picture * rng.choice([0.7, 0.85, 1.15, 1.3]), 0, 255).astype(np.uint8)
+def brightened(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.clip(image * rng.choice([0.7, 0.85, 1.15, 1.3]), 0, 255).astype(np.uint8)
 
 
-def compressed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def compressed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=75)
+    Image.fromarray(image).save(buffer, "JPEG", quality=75)
     return np.asarray(Image.open(buffer))
 
 
@@ -117,7 +117,7 @@ KINDS: Mapping[str, Change] = {one.__name__: one for one in (mirrored, moved, cr
 def point(samples: int, side: int, json: Path) -> None:
     """The last samples are copies of the first ones."""
     rng = np.random.default_rng(0)
-    images = pictures(samples, side, rng)
+    images = images_of(samples, side, rng)
     planted = {}
     for number, change in enumerate(np.repeat(np.array(list(KINDS)), EACH).tolist()):
         images[samples - 1 - number] = KINDS[change](images[number], rng)
@@ -149,7 +149,7 @@ def main() -> None:
             found[samples] = loads(told.read_text())
             print(samples, {key: round(value, 1) for key, value in found[samples].items()}, flush=True)
     most = max(found)
-    what = f"near copies among {most} pictures of {given.side} × {given.side}"
+    what = f"near copies among {most} images of {given.side} × {given.side}"
     publish(
         [
             Measured(what=f"{what}: CPU time", value=found[most]["spent"], unit="s"),
