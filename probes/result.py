@@ -231,6 +231,20 @@ class Table:
             raise ValueError(f"Expected columns of equal length in table {self.name}, got {lengths}.")
 
 
+def by_column(headings: Sequence[str], rows: Sequence[Sequence[Scalar | Message]]) -> dict[str, list[Scalar | Message]]:
+    """The columns of a chart or a table from its rows.
+
+    headings  of the columns, in the order of each row's cells
+    rows      of one cell for each heading
+
+    Returns the cells of each heading; a heading without cells if there are no rows.
+
+    >>> by_column(("class", "accuracy"), [("cat", 0.9), ("dog", 0.8)])
+    {'class': ['cat', 'dog'], 'accuracy': [0.9, 0.8]}
+    """
+    return {heading: [row[i] for row in rows] for i, heading in enumerate(headings)}
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GalleryRow:
     """One sample's images: uint8 is an image; int8 is a signed map, −127..127, where zero is neutral, in the size

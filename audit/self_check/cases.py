@@ -34,7 +34,7 @@ ALARMS = (
     "drift.shortcut",
 )
 """Findings that report a fault; above 'low', each is a false alarm if the fault is absent."""
-LEARNT_BY_HEART = ("membership.leaks", "membership.leaks-few", "overfitting.gap")
+MEMORISED = ("membership.leaks", "membership.leaks-few", "overfitting.gap")
 """Findings that may be true of any model trained until it fits: they do not count as false alarms."""
 
 
@@ -175,14 +175,14 @@ CASES = (
         title=Message("audit.self-check-labels-by-heart"),
         make=rote,
         finds=("membership.leaks",),
-        may=LEARNT_BY_HEART,
+        may=MEMORISED,
     ),
     Case(
         name="copies",
         title=Message("audit.self-check-copies"),
         make=copied,
         finds=("contamination.across-split",),
-        may=LEARNT_BY_HEART,
+        may=MEMORISED,
         published=Published(count=1191, of=1191, where="docs/overfitting.md"),
     ),
     Case(
@@ -190,7 +190,7 @@ CASES = (
         title=Message("audit.self-check-patch"),
         make=lambda seed: with_plant(digits(), patch, seed),
         finds=("drift.shortcut",),
-        may=LEARNT_BY_HEART,
+        may=MEMORISED,
         published=SHORTCUTS,
     ),
     Case(
@@ -198,7 +198,7 @@ CASES = (
         title=Message("audit.self-check-colour"),
         make=lambda seed: with_plant(coloured(), partial(tint, by=(2.5, -2.0, 0.0)), seed),
         finds=("drift.shortcut",),
-        may=LEARNT_BY_HEART,
+        may=MEMORISED,
         published=SHORTCUTS,
     ),
     Case(
@@ -206,7 +206,7 @@ CASES = (
         title=Message("audit.self-check-trigger-word"),
         make=lambda seed: with_plant(letters(), trigger, seed, share=0.6),
         finds=("drift.shortcut",),
-        may=LEARNT_BY_HEART,
+        may=MEMORISED,
         published=SHORTCUTS,
     ),
     Case(
@@ -214,7 +214,7 @@ CASES = (
         title=Message("audit.self-check-word-column"),
         make=with_word_column,
         finds=("drift.shortcut",),
-        may=(*LEARNT_BY_HEART, "contamination.leaking-column"),
+        may=(*MEMORISED, "contamination.leaking-column"),
         published=SHORTCUTS,
     ),
     Case(
@@ -222,7 +222,7 @@ CASES = (
         title=Message("audit.self-check-false-dp-claim"),
         make=lambda seed: rote(seed, claims=PrivacyClaim(epsilon=0.5, delta=1e-5)),
         finds=("membership.false-dp-claim",),
-        may=LEARNT_BY_HEART,
+        may=MEMORISED,
     ),
     Case(
         name="shifted-split",

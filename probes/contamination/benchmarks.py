@@ -12,7 +12,7 @@ from probes.contamination.near_texts import near_texts
 from probes.evidence import Evidence
 from probes.message import Message, Value
 from probes.partial_result import Part, joined
-from probes.result import Estimate, Finding, Severity, Table
+from probes.result import Estimate, Finding, Severity, Table, by_column
 from probes.sequences import Benchmark, Sequences, TokenAnswers
 from probes.statistics.paired import paired_gap
 from probes.statistics.proportions import proportion
@@ -138,5 +138,5 @@ def _table(benchmarks: Mapping[str, Benchmark], copied: Mapping[str, Bool[np.nda
         name="benchmarks",
         title=Message("contamination.benchmarks.title"),
         caption=Message("contamination.benchmarks.caption"),
-        columns={heading: [row[i] for row in rows] for i, heading in enumerate(headings)},
+        columns=by_column(headings, rows),
     )

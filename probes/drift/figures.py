@@ -11,7 +11,7 @@ from probes.drift.drift_index import NARROW, Placed, drift_index
 from probes.drift.observables.faithfulness import SHARES
 from probes.evidence import Evidence
 from probes.message import Message
-from probes.result import Axis, Chart, Estimate, Scalar, Table
+from probes.result import Axis, Chart, Estimate, Scalar, Table, by_column
 from probes.statistics.student_t import t_critical
 
 
@@ -51,7 +51,7 @@ def _between(placed: Mapping[str, Placed], name: str, what: str, title: Message,
         mark="interval",
         title=title,
         caption=Message("drift.between.caption", {"whom": whom, "level": level}),
-        columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
+        columns=by_column(names, rows),
         x=Axis(column=what, title=what, scale="category"),
         y=Axis(column="similarity", title="similarity"),
         series="compared with",
@@ -147,7 +147,7 @@ def curve_chart(
             "drift.deletion.caption" if deleted else "drift.insertion.caption",
             {"method": method, "samples": len(own[curves_of]), "level": level},
         ),
-        columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
+        columns=by_column(names, rows),
         x=Axis(column="share", title=f"share of positions {'deleted' if deleted else 'kept'}"),
         y=Axis(column="probability", title="share of the probability"),
         series="order",
@@ -169,7 +169,7 @@ def sanity_chart(lines: Mapping[str, Sequence[Estimate]], depths: Sequence[float
         mark="line",
         title=Message("drift.sanity.title"),
         caption=Message("drift.sanity.caption", {"level": level}),
-        columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
+        columns=by_column(names, rows),
         x=Axis(column="share of layers", title="share of layers randomised below the head"),
         y=Axis(column="similarity", title="similarity"),
         series="method",
@@ -195,7 +195,7 @@ def cka_chart(layers: Sequence[str], lines: Mapping[str, Sequence[Estimate]], wh
         mark="interval",
         title=Message("drift.cka.title"),
         caption=Message("drift.cka.caption", {"level": level}),
-        columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
+        columns=by_column(names, rows),
         x=Axis(column="layer", title="layer", scale="category"),
         y=Axis(column="CKA", title="CKA"),
         series="compared with",

@@ -20,7 +20,7 @@ from probes.drift.sentences import sentences
 from probes.evidence import Evidence
 from probes.message import Message, Value
 from probes.partial_result import Part, joined
-from probes.result import Estimate, Figure, Finding, Scalar, Severity, Table
+from probes.result import Estimate, Figure, Finding, Scalar, Severity, Table, by_column
 from probes.statistics.bootstrap import bootstrap_mean
 
 PRIMARY = "signed cosine"
@@ -168,7 +168,7 @@ def _agreement(seen: Seen, methods: Sequence[str], rng: np.random.Generator, lev
         name="agreement",
         title=Message("drift.agreement.title"),
         caption=Message("drift.agreement.caption"),
-        columns={heading: [row[i] for row in rows] for i, heading in enumerate(headings)},
+        columns=by_column(headings, rows),
     )
     return Part(estimates=tuple(estimates), figures=(table,))
 

@@ -12,7 +12,7 @@ from probes.drift.observables.attribution import maps_of
 from probes.drift.observables.maps_by_model import Seen, among
 from probes.message import Message
 from probes.partial_result import Part
-from probes.result import Scalar, Table
+from probes.result import Scalar, Table, by_column
 from probes.statistics.bootstrap import bootstrap_mean
 
 PREFIX = "variant/"
@@ -54,6 +54,6 @@ def reasons_of_variants(seen: Seen, methods: Sequence[str], rng: np.random.Gener
         name="variants",
         title=Message("drift.variants.title"),
         caption=Message("drift.variants.caption", {"method": method, "level": level}),
-        columns={head: [row[i] for row in rows] for i, head in enumerate(HEADS)},
+        columns=by_column(HEADS, rows),
     )
     return Part(estimates=tuple(estimates), figures=(table,))

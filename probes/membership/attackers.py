@@ -9,7 +9,7 @@ from jaxtyping import Bool
 
 from probes.membership.strongest_attack import Scores, level_each, strongest
 from probes.message import Message
-from probes.result import Scalar, Table
+from probes.result import Scalar, Table, by_column
 from probes.statistics.roc import auc
 from probes.statistics.threshold import tpr_at_true_fpr
 
@@ -74,7 +74,7 @@ def attackers_table(scores: Scores, member: Bool[np.ndarray, " samples"], fpr: f
         name="attackers",
         title=Message("membership.attackers.title"),
         caption=Message("membership.attackers.caption", {"level": level}),
-        columns={head: [row[i] for row in rows] for i, head in enumerate(heads)},
+        columns=by_column(heads, rows),
     )
 
 

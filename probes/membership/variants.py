@@ -14,7 +14,7 @@ from probes.membership.strongest_attack import Clusters, Scores, strongest_auc, 
 from probes.membership.target import Target
 from probes.message import Message, Value
 from probes.partial_result import Part
-from probes.result import Estimate, Finding, Scalar, Severity, Table
+from probes.result import Estimate, Finding, Scalar, Severity, Table, by_column
 
 FPR = 0.01
 HEADS = ("release", "attack", "AUC", "low", "high", "members found at 1 % false alarms")
@@ -54,7 +54,7 @@ def variants_part(
         name="variants",
         title=Message("membership.variants.title"),
         caption=Message("membership.variants.caption", {"level": level, "count": len(each)}),
-        columns={head: [one[i] for one in (*rows, row)] for i, head in enumerate(HEADS)},
+        columns=by_column(HEADS, (*rows, row)),
     )
     return Part(estimates=tuple(estimates), findings=(_finding(both, alone, len(each)),), figures=(table,))
 

@@ -13,7 +13,7 @@ from probes.measures.classification import brier
 from probes.message import Message
 from probes.pairing import Pairing
 from probes.partial_result import Part
-from probes.result import Axis, Chart, Estimate, Finding
+from probes.result import Axis, Chart, Estimate, Finding, by_column
 from probes.statistics.bootstrap import bootstrap_mean
 from probes.statistics.differences import mover
 from probes.statistics.proportions import clopper_pearson
@@ -118,7 +118,7 @@ def reliability_chart(
         mark="line",
         title=Message("overfitting.reliability.title"),
         caption=Message("overfitting.reliability.caption", {"bins": BINS}),
-        columns={name: [row[i] for row in rows] for i, name in enumerate(names)},
+        columns=by_column(names, rows),
         x=Axis(column="confidence", title="confidence"),
         y=Axis(column="correct", title="share correct"),
         series="side",

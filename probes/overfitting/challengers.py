@@ -7,7 +7,7 @@ from probes.message import Message
 from probes.overfitting.majority_baseline import guessing
 from probes.overfitting.negative_transfer import RIVALS, SERIES, faced
 from probes.partial_result import Part
-from probes.result import Estimate, Scalar, Table
+from probes.result import Estimate, Scalar, Table, by_column
 
 HEADS = ("challenger", "accuracy", "accuracy, interval", "gain over it", "gain, interval", "judged by")
 NOT_RUN: tuple[Scalar, ...] = (None, "–", None, "–", "not run")
@@ -22,7 +22,7 @@ def challengers(evidence: Evidence, level: float) -> Part:
         name="challengers",
         title=Message("overfitting.challengers.title"),
         caption=Message("overfitting.challengers.caption", {"level": level}),
-        columns={head: [row[i] for row in rows] for i, head in enumerate(HEADS)},
+        columns=by_column(HEADS, rows),
     )
     return Part(figures=(table,))
 

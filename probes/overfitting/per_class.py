@@ -11,7 +11,7 @@ from probes.evidence import Evidence
 from probes.measures.calibration import SMALLEST_BIN, calibration_error
 from probes.message import Message
 from probes.partial_result import Part
-from probes.result import Estimate, Table
+from probes.result import Estimate, Table, by_column
 from probes.statistics.proportions import proportion
 
 MOST_CONFUSED, MOST_CLASSES = 20, 200
@@ -104,7 +104,7 @@ def class_table(matrix: Int64[np.ndarray, "classes classes"], evidence: Evidence
         name="per-class",
         title=Message("overfitting.per-class.title"),
         caption=Message("overfitting.per-class.caption", {"level": level, "fewest": SMALLEST_BIN}),
-        columns={head: [row[i] for row in rows] for i, head in enumerate(heads)},
+        columns=by_column(heads, rows),
     )
 
 

@@ -7,7 +7,7 @@ import dataclasses
 from probes.evidence import Evidence
 from probes.message import Message, Value
 from probes.partial_result import Part
-from probes.result import Estimate, Finding, Scalar, Table
+from probes.result import Estimate, Finding, Scalar, Table, by_column
 from probes.statistics.differences import newcombe_paired
 from probes.statistics.proportions import proportion
 
@@ -47,7 +47,7 @@ def variants(evidence: Evidence, level: float) -> Part:
         name="variants",
         title=Message("overfitting.variants.title"),
         caption=Message("overfitting.variants.caption", {"level": each, "samples": int(held_out.sum())}),
-        columns={head: [row[i] for row in rows] for i, head in enumerate(HEADS)},
+        columns=by_column(HEADS, rows),
     )
     return Part(estimates=(*changes, _worst(changes, level)), findings=tuple(findings), figures=(table,))
 
