@@ -115,6 +115,17 @@ def _estimate(estimate: Mapping[str, Any]) -> Iterator[str]:
     numbers = [estimate[name] for name in ("low", "value", "high")]
     if any(isinstance(one, int) and abs(one) > 1e300 for one in numbers):
         yield "holds a number beyond any measure"
+    open_end = {"lower": "high", "upper": "low"}.get(estimate.get("bound"))
+    if lacking := [name for name in ("low", "high") if estimate[name] is None and name != open_end]:
+        yield f"has no {lacking[0]} end"
+        return
+    low, value, high = numbers
+    if (low is not None and value < low) or (high is not None and value > high):
+        yield f"holds {value:g}, which lies outside its interval of {_end(low)} to {_end(high)}"
+
+
+def _end(bound: float | None) -> str:
+    return "…" if bound is None else f"{bound:g}"
 
 
 def _figure(figure: Mapping[str, Any]) -> Iterator[str]:

@@ -133,6 +133,20 @@ def test_samples_that_are_none(text):
         per_sample.from_csv(sample(), text)
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"high": None}, "has no high end"),
+        ({"low": None, "bound": "lower"}, "has no low end"),
+        ({"value": 0.9}, "holds 0.9, which lies outside its interval of 0.28"),
+    ],
+)
+def test_an_interval_that_is_none_is_named_as_one(change, says):
+    estimate = GOOD["results"][0]["estimates"][0] | change
+    with pytest.raises(ArchiveError, match=says):
+        archive.load(json.dumps(changed("results.0.estimates.0", estimate)))
+
+
 @pytest.mark.parametrize("text", ['{"finished": {"a": 1}}', "[" * 50_000, "[]", '{"seconds": NaN}', "\x00"])
 def test_a_run_json_of_strangers_takes_nothing_down(tmp_path: Path, text):
     (tmp_path / "results.json").write_text(archive.dump(sample()), encoding="utf-8")
