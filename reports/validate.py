@@ -115,7 +115,7 @@ def _estimate(estimate: Mapping[str, Any]) -> Iterator[str]:
     numbers = [estimate[name] for name in ("low", "value", "high")]
     if any(isinstance(one, int) and abs(one) > 1e300 for one in numbers):
         yield "holds a number beyond any measure"
-    open_end = {"lower": "high", "upper": "low"}.get(estimate.get("bound"))
+    open_end = {"lower": "high", "upper": "low"}.get(str(estimate.get("bound")))
     if lacking := [name for name in ("low", "high") if estimate[name] is None and name != open_end]:
         yield f"has no {lacking[0]} end"
         return

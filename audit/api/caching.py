@@ -62,6 +62,8 @@ def cache(store: str | Path | None = None, *, keep: int | None = None) -> Cached
     if keep is not None and keep < 0:
         raise InputError(f"{keep} is less than 0.", where="keep", do="Give MiB to be left.")
     folder, remote = place_of(store)
+    if folder.exists() and not folder.is_dir():
+        raise InputError("is not a folder.", where=str(folder), do="Give the folder of a store.")
     kept = Store(folder)
     removed = 0 if keep is None else kept.prune(keep * MIB)
     entries = list(kept.entries())

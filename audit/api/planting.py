@@ -74,6 +74,8 @@ def canaries(
         raise InputError("is written as JSON lines.", where=str(mixture), do="Name it .jsonl.")
     if mixture.resolve() in (source.resolve(), Path(secret).resolve()):
         raise InputError("would be written over.", where=str(mixture), do="Give another --out.")
+    if Path(secret).resolve() == source.resolve():
+        raise InputError("would be written over.", where=str(source), do="Give another --secret.")
     rng = np.random.default_rng(secrets.randbits(128)) if seed is None else stream(seed, "canaries")
     section, rows = Instructions(path=source), list(rows_in(source))
     exchanges = section.exchanges(Path())

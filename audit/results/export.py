@@ -12,7 +12,7 @@ from typing import Literal
 from rich.console import Console
 
 from audit.results.read import load, read_with_cost, with_samples
-from audit.results.write import is_stdout
+from audit.results.write import is_stdout, must_not_be_results
 from audit.storage.atomic import write
 from audit.storage.folders import named_path, results_in
 from probes.errors import InputError, OverwriteError, StoreError
@@ -73,6 +73,7 @@ def _write(made: Format, content: Mapping[str, bytes], target: Path) -> None:
     """Raises OverwriteError if a folder is not empty: a left-over file would not be listed anywhere."""
     if made.folder and target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise OverwriteError("is not empty.", where=str(target), do="Remove it, or give another --out.")
+    must_not_be_results(target)
     own = "" if made.folder else next(iter(content))
     folder = target if made.folder else target.parent
     for name, data in content.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from audit.results.read import read_cost, read_results
 from audit.results.screen import screen
-from audit.results.write import is_stdout
+from audit.results.write import is_stdout, must_not_be_results
 from audit.storage.atomic import write
 from audit.storage.folders import named_path
 from probes.errors import InputError
@@ -52,6 +53,7 @@ def history(
     """
     runs = find(named_path(folder))
     if out is not None:
+        must_not_be_results(named_path(out))
         write(named_path(out), _written(runs, format, estimates, lang))
     return runs
 
@@ -77,6 +79,7 @@ def run_history(folder: Path, form: Format, out: Path | None, asked: Sequence[st
     if out is None or is_stdout(out):
         sys.stdout.write(text)
         return
+    must_not_be_results(out)
     write(out, text)
     Console().print(str(out), highlight=False, markup=False, soft_wrap=True)
 
@@ -94,7 +97,7 @@ def located(folder: Path) -> list[tuple[Run, Path]]:
     if not folder.is_dir():
         raise InputError("is not a folder.", where=str(folder), do="Give the folder that contains the reports.")
     runs = []
-    for path in sorted(folder.rglob("results.json")):
+    for path in _below(folder):
         try:
             report = read_results(path)
         except InputError as error:
@@ -104,6 +107,11 @@ def located(folder: Path) -> list[tuple[Run, Path]]:
         run = Run(name=folder.name if name == "." else name, finished=_finished(path), report=report)
         runs.append((run, path))
     return sorted(runs, key=lambda one: (one[0].finished, one[0].name))
+
+
+def _below(folder: Path) -> list[Path]:
+    """Folders that vanish, or may not be entered, are left out."""
+    return sorted(Path(place) / "results.json" for place, _, files in os.walk(folder) if "results.json" in files)
 
 
 def _finished(results: Path) -> str:

@@ -145,7 +145,7 @@ def verify(
     >>> verify("gone")
     Traceback (most recent call last):
     ...
-    probes.errors.InputError: gone/SHA256SUMS: no such file: a pack's checksums is needed. Is the folder complete?
+    probes.errors.InputError: gone/SHA256SUMS: no such file (a pack's checksums). Is the folder complete?
     """
     folder = Path(pack)
     listed = _small(folder / NAME, "a pack's checksums", "Is the folder complete?")
@@ -310,6 +310,6 @@ def _small(path: Path, what: str, do: str) -> bytes:
             raise InputError(f"is too large for {what}.", where=str(path), do=do)
         return path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"no such file: {what} is needed.", where=str(path), do=do) from None
+        raise InputError(f"no such file ({what}).", where=str(path), do=do) from None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}.", where=str(path), do=do) from None

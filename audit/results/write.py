@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from audit.results.drawing_cache import drawings_kept
 from audit.storage.atomic import write
+from probes.errors import OverwriteError
 from reports import archive, per_sample
 from reports.report import Json, Report
 
@@ -47,6 +48,12 @@ def write_pages(out: Path, report: Report, *, lang: str) -> None:
     write(out / "report.md", text)
     for name, image in figures.items():
         write(out / name, image)
+
+
+def must_not_be_results(target: Path) -> None:
+    """Raises OverwriteError if a file that can be made again would take the place of results."""
+    if target.name == "results.json" and target.is_file():
+        raise OverwriteError("is the results of an audit.", where=str(target), do="Give another --out.")
 
 
 def is_stdout(path: Path | None) -> bool:

@@ -35,6 +35,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     if _is_device(path):
         raise OSError(errno.EINVAL, "it is a device or a pipe, not a file")
+    if not path.name:
+        raise OSError(errno.EISDIR, "it is a folder")
     private_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{me()}-{threading.get_ident()}{UNFINISHED}")
     try:

@@ -6,6 +6,7 @@ refused before any memory is allocated for it.
 
 from __future__ import annotations
 
+import os
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -43,13 +44,20 @@ def read_bytes(path: Path, most: int, error: type[InputError], *, do: str = "Che
     if size > most:
         raise error(f"has {size / MIB:,.0f} MiB; at most {most / MIB:,.0f} MiB are read.", where=str(path))
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_without_waiting) as file:
             content = file.read(most + 1)
     except OSError as wrong:
         raise error(f"cannot be read: {wrong.strerror}.", where=str(path)) from None
+    if content is None:
+        raise error("cannot be read: it waits for its content.", where=str(path), do=do)
     if len(content) > most:  # /proc reports its endless files as empty
         raise error(f"has more than {most / MIB:,.0f} MiB.", where=str(path))
     return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Some files of /proc are regular and yet wait for what is written to them."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_text(path: Path, most: int, error: type[InputError], *, do: str = "Check the path.") -> str:

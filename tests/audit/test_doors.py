@@ -22,6 +22,7 @@ from reports.formats import junit
 from reports.formats.base import PLAIN
 from reports.formats.registry import FORMATS
 from reports.spreadsheet import cell
+from tests.audit import command
 from tests.audit.data.loading import load
 from tests.reports.sample import sample
 
@@ -96,6 +97,25 @@ def test_code_of_the_user_that_raises_is_the_users(tmp_path, monkeypatch, capsys
 def test_what_cannot_be_written_is_said_before_the_work(folder):
     with pytest.raises(AuditError):
         validate.must_be_writable(Path(folder))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("report results.json -o .", ".: cannot be written: it is a folder."),
+        ("report results.json -o /", "/: cannot be written: it is a folder."),
+        ("report results.json -o results.json", "results.json: is the results of an audit. Give another --out."),
+        ("history . --format csv -o results.json", "results.json: is the results of an audit. Give another --out."),
+        ("cache --store results.json", "results.json: is not a folder."),
+        ("canaries d.json --out m.jsonl --secret d.json", "d.json: would be written over. Give another --secret."),
+    ],
+)
+def test_what_is_there_is_not_written_over(tmp_path, line, says):
+    content = archive.dump(sample())
+    (tmp_path / "results.json").write_text(content, encoding="utf-8")
+    (tmp_path / "d.json").write_text("[]", encoding="utf-8")
+    assert says in command.refused(command.audit(*line.split(), cwd=tmp_path))
+    assert (tmp_path / "results.json").read_text(encoding="utf-8") == content
 
 
 def test_a_checkpoint_is_a_new_file(tmp_path):
