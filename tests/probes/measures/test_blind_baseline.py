@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from probes.measures.blind_baseline import blind_baseline
+from probes.measures.most_different import most_different
 from probes.statistics.roc import auc
 from probes.statistics.stratified_auc import stratified_auc
 
@@ -21,6 +22,36 @@ def test_parts_that_differ_are_distinguished_linearly_or_not() -> None:
     wider = rng.normal(size=(400, 3)) * np.where(part, 2.5, 1.0)[:, None]
     for described in (shifted, wider):
         assert blind_baseline(described, part, rng).auc.low > 0.55
+
+
+def test_with_few_samples_a_spread_and_one_column_of_many_are_told() -> None:
+    """Of 120 samples, six columns that are wider by 0.6; of 240, one of a hundred that is shifted by 0.8."""
+    wider, single = 0, 0
+    for seed in range(5):
+        rng = np.random.default_rng([7, seed])
+        part = halves(120, rng)
+        described = rng.normal(size=(120, 6)) * np.where(part, 1.6, 1.0)[:, None]
+        wider += blind_baseline(described, part, rng, level=0.98).auc.low > 0.5
+        part = halves(240, rng)
+        described = rng.normal(size=(240, 100))
+        described[part, 37] += 0.8
+        single += blind_baseline(described, part, rng, level=0.98).auc.low > 0.5
+    assert wider >= 4
+    assert single >= 4
+
+
+def test_the_most_different_property_of_random_parts_is_none() -> None:
+    """Rare values and groups included: at most 3 of 60 at 1 % (p < 0.3 %)."""
+    found = 0
+    for seed in range(60):
+        rng = np.random.default_rng([8, seed])
+        part, groups = halves(80, rng), None
+        described = np.hstack([rng.normal(size=(80, 20)), rng.random((80, 40)) < 0.03])
+        if seed % 2:
+            groups = np.arange(240) // 3
+            part, described = part[groups], described[groups] + 0.1 * rng.normal(size=(240, 60))
+        found += most_different(described, part, rng, groups=groups, level=0.99) is not None
+    assert found <= 3
 
 
 def test_random_parts_are_not_distinguished() -> None:

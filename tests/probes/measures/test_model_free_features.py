@@ -41,6 +41,13 @@ def by_missing_values(rng: np.random.Generator) -> Data:
     return x, rng.integers(0, 2, SAMPLES), 1.5 * missing + rng.normal(size=SAMPLES)
 
 
+def by_filled_values(rng: np.random.Generator) -> Data:
+    """As above, but the missing ones were replaced by the median."""
+    x, missing = columns(rng), rng.random(SAMPLES) < 0.3
+    x[missing, 3] = np.median(x[:, 3])
+    return x, rng.integers(0, 2, SAMPLES), 1.5 * missing + rng.normal(size=SAMPLES)
+
+
 def by_spread(rng: np.random.Generator) -> Data:
     """Far from the mean, on either side."""
     x = columns(rng)
@@ -64,7 +71,7 @@ def by_a_word(rng: np.random.Generator) -> Data:
     return ended, rng.integers(0, 2, SAMPLES), 1.5 * signed + rng.normal(size=SAMPLES)
 
 
-SPLITS = (by_time, by_class, by_missing_values, by_spread, by_length, by_a_word)
+SPLITS = (by_time, by_class, by_missing_values, by_filled_values, by_spread, by_length, by_a_word)
 
 
 def evidence(x: np.ndarray, labels: np.ndarray, member: np.ndarray) -> Evidence:
