@@ -100,13 +100,18 @@ def shown(fitted: Fitted, budget: float | None) -> None:
 def attack_power(replicas: int) -> Iterator[str]:
     """What half, all and twice the replicas of the splits give the strongest attack, of what 32 give."""
     from probes.statistics.replica_power import power_share
-    from reports.wording.numbers import span
 
     for count in (replicas // 2, replicas, 2 * replicas):
         if (share := power_share(count)) is not None:
-            auc, tpr = (f"{span(*(f'{100 * end:.0f}' for end in ends))} %" for ends in (share.auc, share.tpr))
+            auc, tpr = (_percent(*ends) for ends in (share.auc, share.tpr))
             planned = " (planned)" if count == replicas else ""
             yield (
                 f"{count} replicas of the splits{planned}: {auc} of the attack's AUC above 0.5, {tpr} of the members "
                 "found at 1 % false alarms, where 32 give 100 %"
             )
+
+
+def _percent(low: float, high: float) -> str:
+    from reports.wording.numbers import span
+
+    return f"{span(f'{100 * low:.0f}', f'{100 * high:.0f}')} %"
