@@ -17,6 +17,7 @@ from audit.data.fingerprints import fingerprint, of_array, of_text, of_tokens
 from audit.data.record import NAME, Base, Part, Record, View, plain
 from audit.record.network_code import keep_function
 from audit.runtime.versions import versions
+from audit.storage.atomic import private_folder
 from audit.storage.hub_cache import local_base
 from probes.errors import DataError
 
@@ -123,6 +124,8 @@ class Recording:
         return source, left_out
 
     def __enter__(self) -> Recording:
+        """With the folder, into which the weights are saved."""
+        private_folder(self.folder)
         return self
 
     def __exit__(

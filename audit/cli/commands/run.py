@@ -80,7 +80,11 @@ def run(
     seconds = validate.seconds_of(budget)
     hanging = validate.seconds_of(replica_timeout, "--replica-timeout")
     configuration = validate.configuration(config, changes, audited=True)
-    validate.must_exist(history, "folder")
+    if history is not None and not history.exists():
+        from audit.results.last_release import is_made_with
+
+        if not is_made_with(history, out):
+            validate.must_exist(history, "folder")
     for variant in variants or ():
         validate.must_exist(variant, "variant")
     validate.must_exist(tried, "file of answers")

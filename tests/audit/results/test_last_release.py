@@ -46,6 +46,7 @@ def test_an_empty_folder_holds_none_and_a_missing_one_is_an_error(tmp_path: Path
     assert last_release(tmp_path) is None
     with pytest.raises(InputError, match="is not a folder"):
         last_release(tmp_path / "missing")
+    assert last_release(tmp_path / "missing", tmp_path / "missing" / "v1") is None
 
 
 def test_the_configuration_names_the_folder_from_where_it_lies(tmp_path: Path) -> None:
