@@ -1,8 +1,9 @@
-"""Whether a process in which torch is loaded may be forked, and what its child processes ignore."""
+"""Whether a process in which torch is loaded may be forked, and what its child processes leave to it."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -33,7 +34,10 @@ def _allocates_without_locks() -> bool:
 
 
 def leave_to_the_parent() -> None:
-    """Ignore the signals that a terminal sends to all its processes, and end at once where the parent ends in order."""
+    """Ignore the signals that a terminal sends to all its processes, end at once where the parent ends in order, and
+    keep the garbage collector off what was inherited: it would copy every page on which it counts, 120 MB of the
+    libraries alone."""
+    gc.freeze()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGHUP"):

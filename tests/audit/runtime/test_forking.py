@@ -36,3 +36,8 @@ def test_audit_turns_the_lists_of_free_memory_off_where_it_is_imported_before_to
         pytest.skip("torch without MKL")
     assert told(f"import audit, torch; {SAYS}") == "True"
     assert told(f"import torch, audit; {SAYS}") == "False"
+
+
+def test_the_collector_leaves_alone_what_a_fork_inherits() -> None:
+    program = "import gc; from audit.runtime.forking import leave_to_the_parent; leave_to_the_parent(); "
+    assert int(told(f"{program}print(gc.get_freeze_count())")) > 1_000
