@@ -109,7 +109,7 @@ def _dataset(content: Mapping[str, Any], where: str) -> Dataset:
     modality, inputs, columns = stored(content["features"], where)
     if len(inputs) != len(labels.numbers):
         raise DataError(f"{len(inputs)} samples but {len(labels.numbers)} labels.", where=where)
-    groups, said = _groups(content.get("groups"), len(inputs), where)
+    groups, said = groups_given(content.get("groups"), len(inputs), where)
     return Dataset(
         name="given data",
         inputs=inputs,
@@ -148,10 +148,10 @@ def _texts(content: Mapping[str, Any], samples: int, where: str) -> tuple[str, .
     return tuple(map(str, found))
 
 
-def _groups(
+def groups_given(
     given: ArrayLike | None, samples: int, where: str
 ) -> tuple[Int64[np.ndarray, " samples"] | None, tuple[Message, ...]]:
-    """Groups by number, and what is to be said of their names."""
+    """Groups by number, and what is to be said of their names. Raises DataError on another number of them."""
     numbers = _ranks(given, "groups", samples, where)
     if given is None or (values := array(given, where)).dtype.kind in "biu":
         return numbers, ()

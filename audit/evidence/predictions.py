@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from audit.data.array_like import ArrayLike
 from audit.data.arrays import read_arrays
 from audit.data.dataset import Dataset
-from audit.data.handed_over import array, pool_of, words
+from audit.data.handed_over import array, groups_given, pool_of, words
 from audit.trainers.predictions import as_logits
 from probes.errors import DataError, did_you_mean
 from probes.evidence import Evidence, Population, answers
@@ -111,16 +111,16 @@ class Predictions:
         known = tuple(map(str, self.classes)) if self.classes is not None else tuple(map(str, range(classes)))
         if len(known) != classes:
             raise DataError(f"{len(known)} class names for {classes} columns of outputs.", where=self.name)
+        groups, said = groups_given(self.groups, n, self.name)
         return Dataset(
             name=self.name,
             inputs=self._inputs(n),
             labels=labels.astype(np.int64),
             classes=known,
             modality="text",
-            groups=None
-            if self.groups is None
-            else np.unique(array(self.groups), return_inverse=True)[1].astype(np.int64),
+            groups=groups,
             ids=self.named(n),
+            notes=said,
         )
 
     def named(self, n: int) -> tuple[str, ...]:
@@ -144,7 +144,7 @@ class Predictions:
         """The evidence in the form that probes take. Raises DataError if the parts do not fit together."""
         dataset, pool = self._dataset(), self.pool()
         population = self._population(pool, dataset)
-        limits: tuple[Text, ...] = (NO_MODEL,) if len(population) else (NO_MODEL, NO_SHADOWS)
+        limits: tuple[Text, ...] = (*dataset.notes, *((NO_MODEL,) if len(population) else (NO_MODEL, NO_SHADOWS)))
         if len(population) and (few := ~_both_ways(population) & (pool.member | pool.held_out)).any():
             if min((pool.member & ~few).sum(), (pool.held_out & ~few).sum()) < FEWEST:
                 plain = dataclasses.replace(self, shadow_outputs=None).evidence()

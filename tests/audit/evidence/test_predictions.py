@@ -179,3 +179,15 @@ def test_an_archive_of_predictions_takes_no_memory_on_its_word(tmp_path: Path) -
     np.savez_compressed(tmp_path / "p.npz", outputs=np.zeros((20_000_000, 2), np.float16), labels=[0], members=[0])
     with pytest.raises(DataError, match="it was not read"):
         read(tmp_path / "p.npz")
+
+
+def test_groups_without_a_name_share_none_and_names_written_differently_are_one() -> None:
+    labels, outputs = np.arange(6) % 2, np.zeros((6, 2))
+    given = audit.Predictions(outputs=outputs, labels=labels, members=[0, 2], groups=["P1", "p1 ", "", "", "7", "007"])
+    evidence = given.evidence()
+    assert evidence.pool.groups is not None
+    one, other, *nameless, seven, same = evidence.pool.groups.tolist()
+    assert (one, seven) == (other, same)
+    assert len({one, seven, *nameless}) == 4
+    codes = [getattr(one, "code", "") for one in evidence.limits]
+    assert {"audit.data-groups-alike", "audit.data-no-group"} <= set(codes)
