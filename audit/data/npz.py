@@ -18,6 +18,7 @@ from audit.data.section import DataSection
 from audit.data.tokens import tokens_of
 from probes.errors import DataError, did_you_mean
 from probes.evidence import Modality
+from probes.large_arrays import concatenate
 from probes.message import Text
 
 
@@ -83,7 +84,7 @@ def _joined(arrays: dict[str, np.ndarray], names: tuple[str, ...], path: Path) -
     if len(parts) == 1:
         return parts[0]
     try:
-        return np.concatenate(parts)
+        return concatenate(parts)
     except (ValueError, TypeError) as error:
         raise DataError(f"{', '.join(names)} cannot be joined: {error}", where=str(path)) from None
 

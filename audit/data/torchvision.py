@@ -17,6 +17,7 @@ from audit.data.section import DataSection, ImageSize
 from audit.runtime.devices import check_torchvision
 from audit.storage.downloads import downloading
 from probes.errors import DataError, DependencyError, did_you_mean, first_line
+from probes.large_arrays import concatenate
 from probes.message import Text
 
 # Set by the section itself, or a way to run code on the samples.
@@ -77,7 +78,7 @@ class Torchvision(DataSection):
         inputs, notes = zip(*(_images(part, self.size, self.dataset) for part in parts), strict=True)
         return Dataset(
             name=self.dataset,
-            inputs=np.concatenate(inputs),
+            inputs=concatenate(inputs),
             labels=labels,
             classes=tuple(str(name) for name in named),
             notes=tuple(dict.fromkeys(note for part in notes for note in part)),
