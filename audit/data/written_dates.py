@@ -24,8 +24,10 @@ DAY_AND_NAME = re.compile(
     rf"(?:[a-z]{{3,9}},? )?(?P<day>\d{{1,2}})[ -]{MONTH},?[ -](?P<year>\d{{4}}|\d{{2}}){TIME}", re.I
 )
 NAME_AND_DAY = re.compile(rf"(?:[a-z]{{3,9}},? )?{MONTH} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}}){TIME}", re.I)
-MONTHS = re.compile(rf"(?P<year>\d{{4}})[/.-](?P<month>0[1-9]|1[0-2]){TIME}")
-QUARTERS = re.compile(rf"(?P<year>\d{{4}})[ /-]?Q(?P<quarter>[1-4]){TIME}")
+YEAR = r"(?P<year>1[89]\d{2}|20\d{2})"
+"""Of a month alone: other numbers in two parts are codes."""
+MONTHS = re.compile(rf"{YEAR}[/-](?P<month>0[1-9]|1[0-2]){TIME}")
+QUARTERS = re.compile(rf"{YEAR}[ /-]?Q(?P<quarter>[1-4]){TIME}")
 GREENWICH = re.compile(r"\s*(?:UTC|GMT)$")
 NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 LAST_OF_THIS_CENTURY = 68

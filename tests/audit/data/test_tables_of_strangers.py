@@ -242,6 +242,7 @@ def test_codes_of_numbers_are_categories_where_asked(tmp_path):
         (["Yes", "No"], ("z=No", "z=Yes")),
         (["TRUE", "FALSE"], ("z",)),
         (["5a", "5b"], ("z=5a", "z=5b")),
+        (["1001-01", "1001-02"], ("z=1001-01", "z=1001-02")),
         (["10:30 pm", "9 am"], ("z=10:30 pm", "z=9 am")),
         (["3 doors", "5 doors"], ("z",)),
     ],
