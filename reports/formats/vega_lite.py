@@ -56,7 +56,7 @@ def specification(chart: Chart) -> Json:
 def _style(chart: Chart) -> Json:
     return {
         "font": MEASURED,
-        "padding": {"left": 12 if chart.mark == "interval" else 2, "right": 8, "top": 2, "bottom": 2},
+        "padding": {"left": _left(chart), "right": 8, "top": 2, "bottom": 2},
         "view": {"stroke": None},
         "axis": {
             "gridColor": GRID, "domainColor": QUIET, "domainOpacity": 0.5, "ticks": False, "labelPadding": 6,
@@ -124,9 +124,21 @@ def _layers(chart: Chart) -> list[Json]:
     return layers
 
 
+def _left(chart: Chart) -> float:
+    """Room for names of rows, which a reader's font may draw a fifth wider than the one they were measured in."""
+    if chart.mark != "interval":
+        return 2
+    longest = max((len(str(name)) for name in chart.columns[chart.x.column]), default=0)
+    return max(12, 0.2 * min(LONGEST_NAME, LETTER * longest))
+
+
+LONGEST_NAME, LETTER = 170, 7
+"""Pixels of a name of a row, and of a letter."""
+
+
 def _intervals(chart: Chart) -> list[Json]:
     """A row a category, read like a forest plot: long names stay level and any number of rows is legible."""
-    axis = {"labelLimit": 170, "domain": False}
+    axis = {"labelLimit": LONGEST_NAME, "domain": False}
     place: Json = {"y": {"field": _field(chart.x.column), "type": "nominal", "title": None, "sort": None, "axis": axis}}
     place["color"] = _colour(chart)
     if chart.series:

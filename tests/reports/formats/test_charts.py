@@ -46,6 +46,13 @@ def test_a_small_chart_is_drawn_whole() -> None:
     assert thin(chart()).shown == thin(chart()).of == 6
 
 
+def test_long_names_of_rows_have_room_for_a_wider_font() -> None:
+    """`<script>alert(1)</script>` was 18 pixels wider in a browser than where it was measured."""
+    left = [specification(intervals(name))["config"]["padding"]["left"] for name in ("no", "<script>alert(1)</script>")]
+    assert left[0] == 12
+    assert left[1] > 18 + 12
+
+
 def test_bars_stand_on_the_axis() -> None:
     """Ranged in both directions, or a bar is a dash."""
     drawn = svg(bars())
