@@ -127,13 +127,13 @@ def _layers(chart: Chart) -> list[Json]:
 def _left(chart: Chart) -> float:
     """Room for names of rows, which a reader's font may draw a fifth wider than the one they were measured in."""
     if chart.mark != "interval":
-        return 2
-    longest = max((len(str(name)) for name in chart.columns[chart.x.column]), default=0)
-    return max(12, 0.2 * min(LONGEST_NAME, LETTER * longest))
+        return 2.0
+    longest = max((_letters(str(name)) for name in chart.columns[chart.x.column]), default=0.0)
+    return max(12.0, 0.2 * min(LONGEST_NAME, longest))
 
 
-LONGEST_NAME, LETTER = 170, 7
-"""Pixels of a name of a row, and of a letter."""
+LONGEST_NAME = 170
+"""Pixels to which the name of a row is cut."""
 
 
 def _intervals(chart: Chart) -> list[Json]:
