@@ -80,7 +80,9 @@ def adopt_trained(
         samples = preprocess(handed.dataset.inputs[:2], section, handed.dataset.modality)
     dataset = _as_wide(handed.dataset, model, samples)
     network = (
-        masks_padding(gives_logits(copy.deepcopy(model).cpu().float().eval())) if isinstance(model, nn.Module) else None
+        masks_padding(gives_logits(copy.deepcopy(model).cpu().float().eval(), len(dataset.classes)))
+        if isinstance(model, nn.Module)
+        else None
     )
     content: dict[str, Any] = {
         "name": trainer.name,
@@ -237,7 +239,7 @@ def _as_wide(dataset: Dataset, model: object, samples: Tensor) -> Dataset:
     """With classes that have no labels, if the model has more classes than the data."""
     if isinstance(model, nn.Module):
         try:
-            named = _head(masks_padding(gives_logits(copy.deepcopy(model).cpu())), samples).name
+            named = _head(masks_padding(gives_logits(copy.deepcopy(model).cpu(), len(dataset.classes))), samples).name
             known = classes_of(model.get_submodule(find_head(model, named)))
         except (RecipeError, AttributeError):
             return dataset

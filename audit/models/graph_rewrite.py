@@ -94,19 +94,46 @@ def prepare(network: nn.Module, example: Shaped[Tensor, "batch ..."] | None = No
 
 
 def embedding(network: nn.Module, head: str) -> nn.Module:
-    """The input of the head: the same network, parameters shared, cut before a linear head, or with its head replaced
-    by the identity if the network could not be traced, or pools what a convolution gives.
+    """The input of the head: the same network, parameters shared, as far as its linear head, or with its head replaced
+    by the identity if it pools what a convolution gives.
 
     It maps the network's inputs to [samples, features]; no hook is involved, so Captum can differentiate it.
     """
-    if isinstance(network, fx.GraphModule) and isinstance(network.get_submodule(head), nn.Linear):
+    linear = isinstance(network.get_submodule(head), nn.Linear) and head != ""
+    if linear and isinstance(network, fx.GraphModule):
         calls = [node for node in network.graph.nodes if node.op == "call_module" and node.target == head]
         if len(calls) == 1:
             return _before(network, calls[0])
     shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     body = copy.deepcopy(network, cast("dict[int, Any]", shared))
-    replace(body, head, nn.Identity())
-    return body
+    replace(body, head, _Reached() if linear else nn.Identity())
+    return _UntilReached(body) if linear else body
+
+
+class _Found(Exception):
+    """Carries the head's input out of the forward code, whatever that code would make of the answer."""
+
+    def __init__(self, given: Tensor) -> None:
+        super().__init__()
+        self.given = given
+
+
+class _Reached(nn.Module):
+    def forward(self, given: Tensor) -> Tensor:
+        raise _Found(given)
+
+
+class _UntilReached(nn.Module):
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        try:
+            self.body(*inputs)
+        except _Found as found:
+            return found.given
+        raise RecipeError(f"{type(self.body).__name__} does not call its head.", where="head.name")
 
 
 def _before(network: fx.GraphModule, call: fx.Node) -> nn.Module:

@@ -172,6 +172,27 @@ def test_what_follows_a_head_is_no_part_of_its_input():
     torch.testing.assert_close(embedding(prepare(network), "2")(x), network[:2](x))
 
 
+class Described(nn.Module):
+    """Answers with more than logits, which no graph can hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(6, 8), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        found = torch.relu(self.body(x))
+        return {"found": found, "answer": self.head(found).softmax(1)}
+
+
+def test_the_input_of_a_head_is_found_whatever_the_network_answers():
+    network, x = Described().eval(), torch.randn(4, 6)
+    with pytest.warns(PreparationWarning, match="cannot trace"):
+        prepared = prepare(network)
+    embed = embedding(prepared, "head")
+    torch.testing.assert_close(embed(x), torch.relu(network.body(x)))
+    assert next(embed.parameters()) is next(prepared.parameters())
+
+
 @pytest.mark.filterwarnings("ignore:Setting forward, backward hooks", "ignore:Input Tensor 0 did not already")
 def test_deeplift_explains_a_network_it_refused():
     torch.manual_seed(0)
