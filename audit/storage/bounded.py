@@ -20,6 +20,8 @@ FREE = 64 * MIB
 EXPANSION = 100
 """Beyond that, how many times its own size a file may expand to: black images and one-hot columns stay below."""
 MOST_ENTRIES = 100_000
+WITHOUT_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""Some files of /proc are regular and yet wait for what is written to them."""
 
 
 def regular(path: Path, error: type[InputError], *, do: str = "Check the path.") -> int:
@@ -44,7 +46,7 @@ def read_bytes(path: Path, most: int, error: type[InputError], *, do: str = "Che
     if size > most:
         raise error(f"has {size / MIB:,.0f} MiB; at most {most / MIB:,.0f} MiB are read.", where=str(path))
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
+        with os.fdopen(os.open(path, WITHOUT_WAITING), "rb") as file:
             content = file.read(most + 1)
     except OSError as wrong:
         raise error(f"cannot be read: {wrong.strerror}.", where=str(path)) from None
@@ -53,11 +55,6 @@ def read_bytes(path: Path, most: int, error: type[InputError], *, do: str = "Che
     if len(content) > most:  # /proc reports its endless files as empty
         raise error(f"has more than {most / MIB:,.0f} MiB.", where=str(path))
     return content
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Some files of /proc are regular and yet wait for what is written to them."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_text(path: Path, most: int, error: type[InputError], *, do: str = "Check the path.") -> str:
