@@ -109,7 +109,10 @@ def __getattr__(name: str) -> object:
         from audit.runtime.extras import need
 
         need("train")
-    return getattr(import_module(_HOMES[name]), name)
+    from audit.runtime.garbage import older_left_alone
+
+    with older_left_alone():
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

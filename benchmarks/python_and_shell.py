@@ -3,7 +3,9 @@
     python benchmarks/python_and_shell.py
 
 Python imports torch first, so OpenMP's threads may spin while they wait. This measures the effect of limiting threads
-around the audit's work: without a limit, the call took three times as long as the command.
+around the audit's work: without a limit, the call took three times as long as the command. The call is timed from the
+start of its process until it has returned; that Python then frees what the libraries made, which the command leaves
+to the system, is a figure of its own.
 """
 
 from __future__ import annotations
@@ -27,16 +29,21 @@ import torch
 torch.ones(200, 200) @ torch.ones(200, 200)
 import audit
 audit.run("ckpt.pt", config="audit.toml", out="python", store="store-python", workers=2, trust_code=True)
+print("returned", flush=True)
 """
 COMMAND = "run -m ckpt.pt -c audit.toml -o shell --store store-shell --workers 2 --trust-code --quiet"
 
 
-def seconds(line: list[str], folder: str, environment: dict[str, str]) -> float:
+def seconds(line: list[str], folder: str, environment: dict[str, str]) -> tuple[float, float]:
+    """Until it printed its first line, or ended without, and until it ended."""
     began = time.perf_counter()
-    done = subprocess.run(line, cwd=folder, env=environment, check=False, stdout=subprocess.DEVNULL)
-    if done.returncode not in (0, 1, 3):
-        raise SystemExit(f"{line[0]} ended with {done.returncode}")
-    return time.perf_counter() - began
+    with subprocess.Popen(line, cwd=folder, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        returned = time.perf_counter() - began
+    if process.returncode not in (0, 1, 3):
+        raise SystemExit(f"{line[0]} ended with {process.returncode}")
+    return returned, time.perf_counter() - began
 
 
 def main() -> None:
@@ -48,12 +55,18 @@ def main() -> None:
         with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
             try:
                 command = [str(Path(sys.executable).with_name("audit")), *shlex.split(COMMAND)]
-                shell = seconds(command, folder, environment)
-                python = seconds([sys.executable, "-c", CALL], folder, environment)
+                _, shell = seconds(command, folder, environment)
+                returned, ended = seconds([sys.executable, "-c", CALL], folder, environment)
             finally:
                 busy.kill()
     what = "audit.run beside a busy process, of what the command takes"
-    publish([Measured(what=what, value=python / shell, unit="times", target=1.1, better="lower")], given.json)
+    publish(
+        [
+            Measured(what=what, value=returned / shell, unit="times", target=1.1, better="lower"),
+            Measured(what=f"{what}: with the end of the Python process", value=ended / shell, unit="times"),
+        ],
+        given.json,
+    )
 
 
 if __name__ == "__main__":

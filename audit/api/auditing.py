@@ -49,6 +49,7 @@ from audit.results.last_release import last_release
 from audit.results.read import load
 from audit.results.run_cost import Meter
 from audit.runtime.devices import check_torch
+from audit.runtime.garbage import older_left_alone
 from audit.runtime.threads import threads
 from audit.storage.failures import traces_kept
 from probes.errors import ConfigError, InputError
@@ -218,7 +219,7 @@ def run(
     def make(heard: Listener) -> Report:
         return audit(opened(), chosen, settings, heard)
 
-    with traces_kept(settings.store), threads(1):
+    with traces_kept(settings.store), threads(1), older_left_alone():
         return writing.made(make, chosen, settings, listener, meter, model=named, baseline=before, variants=released)
 
 

@@ -25,6 +25,7 @@ from audit.results.read import measured_remedies
 from audit.results.run_cost import Meter
 from audit.results.write import write_pages
 from audit.runtime.devices import check_torch
+from audit.runtime.garbage import older_left_alone
 from audit.runtime.threads import threads
 from audit.storage.atomic import write
 from audit.storage.folders import named_path
@@ -121,7 +122,7 @@ def mitigate(
             predicted[name] = answers_of(candidate)
             return made
 
-    with threads(1):
+    with threads(1), older_left_alone():
         frontier = search.mitigate(audited, chosen, settings, countermeasures, folder, attempt)
     # Who chooses one of them by its held-out accuracy has selected on these samples.
     write_tried(folder / "tried.npz", [predicted[one.name] for one in frontier.tried])

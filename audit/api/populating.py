@@ -15,6 +15,7 @@ from audit.population.populate import rows_of, train_share
 from audit.population.shard import Shard
 from audit.population.trainer_checks import trainable
 from audit.runtime.devices import check_torch
+from audit.runtime.garbage import older_left_alone
 from audit.runtime.threads import threads
 from audit.storage.failures import traces_kept
 from probes.errors import InputError
@@ -82,7 +83,7 @@ def populate(
         data_root=data_root,
         trust_code=trust_code,
     )
-    with traces_kept(settings.store), threads(1):
+    with traces_kept(settings.store), threads(1), older_left_alone():
         audited = open_model(model, None, None, None, None, None, None, None, settings)
         if not audited.retrains:
             raise InputError(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from audit.checkpoints import checkpoint
 from audit.config.recipe import Recipe
+from audit.runtime.garbage import older_left_alone
 from audit.runtime.threads import threads
 from audit.training.experiment import Experiment
 from audit.training.loop import Trained
@@ -23,7 +24,7 @@ def to_file(
     """
     if out.exists():
         raise OverwriteError("exists already.", where=str(out), do="Choose another --out or remove it.")
-    with threads(1):
+    with threads(1), older_left_alone():
         experiment = prepare(recipe, folder, trust_code=trust_code, progress=progress, out=out)
         if experiment.recipe.transfer.mode == "auto":
             from audit.training.transfer_selection import resolve_transfer

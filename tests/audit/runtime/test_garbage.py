@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from audit.runtime.garbage import SELDOM, collect_as_usual, collect_seldom
+from audit.runtime.garbage import SELDOM, collect_as_usual, collect_seldom, older_left_alone
 
 
 @pytest.fixture
@@ -28,3 +28,16 @@ def test_a_program_that_calls_the_library_keeps_its_own_thresholds(usual: tuple[
     collect_as_usual()
     assert gc.get_threshold() == (500, 5, 5)
     assert gc.get_freeze_count() == 0
+
+
+def test_while_the_library_works_what_a_program_has_made_is_left_alone(usual: tuple[int, int, int]) -> None:
+    with older_left_alone():
+        assert gc.get_freeze_count() > 10_000
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_a_program_keeps_from_the_collector_stays_so(usual: tuple[int, int, int]) -> None:
+    gc.freeze()
+    with older_left_alone():
+        pass
+    assert gc.get_freeze_count() > 10_000
