@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from probes.errors import AuditError, InputError, PluginError
     from probes.evidence import Answers, Evidence, Population
     from probes.observable import Observable, Observation
-    from probes.plan import Design, Plan, Pool, Rivals, Row, Seeds, Shuffled, Sizes, Splits, Subsamples
+    from probes.plan import Design, Plan, Rivals, Row, Seeds, Shuffled, Sizes, Splits, Subsamples
+    from probes.pool import Pool
+    from probes.predictions import evidence_of
     from probes.probe import Probe
     from probes.registry import Registry
     from probes.result import Chart, Estimate, Failure, Figure, Finding, Gallery, Result, Table
@@ -47,6 +49,7 @@ __all__ = [
     "Splits",
     "Subsamples",
     "Table",
+    "evidence_of",
 ]
 
 _HOMES = {
@@ -65,7 +68,7 @@ _HOMES = {
     "Observation": "probes.observable",
     "Plan": "probes.plan",
     "PluginError": "probes.errors",
-    "Pool": "probes.plan",
+    "Pool": "probes.pool",
     "Population": "probes.evidence",
     "Probe": "probes.probe",
     "Registry": "probes.registry",
@@ -78,6 +81,7 @@ _HOMES = {
     "Splits": "probes.plan",
     "Subsamples": "probes.plan",
     "Table": "probes.result",
+    "evidence_of": "probes.predictions",
 }
 
 

@@ -93,6 +93,15 @@ class Estimate:
         if self.bound is not None and (self.low, self.high) != one_sided(self.value, self.bound):
             raise ValueError(f"Expected the {self.bound} bound {self.name} to be open on its other side.")
 
+    def __str__(self) -> str:
+        """On one line.
+
+        >>> print(Estimate(name="checkpoint.auc", value=0.6, low=0.55, high=0.65, n=400, unit="AUC"))
+        checkpoint.auc = 0.6 AUC [0.55, 0.65] (95 %, n = 400 samples)
+        """
+        interval = f"[{self.low:.3g}, {self.high:.3g}] ({100 * self.level:.4g} %, n = {self.n} {self.counted})"
+        return f"{self.name} = {self.value:.3g} {self.unit} {interval}"
+
     @property
     def unmeasured(self) -> bool:
         """Whether nothing was measured: the interval is the whole range of possible values."""
@@ -336,6 +345,10 @@ class Result:
         names = [estimate.name for estimate in self.estimates]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"Expected unique estimate names in {self.probe}, got twice: {sorted(repeated)}.")
+
+    def __str__(self) -> str:
+        """Its estimates, a line each."""
+        return "\n".join(map(str, self.estimates))
 
     def __getitem__(self, name: str) -> Estimate:
         for estimate in self.estimates:

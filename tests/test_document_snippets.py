@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import importlib.util
 import inspect
 import re
@@ -60,6 +61,15 @@ def test_python_compiles_and_what_it_imports_of_ours_is_there(document: str, cod
             assert all(importlib.util.find_spec(one.name.split(".")[0]) for one in node.names)
         elif isinstance(node, ast.Call):
             _takes(ast.unparse(node.func), node)
+
+
+@pytest.mark.parametrize("document", sorted({name for name, _ in fenced("pycon")}))
+def test_sessions_give_what_they_show(document: str) -> None:
+    code = "\n".join(block for name, block in fenced("pycon") if name == document)
+    differs: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    runner.run(doctest.DocTestParser().get_doctest(code, {}, document, document, 0), out=differs.append)
+    assert differs == []
 
 
 def _takes(name: str, call: ast.Call) -> None:

@@ -18,10 +18,10 @@ from audit.checkpoints.variant import Variant
 from audit.data.arrays import names_in, read_arrays
 from audit.models.head import find_head
 from audit.models.weight_files import digest_state, read_untrusted
-from audit.trainers.predictions import as_logits
 from audit.training.experiment import Experiment
 from audit.training.loop import predict_views
 from probes.errors import CheckpointError, DataError, InputError
+from probes.predictions import as_logits
 
 OUTPUTS = ("outputs", "logits", "probabilities", "predictions", "probs")
 

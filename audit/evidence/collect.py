@@ -12,7 +12,7 @@ from audit.training.test_time_views import answers_with_queries
 from probes.evidence import Answers, Canaries, Evidence
 
 
-def evidence_of(audited: Audited, own: Answers, replicas: Replicas, observations: Observations) -> Evidence:
+def collect(audited: Audited, own: Answers, replicas: Replicas, observations: Observations) -> Evidence:
     """All evidence of one audit, as arrays."""
     experiment = audited.experiment
     dataset = experiment.dataset

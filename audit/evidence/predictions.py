@@ -16,24 +16,15 @@ from audit.data.array_like import ArrayLike
 from audit.data.arrays import read_arrays
 from audit.data.dataset import Dataset
 from audit.data.handed_over import array, groups_given, pool_of, words
-from audit.trainers.predictions import as_logits
-from probes.errors import DataError, did_you_mean
-from probes.evidence import Evidence, Population, answers
+from probes.errors import DataError, EvidenceError, did_you_mean
+from probes.evidence import Evidence
 from probes.large_arrays import empty, parts
-from probes.message import Message, Text
-from probes.plan import Pool, Row
+from probes.plan import Pool
+from probes.predictions import as_logits, evidence_of_pool
 
 if TYPE_CHECKING:
     from audit.data.column_file import Frame
 
-NO_MODEL = Message("audit.predictions-without-model")
-NO_SHADOWS = Message("audit.predictions-without-shadows")
-GROUPS = 5
-"""The number of groups in which probes.membership.empirical_bayes learns its weights: on the orders of the other
-groups."""
-FEWEST = 20
-"""The smallest numbers of members and held-out samples covered by shadow models for these to be used."""
-TOO_FEW = Message("audit.few-shadows")
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "outputs": ("outputs", "logits", "probabilities", "predictions", "probs"),
     "labels": ("labels", "label", "y", "targets"),
@@ -143,84 +134,19 @@ class Predictions:
     def evidence(self) -> Evidence:
         """The evidence in the form that probes take. Raises DataError if the parts do not fit together."""
         dataset, pool = self._dataset(), self.pool()
-        population = self._population(pool, dataset)
-        limits: tuple[Text, ...] = (*dataset.notes, *((NO_MODEL,) if len(population) else (NO_MODEL, NO_SHADOWS)))
-        if len(population) and (few := ~_both_ways(population) & (pool.member | pool.held_out)).any():
-            if min((pool.member & ~few).sum(), (pool.held_out & ~few).sum()) < FEWEST:
-                plain = dataclasses.replace(self, shadow_outputs=None).evidence()
-                return dataclasses.replace(plain, limits=(*plain.limits, TOO_FEW))
-            pool = dataclasses.replace(pool, member=pool.member & ~few, held_out=pool.held_out & ~few)
-            population = self._population(pool, dataset)
-            limits = (*limits, Message("audit.few-shadows-of-samples", {"count": int(few.sum())}))
-        return Evidence(
-            pool=pool,
-            classes=dataset.classes,
-            audited=answers(self.logits[None], dataset.labels),
-            population=population,
-            inputs=dataset.inputs,
-            modality="text",
-            limits=limits,
-        )
-
-    def _population(self, pool: Pool, dataset: Dataset) -> Population:
-        n, classes = self.logits.shape
-        if self.shadow_outputs is None:
-            return Population(rows=(), answers=answers(np.zeros((0, n, classes), np.float32), dataset.labels))
-        given = _finite(array(self.shadow_outputs), "shadow_outputs", self.name)
-        keep = _masks(self.shadow_members, len(given), n, self.name)
-        if given.shape != (len(keep), n, classes):
-            raise DataError(
-                f"shadow_outputs have shape {given.shape}, not {(len(keep), n, classes)}.",
-                where=self.name,
-                do="Give [shadows, samples, classes].",
+        shadows = self.shadow_outputs
+        try:
+            found = evidence_of_pool(
+                pool,
+                self.logits,
+                shadow_outputs=None if shadows is None else _finite(array(shadows), "shadow_outputs", self.name),
+                shadow_members=None if self.shadow_members is None else array(self.shadow_members),
+                classes=dataset.classes,
+                inputs=dataset.inputs,
             )
-        keep = keep & (pool.member | pool.held_out)
-        if not keep.any(axis=1).all():
-            raise DataError("a shadow model has no member among the samples.", where=self.name)
-        rows = tuple(
-            Row(design="splits", repeat=repeat, fold=fold, order=f"shadow/{repeat:06}", keep=keep[shadow])
-            for shadow, (repeat, fold) in enumerate(rounds(keep, pool))
-        )
-        logits = empty(given.shape, np.float32)
-        for shadow, one in enumerate(given):
-            logits[shadow] = as_logits(one)
-        return Population(rows=rows, answers=answers(logits, dataset.labels))
-
-
-def _both_ways(population: Population) -> Bool[np.ndarray, " samples"]:
-    """Samples that enough shadows trained with and without: any one shadow may stand in for the audited model, and a
-    fifth of the others is left out in turn when an attack learns its weights."""
-    repeat = np.array([row.repeat for row in population.rows])
-    repeats = np.unique(repeat)
-
-    def enough(mask: Bool[np.ndarray, "shadows samples"]) -> Bool[np.ndarray, " samples"]:
-        present = np.array([mask[repeat == one].any(axis=0) for one in repeats])
-        if len(repeats) < 3:
-            return np.asarray(present.sum(axis=0) >= 2)
-        groups = np.array([present[repeats % GROUPS == one].sum(axis=0) for one in range(GROUPS)])
-        left: Bool[np.ndarray, " samples"] = present.sum(axis=0) - groups.max(axis=0) >= 2
-        return left
-
-    return np.asarray(enough(population.keep) & enough(~population.keep))
-
-
-def rounds(keep: Bool[np.ndarray, "shadows samples"], pool: Pool) -> list[tuple[int, int]]:
-    """(repeat, fold) of each shadow: consecutive ones that leave out every pooled sample once are the folds of one
-    repeat; any other is on its own."""
-    pooled = pool.indices
-    left_out = ~keep[:, pooled]
-    found: list[tuple[int, int]] = []
-    first, repeat = 0, 0
-    while first < len(keep):
-        out, size = np.zeros(len(pooled), dtype=np.int64), 0
-        for size in range(1, len(keep) - first + 1):
-            out += left_out[first + size - 1]
-            if (out > 1).any() or (out == 1).all():
-                break
-        folds = size if (out == 1).all() else 1
-        found += [(repeat, fold) for fold in range(folds)]
-        first, repeat = first + folds, repeat + 1
-    return found
+        except EvidenceError as error:
+            raise DataError(error.what, where=self.name, do=error.do) from None
+        return dataclasses.replace(found, limits=(*dataset.notes, *found.limits))
 
 
 def _finite(given: np.ndarray, name: str, where: str) -> Float64[np.ndarray, "..."]:
@@ -232,21 +158,6 @@ def _finite(given: np.ndarray, name: str, where: str) -> Float64[np.ndarray, "..
             first, *rest = (int(one) for one in np.argwhere(~np.isfinite(rows[part]))[0])
             raise DataError(f"{name} contain NaN or infinity at {(part.start + first, *rest)}.", where=where)
     return given.astype(np.float64, copy=False)
-
-
-def _masks(given: ArrayLike | None, shadows: int, n: int, where: str) -> Bool[np.ndarray, "shadows samples"]:
-    if given is None:
-        raise DataError(
-            "it is not known which samples trained the shadow models.", where=where, do="Give shadow_members."
-        )
-    masks = array(given)
-    if masks.shape != (shadows, n) or not np.isin(masks, (0, 1)).all():
-        raise DataError(
-            f"shadow_members are {masks.dtype} of shape {masks.shape}.",
-            where=where,
-            do=f"Give a mask {(shadows, n)}: one row per shadow model.",
-        )
-    return masks.astype(bool)
 
 
 def read(path: Path) -> Predictions:

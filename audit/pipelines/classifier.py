@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from audit.checkpoints.audited_model import Audited, reference_of
-from audit.evidence.collect import evidence_of
+from audit.evidence.collect import collect
 from audit.evidence.expected import as_expected
 from audit.evidence.observe import Observations, observe
 from audit.evidence.own_answers import answers_of
@@ -72,7 +72,7 @@ class Classifier(Pipeline):
                 limits = (*limits, *self._unrepeatable(replicas, asked))
             observations = self._observed(replicas, observations, asked)
             yield Gathered(
-                evidence=evidence_of(self.audited, self.own, replicas, observations),
+                evidence=collect(self.audited, self.own, replicas, observations),
                 observations=observations,
                 limits=limits,
                 look=look,

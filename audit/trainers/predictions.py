@@ -16,11 +16,9 @@ from audit.models.answers import gives_logits, logits_in, masks_padding
 from audit.models.number_inputs import takes_numbers
 from audit.training.loop import predict
 from probes.errors import TrainerError
-from probes.large_arrays import empty, parts
+from probes.predictions import as_logits
 
 FLOAT32 = torch.float32
-SMALLEST = 1e-12
-"""Smallest probability: lower values are clipped, because the logarithm of zero is not finite."""
 
 
 def rows_of(features: ArrayLike | None, chosen: Int[np.ndarray, " chosen"]) -> ArrayLike:
@@ -112,30 +110,6 @@ def checked(given: object, samples: int, classes: int, who: str) -> Float32[np.n
         sample = int(np.argmax(~np.isfinite(array).all(axis=1)))
         raise TrainerError(f"the prediction for sample {sample} is NaN or infinite.", where=who)
     return as_logits(array)
-
-
-def as_logits(array: Float[np.ndarray, "samples classes"]) -> Float32[np.ndarray, "samples classes"]:
-    """Logits unchanged, and the logarithms of probabilities.
-
-    >>> as_logits(np.array([[3.0, -1.0]])).tolist()
-    [[3.0, -1.0]]
-    >>> as_logits(np.array([[0.0, 1.0]])).astype(float).round(1).tolist()
-    [[-27.6, 0.0]]
-    """
-    if not are_probabilities(array):
-        return np.asarray(array, dtype=np.float32)
-    found = empty(array.shape, np.float32)
-    for part in parts(*array.shape):
-        found[part] = np.log(np.maximum(array[part], SMALLEST))
-    return found
-
-
-def are_probabilities(array: Float[np.ndarray, "samples classes"]) -> bool:
-    """Whether rows are in 0..1 and sum to one, to the precision of float16."""
-    return all(
-        bool((array[part] >= 0).all() and (np.abs(array[part].sum(axis=1) - 1) < 2e-3).all())
-        for part in parts(*array.shape)
-    )
 
 
 def _two_columns(one: Shaped[np.ndarray, " samples"]) -> Float[np.ndarray, "samples classes"]:

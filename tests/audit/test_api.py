@@ -214,7 +214,7 @@ def test_public_names_are_listed_sorted_and_there() -> None:
     assert " ".join(probes.__all__) == (
         "Answers AuditError Chart Design Estimate Evidence Failure Figure Finding Gallery InputError Observable "
         "Observation Plan PluginError Pool Population Probe Registry Result Rivals Row Seeds Shuffled Sizes Splits "
-        "Subsamples Table"
+        "Subsamples Table evidence_of"
     )
     assert " ".join(reports.__all__) == (
         "Announcement Check Comparison Difference Format Gate Report Style Threshold Verdict Waiver compare dump judge"

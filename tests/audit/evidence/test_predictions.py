@@ -11,9 +11,8 @@ import pandas as pd
 import pytest
 
 import audit
-from audit.evidence.predictions import read, rounds
+from audit.evidence.predictions import read
 from probes.errors import DataError, InputError
-from probes.plan import Pool
 from probes.result import Failure
 from probes.texts import said
 
@@ -99,14 +98,6 @@ def test_probabilities_and_logits_of_one_model_are_the_same_evidence() -> None:
     np.testing.assert_allclose(other.audited.margin, given.audited.margin, rtol=1e-4, atol=1e-5)
     yes = audit.Predictions(outputs=[0.9, 0.2, 0.6], labels=[1, 0, 1], members=[0])
     np.testing.assert_allclose(yes.evidence().audited.confidence[0], [0.9, 0.8, 0.6], rtol=1e-6)
-
-
-def test_shadows_that_partition_the_pool_are_the_folds_of_one_repeat() -> None:
-    n, none = 6, np.zeros(6, dtype=bool)
-    member = np.arange(n) < 3
-    pool = Pool(labels=np.zeros(n, int), member=member, held_out=~member, validation=none)
-    out = np.array([[1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0, 0, 0, 1, 1], [1, 0, 1, 0, 1, 0], [0, 1, 1, 0, 0, 1]])
-    assert rounds(out == 0, pool) == [(0, 0), (0, 1), (0, 2), (1, 0), (2, 0)]
 
 
 @pytest.mark.parametrize(
