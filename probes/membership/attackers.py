@@ -1,8 +1,9 @@
-"""Attackers in plain words: who they are, what they need, and what they learn."""
+"""The ladder of attacks and its attackers: who they are, what they need, and what they learn."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool
@@ -13,62 +14,67 @@ from probes.result import Scalar, Table, by_column
 from probes.statistics.roc import auc
 from probes.statistics.threshold import tpr_at_true_fpr
 
-ATTACKERS: Sequence[tuple[str, str, tuple[str, ...]]] = (
-    ("any user who sees the predicted label", "the record and a few altered copies of it", ("label-only",)),
-    (
-        "any user who sees confidences",
-        "the record",
-        (
-            "loss",
-            "entropy",
-            "modified-entropy",
-            "per-class",
-            "zlib",
-            "min-k",
-            "min-k-plus-plus",
-            "lower-case",
-            "error-zone",
-        ),
-    ),
-    (
-        "somebody with similar data",
-        "known non-members and the source model",
-        ("quantile", "recall", "likelihood-ratio", "window-comparison"),
-    ),
-    (
-        "somebody who knows data and recipe",
-        "data like the training data, and the time to train replicas",
-        (
-            "calibrated",
-            "lira-offline",
-            "lira-offline-per-sample",
-            "rmia-offline",
-            "lira-online",
-            "lira-online-per-sample",
-            "lira-queries",
-            "rmia-online",
-            "empirical-bayes",
-        ),
-    ),
-    ("somebody who has the weights", "the model file", ("gradient-norm",)),
+
+@dataclass(frozen=True)
+class Attacker:
+    """Who it is, and what it needs. A stronger one can also run a weaker one's attacks."""
+
+    who: str
+    needs: str
+
+
+SEES_LABELS = Attacker("any user who sees the predicted label", "the record and a few altered copies of it")
+SEES_CONFIDENCES = Attacker("any user who sees confidences", "the record")
+HAS_SIMILAR_DATA = Attacker("somebody with similar data", "known non-members and the source model")
+KNOWS_RECIPE = Attacker(
+    "somebody who knows data and recipe", "data like the training data, and the time to train replicas"
 )
-"""Who they are, what they need, and the attacks of the ladder that become possible for them; a stronger attacker can
-also run a weaker one's attacks."""
-ELSE = ("others", "what their attack needs")
+HAS_WEIGHTS = Attacker("somebody who has the weights", "the model file")
+ATTACKERS = (SEES_LABELS, SEES_CONFIDENCES, HAS_SIMILAR_DATA, KNOWS_RECIPE, HAS_WEIGHTS)
+OTHERS = Attacker("others", "what their attack needs")
+
+LADDER: Mapping[str, Attacker] = {
+    "label-only": SEES_LABELS,
+    "loss": SEES_CONFIDENCES,
+    "entropy": SEES_CONFIDENCES,
+    "modified-entropy": SEES_CONFIDENCES,
+    "per-class": SEES_CONFIDENCES,
+    "gradient-norm": HAS_WEIGHTS,
+    "quantile": HAS_SIMILAR_DATA,
+    "calibrated": KNOWS_RECIPE,
+    "lira-offline": KNOWS_RECIPE,
+    "lira-offline-per-sample": KNOWS_RECIPE,
+    "rmia-offline": KNOWS_RECIPE,
+    "lira-online": KNOWS_RECIPE,
+    "lira-online-per-sample": KNOWS_RECIPE,
+    "lira-queries": KNOWS_RECIPE,
+    "rmia-online": KNOWS_RECIPE,
+    "empirical-bayes": KNOWS_RECIPE,
+    "zlib": SEES_CONFIDENCES,
+    "min-k": SEES_CONFIDENCES,
+    "min-k-plus-plus": SEES_CONFIDENCES,
+    "recall": HAS_SIMILAR_DATA,
+    "lower-case": SEES_CONFIDENCES,
+    "likelihood-ratio": HAS_SIMILAR_DATA,
+    "error-zone": SEES_CONFIDENCES,
+    "window-comparison": HAS_SIMILAR_DATA,
+}
+"""Attacks from cheap to strong, in the order of the tables, each with the weakest attacker who can run it; those on
+sequences are last. Attacks from other distributions follow, by name."""
 
 
 def attackers_table(scores: Scores, member: Bool[np.ndarray, " samples"], fpr: float, level: float) -> Table:
     """One row per attacker: the strongest attack available to it; each interval is corrected for having tried all of
     its attacks."""
-    listed = {name for _, _, names in ATTACKERS for name in names}
-    others = tuple(name for name in scores if name not in listed)
+    attacks = {name: LADDER.get(name, OTHERS) for name in (*LADDER, *scores)}
     rows: list[tuple[Scalar | Message, ...]] = []
-    for who, needs, names in (*ATTACKERS, (*ELSE, others)):
+    for attacker in (*ATTACKERS, OTHERS):
+        names = [name for name, by in attacks.items() if by == attacker]
         mine = {name: scores[name] for name in names if name in scores}
         if mine:
-            rows.append((who, needs, *_best(mine, member, fpr, level)))
+            rows.append((attacker.who, attacker.needs, *_best(mine, member, fpr, level)))
         elif names:
-            rows.append((who, needs, "not run", None, None, None, "–"))
+            rows.append((attacker.who, attacker.needs, "not run", None, None, None, "–"))
     heads = ("attacker", "needs", "attack", "AUC", "low", "high", f"members found at {100 * fpr:g} % false alarms")
     return Table(
         name="attackers",

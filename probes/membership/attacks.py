@@ -14,11 +14,11 @@ from jaxtyping import Float64
 
 from probes.errors import PluginError
 from probes.large_arrays import parts
+from probes.membership.attackers import LADDER
 from probes.membership.lira import Mode, lira_scores
 from probes.membership.multi_query import agreement, lira_query_scores
 from probes.membership.quantile_regression import FEWEST, describe, quantile_scores
 from probes.membership.rmia import rmia_scores
-from probes.membership.sequence_attacks import SEQUENCE_ATTACKS
 from probes.membership.target import Target
 from probes.message import Message
 from probes.registry import Registry
@@ -308,28 +308,6 @@ def quantile(target: Target) -> Scores | None:
     return scores
 
 
-ORDER = (
-    "label-only",
-    "loss",
-    "entropy",
-    "modified-entropy",
-    "per-class",
-    "gradient-norm",
-    "quantile",
-    "calibrated",
-    "lira-offline",
-    "lira-offline-per-sample",
-    "rmia-offline",
-    "lira-online",
-    "lira-online-per-sample",
-    "lira-queries",
-    "rmia-online",
-    "empirical-bayes",
-    *SEQUENCE_ATTACKS,
-)
-"""From cheap to strong, in the order of the tables; attacks from other distributions follow, by name."""
-
-
 NEEDS: Mapping[str, Message] = {
     "label-only": Message("membership.needs-queries"),
     "lira-queries": Message("membership.needs-queries-and-replicas"),
@@ -363,8 +341,8 @@ def ladder(target: Target) -> dict[str, Scores]:
     Raises PluginError if an attack fails, or does not give a score for every sample.
     """
     found: dict[str, Scores] = {}
-    entries = ATTACKS.entries()
-    for name in sorted(entries, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)):
+    entries, ranks = ATTACKS.entries(), {name: rank for rank, name in enumerate(LADDER)}
+    for name in sorted(entries, key=lambda name: (ranks.get(name, len(ranks)), name)):
         if (scores := _run(entries[name], target)) is not None:
             found[name] = scores
     return found

@@ -134,16 +134,3 @@ def _scored(target: Target, score: Callable[..., Float64[np.ndarray, "models sam
     """By the model's own answers and these others about the same samples; None where one of them is lacking."""
     told = [getattr(target.sequences, name, None) for name in ("own", *others)]
     return None if any(one is None for one in told) else np.asarray(score(*told)[0])
-
-
-SEQUENCE_ATTACKS = (
-    "zlib",
-    "min-k",
-    "min-k-plus-plus",
-    "recall",
-    "lower-case",
-    "likelihood-ratio",
-    "error-zone",
-    "window-comparison",
-)
-"""Their names, from cheap to strong."""

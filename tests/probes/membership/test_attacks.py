@@ -9,17 +9,17 @@ from scipy import stats
 from torch.nn import functional
 
 from probes.errors import EvidenceError, NonFiniteError
-from probes.membership.attacks import ATTACKS, ORDER, not_run
+from probes.membership.attackers import LADDER
+from probes.membership.attacks import ATTACKS, not_run
 from probes.membership.gradient_norm import last_layer_norm
 from probes.membership.leave_one_out import rmia_stand_in_scores
 from probes.membership.multi_query import agreement, lira_query_scores
 from probes.membership.quantile_regression import quantile_scores
 from probes.membership.rmia import rmia_scores
-from probes.membership.sequence_attacks import SEQUENCE_ATTACKS
 from probes.membership.target import folds, principal_components, target_of
 from probes.statistics.roc import auc
 from probes.texts import texts
-from tests.probes.membership.worlds import World
+from tests.probes.membership.worlds import OF_CLASSIFIERS, World
 
 
 def test_the_gradient_norm_is_autograds() -> None:
@@ -167,7 +167,5 @@ def test_attacks_that_lack_what_they_need_say_none() -> None:
     ran = {name for name, attack in ATTACKS.all().items() if attack(target) is not None}
     assert ran == {"loss", "entropy", "modified-entropy", "per-class"}
     said = " ".join(texts("en").say(one) for one in not_run(ran))
-    assert set(ORDER) - set(SEQUENCE_ATTACKS) - ran == {
-        name for name in ORDER if f" {name}," in said or f" {name} (" in said
-    }
-    assert not_run(ORDER) == ()
+    assert OF_CLASSIFIERS - ran == {name for name in LADDER if f" {name}," in said or f" {name} (" in said}
+    assert not_run(LADDER) == ()

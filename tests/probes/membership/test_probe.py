@@ -9,18 +9,16 @@ import pytest
 
 from probes.evidence import Canaries, Evidence, PrivacyClaim
 from probes.membership import Membership
-from probes.membership.attacks import ORDER
 from probes.membership.fidelity import loss_interval, share_interval
 from probes.membership.figures import rates_table
 from probes.membership.leave_one_out import stand_in_scores
 from probes.membership.order_intervals import inflation, over_orders, stand_in_aucs, tpr_over_orders
 from probes.membership.recipe_level import calibrated
-from probes.membership.sequence_attacks import SEQUENCE_ATTACKS
 from probes.membership.strongest_attack import precision, strongest_advantage, strongest_tpr
 from probes.result import Chart, Gallery, Result, Table
 from probes.texts import said
 from reports.legacy_attributes import of_estimate
-from tests.probes.membership.worlds import World
+from tests.probes.membership.worlds import OF_CLASSIFIERS, World
 from tests.probes.truth import untrue
 
 
@@ -168,7 +166,7 @@ def everything() -> Result:
 def test_every_attack_of_the_ladder_finds_a_leak(everything: Result) -> None:
     """Those that see margins tell members from the others; the strong ones more surely than the plain ones."""
     found = {one.name.split(".")[1]: one for one in everything.estimates if one.name.startswith("attack.")}
-    assert set(found) == set(ORDER) - set(SEQUENCE_ATTACKS)
+    assert set(found) == OF_CLASSIFIERS
     weak = {
         "label-only",
         "entropy",

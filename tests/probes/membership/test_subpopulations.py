@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from probes.membership import Membership
-from probes.membership.attackers import ATTACKERS, attackers_table
+from probes.membership.attackers import ATTACKERS, LADDER, attackers_table
 from probes.membership.subpopulations import worst
 from probes.result import Table
 from probes.statistics.roc import auc
@@ -16,10 +16,9 @@ from tests.probes.membership.worlds import World
 
 
 def test_every_attack_of_the_ladder_is_somebodys() -> None:
-    listed = [name for _, _, names in ATTACKERS for name in names]
-    assert len(listed) == len(set(listed))
     ours = {entry.name for entry in entry_points(group="audit.attacks") if entry.value.startswith("probes.")}
-    assert set(listed) == ours
+    assert set(LADDER) == ours
+    assert set(LADDER.values()) == set(ATTACKERS)
 
 
 def test_the_worst_class_is_the_one_that_leaks() -> None:
