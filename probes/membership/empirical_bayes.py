@@ -4,10 +4,10 @@ LiRA, RMIA and BASE are one family (BaVarIA, arXiv 2603.11799): each compares th
 models that did, or did not, train on the sample, and they differ in what they assume when there are few replicas. Here
 those quantities are estimated across samples instead of assumed:
 
-1. φ is transformed so that the spread between models does not depend on φ (variance-stabilising, Bartlett 1936).
+1. φ is transformed so that the spread between models does not depend on φ (`variance_stabilisation`).
 2. Each sample's variance is shrunk towards that of the others (inverse gamma), as is the effect of training on it,
    within groups of samples of similar difficulty; the score is the log-ratio of the two posterior predictive t
-   densities.
+   densities (`replica_moments`).
 3. Where features of the samples are known, similar samples of the class predict the membership and the distance from
    the mean (`neighbours`).
 4. A logistic regression on stand-ins, whose training samples are known, weighs that score, RMIA's ratio, the distance
@@ -19,212 +19,32 @@ All hyperparameters are estimated from replicas only, never from the membership 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Float, Float64, Int
 from scipy import special
 
 from probes.errors import EvidenceError
 from probes.large_arrays import empty, taken
 from probes.membership.neighbours import Neighbours
+from probes.membership.replica_moments import AT_ONCE, Answered, Kept, Phi, Spread, Sums, blocks, change_of, spread_of
 from probes.membership.stand_in_weights import Weights, fit_weights
 from probes.membership.target import Target
-from probes.statistics.moderated_t import variance_priors
+from probes.membership.variance_stabilisation import Stabiliser, stabiliser
 
-STRATA, FEWEST_IN_STRATUM = 5, 50
-"""Number of groups of samples by difficulty, and the fewest samples in each."""
-KNOTS, PIECES = 25, 512
-"""Number of points along φ at which its spread is measured, and of straight pieces of the map that follows."""
-LEAST_SPREAD = 1e-3
-"""Smallest spread, relative to the largest: avoids division by zero where models differ by rounding only."""
 SMALLEST_PROBABILITY = 1e-30
 LARGEST_FIT, FEWEST_FITTED = 2**13, 5
 """Number of stand-in answers that the weights are fitted to, and the fewest orders they are taken from: twice as many
 change no AUC of docs/membership.md by more than 0.002."""
 ALONE = 3
 """Number of features of a sample's own answer; only they must have a positive weight."""
-LEAST_CHANGE = 0.01
-"""Smallest effect of training on a sample, relative to the spread."""
-RATIOS = (0.05, 20.0)
-"""Bounds on the spread of models that trained on a sample, relative to that of the others."""
 GROUPS = 5
 """Number of groups of orders; a group's stand-ins are weighted without using that group."""
-AT_ONCE = 2**13
-"""Number of answers that are computed together: so few that arrays of them stay in the processor's cache, and that
-memory is not asked of the system for each (glibc does from 128 KiB)."""
-
-Phi = Float64[np.ndarray, "replicas samples"]
-Answered = Float[np.ndarray, "replicas samples"]
-Kept = Bool[np.ndarray, "replicas samples"]
 Order = Int[np.ndarray, " replicas"]
 Rows = Int[np.ndarray, " rows"]
 Found = Float64[np.ndarray, "columns models chosen"]
-Stabiliser = Callable[[Float[np.ndarray, "*axes"]], Float64[np.ndarray, "*axes"]]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Sums:
-    """Count, sum and sum of squares of stabilised φ, per side and sample, and sum of the label's probability: the
-    sufficient statistics of sets of replicas."""
-
-    count: Float64[np.ndarray, "sets 2 samples"]
-    one: Float64[np.ndarray, "sets 2 samples"]
-    two: Float64[np.ndarray, "sets 2 samples"]
-    p: Float64[np.ndarray, "sets samples"]
-
-    def __sub__(self, own: Sums) -> Sums:
-        return Sums(count=self.count - own.count, one=self.one - own.one, two=self.two - own.two, p=self.p - own.p)
-
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(
-            count=self.count + other.count, one=self.one + other.one, two=self.two + other.two, p=self.p + other.p
-        )
-
-    @classmethod
-    def of(cls, stable: Phi, log_p: Answered, keep: Kept, starts: Int[np.ndarray, " sets"]) -> Sums:
-        """Each set consists of the rows from its start to the next one's."""
-        # Half of the products: what is outside is the rest of all.
-        inside = keep.astype(np.float64)
-        within = inside * stable
-        size = np.diff(starts, append=len(keep)).astype(np.float64)[:, None]
-        both = [
-            (size, _totals(inside, starts)),
-            (_totals(stable, starts), _totals(within, starts)),
-            (_totals(stable * stable, starts), _totals(within * stable, starts)),
-        ]
-        moments = [np.stack([every - mine, mine], axis=1) for every, mine in both]
-        return cls(
-            count=moments[0], one=moments[1], two=moments[2], p=_totals(np.exp(log_p).astype(np.float64), starts)
-        )
-
-    def together(self) -> Sums:
-        """One set of all."""
-        return Sums(**{name: value.sum(axis=0, keepdims=True) for name, value in vars(self).items()})
-
-    @property
-    def centre(self) -> Float64[np.ndarray, "sets samples"]:
-        return np.asarray(self.one.sum(axis=1) / self.count.sum(axis=1))
-
-    @property
-    def squares(self) -> Float64[np.ndarray, "sets 2 samples"]:
-        return np.asarray(np.maximum(self.two - self.one**2 / np.maximum(self.count, 1), 0.0))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Spread:
-    """Inverse-gamma prior of the samples' variances of stabilised φ, by stratum of difficulty, for replicas that did
-    not train on the sample; `ratio` is the variance of those that did, in units of it."""
-
-    stratum: Int[np.ndarray, " samples"]
-    dof: Float64[np.ndarray, " strata"]
-    variance: Float64[np.ndarray, " strata"]
-    ratio: float
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Change:
-    """The effect of training on a sample on stabilised φ: mean and variance over the samples of each stratum."""
-
-    mean: Float64[np.ndarray, "sets strata"]
-    variance: Float64[np.ndarray, "sets strata"]
-
-
-def stabiliser(phi: Answered, keep: Kept) -> Stabiliser:
-    """The map whose slope at φ is 1 / (spread of models' margins near φ), from both sides of all samples."""
-    centres, variances = [], []
-    for part in _parts(phi.shape[1], len(phi)):
-        inside, wide = keep[:, part].astype(np.float64), phi[:, part].astype(np.float64)
-        middle = wide.mean(axis=0)
-        wide -= middle
-        within = inside * wide
-        count, total = inside.sum(axis=0), within.sum(axis=0)
-        squares, within_squares = (wide * wide).sum(axis=0), (within * wide).sum(axis=0)
-        for number, summed, square in (
-            (count, total, within_squares),
-            (len(phi) - count, -total, squares - within_squares),
-        ):
-            there = number >= 2
-            number, summed, square = number[there], summed[there], square[there]
-            centres.append(middle[there] + summed / number)
-            variances.append(np.maximum(square - summed**2 / number, 0.0) / (number - 1))
-    centre, variance = np.concatenate(centres), np.concatenate(variances)
-    if not len(centre) or not variance.any():
-        return lambda x: np.asarray(x, dtype=np.float64)
-    near, starts = np.argsort(centre, kind="stable"), _starts(len(centre), min(KNOTS, max(1, len(centre) // 20)))
-    size = np.diff(starts, append=len(centre))
-    at = np.add.reduceat(centre[near], starts) / size
-    spread = np.sqrt(np.add.reduceat(variance[near], starts) / size)
-    return _with_slope(at, 1 / np.maximum(spread, LEAST_SPREAD * spread.max()))
-
-
-def _with_slope(at: Float64[np.ndarray, " knots"], slope: Float64[np.ndarray, " knots"]) -> Stabiliser:
-    """The integral of a slope that is linear between knots, as a table of straight pieces of equal length."""
-    reached = np.concatenate([[0.0], np.cumsum(np.diff(at) * (slope[1:] + slope[:-1]) / 2)])
-    first, length = at[0], max((at[-1] - at[0]) / PIECES, 1e-9)
-    edges = np.interp(first + length * np.arange(PIECES + 1), at, reached)
-    # One piece below the first knot and one above the last.
-    rise = np.concatenate([slope[:1] * length, np.diff(edges), slope[-1:] * length])
-    base = np.concatenate([edges[:1], edges]) - rise * np.arange(-1, PIECES + 1)
-    base[0] = edges[0]
-
-    def stable(x: Float[np.ndarray, "*axes"]) -> Float64[np.ndarray, "*axes"]:
-        place = (np.asarray(x, dtype=np.float64) - first) / length
-        piece = np.clip(place + 1, 0, PIECES + 1).astype(np.int32)
-        return np.asarray(base[piece] + rise[piece] * place)
-
-    return stable
-
-
-def _parts(samples: int, replicas: int) -> Iterator[slice]:
-    """Slices of at most AT_ONCE answers, or of one sample."""
-    step = max(1, AT_ONCE // replicas)
-    return (slice(start, start + step) for start in range(0, samples, step))
-
-
-def _starts(count: int, parts_of: int) -> Int[np.ndarray, " parts"]:
-    """Where parts of nearly equal lengths start."""
-    return np.arange(parts_of) * count // parts_of
-
-
-def _totals(values: Phi, starts: Int[np.ndarray, " sets"]) -> Float64[np.ndarray, "sets samples"]:
-    """Sums of the rows of each set."""
-    size = len(values) // len(starts)
-    if size * len(starts) == len(values) and (starts == size * np.arange(len(starts))).all():
-        return np.asarray(values.reshape(len(starts), size, -1).sum(axis=1))
-    return np.asarray(np.add.reduceat(values, starts, axis=0))
-
-
-def spread_of(sums: Sums) -> Spread:
-    """Estimated by moments from all replicas, the only set of `sums`. Raises EvidenceError if no sample has two
-    replicas on a side."""
-    free = np.maximum(sums.count[0] - 1, 0)
-    if not free.sum(axis=1).all():
-        raise EvidenceError("no sample has two replicas on either side.", do="Use at least 2 repeats.")
-    squares = sums.squares[0]
-    pooled = np.maximum(squares.sum(axis=1) / free.sum(axis=1), 1e-12)
-    ratio, dof = float(np.clip(pooled[1] / pooled[0], *RATIOS)), free.sum(axis=0)
-    variance = (squares[0] + squares[1] / ratio) / np.maximum(dof, 1)
-    centre = sums.centre[0]
-    starts = _starts(len(centre), max(1, min(STRATA, len(centre) // FEWEST_IN_STRATUM)))
-    order, stratum = np.argsort(centre, kind="stable"), np.empty(len(centre), dtype=np.int64)
-    stratum[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(centre)))
-    d0, s0 = variance_priors(variance[order], float(np.median(dof)), starts)
-    return Spread(stratum=stratum, dof=d0, variance=s0, ratio=ratio)
-
-
-def change_of(sums: Sums, spread: Spread) -> Change:
-    """Estimated by moments. Training on a sample is assumed to raise its margin, at least slightly, so that chance does
-    not reverse the attack when nothing leaks."""
-    each = spread.stratum[:, None] == np.arange(len(spread.variance))
-    share = each / each.sum(axis=0)
-    change = sums.one[:, 1] / sums.count[:, 1] - sums.one[:, 0] / sums.count[:, 0]
-    centre = change @ share
-    apart = (change - centre[:, spread.stratum]) ** 2 @ share
-    error = ((spread.ratio / sums.count[:, 1] + 1 / sums.count[:, 0]) @ share) * spread.variance
-    least = LEAST_CHANGE * np.sqrt(spread.variance)
-    return Change(mean=np.maximum(least, centre), variance=np.maximum(apart - error, 0.0))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -279,7 +99,7 @@ class Expected:
         rows, samples = stable.shape
         found = empty((ALONE, rows, -(-samples // thin)), np.float64)
         known = None if neighbours is None else empty((2, rows, samples), np.float32)
-        for part in _parts(samples, rows):
+        for part in blocks(samples, rows):
             alone, sure = self._alone(stable[:, part], log_p[:, part], by, part)
             first = -(-part.start // thin)
             few = alone[..., first * thin - part.start :: thin]
@@ -421,7 +241,7 @@ def replicas_of(
         phi, log_p, keep = (taken(one, rows) for one in (phi, log_p, keep))
     stable, mapped = stabiliser(phi, keep), empty(phi.shape, np.float64)
     summed = []
-    for part in _parts(phi.shape[1], len(phi)):
+    for part in blocks(phi.shape[1], len(phi)):
         mapped[:, part] = some = stable(phi[:, part])
         summed.append(Sums.of(some, log_p[:, part], keep[:, part], np.zeros(1, dtype=np.int64)))
     total = Sums(**{name: np.concatenate([vars(one)[name] for one in summed], axis=-1) for name in vars(summed[0])})

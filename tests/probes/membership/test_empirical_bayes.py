@@ -9,15 +9,15 @@ from scipy import stats
 from probes.membership.empirical_bayes import (
     EmpiricalBayes,
     Expected,
-    Sums,
     empirical_bayes_scores,
     empirical_bayes_stand_in_scores,
     replicas_of,
-    stabiliser,
 )
 from probes.membership.lira import lira_scores
 from probes.membership.order_intervals import over_orders, stand_in_aucs
+from probes.membership.replica_moments import Sums
 from probes.membership.rmia import rmia_scores
+from probes.membership.variance_stabilisation import stabiliser
 from probes.statistics.roc import auc
 from tests.probes.membership.worlds import World
 
