@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int, Shaped
+from jaxtyping import Float32, Float64, Int, Shaped
 
 from probes.contamination.column_pairs import leaking_pair, pair_leak
+from probes.contamination.labelled_table import LabelledTable, columns_of
 from probes.evidence import Evidence
 from probes.large_arrays import empty, parts
 from probes.message import Message
@@ -35,18 +36,6 @@ class Column:
     """AUC of every column on members, by which it was chosen."""
 
 
-def columns_of(table: Shaped[np.ndarray, "samples features"], names: Sequence[str]) -> dict[str, list[int]]:
-    """The features of each original column: `status=A` and `status=B` that hold 0 and 1 are `status`."""
-    marks = np.ones(table.shape[1], dtype=bool)
-    for part in parts(*table.shape):
-        marks &= ((table[part] == 0) | (table[part] == 1)).all(axis=0)
-    found: dict[str, list[int]] = {}
-    for i, name in enumerate(names):
-        whole, equals, _ = name.partition("=")
-        found.setdefault(whole if equals and marks[i] else name, []).append(i)
-    return found
-
-
 def scaled(inputs: Shaped[np.ndarray, "samples ..."]) -> Float32[np.ndarray, "samples features"]:
     """Columns centred on their median, divided by their spread from the 5th to the 95th percentile; NaN becomes the
     median."""
@@ -63,29 +52,22 @@ def scaled(inputs: Shaped[np.ndarray, "samples ..."]) -> Float32[np.ndarray, "sa
     return found
 
 
-def leaking_column(
-    table: Shaped[np.ndarray, "samples features"],
-    columns: Sequence[Sequence[int]],
-    labels: Int[np.ndarray, " samples"],
-    member: Bool[np.ndarray, " samples"],
-    held_out: Bool[np.ndarray, " samples"],
-    rng: np.random.Generator,
-    level: float,
-) -> Column | None:
+def leaking_column(table: LabelledTable, rng: np.random.Generator, level: float) -> Column | None:
     """A small decision tree on every single numeric column, so that any function of it counts, not only a monotone one;
     for a categorical column, how often each value occurred with each class.
 
     The AUC is the mean over classes (one against the rest) on held-out samples; its interval is the mean of DeLong's
     ends for the classes, which is wider than the interval of the mean. None if no class is on both sides.
     """
-    train = rng.permutation(np.flatnonzero(member))[:MOST_SAMPLES]
+    values, columns, labels = table.values, list(table.columns.values()), table.labels
+    train = rng.permutation(np.flatnonzero(table.member))[:MOST_SAMPLES]
     half = len(train) // 2
     if half < 2 * LEAF or len(np.unique(labels[train])) < 2:
         return None
     # One half learns, the other chooses among the columns.
-    chosen = np.array([_mean_auc(table, one, labels, learn_on=train[:half], on=train[half:]) for one in columns])
+    chosen = np.array([_mean_auc(values, one, labels, learn_on=train[:half], on=train[half:]) for one in columns])
     best = int(np.nanargmax(np.where(np.isfinite(chosen), chosen, -1.0)))
-    ends = _class_aucs(table, columns[best], labels, train, np.flatnonzero(held_out), level)
+    ends = _class_aucs(values, columns[best], labels, train, np.flatnonzero(table.held_out), level)
     if not ends:
         return None
     value, low, high = np.mean([(one.value, one.low, one.high) for one in ends], axis=0)
@@ -95,7 +77,7 @@ def leaking_column(
         low=float(min(low, value)),
         high=float(max(high, value)),
         level=level,
-        n=int(held_out.sum()),
+        n=int(table.held_out.sum()),
         counted="held-out samples",
         unit="AUC",
         better="lower",
@@ -117,14 +99,16 @@ def column_leak(evidence: Evidence, rng: np.random.Generator, level: float, *, l
     if evidence.modality != "table" or evidence.inputs.dtype.kind not in "fiub":
         return Part()
     pool = evidence.pool
-    table = evidence.inputs.reshape(len(evidence.inputs), -1)
-    names = evidence.feature_names or tuple(f"column {i}" for i in range(table.shape[1]))
-    columns = columns_of(table, names)
-    column = leaking_column(table, list(columns.values()), evidence.labels, pool.member, pool.held_out, rng, level)
+    values = evidence.inputs.reshape(len(evidence.inputs), -1)
+    names = evidence.feature_names or tuple(f"column {i}" for i in range(values.shape[1]))
+    columns = columns_of(values, names)
+    table = LabelledTable(
+        values=values, columns=columns, labels=evidence.labels, member=pool.member, held_out=pool.held_out
+    )
+    column = leaking_column(table, rng, level)
     if column is None:
         return Part()
-    sides = (evidence.labels, pool.member, pool.held_out)
-    pair = leaking_pair(table, list(columns.values()), *sides, rng, level, column.others)
+    pair = leaking_pair(table, rng, level, column.others)
     return joined([_of_column(column, list(columns), leak_at), pair_leak(columns, pair, pair_at)])
 
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int, Shaped
+from jaxtyping import Float64, Int, Shaped
 
+from probes.contamination.labelled_table import LabelledTable
 from probes.contamination.pair_screens import (
     MOST_VALUES,
     Facet,
@@ -80,44 +81,35 @@ class Search:
 
 
 def leaking_pair(
-    table: Shaped[np.ndarray, "samples features"],
-    columns: Sequence[Sequence[int]],
-    labels: Int[np.ndarray, " samples"],
-    member: Bool[np.ndarray, " samples"],
-    held_out: Bool[np.ndarray, " samples"],
-    rng: np.random.Generator,
-    level: float,
-    telling: Float64[np.ndarray, " columns"],
+    table: LabelledTable, rng: np.random.Generator, level: float, telling: Float64[np.ndarray, " columns"]
 ) -> Search:
-    """Looks for two columns that give the label away together.
+    """Looks for two columns that give the label away together: scored on some members, fitted on one half, chosen on
+    the other, and judged on held-out samples.
 
-    table     numbers, missing ones NaN
-    columns   the features of each original column
-    labels    whole numbers
-    member    on which a pair is found: scored on some, fitted on one half, chosen on the other
-    held_out  on which the chosen pair is judged; so nothing is owed for the number of pairs
-    rng       draws the members
-    level     two-sided coverage of the interval, in (0, 1)
-    telling   AUC of every column alone: where there are too many columns, the most telling ones are searched
+    table    with its labels and its split
+    rng      draws the members
+    level    two-sided coverage of the interval, in (0, 1)
+    telling  AUC of every column alone: where there are too many columns, the most telling ones are searched
 
     A table of two columns is not searched: that both are needed is its task. The interval is the mean of
     Clopper–Pearson's ends for the classes.
     """
+    values, columns, labels = table.values, list(table.columns.values()), table.labels
     pairs = len(columns) * (len(columns) - 1) // 2
-    train, on = rng.permutation(np.flatnonzero(member))[: 2 * LEARNT], np.flatnonzero(held_out)
+    train, on = rng.permutation(np.flatnonzero(table.member))[: 2 * LEARNT], np.flatnonzero(table.held_out)
     if len(columns) < 3 or len(train) < FEWEST or len(np.unique(labels[train])) < 2:
         return Search(searched=0, pairs=pairs)
     order = np.argsort(-np.nan_to_num(telling), kind="stable")
     some = _balanced(train, labels)
-    seen = _facets(table, [columns[i] for i in order], some)
+    seen = _facets(values, [columns[i] for i in order], some)
     candidates, searched = screened(seen, labels[some], CANDIDATES)
-    found = [_fitted((int(order[i]), int(order[j])), table, columns, labels, train) for i, j in candidates]
+    found = [_fitted((int(order[i]), int(order[j])), values, columns, labels, train) for i, j in candidates]
     # Of equal ones, the one that gains most by its screen.
     best = tuple(sorted(found, key=lambda pair: (not pair.gives_away, -pair.together)))
     if not best or not best[0].gives_away:
         return Search(searched=searched, pairs=pairs, best=best)
     chosen = [columns[i] for i in best[0].columns]
-    both = _facets(table, chosen, np.concatenate([train, on]))
+    both = _facets(values, chosen, np.concatenate([train, on]))
     told = np.concatenate([labels[train], labels[on]])
     learn, ask = np.arange(len(train)), np.arange(len(train), len(told))
     judged = _estimate(_guesses(both, told, learn, ask)[best[0].by], told[ask], level)

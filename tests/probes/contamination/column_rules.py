@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
-from probes.contamination.column_leakage import columns_of, leaking_column
+from probes.contamination.column_leakage import leaking_column
 from probes.contamination.column_pairs import leaking_pair
+from probes.contamination.labelled_table import LabelledTable, columns_of
 
 Table = tuple[np.ndarray, np.ndarray]
 """Columns and labels."""
@@ -152,12 +153,13 @@ def suspected(table: Table, seed: int, names: tuple[str, ...] = ()) -> tuple[boo
     rng = np.random.default_rng(seed)
     values, labels = table
     member = np.isin(np.arange(len(labels)), rng.permutation(len(labels))[: len(labels) // 2])
-    columns = list(columns_of(values, names or tuple(str(i) for i in range(values.shape[1]))).values())
-    one = leaking_column(values, columns, labels, member, ~member, rng, 0.95)
+    named = columns_of(values, names or tuple(str(i) for i in range(values.shape[1])))
+    searched = LabelledTable(values=values, columns=named, labels=labels, member=member, held_out=~member)
+    one = leaking_column(searched, rng, 0.95)
     if one is None:
         # No class on both sides.
         return False, False, False
-    found = leaking_pair(values, columns, labels, member, ~member, rng, 0.95, one.others)
+    found = leaking_pair(searched, rng, 0.95, one.others)
     judged = found.judged
     return judged is not None, judged is not None and judged.value > 0.95, one.estimate.value > 0.95
 

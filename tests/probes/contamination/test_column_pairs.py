@@ -10,8 +10,9 @@ import pytest
 
 from audit.config.audit_config import Config
 from probes.contamination import pair_screens
-from probes.contamination.column_leakage import columns_of, leaking_column
+from probes.contamination.column_leakage import leaking_column
 from probes.contamination.column_pairs import Search, leaking_pair
+from probes.contamination.labelled_table import LabelledTable, columns_of
 from probes.result import Result, Table
 from reports.gate.judge import judge
 from tests.probes.contamination.column_rules import PLANTED, easy, planted
@@ -22,10 +23,11 @@ def searched(table: np.ndarray, labels: np.ndarray, seed: int = 0, names: tuple[
     """The search, and the AUC of the best single column."""
     rng = np.random.default_rng(seed)
     member = halves(len(labels), rng)
-    columns = list(columns_of(table, names or tuple(str(i) for i in range(table.shape[1]))).values())
-    one = leaking_column(table, columns, labels, member, ~member, rng, 0.95)
+    columns = columns_of(table, names or tuple(str(i) for i in range(table.shape[1])))
+    labelled = LabelledTable(values=table, columns=columns, labels=labels, member=member, held_out=~member)
+    one = leaking_column(labelled, rng, 0.95)
     assert one is not None
-    return leaking_pair(table, columns, labels, member, ~member, rng, 0.95, one.others), one.estimate.value
+    return leaking_pair(labelled, rng, 0.95, one.others), one.estimate.value
 
 
 QUICK = {

@@ -11,8 +11,9 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from audit.config.audit_config import Config
-from probes.contamination import Contamination, Embedding
+from probes.contamination import Contamination
 from probes.contamination.near_pictures import near_pictures
+from probes.measures.embedding import Embedding
 from probes.message import Message
 from probes.observable import Observation
 from probes.plan import Plan, Pool, Splits

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from probes.contamination import Embedding
-from probes.measures.embedding import BATCH
+from probes.measures.embedding import BATCH, Embedding
 from probes.observable import Observable, Subject
 from probes.plan import Pool
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from probes.contamination.column_leakage import leaking_column
 from probes.contamination.decontaminated import clean_estimates
+from probes.contamination.labelled_table import LabelledTable
 from probes.evidence import answers
 from probes.measures.calibration import calibration_error
 from probes.overfitting.calibration import calibration
@@ -177,10 +178,12 @@ def column(classes: int) -> Run:
         table = rng.normal(size=(n + fresh, 3)) + np.array([0.0, 0.4, 1.2]) * labels[:, None]
         member = np.arange(n + fresh) < 250
         sides = [(np.arange(n + fresh) >= 250) & (np.arange(n + fresh) < n), np.arange(n + fresh) >= n]
-        seed = int(rng.integers(2**31))
+        seed, columns = int(rng.integers(2**31)), {str(i): [i] for i in range(table.shape[1])}
         found, truth = (
             leaking_column(
-                table, [[i] for i in range(table.shape[1])], labels, member, side, np.random.default_rng(seed), 0.95
+                LabelledTable(values=table, columns=columns, labels=labels, member=member, held_out=side),
+                np.random.default_rng(seed),
+                0.95,
             )
             for side in sides
         )
