@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from torch import Tensor, nn
@@ -15,7 +15,6 @@ from audit.config.audit_config import Config
 from audit.config.duration import seconds_of
 from audit.config.overrides import overridden
 from audit.config.recipe import Recipe, RecipeFile
-from audit.config.run_settings import Settings, place_of
 from audit.data.array_like import ArrayLike
 from audit.data.dataset import Dataset
 from audit.evidence.predictions import Predictions
@@ -23,8 +22,6 @@ from audit.storage.folders import checkpoint_in, must_be_a_model, named_path
 from audit.storage.hub_cache import base_in
 from audit.trainers.base import Estimator, Fit, Predictor, Trainer
 from probes.errors import InputError, RecipeError
-from reports.gate.registration import Registration
-from reports.report import Report
 
 if TYPE_CHECKING:
     Model: TypeAlias = str | Path | nn.Module | Estimator | Predictor | Predictions
@@ -104,7 +101,7 @@ def recipe_file_of(
     file = Path(given) if isinstance(given, str | Path) else None
     beside = Path.cwd() if file is None else file.resolve().parent
     place = Path(model) if isinstance(model, str | Path) else None
-    complete = completing(place, beside, base_in(path_of(base)), trust_code=trust_code)
+    complete = completing(place, beside, base_of(base), trust_code=trust_code)
     if file is not None:
         return RecipeFile.read(file, changes, complete=complete)
     if not whole:
@@ -117,52 +114,9 @@ def recipe_file_of(
     return RecipeFile(recipe=recipe, trains=recipes.keys_of_train(content))
 
 
-def settings_of(
-    *,
-    store: str | Path | None = None,
-    seed: int | None = None,
-    workers: int = 0,
-    recipe: RecipeFile | None = None,
-    base: str | Path | None = None,
-    weights: str | None = None,
-    reference: str | Path | None = None,
-    tried: str | Path | None = None,
-    baseline: Report | None = None,
-    data_root: str | Path | None = None,
-    trust_code: bool = False,
-    trainer: str | None = None,
-    replica_timeout: str | float | None = None,
-    predictions: str | Path | None = None,
-    budget: str | float | None = None,
-    stop_early: bool = False,
-    executor: Literal["processes", "ray"] = "processes",
-    address: str | None = None,
-    registration: Registration | None = None,
-) -> Settings:
-    """Settings of what a caller may write as text: paths, spans of time, the store's folder or URL."""
-    folder, remote = place_of(store)
-    return Settings(
-        store=folder,
-        remote=remote,
-        seed=seed,
-        workers=workers,
-        recipe=recipe,
-        base=base_in(path_of(base)),
-        weights=weights,
-        reference=path_of(reference),
-        tried=path_of(tried),
-        baseline=baseline,
-        data_root=path_of(data_root),
-        trust_code=trust_code,
-        trainer=trainer,
-        replica_timeout=seconds_given(replica_timeout, "replica_timeout"),
-        predictions=path_of(predictions),
-        budget=seconds_given(budget),
-        stop_early=stop_early,
-        executor=executor,
-        address=address,
-        registration=registration,
-    )
+def base_of(given: str | Path | None) -> Path | None:
+    """What the training of a model in a folder started from: a folder, or a file."""
+    return base_in(path_of(given))
 
 
 def seconds_given(span: str | float | None, where: str = "budget") -> float | None:

@@ -17,11 +17,12 @@ from audit.api.arguments import (
     Model,
     Samples,
     Variants,
+    base_of,
     path_of,
     recipe_file_of,
     refuse,
     refuse_for_language_models,
-    settings_of,
+    seconds_given,
 )
 from audit.api.opening import open_model
 from audit.api.writing import Writing
@@ -34,7 +35,7 @@ from audit.checkpoints.variants import variants_of
 from audit.config import audit_config
 from audit.config.audit_config import Config
 from audit.config.recipe import Recipe, RecipeFile
-from audit.config.run_settings import Language, Settings
+from audit.config.run_settings import Language, Settings, place_of
 from audit.data.array_like import ArrayLike
 from audit.evidence.predictions import Predictions
 from audit.evidence.predictions import read as read_predictions
@@ -166,24 +167,26 @@ def run(
     before = baseline if baseline is not None else _last_release(history, chosen, out)
     folder = Path(model) if isinstance(model, str | Path) else None
     in_memory, language = folder is None, folder is not None and is_language_model(folder)
-    settings = settings_of(
-        store=store,
+    kept_in, remote = place_of(store)
+    settings = Settings(
+        store=kept_in,
+        remote=remote,
         seed=seed,
         workers=workers if workers is not None else int(in_memory),
         recipe=None
         if language
         else recipe_file_of(recipe, whole=not in_memory, model=model, base=base, trust_code=trust_code),
-        base=base,
+        base=base_of(base),
         weights=weights,
-        reference=reference,
-        tried=tried if isinstance(tried, str | Path) else None,
+        reference=path_of(reference),
+        tried=path_of(tried) if isinstance(tried, str | Path) else None,
         baseline=_read(before, chosen),
-        data_root=data_root,
+        data_root=path_of(data_root),
         trust_code=trust_code,
         trainer=trainer if isinstance(trainer, str) else None,
-        replica_timeout=replica_timeout,
-        predictions=predictions,
-        budget=budget,
+        replica_timeout=seconds_given(replica_timeout, "replica_timeout"),
+        predictions=path_of(predictions),
+        budget=seconds_given(budget),
         stop_early=stop_early,
         executor=executor,
         address=address,

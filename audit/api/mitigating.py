@@ -10,13 +10,21 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from audit.api.arguments import GivenConfig, GivenRecipe, checkpoint_of, recipe_file_of, settings_of
+from audit.api.arguments import (
+    GivenConfig,
+    GivenRecipe,
+    base_of,
+    checkpoint_of,
+    path_of,
+    recipe_file_of,
+    seconds_given,
+)
 from audit.api.writing import Writing
 from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.checkpoints.open_model import open_checkpoint
 from audit.checkpoints.tried_models import answers_of, write_tried
 from audit.config import audit_config
-from audit.config.run_settings import Language
+from audit.config.run_settings import Language, Settings, place_of
 from audit.mitigation import search
 from audit.pipelines.auditing import audit
 from audit.pipelines.classifier import Classifier
@@ -96,15 +104,17 @@ def mitigate(
     )
     check_torch()
     chosen, folder = audit_config.check_config(config, changes), named_path(out)
-    settings = settings_of(
-        store=store,
+    kept_in, remote = place_of(store)
+    settings = Settings(
+        store=kept_in,
+        remote=remote,
         seed=seed,
         workers=workers,
-        budget=budget,
+        budget=seconds_given(budget),
         recipe=recipe_file_of(recipe, model=model, base=base, trust_code=trust_code),
-        base=base,
+        base=base_of(base),
         weights=weights,
-        data_root=data_root,
+        data_root=path_of(data_root),
         trust_code=trust_code,
     )
     audited = open_checkpoint(checkpoint_of(model), settings)

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from audit.api.arguments import GivenConfig, GivenRecipe, checkpoint_of, recipe_file_of, settings_of
+from audit.api.arguments import (
+    GivenConfig,
+    GivenRecipe,
+    base_of,
+    checkpoint_of,
+    path_of,
+    recipe_file_of,
+    seconds_given,
+)
 from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.checkpoints.open_model import open_checkpoint
 from audit.config import audit_config
+from audit.config.run_settings import Settings, default_store
 from audit.pipelines.selection import Selection
 from audit.population.cost_model import Fitted, fit, price
 from audit.population.populate import rows_of
@@ -60,13 +69,14 @@ def plan(
     )
     check_torch()
     chosen = audit_config.check_config(config, changes)
-    settings = settings_of(
+    settings = Settings(
+        store=default_store(),
         recipe=recipe_file_of(recipe, model=model, base=base, trust_code=trust_code),
-        base=base,
+        base=base_of(base),
         weights=weights,
-        data_root=data_root,
+        data_root=path_of(data_root),
         trust_code=trust_code,
-        budget=budget,
+        budget=seconds_given(budget),
         workers=workers,
     )
     experiment = open_checkpoint(checkpoint_of(model), settings).experiment

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from audit.api.arguments import GivenConfig, GivenRecipe, recipe_file_of, settings_of
+from audit.api.arguments import GivenConfig, GivenRecipe, base_of, path_of, recipe_file_of, seconds_given
 from audit.api.opening import open_model
 from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.config import audit_config
+from audit.config.run_settings import Settings, place_of
 from audit.pipelines.listener import Listener
 from audit.pipelines.selection import Selection
 from audit.population.populate import rows_of, train_share
@@ -73,14 +74,16 @@ def populate(
         must_not_be_a_language_model(Path(model), "It trains its adapters together in one process: give it a --budget.")
     check_torch()
     share, chosen = Shard.parse(shard), audit_config.check_config(config, changes)
-    settings = settings_of(
-        store=store,
+    kept_in, remote = place_of(store)
+    settings = Settings(
+        store=kept_in,
+        remote=remote,
         recipe=recipe_file_of(recipe, model=model, base=base, trust_code=trust_code),
-        base=base,
+        base=base_of(base),
         weights=weights,
         trainer=trainer,
-        replica_timeout=replica_timeout,
-        data_root=data_root,
+        replica_timeout=seconds_given(replica_timeout, "replica_timeout"),
+        data_root=path_of(data_root),
         trust_code=trust_code,
     )
     with traces_kept(settings.store), threads(1), older_left_alone():

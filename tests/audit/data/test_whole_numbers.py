@@ -8,8 +8,8 @@ import torch
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
-from audit.api.arguments import settings_of
 from audit.api.opening import open_model
+from audit.config.run_settings import Settings
 from audit.data.dataset import Dataset
 from audit.evidence.own_answers import answers_of
 from audit.models.number_inputs import takes_numbers
@@ -23,7 +23,7 @@ READ = Message("audit.data-whole-numbers")
 
 
 def opened(tmp_path, model, data=(X, Y), trainer=None) -> Dataset:
-    settings = settings_of(store=tmp_path / "store", workers=1)
+    settings = Settings(store=tmp_path / "store", workers=1)
     audited = open_model(model, data, range(20), None, trainer, None, None, None, settings)
     return audited.experiment.dataset
 
@@ -90,7 +90,7 @@ def test_negative_numbers_are_no_token_ids_and_a_dataset_keeps_its_modality(tmp_
 
 
 def test_models_without_weights_are_told_apart_by_their_answers(tmp_path):
-    settings = settings_of(store=tmp_path / "store", workers=1)
+    settings = Settings(store=tmp_path / "store", workers=1)
     digests = []
     for depth in (1, 1, 5):
         tree = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(X[:20], 1 - Y[:20] if depth > 1 else Y[:20])
