@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from audit.config.recipe import PrivacySection, first_mistake
+from audit.config.first_mistake import first_mistake
+from audit.config.recipe import PrivacySection
 from audit.config.section import Section
 from audit.config.toml_file import read_toml
 from audit.data.kinds import Data

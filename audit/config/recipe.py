@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from audit.config.demand import Demand
+from audit.config.first_mistake import first_mistake
 from audit.config.overrides import overridden, place
 from audit.config.section import Section
 from audit.config.toml_file import read_toml
 from audit.config.transforms import Transform
-from audit.data.kinds import KINDS, Data
-from audit.data.section import DataSection
+from audit.data.kinds import Data
 from audit.data.split import SplitSection
-from probes.errors import RecipeError, did_you_mean
+from probes.errors import RecipeError
 
 MODES = ("features", "parameters", "layers", "lp-ft", "gradual", "adapter", "auto")
 
@@ -375,27 +375,3 @@ def keys_of_train(content: Mapping[str, Any]) -> frozenset[str]:
     """
     train = content.get("train")
     return frozenset(train) if isinstance(train, Mapping) else frozenset()
-
-
-def first_mistake(error: ValidationError, kind: type[Section], content: Mapping[str, Any]) -> str:
-    """The first mistake in the content of a recipe of this kind, with its key, and the nearest known name."""
-    # A missing key is often a misspelt one, so that is reported first.
-    mistake = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    *path, last = [str(part) for part in mistake["loc"]] or [""]
-    key = ".".join([*path, last])
-    if mistake["type"] == "extra_forbidden":
-        return f"unknown key {key!r}. {did_you_mean(last, _siblings(kind, content, path))}"
-    message = mistake["msg"].removeprefix("Value error, ")
-    return f"{key}: {message}" if key else message
-
-
-def _siblings(section: type[BaseModel], content: Mapping[str, Any], path: Sequence[str]) -> list[str]:
-    """The known keys of the section that the path leads to; of data, those of its kind."""
-    for part in path:
-        annotation = section.model_fields[part].annotation
-        options = [annotation, *get_args(annotation)]
-        section = next(one for one in options if isinstance(one, type) and issubclass(one, BaseModel))
-        content = content[part]
-        if section is DataSection:
-            section = KINDS.load(str(content["kind"]))
-    return list(section.model_fields)
