@@ -20,7 +20,7 @@ from audit.models.weight_files import damaged, digest_file, digest_state, read_s
 from audit.models.weight_sets import further_sets
 from audit.storage.folders import checkpoint_in
 from audit.training.dp_sgd import account
-from probes.errors import AuditError, CheckpointError
+from probes.errors import CheckpointError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,13 +186,3 @@ def _intact(path: Path) -> Check:
 def _finite(state: Mapping[str, torch.Tensor]) -> Check:
     bad = [name for name, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
     return Check(name="finite", passed=not bad, detail=f"{bad[0]} is not finite" if bad else "all weights are finite")
-
-
-def verify_data(path: Path, root: Path, *, trust_code: bool = False) -> Check:
-    """Whether the data below `root` is the data that the checkpoint was made with."""
-    checkpoint = checkpoints.load(path)
-    try:
-        dataset = checkpoint.recipe.data.load(root, trust_code=trust_code)
-    except AuditError as error:
-        return Check(name="data", passed=False, detail=str(error))
-    return _digest("data", checkpoint.fingerprint, dataset.fingerprint)

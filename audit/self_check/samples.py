@@ -59,11 +59,6 @@ def standardised(table: Float[np.ndarray, "samples columns"]) -> Float[Tensor, "
     return torch.from_numpy((table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-9)).float()
 
 
-def noisy(table: Tensor, spread: float, seed: int) -> Tensor:
-    """A task that is not too easy: on an easy task, no model relies on a plant."""
-    return table + spread * torch.from_numpy(np.random.default_rng(seed).normal(size=tuple(table.shape))).float()
-
-
 @cache
 def loans(count: int = 900) -> Data:
     """Generated: four numbers and a categorical column with five values predict the label with noise; four numbers are

@@ -23,8 +23,6 @@ Task = Literal["text", "image"]
 class Transformers:
     partial = True
     """Source weights may lack parts: each replica initialises those afresh, as the library does."""
-    trains_whole = True
-    """The library's trainers put the whole network in train mode, including frozen parts."""
 
     def build(self, name: str, section: SourceSection, folder: Path, *, trust_code: bool) -> object:
         return network_of(opened(folder / name, section))

@@ -33,13 +33,13 @@ from audit.trainers.base import Fit, Trainer
 from audit.trainers.function import of_file
 from audit.trainers.guarded_call import user_code
 from audit.trainers.predictions import ask, in_float32
-from audit.trainers.recipe import RecipeTrainer
 from audit.training.loop import fine_tune, predict
 from probes.errors import AuditError, InputError, TrainerError
 from probes.plan import Plan, Splits
 from probes.result import Failure
 from reports.report import Report
 from tests.audit.trainers.few import CHEAP, FEW
+from tests.audit.trainers.recipe_trainer import RecipeTrainer
 
 MEMBERS = range(120)
 KNOWN = {
