@@ -16,6 +16,7 @@ from torch import nn
 from audit.checkpoints.folders.base import Described, described_by, is_of_classifiers, reader_of
 from audit.checkpoints.lora_folder import SavedAdapter, read_adapter
 from audit.config.language_recipe import LanguageTraining
+from audit.data.tokenizer import Tokenizer
 from audit.models.declared_size import must_be_possible
 from audit.models.saved_config import ADAPTER, CONFIG
 from audit.models.weight_files import digest_state
@@ -41,7 +42,7 @@ class CausalLM:
     """The base's folder."""
     base: nn.Module
     audited: nn.Module
-    tokenizer: Any
+    tokenizer: Tokenizer
     context: int
     training: LanguageTraining | None
     saved: SavedAdapter | None
@@ -228,7 +229,7 @@ def _adapted(base: nn.Module, saved: SavedAdapter, folder: Path) -> nn.Module:
     return network
 
 
-def _tokenizer(folder: Path, base: Path, network: nn.Module) -> Any:
+def _tokenizer(folder: Path, base: Path, network: nn.Module) -> Tokenizer:
     """The model's own tokenizer, or else its base's. Raises CheckpointError if it has tokens that the model lacks."""
     transformers = _transformers(folder)
     own = [one for one in (folder, base) if any((one / name).exists() for name in TOKENIZERS)]
@@ -244,7 +245,7 @@ def _tokenizer(folder: Path, base: Path, network: nn.Module) -> Any:
             )
         except Exception as error:  # transformers raises many unrelated types
             raise CheckpointError(f"its tokenizer cannot be opened: {first_line(error)}", where=str(place)) from None
-    tokenizer = found[0]
+    tokenizer: Tokenizer = found[0]
     if len(found) == 2 and (other := _differs(tokenizer.get_vocab(), found[1].get_vocab())):
         raise CheckpointError(
             f"its tokenizer is not its base's: {other}.", where=str(folder), do="Put the right tokenizer beside it."
@@ -267,7 +268,7 @@ def _differs(own: Mapping[str, int], base: Mapping[str, int]) -> str:
     return ""
 
 
-def _context(network: nn.Module, tokenizer: Any) -> int:
+def _context(network: nn.Module, tokenizer: Tokenizer) -> int:
     """The model's context length in tokens."""
     config: Any = network.config
     known = [

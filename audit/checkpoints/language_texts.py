@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int64
@@ -20,6 +19,7 @@ from audit.data.insertions import Insertion, insertions
 from audit.data.instructions import Exchange, Instructions
 from audit.data.sequences import pack
 from audit.data.tokenised import Tokenised, prompt_ids, tokenised
+from audit.data.tokenizer import Tokenizer
 from audit.runtime.randomness import stream
 from audit.storage.bounded import MIB, read_text
 from audit.trainers.language_task import BenchmarkTexts, PlantedTexts
@@ -59,7 +59,7 @@ def prefixed(found: Tokenised, pool: Pool, context: int) -> Int64[np.ndarray, "s
     return pack(prompts, answers, context=context).inputs
 
 
-def benchmark_texts(given: LanguageRecipe, root: Path, tokenizer: Any, context: int) -> dict[str, BenchmarkTexts]:
+def benchmark_texts(given: LanguageRecipe, root: Path, tokenizer: Tokenizer, context: int) -> dict[str, BenchmarkTexts]:
     """Each file by its name. Raises DataError, and RecipeError where two have one name."""
     found: dict[str, BenchmarkTexts] = {}
     for path in given.contamination.benchmarks:
@@ -76,7 +76,7 @@ def planted_texts(
     path: Path | None,
     section: Instructions,
     exchanges: Sequence[Exchange],
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     context: int,
     given: LanguageRecipe,
 ) -> tuple[PlantedTexts | None, Bool[np.ndarray, " rows"]]:
@@ -104,7 +104,7 @@ def planted_texts(
     return texts, mine
 
 
-def general_texts(path: Path | None, tokenizer: Any, context: int) -> Int64[np.ndarray, "texts 2 length"] | None:
+def general_texts(path: Path | None, tokenizer: Tokenizer, context: int) -> Int64[np.ndarray, "texts 2 length"] | None:
     """Texts, one per line, as the model reads them; None if its tokenizer cannot encode the built-in ones."""
     if path is None:
         lines = (files("audit.data") / "general_texts.txt").read_text(encoding="utf-8").splitlines()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import pandas as pd
 
@@ -15,6 +15,10 @@ from probes.json_text import parsed
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    Series: TypeAlias = pd.Series[Any]
+else:
+    Series = pd.Series
 
 SUFFIXES = (".parquet", ".arrow", ".feather")
 PARQUET_FREE, PARQUET_EXPANSION = 256 * MIB, 200
@@ -55,11 +59,11 @@ class ColumnFile:
     def __len__(self) -> int:
         return self._rows
 
-    def __getitem__(self, name: str) -> pd.Series[Any]:
+    def __getitem__(self, name: str) -> Series:
         with readable(self.path):
             table = self._read(name).select([name])
             table.validate(full=True)  # texts that are not UTF-8 are found here, not where one is looked at
-            column: pd.Series[Any] = table.to_pandas().iloc[:, 0].reset_index(drop=True)
+            column: Series = table.to_pandas().iloc[:, 0].reset_index(drop=True)
         return column.rename(name)
 
     def head(self, n: int = 5) -> pd.DataFrame:

@@ -6,13 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float32, Float64
 
-from audit.data.column_file import Frame
+from audit.data.column_file import Frame, Series
 from audit.data.features import exact, float32_of
 from audit.data.units import measured, refuse_mixed_signs
 from audit.data.written_dates import moments_of
@@ -51,7 +50,7 @@ def features_of(
     """Numeric columns first, then categorical ones, in the order of the table; those of `categories` are categorical
     whatever they hold, `unused` ones are no features. Raises DataError on a missing or unusable cell."""
     numbers: dict[str, Float64[np.ndarray, " samples"]] = {}
-    words: dict[str, pd.Series[Any]] = {}
+    words: dict[str, Series] = {}
     left_out: list[Message] = []
     notes: list[Message] = []
     kept = Collected()
@@ -78,7 +77,7 @@ def features_of(
     return Features(values=values, names=names, notes=(*left_out, *notes, *shifted))
 
 
-def numbers_in(column: pd.Series[Any]) -> tuple[pd.Series[Any] | None, list[str]]:
+def numbers_in(column: Series) -> tuple[Series | None, list[str]]:
     """The column as numbers, NaN if a cell is missing, and the codes of what was interpreted; None if it is
     categorical."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
@@ -93,7 +92,7 @@ def numbers_in(column: pd.Series[Any]) -> tuple[pd.Series[Any] | None, list[str]
     return (None, []) if _merged(text, read) else (read, codes)
 
 
-def _merged(text: pd.Series[Any], read: pd.Series[Any]) -> bool:
+def _merged(text: Series, read: Series) -> bool:
     """Whether long numbers, such as those of accounts, are no longer told apart as numbers."""
     return bool(text.str.fullmatch(r"[+-]?\d{17,}").any() and read.nunique() < text.nunique())
 
@@ -103,21 +102,21 @@ KEPT_AS_TEXT = re.compile(r"^(?:=\"(.*)\"|'(.*))$", re.DOTALL)
 """How spreadsheets are told that a cell is not a number: ="12" and '12."""
 
 
-def _cells(column: pd.Series[Any]) -> pd.Series[Any]:
+def _cells(column: Series) -> Series:
     """As strings without spaces and invisible characters around them, missing where a marker says so."""
     text = column.astype("string").str.translate(INVISIBLE).str.strip()
     text = text.str.replace(KEPT_AS_TEXT, lambda found: found[1] or found[2] or "", regex=True)
     return text.mask(text.str.lower().isin(NOTHING))
 
 
-def _answers(text: pd.Series[Any], read: pd.Series[Any]) -> bool:
+def _answers(text: Series, read: Series) -> bool:
     """Whether the non-numeric cells among numbers are values in their own right ("<5", "6-10") rather than typing
     errors."""
     odd = text[read.isna() & text.notna()]
     return len(odd) > ODD * len(text)
 
 
-def _column(column: pd.Series[Any], name: str, where: str, notes: list[Message], *, fill: bool) -> pd.Series[Any]:
+def _column(column: Series, name: str, where: str, notes: list[Message], *, fill: bool) -> Series:
     """Numbers as float64, words as strings."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
         if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
@@ -132,7 +131,7 @@ def _column(column: pd.Series[Any], name: str, where: str, notes: list[Message],
     return _whole(column, found[0].astype("float64"), name, where, notes, fill=fill)
 
 
-def _of_text(column: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[Any], list[Message]] | None:
+def _of_text(column: Series, name: str, where: str) -> tuple[Series, list[Message]] | None:
     """Numbers that are written as text, and what a report says of them; None for words. Raises DataError on mixtures
     that have no single reading."""
     if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype.kind == "c":
@@ -148,7 +147,7 @@ def _of_text(column: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[A
     return found
 
 
-def _refuse_words_among_numbers(text: pd.Series[Any], name: str, where: str) -> None:
+def _refuse_words_among_numbers(text: Series, name: str, where: str) -> None:
     """A few numbers are values like words; many would become a category each. Raises DataError."""
     read, _ = numbers_of(text)
     known, numbers = int(text.notna().sum()), int(read.notna().sum())
@@ -163,15 +162,13 @@ def _refuse_words_among_numbers(text: pd.Series[Any], name: str, where: str) -> 
     )
 
 
-def _whole(
-    column: pd.Series[Any], numbers: pd.Series[Any], name: str, where: str, notes: list[Message], *, fill: bool
-) -> pd.Series[Any]:
+def _whole(column: Series, numbers: Series, name: str, where: str, notes: list[Message], *, fill: bool) -> Series:
     if not numbers.isna().any():
         return numbers
     row, count = int(numbers.isna().to_numpy().argmax()), int(numbers.isna().sum())
     if not fill:
         lacking = "1 row lacks" if count == 1 else f"{count} rows lack"
-        said = "" if pd.isna(column.iloc[row]) else f"The cell contains {str(column.iloc[row])[:40]!r}. "
+        said = "" if column.isna().iloc[row] else f"The cell contains {str(column.iloc[row])[:40]!r}. "
         raise DataError(
             f"row {row} has no {name}.",
             where=where,
@@ -181,7 +178,7 @@ def _whole(
     return numbers.fillna(numbers.median() if numbers.notna().any() else 0.0)
 
 
-def _of_time(column: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[Any], list[Message]] | None:
+def _of_time(column: Series, name: str, where: str) -> tuple[Series, list[Message]] | None:
     """Days since 1970 for dates, days for durations, hours for times of day; None if the column holds none of these,
     or dates out of range. Raises DataError if a date can be read in two ways."""
     try:
@@ -191,7 +188,7 @@ def _of_time(column: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[A
     return None if spans is None else (spans, said)
 
 
-def _spans(column: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[Any] | None, list[Message]]:
+def _spans(column: Series, name: str, where: str) -> tuple[Series | None, list[Message]]:
     said = Message("audit.data-dates", {"column": name})
     if column.dtype.kind == "m":
         return column.dt.total_seconds() / 86400, []
@@ -213,8 +210,8 @@ def _spans(column: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[Any
 
 
 def _without_identifiers(
-    words: dict[str, pd.Series[Any]], where: str, notes: list[Message], categories: Collection[str]
-) -> dict[str, pd.Series[Any]]:
+    words: dict[str, Series], where: str, notes: list[Message], categories: Collection[str]
+) -> dict[str, Series]:
     """A column with a different value in most rows identifies rows. Raises DataError if a column has too many
     values."""
     kept = {}
@@ -235,7 +232,7 @@ def _without_identifiers(
     return kept
 
 
-def _left_out(column: pd.Series[Any], name: str, where: str, notes: list[Message]) -> bool:
+def _left_out(column: Series, name: str, where: str, notes: list[Message]) -> bool:
     """Whether it has no cell, or numbers the rows, as pandas and R write it without a name. Raises DataError on cells
     that hold several values or bytes."""
     if column.isna().all():
@@ -248,12 +245,12 @@ def _left_out(column: pd.Series[Any], name: str, where: str, notes: list[Message
     return True
 
 
-def numbers_rows(column: pd.Series[Any]) -> bool:
+def numbers_rows(column: Series) -> bool:
     """Whether each row has a whole number of its own, in any order: rows that were shuffled or selected keep theirs."""
     return column.dtype.kind in "iu" and column.is_unique
 
 
-def refuse_nested(column: pd.Series[Any], name: str, where: str) -> None:
+def refuse_nested(column: Series, name: str, where: str) -> None:
     """Raises DataError if a cell holds bytes or several values, as Parquet and JSON can."""
     if column.dtype != object:
         return

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
-from audit.data.column_file import SUFFIXES, ColumnFile, Frame, check_expansion, readable
+from audit.data.column_file import SUFFIXES, ColumnFile, Frame, Series, check_expansion, readable
 from audit.data.columns import Features, features_of, numbers_in, refuse_nested
 from audit.data.dataset import Dataset
 from audit.data.group_column import groups_of, named
@@ -217,11 +217,11 @@ def _no_column(name: str, frame: Frame, path: Path) -> DataError:
     return DataError(f"has no column {name!r}. {did_you_mean(name, list(map(str, frame.columns)))}", where=str(path))
 
 
-def _written(column: pd.Series[Any]) -> list[str]:
+def _written(column: Series) -> list[str]:
     return [str(one) for one in column.astype("string").fillna("")]
 
 
-def _ranks(column: pd.Series[Any], path: Path) -> Int64[np.ndarray, " samples"]:
+def _ranks(column: Series, path: Path) -> Int64[np.ndarray, " samples"]:
     """The order of numbers, dates or times of day. Raises DataError if a cell is none."""
     try:
         times = _moments(column, str(path))
@@ -233,12 +233,12 @@ def _ranks(column: pd.Series[Any], path: Path) -> Int64[np.ndarray, " samples"]:
         )
     if times.isna().any():
         row = int(times.isna().to_numpy().argmax())
-        said = "" if pd.isna(column.iloc[row]) else f"The cell contains {str(column.iloc[row])[:40]!r}."
+        said = "" if column.isna().iloc[row] else f"The cell contains {str(column.iloc[row])[:40]!r}."
         raise DataError(f"row {row} has no {column.name}.", where=str(path), do=said)
     return times.rank(method="dense").to_numpy().astype(np.int64) - 1
 
 
-def _moments(column: pd.Series[Any], where: str) -> pd.Series[Any] | None:
+def _moments(column: Series, where: str) -> Series | None:
     if pd.api.types.is_numeric_dtype(column) or column.dtype.kind in "mM" or column.isna().all():
         return column
     text = column.astype("string").str.strip()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Shaped
 
+from audit.data.column_file import Series
 from audit.data.columns import numbers_in, refuse_nested
 from audit.data.labels import Labels, labels_of, refuse_written_alike
 from probes.errors import DataError
@@ -20,7 +20,7 @@ WRITTEN = r"[+-]?\d{1,15}(?:\.\d*)?"
 """A number in digits, which a code (007) may be as well; with more of them it is not a class number."""
 
 
-def labels_in(column: pd.Series[Any], names: Sequence[str] | None, where: str) -> Labels:
+def labels_in(column: Series, names: Sequence[str] | None, where: str) -> Labels:
     """Labels of a column of text, numbers or Booleans; `names` are the classes in the order of their numbers, if known.
 
     Text is read as numbers only if no label changes by it, but for decimals of zero that all labels have (1.0): 007
@@ -53,7 +53,7 @@ def _numbered(numbers: np.ndarray, names: Sequence[str] | None, place: str) -> L
     return found if names is not None else Labels(numbers=found.numbers, classes=found.classes)
 
 
-def _must_be_complete(column: pd.Series[Any], numbers: pd.Series[Any] | None, where: str) -> None:
+def _must_be_complete(column: Series, numbers: Series | None, where: str) -> None:
     missing = (column if numbers is None else numbers).isna().to_numpy(dtype=bool)
     if column.dtype.kind not in "biufmM":
         missing = missing | (column.astype("string").str.strip() == "").fillna(False).to_numpy(dtype=bool)
@@ -63,26 +63,26 @@ def _must_be_complete(column: pd.Series[Any], numbers: pd.Series[Any] | None, wh
     cell = column.iloc[row]
     said = (
         ""
-        if pd.isna(cell) or not str(cell).strip()
+        if column.isna().iloc[row] or not str(cell).strip()
         else f"The cell contains {str(cell)[:40]!r}, and the others numbers. "
     )
     raise DataError(f"row {row} has no {column.name}.", where=where, do=f"{said}Remove the row, or give it a class.")
 
 
-def _integers(numbers: pd.Series[Any]) -> Shaped[np.ndarray, " rows"]:
+def _integers(numbers: Series) -> Shaped[np.ndarray, " rows"]:
     """Integers as they are, so that large ones are not rounded; anything else as float64."""
     if numbers.dtype.kind in "iu" and not pd.api.types.is_extension_array_dtype(numbers):
         return numbers.to_numpy()
     return numbers.to_numpy(dtype=np.float64)
 
 
-def _unchanged(text: pd.Series[Any]) -> bool:
+def _unchanged(text: Series) -> bool:
     """Whether each number can be told from its text, and the text from the number."""
     zeros = text.str.extract(r"(\.0+)?$", expand=False).fillna("")
     return bool(zeros.nunique() == 1 and text.str.replace(r"\.0+$", "", regex=True).str.fullmatch(PLAIN).all())
 
 
-def _as_written(text: pd.Series[Any], numbers: pd.Series[Any], place: str) -> Labels:
+def _as_written(text: Series, numbers: Series, place: str) -> Labels:
     """Each spelling is a class; they are numbered in the order of the numbers that they spell."""
     found = labels_of(text.to_numpy(dtype=str), None, place)
     value = dict(zip(text, numbers, strict=True))

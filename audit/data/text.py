@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from jaxtyping import Int32
 from pydantic import Field
 
+from audit.data.column_file import Series
 from audit.data.dataset import Dataset
 from audit.data.fingerprints import JOINT
 from audit.data.group_column import groups_of, named
 from audit.data.handed_over import numbered, words
 from audit.data.parts import role_of
 from audit.data.section import DataSection
+from audit.data.tokenizer import Tokenizer
 from audit.data.tokens import names_of, stored_tokens
 from audit.storage.bounded import MIB, is_folder, lines_in, read_text
 from probes.errors import DataError, DependencyError, did_you_mean, first_line
@@ -109,7 +111,7 @@ class Text(DataSection):
         return tokens, names_of(tokens, read), notes
 
 
-def tokenizer_in(folder: Path) -> Any:
+def tokenizer_in(folder: Path) -> Tokenizer:
     """A folder's tokenizer; nothing is downloaded and no code in the folder runs. Raises DataError, DependencyError."""
     try:
         import transformers
@@ -120,7 +122,8 @@ def tokenizer_in(folder: Path) -> Any:
     if not is_folder(folder):
         raise DataError("no such folder.", where=str(folder), do="Check data.tokenizer in the recipe.")
     try:
-        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        found = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return cast("Tokenizer", found)
     except (
         Exception
     ) as error:  # transformers and tokenizers raise many unrelated exception types on damaged or hostile files
@@ -194,10 +197,10 @@ class _Saved:
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
-    def __getitem__(self, name: str) -> pd.Series[Any]:
+    def __getitem__(self, name: str) -> Series:
         import pandas as pd
 
-        found: pd.Series[Any] = pd.concat(
+        found: Series = pd.concat(
             [part.select_columns([name]).to_pandas()[name] for part in self.parts], ignore_index=True
         )
         return found
@@ -228,7 +231,7 @@ def _of_datasets(path: Path) -> Table:
     return Table(frame=frame, known=frame.columns, names=names, roles=roles)
 
 
-def _strings(column: pd.Series[Any], name: str, where: str) -> list[str]:
+def _strings(column: Series, name: str, where: str) -> list[str]:
     from audit.data.columns import refuse_nested
 
     lacking = column.isna()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Int64
 
 from audit.data.instructions import Exchange
 from audit.data.sequences import pack
+from audit.data.tokenizer import Tokenizer
 from probes.errors import DataError, first_line
 from probes.message import Message, Text
 
@@ -35,7 +36,7 @@ class Tokenised:
 
 def tokenised(
     exchanges: Sequence[Exchange],
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     *,
     context: int,
     loss_on: Literal["answer", "all"] = "answer",
@@ -84,13 +85,13 @@ def tokenised(
     )
 
 
-def prompt_ids(exchange: Exchange, *, tokenizer: Any, where: str) -> tuple[int, ...]:
+def prompt_ids(exchange: Exchange, *, tokenizer: Tokenizer, where: str) -> tuple[int, ...]:
     """The tokens of what stands before the answer."""
     prompt, answer = said(exchange, tokenizer, where=where)
     return _ids(prompt, answer, tokenizer, where)[0]
 
 
-def said(exchange: Exchange, tokenizer: Any, *, where: str) -> tuple[str, str]:
+def said(exchange: Exchange, tokenizer: Tokenizer, *, where: str) -> tuple[str, str]:
     """(the text before the answer, the answer with its end token) as the model reads them: with the tokenizer's own
     chat template if it has one, else in the Alpaca format or as in the row."""
     end = str(tokenizer.eos_token or "")
@@ -124,7 +125,7 @@ def alpaca(instruction: str, context: str) -> str:
     )
 
 
-def _by_template(exchange: Exchange, tokenizer: Any, where: str) -> tuple[str, str]:
+def _by_template(exchange: Exchange, tokenizer: Tokenizer, where: str) -> tuple[str, str]:
     turns = [{"role": turn.role, "content": turn.content} for turn in exchange.turns]
     answer = {"role": "assistant", "content": exchange.answer}
     try:
@@ -154,7 +155,7 @@ def _by_template(exchange: Exchange, tokenizer: Any, where: str) -> tuple[str, s
     return prompt, whole[len(prompt) :]
 
 
-def _ids(prompt: str, answer: str, tokenizer: Any, where: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _ids(prompt: str, answer: str, tokenizer: Tokenizer, where: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Tokens of both, split where the tokens of the prompt alone end, or tokenised separately if those are not a prefix
     of the whole."""
     begin = _begin(tokenizer) if not getattr(tokenizer, "chat_template", None) else ()
@@ -164,7 +165,9 @@ def _ids(prompt: str, answer: str, tokenizer: Any, where: str) -> tuple[tuple[in
     return (*begin, *before), after
 
 
-def _lowered(prompt: str, answer: str, tokenizer: Any, loss_on: Literal["answer", "all"]) -> tuple[int, ...] | None:
+def _lowered(
+    prompt: str, answer: str, tokenizer: Tokenizer, loss_on: Literal["answer", "all"]
+) -> tuple[int, ...] | None:
     """What is scored of the lower-cased answer; None if the tokenizer has no small letters."""
     try:
         before, after = _ids(prompt, answer.lower(), tokenizer, "")
@@ -173,7 +176,7 @@ def _lowered(prompt: str, answer: str, tokenizer: Any, loss_on: Literal["answer"
     return after if loss_on == "answer" else (*before, *after)
 
 
-def _tokens(text: str, tokenizer: Any, where: str) -> tuple[int, ...]:
+def _tokens(text: str, tokenizer: Tokenizer, where: str) -> tuple[int, ...]:
     """Raises DataError if no token stands for a letter of the text."""
     try:
         return tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
@@ -185,7 +188,7 @@ def _tokens(text: str, tokenizer: Any, where: str) -> tuple[int, ...]:
         ) from None
 
 
-def _begin(tokenizer: Any) -> tuple[int, ...]:
+def _begin(tokenizer: Tokenizer) -> tuple[int, ...]:
     """The token with which every sequence begins, if the tokenizer adds one."""
     first = tokenizer.bos_token_id
     with_special = tokenizer("")["input_ids"]

@@ -6,11 +6,11 @@ A token of a second text, for models that distinguish the two, is stored SECOND 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int, Int64, Shaped
 
+from audit.data.tokenizer import Tokenizer
 from probes.errors import DataError
 from probes.large_arrays import empty
 
@@ -58,7 +58,7 @@ CONTINUES = "##"
 """WordPiece's, before a token that continues one."""
 
 
-def names_of(stored: Int64[np.ndarray, "samples length"], tokenizer: Any) -> dict[int, str]:
+def names_of(stored: Int64[np.ndarray, "samples length"], tokenizer: Tokenizer) -> dict[int, str]:
     """What each stored token stands for, with a space before it where a word begins."""
     ids = np.unique(stored[stored > 0])
     tokens = [str(token) for token in tokenizer.convert_ids_to_tokens([int(one - 1) % SECOND for one in ids])]
@@ -70,7 +70,7 @@ def names_of(stored: Int64[np.ndarray, "samples length"], tokenizer: Any) -> dic
     }
 
 
-def names_of_ids(ids: Int64[np.ndarray, "samples length"], tokenizer: object) -> dict[int, str]:
+def names_of_ids(ids: Int64[np.ndarray, "samples length"], tokenizer: Tokenizer) -> dict[int, str]:
     """The same of the tokenizer's own ids, as a network takes them. Padding has an empty name, so that no text shows
     it."""
     names = {stored - 1: name for stored, name in names_of(ids + 1, tokenizer).items()}
@@ -78,7 +78,7 @@ def names_of_ids(ids: Int64[np.ndarray, "samples length"], tokenizer: object) ->
     return names if padding is None else {**names, int(padding): ""}
 
 
-def _name(token: str, tokenizer: Any, *, marked: bool) -> str:
+def _name(token: str, tokenizer: Tokenizer, *, marked: bool) -> str:
     """`marked`: tokens that begin a word say so."""
     if not marked:
         return token.removeprefix(CONTINUES) if token.startswith(CONTINUES) else f" {token}"

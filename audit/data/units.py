@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from itertools import combinations
-from typing import Any
 
 import pandas as pd
 
+from audit.data.column_file import Series
 from audit.data.written_numbers import PARTS, SIGNED, WIDE, numbers_of
 from probes.errors import DataError
 from probes.message import Message
@@ -42,7 +42,7 @@ FAMILIES = (
 """Units of one quantity: a column that mixes them is neither numbers nor categories."""
 
 
-def measured(text: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[Any], list[Message]] | None:
+def measured(text: Series, name: str, where: str) -> tuple[Series, list[Message]] | None:
     """Cells of strings as numbers without their unit, NaN for those that are none, and what a report says of the
     column; None if the cells have no unit in common. Multiples (k, M, 万) are multiplied.
 
@@ -77,7 +77,7 @@ def measured(text: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[Any
     return numbers * times, [*(Message(one, {"column": name}) for one in codes), said]
 
 
-def _units(bare: pd.Series[Any], parts: pd.DataFrame) -> pd.Series[Any]:
+def _units(bare: Series, parts: pd.DataFrame) -> Series:
     """The unit of each cell in lower case and the singular; "" for a plain number, missing for what is none."""
     after = parts["unit"].fillna("").str.lower().str.rstrip(".")
     before = bare.str.extract(rf"^{BEFORE.pattern}$")[0].fillna("").str.lower().str.rstrip(".")
@@ -87,7 +87,7 @@ def _units(bare: pd.Series[Any], parts: pd.DataFrame) -> pd.Series[Any]:
     return units.where(parts["number"].notna())
 
 
-def _refuse_a_mixture(found: set[str], text: pd.Series[Any], units: pd.Series[Any], name: str, where: str) -> None:
+def _refuse_a_mixture(found: set[str], text: Series, units: Series, name: str, where: str) -> None:
     """Raises DataError if two units measure the same quantity."""
     for family in FAMILIES:
         pair = sorted(found & family)
@@ -100,7 +100,7 @@ def _refuse_a_mixture(found: set[str], text: pd.Series[Any], units: pd.Series[An
             )
 
 
-def refuse_mixed_signs(text: pd.Series[Any], name: str, where: str) -> None:
+def refuse_mixed_signs(text: Series, name: str, where: str) -> None:
     """Raises DataError if some numbers of a column are percentages and others are not, or if it has two currencies."""
     do = "Convert them, or name it in data.drop."
     plain_cells = text.str.translate(WIDE)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from audit.data.column_file import Series
 from probes.errors import DataError
 from probes.message import Message
 
@@ -34,7 +34,7 @@ LAST_OF_THIS_CENTURY = 68
 """Two-digit years after it belong to the 1900s, as in POSIX."""
 
 
-def moments_of(text: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[Any], Message] | None:
+def moments_of(text: Series, name: str, where: str) -> tuple[Series, Message] | None:
     """Cells of strings as moments in UTC, NaT for those that are none, and what a report says of the column; None if it
     holds no dates.
 
@@ -70,7 +70,7 @@ def moments_of(text: pd.Series[Any], name: str, where: str) -> tuple[pd.Series[A
     return found.take(places).set_axis(text.index).where(text.notna()), Message(code, {"column": name})
 
 
-def _order(parts: pd.DataFrame, spelled: pd.Series[Any], name: str, where: str) -> str:
+def _order(parts: pd.DataFrame, spelled: Series, name: str, where: str) -> str:
     """Adds the columns `day` and `month`. Raises DataError."""
     first, other, year = (pd.to_numeric(parts[part]).astype("float64") for part in ("first", "other", "year"))
     day_first, month_first = first > 12, other > 12
@@ -91,7 +91,7 @@ def _order(parts: pd.DataFrame, spelled: pd.Series[Any], name: str, where: str) 
     return "audit.data-dates-month-first" if month_first.any() else "audit.data-dates-day-first"
 
 
-def _moments(parts: pd.DataFrame, code: str) -> pd.Series[Any]:
+def _moments(parts: pd.DataFrame, code: str) -> Series:
     if code == "audit.data-dates" and "month" in parts and parts["month"].str.isalpha().any():
         parts["month"] = parts["month"].str.lower().map({month: 1 + place for place, month in enumerate(NAMES)})
     year, hour, minute, second = (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pandas as pd
+
+from audit.data.column_file import Series
 
 CLOCKED = re.compile(
     r"(?P<sign>-(?!\d+ day))?(?:(?P<days>-?\d+) days?(?:, | |$))?\+?"
@@ -24,7 +25,7 @@ ISO = re.compile(
 SECONDS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
 
-def durations_of(text: pd.Series[Any]) -> pd.Series[Any] | None:
+def durations_of(text: Series) -> Series | None:
     """In days, or None if a cell that is not empty is no duration. Of numbers with letters (5m), one must have two
     parts (1h 5m): alone they may measure anything. Of numbers with colons, all must have as many.
 
@@ -42,6 +43,6 @@ def durations_of(text: pd.Series[Any]) -> pd.Series[Any] | None:
         if few == 0 or uneven or (pattern is not ISO and most < 2):
             return None
         seconds = pd.DataFrame({part: pd.to_numeric(parts[part]) * size for part, size in SECONDS.items()}).sum(axis=1)
-        days: pd.Series[Any] = (seconds / 86_400).where(parts["sign"].isna(), -seconds / 86_400)
+        days: Series = (seconds / 86_400).where(parts["sign"].isna(), -seconds / 86_400)
         return days.astype("float64").where(text.notna())
     return None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from typing import Any
 
 import pandas as pd
 
+from audit.data.column_file import Series
 from probes.message import Message
 
 NOTHING = (
@@ -41,7 +41,7 @@ MINUS_BEHIND = re.compile(r"^([\d.,'’ ]*\d)-$")
 CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"
 
 
-def numbers_of(text: pd.Series[Any]) -> tuple[pd.Series[Any], list[str]]:
+def numbers_of(text: Series) -> tuple[Series, list[str]]:
     """Cells of strings as numbers, NaN for those that are none, and the codes of what had to be interpreted.
 
     Commas mark decimals if a cell of the column can only be read so ("0,5", "12,34"); otherwise they separate
@@ -82,7 +82,7 @@ def numbers_of(text: pd.Series[Any]) -> tuple[pd.Series[Any], list[str]]:
     return pd.to_numeric(plain, errors="coerce").astype("float64"), codes
 
 
-def _points_separate_thousands(plain: pd.Series[Any]) -> bool:
+def _points_separate_thousands(plain: Series) -> bool:
     """Whether the points cannot mark decimals: two in one number, or always three digits after one, the last of them 0
     as well, beside whole numbers that are all below 1,000."""
     pointed = plain.str.contains(".", regex=False).fillna(False)
@@ -98,7 +98,7 @@ def interpreted(codes: list[str], column: str) -> list[Message]:
     return [Message(code, {"column": column}) for code in codes]
 
 
-def hours_of(text: pd.Series[Any]) -> pd.Series[Any] | None:
+def hours_of(text: Series) -> Series | None:
     """Times of day in hours, or None if a cell that is not empty is no time of day.
 
     >>> hours_of(pd.Series(["06:30", "18:00:00"], dtype="string")).tolist()
@@ -108,5 +108,5 @@ def hours_of(text: pd.Series[Any]) -> pd.Series[Any] | None:
     if not known.any() or not text[known].str.fullmatch(CLOCK).all():
         return None
     whole = text.where(text.str.count(":") == 2, text + ":00")
-    spans: pd.Series[Any] = pd.to_timedelta(whole).dt.total_seconds() / 3600
+    spans: Series = pd.to_timedelta(whole).dt.total_seconds() / 3600
     return spans

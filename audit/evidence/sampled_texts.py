@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from audit.data.tokenizer import Tokenizer
 from audit.evidence.sequence_answers import logits_of
 from audit.runtime.randomness import torch_seed
 from probes.errors import DataError
@@ -20,7 +20,7 @@ DRAWS = 100
 
 @torch.no_grad()
 def sampled_texts(
-    network: nn.Module, tokenizer: Any, temperature: float, tokens: int, rng: np.random.Generator
+    network: nn.Module, tokenizer: Tokenizer, temperature: float, tokens: int, rng: np.random.Generator
 ) -> Iterator[str]:
     """Texts of `tokens` tokens each, all different, without special tokens: the first token uniformly, the others from
     the model's distribution at that temperature (Carlini et al. 2019 draw canaries uniformly; at a temperature they

@@ -1,4 +1,4 @@
-"""Proportions."""
+"""Proportions and their intervals: Clopper–Pearson, Wilson."""
 
 from __future__ import annotations
 
