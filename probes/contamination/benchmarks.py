@@ -45,11 +45,9 @@ def copies(members: Sequence[str], texts: Sequence[str]) -> Bool[np.ndarray, " s
     >>> copies(["One, two, three.", "other"], ["one two three", "four"]).tolist()
     [True, False]
     """
-    found = near_texts([*members, *texts])
-    one, other = found.one, found.other
-    across = (one < len(members)) & (other >= len(members))
     copied = np.zeros(len(texts), dtype=bool)
-    copied[other[across] - len(members)] = True
+    if len(members):
+        copied[near_texts([*members, *texts], between=len(members)).other - len(members)] = True
     return copied
 
 

@@ -7,8 +7,12 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float64, Int64, UInt64
+from scipy import sparse
 
+from probes.contamination.minhash import candidates, mixed
 from probes.contamination.near import Near, nothing, unmoved
+from probes.large_arrays import parts
 
 WORD = re.compile(r"\w+")
 SHINGLE = 3
@@ -16,52 +20,81 @@ SHINGLE = 3
 ALIKE = 0.8
 """Jaccard similarity of two texts' shingles from which they are near copies: the threshold that The Pile, C4's
 successors and others are cleaned at (Lee et al., Deduplicating Training Data, ACL 2022)."""
-HASHES = 128
-CANDIDATES = 0.6
-"""Estimated similarity from which a pair is compared exactly: MinHash of 128 hashes errs by 0.04 (one deviation)."""
 FEWEST = 5
 """Shortest text in words for near copies: below it, only equal texts are copies."""
 
 
-def shingles(text: str) -> frozenset[str]:
-    """The shingles of a text; for a shorter text, all of it.
+def near_texts(texts: Sequence[str], between: int = 0) -> Near:
+    """Pairs of near copies, found by MinHash and confirmed by the exact Jaccard distance of their shingles (of a
+    shorter text, all of it): zero if they differ only in case, whitespace and punctuation. Of more than a few texts
+    that are all alike, as those of one template are, each is paired with about fifty.
 
-    >>> sorted(shingles("One, two - three four!"))
-    ['one two three', 'two three four']
+    With `between`, only pairs of one of the first `between` texts with one of the others.
+
+    >>> found = near_texts(["Who is it? It is Ada Byron.", "Who was it?", "who is it it is  Ada Byron!"])
+    >>> found.one.tolist(), found.other.tolist(), found.distance.tolist()
+    ([0], [2], [0.0])
     """
-    words = WORD.findall(text.lower())
-    if len(words) <= SHINGLE:
-        return frozenset([" ".join(words)])
-    return frozenset(" ".join(words[i : i + SHINGLE]) for i in range(len(words) - SHINGLE + 1))
-
-
-def near_texts(texts: Sequence[str]) -> Near:
-    """All pairs of near copies, found by MinHash (datasketch) and confirmed by their exact Jaccard distance: zero if
-    they differ only in case, whitespace and punctuation."""
-    from datasketch import MinHash, MinHashLSH
-
-    index = MinHashLSH(threshold=CANDIDATES, num_perm=HASHES)
-    sets = [shingles(text) for text in texts]
-    pairs: list[tuple[int, int, float]] = []
-    looked_at = 0
-    for other, mine in enumerate(sets):
-        sketch = MinHash(num_perm=HASHES)
-        sketch.update_batch([one.encode() for one in mine])
-        short = len(WORD.findall(texts[other])) < FEWEST
-        for one in sorted(index.query(sketch)):
-            looked_at += 1
-            distance = 1 - len(mine & sets[one]) / len(mine | sets[one])
-            if distance == 0 or (distance <= 1 - ALIKE and not short):
-                pairs.append((one, other, distance))
-        index.insert(other, sketch)
     if len(texts) < 2:
         return nothing()
+    words, length = _numbered(texts)
+    shingles, start = _shingles(words, length)
+    pairs = candidates(shingles, start, between)
+    distance = _distance(shingles, start, pairs)
+    copies = (distance == 0) | ((distance <= 1 - ALIKE) & (length[pairs].min(axis=1) >= FEWEST))
+    order = np.flatnonzero(copies)
+    order = order[np.lexsort((pairs[order, 0], pairs[order, 1]))]
     return Near(
-        one=np.array([pair[0] for pair in pairs], dtype=np.int64),
-        other=np.array([pair[1] for pair in pairs], dtype=np.int64),
-        distance=np.array([pair[2] for pair in pairs], dtype=np.float64),
-        flipped=np.zeros(len(pairs), dtype=bool),
-        matrix=unmoved(len(pairs)),
+        one=pairs[order, 0],
+        other=pairs[order, 1],
+        distance=distance[order],
+        flipped=np.zeros(len(order), dtype=bool),
+        matrix=unmoved(len(order)),
         threshold=1 - ALIKE,
-        looked_at=looked_at,
+        looked_at=len(pairs),
     )
+
+
+def _numbered(texts: Sequence[str]) -> tuple[Int64[np.ndarray, " words"], Int64[np.ndarray, " texts"]]:
+    """The words of all texts, equal words by equal numbers, and how many each text has."""
+    known: dict[str, int] = {}
+    found = [
+        np.array([known.setdefault(word, len(known)) for word in WORD.findall(text.lower())], dtype=np.int64)
+        for text in texts
+    ]
+    return np.concatenate(found), np.array([len(one) for one in found], dtype=np.int64)
+
+
+def _shingles(
+    words: Int64[np.ndarray, " words"], length: Int64[np.ndarray, " texts"]
+) -> tuple[UInt64[np.ndarray, " shingles"], Int64[np.ndarray, " ends"]]:
+    """Hashes of each text's different shingles, and where those of each text begin."""
+    first = np.cumsum(length) - length
+    each = np.maximum(1, length - SHINGLE + 1)
+    text = np.repeat(np.arange(len(length)), each)
+    place = np.arange(len(text)) - np.repeat(np.cumsum(each) - each, each)
+    own = mixed(words.astype(np.uint64))
+    hashed = np.zeros(len(text), dtype=np.uint64)
+    for step in range(SHINGLE):
+        there = np.flatnonzero(place + step < length[text])
+        hashed[there] = mixed(hashed[there] + own[first[text[there]] + place[there] + step])
+    order = np.lexsort((hashed, text))
+    text, hashed = text[order], hashed[order]
+    different = np.ones(len(text), dtype=bool)
+    different[1:] = (text[1:] != text[:-1]) | (hashed[1:] != hashed[:-1])
+    start = np.concatenate([[0], np.cumsum(np.bincount(text[different], minlength=len(length)))])
+    return hashed[different], start.astype(np.int64)
+
+
+def _distance(
+    shingles: UInt64[np.ndarray, " shingles"], start: Int64[np.ndarray, " ends"], pairs: Int64[np.ndarray, "pairs 2"]
+) -> Float64[np.ndarray, " pairs"]:
+    """1 − Jaccard similarity."""
+    column = np.unique(shingles, return_inverse=True)[1]
+    holds = sparse.csr_matrix((np.ones(len(column), dtype=np.int32), column, start))
+    size, found = np.diff(start), np.zeros(len(pairs))
+    for part in parts(len(pairs), max(1, len(shingles) // len(size))):
+        one, other = pairs[part].T
+        both = np.asarray(holds[one].multiply(holds[other]).sum(axis=1)).reshape(-1)
+        found[part] = 1 - both / (size[one] + size[other] - both)
+    return found

@@ -21,17 +21,19 @@ EXACT = 10_000
 """Largest number of samples for which every pair is compared."""
 SIZE = 96
 """Samples of a cell, on average."""
-GROUPS, PROBED = 6, 6
+GROUPS, PROBED = 10, 10
 """Groups of centres that each sample is compared with, and cells."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Close:
-    """Pairs one < other with their similarity, in ascending order of (one, other)."""
+    """Pairs one < other with their similarity, in ascending order of (one, other); `backwards` where the query was the
+    other one."""
 
     one: Int64[np.ndarray, " pairs"]
     other: Int64[np.ndarray, " pairs"]
     similarity: Float32[np.ndarray, " pairs"]
+    backwards: Bool[np.ndarray, " pairs"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,20 +72,19 @@ class Centres:
 class Cells:
     """Samples by the nearest centre: an inverted file with a coarse quantizer of two levels (Jégou, Douze & Schmid
     2011). `members` lists the samples of cell c from `start[c]` to `start[c + 1]`; `probed` are the cells that each
-    sample is compared with, the nearest first. Where `queries` and `index` are alike, a pair is found if either of its
-    samples is compared with the other's cell."""
+    sample is compared with, the nearest first. A pair is found if either of its samples is compared with the other's
+    cell."""
 
     centres: Centres
     members: Int64[np.ndarray, " samples"]
     start: Int64[np.ndarray, " ends"]
     probed: Int32[np.ndarray, "samples probed"]
-    alike: bool = True
 
     def asked_by(
         self, queries: Float32[np.ndarray, "samples features"], index: Float32[np.ndarray, "samples features"]
     ) -> Cells:
         """The same cells for other queries: the samples under a transformation."""
-        return dataclasses.replace(self, probed=self.centres.nearest(queries, index), alike=False)
+        return dataclasses.replace(self, probed=self.centres.nearest(queries, index))
 
 
 def cells(
@@ -158,7 +159,8 @@ def pairs_above(
 ) -> Close:
     """All pairs i < j with queries[i] · index[j] >= threshold; but for a sample with many, only those that are among
     the `most` best of either side. With `among`, one of them lies in one of the `PROBED` cells nearest to the other:
-    time grows little faster than n, and a pair that is not much nearer than others may be missed.
+    time grows little faster than n, and a pair that is not much nearer than others may be missed. In cells that are
+    asked by a transformation, either sample of a pair may be the transformed one.
 
     `index` is `queries`, or the same samples under a transformation whose similarity is symmetric (for example
     flipped), so half of the products suffice. The cap keeps look-alikes (digits, or degenerate features) from filling
@@ -167,21 +169,19 @@ def pairs_above(
     """
     least = np.full((2, len(index)), threshold, dtype=np.float32) if floor is None else np.maximum(floor, threshold)
     blocks = _all_pairs(queries, index) if among is None else _in_cells(queries, index, among)
-    found: list[tuple[Int64[np.ndarray, " hits"], Int64[np.ndarray, " hits"], Float32[np.ndarray, " hits"]]] = []
+    found = []
     for rows, columns, similarity in blocks:
         i, j = _true(similarity >= min(least[:, rows].min(initial=np.inf), least[:, columns].min(initial=np.inf)))
         one, other, similar = np.minimum(rows[i], columns[j]), np.maximum(rows[i], columns[j]), similarity[i, j]
         enough = similar >= np.minimum(least[0, one], least[1, other])
         enough[enough] = _few(i[enough], j[enough], similar[enough], most)
-        found.append((one[enough], other[enough], similar[enough]))
-    one, other, similar = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        found.append((one[enough], other[enough], similar[enough], (rows[i] > columns[j])[enough]))
+    one, other, similar, backwards = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.lexsort((backwards, -similar, other, one))
     if among is not None:
-        first = np.unique(one * len(index) + other, return_index=True)[1]
-        one, other, similar = one[first], other[first], similar[first]
-    kept = _best(one, similar, most) | _best(other, similar, most)
-    one, other, similar = one[kept], other[kept], similar[kept]
-    order = np.lexsort((other, one))
-    return Close(one=one[order], other=other[order], similarity=similar[order])
+        order = order[np.unique(one[order] * len(index) + other[order], return_index=True)[1]]
+    order = order[_best(one[order], similar[order], most) | _best(other[order], similar[order], most)]
+    return Close(one=one[order], other=other[order], similarity=similar[order], backwards=backwards[order])
 
 
 Block = tuple[Int64[np.ndarray, " rows"], Int64[np.ndarray, " columns"], Float32[np.ndarray, "rows columns"]]
@@ -210,12 +210,9 @@ def _in_cells(
         for top, left in itertools.product(range(0, len(asking), BLOCK), range(0, len(inside), BLOCK)):
             rows, columns = asking[top : top + BLOCK], inside[left : left + BLOCK]
             similarity = queries[rows] @ index[columns].T
-            if among.alike:
-                own = np.minimum(np.searchsorted(columns, rows), len(columns) - 1)
-                here = np.flatnonzero(columns[own] == rows)
-                similarity[here, own[here]] = -np.inf
-            else:
-                similarity[rows[:, None] >= columns] = -np.inf
+            own = np.minimum(np.searchsorted(columns, rows), len(columns) - 1)
+            here = np.flatnonzero(columns[own] == rows)
+            similarity[here, own[here]] = -np.inf
             yield rows, columns, similarity
 
 

@@ -48,6 +48,13 @@ class Pose:
         return np.array([[cosine, -sine, self.down], [sine, cosine, self.across]], dtype=np.float32)
 
     @property
+    def inverse(self) -> Pose:
+        """The pose of the second image in which it is most similar to the first."""
+        if self.flipped:
+            return Pose(flipped=True, degrees=self.degrees, down=0.0 - self.down, across=self.across)
+        return Pose(degrees=0.0 - self.degrees, down=0.0 - self.down, across=0.0 - self.across)
+
+    @property
     def plain(self) -> bool:
         return self.degrees == self.down == self.across == 0.0
 
@@ -106,7 +113,8 @@ class Search:
         )
         for own, ends in zip(floor, (close.one, close.other), strict=True):
             np.maximum(own, _least_kept(len(own), ends, close.similarity), out=own)
-        return np.stack([close.one, close.other], axis=1), close.similarity, np.full(len(close.one), number)
+        inverse = self.poses.index(self.poses[number].inverse)
+        return np.stack([close.one, close.other], axis=1), close.similarity, np.where(close.backwards, inverse, number)
 
     def posed_best(self, pairs: Int64[np.ndarray, "pairs 2"]) -> Candidates:
         """The best pose of given pairs."""

@@ -15,6 +15,7 @@ from probes.contamination.decontaminated import clean_estimates, clean_table
 from probes.contamination.duplicates import Duplicates, duplicates, source_features
 from probes.contamination.figures import Pair, conflicting, pairs_gallery, pairs_table, ranked_pairs
 from probes.contamination.near_texts import ALIKE
+from probes.contamination.overlapping_windows import overlapping_part
 from probes.contamination.related_copies import apart, conflict, conflict_count, groups_across
 from probes.contamination.rephrasings import rephrased_benchmarks, rephrasings
 from probes.contamination.source_overlap import source_overlap
@@ -35,6 +36,7 @@ ACROSS = (
     "near_duplicates_across_split",
     "contaminated_share",
     "group_shared_share",
+    "overlapping_share",
     "held_out_accuracy_clean",
     "accuracy_inflation",
 )
@@ -123,6 +125,7 @@ class Contamination:
         parts = (
             own,
             groups_across(evidence, self.level),
+            overlapping_part(evidence, self.level) if self.near else Part(),
             source_overlap(evidence, self.level, near=self.near),
             column_leak(evidence, rng, self.level, leak_at=self.leak_at, pair_at=self.pair_at),
             benchmarks_part(evidence, in_members, self.level),

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64, Shaped, UInt64
 
 from probes.contamination.edited_rows import FALSE_PAIRS, LARGEST
+from probes.contamination.minhash import mixed
 from probes.large_arrays import parts
 
 FEWEST = 3
@@ -26,34 +27,31 @@ def reordered_rows(table: Shaped[np.ndarray, "samples features"]) -> Int64[np.nd
     none = np.zeros((0, 2), dtype=np.int64)
     if table.size > LARGEST or table.shape[1] < FEWEST:
         return none
-    digest = np.concatenate([_mixed(_plain(table[part])).sum(axis=1) for part in parts(*table.shape)])
+    digest = np.concatenate([_hashed(plain(table[part])).sum(axis=1) for part in parts(*table.shape)])
     _, place, count = np.unique(digest, return_inverse=True, return_counts=True)
     several = np.flatnonzero(count[place.reshape(-1)] > 1)
     if not len(several):
         return none
     needed = 2 * math.log2(len(table)) - 1 - math.log2(FALSE_PAIRS)
-    rare = several[_bits(_plain(table), _plain(table[several])) >= needed]
+    rare = several[bits_of(plain(table), plain(table[several])) >= needed]
     order = rare[np.argsort(digest[rare], kind="stable")]
     first = order[np.searchsorted(digest[order], digest[order])]
     pairs = np.sort(np.stack([first, order], axis=1), axis=1)
     return np.asarray(pairs[pairs[:, 0] < pairs[:, 1]], dtype=np.int64)
 
 
-def _plain(rows: Shaped[np.ndarray, "some features"]) -> Float32[np.ndarray, "some features"]:
+def plain(rows: Shaped[np.ndarray, "some features"]) -> Float32[np.ndarray, "some features"]:
     """With one zero and one missing number."""
     wide = rows.astype(np.float32) + np.float32(0)
     return np.where(np.isnan(wide), np.float32(np.nan), wide)
 
 
-def _mixed(rows: Float32[np.ndarray, "some features"]) -> UInt64[np.ndarray, "some features"]:
-    """A digest of each value, so that sums of them do not agree by chance (the finaliser of SplitMix64)."""
-    mixed = np.ascontiguousarray(rows).view(np.uint32).astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+def _hashed(rows: Float32[np.ndarray, "some features"]) -> UInt64[np.ndarray, "some features"]:
+    """Hashes of the values, so that sums of them do not agree by chance."""
+    return mixed(np.ascontiguousarray(rows).view(np.uint32).astype(np.uint64))
 
 
-def _bits(
+def bits_of(
     table: Float32[np.ndarray, "samples features"], some: Float32[np.ndarray, "some features"]
 ) -> Float64[np.ndarray, " some"]:
     """For each of these rows, minus the sum over its different values of the logarithm to base 2 of the share of all

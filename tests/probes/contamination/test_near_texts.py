@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from probes.contamination import Contamination
-from probes.contamination.near_texts import ALIKE, near_texts, shingles
+from probes.contamination.benchmarks import copies
+from probes.contamination.near_texts import ALIKE, SHINGLE, near_texts
 from tests.probes.simulated_sequences import evidence
 from tests.probes.truth import untrue
 
@@ -51,6 +52,12 @@ def changed(given: str, words: int, rng: np.random.Generator) -> str:
     return " ".join(split)
 
 
+def shingles(given: str) -> set[str]:
+    """Of a text in lower case without punctuation."""
+    words = given.split()
+    return {" ".join(words[place : place + SHINGLE]) for place in range(max(1, len(words) - SHINGLE + 1))}
+
+
 def test_minhash_finds_what_comparing_all_pairs_finds() -> None:
     rng = np.random.default_rng(0)
     texts = [text(rng) for _ in range(40)]
@@ -71,6 +78,26 @@ def test_case_space_and_punctuation_make_no_other_text() -> None:
 
 def test_short_texts_are_copies_only_where_they_are_equal() -> None:
     assert near_texts(["Say yes now please", "Say yes now thanks", "say yes now, please"]).other.tolist() == [2]
+
+
+def test_texts_of_one_template_are_paired_with_some_of_the_others() -> None:
+    """All pairs would be 80,000."""
+    template = "your order was sent today and will be with you within three to five working days under the number"
+    found = near_texts([f"{template} {number}" for number in range(400)])
+    assert len(found.one) <= 25 * 400
+    assert np.bincount(np.concatenate([found.one, found.other]), minlength=400).min() >= 16
+
+
+def test_a_text_of_a_template_is_found_beside_many_others_of_its_own_side() -> None:
+    template = "your order was sent today and will be with you within three to five working days under the number"
+    texts = [f"{template} {number}" for number in range(400)]
+    assert copies([f"{template} none", "another text altogether, of some other words"], texts).all()
+    assert not copies(["another text altogether, of some other words"], texts).any()
+
+
+def test_a_text_without_words_is_a_copy_of_another_such_one_only() -> None:
+    found = near_texts(["", "some words of a text that is long enough", "?!"])
+    assert list(zip(found.one, found.other, strict=True)) == [(0, 2)]
 
 
 def test_copies_across_the_split_are_counted_and_figures_given_again_without_them() -> None:

@@ -11,11 +11,11 @@ from probes.contamination.confirm import overlay
 from probes.contamination.distance_threshold import too_close
 from probes.contamination.near_vectors import near_features, near_rows
 from probes.contamination.nearest_neighbours import cells, nearest, pairs_above, unit
-from probes.contamination.poses import Pose
+from probes.contamination.poses import Pose, poses, search
 from probes.contamination.registration import register, sampled
 from probes.contamination.thumbnails import shifted, thumbnails
 from probes.measures.exact_duplicates import content, exact_pairs, together
-from tests.probes.contamination.planted import photographs
+from tests.probes.contamination.planted import moved_far, photographs
 
 
 @pytest.fixture
@@ -80,6 +80,34 @@ def test_cells_find_the_copies_that_a_look_at_every_pair_finds(monkeypatch: pyte
         assert seen <= every
         assert 98 <= len(seen) == len(found.one)
     np.testing.assert_array_equal(np.sort(among.members), np.arange(3000))
+
+
+def test_each_pose_has_an_inverse_in_which_the_second_image_resembles_the_first() -> None:
+    chosen = poses(64)
+    assert [one.inverse.inverse for one in chosen] == list(chosen)
+    pictures = photographs()[:30]
+    given = np.kron(pictures, np.ones((1, 2, 2, 1), dtype=np.uint8))
+    for number, pose in enumerate(chosen):
+        maps = np.repeat(pose.matrix[None], len(given), axis=0)
+        upright = given[:, :, ::-1] if pose.flipped else given
+        copies = sampled(upright.astype(np.float32), maps, 0)[0]
+        both = search(np.concatenate([given, copies.astype(np.uint8)]))
+        own, other = np.arange(30), np.arange(30, 60)
+        there = both.posed_best(np.stack([own, other], axis=1)).pose
+        back = both.posed_best(np.stack([other, own], axis=1)).pose
+        assert (there == number).mean() > 0.9
+        assert (back == chosen.index(pose.inverse)).mean() > 0.9
+
+
+def test_cells_find_moved_copies_whichever_image_is_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    pictures = photographs()
+    copies = np.stack([moved_far(one, rng) for one in pictures[:40]])
+    found = search(np.concatenate([pictures, copies]))
+    for name, value in {"EXACT": 100, "SIZE": 4, "GROUPS": 3, "PROBED": 2}.items():
+        monkeypatch.setattr(nearest_neighbours, name, value)
+    pairs = set(map(tuple, found.candidates(rng).pairs.tolist()))
+    assert sum((place, len(pictures) + place) in pairs for place in range(40)) >= 36
 
 
 @pytest.mark.usefixtures("_small_blocks")
