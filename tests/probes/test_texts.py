@@ -19,10 +19,12 @@ import reports
 from probes.texts import PACKAGES, texts
 
 NAME = r"[a-z0-9]+([.-][a-z0-9]+)*"
+OF_EVIDENCE = r"audit\.[a-z0-9]+(-[a-z0-9]+)+"
+PROBES = "|".join(sorted({*PACKAGES.names(), "statistics"} - {"reports", "probes"}))
 CODES = {
-    probes: re.compile(rf"({'|'.join(sorted({*PACKAGES.names(), 'statistics'} - {'reports', 'probes'}))})\.{NAME}"),
+    probes: re.compile(rf"({PROBES})\.{NAME}|{OF_EVIDENCE}"),
     reports: re.compile(rf"(gate|comparison)\.{NAME}"),
-    audit: re.compile(r"audit\.[a-z0-9]+(-[a-z0-9]+)+"),
+    audit: re.compile(OF_EVIDENCE),
 }
 """What codes look like in the strings of each package."""
 
