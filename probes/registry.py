@@ -40,7 +40,7 @@ class Registry(Generic[T]):
         """All entry points by name, without importing them. Raises PluginError if two distributions register the same
         name."""
         found: dict[str, EntryPoint] = {}
-        for entry in sorted(_installed(_places()).select(group=self.group), key=lambda entry: entry.name):
+        for entry in sorted(_installed(self.group, _places()), key=lambda entry: entry.name):
             if entry.name in found:
                 others = " and ".join(sorted({_distribution(entry), _distribution(found[entry.name])}))
                 raise PluginError(f"{others} register two.", where=f"{self.what} {entry.name!r}", do="Uninstall one.")
@@ -92,8 +92,13 @@ def _places() -> tuple[tuple[str, float], ...]:
     return tuple((place, Path(place).stat().st_mtime) for place in sys.path if Path(place).is_dir())
 
 
+@lru_cache(maxsize=32)
+def _installed(group: str, places: tuple[tuple[str, float], ...]) -> tuple[EntryPoint, ...]:
+    return tuple(_all(places).select(group=group))
+
+
 @lru_cache(maxsize=1)
-def _installed(places: tuple[tuple[str, float], ...]) -> Any:
+def _all(places: tuple[tuple[str, float], ...]) -> Any:
     """All entry points, cached, because reading the metadata of every distribution takes tens of milliseconds."""
     return entry_points()
 

@@ -40,7 +40,8 @@ class Engine(Protocol):
     asked: ClassVar[int]
     """Engines are tried in ascending order, the fastest first. The visible loop, which refuses nothing, is 100."""
     workers: ClassVar[Literal["processes", "threads"]]
-    """Threads if nearly all time is spent in large products, which release the GIL; else processes."""
+    """Threads if most time is spent in large products, which release the GIL: where forks are not possible, they are
+    faster than processes that import torch first."""
 
     def check(self, experiment: Experiment, row: Row) -> None:
         """Raises Refused. The decision is the same for rows that differ only in `keep`, `order` and `targets`."""

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, Literal, NamedTuple, cast
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -34,6 +34,8 @@ from probes.plan import Row
 
 LARGEST = 1 << 25
 """Elements in the weights or logits of one batch of replicas: 128 MiB, and the same for each optimizer moment."""
+LOOKED_UP = 1 << 20
+"""Elements of the masks that are looked up at once."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,15 +104,14 @@ class Head:
         watch, batches, room = Watch(train, parameters), Batches(materialised, rows), Room(weight)
         steps = Steps(train, materialised.experiment.recipe.regularise, parameters, {}, dict.fromkeys(parameters, 1.0))
         for epoch in range(train.epochs):
-            for step, piece in enumerate(batches.pieces(epoch)):
+            for step, piece in enumerate(batches.epoch(epoch)):
                 lr = train.lr * rate(train, epoch * batches.steps + step, batches.steps)
-                inputs = torch.index_select(batches.features, 0, piece, out=room.inputs(piece))
-                targets, share, filled = batches.look_up(piece)
+                inputs = torch.index_select(batches.features, 0, piece.samples, out=room.inputs(piece.samples))
                 answered, out = logits(weight, bias, inputs, room), room.answers("error", len(inputs))
-                error = residual(answered, targets, share, train.label_smoothing, out)
+                error = residual(answered, piece.targets, piece.share, train.label_smoothing, out)
                 torch.mm(error.view(-1, len(inputs)), inputs, out=room.gradient.view(-1, weight.shape[2]))
                 gradients = dict(zip(parameters, (room.gradient, error.sum(2)), strict=True))
-                steps.step(gradients, lr, filled & watch.running)
+                steps.step(gradients, lr, piece.filled & watch.running)
             check_finite(parameters, rows, epoch)
             if watch.needed:
                 watch.close_epoch(batches.validation(weight, bias))
@@ -160,6 +161,16 @@ def logits(
     return found.add_(bias[:, :, None])
 
 
+class Piece(NamedTuple):
+    """A part of the pool: its samples, their targets, each sample's share of each replica's loss, and whether a replica
+    keeps any of them."""
+
+    samples: Int[Tensor, " piece"]
+    targets: Int[Tensor, "tables piece"]
+    share: Float[Tensor, "replicas piece"]
+    filled: Bool[Tensor, " replicas"]
+
+
 class Batches:
     """What a batch of replicas reads in a step."""
 
@@ -175,17 +186,24 @@ class Batches:
         self.pooled = np.flatnonzero(pool.member | pool.held_out | rows[0].keep)
         self.steps = steps_per_epoch(int(rows[0].keep.sum()), materialised.experiment.recipe.train.batch_size)
 
-    def pieces(self, epoch: int) -> Iterator[Int[Tensor, " piece"]]:
-        for piece in pieces(self.pooled, self.steps, self.materialised.experiment.seed, self.rows[0].order, epoch):
-            yield torch.from_numpy(piece).to(self.materialised.experiment.device)
+    def epoch(self, epoch: int) -> Iterator[Piece]:
+        """What each step needs. Looked up for many pieces at once, because that takes hardly longer than for one."""
+        cut = list(pieces(self.pooled, self.steps, self.materialised.experiment.seed, self.rows[0].order, epoch))
+        some = max(1, LOOKED_UP // (len(self.rows) * len(cut[0])))
+        for start in range(0, len(cut), some):
+            yield from self._look_up(cut[start : start + some])
 
-    def look_up(self, piece: Int[Tensor, " piece"]) -> tuple[Tensor, Tensor, Tensor]:
-        """Targets [tables piece], each sample's share of the loss [replicas piece], and whether a replica keeps any of
-        the piece [replicas]."""
-        mask = self.keep.index_select(0, piece).T.to(torch.float32, memory_format=torch.contiguous_format)
-        count = mask.sum(1)
-        share = mask.div_(count.clamp(min=1)[:, None])
-        return self.targets.index_select(1, piece), share, (count > 0).cpu()
+    def _look_up(self, cut: Sequence[Int[np.ndarray, " _"]]) -> Iterator[Piece]:
+        lengths = [len(piece) for piece in cut]
+        samples = torch.from_numpy(np.concatenate(cut)).to(self.features.device)
+        mask = self.keep.index_select(0, samples).T.to(torch.float32, memory_format=torch.contiguous_format)
+        shares = torch.split(mask, lengths, dim=1)
+        counts = torch.stack([part.sum(1) for part in shares])
+        for share, count in zip(shares, counts, strict=True):
+            share.div_(count.clamp(min=1)[:, None])
+        targets = torch.split(self.targets.index_select(1, samples), lengths, dim=1)
+        for parts in zip(torch.split(samples, lengths), targets, shares, (counts > 0).cpu(), strict=True):
+            yield Piece(*parts)
 
     def validation(self, weight: Tensor, bias: Tensor) -> Float[Tensor, " replicas"]:
         """Mean cross-entropy on the validation samples, with the true labels."""

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Int
@@ -23,7 +22,7 @@ from audit.data.dataset import at
 from audit.engines.head import LARGEST
 from audit.engines.registry import Choice, Kind, choose, kind_of
 from audit.population.executors.local import WORTH_PROCESSES
-from audit.population.executors.workers import forks_train
+from audit.population.executors.workers import RunIn, run_in
 from audit.population.populate import rows_of
 from audit.population.schedule import schedule
 from audit.population.tasks import replicas_held, run_task
@@ -63,7 +62,7 @@ class RowGroup:
     inputs_seconds: float
     batch_seconds: float
     batch_bytes: int
-    run_in: Literal["threads", "forks", "spawned"]
+    run_in: RunIn
 
     def spawns(self, workers: int) -> bool:
         """Whether the executor would start processes that import torch."""
@@ -193,12 +192,6 @@ def _trial(experiment: Experiment, rows: Sequence[Row]) -> Trial:
     )
 
 
-def _run_in(experiment: Experiment, choice: Choice) -> Literal["threads", "forks", "spawned"]:
-    if choice.engine.workers == "threads":
-        return "threads"
-    return "forks" if forks_train(experiment) else "spawned"
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Watched(Experiment):
     """Notes how long building each network takes, which does not depend on the number of samples."""
@@ -292,7 +285,7 @@ def _priced(experiment: Experiment, rows: Sequence[Row], workers: int, trials: M
                 inputs_seconds=trial.inputs,
                 batch_seconds=trial.fixed + trial.training * share,
                 batch_bytes=trial.bytes + _answering(experiment, batches[0]),
-                run_in=_run_in(experiment, trial.choice),
+                run_in=run_in(trial.choice.engine, experiment),
             )
         )
     processes = any(line.spawns(workers) for line in lines)

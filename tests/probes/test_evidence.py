@@ -29,6 +29,23 @@ def test_margin_is_stable_where_the_probability_is_one() -> None:
     assert logit_margin(np.array([[-800.0, 0.0]]), np.array([0]))[0] == pytest.approx(-800.0)
 
 
+def test_margin_of_certain_and_uncertain_samples_together() -> None:
+    """Where the other classes' exponentials vanish beside the label's, and where they do not."""
+    logits = np.array([[[0.0, -710.0, -712.0], [1e4, 0.0, 3.0], [-1e4, 5.0, 5.0], [2.0, 1.0, 0.0]]] * 2)
+    found = logit_margin(logits, np.zeros(4, int))
+    assert found[0] == pytest.approx(
+        [
+            710 - math.log1p(math.exp(-2)),
+            9997 - math.log1p(math.exp(-3)),
+            -10005 - math.log(2),
+            2 - math.log(math.e + 1),
+        ],
+        rel=1e-14,
+    )
+    assert (found[0] == found[1]).all()
+    assert (answers(logits, np.zeros(4, int)).margin == found.astype(np.float32)).all()
+
+
 @pytest.mark.parametrize(
     ("logits", "labels", "error", "says"),
     [

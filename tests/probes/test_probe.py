@@ -11,7 +11,7 @@ from probes.probe import PROBES
 
 
 def offer(monkeypatch: pytest.MonkeyPatch, *entries: EntryPoint) -> None:
-    monkeypatch.setattr(registry, "_installed", lambda places: EntryPoints(entries))
+    monkeypatch.setattr(registry, "_installed", lambda group, places: tuple(EntryPoints(entries).select(group=group)))
 
 
 def test_the_built_in_probes_come_in_by_the_door() -> None:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from audit.engines.cancellation import obey
 from audit.population.executors.processes import Processes, take
+from audit.population.executors.workers import run_in
 from audit.population.tasks import Done, Job, run_task
 from audit.runtime.devices import workers_for
 from audit.runtime.threads import keep_pages
@@ -23,7 +24,7 @@ WORTH_PROCESSES = 8.0
 def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
     """All tasks, in the order in which they finish, each stored before it is reported."""
     workers = min(workers or workers_for(job.materialised.experiment.device), len(job.tasks))
-    if job.engine.workers == "threads" and job.tasks:
+    if job.tasks and run_in(job.engine, job.materialised.experiment) == "threads":
         yield from _on_threads(job, store, workers)
         return
     yield from _in_processes(job, store, workers)
@@ -31,6 +32,7 @@ def execute(job: Job, store: Store, workers: int) -> Iterator[Done]:
 
 def _on_threads(job: Job, store: Store, workers: int) -> Iterator[Done]:
     """Twice as many threads as cores: while one waits for the disk, another trains."""
+    keep_pages()
     processors, order = threading.BoundedSemaphore(workers), threading.Event()
     pool = ThreadPoolExecutor(2 * workers, initializer=obey, initargs=(order,))
     try:
