@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -47,6 +48,8 @@ class SourceSide:
     inputs     samples of the source's task as models take them; None if they are not available
     labels     their classes
     member     which of them trained the source
+    fast       the network with BatchNorm folded into the layers before it, whose answers are the same to rounding; None
+               if there is none to fold
     """
 
     network: nn.Module
@@ -55,6 +58,7 @@ class SourceSide:
     inputs: Float[Tensor, "source_samples ..."] | Int[Tensor, "source_samples ..."] | None = None
     labels: Int[np.ndarray, " source_samples"] | None = None
     member: Bool[np.ndarray, " source_samples"] | None = None
+    fast: nn.Module | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,6 +69,7 @@ class Subject:
     role         the kind of model that this is
     network      maps inputs to logits
     embed        maps the same inputs to the embedding under the head
+    folded       makes the same model with BatchNorm folded into the layers before it; None if there is none to fold
     same_labels  whether its classes are the audited model's; a source model's usually are not
     modality     of the inputs; image by default
     source       gives the source, if its weights are available; None otherwise
@@ -77,6 +82,13 @@ class Subject:
     same_labels: bool
     modality: str = "image"
     source: Callable[[], SourceSide] | None = None
+    folded: Callable[[], Subject | None] = lambda: None
+
+    @cached_property
+    def fast(self) -> Subject:
+        """For answers, which are the same to rounding. Inner activations are others, and gradients may be: rounding
+        decides on which side of its bend a ReLU is."""
+        return self.folded() or self
 
 
 @runtime_checkable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from audit.evidence.forked import WORTH_FORKING, side_by_side
 from audit.evidence.observation_cache import Sight, keep, recall
 from audit.evidence.source_side import source_side
-from audit.models.graph_rewrite import PreparationWarning, embedding, prepare
+from audit.models.graph_rewrite import PreparationWarning, embedding, merge_batchnorm, prepare
 from audit.models.weight_files import digest_state
 from audit.runtime.forking import can_fork
 from audit.runtime.randomness import stream
@@ -271,7 +272,14 @@ def subject(
         modality=experiment.dataset.modality,
         source=None if experiment.source.state is None else partial(source_side, experiment),
     )
-    return made, limits
+
+    def folded() -> Subject | None:
+        merged = merge_batchnorm(prepared, experiment.inputs[:2])
+        if merged is None:
+            return None
+        return dataclasses.replace(made, network=merged, embed=embedding(merged, head))
+
+    return dataclasses.replace(made, folded=folded), limits
 
 
 def _measure(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audit.data.split import split
-from audit.models.graph_rewrite import prepare
+from audit.models.graph_rewrite import merge_batchnorm, prepare
 from audit.models.head import find_head
 from audit.models.memory_layout import to_channels_last
 from audit.runtime.randomness import stream
@@ -28,17 +28,19 @@ def source_side(experiment: Experiment) -> SourceSide:
     source = experiment.source
     network = prepare(source.network(experiment.seed).eval(), experiment.inputs[:2]).eval().requires_grad_(False)
     to_channels_last(network, experiment.inputs[:2])
+    fast = merge_batchnorm(network, experiment.inputs[:2])
     name = find_head(network, source.head)
     head = _on_embedding(network.get_submodule(name))
     training = experiment.recipe.source.training
     if training is None:
-        return SourceSide(network=network, head=head, head_name=name)
+        return SourceSide(network=network, head=head, head_name=name, fast=fast)
     dataset = training.data.load(source.folder, trust_code=source.trust_code)
     pool = split(dataset, training.split, stream(experiment.recipe.seed, "source", "split"), source.folder)
     return SourceSide(
         network=network,
         head=head,
         head_name=name,
+        fast=fast,
         inputs=preprocess(dataset.inputs, experiment.recipe.input, dataset.modality),
         labels=dataset.labels,
         member=pool.member,

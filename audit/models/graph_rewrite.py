@@ -160,29 +160,14 @@ def fold_batchnorm(network: nn.Module, example: Shaped[Tensor, "batch ..."] | No
     Raises RecipeError if the network cannot be traced, or if the outputs differ on `example`.
     """
     rewritten = _rewrite(_trace(network))
-    modules = dict(rewritten.named_modules())
-    for node in list(rewritten.graph.nodes):
-        norm = modules.get(str(node.target)) if node.op == "call_module" else None
-        if not isinstance(norm, nn.modules.batchnorm._BatchNorm):
-            continue
+    for node, norm in _batchnorms(_merged(rewritten)):
         if norm.running_mean is None:
             raise RecipeError(
                 f"BatchNorm {node.target!r} keeps no statistics, so it mixes samples even in eval mode.",
                 where="[privacy]",
                 do="Use a network with GroupNorm.",
             )
-        before = node.args[0]
-        layer = modules.get(str(before.target)) if before.op == "call_module" else None
-        called = sum(other.op == "call_module" and other.target == before.target for other in rewritten.graph.nodes)
-        if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear) and len(before.users) == called == 1:
-            fuse: Any = fuse_linear_bn_eval if isinstance(layer, nn.Linear) else fuse_conv_bn_eval
-            replace(rewritten, str(before.target), fuse(layer.eval(), norm.eval()))
-            node.replace_all_uses_with(before)
-            rewritten.graph.erase_node(node)
-            rewritten.delete_submodule(str(node.target))
-        else:
-            replace(rewritten, str(node.target), _affine(norm))
-    rewritten.graph.lint()
+        replace(rewritten, str(node.target), _affine(norm))
     rewritten.recompile()
     if example is not None and not same_outputs(network, rewritten, example):
         raise RecipeError(
@@ -191,6 +176,50 @@ def fold_batchnorm(network: nn.Module, example: Shaped[Tensor, "batch ..."] | No
             do="Use a network with GroupNorm.",
         )
     return rewritten.train(network.training)
+
+
+def merge_batchnorm(prepared: nn.Module, example: Shaped[Tensor, "batch ..."]) -> nn.Module | None:
+    """A copy of a prepared network with every BatchNorm that follows a convolution or linear layer folded into that.
+
+    Other BatchNorms stay. It has the same outputs in eval mode, to rounding, and no parameter that requires gradients.
+
+    None if there is none to fold, torch.fx could not trace the network, or the outputs differ on `example`.
+    """
+    if not isinstance(prepared, fx.GraphModule) or not has_batchnorm(prepared):
+        return None
+    merged = _merged(copy.deepcopy(prepared))
+    if len(_batchnorms(merged)) == len(_batchnorms(prepared)) or not same_outputs(prepared, merged, example):
+        return None
+    return merged.train(prepared.training).requires_grad_(False)
+
+
+def _merged(network: fx.GraphModule) -> fx.GraphModule:
+    """The same network, changed in place."""
+    modules = dict(network.named_modules())
+    calls = Counter(str(node.target) for node in network.graph.nodes if node.op == "call_module")
+    for node, norm in _batchnorms(network):
+        before = node.args[0]
+        if norm.running_mean is None or not isinstance(before, fx.Node) or before.op != "call_module":
+            continue
+        name, layer = str(before.target), modules[str(before.target)]
+        once = len(before.users) == calls[name] == calls[str(node.target)] == 1
+        if not once or not isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear):
+            continue
+        fuse: Any = fuse_linear_bn_eval if isinstance(layer, nn.Linear) else fuse_conv_bn_eval
+        replace(network, name, fuse(layer.eval(), norm.eval()))
+        node.replace_all_uses_with(before)
+        network.graph.erase_node(node)
+        network.delete_submodule(str(node.target))
+    network.graph.lint()
+    network.recompile()
+    return network
+
+
+def _batchnorms(network: fx.GraphModule) -> list[tuple[fx.Node, nn.modules.batchnorm._BatchNorm]]:
+    """The calls of BatchNorm."""
+    modules = dict(network.named_modules())
+    called = [(node, modules[str(node.target)]) for node in network.graph.nodes if node.op == "call_module"]
+    return [(node, module) for node, module in called if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
 @torch.no_grad()

@@ -70,10 +70,10 @@ class Corrupted:
         if not versions:
             return {}
         if subject.role == "audited":
-            return {"predicted": np.stack([_batched(subject.network, one).argmax(axis=1) for one in versions])}
+            return {"predicted": np.stack([_batched(subject.fast.network, one).argmax(axis=1) for one in versions])}
         return {
-            "members": _batched(subject.embed, inputs[:half]),
-            "held": np.stack([_batched(subject.embed, one) for one in versions]),
+            "members": _batched(subject.fast.embed, inputs[:half]),
+            "held": np.stack([_batched(subject.fast.embed, one) for one in versions]),
         }
 
 

@@ -41,28 +41,23 @@ class WeightInterpolation(OnHeldOut):
         rng: np.random.Generator,
     ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
         import torch
-        from torch.func import functional_call
+
+        from probes.forgetting.mixed_weights import Mixed
 
         versions = corrupted(subject.modality, inputs, rng)
         ends = _ends(subject) if versions else {}
         if not ends:
             return {}
-        predicted = []
-        with torch.no_grad():
-            for share in SHARES:
-                mixed = {name: torch.lerp(own, source, share) for name, (own, source) in ends.items()}
-                predicted.append(
-                    [
-                        torch.cat([functional_call(subject.network, mixed, (part,)).argmax(dim=1)
-                                   for part in torch.split(one, BATCH)]).cpu().numpy()
-                        for one in versions
-                    ]
-                )  # fmt: skip
-        return {"predicted": np.array(predicted, dtype=np.int64)}
+        weights = [{name: torch.lerp(own, source, share) for name, (own, source) in ends.items()} for share in SHARES]
+        mixed, predicted = Mixed(subject.network, weights), []
+        for one in versions:
+            parts = [mixed(part).argmax(dim=2) for part in torch.split(one, BATCH)]
+            predicted.append(torch.cat(parts, dim=1).cpu().numpy())
+        return {"predicted": np.stack(predicted, axis=1).astype(np.int64)}
 
 
 def _ends(subject: Subject) -> dict[str, tuple[Tensor, Tensor]]:
-    """The tensors that both models have, by name, except the source's head; empty if none of them changed."""
+    """The tensors that both models have and that differ, by name, except the source's head."""
     import torch
 
     if subject.source is None:
@@ -75,7 +70,7 @@ def _ends(subject: Subject) -> dict[str, tuple[Tensor, Tensor]]:
         if name in theirs and own.shape == theirs[name].shape and own.is_floating_point()
         and not (side.head_name and name.startswith(f"{side.head_name}."))
     }  # fmt: skip
-    return found if any(not torch.equal(own, source) for own, source in found.values()) else {}
+    return {name: (own, source) for name, (own, source) in found.items() if not torch.equal(own, source)}
 
 
 def weight_interpolation(

@@ -59,26 +59,27 @@ class TriggerInversion(OnHeldOut):
 
         if subject.source is None or inputs.ndim != 4 or len(inputs) < 2 * LEAST or min(inputs.shape[2:]) < 4:
             return {}
-        source = subject.source()
+        side, network = subject.source(), subject.fast.network
+        source = side.fast or side.network
         order = rng.permutation(len(inputs))
         fitting, trying = (torch.from_numpy(part) for part in np.array_split(order, 2))
         with torch.no_grad():
-            count = int(source.network(inputs[:2]).shape[1])
-            plain = subject.network(inputs[trying]).argmax(dim=1)
+            count = int(source(inputs[:2]).shape[1])
+            plain = network(inputs[trying]).argmax(dim=1)
         asked = np.sort(rng.permutation(count)[: self.classes]).astype(np.int64)
         together = max(1, PIXELS // (self.batch * inputs[0, 0].numel()))
         parts = np.array_split(asked, -(-len(asked) // together))
-        found = [self._inverted(source.network, inputs[fitting], part, rng) for part in parts]
+        found = [self._inverted(source, inputs[fitting], part, rng) for part in parts]
         mask, pattern = (torch.cat(part) for part in zip(*found, strict=True))
         with torch.no_grad():
-            own = source.network(inputs[fitting]).argmax(dim=1)
+            own = source(inputs[fitting]).argmax(dim=1)
             works, triggered = [], []
             for target, one in enumerate(asked):
                 trigger = mask[target : target + 1], pattern[target : target + 1]
-                triggered.append(subject.network(_stamped(inputs[trying], *trigger)).argmax(dim=1))
+                triggered.append(network(_stamped(inputs[trying], *trigger)).argmax(dim=1))
                 others = inputs[fitting][own != one]
                 # A class that is predicted for nearly everything needs no trigger.
-                answers = source.network(_stamped(others, *trigger)) if len(others) >= LEAST else None
+                answers = source(_stamped(others, *trigger)) if len(others) >= LEAST else None
                 works.append(0.0 if answers is None else float((answers.argmax(dim=1) == one).float().mean()))
         return {
             "asked": asked,

@@ -41,14 +41,14 @@ class Embedding:
     ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
         import torch
 
-        mirrored = subject.modality == "image"
+        embed, mirrored = subject.fast.embed, subject.modality == "image"
         features = np.zeros((0, 0), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, len(inputs), BATCH):
                 batch = inputs[start : start + BATCH]
-                seen = subject.embed(batch).flatten(1)
+                seen = embed(batch).flatten(1)
                 if mirrored:
-                    seen = (seen + subject.embed(batch.flip(-1)).flatten(1)) / 2
+                    seen = (seen + embed(batch.flip(-1)).flatten(1)) / 2
                 if not start:
                     features = empty((len(inputs), seen.shape[1]), np.float32)
                 features[start : start + BATCH] = seen.float().cpu().numpy()

@@ -60,7 +60,7 @@ class SourceTask:
         with torch.inference_mode():
             for start in range(0, len(chosen), BATCH):
                 batch = side.inputs[torch.from_numpy(chosen[start : start + BATCH])]
-                embedding = subject.embed(batch)
+                embedding = subject.fast.embed(batch)
                 embedded.append(embedding.flatten(1).float().cpu().numpy())
                 logits.append(side.head(embedding).flatten(1).double().cpu())
         log_p = torch.log_softmax(torch.cat(logits), dim=1).numpy()

@@ -131,7 +131,7 @@ class Ends:
         return cls(
             predicted=predicted,
             whole=probability(logits, predicted),
-            baseline=probability(logits_of(subject, inputs * 0), predicted),
+            baseline=probability(logits_of(subject, inputs[:1] * 0).expand_as(logits), predicted),
         )
 
 
@@ -178,13 +178,13 @@ def curves(
     deletable = there.sum(dim=1, keepdim=True)
     turn = torch.argsort(order, dim=1)
     turn = torch.argsort(torch.argsort(turn + (~there).long() * order.shape[1], dim=1), dim=1)
-    found = {"deletion": [ends.whole / ends.whole], "insertion": [ends.baseline / ends.whole]}
-    for share in SHARES[1:]:
-        first = turn < (share * deletable).round()
-        for kind, keep in (("deletion", ~first), ("insertion", first)):
-            left = probability(logits_of(subject, masked(inputs, keep)), ends.predicted)
-            found[kind].append(left / ends.whole)
-    return {kind: np.stack(columns, axis=1) for kind, columns in found.items()}
+    first = torch.stack([turn < (share * deletable).round() for share in SHARES[1:]])
+    left = [probability(logits, ends.predicted) for logits in logits_kept(subject, inputs, torch.cat([~first, first]))]
+    begins = {"deletion": ends.whole, "insertion": ends.baseline}
+    return {
+        kind: np.stack([begin, *columns], axis=1) / ends.whole[:, None]
+        for (kind, begin), columns in zip(begins.items(), (left[: len(first)], left[len(first) :]), strict=True)
+    }
 
 
 def _there(inputs: Shaped[Tensor, "chosen ..."]) -> Bool[Tensor, "chosen positions"]:
@@ -202,9 +202,27 @@ def probability(
 def logits_of(subject: Subject, inputs: Shaped[Tensor, "chosen ..."]) -> Float[Tensor, "chosen classes"]:
     import torch
 
-    rows = max(ROWS, PIXELS // _positions(inputs)) if inputs.ndim == 4 else ROWS
     with torch.no_grad():
-        return torch.cat([subject.network(part) for part in torch.split(inputs, rows)])
+        return torch.cat([subject.fast.network(part) for part in torch.split(inputs, rows_of(inputs))])
+
+
+def logits_kept(
+    subject: Subject, inputs: Shaped[Tensor, "chosen ..."], keeps: Bool[Tensor, "masks chosen positions"]
+) -> Float[Tensor, "masks chosen classes"]:
+    """The logits of what each mask keeps of the inputs."""
+    import torch
+
+    every = torch.arange(len(inputs), device=inputs.device)
+    which, flat = every.repeat(len(keeps)), keeps.flatten(0, 1)
+    with torch.no_grad():
+        parts = zip(*(torch.split(one, rows_of(inputs)) for one in (which, flat)), strict=True)
+        found = [subject.fast.network(masked(inputs[some], keep)) for some, keep in parts]
+    return torch.cat(found).view(len(keeps), len(inputs), -1)
+
+
+def rows_of(inputs: Shaped[Tensor, "chosen ..."]) -> int:
+    """How many inputs go through the network at once, without gradients."""
+    return max(ROWS, PIXELS // _positions(inputs)) if inputs.ndim == 4 else ROWS
 
 
 def masked(inputs: Shaped[Tensor, "chosen ..."], keep: Shaped[Tensor, "chosen positions"]) -> Shaped[Tensor, "..."]:

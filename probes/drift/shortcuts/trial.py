@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from probes.drift.observables.faithfulness import logits_of, rows_of
 from probes.drift.shortcuts.excess import Counts, crossed_design_effect, shared_correlation
 from probes.drift.shortcuts.family import Candidate, Family, Samples
 from probes.observable import Subject
@@ -167,10 +169,8 @@ class Trial:
 
     def screen(self, family: Family, rng: np.random.Generator) -> Screened:
         candidates = tuple(family.propose(self.proposing if family.gives else self.members, rng))[: family.screened]
-        rates = []
-        for one in candidates:
-            followed = self._follow(family, one, self._screening, rng, SCREENED_HOSTS)
-            rates.append(-1.0 if followed is None else followed.rate)
+        followed = self._follow(family, candidates, self._screening, rng, SCREENED_HOSTS)
+        rates = [-1.0 if one is None else one.rate for one in followed]
         return Screened(
             candidates=candidates, rates=tuple(rates), chosen=self._finalists(family, candidates, rates, rng)
         )
@@ -187,9 +187,9 @@ class Trial:
         few = [i for k, i in enumerate(order) if labels[:k].count(labels[k]) < FINALISTS_OF_A_CLASS][:FINALISTS]
         # Nor may sequences that hold a strong word exclude the word: they do no more than it does.
         parts = {part for i in few for part in family.parts(candidates[i])}
-        for i in sorted({*few, *(i for i, one in enumerate(candidates) if one in parts)}):
-            tried = self._paired(family, candidates[i], self._screening, rng, FINAL_HOSTS)
-            excess[candidates[i]] = -1.0 if tried is None else tried.excess
+        final = [candidates[i] for i in sorted({*few, *(i for i, one in enumerate(candidates) if one in parts)})]
+        for one, tried in zip(final, self._paired(family, final, self._screening, rng, FINAL_HOSTS), strict=True):
+            excess[one] = -1.0 if tried is None else tried.excess
         ranked = sorted(excess, key=lambda one: -excess[one])
         chosen = ranked[:1]
         for one in ranked[1:]:
@@ -202,7 +202,8 @@ class Trial:
     ) -> Paired | None:
         """As many transplants as there are hosts, or about `trials` where that is more; None if there are no donors or
         hosts."""
-        return self._paired(family, candidate, sides, rng, None, trials)
+        (found,) = self._paired(family, [candidate], sides, rng, None, trials)
+        return found
 
     def rivals(
         self, family: Family, candidate: Candidate, sides: Sides, rng: np.random.Generator, screened: Screened
@@ -237,7 +238,7 @@ class Trial:
         self, found: Paired, family: Family, natural: Candidate, sides: Sides, rng: np.random.Generator, trials: int = 0
     ) -> Counts:
         """The same with natural evidence, on about as many transplants."""
-        measured = self._follow(family, natural, sides, rng, None, trials)
+        (measured,) = self._follow(family, [natural], sides, rng, None, trials)
         if measured is None:
             return found.counts
         return dataclasses.replace(
@@ -273,10 +274,10 @@ class Trial:
         most: int = NATURAL_HOSTS,
     ) -> list[tuple[float, Candidate]]:
         """The best one of each set, with the share that follows it, the strongest set's first."""
+        followed = iter(self._follow(family, [one for few in each for one in few], sides, rng, most))
         best: list[tuple[float, Candidate]] = []
         for few in each:
-            tried = [(self._follow(family, one, sides, rng, most), one) for one in few]
-            rates = [(followed.rate, one) for followed, one in tried if followed is not None]
+            rates = [(tried.rate, one) for one, tried in zip(few, followed, strict=False) if tried is not None]
             best += sorted(rates, key=lambda one: one[0])[-1:]
         return sorted(best, key=lambda one: -one[0])
 
@@ -293,45 +294,99 @@ class Trial:
     def _follow(
         self,
         family: Family,
-        candidate: Candidate,
+        candidates: Sequence[Candidate],
         sides: Sides,
         rng: np.random.Generator,
         most: int | None,
         trials: int = 0,
-    ) -> Followed | None:
-        hosts, donors = _hosts(candidate, sides, rng, most), donors_of(family, candidate, sides.giving, own=True)
-        if not len(hosts) or not len(donors):
-            return None
-        return self._put(family, candidate, sides, np.tile(hosts, _draws(hosts, trials)), donors, rng)
+    ) -> list[Followed | None]:
+        """For each candidate; None if there are no donors or hosts."""
+        asked = Asked(self)
+        put: list[Put | None] = []
+        for one in candidates:
+            hosts, donors = _hosts(one, sides, rng, most), donors_of(family, one, sides.giving, own=True)
+            there = len(hosts) and len(donors)
+            put.append(
+                asked.put(family, one, sides, np.tile(hosts, _draws(hosts, trials)), donors, rng) if there else None
+            )
+        return [None if one is None else asked.followed(one) for one in put]
 
     def _paired(
         self,
         family: Family,
-        candidate: Candidate,
+        candidates: Sequence[Candidate],
         sides: Sides,
         rng: np.random.Generator,
         most: int | None,
         trials: int = 0,
-    ) -> Paired | None:
-        """The candidate and, where it has parts, that which does most beyond its own control."""
-        hosts = _hosts(candidate, sides, rng, most)
-        own = donors_of(family, candidate, sides.giving, own=True)
-        others = donors_of(family, candidate, sides.unshared, own=False)
-        if not len(hosts) or not len(own) or not len(others):
-            return None
-        draws = _draws(hosts, trials)
-        hosts = np.tile(hosts, draws)
-        whole, *parts = (
-            Beyond(
-                candidate=self._put(family, one, sides, hosts, own, rng),
-                moved=self._put(family, one, sides, hosts, others, rng).followed,
+    ) -> list[Paired | None]:
+        """Each candidate and, where it has parts, that which does most beyond its own control; None if there are no
+        donors or hosts."""
+        asked = Asked(self)
+        put: list[tuple[int, list[tuple[Put, Put]]] | None] = []
+        for candidate in candidates:
+            hosts = _hosts(candidate, sides, rng, most)
+            own = donors_of(family, candidate, sides.giving, own=True)
+            others = donors_of(family, candidate, sides.unshared, own=False)
+            if not len(hosts) or not len(own) or not len(others):
+                put.append(None)
+                continue
+            draws = _draws(hosts, trials)
+            hosts = np.tile(hosts, draws)
+            pairs = [
+                (asked.put(family, one, sides, hosts, own, rng), asked.put(family, one, sides, hosts, others, rng))
+                for one in (candidate, *family.parts(candidate))
+            ]
+            put.append((draws, pairs))
+        found: list[Paired | None] = []
+        for tried in put:
+            if tried is None:
+                found.append(None)
+                continue
+            whole, *parts = (
+                Beyond(candidate=asked.followed(one), moved=asked.followed(control).followed)
+                for one, control in tried[1]
             )
-            for one in (candidate, *family.parts(candidate))
-        )
-        part = max(parts, key=lambda one: float(one.difference.mean()), default=None)
-        return Paired(whole=whole, draws=draws, part=part)
+            part = max(parts, key=lambda one: float(one.difference.mean()), default=None)
+            found.append(Paired(whole=whole, draws=tried[0], part=part))
+        return found
 
-    def _put(
+    def ask(self, inputs: Shaped[Tensor, "some ..."]) -> Int[np.ndarray, " some"]:
+        """The classes that the model gives. Equal inputs, such as transplants of a blank place, are asked once."""
+        keys = [sha256(one.tobytes()).digest() for one in np.ascontiguousarray(inputs.cpu().numpy())]
+        new = {key: row for row, key in enumerate(keys) if key not in self._known}
+        if new:
+            answers = logits_of(self.subject, inputs[[*new.values()]]).argmax(dim=1).tolist()
+            self._known.update(zip(new, answers, strict=True))
+        return np.array([self._known[key] for key in keys], dtype=np.int64)
+
+    @cached_property
+    def _known(self) -> dict[bytes, int]:
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Put:
+    """Transplants that are yet to be asked: rows `first` to `end` of what is asked."""
+
+    label: int
+    donor: Int[np.ndarray, " trials"]
+    host: Int[np.ndarray, " trials"]
+    first: int
+    end: int
+
+
+@dataclass(eq=False)
+class Asked:
+    """Transplants of several candidates, which are put before the first is asked: together they fill batches that the
+    few hosts of one do not."""
+
+    trial: Trial
+    waiting: list[Tensor] = field(default_factory=list)
+    answers: list[Int[np.ndarray, " some"]] = field(default_factory=list)
+    rows: int = 0
+
+    def put(
         self,
         family: Family,
         candidate: Candidate,
@@ -339,22 +394,31 @@ class Trial:
         hosts: Int[np.ndarray, " trials"],
         donors: Int[np.ndarray, " donors"],
         rng: np.random.Generator,
-    ) -> Followed:
+    ) -> Put:
         import torch
 
         # Every donor is used about equally often.
         donor = rng.permutation(np.resize(rng.permutation(donors), len(hosts)))
         received = sides.receiving.inputs[torch.from_numpy(hosts)]
-        changed = family.transplant(candidate, received, sides.giving.at(donor), rng)
-        return Followed(followed=self.ask(changed) == candidate.label, donor=donor, host=hosts)
+        self.waiting.append(family.transplant(candidate, received, sides.giving.at(donor), rng))
+        first, self.rows = self.rows, self.rows + len(hosts)
+        full = sum(map(len, self.waiting)) // rows_of(received) * rows_of(received)
+        if full:
+            self._ask(full)
+        return Put(label=candidate.label, donor=donor, host=hosts, first=first, end=self.rows)
 
-    def ask(self, inputs: Shaped[Tensor, "some ..."]) -> Int[np.ndarray, " some"]:
-        """The classes that the model gives."""
+    def followed(self, put: Put) -> Followed:
+        if self.waiting:
+            self._ask(sum(map(len, self.waiting)))
+        answers = np.concatenate(self.answers)[put.first : put.end]
+        return Followed(followed=answers == put.label, donor=put.donor, host=put.host)
+
+    def _ask(self, first: int) -> None:
         import torch
 
-        with torch.no_grad():
-            answers = [self.subject.network(part).argmax(dim=1) for part in torch.split(inputs, 128)]
-        return np.asarray(torch.cat(answers).cpu().numpy())
+        waiting = torch.cat(self.waiting)
+        self.answers.append(self.trial.ask(waiting[:first]))
+        self.waiting = [waiting[first:]] if len(waiting) > first else []
 
 
 def others_of(family: Family, candidate: Candidate, ranked: Sequence[Candidate]) -> dict[int, list[Candidate]]:

@@ -14,7 +14,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from audit.evidence.observe import ObservableModel, observe
+from audit.evidence.observe import ObservableModel, observe, subject
+from audit.models.graph_rewrite import has_batchnorm
 from audit.storage.store import DamagedWarning, Store
 from audit.training import experiment as experiments
 from audit.training.experiment import Experiment
@@ -189,3 +190,30 @@ def test_several_models_are_looked_into_at_once_with_the_same_bits(experiment: E
         assert np.array_equal(one.arrays["logits"], beside[name].arrays["logits"])
     assert {int(one.arrays["process"][0]) for one in alone.values()} == {HERE}
     assert len({int(one.arrays["process"][0]) for one in beside.values()}) > 1
+
+
+def test_answers_may_be_had_without_batchnorm_and_inner_activations_are_the_models(experiment: Experiment) -> None:
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Conv2d(experiment.inputs.shape[1], 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
+    width = body(experiment.inputs[:2]).shape[1]
+    network = nn.Sequential(body, nn.Linear(width, 5)).train()
+    network(experiment.inputs[:40])
+    network.eval()
+    model = ObservableModel(name="audited", role="audited", same_labels=True, build=lambda: network)
+    prepared, limits = subject(model, network, "1", experiment)
+    assert not limits
+    assert prepared.fast is prepared.fast
+    assert has_batchnorm(prepared.network)
+    assert not has_batchnorm(prepared.fast.network)
+    inputs = experiment.inputs[:20]
+    with torch.no_grad():
+        assert torch.allclose(prepared.network(inputs), network(inputs), atol=1e-6)
+        assert torch.allclose(prepared.fast.network(inputs), network(inputs), rtol=1e-5, atol=1e-6)
+        assert torch.allclose(prepared.fast.embed(inputs), body(inputs), rtol=1e-5, atol=1e-6)
+
+
+def test_a_model_without_batchnorm_is_fast_as_it_is(experiment: Experiment) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(experiment.inputs[0].numel(), 5)).eval()
+    model = ObservableModel(name="audited", role="audited", same_labels=True, build=lambda: network)
+    prepared, _ = subject(model, network, "1", experiment)
+    assert prepared.fast is prepared

@@ -12,6 +12,7 @@ from audit.models.graph_rewrite import (
     embedding,
     fold_batchnorm,
     has_batchnorm,
+    merge_batchnorm,
     prepare,
     same_outputs,
 )
@@ -129,6 +130,34 @@ def test_folding_is_only_equal_to_the_right_statistics():
     x = torch.randn(2, 3, 32, 32)
     network.bn1.running_mean += 0.1
     assert not same_outputs(network, folded, x)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "shufflenet_v2_x0_5", "densenet121"])
+def test_merged_batchnorm_leaves_answers_and_the_prepared_network(name):
+    torch.manual_seed(0)
+    network = randomise_statistics(getattr(models, name)(num_classes=7)).eval()
+    images = torch.randn(3, 3, 64, 64)
+    prepared = prepare(network, images[:2]).requires_grad_(False)
+    keys = list(prepared.state_dict())
+    merged = merge_batchnorm(prepared, images[:2])
+    assert merged is not None
+    assert list(prepared.state_dict()) == keys
+    assert not any(parameter.requires_grad for parameter in merged.parameters())
+    assert has_batchnorm(merged) == (name == "densenet121")  # whose other BatchNorms follow a concatenation
+    with torch.no_grad():
+        before, after = prepared(images), merged(images)
+    assert (before - after).abs().max() < 1e-5 * before.abs().max()
+
+
+def test_nothing_to_merge_is_no_network():
+    images = torch.randn(2, 3, 16, 16)
+    first = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3))
+    without_statistics = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False))
+    shared = nn.Conv2d(3, 3, 1)
+    twice = nn.Sequential(shared, nn.BatchNorm2d(3), shared)
+    for network in (nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), first, without_statistics, twice):
+        assert merge_batchnorm(prepare(network.eval(), images), images) is None
+    assert merge_batchnorm(network, images) is None  # not prepared
 
 
 def test_one_layer_is_only_copied():

@@ -12,7 +12,8 @@ from probes.drift.shortcuts.boxes import Boxes
 from probes.drift.shortcuts.columns import Columns
 from probes.drift.shortcuts.family import Candidate, Family, Samples
 from probes.drift.shortcuts.form import Form
-from probes.drift.shortcuts.trial import LEAST, Sides, donors_of, others_of
+from probes.drift.shortcuts.trial import LEAST, Asked, Sides, Trial, donors_of, others_of
+from probes.observable import Subject
 
 
 def marked(holding: int, of: int = 40) -> Samples:
@@ -54,3 +55,40 @@ def test_of_two_classes_only_what_the_other_has_elsewhere_is_other_evidence(
 ) -> None:
     others = others_of(family, Candidate(0, (2.0, 3.0)), ranked)
     assert [one.place for few in others.values() for one in few] == list(kept)
+
+
+def test_transplants_of_several_candidates_are_asked_together_and_equal_ones_once() -> None:
+    rows: list[int] = []
+
+    class Counting(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            rows.append(len(images))
+            return torch.stack([images[:, 0, 0, 0], images[:, 0, 9, 9]], dim=1)
+
+    generator = np.random.default_rng(0)
+    giving = marked(20)
+    images = torch.from_numpy(generator.normal(size=(80, 1, 10, 10))).float()
+    images[:, :, 4:6, 4:6] = 0
+    giving = Samples(inputs=images, labels=giving.labels, mass=giving.mass)
+    network = Counting()
+    subject = Subject(name="a", role="audited", network=network, embed=network, same_labels=True)
+    sides = Sides(giving=giving, receiving=giving, answers=giving.labels)
+    candidates = [Candidate(label, (top, top, 2.0)) for label in (0, 1) for top in (0.0, 8.0, 4.0)]
+    hosts, donors = np.arange(30), np.arange(40, 80)
+
+    def trial() -> Trial:
+        return Trial(subject=subject, proposing=giving, members=giving)
+
+    asked, rng = Asked(trial()), np.random.default_rng(1)
+    put = [asked.put(Boxes(), one, sides, hosts, donors, rng) for one in candidates]
+    together = [asked.followed(one) for one in put]
+    assert len(rows) == 1
+    assert rows[0] <= 5 * 30  # the blank place leaves the hosts as they are, for both classes
+
+    rng = np.random.default_rng(1)
+    for one, found in zip(candidates, together, strict=True):
+        alone = Asked(trial())
+        expected = alone.followed(alone.put(Boxes(), one, sides, hosts, donors, rng))
+        assert np.array_equal(expected.followed, found.followed)
+        assert np.array_equal(expected.donor, found.donor)
+    assert any(one.followed.any() for one in together)
