@@ -5,8 +5,8 @@
 
 Another process for each of the two, in turn; the fastest round of each counts. A network with random weights, whose
 statistics of BatchNorm are those of the images, explains random images by observables that both have, and the greatest
-difference of their observations is shown, as a share of the largest number (not of infidelity, for which each draws
-other random numbers).
+difference of their observations is shown, as a share of the largest number (not of infidelity and sensitivity,
+for which each draws other random numbers).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from figures import Measured, arguments, publish
 
 COUNTS = {32: (64, 24, 16, 96), 64: (32, 12, 8, 48), 224: (4, 2, 2, 16)}
 """By the images' side: samples of explanation quality, attribution, the sanity check and representation."""
+DRAWN = ("infidelity", "sensitivity")
 
 
 def measure(model: str, side: int, into: Path) -> None:
@@ -87,7 +88,7 @@ def measure(model: str, side: int, into: Path) -> None:
         seen |= {
             f"{called}, {key}": array
             for key, array in found.items()
-            if array.dtype.kind == "f" and "fidelity" not in key
+            if array.dtype.kind == "f" and not key.endswith(DRAWN)
         }
     into.with_suffix(".json").write_text(json.dumps(seconds))
     np.savez(into.with_suffix(".npz"), **seen)
