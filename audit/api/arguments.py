@@ -101,7 +101,7 @@ def recipe_file_of(
     file = Path(given) if isinstance(given, str | Path) else None
     beside = Path.cwd() if file is None else file.resolve().parent
     place = Path(model) if isinstance(model, str | Path) else None
-    complete = completing(place, beside, base_of(base), trust_code=trust_code)
+    complete = completing(place, beside, base_given(base), trust_code=trust_code)
     if file is not None:
         return RecipeFile.read(file, changes, complete=complete)
     if not whole:
@@ -114,7 +114,7 @@ def recipe_file_of(
     return RecipeFile(recipe=recipe, trains=recipes.keys_of_train(content))
 
 
-def base_of(given: str | Path | None) -> Path | None:
+def base_given(given: str | Path | None) -> Path | None:
     """What the training of a model in a folder started from: a folder, or a file."""
     return base_in(path_of(given))
 

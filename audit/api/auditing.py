@@ -17,7 +17,7 @@ from audit.api.arguments import (
     Model,
     Samples,
     Variants,
-    base_of,
+    base_given,
     path_of,
     recipe_file_of,
     refuse,
@@ -176,7 +176,7 @@ def run(
         recipe=None
         if language
         else recipe_file_of(recipe, whole=not in_memory, model=model, base=base, trust_code=trust_code),
-        base=base_of(base),
+        base=base_given(base),
         weights=weights,
         reference=path_of(reference),
         tried=path_of(tried) if isinstance(tried, str | Path) else None,

@@ -13,7 +13,7 @@ from jaxtyping import Int
 from audit.api.arguments import (
     GivenConfig,
     GivenRecipe,
-    base_of,
+    base_given,
     checkpoint_of,
     path_of,
     recipe_file_of,
@@ -112,7 +112,7 @@ def mitigate(
         workers=workers,
         budget=seconds_given(budget),
         recipe=recipe_file_of(recipe, model=model, base=base, trust_code=trust_code),
-        base=base_of(base),
+        base=base_given(base),
         weights=weights,
         data_root=path_of(data_root),
         trust_code=trust_code,

@@ -8,7 +8,7 @@ from pathlib import Path
 from audit.api.arguments import (
     GivenConfig,
     GivenRecipe,
-    base_of,
+    base_given,
     checkpoint_of,
     path_of,
     recipe_file_of,
@@ -72,7 +72,7 @@ def plan(
     settings = Settings(
         store=default_store(),
         recipe=recipe_file_of(recipe, model=model, base=base, trust_code=trust_code),
-        base=base_of(base),
+        base=base_given(base),
         weights=weights,
         data_root=path_of(data_root),
         trust_code=trust_code,

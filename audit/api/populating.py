@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from audit.api.arguments import GivenConfig, GivenRecipe, base_of, path_of, recipe_file_of, seconds_given
+from audit.api.arguments import GivenConfig, GivenRecipe, base_given, path_of, recipe_file_of, seconds_given
 from audit.api.opening import open_model
 from audit.checkpoints.language_folder import must_not_be_a_language_model
 from audit.config import audit_config
@@ -79,7 +79,7 @@ def populate(
         store=kept_in,
         remote=remote,
         recipe=recipe_file_of(recipe, model=model, base=base, trust_code=trust_code),
-        base=base_of(base),
+        base=base_given(base),
         weights=weights,
         trainer=trainer,
         replica_timeout=seconds_given(replica_timeout, "replica_timeout"),

@@ -41,11 +41,13 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
-class Section(BaseModel):
+class ConfigTable(BaseModel):
+    """A table of audit.toml."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Bound(Section):
+class Bound(ConfigTable):
     """At most one of max and min; instead or in addition, no worse than the baseline by a margin."""
 
     max: Number | None = None
@@ -90,7 +92,7 @@ class ProfileBound(Bound):
         return [dataclasses.replace(one, required=self.required, unless=self.unless) for one in found]
 
 
-class GateSection(Section):
+class GateSection(ConfigTable):
     profile: Profile = "default"
     on_undecided: Literal["stop", "warn", "fail"] = "stop"
     level: Number = Field(default=0.95, gt=0.5, lt=1)
@@ -108,7 +110,7 @@ def _day(value: object) -> object:
     raise ValueError("a waiver expires on a date: expires = 2026-12-31")
 
 
-class WaiverSection(Section):
+class WaiverSection(ConfigTable):
     probe: str
     estimate: str
     reason: Said
@@ -116,7 +118,7 @@ class WaiverSection(Section):
     """The last day, in UTC, on which it is valid."""
 
 
-class ExpectSection(Section):
+class ExpectSection(ConfigTable):
     """The model's known measurements, checked when it is loaded: accuracies as shares, losses in nats."""
 
     held_out_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -131,7 +133,7 @@ class ExpectSection(Section):
         return {name: value for name, value in self if value is not None and name != "tolerance"}
 
 
-class Config(Section):
+class Config(ConfigTable):
     expect: ExpectSection = ExpectSection()
     gate_section: GateSection = GateSection()
     thresholds: dict[str, dict[str, Bound]] = {}
@@ -346,12 +348,12 @@ def parse(content: dict[str, Any], where: str) -> Config:
     return config
 
 
-SECTIONS: Mapping[str, tuple[str, type[Section]]] = {
+SECTIONS: Mapping[str, tuple[str, type[ConfigTable]]] = {
     "gate_section": ("gate", GateSection),
     "expect": ("expect", ExpectSection),
     "thresholds": ("thresholds", Bound),
     "waivers": ("waivers", WaiverSection),
-    "parameters": ("probes", Section),
+    "parameters": ("probes", ConfigTable),
 }
 """The file's name for a part of Config, and its content."""
 

@@ -24,11 +24,11 @@ class SparseMatrix(Protocol):
 class Rows(Protocol):
     """What a frame gives for positions of rows."""
 
-    def __getitem__(self, chosen: np.ndarray, /) -> Frame: ...
+    def __getitem__(self, chosen: np.ndarray, /) -> FrameLike: ...
 
 
 @runtime_checkable
-class Frame(Protocol):
+class FrameLike(Protocol):
     """One of pandas'."""
 
     @property
@@ -36,7 +36,7 @@ class Frame(Protocol):
 
 
 if TYPE_CHECKING:
-    ArrayLike: TypeAlias = NumPyArrayLike | Tensor | SparseMatrix | Frame
+    ArrayLike: TypeAlias = NumPyArrayLike | Tensor | SparseMatrix | FrameLike
 else:
     ArrayLike = object
 """Arrays, tensors, frames, sparse matrices and nested sequences. Only type checkers see this: at run time everything is

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Float32, Int, Shaped
 from torch import Tensor, nn
 
-from audit.data.array_like import ArrayLike, Frame
+from audit.data.array_like import ArrayLike, FrameLike
 from audit.models.answers import gives_logits, logits_in, masks_padding
 from audit.models.number_inputs import takes_numbers
 from audit.training.loop import predict
@@ -23,7 +23,7 @@ FLOAT32 = torch.float32
 
 def rows_of(features: ArrayLike | None, chosen: Int[np.ndarray, " chosen"]) -> ArrayLike:
     """Some samples of a DataFrame, an array, a tensor, or a list."""
-    if isinstance(features, Frame):
+    if isinstance(features, FrameLike):
         return features.iloc[chosen]
     if isinstance(features, list | tuple):
         return [features[index] for index in chosen]

@@ -29,7 +29,17 @@ from scipy import special
 from probes.errors import EvidenceError
 from probes.large_arrays import empty, taken
 from probes.membership.neighbours import Neighbours
-from probes.membership.replica_moments import AT_ONCE, Answered, Kept, Phi, Spread, Sums, blocks, change_of, spread_of
+from probes.membership.replica_moments import (
+    AT_ONCE,
+    Answered,
+    Kept,
+    Moments,
+    Phi,
+    Spread,
+    blocks,
+    change_of,
+    spread_of,
+)
 from probes.membership.stand_in_weights import Weights, fit_weights
 from probes.membership.target import Target
 from probes.membership.variance_stabilisation import Stabiliser, stabiliser
@@ -62,7 +72,7 @@ class Expected:
     log_p: Float64[np.ndarray, "sets samples"]
 
     @classmethod
-    def by(cls, sums: Sums, spread: Spread) -> Expected:
+    def by(cls, sums: Moments, spread: Spread) -> Expected:
         change, centre, squares = change_of(sums, spread), sums.centre, sums.squares
         total, stratum = sums.count.sum(axis=1), spread.stratum
         dof = spread.dof[stratum] + np.maximum(sums.count - 1, 0).sum(axis=1)
@@ -128,7 +138,7 @@ class Expected:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Replicas:
+class StabilisedReplicas:
     """A population with stabilised margins; its rows are sorted by order."""
 
     stable: Phi
@@ -138,12 +148,12 @@ class Replicas:
     spread: Spread
     neighbours: Neighbours | None
 
-    def sums(self, orders: Int[np.ndarray, " orders"]) -> Sums:
+    def sums(self, orders: Int[np.ndarray, " orders"]) -> Moments:
         """One set: all replicas of these orders."""
         first, *others = (each.together() for _, _, each in self._by_order(orders))
         return sum(others, start=first)
 
-    def _by_order(self, orders: Int[np.ndarray, " orders"]) -> Iterator[tuple[Rows, Rows, Sums]]:
+    def _by_order(self, orders: Int[np.ndarray, " orders"]) -> Iterator[tuple[Rows, Rows, Moments]]:
         """A few orders at a time: their rows, each row's set, and a set of sums per order."""
         first, last = (np.searchsorted(self.order, orders, side=side) for side in ("left", "right"))
         size = last - first
@@ -152,17 +162,19 @@ class Replicas:
             starts = np.cumsum(size[few]) - size[few]
             by = np.repeat(np.arange(len(few)), size[few])
             rows = np.arange(len(by)) + (first[few] - starts)[by]
-            yield rows, by, Sums.of(self.stable[rows], self.log_p[rows], self.keep[rows], starts)
+            yield rows, by, Moments.of(self.stable[rows], self.log_p[rows], self.keep[rows], starts)
 
-    def _thinned(self, total: Sums, thin: int) -> tuple[Replicas, Sums]:
+    def _thinned(self, total: Moments, thin: int) -> tuple[StabilisedReplicas, Moments]:
         """Every such sample."""
         spread = dataclasses.replace(self.spread, stratum=self.spread.stratum[::thin])
         few = {name: getattr(self, name)[:, ::thin] for name in ("stable", "log_p", "keep")}
-        return dataclasses.replace(self, **few, spread=spread), Sums(
+        return dataclasses.replace(self, **few, spread=spread), Moments(
             **{name: value[..., ::thin] for name, value in vars(total).items()}
         )
 
-    def stand_ins(self, orders: Int[np.ndarray, " orders"], total: Sums, thin: int = 1) -> Iterator[tuple[Rows, Found]]:
+    def stand_ins(
+        self, orders: Int[np.ndarray, " orders"], total: Moments, thin: int = 1
+    ) -> Iterator[tuple[Rows, Found]]:
         """A few of these orders at a time: their rows, and their features computed from the rest of `total`."""
         for rows, by, own in self._by_order(orders):
             others = total - own
@@ -175,7 +187,7 @@ class Replicas:
             expected = Expected.by(others, self.spread)
             yield rows, expected.features(self.stable[rows], self.log_p[rows], by, self.neighbours, thin)
 
-    def weights(self, orders: Int[np.ndarray, " orders"], total: Sums) -> Weights:
+    def weights(self, orders: Int[np.ndarray, " orders"], total: Moments) -> Weights:
         """Weights fitted to the replicas of these orders as stand-ins attacking each other; `total` is their sums."""
         if len(orders) < 2:
             return Weights.of_first(ALONE if self.neighbours is None else ALONE + 2)
@@ -230,7 +242,7 @@ def replicas_of(
     keep: Kept,
     order: Order,
     neighbours: Neighbours | None = None,
-) -> tuple[Replicas, Stabiliser, Sums]:
+) -> tuple[StabilisedReplicas, Stabiliser, Moments]:
     """The replicas, sorted by order, the map that stabilised their margins, and the sums of all.
 
     Raises EvidenceError if a sample is never in, or never out, among the replicas.
@@ -243,10 +255,10 @@ def replicas_of(
     summed = []
     for part in blocks(phi.shape[1], len(phi)):
         mapped[:, part] = some = stable(phi[:, part])
-        summed.append(Sums.of(some, log_p[:, part], keep[:, part], np.zeros(1, dtype=np.int64)))
-    total = Sums(**{name: np.concatenate([vars(one)[name] for one in summed], axis=-1) for name in vars(summed[0])})
+        summed.append(Moments.of(some, log_p[:, part], keep[:, part], np.zeros(1, dtype=np.int64)))
+    total = Moments(**{name: np.concatenate([vars(one)[name] for one in summed], axis=-1) for name in vars(summed[0])})
     spread = spread_of(total)
-    found = Replicas(stable=mapped, log_p=log_p, keep=keep, order=order, spread=spread, neighbours=neighbours)
+    found = StabilisedReplicas(stable=mapped, log_p=log_p, keep=keep, order=order, spread=spread, neighbours=neighbours)
     return found, stable, total
 
 

@@ -28,7 +28,7 @@ Kept = Bool[np.ndarray, "replicas samples"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sums:
+class Moments:
     """Count, sum and sum of squares of stabilised φ, per side and sample, and sum of the label's probability: the
     sufficient statistics of sets of replicas."""
 
@@ -37,16 +37,16 @@ class Sums:
     two: Float64[np.ndarray, "sets 2 samples"]
     p: Float64[np.ndarray, "sets samples"]
 
-    def __sub__(self, own: Sums) -> Sums:
-        return Sums(count=self.count - own.count, one=self.one - own.one, two=self.two - own.two, p=self.p - own.p)
+    def __sub__(self, own: Moments) -> Moments:
+        return Moments(count=self.count - own.count, one=self.one - own.one, two=self.two - own.two, p=self.p - own.p)
 
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(
             count=self.count + other.count, one=self.one + other.one, two=self.two + other.two, p=self.p + other.p
         )
 
     @classmethod
-    def of(cls, stable: Phi, log_p: Answered, keep: Kept, starts: Int[np.ndarray, " sets"]) -> Sums:
+    def of(cls, stable: Phi, log_p: Answered, keep: Kept, starts: Int[np.ndarray, " sets"]) -> Moments:
         """Each set consists of the rows from its start to the next one's."""
         # Half of the products: what is outside is the rest of all.
         inside = keep.astype(np.float64)
@@ -62,9 +62,9 @@ class Sums:
             count=moments[0], one=moments[1], two=moments[2], p=_totals(np.exp(log_p).astype(np.float64), starts)
         )
 
-    def together(self) -> Sums:
+    def together(self) -> Moments:
         """One set of all."""
-        return Sums(**{name: value.sum(axis=0, keepdims=True) for name, value in vars(self).items()})
+        return Moments(**{name: value.sum(axis=0, keepdims=True) for name, value in vars(self).items()})
 
     @property
     def centre(self) -> Float64[np.ndarray, "sets samples"]:
@@ -94,7 +94,7 @@ class Change:
     variance: Float64[np.ndarray, "sets strata"]
 
 
-def spread_of(sums: Sums) -> Spread:
+def spread_of(sums: Moments) -> Spread:
     """Estimated by moments from all replicas, the only set of `sums`. Raises EvidenceError if no sample has two
     replicas on a side."""
     free = np.maximum(sums.count[0] - 1, 0)
@@ -112,7 +112,7 @@ def spread_of(sums: Sums) -> Spread:
     return Spread(stratum=stratum, dof=d0, variance=s0, ratio=ratio)
 
 
-def change_of(sums: Sums, spread: Spread) -> Change:
+def change_of(sums: Moments, spread: Spread) -> Change:
     """Estimated by moments. Training on a sample is assumed to raise its margin, at least slightly, so that chance does
     not reverse the attack when nothing leaks."""
     each = spread.stratum[:, None] == np.arange(len(spread.variance))
@@ -137,7 +137,7 @@ def starts_of(count: int, parts_of: int) -> Int[np.ndarray, " parts"]:
 
 
 def _totals(values: Phi, starts: Int[np.ndarray, " sets"]) -> Float64[np.ndarray, "sets samples"]:
-    """Sums of the rows of each set."""
+    """Moments of the rows of each set."""
     size = len(values) // len(starts)
     if size * len(starts) == len(values) and (starts == size * np.arange(len(starts))).all():
         return np.asarray(values.reshape(len(starts), size, -1).sum(axis=1))

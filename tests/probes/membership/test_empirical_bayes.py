@@ -15,7 +15,7 @@ from probes.membership.empirical_bayes import (
 )
 from probes.membership.lira import lira_scores
 from probes.membership.order_intervals import over_orders, stand_in_aucs
-from probes.membership.replica_moments import Sums
+from probes.membership.replica_moments import Moments
 from probes.membership.rmia import rmia_scores
 from probes.membership.variance_stabilisation import stabiliser
 from probes.statistics.roc import auc
@@ -75,7 +75,7 @@ def test_stand_ins_are_scored_by_sums_as_they_would_be_by_a_refit(monkeypatch: p
         for row, each in zip(mine, found.swapaxes(0, 1), strict=True):
             others = replicas.order != replicas.order[row]
             start = np.zeros(1, dtype=np.int64)
-            sums = Sums.of(replicas.stable[others], replicas.log_p[others], replicas.keep[others], start)
+            sums = Moments.of(replicas.stable[others], replicas.log_p[others], replicas.keep[others], start)
             refit = Expected.by(sums, replicas.spread)
             again = refit.features(replicas.stable[row, None], replicas.log_p[row, None], start)
             assert each == pytest.approx(again[:, 0], abs=1e-9)
