@@ -71,13 +71,12 @@ def handed(
     *,
     members: object = None,
     held_out: object = None,
-    validation: object = None,
     classes: tuple[str, ...] | None = None,
     where: str = WHERE,
 ) -> Handed:
     """`data` is (features, labels), (features, labels, members), a dict with KEYS, or a Dataset. Raises DataError."""
     content = _content(data, where)
-    for key, value in (("members", members), ("held_out", held_out), ("validation", validation), ("classes", classes)):
+    for key, value in (("members", members), ("held_out", held_out), ("classes", classes)):
         if value is not None:
             content[key] = value
     dataset = content.get("dataset")

@@ -62,10 +62,10 @@ def read_text(path: Path, most: int, error: type[InputError], *, do: str = "Chec
     return text_of(read_bytes(path, most, error, do=do), path, error)
 
 
-def lines_in(path: Path, most: int, error: type[InputError], *, do: str = "Check the path.") -> Iterator[str]:
+def lines_in(path: Path, most: int, error: type[InputError]) -> Iterator[str]:
     """The lines of such a file, one at a time; only a line feed ends one, because JSON strings may hold other
     separators, such as U+2028. Raises `error`."""
-    size = regular(path, error, do=do)
+    size = regular(path, error, do="Check the path.")
     if size > most:
         raise error(f"has {size / MIB:,.0f} MiB; at most {most / MIB:,.0f} MiB are read.", where=str(path))
     read = 0

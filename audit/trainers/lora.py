@@ -78,12 +78,12 @@ def adapter_state(network: nn.Module, replica: int) -> dict[str, Tensor]:
     }
 
 
-def load_adapter(network: nn.Module, state: Mapping[str, Tensor], replica: int = 0) -> None:
+def load_adapter(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load the weights into a network made by `with_adapters`."""
     with torch.no_grad():
         for key, value in state.items():
             name, _, side = key.rpartition(".")
-            getattr(network.get_submodule(name), side)[replica].copy_(value)
+            getattr(network.get_submodule(name), side)[0].copy_(value)
 
 
 def _sides(layer: nn.Module) -> tuple[int, int]:

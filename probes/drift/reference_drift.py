@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Shaped
 
 from probes.drift.drift_index import Placed, drift_index, p_above_floor, place
 from probes.drift.explain.agreement import AGREEMENTS
@@ -38,12 +37,12 @@ class Comparison:
     method: str
     seen: Seen
 
-    def placed(self, measure: str, rows: Shaped[np.ndarray, " rows"] | slice = slice(None)) -> Placed:
+    def placed(self, measure: str) -> Placed:
         audited, other = (maps_of(self.seen[name], self.method) for name in ("audited", self.whom))
         assert audited is not None
         assert other is not None
         floor, ceiling = (among(self.seen, name, self.method) for name in ("seeds/", "randomised/"))
-        return place(audited[rows], other[rows], [one[rows] for one in floor], [one[rows] for one in ceiling], measure)
+        return place(audited, other, floor, ceiling, measure)
 
 
 def comparisons(seen: Mapping[Target, Seen], methods: Sequence[str]) -> list[Comparison]:

@@ -26,7 +26,6 @@ def over_orders(
     level: float,
     unit: str,
     bounds: tuple[float, float],
-    caveat: Message | None = None,
     symmetric: bool = True,
 ) -> Estimate:
     """The mean over stand-ins with a t interval over orders: stand-ins of one order are complementary folds and not
@@ -38,7 +37,6 @@ def over_orders(
     level      two-sided coverage of the interval, in (0, 1)
     unit       of the values
     bounds     the least and the largest possible value
-    caveat     why the estimate cannot support a verdict; None, the default, if it can
     symmetric  whether a chance similarity of two orders enters the scores of both; on by default
 
     Orders attack each other, so a chance similarity of two orders enters the scores of both. If nothing leaks, LiRA's
@@ -59,8 +57,6 @@ def over_orders(
     half = math.inf
     if j > 2:
         half = t_critical(level, j - 1) * float(means.std(ddof=1)) * math.sqrt((inflation(j) if symmetric else 1.0) / j)
-    elif caveat is None:
-        caveat = Message("membership.unresolved-spread", {"repeats": j})
     return Estimate(
         name=name,
         value=mean,
@@ -72,7 +68,7 @@ def over_orders(
         unit=unit,
         better="lower",
         dof=float(j - 1),
-        caveat=caveat,
+        caveat=None if j > 2 else Message("membership.unresolved-spread", {"repeats": j}),
     )
 
 

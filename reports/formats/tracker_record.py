@@ -28,7 +28,7 @@ class Record:
     """The verdict in one sentence."""
 
 
-def record(report: Report, *, lang: str = "en") -> Record:
+def record(report: Report) -> Record:
     metrics = {
         key: value
         for result in report.results
@@ -52,7 +52,7 @@ def record(report: Report, *, lang: str = "en") -> Record:
         metrics=metrics,
         params=dict(_params(report)),
         tags=tags,
-        summary=outline(report, lang).sentence,
+        summary=outline(report, "en").sentence,
     )
 
 
