@@ -314,7 +314,7 @@ class Sentences:
 Figure = Chart | Table | Gallery | Sentences
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Result:
     """All results of one probe.
 
@@ -328,8 +328,13 @@ class Result:
     examined    how many replicas or samples its claims rest on, for the report's limits; none by default
 
     >>> half = Estimate(name="coin.heads", value=0.5, low=0.4, high=0.6, n=96, unit="fraction")
-    >>> Result(probe="coin", params={"throws": 96}, estimates=(half,))["coin.heads"].value
+    >>> result = Result(probe="coin", params={"throws": 96}, estimates=(half,))
+    >>> result
+    <Result of coin: 1 estimates, 0 findings, 0 figures>
+    >>> result["coin.heads"].value
     0.5
+    >>> print(result)
+    coin.heads = 0.5 fraction [0.4, 0.6] (95 %, n = 96 samples)
     """
 
     probe: str
@@ -345,6 +350,10 @@ class Result:
         names = [estimate.name for estimate in self.estimates]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"Expected unique estimate names in {self.probe}, got twice: {sorted(repeated)}.")
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.estimates)} estimates, {len(self.findings)} findings, {len(self.figures)} figures"
+        return f"<Result of {self.probe}: {counts}>"
 
     def __str__(self) -> str:
         """Its estimates, a line each."""
