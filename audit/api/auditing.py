@@ -211,12 +211,8 @@ def run(
                 held_out=held_out, source=source, classes=classes, variants=variants or None, tried=tried
             )
             return LanguageModel(_language_model(folder, data, members, recipe, path_of(canaries), trainer, settings))
-        if canaries is not None:
-            do = "Write canaries = N in the recipe."
-            raise InputError("a list of canaries is for language models.", where="audit.run", do=do)
-        if isinstance(members, str | Path):
-            raise InputError("a file of members is only for language models.", where="audit.run", do="Give a mask.")
-        audited = open_model(model, data, members, held_out, trainer, recipe, source, classes, settings)
+        rows = _rows_of_a_classifier(canaries, members)
+        audited = open_model(settings, model, data, rows, held_out, trainer, recipe, source, classes)
         return Classifier(dataclasses.replace(with_tried(audited, tried), variants=variants_of(released, audited)))
 
     def make(heard: Listener) -> Report:
@@ -237,6 +233,16 @@ def _last_release(history: str | Path | None, config: Config, out: str | Path | 
     """The results of the last release in the folder given, else in that of the configuration."""
     releases = path_of(history) or config.history
     return None if releases is None else last_release(releases, path_of(out))
+
+
+def _rows_of_a_classifier(canaries: str | Path | None, members: Samples | str | Path | None) -> Samples | None:
+    """The members. Raises InputError for what only language models take."""
+    if canaries is not None:
+        do = "Write canaries = N in the recipe."
+        raise InputError("a list of canaries is for language models.", where="audit.run", do=do)
+    if isinstance(members, str | Path):
+        raise InputError("a file of members is only for language models.", where="audit.run", do="Give a mask.")
+    return members
 
 
 def _must_suit_language_models(settings: Settings, workers: int | None) -> None:

@@ -20,15 +20,15 @@ from probes.errors import InputError
 
 
 def open_model(
-    model: Model | None,
-    data: Data | None,
-    members: Samples | None,
-    held_out: Samples | None,
-    trainer: GivenTrainer | None,
-    recipe: GivenRecipe | None,
-    source: nn.Module | Mapping[str, Tensor] | None,
-    classes: tuple[str, ...] | list[str] | None,
     settings: Settings,
+    model: Model | None,
+    data: Data | None = None,
+    members: Samples | None = None,
+    held_out: Samples | None = None,
+    trainer: GivenTrainer | None = None,
+    recipe: GivenRecipe | None = None,
+    source: nn.Module | Mapping[str, Tensor] | None = None,
+    classes: tuple[str, ...] | list[str] | None = None,
 ) -> Audited:
     """The model in its experiment, in whichever of the ways it was given."""
     if settings.trainer is not None and data is None:

@@ -87,7 +87,7 @@ def populate(
         trust_code=trust_code,
     )
     with traces_kept(settings.store), threads(1), older_left_alone():
-        audited = open_model(model, None, None, None, None, None, None, None, settings)
+        audited = open_model(settings, model)
         if not audited.retrains:
             raise InputError(
                 "there is no recipe: it is not known how this model was trained.", where=str(model), do="Give --recipe."

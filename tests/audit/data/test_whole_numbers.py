@@ -24,7 +24,7 @@ READ = Message("audit.data-whole-numbers")
 
 def opened(tmp_path, model, data=(X, Y), trainer=None) -> Dataset:
     settings = Settings(store=tmp_path / "store", workers=1)
-    audited = open_model(model, data, range(20), None, trainer, None, None, None, settings)
+    audited = open_model(settings, model, data, members=range(20), trainer=trainer)
     return audited.experiment.dataset
 
 
@@ -94,6 +94,6 @@ def test_models_without_weights_are_told_apart_by_their_answers(tmp_path):
     digests = []
     for depth in (1, 1, 5):
         tree = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(X[:20], 1 - Y[:20] if depth > 1 else Y[:20])
-        audited = open_model(tree, (X, Y), range(20), None, None, None, None, None, settings)
+        audited = open_model(settings, tree, (X, Y), members=range(20))
         digests.append(describe_model(audited, answers_of(audited))["digest"])
     assert digests[0] == digests[1] != digests[2]
