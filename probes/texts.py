@@ -13,6 +13,9 @@ A file has these tables, all of them optional:
     [figures]            titles by PROBE.FIGURE, if the figure's own title is plain English
 
 A template is a string, or `{one = "...", other = "..."}`, chosen by whether the value `count` is 1.
+
+A message, and a text of a finding, may have another form for some audits (`Texts.preferring`): `CODE-predictions`
+beside CODE, `helps-predictions` beside `helps`.
 """
 
 from __future__ import annotations
@@ -41,8 +44,10 @@ PACKAGES: Registry[Any] = Registry("audit.texts", "texts")
 class Texts:
     """The texts of all packages in a language; missing texts are taken from the `fallback`."""
 
-    def __init__(self, packages: Mapping[str, Content], fallback: Texts | None = None) -> None:
-        self.packages, self.fallback = packages, fallback
+    def __init__(
+        self, packages: Mapping[str, Content], fallback: Texts | None = None, forms: tuple[str, ...] = ()
+    ) -> None:
+        self.packages, self.fallback, self.forms = packages, fallback, forms
         self.content = _merged(packages)
         self._fields = Fields(
             Speech(
@@ -60,6 +65,20 @@ class Texts:
                 },
             )
         )
+
+    def preferring(self, forms: tuple[str, ...]) -> Texts:
+        """The same texts, in the first of these forms in which there is one.
+
+        >>> bare = Message("gate.no-replicas")
+        >>> "shadow models" in texts("en").preferring(("predictions",)).say(bare), "shadow" in texts("en").say(bare)
+        (True, False)
+        """
+        return Texts(self.packages, None if self.fallback is None else self.fallback.preferring(forms), forms)
+
+    def part(self, code: str, key: str) -> str:
+        """A text of a finding, such as `helps`; empty if it has none."""
+        found = (self.find("findings", code, one) for one in (*(f"{key}-{form}" for form in self.forms), key))
+        return str(next((one for one in found if one is not None), ""))
 
     def _term(self, word: str, table: str) -> str:
         """The word's entry in a table, or the title of its entry; unchanged if there is none."""
@@ -96,12 +115,13 @@ class Texts:
         """With the spaces that join it to the enclosing message."""
         if not isinstance(text, Message):
             return text or ""
-        template = self.own("messages", text.code)
-        try:
-            if template is not None:
-                return self.fill(template, text.values)
-        except (KeyError, ValueError, TypeError):
-            pass
+        for code in (*(f"{text.code}-{form}" for form in self.forms), text.code):
+            template = self.own("messages", code)
+            try:
+                if template is not None:
+                    return self.fill(template, text.values)
+            except (KeyError, ValueError, TypeError):
+                pass
         return text.code if self.fallback is None else self.fallback._said(text)
 
     def says(self, text: Text | None) -> bool:

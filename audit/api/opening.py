@@ -92,6 +92,7 @@ def _network_given(
     folder = settings.recipe.folder if settings.recipe else Path.cwd()
     content = settings.recipe.recipe if settings.recipe else recipe
     assert not isinstance(content, str | Path | RecipeFile)
+    retrains = recipe is not None
     checkpoint, experiment = adopt_network(
         model,
         dataset,
@@ -99,7 +100,12 @@ def _network_given(
         recipe_of(content, model, pool, settings.seed),
         folder,
         source=source,
-        retrains=recipe is not None,
+        retrains=retrains,
         trust_code=settings.trust_code,
     )
-    return Audited(checkpoint=checkpoint, experiment=experiment, retrains=recipe is not None)
+    return Audited(
+        checkpoint=checkpoint,
+        experiment=experiment,
+        given="network" if retrains else "bare-network",
+        retrains=retrains,
+    )

@@ -30,6 +30,8 @@ class Audited:
 
     checkpoint: Checkpoint
     experiment: Experiment
+    given: str = "checkpoint"
+    """How the model was given (reports/document/next_steps.py): what its owner can do next depends on it."""
     retrains: bool = True
     """False if no recipe is known: then there are no replicas."""
     predictor: FittedModel | None = None

@@ -50,7 +50,7 @@ def open_checkpoint(path: Path, settings: Settings) -> Audited:
             key=settings.weights,
             data_root=settings.data_root,
         )
-        return Audited(checkpoint=checkpoint, experiment=experiment)
+        return Audited(checkpoint=checkpoint, experiment=experiment, given="weights")
     if settings.weights is not None:
         raise InputError(
             "is for weights from elsewhere, with their recipe.", where="--weights", do="Omit it, or give --recipe."
@@ -93,7 +93,13 @@ def open_folder(path: Path, reader: ClassifierReader, settings: Settings) -> Aud
     elif file is not None:
         limits += beside(file, weights, checkpoint.state)
     checkpoint = dataclasses.replace(checkpoint, limits=(*told, *limits))
-    return Audited(checkpoint=checkpoint, experiment=experiment, told=told, expected=described.expected)
+    return Audited(
+        checkpoint=checkpoint,
+        experiment=experiment,
+        given="folder" if settings.recipe else "record",
+        told=told,
+        expected=described.expected,
+    )
 
 
 def _unread(described: Described, settings: Settings) -> tuple[Message, ...]:

@@ -121,9 +121,16 @@ def adopt_trained(
     return Audited(
         checkpoint=without_history(experiment, _state(network), Path(), said),
         experiment=experiment,
+        given=_given(trainer),
         predictor=network if network is not None else model,
         looked_into=not lacks,
     )
+
+
+def _given(trainer: Trainer) -> str:
+    if isinstance(trainer, EstimatorTrainer):
+        return "estimator"
+    return "trainer" if isinstance(trainer, FunctionTrainer) and trainer.path is not None else "function"
 
 
 def _takes_numbers(model: object, samples: Tensor) -> bool:

@@ -78,6 +78,7 @@ class LanguageModel(Pipeline):
         return {
             "name": opened.name,
             "architecture": type(self.task.base).__name__,
+            "given": "language-trainer" if self.task.trainer else "language",
             "digest": digest_state(audited.state_dict()),
             "source_digest": opened.model.base_digest,
             "parameters": sum(weight.numel() for weight in audited.parameters()),

@@ -28,6 +28,7 @@ class PredictionsOnly(Pipeline):
         return {
             "name": self.predictions.name,
             "architecture": "predictions",
+            "given": "predictions",
             "digest": digest_arrays(self.predictions.logits),
             "source_digest": "none",
             "parameters": 0,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from audit.checkpoints.audited_model import Audited
+from audit.models.families.base import is_published
 from audit.models.weight_files import digest_state
 from audit.training.experiment import Experiment
 from probes.evidence import Answers
@@ -22,6 +23,8 @@ def describe_model(audited: Audited, own: Answers) -> Mapping[str, Json]:
     return {
         "name": recipe.name,
         "architecture": recipe.source.model,
+        "given": audited.given,
+        **({"own_code": True} if _is_own_code(audited) else {}),
         "digest": digest_state(weights) if weights else digest_arrays(own.margin, own.log_prob, own.predicted),
         "source_digest": audited.experiment.source.digest,
         "parameters": int(sum(int(np.prod(shape)) for shape in parameters.values())),
@@ -30,6 +33,13 @@ def describe_model(audited: Audited, own: Answers) -> Mapping[str, Json]:
         "trained_with": dict(audited.checkpoint.environment),
         **({"variants": {one.name: one.digest for one in audited.variants}} if audited.variants else {}),
     }
+
+
+def _is_own_code(audited: Audited) -> bool:
+    """Whether opening it again runs code that the model names."""
+    return audited.given in ("checkpoint", "weights", "record") and not is_published(
+        audited.experiment.recipe.source.model
+    )
 
 
 def digest_arrays(*arrays: np.ndarray) -> str:

@@ -12,6 +12,7 @@ from reports.document.checks import CheckText, checks
 from reports.document.comparison import AgainstText, against
 from reports.document.gate_level import at_gate_level
 from reports.document.limits import limits
+from reports.document.next_steps import forms
 from reports.document.reasons import Reason, reasons
 from reports.document.sections import Section, section
 from reports.document.severity import ORDER, status_of
@@ -62,7 +63,7 @@ class Document:
 
 def outline(report: Report, lang: str = "en") -> Document:
     """The whole report as text and figures, in one language."""
-    say, report = words(lang).about(report.results), at_gate_level(report)
+    say, report = words(lang).about(report.results, forms(report)), at_gate_level(report)
     results = sorted((*report.results, *absent_of(report)), key=lambda result: ORDER.index(status_of(result, report)))
     judged = checks(report, say)
     changes = None if report.comparison is None else against(report.comparison, say)

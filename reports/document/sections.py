@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Sentences, Table
 from reports.document.absent import Absent
 from reports.document.checks import CheckText, decides, judged, text_of
+from reports.document.next_steps import command
 from reports.document.severity import RANK, status_of
 from reports.remedies import remedies_table
 from reports.report import Report
@@ -187,8 +188,7 @@ def _finding(finding: Finding, result: Result, report: Report, say: Words) -> Fi
     named = ", ".join(_sample(sample, report) for sample in finding.samples[:SAMPLES_NAMED])
     if len(finding.samples) > SAMPLES_NAMED:
         named += " " + say("ui", "more", count=len(finding.samples) - SAMPLES_NAMED)
-    modality = modality_of(report)
-    texts = {key: advice(finding, key, modality, say) for key in ("how", "limits", "helps")}
+    texts = {key: say.texts.part(finding.code, key) for key in ("how", "limits", "helps")}
     return FindingText(
         code=harmless(finding.code),
         severity=finding.severity,
@@ -196,7 +196,7 @@ def _finding(finding: Finding, result: Result, report: Report, say: Words) -> Fi
         because=tuple(because),
         level=common,
         samples=named,
-        command=command(finding, result.params, modality, say),
+        command=command(finding, result.params, report, say),
         **texts,
     )
 
@@ -205,27 +205,6 @@ def _answered(finding: Finding, result: Result, report: Report, answer: str, say
     """An inconclusive finding for which the gate has decided: its numbers and method under the gate's sentence."""
     told = _finding(finding, result, report, say)
     return dataclasses.replace(told, severity="info", claim=harmless_long(answer), helps="", command="")
-
-
-def modality_of(report: Report) -> str:
-    return str(report.data.get("modality") or "")
-
-
-def advice(finding: Finding, key: str, modality: str, say: Words) -> str:
-    """A text of a finding: the one for models of this kind where it has one (`helps-language`); empty where it has
-    none."""
-    own = say.find("findings", finding.code, f"{key}-{modality}") if modality else None
-    return str((say.find("findings", finding.code, key) if own is None else own) or "")
-
-
-def command(finding: Finding, params: Mapping[str, object], modality: str, say: Words) -> str:
-    """A command that readers may copy into a shell, so only numbers are filled in; empty if one is missing."""
-    known = {f"twice_{name}": 2 * value for name, value in params.items() if type(value) is int}
-    known |= {name: value for name, value in finding.values.items() if type(value) is int}
-    try:
-        return advice(finding, "command", modality, say).format(**known)
-    except KeyError:  # an older or a third-party probe gives other values
-        return ""
 
 
 def _estimate(estimate: Estimate, probe: str, say: Words) -> EstimateText:

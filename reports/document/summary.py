@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from probes.result import Failure, Finding, Result
 from reports.document.absent import Absent
 from reports.document.checks import CheckText, decides, judged, text_of, why
-from reports.document.sections import advice, command, modality_of
+from reports.document.next_steps import command
 from reports.document.severity import RANK, status_of
 from reports.report import Check, Report
 from reports.wording.catalogue import Words
@@ -80,7 +80,7 @@ def _found(result: Result, status: str, report: Report, checks: tuple[CheckText,
     """The gate's decision, at its level and in its unit; a finding that rests on other estimates has its own line."""
     decisive = [one for one in report.verdict.checks if (one.probe, one.status) == (result.probe, status)]
     if not decisive:
-        return _unjudged(result, modality_of(report), say)
+        return _unjudged(result, report, say)
     so_what = say.probe(result.probe, "so_what")
     about = _about(result, decisive)
     aside = _gravest(
@@ -101,12 +101,11 @@ def _found(result: Result, status: str, report: Report, checks: tuple[CheckText,
     to_try = _gravest(one for one in (about, aside) if one) if status not in SOUND else aside
     if to_try is None:
         return line
-    modality = modality_of(report)
-    helps = advice(to_try, "helps", modality, say)
-    return replace(line, to_do=helps, command=command(to_try, result.params, modality, say))
+    helps = say.texts.part(to_try.code, "helps")
+    return replace(line, to_do=helps, command=command(to_try, result.params, report, say))
 
 
-def _unjudged(result: Result, modality: str, say: Words) -> RiskLine:
+def _unjudged(result: Result, report: Report, say: Words) -> RiskLine:
     """The findings, if no threshold applies."""
     worst = _gravest(result.findings)
     if worst is None:
@@ -115,8 +114,8 @@ def _unjudged(result: Result, modality: str, say: Words) -> RiskLine:
     return RiskLine(
         what=harmless_long(say.claim(worst)),
         so_what=say.probe(result.probe, "so_what") if grave else "",
-        to_do=advice(worst, "helps", modality, say) if grave else "",
-        command=command(worst, result.params, modality, say) if grave else "",
+        to_do=say.texts.part(worst.code, "helps") if grave else "",
+        command=command(worst, result.params, report, say) if grave else "",
         severity=worst.severity,
     )
 
@@ -133,7 +132,8 @@ def _decided(decisive: list[Check], status: str, checks: tuple[CheckText, ...], 
 
 def _open(decisive: list[Check], say: Words) -> str:
     """What would decide each of the undecided checks."""
-    if len(decisive) == 1:
+    unmeasured = all(one.value is None for one in decisive)
+    if len(decisive) == 1 or (unmeasured and len({why(one, say) for one in decisive}) == 1):
         return why(decisive[0], say)
     return say("ui", "space").join(
         say("ui", "for_check", estimate=capitalized(say.estimate(one.estimate, one.probe)), why=why(one, say))

@@ -18,8 +18,9 @@ class Words:
     def __init__(self, texts: Texts, lang: str, titles: Mapping[tuple[str, str], Text] | None = None) -> None:
         self.texts, self.lang, self.titles = texts, lang, titles or {}
 
-    def about(self, results: Iterable[Result | Failure]) -> Words:
-        """The same texts for these results, with the titles that their estimates carry."""
+    def about(self, results: Iterable[Result | Failure], forms: tuple[str, ...] = ()) -> Words:
+        """The same texts for these results, with the titles that their estimates carry, in these forms where they have
+        them (`Texts.preferring`)."""
         titles = {
             (result.probe, one.name): one.title
             for result in results
@@ -27,7 +28,7 @@ class Words:
             for one in result.estimates
             if one.title
         }
-        return Words(self.texts, self.lang, titles)
+        return Words(self.texts.preferring(forms) if forms else self.texts, self.lang, titles)
 
     def find(self, *path: str, scope: str = "") -> Any:
         """The entry, in this language or in English, or None."""
