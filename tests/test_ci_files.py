@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 
 from reports import archive
 from tests.reports.sample import sample
+from tests.test_documents import QUICK, ran
 
 ROOT = Path(__file__).parent.parent
 VENDOR = files("check_jsonschema") / "builtin_schemas" / "vendor"
@@ -160,3 +161,84 @@ def test_the_action_wants_a_model_or_results(tmp_path: Path, given: dict[str, st
     done = step("Audit", tmp_path, environment(tmp_path, **given))
     assert done.returncode == 2
     assert done.stdout.startswith("::error")
+
+
+RECIPE = """
+name = "in-ci"
+transfer = "features"
+[data]
+kind = "digits"
+classes = ["5", "6", "7", "8", "9"]
+[split]
+members = 60
+held_out = 60
+[source]
+model = "torchvision:shufflenet_v2_x0_5"
+[input]
+channels = 3
+size = 32
+[train]
+epochs = 1
+lr = 0.05
+batch_size = 20
+"""
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the snippets expect in a repository: a checkpoint, audit.toml, and a results.json that was committed."""
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / "recipe.toml").write_text(RECIPE)
+    (folder / "audit.toml").write_text(QUICK.replace("tool.audit.", ""))
+    for line in ("audit finetune recipe.toml --out ckpt.pt", "audit run -m ckpt.pt --out report --store .audit-store"):
+        done = ran(line, folder)
+        assert done.returncode in (0, 1, 3), done.stderr
+    return folder
+
+
+def verdict_of(folder: Path) -> int:
+    verdict = json.loads((folder / "results.json").read_text(encoding="utf-8"))["verdict"]
+    return {"pass": 0, "fail": 1, "undecided": 3}[verdict["status"]]
+
+
+def test_the_snippet_with_the_action_runs_as_it_stands(repository: Path) -> None:
+    used = next(one for one in SNIPPETS[0]["jobs"]["audit"]["steps"] if "transfer-audit" in one["uses"])["with"]
+    given = {name.upper(): str(value) for name, value in used.items() if name != "sarif"}
+    done = step("Audit", repository, environment(repository, **given, OUT="audit-report"))
+    assert done.returncode == 0, done.stderr
+    code = re.findall(r"code=(\d+)", (repository / "output").read_text())[-1]
+    assert int(code) == verdict_of(repository / "audit-report")
+    assert (repository / "audit-report" / "audit.sarif").exists()
+    assert any((repository / SNIPPETS[0]["jobs"]["audit"]["steps"][1]["with"]["path"]).iterdir())
+
+
+def test_the_other_snippets_run_as_they_stand(repository: Path) -> None:
+    """GitHub without the action, GitLab and Jenkins: each command, and each file that they hand on."""
+    workflow = next(one for one in SNIPPETS if "gate" in one.get("jobs", {}))
+    github = [one["run"] for one in workflow["jobs"]["gate"]["steps"] if "run" in one]
+    gitlab = next(one for one in SNIPPETS if "audit" in one)["audit"]
+    jenkins = re.findall(r"^ *sh '(.*)'$", DOCS, flags=re.MULTILINE)
+    for script in (github, gitlab["script"], jenkins):
+        install, line = script
+        assert install.startswith("pip install")
+        done = ran(line, repository)
+        assert done.returncode == verdict_of(repository / "report"), f"{line}\n{done.stderr}"
+    handed_on = [*gitlab["artifacts"]["reports"].values(), *re.findall(r"(?:junit|pattern:) '([^*']*)'", DOCS)]
+    assert len(handed_on) == 4
+    for one in handed_on:
+        assert (repository / one).is_file(), one
+    assert any((repository / gitlab["cache"]["paths"][0]).iterdir())
+
+
+def test_the_hooks_run_as_precommit_runs_them(repository: Path) -> None:
+    hooks = {one["id"]: one for one in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
+    (asked,) = next(one for one in SNIPPETS if "repos" in one)["repos"]
+    lines = {
+        one["id"]: " ".join([hooks[one["id"]]["entry"], *{**hooks[one["id"]], **one}["args"]]) for one in asked["hooks"]
+    }
+    assert ran(lines["audit-config"], repository).returncode == 0
+    assert ran(lines["audit-gate"], repository).returncode == verdict_of(repository / "report")
+    valid = (repository / "audit.toml").read_text()
+    (repository / "audit.toml").write_text("[probes.membership]\nrepeat = 2\n")
+    assert ran(lines["audit-config"], repository).returncode == 2
+    (repository / "audit.toml").write_text(valid)
