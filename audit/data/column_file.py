@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import pandas as pd
 
+from audit.data.features import EXACT
 from audit.storage.bounded import MIB, regular
 from probes.errors import DataError, DependencyError, first_line
 from probes.json_text import parsed
@@ -63,11 +64,24 @@ class ColumnFile:
         with readable(self.path):
             table = self._read(name).select([name])
             table.validate(full=True)  # texts that are not UTF-8 are found here, not where one is looked at
-            column: Series = table.to_pandas().iloc[:, 0].reset_index(drop=True)
+            column: Series = to_pandas(table).iloc[:, 0].reset_index(drop=True)
         return column.rename(name)
 
     def head(self, n: int = 5) -> pd.DataFrame:
         return pd.DataFrame({name: self[name].head(n) for name in self.columns})
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Whole numbers with gaps stay whole, where floats would lose their digits."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    kept = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
+    whole = [one for one in table.columns if one.type in kept and 0 < one.null_count < len(one)]
+    ends = [compute.min_max(one).as_py() for one in whole]
+    long = any(max(found["max"], -found["min"]) > EXACT for found in ends)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=kept.get if long else None)
+    return frame
 
 
 def _parquet(path: Path, size: int) -> tuple[Columns, pa.Schema, int]:

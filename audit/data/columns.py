@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Float32, Float64
 
 from audit.data.column_file import Frame, Series
-from audit.data.features import exact, float32_of
+from audit.data.features import EXACT, exact, float32_of
 from audit.data.units import measured, refuse_mixed_signs
 from audit.data.written_dates import moments_of
 from audit.data.written_durations import durations_of
@@ -94,7 +94,7 @@ def numbers_in(column: Series) -> tuple[Series | None, list[str]]:
 
 def _merged(text: Series, read: Series) -> bool:
     """Whether long numbers, such as those of accounts, are no longer told apart as numbers."""
-    return bool(text.str.fullmatch(r"[+-]?\d{17,}").any() and read.nunique() < text.nunique())
+    return bool(text.str.fullmatch(r"[+-]?\d{16,}").any() and read.nunique() < text.nunique())
 
 
 INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF))
@@ -118,6 +118,8 @@ def _answers(text: Series, read: Series) -> bool:
 
 def _column(column: Series, name: str, where: str, notes: list[Message], *, fill: bool) -> Series:
     """Numbers as float64, words as strings."""
+    if _long_with_gaps(column):
+        column = column.astype("string")
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
         if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
             numbers, shifted = exact(column.to_numpy(), name)
@@ -129,6 +131,13 @@ def _column(column: Series, name: str, where: str, notes: list[Message], *, fill
         return column.astype("string").fillna("(none)")
     notes += found[1]
     return _whole(column, found[0].astype("float64"), name, where, notes, fill=fill)
+
+
+def _long_with_gaps(column: Series) -> bool:
+    """Whether 64-bit floats, which know gaps, would lose digits of whole numbers that are exact now."""
+    if not (pd.api.types.is_integer_dtype(column) and column.isna().any() and column.notna().any()):
+        return False
+    return max(int(column.max()), -int(column.min())) > EXACT
 
 
 def _of_text(column: Series, name: str, where: str) -> tuple[Series, list[Message]] | None:

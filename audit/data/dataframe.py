@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
-from audit.data.column_file import SUFFIXES, ColumnFile, Frame, Series, check_expansion, readable
+from audit.data.column_file import SUFFIXES, ColumnFile, Frame, Series, check_expansion, readable, to_pandas
 from audit.data.columns import Features, features_of, numbers_in, refuse_nested
 from audit.data.dataset import Dataset
+from audit.data.features import EXACT
 from audit.data.group_column import groups_of, named
 from audit.data.label_column import labels_in
 from audit.data.table_rows import dropped_rows, refuse_second_header, refuse_totals, without_empty_rows
@@ -83,6 +84,9 @@ def _text(path: Path, names: list[str] | None, as_text: Collection[str]) -> pd.D
             found = pd.read_csv(path, nrows=0, **options).columns if as_text else ()
             options["dtype"] = {name: "string" for name in found if str(name).strip() in as_text}
             text: pd.DataFrame = pd.read_csv(path, **options)
+            if long := [name for name in text.columns if _lost_digits(text[name])]:
+                options["dtype"] |= dict.fromkeys(long, "string")
+                text = pd.read_csv(path, **options)
         except pd.errors.ParserWarning:
             raise DataError(
                 "has rows with more cells than the first line.", where=str(path), do="Name every column in the header."
@@ -104,6 +108,14 @@ def _text(path: Path, names: list[str] | None, as_text: Collection[str]) -> pd.D
     text = without_empty_rows(text)
     refuse_totals(text, path)
     return text
+
+
+def _lost_digits(column: Series) -> bool:
+    """Whether a column with gaps, which pandas reads as floats, holds whole numbers too long for these."""
+    if column.dtype != np.float64 or not column.isna().any():
+        return False
+    known = column.dropna().abs()
+    return bool(len(known) and np.isfinite(known.max()) and known.max() > EXACT and (known % 1 == 0).all())
 
 
 def _first_line(path: Path, names: list[str] | None) -> tuple[str, str, list[str], bool]:
@@ -161,8 +173,7 @@ def _parquet(path: Path, size: int) -> pd.DataFrame:
     check_expansion(path, size)
     table = parquet.read_table(path)
     table.validate(full=True)  # texts that are not UTF-8 are found here, not where one is looked at
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+    return to_pandas(table)
 
 
 def dataset(

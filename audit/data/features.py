@@ -16,6 +16,8 @@ ABREAST = 16
 LARGEST = float(np.finfo(np.float32).max)
 WHOLE = 2**24
 """Whole numbers up to it are exact in float32."""
+EXACT = 2**53
+"""Whole numbers up to it are exact in float64."""
 
 
 def float32_of(
@@ -44,9 +46,9 @@ def float32_of(
 
 def exact(column: Shaped[np.ndarray, " samples"], name: str) -> tuple[Float64[np.ndarray, " samples"], Message | None]:
     """The numbers of a column, minus the smallest where 64-bit floats cannot tell them apart, and the note on it."""
-    if column.dtype.kind in "iu" and len(column) and max(int(column.max()), -int(column.min())) > 2**53:
+    if column.dtype.kind in "iu" and len(column) and max(int(column.max()), -int(column.min())) > EXACT:
         low = column.min()
-        if int(column.max()) - int(low) <= 2**53:
+        if int(column.max()) - int(low) <= EXACT:
             return (column - low).astype(np.float64), Message(
                 "audit.data-subtracted", {"column": name, "start": float(low)}
             )

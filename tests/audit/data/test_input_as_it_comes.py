@@ -12,11 +12,13 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from audit.data.columns import features_of
+from audit.data.dataframe import columns_of, dataset
 from audit.data.dataset import Dataset
 from audit.data.kinds import Data
 from audit.data.labels import labels_of
 from audit.data.split import SplitSection, split
 from probes.errors import DataError
+from probes.message import Message
 from probes.texts import said
 
 STRIPES = np.where(np.arange(16) // 2 % 2, 166, 64)[None, :].repeat(16, 0)
@@ -310,6 +312,34 @@ def test_answers_among_numbers_stay_words(tmp_path):
     assert table(tmp_path, {"pieces": pieces, **LABEL}).feature_names == tuple(
         f"pieces={piece}" for piece in ("0", "1", "2", "3+")
     )
+
+
+LONG = 12_345_678_901_234_560
+
+
+@pytest.mark.parametrize("written", ["csv", "parquet", "plain parquet"])
+@pytest.mark.parametrize("digits", [16, 17])
+def test_long_account_numbers_with_gaps_keep_their_digits(tmp_path, written, digits):
+    """Read as floats, which know gaps, neighbours would become one."""
+    first = LONG // 10 ** (17 - digits) + (0 if digits == 17 else 8 * 10**15)
+    accounts = [None if row % 9 == 4 else first + row for row in range(N)]
+    frame = pd.DataFrame({"account": pd.array(accounts, dtype="Int64"), "x": np.linspace(0, 1, N) ** 2, **LABEL})
+    path = tmp_path / f"t.{written.split()[-1]}"
+    if written == "csv":
+        frame.to_csv(path, index=False)
+    elif written == "parquet":
+        frame.to_parquet(path)
+    else:
+        pa = pytest.importorskip("pyarrow")
+        pq = pytest.importorskip("pyarrow.parquet")
+        pq.write_table(pa.table({name: pa.array(frame[name].tolist(), from_pandas=True) for name in frame}), path)
+    target = next(iter(LABEL))
+    told = dataset(columns_of(path, None, (target,)), path, target=target, drop=(), groups=None, times=None, fill=True)
+    assert told.feature_names == ("x",)
+    assert [one.code for one in told.notes if isinstance(one, Message)] == ["audit.data-identifier"]
+    as_ids = columns_of(path, None, (target, "account"))
+    named = dataset(as_ids, path, target=target, drop=(), groups=None, times=None, ids="account").ids
+    assert named == tuple("" if one is None else str(one) for one in accounts)
 
 
 def test_account_numbers_differ_in_float32_and_what_does_not_fit_is_refused(tmp_path):
