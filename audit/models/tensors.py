@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,9 @@ PLAIN = frozenset({
     torch.int32, torch.int64, torch.uint16, torch.uint32, torch.uint64, torch.float8_e4m3fn, torch.float8_e5m2,
 })  # fmt: skip
 """Types whose elements take whole bytes and that all of the tool's libraries can read."""
+
+LARGEST = 2**40
+"""Sizes of an empty tensor, multiplied: it takes no memory, but what is computed from its shape would overflow."""
 
 
 def check_tensors(state: Mapping[str, object], path: Path, size: int) -> None:
@@ -45,6 +49,8 @@ def _odd(value: Tensor) -> str | None:
         return f"a tensor on {value.device.type}, without content"
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         return f"of shape {tuple(value.shape)} over {value.untyped_storage().nbytes():,} bytes of content"
+    if not value.numel() and math.prod(size for size in value.shape if size) > LARGEST:
+        return f"an empty tensor of shape {tuple(value.shape)}"
     return None
 
 

@@ -167,12 +167,7 @@ def _safely(path: Path) -> str | None:
         if not used or len(used) != len(named):
             return None
         key = key_of_weights(read_untrusted(path, allowed=used), path)
-    except (
-        CheckpointError,
-        ValueError,
-        RuntimeError,
-        OSError,
-    ):  # not an archive of this kind, or no one set of weights
+    except Exception:  # no one set of weights; or as in `read_untrusted`, whose error is being described
         return None
     modules = ", ".join(sorted({"torch", *(kind.__module__ for kind in used)}))
     classes = ", ".join(f"{kind.__module__}.{kind.__qualname__}" for kind in used)

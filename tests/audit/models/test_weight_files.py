@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import pickle
+import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +14,11 @@ import pytest
 import torch
 
 from audit.checkpoints.foreign_weights import beside
+from audit.checkpoints.inspect import inspect
 from audit.config.recipe import SourceSection
 from audit.models.prefixes import under_names
 from audit.models.source import averages_beside, pretrained
-from audit.models.weight_files import read_state
+from audit.models.weight_files import read_state, read_untrusted
 from audit.storage.folders import checkpoint_in
 from probes.errors import CheckpointError
 from probes.texts import texts
@@ -75,6 +79,36 @@ def test_arrays_of_numpy_come_with_the_command_that_converts_them(tmp_path: Path
     np.savez(tmp_path / "w.npz", **{name: value.numpy() for name, value in STATE.items()})
     with pytest.raises(CheckpointError, match=r"holds arrays of NumPy\. Convert it: python -c"):
         read_state(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        pickle.dumps({"epoch": 10**4000}, protocol=2),
+        pickle.dumps({"w": 1}, protocol=2)[:-3] + b"P\xff\x8b",
+        b"PK\x05\x06" * 9,
+    ],
+    ids=["a long number", "unknown operands", "another archive"],
+)
+@pytest.mark.parametrize("inside", [True, False], ids=["in an archive", "bare"])
+def test_a_pickle_that_cannot_be_taken_apart_is_one_line(tmp_path: Path, pickled: bytes, inside: bool) -> None:
+    path = tmp_path / "w.pt"
+    path.write_bytes(pickled)
+    if inside:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", pickled)
+            archive.writestr("archive/version", "3")
+    with pytest.raises(CheckpointError) as refused:
+        read_untrusted(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_empty_tensor_of_sizes_that_overflow_is_refused(tmp_path: Path) -> None:
+    header = json.dumps({"w": {"dtype": "F32", "shape": [0, 2**62, 2**62], "data_offsets": [0, 0]}}).encode()
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    with pytest.raises(CheckpointError, match="empty tensor of shape"):
+        inspect(path)
 
 
 def test_several_state_dicts_are_listed_and_pickled_arguments_named(tmp_path: Path) -> None:
