@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 from reports import archive
 from tests.reports.sample import sample
-from tests.test_documents import QUICK, ran
+from tests.shell import QUICK, ran
 
 ROOT = Path(__file__).parent.parent
 VENDOR = files("check_jsonschema") / "builtin_schemas" / "vendor"

@@ -4,12 +4,9 @@ stands."""
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +19,7 @@ from audit.cli.app import app
 from probes.texts import with_methods
 from reports import archive
 from tests.reports.sample import full
+from tests.shell import QUICK, ran
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -44,12 +42,6 @@ options = { width = 4 }
 epochs = 2
 lr = 0.05
 batch_size = 20
-"""
-QUICK = """
-[tool.audit.probes]
-membership = { repeats = 2 }
-overfitting = { repeats = 2, learning_curve = false, capacity = false, linear_probe = false }
-drift = { enabled = false }
 """
 
 
@@ -108,23 +100,6 @@ def walk_through() -> list[str]:
     lines = [line.strip() for line in block.splitlines()]
     assert lines[0] == "pip install -e '.[train]'"
     return lines[1:]
-
-
-def ran(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """In a shell, with the command `audit` of this interpreter."""
-    own = folder / "bin"
-    own.mkdir(exist_ok=True)
-    (own / "audit").write_text(f"#!{sys.executable}\nfrom audit.cli.start import main\nmain()\n")
-    (own / "audit").chmod(0o755)
-    environment = {"PATH": f"{own}{os.pathsep}{os.environ['PATH']}", "XDG_CACHE_HOME": str(folder / "cache")}
-    return subprocess.run(
-        ["bash", "-c", line],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_readmes_walk_through_runs_on_a_small_recipe(tmp_path: Path) -> None:
