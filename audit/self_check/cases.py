@@ -26,6 +26,7 @@ ALARMS = (
     "membership.split-differs",
     "membership.attack-below-half",
     "membership.few-groups",
+    "membership.leaks-or-differs",
     "overfitting.gap",
     "contamination.across-split",
     "contamination.conflicting-labels",

@@ -20,6 +20,8 @@ as many at equal distances."""
 SEEN, MANY, USUAL = 2000, 20, 0.05
 """Of a column with more different values than `MANY`, a value of this share of the samples is a property of its own;
 counted on so many samples."""
+OF_CLASS = "class "
+"""Beginning of the names of properties that are classes."""
 FREQUENT = 100
 """Number of tokens that are counted, the most frequent ones."""
 BANDS = 16
@@ -79,7 +81,7 @@ def _classes(
 ) -> Iterator[tuple[str, Float64[np.ndarray, " chosen"]]]:
     labels = evidence.labels[samples]
     for number, name in enumerate(evidence.classes if len(evidence.classes) <= LARGEST_TABLE else ()):
-        yield f"class {name}", (labels == number).astype(np.float64)
+        yield f"{OF_CLASS}{name}", (labels == number).astype(np.float64)
 
 
 def _table(
@@ -119,6 +121,12 @@ def _pictures(images: Shaped[np.ndarray, "samples h w channels"]) -> dict[str, F
     }
     # Of one scene, a blurred or compressed image has fewer edges at the same contrast.
     found["sharpness"] = found["edges"] / np.maximum(found["contrast"], 1e-6)
+    if min(height, width) > 2:
+        # Natural images differ little in how much steps of one pixel change of what steps of two do.
+        coarse = np.abs(grey[:, 2:] - grey[:, :-2]).mean(axis=(1, 2)) + np.abs(grey[:, :, 2:] - grey[:, :, :-2]).mean(
+            axis=(1, 2)
+        )
+        found["fine detail"] = found["edges"] / np.maximum(coarse, 1e-6)
     if images.dtype == np.uint8:
         found["low bits"] = (images & 3).mean(axis=(1, 2, 3))  # images of one source may have fewer levels
     if channels > 1:

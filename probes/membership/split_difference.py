@@ -1,34 +1,39 @@
-"""Do members and held-out samples differ without any model? If so, an attack may detect that difference instead of
-membership."""
+"""Do members and held-out samples differ whether or not a model trained on them? If so, an attack may detect that
+difference instead of membership."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float64
 
 from probes.evidence import Evidence
 from probes.measures.blind_baseline import FEWEST, BlindBaseline, blind_baseline
-from probes.measures.model_free_features import Described, model_free_features
+from probes.measures.model_free_features import OF_CLASS, Described, model_free_features
+from probes.membership.replica_baseline import ReplicaBaseline, replica_baseline
 from probes.membership.strongest_attack import Clusters, Scores, attack_auc, level_each, strongest, strongest_auc
 from probes.message import Message, Value
 from probes.partial_result import Part
 from probes.result import Estimate, Finding, Severity, Table
+from probes.statistics.distributions import normal_quantile
 from probes.statistics.roc import auc
 from probes.statistics.stratified_auc import stratified_auc
 
 ERROR_SHARE = 5
-"""The part of the error allotted to the baseline and to attacks below one half, each, because false alarms of the probe
-add up."""
+"""The part of the error allotted to each baseline and to attacks below one half, because false alarms of the probe add
+up."""
 STRADDLING = 0.1
 """Share of the groups of several samples that may lie on both sides of a split that keeps groups whole."""
 STRATA = 10
 LISTED = 12
 NAMED = 3
+FEW_GROUPS, UNCLEAR = "membership.few-groups", "membership.leaks-or-differs"
 CAVEAT, BY_GROUP = Message("membership.split-differs-caveat"), Message("membership.by-group-caveat")
+UNCLEAR_CAVEAT = Message("membership.leaks-or-differs-caveat")
 INDEPENDENT = (
     "checkpoint.tpr",
     "checkpoint.precision",
@@ -55,9 +60,9 @@ class SplitDifference:
     @property
     def doubt(self) -> Message | None:
         """Why members and held-out samples, one by one, are no evidence of how private the training was."""
-        if self.instead is None or self.instead.code == "membership.few-groups":
+        if self.instead is None or self.instead.code == FEW_GROUPS:
             return None if self.clusters is None else BY_GROUP
-        return CAVEAT
+        return UNCLEAR_CAVEAT if self.instead.code == UNCLEAR else CAVEAT
 
     def undecided(self, estimates: tuple[Estimate, ...]) -> tuple[Estimate, ...]:
         if self.clusters is not None:
@@ -90,26 +95,100 @@ def whole_groups(evidence: Evidence) -> Clusters | None:
 
 
 def split_difference(evidence: Evidence, scores: Scores, rng: np.random.Generator, level: float) -> SplitDifference:
-    """The blind baseline on members against held-out samples; how they differ, and what attacks find among similar
-    samples, if its AUC is significantly above one half, or an attack's significantly below."""
+    """Two baselines on members against held-out samples, one that sees no model and one of replicas; how the sides
+    differ, and what attacks find among similar samples, if the AUC of either is significantly different from one half,
+    or an attack's significantly below. Without replicas, also whether the strongest attack finds more than the first
+    baseline could explain."""
     pooled = evidence.pool.indices
     member, clusters = evidence.pool.member[pooled], whole_groups(evidence)
     described = model_free_features(evidence, pooled)
     strict = 1 - (1 - level) / ERROR_SHARE
     blind = blind_baseline(described.values, member, rng, groups=clusters, level=2 * strict - 1)
+    replicas = replica_baseline(evidence, evidence.population.design("splits"), strict, clusters)
     below = _below(scores, member, strict, clusters)
+    estimates = [] if blind is None else [dataclasses.replace(blind.auc, better="neither")]
+    estimates += [] if replicas is None else [replicas.auc]
+    notes: tuple[Message, ...] = ()
     if blind is None:
-        note = Message("membership.no-blind-baseline")
-        instead = _few_groups(scores, member, clusters, level) if below is None else _finding(None, below, None, ())
-        return SplitDifference(part=Part(notes=(note,)), instead=instead, clusters=clusters)
-    shown = dataclasses.replace(blind.auc, better="neither")
-    if blind.auc.low <= 0.5 and below is None:
-        return SplitDifference(part=Part(estimates=(shown,)), instead=None, clusters=clusters)
-    properties = differing(described, member, level)
-    matched = matched_auc(scores, member, blind, level, clusters)
-    estimates = (shown,) if matched is None else (shown, matched)
-    part = Part(estimates=estimates, figures=(_table(properties),) if properties else ())
-    return SplitDifference(part=part, instead=_finding(blind.auc, below, matched, tuple(properties)), clusters=clusters)
+        notes = (Message("membership.no-blind-baseline"),)
+    elif all(name.startswith(OF_CLASS) for name in described.names):
+        notes = (Message("membership.blind-by-class"),)
+    blindly, by_replicas = blind is not None and blind.auc.low > 0.5, replicas is not None and replicas.differs
+    if not blindly and not by_replicas and below is None:
+        instead = _few_groups(scores, member, clusters, level) if blind is None else None
+        if instead is None and replicas is None:
+            instead = _unclear(scores, member, clusters, blind, level)
+        return SplitDifference(part=Part(estimates=tuple(estimates), notes=notes), instead=instead, clusters=clusters)
+    properties = {} if blind is None else differing(described, member, level)
+    alike = _alike(blind if blindly or not by_replicas else None, replicas)
+    matched = None if alike is None else matched_auc(scores, member, alike, level, clusters)
+    instead = _finding(
+        blind.auc if blind is not None and blindly else None,
+        replicas.auc if replicas is not None and by_replicas else None,
+        below,
+        matched,
+        tuple(properties),
+    )
+    part = Part(
+        estimates=(*estimates, *(() if matched is None else (matched,))),
+        figures=(_table(properties),) if properties else (),
+        notes=notes,
+    )
+    return SplitDifference(part=part, instead=instead, clusters=clusters)
+
+
+def _alike(blind: BlindBaseline | None, replicas: ReplicaBaseline | None) -> Float64[np.ndarray, " samples"] | None:
+    """By which samples are matched: the baseline that shows the difference, that without a model first."""
+    if blind is not None:
+        return blind.propensity
+    return None if replicas is None else replicas.score
+
+
+def _unclear(
+    scores: Scores,
+    member: Bool[np.ndarray, " samples"],
+    clusters: Clusters | None,
+    blind: BlindBaseline | None,
+    level: float,
+) -> Finding | None:
+    """Where an attack finds something, but not more than the baseline could explain: the one-sided interval of the
+    difference of both AUCs, from their own ones (Zou & Donner 2008), reaches 0. They are taken as independent."""
+    best, overall = strongest_auc(scores, member, level, clusters)
+    if overall.low <= 0.5:
+        return None
+    attack = attack_auc(scores[best], member, best, 2 * level - 1, clusters)
+    values: dict[str, Value] = {"auc": overall.value, "low": overall.low, "high": overall.high, "attack": best}
+    if blind is None:
+        why = Message("membership.unclear-without-baseline", {"needed": FEWEST})
+    else:
+        upper = blind.auc.value + (blind.auc.high - blind.auc.value) * _shrunk(blind.auc, level)
+        excess = attack.value - blind.auc.value
+        error = math.hypot(attack.value - attack.low, upper - blind.auc.value)
+        if excess > error:
+            return None
+        why = Message(
+            "membership.unclear-with-baseline",
+            {"blind": blind.auc.value, "upper": upper, "more": _more(excess, error, member)},
+        )
+    return Finding(
+        code=UNCLEAR,
+        severity="medium" if overall.low > 0.6 else "low",
+        because=(overall.name,) if blind is None else (overall.name, blind.auc.name),
+        values=values | {"tried": len(scores), "why": why},
+    )
+
+
+def _shrunk(found: Estimate, level: float) -> float:
+    """The width of a one-sided interval at this level, relative to that of the two-sided one."""
+    return normal_quantile(level) / normal_quantile(0.5 + found.level / 2)
+
+
+def _more(excess: float, error: float, member: Bool[np.ndarray, " samples"]) -> Message | None:
+    """How many samples on a side would tell, if both AUCs stay; None if the baseline explains all."""
+    if excess <= 0:
+        return None
+    side = min(int(member.sum()), int((~member).sum()))
+    return Message("membership.unclear-more", {"needed": math.ceil(side * (error / excess) ** 2)})
 
 
 def _few_groups(
@@ -124,7 +203,7 @@ def _few_groups(
     inside, outside = (len(np.unique(clusters[side])) for side in (member, ~member))
     values: dict[str, Value] = {"auc": overall.value, "low": overall.low, "high": overall.high}
     return Finding(
-        code="membership.few-groups",
+        code=FEW_GROUPS,
         severity="medium",
         because=(overall.name,),
         values=values | {"inside": inside, "outside": outside, "needed": FEWEST},
@@ -144,23 +223,23 @@ def _below(
 def matched_auc(
     scores: Scores,
     member: Bool[np.ndarray, " samples"],
-    blind: BlindBaseline,
+    alike: Float64[np.ndarray, " samples"],
     level: float,
     clusters: Clusters | None = None,
 ) -> Estimate | None:
-    """The strongest attack among samples that the blind baseline finds similar: pairs within tenths of its score
-    (Rosenbaum & Rubin 1984), corrected for all attacks.
+    """The strongest attack among samples that a baseline finds similar: pairs within tenths of its score (Rosenbaum &
+    Rubin 1984), corrected for all attacks.
 
     scores    of each sample, by attack
     member    which samples are members
-    blind     the baseline's score of each sample
+    alike     the baseline's score of each sample; NaN if it was left out
     level     two-sided coverage of the interval, in (0, 1)
     clusters  a number for each sample where whole groups are members or not; None, the default, for none
 
     Returns the estimate, a fraction; None if no tenth contains both members and non-members.
     """
-    usable = np.isfinite(blind.propensity)
-    ranks = np.argsort(np.argsort(blind.propensity[usable], kind="stable"), kind="stable")
+    usable = np.isfinite(alike)
+    ranks = np.argsort(np.argsort(alike[usable], kind="stable"), kind="stable")
     stratum = ranks * STRATA // max(1, int(usable.sum()))
     inside = member[usable]
     both = [one for one in np.unique(stratum) if 0 < inside[stratum == one].sum() < (stratum == one).sum()]
@@ -194,23 +273,33 @@ def differing(described: Described, member: Bool[np.ndarray, " samples"], level:
 
 
 def _finding(
-    blind: Estimate | None, below: Estimate | None, matched: Estimate | None, properties: tuple[str, ...]
+    blind: Estimate | None,
+    replicas: Estimate | None,
+    below: Estimate | None,
+    matched: Estimate | None,
+    properties: tuple[str, ...],
 ) -> Finding:
-    if blind is not None and blind.low > 0.5:
-        one, code = blind, "membership.split-differs"
+    """Of the baselines, those that show a difference."""
+    shown = [(name, one) for name, one in (("blind", blind), ("replicas", replicas)) if one is not None]
+    told: Message | None = None
+    if shown:
+        name, one = shown[0]
+        code = "membership.split-differs"
+        told = Message(f"membership.told-by-{name}", {"auc": one.value, "low": one.low, "high": one.high})
     else:
         assert below is not None
         one, code = below, "membership.attack-below-half"
     severity: Severity = "high" if matched is not None and matched.low > 0.6 else "medium"
-    because = tuple(estimate.name for estimate in (one, matched) if estimate is not None)
+    because = [estimate for _, estimate in shown] or [one]
     return Finding(
         code=code,
         severity=severity,
-        because=because,
+        because=tuple(estimate.name for estimate in (*because, matched) if estimate is not None),
         values={
             "auc": one.value,
             "low": one.low,
             "high": one.high,
+            "told": told,
             "properties": Message("membership.differ-most", {"properties": named})
             if (named := properties[:NAMED])
             else None,

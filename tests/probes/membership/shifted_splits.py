@@ -2,9 +2,12 @@
 docs/membership.md.
 
     python -m tests.probes.membership.shifted_splits [KIND ...] [--data FOLDER] [--runs 25] [--samples 120 240 500]
+        [--leak NATS] [--alone] [--first SEED]
 
 The margins of all models follow the property in which the parts differ (correlation 0.6), so attacks find it. FOLDER
-holds adult.csv, sms_spam.csv and cifar10.npz, whose samples are drawn anew for each run.
+holds adult.csv, sms_spam.csv and cifar10.npz, whose samples are drawn anew for each run. With --leak, models remember
+their members by so many nats: on random splits, that is what the probe should find. With --alone, there are
+no replicas.
 """
 
 from __future__ import annotations
@@ -88,6 +91,20 @@ def together(n: int, rng: np.random.Generator) -> Split:
     return rows, upper(product + rng.normal(0, 0.7, n)), product
 
 
+def opposed(n: int, rng: np.random.Generator) -> Split:
+    """Columns that correlate on one side and not on the other."""
+    member, rows = random(n, rng), rng.normal(size=(n, 8))
+    rows[member, 1] = 0.8 * rows[member, 0] + 0.6 * rows[member, 1]
+    return rows, member, rows[:, 0] * rows[:, 1]
+
+
+def clustered(n: int, rng: np.random.Generator) -> Split:
+    """A mixture whose rarer kinds are members more often."""
+    kind = rng.integers(0, 6, n)
+    member = rng.random(n) < np.linspace(0.15, 0.85, 6)[kind]
+    return rng.normal(size=(6, 12))[kind] * 0.7 + rng.normal(size=(n, 12)), member, 1.0 * kind
+
+
 MADE: dict[str, Made] = {
     "by time, one of 20 columns": by_time,
     "one of 100 columns, by 0.8 deviations": one_of_a_hundred,
@@ -96,6 +113,8 @@ MADE: dict[str, Made] = {
     "missing numbers": missing,
     "missing numbers, filled": filled,
     "a product of two columns": together,
+    "two columns correlated": opposed,
+    "kinds of samples": clustered,
     "random, 20 heavy-tailed columns": lambda n, rng: (rows := rng.standard_t(3, (n, 20)), random(n, rng), rows[:, 0]),
 }
 
@@ -105,6 +124,7 @@ def real(folder: Path) -> dict[str, Made]:
 
     frame = pd.read_csv(folder / "adult.csv", header=None, skipinitialspace=True)
     adult = pd.get_dummies(frame.iloc[:, :-1]).to_numpy(dtype=np.float64)
+    hours = frame.iloc[:, 12].to_numpy(dtype=np.float64)
     with (folder / "sms_spam.csv").open(encoding="utf-8") as file:
         texts = np.array([row["text"] for row in csv.DictReader(file)])
     words = np.array([len(text.split()) for text in texts], dtype=np.float64)
@@ -124,25 +144,38 @@ def real(folder: Path) -> dict[str, Made]:
         soft = np.mean([np.roll(some, by, axis=(1, 2)) for by in ((0, 0), (0, 1), (1, 0), (1, 1))], axis=0)
         return np.where(member[:, None, None, None], soft, some).astype(np.uint8), member, 1.0 * member
 
+    def noisy(n: int, rng: np.random.Generator) -> Split:
+        some, member = images[rng.choice(len(images), n, replace=False)].astype(np.float64), random(n, rng)
+        noise = rng.normal(0, 4, some.shape) * member[:, None, None, None]
+        return np.clip(some + noise, 0, 255).astype(np.uint8), member, 1.0 * member
+
+    def turned(n: int, rng: np.random.Generator) -> Split:
+        some, member = images[rng.choice(len(images), n, replace=False)], random(n, rng)
+        upside = member & (rng.random(n) < 0.6)
+        return np.where(upside[:, None, None, None], some[:, ::-1], some), member, -1.0 * upside
+
     return {
         "Adult by age": split(adult, adult[:, 0], 8.0),
+        "Adult by hours": split(adult, hours, 6.0),
         "SMS by length": split(texts, np.log(words), 0.7),
         "CIFAR-10 by brightness": split(images, light, 25.0),
         "CIFAR-10, one part blurred": blurred,
+        "CIFAR-10, one part noisy": noisy,
+        "CIFAR-10, one part often upside down": turned,
         "random, Adult": split(adult, adult[:, 0], None),
         "random, SMS": split(texts, np.log(words), None),
         "random, CIFAR-10": split(images, light, None),
     }
 
 
-def evidence(made: Split, rng: np.random.Generator, leak: float = 0.0) -> Evidence:
+def evidence(made: Split, rng: np.random.Generator, leak: float = 0.0, repeats: int = REPEATS) -> Evidence:
     inputs, member, driver = made
     n, none = len(member), np.zeros(len(member), dtype=bool)
     pool = Pool(labels=rng.integers(0, 2, n), member=member, held_out=~member, validation=none)
     driven = (driver - driver.mean()) / max(float(driver.std()), 1e-9)
     difficulty = 1 + 1.5 * (CORRELATION * driven + np.sqrt(1 - CORRELATION**2) * rng.normal(size=n))
-    rows = tuple(Splits(repeats=REPEATS).rows(pool, rng))
-    deviation, errors = rng.uniform(0.7, 1.7, n), rng.normal(size=(REPEATS, 2, n))
+    rows = tuple(Splits(repeats=repeats).rows(pool, rng))
+    deviation, errors = rng.uniform(0.7, 1.7, n), rng.normal(size=(repeats, 2, n))
     errors[:, 1] = FOLDS * errors[:, 0] + np.sqrt(1 - FOLDS**2) * errors[:, 1]
     margins = [difficulty + leak * row.keep + deviation * errors[row.repeat, row.fold] for row in rows]
     parts = [answers(_logits(margin, pool.labels)[None], pool.labels) for margin in margins]
@@ -171,14 +204,16 @@ def swapped(n: int, rng: np.random.Generator) -> Evidence:
     return dataclasses.replace(found, pool=pool)
 
 
-def told(make: Callable[[int, np.random.Generator], Evidence], n: int, runs: int) -> Counter[str]:
-    """How many of the runs are said to differ, to leak, or to be quiet, and have a finding above 'info'."""
+def told(make: Callable[[int, np.random.Generator], Evidence], n: int, seeds: range) -> Counter[str]:
+    """How many of the runs are said to differ, to leak, to do one or the other, or to be quiet, and have a finding
+    above 'info'."""
     counted: Counter[str] = Counter()
-    for seed in range(runs):
+    for seed in seeds:
         result = Membership(repeats=REPEATS)(make(n, np.random.default_rng([5, n, seed])), np.random.default_rng(seed))
         codes = {one.code.removeprefix("membership.") for one in result.findings}
         counted["differs"] += bool({"split-differs", "attack-below-half"} & codes)
         counted["leaks"] += bool({"leaks", "leaks-few", "false-dp-claim"} & codes)
+        counted["unclear"] += "leaks-or-differs" in codes
         counted["quiet"] += "quiet" in codes
         counted["above info"] += any(one.severity != "info" for one in result.findings)
     return counted
@@ -190,15 +225,22 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--runs", type=int, default=25)
     parser.add_argument("--samples", type=int, nargs="+", default=[120, 240, 500])
+    parser.add_argument("--leak", type=float, default=0.0)
+    parser.add_argument("--alone", action="store_true")
+    parser.add_argument("--first", type=int, default=0)
     given = parser.parse_args()
     kinds = MADE | (real(given.data) if given.data else {})
-    makes = {name: lambda n, rng, made=made: evidence(made(n, rng), rng) for name, made in kinds.items()}
+    repeats = 0 if given.alone else REPEATS
+    makes = {
+        name: lambda n, rng, made=made: evidence(made(n, rng), rng, given.leak, repeats) for name, made in kinds.items()
+    }
     makes["swapped roles"] = swapped
     for name in given.kinds or makes:
         cells = []
         for n in given.samples:
-            counted = told(makes[name], n, given.runs)
-            cells.append(", ".join(str(counted[what]) for what in ("differs", "leaks", "quiet", "above info")))
+            counted = told(makes[name], n, range(given.first, given.first + given.runs))
+            shown = ("differs", "leaks", "unclear", "quiet", "above info")
+            cells.append(", ".join(str(counted[what]) for what in shown))
         print(f"| {name} | " + " | ".join(cells) + f" | of {given.runs}", flush=True)
 
 

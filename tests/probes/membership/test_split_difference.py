@@ -135,3 +135,57 @@ def test_groups_on_both_sides_do_not_stop_the_baseline() -> None:
     evidence = split_by_difficulty(World(leak=0.0, seed=1, everything=True, repeats=3, groups=10).evidence())
     assert whole_groups(evidence) is None
     assert "blind.auc" in {one.name for one in Membership(repeats=3)(evidence, np.random.default_rng(0)).estimates}
+
+
+def unseen_difference(leak: float, *, repeats: int, samples: int = 60) -> Result:
+    """Nothing is known of the samples without a model but three columns of noise, and half of the samples are easier;
+    without `leak`, these are the members."""
+    evidence = World(leak=leak, seed=5, repeats=repeats, members=samples, held_out=samples, validation=20).evidence()
+    inputs = np.random.default_rng(0).normal(size=(len(evidence.labels), 3)).astype(np.float32)
+    evidence = dataclasses.replace(evidence, inputs=inputs)
+    if not leak:
+        pool, pooled = evidence.pool, evidence.pool.indices
+        order = pooled[
+            np.argsort(-(evidence.audited.margin[0] + np.random.default_rng(1).normal(0, 1, len(inputs)))[pooled])
+        ]
+        member = np.zeros(len(inputs), dtype=bool)
+        member[order[:samples]] = True
+        pool = dataclasses.replace(pool, member=member, held_out=(pool.member | pool.held_out) & ~member)
+        evidence = dataclasses.replace(evidence, pool=pool)
+    return Membership(repeats=max(1, repeats))(evidence, np.random.default_rng(0))
+
+
+def test_replicas_tell_a_split_whose_difference_no_column_shows() -> None:
+    result = unseen_difference(0.0, repeats=3)
+    assert result["attack.loss.auc"].low > 0.6
+    assert result["blind.auc"].low < 0.5
+    assert "membership.leaks" not in codes(result)
+    (finding,) = [one for one in result.findings if one.code == "membership.split-differs"]
+    assert finding.because[0] == "split.replicas_auc"
+    assert finding.values["told"].code == "membership.told-by-replicas"
+    assert result["split.replicas_auc"].low > 0.5
+    assert all(one.caveat for one in result.estimates if one.name.startswith("checkpoint."))
+
+
+def test_replicas_tell_that_a_leak_is_one() -> None:
+    result = unseen_difference(2.0, repeats=3)
+    assert "membership.leaks" in codes(result)
+    assert result["split.replicas_auc"].low < 0.5 < result["split.replicas_auc"].high
+
+
+def test_without_replicas_a_leak_is_what_exceeds_the_baseline_with_both_errors() -> None:
+    few, strong = unseen_difference(0.9, repeats=0, samples=80), unseen_difference(6.0, repeats=0, samples=120)
+    assert few["checkpoint.auc"].low > 0.5
+    (finding,) = [one for one in few.findings if one.code == "membership.leaks-or-differs"]
+    assert few["checkpoint.auc"].caveat is not None
+    more = finding.values["why"].values["more"]
+    assert more.values["needed"] > 80
+    assert "membership.leaks" in codes(strong)
+    assert strong["checkpoint.auc"].caveat is None
+
+
+def test_without_replicas_and_baseline_nothing_tells_a_leak_from_a_difference() -> None:
+    result = unseen_difference(6.0, repeats=0, samples=15)
+    (finding,) = [one for one in result.findings if one.code == "membership.leaks-or-differs"]
+    assert finding.values["why"].code == "membership.unclear-without-baseline"
+    assert "membership.leaks" not in codes(result)
