@@ -280,12 +280,13 @@ def _finding(
     properties: tuple[str, ...],
 ) -> Finding:
     """Of the baselines, those that show a difference."""
-    shown = [(name, one) for name, one in (("blind", blind), ("replicas", replicas)) if one is not None]
+    baselines = (("membership.told-by-blind", blind), ("membership.told-by-replicas", replicas))
+    shown = [(by, one) for by, one in baselines if one is not None]
     told: Message | None = None
     if shown:
-        name, one = shown[0]
+        by, one = shown[0]
         code = "membership.split-differs"
-        told = Message(f"membership.told-by-{name}", {"auc": one.value, "low": one.low, "high": one.high})
+        told = Message(by, {"auc": one.value, "low": one.low, "high": one.high})
     else:
         assert below is not None
         one, code = below, "membership.attack-below-half"
