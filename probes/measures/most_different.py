@@ -9,7 +9,7 @@ from probes.result import Estimate
 from probes.statistics.distributions import midranks
 from probes.statistics.stratified_auc import stratified_auc
 
-PERMUTATIONS = 999
+PERMUTATIONS = 1999
 
 
 def most_different(
@@ -30,7 +30,7 @@ def most_different(
     rng        draws the permutations
     groups     a number for each sample: sides are permuted among whole groups; None, the default, for none
     name       of the estimate; blind.auc by default
-    level      1 − level is the error of the test, at least 0.001; and of the interval, divided by the properties
+    level      1 − level is the error of the test, at least 0.0005; and of the interval, divided by the properties
 
     Returns its AUC, above one half, or None if chance may explain it.
 

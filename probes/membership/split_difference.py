@@ -24,8 +24,8 @@ from probes.statistics.roc import auc
 from probes.statistics.stratified_auc import stratified_auc
 
 ERROR_SHARE = 5
-"""The part of the error allotted to each baseline and to attacks below one half, because false alarms of the probe add
-up."""
+"""The part of the error allotted to the baselines, half each where there are two, and to attacks below one half,
+because false alarms of the probe add up."""
 STRADDLING = 0.1
 """Share of the groups of several samples that may lie on both sides of a split that keeps groups whole."""
 STRATA = 10
@@ -103,8 +103,10 @@ def split_difference(evidence: Evidence, scores: Scores, rng: np.random.Generato
     member, clusters = evidence.pool.member[pooled], whole_groups(evidence)
     described = model_free_features(evidence, pooled)
     strict = 1 - (1 - level) / ERROR_SHARE
-    blind = blind_baseline(described.values, member, rng, groups=clusters, level=2 * strict - 1)
-    replicas = replica_baseline(evidence, evidence.population.design("splits"), strict, clusters)
+    half = level_each(strict, 2)
+    replicas = replica_baseline(evidence, evidence.population.design("splits"), half, clusters)
+    one_sided = 2 * (strict if replicas is None else half) - 1
+    blind = blind_baseline(described.values, member, rng, groups=clusters, level=one_sided)
     below = _below(scores, member, strict, clusters)
     estimates = [] if blind is None else [dataclasses.replace(blind.auc, better="neither")]
     estimates += [] if replicas is None else [replicas.auc]
