@@ -9,25 +9,28 @@ At most eight minutes: each step is a process with its own time limit, and the r
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
-from setting import experiment_of, populate_timed, processor, random_halves, random_sequences, small_gpt2
+from setting import Peak, experiment_of, populate_timed, processor, random_halves, random_sequences, small_gpt2
 
 from audit.engines.base import Engine, Refused
 from audit.engines.full import Full
 from audit.engines.head import Head
 from audit.engines.stacked import Stacked
 from audit.engines.tail import Tail
+from audit.population.cost_model import price
 from audit.runtime.devices import device as best_device
 from audit.runtime.threads import threads
 from audit.training.experiment import Experiment
@@ -46,6 +49,26 @@ def synchronise(device: str) -> None:
         torch.cuda.synchronize()
 
 
+class Busy:
+    """The share of time for which the device was busy while the block ran, in percent, as its driver tells; None where
+    there is no such driver."""
+
+    asked: subprocess.Popen[str] | None = None
+    percent: float | None = None
+
+    def __enter__(self) -> Self:
+        line = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-i", "0", "-lms", "100"]
+        with contextlib.suppress(OSError):
+            self.asked = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.asked is not None:
+            self.asked.terminate()
+            told = [float(line) for line in self.asked.communicate()[0].split() if line.isdigit()]
+            self.percent = statistics.fmean(told) if told else None
+
+
 def replicas_against_a_loop(experiment: Experiment, count: int, alone: int, engines: list[Engine]) -> Found:
     """The first engine that accepts the experiment, on `count` replicas; the visible loop on `alone` of them."""
     rows = random_halves(len(experiment.labels), count, min(count, 16), np.random.default_rng(0))
@@ -59,10 +82,11 @@ def replicas_against_a_loop(experiment: Experiment, count: int, alone: int, engi
             refused[engine.name] = str(reason)
     assert engine is not None
     device = experiment.device
+    planned = price(experiment, rows, 1).bytes
     fine_tune(experiment, rows[0])  # compilation and allocation on first use
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Peak() as host, Busy() as busy:
         seconds, found = populate_timed(experiment, rows, Path(folder), 1, engine)
     taken = torch.cuda.max_memory_allocated() if device == "cuda" else 0
     differ, began = [], time.perf_counter()
@@ -83,6 +107,9 @@ def replicas_against_a_loop(experiment: Experiment, count: int, alone: int, engi
         "largest_difference": max(differ),
         "equal": max(differ) <= TOLERANCE,
         "peak_MiB": taken / 2**20,
+        "host_MiB": host.own / 2**20,
+        "host_planned_MiB": planned / 2**20,
+        "busy_percent": busy.percent,
     }
 
 
@@ -161,6 +188,14 @@ def adapters(device: str, reduced: bool) -> Found:
     return {"engine": "adapters", "replicas": count, "seconds": together, "ratio": alone / together}
 
 
+def stacked_networks(device: str, reduced: bool) -> Found:
+    """Convolutional networks by torch.func: which form would be worth an engine."""
+    from stacked_networks import compared, forms_on
+
+    chosen = forms_on(device, compile_too=False)
+    return compared(device, 2 if reduced else 64, 1 if reduced else 20, chosen)
+
+
 def attributions(device: str, reduced: bool) -> Found:
     """Integrated gradients of a ResNet-18 on the device and on the CPU: equality of the maps, and the speedup."""
     from captum.attr import IntegratedGradients
@@ -191,25 +226,29 @@ def tests(device: str, reduced: bool) -> Found:
 
 STEPS: dict[str, tuple[Callable[[str, bool], Found], int]] = {
     "tests": (tests, 60),
-    "heads": (heads, 60),
-    "mlps": (mlps, 45),
-    "resnet20": (resnet20, 90),
-    "resnet18": (resnet18, 60),
-    "vit-small": (vit_small, 60),
-    "adapters": (adapters, 45),
-    "attributions": (attributions, 45),
+    "heads": (heads, 50),
+    "mlps": (mlps, 30),
+    "resnet20": (resnet20, 70),
+    "resnet18": (resnet18, 50),
+    "vit-small": (vit_small, 50),
+    "adapters": (adapters, 30),
+    "stacked-networks": (stacked_networks, 90),
+    "attributions": (attributions, 30),
 }
 """Each step and its time limit in seconds."""
+PATIENCE = 4
+"""Times the limit where steps are reduced: a processor may have other work."""
 
 
 def ran(name: str, device: str, reduced: bool, folder: Path) -> Found:
     """One step in a process of its own."""
     line = [sys.executable, __file__, "--step", name, "--device", device, "--out", str(folder)]
     line += ["--reduced"] if reduced else []
+    limit = STEPS[name][1] * (PATIENCE if reduced else 1)
     try:
-        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=STEPS[name][1])
+        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=limit)
     except subprocess.TimeoutExpired:
-        return {"failed": f"took longer than {STEPS[name][1]} s"}
+        return {"failed": f"took longer than {limit} s"}
     if done.returncode != 0:
         return {"failed": (done.stderr.strip().splitlines() or ["no word"])[-1]}
     content: Found = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
