@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import numpy as np
+import scipy
 from jaxtyping import Float, Float64
-from scipy import stats
 
 FALSE_SHARE = 0.01
 """Expected share of false pairs among those called copies (a false discovery rate) ..."""
@@ -13,7 +15,9 @@ FALSE_PAIRS = 0.1
 FEWEST = 20
 
 
-RESIDUAL, DISTANCE = stats.norm, stats.gumbel_l
+Law = Literal["norm", "gumbel_l"]
+RESIDUAL: Law = "norm"
+DISTANCE: Law = "gumbel_l"
 """The distribution of the logarithm of neighbours' differences. Residuals of images: nearly normal, as measured.
 Distances: neighbours within t are about Poisson, their number in proportion to a power of t (Levina & Bickel 2004), so
 the nearest is the smallest of many, with a far heavier lower tail."""
@@ -24,7 +28,7 @@ def too_close(
     found: Float[np.ndarray, " pairs"],
     looks: int,
     surely: float = 0.0,
-    law: stats.rv_continuous = RESIDUAL,
+    law: Law = RESIDUAL,
 ) -> float:
     """The largest distance at which the pairs called copies contain few false ones: `looks` · F(t) is at most
     FALSE_SHARE of the pairs found up to t, or FALSE_PAIRS.
@@ -45,18 +49,20 @@ def too_close(
     spread = max(upper, _between(rest, 0.1, 0.5, law)[1])
     few = _few(centre, spread, looks, law)
     pairs = np.sort(found[np.isfinite(found)]).astype(np.float64)
-    false = looks * law.cdf(law.ppf(0.5) + (np.log(np.maximum(pairs, 1e-30)) - centre) / spread)
+    false = looks * _law(law).cdf(_law(law).ppf(0.5) + (np.log(np.maximum(pairs, 1e-30)) - centre) / spread)
     fair = pairs[false <= FALSE_SHARE * np.arange(1, len(pairs) + 1)]
     return max(few, float(fair.max())) if len(fair) else few
 
 
-def _between(
-    distance: Float64[np.ndarray, " neighbours"], low: float, high: float, law: stats.rv_continuous
-) -> tuple[float, float]:
+def _law(name: Law) -> Any:
+    return getattr(scipy.stats, name)
+
+
+def _between(distance: Float64[np.ndarray, " neighbours"], low: float, high: float, law: Law) -> tuple[float, float]:
     """Median of the logarithm, and the law's spread by what lies between two quantiles."""
     middle, below, above = np.quantile(np.log(distance), [0.5, low, high])
-    return float(middle), float(max((above - below) / (law.ppf(high) - law.ppf(low)), 1e-9))
+    return float(middle), float(max((above - below) / (_law(law).ppf(high) - _law(law).ppf(low)), 1e-9))
 
 
-def _few(centre: float, spread: float, looks: int, law: stats.rv_continuous) -> float:
-    return float(np.exp(centre + spread * (law.ppf(min(0.5, FALSE_PAIRS / looks)) - law.ppf(0.5))))
+def _few(centre: float, spread: float, looks: int, law: Law) -> float:
+    return float(np.exp(centre + spread * (_law(law).ppf(min(0.5, FALSE_PAIRS / looks)) - _law(law).ppf(0.5))))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Float32, Float64, Int64
-from scipy import stats
 
 from probes.contamination.distance_threshold import DISTANCE, FEWEST, too_close
 from probes.contamination.near import Near, nothing, unmoved
@@ -126,5 +126,5 @@ def _unusual(distance: Float64[np.ndarray, " sampled"]) -> float:
         return ROUNDING
     logarithm = np.log(positive)
     middle, upper = np.quantile(logarithm, [0.5, 0.75])
-    spread = (upper - middle) / stats.norm.ppf(0.75)
-    return float(np.exp(middle + stats.norm.ppf(UNUSUAL) * spread))
+    spread = (upper - middle) / scipy.stats.norm.ppf(0.75)
+    return float(np.exp(middle + scipy.stats.norm.ppf(UNUSUAL) * spread))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int64
-from scipy import optimize, stats
 
 from probes.result import Estimate
 
@@ -72,15 +72,15 @@ def _noncentrality(statistic: float, dof: float, tail: float) -> float:
 
     def excess(noncentrality: float) -> float:
         if noncentrality == 0:
-            return float(stats.chi2.cdf(statistic, dof)) - tail
-        return float(stats.ncx2.cdf(statistic, dof, noncentrality)) - tail
+            return float(scipy.stats.chi2.cdf(statistic, dof)) - tail
+        return float(scipy.stats.ncx2.cdf(statistic, dof, noncentrality)) - tail
 
     if excess(0.0) <= 0:
         return 0.0
     high = 10.0 + statistic
     while excess(high) > 0:
         high *= 2
-    return float(optimize.brentq(excess, 0.0, high))
+    return float(scipy.optimize.brentq(excess, 0.0, high))
 
 
 def _bins(confidence: Float[np.ndarray, " samples"]) -> Iterator[Int64[np.ndarray, " chosen"]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import optimize, stats
+import scipy
 
 from probes.errors import EvidenceError
 from probes.statistics.proportions import clopper_pearson
@@ -40,16 +40,16 @@ def epsilon_one_run(canaries: int, guesses: int, correct: int, *, delta: float, 
 
     if guesses == 0 or excess(0.0) > 0:
         return 0.0
-    return float(optimize.brentq(excess, 0.0, LARGEST_EPSILON, xtol=1e-10))
+    return float(scipy.optimize.brentq(excess, 0.0, LARGEST_EPSILON, xtol=1e-10))
 
 
 def _p_value(m: int, r: int, v: int, epsilon: float, delta: float) -> float:
     q = 1 / (1 + math.exp(-epsilon))
-    tail = float(stats.binom.sf(v - 1, r, q))
+    tail = float(scipy.stats.binom.sf(v - 1, r, q))
     if delta == 0 or v == 0:
         return tail
     i = np.arange(1, v + 1)
-    between = stats.binom.sf(v - i - 1, r, q) - tail
+    between = scipy.stats.binom.sf(v - i - 1, r, q) - tail
     return min(1.0, tail + 2 * m * delta * float(np.max(between / i)))
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float64
-from scipy import optimize, stats
 
 from probes.evidence import Canaries, Evidence
 from probes.membership.epsilon_bounds import epsilon_clopper_pearson, epsilon_one_run
@@ -60,8 +60,8 @@ def _best_threshold(
     thresholds = np.concatenate([[math.inf], np.unique(score)[::-1]])
     tail = (1 - level) / 2
     # Beta quantiles are NaN at the edges, where Clopper–Pearson's bounds are 0 and 1.
-    tpr_low = np.nan_to_num(stats.beta.ppf(tail, true, members - true + 1), nan=0.0)
-    fpr_high = np.nan_to_num(stats.beta.ppf(1 - tail, false + 1, others - false), nan=1.0)
+    tpr_low = np.nan_to_num(scipy.stats.beta.ppf(tail, true, members - true + 1), nan=0.0)
+    fpr_high = np.nan_to_num(scipy.stats.beta.ppf(1 - tail, false + 1, others - false), nan=1.0)
     with np.errstate(divide="ignore"):
         by_members = np.log(np.maximum(tpr_low - delta, 0) / np.maximum(fpr_high, 1e-12))
         by_others = np.log(np.maximum(1 - fpr_high - delta, 0) / np.maximum(1 - tpr_low, 1e-12))
@@ -136,7 +136,7 @@ def of_a_record(bound: Callable[..., float], copies: int, delta: float) -> float
         return bound(delta=min(delta * grown, 0.999)) - copies * epsilon
 
     highest = bound(delta=delta) / copies
-    return 0.0 if excess(0.0) <= 0 else float(optimize.brentq(excess, 0.0, highest, xtol=1e-6))
+    return 0.0 if excess(0.0) <= 0 else float(scipy.optimize.brentq(excess, 0.0, highest, xtol=1e-6))
 
 
 def epsilon_part(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float64
-from scipy import stats
 
 from probes.evidence import Evidence
 from probes.membership.exposure import Exposure
@@ -59,7 +59,7 @@ def uneven(evidence: Evidence, exposed: Exposure, change: Changes, level: float)
     findings = []
     for (kind, name, who), repeats in zip(listed, over_repeats, strict=True):
         theirs, others = exposed.value[who], exposed.value[member & ~who]
-        samples = float(stats.ttest_ind(theirs, others, equal_var=False, alternative="greater").pvalue)
+        samples = float(scipy.stats.ttest_ind(theirs, others, equal_var=False, alternative="greater").pvalue)
         if max(samples, float(repeats)) < (1 - level) / (ERROR_SHARE * len(listed)):
             mean, rest = float(theirs.mean()), float(others.mean())
             findings.append(

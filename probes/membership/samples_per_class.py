@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float64, Int
-from scipy import stats
 
 from probes.evidence import Evidence, Population
 from probes.membership.leave_one_out import Sums
@@ -37,7 +37,7 @@ def samples_per_class(evidence: Evidence, rng: np.random.Generator, level: float
     if sizes is None:
         return Part()
     exponents, doubled = fits(sizes, rng)
-    shown = sizes.auc - stats.norm.ppf(0.5 + level / 2) * sizes.error > 0.5
+    shown = sizes.auc - scipy.stats.norm.ppf(0.5 + level / 2) * sizes.error > 0.5
     caveat = None
     if not shown.all():
         caveat = Message("membership.unresolved-sizes", {"shown": int(shown.sum()), "sizes": len(shown)})
@@ -109,18 +109,18 @@ def fits(sizes: Sizes, rng: np.random.Generator) -> tuple[Float64[np.ndarray, " 
     """
     noise = rng.standard_normal((DRAWS, len(sizes.auc))) * sizes.error
     distance = _distance(np.vstack([sizes.auc, sizes.auc + noise]))
-    slope_of_auc = stats.norm.pdf(distance[0])
+    slope_of_auc = scipy.stats.norm.pdf(distance[0])
     weight = (slope_of_auc * distance[0] / np.maximum(sizes.error, 1e-9)) ** 2
     x, y = np.log(sizes.per_class), np.log(distance)
     centre = (weight * x).sum() / weight.sum()
     level = (y * weight).sum(axis=1) / weight.sum()
     slope = (y * (weight * (x - centre))).sum(axis=1) / (weight * (x - centre) ** 2).sum()
     doubled = np.exp(level + slope * (x[-1] + np.log(2.0) - centre))
-    return -slope, np.asarray(stats.norm.cdf(doubled))
+    return -slope, np.asarray(scipy.stats.norm.cdf(doubled))
 
 
 def _distance(values: Float64[np.ndarray, "draws sizes"]) -> Float64[np.ndarray, "draws sizes"]:
-    return np.asarray(stats.norm.ppf(np.clip(values, 0.5 + SMALLEST_EXCESS, 1 - 1e-6)))
+    return np.asarray(scipy.stats.norm.ppf(np.clip(values, 0.5 + SMALLEST_EXCESS, 1 - 1e-6)))
 
 
 def _estimate(
@@ -160,7 +160,7 @@ def _finding(exponent: Estimate, doubled: Estimate) -> Finding:
 
 
 def _chart(sizes: Sizes, level: float) -> Chart:
-    reach = float(stats.norm.ppf(0.5 + level / 2)) * sizes.error
+    reach = float(scipy.stats.norm.ppf(0.5 + level / 2)) * sizes.error
     return Chart(
         name="samples-per-class",
         mark="line",

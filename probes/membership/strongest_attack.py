@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float64, Int
-from scipy import stats
 
 from probes.message import Message
 from probes.pairing import Pairing
@@ -101,7 +101,7 @@ def strongest_tpr(
     members, others = int(member.sum()), int((~member).sum())
     allowed = math.floor(fpr * others + 1e-9)
     hits = round(estimate.value * members)
-    p_value = float(stats.betabinom.sf(hits - 1, members, allowed + 1, others - allowed))
+    p_value = float(scipy.stats.betabinom.sf(hits - 1, members, allowed + 1, others - allowed))
     return estimate, min(1.0, p_value * len(scores))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from jaxtyping import Float64
-from scipy import stats
 
 from probes.evidence import Evidence, Population
 from probes.large_arrays import taken
@@ -87,9 +87,9 @@ def _rank_correlation(
     """Spearman's ρ with Fisher's interval and Bonett & Wright's (2000) variance, (1 + ρ²/2)/(n − 3)."""
     n = len(x)
     constant = np.ptp(x) == 0 or np.ptp(y) == 0
-    rho = 0.0 if constant else float(stats.spearmanr(x, y).statistic)
+    rho = 0.0 if constant else float(scipy.stats.spearmanr(x, y).statistic)
     middle = np.arctanh(np.clip(rho, -0.999999, 0.999999))
-    half = float(stats.norm.ppf(0.5 + level / 2)) * np.sqrt((1 + rho**2 / 2) / (n - 3))
+    half = float(scipy.stats.norm.ppf(0.5 + level / 2)) * np.sqrt((1 + rho**2 / 2) / (n - 3))
     low, high = float(np.tanh(middle - half)), float(np.tanh(middle + half))
     return Estimate(
         name=name, value=rho, low=min(low, rho), high=max(high, rho), level=level, n=n, unit="rank correlation"

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Float64, Int, Int64
-from scipy import stats
 from scipy.special import softmax
 
 FEATURES = 64
@@ -75,7 +75,7 @@ def attack(
         nearest[place] = pooled[member[pooled]][own.argmin()]
         closer, n, k = int((distance < own.min()).sum()), len(pooled), int(sizes[label])
         # Probability that a set contains none of that many samples nearest to the guess.
-        farther, no_nearer, others_only = stats.hypergeom.pmf(0, n, [closer + 1, closer, 1], k)
+        farther, no_nearer, others_only = scipy.stats.hypergeom.pmf(0, n, [closer + 1, closer, 1], k)
         nearer[place], p[place], least[place] = (farther + no_nearer) / 2, 1 - farther, 1 - others_only
     return Attacked(classes=tried, nearer=nearer, p=p, least=least, nearest=nearest)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import scipy
 from jaxtyping import Int
-from scipy import stats
 
 from probes.evidence import Evidence, Modality
 from probes.message import Message
@@ -122,7 +122,7 @@ def _nearer(found: Attacked, level: float) -> Estimate:
 def _finding(found: Attacked, auc: Estimate, rate: Estimate, members: int, level: float) -> Finding:
     """If the head reveals nothing, each class's share is the rank of a permutation test, uniform between 0 and 1; the
     mean of several has a lighter tail than a normal distribution with the same variance."""
-    p_value = float(stats.norm.sf((auc.value - 0.5) * (12 * len(found.nearer)) ** 0.5))
+    p_value = float(scipy.stats.norm.sf((auc.value - 0.5) * (12 * len(found.nearer)) ** 0.5))
     shown = p_value < (1 - level) / 2
     severity: Severity = "info" if not shown else "high" if auc.low > 0.8 else "medium"
     return Finding(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from probes.plan import Pool, Row
 from probes.statistics.proportions import clopper_pearson
@@ -83,10 +83,10 @@ def detectable_tpr(members: int, others: int, fpr: float = 0.01) -> float | None
     _, high = clopper_pearson(round(fpr * others), others, CONFIDENCE)
     hits = np.arange(members + 1)
     # The Clopper–Pearson lower bound of k of n is the beta quantile of (k, n − k + 1).
-    low = stats.beta.ppf((1 - CONFIDENCE) / 2, np.maximum(hits, 1e-9), members - hits + 1)
+    low = scipy.stats.beta.ppf((1 - CONFIDENCE) / 2, np.maximum(hits, 1e-9), members - hits + 1)
     needed = int(np.argmax(low > high)) if (low > high).any() else members + 1
     if needed > members:
         return None
     rates = np.linspace(fpr, 1, 2000)
-    enough = stats.binom.sf(needed - 1, members, rates) >= POWER
+    enough = scipy.stats.binom.sf(needed - 1, members, rates) >= POWER
     return float(rates[np.argmax(enough)]) if enough.any() else None

@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Float64
-from scipy import stats
 
 from probes.result import Estimate
 from probes.statistics.proportions import proportion
@@ -109,7 +109,7 @@ def most_above(n: int, fpr: float, level: float) -> int:
 def _above(n: int, fpr: float, level: float) -> tuple[int, int]:
     """The smallest and the largest number of others above the true threshold, each at half of 1 − level."""
     tail = (1 - level) / 2
-    return int(stats.binom.ppf(tail, n, fpr)), int(stats.binom.isf(tail, n, fpr))
+    return int(scipy.stats.binom.ppf(tail, n, fpr)), int(scipy.stats.binom.isf(tail, n, fpr))
 
 
 def _edges(others: Float64[np.ndarray, " others"], most: int) -> list[float]:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Int64
-from scipy import stats
 
 from probes.measures.prompt_words import AROUND, UNIT, UNSPACED_RUN, pairs_of
 
@@ -81,7 +81,7 @@ def propose(
         for word, count in inside.items():
             if count < FEWEST or count < HELD * len(group):
                 continue
-            p_value = float(stats.hypergeom.sf(count - 1, len(mine), everywhere[word], len(group)))
+            p_value = float(scipy.stats.hypergeom.sf(count - 1, len(mine), everywhere[word], len(group)))
             if p_value * tests <= 0.05 and (word not in found or p_value < found[word].p_value):
                 found[word] = Candidate(word=word, group=group, p_value=p_value)
     return tuple(sorted(found.values(), key=lambda one: (one.p_value, one.word))[:MOST])

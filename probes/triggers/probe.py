@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import scipy
 from jaxtyping import Bool
-from scipy import stats
 
 from probes.errors import EvidenceError
 from probes.evidence import Evidence, Modality
@@ -131,7 +131,7 @@ def _mcnemar(word: Bool[np.ndarray, " hosts"], control: Bool[np.ndarray, " hosts
     """Exact one-sided test of the hypothesis that the word changes no more prompts than the control, among those that
     exactly one of them changes (McNemar 1947)."""
     by_word, by_control = int((word & ~control).sum()), int((control & ~word).sum())
-    return float(stats.binom.sf(by_word - 1, by_word + by_control, 0.5))
+    return float(scipy.stats.binom.sf(by_word - 1, by_word + by_control, 0.5))
 
 
 def _table(trials: tuple[Trial, ...], shares: list[Estimate], confirmed: list[int]) -> Table:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Float64
-from scipy import ndimage, stats
 
 
 def signed_cosine(
@@ -45,7 +45,7 @@ def rank_correlation(
     for i, (x, y) in enumerate(zip(a, b, strict=True)):
         chosen = _carriers(x, mass) | _carriers(y, mass)
         if chosen.sum() > 2 and np.ptp(x[chosen]) > 0 and np.ptp(y[chosen]) > 0:
-            found[i] = stats.spearmanr(x[chosen], y[chosen]).statistic
+            found[i] = scipy.stats.spearmanr(x[chosen], y[chosen]).statistic
     return found
 
 
@@ -59,7 +59,7 @@ def structural_similarity(
     a, b = (_scaled(m) for m in (one, other))
 
     def blurred(m: Float64[np.ndarray, "samples height width"]) -> Float64[np.ndarray, "samples height width"]:
-        return np.asarray(ndimage.gaussian_filter(m, (0, 1.5, 1.5), truncate=3.5))
+        return np.asarray(scipy.ndimage.gaussian_filter(m, (0, 1.5, 1.5), truncate=3.5))
 
     mean_a, mean_b = blurred(a), blurred(b)
     var_a, var_b = blurred(a * a) - mean_a**2, blurred(b * b) - mean_b**2
