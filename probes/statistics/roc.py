@@ -30,7 +30,8 @@ def auc(
 
     The plain normal interval covers 91 to 94 % instead of 95 % (AUC 0.92 and 0.76, 40 to 60 per side, simulated); on
     the logit scale it covers 95 to 96 %. At the edge (all members above all others) the variance is 0; there, the
-    interval is Clopper–Pearson's for the smaller class, which is wider.
+    interval is Clopper–Pearson's for the smaller class, which is wider. It is 0, too, where all scores are equal: there,
+    the interval allows for the shares of members and of others that may have other scores although none was seen.
 
     Returns the estimate, a fraction. Raises EvidenceError without members or without others, NonFiniteError on NaN or
     infinite scores. DeLong, DeLong & Clarke-Pearson 1988.
@@ -44,6 +45,9 @@ def auc(
     if value in (0.0, 1.0):
         smaller = min(len(members), len(others))
         low, high = clopper_pearson(round(value * smaller), smaller, level)
+    elif error == 0:
+        untied = (clopper_pearson(0, len(members), level)[1] + clopper_pearson(0, len(others), level)[1]) / 2
+        low, high = max(0.0, value - untied), min(1.0, value + untied)
     else:
         half = normal_quantile(0.5 + level / 2) * error / (value * (1 - value))
         logit = math.log(value / (1 - value))

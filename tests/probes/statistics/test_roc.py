@@ -102,3 +102,11 @@ def test_unusable_scores_are_named() -> None:
         auc(np.zeros(2), np.array([True, True]))
     with pytest.raises(EvidenceError, match="fpr"):
         tpr_at_fpr(np.zeros(2), member, 1.5)
+
+
+def test_equal_scores_do_not_make_an_exact_auc() -> None:
+    """None of 60 members and none of 40 others has another score: up to 6.0 and 8.8 % of them may (Clopper–Pearson)."""
+    found = auc(np.zeros(100), np.arange(100) < 60)
+    assert (found.low, found.value, found.high) == pytest.approx((0.5 - 0.074, 0.5, 0.5 + 0.074), abs=5e-4)
+    fewer = auc(np.zeros(4), np.arange(4) < 2)
+    assert 0 <= fewer.low < found.low < found.high < fewer.high <= 1
