@@ -1,6 +1,7 @@
 """Code shared by the benchmarks: experiments made from arrays, and this machine's current speed of matrix
 multiplication."""
 
+import os
 import platform
 import threading
 import time
@@ -189,6 +190,12 @@ def cpu_seconds(work: Callable[[], object], times: int = 200) -> float:
             work()
         taken.append((time.process_time() - began) / times)
     return min(taken)
+
+
+def cpu_used() -> float:
+    """CPU seconds of this process and of those that it has waited for."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def processor() -> str:

@@ -30,8 +30,8 @@ def auc(
 
     The plain normal interval covers 91 to 94 % instead of 95 % (AUC 0.92 and 0.76, 40 to 60 per side, simulated); on
     the logit scale it covers 95 to 96 %. At the edge (all members above all others) the variance is 0; there, the
-    interval is Clopper–Pearson's for the smaller class, which is wider. It is 0, too, where all scores are equal: there,
-    the interval allows for the shares of members and of others that may have other scores although none was seen.
+    interval is Clopper–Pearson's for the smaller class, which is wider. Where all scores are equal it is 0, too; there,
+    the interval allows for other scores that a share of members and of others may have (Clopper–Pearson, none seen).
 
     Returns the estimate, a fraction. Raises EvidenceError without members or without others, NonFiniteError on NaN or
     infinite scores. DeLong, DeLong & Clarke-Pearson 1988.
