@@ -201,6 +201,7 @@ def verdict_of(folder: Path) -> int:
     return {"pass": 0, "fail": 1, "undecided": 3}[verdict["status"]]
 
 
+@pytest.mark.slow
 def test_the_snippet_with_the_action_runs_as_it_stands(repository: Path) -> None:
     used = next(one for one in SNIPPETS[0]["jobs"]["audit"]["steps"] if "transfer-audit" in one["uses"])["with"]
     given = {name.upper(): str(value) for name, value in used.items() if name != "sarif"}
@@ -212,6 +213,7 @@ def test_the_snippet_with_the_action_runs_as_it_stands(repository: Path) -> None
     assert any((repository / SNIPPETS[0]["jobs"]["audit"]["steps"][1]["with"]["path"]).iterdir())
 
 
+@pytest.mark.slow
 def test_the_other_snippets_run_as_they_stand(repository: Path) -> None:
     """GitHub without the action, GitLab and Jenkins: each command, and each file that they hand on."""
     workflow = next(one for one in SNIPPETS if "gate" in one.get("jobs", {}))
@@ -230,6 +232,7 @@ def test_the_other_snippets_run_as_they_stand(repository: Path) -> None:
     assert any((repository / gitlab["cache"]["paths"][0]).iterdir())
 
 
+@pytest.mark.slow
 def test_the_hooks_run_as_precommit_runs_them(repository: Path) -> None:
     hooks = {one["id"]: one for one in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
     (asked,) = next(one for one in SNIPPETS if "repos" in one)["repos"]

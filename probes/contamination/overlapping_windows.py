@@ -35,7 +35,7 @@ there, to the last digit."""
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Overlaps:
-    """Held-out rows, each with a member whose values it holds, `shift` columns further on (negative: back)."""
+    """Held-out rows, each with a member that holds its values `shift` columns further on (negative: further back)."""
 
     held_out: Int64[np.ndarray, " found"]
     member: Int64[np.ndarray, " found"]
@@ -92,7 +92,7 @@ def overlaps(
     >>> table = np.stack([series[first : first + 16] for first in range(0, 180, 6)])
     >>> found = overlaps(table, np.arange(30) < 29, np.arange(30) == 29)
     >>> found.held_out.tolist(), found.member.tolist(), found.shift.tolist()
-    ([29], [28], [-6])
+    ([29], [28], [6])
     """
     rows, columns = table.shape
     pairs = np.zeros((0, 3), dtype=np.int64)

@@ -115,7 +115,7 @@ def test_a_memorising_model_is_found(heads: tuple[Evidence, Evidence]) -> None:
     assert result["recipe.auc"].low <= result["checkpoint.auc"].high
 
 
-@pytest.mark.parametrize("kind", ["never-saw-the-pool", "private", "constant"])
+@pytest.mark.parametrize("kind", ["never-saw-the-pool", pytest.param("private", marks=pytest.mark.slow), "constant"])
 def test_what_cannot_leak_raises_no_alarm(kind: str, tmp_path: Path) -> None:
     """Source weights under an untrained head; DP-SGD at ε near 1; a model that says the same of everything."""
     changes: dict[str, Any] = {"train": {"epochs": 1, "lr": 1e-12, "batch_size": 32}}

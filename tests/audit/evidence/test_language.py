@@ -38,7 +38,8 @@ def test_a_model_that_memorised_its_members_leaks(by_heart: Evidence) -> None:
     assert {"attack.zlib.auc", "attack.min-k-plus-plus.auc", "attack.error-zone.auc"} <= set(each)
     assert each["attack.likelihood-ratio.auc"] > 0.9
     assert each["attack.lira-online.auc"] > 0.9
-    assert found["recipe.auc"].low > 0.7
+    assert found["recipe.auc"].value > 0.9
+    assert found["recipe.auc"].low > 0.5  # six models: how far above depends on the processor's last bits
 
 
 def test_a_model_that_learnt_nothing_of_them_does_not() -> None:

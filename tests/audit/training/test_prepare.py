@@ -172,16 +172,19 @@ def test_auto_says_why(tmp_path):
 
 # One of every family; the smallest input each takes.
 FAMILIES = {
-    "alexnet": 64, "convnext_tiny": 32, "densenet121": 32, "efficientnet_b0": 32, "googlenet": 32, "inception_v3": 96,
-    "maxvit_t": 224, "mnasnet0_5": 32, "mobilenet_v2": 32, "mobilenet_v3_small": 32, "regnet_y_400mf": 32,
-    "resnet18": 32, "shufflenet_v2_x0_5": 32, "squeezenet1_1": 32, "swin_t": 32, "vgg11": 32, "vit_b_32": 64,
+    "alexnet": 64, "convnext_tiny": 32, "densenet121": 32, "efficientnet_b0": 32, "googlenet": 32, "mnasnet0_5": 32,
+    "mobilenet_v2": 32, "mobilenet_v3_small": 32, "regnet_y_400mf": 32, "resnet18": 32, "shufflenet_v2_x0_5": 32,
+    "squeezenet1_1": 32, "swin_t": 32, "vit_b_32": 64,
 }  # fmt: skip
+LARGE = {"inception_v3": 96, "maxvit_t": 224, "vgg11": 32}
 COUSINS = ("efficientnet_v2_s", "resnext50_32x4d", "swin_v2_t", "vgg11_bn", "wide_resnet50_2")
 
 
-@pytest.mark.parametrize("name", [*FAMILIES, *(pytest.param(name, marks=pytest.mark.slow) for name in COUSINS)])
+@pytest.mark.parametrize(
+    "name", [*FAMILIES, *(pytest.param(name, marks=pytest.mark.slow) for name in (*LARGE, *COUSINS))]
+)
 def test_every_torchvision_family_takes_a_new_head_and_a_step(name):
-    size = FAMILIES.get(name, 32)
+    size = (FAMILIES | LARGE).get(name, 32)
     options = {"image_size": size} if name.startswith("vit") else {}
     options |= {"init_weights": False} if name.startswith("vgg") else {}
     experiment = small_experiment(

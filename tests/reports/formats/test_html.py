@@ -162,7 +162,7 @@ def test_the_summary_is_one_printed_page(browser, tmp_path: Path, lang: str) -> 
 
 
 @needs_browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing(browser, tmp_path: Path, scheme: str) -> None:  # type: ignore[no-untyped-def]
     """No violation at all, with everything unfolded; in the dark only colours differ."""
     axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed: no accessibility check")
