@@ -264,6 +264,7 @@ def test_canaries_in_the_data_belong_to_no_part_of_it(own: Path) -> None:
     assert evidence.canaries.score == pytest.approx(0.0, abs=1e-4)  # the base knows no more of them than itself
 
 
+@pytest.mark.slow
 def test_canaries_are_drawn_from_the_base_at_a_temperature(own: Path) -> None:
     def made_at(temperature: float, **given: Any) -> list[str]:
         usual = {"out": own / "m.jsonl", "secret": own / "s.json", "count": 8, "references": 20, "words": 12, "seed": 0}

@@ -214,6 +214,7 @@ def test_the_mean_of_scores_that_orders_share_varies_as_the_inflation_says() -> 
     assert np.var(means) / np.mean(spreads) == pytest.approx(inflation(orders), rel=0.1)
 
 
+@pytest.mark.slow
 def test_precision_and_advantage_pay_for_the_attacks_that_were_tried() -> None:
     """Twenty attacks that guess: an interval that does not pay would call the luckiest a find in a third of draws."""
     rng, member = np.random.default_rng(1), np.arange(100) < 50

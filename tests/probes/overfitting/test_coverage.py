@@ -10,7 +10,7 @@ from tests.probes.overfitting.simulated_folds import FOLDS
 
 ALL = {**SIMULATIONS, **FOLDS}
 QUICK = {name: SIMULATIONS[name] for name in SIMULATIONS if not name.startswith(("column", "label errors"))} | {
-    name: FOLDS[name] for name in ("gap, 5 folds", "rival, 2 folds", ".632+, 2")
+    name: FOLDS[name] for name in ("rival, 2 folds", ".632+, 2")
 }
 FEW, MANY = 120, 500
 

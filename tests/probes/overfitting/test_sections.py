@@ -118,6 +118,7 @@ def test_632_plus_comes_with_the_learning_curve_and_says_where_it_is_optimistic(
     assert "overfitting.validations-agree" in {finding.code for finding in result.findings}
 
 
+@pytest.mark.slow
 def test_doubling_the_data_by_doubling_it() -> None:
     """What the curve foretells from 50, 100 and 200 samples is what 400 samples bring, for most of ten data sets."""
     inputs, labels = digits(1797, np.random.default_rng(5))
