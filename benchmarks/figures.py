@@ -6,6 +6,9 @@ import argparse
 import dataclasses
 import json
 import math
+import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,3 +68,29 @@ def publish(found: Sequence[Measured], file: Path | None) -> None:
     if file is not None:
         rows = [dataclasses.asdict(one) | {"reached": one.reached} for one in found]
         file.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+
+
+def at_sizes(script: str, samples: Sequence[int], **options: int) -> dict[int, dict[str, float]]:
+    """What `script --one` writes for each number of samples, each in a process of its own, whose memory is measured."""
+    found: dict[int, dict[str, float]] = {}
+    given = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "point.json"
+        for number in sorted(samples):
+            line = [sys.executable, script, "--one", "--samples", str(number), *given, "--json", str(told)]
+            subprocess.run(line, check=True)
+            found[number] = json.loads(told.read_text(encoding="utf-8"))
+            print(number, {key: round(value, 1) for key, value in found[number].items()}, flush=True)
+    return found
+
+
+def of_search(what: str, found: Mapping[int, Mapping[str, float]], kinds: Sequence[str], each: int) -> list[Measured]:
+    """What the search among most samples took and found of `each` planted copies of a kind, and how its time grows."""
+    last = found[max(found)]
+    return [
+        Measured(what=f"{what}: CPU time", value=last["spent"], unit="s"),
+        *(Measured(what=f"{what}: {kind} found", value=100 * last[kind] / each, unit="%") for kind in kinds),
+        Measured(what=f"{what}: other pairs", value=last["other"], unit="", target=0, better="lower"),
+        above_mapped(what, last["above"]),
+        *([growth(what, {number: one["spent"] for number, one in found.items()})] if len(found) > 1 else []),
+    ]

@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
-from json import dumps, loads
+from json import dumps
 from pathlib import Path
 
 import numpy as np
-from figures import Measured, above_mapped, arguments, growth, publish
+from figures import arguments, at_sizes, of_search, publish
 from PIL import Image
 from setting import Peak
 
@@ -140,26 +137,9 @@ def main() -> None:
     if given.one:
         point(given.samples[0], given.side, given.json)
         return
-    found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "point.json"
-        for samples in sorted(given.samples):
-            sizes = ["--samples", str(samples), "--side", str(given.side), "--json", str(told)]
-            subprocess.run([sys.executable, __file__, "--one", *sizes], check=True)
-            found[samples] = loads(told.read_text())
-            print(samples, {key: round(value, 1) for key, value in found[samples].items()}, flush=True)
-    most = max(found)
-    what = f"near copies among {most} images of {given.side} × {given.side}"
-    publish(
-        [
-            Measured(what=f"{what}: CPU time", value=found[most]["spent"], unit="s"),
-            *(Measured(what=f"{what}: {kind} found", value=100 * found[most][kind] / EACH, unit="%") for kind in KINDS),
-            Measured(what=f"{what}: other pairs", value=found[most]["other"], unit="", target=0, better="lower"),
-            above_mapped(what, found[most]["above"]),
-            *([growth(what, {samples: one["spent"] for samples, one in found.items()})] if len(found) > 1 else []),
-        ],
-        given.json,
-    )
+    found = at_sizes(__file__, given.samples, side=given.side)
+    what = f"near copies among {max(found)} images of {given.side} × {given.side}"
+    publish(of_search(what, found, tuple(KINDS), EACH), given.json)
 
 
 if __name__ == "__main__":

@@ -11,15 +11,12 @@ another order. No other pair is a copy. Each number of rows is a process of its 
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
-import tempfile
 import time
-from json import dumps, loads
+from json import dumps
 from pathlib import Path
 
 import numpy as np
-from figures import Measured, above_mapped, arguments, growth, publish
+from figures import arguments, at_sizes, of_search, publish
 from setting import Peak
 
 from probes.contamination.edited_rows import edited_rows
@@ -69,26 +66,9 @@ def main() -> None:
     if given.one:
         point(given.samples[0], given.columns, given.json)
         return
-    found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "point.json"
-        for samples in sorted(given.samples):
-            sizes = ["--samples", str(samples), "--columns", str(given.columns), "--json", str(told)]
-            subprocess.run([sys.executable, __file__, "--one", *sizes], check=True)
-            found[samples] = loads(told.read_text())
-            print(samples, {key: round(value, 1) for key, value in found[samples].items()}, flush=True)
-    most = max(found)
-    what = f"edited rows among {most} × {given.columns} numbers"
-    publish(
-        [
-            Measured(what=f"{what}: CPU time", value=found[most]["spent"], unit="s"),
-            *(Measured(what=f"{what}: {kind} found", value=100 * found[most][kind] / EACH, unit="%") for kind in KINDS),
-            Measured(what=f"{what}: other pairs", value=found[most]["other"], unit="", target=0, better="lower"),
-            above_mapped(what, found[most]["above"]),
-            *([growth(what, {samples: one["spent"] for samples, one in found.items()})] if len(found) > 1 else []),
-        ],
-        given.json,
-    )
+    found = at_sizes(__file__, given.samples, columns=given.columns)
+    what = f"edited rows among {max(found)} × {given.columns} numbers"
+    publish(of_search(what, found, tuple(KINDS), EACH), given.json)
 
 
 if __name__ == "__main__":

@@ -11,15 +11,12 @@ other pair is one. Each number of texts is a process of its own; memory is what 
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
-import tempfile
 import time
-from json import dumps, loads
+from json import dumps
 from pathlib import Path
 
 import numpy as np
-from figures import Measured, above_mapped, arguments, growth, publish
+from figures import Measured, above_mapped, arguments, at_sizes, growth, publish
 from setting import Peak
 
 from probes.contamination.near_texts import ALIKE, FEWEST, SHINGLE, near_texts
@@ -97,14 +94,7 @@ def main() -> None:
     if given.one:
         point(given.samples[0], given.json)
         return
-    found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "point.json"
-        for samples in sorted(given.samples):
-            sizes = ["--samples", str(samples), "--json", str(told)]
-            subprocess.run([sys.executable, __file__, "--one", *sizes], check=True)
-            found[samples] = loads(told.read_text())
-            print(samples, {key: round(value, 1) for key, value in found[samples].items()}, flush=True)
+    found = at_sizes(__file__, given.samples)
     most = max(found)
     what = f"near copies among {most} texts"
     last = found[most]
