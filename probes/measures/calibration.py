@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import scipy
@@ -69,18 +70,20 @@ def calibration_error(
 
 def _noncentrality(statistic: float, dof: float, tail: float) -> float:
     """λ with P[χ'²_ν(λ) <= statistic] = tail; 0 if even λ = 0 is below."""
-
-    def excess(noncentrality: float) -> float:
-        if noncentrality == 0:
-            return float(scipy.stats.chi2.cdf(statistic, dof)) - tail
-        return float(scipy.stats.ncx2.cdf(statistic, dof, noncentrality)) - tail
-
+    excess = partial(_excess, statistic, dof, tail)
     if excess(0.0) <= 0:
         return 0.0
     high = 10.0 + statistic
     while excess(high) > 0:
         high *= 2
     return float(scipy.optimize.brentq(excess, 0.0, high))
+
+
+def _excess(statistic: float, dof: float, tail: float, noncentrality: float) -> float:
+    """P[χ'²_ν(λ) <= statistic] - tail."""
+    if noncentrality == 0:
+        return float(scipy.stats.chi2.cdf(statistic, dof)) - tail
+    return float(scipy.stats.ncx2.cdf(statistic, dof, noncentrality)) - tail
 
 
 def _bins(confidence: Float[np.ndarray, " samples"]) -> Iterator[Int64[np.ndarray, " chosen"]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import scipy
@@ -47,12 +48,13 @@ def tpr_at_true_fpr(
     """
     here = tpr_at_fpr(score, member, fpr, name=name, level=level)
     inside, others = score[member].astype(np.float64), score[~member].astype(np.float64)
+    found = at_true_fpr(others, fpr, level, partial(_rate_above, name, inside))
+    return dataclasses.replace(found, counts=None, caveat=here.caveat)
 
-    def rate_at(threshold: float, at_level: float) -> Estimate:
-        hits = int((inside > threshold).sum())
-        return proportion(name, hits, len(inside), level=at_level, better="lower", unit="TPR")
 
-    return dataclasses.replace(at_true_fpr(others, fpr, level, rate_at), counts=None, caveat=here.caveat)
+def _rate_above(name: str, inside: Float64[np.ndarray, " members"], threshold: float, level: float) -> Estimate:
+    hits = int((inside > threshold).sum())
+    return proportion(name, hits, len(inside), level=level, better="lower", unit="TPR")
 
 
 def at_true_fpr(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import scipy.special
@@ -130,14 +131,14 @@ def _nearly(estimate: Estimate, bound: float, alpha: float) -> Callable[[int], b
     dof = math.inf if estimate.dof is None else estimate.dof
     reach = estimate.value - estimate.low if estimate.value > bound else estimate.high - estimate.value
     error = reach / t_critical(estimate.level, dof)
-    distance, fixed = abs(estimate.value - bound), estimate.fixed_share
+    return partial(_reaches, estimate, abs(estimate.value - bound), error, dof, alpha)
 
-    def enough(n: int) -> bool:
-        then = dof * n / estimate.n
-        spread = error * math.sqrt(fixed + (1 - fixed) * estimate.n / n)
-        return bool(distance >= spread * (t_quantile(1 - alpha, then) + t_quantile(POWER, then)))
 
-    return enough
+def _reaches(estimate: Estimate, distance: float, error: float, dof: float, alpha: float, n: int) -> bool:
+    """`error` and `dof` are those of the estimate's own n."""
+    then, fixed = dof * n / estimate.n, estimate.fixed_share
+    spread = error * math.sqrt(fixed + (1 - fixed) * estimate.n / n)
+    return bool(distance >= spread * (t_quantile(1 - alpha, then) + t_quantile(POWER, then)))
 
 
 def _least(now: int, enough: Callable[[int], bool]) -> int | None:
