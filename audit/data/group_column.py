@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import scipy
 from jaxtyping import Int64, Shaped
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from probes.message import Message
 from probes.spelling import plain
@@ -48,8 +47,8 @@ def groups_of(columns: Sequence[Iterable[object]]) -> Groups:
         offset += len(spelled)
         alike += _alike(names, same)
     one, other = np.concatenate(samples), np.concatenate(places)
-    graph = coo_matrix((np.ones(len(one), dtype=bool), (one, other)), shape=(offset, offset))
-    component = connected_components(graph, directed=False)[1][:count].astype(np.int64)
+    graph = scipy.sparse.coo_matrix((np.ones(len(one), dtype=bool), (one, other)), shape=(offset, offset))
+    component = scipy.sparse.csgraph.connected_components(graph, directed=False)[1][:count].astype(np.int64)
     shown = [next((name for name in names if name is not None), None) for names in zip(*written, strict=True)]
     return _numbered(component, shown, alike)
 

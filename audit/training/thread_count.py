@@ -4,7 +4,6 @@ and its batches, never by the machine."""
 from __future__ import annotations
 
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from audit.runtime.randomness import drawing
 from audit.runtime.weak_cache import weakly_cached
@@ -21,6 +20,8 @@ def threads_for(experiment: Experiment) -> int:
     """1 or 2; counted once for an experiment."""
     if experiment.device != "cpu":
         return 1
+    from torch.utils.flop_counter import FlopCounterMode  # it imports triton, which takes half a second
+
     network = experiment.begin(experiment.audited_row()).network.eval()
     batch = experiment.inputs[: experiment.recipe.train.batch_size]
     with FlopCounterMode(display=False) as counter, drawing(0):  # with gradients: attention without is not counted

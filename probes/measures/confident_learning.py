@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float64, Int64
-from scipy import optimize, special
+from scipy import special
 
 from probes.evidence import Evidence, Population
 from probes.large_arrays import parts
@@ -166,9 +167,9 @@ def _reliability(logit: Float64[np.ndarray, " n"], agree: Bool[np.ndarray, " n"]
         chance = np.clip(chance, 1e-9, 1 - 1e-9)
         return -float(np.where(agree, np.log(chance), np.log1p(-chance)).sum())
 
-    def fitted(shares: tuple[float, float], start: Float64[np.ndarray, " 3"]) -> optimize.OptimizeResult:
+    def fitted(shares: tuple[float, float], start: Float64[np.ndarray, " 3"]) -> scipy.optimize.OptimizeResult:
         bounds = [shares, (0.0, 20.0), (-20.0, 20.0)]
-        return optimize.minimize(loss, start, method="L-BFGS-B", bounds=bounds)
+        return scipy.optimize.minimize(loss, start, method="L-BFGS-B", bounds=bounds)
 
     def curve(parameters: Float64[np.ndarray, " 3"]) -> Reliability:
         right = np.asarray(special.expit(parameters[1] * logit + parameters[2]))
@@ -189,5 +190,5 @@ def _reliability(logit: Float64[np.ndarray, " n"], agree: Bool[np.ndarray, " n"]
     return curve(best.x), curve(least.x)
 
 
-def _fun(one: optimize.OptimizeResult) -> float:
+def _fun(one: scipy.optimize.OptimizeResult) -> float:
     return float(one.fun)

@@ -16,7 +16,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from scipy import optimize, special
+import scipy
+from scipy import special
 
 from probes.errors import EvidenceError
 
@@ -95,4 +96,4 @@ def epsilon_of_mu(mu: float, delta: float) -> float:
     if mu <= 0 or excess(0.0) <= 0:
         return 0.0
     most = mu * (mu / 2 - float(special.ndtri(delta))) + 1.0
-    return float(optimize.brentq(excess, 0.0, most, xtol=1e-10))
+    return float(scipy.optimize.brentq(excess, 0.0, most, xtol=1e-10))

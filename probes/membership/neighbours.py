@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Float32, Float64, Int
-from scipy import linalg
 
 from probes.large_arrays import parts
 
@@ -89,7 +89,7 @@ def _blocks(scaled: Standardised, chosen: Bool[np.ndarray, " samples"], most: in
     for one in some:
         centred = scaled(one) - mean
         gram += centred.T @ centred
-    _, axis = linalg.eigh(gram, subset_by_index=(len(gram) - 1, len(gram) - 1))
+    _, axis = scipy.linalg.eigh(gram, subset_by_index=(len(gram) - 1, len(gram) - 1))
     order = np.argsort(np.concatenate([(scaled(one) - mean) @ axis[:, 0] for one in some]), kind="stable")
     return [np.sort(mine[part]) for part in np.array_split(order, -(-len(mine) // most))]
 
@@ -100,8 +100,8 @@ def _kriging(scaled: Float64[np.ndarray, "block features"]) -> Float32[np.ndarra
     distance = np.maximum(squares[:, None] + squares - 2 * scaled @ scaled.T, 0.0)
     covariance = np.exp(-distance / (WIDTH * max(1, scaled.shape[1])))
     covariance[np.diag_indices_from(covariance)] = 1 + NOISE
-    upper, _ = linalg.lapack.dpotrf(covariance, overwrite_a=True)
-    precision, _ = linalg.lapack.dpotri(upper, overwrite_c=True)  # its upper triangle
+    upper, _ = scipy.linalg.lapack.dpotrf(covariance, overwrite_a=True)
+    precision, _ = scipy.linalg.lapack.dpotri(upper, overwrite_c=True)  # its upper triangle
     precision += np.triu(precision, 1).T
     weights = -precision / np.diag(precision)[:, None]
     np.fill_diagonal(weights, 0.0)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Float64, Int
-from scipy import linalg
 
 from probes.evidence import Answers, Evidence, Population
 from probes.large_arrays import empty, parts, taken
@@ -149,7 +149,7 @@ def principal_components(
     n, features = centred.shape
     wide = n < features
     gram = centred @ centred.T if wide else centred.T @ centred
-    values, axes = linalg.eigh(gram, subset_by_index=(max(0, len(gram) - most), len(gram) - 1))
+    values, axes = scipy.linalg.eigh(gram, subset_by_index=(max(0, len(gram) - most), len(gram) - 1))
     values, axes = values[::-1], axes[:, ::-1]
     if wide:
         return np.asarray(axes * np.sqrt(np.maximum(values, 0)))
