@@ -15,14 +15,16 @@ A file has these tables, all of them optional:
 A template is a string, or `{one = "...", other = "..."}`, chosen by whether the value `count` is 1.
 
 A message, and a text of a finding, may have another form for some audits (`Texts.preferring`): `CODE-predictions`
-beside CODE, `helps-predictions` beside `helps`.
+beside CODE, `helps-predictions` beside `helps`. A table `[instead.FORM]` names words that all texts of that form
+replace: `replica = "shadow model"`.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -45,14 +47,23 @@ class Texts:
     """The texts of all packages in a language; missing texts are taken from the `fallback`."""
 
     def __init__(
-        self, packages: Mapping[str, Content], fallback: Texts | None = None, forms: tuple[str, ...] = ()
+        self,
+        packages: Mapping[str, Content],
+        fallback: Texts | None = None,
+        forms: tuple[str, ...] = (),
+        english: Texts | None = None,
     ) -> None:
-        self.packages, self.fallback, self.forms = packages, fallback, forms
-        self.content = _merged(packages)
+        self.given, self.fallback, self.forms = packages, fallback, forms
+        self.english: Texts = english or (self if fallback is None else fallback.english)
+        """In no form: as results.json has claims."""
+        instead = _merged(packages).get("instead", {})
+        self.instead = [pair for form in forms for pair in instead.get(form, {}).items()]
+        self.packages = _reworded(packages, self.instead)
+        self.content = _merged(self.packages)
         self._fields = Fields(
             Speech(
                 message=self._said,
-                term=self._term,
+                term=self.entry,
                 **{
                     name: str(self.find("ui", key))
                     for name, key in (
@@ -73,17 +84,18 @@ class Texts:
         >>> "shadow models" in texts("en").preferring(("predictions",)).say(bare), "shadow" in texts("en").say(bare)
         (True, False)
         """
-        return Texts(self.packages, None if self.fallback is None else self.fallback.preferring(forms), forms)
+        fallback = None if self.fallback is None else self.fallback.preferring(forms)
+        return Texts(self.given, fallback, forms, self.english)
 
     def part(self, code: str, key: str) -> str:
         """A text of a finding, such as `helps`; empty if it has none."""
         found = (self.find("findings", code, one) for one in (*(f"{key}-{form}" for form in self.forms), key))
         return str(next((one for one in found if one is not None), ""))
 
-    def _term(self, word: str, table: str) -> str:
-        """The word's entry in a table, or the title of its entry; unchanged if there is none."""
+    def entry(self, word: str, table: str) -> str:
+        """The word's entry in a table, or the title of its entry; the English word if there is none."""
         found = self.find(table, word)
-        return str((found.get("title") if isinstance(found, Mapping) else found) or word)
+        return str((found.get("title") if isinstance(found, Mapping) else found) or _reworded(word, self.instead))
 
     def own(self, *path: str, scope: str = "") -> object:
         """The entry in this language, preferring the package `scope`; or None."""
@@ -131,10 +143,11 @@ class Texts:
     def claim(self, finding: Finding) -> str:
         """Rendered by its template; as the probe's own claim if there is no template, if the values do not fit it, or
         if the claim is another sentence; as its code if there is no claim."""
-        english = self._claim(finding) if self.fallback is None else self.fallback._claim(finding)
+        english = self.english._claim(finding)
         if finding.claim and english is not None and english != finding.claim:
             return finding.claim
-        return self._claim(finding) or english or finding.claim or finding.code
+        own = self._claim(finding) or (self.fallback._claim(finding) if self.fallback else None)
+        return own or english or finding.claim or finding.code
 
     def _claim(self, finding: Finding) -> str | None:
         template = self.own("findings", finding.code, "claim")
@@ -145,7 +158,7 @@ class Texts:
 
     def term(self, word: str, scope: str = "") -> str:
         """A term in this language, or unchanged."""
-        return str(self.find("words", word, scope=scope) or word)
+        return str(self.find("words", word, scope=scope) or _reworded(word, self.instead))
 
 
 @cache
@@ -204,6 +217,25 @@ def _folder(entry: EntryPoint) -> Path:
             f"no package {entry.value!r}", where=PACKAGES.origin(entry), do="Fix or uninstall that distribution."
         )
     return Path(next(iter(found.submodule_search_locations))) / "text"
+
+
+def _reworded(content: Any, words: Sequence[tuple[str, str]]) -> Any:
+    """The same texts with these words replaced, except for names of fields and commands.
+
+    >>> _reworded({"says": "Replicas: {replicas}", "command": "audit replica"}, [("replica", "shadow model")])
+    {'says': 'Shadow models: {replicas}', 'command': 'audit replica'}
+    """
+    if not words:
+        return content
+    if isinstance(content, Mapping):
+        return {key: text if key == "command" else _reworded(text, words) for key, text in content.items()}
+    if isinstance(content, list):
+        return [_reworded(one, words) for one in content]
+    if not isinstance(content, str):
+        return content
+    pairs = {**dict(words), **{old[:1].upper() + old[1:]: new[:1].upper() + new[1:] for old, new in words}}
+    sought = "|".join(map(re.escape, pairs))
+    return re.sub(rf"\{{[^{{}}]*\}}|{sought}", lambda found: pairs.get(found[0], found[0]), content)
 
 
 def _merged(packages: Mapping[str, Content]) -> Content:

@@ -17,6 +17,7 @@ import pytest
 
 import audit
 from audit.config.audit_config import check_config
+from audit.config.language_recipe import language_recipe_of
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -112,6 +113,8 @@ def test_toml_is_read_by_what_it_is_shown_for(document: str, content: str) -> No
     tables = tomllib.loads(content)
     if set(tables) <= JUDGED:
         check_config(tables)
+    elif document == "language_models.md":
+        language_recipe_of(tables, document)
 
 
 def test_programs_that_are_named_are_there() -> None:

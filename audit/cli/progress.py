@@ -139,4 +139,6 @@ def _counted(result: Result) -> str:
     """How many findings of each severity, most severe first."""
     found = Counter(finding.severity for finding in result.findings)
     grave = [f"{found[severity]} {severity}" for severity in SEVERITIES if found[severity]]
-    return f"done, findings: {', '.join(grave)}" if grave else "done, nothing found"
+    if grave:
+        return f"done, findings: {', '.join(grave)}"
+    return "done, nothing found" if result.estimates else "done, but nothing could be measured"

@@ -13,7 +13,7 @@ from reports.document.severity import ORDER
 from reports.report import Check, Report
 from reports.wording.catalogue import Words
 from reports.wording.estimates import counted, interval_of
-from reports.wording.numbers import capitalized, harmless, harmless_long, percent, quantity, slug
+from reports.wording.numbers import UNKNOWN, capitalized, harmless, harmless_long, percent, quantity, slug
 
 OPEN: Mapping[str, Literal["left", "right"]] = {"lower": "right", "upper": "left"}
 
@@ -53,7 +53,9 @@ def checks(report: Report, say: Words) -> tuple[CheckText, ...]:
     """Most severe first."""
     sizes = _sizes(report, say)
     ranked = sorted(report.verdict.checks, key=lambda check: ORDER.index(check.status))
-    return tuple(_check(check, sizes.get((check.against, check.probe, check.estimate), "–"), say) for check in ranked)
+    return tuple(
+        _check(check, sizes.get((check.against, check.probe, check.estimate), UNKNOWN), say) for check in ranked
+    )
 
 
 def _sizes(report: Report, say: Words) -> Mapping[tuple[str, str, str], str]:
@@ -69,7 +71,7 @@ def _sizes(report: Report, say: Words) -> Mapping[tuple[str, str, str], str]:
 
 
 def _check(check: Check, n: str, say: Words) -> CheckText:
-    value, between, level = quantity(check.value, check.unit), "–", ""
+    value, between, level = quantity(check.value, check.unit), UNKNOWN, ""
     if check.value is not None:
         low, high = _ends(check)
         value, between, exact = interval_of(check.value, low, high, check.unit, check.bound, say)
@@ -97,7 +99,7 @@ def judged(check: CheckText, say: Words) -> str:
     interval = say("ui", "at", interval=check.interval, level=check.level) if check.level else check.interval
     return say(
         "ui",
-        "judged",
+        "judged_unmeasured" if check.value == UNKNOWN else "judged",
         status=capitalized(say("status", check.status)),
         estimate=check.title,
         value=check.value,

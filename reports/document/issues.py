@@ -19,7 +19,7 @@ from reports.document.sections import FindingText, Section
 from reports.document.severity import RANK
 from reports.report import Report
 from reports.wording.catalogue import Words
-from reports.wording.numbers import harmless
+from reports.wording.numbers import UNKNOWN, harmless
 
 Grade = Literal["error", "warning", "note"]
 GRADES: tuple[Grade, ...] = ("error", "warning", "note")
@@ -95,7 +95,7 @@ def open_as_a_whole(document: Document) -> bool:
 
 def said(check: CheckText, say: Words) -> str:
     """The check in one sentence, as on its risk's card, and why."""
-    if check.interval == "–":
+    if check.interval == UNKNOWN:
         told = say("ui", "labelled", label=check.title, text=check.because)
     else:
         told = f"{judged(check, say)}{say('ui', 'space')}{check.because}"

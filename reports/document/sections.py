@@ -216,6 +216,6 @@ def _estimate(estimate: Estimate, probe: str, say: Words) -> EstimateText:
         interval=interval,
         level=level,
         n=counted(estimate, say),
-        unit=harmless(say("units", estimate.unit)),
+        unit=harmless(say.texts.entry(estimate.unit, "units")),
         caveat=harmless_long(say.text(estimate.caveat)),
     )

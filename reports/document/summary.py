@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from probes.result import Failure, Finding, Result
+from probes.texts import said
 from reports.document.absent import Absent
 from reports.document.checks import CheckText, decides, judged, text_of, why
 from reports.document.next_steps import command
@@ -109,7 +110,8 @@ def _unjudged(result: Result, report: Report, say: Words) -> RiskLine:
     """The findings, if no threshold applies."""
     worst = _gravest(result.findings)
     if worst is None:
-        return RiskLine(what=say("ui", "nothing" if result.estimates else "not_measured"), so_what="")
+        code = "nothing" if result.estimates else "not_measured"
+        return RiskLine(what=say("ui", code, why=_own_note(result, report, say)).rstrip(), so_what="")
     grave = RANK[worst.severity] > 0
     return RiskLine(
         what=harmless_long(say.claim(worst)),
@@ -118,6 +120,13 @@ def _unjudged(result: Result, report: Report, say: Words) -> RiskLine:
         command=command(worst, result.params, report, say) if grave else "",
         severity=worst.severity,
     )
+
+
+def _own_note(result: Result, report: Report, say: Words) -> str:
+    """The first that is not a limit of the whole audit, which all results repeat; empty if there is none."""
+    limits = report.audit.get("limits")
+    shared = limits if isinstance(limits, list) else []
+    return next((harmless_long(say.text(one)) for one in result.notes if said(one) not in shared), "")
 
 
 def _decided(decisive: list[Check], status: str, checks: tuple[CheckText, ...], say: Words) -> str:

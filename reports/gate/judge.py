@@ -16,6 +16,7 @@ from probes.message import Message, Text, Value
 from probes.result import RECIPE, Estimate, Failure, Result, scope_of
 from probes.statistics.confidence_level import at_level, p_beyond
 from probes.statistics.multiplicity import holm_levels
+from probes.texts import texts
 from reports.comparison.compare import worsening
 from reports.gate.sample_size import what_decides
 from reports.gate.thresholds import Gate, Threshold, Waiver
@@ -51,8 +52,9 @@ def judge(
     at most 1 − level. A one-sided bound is judged on its own side and at its own level: it either fails or shows no
     violation.
 
-    Returns the verdict. Raises ConfigError for a threshold on an estimate that no probe produced, or against a baseline
-    without one, and for a waiver without a threshold.
+    Returns the verdict; a threshold of the user's on what its probe could not measure this time is undecided. Raises
+    ConfigError for a threshold on a name that its probe has no estimate of, or against a baseline without one, and for
+    a waiver without a threshold.
 
     >>> from reports.example import example_report
     >>> from reports.gate.thresholds import Threshold
@@ -96,7 +98,7 @@ def _asked(
     if threshold.probe in missing:
         return _unjudged(threshold, "undecided", missing[threshold.probe])
     estimate = _find(threshold, found)
-    if threshold.against == "baseline":
+    if threshold.against == "baseline" and (estimate is not None or comparison is None):
         estimate = _worsening(threshold, comparison)
     if estimate is not None and estimate.unmeasured:
         because = Message("gate.unmeasured", {"caveat": estimate.caveat or NOT_ESTIMATED})
@@ -105,6 +107,8 @@ def _asked(
         return threshold, estimate
     if _without_replicas(threshold, found):
         return _unjudged(threshold, "undecided", NO_REPLICAS)
+    if not threshold.optional:
+        return _unjudged(threshold, "undecided", _not_measured(threshold.probe, found))
     return _unjudged(threshold, "undecided", NOT_ESTIMATED) if threshold.required else None
 
 
@@ -176,7 +180,8 @@ def _find(threshold: Threshold, found: dict[str, Result]) -> Estimate | None:
     names = {estimate.name: estimate for estimate in result.estimates}
     if threshold.estimate in names:
         return names[threshold.estimate]
-    if threshold.optional:
+    known = texts("en").packages.get(threshold.probe, {}).get("estimates", {})
+    if threshold.optional or threshold.estimate in known:
         return None
     raise ConfigError(
         f"a threshold on {threshold.estimate!r}, which {threshold.probe} did not produce. "
@@ -288,6 +293,15 @@ def _without_replicas(threshold: Threshold, found: Mapping[str, Result]) -> bool
     if result is None or scope_of(threshold.estimate) != RECIPE:
         return False
     return all(one.about != RECIPE and one.name != threshold.unless for one in result.estimates)
+
+
+def _not_measured(probe: str, found: Mapping[str, Result]) -> Message:
+    """Why the probe, which ran, lacks the estimate, as far as the probe says it: limits of the evidence, which all
+    results repeat, are no reason."""
+    others = [one.notes for name, one in found.items() if name != probe]
+    own = [note for note in found[probe].notes if not all(note in notes for notes in others)]
+    why: Text = own[0] if own and not found[probe].estimates else Message("gate.section-says")
+    return Message("gate.not-measured", {"probe": probe, "why": why})
 
 
 def _unjudged(threshold: Threshold, status: CheckStatus, because: Message) -> Check:

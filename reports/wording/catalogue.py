@@ -69,7 +69,7 @@ class Words:
     def axis(self, unit: str) -> str:
         """The unit of an axis' numbers, which `axis_scale` has scaled: shares are in percent."""
         if axis_scale(unit) == 1:
-            return self("units", unit)
+            return self.texts.entry(unit, "units")
         return "%" if unit in SHARES else self("units", "points")
 
     def probe(self, name: str, key: str) -> str:

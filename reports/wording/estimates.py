@@ -47,5 +47,5 @@ def in_line(estimate: Estimate, say: Words, common: str = "") -> str:
 
 def counted(estimate: Estimate, say: Words) -> str:
     """n, with what it counts."""
-    what = str(say.find("counted", estimate.counted) or estimate.counted)
+    what = say.texts.entry(estimate.counted, "counted")
     return f"{grouped(estimate.n)} {harmless(what)}".strip()

@@ -12,6 +12,8 @@ SHARES = ("fraction", "TPR")
 """Units shown as percent."""
 POINTS = ("points", "TPR − FPR")
 """Differences of shares, shown as percentage points, because percent would be read as relative."""
+UNKNOWN = "–"
+"""In place of a number."""
 ROUNDING = 1e-9
 """Rounding error around zero from sums in another order."""
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -30,9 +32,9 @@ def axis_scale(unit: str) -> float:
 def number(value: float | None) -> str:
     """Three significant digits; small and large ones in powers of ten."""
     if value is None:
-        return "–"
+        return UNKNOWN
     if not math.isfinite(value):
-        return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
+        return UNKNOWN if math.isnan(value) else "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
     text = f"{value:.3g}"

@@ -61,3 +61,13 @@ def test_what_was_not_measured_has_no_number() -> None:
     assert (check.status, check.value, check.interval) == ("undecided", "–", "–")
     assert check.because == "It was not measured: no samples were there"
     assert document.sections[0].estimates[0].interval == "not measured"
+    assert "was not measured; allowed ≤ 10.0 pp." in document.risks[0].what
+
+
+def test_a_card_on_which_nothing_was_measured_gives_the_probes_own_reason() -> None:
+    silent = Result(
+        probe="drift", params={}, estimates=(), notes=("Only the owner knows.", "No prompts of three words.")
+    )
+    report = dataclasses.replace(sample(), results=(silent,), audit={"limits": ["Only the owner knows."]})
+    risk = next(one for one in outline(report).risks if one.anchor == "drift")
+    assert risk.what == "Nothing could be measured. No prompts of three words."

@@ -16,7 +16,7 @@ from reports.document.next_steps import COMMANDS, FORMS, given
 from reports.document.outline import outline
 from reports.report import Report
 from reports.wording.catalogue import words
-from tests.reports.sample import sample
+from tests.reports.sample import full, sample
 
 FINDINGS = texts("en").content["findings"]
 MESSAGES = texts("en").content["messages"]
@@ -224,3 +224,15 @@ def test_a_model_of_its_own_code_is_opened_with_trust_in_it() -> None:
         told += [one.findings[0].command for one in document.sections if one.probe == "membership"]
     assert told[0].endswith("--try dp=8")
     assert told[1] == f"{told[0]} --trust-code"
+
+
+@pytest.mark.parametrize(("lang", "ours", "theirs"), [("en", "replica", "shadow model"), ("zh", "复本", "影子模型")])
+def test_replicas_of_predictions_are_called_shadow_models(lang: str, ours: str, theirs: str) -> None:
+    """Names of estimates, which configurations use, stay as they are."""
+    report = full()
+    counted = str(outline(report, lang)).lower().count(ours)
+    document = outline(dataclasses.replace(report, model={**report.model, "given": "predictions"}), lang)
+    told = re.sub(r"name='[^']*'|\('audit: [^)]*\)", "", str(document)).lower()
+    assert counted > 10
+    assert ours not in told
+    assert told.count(theirs) > 10

@@ -12,6 +12,7 @@ from probes.texts import said
 from reports import archive
 from reports.gate.judge import judge
 from reports.gate.thresholds import Gate, Threshold, Waiver
+from reports.report import Comparison
 from tests.reports.sample import TODAY, estimate, sample
 
 
@@ -54,6 +55,25 @@ def test_a_failed_probe_never_passes() -> None:
 
 def test_an_audit_without_checks_does_not_pass() -> None:
     assert judge([result(estimate("a", 0.1, 0.01))], Gate(thresholds=()), today=TODAY).status == "undecided"
+
+
+@pytest.mark.parametrize("against", ["threshold", "baseline"])
+def test_what_a_probe_could_not_measure_is_undecided_and_says_why(against: str) -> None:
+    """A failing check beside it stays a failure."""
+    shared, own = "Only the owner knows the split.", "General text was not tested."
+    silent = Result(probe="forgetting", params={}, estimates=(), notes=(own, shared))
+    beside = replace(result(estimate("a", 0.9, 0.05)), notes=(shared,))
+    limits = (
+        Threshold(probe="forgetting", estimate="general.loss_change", direction="max", bound=0.1, against=against),  # type: ignore[arg-type]
+        Threshold(probe="p", estimate="a", direction="max", bound=0.5),
+    )
+    verdict = judge(
+        [silent, beside], Gate(thresholds=limits), today=TODAY, comparison=Comparison(baseline={}, differences=())
+    )
+    assert verdict.exit_code == 1
+    (unmeasured,) = (check for check in verdict.checks if check.probe == "forgetting")
+    assert unmeasured.status == "undecided"
+    assert said(unmeasured.because) == f"Forgetting ran, but this audit did not measure it. {own}"
 
 
 def test_a_threshold_on_nothing_is_an_error() -> None:
