@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped, UInt64
 
+from probes.contamination.minhash import mixed
+from probes.contamination.repeated_keys import repeated_places, run_lengths
+from probes.large_arrays import empty
 from probes.measures.dummies import groups_of
 
 FEWEST = 3
@@ -32,7 +35,7 @@ more pairs than are copies."""
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Column:
-    """A number for each value, drawn at random, and minus the logarithm to base 2 of its share of the rows."""
+    """A hash of each value, and minus the logarithm to base 2 of its share of the rows."""
 
     value: UInt64[np.ndarray, " samples"]
     bits: Float64[np.ndarray, " samples"]
@@ -60,17 +63,39 @@ def edited_rows(table: Shaped[np.ndarray, "samples features"]) -> Int64[np.ndarr
     if len(stretches) < FEWEST:
         return np.zeros((0, 2), dtype=np.int64)
     rng = np.random.default_rng(0)
-    columns, digest, bits = [], np.zeros(len(table), dtype=np.uint64), np.zeros(len(table))
-    for first, end in stretches:
-        _, code, count = np.unique(table[:, first:end], axis=0, return_inverse=True, return_counts=True)
-        code = code.reshape(-1)
-        own = rng.integers(2**64, size=len(count), dtype=np.uint64)[code]
-        columns.append(_Column(value=own, bits=-np.log2(count / len(table))[code]))
-        digest, bits = digest + own, bits + columns[-1].bits
+    value, bits = (empty((len(stretches), len(table)), kind) for kind in (np.uint64, np.float64))
+    columns = [_Column(value=own, bits=rare) for own, rare in zip(value, bits, strict=True)]
+    for column, (first, end) in zip(columns, stretches, strict=True):
+        _code(table[:, first:end], rng.integers(2**64, dtype=np.uint64), into=column)
+    digest, total = np.zeros(len(table), dtype=np.uint64), np.zeros(len(table))
+    for column in columns:
+        digest += column.value
+        total += column.bits
     needed = 2 * math.log2(len(table)) - 1 - math.log2(FALSE_PAIRS)
-    found = [_equal_but(digest - one.value, one.value, bits - one.bits >= needed) for one in columns]
+    found = [_equal_but(digest - one.value, one.value, total - one.bits >= needed) for one in columns]
     found.append(_several(columns, needed, rng))
-    return np.unique(np.concatenate(found), axis=0).reshape(-1, 2)
+    return _different(np.concatenate(found))
+
+
+def _code(stretch: Shaped[np.ndarray, "samples features"], salt: np.uint64, *, into: _Column) -> None:
+    """Hashes of a column's values, or of which of several dummies is on, and how rare they are."""
+    one = stretch[:, 0] if stretch.shape[1] == 1 else (stretch == stretch.max(axis=0)).argmax(axis=1)
+    if one.dtype.kind == "f":
+        # With one zero and one missing number.
+        number = one.astype(np.float64) + 0.0
+        number[np.isnan(number)] = np.nan
+    else:
+        number = one.astype(np.int64)
+    into.value[:] = mixed(number.view(np.uint64) + salt)
+    into.bits[:] = math.log2(len(one))
+    places = repeated_places(into.value)
+    into.bits[places] -= np.log2(run_lengths(into.value[places]))
+
+
+def _different(pairs: Int64[np.ndarray, "pairs 2"]) -> Int64[np.ndarray, "different 2"]:
+    """Each pair once, in ascending order."""
+    most = int(pairs.max(initial=0)) + 1
+    return np.stack(np.divmod(np.unique(pairs @ np.array([most, 1])), most), axis=1)
 
 
 def _several(columns: Sequence[_Column], needed: float, rng: np.random.Generator) -> Int64[np.ndarray, "pairs 2"]:
@@ -81,7 +106,7 @@ def _several(columns: Sequence[_Column], needed: float, rng: np.random.Generator
     # One of them is as it was.
     bands = _dealt([float(one.bits.mean()) for one in columns], most + 1)
     digests = [np.stack([columns[i].value for i in band]).sum(axis=0) for band in bands]
-    pairs = np.unique(np.concatenate([_in_short_runs(digest) for digest in digests]), axis=0)
+    pairs = _different(np.concatenate([_in_short_runs(digest) for digest in digests]))
     ratio, edits = _compared(columns, pairs)
     alike = (edits <= most) & (ratio >= needed)
     return pairs[alike & (ratio >= _by_sample(columns, needed, rng))] if alike.any() else pairs[alike]
@@ -111,12 +136,11 @@ def _dealt(size: Sequence[float], bands: int) -> list[list[int]]:
 
 def _in_short_runs(digest: UInt64[np.ndarray, " samples"]) -> Int64[np.ndarray, "pairs 2"]:
     """All pairs of equal digests, except those of more than `RUN` rows."""
-    order = np.argsort(digest, kind="stable")
+    order = repeated_places(digest)
     ranked = digest[order]
-    _, place, count = np.unique(ranked, return_inverse=True, return_counts=True)
-    short = count[place.reshape(-1)] <= RUN
+    short = run_lengths(ranked) <= RUN
     found = [np.zeros((0, 2), dtype=np.int64)]
-    for apart in range(1, min(RUN, len(digest))):
+    for apart in range(1, min(RUN, len(order))):
         same = (ranked[apart:] == ranked[:-apart]) & short[apart:]
         found.append(np.stack([order[:-apart][same], order[apart:][same]], axis=1))
     return np.asarray(np.sort(np.concatenate(found), axis=1), dtype=np.int64)
@@ -141,7 +165,7 @@ def _equal_but(
 ) -> Int64[np.ndarray, "pairs 2"]:
     """Neighbours among rows with an equal rest; of several, the first with each of the others."""
     some = np.flatnonzero(rare)
-    order = some[np.argsort(rest[some], kind="stable")]
+    order = some[repeated_places(rest[some])]
     ranked = rest[order]
     first = order[np.searchsorted(ranked, ranked)]
     pairs = np.stack([first, order], axis=1)

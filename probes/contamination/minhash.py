@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Int64, UInt32, UInt64
 
+from probes.contamination.repeated_keys import repeated_places, run_lengths
 from probes.large_arrays import empty, parts
 
 BANDS, ROWS = 25, 5
@@ -74,11 +75,10 @@ def _in_runs(
     digest: UInt64[np.ndarray, " sets"], between: int, rng: np.random.Generator
 ) -> Iterator[Int64[np.ndarray, "pairs 2"]]:
     """Pairs one < other of sets with equal digests."""
-    order = np.argsort(digest, kind="stable")
+    order = repeated_places(digest)
     ranked = digest[order]
-    begin = np.searchsorted(ranked, ranked)
-    size = np.searchsorted(ranked, ranked, side="right") - begin
-    for apart in range(1, min(RUN, len(digest))):
+    begin, size = np.searchsorted(ranked, ranked), run_lengths(ranked)
+    for apart in range(1, min(RUN, len(order))):
         same = (ranked[apart:] == ranked[:-apart]) & (size[apart:] <= RUN)
         yield _across(order[:-apart][same], order[apart:][same], between)
     long = np.flatnonzero(size > RUN)

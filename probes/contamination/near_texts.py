@@ -4,6 +4,7 @@ order."""
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy import sparse
 
 from probes.contamination.minhash import candidates, mixed
 from probes.contamination.near import Near, nothing, unmoved
-from probes.large_arrays import parts
+from probes.large_arrays import empty, parts
 
 WORD = re.compile(r"\w+")
 SHINGLE = 3
@@ -58,17 +59,33 @@ def near_texts(texts: Sequence[str], between: int = 0) -> Near:
 def _numbered(texts: Sequence[str]) -> tuple[Int64[np.ndarray, " words"], Int64[np.ndarray, " texts"]]:
     """The words of all texts, equal words by equal numbers, and how many each text has."""
     known: dict[str, int] = {}
-    found = [
-        np.array([known.setdefault(word, len(known)) for word in WORD.findall(text.lower())], dtype=np.int64)
-        for text in texts
-    ]
-    return np.concatenate(found), np.array([len(one) for one in found], dtype=np.int64)
+    words, length = array("q"), np.zeros(len(texts), dtype=np.int64)
+    for number, text in enumerate(texts):
+        own = WORD.findall(text.lower())
+        words.extend([known.setdefault(word, len(known)) for word in own])
+        length[number] = len(own)
+    return np.array(words, dtype=np.int64), length
 
 
 def _shingles(
     words: Int64[np.ndarray, " words"], length: Int64[np.ndarray, " texts"]
 ) -> tuple[UInt64[np.ndarray, " shingles"], Int64[np.ndarray, " ends"]]:
     """Hashes of each text's different shingles, and where those of each text begin."""
+    ends = np.concatenate([[0], np.cumsum(length)])
+    found = empty((int(np.maximum(1, length).sum()),), np.uint64)
+    start = np.zeros(len(length) + 1, dtype=np.int64)
+    for part in parts(len(length), len(words) // len(length)):
+        hashed, count = _different_shingles(words[ends[part.start] : ends[part.stop]], length[part])
+        begin = start[part.start]
+        start[part.start + 1 : part.stop + 1] = begin + np.cumsum(count)
+        found[begin : begin + len(hashed)] = hashed
+    return found[: start[-1]], start
+
+
+def _different_shingles(
+    words: Int64[np.ndarray, " words"], length: Int64[np.ndarray, " texts"]
+) -> tuple[UInt64[np.ndarray, " shingles"], Int64[np.ndarray, " texts"]]:
+    """Hashes of each text's different shingles, and how many each text has."""
     first = np.cumsum(length) - length
     each = np.maximum(1, length - SHINGLE + 1)
     text = np.repeat(np.arange(len(length)), each)
@@ -82,19 +99,21 @@ def _shingles(
     text, hashed = text[order], hashed[order]
     different = np.ones(len(text), dtype=bool)
     different[1:] = (text[1:] != text[:-1]) | (hashed[1:] != hashed[:-1])
-    start = np.concatenate([[0], np.cumsum(np.bincount(text[different], minlength=len(length)))])
-    return hashed[different], start.astype(np.int64)
+    return hashed[different], np.bincount(text[different], minlength=len(length))
 
 
 def _distance(
     shingles: UInt64[np.ndarray, " shingles"], start: Int64[np.ndarray, " ends"], pairs: Int64[np.ndarray, "pairs 2"]
 ) -> Float64[np.ndarray, " pairs"]:
     """1 − Jaccard similarity."""
-    column = np.unique(shingles, return_inverse=True)[1]
-    holds = sparse.csr_matrix((np.ones(len(column), dtype=np.int32), column, start))
-    size, found = np.diff(start), np.zeros(len(pairs))
-    for part in parts(len(pairs), max(1, len(shingles) // len(size))):
-        one, other = pairs[part].T
+    texts, place = np.unique(pairs, return_inverse=True)
+    place, size, found = place.reshape(pairs.shape), np.diff(start)[texts], np.zeros(len(pairs))
+    ends = np.concatenate([[0], np.cumsum(size)])
+    own = shingles[np.repeat(start[texts] - ends[:-1], size) + np.arange(ends[-1])]
+    column = np.unique(own, return_inverse=True)[1]
+    holds = sparse.csr_matrix((np.ones(len(column), dtype=np.int32), column, ends), shape=(len(texts), len(own)))
+    for part in parts(len(pairs), len(own) // max(1, len(texts))):
+        one, other = place[part].T
         both = np.asarray(holds[one].multiply(holds[other]).sum(axis=1)).reshape(-1)
         found[part] = 1 - both / (size[one] + size[other] - both)
     return found

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float32, Float64, Int64, Shaped, UInt64
 from probes.contamination.edited_rows import FALSE_PAIRS, LARGEST
 from probes.contamination.minhash import mixed
 from probes.contamination.reordered_rows import bits_of, plain
+from probes.contamination.repeated_keys import repeated_places, run_lengths
 from probes.evidence import Evidence
 from probes.large_arrays import empty, parts
 from probes.partial_result import Part
@@ -129,11 +130,11 @@ def _candidates(
     digest, place = _least(table, asked, rng.integers(2**63, size=LOOKED_UP, dtype=np.uint64) * 2 + 1)
     for own, where in zip(digest, place, strict=True):
         # Members before held-out rows, where digests are equal.
-        order = np.argsort(own, kind="stable")
+        order = repeated_places(own)
         ranked = own[order]
         begin = np.searchsorted(ranked, ranked)
         before = np.concatenate([[0], np.cumsum(order < members)])
-        known = before[np.searchsorted(ranked, ranked, side="right")] - before[begin]
+        known = before[begin + run_lengths(ranked)] - before[begin]
         mine = np.flatnonzero((order >= members) & (known > 0))
         other = order[begin[mine] + (rng.random(len(mine)) * known[mine]).astype(np.int64)]
         shift = where[other].astype(np.int64) - where[order[mine]]

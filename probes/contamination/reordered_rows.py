@@ -9,6 +9,7 @@ from jaxtyping import Float32, Float64, Int64, Shaped, UInt64
 
 from probes.contamination.edited_rows import FALSE_PAIRS, LARGEST
 from probes.contamination.minhash import mixed
+from probes.contamination.repeated_keys import repeated_places
 from probes.large_arrays import parts
 
 FEWEST = 3
@@ -28,13 +29,11 @@ def reordered_rows(table: Shaped[np.ndarray, "samples features"]) -> Int64[np.nd
     if table.size > LARGEST or table.shape[1] < FEWEST:
         return none
     digest = np.concatenate([_hashed(plain(table[part])).sum(axis=1) for part in parts(*table.shape)])
-    _, place, count = np.unique(digest, return_inverse=True, return_counts=True)
-    several = np.flatnonzero(count[place.reshape(-1)] > 1)
+    several = repeated_places(digest)
     if not len(several):
         return none
     needed = 2 * math.log2(len(table)) - 1 - math.log2(FALSE_PAIRS)
-    rare = several[bits_of(plain(table), plain(table[several])) >= needed]
-    order = rare[np.argsort(digest[rare], kind="stable")]
+    order = several[bits_of(plain(table), plain(table[several])) >= needed]
     first = order[np.searchsorted(digest[order], digest[order])]
     pairs = np.sort(np.stack([first, order], axis=1), axis=1)
     return np.asarray(pairs[pairs[:, 0] < pairs[:, 1]], dtype=np.int64)
@@ -62,8 +61,9 @@ def bits_of(
     for part in parts(*table.shape):
         found = np.minimum(np.searchsorted(values, table[part]), len(values) - 1)
         known = (values[found] == table[part]) | (np.isnan(values[found]) & np.isnan(table[part]))
-        row = np.broadcast_to(np.arange(len(found))[:, None], found.shape)
-        each = np.unique(np.stack([row[known], found[known]]), axis=1)[1]
-        holding += np.bincount(each, minlength=len(values))
-    different = np.concatenate([np.ones((len(some), 1), dtype=bool), np.diff(place, axis=1) > 0], axis=1)
+        # A value is counted once a row.
+        key = np.sort((np.arange(len(found))[:, None] * len(values) + found)[known])
+        different = np.diff(key, prepend=-1) > 0
+        holding += np.bincount(key[different] % len(values), minlength=len(values))
+    different = np.diff(place, axis=1, prepend=-1) > 0
     return np.asarray((-np.log2(holding / len(table))[place] * different).sum(axis=1))

@@ -52,6 +52,15 @@ def test_rows_that_were_edited_in_several_columns_or_reordered_are_found(embedde
     assert np.flatnonzero(result.per_sample["contaminated"]).tolist() == list(range(150, 156))
 
 
+def test_a_missing_number_is_a_value_and_negative_zero_is_zero() -> None:
+    rows = np.random.default_rng(17).normal(size=(50, 8)).astype(np.float32)
+    rows[3, 2], rows[3, 4] = np.nan, 0
+    rows[40] = rows[3]
+    rows[40, 4] *= -1
+    rows[40, 6] += 1
+    assert edited_rows(rows).tolist() == [[3, 40]]
+
+
 def test_dependent_columns_are_no_evidence_of_edited_rows() -> None:
     """Records of one household share seven of fourteen values, or of one patient eleven."""
     rng = np.random.default_rng(16)
