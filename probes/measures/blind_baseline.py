@@ -27,7 +27,9 @@ LARGEST_WHOLE, SCREENED = 200, 20
 many whose spread does, among the samples they are fitted to: of 2,000, one that is shifted by a standard deviation is
 lost among hundreds of others."""
 SINGLE = 10
-"""The part of the error that is allotted to a single property."""
+"""The part of the error that is allotted to a single property, and the part to a product of two."""
+PAIRED = 24
+"""Of more properties than that, products of two are not tried."""
 LARGEST = 6000
 """Largest number of samples that the classifiers are fitted to; of more, a random subset."""
 
@@ -55,7 +57,8 @@ def blind_baseline(
 ) -> BlindBaseline | None:
     """A linear and a tree classifier together (logistic regression, histogram gradient boosting), scored on samples of
     folds they have not seen; AUC from pairs inside folds. Where its interval reaches one half, that of the one property
-    that differs most, if it differs more than chance allows: classifiers of few samples lose it among many properties.
+    that differs most, if it differs more than chance allows, or else of the one product of two standardised properties:
+    classifiers of few samples lose these among many properties.
 
     described  properties of each sample; NaN is allowed
     part       which samples are of the first part
@@ -89,9 +92,21 @@ def blind_baseline(
     propensity[chosen] = score
     found = stratified_auc(score, y, fold, cluster=own, inflation=SHARED, name=name, level=level)
     if found.low <= 0.5:
-        single = 1 - (1 - level) / SINGLE
-        found = most_different(np.nan_to_num(x), y, rng, groups=own, name=name, level=single) or found
+        for values in (np.nan_to_num(x), _products(np.nan_to_num(x))):
+            if values.shape[1]:
+                single = most_different(values, y, rng, groups=own, name=name, level=1 - (1 - level) / SINGLE)
+                if single is not None:
+                    return BlindBaseline(auc=single, propensity=propensity)
     return BlindBaseline(auc=found, propensity=propensity)
+
+
+def _products(values: Float64[np.ndarray, "samples properties"]) -> Float64[np.ndarray, "samples pairs"]:
+    """Of two properties each, standardised: two that correlate in one part only differ in their product."""
+    if values.shape[1] > PAIRED:
+        return values[:, :0]
+    one, other = np.triu_indices(values.shape[1], 1)
+    scaled = _standardised(values, values)
+    return np.asarray(scaled[:, one] * scaled[:, other])
 
 
 def _folds(

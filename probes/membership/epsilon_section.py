@@ -23,6 +23,8 @@ from probes.result import Bound, Estimate, Finding, one_sided
 from probes.statistics.roc import auc, roc_curve
 
 DELTA = 1e-5
+FEWEST = 20
+"""The fewest samples on a side from which ε is bounded where others have copies."""
 GUESS_SHARES = (0.1, 0.3, 1.0)
 
 
@@ -140,13 +142,24 @@ def of_a_record(bound: Callable[..., float], copies: int, delta: float) -> float
 
 
 def epsilon_part(
-    evidence: Evidence, scores: Scores, rng: np.random.Generator, level: float, doubt: Message | None = None
+    evidence: Evidence,
+    scores: Scores,
+    rng: np.random.Generator,
+    level: float,
+    doubt: Message | None = None,
+    single: Bool[np.ndarray, " samples"] | None = None,
 ) -> Part:
     """Lower bounds on ε beside the claim; a lower bound above the claim is the most severe finding.
 
     With a `doubt`, that members were not chosen sample by sample or differ without any model, only canaries, which are
-    included by a coin flip, bound ε, and without canaries the bound is undecided."""
+    included by a coin flip, bound ε, and without canaries the bound is undecided. The same holds where fewer than
+    FEWEST samples of a side are `single`: a sample that occurs several times shows more than ε of one record, so those
+    that do are left out."""
     member = evidence.pool.member[evidence.pool.indices]
+    if single is not None and not single.all():
+        if doubt is None and min(single[member].sum(), single[~member].sum()) < FEWEST:
+            doubt = Message("membership.copies-caveat")
+        scores, member = {name: score[single] for name, score in scores.items()}, member[single]
     delta = evidence.privacy.delta if evidence.privacy else DELTA
     each = level_each(level, 1 if evidence.canaries is None else 2)
     bound = split_sample_bound(scores, member, rng, delta=delta, level=each) if doubt is None else 0.0

@@ -38,8 +38,8 @@ class Neighbours:
     def of(cls, features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> Neighbours:
         """Of samples of the same class, by their standardised features; membership is not used."""
         scaled = Standardised.of(features)
-        most = int(np.clip(ENTRIES // max(1, len(labels)), 2, LARGEST_BLOCK))
-        blocks = [block for label in np.unique(labels) for block in _blocks(scaled, labels == label, most)]
+        most = block_size(len(labels))
+        blocks = [block for label in np.unique(labels) for block in blocks_of(scaled, labels == label, most)]
         return cls(samples=tuple(blocks), weights=tuple(_kriging(scaled(block)) for block in blocks))
 
     def __call__(
@@ -78,7 +78,12 @@ class Standardised:
         return np.asarray((self.features[samples][:, self.varying] - self.mean) / self.spread)
 
 
-def _blocks(scaled: Standardised, chosen: Bool[np.ndarray, " samples"], most: int) -> list[Int[np.ndarray, " _"]]:
+def block_size(samples: int) -> int:
+    """The most samples in a block, of so many."""
+    return int(np.clip(ENTRIES // max(1, samples), 2, LARGEST_BLOCK))
+
+
+def blocks_of(scaled: Standardised, chosen: Bool[np.ndarray, " samples"], most: int) -> list[Int[np.ndarray, " _"]]:
     """The chosen samples; in parts along their first principal axis if they are more than `most`."""
     mine = np.flatnonzero(chosen)
     if len(mine) <= most:

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Bool
 
 from probes.evidence import Evidence, Modality, Population
 from probes.measures.embedding import Embedding
+from probes.measures.exact_duplicates import repeated
 from probes.measures.memorisation import memorisation
 from probes.membership.attackers import attackers_table
 from probes.membership.attacks import Scores, ladder, not_run
 from probes.membership.canaries import canaries_part
+from probes.membership.copies import alone, each_once, left_out, saw_a_copy, sets_of_copies
 from probes.membership.epsilon_section import epsilon_part
 from probes.membership.exposure import differences, exposure
 from probes.membership.exposure_by_stratum import mean_exposure, strata, uneven
@@ -48,6 +51,7 @@ from probes.membership.strongest_attack import (
     strongest_advantage,
     strongest_auc,
     strongest_tpr,
+    surest,
 )
 from probes.membership.subpopulations import worst
 from probes.membership.target import target_of
@@ -114,21 +118,26 @@ class Membership:
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> Result:
         population = evidence.population.design("splits")
         replicated = len(np.unique(population.order)) >= 2
-        member = evidence.pool.member[evidence.pool.indices]
+        sets = sets_of_copies(evidence)
+        attacked = each_once(evidence, sets)
+        member = attacked.pool.member[attacked.pool.indices]
         for_folds, for_epsilon, for_sizes, for_split = rng.spawn(4)
-        target = target_of(evidence, population, for_folds)
+        target = target_of(attacked, population, for_folds)
         scores = ladder(target)
-        stood = stand_ins(evidence, population, target.neighbours) if replicated else {}
-        recipe = recipe_part(evidence, population, stood, self.fprs, self.level) if replicated else Part()
-        split = split_difference(evidence, scores, for_split, self.level)
-        best, checkpoint = self._checkpoint(evidence, scores, recipe.estimates, split.clusters)
+        stood = stand_ins(attacked, population, target.neighbours) if replicated else {}
+        recipe = recipe_part(attacked, population, stood, self.fprs, self.level) if replicated else Part()
+        saw, single = None, np.ones(len(member), dtype=bool)
+        if attacked is not evidence:
+            saw, single = saw_a_copy(population.keep, sets, evidence, attacked), alone(sets, evidence, attacked)
+        split = split_difference(attacked, scores, for_split, self.fprs, self.level, saw)
+        best, checkpoint = self._checkpoint(attacked, scores, recipe.estimates, split.clusters)
         if split.instead is not None:
             checkpoint = dataclasses.replace(checkpoint, findings=(split.instead,))
         whom = Part(findings=(_without_stand_ins(evidence, len(population)),))
         if not len(population):
-            whom = joined((whom, forecast_part(evidence, self.level)))
+            whom = joined((whom, forecast_part(attacked, self.level)))
         if replicated:
-            whom = joined((self._fidelity(evidence, population), self._whom(evidence, population)))
+            whom = joined((self._fidelity(evidence, population), self._whom(evidence, population, repeated(sets))))
         how_certain = certainty(
             checkpoint.estimates[0],
             recipe.estimates[0] if recipe.estimates else None,
@@ -139,22 +148,22 @@ class Membership:
             attacks=len(scores),
             level=self.level,
         )
-        epsilon = epsilon_part(evidence, scores, for_epsilon, self.level, split.doubt)
+        epsilon = epsilon_part(attacked, scores, for_epsilon, self.level, split.doubt, single)
         epsilon = joined((epsilon, claim_part(evidence, self.level), canaries_part(evidence.canaries, self.level)))
         sizes = samples_per_class(evidence, for_sizes, self.level)
         by_person = Part()
         if self.persons:
-            by_person = person_part(evidence, population, scores, stood, self.level, target.neighbours)
-        released = variants_part(evidence, target, scores, self.level, split.clusters)
+            by_person = person_part(attacked, population, scores, stood, self.level, target.neighbours)
+        released = variants_part(attacked, target, scores, self.level, split.clusters)
         if split.instead is not None:
             released = dataclasses.replace(released, findings=())
         each = [
             _by_itself(attack_auc(score, member, name, self.level, split.clusters)) for name, score in scores.items()
         ]
         strongest = np.full(len(evidence.labels), np.nan)
-        strongest[evidence.pool.indices] = scores[best]
+        strongest[attacked.pool.indices] = scores[best]
         parts = (
-            Part(notes=(Message("membership.strongest", {"attack": best}),)),
+            Part(notes=(Message("membership.strongest", {"attack": best}), *left_out(evidence, attacked))),
             checkpoint,
             released,
             recipe,
@@ -234,13 +243,12 @@ class Membership:
                 because=because,
                 values=values,
             )
-        if min(p_values, default=1.0) * len(p_values) <= (1 - self.level) / 2:
-            surest = int(np.argmin(p_values))
+        if (few := surest(p_values, self.level)) is not None:
             return Finding(
                 code="membership.leaks-few",
                 severity="low",
                 because=because,
-                values={**values, "fpr": self.fprs[surest], "found": rates[surest].value},
+                values={**values, "fpr": self.fprs[few], "found": rates[few].value},
             )
         return Finding(
             code="membership.quiet",
@@ -274,8 +282,8 @@ class Membership:
             Finding(code="membership.fidelity-blind", severity="info", because=because, values=values, doubts=RECIPE),
         )
 
-    def _whom(self, evidence: Evidence, population: Population) -> Part:
-        """Exposure of every sample, of classes and groups, and what explains it."""
+    def _whom(self, evidence: Evidence, population: Population, copied: Bool[np.ndarray, " pooled"]) -> Part:
+        """Exposure of every sample, of classes and groups, and what explains it. `copied` samples have copies."""
         margin, keep, member = population.answers.margin, population.keep, evidence.pool.member
         exposed = exposure(margin, keep, population.order, self.level)
         change = differences(margin, keep, population.order)
@@ -307,7 +315,7 @@ class Membership:
                 "exposure_high": exposed.high,
             },
         )
-        return joined((part, explanations(evidence, population, self.level)))
+        return joined((part, explanations(evidence, population, self.level, copied)))
 
 
 def _by_itself(found: Estimate) -> Estimate:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Bool, Float, Float64
 
 from probes.evidence import Evidence, Population
 from probes.large_arrays import parts, taken
@@ -27,7 +27,7 @@ class ReplicaBaseline:
     """How differently models that do not know the split answer about its sides.
 
     auc    of the mean margin over replicas, or of their mean certainty if that differs more, a fraction
-    score  that mean, of each sample; NaN where replicas of one kind are lacking
+    score  that mean, of each sample; NaN where replicas that it needs are lacking
     """
 
     auc: Estimate
@@ -39,7 +39,11 @@ class ReplicaBaseline:
 
 
 def replica_baseline(
-    evidence: Evidence, population: Population, level: float, clusters: Clusters | None = None
+    evidence: Evidence,
+    population: Population,
+    level: float,
+    clusters: Clusters | None = None,
+    saw: Bool[np.ndarray, "replicas samples"] | None = None,
 ) -> ReplicaBaseline | None:
     """The mean margin, and minus the mean entropy, of replicas as scores of membership in the audited model: of the
     two, the one whose AUC is farther from one half. Replicas that trained on a sample and those that did not have half
@@ -49,19 +53,25 @@ def replica_baseline(
     population  the replicas
     level       two-sided coverage of the interval, in (0, 1), corrected for both
     clusters    a number for each sample where whole groups are members or not; None, the default, for none
+    saw         which replica trained on the sample or on a copy of it, where copies are on one side: more copies are
+                remembered better, so the mean is then over replicas that saw none; None, the default, where there are
+                no such copies
 
     Returns the AUC, above one half where replicas are surer of members, and the scores; None without replicas of both
-    kinds on FEWEST samples of either side.
+    kinds, or that saw no copy, on FEWEST samples of either side.
     """
     pooled = evidence.pool.indices
     member, keep = evidence.pool.member[pooled], taken(population.keep, pooled, axis=-1)
-    known = keep.any(axis=0) & ~keep.all(axis=0) if len(keep) else np.zeros(len(pooled), dtype=bool)
+    known = np.zeros(len(pooled), dtype=bool)
+    if len(keep):
+        known = np.asarray(keep.any(axis=0) & ~keep.all(axis=0) if saw is None else ~saw.all(axis=0))
     if min(member[known].sum(), (~member[known]).sum()) < FEWEST:
         return None
     each, own = level_each(level, 2), None if clusters is None else clusters[known]
     found = []
     for answers, sign in ((population.answers.margin, 1.0), (population.answers.entropy, -1.0)):
-        score = sign * balanced_mean(taken(answers, pooled, axis=-1), keep)
+        mine = taken(answers, pooled, axis=-1)
+        score = sign * (balanced_mean(mine, keep) if saw is None else mean_outside(mine, saw))
         found.append((attack_auc(score[known], member[known], "split.replicas_auc", each, own), score))
     auc, score = max(found, key=lambda one: abs(one[0].value - 0.5))
     return ReplicaBaseline(auc=dataclasses.replace(auc, level=level, better="neither"), score=score)
@@ -80,4 +90,18 @@ def balanced_mean(answers: Float[np.ndarray, "replicas samples"], keep: np.ndarr
             within = np.where(inside, some, 0.0).sum(axis=0) / inside.sum(axis=0)
             without = np.where(inside, 0.0, some).sum(axis=0) / (~inside).sum(axis=0)
         found[part] = (within + without) / 2
+    return found
+
+
+def mean_outside(answers: Float[np.ndarray, "replicas samples"], saw: np.ndarray) -> Balanced:
+    """The mean over replicas that did not see the sample.
+
+    >>> mean_outside(np.array([[4.0], [2.0], [0.0]]), np.array([[True], [False], [False]]))
+    array([1.])
+    """
+    found = np.empty(saw.shape[1])
+    for part in parts(saw.shape[1], len(saw)):
+        outside = ~saw[:, part]
+        with np.errstate(invalid="ignore"):
+            found[part] = np.where(outside, answers[:, part].astype(np.float64), 0.0).sum(axis=0) / outside.sum(axis=0)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +15,23 @@ from probes.evidence import Evidence
 from probes.measures.blind_baseline import FEWEST, BlindBaseline, blind_baseline
 from probes.measures.model_free_features import OF_CLASS, Described, model_free_features
 from probes.membership.replica_baseline import ReplicaBaseline, replica_baseline
-from probes.membership.strongest_attack import Clusters, Scores, attack_auc, level_each, strongest, strongest_auc
+from probes.membership.strongest_attack import (
+    Clusters,
+    Scores,
+    attack_auc,
+    level_each,
+    strongest,
+    strongest_auc,
+    strongest_tpr,
+    surest,
+)
 from probes.message import Message, Value
 from probes.partial_result import Part
 from probes.result import Estimate, Finding, Severity, Table
 from probes.statistics.distributions import normal_quantile
-from probes.statistics.roc import auc
+from probes.statistics.roc import auc, tpr_at_fpr
 from probes.statistics.stratified_auc import stratified_auc
+from probes.statistics.threshold import tpr_at_true_fpr
 
 ERROR_SHARE = 5
 """The part of the error allotted to the baselines, half each where there are two, and to attacks below one half,
@@ -94,17 +104,24 @@ def whole_groups(evidence: Evidence) -> Clusters | None:
     return groups if several.any() and divided.sum() <= STRADDLING * several.sum() else None
 
 
-def split_difference(evidence: Evidence, scores: Scores, rng: np.random.Generator, level: float) -> SplitDifference:
+def split_difference(
+    evidence: Evidence,
+    scores: Scores,
+    rng: np.random.Generator,
+    fprs: Sequence[float],
+    level: float,
+    saw: Bool[np.ndarray, "replicas samples"] | None = None,
+) -> SplitDifference:
     """Two baselines on members against held-out samples, one that sees no model and one of replicas; how the sides
     differ, and what attacks find among similar samples, if the AUC of either is significantly different from one half,
-    or an attack's significantly below. Without replicas, also whether the strongest attack finds more than the first
-    baseline could explain."""
+    or an attack's significantly below. Without replicas, also whether the strongest attack finds more, by its AUC or at
+    one of the `fprs`, than the first baseline could explain. `saw` is that of `replica_baseline`."""
     pooled = evidence.pool.indices
     member, clusters = evidence.pool.member[pooled], whole_groups(evidence)
     described = model_free_features(evidence, pooled)
     strict = 1 - (1 - level) / ERROR_SHARE
     half = level_each(strict, 2)
-    replicas = replica_baseline(evidence, evidence.population.design("splits"), half, clusters)
+    replicas = replica_baseline(evidence, evidence.population.design("splits"), half, clusters, saw)
     one_sided = 2 * (strict if replicas is None else half) - 1
     blind = blind_baseline(described.values, member, rng, groups=clusters, level=one_sided)
     below = _below(scores, member, strict, clusters)
@@ -119,7 +136,7 @@ def split_difference(evidence: Evidence, scores: Scores, rng: np.random.Generato
     if not blindly and not by_replicas and below is None:
         instead = _few_groups(scores, member, clusters, level) if blind is None else None
         if instead is None and replicas is None:
-            instead = _unclear(scores, member, clusters, blind, level)
+            instead = _unclear(scores, member, clusters, blind, fprs, level)
         return SplitDifference(part=Part(estimates=tuple(estimates), notes=notes), instead=instead, clusters=clusters)
     properties = {} if blind is None else differing(described, member, level)
     alike = _alike(blind if blindly or not by_replicas else None, replicas)
@@ -151,18 +168,21 @@ def _unclear(
     member: Bool[np.ndarray, " samples"],
     clusters: Clusters | None,
     blind: BlindBaseline | None,
+    fprs: Sequence[float],
     level: float,
 ) -> Finding | None:
-    """Where an attack finds something, but not more than the baseline could explain: the one-sided interval of the
-    difference of both AUCs, from their own ones (Zou & Donner 2008), reaches 0. They are taken as independent."""
+    """Where an attack finds something, but neither by its AUC nor at one of the rates more than the baseline could
+    explain: the one-sided interval of the difference, from their own ones (Zou & Donner 2008), reaches 0. They are
+    taken as independent, and with `clusters`, rates are no evidence."""
     best, overall = strongest_auc(scores, member, level, clusters)
-    if overall.low <= 0.5:
+    by_rate = None if clusters is not None else _by_rate(scores, member, blind, fprs, level)
+    if by_rate is not None and not by_rate.explained:
         return None
-    attack = attack_auc(scores[best], member, best, 2 * level - 1, clusters)
-    values: dict[str, Value] = {"auc": overall.value, "low": overall.low, "high": overall.high, "attack": best}
-    if blind is None:
-        why = Message("membership.unclear-without-baseline", {"needed": FEWEST})
-    else:
+    if overall.low <= 0.5:
+        return None if by_rate is None else by_rate.finding
+    why = _no_baseline()
+    if blind is not None:
+        attack = attack_auc(scores[best], member, best, 2 * level - 1, clusters)
         upper = blind.auc.value + (blind.auc.high - blind.auc.value) * _shrunk(blind.auc, level)
         excess = attack.value - blind.auc.value
         error = math.hypot(attack.value - attack.low, upper - blind.auc.value)
@@ -172,12 +192,74 @@ def _unclear(
             "membership.unclear-with-baseline",
             {"blind": blind.auc.value, "upper": upper, "more": _more(excess, error, member)},
         )
+    values: dict[str, Value] = {"auc": overall.value, "low": overall.low, "high": overall.high, "attack": best}
     return Finding(
         code=UNCLEAR,
         severity="medium" if overall.low > 0.6 else "low",
         because=(overall.name,) if blind is None else (overall.name, blind.auc.name),
-        values=values | {"tried": len(scores), "why": why},
+        values={"told": Message("membership.told-by-auc", values | {"tried": len(scores)}), "why": why},
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ByRate:
+    """Of members that an attack finds at a false-positive rate: whether the baseline could explain that there are more
+    than chance allows, and what is said if so."""
+
+    explained: bool
+    finding: Finding
+
+
+def _by_rate(
+    scores: Scores,
+    member: Bool[np.ndarray, " samples"],
+    blind: BlindBaseline | None,
+    fprs: Sequence[float],
+    level: float,
+) -> _ByRate | None:
+    """None if attacks find no more members than chance allows; of the rates at which they do, the first that exceeds
+    the baseline's, or the surest."""
+    names = [f"checkpoint.tpr_at_{100 * fpr:g}pct_fpr" for fpr in fprs]
+    rates = [strongest_tpr(scores, member, fpr, level, name) for fpr, name in zip(fprs, names, strict=True)]
+    if surest([p_value for _, p_value in rates], level) is None:
+        return None
+    found = [
+        _of_rate(scores, member, blind, fpr, rate, level)
+        for fpr, (rate, p_value) in sorted(zip(fprs, rates, strict=True), key=lambda one: one[1][1])
+        if surest([p_value] * len(fprs), level) is not None
+    ]
+    return next((one for one in found if not one.explained), found[0])
+
+
+def _of_rate(
+    scores: Scores,
+    member: Bool[np.ndarray, " samples"],
+    blind: BlindBaseline | None,
+    fpr: float,
+    found: Estimate,
+    level: float,
+) -> _ByRate:
+    why, explained = _no_baseline(), True
+    best = max(scores, key=lambda name: tpr_at_fpr(scores[name], member, fpr).value)
+    if blind is not None:
+        known, one_sided = np.isfinite(blind.propensity), 2 * level - 1
+        attack = tpr_at_true_fpr(scores[best], member, fpr, level=one_sided)
+        baseline = tpr_at_true_fpr(blind.propensity[known], member[known], fpr, level=one_sided)
+        error = math.hypot(attack.value - attack.low, baseline.high - baseline.value)
+        explained = attack.value - baseline.value <= error
+        why = Message("membership.unclear-rate", {"blind": baseline.value, "upper": baseline.high})
+    values: dict[str, Value] = {"found": found.value, "fpr": fpr, "attack": best, "tried": len(scores)}
+    finding = Finding(
+        code=UNCLEAR,
+        severity="low",
+        because=(found.name,) if blind is None else (found.name, blind.auc.name),
+        values={"told": Message("membership.told-by-rate", values), "why": why},
+    )
+    return _ByRate(explained=explained, finding=finding)
+
+
+def _no_baseline() -> Message:
+    return Message("membership.unclear-without-baseline", {"needed": FEWEST})
 
 
 def _shrunk(found: Estimate, level: float) -> float:

@@ -100,7 +100,7 @@ def target_of(evidence: Evidence, population: Population, rng: np.random.Generat
         order=population.order if len(population) else None,
         features=None if described is None else principal_components(described, COMPONENTS),
         neighbours=None if described is None else Neighbours.of(described, evidence.labels[pooled]),
-        gradient_norm=None if seen is None else seen.arrays["gradient_norm"],
+        gradient_norm=None if seen is None else seen.arrays["gradient_norm"][np.isin(seen.samples, pooled)],
         folds=folds(evidence.pool.member[pooled], rng),
         sequences=None if evidence.sequences is None else evidence.sequences.on(pooled),
     )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import scipy
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from probes.evidence import Evidence, Population
-from probes.large_arrays import taken
 from probes.measures.confident_learning import out_of_fold, suspected
-from probes.measures.exact_duplicates import content, repeated
 from probes.membership.exposure import Exposure, exposure
 from probes.membership.strongest_attack import level_each
 from probes.message import Message
@@ -47,10 +45,11 @@ def exposed_finding(evidence: Evidence, exposed: Exposure, at: float, level: flo
     return (finding,)
 
 
-def explanations(evidence: Evidence, population: Population, level: float) -> Part:
-    """Are rarity, doubtful labels or copies associated with exposure? Exposure is measured on one half of the orders
-    and its possible explanations on the other: out-replicas used for both would correlate them by noise alone. Empty if
-    a half has fewer than two repeats with both sides of a sample."""
+def explanations(evidence: Evidence, population: Population, level: float, copied: Bool[np.ndarray, " pooled"]) -> Part:
+    """Are rarity, doubtful labels or copies associated with exposure? `copied` says which pooled samples have copies.
+
+    Exposure is measured on one half of the orders and its possible explanations on the other: out-replicas used for
+    both would correlate them by noise alone. Empty if a half has fewer than two repeats with both sides of a sample."""
     first, second = halves(population)
     measured = exposure(first.answers.margin, first.keep, first.order).value
     own, rival, rival_probability = out_of_fold(evidence, second)
@@ -58,11 +57,11 @@ def explanations(evidence: Evidence, population: Population, level: float) -> Pa
     if usable.sum() < 4 * FEWEST:
         return Part()
     doubtful = suspected(evidence.labels, own, rival, rival_probability)
-    copied = np.zeros(len(usable), dtype=bool)
-    copied[evidence.pool.indices] = repeated(content(taken(evidence.inputs, evidence.pool.indices)))
+    with_copies = np.zeros(len(usable), dtype=bool)
+    with_copies[evidence.pool.indices] = copied
     each = level_each(level, 3)
     found = [_rank_correlation("exposure.with_rarity", measured[usable], -own[usable], each)]
-    for name, mask in (("exposure.of_doubtful_labels", doubtful), ("exposure.of_copies", copied)):
+    for name, mask in (("exposure.of_doubtful_labels", doubtful), ("exposure.of_copies", with_copies)):
         if min((mask & usable).sum(), (~mask & usable).sum()) >= FEWEST:
             found.append(auc(measured[usable], mask[usable], name=name, level=each))
     return Part(estimates=tuple(found), findings=_explained(found))

@@ -40,6 +40,19 @@ def test_with_few_samples_a_spread_and_one_column_of_many_are_told() -> None:
     assert single >= 4
 
 
+def test_columns_that_correlate_in_one_part_only_are_told_by_their_product() -> None:
+    found = 0
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        part, rows = rng.permutation(240) < 120, rng.normal(size=(240, 8))
+        rows[part, 1] = 0.8 * rows[part, 0] + 0.6 * rows[part, 1]
+        assert blind_baseline(rows[:, :1], part, rng).auc.low <= 0.5
+        told = blind_baseline(rows, part, rng)
+        assert told is not None
+        found += told.auc.low > 0.5
+    assert found >= 4
+
+
 def test_the_most_different_property_of_random_parts_is_none() -> None:
     """Rare values and groups included: at most 3 of 60 at 1 % (p < 0.3 %)."""
     found = 0

@@ -98,6 +98,29 @@ def opposed(n: int, rng: np.random.Generator) -> Split:
     return rows, member, rows[:, 0] * rows[:, 1]
 
 
+def agreeing(n: int, rng: np.random.Generator) -> Split:
+    """Two columns of 0 and 1 that agree more often among members."""
+    member = random(n, rng)
+    rows = np.hstack([rng.normal(size=(n, 5)), rng.integers(0, 2, (n, 3))])
+    same = rng.random(n) < np.where(member, 0.85, 0.5)
+    rows[:, 6] = np.where(same, rows[:, 5], 1 - rows[:, 5])
+    return rows, member, 1.0 * same
+
+
+def dependent(n: int, rng: np.random.Generator) -> Split:
+    """A column whose spread follows another column among members only."""
+    member, rows = random(n, rng), rng.normal(size=(n, 7))
+    rows[member, 2] *= 0.3 + np.abs(rows[member, 4])
+    return rows, member, np.abs(rows[:, 2] * rows[:, 4])
+
+
+def jointly(n: int, rng: np.random.Generator) -> Split:
+    """Three columns whose product decides, any two of which tell nothing."""
+    rows = rng.normal(size=(n, 5))
+    product = np.sign(rows[:, 0] * rows[:, 2] * rows[:, 3])
+    return rows, upper(product + rng.normal(0, 0.7, n)), product
+
+
 def clustered(n: int, rng: np.random.Generator) -> Split:
     """A mixture whose rarer kinds are members more often."""
     kind = rng.integers(0, 6, n)
@@ -115,6 +138,9 @@ MADE: dict[str, Made] = {
     "a product of two columns": together,
     "two columns correlated": opposed,
     "kinds of samples": clustered,
+    "two columns of 0 and 1 that agree": agreeing,
+    "a spread that follows a column": dependent,
+    "a product of three columns": jointly,
     "random, 20 heavy-tailed columns": lambda n, rng: (rows := rng.standard_t(3, (n, 20)), random(n, rng), rows[:, 0]),
 }
 

@@ -189,3 +189,29 @@ def test_without_replicas_and_baseline_nothing_tells_a_leak_from_a_difference() 
     (finding,) = [one for one in result.findings if one.code == "membership.leaks-or-differs"]
     assert finding.values["why"].code == "membership.unclear-without-baseline"
     assert "membership.leaks" not in codes(result)
+
+
+def remembered_few(shown: float, seed: int = 2) -> Result:
+    """240 members and 240 held-out samples, without replicas: the model is far surer of 16 members than of
+    all others, and tells the rest apart no better than chance. A column shows these 16 by `shown` deviations."""
+    evidence = World(leak=0.0, seed=seed, repeats=0, members=240, held_out=240, noise=0.0).evidence()
+    rng, n = np.random.default_rng(seed), len(evidence.labels)
+    few = np.flatnonzero(evidence.pool.member)[:16]
+    logits = np.zeros((n, 2))
+    logits[np.arange(n), evidence.labels] = rng.normal(1, 1, n)
+    logits[few, evidence.labels[few]] += 6.0
+    inputs = rng.normal(size=(n, 3)).astype(np.float32)
+    inputs[few, 0] += shown
+    changed = dataclasses.replace(evidence, inputs=inputs, audited=answers(logits[None], evidence.labels))
+    return Membership()(changed, np.random.default_rng(seed))
+
+
+def test_without_replicas_few_members_found_are_a_leak_only_if_they_exceed_the_baseline() -> None:
+    found = remembered_few(0.0)
+    assert found["checkpoint.auc"].low <= 0.5
+    assert "membership.leaks-few" in codes(found)
+    other = remembered_few(3.0)
+    (finding,) = [one for one in other.findings if one.code == "membership.leaks-or-differs"]
+    assert finding.values["told"].code == "membership.told-by-rate"
+    assert finding.values["why"].code == "membership.unclear-rate"
+    assert "membership.leaks-few" not in codes(other)

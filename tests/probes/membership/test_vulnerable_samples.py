@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from probes.evidence import Answers, Evidence, Population, answers
+from probes.measures.exact_duplicates import repeated
+from probes.membership.copies import sets_of_copies
 from probes.membership.exposure import Exposure, differences, exposure
 from probes.membership.exposure_by_stratum import mean_exposure, uneven
 from probes.membership.resolution import certainty, precision_table, reach
@@ -58,7 +60,8 @@ def planted(seed: int, *, rare: float = 0.0, noisy: float = 0.0, copies: float =
 
 
 def codes(evidence: Evidence) -> set[str]:
-    return {one.code for one in explanations(evidence, evidence.population, 0.95).findings}
+    copied = repeated(sets_of_copies(evidence))
+    return {one.code for one in explanations(evidence, evidence.population, 0.95, copied).findings}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +89,8 @@ def test_shared_noise_explains_nothing() -> None:
     value = exposure(population.answers.margin, population.keep, population.order).value
     out = np.where(population.keep, np.nan, population.answers.margin.astype(float))
     naive = np.corrcoef(value, -np.nanmean(out, axis=0))[0, 1]
-    (honest, *_) = explanations(evidence, population, 0.95).estimates
+    nothing = np.zeros(len(evidence.pool.indices), dtype=bool)
+    (honest, *_) = explanations(evidence, population, 0.95, nothing).estimates
     assert naive > 0.3
     assert abs(honest.value) < 0.25
 
