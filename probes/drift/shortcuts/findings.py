@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from probes.drift.observables.maps_by_model import Seen
+from probes.drift.shortcuts.donors import LEAST
 from probes.drift.shortcuts.estimates import HIGH, LEAST_HOSTS, Confirmed, Judged, judged
 from probes.drift.shortcuts.excess import EXCESS
 from probes.drift.shortcuts.family import Family, Names
 from probes.drift.shortcuts.search import ShortcutSearch
-from probes.drift.shortcuts.trial import LEAST
 from probes.evidence import Evidence
 from probes.message import Message, Value
 from probes.observable import Observation

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from probes.drift.shortcuts.donors import Sides
 from probes.drift.shortcuts.excess import Counts
 from probes.drift.shortcuts.family import FAMILIES, Candidate, Family
 from probes.drift.shortcuts.looks import Looks, joined
 from probes.drift.shortcuts.parts_of_image import attribution_in_parts
-from probes.drift.shortcuts.trial import Screened, Sides, Trial
+from probes.drift.shortcuts.trial import Screened, Trial
 from probes.observable import OfAudited, Subject, choose_both_sides
 from probes.plan import Pool
 

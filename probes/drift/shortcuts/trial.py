@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Int, Shaped
 
-from probes.drift.observables.faithfulness import logits_of, rows_of
-from probes.drift.shortcuts.excess import Counts, crossed_design_effect, shared_correlation
+from probes.drift.observables.faithfulness import logits_of
+from probes.drift.shortcuts.donors import Sides, donors_of, draws_of, hosts_of
+from probes.drift.shortcuts.excess import Counts
 from probes.drift.shortcuts.family import Candidate, Family, Samples
+from probes.drift.shortcuts.transplants import Asked, Beyond, Followed, Paired, Put
 from probes.observable import Subject
 
 if TYPE_CHECKING:
@@ -37,103 +39,6 @@ NATURAL_OWN = 3
 NATURAL_OTHERS = 12
 """Largest number of other classes' candidates that are compared, the same of each class."""
 NATURAL_CLASSES = 6
-MOST_DRAWS = 4
-"""Transplants into one host, each of another donor, where few hosts would leave open what more of them would tell."""
-HEAVIEST = 0.7
-"""Largest share of the class's samples that serve as donors, if the strongest do."""
-LEAST = 0.1
-"""Smallest such share: what a few samples give decides nothing about the class."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Followed:
-    """Which transplants are predicted as the suspected class, who gave and who received."""
-
-    followed: Bool[np.ndarray, " trials"]
-    donor: Int[np.ndarray, " trials"]
-    host: Int[np.ndarray, " trials"]
-
-    @property
-    def rate(self) -> float:
-        return float(self.followed.mean())
-
-    @property
-    def together(self) -> float:
-        return crossed_design_effect(self.followed.astype(np.float64), self.donor, self.host)
-
-    def shared(self, other: Followed) -> float:
-        """The correlation of the two rates, by the hosts that both have."""
-        one, two = ((each.followed.astype(np.float64), each.host) for each in (self, other))
-        return shared_correlation(one, two, (self.together, other.together))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Sides:
-    """Donors and hosts; `answers` are the model's answers on the hosts. The last `shared` donors are
-    hosts, too, or of few classes: they give a candidate of their class, but not its matched control."""
-
-    giving: Samples
-    receiving: Samples
-    answers: Int[np.ndarray, " receiving"]
-    shared: int = 0
-
-    @property
-    def unshared(self) -> Samples:
-        return self.giving.at(np.arange(len(self.giving) - self.shared))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Beyond:
-    """The same hosts with a candidate and with its matched control."""
-
-    candidate: Followed
-    moved: Bool[np.ndarray, " trials"]
-
-    @property
-    def difference(self) -> Float[np.ndarray, " trials"]:
-        return np.asarray(self.candidate.followed.astype(np.float64) - self.moved)
-
-    @property
-    def together(self) -> float:
-        return crossed_design_effect(self.difference, self.candidate.donor, self.candidate.host)
-
-    @property
-    def paired(self) -> tuple[int, int, int, int]:
-        followed, moved = self.candidate.followed, self.moved
-        both = ((followed, moved), (followed, ~moved), (~followed, moved), (~followed, ~moved))
-        return cast("tuple[int, int, int, int]", tuple(int((one & other).sum()) for one, other in both))
-
-    def shared(self, other: Beyond) -> float:
-        """The correlation of the two differences, by the hosts that both have."""
-        one, two = ((each.difference, each.candidate.host) for each in (self, other))
-        return shared_correlation(one, two, (self.together, other.together))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Paired:
-    """A candidate on hosts that receive it `draws` times each; `part` is its part that does most beyond its own
-    control."""
-
-    whole: Beyond
-    draws: int
-    part: Beyond | None = None
-
-    @property
-    def excess(self) -> float:
-        part = 0.0 if self.part is None else float(self.part.difference.mean())
-        return float(self.whole.difference.mean()) - max(0.0, part)
-
-    @property
-    def counts(self) -> Counts:
-        found = Counts(paired=self.whole.paired, draws=self.draws, together=self.whole.together)
-        if self.part is None:
-            return found
-        return dataclasses.replace(
-            found,
-            part=self.part.paired,
-            part_together=self.part.together,
-            part_shared=self.whole.shared(self.part),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,13 +206,13 @@ class Trial:
         trials: int = 0,
     ) -> list[Followed | None]:
         """For each candidate; None if there are no donors or hosts."""
-        asked = Asked(self)
+        asked = Asked(self.ask)
         put: list[Put | None] = []
         for one in candidates:
-            hosts, donors = _hosts(one, sides, rng, most), donors_of(family, one, sides.giving, own=True)
+            hosts, donors = hosts_of(one, sides, rng, most), donors_of(family, one, sides.giving, own=True)
             there = len(hosts) and len(donors)
             put.append(
-                asked.put(family, one, sides, np.tile(hosts, _draws(hosts, trials)), donors, rng) if there else None
+                asked.put(family, one, sides, np.tile(hosts, draws_of(hosts, trials)), donors, rng) if there else None
             )
         return [None if one is None else asked.followed(one) for one in put]
 
@@ -322,16 +227,16 @@ class Trial:
     ) -> list[Paired | None]:
         """Each candidate and, where it has parts, that which does most beyond its own control; None if there are no
         donors or hosts."""
-        asked = Asked(self)
+        asked = Asked(self.ask)
         put: list[tuple[int, list[tuple[Put, Put]]] | None] = []
         for candidate in candidates:
-            hosts = _hosts(candidate, sides, rng, most)
+            hosts = hosts_of(candidate, sides, rng, most)
             own = donors_of(family, candidate, sides.giving, own=True)
             others = donors_of(family, candidate, sides.unshared, own=False)
             if not len(hosts) or not len(own) or not len(others):
                 put.append(None)
                 continue
-            draws = _draws(hosts, trials)
+            draws = draws_of(hosts, trials)
             hosts = np.tile(hosts, draws)
             pairs = [
                 (asked.put(family, one, sides, hosts, own, rng), asked.put(family, one, sides, hosts, others, rng))
@@ -365,62 +270,6 @@ class Trial:
         return {}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Put:
-    """Transplants that are yet to be asked: rows `first` to `end` of what is asked."""
-
-    label: int
-    donor: Int[np.ndarray, " trials"]
-    host: Int[np.ndarray, " trials"]
-    first: int
-    end: int
-
-
-@dataclass(eq=False)
-class Asked:
-    """Transplants of several candidates, which are put before the first is asked: together they fill batches that the
-    few hosts of one do not."""
-
-    trial: Trial
-    waiting: list[Tensor] = field(default_factory=list)
-    answers: list[Int[np.ndarray, " some"]] = field(default_factory=list)
-    rows: int = 0
-
-    def put(
-        self,
-        family: Family,
-        candidate: Candidate,
-        sides: Sides,
-        hosts: Int[np.ndarray, " trials"],
-        donors: Int[np.ndarray, " donors"],
-        rng: np.random.Generator,
-    ) -> Put:
-        import torch
-
-        # Every donor is used about equally often.
-        donor = rng.permutation(np.resize(rng.permutation(donors), len(hosts)))
-        received = sides.receiving.inputs[torch.from_numpy(hosts)]
-        self.waiting.append(family.transplant(candidate, received, sides.giving.at(donor), rng))
-        first, self.rows = self.rows, self.rows + len(hosts)
-        full = sum(map(len, self.waiting)) // rows_of(received) * rows_of(received)
-        if full:
-            self._ask(full)
-        return Put(label=candidate.label, donor=donor, host=hosts, first=first, end=self.rows)
-
-    def followed(self, put: Put) -> Followed:
-        if self.waiting:
-            self._ask(sum(map(len, self.waiting)))
-        answers = np.concatenate(self.answers)[put.first : put.end]
-        return Followed(followed=answers == put.label, donor=put.donor, host=put.host)
-
-    def _ask(self, first: int) -> None:
-        import torch
-
-        waiting = torch.cat(self.waiting)
-        self.answers.append(self.trial.ask(waiting[:first]))
-        self.waiting = [waiting[first:]] if len(waiting) > first else []
-
-
 def others_of(family: Family, candidate: Candidate, ranked: Sequence[Candidate]) -> dict[int, list[Candidate]]:
     """Other classes' candidates, by class. What makes one of two classes more likely makes the other less likely: of
     two, only what is elsewhere is other evidence."""
@@ -438,29 +287,3 @@ def others_of(family: Family, candidate: Candidate, ranked: Sequence[Candidate])
 def _second(ranked: Sequence[tuple[float, Candidate]]) -> Sequence[tuple[float, Candidate]]:
     """The second, or the only one."""
     return ranked[min(1, len(ranked) - 1) :][:1] if ranked else ()
-
-
-def _draws(hosts: Int[np.ndarray, " hosts"], trials: int) -> int:
-    return min(MOST_DRAWS, max(1, round(trials / len(hosts))))
-
-
-def _hosts(candidate: Candidate, sides: Sides, rng: np.random.Generator, most: int | None) -> Int[np.ndarray, " hosts"]:
-    """Samples of other classes that are not already predicted as the suspected class."""
-    hosts = np.flatnonzero((sides.receiving.labels != candidate.label) & (sides.answers != candidate.label))
-    if most is not None and len(hosts) > most:
-        hosts = np.sort(rng.choice(hosts, size=most, replace=False))
-    return hosts
-
-
-def donors_of(family: Family, candidate: Candidate, giving: Samples, *, own: bool) -> Int[np.ndarray, " donors"]:
-    """Donors from the suspected class, or from the others. The strongest are at most HEAVIEST of them, or two; a mark
-    in few samples must not be mixed with samples that lack it: if strength is a share, donors have at least half of the
-    maximum, or are the strongest LEAST of them."""
-    chosen = np.flatnonzero((giving.labels == candidate.label) == own)
-    if family.donors == "random" or not len(chosen):
-        return chosen
-    strength = family.strength(candidate, giving)[chosen]
-    few = np.argsort(-strength, kind="stable")[: max(2, round(HEAVIEST * len(chosen)))]
-    if strength.min() >= 0:
-        few = few[: max(2, round(LEAST * len(chosen)), int((strength[few] >= strength.max() / 2).sum()))]
-    return chosen[few]

@@ -7,7 +7,7 @@ import pytest
 
 from probes.drift.shortcuts.estimates import judged
 from probes.drift.shortcuts.excess import Counts, crossed_design_effect, design_effect, shared_correlation
-from probes.drift.shortcuts.trial import Beyond, Followed, Paired
+from probes.drift.shortcuts.transplants import Beyond, Followed, Paired
 from probes.statistics.differences import newcombe_paired
 
 

@@ -10,9 +10,11 @@ import torch
 
 from probes.drift.shortcuts.boxes import Boxes
 from probes.drift.shortcuts.columns import Columns
+from probes.drift.shortcuts.donors import LEAST, Sides, donors_of
 from probes.drift.shortcuts.family import Candidate, Family, Samples
 from probes.drift.shortcuts.form import Form
-from probes.drift.shortcuts.trial import LEAST, Asked, Sides, Trial, donors_of, others_of
+from probes.drift.shortcuts.transplants import Asked
+from probes.drift.shortcuts.trial import Trial, others_of
 from probes.observable import Subject
 
 
@@ -79,7 +81,7 @@ def test_transplants_of_several_candidates_are_asked_together_and_equal_ones_onc
     def trial() -> Trial:
         return Trial(subject=subject, proposing=giving, members=giving)
 
-    asked, rng = Asked(trial()), np.random.default_rng(1)
+    asked, rng = Asked(trial().ask), np.random.default_rng(1)
     put = [asked.put(Boxes(), one, sides, hosts, donors, rng) for one in candidates]
     together = [asked.followed(one) for one in put]
     assert len(rows) == 1
@@ -87,7 +89,7 @@ def test_transplants_of_several_candidates_are_asked_together_and_equal_ones_onc
 
     rng = np.random.default_rng(1)
     for one, found in zip(candidates, together, strict=True):
-        alone = Asked(trial())
+        alone = Asked(trial().ask)
         expected = alone.followed(alone.put(Boxes(), one, sides, hosts, donors, rng))
         assert np.array_equal(expected.followed, found.followed)
         assert np.array_equal(expected.donor, found.donor)
