@@ -4,9 +4,13 @@ package."""
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
+
+from probes.large_arrays import parts
 
 SIZE = 16
 """Bytes of a digest."""
@@ -42,8 +46,8 @@ def together(
     # As an array, because a dictionary takes ten times the memory of its digests.
     held = bytearray()
     for inputs in parts:
-        for sample in inputs:
-            held += _digest(sample)
+        for digest in _digests(inputs):
+            held += digest
     digests = np.frombuffer(held, dtype=f"V{SIZE}")
     _, first, place = np.unique(digests, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
@@ -52,14 +56,27 @@ def together(
     return tuple(np.split(rank[place.reshape(-1)], ends[:-1]))
 
 
-def _digest(sample: object) -> bytes:
-    array = np.asarray(sample)
-    if array.dtype.kind in "OU":
-        return hashlib.blake2b(repr(array.tolist()).encode(), digest_size=SIZE).digest()
-    if array.dtype.kind == "f":
-        array = np.where(np.isnan(array), np.nan, array + 0.0).astype(array.dtype)
-    shape = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.blake2b(shape + np.ascontiguousarray(array).tobytes(), digest_size=SIZE).digest()
+def _digests(inputs: Shaped[np.ndarray, "samples ..."]) -> Iterator[bytes]:
+    if inputs.dtype.kind in "OU":
+        for sample in map(np.asarray, inputs):
+            if sample.dtype.kind in "OU":
+                yield hashlib.blake2b(repr(sample.tolist()).encode(), digest_size=SIZE).digest()
+            else:
+                yield from _digests(sample[None])
+        return
+    # Of all samples, and so computed once.
+    begun = hashlib.blake2b(f"{inputs.dtype.str}{inputs.shape[1:]}".encode(), digest_size=SIZE)
+    numbers = math.prod(inputs.shape[1:])
+    size = numbers * inputs.itemsize
+    for part in parts(len(inputs), numbers):
+        some = inputs[part]
+        if some.dtype.kind == "f":
+            some = np.where(np.isnan(some), np.nan, some + 0.0).astype(some.dtype)
+        held = memoryview(some.tobytes())
+        for number in range(len(some)):
+            digest = begun.copy()
+            digest.update(held[number * size : (number + 1) * size])
+            yield digest.digest()
 
 
 def repeated(number: Int64[np.ndarray, " samples"]) -> Bool[np.ndarray, " samples"]:
