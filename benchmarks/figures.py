@@ -70,7 +70,7 @@ def publish(found: Sequence[Measured], file: Path | None) -> None:
         file.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
-def at_sizes(script: str, samples: Sequence[int], **options: int) -> dict[int, dict[str, float]]:
+def at_sizes(script: str, samples: Sequence[int], **options: int | Path) -> dict[int, dict[str, float]]:
     """What `script --one` writes for each number of samples, each in a process of its own, whose memory is measured."""
     found: dict[int, dict[str, float]] = {}
     given = [text for name, value in options.items() for text in (f"--{name}", str(value))]

@@ -1,11 +1,13 @@
 """Near copies among images: CPU time and memory against their number, planted copies found, and all other pairs.
 
-    python benchmarks/images_search.py [--samples 12500 50000 200000] [--side 64]
+    python benchmarks/images_search.py [--samples 12500 50000 200000] [--side 64] [--originals FILE.npz]
 
 Images are blends of two of a thousand "dead leaves" images (discs that hide one another, of sizes by a power law, with
 statistics like those of photographs: Lee, Mumford & Huang 2001), each cropped and mirrored at random. No two images are
 of the same two, so any pair that was not planted is false, though each image shares half of what it shows with hundreds
-of others. Each number of samples is a process of its own; memory is what no file backs.
+of others: `sharing` counts false pairs that share one of their two, `other` all false pairs. With a file, its `images`
+(uint8 [images height width 3], of the side or larger) are blended instead. Each number of samples is a process of its
+own; memory is what no file backs.
 """
 
 from __future__ import annotations
@@ -44,11 +46,18 @@ def dead_leaves(side: int, rng: np.random.Generator) -> np.ndarray:
     return np.clip(image + shade + 0.03 * rng.standard_normal(image.shape), 0, 1).astype(np.float32)
 
 
-def images_of(samples: int, side: int, rng: np.random.Generator) -> np.ndarray:
-    """uint8 [samples side side 3]."""
-    large = side * 3 // 2
-    originals = np.stack([dead_leaves(large, rng) for _ in range(ORIGINALS)])
-    blended = np.stack(np.triu_indices(ORIGINALS, 1))[:, rng.permutation(ORIGINALS * (ORIGINALS - 1) // 2)[:samples]]
+def originals_of(side: int, file: Path | None, rng: np.random.Generator) -> np.ndarray:
+    """float32 [originals large large 3], in [0, 1]."""
+    if file is None:
+        return np.stack([dead_leaves(side * 3 // 2, rng) for _ in range(ORIGINALS)])
+    with np.load(file, allow_pickle=False) as given:
+        return np.asarray(given["images"], dtype=np.float32) / 255
+
+
+def blends(samples: int, side: int, originals: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 [samples side side 3], and the numbers of the two originals of each, [2 samples]."""
+    large, count = originals.shape[1], len(originals)
+    blended = np.stack(np.triu_indices(count, 1))[:, rng.permutation(count * (count - 1) // 2)[:samples]]
     found = empty((samples, side, side, 3), np.uint8)
     window = np.arange(side)
 
@@ -61,14 +70,14 @@ def images_of(samples: int, side: int, rng: np.random.Generator) -> np.ndarray:
         one, other = (
             originals[
                 numbers[:, None, None],
-                (rng.integers(0, large - side, len(numbers))[:, None] + window)[:, :, None],
-                (rng.integers(0, large - side, len(numbers))[:, None] + mirrored_or_not(numbers))[:, None, :],
+                (rng.integers(0, max(1, large - side), len(numbers))[:, None] + window)[:, :, None],
+                (rng.integers(0, max(1, large - side), len(numbers))[:, None] + mirrored_or_not(numbers))[:, None, :],
             ]
             for numbers in both
         )
         share = share[:, None, None, None].astype(np.float32)
         found[start : start + CHUNK] = 255 * (share * one + (1 - share) * other)
-    return found
+    return found, blended
 
 
 def mirrored(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -111,20 +120,23 @@ def compressed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 KINDS: Mapping[str, Change] = {one.__name__: one for one in (mirrored, moved, cropped, turned, brightened, compressed)}
 
 
-def point(samples: int, side: int, json: Path) -> None:
+def point(samples: int, side: int, file: Path | None, json: Path) -> None:
     """The last samples are copies of the first ones."""
     rng = np.random.default_rng(0)
-    images = images_of(samples, side, rng)
+    images, blended = blends(samples, side, originals_of(side, file, rng), rng)
     planted = {}
     for number, change in enumerate(np.repeat(np.array(list(KINDS)), EACH).tolist()):
         images[samples - 1 - number] = KINDS[change](images[number], rng)
         planted[number, samples - 1 - number] = change
+        blended[:, samples - 1 - number] = blended[:, number]
     with Peak() as peak:
         begun, before = peak.own, time.process_time()
         near = near_pictures(images, None, np.random.default_rng(0))
     spent = time.process_time() - before
     found = [planted.get(pair, "other") for pair in zip(near.one.tolist(), near.other.tolist(), strict=True)]
     told = {"spent": spent, "above": (peak.own - begun) / 1e6, "candidates": near.looked_at}
+    shared = (blended[:, None, near.one] == blended[None, :, near.other]).any(axis=(0, 1))
+    told["sharing"] = sum(kind == "other" for kind, same in zip(found, shared.tolist(), strict=True) if same)
     json.write_text(dumps(told | {kind: found.count(kind) for kind in (*KINDS, "other")}), encoding="utf-8")
 
 
@@ -132,12 +144,14 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--samples", type=int, nargs="+", default=[12_500, 50_000, 200_000])
     parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--originals", type=Path, metavar="FILE.npz")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        point(given.samples[0], given.side, given.json)
+        point(given.samples[0], given.side, given.originals, given.json)
         return
-    found = at_sizes(__file__, given.samples, side=given.side)
+    file = {} if given.originals is None else {"originals": given.originals}
+    found = at_sizes(__file__, given.samples, side=given.side, **file)
     what = f"near copies among {max(found)} images of {given.side} × {given.side}"
     publish(of_search(what, found, tuple(KINDS), EACH), given.json)
 
